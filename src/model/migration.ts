@@ -1,0 +1,76 @@
+import type { Provider } from './provider.ts'
+import { Refusal } from './refusal.ts'
+
+export const STATES = ['awaited', 'pending', 'synced', 'paused', 'failed', 'done'] as const
+export type State = (typeof STATES)[number]
+
+/** States in which mail is copied. */
+export const ACTIVE_STATES: readonly State[] = ['pending', 'synced']
+
+/** Where the person's sessions and mail go. */
+export type Route = 'old' | 'new'
+
+/** One account's move from OLD to NEW. */
+export interface Migration {
+  readonly id: string
+  readonly address: string
+  readonly oldDomain: string
+  readonly oldUsername: string
+  readonly provider: string
+  readonly state: State
+  /** Where a paused migration goes back to; null in any other state. */
+  readonly pausedFrom: State | null
+  readonly route: Route
+  /** Why a failed migration failed, else null. */
+  readonly code: string | null
+  readonly createdAt: Date
+  readonly changedAt: Date
+}
+
+/** The part of a migration that a step changes. */
+export type Situation = Pick<Migration, 'state' | 'pausedFrom' | 'code'>
+
+/** A step of a migration's life. @throws Refusal when the step does not exist in that state */
+export type Step = (from: Situation) => Situation
+
+export const pause: Step = (from) => {
+  if (from.state === 'paused') throw new Refusal('the migration is paused already')
+  refuseDone(from)
+  return { state: 'paused', pausedFrom: from.state, code: from.code }
+}
+
+export const resume: Step = (from) => {
+  if (from.pausedFrom === null) throw new Refusal(`the migration is not paused, it is ${from.state}`)
+  return { state: from.pausedFrom, pausedFrom: null, code: from.code }
+}
+
+export const retry: Step = (from) => {
+  if (from.state !== 'failed') throw new Refusal(`only a failed migration is retried, this one is ${from.state}`)
+  return { state: 'pending', pausedFrom: null, code: null }
+}
+
+export const finish: Step = (from) => {
+  refuseDone(from)
+  return { state: 'done', pausedFrom: null, code: null }
+}
+
+/** What a right sign-in at OLD changes: a credential that OLD refused works again. */
+export const heal: Step = (from) => {
+  if (from.code !== 'credential-refused') return from
+  return from.state === 'failed'
+    ? { state: 'pending', pausedFrom: null, code: null }
+    : { state: from.state, pausedFrom: 'pending', code: null }
+}
+
+function refuseDone({ state }: Situation): void {
+  if (state === 'done') throw new Refusal('the migration is done already')
+}
+
+/** What a copying engine has to know of a migration: nothing secret. */
+export interface CopyOrder {
+  /** The migration's number; also its name in the engine's configuration. */
+  readonly id: string
+  /** Absolute path of the account's home on NEW. */
+  readonly home: string
+  readonly provider: Provider
+}

@@ -1,0 +1,34 @@
+import type { Address } from './address.ts'
+
+/** How the connection to OLD is protected. `starttls` never falls back to plain text. */
+export type TlsMode = 'implicit' | 'starttls' | 'none'
+
+/** How people get from OLD to NEW. */
+export type Cutover = 'immediate' | 'proxied'
+
+/** What OLD is asked with: the full old address (`%u`) or its local part (`%n`). */
+export type LoginName = '%u' | '%n'
+
+/** An old IMAP service. */
+export interface Provider {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  readonly tls: TlsMode
+  /** Absolute path of a PEM file whose certificates are trusted instead of the system's. */
+  readonly caFile: string | null
+  /** SHA-256 of OLD's certificate, 64 lower-case hex digits. When set, it alone decides. */
+  readonly fingerprint: string | null
+  readonly maxConnections: number
+  readonly loginName: LoginName
+  readonly cutover: Cutover
+  /** Mailboxes to copy, as IMAP LIST patterns (RFC 3501, section 6.3.8); empty: all. */
+  readonly include: readonly string[]
+  /** Mailboxes to leave out, as IMAP LIST patterns. */
+  readonly exclude: readonly string[]
+}
+
+/** The user name that OLD knows a person by. */
+export function oldUsername(provider: Provider, onOld: Address): string {
+  return provider.loginName === '%n' ? onOld.local : onOld.text
+}

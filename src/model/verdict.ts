@@ -1,0 +1,36 @@
+import type { Account } from './account.ts'
+
+/** Why a question could not be answered. Stable words: clients and dashboards rely on them. */
+export type Code =
+  | 'old-unreachable'
+  | 'old-timeout'
+  | 'old-tls'
+  | 'old-busy'
+  | 'old-protocol'
+  | 'breaker-open'
+  | 'throttled'
+  | 'database'
+  | 'internal'
+
+/** The answer to "may this person in?": yes, no (in three ways), or could not ask. */
+export type Verdict =
+  | { readonly verdict: 'ok'; readonly account: Account }
+  | { readonly verdict: 'mismatch' }
+  | { readonly verdict: 'disabled' }
+  | { readonly verdict: 'expired' }
+  | Tempfail
+
+export interface Tempfail {
+  readonly verdict: 'tempfail'
+  readonly code: Code
+  /** For the log only; no client sees it. */
+  readonly cause?: unknown
+}
+
+export const MISMATCH: Verdict = { verdict: 'mismatch' }
+export const DISABLED: Verdict = { verdict: 'disabled' }
+export const EXPIRED: Verdict = { verdict: 'expired' }
+
+export function tempfail(code: Code, cause?: unknown): Tempfail {
+  return { verdict: 'tempfail', code, cause }
+}

@@ -1,0 +1,56 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import t from 'tap'
+
+const SRC = join(import.meta.dirname, '../src')
+
+// What each room may import, apart from itself. The files right below src wire the rooms together.
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  model: [],
+  policy: ['model'],
+  db: ['model', 'policy'],
+  hash: ['policy'],
+  imap: ['model', 'policy'],
+  seal: ['policy'],
+  emit: ['model'],
+  doors: ['model', 'policy', 'config.ts', 'data-dir.ts'],
+}
+
+// Adapters implement the interfaces of the policy: its types are all that they may know of it.
+const TYPES_ONLY = ['db', 'hash', 'imap', 'seal']
+
+t.test('imports run one way: doors → policy → model, and adapters do not know each other', async (t) => {
+  for (const { file, room, imports } of sources()) {
+    const allowed = MAY_IMPORT[room]
+    if (allowed === undefined) continue
+    for (const { target, typeOnly } of imports) {
+      const to = target.split('/')[0] ?? ''
+      t.ok(to === room || allowed.includes(to), `${file} may import ${target}`)
+      if (to === 'policy' && TYPES_ONLY.includes(room)) t.ok(typeOnly, `${file} imports only types of ${target}`)
+    }
+  }
+})
+
+t.test('every room has a rule', async (t) => {
+  const rooms = new Set(
+    sources()
+      .map(({ room }) => room)
+      .filter((room) => !room.includes('.')),
+  )
+  t.same([...rooms].sort(), Object.keys(MAY_IMPORT).sort())
+})
+
+function sources() {
+  return readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.c?ts$/.test(file))
+    .map((file) => {
+      const text = readFileSync(join(SRC, file), 'utf8')
+      const imports = [...text.matchAll(/^import (type )?[^'"]*from ['"](\.[^'"]+)['"]/gm)].map(
+        ([, type, path = '']) => ({
+          target: relative(SRC, join(SRC, dirname(file), path)),
+          typeOnly: type !== undefined,
+        }),
+      )
+      return { file, room: file.split('/')[0] ?? '', imports }
+    })
+}
