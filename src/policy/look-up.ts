@@ -1,0 +1,16 @@
+import type { Account } from '../model/account.ts'
+import { type Address, inDomain, parseAddress } from '../model/address.ts'
+import type { Directory } from './ports.ts'
+
+/** The account of a person, asked for by the old or the new address; null when there is none. Throws when away. */
+export async function lookUp(username: string, directory: Directory): Promise<Account | null> {
+  const typed = parseAddress(username)
+  if (typed === null) return null
+  const address = await addressOnNew(typed, directory)
+  return (await directory.accountOf(address.text))?.account ?? null
+}
+
+async function addressOnNew(typed: Address, directory: Directory): Promise<Address> {
+  const source = await directory.sourceOf(typed.domain)
+  return source === null ? typed : inDomain(typed, source.newDomain)
+}

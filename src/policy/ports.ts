@@ -1,0 +1,85 @@
+import type { Account, PasswordSource } from '../model/account.ts'
+import type { Address } from '../model/address.ts'
+import type { Provider } from '../model/provider.ts'
+import type { Code } from '../model/verdict.ts'
+
+/** What a domain of OLD says about its people. */
+export interface Source {
+  readonly provider: Provider
+  readonly oldDomain: string
+  readonly newDomain: string
+}
+
+/** An account as the sign-in needs it. */
+export interface KnownAccount {
+  readonly account: Account
+  readonly passwordHash: string
+  readonly passwordSource: PasswordSource
+  /** The move that is not finished yet: OLD still has a say about the password. */
+  readonly liveMigration: {
+    readonly provider: Provider
+    readonly oldDomain: string
+    readonly oldUsername: string
+  } | null
+}
+
+export interface Directory {
+  /** The domain of OLD that an address belongs to, whether it is given in its old or its new domain. */
+  sourceOf(domain: string): Promise<Source | null>
+  accountOf(address: string): Promise<KnownAccount | null>
+}
+
+/** What OLD said. `trouble` is everything that is neither yes nor no. */
+export type OldAnswer =
+  | { readonly kind: 'yes' }
+  | { readonly kind: 'no' }
+  | { readonly kind: 'disabled' }
+  | { readonly kind: 'expired' }
+  | { readonly kind: 'trouble'; readonly code: Code; readonly cause: unknown }
+
+export interface Old {
+  /** Never throws; answers within its own time limit. */
+  ask(provider: Provider, username: string, password: string): Promise<OldAnswer>
+}
+
+export interface Hasher {
+  hash(password: string): Promise<string>
+  /** `hash` null costs the same time and is never right. */
+  verify(hash: string | null, password: string): Promise<boolean>
+}
+
+/** What opens an account on OLD, and whose it is. */
+export interface Credential {
+  /** The account's address on NEW, so that a sealed credential cannot be moved to another account unnoticed. */
+  readonly address: string
+  readonly username: string
+  readonly password: string
+}
+
+export interface Sealer {
+  seal(credential: Credential): Promise<Uint8Array>
+}
+
+export interface Opener {
+  /** Throws when none of the identities opens it. */
+  open(sealed: Uint8Array): Promise<Credential>
+}
+
+/** A person whom OLD let in, ready to be written. */
+export interface Arrival {
+  readonly address: Address
+  readonly home: string
+  readonly passwordHash: string
+  readonly sealed: Uint8Array
+  readonly provider: Provider
+  readonly oldDomain: string
+  readonly oldUsername: string
+}
+
+export interface Captures {
+  /**
+   * Writes account, credential and migration, or renews hash and credential of a captured account, in one
+   * transaction. Null: meanwhile the account is somebody else's, or OLD has no say about it any more.
+   */
+  capture(arrival: Arrival): Promise<Account | null>
+}

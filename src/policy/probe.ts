@@ -1,0 +1,9 @@
+/** One step on the way to a provider, with its result. */
+export interface ProbeStep {
+  readonly step: 'resolve' | 'connect' | 'tls' | 'greeting' | 'capabilities'
+  readonly ok: boolean
+  /** What was found: addresses, issuer, names, days left, …; partly in the words of OLD, so not fit for a terminal. */
+  readonly found: string
+  /** What to change when the step failed. */
+  readonly remedy?: string
+}

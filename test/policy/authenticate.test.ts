@@ -1,0 +1,205 @@
+import t from 'tap'
+import type { Account } from '../../src/model/account.ts'
+import type { Provider } from '../../src/model/provider.ts'
+import { authenticate, type Surroundings } from '../../src/policy/authenticate.ts'
+import { coalesce } from '../../src/policy/coalesce.ts'
+import type { Arrival, KnownAccount, OldAnswer } from '../../src/policy/ports.ts'
+
+const provider: Provider = {
+  name: 'old',
+  host: 'imap.old.example',
+  port: 993,
+  tls: 'implicit',
+  caFile: null,
+  fingerprint: null,
+  maxConnections: 20,
+  loginName: '%u',
+  cutover: 'immediate',
+  include: [],
+  exclude: [],
+}
+const anna: Account = { address: 'anna@new.example', home: '/home/anna', quotaBytes: null, enabled: true }
+const live = { provider, oldDomain: 'old.example', oldUsername: 'anna@old.example' }
+const captured: KnownAccount = {
+  account: anna,
+  passwordHash: 'hash of right',
+  passwordSource: 'old',
+  liveMigration: live,
+}
+
+interface World {
+  known?: KnownAccount | null
+  old?: OldAnswer
+  loginName?: Provider['loginName']
+  captures?: Surroundings['captures']['capture']
+}
+
+/** Surroundings with old.example → new.example, that write down what they are asked. */
+function world({ known = null, old = { kind: 'no' }, loginName = '%u', captures }: World = {}) {
+  const seen = { asked: [] as string[], sealed: [] as object[], arrivals: [] as Arrival[], verified: 0 }
+  const outside: Surroundings = {
+    home: '/var/vmail/%d/%n',
+    directory: {
+      async sourceOf(domain) {
+        if (domain !== 'old.example' && domain !== 'new.example') return null
+        return { provider: { ...provider, loginName }, oldDomain: 'old.example', newDomain: 'new.example' }
+      },
+      accountOf: async (address) => (known?.account.address === address ? known : null),
+    },
+    hasher: {
+      hash: async (password) => `hash of ${password}`,
+      async verify(hash, password) {
+        seen.verified++
+        return hash === `hash of ${password}`
+      },
+    },
+    old: {
+      async ask(_, username, password) {
+        seen.asked.push(`${username} ${password}`)
+        return old
+      },
+    },
+    sealer: {
+      async seal(credential) {
+        seen.sealed.push(credential)
+        return new Uint8Array([1])
+      },
+    },
+    captures: {
+      async capture(arrival) {
+        seen.arrivals.push(arrival)
+        return captures ? await captures(arrival) : { ...anna, address: arrival.address.text, home: arrival.home }
+      },
+    },
+  }
+  return { outside, seen }
+}
+
+const ask = (outside: Surroundings, username: string, password: string) => authenticate({ username, password }, outside)
+
+t.test('a known password is settled without OLD', async (t) => {
+  const { outside, seen } = world({ known: captured })
+  t.same(await ask(outside, 'Anna@Old.example', 'right'), { verdict: 'ok', account: anna })
+  t.same(await ask(outside, 'anna@new.example', 'right'), { verdict: 'ok', account: anna })
+  t.same(seen.asked, [])
+})
+
+t.test('a newcomer whom OLD lets in is captured under the new address', async (t) => {
+  const { outside, seen } = world({ old: { kind: 'yes' } })
+  t.match(await ask(outside, 'ANNA@old.example', 'right'), { verdict: 'ok', account: { address: 'anna@new.example' } })
+  t.same(seen.asked, ['anna@old.example right'])
+  t.same(seen.sealed, [{ address: 'anna@new.example', username: 'anna@old.example', password: 'right' }])
+  t.match(seen.arrivals, [
+    { home: '/var/vmail/new.example/anna', passwordHash: 'hash of right', oldDomain: 'old.example' },
+  ])
+})
+
+t.test('OLD is asked by the old address whichever of both the person uses, or by the local part', async (t) => {
+  const full = world()
+  await ask(full.outside, 'anna@new.example', 'x')
+  t.same(full.seen.asked, ['anna@old.example x'])
+  const local = world({ loginName: '%n' })
+  await ask(local.outside, 'anna@new.example', 'x')
+  t.same(local.seen.asked, ['anna x'])
+})
+
+t.test('whatever OLD says but yes, nothing is written', async (t) => {
+  const cause = new Error('down')
+  const answers: [OldAnswer, object][] = [
+    [{ kind: 'no' }, { verdict: 'mismatch' }],
+    [{ kind: 'disabled' }, { verdict: 'disabled' }],
+    [{ kind: 'expired' }, { verdict: 'expired' }],
+    [
+      { kind: 'trouble', code: 'old-unreachable', cause },
+      { verdict: 'tempfail', code: 'old-unreachable', cause },
+    ],
+  ]
+  for (const known of [null, captured]) {
+    for (const [old, verdict] of answers) {
+      const { outside, seen } = world({ old, known })
+      t.same(await ask(outside, 'anna@old.example', 'other'), verdict, `${old.kind}, ${known ? 'known' : 'new'}`)
+      t.same(seen.arrivals, [])
+    }
+  }
+})
+
+t.test('a captured person who changed the password on OLD is renewed', async (t) => {
+  const { outside, seen } = world({ known: captured, old: { kind: 'yes' } })
+  t.match(await ask(outside, 'anna@new.example', 'changed'), { verdict: 'ok' })
+  t.match(seen.arrivals, [{ passwordHash: 'hash of changed', oldUsername: 'anna@old.example' }])
+})
+
+t.test('OLD is not asked about an account that is none of its business', async (t) => {
+  const accounts: Record<string, KnownAccount> = {
+    'made on NEW, without a migration': { ...captured, liveMigration: null },
+    'with a password set on NEW': { ...captured, passwordSource: 'new' },
+  }
+  for (const [what, known] of Object.entries(accounts)) {
+    const { outside, seen } = world({ known, old: { kind: 'yes' } })
+    t.same(await ask(outside, 'anna@old.example', 'of OLD'), { verdict: 'mismatch' }, what)
+    t.same(seen.asked, [], what)
+  }
+})
+
+t.test('a disabled account is told so only with a right password', async (t) => {
+  const known = { ...captured, account: { ...anna, enabled: false } }
+  t.same(await ask(world({ known }).outside, 'anna@old.example', 'right'), { verdict: 'disabled' })
+  t.same(await ask(world({ known }).outside, 'anna@old.example', 'wrong'), { verdict: 'mismatch' })
+  const drifted = world({ known, old: { kind: 'yes' } })
+  t.same(await ask(drifted.outside, 'anna@old.example', 'changed'), { verdict: 'disabled' })
+  t.same(drifted.seen.arrivals, [])
+})
+
+t.test('an account that became somebody else’s in the meantime is not given away', async (t) => {
+  const { outside } = world({ old: { kind: 'yes' }, captures: async () => null })
+  t.same(await ask(outside, 'anna@old.example', 'right'), { verdict: 'mismatch' })
+})
+
+t.test('nobody costs a password check, and asks nothing', async (t) => {
+  for (const [username, password] of [
+    ['not an address', 'x'],
+    ['anna@elsewhere.example', 'x'],
+    ['anna@old.example', ''],
+    ['anna@old.example', 'a\nb'],
+    ['anna@old.example', 'x'.repeat(1025)],
+  ] as const) {
+    const { outside, seen } = world({ old: { kind: 'yes' } })
+    t.same(await ask(outside, username, password), { verdict: 'mismatch' }, username)
+    t.same({ ...seen }, { asked: [], sealed: [], arrivals: [], verified: 1 }, username)
+  }
+})
+
+t.test('a database that is away is a tempfail with its code, before and after OLD was asked', async (t) => {
+  const away = async () => {
+    throw new Error('connection refused')
+  }
+  const before = world()
+  const blind = { ...before.outside, directory: { sourceOf: away, accountOf: away } }
+  t.match(await ask(blind, 'anna@old.example', 'x'), { verdict: 'tempfail', code: 'database' })
+  const after = world({ old: { kind: 'yes' }, captures: away })
+  t.match(await ask(after.outside, 'anna@old.example', 'x'), { verdict: 'tempfail', code: 'database' })
+})
+
+t.test('anything unforeseen is a tempfail, never a refusal', async (t) => {
+  const { outside } = world({ old: { kind: 'yes' } })
+  const broken = {
+    ...outside,
+    sealer: {
+      seal: async () => {
+        throw new Error('no key')
+      },
+    },
+  }
+  t.match(await ask(broken, 'anna@old.example', 'x'), { verdict: 'tempfail', code: 'internal' })
+})
+
+t.test('identical questions that arrive together are decided once, others each', async (t) => {
+  const { outside, seen } = world({ old: { kind: 'yes' } })
+  const decide = coalesce((question) => authenticate(question, outside))
+  const same = Array.from({ length: 5 }, () => decide({ username: 'anna@old.example', password: 'x' }))
+  const other = decide({ username: 'anna@old.example', password: 'y' })
+  for (const verdict of await Promise.all([...same, other])) t.match(verdict, { verdict: 'ok' })
+  t.same(seen.asked.sort(), ['anna@old.example x', 'anna@old.example y'])
+  await decide({ username: 'anna@old.example', password: 'x' })
+  t.equal(seen.asked.length, 3, 'a later question is a new one')
+})
