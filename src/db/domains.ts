@@ -1,0 +1,47 @@
+import type { Kysely } from 'kysely'
+import { Refusal } from '../model/refusal.ts'
+import type { Domains } from '../policy/records.ts'
+import { isUniqueViolation } from './errors.ts'
+import type { DB } from './schema.ts'
+
+export function domains(db: Kysely<DB>): Domains {
+  return {
+    async list() {
+      const rows = await db
+        .selectFrom('domain')
+        .innerJoin('provider', 'provider.id', 'domain.provider_id')
+        .select(['domain.name', 'domain.new_domain', 'provider.name as provider'])
+        .orderBy('domain.name')
+        .execute()
+      return rows.map(({ name, new_domain, provider }) => ({ name, newDomain: new_domain, provider }))
+    },
+    async add({ name, newDomain, provider }) {
+      try {
+        const { numInsertedOrUpdatedRows } = await db
+          .insertInto('domain')
+          .columns(['name', 'new_domain', 'provider_id'])
+          .expression(({ selectFrom, val }) =>
+            selectFrom('provider')
+              .select([val(name).as('name'), val(newDomain).as('new_domain'), 'id'])
+              .where('name', '=', provider),
+          )
+          .executeTakeFirstOrThrow()
+        if (numInsertedOrUpdatedRows === 0n) throw new Refusal(`there is no provider ${provider}`)
+      } catch (error) {
+        throw isUniqueViolation(error) ? new Refusal(`domain ${name} exists already`) : error
+      }
+    },
+    async remove(name) {
+      const live = await db
+        .selectFrom('migration')
+        .select('id')
+        .where('old_domain', '=', name)
+        .where('state', '<>', 'done')
+        .limit(1)
+        .executeTakeFirst()
+      if (live !== undefined) throw new Refusal(`domain ${name} still has unfinished migrations`)
+      const { numDeletedRows } = await db.deleteFrom('domain').where('name', '=', name).executeTakeFirstOrThrow()
+      return numDeletedRows > 0n
+    },
+  }
+}

@@ -1,0 +1,98 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { postgresBinaries } from './binaries.ts'
+import { type ServerUser, serverUser } from './server-user.ts'
+
+// PostgreSQL finds its cluster as an inherited open folder, so that neither the modes of the folders above it nor the
+// length limit of socket names matter.
+const INHERITED = 3
+const INHERITED_PATH = `/proc/self/fd/${INHERITED}`
+const SETTINGS = {
+  listen_addresses: '',
+  unix_socket_directories: INHERITED_PATH,
+  unix_socket_permissions: '0700',
+  max_connections: '60',
+  shared_buffers: '64MB',
+  log_checkpoints: 'off',
+  // Statements that fail are not logged: they could carry what a person typed.
+  log_min_error_statement: 'panic',
+}
+// Nothing of this process's environment reaches PostgreSQL: it may hold tokens.
+const ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C' }
+
+/** The folder of the cluster inside of the data directory. */
+export function clusterFolder(dataDir: string): string {
+  return join(dataDir, 'postgres')
+}
+
+export function clusterLog(dataDir: string): string {
+  return join(dataDir, 'postgres.log')
+}
+
+/** Makes the cluster when there is none. Only one process at a time may call this. */
+export async function createCluster(dataDir: string): Promise<void> {
+  const cluster = clusterFolder(dataDir)
+  if (existsSync(cluster)) return
+  const user = serverUser(cluster)
+  const binaries = await postgresBinaries(user, dataDir)
+  const unfinished = `${cluster}.unfinished`
+  rmSync(unfinished, { recursive: true, force: true })
+  mkdirSync(unfinished, { mode: 0o700 })
+  chownSync(unfinished, user.uid, user.gid)
+  initialise(join(binaries, 'bin/initdb'), unfinished, user)
+  renameSync(unfinished, cluster)
+}
+
+/** Starts the server of an existing cluster; `exit` resolves when it ends. */
+export async function launchServer(
+  dataDir: string,
+  options: Readonly<Record<string, string>>,
+): Promise<{ exit: Promise<void> }> {
+  const cluster = clusterFolder(dataDir)
+  const user = serverUser(cluster)
+  const binaries = await postgresBinaries(user, dataDir)
+  const folder = openSync(cluster, 'r')
+  const log = openSync(clusterLog(dataDir), 'a', 0o600)
+  const settings = Object.entries({ ...SETTINGS, ...options }).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  const server = spawn(join(binaries, 'bin/postgres'), ['-D', INHERITED_PATH, ...settings], {
+    stdio: ['ignore', log, log, folder],
+    cwd: '/',
+    env: ENVIRONMENT,
+    // A session of its own: Ctrl-C ends mailferry first, which then ends the server.
+    detached: true,
+    ...identity(user),
+  })
+  server.unref()
+  closeSync(log)
+  closeSync(folder)
+  return {
+    exit: new Promise((resolve) => {
+      server.once('exit', () => resolve())
+      server.once('error', () => resolve())
+    }),
+  }
+}
+
+/** The process id of the running server, from its lock file. */
+export function serverPid(dataDir: string): number {
+  return Number.parseInt(readFileSync(join(clusterFolder(dataDir), 'postmaster.pid'), 'utf8'), 10)
+}
+
+function initialise(initdb: string, folder: string, user: ServerUser): void {
+  const fd = openSync(folder, 'r')
+  const done = spawnSync(
+    initdb,
+    [
+      ...['-D', INHERITED_PATH, '--username=mailferry', '--auth=trust', '--encoding=UTF8'],
+      ...['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-instructions'],
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe', fd], cwd: '/', env: ENVIRONMENT, encoding: 'utf8', ...identity(user) },
+  )
+  closeSync(fd)
+  if (done.status !== 0) throw new Error(`initdb failed: ${done.error?.message ?? done.stderr.trim()}`)
+}
+
+function identity({ uid, gid, isSelf }: ServerUser): { uid?: number; gid?: number } {
+  return isSelf ? {} : { uid, gid }
+}

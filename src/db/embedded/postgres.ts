@@ -1,0 +1,136 @@
+import { existsSync, openSync, readFileSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
+import pg from 'pg'
+import { clusterFolder, clusterLog, createCluster, launchServer, serverPid } from './cluster.ts'
+import { lockFolder } from './lock.ts'
+
+/** A PostgreSQL server that lives in the data directory, shared by all mailferry processes that use it. */
+export interface EmbeddedPostgres extends AsyncDisposable {
+  /** How this process, and no other, reaches the database `mailferry` on it. */
+  readonly connection: pg.ClientConfig
+}
+
+/** Where the server is, and how to reach and start it. */
+interface Place {
+  readonly dataDir: string
+  readonly maintenance: pg.ClientConfig
+  readonly options: Readonly<Record<string, string>>
+}
+
+// Every process that uses the server holds this lock shared; who gets it alone is the last one, and stops the server.
+const SEAT = 0x6d66_7365 // "mfse"
+const POLL_MS = 20
+const START_LIMIT_MS = 60_000
+const STOP_LIMIT_MS = 30_000
+const NOT_RUNNING = ['ENOENT', 'ECONNREFUSED']
+
+/**
+ * Joins the running server of this data directory, or makes and starts it. Dispose to leave: the last one out stops it.
+ * @param options PostgreSQL settings beyond the usual
+ */
+export async function openEmbedded(dataDir: string, options: Record<string, string> = {}): Promise<EmbeddedPostgres> {
+  await makeCluster(dataDir)
+  const server = { host: `/proc/self/fd/${openSync(clusterFolder(dataDir), 'r')}`, user: 'mailferry' }
+  const place = { dataDir, options, maintenance: { ...server, database: 'postgres' } }
+  let leaving = false
+  let seat = await takeSeat(place)
+  await createDatabase(seat)
+
+  function keepSeat(): void {
+    seat.once('end', async () => {
+      if (leaving) return
+      // The server died: whoever notices first starts it again.
+      seat = await takeSeat(place)
+      keepSeat()
+    })
+  }
+  keepSeat()
+
+  return {
+    connection: { ...server, database: 'mailferry' },
+    async [Symbol.asyncDispose]() {
+      leaving = true
+      await leave(seat, dataDir)
+    },
+  }
+}
+
+async function makeCluster(dataDir: string): Promise<void> {
+  const deadline = Date.now() + START_LIMIT_MS
+  while (!existsSync(clusterFolder(dataDir)) && Date.now() < deadline) {
+    using lock = await lockFolder(dataDir, 'postgres')
+    if (lock === null) await wait(POLL_MS)
+    else await createCluster(dataDir)
+  }
+}
+
+async function takeSeat(place: Place): Promise<pg.Client> {
+  const deadline = Date.now() + START_LIMIT_MS
+  while (Date.now() < deadline) {
+    const client = new pg.Client(place.maintenance)
+    client.on('error', () => undefined)
+    try {
+      await client.connect()
+      if ((await client.query('select pg_try_advisory_lock_shared($1) as mine', [SEAT])).rows[0].mine) return client
+      await client.end() // The last user is stopping the server right now.
+    } catch (error) {
+      if (isNotRunning(error)) await launch(place)
+    }
+    await wait(POLL_MS)
+  }
+  throw new Error(`PostgreSQL does not start; its log ${clusterLog(place.dataDir)} ends: ${lastLogLine(place.dataDir)}`)
+}
+
+/** Starts the server, unless another process is about to. Resolves when it listens, or ended. */
+async function launch(place: Place): Promise<void> {
+  using lock = await lockFolder(place.dataDir, 'postgres')
+  if (lock === null) return
+  const ended = (await launchServer(place.dataDir, place.options)).exit.then(() => true)
+  while (!(await Promise.race([ended, wait(POLL_MS, false)]))) if (await listens(place)) return
+}
+
+async function listens({ maintenance }: Place): Promise<boolean> {
+  const client = new pg.Client(maintenance)
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    await client.end()
+    return true
+  } catch (error) {
+    return !isNotRunning(error)
+  }
+}
+
+async function createDatabase(client: pg.Client): Promise<void> {
+  const { rowCount } = await client.query(`select from pg_database where datname = 'mailferry'`)
+  if (rowCount !== 0) return
+  await client.query('create database mailferry').catch(({ code }) => {
+    if (code !== '42P04' && code !== '23505') throw new Error('cannot create the database mailferry') // Made meanwhile.
+  })
+}
+
+async function leave(seat: pg.Client, dataDir: string): Promise<void> {
+  try {
+    await seat.query('select pg_advisory_unlock_shared($1)', [SEAT])
+    const { rows } = await seat.query('select pg_try_advisory_lock($1) as alone', [SEAT])
+    if (rows[0].alone) await stopServer(dataDir)
+    await seat.end()
+  } catch {
+    // The server is gone already.
+  }
+}
+
+async function stopServer(dataDir: string): Promise<void> {
+  const pid = serverPid(dataDir)
+  process.kill(pid, 'SIGINT')
+  const deadline = Date.now() + STOP_LIMIT_MS
+  while (existsSync(`/proc/${pid}`) && Date.now() < deadline) await wait(POLL_MS)
+}
+
+function isNotRunning(error: unknown): boolean {
+  return NOT_RUNNING.includes((error as NodeJS.ErrnoException).code ?? '')
+}
+
+function lastLogLine(dataDir: string): string {
+  return readFileSync(clusterLog(dataDir), 'utf8').trimEnd().split('\n').at(-1) ?? ''
+}

@@ -1,0 +1,94 @@
+import { type Kysely, type Selectable, sql } from 'kysely'
+import { ACTIVE_STATES, type Migration, type Route, type Situation, type State } from '../model/migration.ts'
+import type { MigrationFilter, Migrations, Share } from '../policy/records.ts'
+import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
+import type { DB, Migration as MigrationTable } from './schema.ts'
+
+const BATCH = 1_000
+
+type MigrationRow = Omit<Selectable<MigrationTable>, 'account_id' | 'provider_id'> & {
+  address: string
+  provider: string
+}
+
+export function migrations(db: Kysely<DB>): Migrations {
+  return {
+    async *list(filter) {
+      for await (const row of select(db, filter).orderBy('account.address').stream(BATCH)) yield toMigration(row)
+    },
+    async find(address) {
+      const row = await select(db, {}).where('account.address', '=', address).executeTakeFirst()
+      return row === undefined ? null : toMigration(row)
+    },
+    async take(address, step) {
+      return await db.transaction().execute(async (trx) => {
+        const row = await select(trx, {})
+          .where('account.address', '=', address)
+          .forUpdate('migration')
+          .executeTakeFirst()
+        if (row === undefined) return null
+        const before = toMigration(row)
+        const after = { ...before, ...step(before), changedAt: new Date() }
+        await writeSituation(before.id, after, trx)
+        if (after.state === 'done') await trx.deleteFrom('credential').where('migration_id', '=', before.id).execute()
+        return after
+      })
+    },
+    async *orders(share) {
+      for await (const { id, home, ...provider } of selectOrders(db, share).stream(BATCH)) {
+        yield { id, home, provider: toProvider(provider) }
+      }
+    },
+  }
+}
+
+/** Writes what a step made of a migration. */
+export async function writeSituation(id: string, to: Situation, db: Kysely<DB>): Promise<void> {
+  await db
+    .updateTable('migration')
+    .set({ state: to.state, paused_from: to.pausedFrom, code: to.code, changed_at: new Date() })
+    .where('id', '=', id)
+    .execute()
+}
+
+function select(db: Kysely<DB>, { state, provider, domain }: MigrationFilter) {
+  return db
+    .selectFrom('migration')
+    .innerJoin('account', 'account.id', 'migration.account_id')
+    .innerJoin('provider', 'provider.id', 'migration.provider_id')
+    .select(['migration.id', 'account.address', 'old_domain', 'old_username', 'provider.name as provider', 'state'])
+    .select(['paused_from', 'route', 'code', 'migration.created_at', 'changed_at'])
+    .$if(state !== undefined, (query) => query.where('state', '=', state ?? ''))
+    .$if(provider !== undefined, (query) => query.where('provider.name', '=', provider ?? ''))
+    .$if(domain !== undefined, (query) => query.where('old_domain', '=', domain ?? ''))
+}
+
+function selectOrders(db: Kysely<DB>, { provider, shard }: Share) {
+  return db
+    .selectFrom('migration')
+    .innerJoin('account', 'account.id', 'migration.account_id')
+    .innerJoin('provider', 'provider.id', 'migration.provider_id')
+    .select(['migration.id', 'account.home', ...PROVIDER_COLUMNS])
+    .where('state', 'in', ACTIVE_STATES)
+    .$if(provider !== undefined, (query) => query.where('provider.name', '=', provider ?? ''))
+    .$if(shard !== undefined, (query) =>
+      query.where(sql<boolean>`migration.id % ${shard?.of} = ${(shard?.number ?? 1) - 1}`),
+    )
+    .orderBy('migration.id')
+}
+
+function toMigration(row: MigrationRow): Migration {
+  return {
+    id: row.id,
+    address: row.address,
+    oldDomain: row.old_domain,
+    oldUsername: row.old_username,
+    provider: row.provider,
+    state: row.state as State,
+    pausedFrom: row.paused_from as State | null,
+    route: row.route as Route,
+    code: row.code,
+    createdAt: row.created_at,
+    changedAt: row.changed_at,
+  }
+}

@@ -1,0 +1,87 @@
+import type { Insertable, Kysely, Selectable } from 'kysely'
+import type { Cutover, LoginName, Provider, TlsMode } from '../model/provider.ts'
+import { Refusal } from '../model/refusal.ts'
+import type { Providers } from '../policy/records.ts'
+import { isForeignKeyViolation, isUniqueViolation } from './errors.ts'
+import type { DB, Provider as ProviderTable } from './schema.ts'
+
+/** The columns of a joined provider: only what the model knows. */
+export const PROVIDER_COLUMNS = [
+  'provider.name',
+  'provider.host',
+  'provider.port',
+  'provider.tls',
+  'provider.ca_file',
+  'provider.fingerprint',
+  'provider.max_connections',
+  'provider.login_name',
+  'provider.cutover',
+  'provider.include',
+  'provider.exclude',
+] as const
+
+type ProviderRow = Omit<Selectable<ProviderTable>, 'id' | 'created_at'>
+
+export function toProvider(row: ProviderRow): Provider {
+  return {
+    name: row.name,
+    host: row.host,
+    port: row.port,
+    tls: row.tls as TlsMode,
+    caFile: row.ca_file,
+    fingerprint: row.fingerprint,
+    maxConnections: row.max_connections,
+    loginName: row.login_name as LoginName,
+    cutover: row.cutover as Cutover,
+    include: row.include,
+    exclude: row.exclude,
+  }
+}
+
+export function providers(db: Kysely<DB>): Providers {
+  const select = () => db.selectFrom('provider').select(PROVIDER_COLUMNS)
+  return {
+    async list() {
+      return (await select().orderBy('name').execute()).map(toProvider)
+    },
+    async find(name) {
+      const row = await select().where('name', '=', name).executeTakeFirst()
+      return row === undefined ? null : toProvider(row)
+    },
+    async add(provider) {
+      try {
+        await db.insertInto('provider').values(toRow(provider)).execute()
+      } catch (error) {
+        throw isUniqueViolation(error) ? new Refusal(`provider ${provider.name} exists already`) : error
+      }
+    },
+    async set(provider) {
+      await db.updateTable('provider').set(toRow(provider)).where('name', '=', provider.name).execute()
+    },
+    async remove(name) {
+      try {
+        const { numDeletedRows } = await db.deleteFrom('provider').where('name', '=', name).executeTakeFirstOrThrow()
+        return numDeletedRows > 0n
+      } catch (error) {
+        if (!isForeignKeyViolation(error)) throw error
+        throw new Refusal(`provider ${name} still has domains or migrations`)
+      }
+    },
+  }
+}
+
+function toRow(provider: Provider): Insertable<ProviderTable> {
+  return {
+    name: provider.name,
+    host: provider.host,
+    port: provider.port,
+    tls: provider.tls,
+    ca_file: provider.caFile,
+    fingerprint: provider.fingerprint,
+    max_connections: provider.maxConnections,
+    login_name: provider.loginName,
+    cutover: provider.cutover,
+    include: [...provider.include],
+    exclude: [...provider.exclude],
+  }
+}

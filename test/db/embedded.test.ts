@@ -1,0 +1,80 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import pg from 'pg'
+import t, { type Test } from 'tap'
+import { serverPid } from '../../src/db/embedded/cluster.ts'
+import { lockFolder } from '../../src/db/embedded/lock.ts'
+import { type EmbeddedPostgres, openEmbedded } from '../../src/db/embedded/postgres.ts'
+
+function folder(t: Test): string {
+  const made = mkdtempSync(join(tmpdir(), 'mailferry-embedded-'))
+  t.after(() => rmSync(made, { recursive: true }))
+  return made
+}
+
+async function query(server: EmbeddedPostgres, text: string): Promise<pg.QueryResult> {
+  const client = new pg.Client(server.connection)
+  client.on('error', () => undefined)
+  await client.connect()
+  return await client.query(text).finally(() => client.end())
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+t.test('several users share one server, and the last one stops it', async (t) => {
+  const dataDir = folder(t)
+  const [first, second] = await Promise.all([openEmbedded(dataDir), openEmbedded(dataDir)])
+  const pid = serverPid(dataDir)
+  await query(first, 'create table kept as select 42 as answer')
+  await first[Symbol.asyncDispose]()
+  t.ok(isAlive(pid), 'it lives while somebody uses it')
+  t.equal((await query(second, 'select answer from kept')).rows[0].answer, 42)
+  await second[Symbol.asyncDispose]()
+  t.notOk(isAlive(pid))
+  await using third = await openEmbedded(dataDir)
+  t.equal((await query(third, 'select answer from kept')).rows[0].answer, 42, 'and starts again with what it held')
+})
+
+t.test('a server that was killed is started again', async (t) => {
+  const dataDir = folder(t)
+  await using server = await openEmbedded(dataDir)
+  await query(server, 'create table kept as select 42 as answer')
+  const pid = serverPid(dataDir)
+  process.kill(pid, 'SIGKILL')
+  const deadline = Date.now() + 20_000
+  while (Date.now() < deadline) {
+    const answer = await query(server, 'select answer from kept').catch(() => null)
+    if (answer?.rows[0].answer === 42) return t.not(serverPid(dataDir), pid)
+    await wait(50)
+  }
+  t.fail('it did not come back')
+})
+
+t.test('a folder that others cannot enter, and a path longer than a socket’s name, are fine', async (t) => {
+  const outer = folder(t)
+  const deep = join(outer, 'x'.repeat(100), 'data')
+  mkdirSync(deep, { recursive: true })
+  chmodSync(outer, 0o700)
+  await using server = await openEmbedded(deep)
+  t.equal((await query(server, 'select 1 as one')).rows[0].one, 1)
+})
+
+t.test('a folder is locked by one process at a time', async (t) => {
+  const locked = folder(t)
+  const first = await lockFolder(locked, 'test')
+  t.ok(first)
+  t.equal(await lockFolder(locked, 'test'), null)
+  first?.[Symbol.dispose]()
+  await wait(0)
+  const again = await lockFolder(locked, 'test')
+  t.ok(again)
+  again?.[Symbol.dispose]()
+})

@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import pg from 'pg'
+import { serverUser } from '../../src/db/embedded/server-user.ts'
+import { freePort } from './loopback.ts'
+
+const BIN = '/usr/lib/postgresql/15/bin'
+const START_LIMIT_MS = 20_000
+
+/** Debian's PostgreSQL 15 on a loopback port, with a password. */
+export interface DebianPostgres extends AsyncDisposable {
+  readonly url: string
+  readonly password: string
+  query(text: string): Promise<pg.QueryResult>
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function startDebianPostgres(): Promise<DebianPostgres> {
+  if (!existsSync(`${BIN}/postgres`)) {
+    throw new Error('PostgreSQL 15 is missing: apt-get install -y --no-install-recommends postgresql-15')
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'mailferry-pg15-'))
+  const { uid, gid, isSelf } = serverUser(join(folder, 'data'))
+  const as = isSelf ? {} : { uid, gid }
+  const password = 'database-secret-7Q'
+  const port = await freePort()
+  const url = `postgresql://ferry:${password}@127.0.0.1:${port}/postgres`
+  writeFileSync(join(folder, 'password'), password)
+  if (!isSelf) for (const path of [folder, join(folder, 'password')]) chownSync(path, uid, gid)
+  const made = spawnSync(
+    `${BIN}/initdb`,
+    ['-D', 'data', '-U', 'ferry', '--auth=scram-sha-256', '--pwfile=password', '-E', 'UTF8', '--no-locale', '-N'],
+    { cwd: folder, encoding: 'utf8', ...as },
+  )
+  if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`)
+  let server: ChildProcess | undefined
+
+  async function query(text: string): Promise<pg.QueryResult> {
+    const client = new pg.Client({ connectionString: url })
+    client.on('error', () => undefined)
+    await client.connect()
+    return await client.query(text).finally(() => client.end())
+  }
+
+  async function start(): Promise<void> {
+    const options = [`-p${port}`, '-clisten_addresses=127.0.0.1', '-cunix_socket_directories=', '-cfsync=off']
+    server = spawn(`${BIN}/postgres`, ['-D', 'data', ...options], { cwd: folder, stdio: 'ignore', ...as })
+    // tap ends a test file, and so stops this server, only when nothing else keeps the process alive.
+    server.unref()
+    const deadline = Date.now() + START_LIMIT_MS
+    while (
+      !(await query('select 1').then(
+        () => true,
+        () => false,
+      ))
+    ) {
+      if (Date.now() > deadline || server.exitCode !== null) throw new Error('PostgreSQL 15 did not start')
+      await wait(20)
+    }
+  }
+
+  async function stop(): Promise<void> {
+    if (server === undefined || server.exitCode !== null) return
+    server.ref()
+    server.kill('SIGINT')
+    await once(server, 'exit')
+  }
+
+  await start()
+  return {
+    url,
+    password,
+    query,
+    start,
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
