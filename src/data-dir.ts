@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Settings, SettingsError } from './config.ts'
+import type { Opener } from './policy/ports.ts'
+import { newIdentity, openWith, recipientsOf } from './seal/age.ts'
+
+/** What the service cannot run without, and makes at its first start. */
+export interface Secrets {
+  readonly doorToken: string
+  readonly adminToken: string
+  readonly recipients: readonly string[]
+}
+
+const TOKEN_BYTES = 32
+const PRIVATE = { mode: 0o600, flag: 'wx' } as const
+
+/** The tokens and recipients in force; what the settings do not give is read from the data directory, or made there. */
+export async function provideSecrets(settings: Settings): Promise<Secrets> {
+  mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 })
+  return {
+    doorToken: settings.doorToken ?? keptToken(join(settings.dataDir, 'door-token')),
+    adminToken: settings.adminToken ?? keptToken(join(settings.dataDir, 'admin-token')),
+    recipients: (await recipientsInForce(settings)) ?? [await initialiseKey(settings)],
+  }
+}
+
+/** Who can open what is sealed, or null when no key was made yet. */
+export async function recipientsInForce(settings: Settings): Promise<readonly string[] | null> {
+  if (settings.recipients.length > 0) return settings.recipients
+  const file = recipientsFile(settings)
+  if (existsSync(file)) return readFileSync(file, 'utf8').trim().split('\n')
+  return existsSync(settings.identityFile) ? await fromIdentity(settings.identityFile, recipientsOf) : null
+}
+
+/** Makes the age identity and remembers its recipient, which is returned. @throws SettingsError when there is one */
+export async function initialiseKey(settings: Settings): Promise<string> {
+  const { file, recipient } = await newIdentity()
+  try {
+    mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 })
+    writeFileSync(settings.identityFile, file, PRIVATE)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new SettingsError(`MAILFERRY_IDENTITY_FILE: cannot create ${settings.identityFile} (${code})`)
+  }
+  writeFileSync(recipientsFile(settings), `${recipient}\n`, { mode: 0o644 })
+  return recipient
+}
+
+/** Opens with the identity file of the settings. @throws SettingsError when it cannot be read */
+export function identityOpener({ identityFile }: Settings): Promise<Opener> {
+  return fromIdentity(identityFile, openWith)
+}
+
+/** The recipients that the identity file of the settings belongs to. @throws SettingsError when it cannot be read */
+export function identityRecipients({ identityFile }: Settings): Promise<string[]> {
+  return fromIdentity(identityFile, recipientsOf)
+}
+
+async function fromIdentity<T>(file: string, read: (file: string) => Promise<T>): Promise<T> {
+  try {
+    return await read(file)
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? 'it is no age identity file'
+    throw new SettingsError(`MAILFERRY_IDENTITY_FILE: cannot read ${file} (${reason})`)
+  }
+}
+
+function keptToken(file: string): string {
+  if (!existsSync(file)) writeFileSync(file, `${randomBytes(TOKEN_BYTES).toString('base64url')}\n`, PRIVATE)
+  return readFileSync(file, 'utf8').trim()
+}
+
+function recipientsFile({ dataDir }: Settings): string {
+  return join(dataDir, 'recipients')
+}

@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises'
+import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption'
+import type { Credential, Opener, Sealer } from '../policy/ports.ts'
+
+/** Seals to age recipients (age-encryption.org/v1): any of their identities opens it. */
+export function sealTo(recipients: readonly string[]): Sealer {
+  const encrypter = new Encrypter()
+  for (const recipient of recipients) encrypter.addRecipient(recipient)
+  return {
+    seal: ({ address, username, password }) => encrypter.encrypt(JSON.stringify({ address, username, password })),
+  }
+}
+
+/** Opens with the identities of an age identity file: one a line, lines of `#` are comments. */
+export async function openWith(identityFile: string): Promise<Opener> {
+  const decrypter = new Decrypter()
+  for (const identity of identitiesIn(await readFile(identityFile, 'utf8'))) decrypter.addIdentity(identity)
+  return { open: async (sealed) => JSON.parse(await decrypter.decrypt(sealed, 'text')) as Credential }
+}
+
+export function isRecipient(text: string): boolean {
+  try {
+    new Encrypter().addRecipient(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A new key pair, as the lines of an identity file and the public recipient. */
+export async function newIdentity(): Promise<{ file: string; recipient: string }> {
+  const identity = await generateX25519Identity()
+  const recipient = await identityToRecipient(identity)
+  return { file: `# public key: ${recipient}\n${identity}\n`, recipient }
+}
+
+/** The public recipients of an identity file. @throws when a line is no age identity */
+export async function recipientsOf(identityFile: string): Promise<string[]> {
+  return await Promise.all(identitiesIn(await readFile(identityFile, 'utf8')).map((line) => identityToRecipient(line)))
+}
+
+function identitiesIn(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+}
