@@ -1,0 +1,66 @@
+import { once } from 'node:events'
+import { Socket } from 'node:net'
+import type { Provider, TlsMode } from '../model/provider.ts'
+import type { ProbeStep } from '../policy/probe.ts'
+import { capabilities, greeting } from './probe-imap.ts'
+import { connectTo, resolve } from './probe-network.ts'
+import { handshake, startTls } from './probe-tls.ts'
+import { ProbeFailure, type Take, type Way } from './probe-way.ts'
+
+export const PROBE_LIMIT_MS = 15_000
+
+const inTheClear: Take = async () => 'not used: passwords and mail travel in the clear'
+const STEPS: Readonly<Record<TlsMode, Partial<Record<ProbeStep['step'], Take>>>> = {
+  implicit: { resolve, connect: connectTo, tls: handshake, greeting, capabilities },
+  starttls: { resolve, connect: connectTo, greeting, tls: startTls, capabilities },
+  none: { resolve, connect: connectTo, tls: inTheClear, greeting, capabilities },
+}
+
+/** Goes to a provider step by step, up to the first that fails. Nobody is signed in. */
+export async function* probe(provider: Provider, limitMs: number = PROBE_LIMIT_MS): AsyncGenerator<ProbeStep> {
+  const stop = new AbortController()
+  const stopped = once(stop.signal, 'abort').then(() => Promise.reject(stop.signal.reason))
+  stopped.catch(() => undefined)
+  const timer = setTimeout(() => stop.abort(new TimeLimit(`no answer within ${limitMs / 1000} s`)), limitMs)
+  const way: Way = { provider, addresses: [], socket: new Socket(), signal: stop.signal }
+  try {
+    for (const [step, take] of Object.entries(STEPS[provider.tls]) as [ProbeStep['step'], Take][]) {
+      const result = await attempt(step, provider, Promise.race([take(way), stopped]))
+      yield result
+      if (!result.ok) return
+    }
+  } finally {
+    clearTimeout(timer)
+    stop.abort()
+    way.socket.destroy()
+  }
+}
+
+class TimeLimit extends Error {
+  readonly code = 'ETIMEDOUT'
+}
+
+async function attempt(step: ProbeStep['step'], provider: Provider, found: Promise<string>): Promise<ProbeStep> {
+  try {
+    return { step, ok: true, found: await found }
+  } catch (error) {
+    const { message, code } = error as NodeJS.ErrnoException
+    const remedy = error instanceof ProbeFailure ? error.remedy : usualRemedy(step, provider, code)
+    return { step, ok: false, found: message, remedy }
+  }
+}
+
+/** What to try when the network itself broke a step. */
+function usualRemedy(step: ProbeStep['step'], { name, host, port, tls }: Provider, code: string | undefined): string {
+  if (step === 'resolve') return `check the name of the host (mailferry provider set ${name} --host …) and the resolver`
+  if (step === 'connect') {
+    const elsewhere = `check host and port (mailferry provider set ${name} --host … --port …)`
+    return code === 'ECONNREFUSED'
+      ? elsewhere
+      : `check that no firewall drops connections to ${host} port ${port}, and ${elsewhere}`
+  }
+  if (step === 'greeting' && tls !== 'implicit' && code === 'ETIMEDOUT') {
+    return `if port ${port} speaks TLS from the start: mailferry provider set ${name} --tls implicit`
+  }
+  return 'try again; when it stays, ask whoever runs the old server whether it limits or blocks connections from here'
+}
