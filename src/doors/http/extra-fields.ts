@@ -1,0 +1,13 @@
+import type { Account } from '../../model/account.ts'
+
+type Fields = Record<string, string>
+
+/** An account as Dovecot's userdb extra fields. */
+export function userdbFields({ home, quotaBytes }: Account): Fields {
+  return { home, ...(quotaBytes === null ? {} : { quota_rule: `*:bytes=${quotaBytes}` }) }
+}
+
+/** The same as passdb extra fields, so that Dovecot needs no userdb look-up after a sign-in (userdb prefetch). */
+export function passdbFields(account: Account): Fields {
+  return Object.fromEntries(Object.entries(userdbFields(account)).map(([name, value]) => [`userdb_${name}`, value]))
+}

@@ -1,0 +1,36 @@
+import { chmodSync, rmSync, statSync } from 'node:fs'
+import type { FastifyInstance } from 'fastify'
+
+// Who may speak to the socket is whom its owner and group are; the folder may be open.
+const SOCKET_MODE = 0o660
+const SOCKET_PATH_BYTES = 107
+
+/** A door could not be opened; the message names the setting. */
+export class ListenError extends Error {}
+
+/** Listens on a Unix socket. The caller has made sure that no other service of ours uses it. */
+export async function listenOnSocket(app: FastifyInstance, path: string): Promise<void> {
+  if (Buffer.byteLength(path) > SOCKET_PATH_BYTES) {
+    throw new ListenError(`MAILFERRY_SOCKET: ${path} is longer than the ${SOCKET_PATH_BYTES} bytes of a socket's name`)
+  }
+  if (statSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path)
+  const umask = process.umask(0o777 & ~SOCKET_MODE)
+  try {
+    await app.listen({ path })
+    chmodSync(path, SOCKET_MODE)
+  } catch (error) {
+    throw new ListenError(`MAILFERRY_SOCKET: cannot listen on ${path} (${(error as NodeJS.ErrnoException).code})`)
+  } finally {
+    process.umask(umask)
+  }
+}
+
+export async function listenOnPort(app: FastifyInstance, host: string, port: number): Promise<void> {
+  try {
+    await app.listen({ host, port })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const reason = code === 'EADDRINUSE' ? 'another program uses it' : code
+    throw new ListenError(`MAILFERRY_HOST, MAILFERRY_PORT: cannot listen on ${host} port ${port} (${reason})`)
+  }
+}

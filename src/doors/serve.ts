@@ -1,0 +1,64 @@
+import { mkdirSync } from 'node:fs'
+import type { FastifyInstance } from 'fastify'
+import { destination, type Logger, pino } from 'pino'
+import type { Settings } from '../config.ts'
+import type { Check } from './http/health.ts'
+import { ListenError, listenOnPort, listenOnSocket } from './http/listen.ts'
+import { createMetrics } from './http/metrics.ts'
+import type { Asked } from './http/passdb.ts'
+import { httpDoor } from './http/server.ts'
+
+/** What `mailferry serve` runs. */
+export interface Served extends AsyncDisposable {
+  readonly asked: Asked
+  readonly checks: Record<string, Check>
+  readonly doorToken: string
+  /** Printed when the doors are open. */
+  readonly welcome: string
+}
+
+const DRAIN_LIMIT_MS = 5_000
+
+/**
+ * Opens the HTTP doors and keeps them open until SIGTERM or SIGINT.
+ * @param lock held while this process serves; null: another one does
+ */
+export async function serve(settings: Settings, lock: Lock, open: () => Promise<Served>): Promise<void> {
+  mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 })
+  using held = await lock(settings.dataDir)
+  if (held === null) throw new ListenError(`another "mailferry serve" runs on the data directory ${settings.dataDir}`)
+  const log = pino({ level: settings.logLevel }, destination({ dest: 2, sync: true }))
+  const stopped = stopSignal()
+  await using served = await open()
+  const doors = await openDoors(settings, served, log)
+  process.stdout.write(served.welcome)
+  log.info({ signal: await stopped }, 'stopping')
+  const drained = Promise.all(doors.map((door) => door.close()))
+  await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, DRAIN_LIMIT_MS).unref())])
+}
+
+type Lock = (folder: string) => Promise<Disposable | null>
+
+async function openDoors(settings: Settings, served: Served, log: Logger): Promise<FastifyInstance[]> {
+  const common = { asked: served.asked, checks: served.checks, metrics: createMetrics(), log }
+  const socketDoor = httpDoor({ ...common, doorToken: null })
+  const doors = [socketDoor]
+  try {
+    await listenOnSocket(socketDoor, settings.socket)
+    if (settings.port !== 0) {
+      const portDoor = httpDoor({ ...common, doorToken: served.doorToken })
+      doors.push(portDoor)
+      await listenOnPort(portDoor, settings.host, settings.port)
+    }
+    return doors
+  } catch (error) {
+    await Promise.all(doors.map((door) => door.close()))
+    throw error
+  }
+}
+
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve)
+  })
+}
