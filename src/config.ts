@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { cleanEnv, makeValidator, str } from 'envalid'
+import { flawOfHomeTemplate } from './model/home.ts'
+import { isRecipient } from './seal/age.ts'
+
+/** A setting is wrong: the message is one line that names it. */
+export class SettingsError extends Error {}
+
+export interface Settings {
+  /** Null: PostgreSQL embedded in the data directory. */
+  readonly databaseUrl: string | null
+  readonly dataDir: string
+  readonly socket: string
+  readonly host: string
+  /** 0: no TCP. */
+  readonly port: number
+  /** Null: made at first start, in the data directory. */
+  readonly doorToken: string | null
+  readonly adminToken: string | null
+  /** Empty: made with the key at first start. */
+  readonly recipients: readonly string[]
+  readonly identityFile: string
+  readonly home: string
+  readonly logLevel: string
+  /** Where OfflineIMAP remembers what it copied. */
+  readonly offlineimapMetadata: string
+}
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
+
+const postgresUrl = makeValidator((value: string) => {
+  const url = URL.canParse(value) ? new URL(value) : null
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) throw new Error('must be a postgresql:// URL')
+  return value
+})
+const port = makeValidator((value: string) => {
+  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw new Error('must be a port from 0 to 65535')
+  return Number(value)
+})
+const token = makeValidator((value: string) => {
+  if (!/^[\x21-\x7e]+$/.test(value)) throw new Error('must be printable ASCII without blanks')
+  return value
+})
+const home = makeValidator((value: string) => {
+  const flaw = flawOfHomeTemplate(value)
+  if (flaw !== null) throw new Error(flaw)
+  return value
+})
+const ageRecipients = makeValidator((value: string) => {
+  const recipients = value.split(/[\s,]+/).filter((word) => word !== '')
+  const wrong = recipients.find((recipient) => !isRecipient(recipient))
+  if (wrong !== undefined || recipients.length === 0)
+    throw new Error('must be age public keys (age1…), with blanks between')
+  return recipients
+})
+
+/**
+ * The settings in force, from the environment and the files that it names.
+ * @throws SettingsError
+ */
+export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
+  const env = cleanEnv(
+    withFiles(environment, ['MAILFERRY_DOOR_TOKEN', 'MAILFERRY_ADMIN_TOKEN', 'DATABASE_URL']),
+    {
+      DATABASE_URL: postgresUrl({ default: undefined }),
+      MAILFERRY_DATA_DIR: str({ default: './data' }),
+      MAILFERRY_SOCKET: str({ default: undefined }),
+      MAILFERRY_HOST: str({ default: '127.0.0.1' }),
+      MAILFERRY_PORT: port({ default: 8025 }),
+      MAILFERRY_DOOR_TOKEN: token({ default: undefined }),
+      MAILFERRY_ADMIN_TOKEN: token({ default: undefined }),
+      MAILFERRY_RECIPIENTS: ageRecipients({ default: undefined }),
+      MAILFERRY_IDENTITY_FILE: str({ default: undefined }),
+      MAILFERRY_HOME: home({ default: '/var/vmail/%d/%n' }),
+      MAILFERRY_LOG_LEVEL: str({ choices: LOG_LEVELS, default: 'info' }),
+      MAILFERRY_OFFLINEIMAP_METADATA: str({ default: undefined }),
+    },
+    { reporter: refuseWrong },
+  )
+  const dataDir = resolve(env.MAILFERRY_DATA_DIR)
+  return {
+    databaseUrl: env.DATABASE_URL ?? null,
+    dataDir,
+    socket: resolve(env.MAILFERRY_SOCKET ?? `${dataDir}/mailferry.sock`),
+    host: env.MAILFERRY_HOST,
+    port: env.MAILFERRY_PORT,
+    doorToken: env.MAILFERRY_DOOR_TOKEN ?? null,
+    adminToken: env.MAILFERRY_ADMIN_TOKEN ?? null,
+    recipients: env.MAILFERRY_RECIPIENTS ?? [],
+    identityFile: resolve(env.MAILFERRY_IDENTITY_FILE ?? `${dataDir}/identity`),
+    home: env.MAILFERRY_HOME,
+    logLevel: env.MAILFERRY_LOG_LEVEL,
+    offlineimapMetadata: resolve(env.MAILFERRY_OFFLINEIMAP_METADATA ?? `${dataDir}/offlineimap`),
+  }
+}
+
+/** The environment with the secrets that it names files for (`…_FILE`); an empty setting counts as unset. */
+function withFiles(environment: NodeJS.ProcessEnv, names: readonly string[]): NodeJS.ProcessEnv {
+  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  for (const name of names) {
+    const file = set[`${name}_FILE`]
+    if (file === undefined) continue
+    if (set[name] !== undefined) throw new SettingsError(`${name} and ${name}_FILE are both set: keep one`)
+    try {
+      set[name] = readFileSync(file, 'utf8').trim()
+    } catch (error) {
+      throw new SettingsError(`${name}_FILE: cannot read ${file} (${(error as NodeJS.ErrnoException).code})`)
+    }
+  }
+  return set
+}
+
+// The values are not repeated: some are secret.
+function refuseWrong({ errors }: { errors: Record<string, Error | undefined> }): void {
+  const wrong = Object.entries(errors).map(([name, error]) => `${name} ${reasonOf(error)}`)
+  if (wrong.length > 0) throw new SettingsError(wrong.join('; '))
+}
+
+function reasonOf(error: Error | undefined): string {
+  const message = error?.message ?? 'is wrong'
+  return message.startsWith('Value ') ? `must be one of ${LOG_LEVELS.join(', ')}` : message
+}

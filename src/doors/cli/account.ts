@@ -1,0 +1,83 @@
+import type { Command } from 'commander'
+import type { Account } from '../../model/account.ts'
+import type { Address } from '../../model/address.ts'
+import { address, examples } from './arguments.ts'
+import { EXIT, Failure } from './exit.ts'
+import type { House, Outside } from './house.ts'
+import { printDone, printList, printRecord } from './output.ts'
+import { readPassword } from './password-input.ts'
+import { addressOnNew } from './person.ts'
+import { accountList } from './rows.ts'
+
+export function addAccountCommands(mailferry: Command, outside: Outside): void {
+  const account = mailferry.command('account').description('people who have an account on the new server')
+  addList(account, outside)
+  addShow(account, outside)
+  addPasswd(account, outside)
+  addEnabling(account, outside, 'disable', false)
+  addEnabling(account, outside, 'enable', true)
+}
+
+function addList(account: Command, { open }: Outside): void {
+  const list = account.command('list').description('list the accounts').option('--json', 'print one JSON array')
+  examples(list, 'mailferry account list').action(async (options) => {
+    await using house = await open()
+    await printList(house.accounts.list(), accountList, options)
+  })
+}
+
+function addShow(account: Command, { open }: Outside): void {
+  const show = account
+    .command('show')
+    .description('show everything about an account')
+    .argument('<address>', 'the new or the old address', address)
+    .option('--json', 'print one JSON object')
+  examples(show, 'mailferry account show anna@new.example').action(async (typed: Address, options) => {
+    await using house = await open()
+    await printRecord(accountList.row(await found(house, await addressOnNew(house, typed))), options)
+  })
+}
+
+function addPasswd(account: Command, { open }: Outside): void {
+  const passwd = account
+    .command('passwd')
+    .description('set a password, one line on standard input; the old server is not asked about it any more')
+    .argument('<address>', 'the new or the old address', address)
+    .option('--json', 'print the account as JSON')
+  examples(
+    passwd,
+    'mailferry account passwd anna@new.example',
+    'mailferry account passwd anna@new.example <password-file',
+  ).action(async (typed: Address, options) => {
+    await using house = await open()
+    const name = await addressOnNew(house, typed)
+    const hash = await house.hasher.hash(await readPassword(name))
+    if (!(await house.accounts.setPassword(name, hash))) throw gone(name)
+    await printDone(accountList.row(await found(house, name)), `${name} has a new password`, options)
+  })
+}
+
+function addEnabling(account: Command, { open }: Outside, verb: string, enabled: boolean): void {
+  const command = account
+    .command(verb)
+    .description(enabled ? 'let somebody in again' : 'let somebody in no more')
+    .argument('<address>', 'the new or the old address', address)
+    .option('--json', 'print the account as JSON')
+  examples(command, `mailferry account ${verb} anna@new.example`).action(async (typed: Address, options) => {
+    await using house = await open()
+    const name = await addressOnNew(house, typed)
+    if (!(await house.accounts.setEnabled(name, enabled))) throw gone(name)
+    const done = enabled ? 'can sign in again' : `cannot sign in any more; to end open sessions: doveadm kick ${name}`
+    await printDone(accountList.row(await found(house, name)), `${name} ${done}`, options)
+  })
+}
+
+async function found({ accounts }: House, name: string): Promise<Account> {
+  const account = await accounts.find(name)
+  if (account === null) throw gone(name)
+  return account
+}
+
+function gone(name: string): Failure {
+  return new Failure(EXIT.data, `there is no account ${name} any more`)
+}

@@ -1,0 +1,124 @@
+import { existsSync } from 'node:fs'
+import type { Settings } from '../../config.ts'
+import { recipientsInForce } from '../../data-dir.ts'
+import type { Provider } from '../../model/provider.ts'
+import { checkDoors, checkFiles, checkOfflineimap } from './doctor-host.ts'
+import { explain } from './exit.ts'
+import type { House, Outside } from './house.ts'
+import { identityHere } from './key.ts'
+
+/** What `doctor` found about one thing: well, worth a look, or in need of something done. */
+export interface Finding {
+  readonly check: string
+  readonly result: 'ok' | 'warn' | 'fail'
+  readonly found: string
+  readonly remedy?: string
+}
+
+const PROBES_AT_ONCE = 8
+
+/** Looks at everything, one thing after the other, and makes nothing. */
+export async function* examine({ settings, openUnready }: Outside): AsyncGenerator<Finding> {
+  const inForce = attempt(settings)
+  if (inForce instanceof Error) {
+    yield { check: 'settings', result: 'fail', found: inForce.message, remedy: 'correct the setting that is named' }
+    return
+  }
+  yield { check: 'settings', result: 'ok', found: `data directory ${inForce.dataDir}` }
+  if (!(yield* checkFiles(inForce))) return
+  yield await checkKey(inForce)
+  if (inForce.databaseUrl === null && !existsSync(inForce.dataDir)) {
+    const remedy = 'start "mailferry serve", or set DATABASE_URL'
+    yield { check: 'database', result: 'warn', found: 'not made yet', remedy }
+  } else yield* checkRecords(openUnready)
+  yield await checkOfflineimap()
+  yield* checkDoors(inForce)
+}
+
+async function checkKey(settings: Settings): Promise<Finding> {
+  const check = 'key'
+  try {
+    const recipients = await recipientsInForce(settings)
+    if (recipients === null)
+      return { check, result: 'fail', found: 'no key was made', remedy: 'run "mailferry key init"' }
+    const { identity, why } = await identityHere(settings, recipients)
+    switch (identity) {
+      case 'matches':
+        return { check, result: 'ok', found: `${why} opens what is sealed; only a copying host should have it` }
+      case 'absent':
+        return { check, result: 'ok', found: `sealing only: ${why}, which is right for a web-facing host` }
+      case 'unreadable':
+        return { check, result: 'warn', found: why, remedy: 'on a copying host: run as a user who may read it' }
+      case 'does not match':
+        return { check, result: 'fail', found: why, remedy: 'put the right identity file there, or take this one away' }
+    }
+  } catch (error) {
+    return failed(check, error, 'make it readable')
+  }
+}
+
+async function* checkRecords(openUnready: Outside['openUnready']): AsyncGenerator<Finding> {
+  const opened = await openUnready().catch((error: Error) => error)
+  if (opened instanceof Error) {
+    yield failed('database', opened, 'see the reason')
+    return
+  }
+  await using house = opened
+  const reach = await tried('database', house.database.reach(), 'answers', 'start PostgreSQL, or correct DATABASE_URL')
+  yield reach
+  if (reach.result === 'fail') return
+  const upgrades = await tried('upgrades', house.database.check(), 'none is pending', 'run "mailferry upgrade"')
+  yield upgrades
+  if (upgrades.result === 'fail') return
+  yield* checkProviders(house)
+}
+
+async function* checkProviders({ providers, domains, probe }: House): AsyncGenerator<Finding> {
+  const all = await providers.list()
+  const served = new Set((await domains.list()).map(({ provider }) => provider))
+  if (all.length === 0) {
+    const remedy = 'mailferry provider add NAME --host HOST'
+    yield { check: 'providers', result: 'warn', found: 'there is none', remedy }
+  }
+  for (let start = 0; start < all.length; start += PROBES_AT_ONCE) {
+    yield* await Promise.all(all.slice(start, start + PROBES_AT_ONCE).map((provider) => checkProvider(provider, probe)))
+  }
+  for (const { name } of all) {
+    if (served.has(name)) continue
+    const remedy = `mailferry domain add DOMAIN --provider ${name}`
+    yield { check: `provider ${name}`, result: 'warn', found: 'no domain comes from it', remedy }
+  }
+}
+
+async function checkProvider(provider: Provider, probe: House['probe']): Promise<Finding> {
+  const check = `provider ${provider.name}`
+  for await (const { ok, step, found } of probe(provider)) {
+    if (ok) continue
+    return { check, result: 'fail', found: `${step}: ${found}`, remedy: `mailferry provider test ${provider.name}` }
+  }
+  return { check, result: 'ok', found: `${provider.host} port ${provider.port} answers` }
+}
+
+async function tried(check: string, work: Promise<void>, found: string, remedy: string): Promise<Finding> {
+  try {
+    await work
+    return { check, result: 'ok', found }
+  } catch (error) {
+    return failed(check, error, remedy)
+  }
+}
+
+function failed(check: string, error: unknown, remedy: string): Finding {
+  const found = explain(error)
+    .line.replace(/^mailferry: /, '')
+    .trim()
+  return { check, result: 'fail', found, remedy }
+}
+
+function attempt<T>(make: () => T): T | Error {
+  try {
+    return make()
+  } catch (error) {
+    return error as Error
+  }
+}

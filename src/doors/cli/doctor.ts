@@ -1,0 +1,31 @@
+import type { Command } from 'commander'
+import { examples } from './arguments.ts'
+import { examine, type Finding } from './doctor-checks.ts'
+import { EXIT, Failure } from './exit.ts'
+import type { Outside } from './house.ts'
+import { print, printList } from './output.ts'
+import { line } from './text.ts'
+
+const CHECK_WIDTH = 18
+
+export function addDoctorCommand(mailferry: Command, outside: Outside): void {
+  const doctor = mailferry
+    .command('doctor')
+    .description('look for what is wrong, and say what to do; exit code 69 when something has to be done')
+    .option('--json', 'print the findings as one JSON array')
+  examples(doctor, 'mailferry doctor').action(async (options) => {
+    const findings: Finding[] = []
+    for await (const finding of examine(outside)) {
+      findings.push(finding)
+      if (!options.json) await print(lines(finding))
+    }
+    if (options.json) await printList(findings, { row: (finding) => ({ ...finding }), columns: [] }, options)
+    const failed = findings.filter(({ result }) => result === 'fail').map(({ check }) => check)
+    if (failed.length > 0) throw new Failure(EXIT.unavailable, `something has to be done: ${failed.join(', ')}`)
+  })
+}
+
+function lines({ check, result, found, remedy }: Finding): string {
+  const first = `${result.padEnd(4)}  ${line(check).padEnd(CHECK_WIDTH)}  ${line(found)}\n`
+  return remedy === undefined ? first : `${first}      ${'what to do:'.padEnd(CHECK_WIDTH)}  ${line(remedy)}\n`
+}

@@ -1,0 +1,62 @@
+import type { Command } from 'commander'
+import type { Domain } from '../../policy/records.ts'
+import { domain as domainName, examples } from './arguments.ts'
+import { EXIT, Failure } from './exit.ts'
+import type { Outside } from './house.ts'
+import { printDone, printList } from './output.ts'
+import { noProvider } from './provider.ts'
+import { domainList } from './rows.ts'
+
+export function addDomainCommands(mailferry: Command, outside: Outside): void {
+  const domain = mailferry.command('domain').description('mail domains that people come from')
+  addAdd(domain, outside)
+  addList(domain, outside)
+  addRemove(domain, outside)
+}
+
+function addAdd(domain: Command, { open }: Outside): void {
+  const add = domain
+    .command('add')
+    .description('let the people of a domain sign in')
+    .argument('<domain>', 'as it is on the old server', domainName)
+    .requiredOption('--provider <name>', 'who serves it')
+    .option('--new-domain <domain>', 'what it is called on the new server (usual: the same)', domainName)
+    .option('--json', 'print the domain as JSON')
+  examples(
+    add,
+    'mailferry domain add old.example --provider old',
+    'mailferry domain add old.example --provider old --new-domain new.example',
+  ).action(async (name: string, options: { provider: string; newDomain?: string; json?: boolean }) => {
+    const { provider, newDomain = name } = options
+    const added: Domain = { name, newDomain, provider }
+    await using house = await open()
+    if ((await house.providers.find(provider)) === null) throw noProvider(provider)
+    await house.domains.add(added)
+    const renamed = newDomain === name ? '' : `; on the new server it is ${newDomain}`
+    await printDone(domainList.row(added), `the people of ${name} can sign in now${renamed}`, options)
+  })
+}
+
+function addList(domain: Command, { open }: Outside): void {
+  const list = domain.command('list').description('list the domains').option('--json', 'print one JSON array')
+  examples(list, 'mailferry domain list').action(async (options) => {
+    await using house = await open()
+    await printList(await house.domains.list(), domainList, options)
+  })
+}
+
+function addRemove(domain: Command, { open }: Outside): void {
+  const remove = domain
+    .command('remove')
+    .description('let nobody new of a domain sign in any more; accounts stay')
+    .argument('<domain>', 'as it is on the old server', domainName)
+    .option('--json', 'print the removed domain as JSON')
+  examples(remove, 'mailferry domain remove old.example').action(async (name: string, options) => {
+    await using house = await open()
+    const removed = (await house.domains.list()).find((domain) => domain.name === name)
+    if (removed === undefined || !(await house.domains.remove(name))) {
+      throw new Failure(EXIT.data, `there is no domain ${name} (mailferry domain list shows them)`)
+    }
+    await printDone(domainList.row(removed), `domain ${name} is removed`, options)
+  })
+}

@@ -1,0 +1,45 @@
+import type { Settings } from '../../config.ts'
+import type { Provider } from '../../model/provider.ts'
+import type { Hasher, OldAnswer, Opener } from '../../policy/ports.ts'
+import type { ProbeStep } from '../../policy/probe.ts'
+import type { Accounts, Credentials, Domains, Migrations, Providers } from '../../policy/records.ts'
+
+/** What the commands work with; `serve` and the commands may run at the same time. */
+export interface House extends AsyncDisposable {
+  readonly settings: Settings
+  readonly database: {
+    ready(): Promise<void>
+    /** As `ready`, asked now. */
+    check(): Promise<void>
+    /** Resolves when the database answers at all. */
+    reach(): Promise<void>
+    /** Applies the pending upgrades and returns their names. */
+    upgrade(): Promise<string[]>
+  }
+  readonly providers: Providers
+  readonly domains: Domains
+  readonly accounts: Accounts
+  readonly migrations: Migrations
+  readonly credentials: Credentials
+  readonly hasher: Hasher
+  /** Tries the way to a provider step by step, signing nobody in. */
+  probe(provider: Provider): AsyncIterable<ProbeStep>
+  /** Renews the password that opens a person's account on OLD, after OLD accepted it. */
+  renewCredential(address: string, password: string): Promise<OldAnswer>
+  /** @throws SettingsError when the identity file cannot be read */
+  opener(): Promise<Opener>
+}
+
+/** How a command gets the house, when it needs it. */
+export type OpenHouse = () => Promise<House>
+
+/** What the command line is handed by whoever wires it. */
+export interface Outside {
+  /** Throws a SettingsError when a setting is wrong. */
+  settings(): Settings
+  /** The database ready. */
+  open: OpenHouse
+  /** The database as it is: away, or with upgrades pending. */
+  openUnready: OpenHouse
+  serve(): Promise<void>
+}

@@ -1,0 +1,71 @@
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import type { Settings } from '../../config.ts'
+import { identityRecipients, initialiseKey, recipientsInForce } from '../../data-dir.ts'
+import { examples } from './arguments.ts'
+import { EXIT, Failure } from './exit.ts'
+import type { Outside } from './house.ts'
+import { printDone, printRecord } from './output.ts'
+
+export function addKeyCommands(mailferry: Command, outside: Outside): void {
+  const key = mailferry.command('key').description('the key that credentials are sealed with')
+  addInit(key, outside)
+  addShow(key, outside)
+}
+
+function addInit(key: Command, { settings }: Outside): void {
+  const init = key
+    .command('init')
+    .description('make the key: writes the identity file, prints the recipient; an existing key is never overwritten')
+    .option('--json', 'print recipient and identity file as JSON')
+  examples(init, 'mailferry key init', 'MAILFERRY_IDENTITY_FILE=/etc/mailferry/identity mailferry key init').action(
+    async (options) => {
+      const inForce = settings()
+      refuseExisting(inForce)
+      const recipient = await initialiseKey(inForce).catch((error: Error) => {
+        throw new Failure(EXIT.cannotCreate, error.message)
+      })
+      await printDone({ recipient, identity_file: inForce.identityFile }, recipient, options)
+    },
+  )
+}
+
+function addShow(key: Command, { settings }: Outside): void {
+  const show = key
+    .command('show')
+    .description('show who can open what is sealed, and whether the identity file is here')
+    .option('--json', 'print one JSON object')
+  examples(show, 'mailferry key show').action(async (options) => {
+    const inForce = settings()
+    const recipients = await recipientsInForce(inForce)
+    if (recipients === null) throw new Failure(EXIT.config, 'there is no key yet: run "mailferry key init"')
+    const { identity } = await identityHere(inForce, recipients)
+    await printRecord({ recipients, identity_file: inForce.identityFile, identity }, options)
+  })
+}
+
+/** Whether this host can open what is sealed. */
+export async function identityHere(
+  settings: Settings,
+  recipients: readonly string[],
+): Promise<{ identity: 'matches' | 'does not match' | 'absent' | 'unreadable'; why: string }> {
+  const { identityFile } = settings
+  try {
+    if (statSync(identityFile, { throwIfNoEntry: false }) === undefined) {
+      return { identity: 'absent', why: `${identityFile} is not here` }
+    }
+    const own = await identityRecipients(settings)
+    if (recipients.some((recipient) => own.includes(recipient))) return { identity: 'matches', why: identityFile }
+    return { identity: 'does not match', why: `${identityFile} is of another key than the recipients in force` }
+  } catch (error) {
+    return { identity: 'unreadable', why: (error as Error).message }
+  }
+}
+
+/** A second key would silently take the place of the first. */
+function refuseExisting({ identityFile, dataDir }: Settings): void {
+  for (const file of [identityFile, join(dataDir, 'recipients')]) {
+    if (existsSync(file)) throw new Failure(EXIT.cannotCreate, `there is a key already: ${file}`)
+  }
+}

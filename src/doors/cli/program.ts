@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { addAccountCommands } from './account.ts'
+import { examples } from './arguments.ts'
+import { addCredentialCommands } from './credential.ts'
+import { addDoctorCommand } from './doctor.ts'
+import { addDomainCommands } from './domain.ts'
+import { explain } from './exit.ts'
+import type { Outside } from './house.ts'
+import { addKeyCommands } from './key.ts'
+import { addMigrationCommands } from './migration.ts'
+import { armOutput } from './output.ts'
+import { addProviderCommands } from './provider.ts'
+import { addUpgradeCommand } from './upgrade.ts'
+
+/** Runs `mailferry`, and sets the exit code of the process. */
+export async function runMailferry(args: readonly string[], outside: Outside): Promise<void> {
+  armOutput()
+  try {
+    await program(outside).parseAsync(args, { from: 'user' })
+  } catch (error) {
+    const { line, exitCode } = explain(error)
+    process.stderr.write(line)
+    process.exitCode = exitCode
+  }
+}
+
+/** The whole command line. What is wrong with the arguments is thrown. */
+export function program(outside: Outside): Command {
+  const mailferry = new Command('mailferry')
+    .description('Moves people from an old IMAP server to a new Dovecot at their first sign-in.')
+    .version(version())
+    .exitOverride()
+    // The one line about a mistake is written by whoever catches it.
+    .configureOutput({ outputError: () => undefined })
+  addServe(mailferry, outside)
+  addProviderCommands(mailferry, outside)
+  addDomainCommands(mailferry, outside)
+  addAccountCommands(mailferry, outside)
+  addMigrationCommands(mailferry, outside)
+  addCredentialCommands(mailferry, outside)
+  addKeyCommands(mailferry, outside)
+  addUpgradeCommand(mailferry, outside)
+  addDoctorCommand(mailferry, outside)
+  return examples(
+    mailferry,
+    'mailferry serve',
+    'mailferry provider add old --host imap.old.example',
+    'mailferry domain add old.example --provider old',
+    'mailferry doctor',
+  )
+}
+
+function addServe(mailferry: Command, { serve }: Outside): void {
+  const command = mailferry.command('serve').description('answer sign-ins until SIGTERM or SIGINT')
+  examples(command, 'mailferry serve', 'MAILFERRY_DATA_DIR=/var/lib/mailferry mailferry serve').action(serve)
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version
+}

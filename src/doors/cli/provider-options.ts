@@ -1,0 +1,104 @@
+import { X509Certificate } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { type Command, Option } from 'commander'
+import type { Cutover, LoginName, Provider, TlsMode } from '../../model/provider.ts'
+import { connections, fingerprint, patterns, port } from './arguments.ts'
+import { EXIT, Failure } from './exit.ts'
+
+/** What `provider add` and `provider set` were given; false takes a value away. */
+export interface ProviderOptions {
+  readonly host?: string
+  readonly port?: number
+  readonly tls?: TlsMode
+  readonly caFile?: string | false
+  readonly fingerprint?: string | false
+  readonly maxConnections?: number
+  readonly loginName?: LoginName
+  readonly cutover?: Cutover
+  readonly include?: readonly string[] | false
+  readonly exclude?: readonly string[] | false
+  readonly json?: boolean
+}
+
+const PEM_LIMIT = 4 * 1024 * 1024
+const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+const USUAL_PORT: Readonly<Record<TlsMode, number>> = { implicit: 993, starttls: 143, none: 143 }
+const MAX_CONNECTIONS = 20
+
+export function withProviderOptions(command: Command): Command {
+  return command
+    .option('--port <port>', 'TCP port (usual: 993 with implicit TLS, else 143)', port)
+    .addOption(new Option('--tls <mode>', 'how the connection is protected').choices(['implicit', 'starttls', 'none']))
+    .option('--ca-file <file>', "PEM file with the certificates to trust instead of the system's")
+    .option(
+      '--fingerprint <sha256>',
+      'SHA-256 of the one certificate to trust, whatever its names and dates',
+      fingerprint,
+    )
+    .option('--max-connections <number>', 'connections to open at the same time at most', connections)
+    .addOption(
+      new Option('--login-name <form>', 'what it is asked with: the whole address, or its local part').choices([
+        '%u',
+        '%n',
+      ]),
+    )
+    .addOption(
+      new Option('--cutover <way>', 'when people move: at once, or when their copy is complete').choices([
+        'immediate',
+        'proxied',
+      ]),
+    )
+    .option(
+      '--include <pattern>',
+      'mailboxes to copy, as a pattern of IMAP LIST; may be repeated (usual: all)',
+      patterns,
+    )
+    .option('--exclude <pattern>', 'mailboxes to leave out; may be repeated', patterns)
+}
+
+export function newProvider(name: string, host: string, options: ProviderOptions): Provider {
+  const tls = options.tls ?? 'implicit'
+  const usual: Provider = {
+    ...{ name, host, tls, port: USUAL_PORT[tls], caFile: null, fingerprint: null },
+    ...{ maxConnections: MAX_CONNECTIONS, loginName: '%u', cutover: 'immediate', include: [], exclude: [] },
+  }
+  return changedProvider(usual, options)
+}
+
+/** The provider with what was given, and everything else as it is. */
+export function changedProvider(provider: Provider, options: ProviderOptions): Provider {
+  const { json: _, caFile, fingerprint, include, exclude, ...plain } = options
+  return {
+    ...provider,
+    ...plain,
+    ...(caFile !== undefined && { caFile: caFile === false ? null : readableCa(caFile) }),
+    ...(fingerprint !== undefined && { fingerprint: fingerprint || null }),
+    ...(include !== undefined && { include: include || [] }),
+    ...(exclude !== undefined && { exclude: exclude || [] }),
+  }
+}
+
+/** The absolute path of a PEM file that can be used. @throws Failure */
+function readableCa(path: string): string {
+  const file = resolve(path)
+  const refuse = (why: string) => new Failure(EXIT.data, `--ca-file ${file}: ${why}`)
+  try {
+    const { size, isFile } = statOf(file)
+    if (!isFile) throw refuse('it is not a file')
+    if (size > PEM_LIMIT) throw refuse('it is too large for certificates')
+    const certificates = readFileSync(file, 'latin1').match(PEM)
+    if (certificates === null) throw refuse('there is no PEM certificate in it')
+    for (const certificate of certificates) new X509Certificate(certificate)
+    return file
+  } catch (error) {
+    if (error instanceof Failure) throw error
+    const { syscall, code } = error as NodeJS.ErrnoException
+    throw refuse(syscall === undefined ? 'a certificate in it is damaged' : `it cannot be read (${code})`)
+  }
+}
+
+function statOf(file: string): { size: number; isFile: boolean } {
+  const stat = statSync(file)
+  return { size: stat.size, isFile: stat.isFile() }
+}

@@ -1,0 +1,51 @@
+import type { Account } from '../../model/account.ts'
+import type { Migration } from '../../model/migration.ts'
+import type { Provider } from '../../model/provider.ts'
+import type { Domain } from '../../policy/records.ts'
+import type { ListShape } from './output.ts'
+
+// The names of the fields are a contract with whoever reads `--json`.
+
+export const providerList: ListShape<Provider> = {
+  row: (provider) => ({
+    name: provider.name,
+    host: provider.host,
+    port: provider.port,
+    tls: provider.tls,
+    ca_file: provider.caFile,
+    fingerprint: provider.fingerprint,
+    max_connections: provider.maxConnections,
+    login_name: provider.loginName,
+    cutover: provider.cutover,
+    include: provider.include,
+    exclude: provider.exclude,
+  }),
+  columns: ['name', 'host', 'port', 'tls', 'max_connections', 'login_name', 'cutover'],
+}
+
+export const domainList: ListShape<Domain> = {
+  row: ({ name, newDomain, provider }) => ({ domain: name, new_domain: newDomain, provider }),
+  columns: ['domain', 'new_domain', 'provider'],
+}
+
+export const accountList: ListShape<Account> = {
+  row: ({ address, enabled, home, quotaBytes }) => ({ address, enabled, home, quota_bytes: quotaBytes }),
+  columns: ['address', 'enabled', 'home'],
+}
+
+export const migrationList: ListShape<Migration> = {
+  row: (migration) => ({
+    id: migration.id,
+    address: migration.address,
+    old_username: migration.oldUsername,
+    old_domain: migration.oldDomain,
+    provider: migration.provider,
+    state: migration.state,
+    paused_from: migration.pausedFrom,
+    route: migration.route,
+    code: migration.code,
+    created_at: migration.createdAt,
+    changed_at: migration.changedAt,
+  }),
+  columns: ['address', 'old_username', 'provider', 'state', 'route', 'code'],
+}

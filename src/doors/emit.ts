@@ -1,0 +1,70 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { Command, InvalidArgumentError } from 'commander'
+import type { Provider } from '../model/provider.ts'
+import type { Migrations, Providers, Share } from '../policy/records.ts'
+import { EXIT, explain, Failure } from './cli/exit.ts'
+import { gathered, replaceFile } from './write-file.ts'
+
+/** What `emit-offlineimaprc` needs. */
+export interface EmitHouse extends AsyncDisposable {
+  readonly providers: Pick<Providers, 'find'>
+  readonly migrations: Pick<Migrations, 'orders'>
+  /** The configuration for these orders as chunks of text. */
+  emit(orders: ReturnType<Migrations['orders']>): AsyncIterable<string>
+}
+
+interface Options {
+  output?: string
+  provider?: Provider['name']
+  shard?: Share['shard']
+}
+
+/** Runs `emit-offlineimaprc`, and sets the exit code of the process. */
+export async function runEmit(args: readonly string[], open: () => Promise<EmitHouse>): Promise<void> {
+  try {
+    await program(open).parseAsync(args, { from: 'user' })
+  } catch (error) {
+    const { line, exitCode } = explain(error)
+    process.stderr.write(line)
+    process.exitCode = exitCode
+  }
+}
+
+function program(open: () => Promise<EmitHouse>): Command {
+  return new Command('emit-offlineimaprc')
+    .description('Writes the OfflineIMAP configuration of all active migrations. It holds no secret.')
+    .option('--output <FILE>', 'replace FILE whole, mode 0600 (default: standard output)')
+    .option('--provider <NAME>', 'only the migrations from this provider')
+    .option('--shard <K/N>', 'only the K-th of N equal parts, counted from 1', parseShard)
+    .addHelpText('after', '\nExample: emit-offlineimaprc --output /var/lib/mailferry/offlineimaprc --shard 1/2')
+    .exitOverride()
+    .action(async (options: Options) => {
+      await using house = await open()
+      await emit(options, house)
+    })
+}
+
+async function emit({ output, provider, shard }: Options, house: EmitHouse): Promise<void> {
+  if (provider !== undefined && (await house.providers.find(provider)) === null) {
+    throw new Failure(EXIT.data, `there is no provider ${provider}: see "mailferry provider list"`)
+  }
+  const share = { ...(provider !== undefined && { provider }), ...(shard !== undefined && { shard }) }
+  const text = house.emit(house.migrations.orders(share))
+  if (output === undefined) await pipeline(Readable.from(gathered(text)), process.stdout, { end: false })
+  else await replaceFile(output, text).catch((error) => refuseOutput(output, error))
+}
+
+function refuseOutput(output: string, error: NodeJS.ErrnoException): never {
+  // What is no error of the file system has its own explanation.
+  if (error.syscall === undefined) throw error
+  throw new Failure(EXIT.cannotCreate, `cannot write ${output} (${error.code}): its folder must exist and be writable`)
+}
+
+function parseShard(text: string): NonNullable<Share['shard']> {
+  const [, number, of] = /^(\d{1,6})\/(\d{1,6})$/.exec(text)?.map(Number) ?? []
+  if (number === undefined || of === undefined || number < 1 || number > of) {
+    throw new InvalidArgumentError('It is K/N, with K from 1 to N.')
+  }
+  return { number, of }
+}

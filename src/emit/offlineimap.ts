@@ -1,0 +1,129 @@
+import type { CopyOrder } from '../model/migration.ts'
+import type { Provider } from '../model/provider.ts'
+
+export interface OfflineImapSettings {
+  /** Absolute path of deploy/offlineimap/mailferry.py. */
+  readonly pythonFile: string
+  /** Absolute path of the folder where OfflineIMAP remembers what it has copied; its parent must exist. */
+  readonly metadata: string
+  /** What opens the credentials; by default the `bin/mailferry` that belongs to the pythonfile. */
+  readonly command?: string | undefined
+  /** After so many seconds without a word from OLD the account fails. */
+  readonly timeout?: number
+}
+
+/**
+ * The offlineimaprc as chunks of text, one per order: the same orders give the same text. Nothing in it is secret;
+ * accounts are called by their number alone.
+ *
+ * `accounts = all` and the empty section `[Account all]` stand for all orders: the pythonfile puts them in. So the list
+ * of names need not be known before the first section, and a file without any order is a right one.
+ * @throws RangeError for a value that no offlineimaprc can carry
+ */
+export async function* offlineimaprc(
+  orders: Iterable<CopyOrder> | AsyncIterable<CopyOrder>,
+  settings: OfflineImapSettings,
+): AsyncGenerator<string, void, undefined> {
+  yield general(settings)
+  for await (const order of orders) yield account(order)
+}
+
+function general({ pythonFile, metadata, command, timeout = 60 }: OfflineImapSettings): string {
+  // OfflineIMAP puts variables in, until the pythonfile stops it.
+  if (pythonFile.includes('$')) throw refused('pythonFile', pythonFile)
+  return lines(
+    '# Made by emit-offlineimaprc; changes are lost.',
+    '[general]',
+    'ui = basic',
+    'accounts = all',
+    `metadata = ${path('metadata', metadata)}`,
+    `pythonfile = ${path('pythonFile', pythonFile)}`,
+    `socktimeout = ${whole('timeout', timeout, 1, 86_400)}`,
+    ...(command === undefined ? [] : [`mailferry_command = ${data(command)}`]),
+    '',
+    '[Account all]',
+  )
+}
+
+function account({ id, home, provider }: CopyOrder): string {
+  if (!/^\d{1,19}$/.test(id)) throw new RangeError(`not the number of a migration: ${JSON.stringify(id)}`)
+  const name = `m-${id}`
+  return lines(
+    '',
+    `[Account ${name}]`,
+    `localrepository = ${name}-new`,
+    `remoterepository = ${name}-old`,
+    '',
+    `[Repository ${name}-new]`,
+    'type = Maildir',
+    `localfolders = ${data(`${home}/Maildir`)}`,
+    '',
+    `[Repository ${name}-old]`,
+    'type = IMAP',
+    ...server(provider),
+    `remoteusereval = get_user("${name}")`,
+    `remotepasseval = get_password("${name}")`,
+    // OLD is only read, and what OLD loses stays on NEW.
+    'readonly = yes',
+    'sync_deletes = no',
+    `folderfilter = folder_filter("${name}")`,
+    `nametrans = folder_name("${name}")`,
+    `mailferry_include = ${data(provider.include)}`,
+    `mailferry_exclude = ${data(provider.exclude)}`,
+  )
+}
+
+function server(provider: Provider): string[] {
+  const { tls } = provider
+  return [
+    `remotehost = ${host(provider)}`,
+    `remoteport = ${whole('port', provider.port, 1, 65_535)}`,
+    `maxconnections = ${whole('maxConnections', provider.maxConnections, 1, 1000)}`,
+    `ssl = ${tls === 'implicit' ? 'yes' : 'no'}`,
+    `starttls = ${tls === 'starttls' ? 'yes' : 'no'}`,
+    ...(tls === 'none' ? [] : [trust(provider)]),
+  ]
+}
+
+function trust({ fingerprint, caFile }: Provider): string {
+  if (fingerprint === null) return `sslcacertfile = ${caFile === null ? 'OS-DEFAULT' : path('caFile', caFile)}`
+  if (!/^[0-9a-f]{64}$/.test(fingerprint)) throw refused('fingerprint', fingerprint)
+  return `cert_fingerprint = ${fingerprint}`
+}
+
+function host({ host }: Provider): string {
+  if (!/^[A-Za-z0-9._:-]+$/.test(host)) throw refused('host', host)
+  return host
+}
+
+function whole(name: string, value: number, least: number, most: number): string {
+  if (!Number.isInteger(value) || value < least || value > most) throw refused(name, value)
+  return String(value)
+}
+
+/** For options of OfflineIMAP's own, which are taken as they stand, between blanks that do not count. */
+function path(name: string, value: string): string {
+  if (!value.startsWith('/') || value.trim() !== value || /\p{Cc}/u.test(value)) throw refused(name, value)
+  return percents(value)
+}
+
+/** For options that the pythonfile reads: JSON in ASCII, safe for any value. */
+function data(value: unknown): string {
+  const ascii = JSON.stringify(value).replace(/[^ -~]/g, (unit) => {
+    return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+  return percents(ascii)
+}
+
+/** `%` starts an interpolation in Python's ConfigParser. */
+function percents(text: string): string {
+  return text.replaceAll('%', '%%')
+}
+
+function refused(name: string, value: unknown): RangeError {
+  return new RangeError(`${name} cannot stand in an offlineimaprc: ${JSON.stringify(value)}`)
+}
+
+function lines(...all: string[]): string {
+  return `${all.join('\n')}\n`
+}

@@ -1,0 +1,35 @@
+import { loadSettings, type Settings } from './config.ts'
+import { provideSecrets } from './data-dir.ts'
+import { lockFolder } from './db/embedded/lock.ts'
+import { runMailferry } from './doors/cli/program.ts'
+import { welcome } from './doors/cli/welcome.ts'
+import { type Served, serve } from './doors/serve.ts'
+import { environment } from './environment.ts'
+import { openReady, openService } from './service.ts'
+
+let loaded: Settings | undefined
+
+/** Loaded once, when a command needs them: `--help` works whatever the settings are. */
+function settings(): Settings {
+  loaded ??= loadSettings(environment())
+  return loaded
+}
+
+async function openServed(): Promise<Served> {
+  const secrets = await provideSecrets(settings())
+  const service = await openService({ ...settings(), recipients: secrets.recipients })
+  return {
+    asked: service,
+    checks: service.checks,
+    doorToken: secrets.doorToken,
+    welcome: welcome(settings()),
+    [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
+  }
+}
+
+await runMailferry(process.argv.slice(2), {
+  settings,
+  open: () => openReady(settings()),
+  openUnready: () => openService(settings()),
+  serve: () => serve(settings(), (folder) => lockFolder(folder, 'serve'), openServed),
+})
