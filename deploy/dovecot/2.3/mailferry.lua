@@ -1,0 +1,193 @@
+-- Dovecot 2.3 asks mailferry who may sign in (passdb) and where their mail is (userdb).
+-- mailferry.conf loads this file and says where mailferry is.
+--
+-- There are three kinds of answer: yes, no, could not ask. Whatever is not clearly one of the first two is the third:
+-- the mail client then shows "try again", nobody is asked to retype a password, no fail2ban counts it.
+
+local json = require("cjson.safe")
+
+local URL = (os.getenv("MAILFERRY_URL") or "http://127.0.0.1:8025"):gsub("/+$", "")
+local SOCKET = os.getenv("MAILFERRY_SOCKET")
+local TOKEN_FILE = os.getenv("MAILFERRY_DOOR_TOKEN_FILE")
+
+-- An old server has 15 s, mailferry answers within 30 s, Dovecot gives a worker up after 60 s.
+local ANSWER_LIMIT_SECONDS = tonumber(os.getenv("MAILFERRY_ANSWER_LIMIT_SECONDS")) or 40
+-- The limit above ends a silence, and the connection with it. This one ends an answer that drips in for ever, but
+-- leaves its connection open: so it comes second.
+local WHOLE_LIMIT_SECONDS = ANSWER_LIMIT_SECONDS * 1.25
+local CONNECT_LIMIT_SECONDS = 5
+local ANSWER_LIMIT_BYTES = 65536
+
+local auth = dovecot.auth
+local PASSDB_RESULT = {
+  ok = auth.PASSDB_RESULT_OK,
+  mismatch = auth.PASSDB_RESULT_PASSWORD_MISMATCH,
+  disabled = auth.PASSDB_RESULT_USER_DISABLED,
+  expired = auth.PASSDB_RESULT_PASS_EXPIRED,
+  tempfail = auth.PASSDB_RESULT_INTERNAL_FAILURE,
+}
+
+local token
+local post
+
+-- Read when it is first needed: Dovecot may start before mailferry has made the file.
+local function read_token()
+  local file, cause = io.open(TOKEN_FILE or "")
+  if not file then
+    return nil, "MAILFERRY_DOOR_TOKEN_FILE: " .. cause
+  end
+  local content = file:read("a") or ""
+  file:close()
+  return content:match("^%s*(.-)%s*$")
+end
+
+-- Each way to mailferry is a function(path, body) that returns status and body of the answer, or nil and the cause.
+local function over_tcp()
+  local client = dovecot.http.client({
+    connect_timeout_msecs = CONNECT_LIMIT_SECONDS * 1000,
+    request_timeout_msecs = ANSWER_LIMIT_SECONDS * 1000,
+    request_absolute_timeout_msecs = WHOLE_LIMIT_SECONDS * 1000,
+    max_attempts = 1,
+  })
+  return function(path, body)
+    local cause
+    if token == nil then
+      token, cause = read_token()
+    end
+    if token == nil then
+      return nil, cause
+    end
+    local request = client:request({ url = URL .. path, method = "POST" })
+    request:add_header("Authorization", "Bearer " .. token)
+    request:add_header("Content-Type", "application/json")
+    -- Dovecot would ask again on a connection that is still stuck in an answer given up.
+    request:add_header("Connection", "close")
+    request:set_payload(body)
+    local response = request:submit()
+    -- Dovecot counts its own failures (refused, timed out) from 9000 on.
+    if response:status() >= 9000 then
+      return nil, response:reason()
+    end
+    return response:status(), response:payload()
+  end
+end
+
+-- HTTP/1.0: the answer ends where the connection does.
+local function exchange(connection, question)
+  connection:settimeout(ANSWER_LIMIT_SECONDS, "t")
+  assert(connection:connect(SOCKET))
+  assert(connection:send(question))
+  local too_long, cause, answer = connection:receive(ANSWER_LIMIT_BYTES)
+  assert(not too_long, "the answer is too long")
+  assert(cause == "closed", cause)
+  return answer
+end
+
+local function over_socket()
+  local unix = require("socket.unix")
+  return function(path, body)
+    local question = table.concat({
+      "POST " .. path .. " HTTP/1.0",
+      "Host: localhost",
+      "Content-Type: application/json",
+      "Content-Length: " .. #body,
+      "",
+      body,
+    }, "\r\n")
+    local connection = unix.stream()
+    local answered, answer = pcall(exchange, connection, question)
+    connection:close()
+    if not answered then
+      return nil, tostring(answer)
+    end
+    local status, content = answer:match("^HTTP/1%.[01] (%d%d%d).-\r\n\r\n(.*)$")
+    return tonumber(status), content or "the answer is not HTTP"
+  end
+end
+
+-- Returns what mailferry answered as a table, or nil and the cause.
+local function ask(path, question)
+  local status, content = post(path, json.encode(question))
+  if not status then
+    return nil, content
+  end
+  local answer = json.decode(content or "")
+  if type(answer) ~= "table" then
+    answer = {}
+  end
+  -- The door token may have been renewed: read it again next time.
+  if status == 403 and answer.verdict == nil then
+    token = nil
+  end
+  return answer, "HTTP status " .. status .. " without an answer"
+end
+
+-- Dovecot's extra fields are strings; mailferry sends nothing else.
+local function all_strings(fields)
+  if type(fields) ~= "table" then
+    return false
+  end
+  for key, value in pairs(fields) do
+    if type(key) ~= "string" or type(value) ~= "string" then
+      return false
+    end
+  end
+  return true
+end
+
+-- JSON carries nothing but UTF-8. mailferry refuses any other password just so.
+local function carried(text)
+  return utf8.len(text) ~= nil and not text:find("\0", 1, true)
+end
+
+function auth_password_verify(req, password)
+  if not (carried(req.user) and carried(password)) then
+    return PASSDB_RESULT.mismatch, "not UTF-8"
+  end
+  local answer, cause = ask("/v1/passdb", {
+    username = req.user,
+    password = password,
+    service = req.service,
+    real_rip = req.real_rip,
+    session = req.session,
+    secured = req.secured == "secured",
+  })
+  local verdict = answer and answer.verdict
+  local result = PASSDB_RESULT[verdict or "none"]
+  if result == nil then
+    return PASSDB_RESULT.tempfail, "mailferry: " .. cause
+  end
+  if verdict == "tempfail" then
+    return result, "mailferry: could not ask, code " .. tostring(answer.code)
+  end
+  if verdict ~= "ok" then
+    return result, verdict
+  end
+  if type(answer.user) ~= "string" or answer.user == "" or not all_strings(answer.fields) then
+    return PASSDB_RESULT.tempfail, "mailferry: ok without user or with fields that are not strings"
+  end
+  answer.fields.user = answer.user
+  return result, answer.fields
+end
+
+function auth_userdb_lookup(req)
+  if not carried(req.user) then
+    return auth.USERDB_RESULT_USER_UNKNOWN, "not UTF-8"
+  end
+  local answer, cause = ask("/v1/userdb", { username = req.user })
+  if answer and answer.found == false then
+    return auth.USERDB_RESULT_USER_UNKNOWN, "not known to mailferry"
+  end
+  if answer and answer.found == true and all_strings(answer.fields) then
+    return auth.USERDB_RESULT_OK, answer.fields
+  end
+  return auth.USERDB_RESULT_INTERNAL_FAILURE, "mailferry: " .. cause
+end
+
+function script_init()
+  post = SOCKET and over_socket() or over_tcp()
+  return 0
+end
+
+function script_deinit()
+end

@@ -1,0 +1,53 @@
+"""The pythonfile of the offlineimaprc that mailferry emits.
+
+OfflineIMAP loads it once per run, before the first account. It opens all
+credentials of the run in one go and repairs OfflineIMAP 8.0 in process, so
+that mail arrives byte for byte, with its dates, flags and mailbox names, and
+OLD is only ever read. Nothing below is changed on the disk of OfflineIMAP.
+
+The offlineimaprc calls get_user, get_password, folder_filter and folder_name
+with an account's id.
+"""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+
+import offlineimap
+
+if not offlineimap.__version__.startswith('8.0.'):
+    sys.exit('mailferry: the repairs are made for OfflineIMAP 8.0, this is %s' % offlineimap.__version__)
+
+from mailferry_offlineimap import connection, credentials, folders, messages, run
+
+# One line per repair; the reason stands in its function.
+REPAIRS = [
+    run.single_thread,
+    run.interruption_told,
+    run.all_accounts,
+    run.one_failure_one_account,
+    run.results_told,
+    run.known_errors_without_traceback,
+    run.paths_as_written,
+    connection.certificates_verified,
+    connection.tls_in_turns,
+    connection.sign_in_once,
+    connection.secrets_unlogged,
+    connection.only_reads,
+    folders.mailboxes_as_announced,
+    folders.names_quoted,
+    folders.names_never_split,
+    folders.own_status_per_mailbox,
+    messages.bytes_untouched,
+    messages.dates_kept,
+    messages.order_kept,
+]
+
+for repair in REPAIRS:
+    repair()
+
+get_user = credentials.user
+get_password = credentials.password
+folder_filter = folders.wanted
+folder_name = folders.directory

@@ -1,0 +1,60 @@
+"""User names and passwords on OLD: all of the run are opened in one process. They exist in pipes and memory only."""
+import json
+import os
+import subprocess
+import sys
+import threading
+
+from offlineimap.error import OfflineImapError
+
+from . import settings
+
+COMMAND = os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', '..', '..', 'bin', 'mailferry')
+SECONDS_TO_START, SECONDS_PER_ACCOUNT = 60, 0.5
+
+_lock = threading.Lock()
+_answers = None
+
+
+def user(account):
+    return _credential(account)['user']
+
+
+def password(account):
+    return _credential(account)['password']
+
+
+def _credential(account):
+    global _answers
+    with _lock:
+        if _answers is None:
+            _answers = _open(settings.accounts())
+    answer = _answers.get(account, {})
+    if not _usable(answer):
+        reason = answer.get('error', 'no usable answer')
+        raise OfflineImapError('%s: its credential cannot be opened: %s' % (account, reason),
+                               OfflineImapError.ERROR.REPO)
+    return answer
+
+
+def _usable(answer):
+    values = (answer.get('user'), answer.get('password'))
+    return all(isinstance(value, str) and value and not set(value) & set('\0\r\n') for value in values)
+
+
+def _open(accounts):
+    """Asks the command for all accounts; without its complete answer there is nothing to do for any of them."""
+    command = os.path.normpath(settings.general('mailferry_command', COMMAND))
+    try:
+        done = subprocess.run([command, 'credential', 'open'], input='\n'.join(accounts + ['']).encode(),
+                              stdout=subprocess.PIPE, timeout=SECONDS_TO_START + SECONDS_PER_ACCOUNT * len(accounts))
+    except (OSError, subprocess.TimeoutExpired) as error:
+        sys.exit('mailferry: no credential can be opened: %s' % error)
+    if done.returncode != 0:
+        sys.exit('mailferry: no credential can be opened: %s ended with status %d' % (command, done.returncode))
+    try:
+        answers = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
+        return {answer['id']: answer for answer in answers}
+    except (ValueError, KeyError, TypeError):
+        # The error itself may hold what was read.
+        sys.exit('mailferry: no credential can be opened: %s answered something else than JSON lines' % command)

@@ -1,0 +1,25 @@
+import { parseArgs } from 'node:util'
+import { asOrdinaryUser } from './ordinary-user.ts'
+import { print } from './show.ts'
+import { perform } from './stage.ts'
+import { story } from './story.ts'
+
+const HELP = `npm run demo [-- --keep]
+
+Three people move from two old IMAP servers to a new Dovecot by signing in there. All servers are real, run on this
+machine only, and are stopped and removed in the end.
+
+  --keep   stay running in the end, to look around with a mail client; Ctrl-C ends it
+
+Exit code: 0 when every message arrived byte for byte, 1 otherwise, 130 after Ctrl-C.
+`
+
+const { values } = parseArgs({ options: { keep: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } })
+
+if (values.help) print(HELP)
+else process.exit(await play())
+
+function play(): Promise<number> {
+  if (process.getuid?.() === 0) return asOrdinaryUser(process.argv.slice(2))
+  return perform((stage) => story(stage, values.keep ?? false))
+}

@@ -1,0 +1,114 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { freePort } from '../support/loopback.ts'
+import { until } from '../support/until.ts'
+import { Program, type ProgramSettings } from './program.ts'
+import { dim, say } from './show.ts'
+import type { Stage } from './stage.ts'
+
+const BIN = join(import.meta.dirname, '../../bin')
+// The first start makes a database, on a busy machine too.
+const START_LIMIT_MS = 60_000
+
+/** mailferry as an administrator has it after `npm ci`: the commands in bin/, with settings from the environment. */
+export class Mailferry {
+  readonly url: string
+  /** Below it are the homes on NEW. */
+  readonly homes: string
+  readonly env: NodeJS.ProcessEnv
+  readonly #stage: Stage
+  readonly #dataDir: string
+
+  static async prepare(stage: Stage): Promise<Mailferry> {
+    if (!existsSync(join(BIN, '../dist/mailferry.js'))) throw new Error('dist/ is missing: npm run build makes it')
+    return new Mailferry(stage, await freePort())
+  }
+
+  private constructor(stage: Stage, port: number) {
+    this.#stage = stage
+    this.#dataDir = join(stage.folder, 'data')
+    this.url = `http://127.0.0.1:${port}`
+    this.homes = join(stage.folder, 'mail')
+    this.env = {
+      PATH: process.env.PATH,
+      HOME: stage.folder,
+      LANG: 'C.UTF-8',
+      MAILFERRY_DATA_DIR: this.#dataDir,
+      MAILFERRY_PORT: String(port),
+      MAILFERRY_HOME: `${this.homes}/%d/%n`,
+      // Set and empty: the settings of a mailferry that is installed on this machine do not count here.
+      DATABASE_URL: '',
+      DATABASE_URL_FILE: '',
+    }
+  }
+
+  /** Starts `mailferry serve` and waits until it is ready. @returns the checks that say so */
+  async serve(): Promise<string[]> {
+    say(dim('$ bin/mailferry serve'))
+    const log = join(this.#stage.folder, 'serve.log')
+    const server = await this.#stage.start(() => this.#startServer(log))
+    const answer = await Promise.race([this.#firstAnswer(), server.ended])
+    if (!(answer instanceof Response)) throw new Error(`mailferry serve did not start: ${server.output.join('\n')}`)
+    const { status, checks } = (await answer.json()) as { status: string; checks: object }
+    if (status !== 'ready') throw new Error(`mailferry serve is not ready: ${JSON.stringify(checks)}`)
+    return Object.keys(checks)
+  }
+
+  /** Shows and runs a command of bin/, which must succeed. @returns its lines */
+  async command(program: 'mailferry' | 'emit-offlineimaprc', ...args: string[]): Promise<string[]> {
+    say(dim(`$ bin/${program} ${args.map(quoted).join(' ')}`))
+    const lines = await this.ask(program, ...args)
+    if (lines.length > 0) say(lines.join('\n'))
+    return lines
+  }
+
+  /** The same without showing it. */
+  async ask(program: string, ...args: string[]): Promise<string[]> {
+    const running = await this.#stage.start(() => this.run(join(BIN, program), args))
+    const code = await running.ended
+    if (code !== 0) throw new Error(`bin/${program} ${args.join(' ')} ended with ${code}: ${running.output.join('\n')}`)
+    return running.output
+  }
+
+  run(command: string, args: readonly string[], settings: Partial<ProgramSettings> = {}): Promise<Program> {
+    return Program.start(command, args, { env: this.env, ...settings })
+  }
+
+  /** What Dovecot shows at mailferry's door. */
+  async doorToken(): Promise<string> {
+    return (await readFile(join(this.#dataDir, 'door-token'), 'utf8')).trim()
+  }
+
+  async #firstAnswer(): Promise<Response | undefined> {
+    const deadline = Date.now() + START_LIMIT_MS
+    while (Date.now() < deadline) {
+      const answer = await fetch(`${this.url}/readyz`).catch(() => undefined)
+      if (answer) return answer
+      await pause(50)
+    }
+    return undefined
+  }
+
+  async #startServer(log: string) {
+    const server = await this.run(join(BIN, 'mailferry'), ['serve'], { log, patience: 15_000 })
+    const stop = async () => {
+      await server.stop()
+      await this.#stopDatabase()
+    }
+    return { ended: server.ended, output: server.output, stop }
+  }
+
+  /** The last one to leave the embedded PostgreSQL stops it; one that was killed could not. */
+  async #stopDatabase(): Promise<void> {
+    const pidFile = join(this.#dataDir, 'postgres/postmaster.pid')
+    if (!existsSync(pidFile)) return
+    process.kill(Number.parseInt(await readFile(pidFile, 'utf8'), 10), 'SIGINT')
+    await until(() => !existsSync(pidFile), 'PostgreSQL has stopped')
+  }
+}
+
+function quoted(arg: string): string {
+  return /^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg}'`
+}

@@ -1,0 +1,83 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { constants, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { users } from '../support/dovecot-users.ts'
+import { dim, print } from './show.ts'
+import { ENDINGS } from './stage.ts'
+
+const run = promisify(execFile)
+const CHECKOUT = join(import.meta.dirname, '../..')
+
+interface User {
+  uid: number
+  gid: number
+  name: string
+}
+
+/**
+ * Runs the demo again as an ordinary user. Dovecot serves no mail of root's, so whoever owns the mail must write it; on
+ * one machine it is simplest when this user runs mailferry and OfflineIMAP as a whole.
+ * @returns its exit code
+ */
+export async function asOrdinaryUser(args: readonly string[]): Promise<number> {
+  const { mail: user } = await users()
+  let stopped: NodeJS.Signals | undefined
+  for (const signal of ENDINGS) process.on(signal, () => (stopped ??= signal))
+  const tmp = (await may(user, 'test', '-w', tmpdir())) ? tmpdir() : '/tmp'
+  await using place = await reachable(user, tmp)
+  if (stopped) return 128 + constants.signals[stopped]
+  return await demoAs(user, place.checkout, tmp, args)
+}
+
+async function demoAs({ uid, gid }: User, checkout: string, tmp: string, args: readonly string[]): Promise<number> {
+  const child = spawn(join(checkout, 'node_modules/.bin/node'), [join(checkout, 'test/demo/demo.ts'), ...args], {
+    ...{ uid, gid, cwd: '/', stdio: 'inherit' },
+    env: { ...process.env, TMPDIR: tmp },
+  })
+  for (const signal of ENDINGS) process.on(signal, () => child.kill(signal))
+  const [code, signal] = await once(child, 'exit')
+  return code ?? 128 + constants.signals[signal as NodeJS.Signals]
+}
+
+interface Place extends AsyncDisposable {
+  checkout: string
+}
+
+/** This checkout, or a copy of what runs in it where the user cannot reach it: below /root, or made with umask 077. */
+async function reachable(user: User, tmp: string): Promise<Place> {
+  const all = await Promise.all([
+    may(user, join(CHECKOUT, 'bin/mailferry'), '--help'),
+    may(user, 'test', '-r', join(CHECKOUT, 'test/demo/demo.ts')),
+  ])
+  if (all.every(Boolean)) return { checkout: CHECKOUT, [Symbol.asyncDispose]: async () => undefined }
+  print(dim(`${user.name} cannot read ${CHECKOUT}: the demo runs from a copy of it.`))
+  const copy = await mkdtemp(join(tmp, 'mailferry-copy-'))
+  const remove = () => rm(copy, { recursive: true, force: true })
+  try {
+    await run('cp', ['--archive', '--parents', ...(await whatRuns()), copy], { cwd: CHECKOUT })
+    await run('chmod', ['--recursive', 'a+rX', copy])
+    await chmod(copy, 0o755)
+  } catch (error) {
+    await remove()
+    throw error
+  }
+  return { checkout: copy, [Symbol.asyncDispose]: remove }
+}
+
+/** The project without git's folder and the tools that only development needs. */
+async function whatRuns(): Promise<string[]> {
+  const lock = await readFile(join(CHECKOUT, 'node_modules/.package-lock.json'), 'utf8')
+  const packages: [string, { dev?: boolean }][] = Object.entries(JSON.parse(lock).packages)
+  const needed = packages.filter(([, { dev }]) => !dev).map(([path]) => path)
+  return ['package.json', 'bin', 'deploy', 'dist', 'sql', 'test', 'node_modules/.bin', ...needed]
+}
+
+async function may({ uid, gid }: User, command: string, ...args: string[]): Promise<boolean> {
+  return await run(command, args, { uid, gid, cwd: '/' }).then(
+    () => true,
+    () => false,
+  )
+}

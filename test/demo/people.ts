@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto'
+import { type ImapAccount, ImapWire } from '../support/imap-wire.ts'
+import { type Naming, seedMailboxes, wireName } from '../support/mailboxes.ts'
+
+/** How OLD names mailboxes, and whose they are. */
+export interface Town {
+  provider: string
+  naming: Naming
+  /** Domains on OLD, each with the one that it becomes on NEW. */
+  domains: Record<string, string>
+}
+
+export const TOWNS: [Town, Town] = [
+  {
+    provider: 'slash',
+    naming: { separator: '/', prefix: '' },
+    domains: { 'old.example': 'old.example', 'renamed.example': 'new.example' },
+  },
+  { provider: 'dot', naming: { separator: '.', prefix: 'INBOX.' }, domains: { 'dot.example': 'dot.example' } },
+]
+
+export interface Person {
+  /** On OLD. */
+  address: string
+  /** On OLD and, without anybody's doing, on NEW. */
+  password: string
+  seed: (account: ImapAccount, naming: Naming) => Promise<void>
+  /** Does not sign in at NEW. */
+  staysAway?: boolean
+}
+
+export const PEOPLE: Person[] = [
+  { address: 'anna@old.example', password: "anna's demo password", seed: seedMailboxes },
+  { address: 'bert@renamed.example', password: 'Bërt 100% "demo" \\o/', seed: seedLife },
+  { address: 'dora@dot.example', password: 'dora demo', seed: seedMailboxes },
+  { address: 'emil@old.example', password: 'emil demo', seed: seedLife, staysAway: true },
+]
+
+/** Where the person's mail is on OLD. */
+export function townOf({ address }: Person): Town {
+  const domain = domainOf(address)
+  const town = TOWNS.find(({ domains }) => domain in domains)
+  if (!town) throw new Error(`nobody serves ${domain}`)
+  return town
+}
+
+/** What the person is called on NEW. */
+export function newAddressOf(person: Person): string {
+  const domain = domainOf(person.address)
+  return person.address.replace(domain, townOf(person).domains[domain] ?? domain)
+}
+
+function domainOf(address: string): string {
+  return address.slice(address.indexOf('@') + 1)
+}
+
+const LIFE = [
+  ['INBOX'],
+  ['Sent'],
+  ['Archive', '2024'],
+  ['Archive', '2025'],
+  ['Entwürfe'],
+  ['Kunden', 'example.com', 'Angebote & Rechnungen'],
+  ['旅行', '京都'],
+]
+
+/** A mailbox as people have it: nested folders, names in their language, flags, attachments. */
+async function seedLife(account: ImapAccount, naming: Naming): Promise<void> {
+  await using wire = await ImapWire.open(account)
+  for (const levels of LIFE) {
+    const name = Buffer.from(wireName(levels, naming))
+    if (levels[0] !== 'INBOX') await wire.command('CREATE ', name)
+    for (let number = 1; number <= 8; number++) {
+      const flags = ['\\Seen', '\\Answered', '\\Flagged'].slice(0, number % 4).join(' ')
+      await wire.command('APPEND ', name, ` (${flags}) "${number}-May-2025 09:30:00 +0200" `, letter(levels, number))
+    }
+  }
+}
+
+function letter(levels: string[], number: number): Buffer {
+  const file = randomBytes(number * 3000)
+    .toString('base64')
+    .replace(/.{76}/g, '$&\r\n')
+  const text = `Grüße aus ${levels.join(' / ')}, Brief ${number}.`
+  const lines = [
+    'From: Jemand <jemand@old.example>',
+    `Message-ID: <${number}.${encodeURIComponent(levels.join('.'))}@old.example>`,
+    `Subject: =?utf-8?B?${Buffer.from(text).toString('base64')}?=`,
+    'MIME-Version: 1.0',
+    'Content-Type: multipart/mixed; boundary="part"',
+    ...['', '--part', 'Content-Type: text/plain; charset=utf-8', '', text, ''],
+    ...['--part', 'Content-Type: image/jpeg; name="photo.jpg"', 'Content-Transfer-Encoding: base64'],
+    ...['Content-Disposition: attachment; filename="photo.jpg"', '', file, '--part--', ''],
+  ]
+  return Buffer.from(lines.join('\r\n'))
+}

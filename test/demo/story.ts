@@ -1,0 +1,168 @@
+import { statSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { join } from 'node:path'
+import type { Dovecot } from '../support/dovecot.ts'
+import { copy, type Task } from './copying.ts'
+import { Mailferry } from './mailferry.ts'
+import { newAddressOf, PEOPLE, type Person, townOf } from './people.ts'
+import { compare, isExact, result } from './proof.ts'
+import {
+  accountAt,
+  accountOnNew,
+  accountOnOld,
+  look,
+  type OldServer,
+  startNewServer,
+  startOldServers,
+} from './servers.ts'
+import { bold, dim, green, print, red, say, step, table } from './show.ts'
+import type { Stage } from './stage.ts'
+
+const TRAVELLERS = PEOPLE.filter(({ staysAway }) => !staysAway)
+
+/** What the demo shows, in its order. */
+export async function story(stage: Stage, keep: boolean): Promise<void> {
+  const began = performance.now()
+  greet(stage)
+  const ferry = await Mailferry.prepare(stage)
+
+  step('OLD: two old IMAP servers, real Dovecots')
+  const old = await startOldServers(stage)
+  await showOld(old)
+
+  step('mailferry, with PostgreSQL inside of its data directory')
+  say(`Ready: ${(await ferry.serve()).join(', ')}.`)
+
+  step('mailferry is told about OLD: a provider for each server, and its domains')
+  for (const server of old) await introduce(ferry, server)
+
+  step('NEW: a real Dovecot that asks mailferry who may sign in (deploy/dovecot/2.3)')
+  const now = await startNewServer(stage, ferry)
+  say(`IMAP on ${now.host}:${now.tlsPort}. It knows nobody yet.`)
+
+  step('Three people sign in at NEW with their old passwords')
+  await signIn(now)
+  await showCaptured(ferry)
+
+  step('OfflineIMAP copies their mail')
+  say(
+    `It runs as ${userInfo().username}, who owns the mail on NEW and runs mailferry, too: the usual way on one machine.`,
+  )
+  const task = await order(stage, ferry, old)
+  await copy(stage, ferry, task)
+  await showArrived(now)
+
+  step('The same again: nothing is copied twice')
+  const again = await copy(stage, ferry, task)
+  if (again > 0) throw new Error(`the second run copied ${again} messages`)
+
+  step('OLD against NEW, message by message')
+  const text = await prove(old, now)
+  print(`\n${bold(green(text))} ${dim(`(${Math.round((performance.now() - began) / 1000)} s)`)}`)
+  if (keep) await stay(stage, now)
+}
+
+function greet({ folder }: Stage): void {
+  print(bold('mailferry demo: people move from OLD to NEW by signing in at NEW'))
+  print(dim(`Everything runs on this machine as ${userInfo().username}, in ${folder}, and is removed in the end.`))
+}
+
+async function showOld(servers: OldServer[]): Promise<void> {
+  const rows = await Promise.all(
+    PEOPLE.map(async (person) => {
+      const { folders, messages } = await look(await accountOnOld(servers, person))
+      const { provider, naming } = townOf(person)
+      return [person.address, provider, `"${naming.separator}"`, naming.prefix || '-', folders, messages]
+    }),
+  )
+  table(['person', 'provider', 'separator', 'prefix', 'folders', 'messages'], rows)
+  say(dim('anna and dora have what breaks copies: odd folder names, broken messages, dates from 1970 to 2038.'))
+}
+
+async function introduce(ferry: Mailferry, { town, dovecot }: OldServer): Promise<void> {
+  const { host, port, tlsPort, ca, fingerprint } = dovecot
+  const way =
+    town.provider === 'slash'
+      ? ['--port', `${tlsPort}`, '--ca-file', ca]
+      : ['--port', `${port}`, '--tls', 'starttls', '--fingerprint', fingerprint]
+  await ferry.command('mailferry', 'provider', 'add', town.provider, '--host', host, ...way)
+  await ferry.command('mailferry', 'provider', 'test', town.provider)
+  for (const [domain, newDomain] of Object.entries(town.domains)) {
+    const renamed = domain === newDomain ? [] : ['--new-domain', newDomain]
+    await ferry.command('mailferry', 'domain', 'add', domain, '--provider', town.provider, ...renamed)
+  }
+}
+
+/** As their mail clients do; one mistypes at first. */
+async function signIn(now: Dovecot): Promise<void> {
+  const rows = [await tryWrongPassword(now, TRAVELLERS[1] as Person)]
+  for (const person of TRAVELLERS) {
+    const { folders, messages } = await look(await accountAt(now, person.address, person))
+    rows.push([person.address, person.password, green('OK'), `${folders} folder, ${messages} messages`])
+  }
+  table(['signs in as', 'demo password', 'NEW says', 'and shows'], rows)
+}
+
+async function tryWrongPassword(now: Dovecot, person: Person): Promise<string[]> {
+  const password = `not ${person.password}`
+  const answer = await look(await accountAt(now, person.address, { ...person, password })).then(
+    () => 'OK',
+    ({ message }: Error) => message,
+  )
+  if (!answer.startsWith('NO [AUTHENTICATIONFAILED]')) throw new Error(`NEW answers a wrong password with ${answer}`)
+  return [person.address, password, red('NO [AUTHENTICATIONFAILED]'), '']
+}
+
+async function showCaptured(ferry: Mailferry): Promise<void> {
+  say('\nEach first sign-in made an account, sealed the credential and queued a migration, in one transaction:')
+  await ferry.command('mailferry', 'migration', 'list')
+  const away = PEOPLE.filter(({ staysAway }) => staysAway).map(({ address }) => address)
+  say(dim(`${away.join(' and ')} did not sign in: that mailbox stays as it is.`))
+}
+
+async function order(stage: Stage, ferry: Mailferry, old: OldServer[]): Promise<Task> {
+  const file = join(stage.folder, 'offlineimaprc')
+  await ferry.command('emit-offlineimaprc', '--output', file)
+  say(dim(`${statSync(file).size} bytes, mode ${(statSync(file).mode & 0o777).toString(8)}, no secret in it`))
+  const list = (await ferry.ask('mailferry', 'migration', 'list', '--json')).join('')
+  const migrations: { id: string; address: string }[] = JSON.parse(list)
+  const sights = await Promise.all(TRAVELLERS.map(async (person) => look(await accountOnOld(old, person))))
+  return {
+    file,
+    names: new Map(migrations.map(({ id, address }) => [`m-${id}`, address])),
+    messages: sights.reduce((sum, { messages }) => sum + messages, 0),
+  }
+}
+
+async function showArrived(now: Dovecot): Promise<void> {
+  for (const person of TRAVELLERS) {
+    const { folders, messages } = await look(await accountOnNew(now, person))
+    say(`${newAddressOf(person)} sees ${folders} folders, ${messages} messages at NEW.`)
+  }
+}
+
+/** @throws when anything is not as it was */
+async function prove(old: OldServer[], now: Dovecot): Promise<string> {
+  say(dim('missing: not on NEW; altered: other bytes; dates, flags: another date, other flags; extra: on NEW only'))
+  const comparisons = []
+  for (const person of TRAVELLERS) {
+    const accounts = [await accountOnOld(old, person), await accountOnNew(now, person)] as const
+    comparisons.push(await compare(newAddressOf(person), ...accounts))
+  }
+  const text = result(comparisons)
+  if (!comparisons.every(isExact)) throw new Error(text)
+  return text
+}
+
+/** Until a signal ends it. */
+async function stay({ folder }: Stage, now: Dovecot): Promise<never> {
+  print(`\nNEW stays, for a mail client on this machine: IMAP, ${now.host}, port ${now.tlsPort} (TLS)`)
+  print(`or ${now.port} (STARTTLS). Its certificate comes from the demo's own CA, ${now.ca}:\n`)
+  table(
+    ['user name', 'demo password'],
+    TRAVELLERS.map((person) => [newAddressOf(person), person.password]),
+  )
+  print(`\nThe commands work on it, too: MAILFERRY_DATA_DIR=${folder}/data bin/mailferry migration list`)
+  print('Ctrl-C stops and removes everything.')
+  return new Promise(() => setInterval(() => undefined, 60_000))
+}

@@ -1,0 +1,216 @@
+import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import type { ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { askUser } from '../support/auth-master.ts'
+import { ImapWire } from '../support/imap-wire.ts'
+import { startNew } from '../support/new.ts'
+import { type Asked, json, type Reply, ScriptedMailferry, text } from '../support/scripted-mailferry.ts'
+import { signIn } from '../support/sign-in.ts'
+import { until } from '../support/until.ts'
+
+const TOKEN = 'door-token-of-this-test'
+const IN = /^OK Logged in/
+const REFUSED = /^NO \[AUTHENTICATIONFAILED\]/
+const EXPIRED = /^NO \[EXPIRED\]/
+const TRY_AGAIN = /^NO \[UNAVAILABLE\]/
+
+const USER = 'ann@old.example'
+const PASSWORD = 'pw-of-ann-17'
+const WELCOME = { success: true, verdict: 'ok', user: 'ann@new.example' }
+
+function welcome(home: string): Reply {
+  return json(200, { ...WELCOME, fields: { userdb_home: home } })
+}
+
+const HOSTILE = [
+  '"]};os.exit()--',
+  "it's",
+  'back\\slash',
+  '%u%{env:HOME}',
+  'päß wörd 日本 😀',
+  ' blanks ',
+  '&AOQ-',
+  '{5+}',
+]
+
+type Case = { what: string; reply: Reply; seen: RegExp }
+
+const VERDICTS: Case[] = [
+  { what: 'mismatch', reply: json(401, { verdict: 'mismatch' }), seen: REFUSED },
+  { what: 'disabled', reply: json(403, { verdict: 'disabled' }), seen: REFUSED },
+  { what: 'expired', reply: json(403, { verdict: 'expired' }), seen: EXPIRED },
+  { what: 'tempfail', reply: tryLater, seen: TRY_AGAIN },
+  { what: 'mismatch with another status', reply: json(200, { success: true, verdict: 'mismatch' }), seen: REFUSED },
+]
+
+const NONSENSE: Case[] = Object.entries({
+  'success without a verdict': json(200, { success: true, user: USER, fields: {} }),
+  'a refusal without a verdict': json(401, { success: false }),
+  'a verdict that nobody knows': json(200, { verdict: 'maybe' }),
+  'a verdict that is no word': json(200, { verdict: null }),
+  'ok without a user': json(200, { verdict: 'ok', fields: {} }),
+  'ok without fields': json(200, WELCOME),
+  'ok with a field that is no string': json(200, { ...WELCOME, fields: { userdb_uid: 0 } }),
+  'a word instead of an object': json(401, 'mismatch'),
+  'broken JSON': text(401, '{"verdict":"mismatch"'),
+  'no JSON at all': text(500, '<html>mismatch</html>'),
+  'an empty answer': text(401, ''),
+  'a question cut off': (response: ServerResponse) => response.destroy(),
+  'an answer cut off': half,
+}).map(([what, reply]) => ({ what, reply, seen: TRY_AGAIN }))
+
+/** Slower than the limit, which is a second here. */
+const SLOW: Record<string, Reply> = {
+  silence: () => {},
+  'an answer that stalls': (response) => response.writeHead(401).write('{'),
+  'an answer that drips in without an end': drip,
+}
+
+function tryLater(response: ServerResponse): void {
+  response.setHeader('retry-after', '0')
+  json(503, { verdict: 'tempfail', code: 'old-timeout' })(response)
+}
+
+function half(response: ServerResponse): void {
+  response.writeHead(401, { 'content-length': '100' })
+  response.write('{"success":false,"verdict":"mismatch"', () => response.destroy())
+}
+
+function drip(response: ServerResponse): void {
+  response.writeHead(401)
+  const timer = setInterval(() => response.write(' '), 100)
+  response.on('close', () => clearInterval(timer))
+}
+
+t.jobs = 3
+
+async function stage(t: Test, kind: 'tcp' | 'unix', limit: { answerLimitSeconds?: number }) {
+  const mailferry = await ScriptedMailferry.start(kind)
+  t.teardown(() => mailferry[Symbol.asyncDispose]())
+  const door = {
+    tcp: { door: 'lua', url: `${mailferry.url}/`, token: TOKEN },
+    unix: { door: 'lua-unix', socket: mailferry.socket },
+  } as const
+  const dovecot = await startNew({ ...door[kind], ...limit })
+  t.teardown(() => dovecot[Symbol.asyncDispose]())
+  return { mailferry, dovecot }
+}
+
+for (const kind of ['tcp', 'unix'] as const) {
+  t.test(`the shipped Lua over ${kind}`, async (t) => {
+    const { mailferry, dovecot } = await stage(t, kind, { answerLimitSeconds: 1 })
+
+    t.test('ok lets in, as whom and where mailferry says', async (t) => {
+      const home = join(dovecot.mailRoot, 'home of ann')
+      mailferry.reply = welcome(home)
+      await using ann = await ImapWire.open({ host: 'localhost', port: dovecot.port, user: USER, password: PASSWORD })
+      await ann.command('SELECT INBOX')
+      t.ok(existsSync(join(home, 'Maildir')), 'the mail is in the given home')
+      await until(
+        () => dovecot.log().includes('imap-login: Info: Login: user=<ann@new.example>'),
+        'the log of the login',
+      )
+    })
+
+    t.test('mailferry is asked with name, password, where from and how', async (t) => {
+      const { path, headers, body } = mailferry.asked.at(-1) as Asked
+      t.equal(path, '/v1/passdb')
+      t.equal(headers['content-type'], 'application/json')
+      t.equal(headers.authorization, kind === 'tcp' ? `Bearer ${TOKEN}` : undefined)
+      const { session, ...rest } = body
+      t.match(session, /^\S{8,}$/)
+      t.same(rest, { username: USER, password: PASSWORD, service: 'imap', real_rip: '127.0.0.1', secured: true })
+    })
+
+    t.test('the verdict alone decides, and everything else is "try again"', async (t) => {
+      const cases = [...VERDICTS, ...NONSENSE]
+      mailferry.reply = (response, asked) =>
+        cases[Number.parseInt(String(asked?.body.username), 10)]?.reply(response, asked)
+      const before = mailferry.asked.length
+      await Promise.all(
+        cases.map(async ({ what, seen }, index) => {
+          t.match(await signIn(dovecot.port, `${index}@old.example`, PASSWORD), seen, what)
+        }),
+      )
+      t.equal(mailferry.asked.length, before + cases.length, 'each is asked once')
+      await until(() => /mailferry: .*old-timeout/.test(dovecot.log()), 'the log says why')
+    })
+
+    for (const [what, reply] of Object.entries(SLOW)) {
+      t.test(`${what} is "try again" within the limit, and does not spoil the next sign-in`, async (t) => {
+        mailferry.reply = reply
+        t.match(await signIn(dovecot.port, USER, PASSWORD), TRY_AGAIN)
+        mailferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
+        t.match(await signIn(dovecot.port, USER, PASSWORD), IN)
+      })
+    }
+
+    t.test('names and passwords arrive exactly', async (t) => {
+      mailferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
+      for (const hostile of HOSTILE) {
+        t.match(await signIn(dovecot.port, `${hostile}@old.example`, hostile), IN)
+        const { username, password } = mailferry.asked.at(-1)?.body ?? {}
+        t.same({ username, password }, { username: `${hostile}@old.example`, password: hostile })
+      }
+    })
+
+    t.test('what is not UTF-8 is refused without asking, so that no two passwords become one', async (t) => {
+      mailferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
+      const before = mailferry.asked.length
+      t.match(await signIn(dovecot.port, USER, Buffer.from('p\xe4ss', 'latin1')), REFUSED)
+      t.match(await signIn(dovecot.port, Buffer.from('\xe4nn@old.example', 'latin1'), PASSWORD), REFUSED)
+      t.equal(mailferry.asked.length, before)
+    })
+
+    t.test('a look-up without password finds the home, nobody, or could not ask', async (t) => {
+      const lookUp = () => askUser(join(dovecot.folder, 'run', 'auth-userdb'), USER)
+      mailferry.reply = json(200, { found: true, fields: { home: '/mail/ann' } })
+      t.match(await lookUp(), /^USER\t1\tann@old\.example\t.*home=\/mail\/ann/)
+      t.match(mailferry.asked.at(-1), { path: '/v1/userdb', body: { username: USER } })
+      mailferry.reply = json(404, { found: false })
+      t.match(await lookUp(), /^NOTFOUND\t/)
+      mailferry.reply = json(404, { message: 'Not Found' })
+      t.match(await lookUp(), /^FAIL\t/)
+      mailferry.reply = json(503, {})
+      t.match(await lookUp(), /^FAIL\t/)
+    })
+
+    t.test('while mailferry is away people see "try again", and get in as soon as it is back', async (t) => {
+      mailferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
+      t.match(await signIn(dovecot.port, USER, PASSWORD), IN)
+      await mailferry.close()
+      t.match(await signIn(dovecot.port, USER, PASSWORD), TRY_AGAIN)
+      await until(() => /mailferry: .*(refused|No such file)/i.test(dovecot.log()), 'the log says why')
+      await mailferry.listen()
+      t.match(await signIn(dovecot.port, USER, PASSWORD), IN)
+    })
+
+    if (kind === 'tcp') {
+      t.test('a renewed door token is read without a restart', async (t) => {
+        const file = join(dovecot.folder, 'mailferry.token')
+        await writeFile(file, 'renewed')
+        mailferry.reply = json(403, { error: 'forbidden' })
+        t.match(await signIn(dovecot.port, USER, PASSWORD), TRY_AGAIN)
+        mailferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
+        t.match(await signIn(dovecot.port, USER, PASSWORD), IN)
+        t.equal(mailferry.asked.at(-1)?.headers.authorization, 'Bearer renewed')
+      })
+    }
+
+    t.test('no password, no token and no question is in the log at debug level', async (t) => {
+      t.notMatch(dovecot.log(), new RegExp(`${PASSWORD}|${TOKEN}`))
+    })
+  })
+}
+
+t.test('an answer may take its time: the old server is slow to refuse', async (t) => {
+  await Promise.all(
+    (['tcp', 'unix'] as const).map(async (kind) => {
+      const { mailferry, dovecot } = await stage(t, kind, {})
+      mailferry.reply = (response) => void setTimeout(() => response.writeHead(401).end('{"verdict":"mismatch"}'), 6000)
+      t.match(await signIn(dovecot.port, USER, PASSWORD), REFUSED, kind)
+    }),
+  )
+})

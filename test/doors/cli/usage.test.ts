@@ -1,0 +1,153 @@
+import type { Command } from 'commander'
+import t from 'tap'
+import { program } from '../../../src/doors/cli/program.ts'
+import { runMailferry } from '../../support/service.ts'
+import { mistakeIn } from './mistake.ts'
+
+const NOWHERE = { MAILFERRY_DATA_DIR: '/dev/null/nowhere', MAILFERRY_PORT: '0' }
+t.test('a mistake in the arguments is one line that names it, and exit code 64', async (t) => {
+  const add = ['provider', 'add', 'old', '--host', 'imap.old.example']
+  const mistakes: [string[], RegExp][] = [
+    [['nonsense'], /unknown command 'nonsense'/],
+    [['provider', 'nonsense'], /unknown command 'nonsense'/],
+    [['provider', 'list', 'more'], /too many arguments/],
+    [['provider', 'list', '--nonsense'], /unknown option '--nonsense'/],
+    [['provider', 'add', 'old'], /--host/],
+    [['provider', 'add', '--host', 'h'], /missing required argument 'name'/],
+    [['provider', 'set', 'old'], /say what to change/],
+    [['domain', 'add', 'old.example'], /--provider/],
+    [['domain', 'add', 'two words', '--provider', 'old'], /'domain'/],
+    [['domain', 'add', 'old.example', '--provider', 'old', '--new-domain', '-'], /--new-domain/],
+    [['account', 'show', 'anna'], /'address'/],
+    [['account', 'show', 'anna b@old.example'], /'address'/],
+    [['migration', 'list', '--state', 'nonsense'], /--state .*pending/],
+    [['migration', 'list', '--domain', 'a b'], /--domain/],
+    ...['two words', '', '.hidden', '-x', 'ä', 'x'.repeat(65)].map((name): [string[], RegExp] => [
+      ['provider', 'add', '--host', 'h', '--', name],
+      /'name'/,
+    ]),
+    ...[
+      '',
+      'a b',
+      'imaps://h',
+      'h:993',
+      '[::1]',
+      'h/x',
+      '-h',
+      '1234',
+      '1.2.3',
+      'a..b',
+      '%n',
+      `${'x'.repeat(64)}.de`,
+    ].map((host): [string[], RegExp] => [['provider', 'add', 'old', `--host=${host}`], /--host/]),
+    ...['0', '65536', '99999999999', '-1', '1.5', '0x10', ' 993', ''].map((port): [string[], RegExp] => [
+      [...add, `--port=${port}`],
+      /--port/,
+    ]),
+    ...['', 'aa', 'g'.repeat(64), 'a'.repeat(65), `${'aa:'.repeat(31)}aa:`, `a:${'a'.repeat(63)}`].map(
+      (sha): [string[], RegExp] => [[...add, `--fingerprint=${sha}`], /--fingerprint/],
+    ),
+    [[...add, '--tls', 'ssl'], /--tls .*starttls/],
+    [[...add, '--max-connections', '0'], /--max-connections/],
+    [[...add, '--login-name', '%d'], /--login-name/],
+    [[...add, '--cutover', 'never'], /--cutover/],
+    [[...add, '--include='], /--include/],
+    [[...add, '--exclude', 'a\nb = c'], /--exclude/],
+    [[...add, '--exclude', 'a\u0085b'], /--exclude/],
+  ]
+  for (const [args, line] of mistakes) {
+    const mistake = await mistakeIn(args)
+    t.match(mistake, { exitCode: 64, line }, args.join(' '))
+    t.match(mistake.line, /^mailferry: [^\p{Cc}]+\n$/u, 'one line without control characters')
+  }
+})
+
+t.test('what a person would write for a host or a fingerprint is taken', async (t) => {
+  for (const host of [
+    'imap.old.example',
+    'IMAP.Old.Example.',
+    'old_imap',
+    'localhost',
+    '192.0.2.1',
+    '2001:db8::1',
+    'büro.example',
+  ]) {
+    t.match(await mistakeIn(['provider', 'add', 'old', '--host', host]), { line: /accepted/ }, host)
+  }
+  for (const sha of ['aB'.repeat(32), `${'Ab:'.repeat(31)}cD`]) {
+    t.match(await mistakeIn(['provider', 'add', 'old', '--host', 'h', '--fingerprint', sha]), { line: /accepted/ }, sha)
+  }
+})
+
+t.test('commands of later versions are not there', async (t) => {
+  const later = ['sync', 'verify', 'import', 'report', 'admin', 'key rotate', 'emit']
+  for (const command of later) {
+    t.match(await mistakeIn(command.split(' ')), { exitCode: 64, line: /unknown command/ }, command)
+  }
+})
+
+t.test('every command has a description and examples that it understands', async (t) => {
+  for (const command of leaves(program({ settings: unused, open: unused, openUnready: unused, serve: unused }))) {
+    let help = ''
+    command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp()
+    t.ok(command.description(), command.name())
+    const examples = help.split('Examples:\n')[1]?.trim().split('\n') ?? []
+    t.ok(examples.length > 0, `${command.name()} has an example`)
+    for (const example of examples) {
+      // Without quotes, redirections, pipes and settings before it.
+      const words = example
+        .replace(/^.*mailferry /, '')
+        .replace(/ [<|].*$/, '')
+        .replaceAll("'", '')
+      t.notMatch((await mistakeIn(words.split(' '))).line, '(--help shows how)', example)
+    }
+  }
+})
+
+t.test('--help and --version work whatever the settings are', async (t) => {
+  const wrong = { MAILFERRY_PORT: 'nonsense' }
+  const [help, version, none, one] = await Promise.all([
+    runMailferry(['provider', 'add', '--help'], wrong),
+    runMailferry(['--version'], wrong),
+    runMailferry([], wrong),
+    runMailferry(['provider', 'list'], wrong),
+  ])
+  t.match(help, { exitCode: 0, stdout: /--fingerprint <sha256>/, stderr: '' })
+  t.match(version, { exitCode: 0, stdout: /^\d+\.\d+\.\d+\n$/ })
+  t.match(none, { exitCode: 64, stdout: '', stderr: /^Usage: mailferry/ })
+  t.same(one, { exitCode: 78, stdout: '', stderr: 'mailferry: MAILFERRY_PORT must be a port from 0 to 65535\n' })
+})
+
+t.test('a data directory that cannot be made is one line and exit code 73', async (t) => {
+  const { exitCode, stderr } = await runMailferry(['provider', 'list'], NOWHERE)
+  t.equal(exitCode, 73)
+  t.match(stderr, /^mailferry: MAILFERRY_DATA_DIR: [^\n]*\n$/)
+})
+
+t.test('a database that is away is one line without its password, and exit code 69', async (t) => {
+  const urls = [
+    'postgres://u:s3cret@127.0.0.1:1/x',
+    'postgres://u:s3cret@localhost:1/x',
+    'postgres://u:s3cret@nowhere.invalid/x',
+  ]
+  await Promise.all(
+    urls.map(async (url) => {
+      const { exitCode, stderr, stdout } = await runMailferry(['account', 'list', '--json'], {
+        ...NOWHERE,
+        DATABASE_URL: url,
+      })
+      t.equal(exitCode, 69)
+      t.match(stderr, /^mailferry: the database is away: [^\n]*\n$/)
+      t.notMatch(stderr + stdout, /s3cret/)
+      t.equal(stdout, '')
+    }),
+  )
+})
+
+function unused(): never {
+  throw new Error('help needs nothing')
+}
+
+function leaves(command: Command): Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves)
+}

@@ -1,0 +1,99 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { mustRun, startFerry } from '../support/ferry.ts'
+import { ImapWire } from '../support/imap-wire.ts'
+import { type Door, startNew } from '../support/new.ts'
+import { runProgram } from '../support/service.ts'
+import { signIn } from '../support/sign-in.ts'
+
+const CHECKPASSWORD = join(import.meta.dirname, '../../bin/checkpassword')
+const PEOPLE = {
+  'anna@old.example': 'correct horse',
+  'bert@renamed.example': ' пароль "with" \\ {3} %s ',
+  'late@old.example': 'not captured yet',
+  'out@old.example': 'disabled soon',
+}
+
+type DoorName = Door['door']
+
+/** A ferry whose homes are below the mail root of the NEW that asks it. */
+async function crossing(name: DoorName) {
+  const folder = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+  chmodSync(folder, 0o711)
+  const homeRoot = join(folder, 'homes')
+  const ferry = await startFerry(PEOPLE, { MAILFERRY_HOME: `${homeRoot}/%d/%n` })
+  const { url, token, socket, dataDir } = ferry.service
+  // Dovecot's own users ask on the socket.
+  chmodSync(dataDir, 0o711)
+  chmodSync(socket, 0o666)
+  const doors: Record<DoorName, Door> = {
+    lua: { door: 'lua', url, token },
+    'lua-unix': { door: 'lua-unix', socket },
+    checkpassword: { door: 'checkpassword', socket },
+  }
+  return {
+    ferry,
+    settings: { ...doors[name], homeRoot },
+    async [Symbol.asyncDispose]() {
+      await ferry[Symbol.asyncDispose]()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+for (const name of ['lua', 'lua-unix', 'checkpassword'] as const) {
+  t.test(`people sign in at the new Dovecot through ${name}`, async (t) => {
+    await using world = await crossing(name)
+    const { ferry, settings } = world
+    await using dovecot = await startNew(settings)
+    const enter = (user: keyof typeof PEOPLE | string, password: string) => signIn(dovecot.port, user, password)
+
+    t.match(await enter('Anna@OLD.example', 'correct horse'), /^OK /, 'a first sign-in')
+    t.match(await enter('anna@old.example', 'correct horse'), /^OK /, 'a second one')
+    t.match(await enter('bert@renamed.example', PEOPLE['bert@renamed.example']), /^OK /, 'a renamed person')
+    t.match(await enter('anna@old.example', 'wrong'), /^NO \[AUTHENTICATIONFAILED\]/, 'a wrong password')
+    t.match(await enter('nobody@old.example', 'wrong'), /^NO \[AUTHENTICATIONFAILED\]/, 'a stranger')
+    t.match(await enter('anna@else.example', 'x'), /^NO \[AUTHENTICATIONFAILED\]/, 'a foreign domain')
+    t.match(await enter("x' or '1'='1@old.example", 'x'), /^NO \[AUTHENTICATIONFAILED\]/, 'nonsense')
+
+    await enter('out@old.example', 'disabled soon')
+    await mustRun(ferry.service, 'account', 'disable', 'out@old.example')
+    t.match(await enter('out@old.example', 'disabled soon'), /^NO \[AUTHENTICATIONFAILED\]/, 'a disabled account')
+
+    await usesMailbox(dovecot.port, 'bert@renamed.example')
+    t.match(dovecot.log(), /user=<bert@new\.example>/, 'the session is the new address’s')
+
+    await ferry.old.stop()
+    t.match(await enter('late@old.example', 'not captured yet'), /^NO \[UNAVAILABLE\]/, 'OLD away: a newcomer')
+    t.match(await enter('anna@old.example', 'correct horse'), /^OK /, 'OLD away: a captured person')
+    await ferry.service.stop()
+    t.match(await enter('anna@old.example', 'correct horse'), /^NO \[UNAVAILABLE\]/, 'mailferry away')
+  })
+}
+
+async function usesMailbox(port: number, user: keyof typeof PEOPLE): Promise<void> {
+  await using wire = await ImapWire.open({ host: 'localhost', port, user, password: PEOPLE[user] })
+  await wire.command('CREATE "an archive.of things"')
+  await wire.command('SELECT INBOX')
+}
+
+t.test('checkpassword used alone obeys the exit codes', async (t) => {
+  await using ferry = await startFerry(PEOPLE)
+  const { socket } = ferry.service
+  const check = (input: string | Buffer, { prog = ['printenv', 'USER'], MAILFERRY_SOCKET = socket } = {}) =>
+    runProgram('sh', ['-c', 'exec "$0" "$@" 3<&0', CHECKPASSWORD, ...prog], { MAILFERRY_SOCKET }, input)
+  t.match(await check('bert@renamed.example\0 пароль "with" \\ {3} %s \0\0'), {
+    exitCode: 0,
+    stdout: 'bert@new.example\n',
+  })
+  t.match(await check('bert@renamed.example\0wrong\0\0'), { exitCode: 1, stdout: '' })
+  t.match(await check(Buffer.from('anna@old.example\0\xff\0\0', 'latin1')), { exitCode: 1, stdout: '' })
+  t.match(await check('anna@old.example'), { exitCode: 2, stderr: /usage/ })
+  t.match(await check('anna@old.example\0correct horse\0\0', { prog: [] }), { exitCode: 2, stderr: /usage/ })
+  t.match(await check('anna@old.example\0correct horse\0\0', { MAILFERRY_SOCKET: '/nowhere' }), { exitCode: 111 })
+  t.match(await check('anna@old.example\0correct horse\0\0', { prog: ['sh', '-c', 'exit 7'] }), { exitCode: 7 })
+  await ferry.old.stop()
+  t.match(await check('late@old.example\0not captured yet\0\0'), { exitCode: 111, stdout: '' })
+})

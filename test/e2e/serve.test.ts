@@ -1,0 +1,111 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { mustRun } from '../support/ferry.ts'
+import { get, post, runMailferry, startService } from '../support/service.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'mailferry-serve-'))
+t.after(() => rmSync(folder, { recursive: true }))
+
+t.test(
+  'a first start makes everything that is needed, readable by its user alone, and tells the next steps',
+  async (t) => {
+    await using service = await startService()
+    const mode = (name: string) => statSync(join(service.dataDir, name)).mode & 0o777
+    for (const secret of ['door-token', 'admin-token', 'identity']) t.equal(mode(secret), 0o600, secret)
+    t.equal(mode('mailferry.sock'), 0o660)
+    t.match(service.log(), /bin\/mailferry provider add .*\n.*provider test .*\n.*domain add /)
+    const question = { username: 'a@b', password: 'x' }
+    const token = { authorization: `Bearer ${service.token}` }
+    t.match(await post(service.url, '/v1/passdb', question), { status: 403, body: { verdict: undefined } })
+    t.match(await post(service.url, '/v1/passdb', question, token), { status: 401 })
+    t.match(await get(service.url, '/readyz'), { status: 200 })
+  },
+)
+
+t.test('a later start continues with the same tokens, key and data', async (t) => {
+  await using service = await startService()
+  const kept = () =>
+    ['door-token', 'identity', 'recipients'].map((name) => readFileSync(join(service.dataDir, name), 'utf8'))
+  const before = kept()
+  await mustRun(service, 'provider', 'add', 'old', '--host', 'imap.old.example')
+  t.equal(await service.stop(), 0, 'SIGTERM ends it well')
+  t.notOk(existsSync(join(service.dataDir, 'postgres/postmaster.pid')), 'and its database with it')
+  await service.start()
+  t.same(kept(), before)
+  t.match(await mustRun(service, 'provider', 'list'), /imap\.old\.example/)
+})
+
+t.test('after a SIGKILL the next start continues', async (t) => {
+  await using service = await startService()
+  await mustRun(service, 'provider', 'add', 'old', '--host', 'imap.old.example')
+  await service.stop('SIGKILL')
+  await service.start()
+  t.match(await get(service.socket, '/readyz'), { status: 200 })
+  t.match(await mustRun(service, 'provider', 'list'), /imap\.old\.example/)
+})
+
+t.test('a second one on the same data directory is refused in one line', async (t) => {
+  await using service = await startService()
+  const second = await runMailferry(['serve'], { ...service.environment, MAILFERRY_PORT: '0' })
+  t.equal(second.exitCode, 69)
+  t.equal(second.stderr, `mailferry: another "mailferry serve" runs on the data directory ${service.dataDir}\n`)
+  t.match(await get(service.socket, '/readyz'), { status: 200 }, 'the first one goes on')
+})
+
+t.test('a port in use is told in one line that names the setting', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => other.once('listening', resolve))
+  const { port } = other.address() as { port: number }
+  const dataDir = join(folder, 'port')
+  const ended = await runMailferry(['serve'], { MAILFERRY_DATA_DIR: dataDir, MAILFERRY_PORT: `${port}` })
+  other.close()
+  t.match(ended, { exitCode: 69, stdout: '' })
+  t.match(
+    ended.stderr,
+    new RegExp(`mailferry: MAILFERRY_HOST, MAILFERRY_PORT: cannot listen on 127.0.0.1 port ${port}`),
+  )
+  t.notMatch(ended.stderr, /\n {4}at /)
+  t.notOk(existsSync(join(dataDir, 'postgres/postmaster.pid')))
+})
+
+t.test('wrong settings stop the start with one line that names them, before anything is made', async (t) => {
+  const file = join(folder, 'not-a-key')
+  writeFileSync(file, 'no age identity\n')
+  const cases: [NodeJS.ProcessEnv, RegExp][] = [
+    [{ MAILFERRY_PORT: '99999' }, /MAILFERRY_PORT must be a port/],
+    [{ MAILFERRY_LOG_LEVEL: 'loud' }, /MAILFERRY_LOG_LEVEL must be one of/],
+    [{ MAILFERRY_HOME: 'relative/%n' }, /MAILFERRY_HOME must be an absolute path/],
+    [{ MAILFERRY_HOME: '/srv/mail' }, /MAILFERRY_HOME must tell people apart/],
+    [{ DATABASE_URL: 'mysql://secret-of-db@host/x' }, /DATABASE_URL must be a postgresql:\/\/ URL/],
+    [{ MAILFERRY_RECIPIENTS: 'age1nonsense' }, /MAILFERRY_RECIPIENTS must be age public keys/],
+    [{ MAILFERRY_DOOR_TOKEN_FILE: '/nowhere' }, /MAILFERRY_DOOR_TOKEN_FILE: cannot read \/nowhere \(ENOENT\)/],
+    [{ MAILFERRY_IDENTITY_FILE: file }, /MAILFERRY_IDENTITY_FILE: cannot read .*not-a-key/],
+  ]
+  const dataDir = join(folder, 'settings')
+  for (const [settings, line] of cases) {
+    const ended = await runMailferry(['serve'], { MAILFERRY_DATA_DIR: dataDir, MAILFERRY_PORT: '0', ...settings })
+    t.equal(ended.exitCode, 78, `${Object.keys(settings)}`)
+    t.match(ended.stderr, line)
+    t.match(ended.stderr, /^mailferry: [^\n]*\n$/)
+    t.notMatch(ended.stderr, /secret-of-db/)
+    t.notOk(existsSync(join(dataDir, 'postgres')))
+  }
+})
+
+t.test('a data directory that cannot be used is told in one line', async (t) => {
+  const file = join(folder, 'a-file')
+  writeFileSync(file, '')
+  const ended = await runMailferry(['serve'], { MAILFERRY_DATA_DIR: join(file, 'data'), MAILFERRY_PORT: '0' })
+  t.match(ended.stderr, /^mailferry: [^\n]*a-file[^\n]*\n$/)
+  t.not(ended.exitCode, 0)
+})
+
+t.test('a socket’s name that is too long is told in one line', async (t) => {
+  const deep = join(folder, 'x'.repeat(110))
+  mkdirSync(deep)
+  const ended = await runMailferry(['serve'], { MAILFERRY_DATA_DIR: deep, MAILFERRY_PORT: '0' })
+  t.match(ended, { exitCode: 69, stderr: /MAILFERRY_SOCKET: .* longer than/ })
+})

@@ -1,0 +1,31 @@
+import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Ended, type RunningService, runProgram } from './service.ts'
+
+const CHECKOUT = join(import.meta.dirname, '../..')
+
+/** The command of the README's cron line, as an administrator copies it. */
+export function cronCommand(): string {
+  const readme = readFileSync(join(CHECKOUT, 'README.md'), 'utf8')
+  const [, command] = /^\*\/10 \* \* \* \* vmail (.*)$/m.exec(readme) ?? []
+  if (command === undefined) throw new Error('the README has no cron line')
+  return command
+}
+
+/** Runs the README's cron line once as cron does, on this service's data directory. */
+export async function runCronLine(service: RunningService): Promise<Ended> {
+  const command = cronCommand()
+    .replaceAll('/var/lib/mailferry', service.dataDir)
+    .replaceAll('/opt/mailferry/', `${CHECKOUT}/`)
+  const { DATABASE_URL, MAILFERRY_DATA_DIR } = service.environment
+  return await runProgram('sh', ['-c', command], { PATH: '/usr/bin:/bin', DATABASE_URL, MAILFERRY_DATA_DIR })
+}
+
+/** Gives copied mail to the user who serves it: what cron does by running as that user. */
+export function handOver(folder: string, owner: { uid: number; gid: number }): void {
+  if (process.getuid?.() !== 0 || !existsSync(folder)) return
+  chownSync(folder, owner.uid, owner.gid)
+  for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    chownSync(join(folder, path), owner.uid, owner.gid)
+  }
+}

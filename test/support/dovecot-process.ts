@@ -1,0 +1,89 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { greetingFrom } from './loopback.ts'
+
+/**
+ * Dovecot hangs on a pipe to us: a line stops it; when we die without one, however hard,
+ * it is stopped all the same and its folder is removed.
+ */
+const LEASH = `
+exec 3<&0 </dev/null
+dovecot -F -c "$1/dovecot.conf" 3<&- & server=$!
+{ read -r line <&3 || touch "$1/orphan"; kill "$server"; } 2>/dev/null & leash=$!
+wait "$server"; status=$?
+kill "$leash" 2>/dev/null
+if [ -e "$1/orphan" ]; then rm -rf "$1" || { sleep 1; rm -rf "$1"; }; fi
+exit "$status"`
+
+/** One Dovecot, from `dovecot.conf` in its folder; it may be started and stopped again. */
+export class DovecotProcess {
+  readonly #folder: string
+  readonly #port: number
+  #child: ChildProcess | undefined
+
+  constructor(folder: string, port: number) {
+    this.#folder = folder
+    this.#port = port
+  }
+
+  log(): string {
+    return readIfThere(join(this.#folder, 'dovecot.log'))
+  }
+
+  async start(): Promise<void> {
+    if (this.#child) throw new Error('this Dovecot is running already')
+    const console = await open(join(this.#folder, 'console.log'), 'a')
+    const stdio = ['pipe', console.fd, console.fd] as const
+    const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` }
+    const child = spawn('sh', ['-c', LEASH, 'sh', this.#folder], { detached: true, env, stdio: [...stdio] })
+    this.#child = child
+    child.unref()
+    child.once('exit', () => {
+      if (this.#child === child) this.#child = undefined
+    })
+    await console.close()
+    await this.#ready(child)
+  }
+
+  async #ready(child: ChildProcess): Promise<void> {
+    const deadline = Date.now() + 20_000
+    while (child.exitCode === null && Date.now() < deadline) {
+      const greeting = await greetingFrom(this.#port, /\[CAPABILITY .*\r\n/)
+      if (greeting) return
+      await pause(10)
+    }
+    const words = readIfThere(join(this.#folder, 'console.log')) + this.log()
+    throw new Error(`Dovecot did not start:\n${words}`)
+  }
+
+  /** In order: Dovecot takes a second for it. */
+  async stop(): Promise<void> {
+    const child = this.#child
+    if (!child) return
+    child.ref()
+    child.stdin?.end('stop\n')
+    await once(child, 'exit', { signal: AbortSignal.timeout(10_000) }).catch(() => this.kill())
+  }
+
+  /** At once, with all its processes. */
+  async kill(): Promise<void> {
+    const child = this.#child
+    if (!child?.pid) return
+    child.ref()
+    const exited = once(child, 'exit')
+    process.kill(-child.pid, 'SIGKILL')
+    await exited
+  }
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}

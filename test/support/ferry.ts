@@ -1,0 +1,59 @@
+import { certificates } from './certificates.ts'
+import { type Old, type OldSettings, startOld } from './old.ts'
+import { type RunningService, startService } from './service.ts'
+
+/** A service that knows OLD: `old.example` as it is, and `renamed.example`, which becomes `new.example`. */
+export interface Ferry extends AsyncDisposable {
+  readonly old: Old
+  readonly service: RunningService
+}
+
+export async function startFerry(
+  people: Record<string, string>,
+  settings: NodeJS.ProcessEnv = {},
+  oldSettings: Partial<OldSettings> = {},
+): Promise<Ferry> {
+  const { server: tls } = await certificates()
+  const old = await startOld({ people, tls, ...oldSettings })
+  try {
+    const service = await startService(settings)
+    await mustRun(
+      service,
+      'provider',
+      'add',
+      'old',
+      '--host',
+      'localhost',
+      '--port',
+      `${old.tlsPort}`,
+      '--ca-file',
+      tls.ca,
+    )
+    await mustRun(service, 'domain', 'add', 'old.example', '--provider', 'old')
+    await mustRun(service, 'domain', 'add', 'renamed.example', '--provider', 'old', '--new-domain', 'new.example')
+    return {
+      old,
+      service,
+      async [Symbol.asyncDispose]() {
+        await service[Symbol.asyncDispose]()
+        await old[Symbol.asyncDispose]()
+      },
+    }
+  } catch (error) {
+    await old[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** Runs a command that has to succeed; returns what it prints. */
+export async function mustRun(service: RunningService, ...args: string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await service.run(args)
+  if (exitCode !== 0) throw new Error(`mailferry ${args.join(' ')} ended with ${exitCode}: ${stderr}`)
+  return stdout
+}
+
+/** What a `--json` command prints. */
+// biome-ignore lint/suspicious/noExplicitAny: tests look into rows of any shape
+export async function rows(service: RunningService, ...args: string[]): Promise<any> {
+  return JSON.parse(await mustRun(service, ...args, '--json'))
+}

@@ -1,0 +1,56 @@
+#!/bin/sh
+# Gets the real servers and tools that tests and demo run: from Debian, when this is root; otherwise says how.
+set -eu
+
+packages='dovecot-imapd dovecot-auth-lua lua-cjson lua-socket offlineimap3 postgresql-15 openssl age'
+
+if ! command -v dpkg-query >/dev/null; then
+  echo "The tests and the demo need these packages of Debian 12: $packages" >&2
+  exit 69
+fi
+
+here=$(dpkg-query -W -f='${db:Status-Status}:${Package}\n' $packages 2>/dev/null || true)
+missing=
+for package in $packages; do
+  echo "$here" | grep -qx "installed:$package" || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+  echo "sudo apt-get install -y$missing"
+  exit 69
+fi
+
+fresh=
+[ -e /usr/sbin/dovecot ] || fresh="$fresh dovecot.service dovecot.socket"
+[ -e /usr/lib/postgresql ] || fresh="$fresh postgresql.service"
+
+work=$(mktemp -d)
+policy=/usr/sbin/policy-rc.d
+trap 'rm -rf "$work"; [ -z "${our_policy-}" ] || rm -f "$policy"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Debian starts a server as soon as it is installed, unless this says no. An existing one is the administrator's.
+if [ ! -e "$policy" ]; then
+  our_policy=yes
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+fi
+
+install() {
+  apt-get -q update || echo 'Some package lists could not be renewed.'
+  DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 --no-install-recommends install $missing
+}
+
+echo "Installing from Debian:$missing"
+if ! install >"$work/log" 2>&1 </dev/null; then
+  cat "$work/log" >&2
+  echo 'The packages could not be installed.' >&2
+  exit 69
+fi
+
+# Nor is it to run from the next boot on: the tests start their own.
+if [ -d /run/systemd/system ] && [ -n "$fresh" ]; then
+  systemctl --quiet disable $fresh || true
+fi

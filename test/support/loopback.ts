@@ -1,0 +1,41 @@
+import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+
+/**
+ * A loopback port that nobody listens on. Taken from below the range that the system gives to outgoing connections,
+ * so that a server that is stopped for a while finds its port free again.
+ */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 50; tries++) {
+    const port = randomInt(10_240, 32_768)
+    const probe = createServer().listen(port, '127.0.0.1')
+    const free = await once(probe, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (!free) continue
+    await new Promise((closed) => probe.close(closed))
+    return port
+  }
+  throw new Error('no free loopback port found')
+}
+
+/** What the server at `port` says first, as soon as it matches; nothing when it does not within a second. */
+export function greetingFrom(port: number, wanted: RegExp): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    let text = ''
+    const settle = (answer?: string) => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.setTimeout(1000, settle)
+    socket.on('error', () => settle())
+    socket.on('close', () => settle())
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1')
+      if (wanted.test(text)) settle(text)
+    })
+  })
+}

@@ -1,0 +1,89 @@
+import { chown, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Certificate } from './certificates.ts'
+import { type Dovecot, type Place, startDovecot } from './dovecot.ts'
+
+const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url))
+const SHIPPED = join(CHECKOUT, 'deploy/dovecot/2.3')
+
+/** How the new server asks mailferry. */
+export type Door =
+  | { door: 'lua'; url: string; token: string }
+  | { door: 'lua-unix'; socket: string }
+  | { door: 'checkpassword'; socket: string }
+
+export type NewSettings = Door & {
+  /**
+   * Where the homes are that mailferry answers with. Made when it is not there. Must be reachable for `mailOwner`, so
+   * not inside a folder with mode 0700. Without it: the server's own `mailRoot`.
+   */
+  homeRoot?: string
+  tls?: Certificate
+  /** Shortens the time that the Lua script gives mailferry. */
+  answerLimitSeconds?: number
+  /** More Dovecot settings, after all others. */
+  configuration?: string
+}
+
+/** The new server: a real Dovecot with the very files that an administrator installs, only in other places. */
+export function startNew(settings: NewSettings): Promise<Dovecot> {
+  return startDovecot({
+    name: 'new',
+    ...(settings.tls && { tls: settings.tls }),
+    ...(settings.homeRoot && { mailRoot: settings.homeRoot }),
+    configuration: async (place) => {
+      await installed('mailferry.lua', place, {})
+      await installed('mailferry.conf', place, {
+        'mail_uid = vmail': `mail_uid = ${place.users.mail.uid}`,
+        'mail_gid = vmail': `mail_gid = ${place.users.mail.gid}`,
+        ...(settings.door === 'checkpassword' && {
+          '!include mailferry-lua.conf.ext\n#!include': '!include',
+        }),
+      })
+      await (settings.door === 'checkpassword' ? installCheckpassword(place, settings) : installLua(place, settings))
+      return `!include ${place.folder}/mailferry.conf\n${settings.configuration ?? ''}`
+    },
+  })
+}
+
+async function installLua(place: Place, settings: NewSettings & { door: 'lua' | 'lua-unix' }): Promise<void> {
+  const environment = environmentOf(place, settings)
+  if (settings.answerLimitSeconds) environment.push(`MAILFERRY_ANSWER_LIMIT_SECONDS=${settings.answerLimitSeconds}`)
+  if (settings.door === 'lua') {
+    const file = tokenFile(place)
+    await writeFile(file, `${settings.token}\n`, { mode: 0o600 })
+    await chown(file, place.users.auth.uid, place.users.auth.gid)
+  }
+  await installed('mailferry-lua.conf.ext', place, {
+    '/etc/dovecot/mailferry.lua': join(place.folder, 'mailferry.lua'),
+    'MAILFERRY_URL=http://127.0.0.1:8025 MAILFERRY_DOOR_TOKEN_FILE=/etc/dovecot/mailferry.token': environment.join(' '),
+  })
+}
+
+function environmentOf(place: Place, settings: NewSettings & { door: 'lua' | 'lua-unix' }): string[] {
+  if (settings.door === 'lua-unix') return [`MAILFERRY_SOCKET=${settings.socket}`]
+  return [`MAILFERRY_URL=${settings.url}`, `MAILFERRY_DOOR_TOKEN_FILE=${tokenFile(place)}`]
+}
+
+function tokenFile({ folder }: Place): string {
+  return join(folder, 'mailferry.token')
+}
+
+function installCheckpassword(place: Place, settings: NewSettings & { door: 'checkpassword' }): Promise<void> {
+  return installed('mailferry-checkpassword.conf.ext', place, {
+    '/run/mailferry/mailferry.sock': settings.socket,
+    '/opt/mailferry/': CHECKOUT,
+    'uid=vmail gid=vmail': `uid=${place.users.mail.uid} gid=${place.users.mail.gid}`,
+  })
+}
+
+/** Copies a shipped file, with places replaced. @throws when the shipped file does not name such a place any more */
+async function installed(name: string, { folder }: Place, places: Record<string, string>): Promise<void> {
+  let text = await readFile(join(SHIPPED, name), 'utf8')
+  for (const [shipped, here] of Object.entries(places)) {
+    if (!text.includes(shipped)) throw new Error(`${name} does not contain ${shipped}`)
+    text = text.replaceAll(shipped, () => here)
+  }
+  await writeFile(join(folder, name), text)
+}

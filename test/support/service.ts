@@ -1,0 +1,153 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { request } from 'node:http'
+import type { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { freePort } from './loopback.ts'
+
+const CHECKOUT = join(import.meta.dirname, '../..')
+const START_LIMIT_MS = 30_000
+
+export interface Ended {
+  readonly exitCode: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Answer {
+  readonly status: number
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of any shape
+  readonly body: any
+}
+
+/** A running `mailferry serve` with its own data directory, and the commands that work on the same one. */
+export interface RunningService extends AsyncDisposable {
+  readonly dataDir: string
+  readonly environment: NodeJS.ProcessEnv
+  readonly url: string
+  readonly socket: string
+  readonly token: string
+  readonly pid: number
+  log(): string
+  run(args: readonly string[], input?: string): Promise<Ended>
+  passdb(username: string, password: string): Promise<Answer>
+  /** Sends a signal and waits for the end. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>
+  /** Starts it again after a stop. */
+  start(): Promise<void>
+}
+
+export async function startService(settings: NodeJS.ProcessEnv = {}): Promise<RunningService> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'mailferry-data-'))
+  const port = await freePort()
+  const environment: NodeJS.ProcessEnv = {
+    PATH: process.env.PATH,
+    MAILFERRY_DATA_DIR: dataDir,
+    MAILFERRY_PORT: String(port),
+    MAILFERRY_LOG_LEVEL: 'debug',
+    ...settings,
+  }
+  const socket = environment.MAILFERRY_SOCKET ?? join(dataDir, 'mailferry.sock')
+  let server: ChildProcess
+  let log = ''
+
+  async function start(): Promise<void> {
+    server = spawn(process.execPath, [join(CHECKOUT, 'src/mailferry.ts'), 'serve'], { env: environment })
+    // tap ends a test file, and so stops this service, only when nothing else keeps the process alive.
+    server.unref()
+    for (const stream of [server.stdout, server.stderr] as Socket[])
+      stream.unref().on('data', (chunk) => (log += chunk))
+    const deadline = Date.now() + START_LIMIT_MS
+    while (!(await answers(socket))) {
+      if (server.exitCode !== null || Date.now() > deadline) throw new Error(`mailferry serve did not start: ${log}`)
+      await wait(20)
+    }
+  }
+
+  async function stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    if (server.exitCode === null && server.signalCode === null) {
+      server.ref()
+      server.kill(signal)
+      await once(server, 'exit')
+    }
+    return server.exitCode
+  }
+
+  await start()
+  return {
+    dataDir,
+    environment,
+    socket,
+    url: `http://127.0.0.1:${port}`,
+    get token() {
+      return readFileSync(join(dataDir, 'door-token'), 'utf8').trim()
+    },
+    get pid() {
+      return server.pid ?? 0
+    },
+    log: () => log,
+    run: (args, input) => runMailferry(args, environment, input),
+    passdb: (username, password) => post(socket, '/v1/passdb', { username, password }),
+    start,
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop()
+      // Whoever is the last to use the embedded server stops it; after a SIGKILL that is this command.
+      if (existsSync(join(dataDir, 'postgres/postmaster.pid'))) await runMailferry(['upgrade'], environment)
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Runs a `mailferry` command to its end. */
+export function runMailferry(args: readonly string[], env: NodeJS.ProcessEnv, input = ''): Promise<Ended> {
+  return runProgram(process.execPath, [join(CHECKOUT, 'src/mailferry.ts'), ...args], env, input)
+}
+
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  input: string | Buffer = '',
+): Promise<Ended> {
+  const child = spawn(program, args, { env })
+  let [stdout, stderr] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (chunk) => (stdout += chunk))
+  child.stderr.setEncoding('utf8').on('data', (chunk) => (stderr += chunk))
+  child.stdin.on('error', () => undefined)
+  child.stdin.end(input)
+  await once(child, 'close')
+  return { exitCode: child.exitCode, stdout, stderr }
+}
+
+/** Posts JSON to the door on a Unix socket, or with a URL and headers to the one on TCP. */
+export function post(door: string, path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  return ask(door, path, 'POST', typeof body === 'string' ? body : JSON.stringify(body), headers)
+}
+
+export function get(door: string, path: string): Promise<Answer> {
+  return ask(door, path, 'GET', undefined, {})
+}
+
+async function ask(door: string, path: string, method: string, body: string | undefined, more: Record<string, string>) {
+  const headers = { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...more }
+  const asked = door.startsWith('http')
+    ? request(door + path, { method, headers, agent: false })
+    : request({ socketPath: door, path, method, headers, agent: false })
+  asked.end(body)
+  const [response] = await once(asked, 'response')
+  const text = (await response.setEncoding('utf8').toArray()).join('')
+  const isJson = String(response.headers['content-type']).includes('json')
+  return { status: response.statusCode as number, body: isJson ? JSON.parse(text) : text }
+}
+
+async function answers(socket: string): Promise<boolean> {
+  try {
+    return (await get(socket, '/livez')).status === 200
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,25 @@
+import { connect } from 'node:net'
+
+/**
+ * Signs in as a mail client does (AUTHENTICATE PLAIN, RFC 4616) and leaves again.
+ * @returns what the client sees, without the tag and without capabilities: `OK Logged in`, `NO [UNAVAILABLE] …`
+ */
+export function signIn(port: number, user: string | Buffer, password: string | Buffer): Promise<string> {
+  const zero = Buffer.from([0])
+  const message = Buffer.concat([zero, Buffer.from(user), zero, Buffer.from(password)])
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1')
+    let text = ''
+    socket.setTimeout(30_000, () => socket.destroy(new Error('no answer to the sign-in within 30 s')))
+    socket.on('error', reject)
+    socket.on('close', () => reject(new Error(`closed before the sign-in was answered: ${text}`)))
+    socket.on('connect', () => socket.write(`a AUTHENTICATE PLAIN ${message.toString('base64')}\r\n`))
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1')
+      const answer = /^a (OK|NO|BAD)(?: \[CAPABILITY [^\]]*\])?(.*)\r\n/m.exec(text)
+      if (!answer) return
+      resolve(`${answer[1]}${answer[2]}`)
+      socket.end('b LOGOUT\r\n')
+    })
+  })
+}
