@@ -35,8 +35,9 @@ function signIn(username: string, password: string, prog: readonly string[]): vo
 
 function lookUp(username: string, prog: readonly string[]): void {
   ask('/v1/userdb', { username }, ({ found, fields = {} }) => {
-    const prefixed = Object.fromEntries(Object.entries(fields).map(([name, value]) => [`userdb_${name}`, value]))
-    if (found === true) run(prog, username, prefixed, { AUTHORIZED: '2' })
+    const { user = username, ...others } = fields
+    const prefixed = Object.fromEntries(Object.entries(others).map(([name, value]) => [`userdb_${name}`, value]))
+    if (found === true) run(prog, user, prefixed, { AUTHORIZED: '2' })
     else if (found === false) exit(NO_SUCH_USER)
     else exit(TEMPFAIL, 'mailferry could not look the person up')
   })

@@ -121,7 +121,10 @@ t.test('a finished migration keeps the password and ends OLD’s say', async (t)
 
 t.test('userdb finds captured people by both addresses, and nobody else', async (t) => {
   const userdb = (username: string) => post(ferry.service.socket, '/v1/userdb', { username })
-  const found = { status: 200, body: { found: true, fields: { home: '/srv/mail/new.example/bert' } } }
+  const found = {
+    status: 200,
+    body: { found: true, fields: { user: 'bert@new.example', home: '/srv/mail/new.example/bert' } },
+  }
   t.same(await userdb('bert@new.example'), found)
   t.same(await userdb('BERT@renamed.example'), found)
   for (const username of ['gone@old.example', 'x@elsewhere.example', '../..@old.example']) {

@@ -48,7 +48,8 @@ export const passdb: FastifyPluginAsyncTypebox<{ asked: Asked; metrics: Metrics 
     try {
       const account = await asked.lookUp(request.body.username)
       if (account === null) return await reply.code(404).send({ found: false })
-      return { found: true, fields: userdbFields(account) }
+      // Dovecot goes on with the one right spelling of the address.
+      return { found: true, fields: { user: account.address, ...userdbFields(account) } }
     } catch (cause) {
       request.log.warn({ cause: String(cause) }, 'userdb')
       return reply.code(503).header('retry-after', RETRY_AFTER_S).send({ code: 'database' })

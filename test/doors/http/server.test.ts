@@ -115,7 +115,7 @@ t.test('userdb answers found, not found, or could not look', async (t) => {
   const { post } = door()
   t.same((await post('/v1/userdb', { username: 'anna@new.example' })).body, {
     found: true,
-    fields: { home: '/home/anna', quota_rule: '*:bytes=1024' },
+    fields: { user: 'anna@new.example', home: '/home/anna', quota_rule: '*:bytes=1024' },
   })
   t.same((await post('/v1/userdb', { username: 'x@new.example' })).body, { found: false })
   const away = door({
