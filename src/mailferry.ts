@@ -3,7 +3,7 @@ import { provideSecrets } from './data-dir.ts'
 import { lockFolder } from './db/embedded/lock.ts'
 import { runMailferry } from './doors/cli/program.ts'
 import { welcome } from './doors/cli/welcome.ts'
-import { type Served, serve } from './doors/serve.ts'
+import type { Served } from './doors/serve.ts'
 import { environment } from './environment.ts'
 import { openReady, openService } from './service.ts'
 
@@ -31,5 +31,9 @@ await runMailferry(process.argv.slice(2), {
   settings,
   open: () => openReady(settings()),
   openUnready: () => openService(settings()),
-  serve: () => serve(settings(), (folder) => lockFolder(folder, 'serve'), openServed),
+  async serve() {
+    // The HTTP rooms take half of a command's start: only this one waits for them.
+    const { serve } = await import('./doors/serve.ts')
+    await serve(settings(), (folder) => lockFolder(folder, 'serve'), openServed)
+  },
 })

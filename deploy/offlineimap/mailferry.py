@@ -19,7 +19,7 @@ import offlineimap
 if not offlineimap.__version__.startswith('8.0.'):
     sys.exit('mailferry: the repairs are made for OfflineIMAP 8.0, this is %s' % offlineimap.__version__)
 
-from mailferry_offlineimap import connection, credentials, folders, messages, run
+from mailferry_offlineimap import connection, credentials, folders, messages, run, tls
 
 # One line per repair; the reason stands in its function.
 REPAIRS = [
@@ -30,9 +30,10 @@ REPAIRS = [
     run.results_told,
     run.known_errors_without_traceback,
     run.paths_as_written,
-    connection.certificates_verified,
-    connection.tls_in_turns,
+    tls.certificates_verified,
+    tls.in_turns,
     connection.sign_in_once,
+    connection.login_quoted,
     connection.secrets_unlogged,
     connection.only_reads,
     folders.mailboxes_as_announced,

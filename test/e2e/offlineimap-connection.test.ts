@@ -23,7 +23,7 @@ t.test('a server without AUTH=PLAIN is signed in to with LOGIN, any characters',
   const { copied, output } = await tryAll([{ port: proxy.port }])
   t.strictSame(copied, [true], output)
   t.match(proxy.sent(), ' LOGIN ')
-  t.strictSame((await tryAll([{ port: proxy.port }], { without: 'connection.secrets_unlogged' })).copied, [false])
+  t.strictSame((await tryAll([{ port: proxy.port }], { without: 'connection.login_quoted' })).copied, [false])
 })
 
 t.test('a wrong password is tried once; the account fails, the others are copied', async (t) => {

@@ -62,7 +62,7 @@ t.test('without a status of their own "a.b" and "a/b" stop each other at the sec
 })
 
 t.test('the home is taken as it is written: variables, percent signs, blanks, any character, any locale', async (t) => {
-  const home = join(nasty.new.mailRoot, 'ü $HOME ${HOME} %s %(x)s "q" ~ ]\u2028# ;x', 'home')
+  const home = join(nasty.new.mailRoot, 'ü $HOME $PATH %s %(x)s "q" ~ ]\u2028# ;x', 'home')
   const latin = { LC_ALL: 'C', PYTHONCOERCECLOCALE: '0', PYTHONUTF8: '0' }
   await nasty.credentials([{ id: 'm-1000', user: 'anna', password: PEOPLE.anna }])
   const orders = [{ ...nasty.order(1000, { include: ['INBOX'] }), home }]

@@ -98,7 +98,7 @@ const nastyText = fc.string({
     fc.constantFrom(
       ...'\n\r\t\0\u0085\u2028\u001c%$~#;:="\'()[]{}\\/, \ud800\ufeff',
       '%(x)s',
-      '${HOME}',
+      '$HOME',
       '\n[general]\n',
       '__import__("os")',
     ),
@@ -141,18 +141,18 @@ t.test('whatever a provider or a home holds is carried exactly or refused, and c
     const old = sections['Repository m-1-old'] ?? {}
     const found = {
       names: Object.keys(sections),
-      general: sections['general'],
-      home: JSON.parse(sections['Repository m-1-new']?.['localfolders'] ?? ''),
-      include: JSON.parse(old['mailferry_include'] ?? ''),
-      exclude: JSON.parse(old['mailferry_exclude'] ?? ''),
-      caFile: provider.tls === 'none' || provider.fingerprint || provider.caFile === null ? null : old['sslcacertfile'],
-      evaluated: [old['remoteusereval'], old['remotepasseval'], old['folderfilter'], old['nametrans']],
+      general: sections.general,
+      home: JSON.parse(sections['Repository m-1-new']?.localfolders ?? ''),
+      include: JSON.parse(old.mailferry_include ?? ''),
+      exclude: JSON.parse(old.mailferry_exclude ?? ''),
+      caFile: provider.tls === 'none' || provider.fingerprint || provider.caFile === null ? null : old.sslcacertfile,
+      evaluated: [old.remoteusereval, old.remotepasseval, old.folderfilter, old.nametrans],
       lines: text.split(/[\n\r]/).length,
     }
     const trusted = provider.tls === 'none' ? 0 : 1
     const expected = {
       names: Object.keys(plain ?? {}),
-      general: plain?.['general'],
+      general: plain?.general,
       home: `/${home}/Maildir`,
       include: provider.include,
       exclude: provider.exclude,

@@ -30,7 +30,7 @@ export class ImapWire implements AsyncDisposable {
   readonly #waiting: { responses: Response[]; resolve: (all: Response[]) => void; reject: (error: Error) => void }[] =
     []
   #tag = 0
-  #input: Buffer[] = []
+  #input: Buffer<ArrayBuffer>[] = []
   #size = 0
   #wanted = 0
   #current: Response = { line: '', literals: [] }
@@ -40,7 +40,7 @@ export class ImapWire implements AsyncDisposable {
   private constructor(socket: Socket) {
     this.#socket = socket
     socket.setTimeout(30_000, () => socket.destroy(new Error('the IMAP server says nothing for 30 s')))
-    socket.on('data', (chunk) => this.#read(chunk))
+    socket.on('data', (chunk) => this.#read(chunk as Buffer<ArrayBuffer>))
     socket.on('error', (error) => this.#fail(error))
     socket.on('close', () => this.#fail(new Error('the IMAP server closed the connection')))
   }
@@ -89,14 +89,14 @@ export class ImapWire implements AsyncDisposable {
     for (const one of this.#waiting.splice(0)) one.reject(this.#failure)
   }
 
-  #read(chunk: Buffer): void {
+  #read(chunk: Buffer<ArrayBuffer>): void {
     this.#input.push(chunk)
     this.#size += chunk.length
     while (this.#size >= this.#wanted && this.#step(Buffer.concat(this.#input))) {}
   }
 
   /** Takes one line or one literal. @returns whether there may be more */
-  #step(input: Buffer): boolean {
+  #step(input: Buffer<ArrayBuffer>): boolean {
     this.#input = [input]
     if (this.#expectLiteral >= 0) {
       this.#wanted = this.#expectLiteral
@@ -117,7 +117,7 @@ export class ImapWire implements AsyncDisposable {
     return true
   }
 
-  #rest(input: Buffer): void {
+  #rest(input: Buffer<ArrayBuffer>): void {
     this.#input = [input]
     this.#size = input.length
     this.#wanted = 0

@@ -1,5 +1,4 @@
 """Mailboxes: which ones, under which name on OLD, in which directory on NEW."""
-import os
 from hashlib import sha256
 
 from offlineimap.error import OfflineImapError
@@ -10,9 +9,10 @@ from offlineimap.repository.Maildir import MaildirRepository
 from offlineimap.ui import getglobalui
 
 from . import imap_data, names, patterns, settings
+from .replacing import replace
 
 UNUSED = '\ue000'
-_listed = {}  # account: {name on OLD: (wanted, directory on NEW)}
+_listed = {}  # the account at work: {name on OLD: (wanted, directory on NEW)}
 
 
 def wanted(account):
@@ -34,16 +34,17 @@ def mailboxes_as_announced():
                 mailboxes = _mailboxes(imapobj)
             finally:
                 self.imapserver.releaseconnection(imapobj)
+            _listed.clear()
             _listed[self.accountname] = _decided(self.accountname, mailboxes)
             self.folders = [self.getfolder(imap_data.quoted(name).decode('utf-8', 'surrogateescape'))
                             for name, _, _ in mailboxes]
         return self.folders
-    IMAPRepository.getfolders = getfolders
+    replace(IMAPRepository, 'getfolders', getfolders)
 
 
 def names_quoted():
     """OfflineIMAP quotes some names and escapes none: a quote or parenthesis ended the account."""
-    IMAPFolder.getfullIMAPname = lambda self: imap_data.quoted(self.getname())
+    replace(IMAPFolder, 'getfullIMAPname', lambda self: imap_data.quoted(self.getname()))
 
 
 def names_never_split():
@@ -51,9 +52,8 @@ def names_never_split():
 
     Both are one character that no name holds; names.py has done what is needed.
     """
-    for repository in (IMAPRepository, MaildirRepository):
-        repository.getsep = lambda self: UNUSED
-    IMAPFolder.getsep = lambda self: UNUSED
+    for owner in (IMAPRepository, MaildirRepository, IMAPFolder):
+        replace(owner, 'getsep', lambda self: UNUSED)
 
 
 def own_status_per_mailbox():
@@ -61,7 +61,7 @@ def own_status_per_mailbox():
     def getfolderbasename(self):
         name = self.getvisiblename() or 'INBOX'
         return name if len(name) <= 200 else sha256(name.encode()).hexdigest()
-    BaseFolder.getfolderbasename = getfolderbasename
+    replace(BaseFolder, 'getfolderbasename', getfolderbasename)
 
 
 def _decided(account, mailboxes):

@@ -6,6 +6,8 @@ import time
 from offlineimap.folder import Base
 from offlineimap.folder.Maildir import MaildirFolder
 
+from .replacing import replace
+
 
 class _Untouched:
     """A message as OLD sent it, where OfflineIMAP expects a parsed one."""
@@ -32,13 +34,11 @@ class _NoParser:
 
 def bytes_untouched():
     """Python's email package rewrites or refuses messages: `From ` lines, bare CR, 8-bit and broken headers."""
-    Base.BytesParser = _NoParser
+    replace(Base, 'BytesParser', _NoParser)
 
 
 def dates_kept():
     """INTERNALDATE is the file's time for Dovecot, and OfflineIMAP drops it. Set before Dovecot can see the file."""
-    savemessage, save_to_tmp_file = MaildirFolder.savemessage, MaildirFolder.save_to_tmp_file
-
     def dated_savemessage(self, uid, msg, flags, rtime):
         msg.received = rtime
         return savemessage(self, uid, msg, flags, rtime)
@@ -50,8 +50,8 @@ def dates_kept():
         else:
             os.utime(os.path.join(self.getfullname(), name), (msg.received, msg.received))
         return name
-    MaildirFolder.savemessage = dated_savemessage
-    MaildirFolder.save_to_tmp_file = dated_file
+    savemessage = replace(MaildirFolder, 'savemessage', dated_savemessage)
+    save_to_tmp_file = replace(MaildirFolder, 'save_to_tmp_file', dated_file)
 
 
 _copied = 0
@@ -66,4 +66,4 @@ def order_kept():
         now = time.time_ns() // 1000
         unique = '%d.M%06dP%dQ%d.%s' % (now // 1000000, now % 1000000, os.getpid(), _copied, host)
         return '%s,U=%d,FMD5=%s:2,%s' % (unique, uid, self._foldermd5, ''.join(sorted(flags or ())))
-    MaildirFolder.new_message_filename = new_message_filename
+    replace(MaildirFolder, 'new_message_filename', new_message_filename)

@@ -12,6 +12,7 @@ from offlineimap.repository.Maildir import MaildirRepository
 from offlineimap.ui.UIBase import UIBase
 
 from . import settings
+from .replacing import replace
 
 
 def single_thread():
@@ -21,30 +22,24 @@ def single_thread():
 
 def all_accounts():
     """`accounts = all` are all accounts of the file, none included, which OfflineIMAP takes for an error."""
-    singlethreaded = OfflineImap._OfflineImap__sync_singlethreaded
-
     def sync(self, list_accounts, profiledir):
         names = settings.every_account() if list_accounts == [settings.EVERY_ACCOUNT] else list_accounts
         return singlethreaded(self, names, profiledir)
-    OfflineImap._OfflineImap__sync_singlethreaded = sync
+    singlethreaded = replace(OfflineImap, '_OfflineImap__sync_singlethreaded', sync)
 
 
 def one_failure_one_account():
     """What OfflineIMAP did not expect (a full disk, a refused connection) ended the run for all accounts after it."""
-    syncrunner = SyncableAccount.syncrunner
-
     def guarded(self):
         try:
             syncrunner(self)
         except Exception as error:
             self.ui.error(error, error.__traceback__, '%s ends here' % self)
-    SyncableAccount.syncrunner = guarded
+    syncrunner = replace(SyncableAccount, 'syncrunner', guarded)
 
 
 def results_told():
     """OfflineIMAP does not say which account was copied completely."""
-    syncrunner = SyncableAccount.syncrunner
-
     def told(self):
         before, self.ui.uidval_problem, earlier = self.ui.exc_queue.qsize(), False, self.ui.uidval_problem
         syncrunner(self)
@@ -55,31 +50,30 @@ def results_told():
             self.ui.info('mailferry: %s complete' % self)
         else:
             self.ui.warn('mailferry: %s incomplete' % self)
-    SyncableAccount.syncrunner = told
+    syncrunner = replace(SyncableAccount, 'syncrunner', told)
 
 
 def known_errors_without_traceback():
     """A refused password ended as a page of Python; what OfflineIMAP itself calls an error is told in a line."""
-    error = UIBase.error
-
     def short_error(self, exc, exc_traceback=None, msg=None):
         error(self, exc, None if isinstance(exc, OfflineImapError) else exc_traceback, msg)
-    UIBase.error = short_error
+    error = replace(UIBase, 'error', short_error)
 
 
 def interruption_told():
     """After SIGTERM OfflineIMAP still signs in for every account that is left, and ends with 0 as if all were copied."""
-    singlethreaded = OfflineImap._OfflineImap__sync_singlethreaded
     stopped = Account.abort_NOW_signal.is_set
 
     def sync(self, list_accounts, profiledir):
         singlethreaded(self, takewhile(lambda _: not stopped(), list_accounts), profiledir)
         if stopped():
             raise InterruptedError('a signal ended the run before everything was copied')
-    OfflineImap._OfflineImap__sync_singlethreaded = sync
+    singlethreaded = replace(OfflineImap, '_OfflineImap__sync_singlethreaded', sync)
 
 
 def paths_as_written():
     """OfflineIMAP puts variables into paths and reads the file in the locale's encoding: other people's folders."""
-    CustomConfigParser.apply_xforms = lambda self, path, transforms: path
-    MaildirRepository.getlocalroot = lambda self: os.fsdecode(json.loads(self.getconf('localfolders')).encode())
+    def getlocalroot(self):
+        return os.fsdecode(json.loads(self.getconf('localfolders')).encode())
+    replace(MaildirRepository, 'getlocalroot', getlocalroot)
+    replace(CustomConfigParser, 'apply_xforms', lambda self, path, transforms: path)
