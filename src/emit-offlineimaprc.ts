@@ -11,5 +11,5 @@ await runEmit(process.argv.slice(2), async () => {
   const settings = loadSettings(environment())
   const service = await openReady(settings)
   const place = { pythonFile: PYTHON_FILE, metadata: settings.offlineimapMetadata }
-  return { ...service, emit: (orders) => offlineimaprc(orders, place) }
+  return { ...service, emit: (work) => offlineimaprc(work, place) }
 })

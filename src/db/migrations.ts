@@ -1,5 +1,12 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import { ACTIVE_STATES, type Migration, type Route, type Situation, type State } from '../model/migration.ts'
+import {
+  ACTIVE_STATES,
+  type CopyOrder,
+  type Migration,
+  type Route,
+  type Situation,
+  type State,
+} from '../model/migration.ts'
 import type { MigrationFilter, Migrations, Share } from '../policy/records.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB, Migration as MigrationTable } from './schema.ts'
@@ -34,11 +41,13 @@ export function migrations(db: Kysely<DB>): Migrations {
         return after
       })
     },
-    async *orders(share) {
-      for await (const { id, home, ...provider } of selectOrders(db, share).stream(BATCH)) {
-        yield { id, home, provider: toProvider(provider) }
-      }
-    },
+    // Both lists come from one snapshot, whatever is captured meanwhile.
+    readOrders: (share, read) =>
+      db
+        .transaction()
+        .setIsolationLevel('repeatable read')
+        .setAccessMode('read only')
+        .execute((trx) => read({ ids: idsOf(trx, share), orders: ordersOf(trx, share) })),
   }
 }
 
@@ -49,6 +58,16 @@ export async function writeSituation(id: string, to: Situation, db: Kysely<DB>):
     .set({ state: to.state, paused_from: to.pausedFrom, code: to.code, changed_at: new Date() })
     .where('id', '=', id)
     .execute()
+}
+
+async function* idsOf(db: Kysely<DB>, share: Share): AsyncIterable<string> {
+  for await (const { id } of selectOrders(db, share).clearSelect().select('migration.id').stream(BATCH)) yield id
+}
+
+async function* ordersOf(db: Kysely<DB>, share: Share): AsyncIterable<CopyOrder> {
+  for await (const { id, home, ...provider } of selectOrders(db, share).stream(BATCH)) {
+    yield { id, home, provider: toProvider(provider) }
+  }
 }
 
 function select(db: Kysely<DB>, { state, provider, domain }: MigrationFilter) {

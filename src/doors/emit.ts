@@ -2,16 +2,16 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Command, InvalidArgumentError } from 'commander'
 import type { Provider } from '../model/provider.ts'
-import type { Migrations, Providers, Share } from '../policy/records.ts'
+import type { CopyWork, Migrations, Providers, Share } from '../policy/records.ts'
 import { EXIT, explain, Failure } from './cli/exit.ts'
 import { gathered, replaceFile } from './write-file.ts'
 
 /** What `emit-offlineimaprc` needs. */
 export interface EmitHouse extends AsyncDisposable {
   readonly providers: Pick<Providers, 'find'>
-  readonly migrations: Pick<Migrations, 'orders'>
-  /** The configuration for these orders as chunks of text. */
-  emit(orders: ReturnType<Migrations['orders']>): AsyncIterable<string>
+  readonly migrations: Pick<Migrations, 'readOrders'>
+  /** The configuration for this work as chunks of text. */
+  emit(work: CopyWork): AsyncIterable<string>
 }
 
 interface Options {
@@ -50,9 +50,11 @@ async function emit({ output, provider, shard }: Options, house: EmitHouse): Pro
     throw new Failure(EXIT.data, `there is no provider ${provider}: see "mailferry provider list"`)
   }
   const share = { ...(provider !== undefined && { provider }), ...(shard !== undefined && { shard }) }
-  const text = house.emit(house.migrations.orders(share))
-  if (output === undefined) await pipeline(Readable.from(gathered(text)), process.stdout, { end: false })
-  else await replaceFile(output, text).catch((error) => refuseOutput(output, error))
+  await house.migrations.readOrders(share, async (work) => {
+    const text = house.emit(work)
+    if (output === undefined) await pipeline(Readable.from(gathered(text)), process.stdout, { end: false })
+    else await replaceFile(output, text).catch((error) => refuseOutput(output, error))
+  })
 }
 
 function refuseOutput(output: string, error: NodeJS.ErrnoException): never {

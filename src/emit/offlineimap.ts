@@ -12,21 +12,32 @@ export interface OfflineImapSettings {
   readonly timeout?: number
 }
 
+type Sequence<T> = Iterable<T> | AsyncIterable<T>
+
+/** The migrations to copy, in one order: their numbers, and what each one needs. */
+export interface Work {
+  readonly ids: Sequence<CopyOrder['id']>
+  readonly orders: Sequence<CopyOrder>
+}
+
 /**
- * The offlineimaprc as chunks of text, one per order: the same orders give the same text. Nothing in it is secret;
- * accounts are called by their number alone.
- *
- * `accounts = all` and the empty section `[Account all]` stand for all orders: the pythonfile puts them in. So the list
- * of names need not be known before the first section, and a file without any order is a right one.
+ * The offlineimaprc as chunks of text: the same work gives the same text. Nothing in it is secret; accounts are called
+ * by their number alone.
  * @throws RangeError for a value that no offlineimaprc can carry
  */
 export async function* offlineimaprc(
-  orders: Iterable<CopyOrder> | AsyncIterable<CopyOrder>,
+  { ids, orders }: Work,
   settings: OfflineImapSettings,
 ): AsyncGenerator<string, void, undefined> {
   yield general(settings)
+  let accounts = 0
+  for await (const id of ids) yield `${accounts++ === 0 ? 'accounts = ' : ','}${nameOf(id)}`
+  yield accounts === 0 ? NO_ACCOUNT : '\n'
   for await (const order of orders) yield account(order)
 }
+
+// OfflineIMAP takes an empty list for an error. The pythonfile reads `all` as all accounts of the file: none.
+const NO_ACCOUNT = lines('accounts = all', '', '[Account all]')
 
 function general({ pythonFile, metadata, command, timeout = 60 }: OfflineImapSettings): string {
   // OfflineIMAP puts variables in, until the pythonfile stops it.
@@ -35,19 +46,20 @@ function general({ pythonFile, metadata, command, timeout = 60 }: OfflineImapSet
     '# Made by emit-offlineimaprc; changes are lost.',
     '[general]',
     'ui = basic',
-    'accounts = all',
     `metadata = ${path('metadata', metadata)}`,
     `pythonfile = ${path('pythonFile', pythonFile)}`,
     `socktimeout = ${whole('timeout', timeout, 1, 86_400)}`,
     ...(command === undefined ? [] : [`mailferry_command = ${data(command)}`]),
-    '',
-    '[Account all]',
   )
 }
 
-function account({ id, home, provider }: CopyOrder): string {
+function nameOf(id: string): string {
   if (!/^\d{1,19}$/.test(id)) throw new RangeError(`not the number of a migration: ${JSON.stringify(id)}`)
-  const name = `m-${id}`
+  return `m-${id}`
+}
+
+function account({ id, home, provider }: CopyOrder): string {
+  const name = nameOf(id)
   return lines(
     '',
     `[Account ${name}]`,

@@ -47,14 +47,20 @@ export interface Share {
   readonly shard?: { readonly number: number; readonly of: number }
 }
 
+/** Active migrations by number, streamed: first the numbers, then what each one needs. */
+export interface CopyWork {
+  readonly ids: AsyncIterable<string>
+  readonly orders: AsyncIterable<CopyOrder>
+}
+
 export interface Migrations {
   /** By address, streamed. */
   list(filter: MigrationFilter): AsyncIterable<Migration>
   find(address: string): Promise<Migration | null>
   /** Takes a step, alone with the row; a step to `done` erases the credential. Null: there is no such migration. */
   take(address: string, step: Step): Promise<Migration | null>
-  /** The active migrations by number, streamed. */
-  orders(share: Share): AsyncIterable<CopyOrder>
+  /** Reads the active migrations of a share, as they are at one moment. */
+  readOrders<T>(share: Share, read: (work: CopyWork) => Promise<T>): Promise<T>
 }
 
 /** A credential as it lies in the database. */

@@ -110,7 +110,7 @@ export class Copying implements AsyncDisposable {
       timeout: 10,
       ...changes.emitter,
     }
-    const text = (await Array.fromAsync(offlineimaprc(orders, settings))).join('')
+    const text = (await Array.fromAsync(offlineimaprc({ ids: orders.map(({ id }) => id), orders }, settings))).join('')
     await writeFile(file, text, { mode: 0o600 })
     await this.#handOver(file)
     return file
