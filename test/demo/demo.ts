@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { asOrdinaryUser } from './ordinary-user.ts'
-import { print } from './show.ts'
+import { print, red } from './show.ts'
 import { perform } from './stage.ts'
 import { story } from './story.ts'
 
@@ -17,7 +17,12 @@ Exit code: 0 when every message arrived byte for byte, 1 otherwise, 130 after Ct
 const { values } = parseArgs({ options: { keep: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } })
 
 if (values.help) print(HELP)
-else process.exit(await play())
+else process.exit(await play().catch(failed))
+
+function failed(error: Error): number {
+  print(red(`The demo failed: ${error.message}`))
+  return 1
+}
 
 function play(): Promise<number> {
   if (process.getuid?.() === 0) return asOrdinaryUser(process.argv.slice(2))

@@ -24,12 +24,21 @@ interface User {
  */
 export async function asOrdinaryUser(args: readonly string[]): Promise<number> {
   const { mail: user } = await users()
-  let stopped: NodeJS.Signals | undefined
-  for (const signal of ENDINGS) process.on(signal, () => (stopped ??= signal))
-  const tmp = (await may(user, 'test', '-w', tmpdir())) ? tmpdir() : '/tmp'
-  await using place = await reachable(user, tmp)
-  if (stopped) return 128 + constants.signals[stopped]
-  return await demoAs(user, place.checkout, tmp, args)
+  const stopping = new AbortController()
+  for (const signal of ENDINGS) process.on(signal, () => stopping.abort(exitCodeFor(signal)))
+  try {
+    const tmp = (await may(user, 'test', '-w', tmpdir())) ? tmpdir() : '/tmp'
+    await using place = await reachable(user, tmp, stopping.signal)
+    stopping.signal.throwIfAborted()
+    return await demoAs(user, place.checkout, tmp, args)
+  } catch (error) {
+    if (stopping.signal.aborted) return stopping.signal.reason
+    throw error
+  }
+}
+
+function exitCodeFor(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal]
 }
 
 async function demoAs({ uid, gid }: User, checkout: string, tmp: string, args: readonly string[]): Promise<number> {
@@ -39,7 +48,7 @@ async function demoAs({ uid, gid }: User, checkout: string, tmp: string, args: r
   })
   for (const signal of ENDINGS) process.on(signal, () => child.kill(signal))
   const [code, signal] = await once(child, 'exit')
-  return code ?? 128 + constants.signals[signal as NodeJS.Signals]
+  return code ?? exitCodeFor(signal)
 }
 
 interface Place extends AsyncDisposable {
@@ -47,7 +56,7 @@ interface Place extends AsyncDisposable {
 }
 
 /** This checkout, or a copy of what runs in it where the user cannot reach it: below /root, or made with umask 077. */
-async function reachable(user: User, tmp: string): Promise<Place> {
+async function reachable(user: User, tmp: string, signal: AbortSignal): Promise<Place> {
   const all = await Promise.all([
     may(user, join(CHECKOUT, 'bin/mailferry'), '--help'),
     may(user, 'test', '-r', join(CHECKOUT, 'test/demo/demo.ts')),
@@ -55,10 +64,10 @@ async function reachable(user: User, tmp: string): Promise<Place> {
   if (all.every(Boolean)) return { checkout: CHECKOUT, [Symbol.asyncDispose]: async () => undefined }
   print(dim(`${user.name} cannot read ${CHECKOUT}: the demo runs from a copy of it.`))
   const copy = await mkdtemp(join(tmp, 'mailferry-copy-'))
-  const remove = () => rm(copy, { recursive: true, force: true })
+  const remove = () => rm(copy, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
   try {
-    await run('cp', ['--archive', '--parents', ...(await whatRuns()), copy], { cwd: CHECKOUT })
-    await run('chmod', ['--recursive', 'a+rX', copy])
+    await run('cp', ['--archive', '--parents', ...(await whatRuns()), copy], { cwd: CHECKOUT, signal })
+    await run('chmod', ['--recursive', 'a+rX', copy], { signal })
     await chmod(copy, 0o755)
   } catch (error) {
     await remove()
