@@ -1,8 +1,9 @@
 // checkpassword (https://cr.yp.to/checkpwd/interface.html) as Dovecot speaks it: asks the running service over its
 // Unix socket. CommonJS and node:net alone, because it is started for every sign-in.
 const { spawnSync } = require('node:child_process') as typeof import('node:child_process')
-const { fstatSync, readSync } = require('node:fs') as typeof import('node:fs')
+const { fstatSync, readFileSync, readSync } = require('node:fs') as typeof import('node:fs')
 const { isUtf8 } = require('node:buffer') as typeof import('node:buffer')
+const { parseEnv } = require('node:util') as typeof import('node:util')
 const { connect } = require('node:net') as typeof import('node:net')
 
 type Answer = { verdict?: string; user?: string; found?: boolean; fields?: Record<string, string> }
@@ -95,12 +96,17 @@ function parse(response: string): Answer {
 
 function socketPath(): string {
   // Dovecot passes no environment on: the settings file of the installation completes it, where it may be read.
-  if (process.env.MAILFERRY_SOCKET === undefined && process.env.MAILFERRY_DATA_DIR === undefined) {
-    try {
-      process.loadEnvFile(SETTINGS_FILE)
-    } catch {}
+  const { MAILFERRY_SOCKET: socket, MAILFERRY_DATA_DIR: dataDir } = { ...installedSettings(), ...process.env }
+  return socket || `${dataDir || './data'}/mailferry.sock`
+}
+
+/** The settings file, where it may be read. It does not go into the environment: the program would inherit its secrets. */
+function installedSettings(): NodeJS.Dict<string> {
+  try {
+    return parseEnv(readFileSync(SETTINGS_FILE, 'utf8'))
+  } catch {
+    return {}
   }
-  return process.env.MAILFERRY_SOCKET || `${process.env.MAILFERRY_DATA_DIR || './data'}/mailferry.sock`
 }
 
 /** Runs the program that takes over, with the fields in its environment as Dovecot's checkpassword-reply reads them. */

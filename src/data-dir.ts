@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Settings, SettingsError } from './config.ts'
 import type { Opener } from './policy/ports.ts'
-import { newIdentity, openWith, recipientsOf } from './seal/age.ts'
+import { isRecipient, newIdentity, openWith, recipientsOf } from './seal/age.ts'
 
 /** What the service cannot run without, and makes at its first start. */
 export interface Secrets {
@@ -29,7 +29,7 @@ export async function provideSecrets(settings: Settings): Promise<Secrets> {
 export async function recipientsInForce(settings: Settings): Promise<readonly string[] | null> {
   if (settings.recipients.length > 0) return settings.recipients
   const file = recipientsFile(settings)
-  if (existsSync(file)) return readFileSync(file, 'utf8').trim().split('\n')
+  if (existsSync(file)) return keptRecipients(file)
   return existsSync(settings.identityFile) ? await fromIdentity(settings.identityFile, recipientsOf) : null
 }
 
@@ -55,6 +55,18 @@ export function identityOpener({ identityFile }: Settings): Promise<Opener> {
 /** The recipients that the identity file of the settings belongs to. @throws SettingsError when it cannot be read */
 export function identityRecipients({ identityFile }: Settings): Promise<string[]> {
   return fromIdentity(identityFile, recipientsOf)
+}
+
+function keptRecipients(file: string): string[] {
+  try {
+    const lines = readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+    if (lines.length > 0 && lines.every(isRecipient)) return lines
+  } catch (error) {
+    throw new SettingsError(`cannot read ${file} (${(error as NodeJS.ErrnoException).code})`)
+  }
+  throw new SettingsError(`${file} does not hold age public keys (age1…): set MAILFERRY_RECIPIENTS, or remove the file`)
 }
 
 async function fromIdentity<T>(file: string, read: (file: string) => Promise<T>): Promise<T> {

@@ -1,5 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { ACTIVE_STATES, heal, type State } from '../model/migration.ts'
+import { Refusal } from '../model/refusal.ts'
 import type { Credentials } from '../policy/records.ts'
 import { writeSituation } from './migrations.ts'
 import type { DB } from './schema.ts'
@@ -27,7 +28,8 @@ export function credentials(db: Kysely<DB>): Credentials {
           .select('migration.id')
           .where('address', '=', address)
           .where('state', '<>', 'done')
-          .executeTakeFirstOrThrow()
+          .forUpdate('migration')
+          .executeTakeFirstOrThrow(() => new Refusal(`${address} has no unfinished migration any more`))
         await renewCredential(id, sealed, trx)
       }),
   }

@@ -16,6 +16,7 @@ export function domains(db: Kysely<DB>): Domains {
       return rows.map(({ name, new_domain, provider }) => ({ name, newDomain: new_domain, provider }))
     },
     async add({ name, newDomain, provider }) {
+      await refuseChain(db, name, newDomain)
       try {
         const { numInsertedOrUpdatedRows } = await db
           .insertInto('domain')
@@ -44,4 +45,17 @@ export function domains(db: Kysely<DB>): Domains {
       return numDeletedRows > 0n
     },
   }
+}
+
+/** An address must not have to be renamed twice: it would be two people's. */
+async function refuseChain(db: Kysely<DB>, name: string, newDomain: string): Promise<void> {
+  if (name === newDomain) return
+  const other = await db
+    .selectFrom('domain')
+    .select(['name', 'new_domain'])
+    .whereRef('name', '<>', 'new_domain')
+    .where(({ eb, or }) => or([eb('name', '=', newDomain), eb('new_domain', '=', name)]))
+    .executeTakeFirst()
+  if (other === undefined) return
+  throw new Refusal(`${other.name} becomes ${other.new_domain} already: ${name} cannot become ${newDomain} as well`)
 }

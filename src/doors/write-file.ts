@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
@@ -8,7 +9,7 @@ const BUFFER_BYTES = 64 * 1024
  * @throws the error of the file system; an older file of that name is then untouched
  */
 export async function replaceFile(path: string, chunks: AsyncIterable<string>): Promise<void> {
-  const unfinished = join(dirname(path), `.${basename(path)}.${process.pid}`)
+  const unfinished = join(dirname(path), `.${basename(path)}.${randomUUID()}`)
   const file = await open(unfinished, 'wx', 0o600)
   try {
     await writeAll(file, chunks)

@@ -32,19 +32,36 @@ const BY_RESPONSE_CODE: Readonly<Record<string, Kind>> = {
   CANNOT: 'old-protocol',
 }
 
+const WHAT =
+  '(?:imap4?(?:rev1)? )?(?:log[- ]?in|sign[- ]?in|logon|authenticat(?:ion|e)|auth|authorization|credentials?)'
+const WHO = '(?:user ?(?:name|id)?|log[- ]?in(?: name)?|account|mailbox|e-?mail(?: address)?)'
+const SECRET = '(?:password|pass ?phrase|credentials?|secret)'
+const WRONG = '(?:invalid|incorrect|bad|wrong|unknown|unrecognized|no such)'
+const FAILED = '(?:failed|failure|rejected|refused|denied|incorrect|invalid|unsuccessful)'
+
+/** The whole text of a NO that refuses a password, in the wording of several servers. */
+const REFUSALS: readonly RegExp[] = [
+  `${WHAT}(?: command)? (?:has )?${FAILED}(?:[:,.-]* ${WHAT} ${FAILED})?`,
+  `${WHAT} ${FAILED}[:,.-]* (?:${WRONG} )?(?:${WHO}|${SECRET})(?: (?:or|and|/) (?:${WHO}|${SECRET}))?(?: ${FAILED})?`,
+  `${WRONG} (?:${WHO}|${SECRET}|${WHAT})(?:(?: or | and | ?/ ?)(?:${WRONG} )?(?:${WHO}|${SECRET}))?(?: \\(failure\\))?`,
+  `(?:${WHO}|${SECRET})(?:(?: or | and | ?/ ?)(?:${WHO}|${SECRET}))? (?:is |are |was |were )?${FAILED}`,
+  `(?:user|account|mailbox) (?:is )?(?:unknown|not found|does not exist)`,
+  `access denied`,
+].map((text) => new RegExp(String.raw`^\W*${text}\W*$`, 'i'))
+
 /**
- * What the text of a NO without a telling code means: the first pattern that matches decides. Troubles come first,
- * because they often mention the sign-in that they spoil. A text that none knows is trouble too: a right password is
- * never called wrong.
+ * What the text of a NO without a telling code means: the first pattern that matches decides. What none knows is
+ * trouble: a right password is never called wrong.
  */
 const BY_TEXT: readonly (readonly [RegExp, Kind])[] = [
+  ...REFUSALS.map((pattern) => [pattern, 'no'] as const),
   [/too many|maximum|limit|exceeded|busy|overload|throttl|\brate\b|concurrent/i, 'old-busy'],
-  [/temporar|try (again|later)|later|unavailable|not available|timed? ?out|maintenance|moment/i, 'old-unreachable'],
-  [/internal|server (error|fail)|backend|database|system error|i\/o|can.?t (connect|open)|cannot/i, 'old-unreachable'],
-  [/disabled on|plaintext|privacy|ssl|tls|encrypt|starttls|not supported|unsupported|mechanism/i, 'old-protocol'],
-  [/password (has )?expired|expired/i, 'expired'],
-  [/(account|user|mailbox).*(disabled|locked|suspended|blocked)/i, 'disabled'],
-  [/authenticat|log ?in|password|credential|invalid|incorrect|denied|bad user|unknown user|no such user/i, 'no'],
+  [
+    /temporar|try again|later|unavailable|unreachable|not available|timed? ?out|maintenance|\bdown\b/i,
+    'old-unreachable',
+  ],
+  [/password (has )?expired|account (has )?expired/i, 'expired'],
+  [/^\W*(your )?(account|mailbox|user)( is| has been| was)? (disabled|suspended|deactivated)\W*$/i, 'disabled'],
 ]
 
 const BY_ERROR_CODE: readonly (readonly [RegExp, Code])[] = [

@@ -11,18 +11,19 @@ export interface Address {
 }
 
 const LOCAL_ATOM = String.raw`[\p{L}\p{M}\p{Nd}+\-_=#'&~!]+`
-const LOCAL = new RegExp(String.raw`^${LOCAL_ATOM}(?:\.${LOCAL_ATOM})*$`, 'u')
+const LOCAL = new RegExp(String.raw`^(?!\p{M})${LOCAL_ATOM}(?:\.${LOCAL_ATOM})*$`, 'u')
 const LOCAL_LENGTH = 64
 // What may be typed: letters, digits, hyphens and the dots that IDNA knows. Ignorable characters are not let through
 // to IDNA, which would drop them silently.
 const TYPED_DOMAIN = /^[\p{L}\p{M}\p{Nd}\-.\u3002\uff0e\uff61]+$/u
+const INVISIBLE = /\p{Default_Ignorable_Code_Point}/u
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 const DOMAIN_LENGTH = 253
 const TYPED_LENGTH = 512
 
 /** The canonical address of what a person typed, or null when it can be nobody's address. */
 export function parseAddress(typed: string): Address | null {
-  if (typed.length > TYPED_LENGTH) return null
+  if (typed.length > TYPED_LENGTH || INVISIBLE.test(typed)) return null
   const [local, domain, ...rest] = typed.split('@')
   if (local === undefined || domain === undefined || rest.length > 0) return null
   const canonicalLocal = parseLocal(local)
@@ -33,7 +34,7 @@ export function parseAddress(typed: string): Address | null {
 
 /** The canonical form of a mail domain (RFC 5890, UTS 46), or null. */
 export function parseDomain(typed: string): string | null {
-  if (!TYPED_DOMAIN.test(typed)) return null
+  if (!TYPED_DOMAIN.test(typed) || INVISIBLE.test(typed)) return null
   const ascii = domainToASCII(typed.normalize('NFC')).replace(/\.$/, '')
   if (ascii.length === 0 || ascii.length > DOMAIN_LENGTH) return null
   const labels = ascii.split('.')

@@ -4,7 +4,11 @@ import { expandHome } from '../model/home.ts'
 import { isPassword } from '../model/password.ts'
 import { oldUsername, type Provider } from '../model/provider.ts'
 import { type Code, DISABLED, EXPIRED, MISMATCH, tempfail, type Verdict } from '../model/verdict.ts'
+import { within } from '../model/within.ts'
 import type { Captures, Directory, Hasher, KnownAccount, Old, OldAnswer, Sealer } from './ports.ts'
+
+/** OLD may take 15 s for a place and 15 s to answer: with a look before and a write after, Dovecot's 40 s suffice. */
+const DATABASE_LIMIT_MS = 4_000
 
 export interface Question {
   readonly username: string
@@ -41,8 +45,11 @@ export async function authenticate({ username, password }: Question, outside: Su
     const origin = await during('database', originOf(typed, outside.directory))
     const address = origin?.address ?? typed
     const known = await during('database', outside.directory.accountOf(address.text))
-    if (known !== null) return await verifyKnown(known, address, password, outside)
-    return origin === null ? await refuse(outside) : await askForNewcomer(origin, password, outside)
+    if (known === null) return origin === null ? await refuse(outside) : await askForNewcomer(origin, password, outside)
+    // Two old domains became one: this account is the person's of the other one.
+    const belongsToOther = known.liveMigration !== null && known.liveMigration.oldDomain !== origin?.oldDomain
+    if (belongsToOther && typed.text !== address.text) return await refuse(outside)
+    return await verifyKnown(known, address, password, outside)
   } catch (cause) {
     return cause instanceof Trouble ? tempfail(cause.code, cause.cause) : tempfail('internal', cause)
   }
@@ -123,7 +130,7 @@ class Trouble extends Error {
 
 async function during<T>(code: Code, work: Promise<T>): Promise<T> {
   try {
-    return await work
+    return await within(DATABASE_LIMIT_MS, work)
   } catch (cause) {
     throw new Trouble(code, cause)
   }

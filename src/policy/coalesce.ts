@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto'
+import { parseAddress } from '../model/address.ts'
 import type { Verdict } from '../model/verdict.ts'
 import type { Question } from './authenticate.ts'
 
@@ -15,7 +16,9 @@ export function coalesce(decide: Decide): Decide {
 
   return (question) => {
     const { username, password } = question
-    const key = createHmac('sha256', secret).update(`${username}\0${password}`).digest('base64')
+    const key = createHmac('sha256', secret)
+      .update(`${parseAddress(username)?.text ?? username}\0${password}`)
+      .digest('base64')
     const running = inFlight.get(key)
     if (running !== undefined) return running
     const decision = decide(question).finally(() => inFlight.delete(key))

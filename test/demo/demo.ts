@@ -14,17 +14,20 @@ machine only, and are stopped and removed in the end.
 Exit code: 0 when every message arrived byte for byte, 1 otherwise, 130 after Ctrl-C.
 `
 
-const { values } = parseArgs({ options: { keep: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } })
+process.exit(await demo().catch(failed))
 
-if (values.help) print(HELP)
-else process.exit(await play().catch(failed))
+async function demo(): Promise<number> {
+  const args = process.argv.slice(2)
+  const { values } = parseArgs({ args, options: { keep: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } })
+  if (values.help) {
+    print(HELP)
+    return 0
+  }
+  if (process.getuid?.() === 0) return await asOrdinaryUser(args)
+  return await perform((stage) => story(stage, values.keep ?? false))
+}
 
 function failed(error: Error): number {
   print(red(`The demo failed: ${error.message}`))
   return 1
-}
-
-function play(): Promise<number> {
-  if (process.getuid?.() === 0) return asOrdinaryUser(process.argv.slice(2))
-  return perform((stage) => story(stage, values.keep ?? false))
 }

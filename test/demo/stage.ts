@@ -42,7 +42,7 @@ export const ENDINGS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 class Interruption extends Error {
   readonly exitCode: number
 
-  constructor(signal: (typeof ENDINGS)[number]) {
+  constructor(signal: NodeJS.Signals) {
     super(signal)
     this.exitCode = 128 + constants.signals[signal]
   }
@@ -74,7 +74,8 @@ export async function perform(play: (stage: Stage) => Promise<void>): Promise<nu
 function interruption(): Promise<never> {
   return new Promise((_, reject) => {
     for (const signal of ENDINGS) process.on(signal, () => reject(new Interruption(signal)))
-    // Also when nobody reads the output any more.
+    // Nobody reads the output any more.
+    process.stdout.on('error', () => reject(new Interruption('SIGPIPE')))
     process.on('uncaughtException', reject)
   })
 }
@@ -83,7 +84,7 @@ function tellFailure(failure: unknown, folder: string): void {
   print(red(`\nThe demo failed: ${failure instanceof Error ? failure.message : failure}`))
   print(`All servers are stopped. The folder is kept: ${folder}\nIts logs:`)
   say(
-    globSync('**/*.log', { cwd: folder })
+    globSync(['*.log', '*/*.log'], { cwd: folder })
       .sort()
       .map((log) => join(folder, log))
       .join('\n'),

@@ -21,7 +21,7 @@ const PYTHON = `__import__('os').system('touch ${CANARY}')`
 const PEOPLE = {
   'anna@old.example': 'Correct-Horse-9',
   'bert@renamed.example': ' Пароль "with" \\ {3} %s %(x)s ] ',
-  [`o'neil+x@old.example`]: `'"); ${PYTHON} #`,
+  "o'neil+x@old.example": `'"); ${PYTHON} #`,
 }
 const SECRETS = Object.values(PEOPLE)
 const FOLDERS = ['Sent', 'Plans.2024', `${PYTHON}`, 'Trash', '%(home)s ] "x"']

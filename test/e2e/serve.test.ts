@@ -55,6 +55,17 @@ t.test('a second one on the same data directory is refused in one line', async (
   t.match(await get(service.socket, '/readyz'), { status: 200 }, 'the first one goes on')
 })
 
+t.test('a socket that another service listens on is left to it', async (t) => {
+  await using service = await startService()
+  const dataDir = join(folder, 'other')
+  const settings = { MAILFERRY_DATA_DIR: dataDir, MAILFERRY_PORT: '0', MAILFERRY_SOCKET: service.socket }
+  t.match(await runMailferry(['serve'], settings), {
+    exitCode: 69,
+    stderr: /MAILFERRY_SOCKET: another program listens/,
+  })
+  t.match(await get(service.socket, '/readyz'), { status: 200 })
+})
+
 t.test('a port in use is told in one line that names the setting', async (t) => {
   const other = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => other.once('listening', resolve))
@@ -93,6 +104,14 @@ t.test('wrong settings stop the start with one line that names them, before anyt
     t.notMatch(ended.stderr, /secret-of-db/)
     t.notOk(existsSync(join(dataDir, 'postgres')))
   }
+})
+
+t.test('recipients that are none stop the start', async (t) => {
+  const dataDir = join(folder, 'recipients')
+  mkdirSync(dataDir)
+  writeFileSync(join(dataDir, 'recipients'), 'garbage\n')
+  const ended = await runMailferry(['serve'], { MAILFERRY_DATA_DIR: dataDir, MAILFERRY_PORT: '0' })
+  t.match(ended, { exitCode: 78, stderr: /recipients does not hold age public keys/ })
 })
 
 t.test('a data directory that cannot be used is told in one line', async (t) => {

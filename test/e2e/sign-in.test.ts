@@ -119,6 +119,16 @@ t.test('a finished migration keeps the password and ends OLD’s say', async (t)
   t.match(await ferry.service.passdb('hugo@old.example', 'changed too late'), { status: 401 })
 })
 
+t.test('a domain is not renamed twice over', async (t) => {
+  for (const [name, newDomain] of [
+    ['new.example', 'third.example'],
+    ['first.example', 'renamed.example'],
+  ] as const) {
+    const added = await ferry.service.run(['domain', 'add', name, '--provider', 'old', '--new-domain', newDomain])
+    t.match(added, { exitCode: 65, stderr: /becomes new\.example already/ })
+  }
+})
+
 t.test('userdb finds captured people by both addresses, and nobody else', async (t) => {
   const userdb = (username: string) => post(ferry.service.socket, '/v1/userdb', { username })
   const found = {

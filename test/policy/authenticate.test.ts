@@ -150,6 +150,26 @@ t.test('a disabled account is told so only with a right password', async (t) => 
   t.same(drifted.seen.arrivals, [])
 })
 
+t.test(
+  'when two domains become one, a password is neither tried on nor sent to the other domain’s person',
+  async (t) => {
+    const known = {
+      ...captured,
+      liveMigration: { ...live, oldDomain: 'other.example', oldUsername: 'anna@other.example' },
+    }
+    const { outside, seen } = world({ known, old: { kind: 'yes' } })
+    t.same(await ask(outside, 'anna@old.example', 'right'), { verdict: 'mismatch' })
+    t.same(await ask(outside, 'anna@old.example', 'of old.example'), { verdict: 'mismatch' })
+    t.same(seen.asked, [])
+    t.match(
+      await ask(outside, 'anna@new.example', 'changed'),
+      { verdict: 'ok' },
+      'the person of the account is asked for',
+    )
+    t.same(seen.asked, ['anna@other.example changed'])
+  },
+)
+
 t.test('an account that became somebody else’s in the meantime is not given away', async (t) => {
   const { outside } = world({ old: { kind: 'yes' }, captures: async () => null })
   t.same(await ask(outside, 'anna@old.example', 'right'), { verdict: 'mismatch' })
@@ -196,7 +216,14 @@ t.test('anything unforeseen is a tempfail, never a refusal', async (t) => {
 t.test('identical questions that arrive together are decided once, others each', async (t) => {
   const { outside, seen } = world({ old: { kind: 'yes' } })
   const decide = coalesce((question) => authenticate(question, outside))
-  const same = Array.from({ length: 5 }, () => decide({ username: 'anna@old.example', password: 'x' }))
+  const spellings = [
+    'anna@old.example',
+    'Anna@OLD.example',
+    'anna@old.example.',
+    'ANNA@old.example',
+    'anna@old.example',
+  ]
+  const same = spellings.map((username) => decide({ username, password: 'x' }))
   const other = decide({ username: 'anna@old.example', password: 'y' })
   for (const verdict of await Promise.all([...same, other])) t.match(verdict, { verdict: 'ok' })
   t.same(seen.asked.sort(), ['anna@old.example x', 'anna@old.example y'])

@@ -20,6 +20,7 @@ interface Place {
 // Every process that uses the server holds this lock shared; who gets it alone is the last one, and stops the server.
 const SEAT = 0x6d66_7365 // "mfse"
 const POLL_MS = 20
+const RETRY_MS = 1_000
 const START_LIMIT_MS = 60_000
 const STOP_LIMIT_MS = 30_000
 const NOT_RUNNING = ['ENOENT', 'ECONNREFUSED']
@@ -36,12 +37,23 @@ export async function openEmbedded(dataDir: string, options: Record<string, stri
   let seat = await takeSeat(place)
   await createDatabase(seat)
 
+  let returning = Promise.resolve()
+
+  // When the server died, whoever notices first starts it again, as often as it takes.
+  async function comeBack(): Promise<void> {
+    while (!leaving) {
+      try {
+        seat = await takeSeat(place, () => leaving)
+        return keepSeat()
+      } catch {
+        await wait(RETRY_MS)
+      }
+    }
+  }
+
   function keepSeat(): void {
-    seat.once('end', async () => {
-      if (leaving) return
-      // The server died: whoever notices first starts it again.
-      seat = await takeSeat(place)
-      keepSeat()
+    seat.once('end', () => {
+      returning = comeBack()
     })
   }
   keepSeat()
@@ -50,6 +62,7 @@ export async function openEmbedded(dataDir: string, options: Record<string, stri
     connection: { ...server, database: 'mailferry' },
     async [Symbol.asyncDispose]() {
       leaving = true
+      await returning
       await leave(seat, dataDir)
     },
   }
@@ -64,9 +77,9 @@ async function makeCluster(dataDir: string): Promise<void> {
   }
 }
 
-async function takeSeat(place: Place): Promise<pg.Client> {
+async function takeSeat(place: Place, givenUp = () => false): Promise<pg.Client> {
   const deadline = Date.now() + START_LIMIT_MS
-  while (Date.now() < deadline) {
+  while (Date.now() < deadline && !givenUp()) {
     const client = new pg.Client(place.maintenance)
     client.on('error', () => undefined)
     try {

@@ -1,5 +1,8 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { within } from '../../model/within.ts'
 import type { Metrics } from './metrics.ts'
+
+const CHECK_LIMIT_MS = 3_000
 
 /** One thing that the service cannot do without: resolves when it is well, else rejects with the reason. */
 export type Check = () => Promise<void>
@@ -27,7 +30,7 @@ export const health: FastifyPluginAsync<{ checks: Record<string, Check>; metrics
 
 async function resultOf(check: Check): Promise<{ ok: boolean; reason?: string }> {
   try {
-    await check()
+    await within(CHECK_LIMIT_MS, check())
     return { ok: true }
   } catch (error) {
     return { ok: false, reason: (error as Error).message }

@@ -1,4 +1,5 @@
 import { chmodSync, rmSync, statSync } from 'node:fs'
+import { connect } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
 // Who may speak to the socket is whom its owner and group are; the folder may be open.
@@ -8,11 +9,12 @@ const SOCKET_PATH_BYTES = 107
 /** A door could not be opened; the message names the setting. */
 export class ListenError extends Error {}
 
-/** Listens on a Unix socket. The caller has made sure that no other service of ours uses it. */
+/** Listens on a Unix socket; one that nobody listens on any more is replaced. */
 export async function listenOnSocket(app: FastifyInstance, path: string): Promise<void> {
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES) {
     throw new ListenError(`MAILFERRY_SOCKET: ${path} is longer than the ${SOCKET_PATH_BYTES} bytes of a socket's name`)
   }
+  if (await isUsed(path)) throw new ListenError(`MAILFERRY_SOCKET: another program listens on ${path}`)
   if (statSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path)
   const umask = process.umask(0o777 & ~SOCKET_MODE)
   try {
@@ -23,6 +25,14 @@ export async function listenOnSocket(app: FastifyInstance, path: string): Promis
   } finally {
     process.umask(umask)
   }
+}
+
+function isUsed(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(path)
+    connection.on('connect', () => resolve(true)).on('error', () => resolve(false))
+    connection.unref().on('connect', () => connection.destroy())
+  })
 }
 
 export async function listenOnPort(app: FastifyInstance, host: string, port: number): Promise<void> {

@@ -15,10 +15,11 @@ export interface Asked {
 const Question = Type.Object({
   username: Type.String(),
   password: Type.String(),
-  service: Type.Optional(Type.String()),
-  real_rip: Type.Optional(Type.String()),
-  session: Type.Optional(Type.String()),
-  secured: Type.Optional(Type.Union([Type.Boolean(), Type.String()])),
+  // For the log only: whatever stands there, it does not decide about the person.
+  service: Type.Optional(Type.Unknown()),
+  real_rip: Type.Optional(Type.Unknown()),
+  session: Type.Optional(Type.Unknown()),
+  secured: Type.Optional(Type.Unknown()),
 })
 
 const STATUS = { ok: 200, mismatch: 401, disabled: 403, expired: 403, tempfail: 503 } as const

@@ -30,6 +30,8 @@ export function httpDoor({ asked, checks, metrics, log, doorToken }: HttpDoor): 
     // A password that looks like a number is a mistake of the door, not a string.
     ajv: { customOptions: { coerceTypes: false } },
   }).withTypeProvider<TypeBoxTypeProvider>()
+  // Fastify brings a parser for plain text along: such a body is no question.
+  app.removeContentTypeParser('text/plain')
   app.register(health, { checks, metrics })
   app.register(async (guarded) => {
     if (doorToken !== null) guarded.addHook('onRequest', requireToken(doorToken))

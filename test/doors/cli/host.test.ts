@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { startFerry } from '../../support/ferry.ts'
 import { runMailferry } from '../../support/service.ts'
+import { COMPILED } from './compiled.ts'
 import { mistakeIn } from './mistake.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailferry-host-'))
@@ -12,6 +13,7 @@ t.after(() => rmSync(folder, { recursive: true }))
 /** A data directory that is not there yet; its database would be away. */
 function fresh(name: string): NodeJS.ProcessEnv & { MAILFERRY_DATA_DIR: string } {
   return {
+    ...COMPILED,
     PATH: process.env.PATH,
     MAILFERRY_DATA_DIR: join(folder, name),
     MAILFERRY_PORT: '0',
@@ -84,7 +86,7 @@ t.test('doctor finds what is missing on a fresh host, and makes nothing', async 
 })
 
 t.test('doctor is content with a running service, and finds what breaks', async (t) => {
-  await using ferry = await startFerry({})
+  await using ferry = await startFerry({}, COMPILED)
   const { service } = ferry
   const doctor = async () => {
     const { exitCode, stdout } = await service.run(['doctor', '--json'])

@@ -6,6 +6,7 @@ import t from 'tap'
 import { openEmbedded } from '../../../src/db/embedded/postgres.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../../support/ferry.ts'
 import { runProgram } from '../../support/service.ts'
+import { COMPILED } from './compiled.ts'
 import { mistakeIn } from './mistake.ts'
 
 const PROGRAM = join(import.meta.dirname, '../../../src/mailferry.ts')
@@ -16,7 +17,7 @@ const PEOPLE = {
 }
 let ferry: Ferry
 t.before(async () => {
-  ferry = await startFerry(PEOPLE)
+  ferry = await startFerry(PEOPLE, COMPILED)
   for (const [user, password] of Object.entries(PEOPLE)) await ferry.service.passdb(user, password)
 })
 t.after(() => ferry[Symbol.asyncDispose]())

@@ -6,6 +6,7 @@ import { certificates } from '../../support/certificates.ts'
 import { mustRun, rows } from '../../support/ferry.ts'
 import { startOld } from '../../support/old.ts'
 import { type RunningService, startService } from '../../support/service.ts'
+import { COMPILED } from './compiled.ts'
 import { mistakeIn } from './mistake.ts'
 
 const certs = await certificates()
@@ -13,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), 'mailferry-provider-'))
 t.after(() => rmSync(folder, { recursive: true }))
 let service: RunningService
 t.before(async () => {
-  service = await startService()
+  service = await startService(COMPILED)
 })
 t.after(() => service[Symbol.asyncDispose]())
 

@@ -2,9 +2,10 @@ import type { Command } from 'commander'
 import t from 'tap'
 import { program } from '../../../src/doors/cli/program.ts'
 import { runMailferry } from '../../support/service.ts'
+import { COMPILED } from './compiled.ts'
 import { mistakeIn } from './mistake.ts'
 
-const NOWHERE = { MAILFERRY_DATA_DIR: '/dev/null/nowhere', MAILFERRY_PORT: '0' }
+const NOWHERE = { ...COMPILED, MAILFERRY_DATA_DIR: '/dev/null/nowhere', MAILFERRY_PORT: '0' }
 t.test('a mistake in the arguments is one line that names it, and exit code 64', async (t) => {
   const add = ['provider', 'add', 'old', '--host', 'imap.old.example']
   const mistakes: [string[], RegExp][] = [
@@ -105,7 +106,7 @@ t.test('every command has a description and examples that it understands', async
 })
 
 t.test('--help and --version work whatever the settings are', async (t) => {
-  const wrong = { MAILFERRY_PORT: 'nonsense' }
+  const wrong = { ...COMPILED, MAILFERRY_PORT: 'nonsense' }
   const [help, version, none, one] = await Promise.all([
     runMailferry(['provider', 'add', '--help'], wrong),
     runMailferry(['--version'], wrong),

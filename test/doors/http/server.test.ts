@@ -70,7 +70,7 @@ t.test('each verdict has its status and body', async (t) => {
 
 t.test('fields that the door does not know are ignored', async (t) => {
   const { asked, post } = door()
-  const question = { ...QUESTION, real_rip: '192.0.2.1', service: 'imap', session: 'x', secured: true, future: [1] }
+  const question = { ...QUESTION, real_rip: '192.0.2.1', service: 'imap', session: null, secured: 1, future: [1] }
   t.equal((await post('/v1/passdb', question)).status, 401)
   t.same(asked.questions, [QUESTION])
 })
@@ -86,6 +86,7 @@ t.test('a malformed question is refused without a verdict, and asks nothing', as
     [{ ...QUESTION, password: 1234 }, 400],
     [{ ...QUESTION, username: null }, 400],
     [{ ...QUESTION, password: 'x'.repeat(100_000) }, 413],
+    ['username=anna', 415, { 'content-type': 'text/plain' }],
     ['username=anna', 415, { 'content-type': 'application/x-www-form-urlencoded' }],
   ]
   for (const [payload, status, headers] of cases) {
