@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { asOrdinaryUser } from './ordinary-user.ts'
 import { print, red } from './show.ts'
 import { perform } from './stage.ts'
 import { story } from './story.ts'
 
+const COMPILED = join(import.meta.dirname, '../../dist/mailferry.js')
 const HELP = `npm run demo [-- --keep]
 
 Three people move from two old IMAP servers to a new Dovecot by signing in there. All servers are real, run on this
@@ -23,6 +26,7 @@ async function demo(): Promise<number> {
     print(HELP)
     return 0
   }
+  if (!existsSync(COMPILED)) throw new Error('dist/ is missing: npm run build makes it')
   if (process.getuid?.() === 0) return await asOrdinaryUser(args)
   return await perform((stage) => story(stage, values.keep ?? false))
 }

@@ -22,7 +22,6 @@ export class Mailferry {
   readonly #dataDir: string
 
   static async prepare(stage: Stage): Promise<Mailferry> {
-    if (!existsSync(join(BIN, '../dist/mailferry.js'))) throw new Error('dist/ is missing: npm run build makes it')
     return new Mailferry(stage, await freePort())
   }
 

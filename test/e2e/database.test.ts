@@ -35,6 +35,18 @@ t.test(
   },
 )
 
+t.test('a database that does not answer is told soon: not ready, and sign-ins are tempfail', async (t) => {
+  await using service = await startService({ DATABASE_URL: postgres.url })
+  postgres.freeze()
+  t.match(await get(service.socket, '/readyz'), {
+    status: 503,
+    body: { checks: { database: { reason: /no answer/ } } },
+  })
+  t.match(await service.passdb('anna@old.example', 'pw of anna'), { status: 503, body: { code: 'database' } })
+  postgres.thaw()
+  t.match(await service.passdb('anna@old.example', 'pw of anna'), { status: 200 })
+})
+
 t.test('a service that starts while the database is away is not ready, and becomes it', async (t) => {
   await postgres.stop()
   await using service = await startService({ DATABASE_URL: postgres.url })

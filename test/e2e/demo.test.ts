@@ -24,7 +24,10 @@ function startDemo(t: Test): Show {
     shown: async (wanted) => {
       while (!wanted.test(show.output)) await Promise.race([once(child.stdout, 'data'), show.ended.then(refuseEnd)])
     },
-    ended: once(child, 'close').then(([code]) => code),
+    ended: once(child, 'close').then(([code]) => {
+      if (code !== 0) t.comment(show.output)
+      return code
+    }),
   }
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {

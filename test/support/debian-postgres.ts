@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -18,6 +18,9 @@ export interface DebianPostgres extends AsyncDisposable {
   query(text: string): Promise<pg.QueryResult>
   start(): Promise<void>
   stop(): Promise<void>
+  /** It accepts connections and answers nothing, until `thaw`. */
+  freeze(): void
+  thaw(): void
 }
 
 export async function startDebianPostgres(): Promise<DebianPostgres> {
@@ -71,8 +74,16 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
     await once(server, 'exit')
   }
 
+  function signal(name: NodeJS.Signals): void {
+    const pid = server?.pid ?? 0
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
+    for (const each of [pid, ...children.map(Number)]) process.kill(each, name)
+  }
+
   await start()
   return {
+    freeze: () => signal('SIGSTOP'),
+    thaw: () => signal('SIGCONT'),
     url,
     password,
     query,
