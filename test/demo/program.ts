@@ -9,7 +9,7 @@ export interface ProgramSettings {
   log?: string
   /** Called with each line of output. */
   line?: (line: string) => void
-  /** How many milliseconds it has to end by itself when it is stopped. */
+  /** How many milliseconds it has to end by itself when it is stopped; few, when it leaves nothing to do. */
   patience?: number
 }
 
@@ -24,7 +24,8 @@ export class Program {
 
   static async start(command: string, args: readonly string[], settings: ProgramSettings): Promise<Program> {
     // A process group of its own: Ctrl-C is for the demo, which then stops one after the other.
-    const child = spawn('setpriv', ['--pdeathsig', 'TERM', command, ...args], {
+    const lastSignal = settings.patience === undefined ? 'KILL' : 'TERM'
+    const child = spawn('setpriv', ['--pdeathsig', lastSignal, command, ...args], {
       env: settings.env,
       cwd: '/',
       detached: true,

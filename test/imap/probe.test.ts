@@ -146,8 +146,8 @@ t.test('what no real server can be made to say', async (t) => {
     socket.on('drain', () => socket.write('x'.repeat(65_536))).write('x'.repeat(65_536))
   }
   const cases: [string, (socket: Socket) => unknown, Partial<ProbeStep>][] = [
-    ['PREAUTH', say('* PREAUTH welcome\r\n'), { step: 'greeting', found: 'welcome' }],
-    ['BYE', say('* BYE too many connections\r\n'), { step: 'greeting', found: 'too many connections' }],
+    ['PREAUTH', say('* PREAUTH welcome\r\n'), { step: 'greeting', found: 'welcome', remedy: 'no password' }],
+    ['BYE', say('* BYE too many connections\r\n'), { step: 'greeting', found: 'hangs up: too many connections' }],
     ['mail submission', say('220 mail.example ESMTP\r\n'), { step: 'greeting', remedy: 'no IMAP server' }],
     ['an endless line', endless, { step: 'greeting', remedy: 'no IMAP server' }],
     ['a closed connection', (socket) => socket.end(), { step: 'greeting', found: 'closed the connection' }],

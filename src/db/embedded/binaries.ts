@@ -19,7 +19,7 @@ export async function postgresBinaries(user: ServerUser, dataDir: string): Promi
   if (runs(installed, user)) return installed
   const { version } = JSON.parse(await readFile(packageFile, 'utf8'))
   const copy = join(user.isSelf ? dataDir : SHARED_COPY, `postgresql-${version}`)
-  if (!existsSync(copy)) await copyBinaries(installed, copy)
+  if (!runs(copy, user)) await copyBinaries(installed, copy)
   if (!runs(copy, user)) throw new Error(`cannot run ${join(copy, 'bin/postgres')} as user ${user.name}`)
   return copy
 }
@@ -48,13 +48,16 @@ function runs(folder: string, { uid, gid, isSelf }: ServerUser): boolean {
 async function copyBinaries(from: string, to: string): Promise<void> {
   const unfinished = `${to}.${process.pid}`
   await mkdir(dirname(to), { recursive: true, mode: 0o755 })
-  await cp(from, unfinished, { recursive: true })
+  await cp(from, unfinished, { recursive: true, verbatimSymlinks: true })
   await linkLibraries(unfinished)
-  // Another process may have finished the same copy first.
+  // What stands there does not run: an older copy that lost something.
+  if (existsSync(to)) await rename(to, `${unfinished}.old`).catch(() => undefined)
   await rename(unfinished, to).catch(async (error) => {
+    // Another process finished the same copy first.
     await rm(unfinished, { recursive: true })
     if (!existsSync(to)) throw error
   })
+  await rm(`${unfinished}.old`, { recursive: true, force: true })
 }
 
 /** The links between library names that the package's install script makes, for installations without scripts. */

@@ -12,7 +12,7 @@ import { json } from './text.ts'
 type Opened = { id: string; user: string; password: string } | { id: string; error: string }
 
 const ACCOUNT_NAME = /^m-([1-9]\d{0,17})$/
-const BATCH = 500
+const BATCH = 100
 
 export function addCredentialCommands(mailferry: Command, { open }: Outside): void {
   const credential = mailferry.command('credential').description('what opens an account on the old server')

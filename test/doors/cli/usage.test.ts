@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import t from 'tap'
+import { explain } from '../../../src/doors/cli/exit.ts'
 import { program } from '../../../src/doors/cli/program.ts'
 import { runMailferry } from '../../support/service.ts'
 import { COMPILED } from './compiled.ts'
@@ -143,6 +144,29 @@ t.test('a database that is away is one line without its password, and exit code 
       t.equal(stdout, '')
     }),
   )
+})
+
+t.test('what the database says is told in one line, with the exit code of whose fault it is', async (t) => {
+  const refused = Object.assign(new Error('connect ECONNREFUSED ::1:5432'), {
+    syscall: 'connect',
+    code: 'ECONNREFUSED',
+  })
+  const said = (code: string, message: string) => Object.assign(new Error(message), { severity: 'FATAL', code })
+  const causes: [Error, number, string][] = [
+    [new AggregateError([refused, refused]), 69, 'the database is away: connect ECONNREFUSED ::1:5432'],
+    [new Error('timeout exceeded when trying to connect'), 69, 'the database is away: timeout exceeded'],
+    [said('57P03', 'the database system is starting up'), 69, 'the database is away: the database system is starting'],
+    [said('53300', 'too many clients already'), 69, 'the database is away: too many clients'],
+    [
+      said('28P01', 'password authentication failed for user "u"'),
+      78,
+      'DATABASE_URL: the database refuses it: password',
+    ],
+    [said('3D000', 'database "x" does not exist'), 78, 'DATABASE_URL: the database refuses it: database "x"'],
+    [said('42P01', 'relation "y" does not exist'), 70, 'the database refuses a statement'],
+    [new TypeError('undefined is not\na function'), 70, 'undefined is not a function (this is a mistake in mailferry)'],
+  ]
+  for (const [cause, exitCode, line] of causes) t.match(explain(cause), { exitCode, line: `mailferry: ${line}` })
 })
 
 function unused(): never {
