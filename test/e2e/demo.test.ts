@@ -17,7 +17,9 @@ interface Show {
 }
 
 function startDemo(t: Test): Show {
-  const child = spawn(process.execPath, [DEMO], { stdio: ['ignore', 'pipe', 'pipe'] })
+  // tap loads itself into every Node: from a place that the demo's ordinary user may not read.
+  const { NODE_OPTIONS: _, ...env } = process.env
+  const child = spawn(process.execPath, [DEMO], { stdio: ['ignore', 'pipe', 'pipe'], env })
   const show: Show = {
     child,
     output: '',

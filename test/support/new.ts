@@ -1,4 +1,4 @@
-import { chown, readFile, writeFile } from 'node:fs/promises'
+import { chown, cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Certificate } from './certificates.ts'
@@ -70,12 +70,22 @@ function tokenFile({ folder }: Place): string {
   return join(folder, 'mailferry.token')
 }
 
-function installCheckpassword(place: Place, settings: NewSettings & { door: 'checkpassword' }): Promise<void> {
-  return installed('mailferry-checkpassword.conf.ext', place, {
+async function installCheckpassword(place: Place, settings: NewSettings & { door: 'checkpassword' }): Promise<void> {
+  const program = await reachableProgram(place)
+  await installed('mailferry-checkpassword.conf.ext', place, {
     '/run/mailferry/mailferry.sock': settings.socket,
-    '/opt/mailferry/': CHECKOUT,
+    '/opt/mailferry/': program,
     'uid=vmail gid=vmail': `uid=${place.users.mail.uid} gid=${place.users.mail.gid}`,
   })
+}
+
+/** The parts of the checkout that checkpassword is, where Dovecot's own users can run them. */
+async function reachableProgram({ folder }: Place): Promise<string> {
+  const program = join(folder, 'program')
+  for (const part of ['bin/checkpassword', 'dist/checkpassword.cjs', 'node_modules/.bin/node']) {
+    await cp(join(CHECKOUT, part), join(program, part), { dereference: true })
+  }
+  return `${program}/`
 }
 
 /** Copies a shipped file, with places replaced. @throws when the shipped file does not name such a place any more */

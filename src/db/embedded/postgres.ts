@@ -52,6 +52,8 @@ export async function openEmbedded(dataDir: string, options: Record<string, stri
   }
 
   function keepSeat(): void {
+    // A seat alone does not keep the process alive.
+    seat.unref()
     seat.once('end', () => {
       returning = comeBack()
     })
@@ -124,6 +126,7 @@ async function createDatabase(client: pg.Client): Promise<void> {
 
 async function leave(seat: pg.Client, dataDir: string): Promise<void> {
   try {
+    seat.ref()
     await seat.query('select pg_advisory_unlock_shared($1)', [SEAT])
     const { rows } = await seat.query('select pg_try_advisory_lock($1) as alone', [SEAT])
     if (rows[0].alone) await stopServer(dataDir)
