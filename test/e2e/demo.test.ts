@@ -18,8 +18,8 @@ interface Show {
 
 function startDemo(t: Test): Show {
   // tap loads itself into every Node: from a place that the demo's ordinary user may not read.
-  const { NODE_OPTIONS: _, ...env } = process.env
-  const child = spawn(process.execPath, [DEMO], { stdio: ['ignore', 'pipe', 'pipe'], env })
+  const untapped = ['-c', 'unset NODE_OPTIONS; exec "$0" "$@"', process.execPath, DEMO]
+  const child = spawn('sh', untapped, { stdio: ['ignore', 'pipe', 'pipe'] })
   const show: Show = {
     child,
     output: '',

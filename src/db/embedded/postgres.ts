@@ -79,14 +79,18 @@ async function makeCluster(dataDir: string): Promise<void> {
   }
 }
 
-async function takeSeat(place: Place, givenUp = () => false): Promise<pg.Client> {
+/** pg's clients have these; its types do not. */
+type Seat = pg.Client & { ref(): void; unref(): void }
+
+async function takeSeat(place: Place, givenUp = () => false): Promise<Seat> {
   const deadline = Date.now() + START_LIMIT_MS
   while (Date.now() < deadline && !givenUp()) {
     const client = new pg.Client(place.maintenance)
     client.on('error', () => undefined)
     try {
       await client.connect()
-      if ((await client.query('select pg_try_advisory_lock_shared($1) as mine', [SEAT])).rows[0].mine) return client
+      if ((await client.query('select pg_try_advisory_lock_shared($1) as mine', [SEAT])).rows[0].mine)
+        return client as Seat
       await client.end() // The last user is stopping the server right now.
     } catch (error) {
       if (isNotRunning(error)) await launch(place)
@@ -124,7 +128,7 @@ async function createDatabase(client: pg.Client): Promise<void> {
   })
 }
 
-async function leave(seat: pg.Client, dataDir: string): Promise<void> {
+async function leave(seat: Seat, dataDir: string): Promise<void> {
   try {
     seat.ref()
     await seat.query('select pg_advisory_unlock_shared($1)', [SEAT])
