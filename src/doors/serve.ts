@@ -17,7 +17,7 @@ export interface Served extends AsyncDisposable {
   readonly welcome: string
 }
 
-const DRAIN_LIMIT_MS = 5_000
+const DRAIN_LIMIT_MS = 3_000
 
 /**
  * Opens the HTTP doors and keeps them open until SIGTERM or SIGINT.
@@ -35,6 +35,8 @@ export async function serve(settings: Settings, lock: Lock, open: () => Promise<
   log.info({ signal: await stopped }, 'stopping')
   const drained = Promise.all(doors.map((door) => door.close()))
   await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, DRAIN_LIMIT_MS).unref())])
+  // Who has not asked by now, or not read the answer, would keep us for ever.
+  for (const door of doors) door.server.closeAllConnections()
 }
 
 type Lock = (folder: string) => Promise<Disposable | null>

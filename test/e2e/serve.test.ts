@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { mustRun } from '../support/ferry.ts'
 import { get, post, runMailferry, startService } from '../support/service.ts'
@@ -36,6 +39,16 @@ t.test('a later start continues with the same tokens, key and data', async (t) =
   await service.start()
   t.same(kept(), before)
   t.match(await mustRun(service, 'provider', 'list'), /imap\.old\.example/)
+})
+
+t.test('SIGTERM ends it within seconds, whoever holds a connection open', async (t) => {
+  await using service = await startService()
+  const silent = connect(service.socket)
+  silent.on('error', () => undefined)
+  await once(silent, 'connect')
+  const stopped = await Promise.race([service.stop(), wait(8_000, 'still there', { ref: false })])
+  silent.destroy()
+  t.equal(stopped, 0)
 })
 
 t.test('after a SIGKILL the next start continues', async (t) => {
