@@ -1,0 +1,101 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { accounts } from '../../src/db/accounts.ts'
+import { captures } from '../../src/db/captures.ts'
+import { credentials } from '../../src/db/credentials.ts'
+import { type Database, openDatabase } from '../../src/db/database.ts'
+import { directory } from '../../src/db/directory.ts'
+import { domains } from '../../src/db/domains.ts'
+import { migrations } from '../../src/db/migrations.ts'
+import { providers } from '../../src/db/providers.ts'
+import { parseAddress } from '../../src/model/address.ts'
+import { finish, pause } from '../../src/model/migration.ts'
+import type { Arrival } from '../../src/policy/ports.ts'
+import { PROVIDER } from '../support/copying.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'mailferry-captures-'))
+let database: Database
+t.before(async () => {
+  database = await openDatabase({ databaseUrl: null, dataDir: folder })
+  await database.ready()
+  await providers(database.kysely).add(PROVIDER)
+  await domains(database.kysely).add({ name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name })
+})
+t.after(async () => {
+  await database[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+function arrival(person: string, changes: Partial<Arrival> = {}): Arrival {
+  const address = parseAddress(`${person}@old.example`)
+  if (address === null) throw new Error(person)
+  return {
+    address,
+    home: `/home/${person}`,
+    passwordHash: 'hash one',
+    sealed: new Uint8Array([1]),
+    provider: PROVIDER,
+    oldDomain: 'old.example',
+    oldUsername: address.text,
+    ...changes,
+  }
+}
+
+const capture = (one: Arrival) => captures(database.kysely).capture(one)
+const hashOf = async (one: Arrival) => (await directory(database.kysely).accountOf(one.address.text))?.passwordHash
+const sealedOf = async (one: Arrival) => {
+  const migration = await migrations(database.kysely).find(one.address.text)
+  const [found] = await Array.fromAsync(credentials(database.kysely).ofActive([migration?.id ?? '0']))
+  return found && [...found.sealed]
+}
+
+t.test('twenty captures of one person at once, on as many connections as there are, make one account', async (t) => {
+  const one = arrival('anna')
+  const captured = await Promise.all(Array.from({ length: 20 }, () => capture(one)))
+  for (const account of captured) t.match(account, { address: 'anna@old.example', home: '/home/anna', enabled: true })
+  const all = await Array.fromAsync(migrations(database.kysely).list({}))
+  t.match(all, [{ address: 'anna@old.example', state: 'pending', route: 'new', oldUsername: 'anna@old.example' }])
+  t.equal(all.length, 1)
+  t.same(await sealedOf(one), [1])
+})
+
+t.test('a new password renews hash and credential, and lets a refused credential be tried again', async (t) => {
+  const one = arrival('bert')
+  await capture(one)
+  const refused = () => ({ state: 'failed', pausedFrom: null, code: 'credential-refused' }) as const
+  await migrations(database.kysely).take(one.address.text, refused)
+  await capture({ ...one, passwordHash: 'hash two', sealed: new Uint8Array([2]) })
+  t.equal(await hashOf(one), 'hash two')
+  t.same(await sealedOf(one), [2])
+  t.match(await migrations(database.kysely).find(one.address.text), { state: 'pending', code: null })
+})
+
+t.test('what a person paused stays paused', async (t) => {
+  const one = arrival('carl')
+  await capture(one)
+  await migrations(database.kysely).take(one.address.text, pause)
+  t.ok(await capture(one))
+  t.match(await migrations(database.kysely).find(one.address.text), { state: 'paused', pausedFrom: 'pending' })
+})
+
+t.test('nothing is renewed once OLD has no say, even when it said yes just before', async (t) => {
+  const [own, done, other] = [arrival('dora'), arrival('emil'), arrival('fritz')]
+  for (const one of [own, done, other]) await capture(one)
+  await accounts(database.kysely).setPassword(own.address.text, 'hash of NEW')
+  await migrations(database.kysely).take(done.address.text, finish)
+  const renewed = { passwordHash: 'hash two', sealed: new Uint8Array([2]) }
+  t.equal(await capture({ ...own, ...renewed }), null, 'a password set on NEW')
+  t.equal(await capture({ ...done, ...renewed }), null, 'a finished migration')
+  t.equal(await capture({ ...other, ...renewed, oldUsername: 'somebody-else' }), null, 'somebody else on OLD')
+  t.same(await Promise.all([own, done, other].map(hashOf)), ['hash of NEW', 'hash one', 'hash one'])
+  t.equal(await sealedOf(done), undefined, 'the credential of a finished migration is erased')
+  await t.rejects(credentials(database.kysely).renew(done.address.text, new Uint8Array([3])), /no unfinished migration/)
+})
+
+t.test('a capture that fails in the middle leaves nothing', async (t) => {
+  const one = arrival('gone', { provider: { ...PROVIDER, name: 'unknown' } })
+  await t.rejects(capture(one))
+  t.equal(await directory(database.kysely).accountOf(one.address.text), null)
+})
