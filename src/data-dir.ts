@@ -30,7 +30,7 @@ export async function recipientsInForce(settings: Settings): Promise<readonly st
   if (settings.recipients.length > 0) return settings.recipients
   const file = recipientsFile(settings)
   if (existsSync(file)) return keptRecipients(file)
-  return existsSync(settings.identityFile) ? await fromIdentity(settings.identityFile, recipientsOf) : null
+  return existsSync(settings.identityFile) ? await identityRecipients(settings) : null
 }
 
 /** Makes the age identity and remembers its recipient, which is returned. @throws SettingsError when there is one */

@@ -3,7 +3,8 @@ import { pipeline } from 'node:stream/promises'
 import { Command, InvalidArgumentError } from 'commander'
 import type { Provider } from '../model/provider.ts'
 import type { CopyWork, Migrations, Providers, Share } from '../policy/records.ts'
-import { EXIT, explain, Failure } from './cli/exit.ts'
+import { EXIT, Failure } from './cli/exit.ts'
+import { runCommandLine } from './cli/run.ts'
 import { gathered, replaceFile } from './write-file.ts'
 
 /** What `emit-offlineimaprc` needs. */
@@ -22,27 +23,25 @@ interface Options {
 
 /** Runs `emit-offlineimaprc`, and sets the exit code of the process. */
 export async function runEmit(args: readonly string[], open: () => Promise<EmitHouse>): Promise<void> {
-  try {
-    await program(open).parseAsync(args, { from: 'user' })
-  } catch (error) {
-    const { line, exitCode } = explain(error)
-    process.stderr.write(line)
-    process.exitCode = exitCode
-  }
+  await runCommandLine(program(open), args)
 }
 
 function program(open: () => Promise<EmitHouse>): Command {
-  return new Command('emit-offlineimaprc')
-    .description('Writes the OfflineIMAP configuration of all active migrations. It holds no secret.')
-    .option('--output <FILE>', 'replace FILE whole, mode 0600 (default: standard output)')
-    .option('--provider <NAME>', 'only the migrations from this provider')
-    .option('--shard <K/N>', 'only the K-th of N equal parts, counted from 1', parseShard)
-    .addHelpText('after', '\nExample: emit-offlineimaprc --output /var/lib/mailferry/offlineimaprc --shard 1/2')
-    .exitOverride()
-    .action(async (options: Options) => {
-      await using house = await open()
-      await emit(options, house)
-    })
+  return (
+    new Command('emit-offlineimaprc')
+      .description('Writes the OfflineIMAP configuration of all active migrations. It holds no secret.')
+      .option('--output <FILE>', 'replace FILE whole, mode 0600 (default: standard output)')
+      .option('--provider <NAME>', 'only the migrations from this provider')
+      .option('--shard <K/N>', 'only the K-th of N equal parts, counted from 1', parseShard)
+      .addHelpText('after', '\nExample: emit-offlineimaprc --output /var/lib/mailferry/offlineimaprc --shard 1/2')
+      .exitOverride()
+      // The one line about a mistake is written by whoever catches it.
+      .configureOutput({ outputError: () => undefined })
+      .action(async (options: Options) => {
+        await using house = await open()
+        await emit(options, house)
+      })
+  )
 }
 
 async function emit({ output, provider, shard }: Options, house: EmitHouse): Promise<void> {

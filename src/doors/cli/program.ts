@@ -5,24 +5,16 @@ import { examples } from './arguments.ts'
 import { addCredentialCommands } from './credential.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { addDomainCommands } from './domain.ts'
-import { explain } from './exit.ts'
 import type { Outside } from './house.ts'
 import { addKeyCommands } from './key.ts'
 import { addMigrationCommands } from './migration.ts'
-import { armOutput } from './output.ts'
 import { addProviderCommands } from './provider.ts'
+import { runCommandLine } from './run.ts'
 import { addUpgradeCommand } from './upgrade.ts'
 
 /** Runs `mailferry`, and sets the exit code of the process. */
 export async function runMailferry(args: readonly string[], outside: Outside): Promise<void> {
-  armOutput()
-  try {
-    await program(outside).parseAsync(args, { from: 'user' })
-  } catch (error) {
-    const { line, exitCode } = explain(error)
-    process.stderr.write(line)
-    process.exitCode = exitCode
-  }
+  await runCommandLine(program(outside), args)
 }
 
 /** The whole command line. What is wrong with the arguments is thrown. */
