@@ -47,6 +47,14 @@ export function inDomain(person: Address, domain: string): Address {
   return address(person.local, domain)
 }
 
+/** The person behind a sub-address (RFC 5233): `anna+shop` is `anna` where `+` is the delimiter; '' has none. */
+export function withoutDetail(person: Address, delimiter: string): Address {
+  const at = delimiter === '' ? -1 : person.local.indexOf(delimiter)
+  if (at < 1) return person
+  const local = parseLocal(person.local.slice(0, at))
+  return local === null ? person : address(local, person.domain)
+}
+
 function parseLocal(typed: string): string | null {
   if (!typed.isWellFormed()) return null
   const local = typed.normalize('NFC').toLowerCase().normalize('NFC')

@@ -22,6 +22,10 @@ export interface Provider {
   readonly maxConnections: number
   readonly loginName: LoginName
   readonly cutover: Cutover
+  /** The text of the NO that refuses a password, where it was learned (`provider test`). */
+  readonly refusal: string | null
+  /** Whether OLD is told the client's address (IMAP ID `x-originating-ip`); it has to trust us. */
+  readonly forwardsClient: boolean
   /** Mailboxes to copy, as IMAP LIST patterns (RFC 3501, section 6.3.8); empty: all. */
   readonly include: readonly string[]
   /** Mailboxes to leave out, as IMAP LIST patterns. */

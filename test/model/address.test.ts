@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { inDomain, parseAddress } from '../../src/model/address.ts'
+import { inDomain, parseAddress, parseDomain, withoutDetail } from '../../src/model/address.ts'
 
 const ACCEPTED: Record<string, string> = {
   'Anna@Old.Example': 'anna@old.example',
@@ -79,9 +79,85 @@ t.test('whatever is typed, the canonical form is stable, safe in a path and the 
   )
 })
 
+function escaped(text: string): string {
+  return [...text].map((character) => character.codePointAt(0)?.toString(16)).join(' ')
+}
+
 function isAscii(text: string): boolean {
   return Buffer.byteLength(text) === text.length
 }
+
+t.test(
+  'all spellings of a person are one: case, composition, the dot at the end, either form of the domain',
+  async () => {
+    const local = fc.stringMatching(/^[a-zäöüßéñø0-9](?:[.+_-]?[a-zäöüéñø0-9]){0,20}$/)
+    const label = fc
+      .stringMatching(/^[a-zäöüé](?:[a-z0-9äöüé-]{0,8}[a-zäöüé0-9])?$/)
+      .filter((text) => !/^..--/.test(text))
+    fc.assert(
+      fc.property(local, fc.array(label, { minLength: 1, maxLength: 3 }), (person, labels) => {
+        const typed = `${person}@${labels.join('.')}`
+        const one = parseAddress(typed)
+        if (one === null) return false
+        const upper = person.includes('ß') ? typed : typed.toUpperCase()
+        const spellings = [
+          upper,
+          typed.normalize('NFD'),
+          `${typed}.`,
+          one.text,
+          `${one.local.toUpperCase()}@${one.domain}`,
+        ]
+        return spellings.every((spelling) => spelling.includes('SS') || parseAddress(spelling)?.text === one.text)
+      }),
+      { numRuns: 3_000 },
+    )
+  },
+)
+
+t.test('no invisible, controlling, turning or path-making character passes anywhere', async (t) => {
+  const evil = ['\0', '\t', '\r', '\n', '\x7f', '\u0085', '\u00a0', '\u00ad', '\u061c', '\u200b', '\u200d', '\u200e']
+  evil.push(
+    '\u2028',
+    '\u202a',
+    '\u202e',
+    '\u2060',
+    '\u2066',
+    '\u2069',
+    '\u3000',
+    '\ufeff',
+    '\ufe0f',
+    '\u{e0041}',
+    '\ud800',
+  )
+  evil.push('/', '\\', '%', '$', '*', '"', "\u2215'/", ' ', '(', ')', '<', '>', ',', ';', ':', '[', ']', '|', '`')
+  for (const character of evil) {
+    for (const typed of [`an${character}na@x.example`, `${character}anna@x.example`, `anna@x${character}.example`]) {
+      t.equal(parseAddress(typed), null, escaped(typed))
+    }
+    t.equal(parseDomain(`x${character}.example`), null, escaped(character))
+  }
+})
+
+t.test('a sub-address is the person’s before the delimiter, where there is one', async (t) => {
+  const detailed = (typed: string, delimiter: string) => {
+    const address = parseAddress(typed)
+    return address && withoutDetail(address, delimiter).text
+  }
+  t.equal(detailed('anna+shop@x.example', '+'), 'anna@x.example')
+  t.equal(detailed('anna+shop+more@x.example', '+'), 'anna@x.example')
+  t.equal(detailed('anna+shop@x.example', ''), 'anna+shop@x.example')
+  t.equal(detailed('anna+shop@x.example', '-'), 'anna+shop@x.example')
+  t.equal(detailed('+anna@x.example', '+'), '+anna@x.example', 'there has to be a person')
+  t.equal(detailed('anna@x.example', '+'), 'anna@x.example')
+  fc.assert(
+    fc.property(fc.stringMatching(/^[a-z0-9+]{1,12}$/), (local) => {
+      const person = parseAddress(`${local}@x.example`)
+      if (person === null) return false
+      const base = withoutDetail(person, '+')
+      return withoutDetail(base, '+').text === base.text && parseAddress(base.text)?.text === base.text
+    }),
+  )
+})
 
 t.test('a person keeps the local part in a renamed domain', async (t) => {
   const anna = parseAddress('anna@old.example')
