@@ -1,18 +1,25 @@
 import type { Account } from '../model/account.ts'
-import { type Address, inDomain, parseAddress } from '../model/address.ts'
+import { type Address, inDomain, parseAddress, withoutDetail } from '../model/address.ts'
 import { expandHome } from '../model/home.ts'
 import { isPassword } from '../model/password.ts'
 import { oldUsername, type Provider } from '../model/provider.ts'
 import { type Code, DISABLED, EXPIRED, MISMATCH, tempfail, type Verdict } from '../model/verdict.ts'
 import { within } from '../model/within.ts'
-import type { Captures, Directory, Hasher, KnownAccount, Old, OldAnswer, Sealer } from './ports.ts'
+import { HashQueueFull } from './bound-hasher.ts'
+import type { Digest } from './digest.ts'
+import type { Captures, Directory, Failures, Hasher, KnownAccount, Old, OldAnswer, Sealer, Suspect } from './ports.ts'
+import type { Refusals } from './remember.ts'
 
-/** OLD may take 15 s for a place and 15 s to answer: with a look before and a write after, Dovecot's 40 s suffice. */
-const DATABASE_LIMIT_MS = 4_000
+/** How long one look at the database may take, and how long the writing of a capture. */
+export const DATABASE_LIMIT_MS = 4_000
 
-export interface Question {
+/** A sign-in that is to be decided. */
+export interface Attempt {
   readonly username: string
   readonly password: string
+  readonly clientAddress: string | null
+  /** Aborted when nobody waits for the answer any more, or its time is over. */
+  readonly signal: AbortSignal
 }
 
 /** What the sign-in needs from outside. */
@@ -22,8 +29,13 @@ export interface Surroundings {
   readonly old: Old
   readonly sealer: Sealer
   readonly captures: Captures
+  readonly failures: Failures
+  readonly refusals: Refusals
+  readonly digest: Digest
   /** Template of an account's home on NEW. */
   readonly home: string
+  /** What separates a sub-address's detail from the person; '' where there is none. */
+  readonly recipientDelimiter: string
 }
 
 /** Where a person's account is on OLD, and what it is called on NEW. */
@@ -34,31 +46,44 @@ interface Origin {
   readonly oldUsername: string
 }
 
+/** Who asks OLD's word, and what becomes of the person when it is yes. */
+interface Appeal {
+  readonly person: Address
+  /** Null: OLD has no say. */
+  readonly origin: Origin | null
+  /** Null: a newcomer. */
+  readonly known: KnownAccount | null
+}
+
 /**
  * May this person in? The account's own password decides first. Where it does not settle the question and OLD still
  * has a say, OLD is asked; its yes captures the person, or renews what was captured.
  */
-export async function authenticate({ username, password }: Question, outside: Surroundings): Promise<Verdict> {
+export async function authenticate(attempt: Attempt, outside: Surroundings): Promise<Verdict> {
   try {
-    const typed = parseAddress(username)
-    if (typed === null || !isPassword(password)) return await refuse(outside)
+    const address = parseAddress(attempt.username)
+    if (address === null || !isPassword(attempt.password)) return MISMATCH
+    const typed = withoutDetail(address, outside.recipientDelimiter)
     const origin = await during('database', originOf(typed, outside.directory))
-    const address = origin?.address ?? typed
-    const known = await during('database', outside.directory.accountOf(address.text))
-    if (known === null) return origin === null ? await refuse(outside) : await askForNewcomer(origin, password, outside)
+    const person = origin?.address ?? typed
+    const known = await during('database', outside.directory.accountOf(person.text))
     // Two old domains became one: this account is the person's of the other one.
-    const belongsToOther = known.liveMigration !== null && known.liveMigration.oldDomain !== origin?.oldDomain
-    if (belongsToOther && typed.text !== address.text) return await refuse(outside)
-    return await verifyKnown(known, address, password, outside)
+    const liveMigration = known?.liveMigration ?? null
+    const belongsToOther = liveMigration !== null && liveMigration.oldDomain !== origin?.oldDomain
+    if (belongsToOther && typed.text !== person.text)
+      return await appeal({ person: typed, origin: null, known }, attempt, outside)
+    if (known === null) return await appeal({ person, origin, known }, attempt, outside)
+    if (await outside.hasher.verify(known.passwordHash, attempt.password)) return admit(known.account)
+    // An account without a live migration is never taken over by OLD's password, nor is a password that was set on NEW.
+    const hasSay = liveMigration !== null && known.passwordSource === 'old'
+    return await appeal(
+      { person, origin: hasSay ? { address: person, ...liveMigration } : null, known },
+      attempt,
+      outside,
+    )
   } catch (cause) {
-    return cause instanceof Trouble ? tempfail(cause.code, cause.cause) : tempfail('internal', cause)
+    return cause instanceof Trouble ? tempfail(cause.code, cause.cause) : tempfail(codeOf(cause), cause)
   }
-}
-
-/** The answer to a question about nobody: it takes the time of a wrong password. */
-async function refuse({ hasher }: Surroundings): Promise<Verdict> {
-  await hasher.verify(null, '')
-  return MISMATCH
 }
 
 async function originOf(typed: Address, directory: Directory): Promise<Origin | null> {
@@ -73,24 +98,28 @@ async function originOf(typed: Address, directory: Directory): Promise<Origin | 
   }
 }
 
-async function verifyKnown(known: KnownAccount, address: Address, password: string, outside: Surroundings) {
-  if (await outside.hasher.verify(known.passwordHash, password)) return admit(known.account)
-  // An account without a live migration is never taken over by OLD's password, nor is a password that was set on NEW.
-  if (known.liveMigration === null || known.passwordSource === 'new') return MISMATCH
-  const origin = { address, ...known.liveMigration }
-  const answer = await outside.old.ask(origin.provider, origin.oldUsername, password)
+/** No password of ours was right. Whoever fails often waits before OLD is asked; what it just refused, it is not asked. */
+async function appeal(appellant: Appeal, attempt: Attempt, outside: Surroundings): Promise<Verdict> {
+  const { person, origin, known } = appellant
+  const digest = outside.digest(person.text, attempt.password)
+  if (outside.refusals.has(digest)) return MISMATCH
+  const suspect = { person: person.text, client: attempt.clientAddress, provider: origin?.provider.name ?? null }
+  if (await during('database', outside.failures.isLimited(suspect))) return tempfail('throttled')
+  if (origin === null) return await refuse(suspect, digest, outside)
+  const asked = outside.old.ask({ ...attempt, provider: origin.provider, username: origin.oldUsername })
+  // Hashed while OLD thinks: it is needed after a yes.
+  const [answer, hash] = await Promise.all([asked, outside.hasher.hash(attempt.password)])
+  if (answer.kind === 'no') return await refuse(suspect, digest, outside)
   if (answer.kind !== 'yes') return refusal(answer)
-  if (!known.account.enabled) return DISABLED
-  return await capture(origin, password, await outside.hasher.hash(password), outside)
+  if (known !== null && !known.account.enabled) return DISABLED
+  return await capture(origin, attempt.password, hash, outside)
 }
 
-async function askForNewcomer(origin: Origin, password: string, outside: Surroundings): Promise<Verdict> {
-  // Hashed while OLD thinks: it is needed after a yes, and makes a no cost what a known person's costs.
-  const [answer, hash] = await Promise.all([
-    outside.old.ask(origin.provider, origin.oldUsername, password),
-    outside.hasher.hash(password),
-  ])
-  return answer.kind === 'yes' ? await capture(origin, password, hash, outside) : refusal(answer)
+async function refuse(suspect: Suspect, digest: string, { failures, refusals }: Surroundings): Promise<Verdict> {
+  refusals.add(digest)
+  // Counted or not: the password is wrong.
+  await during('database', failures.count(suspect)).catch(() => undefined)
+  return MISMATCH
 }
 
 async function capture(origin: Origin, password: string, passwordHash: string, outside: Surroundings) {
@@ -105,10 +134,8 @@ function admit(account: Account): Verdict {
   return account.enabled ? { verdict: 'ok', account } : DISABLED
 }
 
-function refusal(answer: Exclude<OldAnswer, { kind: 'yes' }>): Verdict {
+function refusal(answer: Exclude<OldAnswer, { kind: 'yes' } | { kind: 'no' }>): Verdict {
   switch (answer.kind) {
-    case 'no':
-      return MISMATCH
     case 'disabled':
       return DISABLED
     case 'expired':
@@ -126,6 +153,10 @@ class Trouble extends Error {
     super(code, { cause })
     this.code = code
   }
+}
+
+function codeOf(cause: unknown): Code {
+  return cause instanceof HashQueueFull ? 'throttled' : 'internal'
 }
 
 async function during<T>(code: Code, work: Promise<T>): Promise<T> {

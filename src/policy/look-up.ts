@@ -1,12 +1,15 @@
 import type { Account } from '../model/account.ts'
-import { type Address, inDomain, parseAddress } from '../model/address.ts'
+import { type Address, inDomain, parseAddress, withoutDetail } from '../model/address.ts'
 import type { Directory } from './ports.ts'
 
 /** The account of a person, asked for by the old or the new address; null when there is none. Throws when away. */
-export async function lookUp(username: string, directory: Directory): Promise<Account | null> {
+export async function lookUp(
+  username: string,
+  { directory, recipientDelimiter }: { directory: Directory; recipientDelimiter: string },
+): Promise<Account | null> {
   const typed = parseAddress(username)
   if (typed === null) return null
-  const address = await addressOnNew(typed, directory)
+  const address = await addressOnNew(withoutDetail(typed, recipientDelimiter), directory)
   return (await directory.accountOf(address.text))?.account ?? null
 }
 

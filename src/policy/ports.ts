@@ -35,12 +35,62 @@ export type OldAnswer =
   | { readonly kind: 'no' }
   | { readonly kind: 'disabled' }
   | { readonly kind: 'expired' }
-  | { readonly kind: 'trouble'; readonly code: Code; readonly cause: unknown }
+  | {
+      readonly kind: 'trouble'
+      readonly code: Code
+      readonly cause: unknown
+      /** Whether OLD answered the sign-in at all: it is alive, whatever it said. */
+      readonly answered: boolean
+    }
+
+/** A question to OLD. */
+export interface OldQuestion {
+  readonly provider: Provider
+  readonly username: string
+  readonly password: string
+  /** IP address of the person's client; null when the door does not say. */
+  readonly clientAddress: string | null
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal
+}
 
 export interface Old {
   /** Never throws; answers within its own time limit. */
-  ask(provider: Provider, username: string, password: string): Promise<OldAnswer>
+  ask(question: OldQuestion): Promise<OldAnswer>
 }
+
+/** How a provider's connections are used in this process. */
+export interface ProviderStatus {
+  readonly provider: string
+  readonly breaker: 'closed' | 'open' | 'half-open'
+  /** Questions being asked. */
+  readonly running: number
+  /** Questions in the queue. */
+  readonly waiting: number
+}
+
+/** Whom a failed sign-in is counted against. */
+export interface Suspect {
+  /** The canonical address that was typed. */
+  readonly person: string
+  /** IP address of the client; null when the door does not say. */
+  readonly client: string | null
+  /** Name of the provider that would be asked; null when none would be. */
+  readonly provider: string | null
+}
+
+/** Failed sign-ins, counted together by all instances. */
+export interface Failures {
+  /** Whether the person, the client's network or the provider has reached its limit. Throws when it cannot tell. */
+  isLimited(suspect: Suspect): Promise<boolean>
+  count(suspect: Suspect): Promise<void>
+}
+
+/** What a sign-in spends its time on. */
+export type Effort = 'hash' | 'old' | 'database'
+
+/** Does work, and notes how long it took. */
+export type Time = <T>(effort: Effort, work: () => Promise<T>) => Promise<T>
 
 export interface Hasher {
   hash(password: string): Promise<string>

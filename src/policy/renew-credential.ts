@@ -20,7 +20,13 @@ export async function renewCredential(
 ): Promise<OldAnswer> {
   const live = (await directory.accountOf(address))?.liveMigration
   if (!live) throw new Refusal(`${address} has no unfinished migration`)
-  const answer = await old.ask(live.provider, live.oldUsername, password)
+  const answer = await old.ask({
+    provider: live.provider,
+    username: live.oldUsername,
+    password,
+    clientAddress: null,
+    signal: new AbortController().signal,
+  })
   if (answer.kind === 'yes') {
     await credentials.renew(address, await sealer.seal({ address, username: live.oldUsername, password }))
   }

@@ -2,8 +2,9 @@ import t from 'tap'
 import type { Account } from '../../src/model/account.ts'
 import type { Provider } from '../../src/model/provider.ts'
 import { authenticate, type Surroundings } from '../../src/policy/authenticate.ts'
-import { coalesce } from '../../src/policy/coalesce.ts'
-import type { Arrival, KnownAccount, OldAnswer } from '../../src/policy/ports.ts'
+import { keyedDigest } from '../../src/policy/digest.ts'
+import type { Arrival, KnownAccount, OldAnswer, Suspect } from '../../src/policy/ports.ts'
+import { Refusals } from '../../src/policy/remember.ts'
 
 const provider: Provider = {
   name: 'old',
@@ -15,6 +16,8 @@ const provider: Provider = {
   maxConnections: 20,
   loginName: '%u',
   cutover: 'immediate',
+  refusal: null,
+  forwardsClient: false,
   include: [],
   exclude: [],
 }
@@ -32,11 +35,18 @@ interface World {
   old?: OldAnswer
   loginName?: Provider['loginName']
   captures?: Surroundings['captures']['capture']
+  limited?: boolean
 }
 
 /** Surroundings with old.example → new.example, that write down what they are asked. */
-function world({ known = null, old = { kind: 'no' }, loginName = '%u', captures }: World = {}) {
-  const seen = { asked: [] as string[], sealed: [] as object[], arrivals: [] as Arrival[], verified: 0 }
+function world({ known = null, old = { kind: 'no' }, loginName = '%u', captures, limited = false }: World = {}) {
+  const seen = {
+    asked: [] as string[],
+    sealed: [] as object[],
+    arrivals: [] as Arrival[],
+    failures: [] as Suspect[],
+    verified: 0,
+  }
   const outside: Surroundings = {
     home: '/var/vmail/%d/%n',
     directory: {
@@ -54,7 +64,7 @@ function world({ known = null, old = { kind: 'no' }, loginName = '%u', captures 
       },
     },
     old: {
-      async ask(_, username, password) {
+      async ask({ username, password }) {
         seen.asked.push(`${username} ${password}`)
         return old
       },
@@ -65,6 +75,15 @@ function world({ known = null, old = { kind: 'no' }, loginName = '%u', captures 
         return new Uint8Array([1])
       },
     },
+    failures: {
+      isLimited: async () => limited,
+      async count(suspect) {
+        seen.failures.push(suspect)
+      },
+    },
+    refusals: new Refusals(60_000),
+    digest: keyedDigest(),
+    recipientDelimiter: '+',
     captures: {
       async capture(arrival) {
         seen.arrivals.push(arrival)
@@ -75,7 +94,8 @@ function world({ known = null, old = { kind: 'no' }, loginName = '%u', captures 
   return { outside, seen }
 }
 
-const ask = (outside: Surroundings, username: string, password: string) => authenticate({ username, password }, outside)
+const ask = (outside: Surroundings, username: string, password: string) =>
+  authenticate({ username, password, clientAddress: '192.0.2.7', signal: new AbortController().signal }, outside)
 
 t.test('a known password is settled without OLD', async (t) => {
   const { outside, seen } = world({ known: captured })
@@ -110,7 +130,7 @@ t.test('whatever OLD says but yes, nothing is written', async (t) => {
     [{ kind: 'disabled' }, { verdict: 'disabled' }],
     [{ kind: 'expired' }, { verdict: 'expired' }],
     [
-      { kind: 'trouble', code: 'old-unreachable', cause },
+      { kind: 'trouble', code: 'old-unreachable', cause, answered: false },
       { verdict: 'tempfail', code: 'old-unreachable', cause },
     ],
   ]
@@ -175,7 +195,7 @@ t.test('an account that became somebody else’s in the meantime is not given aw
   t.same(await ask(outside, 'anna@old.example', 'right'), { verdict: 'mismatch' })
 })
 
-t.test('nobody costs a password check, and asks nothing', async (t) => {
+t.test('nobody is a mismatch, asks nothing and costs no password check', async (t) => {
   for (const [username, password] of [
     ['not an address', 'x'],
     ['anna@elsewhere.example', 'x'],
@@ -185,9 +205,74 @@ t.test('nobody costs a password check, and asks nothing', async (t) => {
   ] as const) {
     const { outside, seen } = world({ old: { kind: 'yes' } })
     t.same(await ask(outside, username, password), { verdict: 'mismatch' }, username)
-    t.same({ ...seen }, { asked: [], sealed: [], arrivals: [], verified: 1 }, username)
+    t.match(seen, { asked: [], sealed: [], arrivals: [], verified: 0 }, username)
   }
 })
+
+t.test('a sub-address signs the person in whose it is', async (t) => {
+  const { outside, seen } = world({ old: { kind: 'yes' } })
+  t.match(await ask(outside, 'Anna+shop+x@old.example', 'right'), { account: { address: 'anna@new.example' } })
+  t.same(seen.asked, ['anna@old.example right'])
+  const separate = world({ old: { kind: 'yes' } })
+  await ask({ ...separate.outside, recipientDelimiter: '' }, 'anna+shop@old.example', 'right')
+  t.same(separate.seen.asked, ['anna+shop@old.example right'])
+})
+
+t.test('every wrong password counts against the person, the client and the provider that was asked', async (t) => {
+  const suspect = { person: 'anna@new.example', client: '192.0.2.7', provider: 'old' }
+  const newcomer = world()
+  await ask(newcomer.outside, 'anna@old.example', 'wrong')
+  t.same(newcomer.seen.failures, [suspect])
+  const settled = world({ known: { ...captured, passwordSource: 'new' } })
+  await ask(settled.outside, 'anna@old.example', 'wrong')
+  t.same(settled.seen.failures, [{ ...suspect, provider: null }])
+  const stranger = world()
+  await ask(stranger.outside, 'anna@elsewhere.example', 'wrong')
+  t.same(stranger.seen.failures, [{ ...suspect, person: 'anna@elsewhere.example', provider: null }])
+  const away = world({ old: { kind: 'trouble', code: 'old-unreachable', cause: '', answered: false } })
+  await ask(away.outside, 'anna@old.example', 'right, maybe')
+  t.same(away.seen.failures, [], 'trouble is nobody’s failure')
+})
+
+t.test('a limit stops the question to OLD, not the person whose right password is known here', async (t) => {
+  const { outside, seen } = world({ known: captured, limited: true, old: { kind: 'yes' } })
+  t.match(await ask(outside, 'anna@old.example', 'other'), { verdict: 'tempfail', code: 'throttled' })
+  t.same(await ask(outside, 'anna@old.example', 'right'), { verdict: 'ok', account: anna })
+  t.same(seen.asked, [])
+  for (const known of [null, { ...captured, liveMigration: null }]) {
+    const stranger = world({ known, limited: true })
+    const verdict = await ask(stranger.outside, 'anna@old.example', 'other')
+    t.match(verdict, { verdict: 'tempfail', code: 'throttled' }, 'whoever it is')
+  }
+})
+
+t.test(
+  'a password that was just refused is not asked again, under either address, and not counted again',
+  async (t) => {
+    const { outside, seen } = world()
+    for (const username of ['anna@old.example', 'ANNA@new.example', 'anna@old.example']) {
+      t.same(await ask(outside, username, 'wrong'), { verdict: 'mismatch' })
+    }
+    t.same(seen.asked, ['anna@old.example wrong'])
+    t.equal(seen.failures.length, 1)
+    await ask(outside, 'anna@old.example', 'other')
+    t.equal(seen.asked.length, 2, 'another password is another question')
+  },
+)
+
+t.test(
+  'a failure that cannot be counted is still a refusal; a limit that cannot be looked up is trouble',
+  async (t) => {
+    const away = async () => {
+      throw new Error('connection refused')
+    }
+    const { outside } = world()
+    const uncounted = { ...outside, failures: { ...outside.failures, count: away } }
+    t.same(await ask(uncounted, 'anna@old.example', 'wrong'), { verdict: 'mismatch' })
+    const blind = { ...outside, failures: { ...outside.failures, isLimited: away } }
+    t.match(await ask(blind, 'anna@old.example', 'other'), { verdict: 'tempfail', code: 'database' })
+  },
+)
 
 t.test('a database that is away is a tempfail with its code, before and after OLD was asked', async (t) => {
   const away = async () => {
@@ -211,22 +296,4 @@ t.test('anything unforeseen is a tempfail, never a refusal', async (t) => {
     },
   }
   t.match(await ask(broken, 'anna@old.example', 'x'), { verdict: 'tempfail', code: 'internal' })
-})
-
-t.test('identical questions that arrive together are decided once, others each', async (t) => {
-  const { outside, seen } = world({ old: { kind: 'yes' } })
-  const decide = coalesce((question) => authenticate(question, outside))
-  const spellings = [
-    'anna@old.example',
-    'Anna@OLD.example',
-    'anna@old.example.',
-    'ANNA@old.example',
-    'anna@old.example',
-  ]
-  const same = spellings.map((username) => decide({ username, password: 'x' }))
-  const other = decide({ username: 'anna@old.example', password: 'y' })
-  for (const verdict of await Promise.all([...same, other])) t.match(verdict, { verdict: 'ok' })
-  t.same(seen.asked.sort(), ['anna@old.example x', 'anna@old.example y'])
-  await decide({ username: 'anna@old.example', password: 'x' })
-  t.equal(seen.asked.length, 3, 'a later question is a new one')
 })

@@ -1,0 +1,64 @@
+import { LRUCache } from 'lru-cache'
+import type { Verdict } from '../model/verdict.ts'
+
+const MOST = 50_000
+
+type Ok = Extract<Verdict, { verdict: 'ok' }>
+
+/** Remembers refused questions by their digest for a short time, so that OLD is not asked them again. */
+export class Refusals {
+  readonly #refused: LRUCache<string, true> | null
+
+  /** @param ttlMs 0: remembers nothing */
+  constructor(ttlMs: number) {
+    this.#refused = ttlMs === 0 ? null : new LRUCache({ max: MOST, ttl: ttlMs })
+  }
+
+  has(digest: string): boolean {
+    return this.#refused?.has(digest) ?? false
+  }
+
+  add(digest: string): void {
+    this.#refused?.set(digest, true)
+  }
+}
+
+/** Remembers accepted questions by their digest, until what they rest on changes. */
+export class Successes {
+  readonly #accepted: LRUCache<string, Ok> | null
+  readonly #isTold: () => boolean
+  #changes = 0
+
+  /**
+   * @param ttlMs 0: remembers nothing
+   * @param isTold whether changes are heard of; while they are not, nothing is remembered
+   */
+  constructor(ttlMs: number, isTold: () => boolean) {
+    this.#accepted = ttlMs === 0 ? null : new LRUCache({ max: MOST, ttl: ttlMs })
+    this.#isTold = isTold
+  }
+
+  get(digest: string): Ok | undefined {
+    return this.#isTold() ? this.#accepted?.get(digest) : undefined
+  }
+
+  /** What to call with a verdict that is decided from now on; a change in the meantime makes it forgotten at once. */
+  recorder(digest: string): (verdict: Verdict) => void {
+    const before = this.#changes
+    const wasTold = this.#isTold()
+    return (verdict) => {
+      if (verdict.verdict !== 'ok' || !wasTold || !this.#isTold() || this.#changes !== before) return
+      this.#accepted?.set(digest, verdict)
+    }
+  }
+
+  /** Forgets an account, or with null everything. */
+  forget(address: string | null): void {
+    this.#changes++
+    if (this.#accepted === null) return
+    if (address === null) this.#accepted.clear()
+    for (const [digest, { account }] of this.#accepted.entries()) {
+      if (account.address === address) this.#accepted.delete(digest)
+    }
+  }
+}
