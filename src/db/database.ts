@@ -3,8 +3,10 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import Cursor from 'pg-cursor'
+import { type Changes, listen, type OnForget } from './changes.ts'
 import { openEmbedded } from './embedded/postgres.ts'
 import type { DB } from './schema.ts'
+import { breakWhenSilent } from './silence.ts'
 import { applyUpgrades, pendingUpgrades, shippedUpgrades, type Upgrade, UpgradePending } from './upgrades.ts'
 
 export interface DatabasePlace {
@@ -15,6 +17,9 @@ export interface DatabasePlace {
 
 export interface Database extends AsyncDisposable {
   readonly kysely: Kysely<DB>
+  readonly pool: pg.Pool
+  /** Hears from now on what others change, while the database can be reached. */
+  listen(onForget: OnForget): Changes
   /**
    * Resolves when the database is there and has this program's schema; an empty or embedded one gets it here.
    * @throws SchemaError when an upgrade is pending, was edited, or is newer than this program
@@ -28,8 +33,14 @@ export interface Database extends AsyncDisposable {
   upgrade(): Promise<string[]>
 }
 
-const CONNECT_LIMIT_MS = 5_000
-const STATEMENT_LIMIT_MS = 10_000
+// Whoever waits for the database gives up after 4 s. By then the server has ended what waits for a lock, or the
+// connection is broken, so that nothing holds its place in the pool for nobody. There is no limit on a statement: it
+// would count the time that a listing waits for its reader.
+const CONNECT_LIMIT_MS = 3_000
+const LOCK_LIMIT_MS = 3_000
+const SILENCE_LIMIT_MS = 4_000
+/** So long the locks of a host that was lost in mid-transaction are held. */
+const IDLE_TRANSACTION_LIMIT_MS = 300_000
 const POOL_SIZE = 10
 
 /** Opens the pool; an outside server that is away now is asked again at each `ready`. */
@@ -39,16 +50,7 @@ export async function openDatabase(
 ): Promise<Database> {
   const embedded = databaseUrl === null ? await openOwn(dataDir) : null
   const place = embedded?.connection ?? { connectionString: databaseUrl ?? '' }
-  const pool = new pg.Pool({
-    ...place,
-    application_name: 'mailferry',
-    max: POOL_SIZE,
-    connectionTimeoutMillis: CONNECT_LIMIT_MS,
-    statement_timeout: STATEMENT_LIMIT_MS,
-    keepAlive: true,
-  })
-  // An idle connection that breaks is replaced by the pool; the next question finds out how the database is.
-  pool.on('error', () => undefined)
+  const pool = openPool(place)
   const kysely = new Kysely<DB>({ dialect: new PostgresDialect({ pool, cursor: Cursor }) })
   const shipped = await upgrades
   let settled = false
@@ -65,7 +67,7 @@ export async function openDatabase(
 
   // On a connection of its own: an upgrade may take longer than a statement of the service.
   async function upgrade(): Promise<string[]> {
-    const client = new pg.Client({ ...place, connectionTimeoutMillis: CONNECT_LIMIT_MS })
+    const client = new pg.Client({ ...place, connectionTimeoutMillis: CONNECT_LIMIT_MS, keepAlive: true })
     client.on('error', () => undefined)
     await client.connect()
     return await applyUpgrades(client, shipped).finally(() => client.end())
@@ -73,6 +75,8 @@ export async function openDatabase(
 
   return {
     kysely,
+    pool,
+    listen: (onForget) => listen(place, onForget),
     check,
     reach: async () => void (await sql`select 1`.execute(kysely)),
     ready: async () => (settled ? undefined : await check()),
@@ -82,6 +86,25 @@ export async function openDatabase(
       await embedded?.[Symbol.asyncDispose]()
     },
   }
+}
+
+function openPool(place: pg.ClientConfig): pg.Pool {
+  const pool = new pg.Pool({
+    ...place,
+    application_name: 'mailferry',
+    max: POOL_SIZE,
+    connectionTimeoutMillis: CONNECT_LIMIT_MS,
+    lock_timeout: LOCK_LIMIT_MS,
+    idle_in_transaction_session_timeout: IDLE_TRANSACTION_LIMIT_MS,
+    keepAlive: true,
+  })
+  // A connection that breaks is replaced by the pool, whether it is idle or in use; who uses it is told by its query.
+  pool.on('error', () => undefined)
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined)
+    breakWhenSilent(client, SILENCE_LIMIT_MS)
+  })
+  return pool
 }
 
 async function openOwn(dataDir: string) {

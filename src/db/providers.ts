@@ -16,6 +16,8 @@ export const PROVIDER_COLUMNS = [
   'provider.max_connections',
   'provider.login_name',
   'provider.cutover',
+  'provider.refusal',
+  'provider.forwards_client',
   'provider.include',
   'provider.exclude',
 ] as const
@@ -33,6 +35,8 @@ export function toProvider(row: ProviderRow): Provider {
     maxConnections: row.max_connections,
     loginName: row.login_name as LoginName,
     cutover: row.cutover as Cutover,
+    refusal: row.refusal,
+    forwardsClient: row.forwards_client,
     include: row.include,
     exclude: row.exclude,
   }
@@ -81,6 +85,8 @@ function toRow(provider: Provider): Insertable<ProviderTable> {
     max_connections: provider.maxConnections,
     login_name: provider.loginName,
     cutover: provider.cutover,
+    refusal: provider.refusal,
+    forwards_client: provider.forwardsClient,
     include: [...provider.include],
     exclude: [...provider.exclude],
   }

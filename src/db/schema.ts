@@ -38,6 +38,12 @@ export interface Domain {
   provider_id: number;
 }
 
+export interface FailedSignIn {
+  expire: Int8 | null;
+  key: string;
+  points: Generated<number>;
+}
+
 export interface Migration {
   account_id: Int8;
   changed_at: Generated<Timestamp>;
@@ -58,6 +64,7 @@ export interface Provider {
   cutover: string;
   exclude: Generated<string[]>;
   fingerprint: string | null;
+  forwards_client: Generated<boolean>;
   host: string;
   id: Generated<number>;
   include: Generated<string[]>;
@@ -65,6 +72,7 @@ export interface Provider {
   max_connections: number;
   name: string;
   port: number;
+  refusal: string | null;
   tls: string;
 }
 
@@ -79,6 +87,7 @@ export interface DB {
   account: Account;
   credential: Credential;
   domain: Domain;
+  failed_sign_in: FailedSignIn;
   migration: Migration;
   provider: Provider;
   upgrade: Upgrade;
