@@ -1,62 +1,70 @@
-import { ImapFlow, type ImapFlowOptions } from 'imapflow'
+import type { ImapFlowOptions } from 'imapflow'
 import type { Provider } from '../model/provider.ts'
-import type { Old, OldAnswer } from '../policy/ports.ts'
-import { type Failure, outcomeOf } from './outcome.ts'
-import { CertificateError, transportTo } from './transport.ts'
+import type { Old, OldQuestion } from '../policy/ports.ts'
+import { type Ending, endingOf, TIME_LIMIT } from './ending.ts'
+import { outcomeOf } from './outcome.ts'
+import { SignIn } from './sign-in.ts'
+import { transportTo } from './transport.ts'
 
-/** A refusal takes some servers 8 s. */
-export const QUESTION_LIMIT_MS = 15_000
 const LINE_LIMIT = 64 * 1024
-const CLIENT_NAME = { name: 'mailferry' }
+const TOKENS_LIMIT = 10_000
+/** Every entry of imapflow's own that is not taken away would be sent. */
+const CLIENT = { name: 'mailferry', version: '', vendor: '', 'support-url': '' }
 
-/** Asks OLD by signing in over IMAP and leaving again. */
-export const old: Old = { ask }
+/** Asks OLD by signing in over IMAP and leaving again. A refusal takes some servers 8 s. */
+export function old(limitMs: number): Old {
+  return { ask: async (question) => outcomeOf(await endingOfQuestion(question, limitMs), question) }
+}
 
-async function ask(provider: Provider, username: string, password: string): Promise<OldAnswer> {
-  let client: ImapFlow | undefined
-  let timer: NodeJS.Timeout | undefined
+/** How a question ends; nothing of it is left then. Never throws. */
+export async function endingOfQuestion(question: OldQuestion, limitMs: number): Promise<Ending> {
+  if (question.signal.aborted) return TIME_LIMIT
+  let end: (ending: Ending) => void = () => undefined
+  const cut = new Promise<Ending>((resolve) => {
+    end = resolve
+  })
+  const hangUp = () => end(TIME_LIMIT)
+  const timer = setTimeout(hangUp, limitMs)
+  question.signal.addEventListener('abort', hangUp)
+  const client = new SignIn({ ...optionsFor(question.provider, limitMs), ...introduction(question), verifyOnly: true })
+  client.question = question
+  // After the answer nothing that the connection does matters any more.
+  client.on('error', () => undefined)
   try {
-    const asked = new ImapFlow({ ...optionsFor(provider), auth: { user: username, pass: password }, verifyOnly: true })
-    client = asked
-    // After the answer nothing that the connection does matters any more.
-    asked.on('error', () => undefined)
-    const limit = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new TimeLimit()), QUESTION_LIMIT_MS)
-    })
-    await Promise.race([asked.connect(), limit])
-    // A greeting of PREAUTH signs anybody in, so it says nothing about this password.
-    return asked.greeting === undefined ? { kind: 'trouble', code: 'old-protocol', cause: 'PREAUTH' } : { kind: 'yes' }
-  } catch (error) {
-    return outcomeOf(failureOf(error), error)
+    const ended = client.connect().then(
+      () => ({}),
+      (error) => client.ending ?? endingOf(error),
+    )
+    return await Promise.race([ended, cut])
   } finally {
     clearTimeout(timer)
-    client?.close()
+    question.signal.removeEventListener('abort', hangUp)
+    client.close()
   }
 }
 
 /** How imapflow talks to a provider, apart from whom it signs in. */
-export function optionsFor(provider: Provider): ImapFlowOptions {
+export function optionsFor(provider: Provider, limitMs: number): ImapFlowOptions {
   return {
     host: provider.host,
     port: provider.port,
     secure: provider.tls === 'implicit',
     doSTARTTLS: provider.tls === 'starttls',
     transport: transportTo(provider),
-    clientInfo: CLIENT_NAME,
-    connectionTimeout: QUESTION_LIMIT_MS,
-    greetingTimeout: QUESTION_LIMIT_MS,
-    socketTimeout: QUESTION_LIMIT_MS,
+    clientInfo: CLIENT,
+    connectionTimeout: limitMs,
+    greetingTimeout: limitMs,
+    socketTimeout: limitMs,
     maxLineLength: LINE_LIMIT,
     maxLiteralSize: LINE_LIMIT,
+    maxResponseSize: 2 * LINE_LIMIT,
+    maxResponseTokens: TOKENS_LIMIT,
     logger: false,
   }
 }
 
-class TimeLimit extends Error {
-  readonly code = 'ETIMEDOUT'
-}
-
-export function failureOf(error: unknown): Failure {
-  if (error instanceof CertificateError) return { tlsFailed: true }
-  return error instanceof Error ? (error as Failure) : {}
+/** Who asks: also the person's client, for an OLD that trusts us (as Dovecot's login_trusted_networks). */
+function introduction({ provider, clientAddress }: OldQuestion): Pick<ImapFlowOptions, 'clientInfo'> {
+  if (!provider.forwardsClient || clientAddress === null) return {}
+  return { clientInfo: { ...CLIENT, 'x-originating-ip': clientAddress } }
 }

@@ -1,23 +1,22 @@
 import type { Code } from '../model/verdict.ts'
-import type { OldAnswer } from '../policy/ports.ts'
+import type { OldAnswer, OldQuestion } from '../policy/ports.ts'
+import { causeOf } from './cause.ts'
+import type { Ending } from './ending.ts'
+import { isLearned } from './learned.ts'
+import { kindOfBye, kindOfText, speaksOfTrouble } from './wording.ts'
 
-/** What went wrong with a question to OLD, as imapflow, Node's sockets and OpenSSL tell it. */
-export interface Failure {
-  /** Status of the tagged answer to the sign-in, if there was one: NO or BAD. */
-  readonly responseStatus?: string
-  /** Response code of that answer (RFC 5530), upper case. */
-  readonly serverResponseCode?: string
-  /** Text of that answer. */
-  readonly responseText?: string
-  /** Error code of imapflow, Node or OpenSSL. */
-  readonly code?: string
-  /** TLS was wanted, and could not be had. */
-  readonly tlsFailed?: boolean
+/** What an answer of OLD amounts to: one of two sorts of no, or trouble with a code. */
+export type Kind = Exclude<OldAnswer['kind'], 'trouble' | 'yes'> | Code
+
+/** What of a question the answer to it depends on. */
+export type Asked = Pick<OldQuestion, 'username' | 'password'> & {
+  readonly provider: { readonly refusal: string | null }
 }
 
-type Kind = Exclude<OldAnswer['kind'], 'trouble' | 'yes'> | Code
-
-/** What a response code of a NO means for the person (RFC 5530, section 3). */
+/**
+ * What a response code of a NO means for the person (RFC 5530, section 3; the last two RFC 2221 and Gmail's). A code
+ * that is not here leaves the decision to the text.
+ */
 const BY_RESPONSE_CODE: Readonly<Record<string, Kind>> = {
   AUTHENTICATIONFAILED: 'no',
   AUTHORIZATIONFAILED: 'disabled',
@@ -25,44 +24,20 @@ const BY_RESPONSE_CODE: Readonly<Record<string, Kind>> = {
   UNAVAILABLE: 'old-unreachable',
   CONTACTADMIN: 'old-unreachable',
   SERVERBUG: 'old-unreachable',
+  CORRUPTION: 'old-unreachable',
   INUSE: 'old-busy',
   LIMIT: 'old-busy',
   PRIVACYREQUIRED: 'old-tls',
   CLIENTBUG: 'old-protocol',
   CANNOT: 'old-protocol',
+  NOPERM: 'old-protocol',
+  EXPUNGEISSUED: 'old-protocol',
+  OVERQUOTA: 'old-protocol',
+  ALREADYEXISTS: 'old-protocol',
+  NONEXISTENT: 'old-protocol',
+  REFERRAL: 'old-protocol',
+  WEBALERT: 'old-protocol',
 }
-
-const WHAT =
-  '(?:imap4?(?:rev1)? )?(?:log[- ]?in|sign[- ]?in|logon|authenticat(?:ion|e)|auth|authorization|credentials?)'
-const WHO = '(?:user ?(?:name|id)?|log[- ]?in(?: name)?|account|mailbox|e-?mail(?: address)?)'
-const SECRET = '(?:password|pass ?phrase|credentials?|secret)'
-const WRONG = '(?:invalid|incorrect|bad|wrong|unknown|unrecognized|no such)'
-const FAILED = '(?:failed|failure|rejected|refused|denied|incorrect|invalid|unsuccessful)'
-
-/** The whole text of a NO that refuses a password, in the wording of several servers. */
-const REFUSALS: readonly RegExp[] = [
-  `${WHAT}(?: command)? (?:has )?${FAILED}(?:[:,.-]* ${WHAT} ${FAILED})?`,
-  `${WHAT} ${FAILED}[:,.-]* (?:${WRONG} )?(?:${WHO}|${SECRET})(?: (?:or|and|/) (?:${WHO}|${SECRET}))?(?: ${FAILED})?`,
-  `${WRONG} (?:${WHO}|${SECRET}|${WHAT})(?:(?: or | and | ?/ ?)(?:${WRONG} )?(?:${WHO}|${SECRET}))?(?: \\(failure\\))?`,
-  `(?:${WHO}|${SECRET})(?:(?: or | and | ?/ ?)(?:${WHO}|${SECRET}))? (?:is |are |was |were )?${FAILED}`,
-  `(?:user|account|mailbox) (?:is )?(?:unknown|not found|does not exist)`,
-  `access denied`,
-].map((text) => new RegExp(String.raw`^\W*${text}\W*$`, 'i'))
-
-/**
- * What the text of a NO without a telling code means: the first pattern that matches decides. What none knows is
- * trouble: a right password is never called wrong.
- */
-const BY_TEXT: readonly (readonly [RegExp, Kind])[] = [
-  ...REFUSALS.map((pattern) => [pattern, 'no'] as const),
-  [/too many|maximum|limit|exceeded|busy|overload|throttl|\brate\b|concurrent/i, 'old-busy'],
-  [
-    /temporar|try again|later|unavailable|unreachable|not available|timed? ?out|maintenance|\bdown\b/i,
-    'old-unreachable',
-  ],
-  [/password (has )?expired|account (has )?expired/i, 'expired'],
-  [/^\W*(your )?(account|mailbox|user)( is| has been| was)? (disabled|suspended|deactivated)\W*$/i, 'disabled'],
-]
 
 const BY_ERROR_CODE: readonly (readonly [RegExp, Code])[] = [
   [/^(CONNECT_TIMEOUT|GREETING_TIMEOUT|UPGRADE_TIMEOUT|ETIMEOUT|ETIMEDOUT)$/, 'old-timeout'],
@@ -72,21 +47,40 @@ const BY_ERROR_CODE: readonly (readonly [RegExp, Code])[] = [
   [/^(NoConnection|EConnectionClosed|ClosedAfterConnect|StateLogout|E[A-Z]+)/, 'old-unreachable'],
 ]
 
-/** The answer that a failed question amounts to. */
-export function outcomeOf(failure: Failure, cause: unknown): OldAnswer {
-  const kind = kindOf(failure)
+/** What came in reply to the sign-in, and was no answer. */
+const ODD_ANSWER = /^(InvalidResponse|ContinuationRequest|ParserError)/
+
+/**
+ * The answer that the ending of a question amounts to. Yes and no are only what the tagged answer to the sign-in says
+ * clearly; everything else is trouble, so that a right password is never called wrong.
+ */
+export function outcomeOf(ending: Ending, asked: Asked): OldAnswer {
+  if (ending.status === 'OK') return { kind: 'yes' }
+  const kind = kindOf(ending, asked)
   if (kind === 'no' || kind === 'disabled' || kind === 'expired') return { kind }
-  return { kind: 'trouble', code: kind, cause }
+  const cause = causeOf(ending, asked, Object.keys(BY_RESPONSE_CODE))
+  return {
+    kind: 'trouble',
+    code: kind,
+    cause,
+    answered: ending.status !== undefined || ODD_ANSWER.test(ending.code ?? ''),
+  }
 }
 
-function kindOf({ responseStatus, serverResponseCode = '', responseText = '', code = '', tlsFailed }: Failure): Kind {
-  if (responseStatus === 'NO')
-    return BY_RESPONSE_CODE[serverResponseCode] ?? match(BY_TEXT, responseText) ?? 'old-protocol'
-  if (responseStatus === 'BAD') return 'old-protocol'
+function kindOf(ending: Ending, asked: Asked): Kind {
+  const { status, text = '', code = '', tlsFailed } = ending
   if (tlsFailed) return 'old-tls'
-  return match(BY_ERROR_CODE, code) ?? 'old-protocol'
+  const broken = BY_ERROR_CODE.find(([pattern]) => pattern.test(code))?.[1]
+  if (broken === 'old-unreachable') return kindOfBye(text) ?? broken
+  // An answer with an error is no clean one: it came without a tag, or asks to wait.
+  if (code !== '') return broken ?? 'old-protocol'
+  return status === 'NO' ? kindOfNo(ending, asked) : 'old-protocol'
 }
 
-function match<T>(table: readonly (readonly [RegExp, T])[], text: string): T | undefined {
-  return table.find(([pattern]) => pattern.test(text))?.[1]
+function kindOfNo({ responseCode = '', text = '' }: Ending, asked: Asked): Kind {
+  const kind = BY_RESPONSE_CODE[responseCode]
+  // Some servers say that they are broken under the code of a wrong password.
+  if (kind === 'no') return speaksOfTrouble(text) ? (kindOfText(text) ?? 'old-protocol') : kind
+  if (kind !== undefined) return kind
+  return kindOfText(text) ?? (responseCode === '' && isLearned(text, asked) ? 'no' : 'old-protocol')
 }

@@ -4,14 +4,21 @@ import tls from 'node:tls'
 import type { ImapTransport } from 'imapflow'
 import type { Provider } from '../model/provider.ts'
 
+/** More than a sign-in ever needs, and little enough to be thrown away at once. */
+const RECEIVED_LIMIT = 256 * 1024
+
 /** OLD's certificate is not the one that it has to be. */
 export class CertificateError extends Error {}
+
+class FloodError extends Error {
+  readonly code = 'Flood'
+}
 
 /** How imapflow reaches a provider: no byte is read or sent before the certificate was found right. */
 export function transportTo(provider: Provider): ImapTransport {
   return {
     connect({ host, port, servername, secure }, onConnect) {
-      if (!secure) return net.connect({ host, port }, onConnect)
+      if (!secure) return bounded(net.connect({ host, port }, onConnect))
       return checked(tls.connect({ host, port, ...named(servername), ...trust(provider) }), provider, onConnect)
     },
     upgrade(socket, { host, servername }, onSecure) {
@@ -33,11 +40,25 @@ export function fingerprintOf(certificate: tls.PeerCertificate): string {
 }
 
 function checked(socket: tls.TLSSocket, { fingerprint }: Provider, onSecure: () => void): tls.TLSSocket {
-  return socket.once('secureConnect', () => {
+  return bounded(socket).once('secureConnect', () => {
     const shown = fingerprintOf(socket.getPeerCertificate())
     if (fingerprint === null || shown === fingerprint) onSecure()
     else socket.destroy(new CertificateError(`the certificate has the fingerprint ${shown}, not the pinned one`))
   })
+}
+
+/** Ends a connection over which a server never stops talking: limits on its lines alone do not. */
+function bounded<S extends net.Socket>(socket: S): S {
+  const push = socket.push.bind(socket)
+  let room = RECEIVED_LIMIT
+  // Not as a listener: it would let a socket flow that is about to be handed over to TLS.
+  socket.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
+    room -= chunk?.length ?? 0
+    if (room >= 0) return push(chunk, encoding)
+    socket.destroy(new FloodError('the server says more than a sign-in needs'))
+    return false
+  }
+  return socket
 }
 
 function named(servername: string | undefined): { servername?: string } {

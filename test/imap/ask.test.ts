@@ -1,9 +1,12 @@
 import t from 'tap'
 import { old } from '../../src/imap/ask.ts'
 import type { Provider } from '../../src/model/provider.ts'
+import type { OldAnswer } from '../../src/policy/ports.ts'
 import { certificates } from '../support/certificates.ts'
 import { freePort } from '../support/loopback.ts'
 import { type Old, startOld } from '../support/old.ts'
+import { startScriptedImap } from '../support/scripted-imap.ts'
+import { until } from '../support/until.ts'
 
 const PASSWORDS = {
   'anna@old.example': 'correct horse',
@@ -30,10 +33,17 @@ function provider(changes: Partial<Provider> = {}): Provider {
     maxConnections: 20,
     loginName: '%u',
     cutover: 'immediate',
+    refusal: null,
+    forwardsClient: false,
     include: [],
     exclude: [],
     ...changes,
   }
+}
+
+function ask(provider: Provider, username: string, password: string): Promise<OldAnswer> {
+  const signal = new AbortController().signal
+  return old(15_000).ask({ provider, username, password, clientAddress: null, signal })
 }
 
 const plain = () => provider({ port: server.port, tls: 'none', caFile: null })
@@ -45,22 +55,22 @@ t.test('a right password is yes and a wrong one is no, over each kind of connect
   const asked = ways.flatMap(([kind, way]) => people.map(([user, password]) => ({ kind, way, user, password })))
   await Promise.all(
     asked.map(async ({ kind, way, user, password }) => {
-      t.same(await old.ask(way, user, password), { kind: 'yes' }, `${kind}: ${user}`)
-      t.same(await old.ask(way, user, `${password}x`), { kind: 'no' }, `${kind}: ${user} with another password`)
-      t.same(await old.ask(way, `not-${user}`, password), { kind: 'no' }, `${kind}: nobody`)
+      t.same(await ask(way, user, password), { kind: 'yes' }, `${kind}: ${user}`)
+      t.same(await ask(way, user, `${password}x`), { kind: 'no' }, `${kind}: ${user} with another password`)
+      t.same(await ask(way, `not-${user}`, password), { kind: 'no' }, `${kind}: nobody`)
     }),
   )
 })
 
 t.test('a password is not trimmed', async (t) => {
-  t.same(await old.ask(provider(), 'bert@old.example', PASSWORDS['bert@old.example'].trim()), { kind: 'no' })
+  t.same(await ask(provider(), 'bert@old.example', PASSWORDS['bert@old.example'].trim()), { kind: 'no' })
 })
 
 t.test('a certificate that the CA file does not know is trouble, never a question', async (t) => {
   const before = await server.loginCount()
   for (const way of [provider(), startTls()]) {
     for (const wrong of [{ caFile: certs.foreign.ca }, { caFile: null }, { caFile: '/nowhere/ca.pem' }]) {
-      const answer = await old.ask({ ...way, ...wrong }, 'anna@old.example', 'correct horse')
+      const answer = await ask({ ...way, ...wrong }, 'anna@old.example', 'correct horse')
       t.match(answer, { kind: 'trouble', code: 'old-tls' }, `${way.tls} ${wrong.caFile}`)
     }
   }
@@ -71,9 +81,9 @@ t.test('a pinned fingerprint alone decides', async (t) => {
   const before = await server.loginCount()
   for (const way of [provider({ caFile: null }), { ...startTls(), caFile: null }]) {
     const pinned = { ...way, fingerprint: hex(certs.server.fingerprint) }
-    t.same(await old.ask(pinned, 'anna@old.example', 'correct horse'), { kind: 'yes' }, way.tls)
+    t.same(await ask(pinned, 'anna@old.example', 'correct horse'), { kind: 'yes' }, way.tls)
     const wrong = { ...way, fingerprint: hex(certs.foreign.fingerprint) }
-    t.match(await old.ask(wrong, 'anna@old.example', 'correct horse'), { kind: 'trouble', code: 'old-tls' }, way.tls)
+    t.match(await ask(wrong, 'anna@old.example', 'correct horse'), { kind: 'trouble', code: 'old-tls' }, way.tls)
   }
   t.equal(await server.loginCount(), before + 2, 'OLD saw no password over a connection with another certificate')
 })
@@ -82,22 +92,22 @@ t.test('expired and wrong-name certificates are trouble', async (t) => {
   for (const certificate of [certs.expired, certs.wrongName]) {
     await using other = await startOld({ people: PASSWORDS, tls: certificate })
     const way = provider({ port: other.tlsPort, caFile: certificate.ca })
-    t.match(await old.ask(way, 'anna@old.example', 'correct horse'), { kind: 'trouble', code: 'old-tls' })
+    t.match(await ask(way, 'anna@old.example', 'correct horse'), { kind: 'trouble', code: 'old-tls' })
   }
 })
 
 t.test('STARTTLS that OLD does not offer is trouble, never plain text', async (t) => {
   await using bare = await startOld({ people: PASSWORDS, configuration: 'ssl = no' })
-  const answer = await old.ask({ ...startTls(), port: bare.port }, 'anna@old.example', 'correct horse')
+  const answer = await ask({ ...startTls(), port: bare.port }, 'anna@old.example', 'correct horse')
   t.match(answer, { kind: 'trouble', code: 'old-tls' })
   t.equal(await bare.loginCount(), 0)
 })
 
 t.test('OLD that is away is trouble', async (t) => {
   const way = provider({ port: await freePort() })
-  t.match(await old.ask(way, 'anna@old.example', 'x'), { kind: 'trouble', code: 'old-unreachable' })
+  t.match(await ask(way, 'anna@old.example', 'x'), { kind: 'trouble', code: 'old-unreachable' })
   const nowhere = provider({ host: 'nowhere.invalid' })
-  t.match(await old.ask(nowhere, 'anna@old.example', 'x'), { kind: 'trouble', code: 'old-unreachable' })
+  t.match(await ask(nowhere, 'anna@old.example', 'x'), { kind: 'trouble', code: 'old-unreachable' })
 })
 
 t.test('OLD that is out of order in its own words is trouble', async (t) => {
@@ -106,8 +116,56 @@ t.test('OLD that is out of order in its own words is trouble', async (t) => {
     tls: certs.server,
     configuration: 'passdb {\n  driver = checkpassword\n  args = /nowhere/checkpassword\n}',
   })
-  const answer = await old.ask(provider({ port: broken.tlsPort }), 'nobody@old.example', 'x')
+  const answer = await ask(provider({ port: broken.tlsPort }), 'nobody@old.example', 'x')
   t.match(answer, { kind: 'trouble', code: 'old-unreachable' })
+})
+
+t.test('OLD sees a whole session: the sign-in is logged out of', async (t) => {
+  await using own = await startOld({ people: PASSWORDS, tls: certs.server })
+  t.same(await ask(provider({ port: own.tlsPort }), 'anna@old.example', 'correct horse'), { kind: 'yes' })
+  t.ok(await until(() => own.log().includes('Logged out'), 'the session is over'))
+})
+
+t.test('the client’s address reaches an OLD that trusts us, where the provider says so', async (t) => {
+  await using trusting = await startOld({
+    people: PASSWORDS,
+    tls: certs.server,
+    configuration: 'login_trusted_networks = 127.0.0.0/8',
+  })
+  const questions = [
+    { forwardsClient: true, clientAddress: '192.0.2.17', tls: 'implicit', seen: 'rip=192.0.2.17' },
+    { forwardsClient: true, clientAddress: '2001:db8::17', tls: 'starttls', seen: 'rip=2001:db8::17' },
+    { forwardsClient: true, clientAddress: null, tls: 'implicit', seen: 'rip=127.0.0.1' },
+    { forwardsClient: false, clientAddress: '192.0.2.99', tls: 'implicit', seen: 'rip=127.0.0.1' },
+  ] as const
+  for (const { forwardsClient, clientAddress, tls, seen } of questions) {
+    const before = trusting.log().length
+    const port = tls === 'implicit' ? trusting.tlsPort : trusting.port
+    const way = provider({ port, tls, forwardsClient })
+    const signal = new AbortController().signal
+    const question = { provider: way, username: 'anna@old.example', password: 'correct horse', clientAddress, signal }
+    t.same(await old(15_000).ask(question), { kind: 'yes' })
+    const login = await until(
+      () => /imap-login: Info: Login: .*/.exec(trusting.log().slice(before))?.[0],
+      'the sign-in is logged',
+    )
+    t.match(login, `${seen},`)
+  }
+  t.notMatch(trusting.log(), '192.0.2.99')
+})
+
+t.test('a question that nobody waits for any more is given up at once', async (t) => {
+  await using mute = await startScriptedImap(() => undefined)
+  const way = provider({ host: '127.0.0.1', port: mute.port, tls: 'none' })
+  const stop = new AbortController()
+  const question = { provider: way, username: 'anna', password: 'x', clientAddress: null, signal: stop.signal }
+  const answer = old(600_000).ask(question)
+  await until(() => mute.open === 1, 'it is asked')
+  stop.abort()
+  t.match(await answer, { kind: 'trouble', code: 'old-timeout', answered: false })
+  await until(() => mute.open === 0, 'the connection is closed')
+  t.match(await old(600_000).ask(question), { kind: 'trouble', code: 'old-timeout', answered: false })
+  t.equal(mute.taken, 1, 'one that is given up before is not asked')
 })
 
 function hex(fingerprint: string): string {

@@ -18,7 +18,16 @@ t.after(() => server[Symbol.asyncDispose]())
 function provider(changes: Partial<Provider>): Provider {
   return {
     ...{ name: 'old', host: 'localhost', port: server.tlsPort, tls: 'implicit', caFile: certs.server.ca },
-    ...{ fingerprint: null, maxConnections: 20, loginName: '%u', cutover: 'immediate', include: [], exclude: [] },
+    ...{
+      fingerprint: null,
+      maxConnections: 20,
+      loginName: '%u',
+      cutover: 'immediate',
+      refusal: null,
+      forwardsClient: false,
+      include: [],
+      exclude: [],
+    },
     ...changes,
   }
 }

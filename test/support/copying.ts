@@ -145,6 +145,8 @@ export const PROVIDER: Provider = {
   maxConnections: 4,
   loginName: '%u',
   cutover: 'immediate',
+  refusal: null,
+  forwardsClient: false,
   include: [],
   exclude: [],
 }

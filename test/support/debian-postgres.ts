@@ -10,12 +10,17 @@ import { freePort } from './loopback.ts'
 
 const BIN = '/usr/lib/postgresql/15/bin'
 const START_LIMIT_MS = 20_000
+const WAITING = `select from pg_stat_activity where application_name = 'mailferry' and wait_event_type = 'Lock'`
 
 /** Debian's PostgreSQL 15 on a loopback port, with a password. */
 export interface DebianPostgres extends AsyncDisposable {
   readonly url: string
   readonly password: string
   query(text: string): Promise<pg.QueryResult>
+  /** Locks a table until disposed of. */
+  hold(table: string): Promise<AsyncDisposable>
+  /** Resolves when so many statements of mailferry wait for a lock. */
+  waiting(count: number): Promise<void>
   start(): Promise<void>
   stop(): Promise<void>
   /** It accepts connections and answers nothing, until `thaw`. */
@@ -48,6 +53,22 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
     client.on('error', () => undefined)
     await client.connect()
     return await client.query(text).finally(() => client.end())
+  }
+
+  async function hold(table: string): Promise<AsyncDisposable> {
+    const client = new pg.Client({ connectionString: url })
+    client.on('error', () => undefined)
+    await client.connect()
+    await client.query(`begin; lock table ${table} in access exclusive mode`)
+    return { [Symbol.asyncDispose]: () => client.end().catch(() => undefined) }
+  }
+
+  async function waiting(count: number): Promise<void> {
+    const deadline = Date.now() + START_LIMIT_MS
+    while ((await query(WAITING)).rowCount !== count) {
+      if (Date.now() > deadline) throw new Error(`waited in vain for ${count} statements that wait for a lock`)
+      await wait(20)
+    }
   }
 
   async function start(): Promise<void> {
@@ -87,6 +108,8 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
     url,
     password,
     query,
+    hold,
+    waiting,
     start,
     stop,
     async [Symbol.asyncDispose]() {

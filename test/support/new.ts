@@ -21,7 +21,7 @@ export type NewSettings = Door & {
   homeRoot?: string
   tls?: Certificate
   /** Shortens the time that the Lua script gives mailferry. */
-  answerLimitSeconds?: number
+  clientLimitSeconds?: number
   /** More Dovecot settings, after all others. */
   configuration?: string
 }
@@ -49,7 +49,7 @@ export function startNew(settings: NewSettings): Promise<Dovecot> {
 
 async function installLua(place: Place, settings: NewSettings & { door: 'lua' | 'lua-unix' }): Promise<void> {
   const environment = environmentOf(place, settings)
-  if (settings.answerLimitSeconds) environment.push(`MAILFERRY_ANSWER_LIMIT_SECONDS=${settings.answerLimitSeconds}`)
+  if (settings.clientLimitSeconds) environment.push(`MAILFERRY_CLIENT_LIMIT_SECONDS=${settings.clientLimitSeconds}`)
   if (settings.door === 'lua') {
     const file = tokenFile(place)
     await writeFile(file, `${settings.token}\n`, { mode: 0o600 })

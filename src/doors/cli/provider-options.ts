@@ -61,7 +61,8 @@ export function newProvider(name: string, host: string, options: ProviderOptions
   const tls = options.tls ?? 'implicit'
   const usual: Provider = {
     ...{ name, host, tls, port: USUAL_PORT[tls], caFile: null, fingerprint: null },
-    ...{ maxConnections: MAX_CONNECTIONS, loginName: '%u', cutover: 'immediate', include: [], exclude: [] },
+    ...{ maxConnections: MAX_CONNECTIONS, loginName: '%u', cutover: 'immediate', refusal: null },
+    ...{ forwardsClient: false, include: [], exclude: [] },
   }
   return changedProvider(usual, options)
 }

@@ -1,0 +1,53 @@
+import type { Asked } from './outcome.ts'
+import { kindOfText, speaksOfTrouble } from './wording.ts'
+
+const LENGTH_LIMIT = 200
+
+type Variable = Pick<Asked, 'username' | 'password'>
+
+/**
+ * What is learned from the text of a bare NO to a question that cannot have been right: the part of it that will be the
+ * same the next time. Null when there is nothing to learn: it is known already, speaks of trouble, or says nothing.
+ */
+export function refusalIn(text: string, asked: Variable): string | null {
+  const rest = without(variableIn(asked), text)
+  return kindOfText(text) !== null || speaksOfTrouble(rest) ? null : fixedPartOf(rest)
+}
+
+/** Whether a text is the provider's own refusal. */
+export function isLearned(text: string, { provider, ...asked }: Asked): boolean {
+  const { refusal } = provider
+  if (refusal === null) return false
+  // A name or password that is itself a word of the refusal must not hide it.
+  return subsets(variableIn(asked)).some((words) => {
+    const rest = without(words, text)
+    return !speaksOfTrouble(rest) && fixedPartOf(rest) === refusal
+  })
+}
+
+function variableIn({ username, password }: Variable): string[] {
+  const words = [username, username.split('@')[0] ?? '', password].filter((word) => word !== '')
+  return words.sort((a, b) => b.length - a.length)
+}
+
+function without(words: readonly string[], text: string): string {
+  const lower = (word: string) => word.normalize('NFC').toLowerCase()
+  return words.reduce((rest, word) => rest.split(lower(word)).join('…'), lower(text))
+}
+
+/** A text without what changes from one time to the next: numbers, session ids, values. */
+function fixedPartOf(text: string): string | null {
+  const part = text
+    .split(/[\s\p{Cc}]+/u)
+    .filter((token) => token !== '')
+    .map((token) => (/[\p{N}…]/u.test(token) ? '…' : token.replace(/=.*/u, '=…')))
+    .join(' ')
+  return /\p{L}{2}/u.test(part) && part.length <= LENGTH_LIMIT ? part : null
+}
+
+function subsets(words: readonly string[]): string[][] {
+  const [word, ...others] = words
+  if (word === undefined) return [[]]
+  const less = subsets(others)
+  return [...less, ...less.map((set) => [word, ...set])]
+}

@@ -1,0 +1,64 @@
+import type { Test } from 'tap'
+import { old } from '../../src/imap/ask.ts'
+import type { Provider } from '../../src/model/provider.ts'
+import type { OldAnswer } from '../../src/policy/ports.ts'
+import { type Connection, type Script, scripted, startScriptedImap, type Tried } from './scripted-imap.ts'
+import { until } from './until.ts'
+
+export const USER = 'anna@old.example'
+export const RIGHT = 'the right pässword'
+export const WRONG = 'a wrong one'
+/** The limit of rows that end by it; all others get no more than the noise of the machine makes them need. */
+export const SHORT_MS = 700
+const LONG_MS = 60_000
+
+/** What the answer is to be: yes, a no, or the code of the trouble with whether OLD answered the sign-in. */
+export type Wanted = string
+
+export interface Row {
+  readonly name: string
+  readonly talk: (connection: Connection) => unknown
+  readonly wanted: Wanted
+  readonly provider?: Partial<Provider>
+  readonly limitMs?: number
+  readonly password?: string
+}
+
+/** A server that answers the sign-in in one way, whatever the password. */
+export function answering(answer: (tag: string) => string, script: Script = {}): Row['talk'] {
+  return scripted({ ...script, signIn: ({ connection, tag }) => connection.say(answer(tag)) })
+}
+
+/** Answers a sign-in as it should be. */
+export function honest({ connection, tag, username, password }: Tried): void {
+  const right = username === USER && password === RIGHT
+  connection.say(right ? `${tag} OK welcome\r\n` : `${tag} NO [AUTHENTICATIONFAILED] wrong\r\n`)
+}
+
+/** Asks each row's server, all at the same time, and sees that no connection is left over. */
+export async function askEach(t: Test, rows: readonly Row[]): Promise<void> {
+  await Promise.all(rows.map((row) => t.test(row.name, (t) => askOne(t, row))))
+}
+
+async function askOne(t: Test, { talk, wanted, provider, limitMs = LONG_MS, password = RIGHT }: Row): Promise<void> {
+  await using server = await startScriptedImap(talk)
+  const answer = await ask({ port: server.port, ...provider }, password, limitMs)
+  t.equal(nameOf(answer), wanted, answer.kind === 'trouble' ? String(answer.cause) : '')
+  t.equal(server.taken, 1, 'it was asked once')
+  await until(() => server.open === 0, 'the connection is closed')
+}
+
+export async function ask(changes: Partial<Provider>, password = RIGHT, limitMs = LONG_MS): Promise<OldAnswer> {
+  const provider: Provider = {
+    ...{ name: 'old', host: '127.0.0.1', port: 143, tls: 'none', caFile: null, fingerprint: null },
+    ...{ maxConnections: 20, loginName: '%u', cutover: 'immediate', refusal: null, forwardsClient: false },
+    ...{ include: [], exclude: [] },
+    ...changes,
+  }
+  const signal = new AbortController().signal
+  return await old(limitMs).ask({ provider, username: USER, password, clientAddress: null, signal })
+}
+
+export function nameOf(answer: OldAnswer): Wanted {
+  return answer.kind === 'trouble' ? `${answer.code} ${answer.answered ? 'answered' : 'unanswered'}` : answer.kind
+}

@@ -1,0 +1,40 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+/** Carries TCP connections on to another loopback port. */
+export interface Relay extends AsyncDisposable {
+  readonly port: number
+  /** How many connections there were so far. */
+  connections(): number
+  /** The connections of this moment stay open and carry nothing any more, as when a host is lost; new ones do. */
+  lose(): void
+}
+
+/** @param change what becomes of what the server says */
+export async function startRelay(to: number, change: (data: Buffer) => Buffer = (data) => data): Promise<Relay> {
+  const sockets = new Set<Socket>()
+  let connections = 0
+  const relay = createServer((client) => {
+    connections++
+    const server = connect(to, '127.0.0.1')
+    client.on('data', (data) => server.write(data)).on('close', () => server.destroy())
+    server.on('data', (data) => client.write(change(data))).on('close', () => client.destroy())
+    for (const socket of [client, server]) {
+      sockets.add(socket)
+      socket.on('error', () => undefined).on('close', () => sockets.delete(socket))
+    }
+  }).listen(0, '127.0.0.1')
+  await once(relay, 'listening')
+  return {
+    port: (relay.address() as AddressInfo).port,
+    connections: () => connections,
+    lose() {
+      for (const socket of sockets) socket.removeAllListeners('data').on('data', () => undefined)
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      relay.close()
+      await once(relay, 'close')
+    },
+  }
+}
