@@ -6,46 +6,84 @@ const { isUtf8 } = require('node:buffer') as typeof import('node:buffer')
 const { parseEnv } = require('node:util') as typeof import('node:util')
 const { connect } = require('node:net') as typeof import('node:net')
 
-type Answer = { verdict?: string; user?: string; found?: boolean; fields?: Record<string, string> }
+type Answer = { verdict?: unknown; user?: unknown; found?: unknown; fields?: unknown }
+type Environment = Record<string, string>
+/** What the process ends with: the program that takes over, or an exit code and what to say. */
+type Outcome = { run: Environment } | { exit: number; message?: string }
 
 const REFUSED = 1
 const MISUSE = 2
 const NO_SUCH_USER = 3
 const TEMPFAIL = 111
-const INPUT_LIMIT = 4096
+const INPUT_LIMIT = 16 * 1024
 const ANSWER_LIMIT = 64 * 1024
-const ANSWER_LIMIT_MS = 40_000
 const SETTINGS_FILE = '/etc/mailferry/mailferry.env'
+/** Seconds. The service answers within 35 s; Dovecot gives up after 60 s. */
+const CLIENT_LIMIT = 45
+
+const MISUSED: Outcome = {
+  exit: MISUSE,
+  message: 'usage: checkpassword PROG [ARGS…], with "user\\0password\\0…" on descriptor 3',
+}
 
 function main(prog: readonly string[]): void {
-  const input = prog.length === 0 ? null : readInput()
-  if (input === null) exit(MISUSE, 'usage: checkpassword PROG [ARGS…], with "user\\0password\\0…" on descriptor 3')
+  // Node would end with 1, which means "refused".
+  process.on('uncaughtException', () => process.exit(TEMPFAIL))
+  const input = prog.length === 0 ? null : personIn(readDescriptor3())
+  if (input === null) end(MISUSED, prog)
+  else askAbout(input, prog)
+}
+
+function askAbout([username, password]: [string, string], prog: readonly string[]): void {
   // Dovecot asks about a person whom it let in otherwise, without a password.
-  else if (process.env.AUTHORIZED === '1') lookUp(input[0], prog)
-  else signIn(input[0], input[1], prog)
+  if (process.env.AUTHORIZED === '1') ask('/v1/userdb', { username }, (answer) => end(lookedUp(answer), prog))
+  else {
+    const { SERVICE: service, TCPREMOTEIP: real_rip, AUTH_SESSION: session } = process.env
+    const question = { username, password, service, real_rip, session }
+    ask('/v1/passdb', question, (answer) => end(signedIn(answer), prog))
+  }
 }
 
-function signIn(username: string, password: string, prog: readonly string[]): void {
-  const { SERVICE: service, TCPREMOTEIP: real_rip, AUTH_SESSION: session } = process.env
-  ask('/v1/passdb', { username, password, service, real_rip, session }, ({ verdict, user, fields }) => {
-    if (verdict === 'ok') run(prog, user ?? username, fields ?? {}, {})
-    else if (verdict === 'mismatch' || verdict === 'disabled' || verdict === 'expired') exit(REFUSED)
-    else exit(TEMPFAIL, 'mailferry could not decide')
-  })
+/** User name and password, or null when these bytes do not carry them. */
+function personIn(bytes: Buffer): [string, string] | null {
+  const [username, password, timestamp] = bytes.toString('utf8').split('\0')
+  if (!username || password === undefined || timestamp === undefined) return null
+  // What is not UTF-8 is sent as a password that nobody can have.
+  return isUtf8(bytes) ? [username, password] : [username, '\0']
 }
 
-function lookUp(username: string, prog: readonly string[]): void {
-  ask('/v1/userdb', { username }, ({ found, fields = {} }) => {
-    const { user = username, ...others } = fields
-    const prefixed = Object.fromEntries(Object.entries(others).map(([name, value]) => [`userdb_${name}`, value]))
-    if (found === true) run(prog, user, prefixed, { AUTHORIZED: '2' })
-    else if (found === false) exit(NO_SUCH_USER)
-    else exit(TEMPFAIL, 'mailferry could not look the person up')
-  })
+function signedIn({ verdict, user, fields }: Answer): Outcome {
+  if (verdict === 'mismatch' || verdict === 'disabled' || verdict === 'expired') return { exit: REFUSED }
+  const environment = verdict === 'ok' ? environmentOf(user, fields) : null
+  return environment === null ? { exit: TEMPFAIL, message: 'mailferry could not decide' } : { run: environment }
 }
 
-/** User name and password, or null when descriptor 3 does not carry them. */
-function readInput(): [string, string] | null {
+function lookedUp({ found, fields }: Answer): Outcome {
+  if (found === false) return { exit: NO_SUCH_USER }
+  const { user, ...others } = (found === true && isObject(fields) ? fields : {}) as Record<string, unknown>
+  const prefixed = Object.fromEntries(Object.entries(others).map(([name, value]) => [`userdb_${name}`, value]))
+  const environment = environmentOf(user, prefixed)
+  if (environment === null) return { exit: TEMPFAIL, message: 'mailferry could not look the person up' }
+  return { run: { ...environment, AUTHORIZED: '2' } }
+}
+
+/** What Dovecot's checkpassword-reply reads from its environment; null when it cannot be that. */
+function environmentOf(user: unknown, fields: unknown): Environment | null {
+  if (!isValue(user) || user === '' || !isObject(fields) || !Object.values(fields).every(isValue)) return null
+  const { userdb_home: home = '', ...extra } = fields as Environment
+  return { USER: user, HOME: home, EXTRA: Object.keys(extra).join(' '), ...extra }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isValue(value: unknown): value is string {
+  return typeof value === 'string' && !value.includes('\0')
+}
+
+/** What is there to read, as far as a name and a password can reach; nothing when the descriptor is closed. */
+function readDescriptor3(): Buffer {
   const buffer = Buffer.alloc(INPUT_LIMIT)
   let length = 0
   try {
@@ -53,42 +91,37 @@ function readInput(): [string, string] | null {
       read = readSync(3, buffer, length, INPUT_LIMIT - length, null)
     }
   } catch {
-    return null
+    return Buffer.alloc(0)
   }
-  // What is not UTF-8 is sent as a password that nobody can have.
-  const bytes = buffer.subarray(0, length)
-  const [username, password, timestamp] = bytes.toString('utf8').split('\0')
-  if (!username || password === undefined || timestamp === undefined) return null
-  return isUtf8(bytes) ? [username, password] : [username, '\0']
+  return buffer.subarray(0, length)
 }
 
 function ask(path: string, question: object, onAnswer: (answer: Answer) => void): void {
   const body = JSON.stringify(question)
-  const request = `POST ${path} HTTP/1.0\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`
+  const head = `POST ${path} HTTP/1.0\r\nuser-agent: mailferry-checkpassword\r\ncontent-type: application/json`
   const connection = connect(socketPath())
   let response = ''
-  let answered = false
   const answer = (text: string): void => {
-    if (answered) return
-    answered = true
+    clearTimeout(limit)
+    connection.removeAllListeners().on('error', () => undefined)
     connection.destroy()
-    onAnswer(parse(text))
+    onAnswer(answerIn(text))
   }
-  connection.setEncoding('utf8').setTimeout(ANSWER_LIMIT_MS)
-  connection.on('data', (chunk: string) => {
+  const limit = setTimeout(answer, 1_000 * (Number(process.env.MAILFERRY_CLIENT_LIMIT_SECONDS) || CLIENT_LIMIT), '')
+  connection.setEncoding('utf8').on('data', (chunk: string) => {
     response += chunk
     if (response.length > ANSWER_LIMIT) answer('')
   })
   connection.on('end', () => answer(response))
-  connection.on('timeout', () => answer(''))
   connection.on('error', () => answer(''))
-  connection.write(request + body)
+  connection.write(`${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
 }
 
-/** The body of an HTTP response; no answer at all when it is no JSON. */
-function parse(response: string): Answer {
+/** The body of an HTTP response; no answer at all when it is no JSON object. */
+function answerIn(response: string): Answer {
   try {
-    return JSON.parse(response.slice(response.indexOf('\r\n\r\n') + 4)) as Answer
+    const answer = JSON.parse(response.slice(response.indexOf('\r\n\r\n') + 4))
+    return isObject(answer) ? answer : {}
   } catch {
     return {}
   }
@@ -109,20 +142,20 @@ function installedSettings(): NodeJS.Dict<string> {
   }
 }
 
-/** Runs the program that takes over, with the fields in its environment as Dovecot's checkpassword-reply reads them. */
-function run(
-  prog: readonly string[],
-  user: string,
-  fields: Record<string, string>,
-  more: Record<string, string>,
-): void {
-  const { userdb_home: home = '', ...extra } = fields
-  const env = { ...process.env, USER: user, HOME: home, EXTRA: Object.keys(extra).join(' '), ...extra, ...more }
-  const [command = '', ...args] = prog
+function end(outcome: Outcome, prog: readonly string[]): void {
+  if ('run' in outcome) process.exitCode = run(prog, { ...process.env, ...outcome.run })
+  else {
+    if (outcome.message !== undefined) process.stderr.write(`checkpassword: ${outcome.message}\n`)
+    process.exitCode = outcome.exit
+  }
+}
+
+/** Runs the program that takes over, and returns its exit code. */
+function run([command = '', ...args]: readonly string[], env: NodeJS.ProcessEnv): number {
   // Dovecot's own program writes its reply to descriptor 4. Node would close both at an execve.
   const stdio = [0, 1, 2, 3, 4].map((fd) => (isOpen(fd) ? fd : 'ignore'))
   const { status } = spawnSync(command, args, { stdio, env } as import('node:child_process').SpawnSyncOptions)
-  exit(status ?? TEMPFAIL)
+  return status ?? TEMPFAIL
 }
 
 function isOpen(fd: number): boolean {
@@ -134,9 +167,6 @@ function isOpen(fd: number): boolean {
   }
 }
 
-function exit(code: number, message?: string): void {
-  if (message !== undefined) process.stderr.write(`checkpassword: ${message}\n`)
-  process.exitCode = code
-}
+if (require.main === module) main(process.argv.slice(2))
 
-main(process.argv.slice(2))
+module.exports = { personIn, signedIn, lookedUp, answerIn }

@@ -2,9 +2,10 @@ import { mkdirSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import { destination, type Logger, pino } from 'pino'
 import type { Settings } from '../config.ts'
+import type { Time } from '../policy/ports.ts'
 import type { Check } from './http/health.ts'
 import { ListenError, listenOnPort, listenOnSocket } from './http/listen.ts'
-import { createMetrics } from './http/metrics.ts'
+import { createMetrics, type Metrics } from './http/metrics.ts'
 import type { Asked } from './http/passdb.ts'
 import { httpDoor } from './http/server.ts'
 
@@ -23,14 +24,15 @@ const DRAIN_LIMIT_MS = 3_000
  * Opens the HTTP doors and keeps them open until SIGTERM or SIGINT.
  * @param lock held while this process serves; null: another one does
  */
-export async function serve(settings: Settings, lock: Lock, open: () => Promise<Served>): Promise<void> {
+export async function serve(settings: Settings, lock: Lock, open: (time: Time) => Promise<Served>): Promise<void> {
   mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 })
   using held = await lock(settings.dataDir)
   if (held === null) throw new ListenError(`another "mailferry serve" runs on the data directory ${settings.dataDir}`)
-  const log = pino({ level: settings.logLevel }, destination({ dest: 2, sync: true }))
+  const log = pino({ level: settings.logLevel }, destination({ dest: 2, sync: false }))
   const stopped = stopSignal()
-  await using served = await open()
-  const doors = await openDoors(settings, served, log)
+  const metrics = createMetrics()
+  await using served = await open(metrics.time)
+  const doors = await openDoors(settings, served, metrics, log)
   process.stdout.write(served.welcome)
   log.info({ signal: await stopped }, 'stopping')
   const drained = Promise.all(doors.map((door) => door.close()))
@@ -41,8 +43,13 @@ export async function serve(settings: Settings, lock: Lock, open: () => Promise<
 
 type Lock = (folder: string) => Promise<Disposable | null>
 
-async function openDoors(settings: Settings, served: Served, log: Logger): Promise<FastifyInstance[]> {
-  const common = { asked: served.asked, checks: served.checks, metrics: createMetrics(), log }
+async function openDoors(
+  settings: Settings,
+  served: Served,
+  metrics: Metrics,
+  log: Logger,
+): Promise<FastifyInstance[]> {
+  const common = { asked: served.asked, checks: served.checks, metrics, log }
   const socketDoor = httpDoor({ ...common, doorToken: null })
   const doors = [socketDoor]
   try {

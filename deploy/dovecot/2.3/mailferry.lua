@@ -10,11 +10,11 @@ local URL = (os.getenv("MAILFERRY_URL") or "http://127.0.0.1:8025"):gsub("/+$", 
 local SOCKET = os.getenv("MAILFERRY_SOCKET")
 local TOKEN_FILE = os.getenv("MAILFERRY_DOOR_TOKEN_FILE")
 
--- An old server has 15 s, mailferry answers within 30 s, Dovecot gives a worker up after 60 s.
-local ANSWER_LIMIT_SECONDS = tonumber(os.getenv("MAILFERRY_ANSWER_LIMIT_SECONDS")) or 40
+-- An old server has 15 s for a question and mailferry 35 s for its answer; Dovecot gives a worker up after 60 s.
+local CLIENT_LIMIT_SECONDS = tonumber(os.getenv("MAILFERRY_CLIENT_LIMIT_SECONDS")) or 45
 -- The limit above ends a silence, and the connection with it. This one ends an answer that drips in for ever, but
 -- leaves its connection open: so it comes second.
-local WHOLE_LIMIT_SECONDS = ANSWER_LIMIT_SECONDS * 1.25
+local WHOLE_LIMIT_SECONDS = CLIENT_LIMIT_SECONDS * 1.2
 local CONNECT_LIMIT_SECONDS = 5
 local ANSWER_LIMIT_BYTES = 65536
 
@@ -45,7 +45,7 @@ end
 local function over_tcp()
   local client = dovecot.http.client({
     connect_timeout_msecs = CONNECT_LIMIT_SECONDS * 1000,
-    request_timeout_msecs = ANSWER_LIMIT_SECONDS * 1000,
+    request_timeout_msecs = CLIENT_LIMIT_SECONDS * 1000,
     request_absolute_timeout_msecs = WHOLE_LIMIT_SECONDS * 1000,
     max_attempts = 1,
   })
@@ -74,7 +74,7 @@ end
 
 -- HTTP/1.0: the answer ends where the connection does.
 local function exchange(connection, question)
-  connection:settimeout(ANSWER_LIMIT_SECONDS, "t")
+  connection:settimeout(CLIENT_LIMIT_SECONDS, "t")
   assert(connection:connect(SOCKET))
   assert(connection:send(question))
   local too_long, cause, answer = connection:receive(ANSWER_LIMIT_BYTES)

@@ -9,5 +9,7 @@ export function userdbFields({ home, quotaBytes }: Account): Fields {
 
 /** The same as passdb extra fields, so that Dovecot needs no userdb look-up after a sign-in (userdb prefetch). */
 export function passdbFields(account: Account): Fields {
-  return Object.fromEntries(Object.entries(userdbFields(account)).map(([name, value]) => [`userdb_${name}`, value]))
+  const fields: Fields = {}
+  for (const [name, value] of Object.entries(userdbFields(account))) fields[`userdb_${name}`] = value
+  return fields
 }

@@ -1,30 +1,49 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { within } from '../../model/within.ts'
 import type { Metrics } from './metrics.ts'
+import type { Asked } from './passdb.ts'
 
 const CHECK_LIMIT_MS = 3_000
 
 /** One thing that the service cannot do without: resolves when it is well, else rejects with the reason. */
 export type Check = () => Promise<void>
 
+type Results = Record<string, { ok: boolean; reason?: string }>
+
+interface Health {
+  readonly checks: Record<string, Check>
+  readonly metrics: Metrics
+  readonly asked: Pick<Asked, 'providers'>
+}
+
 /** `/livez`, `/readyz`, `/healthz` and `/metrics`. */
-export const health: FastifyPluginAsync<{ checks: Record<string, Check>; metrics: Metrics }> = async (
-  app: FastifyInstance,
-  { checks, metrics },
-) => {
-  const quiet = { logLevel: 'silent' } as const
-  app.get('/livez', quiet, async () => ({ status: 'alive' }))
+export const health: FastifyPluginAsync<Health> = async (app: FastifyInstance, { checks, metrics, asked }) => {
+  const check = together(() => resultsOf(checks))
+  app.get('/livez', async () => ({ status: 'alive' }))
   for (const path of ['/readyz', '/healthz']) {
-    app.get(path, quiet, async (_, reply) => {
-      const results = Object.fromEntries(
-        await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await resultOf(check)] as const)),
-      )
+    app.get(path, async (_, reply) => {
+      const results = await check()
       const ready = Object.values(results).every(({ ok }) => ok)
       return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready', checks: results })
     })
   }
-  app.get('/metrics', quiet, async (_, reply) =>
-    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  app.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.render(asked.providers())))
+}
+
+/** Who asks while the checks are running gets their result: no crowd of questions reaches the database. */
+function together(check: () => Promise<Results>): () => Promise<Results> {
+  let running: Promise<Results> | undefined
+  return () => {
+    running ??= check().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+}
+
+async function resultsOf(checks: Record<string, Check>): Promise<Results> {
+  return Object.fromEntries(
+    await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await resultOf(check)] as const)),
   )
 }
 

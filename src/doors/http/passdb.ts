@@ -1,79 +1,117 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply } from 'fastify'
+import type { Logger } from 'pino'
 import { Type } from 'typebox'
 import type { Account } from '../../model/account.ts'
-import type { Verdict } from '../../model/verdict.ts'
-import { passdbFields, userdbFields } from './extra-fields.ts'
+import { tempfail, type Verdict } from '../../model/verdict.ts'
+import type { ProviderStatus } from '../../policy/ports.ts'
+import type { Question } from '../../policy/sign-in.ts'
+import { clientAddressOf } from './client-address.ts'
+import { passdbFields } from './extra-fields.ts'
 import type { Metrics } from './metrics.ts'
+import { QUESTIONS_LIMIT, shed, tryLater } from './overload.ts'
 
-/** What the passdb and userdb doors ask. */
+/** What the doors ask. */
 export interface Asked {
-  signIn(question: { username: string; password: string }): Promise<Verdict>
+  signIn(question: Question): Promise<Verdict>
   lookUp(username: string): Promise<Account | null>
+  /** How each provider's connections are used in this process. */
+  providers(): ProviderStatus[]
 }
 
 // The field names are those of mailcow's Lua passdb.
-const Question = Type.Object({
+const PassdbQuestion = Type.Object({
   username: Type.String(),
   password: Type.String(),
-  // For the log only: whatever stands there, it does not decide about the person.
+  // Whatever stands in these, it makes no question malformed.
   service: Type.Optional(Type.Unknown()),
   real_rip: Type.Optional(Type.Unknown()),
   session: Type.Optional(Type.Unknown()),
   secured: Type.Optional(Type.Unknown()),
 })
 
-const STATUS = { ok: 200, mismatch: 401, disabled: 403, expired: 403, tempfail: 503 } as const
-const RETRY_AFTER_S = '5'
+const STATUS = { mismatch: 401, disabled: 403, expired: 403 } as const
+const CHECKPASSWORD = 'mailferry-checkpassword'
+const LOGGED_LENGTH = 100
 
-/** `POST /v1/passdb` and `POST /v1/userdb`: Dovecot's questions about a person. */
-export const passdb: FastifyPluginAsyncTypebox<{ asked: Asked; metrics: Metrics }> = async (
+/** `POST /v1/passdb`: may this person in? */
+export const passdb: FastifyPluginAsyncTypebox<{ asked: Asked; metrics: Metrics; log: Logger }> = async (
   app,
-  { asked, metrics },
+  { asked, metrics, log },
 ) => {
-  app.post('/v1/passdb', { schema: { body: Question } }, async (request, reply) => {
-    const { username, password, service, session } = request.body
-    const stop = metrics.passdbSeconds.startTimer()
-    const verdict = await asked.signIn({ username, password })
-    stop()
-    const code = verdict.verdict === 'tempfail' ? verdict.code : ''
-    metrics.verdicts.inc({ verdict: verdict.verdict, code })
-    request.log.info(
-      { verdict: verdict.verdict, ...(code && { code, cause: causeOf(verdict) }), service, session },
-      'passdb',
-    )
-    if (verdict.verdict === 'tempfail') reply.header('retry-after', RETRY_AFTER_S)
-    return reply.code(STATUS[verdict.verdict]).send(bodyOf(verdict))
-  })
-
-  app.post('/v1/userdb', { schema: { body: Type.Object({ username: Type.String() }) } }, async (request, reply) => {
-    try {
-      const account = await asked.lookUp(request.body.username)
-      if (account === null) return await reply.code(404).send({ found: false })
-      // Dovecot goes on with the one right spelling of the address.
-      return { found: true, fields: { user: account.address, ...userdbFields(account) } }
-    } catch (cause) {
-      request.log.warn({ cause: String(cause) }, 'userdb')
-      return reply.code(503).header('retry-after', RETRY_AFTER_S).send({ code: 'database' })
+  app.post('/v1/passdb', { schema: { body: PassdbQuestion } }, async ({ body, headers }, reply) => {
+    if (metrics.inFlight >= QUESTIONS_LIMIT) {
+      metrics.shed('passdb')
+      return shed(reply)
     }
+    const startedAt = performance.now()
+    metrics.inFlight++
+    const verdict = await decide(asked, {
+      username: body.username,
+      password: body.password,
+      clientAddress: clientAddressOf(body.real_rip),
+      onGone: (gone) => callWhenGone(reply, gone),
+    })
+    metrics.inFlight--
+    const door = headers['user-agent'] === CHECKPASSWORD ? 'checkpassword' : 'http'
+    metrics.answered(door, verdict, (performance.now() - startedAt) / 1000)
+    logVerdict(log, verdict, body)
+    return answer(reply, verdict)
   })
 }
 
-function bodyOf(verdict: Verdict): object {
-  switch (verdict.verdict) {
-    case 'ok': {
-      const { account } = verdict
-      return { success: true, verdict: 'ok', user: account.address, fields: passdbFields(account) }
-    }
-    case 'tempfail':
-      return { success: false, verdict: 'tempfail', code: verdict.code }
-    default:
-      return { success: false, verdict: verdict.verdict }
+async function decide(asked: Asked, question: Question): Promise<Verdict> {
+  try {
+    return await asked.signIn(question)
+  } catch (cause) {
+    return tempfail('internal', cause)
   }
 }
 
+/** Calls back when the connection ends before its answer was sent. */
+function callWhenGone({ raw }: FastifyReply, gone: () => void): void {
+  if (raw.destroyed) gone()
+  else raw.once('close', () => raw.writableFinished || gone())
+}
+
+function answer(reply: FastifyReply, verdict: Verdict): FastifyReply {
+  switch (verdict.verdict) {
+    case 'ok':
+      return reply.type('application/json; charset=utf-8').send(welcome(verdict.account))
+    case 'tempfail':
+      return tryLater(reply).send({ success: false, verdict: 'tempfail', code: verdict.code })
+    default:
+      return reply.code(STATUS[verdict.verdict]).send({ success: false, verdict: verdict.verdict })
+  }
+}
+
+/** Welcomes already in words: a person who comes again and again is remembered as the same account. */
+const welcomes = new WeakMap<Account, string>()
+
+function welcome(account: Account): string {
+  const known = welcomes.get(account)
+  if (known !== undefined) return known
+  const { address: user } = account
+  const text = JSON.stringify({ success: true, verdict: 'ok', user, fields: passdbFields(account) })
+  welcomes.set(account, text)
+  return text
+}
+
+function logVerdict(log: Logger, verdict: Verdict, body: { service?: unknown; session?: unknown }): void {
+  const asked = { verdict: verdict.verdict, service: short(body.service), session: short(body.session) }
+  // Dovecot's own log tells of every yes, and who comes every few minutes would fill ours.
+  if (verdict.verdict === 'ok') log.debug(asked, 'passdb')
+  else if (verdict.verdict !== 'tempfail') log.info(asked, 'passdb')
+  else log.info({ ...asked, code: verdict.code, cause: causeOf(verdict.cause) }, 'passdb')
+}
+
+/** A word of Dovecot's for the log, unless it is none. */
+function short(value: unknown): string | undefined {
+  return typeof value === 'string' && value.length <= LOGGED_LENGTH ? value : undefined
+}
+
 /** The cause without what a server said: its text could repeat the password. */
-function causeOf(verdict: Verdict): string {
-  const cause = verdict.verdict === 'tempfail' ? verdict.cause : undefined
+function causeOf(cause: unknown): string {
   if (!(cause instanceof Error)) return ''
   return 'responseStatus' in cause ? `OLD said ${cause.responseStatus}` : cause.message
 }

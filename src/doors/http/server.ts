@@ -1,10 +1,14 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, { type FastifyInstance, LogController } from 'fastify'
+import Fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { type Check, health } from './health.ts'
+import { speakJson } from './json.ts'
+import { LIMITS, limitConnections } from './limits.ts'
 import type { Metrics } from './metrics.ts'
+import { shedUnderPressure } from './overload.ts'
 import { type Asked, passdb } from './passdb.ts'
+import { requireToken } from './token.ts'
+import { userdb } from './userdb.ts'
 
 export interface HttpDoor {
   readonly asked: Asked
@@ -15,43 +19,35 @@ export interface HttpDoor {
   readonly doorToken: string | null
 }
 
-const BODY_LIMIT = 64 * 1024
-const HEADERS_LIMIT_MS = 10_000
-
 /** The HTTP door, not listening yet. */
 export function httpDoor({ asked, checks, metrics, log, doorToken }: HttpDoor): FastifyInstance {
+  // Without a logger of its own Fastify makes none for each question.
   const app = Fastify({
-    loggerInstance: log,
-    logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: BODY_LIMIT,
-    connectionTimeout: 0,
-    requestTimeout: HEADERS_LIMIT_MS,
+    ...LIMITS,
     forceCloseConnections: 'idle',
     // A password that looks like a number is a mistake of the door, not a string.
     ajv: { customOptions: { coerceTypes: false } },
-  }).withTypeProvider<TypeBoxTypeProvider>()
-  // Fastify brings a parser for plain text along: such a body is no question.
-  app.removeContentTypeParser('text/plain')
-  app.register(health, { checks, metrics })
+  })
+  limitConnections(app.server)
+  speakJson(app)
+  tellErrorsShortly(app, log)
+  app.register(health, { checks, metrics, asked })
+  if (doorToken === null) app.get('/v1/status', async () => ({ providers: asked.providers() }))
   app.register(async (guarded) => {
     if (doorToken !== null) guarded.addHook('onRequest', requireToken(doorToken))
-    guarded.register(passdb, { asked, metrics })
+    await shedUnderPressure(guarded, (path) => metrics.shed(path === '/v1/userdb' ? 'userdb' : 'passdb'))
+    guarded.withTypeProvider<TypeBoxTypeProvider>().register(passdb, { asked, metrics, log })
+    guarded.withTypeProvider<TypeBoxTypeProvider>().register(userdb, { asked, metrics, log })
   })
-  return app as unknown as FastifyInstance
+  return app
 }
 
-function requireToken(token: string) {
-  const expected = digest(`Bearer ${token}`)
-  return async (
-    request: { headers: { authorization?: string | undefined } },
-    reply: { code(status: number): { send(body: object): unknown } },
-  ) => {
-    // Digests have one length: comparing them takes the same time whatever was sent.
-    if (timingSafeEqual(digest(request.headers.authorization ?? ''), expected)) return
-    return reply.code(403).send({ error: 'the door token is missing or wrong' })
-  }
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
+/** An error's body says what was wrong with the question, and nothing of what stood in it. */
+function tellErrorsShortly(app: FastifyInstance, log: Logger): void {
+  app.setErrorHandler((error: FastifyError, _, reply) => {
+    const status = error.statusCode ?? 500
+    if (status >= 500) log.error({ cause: error.message }, 'http')
+    return reply.code(status).send({ error: status >= 500 ? 'internal' : error.message })
+  })
+  app.setNotFoundHandler((_, reply) => reply.code(404).send({ error: 'no such page' }))
 }

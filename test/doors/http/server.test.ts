@@ -1,37 +1,15 @@
-import { pino } from 'pino'
 import t from 'tap'
-import { createMetrics } from '../../../src/doors/http/metrics.ts'
-import type { Asked } from '../../../src/doors/http/passdb.ts'
-import { httpDoor } from '../../../src/doors/http/server.ts'
-import type { Account } from '../../../src/model/account.ts'
 import { MISMATCH, tempfail, type Verdict } from '../../../src/model/verdict.ts'
+import { account, type Script, scriptedDoor } from './scripted-door.ts'
 
-const account: Account = { address: 'anna@new.example', home: '/home/anna', quotaBytes: 1024, enabled: true }
 const TOKEN = 'the-door-token'
 
-interface World extends Asked {
-  verdict: Verdict
-  doorToken: string | null
-}
-
 /** A door that gives one verdict, and what it logged. */
-function door({ verdict = MISMATCH, doorToken = null, ...more }: Partial<World> = {}) {
-  const logged: string[] = []
-  const asked: Asked & { questions: object[] } = {
-    questions: [],
-    async signIn(question) {
-      this.questions.push(question)
-      return verdict
-    },
-    lookUp: async (username) => (username === 'anna@new.example' ? account : null),
-    ...more,
-  }
-  const log = pino({ level: 'trace' }, { write: (line: string) => logged.push(line) })
-  const metrics = createMetrics()
-  const app = httpDoor({ asked, checks: { database: async () => undefined }, metrics, log, doorToken })
-  const post = async (path: string, payload: string | object, headers: Record<string, string> = {}) => {
-    const body = typeof payload === 'string' ? payload : JSON.stringify(payload)
-    const response = await app.inject({
+function door(script: Script = {}) {
+  const scripted = scriptedDoor(script)
+  const post = async (path: string, payload: string | Buffer | object, headers: Record<string, string> = {}) => {
+    const body = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload)
+    const response = await scripted.app.inject({
       method: 'POST',
       url: path,
       headers: { 'content-type': 'application/json', ...headers },
@@ -39,7 +17,7 @@ function door({ verdict = MISMATCH, doorToken = null, ...more }: Partial<World> 
     })
     return { status: response.statusCode, body: response.json(), headers: response.headers }
   }
-  return { app, asked, logged, post }
+  return { ...scripted, post }
 }
 
 const QUESTION = { username: 'anna@old.example', password: 'top secret' }
@@ -69,15 +47,15 @@ t.test('each verdict has its status and body', async (t) => {
 })
 
 t.test('fields that the door does not know are ignored', async (t) => {
-  const { asked, post } = door()
+  const { questions, post } = door()
   const question = { ...QUESTION, real_rip: '192.0.2.1', service: 'imap', session: null, secured: 1, future: [1] }
   t.equal((await post('/v1/passdb', question)).status, 401)
-  t.same(asked.questions, [QUESTION])
+  t.match(questions, [{ ...QUESTION, clientAddress: '192.0.2.1' }])
 })
 
 t.test('a malformed question is refused without a verdict, and asks nothing', async (t) => {
-  const { asked, post } = door()
-  const cases: [string | object, number, Record<string, string>?][] = [
+  const { questions, post } = door()
+  const cases: [string | Buffer | object, number, Record<string, string>?][] = [
     ['{', 400],
     ['', 400],
     ['[]', 400],
@@ -86,6 +64,8 @@ t.test('a malformed question is refused without a verdict, and asks nothing', as
     [{ ...QUESTION, password: 1234 }, 400],
     [{ ...QUESTION, username: null }, 400],
     [{ ...QUESTION, password: 'x'.repeat(100_000) }, 413],
+    [Buffer.from(JSON.stringify(QUESTION).replace('top', 't\xf6p'), 'latin1'), 400],
+    ['{"username":"a@b","password":"x","__proto__":{}}', 400],
     ['username=anna', 415, { 'content-type': 'text/plain' }],
     ['username=anna', 415, { 'content-type': 'application/x-www-form-urlencoded' }],
   ]
@@ -94,18 +74,19 @@ t.test('a malformed question is refused without a verdict, and asks nothing', as
     t.equal(answer.status, status, JSON.stringify(payload).slice(0, 60))
     t.notOk('verdict' in answer.body)
   }
-  t.same(asked.questions, [])
+  t.same(questions, [])
 })
 
 t.test('on TCP the door token is asked for, health is not', async (t) => {
-  const { app, asked, post } = door({ doorToken: TOKEN })
-  for (const authorization of ['', 'Bearer wrong', TOKEN, `Basic ${TOKEN}`, `Bearer ${TOKEN}x`]) {
+  const { app, questions, post } = door({ doorToken: TOKEN })
+  const alike = [`Bearer ${TOKEN}x`, `Bearer ${TOKEN.slice(0, -1)}`, `Bearer ${TOKEN.slice(0, -1)}N`, `bearer ${TOKEN}`]
+  for (const authorization of ['', 'Bearer wrong', TOKEN, `Basic ${TOKEN}`, ...alike]) {
     const answer = await post('/v1/passdb', QUESTION, authorization ? { authorization } : {})
     t.equal(answer.status, 403, authorization)
     t.notOk('verdict' in answer.body)
     t.equal((await post('/v1/userdb', QUESTION, authorization ? { authorization } : {})).status, 403)
   }
-  t.same(asked.questions, [])
+  t.same(questions, [])
   t.equal((await post('/v1/passdb', QUESTION, { authorization: `Bearer ${TOKEN}` })).status, 401)
   for (const path of ['/livez', '/readyz', '/healthz', '/metrics']) {
     t.equal((await app.inject({ url: path })).statusCode, 200, path)
@@ -135,6 +116,7 @@ t.test('neither log nor metrics nor errors tell a name or a password', async (t)
     const { app, logged, post } = door({ verdict })
     const answers = [
       await post('/v1/passdb', QUESTION),
+      await post('/v1/anna', QUESTION),
       await post('/v1/passdb', JSON.stringify(QUESTION).slice(0, -1)),
       await post('/v1/passdb', { ...QUESTION, username: 7 }),
     ]
@@ -146,17 +128,13 @@ t.test('neither log nor metrics nor errors tell a name or a password', async (t)
 })
 
 t.test('readyz names what is missing, livez stays', async (t) => {
-  const app = httpDoor({
-    asked: door().asked,
+  const { app } = door({
     checks: {
       database: async () => undefined,
       upgrades: async () => {
         throw new Error('upgrade 0002_x.sql is pending')
       },
     },
-    metrics: createMetrics(),
-    log: pino({ level: 'silent' }),
-    doorToken: null,
   })
   for (const url of ['/readyz', '/healthz']) {
     const answer = await app.inject({ url })
@@ -167,4 +145,92 @@ t.test('readyz names what is missing, livez stays', async (t) => {
     })
   }
   t.equal((await app.inject({ url: '/livez' })).statusCode, 200)
+})
+
+t.test('a crowd that asks whether the service is ready is one question to the database', async (t) => {
+  const database = Promise.withResolvers<void>()
+  let asked = 0
+  const check = () => {
+    asked++
+    return database.promise
+  }
+  const { app } = door({ checks: { database: check } })
+  await app.ready()
+  const crowd = Array.from({ length: 20 }, () => app.inject({ url: '/readyz' }))
+  database.resolve()
+  for (const { statusCode } of await Promise.all(crowd)) t.equal(statusCode, 200)
+  t.equal(asked, 1)
+  await app.inject({ url: '/readyz' })
+  t.equal(asked, 2, 'later ones ask again')
+})
+
+t.test('the client’s address is passed on in one spelling, and what is none is left out', async (t) => {
+  const { questions, post } = door()
+  const cases: [unknown, string | null][] = [
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['0:0:0:0:0:FFFF:C000:0201', '192.0.2.1'],
+    ['2001:DB8:0::1', '2001:db8::1'],
+    ['fe80::1%eth0', 'fe80::1'],
+    ...['', '192.0.2.01', '192.0.2.1 ', '192.0.2.1/32', 'localhost', '::g', 7, null, {}, ['192.0.2.1'], true].map(
+      (none): [unknown, null] => [none, null],
+    ),
+  ]
+  for (const [real_rip, expected] of cases) {
+    t.equal((await post('/v1/passdb', { ...QUESTION, real_rip })).status, 401)
+    t.equal((questions.at(-1) as { clientAddress: unknown }).clientAddress, expected, JSON.stringify(real_rip))
+  }
+  await post('/v1/passdb', QUESTION)
+  t.match(questions.at(-1), { clientAddress: null })
+})
+
+t.test('what goes wrong inside is a tempfail, with a cause in the log', async (t) => {
+  const { logged, post } = door({ signIn: () => Promise.reject(new Error('it broke')) })
+  const { status, body } = await post('/v1/passdb', QUESTION)
+  t.same({ status, body }, { status: 503, body: { success: false, verdict: 'tempfail', code: 'internal' } })
+  t.match(logged.join(''), /it broke/)
+})
+
+t.test('metrics count verdicts by door and code, steps by kind, and show each provider', async (t) => {
+  const { app, metrics, post } = door({
+    verdict: tempfail('old-busy'),
+    providers: [
+      { provider: 'old', breaker: 'half-open', running: 3, waiting: 14 },
+      { provider: 'other', breaker: 'closed', running: 0, waiting: 0 },
+    ],
+  })
+  await post('/v1/passdb', QUESTION)
+  await post('/v1/passdb', QUESTION, { 'user-agent': 'mailferry-checkpassword' })
+  await post('/v1/passdb', QUESTION, { 'user-agent': 'anything else' })
+  t.equal(await metrics.time('old', async () => 'work'), 'work')
+  await t.rejects(
+    metrics.time('old', () => Promise.reject(new Error('trouble'))),
+    { message: 'trouble' },
+  )
+  const seen = (await app.inject({ url: '/metrics' })).body
+  for (const line of [
+    'mailferry_verdicts_total{door="http",verdict="tempfail",code="old-busy"} 2',
+    'mailferry_verdicts_total{door="checkpassword",verdict="tempfail",code="old-busy"} 1',
+    'mailferry_passdb_seconds_count 3',
+    'mailferry_step_seconds_count{step="old"} 2',
+    'mailferry_step_seconds_count{step="hash"} 0',
+    'mailferry_step_seconds_count{step="database"} 0',
+    'mailferry_old_connections{provider="old"} 3',
+    'mailferry_old_waiting{provider="old"} 14',
+    'mailferry_old_breaker{provider="old",state="half-open"} 1',
+    'mailferry_old_breaker{provider="old",state="closed"} 0',
+    'mailferry_old_breaker{provider="other",state="closed"} 1',
+    'mailferry_questions_in_flight 0',
+  ]) {
+    t.ok(seen.split('\n').includes(line), line)
+  }
+})
+
+t.test('the state of the providers is told on the socket, and on TCP to nobody', async (t) => {
+  const providers = [{ provider: 'old', breaker: 'open', running: 0, waiting: 2 }] as const
+  t.same((await door({ providers }).app.inject({ url: '/v1/status' })).json(), { providers })
+  const overTcp = door({ providers, doorToken: TOKEN }).app
+  for (const authorization of ['', `Bearer ${TOKEN}`]) {
+    t.equal((await overTcp.inject({ url: '/v1/status', headers: { authorization } })).statusCode, 404)
+  }
 })

@@ -1,0 +1,32 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Logger } from 'pino'
+import { Type } from 'typebox'
+import { userdbFields } from './extra-fields.ts'
+import type { Metrics } from './metrics.ts'
+import { QUESTIONS_LIMIT, shed, tryLater } from './overload.ts'
+import type { Asked } from './passdb.ts'
+
+/** `POST /v1/userdb`: where is this person's mail? */
+export const userdb: FastifyPluginAsyncTypebox<{ asked: Asked; metrics: Metrics; log: Logger }> = async (
+  app,
+  { asked, metrics, log },
+) => {
+  app.post('/v1/userdb', { schema: { body: Type.Object({ username: Type.String() }) } }, async (request, reply) => {
+    if (metrics.inFlight >= QUESTIONS_LIMIT) {
+      metrics.shed('userdb')
+      return shed(reply)
+    }
+    metrics.inFlight++
+    try {
+      const account = await asked.lookUp(request.body.username)
+      if (account === null) return await reply.code(404).send({ found: false })
+      // Dovecot goes on with the one right spelling of the address.
+      return { found: true, fields: { user: account.address, ...userdbFields(account) } }
+    } catch (cause) {
+      log.warn({ cause: String(cause) }, 'userdb')
+      return tryLater(reply).send({ code: 'database' })
+    } finally {
+      metrics.inFlight--
+    }
+  })
+}

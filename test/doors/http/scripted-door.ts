@@ -1,0 +1,60 @@
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import type { Check } from '../../../src/doors/http/health.ts'
+import { createMetrics } from '../../../src/doors/http/metrics.ts'
+import type { Asked } from '../../../src/doors/http/passdb.ts'
+import { httpDoor } from '../../../src/doors/http/server.ts'
+import type { Account } from '../../../src/model/account.ts'
+import { MISMATCH, type Verdict } from '../../../src/model/verdict.ts'
+import type { ProviderStatus } from '../../../src/policy/ports.ts'
+import type { Question } from '../../../src/policy/sign-in.ts'
+
+export const account: Account = { address: 'anna@new.example', home: '/home/anna', quotaBytes: 1024, enabled: true }
+
+export interface Script {
+  verdict?: Verdict
+  signIn?: (question: Question) => Promise<Verdict>
+  lookUp?: Asked['lookUp']
+  providers?: readonly ProviderStatus[]
+  checks?: Record<string, Check>
+  doorToken?: string | null
+}
+
+/** The HTTP door with nothing behind it but a script, what it was asked, and what it logged. */
+export function scriptedDoor({ verdict = MISMATCH, doorToken = null, ...script }: Script) {
+  const logged: string[] = []
+  const questions: object[] = []
+  const asked: Asked = {
+    async signIn(question) {
+      const { onGone, ...rest } = question
+      questions.push(rest)
+      return script.signIn === undefined ? verdict : await script.signIn(question)
+    },
+    lookUp: script.lookUp ?? (async (username) => (username === account.address ? account : null)),
+    providers: () => [...(script.providers ?? [])],
+  }
+  const log = pino({ level: 'trace' }, { write: (line: string) => logged.push(line) })
+  const metrics = createMetrics()
+  const checks = script.checks ?? { database: async () => undefined }
+  return { app: httpDoor({ asked, checks, metrics, log, doorToken }), metrics, questions, logged }
+}
+
+/** The same, listening on a Unix socket. */
+export async function listeningDoor(script: Script) {
+  const door = scriptedDoor(script)
+  const folder = mkdtempSync(join(tmpdir(), 'mailferry-door-'))
+  const socket = join(folder, 'door.sock')
+  await door.app.listen({ path: socket })
+  return {
+    ...door,
+    socket,
+    async [Symbol.asyncDispose]() {
+      door.app.server.closeAllConnections()
+      await door.app.close()
+      await rm(folder, { recursive: true })
+    },
+  }
+}
