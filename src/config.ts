@@ -23,6 +23,18 @@ export interface Settings {
   readonly identityFile: string
   readonly home: string
   readonly logLevel: string
+  /** How long one question to OLD may take. */
+  readonly oldLimitMs: number
+  /** How long the whole answer to a sign-in may take. */
+  readonly answerLimitMs: number
+  /** How long a right password is remembered; 0: not at all. */
+  readonly cacheMs: number
+  /** How long a password that was just refused is not asked again; 0: it is. */
+  readonly refusalMemoryMs: number
+  /** Failed sign-ins in ten minutes, for a person, a client's network and a provider; 0: no limit. */
+  readonly limits: { readonly person: number; readonly client: number; readonly provider: number }
+  /** What separates the detail of a sub-address; '' where there is none. */
+  readonly recipientDelimiter: string
   /** Where OfflineIMAP remembers what it copied. */
   readonly offlineimapMetadata: string
 }
@@ -37,6 +49,14 @@ const postgresUrl = makeValidator((value: string) => {
 const port = makeValidator((value: string) => {
   if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw new Error('must be a port from 0 to 65535')
   return Number(value)
+})
+const count = makeValidator((value: string) => {
+  if (!/^\d{1,7}$/.test(value)) throw new Error('must be a whole number')
+  return Number(value)
+})
+const delimiter = makeValidator((value: string) => {
+  if (!/^[+\-_=#]?$/.test(value)) throw new Error('must be one of + - _ = #')
+  return value
 })
 const token = makeValidator((value: string) => {
   if (!/^[\x21-\x7e]+$/.test(value)) throw new Error('must be printable ASCII without blanks')
@@ -74,11 +94,20 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
       MAILFERRY_IDENTITY_FILE: str({ default: undefined }),
       MAILFERRY_HOME: home({ default: '/var/vmail/%d/%n' }),
       MAILFERRY_LOG_LEVEL: str({ choices: LOG_LEVELS, default: 'info' }),
+      MAILFERRY_OLD_LIMIT_SECONDS: count({ default: 15 }),
+      MAILFERRY_ANSWER_LIMIT_SECONDS: count({ default: 35 }),
+      MAILFERRY_CACHE_SECONDS: count({ default: 300 }),
+      MAILFERRY_REFUSAL_MEMORY_SECONDS: count({ default: 30 }),
+      MAILFERRY_LIMIT_PERSON: count({ default: 30 }),
+      MAILFERRY_LIMIT_CLIENT: count({ default: 100 }),
+      MAILFERRY_LIMIT_PROVIDER: count({ default: 3_000 }),
+      MAILFERRY_RECIPIENT_DELIMITER: delimiter({ default: '' }),
       MAILFERRY_OFFLINEIMAP_METADATA: str({ default: undefined }),
     },
     { reporter: refuseWrong },
   )
   const dataDir = resolve(env.MAILFERRY_DATA_DIR)
+  refuseBudget(env.MAILFERRY_OLD_LIMIT_SECONDS, env.MAILFERRY_ANSWER_LIMIT_SECONDS)
   return {
     databaseUrl: env.DATABASE_URL ?? null,
     dataDir,
@@ -91,7 +120,28 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
     identityFile: resolve(env.MAILFERRY_IDENTITY_FILE ?? `${dataDir}/identity`),
     home: env.MAILFERRY_HOME,
     logLevel: env.MAILFERRY_LOG_LEVEL,
+    oldLimitMs: env.MAILFERRY_OLD_LIMIT_SECONDS * 1_000,
+    answerLimitMs: env.MAILFERRY_ANSWER_LIMIT_SECONDS * 1_000,
+    cacheMs: env.MAILFERRY_CACHE_SECONDS * 1_000,
+    refusalMemoryMs: env.MAILFERRY_REFUSAL_MEMORY_SECONDS * 1_000,
+    limits: {
+      person: env.MAILFERRY_LIMIT_PERSON,
+      client: env.MAILFERRY_LIMIT_CLIENT,
+      provider: env.MAILFERRY_LIMIT_PROVIDER,
+    },
+    recipientDelimiter: env.MAILFERRY_RECIPIENT_DELIMITER,
     offlineimapMetadata: resolve(env.MAILFERRY_OFFLINEIMAP_METADATA ?? `${dataDir}/offlineimap`),
+  }
+}
+
+/** Besides the question to OLD, the answer needs time for the queue before it and the database after it. */
+const BESIDES_OLD_SECONDS = 5
+
+function refuseBudget(oldLimit: number, answerLimit: number): void {
+  if (oldLimit < 1) throw new SettingsError('MAILFERRY_OLD_LIMIT_SECONDS must be at least 1')
+  if (answerLimit < oldLimit + BESIDES_OLD_SECONDS) {
+    const least = `MAILFERRY_OLD_LIMIT_SECONDS and ${BESIDES_OLD_SECONDS} (${oldLimit + BESIDES_OLD_SECONDS})`
+    throw new SettingsError(`MAILFERRY_ANSWER_LIMIT_SECONDS must be at least ${least}`)
   }
 }
 

@@ -5,6 +5,7 @@ import { runMailferry } from './doors/cli/program.ts'
 import { welcome } from './doors/cli/welcome.ts'
 import type { Served } from './doors/serve.ts'
 import { environment } from './environment.ts'
+import type { Time } from './policy/ports.ts'
 import { openReady, openService } from './service.ts'
 
 let loaded: Settings | undefined
@@ -15,11 +16,12 @@ function settings(): Settings {
   return loaded
 }
 
-async function openServed(): Promise<Served> {
+async function openServed(time: Time): Promise<Served> {
   const secrets = await provideSecrets(settings())
-  const service = await openService({ ...settings(), recipients: secrets.recipients })
+  const service = await openService({ ...settings(), recipients: secrets.recipients }, time)
+  service.watch()
   return {
-    asked: service,
+    asked: service.asked,
     checks: service.checks,
     doorToken: secrets.doorToken,
     welcome: welcome(settings()),

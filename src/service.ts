@@ -1,11 +1,14 @@
+import { availableParallelism } from 'node:os'
 import { type Settings, SettingsError } from './config.ts'
 import { identityOpener, recipientsInForce } from './data-dir.ts'
 import { accounts } from './db/accounts.ts'
 import { captures } from './db/captures.ts'
+import type { Changes } from './db/changes.ts'
 import { credentials } from './db/credentials.ts'
-import { openDatabase } from './db/database.ts'
+import { type Database, openDatabase } from './db/database.ts'
 import { directory } from './db/directory.ts'
 import { domains } from './db/domains.ts'
+import { failures } from './db/failures.ts'
 import { migrations } from './db/migrations.ts'
 import { providers } from './db/providers.ts'
 import type { House } from './doors/cli/house.ts'
@@ -14,33 +17,47 @@ import type { Asked } from './doors/http/passdb.ts'
 import { argon2id } from './hash/argon2id.ts'
 import { old } from './imap/ask.ts'
 import { probe } from './imap/probe.ts'
-import { tempfail } from './model/verdict.ts'
-import { authenticate, type Surroundings } from './policy/authenticate.ts'
-import { boundOld } from './policy/bound-old.ts'
-import { coalesce } from './policy/coalesce.ts'
+import { DATABASE_LIMIT_MS, type Surroundings } from './policy/authenticate.ts'
+import { boundHasher } from './policy/bound-hasher.ts'
+import { keyedDigest } from './policy/digest.ts'
+import { guardOld } from './policy/guard-old.ts'
 import { lookUp } from './policy/look-up.ts'
-import type { Sealer } from './policy/ports.ts'
+import type { Directory, Sealer, Time } from './policy/ports.ts'
+import { Refusals, Successes } from './policy/remember.ts'
 import { type RenewalSurroundings, renewCredential } from './policy/renew-credential.ts'
+import { signIn } from './policy/sign-in.ts'
+import { timed } from './policy/timed.ts'
 import { sealTo } from './seal/age.ts'
 
 /** Everything that the doors can ask for, wired together. Dispose to let go of the database. */
-export interface Service extends House, Asked {
+export interface Service extends House {
+  readonly asked: Asked
   /** What has to be well for the service to be ready, by name. */
   readonly checks: Readonly<Record<string, Check>>
+  /** Begins to remember right passwords, and to hear of what makes them wrong. */
+  watch(): void
 }
 
-export async function openService(settings: Settings): Promise<Service> {
+export async function openService(settings: Settings, time: Time = (_, work) => work()): Promise<Service> {
   const database = await openDatabase(settings)
   const { kysely } = database
+  const queueLimitMs = settings.answerLimitMs - settings.oldLimitMs - DATABASE_LIMIT_MS
+  const guarded = guardOld(timed(old(settings.oldLimitMs), 'old', time), queueLimitMs)
   const surroundings: Surroundings & RenewalSurroundings = {
-    directory: directory(kysely),
-    hasher: argon2id,
-    old: boundOld(old),
+    directory: timed(readied(directory(kysely), database), 'database', time),
+    hasher: timed(boundHasher(argon2id, Math.min(availableParallelism(), MOST_HASHES)), 'hash', time),
+    old: guarded,
     sealer: lateSealer(settings),
-    captures: captures(kysely),
+    captures: timed(captures(kysely), 'database', time),
+    failures: timed(failures(database.pool, settings.limits), 'database', time),
+    refusals: new Refusals(settings.refusalMemoryMs),
+    digest: keyedDigest(),
     credentials: credentials(kysely),
     home: settings.home,
+    recipientDelimiter: settings.recipientDelimiter,
   }
+  let changes: Changes | undefined
+  const successes = new Successes(settings.cacheMs, () => changes?.isListening() ?? false)
   return {
     settings,
     database,
@@ -58,19 +75,32 @@ export async function openService(settings: Settings): Promise<Service> {
     probe,
     opener: () => identityOpener(settings),
     renewCredential: (address, password) => renewCredential(address, password, surroundings),
-    signIn: coalesce(async (question) => {
-      try {
-        await database.ready()
-      } catch (cause) {
-        return tempfail('database', cause)
-      }
-      return await authenticate(question, surroundings)
-    }),
-    async lookUp(username) {
-      await database.ready()
-      return await lookUp(username, surroundings.directory)
+    asked: {
+      signIn: signIn(surroundings, { answerLimitMs: settings.answerLimitMs, successes }),
+      lookUp: (username) => lookUp(username, surroundings),
+      providers: guarded.status,
     },
-    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+    watch() {
+      changes ??= database.listen((address) => successes.forget(address))
+    },
+    async [Symbol.asyncDispose]() {
+      changes?.[Symbol.dispose]()
+      await database[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Hashing runs on the threads that also look up the names of hosts: one of them stays free. */
+const MOST_HASHES = 3
+
+/** Looks nothing up before the database has this program's schema. */
+function readied(found: Directory, database: Database): Directory {
+  return {
+    async sourceOf(domain) {
+      await database.ready()
+      return await found.sourceOf(domain)
+    },
+    accountOf: found.accountOf,
   }
 }
 

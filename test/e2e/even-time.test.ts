@@ -1,0 +1,53 @@
+import t from 'tap'
+import { type Ferry, mustRun, startFerry } from '../support/ferry.ts'
+
+const ROUNDS = 15
+/** So late OLD's refusals come: without care, the time would tell whether OLD was asked. */
+const DELAY_MS = 1_000
+
+let ferry: Ferry
+t.before(async () => {
+  const people = { 'known@old.example': 'right', 'moved@old.example': 'right', 'later@old.example': 'right' }
+  const noLimits = { MAILFERRY_LIMIT_PERSON: '0', MAILFERRY_LIMIT_PROVIDER: '0' }
+  ferry = await startFerry(people, noLimits, { failureDelay: `${DELAY_MS / 1_000} secs` })
+  for (const person of ['known', 'moved']) {
+    t.match(await ferry.service.passdb(`${person}@old.example`, 'right'), { status: 200 })
+  }
+  await mustRun(ferry.service, 'migration', 'finish', 'moved@old.example')
+})
+t.after(() => ferry[Symbol.asyncDispose]())
+
+const KINDS: Record<string, string> = {
+  'a wrong password of a captured person': 'known@old.example',
+  'a wrong password of a person whose move is done': 'moved@old.example',
+  'a wrong password of somebody who has not come yet': 'later@old.example',
+  'an unknown person': 'nobody@old.example',
+  'an unknown domain': 'known@elsewhere.example',
+  'no address at all': 'known',
+}
+
+t.test('nobody can tell from body or time of a refusal whom it is about', { timeout: 120_000 }, async (t) => {
+  let tries = 0
+  const refused = async (username: string): Promise<number> => {
+    const began = performance.now()
+    const answer = await ferry.service.passdb(username, `wrong ${++tries}`)
+    const taken = performance.now() - began
+    t.same(answer, { status: 401, body: { success: false, verdict: 'mismatch' } })
+    return taken
+  }
+  const times = new Map(Object.keys(KINDS).map((kind) => [kind, [] as number[]]))
+  // OLD has to have refused somebody before its time is known.
+  for (let round = 0; round < 3; round++) await refused('later@old.example')
+  for (let round = 0; round < ROUNDS; round++) {
+    const kinds = Object.entries(KINDS).sort(() => Math.random() - 0.5)
+    await Promise.all(kinds.map(async ([kind, username]) => times.get(kind)?.push(await refused(username))))
+  }
+  const medians = [...times.values()].map(median)
+  const shown = [...times.keys()].map((kind, at) => `${kind}: ${medians[at]?.toFixed(1)} ms`).join(', ')
+  t.ok(Math.min(...medians) >= DELAY_MS * 0.95, shown)
+  t.ok(Math.max(...medians) - Math.min(...medians) < DELAY_MS / 4, shown)
+})
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+}
