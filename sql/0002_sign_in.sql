@@ -23,7 +23,10 @@ begin
   return null;
 end $$;
 create trigger account_changed after update of address, password_hash, password_source, home, quota_bytes, enabled
-  on account for each row when (old.* is distinct from new.*) execute function forget_account();
+  on account for each row when (
+    (old.address, old.password_hash, old.password_source, old.home, old.quota_bytes, old.enabled)
+    is distinct from (new.address, new.password_hash, new.password_source, new.home, new.quota_bytes, new.enabled)
+  ) execute function forget_account();
 create trigger account_removed after delete on account for each row execute function forget_account();
 
 create function forget_migration() returns trigger language plpgsql as $$

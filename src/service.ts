@@ -22,7 +22,7 @@ import { boundHasher } from './policy/bound-hasher.ts'
 import { keyedDigest } from './policy/digest.ts'
 import { guardOld } from './policy/guard-old.ts'
 import { lookUp } from './policy/look-up.ts'
-import type { Directory, Sealer, Time } from './policy/ports.ts'
+import type { Captures, Directory, Sealer, Time } from './policy/ports.ts'
 import { Refusals, Successes } from './policy/remember.ts'
 import { type RenewalSurroundings, renewCredential } from './policy/renew-credential.ts'
 import { signIn } from './policy/sign-in.ts'
@@ -41,6 +41,8 @@ export interface Service extends House {
 export async function openService(settings: Settings, time: Time = (_, work) => work()): Promise<Service> {
   const database = await openDatabase(settings)
   const { kysely } = database
+  let changes: Changes | undefined
+  const successes = new Successes(settings.cacheMs, () => changes?.isListening() ?? false)
   const queueLimitMs = settings.answerLimitMs - settings.oldLimitMs - DATABASE_LIMIT_MS
   const guarded = guardOld(timed(old(settings.oldLimitMs), 'old', time), queueLimitMs)
   const surroundings: Surroundings & RenewalSurroundings = {
@@ -48,7 +50,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     hasher: timed(boundHasher(argon2id, Math.min(availableParallelism(), MOST_HASHES)), 'hash', time),
     old: guarded,
     sealer: lateSealer(settings),
-    captures: timed(captures(kysely), 'database', time),
+    captures: forgetful(timed(captures(kysely), 'database', time), (address) => successes.forget(address)),
     failures: timed(failures(database.pool, settings.limits), 'database', time),
     refusals: new Refusals(settings.refusalMemoryMs),
     digest: keyedDigest(),
@@ -56,8 +58,6 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     home: settings.home,
     recipientDelimiter: settings.recipientDelimiter,
   }
-  let changes: Changes | undefined
-  const successes = new Successes(settings.cacheMs, () => changes?.isListening() ?? false)
   return {
     settings,
     database,
@@ -101,6 +101,17 @@ function readied(found: Directory, database: Database): Directory {
       return await found.sourceOf(domain)
     },
     accountOf: found.accountOf,
+  }
+}
+
+/** Our own renewal of a password is forgotten at once: what the database tells comes a moment later. */
+function forgetful({ capture }: Captures, forget: (address: string) => void): Captures {
+  return {
+    async capture(arrival) {
+      const account = await capture(arrival)
+      forget(arrival.address.text)
+      return account
+    },
   }
 }
 
