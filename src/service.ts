@@ -72,7 +72,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       upgrades: database.check,
       'seal-key': async () => void (await surroundings.sealer.seal({ address: '', username: '', password: '' })),
     },
-    probe,
+    probe: (provider, stranger) => probe(provider, stranger, settings.oldLimitMs),
     opener: () => identityOpener(settings),
     renewCredential: (address, password) => renewCredential(address, password, surroundings),
     asked: {

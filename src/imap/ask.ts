@@ -6,8 +6,6 @@ import { outcomeOf } from './outcome.ts'
 import { SignIn } from './sign-in.ts'
 import { transportTo } from './transport.ts'
 
-const LINE_LIMIT = 64 * 1024
-const TOKENS_LIMIT = 10_000
 /** Every entry of imapflow's own that is not taken away would be sent. */
 const CLIENT = { name: 'mailferry', version: '', vendor: '', 'support-url': '' }
 
@@ -55,10 +53,6 @@ export function optionsFor(provider: Provider, limitMs: number): ImapFlowOptions
     connectionTimeout: limitMs,
     greetingTimeout: limitMs,
     socketTimeout: limitMs,
-    maxLineLength: LINE_LIMIT,
-    maxLiteralSize: LINE_LIMIT,
-    maxResponseSize: 2 * LINE_LIMIT,
-    maxResponseTokens: TOKENS_LIMIT,
     logger: false,
   }
 }

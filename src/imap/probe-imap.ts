@@ -34,6 +34,7 @@ export const capabilities: Take = async ({ socket, provider }) => {
   if (has('LOGINDISABLED') && !has('AUTH=PLAIN') && !has('AUTH=LOGIN')) {
     throw new ProbeFailure(`nobody can sign in with a password: ${quote(offered)}`, remedyOfDisabled(provider, has))
   }
+  if (provider.forwardsClient && !has('ID')) return `${offered} (without ID it cannot be told the client's address)`
   return offered
 }
 

@@ -4,6 +4,7 @@ import type { Provider, TlsMode } from '../model/provider.ts'
 import type { ProbeStep } from '../policy/probe.ts'
 import { capabilities, greeting } from './probe-imap.ts'
 import { connectTo, resolve } from './probe-network.ts'
+import { refusal } from './probe-refusal.ts'
 import { handshake, startTls } from './probe-tls.ts'
 import { ProbeFailure, type Take, type Way } from './probe-way.ts'
 
@@ -16,8 +17,15 @@ const STEPS: Readonly<Record<TlsMode, Partial<Record<ProbeStep['step'], Take>>>>
   none: { resolve, connect: connectTo, tls: inTheClear, greeting, capabilities },
 }
 
-/** Goes to a provider step by step, up to the first that fails. Nobody is signed in. */
-export async function* probe(provider: Provider, limitMs: number = PROBE_LIMIT_MS): AsyncGenerator<ProbeStep> {
+/**
+ * Goes to a provider step by step, up to the first that fails. Nobody is signed in.
+ * @param stranger the domain of a stranger whose sign-in is tried at last; undefined: none is
+ */
+export async function* probe(
+  provider: Provider,
+  stranger?: string,
+  limitMs: number = PROBE_LIMIT_MS,
+): AsyncGenerator<ProbeStep> {
   const stop = new AbortController()
   const stopped = once(stop.signal, 'abort').then(() => Promise.reject(stop.signal.reason))
   stopped.catch(() => undefined)
@@ -29,6 +37,8 @@ export async function* probe(provider: Provider, limitMs: number = PROBE_LIMIT_M
       yield result
       if (!result.ok) return
     }
+    clearTimeout(timer)
+    if (stranger !== undefined) yield await refusal(provider, stranger, limitMs, stop.signal)
   } finally {
     clearTimeout(timer)
     stop.abort()

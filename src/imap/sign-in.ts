@@ -19,7 +19,7 @@ interface Wire {
 
 /**
  * A connection that asks one question. imapflow greets, protects the connection and reads what the server says; the
- * sign-in is ours: the tagged answer to it, nothing before and nothing after, is the answer. imapflow's own would go on
+ * sign-in is ours: the tagged answer to it, and nothing before it, is the answer. imapflow's own would go on for longer
  * after a yes, take a NO of a certain wording for OK, and repeat the password as often as it is asked for it.
  */
 export class SignIn extends ImapFlow {
@@ -37,9 +37,16 @@ export class SignIn extends ImapFlow {
   async authenticate(): Promise<never> {
     // A greeting of PREAUTH signs anybody in, so it says nothing about this password.
     if (this.authenticated || this.question === undefined) this.ending = { code: 'Preauth' }
-    else this.ending = await this.#ask(this.question)
+    else this.ending = await this.#confirmed(await this.#ask(this.question))
     if (this.ending.status === 'OK') this.#wire.exec('LOGOUT', []).catch(() => undefined)
     throw new Error('the question is answered')
+  }
+
+  /** Some servers say yes, and find out then that they cannot serve: only who still answers has let the person in. */
+  async #confirmed(ending: Ending): Promise<Ending> {
+    if (ending.status !== 'OK') return ending
+    const next = await this.#answerTo('NOOP', [])
+    return next.status === undefined ? next : ending
   }
 
   async #ask({ username, password }: Pick<OldQuestion, 'username' | 'password'>): Promise<Ending> {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import net from 'node:net'
 import tls from 'node:tls'
 import type { ImapTransport } from 'imapflow'
@@ -31,7 +31,7 @@ export function transportTo(provider: Provider): ImapTransport {
 /** A pinned fingerprint alone decides; else the CA file, else what this system and Node trust. */
 export function trust({ fingerprint, caFile }: Provider): tls.ConnectionOptions {
   if (fingerprint !== null) return { rejectUnauthorized: false }
-  return { ca: caFile === null ? publicAuthorities() : readFileSync(caFile, 'utf8') }
+  return { secureContext: caFile === null ? publicContext() : contextOf(caFile) }
 }
 
 /** The SHA-256 fingerprint of a certificate: 64 lower-case hex digits. */
@@ -47,7 +47,7 @@ function checked(socket: tls.TLSSocket, { fingerprint }: Provider, onSecure: () 
   })
 }
 
-/** Ends a connection over which a server never stops talking: limits on its lines alone do not. */
+/** Ends a connection over which a server never stops talking, be it one line, one literal or one line after the other. */
 function bounded<S extends net.Socket>(socket: S): S {
   const push = socket.push.bind(socket)
   let room = RECEIVED_LIMIT
@@ -65,9 +65,24 @@ function named(servername: string | undefined): { servername?: string } {
   return servername === undefined ? {} : { servername }
 }
 
-let authorities: string[] | undefined
+// Reading some hundred certificates takes 10 ms: not for each question.
+let trustedByAll: tls.SecureContext | undefined
+const byFile = new Map<string, { readonly version: string; readonly context: tls.SecureContext }>()
 
-function publicAuthorities(): string[] {
-  authorities ??= [...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system')])]
-  return authorities
+function publicContext(): tls.SecureContext {
+  trustedByAll ??= tls.createSecureContext({
+    ca: [...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system')])],
+  })
+  return trustedByAll
+}
+
+/** Read again when the file has changed. */
+function contextOf(file: string): tls.SecureContext {
+  const { mtimeMs, size, ino } = statSync(file)
+  const version = `${mtimeMs} ${size} ${ino}`
+  const known = byFile.get(file)
+  if (known?.version === version) return known.context
+  const context = tls.createSecureContext({ ca: readFileSync(file, 'utf8') })
+  byFile.set(file, { version, context })
+  return context
 }

@@ -1,9 +1,11 @@
 /** One step on the way to a provider, with its result. */
 export interface ProbeStep {
-  readonly step: 'resolve' | 'connect' | 'tls' | 'greeting' | 'capabilities'
+  readonly step: 'resolve' | 'connect' | 'tls' | 'greeting' | 'capabilities' | 'refusal'
   readonly ok: boolean
   /** What was found: addresses, issuer, names, days left, …; partly in the words of OLD, so not fit for a terminal. */
   readonly found: string
   /** What to change when the step failed. */
   readonly remedy?: string
+  /** How the provider refuses a password, where that is not known yet: to be kept as its `refusal`. */
+  readonly learned?: string
 }

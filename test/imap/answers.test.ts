@@ -1,8 +1,6 @@
 import t from 'tap'
-import { answering, askEach, honest, RIGHT, type Wanted, WRONG } from '../support/imap-question.ts'
-import { scripted } from '../support/scripted-imap.ts'
-
-t.jobs = 4
+import { answering, askEach, honest, RIGHT, SILENCE, type Wanted, WRONG } from '../support/imap-question.ts'
+import { type Connection, scripted } from '../support/scripted-imap.ts'
 
 // Response codes of a NO (RFC 5530, RFC 3501, RFC 2221), with a text that says nothing.
 const CODES: [string, Wanted][] = [
@@ -67,7 +65,7 @@ const ANSWERS: [string, (tag: string) => string, Wanted][] = [
   ['BYE to one too many', () => '* BYE Too many connections from here\r\n', 'old-busy unanswered'],
   ['NO and then BYE', (tag) => `${tag} NO [AUTHENTICATIONFAILED] x\r\n* BYE too many failures\r\n`, 'no'],
   ['BYE and then NO', (tag) => `* BYE x\r\n${tag} NO [AUTHENTICATIONFAILED] x\r\n`, 'no'],
-  ['OK and then BYE', (tag) => `${tag} OK welcome\r\n* BYE too many connections\r\n`, 'yes'],
+  ['OK and then BYE', (tag) => `${tag} OK welcome\r\n* BYE too many connections\r\n`, 'old-busy unanswered'],
   ['OK with capabilities', (tag) => `${tag} OK [CAPABILITY IMAP4rev1 X] Logged in\r\n`, 'yes'],
   ['OK alone', (tag) => `${tag} OK\r\n`, 'yes'],
   [
@@ -87,19 +85,26 @@ t.test('only the tagged answer to the sign-in is an answer', async (t) => {
   )
 })
 
-t.test('an answer counts although the server hangs up with it', async (t) => {
-  const ways = {
-    end: (answer: string) =>
-      scripted({
-        signIn: ({ connection, tag }) => {
-          connection.say(`${tag} ${answer}\r\n`)
-          connection.end()
-        },
-      }),
-  }
+t.test('a no counts although the server hangs up with it, a yes only while it serves', async (t) => {
+  const hangingUp = (answer: string) =>
+    scripted({
+      signIn: ({ connection, tag }) => {
+        connection.say(`${tag} ${answer}\r\n`)
+        connection.end()
+      },
+    })
+  const afterYes = (answer: (connection: Connection, tag: string) => unknown) =>
+    scripted({
+      command: (connection, tag, name) => (name === 'NOOP' ? answer(connection, tag) : false),
+      signIn: honest,
+    })
   await askEach(t, [
-    { name: 'OK', talk: ways.end('OK welcome'), wanted: 'yes' },
-    { name: 'NO', talk: ways.end('NO [AUTHENTICATIONFAILED] x'), wanted: 'no' },
+    { name: 'NO', talk: hangingUp('NO [AUTHENTICATIONFAILED] x'), wanted: 'no' },
+    { name: 'OK', talk: hangingUp('OK welcome'), wanted: 'old-unreachable unanswered' },
+    { name: 'a reset', talk: afterYes(({ reset }) => reset()), wanted: 'old-unreachable unanswered' },
+    { name: 'silence', talk: afterYes(() => undefined), ...SILENCE },
+    { name: 'a NO to the next command', talk: afterYes(({ say }, tag) => say(`${tag} NO x\r\n`)), wanted: 'yes' },
+    { name: 'a BAD to the next command', talk: afterYes(({ say }, tag) => say(`${tag} BAD x\r\n`)), wanted: 'yes' },
   ])
 })
 

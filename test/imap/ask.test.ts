@@ -1,3 +1,6 @@
+import { getEventListeners } from 'node:events'
+import { copyFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { old } from '../../src/imap/ask.ts'
 import type { Provider } from '../../src/model/provider.ts'
@@ -75,6 +78,18 @@ t.test('a certificate that the CA file does not know is trouble, never a questio
     }
   }
   t.equal(await server.loginCount(), before, 'OLD saw no password')
+})
+
+t.test('a CA file that has changed is read again', async (t) => {
+  const caFile = join(t.testdir(), 'ca.pem')
+  const askNow = () => ask(provider({ caFile }), 'anna@old.example', 'correct horse')
+  copyFileSync(certs.foreign.ca, caFile)
+  t.match(await askNow(), { kind: 'trouble', code: 'old-tls' })
+  rmSync(caFile)
+  copyFileSync(certs.server.ca, caFile)
+  t.same(await askNow(), { kind: 'yes' })
+  rmSync(caFile)
+  t.match(await askNow(), { kind: 'trouble', code: 'old-tls' })
 })
 
 t.test('a pinned fingerprint alone decides', async (t) => {
@@ -166,6 +181,7 @@ t.test('a question that nobody waits for any more is given up at once', async (t
   await until(() => mute.open === 0, 'the connection is closed')
   t.match(await old(600_000).ask(question), { kind: 'trouble', code: 'old-timeout', answered: false })
   t.equal(mute.taken, 1, 'one that is given up before is not asked')
+  t.same(getEventListeners(stop.signal, 'abort'), [], 'nothing waits for the signal any more')
 })
 
 function hex(fingerprint: string): string {

@@ -1,5 +1,4 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { probe } from '../../src/imap/probe.ts'
 import type { Provider } from '../../src/model/provider.ts'
@@ -7,6 +6,7 @@ import type { ProbeStep } from '../../src/policy/probe.ts'
 import { type Certificate, certificates } from '../support/certificates.ts'
 import { freePort } from '../support/loopback.ts'
 import { type Old, startOld } from '../support/old.ts'
+import { type Script, scripted, startScriptedImap, type Tried } from '../support/scripted-imap.ts'
 
 const certs = await certificates()
 let server: Old
@@ -36,7 +36,7 @@ const startTls = () => provider({ port: server.port, tls: 'starttls' })
 const plain = () => provider({ port: server.port, tls: 'none' })
 
 async function stepsTo(provider: Provider, limitMs?: number): Promise<ProbeStep[]> {
-  return await Array.fromAsync(probe(provider, limitMs))
+  return await Array.fromAsync(probe(provider, 'old.example', limitMs))
 }
 
 /** The step at which a probe ends, which has to be a failed one. */
@@ -55,9 +55,9 @@ async function failureOf(t: Test, provider: Provider, limitMs?: number): Promise
 t.test('every step of each kind of connection is shown, in the order in which it is taken', async (t) => {
   const before = await server.loginCount()
   const orders = {
-    implicit: ['resolve', 'connect', 'tls', 'greeting', 'capabilities'],
-    starttls: ['resolve', 'connect', 'greeting', 'tls', 'capabilities'],
-    none: ['resolve', 'connect', 'tls', 'greeting', 'capabilities'],
+    implicit: ['resolve', 'connect', 'tls', 'greeting', 'capabilities', 'refusal'],
+    starttls: ['resolve', 'connect', 'greeting', 'tls', 'capabilities', 'refusal'],
+    none: ['resolve', 'connect', 'tls', 'greeting', 'capabilities', 'refusal'],
   }
   for (const way of [provider({}), startTls(), plain()]) {
     const steps = await stepsTo(way)
@@ -74,11 +74,77 @@ t.test('every step of each kind of connection is shown, in the order in which it
     t.match(found.connect, new RegExp(`127\\.0\\.0\\.1 port ${way.port} in \\d+ ms`))
     t.match(found.greeting, /old ready\./)
     t.match(found.capabilities, /^IMAP4rev1 .*AUTH=PLAIN/)
+    t.equal(found.refusal, 'refuses as expected: "Authentication failed."')
     if (way.tls === 'none') t.match(found.tls, /in the clear/)
     else t.match(found.tls, `TLSv1.3, for localhost, 127.0.0.1, issued by mailferry test ca, 29 days left`)
     if (way.tls !== 'none') t.match(found.tls, certs.server.fingerprint)
   }
-  t.equal(await server.loginCount(), before, 'nobody was signed in')
+  t.equal(await server.loginCount(), before + 3, 'one stranger was tried each time')
+  t.notMatch(server.log(), /imap-login: Info: Login: /, 'nobody was signed in')
+})
+
+t.test('no stranger is tried where none was asked for', async (t) => {
+  const before = await server.loginCount()
+  const steps = await Array.fromAsync(probe(provider({})))
+  t.equal(steps.at(-1)?.step, 'capabilities')
+  t.equal(await server.loginCount(), before)
+})
+
+const REFUSALS: [string, Partial<Script>, Partial<ProbeStep>][] = [
+  ['in known words', says('NO Login failed.'), { ok: true, found: 'refuses as expected: "Login failed."' }],
+  [
+    'in words of its own',
+    says('NO Geht nicht (4711)'),
+    { ok: true, found: 'learned: it refuses with "Geht nicht (4711)"' },
+  ],
+  [
+    'with another no',
+    says('NO [EXPIRED] x'),
+    { ok: true, found: 'odd: of somebody who does not exist it says expired' },
+  ],
+  [
+    'with trouble',
+    says('NO Login failed: generic failure'),
+    { ok: false, found: 'generic', remedy: 'reads like trouble' },
+  ],
+  [
+    'with a code of trouble',
+    says('NO [UNAVAILABLE] x'),
+    { ok: false, found: 'old-unreachable: NO', remedy: 'test again' },
+  ],
+  ['with BAD', says('BAD Login failed.'), { ok: false, found: 'old-protocol: BAD', remedy: 'nobody can sign in' }],
+  ['by saying nothing', {}, { ok: false, found: 'old-timeout: no answer', remedy: 'nobody can sign in' }],
+  ['not at all', says('OK welcome'), { ok: false, found: 'it accepted a random name', remedy: 'do not let anybody' }],
+]
+
+t.test('how it refuses a stranger is told, and learned when it is new', async (t) => {
+  await Promise.all(
+    REFUSALS.map(([name, script, wanted]) =>
+      t.test(name, async (t) => {
+        const tried: string[] = []
+        const signIn = (one: Tried) => {
+          tried.push(one.username)
+          return script.signIn?.(one)
+        }
+        await using fake = await startScriptedImap(scripted({ ...script, signIn }))
+        const steps = await stepsTo(provider({ host: '127.0.0.1', port: fake.port, tls: 'none' }), 1_500)
+        t.match(steps.at(-1), { step: 'refusal', ...wanted })
+        t.equal(steps.at(-1)?.learned, name === 'in words of its own' ? 'geht nicht …' : undefined)
+        t.match(tried, [/^mailferry-test-[0-9a-f]{12}@old\.example$/])
+      }),
+    ),
+  )
+})
+
+t.test('a stranger has the form of name that OLD wants', async (t) => {
+  const tried: string[] = []
+  const signIn = ({ username, connection, tag }: Tried) => {
+    tried.push(username)
+    connection.say(`${tag} NO Login failed\r\n`)
+  }
+  await using fake = await startScriptedImap(scripted({ signIn }))
+  await stepsTo(provider({ host: '127.0.0.1', port: fake.port, tls: 'none', loginName: '%n' }))
+  t.match(tried, [/^mailferry-test-[0-9a-f]{12}$/])
 })
 
 t.test('a certificate that nobody trusted has signed can be pinned after a look', async (t) => {
@@ -171,7 +237,7 @@ t.test('what no real server can be made to say', async (t) => {
   await Promise.all(
     cases.map(([name, talk, wanted]) =>
       t.test(name, async (t) => {
-        await using fake = await listen(talk)
+        await using fake = await startScriptedImap(({ socket }) => talk(socket))
         const failure = await failureOf(t, provider({ host: '127.0.0.1', port: fake.port, tls: 'starttls' }), 1_500)
         t.match(failure, wanted)
       }),
@@ -182,30 +248,17 @@ t.test('what no real server can be made to say', async (t) => {
 t.test('a server that speaks no IMAP4rev1 is no IMAP server', async (t) => {
   const talk = (socket: Socket) =>
     socket.on('data', () => socket.write('* CAPABILITY IMAP2\r\nc OK done\r\n')).write('* OK hello\r\n')
-  await using fake = await listen(talk)
+  await using fake = await startScriptedImap(({ socket }) => talk(socket))
   const failure = await failureOf(t, provider({ host: '127.0.0.1', port: fake.port, tls: 'none' }))
   t.match(failure, { step: 'capabilities', found: /OK done/, remedy: /no IMAP server/ })
 })
 
-function say(text: string): (socket: Socket) => void {
-  return (socket) => void socket.write(text)
+function says(answer: string): Script {
+  return { signIn: ({ connection, tag }) => connection.say(`${tag} ${answer}\r\n`) }
 }
 
-async function listen(talk: (socket: Socket) => unknown): Promise<AsyncDisposable & { port: number }> {
-  const sockets = new Set<Socket>()
-  const fake = createServer((socket) => {
-    sockets.add(socket.on('error', () => undefined))
-    talk(socket)
-  }).listen(0, '127.0.0.1')
-  await once(fake, 'listening')
-  return {
-    port: (fake.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy()
-      fake.close()
-      await once(fake, 'close')
-    },
-  }
+function say(text: string): (socket: Socket) => void {
+  return (socket) => void socket.write(text)
 }
 
 function hex({ fingerprint }: Certificate): string {

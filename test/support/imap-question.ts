@@ -8,7 +8,7 @@ import { until } from './until.ts'
 export const USER = 'anna@old.example'
 export const RIGHT = 'the right pässword'
 export const WRONG = 'a wrong one'
-/** The limit of rows that end by it; all others get no more than the noise of the machine makes them need. */
+/** The limit of rows that end by it. */
 export const SHORT_MS = 700
 const LONG_MS = 60_000
 
@@ -29,14 +29,31 @@ export function answering(answer: (tag: string) => string, script: Script = {}):
   return scripted({ ...script, signIn: ({ connection, tag }) => connection.say(answer(tag)) })
 }
 
+/** A row that ends by the limit. */
+export const SILENCE = { wanted: 'old-timeout unanswered', limitMs: SHORT_MS }
+
+/** The commands up to the sign-in. */
+export const STEPS = ['CAPABILITY', 'ID', 'AUTHENTICATE']
+
+/** Does something in place of the answer to a command. */
+export function at(step: string, act: (connection: Connection, tag: string) => unknown): Row['talk'] {
+  const capability = 'IMAP4rev1 ID STARTTLS SASL-IR AUTH=PLAIN'
+  return scripted({
+    capability,
+    command: (connection, tag, name) => (name === step ? void act(connection, tag) : false),
+    signIn: honest,
+  })
+}
+
 /** Answers a sign-in as it should be. */
 export function honest({ connection, tag, username, password }: Tried): void {
   const right = username === USER && password === RIGHT
   connection.say(right ? `${tag} OK welcome\r\n` : `${tag} NO [AUTHENTICATIONFAILED] wrong\r\n`)
 }
 
-/** Asks each row's server, all at the same time, and sees that no connection is left over. */
+/** Asks each row's server, several at the same time, and sees that no connection is left over. */
 export async function askEach(t: Test, rows: readonly Row[]): Promise<void> {
+  t.jobs = 8
   await Promise.all(rows.map((row) => t.test(row.name, (t) => askOne(t, row))))
 }
 

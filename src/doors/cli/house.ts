@@ -22,8 +22,8 @@ export interface House extends AsyncDisposable {
   readonly migrations: Migrations
   readonly credentials: Credentials
   readonly hasher: Hasher
-  /** Tries the way to a provider step by step, signing nobody in. */
-  probe(provider: Provider): AsyncIterable<ProbeStep>
+  /** Tries the way to a provider step by step, signing nobody in; at last, a stranger of that domain, if one is given. */
+  probe(provider: Provider, stranger?: string): AsyncIterable<ProbeStep>
   /** Renews the password that opens a person's account on OLD, after OLD accepted it. */
   renewCredential(address: string, password: string): Promise<OldAnswer>
   /** @throws SettingsError when the identity file cannot be read */

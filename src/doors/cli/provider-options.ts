@@ -16,6 +16,8 @@ export interface ProviderOptions {
   readonly maxConnections?: number
   readonly loginName?: LoginName
   readonly cutover?: Cutover
+  readonly forwardClient?: boolean
+  readonly refusal?: false
   readonly include?: readonly string[] | false
   readonly exclude?: readonly string[] | false
   readonly json?: boolean
@@ -50,6 +52,10 @@ export function withProviderOptions(command: Command): Command {
       ]),
     )
     .option(
+      '--forward-client',
+      "tell it the address of the person's client (IMAP ID x-originating-ip): it has to trust us, as a Dovecot does by login_trusted_networks",
+    )
+    .option(
       '--include <pattern>',
       'mailboxes to copy, as a pattern of IMAP LIST; may be repeated (usual: all)',
       patterns,
@@ -69,10 +75,14 @@ export function newProvider(name: string, host: string, options: ProviderOptions
 
 /** The provider with what was given, and everything else as it is. */
 export function changedProvider(provider: Provider, options: ProviderOptions): Provider {
-  const { json: _, caFile, fingerprint, include, exclude, ...plain } = options
+  const { json: _, caFile, fingerprint, forwardClient, refusal, include, exclude, ...plain } = options
+  const elsewhere = (plain.host ?? provider.host) !== provider.host || (plain.port ?? provider.port) !== provider.port
   return {
     ...provider,
     ...plain,
+    // Another server refuses in words of its own.
+    ...((elsewhere || refusal === false) && { refusal: null }),
+    ...(forwardClient !== undefined && { forwardsClient: forwardClient }),
     ...(caFile !== undefined && { caFile: caFile === false ? null : readableCa(caFile) }),
     ...(fingerprint !== undefined && { fingerprint: fingerprint || null }),
     ...(include !== undefined && { include: include || [] }),

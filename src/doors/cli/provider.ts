@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { Command } from 'commander'
 import type { Provider } from '../../model/provider.ts'
 import type { ProbeStep } from '../../policy/probe.ts'
@@ -7,6 +8,7 @@ import type { House, Outside } from './house.ts'
 import { print, printDone, printList, printRecord } from './output.ts'
 import { changedProvider, newProvider, type ProviderOptions, withProviderOptions } from './provider-options.ts'
 import { providerList } from './rows.ts'
+import { statusOfService } from './running.ts'
 import { line } from './text.ts'
 
 export function addProviderCommands(mailferry: Command, outside: Outside): void {
@@ -50,11 +52,15 @@ function addList(provider: Command, { open }: Outside): void {
 }
 
 function addShow(provider: Command, { open }: Outside): void {
-  const show = provider.command('show').description('show everything about a provider').argument('<name>')
+  const show = provider
+    .command('show')
+    .description('show everything about a provider, and how the service on this host uses it')
+    .argument('<name>')
   examples(show.option('--json', 'print one JSON object'), 'mailferry provider show old').action(
     async (name, options) => {
       await using house = await open()
-      await printRecord(providerList.row(await found(house, name)), options)
+      const row = providerList.row(await found(house, name))
+      await printRecord({ ...row, ...(await usage(house, name)) }, options)
     },
   )
 }
@@ -64,6 +70,8 @@ function addSet(provider: Command, { open }: Outside): void {
   withProviderOptions(set.option('--host <host>', 'DNS name or IP address', host))
     .option('--no-ca-file', "trust the system's certificates again")
     .option('--no-fingerprint', 'trust any certificate that is properly signed again')
+    .option('--no-forward-client', "do not tell the client's address any more")
+    .option('--no-refusal', 'forget how it refuses a password')
     .option('--no-include', 'copy all mailboxes again')
     .option('--no-exclude', 'leave no mailbox out any more')
   examples(
@@ -100,13 +108,15 @@ function addRemove(provider: Command, { open }: Outside): void {
 function addTest(provider: Command, { open }: Outside): void {
   const test = provider
     .command('test')
-    .description('go to a provider step by step, signing nobody in; exit code 69 when a step fails')
+    .description('go to a provider step by step and see how it refuses a stranger; exit code 69 when a step fails')
     .argument('<name>')
   examples(test.option('--json', 'print the steps as one JSON array'), 'mailferry provider test old').action(
     async (name, options) => {
       await using house = await open()
       const steps: ProbeStep[] = []
-      for await (const step of house.probe(await found(house, name))) {
+      const provider = await found(house, name)
+      for await (const step of house.probe(provider, await domainAt(house, provider))) {
+        if (step.learned !== undefined) await keepRefusal(house, provider, step.learned)
         steps.push(step)
         if (!options.json) await print(stepLines(step))
       }
@@ -118,10 +128,32 @@ function addTest(provider: Command, { open }: Outside): void {
   )
 }
 
+/** What the running service makes of a provider; null where none runs, or it has not asked there yet. */
+async function usage({ settings }: House, name: string): Promise<Record<string, unknown>> {
+  const status = (await statusOfService(settings.socket))?.find(({ provider }) => provider === name)
+  return {
+    breaker: status?.breaker ?? null,
+    connections_in_use: status?.running ?? null,
+    waiting: status?.waiting ?? null,
+  }
+}
+
 async function found(house: House, name: string): Promise<Provider> {
   const provider = await house.providers.find(name)
   if (provider === null) throw noProvider(name)
   return provider
+}
+
+/** A mail domain of the provider; when it has none yet, one that looks like it. */
+async function domainAt(house: House, { name, host }: Provider): Promise<string> {
+  const own = (await house.domains.list()).find(({ provider }) => provider === name)
+  return own?.name ?? (isIP(host) === 0 ? host : 'mailferry.invalid')
+}
+
+/** Keeps how a provider refuses, unless it has been pointed elsewhere since it was asked. */
+async function keepRefusal(house: House, asked: Provider, refusal: string): Promise<void> {
+  const now = await found(house, asked.name)
+  if (now.host === asked.host && now.port === asked.port) await house.providers.set({ ...now, refusal })
 }
 
 export function noProvider(name: string): Failure {

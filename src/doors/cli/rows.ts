@@ -17,10 +17,12 @@ export const providerList: ListShape<Provider> = {
     max_connections: provider.maxConnections,
     login_name: provider.loginName,
     cutover: provider.cutover,
+    forward_client: provider.forwardsClient,
+    refusal: provider.refusal,
     include: provider.include,
     exclude: provider.exclude,
   }),
-  columns: ['name', 'host', 'port', 'tls', 'max_connections', 'login_name', 'cutover'],
+  columns: ['name', 'host', 'port', 'tls', 'max_connections', 'login_name', 'cutover', 'refusal'],
 }
 
 export const domainList: ListShape<Domain> = {

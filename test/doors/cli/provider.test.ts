@@ -5,6 +5,7 @@ import t from 'tap'
 import { certificates } from '../../support/certificates.ts'
 import { mustRun, rows } from '../../support/ferry.ts'
 import { startOld } from '../../support/old.ts'
+import { scripted, startScriptedImap, type Tried } from '../../support/scripted-imap.ts'
 import { type RunningService, startService } from '../../support/service.ts'
 import { COMPILED } from './compiled.ts'
 import { mistakeIn } from './mistake.ts'
@@ -28,6 +29,8 @@ const isp = {
   max_connections: 5,
   login_name: '%n',
   cutover: 'proxied',
+  forward_client: true,
+  refusal: null,
   include: ['INBOX', '*'],
   exclude: ['Spam*', 'Entwürfe/%'],
 }
@@ -37,19 +40,33 @@ t.test('a provider is added, shown, changed where it is told and removed, while 
     service,
     ...['provider', 'add', 'isp', '--host', 'Mail.ISP.example', '--tls', 'starttls', '--max-connections', '5'],
     ...['--fingerprint', Array(32).fill('AB').join(':'), '--login-name', '%n', '--cutover', 'proxied'],
+    '--forward-client',
     ...['--include', 'INBOX', '--include', '*', '--exclude', 'Spam*', '--exclude', 'Entwürfe/%'],
   )
   t.same(added, isp)
   await mustRun(service, 'provider', 'add', 'a', '--host', 'a.example')
   t.match(await rows(service, 'provider', 'list'), [
-    { name: 'a', port: 993, tls: 'implicit', max_connections: 20, login_name: '%u', cutover: 'immediate', include: [] },
+    {
+      name: 'a',
+      port: 993,
+      tls: 'implicit',
+      max_connections: 20,
+      login_name: '%u',
+      cutover: 'immediate',
+      forward_client: false,
+      include: [],
+    },
     isp,
   ])
   const [head, a, second] = (await mustRun(service, 'provider', 'list')).split('\n')
   t.match(head, /^NAME +HOST +PORT/)
   t.equal(a?.indexOf('a.example'), second?.indexOf('mail.isp.example'), 'columns are aligned')
-  await mustRun(service, 'provider', 'set', 'isp', '--port', '1143', '--no-exclude', '--no-fingerprint')
-  t.same(await rows(service, 'provider', 'show', 'isp'), { ...isp, port: 1143, exclude: [], fingerprint: null })
+  await mustRun(
+    service,
+    ...['provider', 'set', 'isp', '--port', '1143', '--no-exclude', '--no-fingerprint', '--no-forward-client'],
+  )
+  const changed = { ...isp, port: 1143, exclude: [], fingerprint: null, forward_client: false }
+  t.same(await rows(service, 'provider', 'show', 'isp'), changed)
   t.match(await mustRun(service, 'provider', 'show', 'isp'), /^login name +%n$/m)
   await mustRun(service, 'provider', 'remove', 'a')
   t.same(
@@ -126,6 +143,46 @@ t.test('provider test tells what to change until it succeeds', async (t) => {
   const steps = await rows(service, 'provider', 'test', 'old')
   t.same(
     steps.map(({ step, ok }: { step: string; ok: boolean }) => [step, ok]),
-    ['resolve', 'connect', 'tls', 'greeting', 'capabilities'].map((step) => [step, true]),
+    ['resolve', 'connect', 'tls', 'greeting', 'capabilities', 'refusal'].map((step) => [step, true]),
   )
+})
+
+t.test('a refusal in words of its own is trouble before it is learned and mismatch afterwards', async (t) => {
+  let answer = 'NO Das war nichts (Nr. 1)'
+  const signIn = ({ connection, tag }: Tried) => connection.say(`${tag} ${answer}\r\n`)
+  await using old = await startScriptedImap(scripted({ signIn }))
+  const way = ['--host', '127.0.0.1', '--port', `${old.port}`, '--tls', 'none']
+  await mustRun(service, 'provider', 'add', 'odd', ...way)
+  await mustRun(service, 'domain', 'add', 'odd.example', '--provider', 'odd')
+  const refusal = async () => (await rows(service, 'provider', 'show', 'odd')).refusal
+  const verdict = async (password: string) => (await service.passdb('anna@odd.example', password)).body.verdict
+
+  t.equal(await verdict('one'), 'tempfail')
+  answer = 'NO Das Ding ist kaputt: temporary problem'
+  t.match(await service.run(['provider', 'test', 'odd']), { exitCode: 69, stdout: /^fail +refusal/m })
+  t.equal(await refusal(), null, 'nothing is learned from trouble')
+  answer = 'NO Das war nichts (Nr. 2)'
+  t.match(await mustRun(service, 'provider', 'test', 'odd'), /^ok +refusal +learned: .*Das war nichts/m)
+  t.equal(await refusal(), 'das war nichts (nr. …')
+  t.match(await mustRun(service, 'provider', 'test', 'odd'), /^ok +refusal +refuses as expected/m)
+  answer = 'NO Das war nichts (Nr. 3)'
+  t.equal(await verdict('two'), 'mismatch')
+
+  await mustRun(service, 'provider', 'set', 'odd', '--no-refusal')
+  t.equal(await refusal(), null)
+  await mustRun(service, 'provider', 'test', 'odd')
+  await mustRun(service, 'provider', 'set', 'odd', '--max-connections', '3', ...way)
+  t.not(await refusal(), null, 'the same host and port')
+  await mustRun(service, 'provider', 'set', 'odd', '--port', '1')
+  t.equal(await refusal(), null, 'another server')
+})
+
+t.test('a server that lets anybody in fails loudly', async (t) => {
+  await using old = await startScriptedImap(
+    scripted({ signIn: ({ connection, tag }) => connection.say(`${tag} OK welcome\r\n`) }),
+  )
+  await mustRun(service, 'provider', 'add', 'open', '--host', '127.0.0.1', '--port', `${old.port}`, '--tls', 'none')
+  const { exitCode, stdout } = await service.run(['provider', 'test', 'open'])
+  t.equal(exitCode, 69)
+  t.match(stdout, /^fail +refusal +it accepted a random name and password.*\n +what to do: /m)
 })

@@ -1,0 +1,57 @@
+import t from 'tap'
+import { type Ferry, rows, startFerry } from '../support/ferry.ts'
+import { get } from '../support/service.ts'
+
+let ferry: Ferry
+t.before(async () => {
+  const settings = { MAILFERRY_LIMIT_PERSON: '3', MAILFERRY_CACHE_SECONDS: '300' }
+  ferry = await startFerry({ 'anna@old.example': 'right', 'bert@old.example': 'right' }, settings)
+})
+t.after(() => ferry[Symbol.asyncDispose]())
+
+const throttled = { status: 503, body: { success: false, verdict: 'tempfail', code: 'throttled' } }
+
+t.test('a password that was just refused is not asked again; whoever guesses on is not asked about', async (t) => {
+  const before = await ferry.old.loginCount()
+  for (let time = 0; time < 3; time++) t.match(await ferry.service.passdb('bert@old.example', 'one'), { status: 401 })
+  t.equal(await ferry.old.loginCount(), before + 1)
+  for (const guess of ['two', 'three']) t.match(await ferry.service.passdb('bert@old.example', guess), { status: 401 })
+  t.same(await ferry.service.passdb('bert@old.example', 'four'), throttled)
+  t.same(await ferry.service.passdb('bert@old.example', 'right'), throttled, 'it is not known here')
+  t.equal(await ferry.old.loginCount(), before + 3)
+  const guesses = await ferry.service.passdb('nobody@elsewhere.example', 'x')
+  t.match(guesses, { status: 401 }, 'others are not concerned')
+})
+
+t.test('a right password that is known here gets in, however often somebody guesses', async (t) => {
+  t.match(await ferry.service.passdb('anna@old.example', 'right'), { status: 200 })
+  for (const guess of ['one', 'two', 'three']) {
+    t.match(await ferry.service.passdb('anna@old.example', guess), { status: 401 })
+  }
+  t.same(await ferry.service.passdb('anna@old.example', 'four'), throttled)
+  t.match(await ferry.service.passdb('anna@old.example', 'right'), { status: 200 })
+})
+
+t.test('an OLD that has gone opens the breaker; it is seen, and closes when OLD is back', async (t) => {
+  t.match(await rows(ferry.service, 'provider', 'show', 'old'), { breaker: 'closed', connections_in_use: 0 })
+  await ferry.old.stop()
+  const codes: string[] = []
+  for (let person = 0; person < 12; person++) {
+    codes.push((await ferry.service.passdb(`person-${person}@old.example`, 'right')).body.code)
+  }
+  t.same([...new Set(codes)], ['old-unreachable', 'breaker-open'])
+  t.match(await rows(ferry.service, 'provider', 'show', 'old'), { breaker: 'open' })
+  const metrics = (await get(ferry.service.socket, '/metrics')).body
+  t.match(metrics, /^mailferry_old_breaker\{provider="old",state="open"\} 1$/m)
+  t.match(await ferry.service.passdb('anna@old.example', 'right'), { status: 200 }, 'who is known is not concerned')
+  await ferry.old.start()
+  const deadline = Date.now() + 60_000
+  const tryAgain = () => ferry.service.passdb('later@old.example', 'wrong')
+  let answer = await tryAgain()
+  while (answer.status === 503 && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    answer = await tryAgain()
+  }
+  t.match(answer, { status: 401 })
+  t.match(await rows(ferry.service, 'provider', 'show', 'old'), { breaker: 'closed' })
+})
