@@ -32,10 +32,10 @@ export function signIn(
   const decideOnce = coalesce()
   const even = new EvenTime()
 
-  async function decide(question: Question, key: string, gone: AbortSignal): Promise<Verdict> {
+  async function decide(question: Question, asTyped: string, gone: AbortSignal): Promise<Verdict> {
     const startedAt = performance.now()
     const signal = AbortSignal.any([gone, AbortSignal.timeout(answerLimitMs)])
-    const record = successes.recorder(key)
+    const record = successes.recorder(asTyped)
     const verdict = await authenticate({ ...question, signal }, outside)
     if (verdict.verdict === 'mismatch') {
       // The first refusal has none to be like: it takes at least the time of a password check.
@@ -48,9 +48,11 @@ export function signIn(
 
   return async (question) => {
     const { username, password, onGone } = question
-    const key = outside.digest(parseAddress(username)?.text ?? username, password)
-    const remembered = successes.get(key)
+    // A mail client always spells its name alike: canonical is only what is decided.
+    const asTyped = outside.digest(username, password)
+    const remembered = successes.get(asTyped)
     if (remembered !== undefined) return remembered
-    return await decideOnce(key, onGone, (gone) => decide(question, key, gone))
+    const canonical = outside.digest(parseAddress(username)?.text ?? username, password)
+    return await decideOnce(canonical, onGone, (gone) => decide(question, asTyped, gone))
   }
 }
