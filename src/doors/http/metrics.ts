@@ -7,8 +7,8 @@ export type Door = 'http' | 'checkpassword'
 
 /** What Prometheus sees. No label ever names a person. */
 export interface Metrics {
-  /** Notes the answer to a sign-in, and what it took from the question to the verdict. */
-  answered(door: Door, verdict: Verdict, seconds: number): void
+  /** Notes the answer to a sign-in. @param workedSince since when (performance.now) it took work; null: it took none */
+  answered(door: Door, verdict: Verdict, workedSince: number | null): void
   /** Notes a question that was turned away. */
   shed(route: 'passdb' | 'userdb'): void
   /** Does one step of a sign-in, and notes how long it took. */
@@ -33,7 +33,7 @@ export function createMetrics(): Metrics {
   showVerdicts(registry, verdicts)
   const passdbSeconds = new Histogram({
     name: 'mailferry_passdb_seconds',
-    help: 'Time from question to verdict',
+    help: 'Time from question to verdict, where the answer was not remembered',
     buckets: SECONDS,
     registers,
   })
@@ -44,8 +44,8 @@ export function createMetrics(): Metrics {
     registers,
   })
   const metrics: Metrics = {
-    answered(door, verdict, seconds) {
-      passdbSeconds.observe(seconds)
+    answered(door, verdict, workedSince) {
+      if (workedSince !== null) passdbSeconds.observe((performance.now() - workedSince) / 1000)
       verdicts.count(door, verdict.verdict, verdict.verdict === 'tempfail' ? verdict.code : '')
     },
     shed: (route) => turnedAway.inc({ route }),

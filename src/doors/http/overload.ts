@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Code } from '../../model/verdict.ts'
 
 /**
- * Questions answered at a time, at all doors together. Two thousand weigh about 15 MB, and are more than the workers of
+ * Questions answered at a time, at all doors together. Two thousand weigh about 30 MB, and are more than the workers of
  * thirty Dovecots ask at once (auth_worker_max_count = 60).
  */
 export const QUESTIONS_LIMIT = 2_000

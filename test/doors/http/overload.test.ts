@@ -1,3 +1,4 @@
+import type { Server } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { QUESTIONS_LIMIT } from '../../../src/doors/http/overload.ts'
@@ -112,6 +113,35 @@ t.test('a client that hangs up is told to whoever works for it, one that gets it
   process.off('warning', warn)
   t.same(warnings, [], 'and no listeners pile up on a connection')
 })
+
+t.test('whoever begins to work only after the client has gone is told at once', async (t) => {
+  const begin = Promise.withResolvers<void>()
+  let [asked, gone] = [false, false]
+  await using door = await listeningDoor({
+    signIn: async ({ onGone }) => {
+      asked = true
+      await begin.promise
+      onGone(() => {
+        gone = true
+      })
+      return MISMATCH
+    },
+  })
+  const impatient = await HttpWire.open(door.socket)
+  impatient.socket.write(ASK)
+  await until(() => asked, 'the question')
+  impatient.socket.destroy()
+  await until(() => connectionsOf(door.app.server).then((count) => count === 0), 'the connection is gone')
+  begin.resolve()
+  await until(() => gone, 'it is told')
+  t.ok(gone)
+})
+
+function connectionsOf(server: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.getConnections((error, count) => (error ? reject(error) : resolve(count)))
+  })
+}
 
 t.test('without the token nothing of a body is read', async (t) => {
   await using door = await listeningDoor({ doorToken: 'right' })

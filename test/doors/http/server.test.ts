@@ -193,7 +193,10 @@ t.test('what goes wrong inside is a tempfail, with a cause in the log', async (t
 
 t.test('metrics count verdicts by door and code, steps by kind, and show each provider', async (t) => {
   const { app, metrics, post } = door({
-    verdict: tempfail('old-busy'),
+    signIn: async ({ onGone }) => {
+      onGone(() => undefined)
+      return tempfail('old-busy')
+    },
     providers: [
       { provider: 'old', breaker: 'half-open', running: 3, waiting: 14 },
       { provider: 'other', breaker: 'closed', running: 0, waiting: 0 },
