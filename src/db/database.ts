@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
@@ -33,12 +34,13 @@ export interface Database extends AsyncDisposable {
   upgrade(): Promise<string[]>
 }
 
-// Whoever waits for the database gives up after 4 s. By then the server has ended what waits for a lock, or the
-// connection is broken, so that nothing holds its place in the pool for nobody. There is no limit on a statement: it
-// would count the time that a listing waits for its reader.
+// Whoever waits for the database gives up after 4 s. What waits for a connection or a lock is ended before that, so that
+// it holds no place in the pool for nobody. There is no limit on a statement: it would count the time that a listing
+// waits for its reader. Even a large listing's first rows come within the limit of silence.
 const CONNECT_LIMIT_MS = 3_000
 const LOCK_LIMIT_MS = 3_000
-const SILENCE_LIMIT_MS = 4_000
+const SILENCE_LIMIT_MS = 8_000
+const LEAVE_LIMIT_MS = 2_000
 /** So long the locks of a host that was lost in mid-transaction are held. */
 const IDLE_TRANSACTION_LIMIT_MS = 300_000
 const POOL_SIZE = 10
@@ -50,7 +52,7 @@ export async function openDatabase(
 ): Promise<Database> {
   const embedded = databaseUrl === null ? await openOwn(dataDir) : null
   const place = embedded?.connection ?? { connectionString: databaseUrl ?? '' }
-  const pool = openPool(place)
+  const { pool, connected } = openPool(place)
   const kysely = new Kysely<DB>({ dialect: new PostgresDialect({ pool, cursor: Cursor }) })
   const shipped = await upgrades
   let settled = false
@@ -82,13 +84,17 @@ export async function openDatabase(
     ready: async () => (settled ? undefined : await check()),
     upgrade,
     async [Symbol.asyncDispose]() {
-      await Promise.race([pool.end(), wait(CONNECT_LIMIT_MS, undefined, { ref: false })])
+      await Promise.race([pool.end(), wait(LEAVE_LIMIT_MS, undefined, { ref: false })])
+      // A server that does not close them keeps nobody.
+      for (const { connection } of connected) (connection.stream as Socket).unref()
       await embedded?.[Symbol.asyncDispose]()
     },
   }
 }
 
-function openPool(place: pg.ClientConfig): pg.Pool {
+/** The pool, and its connections of the moment. */
+function openPool(place: pg.ClientConfig): { pool: pg.Pool; connected: ReadonlySet<pg.PoolClient> } {
+  const connected = new Set<pg.PoolClient>()
   const pool = new pg.Pool({
     ...place,
     application_name: 'mailferry',
@@ -103,8 +109,10 @@ function openPool(place: pg.ClientConfig): pg.Pool {
   pool.on('connect', (client) => {
     client.on('error', () => undefined)
     breakWhenSilent(client, SILENCE_LIMIT_MS)
+    connected.add(client)
   })
-  return pool
+  pool.on('remove', (client) => connected.delete(client))
+  return { pool, connected }
 }
 
 async function openOwn(dataDir: string) {

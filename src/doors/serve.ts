@@ -18,7 +18,8 @@ export interface Served extends AsyncDisposable {
   readonly welcome: string
 }
 
-const DRAIN_LIMIT_MS = 3_000
+/** Within 5 s of SIGTERM all is over: letting go of the database may take 3 s. */
+const DRAIN_LIMIT_MS = 2_000
 
 /**
  * Opens the HTTP doors and keeps them open until SIGTERM or SIGINT.
@@ -59,6 +60,7 @@ async function openDoors(
       doors.push(portDoor)
       await listenOnPort(portDoor, settings.host, settings.port)
     }
+    log.info({ socket: settings.socket, host: settings.host, port: settings.port }, 'listening')
     return doors
   } catch (error) {
     await Promise.all(doors.map((door) => door.close()))

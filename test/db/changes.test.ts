@@ -84,7 +84,6 @@ t.test('a renewed password is heard, a first sign-in or a pause need not be', as
   using listener = await listening()
   const bert = await captured('bert')
   await migrations(database.kysely).take(bert, pause)
-  await captured('bert')
   t.same(listener.heard, [])
   await captures(database.kysely).capture({
     ...{ address: parseAddress(bert) as never, home: '/', passwordHash: 'hash two', sealed: new Uint8Array([2]) },

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -56,6 +56,23 @@ t.test('a server that was killed is started again', async (t) => {
     await wait(50)
   }
   t.fail('it did not come back')
+})
+
+t.test('a server that is frozen does not hold who leaves it', async (t) => {
+  const dataDir = folder(t)
+  const server = await openEmbedded(dataDir)
+  const pid = serverPid(dataDir)
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
+  const signal = (name: NodeJS.Signals) => [pid, ...children].map((each) => process.kill(each, name))
+  signal('SIGSTOP')
+  try {
+    await server[Symbol.asyncDispose]()
+  } finally {
+    signal('SIGCONT')
+  }
+  t.ok(isAlive(pid), 'nobody could tell whether it is used')
+  await using next = await openEmbedded(dataDir)
+  t.equal((await query(next, 'select 1 as one')).rows[0].one, 1, 'the next user finds it')
 })
 
 t.test('a folder that others cannot enter, and a path longer than a socket’s name, are fine', async (t) => {

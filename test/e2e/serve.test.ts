@@ -1,13 +1,15 @@
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { connect } from 'node:net'
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
+import { HttpWire } from '../doors/http/http-wire.ts'
 import { mustRun } from '../support/ferry.ts'
 import { get, post, runMailferry, startService } from '../support/service.ts'
+import { until } from '../support/until.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailferry-serve-'))
 t.after(() => rmSync(folder, { recursive: true }))
@@ -50,6 +52,57 @@ t.test('SIGTERM ends it within seconds, whoever holds a connection open', async 
   silent.destroy()
   t.equal(stopped, 0)
 })
+
+t.test('SIGTERM under load: who can be answered is, who cannot is told to try again, and it ends', async (t) => {
+  await using old = await startSilence()
+  await using service = await startService({ MAILFERRY_LIMIT_CLIENT: '0' })
+  await mustRun(service, ...['provider', 'add', 'old', '--host', '127.0.0.1', '--port', `${old.port}`, '--tls', 'none'])
+  await mustRun(service, 'domain', 'add', 'old.example', '--provider', 'old')
+  const token = { authorization: `Bearer ${service.token}` }
+  const idle = await Promise.all(Array.from({ length: 100 }, () => HttpWire.open(service.url)))
+  for (const wire of idle.slice(0, 50)) wire.socket.write('POST /v1/passdb HTTP/1.1\r\nhost: x\r\n')
+  const ask = (username: string, place = service.socket) =>
+    post(place, '/v1/passdb', { username, password: 'x' }, token).then(
+      ({ body }) => body.verdict ?? 'no verdict',
+      () => 'cut off',
+    )
+  // These wait for OLD for longer than the service has, and some of them for a place to ask it.
+  const waiting = Array.from({ length: 40 }, (_, number) => ask(`p${number}@old.example`, service.url))
+  await until(() => old.connections() > 0, 'OLD is being asked')
+  const strangers: string[] = []
+  const load = Array.from({ length: 8 }, async () => {
+    for (let answer = ''; answer !== 'cut off'; strangers.push(answer)) answer = await ask('nobody@else.example')
+  })
+  await until(() => strangers.length > 10, 'the load')
+
+  const began = performance.now()
+  const stopped = await Promise.race([service.stop(), wait(8_000, 'still there', { ref: false })])
+  t.comment(`ended after ${Math.round(performance.now() - began)} ms`)
+  t.equal(stopped, 0)
+  for (const answer of await Promise.all(waiting)) t.ok(['tempfail', 'no verdict', 'cut off'].includes(answer), answer)
+  await Promise.all(load)
+  t.notOk(strangers.includes('ok'))
+  t.ok(strangers.includes('mismatch'))
+  await until(() => old.connections() === 0, 'OLD is left alone')
+  for (const wire of idle) wire.socket.destroy()
+})
+
+/** An old server that takes connections and says nothing. */
+async function startSilence() {
+  const open = new Set<Socket>()
+  const server = createTcpServer((socket) => {
+    open.add(socket.on('error', () => undefined).on('close', () => open.delete(socket)))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    connections: () => open.size,
+    async [Symbol.asyncDispose]() {
+      server.close()
+      for (const socket of open) socket.destroy()
+    },
+  }
+}
 
 t.test('after a SIGKILL the next start continues', async (t) => {
   await using service = await startService()

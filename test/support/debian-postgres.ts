@@ -98,7 +98,13 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
   function signal(name: NodeJS.Signals): void {
     const pid = server?.pid ?? 0
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
-    for (const each of [pid, ...children.map(Number)]) process.kill(each, name)
+    for (const each of [pid, ...children.map(Number)]) {
+      try {
+        process.kill(each, name)
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
   }
 
   await start()

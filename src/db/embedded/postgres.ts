@@ -1,6 +1,7 @@
 import { existsSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
+import { breakWhenSilent } from '../silence.ts'
 import { clusterFolder, clusterLog, createCluster, launchServer, serverPid } from './cluster.ts'
 import { lockFolder } from './lock.ts'
 
@@ -21,6 +22,8 @@ interface Place {
 const SEAT = 0x6d66_7365 // "mfse"
 const POLL_MS = 20
 const RETRY_MS = 1_000
+const CONNECT_LIMIT_MS = 5_000
+const SILENCE_LIMIT_MS = 5_000
 const START_LIMIT_MS = 60_000
 const STOP_LIMIT_MS = 30_000
 const NOT_RUNNING = ['ENOENT', 'ECONNREFUSED']
@@ -32,7 +35,11 @@ const NOT_RUNNING = ['ENOENT', 'ECONNREFUSED']
 export async function openEmbedded(dataDir: string, options: Record<string, string> = {}): Promise<EmbeddedPostgres> {
   await makeCluster(dataDir)
   const server = { host: `/proc/self/fd/${openSync(clusterFolder(dataDir), 'r')}`, user: 'mailferry' }
-  const place = { dataDir, options, maintenance: { ...server, database: 'postgres' } }
+  const place = {
+    dataDir,
+    options,
+    maintenance: { ...server, database: 'postgres', connectionTimeoutMillis: CONNECT_LIMIT_MS },
+  }
   let leaving = false
   let seat = await takeSeat(place)
   await createDatabase(seat)
@@ -89,6 +96,7 @@ async function takeSeat(place: Place, givenUp = () => false): Promise<Seat> {
     client.on('error', () => undefined)
     try {
       await client.connect()
+      breakWhenSilent(client, SILENCE_LIMIT_MS)
       if ((await client.query('select pg_try_advisory_lock_shared($1) as mine', [SEAT])).rows[0].mine)
         return client as Seat
       await client.end() // The last user is stopping the server right now.

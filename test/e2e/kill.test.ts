@@ -1,0 +1,109 @@
+import { randomInt } from 'node:crypto'
+import { setTimeout as wait } from 'node:timers/promises'
+import fc from 'fast-check'
+import pg from 'pg'
+import t, { type Test } from 'tap'
+import { clusterFolder } from '../../src/db/embedded/cluster.ts'
+import { startDebianPostgres } from '../support/debian-postgres.ts'
+import { type Ferry, startFerry } from '../support/ferry.ts'
+
+/** Sign-ins under way at each kill. */
+const CROWD = 6
+const END_LIMIT_MS = 20_000
+
+type Query = (text: string) => Promise<pg.QueryResult>
+
+// Each row is written slowly, so that many kills come between two of them.
+const SLOW = `
+  create function slowly() returns trigger language plpgsql as $$
+    begin perform pg_sleep(0.03 * random()); return new; end $$;
+  create trigger slowly before insert on account for each row execute function slowly();
+  create trigger slowly before insert on migration for each row execute function slowly();
+  create trigger slowly before insert on credential for each row execute function slowly();
+`
+const HALVES = `
+  select account.address, migration.id, sealed is not null as sealed from account
+  full join migration on migration.account_id = account.id
+  full join credential on credential.migration_id = migration.id
+  where account.id is null or migration.id is null or sealed is null`
+
+t.test('kill -9 at any moment of first sign-ins leaves all of a person or nothing', async (t) => {
+  await using postgres = await startDebianPostgres()
+  const { answered, unanswered } = await killOften(t, 20, { DATABASE_URL: postgres.url }, () => postgres.query)
+  t.ok(answered > 0 && unanswered > 0, 'kills came before and after answers')
+})
+
+t.test('with the embedded server too, which lives on and is found again', async (t) => {
+  const queryOf =
+    ({ service }: Ferry): Query =>
+    (text) =>
+      onEmbedded(service.dataDir, text)
+  await killOften(t, 5, {}, queryOf)
+})
+
+async function killOften(t: Test, kills: number, settings: NodeJS.ProcessEnv, queryOf: (ferry: Ferry) => Query) {
+  const people = Array.from({ length: (1 + kills) * CROWD }, (_, number) => `person${number}@old.example`)
+  const passwords = Object.fromEntries(people.map((person) => [person, `pw of ${person}`]))
+  await using ferry = await startFerry(passwords, settings)
+  const query = queryOf(ferry)
+  const signIn = (person: string) => ferry.service.passdb(person, passwords[person] ?? '')
+  await query(SLOW)
+  const seed = randomInt(2 ** 31)
+  t.comment(`seed ${seed}`)
+  const parts = fc.sample(fc.nat(1_000), { seed, numRuns: kills * (CROWD + 1) }).map((part) => part / 1_000)
+  const part = () => parts.pop() ?? 0
+  // How long a crowd takes on this machine.
+  const startedAt = performance.now()
+  await Promise.all(people.slice(0, CROWD).map(signIn))
+  const usual = performance.now() - startedAt
+  let [answered, unanswered] = [0, 0]
+
+  for (let start = CROWD; start < people.length; start += CROWD) {
+    const welcomed: string[] = []
+    const asked = people.slice(start, start + CROWD).map(async (person) => {
+      await wait((part() * usual) / 2)
+      const { status } = await signIn(person)
+      if (status !== 200) throw new Error(`${person} was answered ${status}`)
+      welcomed.push(person)
+    })
+    const settled = Promise.allSettled(asked)
+    await wait(part() * usual * 1.6)
+    await ferry.service.stop('SIGKILL')
+    for (const outcome of await settled) {
+      if (outcome.status === 'fulfilled') continue
+      unanswered++
+      t.notMatch(outcome.reason.message, /was answered/)
+    }
+    await connectionsEnd(query)
+    t.same((await query(HALVES)).rows, [], 'nobody is there by halves')
+    const { rows } = await query('select address from account')
+    t.same(
+      welcomed.filter((person) => !rows.some(({ address }) => address === person)),
+      [],
+      'who was let in is there',
+    )
+    answered += welcomed.length
+    await ferry.service.start()
+    for (const person of welcomed) t.equal((await signIn(person)).status, 200, `${person} gets in again`)
+  }
+  t.comment(`${answered} were answered before their kill, ${unanswered} were not`)
+  for (const { status } of await Promise.all(people.map(signIn))) t.equal(status, 200, 'everybody gets in at last')
+  t.equal((await query('select from account')).rowCount, people.length)
+  t.same((await query(HALVES)).rows, [])
+  return { answered, unanswered }
+}
+
+/** What the dead service has sent is still worked on for a moment. */
+async function connectionsEnd(query: Query): Promise<void> {
+  const deadline = Date.now() + END_LIMIT_MS
+  while ((await query(`select from pg_stat_activity where application_name ~ '^mailferry'`)).rowCount !== 0) {
+    if (Date.now() > deadline) throw new Error('the connections of the killed service do not end')
+    await wait(10)
+  }
+}
+
+async function onEmbedded(dataDir: string, text: string): Promise<pg.QueryResult> {
+  const client = new pg.Client({ host: clusterFolder(dataDir), user: 'mailferry', database: 'mailferry' })
+  await client.connect()
+  return await client.query(text).finally(() => client.end())
+}
