@@ -136,6 +136,8 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
 
 /** Besides the question to OLD, the answer needs time for the queue before it and the database after it. */
 const BESIDES_OLD_SECONDS = 5
+/** Dovecot's Lua and checkpassword wait 50 s at most (MAILFERRY_CLIENT_LIMIT_SECONDS): they must hear the answer. */
+const MOST_ANSWER_SECONDS = 49
 
 function refuseBudget(oldLimit: number, answerLimit: number): void {
   if (oldLimit < 1) throw new SettingsError('MAILFERRY_OLD_LIMIT_SECONDS must be at least 1')
@@ -143,6 +145,8 @@ function refuseBudget(oldLimit: number, answerLimit: number): void {
     const least = `MAILFERRY_OLD_LIMIT_SECONDS and ${BESIDES_OLD_SECONDS} (${oldLimit + BESIDES_OLD_SECONDS})`
     throw new SettingsError(`MAILFERRY_ANSWER_LIMIT_SECONDS must be at least ${least}`)
   }
+  if (answerLimit > MOST_ANSWER_SECONDS)
+    throw new SettingsError(`MAILFERRY_ANSWER_LIMIT_SECONDS must be at most ${MOST_ANSWER_SECONDS}`)
 }
 
 /** The environment with the secrets that it names files for (`…_FILE`); an empty setting counts as unset. */

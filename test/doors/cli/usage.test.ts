@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import t from 'tap'
+import { loadSettings } from '../../../src/config.ts'
 import { explain } from '../../../src/doors/cli/exit.ts'
 import { program } from '../../../src/doors/cli/program.ts'
 import { runMailferry } from '../../support/service.ts'
@@ -118,6 +119,16 @@ t.test('--help and --version work whatever the settings are', async (t) => {
   t.match(version, { exitCode: 0, stdout: /^\d+\.\d+\.\d+\n$/ })
   t.match(none, { exitCode: 64, stdout: '', stderr: /^Usage: mailferry/ })
   t.same(one, { exitCode: 78, stdout: '', stderr: 'mailferry: MAILFERRY_PORT must be a port from 0 to 65535\n' })
+})
+
+t.test('time limits that do not add up are one line that names which', (t) => {
+  const flaw = (OLD: string, ANSWER: string) => () =>
+    loadSettings({ MAILFERRY_OLD_LIMIT_SECONDS: OLD, MAILFERRY_ANSWER_LIMIT_SECONDS: ANSWER })
+  t.throws(flaw('0', '35'), { message: 'MAILFERRY_OLD_LIMIT_SECONDS must be at least 1' })
+  t.throws(flaw('40', '44'), { message: /^MAILFERRY_ANSWER_LIMIT_SECONDS must be at least .*45/ })
+  t.throws(flaw('15', '50'), { message: 'MAILFERRY_ANSWER_LIMIT_SECONDS must be at most 49' })
+  t.match(flaw('15', '49')(), { oldLimitMs: 15_000, answerLimitMs: 49_000 })
+  t.end()
 })
 
 t.test('a data directory that cannot be made is one line and exit code 73', async (t) => {
