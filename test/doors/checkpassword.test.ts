@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { chmodSync, copyFileSync, mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -66,7 +67,7 @@ const answer = fc.oneof(
   ),
 )
 
-t.test('only a whole yes runs the program, and only a clear no refuses', async (t) => {
+t.test('only a whole yes runs the program, and only a clear no refuses', async () => {
   fc.assert(
     fc.property(answer, fc.nat(200), fc.boolean(), (whole, cut, isCut) => {
       const body = JSON.stringify(whole)
@@ -97,8 +98,8 @@ function isEnvironment(environment: Record<string, unknown>): boolean {
   return environment.USER !== '' && values.every((value) => typeof value === 'string' && !value.includes('\0'))
 }
 
-function check(bytes: string | Buffer, env: NodeJS.ProcessEnv): Promise<Ended> {
-  return runProgram('sh', ['-c', 'exec "$0" "$@" 3<&0', CHECKPASSWORD, 'printenv', 'USER'], env, bytes)
+function check(bytes: string | Buffer, env: NodeJS.ProcessEnv, prog = ['printenv', 'USER']): Promise<Ended> {
+  return runProgram('sh', ['-c', 'exec "$0" "$@" 3<&0', CHECKPASSWORD, ...prog], env, bytes)
 }
 
 t.test('as a process: hostile input never ends in a yes, and whoever is right still gets in', async (t) => {
@@ -125,6 +126,19 @@ t.test('as a process: hostile input never ends in a yes, and whoever is right st
   mailferry.reply = json(200, { verdict: 'ok', user: 'anna@new.example', fields: { userdb_home: '/home/anna' } })
   t.match(await check('anna@old.example\0top secret\0\0', env), { exitCode: 0, stdout: 'anna@new.example\n' })
   t.match(mailferry.asked.at(-1)?.headers, { 'user-agent': 'mailferry-checkpassword' })
+})
+
+t.test('what goes wrong inside is "try again", not "wrong password"', async (t) => {
+  for (const MAILFERRY_SOCKET of ['/nowhere/mailferry.sock', import.meta.filename, `/tmp/${'x'.repeat(5_000)}`]) {
+    const env = { PATH: process.env.PATH, MAILFERRY_SOCKET }
+    t.match(await check('anna@old.example\0top secret\0\0', env), { exitCode: 111, stdout: '' })
+  }
+  await using mailferry = await ScriptedMailferry.start('unix')
+  mailferry.reply = json(200, { verdict: 'ok', user: 'anna@new.example', fields: {} })
+  const env = { PATH: process.env.PATH, MAILFERRY_SOCKET: mailferry.socket }
+  for (const prog of ['', '/nowhere/program']) {
+    t.match(await check('anna@old.example\0top secret\0\0', env, [prog]), { exitCode: 111 }, `the program “${prog}”`)
+  }
 })
 
 const NONSENSE: Record<string, Reply> = {
@@ -155,3 +169,15 @@ for (const [what, reply] of Object.entries(NONSENSE)) {
     t.ok(performance.now() - began < 30_000, 'within its limit, not the usual 45 s')
   })
 }
+
+t.test('an installation that is not complete is "try again" too', async (t) => {
+  const root = t.testdir({ bin: {}, dist: {} })
+  const program = join(root, 'bin/checkpassword')
+  copyFileSync(CHECKPASSWORD, program)
+  const ask = () => runProgram('sh', ['-c', 'exec "$0" true 3<&0', program], { PATH: process.env.PATH }, 'a@b\0x\0\0')
+  t.match(await ask(), { exitCode: 111, stderr: '' }, 'without npm ci')
+  mkdirSync(join(root, 'node_modules/.bin'), { recursive: true })
+  copyFileSync('/bin/false', join(root, 'node_modules/.bin/node'))
+  chmodSync(join(root, 'node_modules/.bin/node'), 0o755)
+  t.match(await ask(), { exitCode: 111, stderr: '' }, 'without a build')
+})
