@@ -2,7 +2,7 @@
 # Gets the real servers and tools that tests and demo run: from Debian, when this is root; otherwise says how.
 set -eu
 
-packages='dovecot-imapd dovecot-auth-lua lua-cjson lua-socket offlineimap3 postgresql-15 openssl age'
+packages='dovecot-imapd dovecot-auth-lua dovecot-pgsql lua-cjson lua-socket offlineimap3 postgresql-15 openssl age'
 
 if ! command -v dpkg-query >/dev/null; then
   echo "The tests and the demo need these packages of Debian 12: $packages" >&2
