@@ -17,7 +17,7 @@ export interface ProviderOptions {
   readonly loginName?: LoginName
   readonly cutover?: Cutover
   readonly forwardClient?: boolean
-  readonly refusal?: false
+  readonly forgetRefusal?: true
   readonly include?: readonly string[] | false
   readonly exclude?: readonly string[] | false
   readonly json?: boolean
@@ -75,13 +75,13 @@ export function newProvider(name: string, host: string, options: ProviderOptions
 
 /** The provider with what was given, and everything else as it is. */
 export function changedProvider(provider: Provider, options: ProviderOptions): Provider {
-  const { json: _, caFile, fingerprint, forwardClient, refusal, include, exclude, ...plain } = options
+  const { json: _, caFile, fingerprint, forwardClient, forgetRefusal, include, exclude, ...plain } = options
   const elsewhere = (plain.host ?? provider.host) !== provider.host || (plain.port ?? provider.port) !== provider.port
   return {
     ...provider,
     ...plain,
     // Another server refuses in words of its own.
-    ...((elsewhere || refusal === false) && { refusal: null }),
+    ...((elsewhere || forgetRefusal) && { refusal: null }),
     ...(forwardClient !== undefined && { forwardsClient: forwardClient }),
     ...(caFile !== undefined && { caFile: caFile === false ? null : readableCa(caFile) }),
     ...(fingerprint !== undefined && { fingerprint: fingerprint || null }),

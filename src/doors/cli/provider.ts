@@ -71,7 +71,7 @@ function addSet(provider: Command, { open }: Outside): void {
     .option('--no-ca-file', "trust the system's certificates again")
     .option('--no-fingerprint', 'trust any certificate that is properly signed again')
     .option('--no-forward-client', "do not tell the client's address any more")
-    .option('--no-refusal', 'forget how it refuses a password')
+    .option('--forget-refusal', 'forget how it refuses a password')
     .option('--no-include', 'copy all mailboxes again')
     .option('--no-exclude', 'leave no mailbox out any more')
   examples(

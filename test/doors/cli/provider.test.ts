@@ -169,7 +169,7 @@ t.test('a refusal in words of its own is trouble before it is learned and mismat
   answer = 'NO Das war nichts (Nr. 3)'
   t.equal(await verdict('two'), 'mismatch')
 
-  await mustRun(service, 'provider', 'set', 'odd', '--no-refusal')
+  await mustRun(service, 'provider', 'set', 'odd', '--forget-refusal')
   t.equal(await refusal(), null)
   await mustRun(service, 'provider', 'test', 'odd')
   await mustRun(service, 'provider', 'set', 'odd', '--max-connections', '3', ...way)
