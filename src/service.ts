@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { type Settings, SettingsError } from './config.ts'
 import { identityOpener, recipientsInForce } from './data-dir.ts'
 import { accounts } from './db/accounts.ts'
+import { audit } from './db/audit.ts'
 import { captures } from './db/captures.ts'
 import type { Changes } from './db/changes.ts'
 import { credentials } from './db/credentials.ts'
@@ -20,9 +21,10 @@ import { probe } from './imap/probe.ts'
 import { DATABASE_LIMIT_MS, type Surroundings } from './policy/authenticate.ts'
 import { boundHasher } from './policy/bound-hasher.ts'
 import { keyedDigest } from './policy/digest.ts'
+import { finishMigration } from './policy/finish.ts'
 import { guardOld } from './policy/guard-old.ts'
 import { lookUp } from './policy/look-up.ts'
-import type { Captures, Directory, Sealer, Time } from './policy/ports.ts'
+import type { Captures, Directory, Ledgers, Sealer, Time } from './policy/ports.ts'
 import { Refusals, Successes } from './policy/remember.ts'
 import { type RenewalSurroundings, renewCredential } from './policy/renew-credential.ts'
 import { signIn } from './policy/sign-in.ts'
@@ -45,7 +47,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
   const successes = new Successes(settings.cacheMs, () => changes?.isListening() ?? false)
   const queueLimitMs = settings.answerLimitMs - settings.oldLimitMs - DATABASE_LIMIT_MS
   const guarded = guardOld(timed(old(settings.oldLimitMs), 'old', time), queueLimitMs)
-  const surroundings: Surroundings & RenewalSurroundings = {
+  const surroundings = {
     directory: timed(readied(directory(kysely), database), 'database', time),
     hasher: timed(boundHasher(argon2id, Math.min(availableParallelism(), MOST_HASHES)), 'hash', time),
     old: guarded,
@@ -57,15 +59,17 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     credentials: credentials(kysely),
     home: settings.home,
     recipientDelimiter: settings.recipientDelimiter,
-  }
+  } satisfies Surroundings & RenewalSurroundings
+  const movements = migrations(kysely)
   return {
     settings,
     database,
     hasher: argon2id,
+    audit: audit(kysely),
     providers: providers(kysely),
     domains: domains(kysely),
     accounts: accounts(kysely),
-    migrations: migrations(kysely),
+    migrations: movements,
     credentials: surroundings.credentials,
     checks: {
       database: database.reach,
@@ -73,8 +77,9 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       'seal-key': async () => void (await surroundings.sealer.seal({ address: '', username: '', password: '' })),
     },
     probe: (provider, stranger) => probe(provider, stranger, settings.oldLimitMs),
+    finish: (address, force, by) => finishMigration(address, force, by, { migrations: movements, ledgers: NO_LEDGERS }),
     opener: () => identityOpener(settings),
-    renewCredential: (address, password) => renewCredential(address, password, surroundings),
+    renewCredential: (address, password, by) => renewCredential(address, password, by, surroundings),
     asked: {
       signIn: signIn(surroundings, { answerLimitMs: settings.answerLimitMs, successes }),
       lookUp: (username) => lookUp(username, surroundings),
@@ -101,6 +106,7 @@ function readied(found: Directory, database: Database): Directory {
       return await found.sourceOf(domain)
     },
     accountOf: found.accountOf,
+    awaited: found.awaited,
   }
 }
 
@@ -114,6 +120,9 @@ function forgetful({ capture }: Captures, forget: (address: string) => void): Ca
     },
   }
 }
+
+/** Until OLD and NEW are compared. */
+const NO_LEDGERS: Ledgers = { latest: async () => null }
 
 /** The service with its database there, as a command needs it. @throws when it is not */
 export async function openReady(settings: Settings): Promise<Service> {

@@ -1,6 +1,8 @@
-import type { Kysely, Selectable } from 'kysely'
+import type { Kysely, Selectable, Updateable } from 'kysely'
 import type { Account } from '../model/account.ts'
+import type { Change } from '../model/audit.ts'
 import type { Accounts } from '../policy/records.ts'
+import { record } from './audit.ts'
 import type { Account as AccountTable, DB } from './schema.ts'
 
 export const ACCOUNT_COLUMNS = ['account.address', 'account.home', 'account.quota_bytes', 'account.enabled'] as const
@@ -28,21 +30,27 @@ export function accounts(db: Kysely<DB>): Accounts {
         .executeTakeFirst()
       return row === undefined ? null : toAccount(row)
     },
-    async setPassword(address, passwordHash) {
-      const { numUpdatedRows } = await db
-        .updateTable('account')
-        .set({ password_hash: passwordHash, password_source: 'new', password_changed_at: new Date() })
-        .where('address', '=', address)
-        .executeTakeFirstOrThrow()
-      return numUpdatedRows > 0n
-    },
-    async setEnabled(address, enabled) {
-      const { numUpdatedRows } = await db
-        .updateTable('account')
-        .set({ enabled })
-        .where('address', '=', address)
-        .executeTakeFirstOrThrow()
-      return numUpdatedRows > 0n
-    },
+    setPassword: (address, passwordHash, by) =>
+      change(
+        db,
+        address,
+        { password_hash: passwordHash, password_source: 'new', password_changed_at: new Date() },
+        { ...by, action: 'account.passwd' },
+      ),
+    setEnabled: (address, enabled, by) =>
+      change(db, address, { enabled }, { ...by, action: enabled ? 'account.enable' : 'account.disable' }),
   }
+}
+
+/** Whether there is such an account, which then is changed. */
+function change(db: Kysely<DB>, address: string, to: Updateable<AccountTable>, why: Change): Promise<boolean> {
+  return db.transaction().execute(async (trx) => {
+    const { numUpdatedRows } = await trx
+      .updateTable('account')
+      .set(to)
+      .where('address', '=', address)
+      .executeTakeFirstOrThrow()
+    if (numUpdatedRows > 0n) await record(trx, address, why)
+    return numUpdatedRows > 0n
+  })
 }

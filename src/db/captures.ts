@@ -1,7 +1,9 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { Account } from '../model/account.ts'
+import { PERSON } from '../model/audit.ts'
 import type { Arrival, Captures } from '../policy/ports.ts'
 import { ACCOUNT_COLUMNS, toAccount } from './accounts.ts'
+import { record } from './audit.ts'
 import { renewCredential, storeCredential } from './credentials.ts'
 import type { DB } from './schema.ts'
 
@@ -26,25 +28,50 @@ async function provision(arrival: Arrival, trx: Transaction<DB>): Promise<Accoun
     .returning(['account.id', ...ACCOUNT_COLUMNS])
     .executeTakeFirst()
   if (account === undefined) return null
-  const provider = await trx
-    .selectFrom('provider')
-    .select('id')
-    .where('name', '=', arrival.provider.name)
-    .executeTakeFirstOrThrow()
+  await record(trx, arrival.address.text, { ...PERSON, action: 'migration.capture' })
   const migration = await trx
     .insertInto('migration')
-    .values({
-      account_id: account.id,
-      provider_id: provider.id,
-      old_domain: arrival.oldDomain,
-      old_username: arrival.oldUsername,
-      state: 'pending',
-      route: arrival.provider.cutover === 'proxied' ? 'old' : 'new',
-    })
+    .columns(['account_id', 'address', 'provider_id', 'old_domain', 'old_username', 'state', 'route'])
+    .expression(({ selectFrom, val }) =>
+      selectFrom('provider')
+        .select([val(account.id).as('account_id'), val(account.address).as('address'), 'id'])
+        .select([val(arrival.oldDomain).as('old_domain'), val(arrival.oldUsername).as('old_username')])
+        .select([val('pending').as('state'), val(routeOf(arrival)).as('route')])
+        .where('name', '=', arrival.provider.name),
+    )
+    .onConflict((conflict) => conflict.column('address').doNothing())
     .returning('id')
-    .executeTakeFirstOrThrow()
+    .executeTakeFirst()
+  if (migration === undefined) return toAccount({ ...account, ...(await takeOver(account.id, arrival, trx)) })
   await storeCredential(migration.id, arrival.sealed, trx)
   return toAccount(account)
+}
+
+function routeOf({ provider }: Arrival): 'old' | 'new' {
+  return provider.cutover === 'proxied' ? 'old' : 'new'
+}
+
+/**
+ * Gives the new account the migration that waited for it. What was copied already decides about the home.
+ * @throws when the person was not awaited as who arrived: to be asked again
+ */
+async function takeOver(accountId: string, arrival: Arrival, trx: Transaction<DB>): Promise<{ home: string }> {
+  const { id, home } = await trx
+    .selectFrom('migration')
+    .innerJoin('provider', 'provider.id', 'migration.provider_id')
+    .select(['migration.id', 'migration.home'])
+    .where('migration.address', '=', arrival.address.text)
+    .where('account_id', 'is', null)
+    .where('old_username', '=', arrival.oldUsername)
+    .where('provider.name', '=', arrival.provider.name)
+    .where(({ eb, or }) => or([eb('state', '<>', 'done'), eb('provider.reopens', '=', true)]))
+    .forUpdate('migration')
+    .executeTakeFirstOrThrow(() => new Error('the awaited migration changed in the meantime'))
+  await trx.updateTable('migration').set({ account_id: accountId, home: null }).where('id', '=', id).execute()
+  await renewCredential(id, arrival.sealed, trx)
+  if (home === null) return arrival
+  await trx.updateTable('account').set({ home }).where('id', '=', accountId).execute()
+  return { home }
 }
 
 /** A new password of a captured person; null when OLD has no say about the account (any more). */
@@ -56,7 +83,7 @@ async function renew(arrival: Arrival, trx: Transaction<DB>): Promise<Account | 
     .select(['account.id as account_id', 'migration.id', ...ACCOUNT_COLUMNS])
     .where('account.address', '=', arrival.address.text)
     .where('account.password_source', '=', 'old')
-    .where('migration.state', '<>', 'done')
+    .where(({ eb, or }) => or([eb('migration.state', '<>', 'done'), eb('provider.reopens', '=', true)]))
     .where('migration.old_username', '=', arrival.oldUsername)
     .where('provider.name', '=', arrival.provider.name)
     .forUpdate(['account', 'migration'])
@@ -67,6 +94,7 @@ async function renew(arrival: Arrival, trx: Transaction<DB>): Promise<Account | 
     .set({ password_hash: arrival.passwordHash, password_changed_at: new Date() })
     .where('id', '=', found.account_id)
     .execute()
-  await renewCredential(found.id, arrival.sealed, trx)
+  const detail = await renewCredential(found.id, arrival.sealed, trx)
+  await record(trx, arrival.address.text, { ...PERSON, action: 'migration.renew', ...detail })
   return toAccount(found)
 }

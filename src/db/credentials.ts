@@ -1,56 +1,76 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
-import { ACTIVE_STATES, heal, type State } from '../model/migration.ts'
+import { ACTIVE_STATES, heal, type Situation, type State } from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
+import type { Sealed } from '../policy/ports.ts'
 import type { Credentials } from '../policy/records.ts'
-import { writeSituation } from './migrations.ts'
+import { record } from './audit.ts'
+import { stepDetail, writeSituation } from './migrations.ts'
 import type { DB } from './schema.ts'
-
-const BATCH = 1_000
 
 export function credentials(db: Kysely<DB>): Credentials {
   return {
-    async *ofActive(migrationIds) {
-      const rows = db
-        .selectFrom('credential')
-        .innerJoin('migration', 'migration.id', 'credential.migration_id')
-        .innerJoin('account', 'account.id', 'migration.account_id')
-        .select(['migration_id', 'account.address', 'sealed'])
+    handOut: (migrationIds, to) =>
+      db
+        .updateTable('credential')
+        .from('migration')
+        .set({ opened_at: sql`now()`, opened_by: to })
+        .whereRef('migration.id', '=', 'credential.migration_id')
         .where('migration.state', 'in', ACTIVE_STATES)
         .where(sql<boolean>`migration_id = any(${migrationIds}::bigint[])`)
-        .stream(BATCH)
-      for await (const { migration_id: migrationId, address, sealed } of rows) yield { migrationId, address, sealed }
+        .returning(['migration_id as migrationId', 'migration.address', 'sealed'])
+        .execute(),
+    async factsOf(address) {
+      const row = await db
+        .selectFrom('credential')
+        .innerJoin('migration', 'migration.id', 'credential.migration_id')
+        .select(['sealed_at as sealedAt', 'sealed_to as sealedTo', 'opened_at as openedAt', 'opened_by as openedBy'])
+        .where('migration.address', '=', address)
+        .executeTakeFirst()
+      return row ?? null
     },
-    renew: (address, sealed) =>
+    renew: (address, sealed, home, by) =>
       db.transaction().execute(async (trx) => {
-        const { id } = await trx
+        const { id, account_id } = await trx
           .selectFrom('migration')
-          .innerJoin('account', 'account.id', 'migration.account_id')
-          .select('migration.id')
+          .select(['id', 'account_id'])
           .where('address', '=', address)
           .where('state', '<>', 'done')
-          .forUpdate('migration')
+          .forUpdate()
           .executeTakeFirstOrThrow(() => new Refusal(`${address} has no unfinished migration any more`))
-        await renewCredential(id, sealed, trx)
+        if (account_id === null) {
+          const kept = sql<string>`coalesce(home, ${home})`
+          await trx.updateTable('migration').set({ home: kept }).where('id', '=', id).execute()
+        }
+        const detail = await renewCredential(id, sealed, trx)
+        await record(trx, address, { ...by, action: 'migration.set-password', ...detail })
       }),
   }
 }
 
-/** Replaces the credential and heals the migration that its refusal stopped. */
-export async function renewCredential(migrationId: string, sealed: Uint8Array, trx: Transaction<DB>): Promise<void> {
+/** Replaces the credential and heals what its lack or refusal stopped; returns what the audit says about the state. */
+export async function renewCredential(
+  migrationId: string,
+  sealed: Sealed,
+  trx: Transaction<DB>,
+): Promise<{ detail?: string }> {
   const { state, paused_from, code } = await trx
     .selectFrom('migration')
     .select(['state', 'paused_from', 'code'])
     .where('id', '=', migrationId)
     .forUpdate()
     .executeTakeFirstOrThrow()
-  const before = { state: state as State, pausedFrom: paused_from as State | null, code }
+  const before: Situation = { state: state as State, pausedFrom: paused_from as State | null, code }
   const after = heal(before)
   if (after !== before) await writeSituation(migrationId, after, trx)
   await storeCredential(migrationId, sealed, trx)
+  return stepDetail(before, after)
 }
 
-export async function storeCredential(migrationId: string, sealed: Uint8Array, trx: Transaction<DB>): Promise<void> {
-  const renewed = { sealed: Buffer.from(sealed), sealed_at: new Date() }
+export async function storeCredential(migrationId: string, { bytes, to }: Sealed, trx: Transaction<DB>): Promise<void> {
+  const renewed = {
+    ...{ sealed: Buffer.from(bytes), sealed_at: new Date(), sealed_to: [...to] },
+    ...{ opened_at: null, opened_by: null },
+  }
   await trx
     .insertInto('credential')
     .values({ migration_id: migrationId, ...renewed })

@@ -25,24 +25,40 @@ export function directory(db: Kysely<DB>): Directory {
     async accountOf(address) {
       const row = await db
         .selectFrom('account')
-        .leftJoin('migration', (join) =>
-          join.onRef('migration.account_id', '=', 'account.id').on('migration.state', '<>', 'done'),
-        )
+        .leftJoin('migration', 'migration.account_id', 'account.id')
         .leftJoin('provider', 'provider.id', 'migration.provider_id')
-        .select([...ACCOUNT_COLUMNS, 'password_hash', 'password_source', 'old_domain', 'old_username'])
+        .select([...ACCOUNT_COLUMNS, 'password_hash', 'password_source', 'old_domain', 'old_username', 'state'])
         .select(PROVIDER_COLUMNS)
         .where('account.address', '=', address)
         .executeTakeFirst()
       if (row === undefined) return null
       const { old_domain: oldDomain, old_username: oldUsername } = row
+      const migration =
+        oldDomain === null || oldUsername === null
+          ? null
+          : { provider: toProvider(row as Parameters<typeof toProvider>[0]), oldDomain, oldUsername }
       return {
         account: toAccount(row),
         passwordHash: row.password_hash,
         passwordSource: row.password_source as PasswordSource,
-        liveMigration:
-          oldDomain === null || oldUsername === null
-            ? null
-            : { provider: toProvider(row as Parameters<typeof toProvider>[0]), oldDomain, oldUsername },
+        liveMigration: row.state === 'done' ? null : migration,
+        reopening: row.state === 'done' && row.reopens && row.password_source === 'old' ? migration : null,
+      }
+    },
+    async awaited(address) {
+      const row = await db
+        .selectFrom('migration')
+        .innerJoin('provider', 'provider.id', 'migration.provider_id')
+        .select(['old_domain', 'old_username', 'state', ...PROVIDER_COLUMNS])
+        .where('address', '=', address)
+        .where('account_id', 'is', null)
+        .executeTakeFirst()
+      if (row === undefined) return null
+      return {
+        provider: toProvider(row),
+        oldDomain: row.old_domain,
+        oldUsername: row.old_username,
+        closed: row.state === 'done' && !row.reopens,
       }
     },
   }

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import { Refusal } from '../model/refusal.ts'
 import type { Domains } from '../policy/records.ts'
+import { record } from './audit.ts'
 import { isUniqueViolation } from './errors.ts'
 import type { DB } from './schema.ts'
 
@@ -15,24 +16,31 @@ export function domains(db: Kysely<DB>): Domains {
         .execute()
       return rows.map(({ name, new_domain, provider }) => ({ name, newDomain: new_domain, provider }))
     },
-    async add({ name, newDomain, provider }) {
+    async add({ name, newDomain, provider }, by) {
       await refuseChain(db, name, newDomain)
       try {
-        const { numInsertedOrUpdatedRows } = await db
-          .insertInto('domain')
-          .columns(['name', 'new_domain', 'provider_id'])
-          .expression(({ selectFrom, val }) =>
-            selectFrom('provider')
-              .select([val(name).as('name'), val(newDomain).as('new_domain'), 'id'])
-              .where('name', '=', provider),
-          )
-          .executeTakeFirstOrThrow()
-        if (numInsertedOrUpdatedRows === 0n) throw new Refusal(`there is no provider ${provider}`)
+        await db.transaction().execute(async (trx) => {
+          const { numInsertedOrUpdatedRows } = await trx
+            .insertInto('domain')
+            .columns(['name', 'new_domain', 'provider_id'])
+            .expression(({ selectFrom, val }) =>
+              selectFrom('provider')
+                .select([val(name).as('name'), val(newDomain).as('new_domain'), 'id'])
+                .where('name', '=', provider),
+            )
+            .executeTakeFirstOrThrow()
+          if (numInsertedOrUpdatedRows === 0n) throw new Refusal(`there is no provider ${provider}`)
+          await record(trx, name, {
+            ...by,
+            action: 'domain.add',
+            detail: `provider ${provider}, new domain ${newDomain}`,
+          })
+        })
       } catch (error) {
         throw isUniqueViolation(error) ? new Refusal(`domain ${name} exists already`) : error
       }
     },
-    async remove(name) {
+    async remove(name, by) {
       const live = await db
         .selectFrom('migration')
         .select('id')
@@ -41,8 +49,11 @@ export function domains(db: Kysely<DB>): Domains {
         .limit(1)
         .executeTakeFirst()
       if (live !== undefined) throw new Refusal(`domain ${name} still has unfinished migrations`)
-      const { numDeletedRows } = await db.deleteFrom('domain').where('name', '=', name).executeTakeFirstOrThrow()
-      return numDeletedRows > 0n
+      return await db.transaction().execute(async (trx) => {
+        const { numDeletedRows } = await trx.deleteFrom('domain').where('name', '=', name).executeTakeFirstOrThrow()
+        if (numDeletedRows > 0n) await record(trx, name, { ...by, action: 'domain.remove' })
+        return numDeletedRows > 0n
+      })
     },
   }
 }

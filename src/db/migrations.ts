@@ -8,29 +8,27 @@ import {
   type State,
 } from '../model/migration.ts'
 import type { MigrationFilter, Migrations, Share } from '../policy/records.ts'
+import { record } from './audit.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB, Migration as MigrationTable } from './schema.ts'
 
 const BATCH = 1_000
 
-type MigrationRow = Omit<Selectable<MigrationTable>, 'account_id' | 'provider_id'> & {
-  address: string
-  provider: string
-}
+type MigrationRow = Omit<Selectable<MigrationTable>, 'account_id' | 'provider_id' | 'home'> & { provider: string }
 
 export function migrations(db: Kysely<DB>): Migrations {
   return {
     async *list(filter) {
-      for await (const row of select(db, filter).orderBy('account.address').stream(BATCH)) yield toMigration(row)
+      for await (const row of select(db, filter).orderBy('migration.address').stream(BATCH)) yield toMigration(row)
     },
     async find(address) {
-      const row = await select(db, {}).where('account.address', '=', address).executeTakeFirst()
+      const row = await select(db, {}).where('migration.address', '=', address).executeTakeFirst()
       return row === undefined ? null : toMigration(row)
     },
-    async take(address, step) {
+    async take(address, step, change) {
       return await db.transaction().execute(async (trx) => {
         const row = await select(trx, {})
-          .where('account.address', '=', address)
+          .where('migration.address', '=', address)
           .forUpdate('migration')
           .executeTakeFirst()
         if (row === undefined) return null
@@ -38,6 +36,7 @@ export function migrations(db: Kysely<DB>): Migrations {
         const after = { ...before, ...step(before), changedAt: new Date() }
         await writeSituation(before.id, after, trx)
         if (after.state === 'done') await trx.deleteFrom('credential').where('migration_id', '=', before.id).execute()
+        await record(trx, address, { ...stepDetail(before, after), ...change })
         return after
       })
     },
@@ -49,6 +48,11 @@ export function migrations(db: Kysely<DB>): Migrations {
         .setAccessMode('read only')
         .execute((trx) => read({ ids: idsOf(trx, share), orders: ordersOf(trx, share) })),
   }
+}
+
+/** What the audit says about a step. */
+export function stepDetail(before: Situation, after: Situation): { detail?: string } {
+  return after.state === before.state ? {} : { detail: `${before.state} → ${after.state}` }
 }
 
 /** Writes what a step made of a migration. */
@@ -70,24 +74,28 @@ async function* ordersOf(db: Kysely<DB>, share: Share): AsyncIterable<CopyOrder>
   }
 }
 
-function select(db: Kysely<DB>, { state, provider, domain }: MigrationFilter) {
+function select(db: Kysely<DB>, { state, provider, domain, code, search }: MigrationFilter) {
   return db
     .selectFrom('migration')
-    .innerJoin('account', 'account.id', 'migration.account_id')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
-    .select(['migration.id', 'account.address', 'old_domain', 'old_username', 'provider.name as provider', 'state'])
+    .select(['migration.id', 'migration.address', 'old_domain', 'old_username', 'provider.name as provider', 'state'])
     .select(['paused_from', 'route', 'code', 'migration.created_at', 'changed_at'])
     .$if(state !== undefined, (query) => query.where('state', '=', state ?? ''))
     .$if(provider !== undefined, (query) => query.where('provider.name', '=', provider ?? ''))
     .$if(domain !== undefined, (query) => query.where('old_domain', '=', domain ?? ''))
+    .$if(code !== undefined, (query) => query.where('code', '=', code ?? ''))
+    .$if(search !== undefined, (query) =>
+      query.where(sql<boolean>`(position(lower(${search}) in migration.address) > 0
+        or position(lower(${search}) in lower(old_username)) > 0)`),
+    )
 }
 
 function selectOrders(db: Kysely<DB>, { provider, shard }: Share) {
   return db
     .selectFrom('migration')
-    .innerJoin('account', 'account.id', 'migration.account_id')
+    .leftJoin('account', 'account.id', 'migration.account_id')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
-    .select(['migration.id', 'account.home', ...PROVIDER_COLUMNS])
+    .select(['migration.id', sql<string>`coalesce(account.home, migration.home)`.as('home'), ...PROVIDER_COLUMNS])
     .where('state', 'in', ACTIVE_STATES)
     .$if(provider !== undefined, (query) => query.where('provider.name', '=', provider ?? ''))
     .$if(shard !== undefined, (query) =>

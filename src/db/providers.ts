@@ -2,6 +2,7 @@ import type { Insertable, Kysely, Selectable } from 'kysely'
 import type { Cutover, LoginName, Provider, TlsMode } from '../model/provider.ts'
 import { Refusal } from '../model/refusal.ts'
 import type { Providers } from '../policy/records.ts'
+import { record } from './audit.ts'
 import { isForeignKeyViolation, isUniqueViolation } from './errors.ts'
 import type { DB, Provider as ProviderTable } from './schema.ts'
 
@@ -18,6 +19,7 @@ export const PROVIDER_COLUMNS = [
   'provider.cutover',
   'provider.refusal',
   'provider.forwards_client',
+  'provider.reopens',
   'provider.include',
   'provider.exclude',
 ] as const
@@ -37,6 +39,7 @@ export function toProvider(row: ProviderRow): Provider {
     cutover: row.cutover as Cutover,
     refusal: row.refusal,
     forwardsClient: row.forwards_client,
+    reopens: row.reopens,
     include: row.include,
     exclude: row.exclude,
   }
@@ -52,20 +55,28 @@ export function providers(db: Kysely<DB>): Providers {
       const row = await select().where('name', '=', name).executeTakeFirst()
       return row === undefined ? null : toProvider(row)
     },
-    async add(provider) {
+    async add(provider, by) {
       try {
-        await db.insertInto('provider').values(toRow(provider)).execute()
+        await db.transaction().execute(async (trx) => {
+          await trx.insertInto('provider').values(toRow(provider)).execute()
+          await record(trx, provider.name, { ...by, action: 'provider.add' })
+        })
       } catch (error) {
         throw isUniqueViolation(error) ? new Refusal(`provider ${provider.name} exists already`) : error
       }
     },
-    async set(provider) {
-      await db.updateTable('provider').set(toRow(provider)).where('name', '=', provider.name).execute()
-    },
-    async remove(name) {
+    set: (provider, by) =>
+      db.transaction().execute(async (trx) => {
+        await trx.updateTable('provider').set(toRow(provider)).where('name', '=', provider.name).execute()
+        await record(trx, provider.name, { ...by, action: 'provider.set' })
+      }),
+    async remove(name, by) {
       try {
-        const { numDeletedRows } = await db.deleteFrom('provider').where('name', '=', name).executeTakeFirstOrThrow()
-        return numDeletedRows > 0n
+        return await db.transaction().execute(async (trx) => {
+          const { numDeletedRows } = await trx.deleteFrom('provider').where('name', '=', name).executeTakeFirstOrThrow()
+          if (numDeletedRows > 0n) await record(trx, name, { ...by, action: 'provider.remove' })
+          return numDeletedRows > 0n
+        })
       } catch (error) {
         if (!isForeignKeyViolation(error)) throw error
         throw new Refusal(`provider ${name} still has domains or migrations`)
@@ -87,6 +98,7 @@ function toRow(provider: Provider): Insertable<ProviderTable> {
     cutover: provider.cutover,
     refusal: provider.refusal,
     forwards_client: provider.forwardsClient,
+    reopens: provider.reopens,
     include: [...provider.include],
     exclude: [...provider.exclude],
   }

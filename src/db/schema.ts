@@ -25,10 +25,23 @@ export interface Account {
   quota_bytes: Int8 | null;
 }
 
+export interface Audit {
+  action: string;
+  actor: string;
+  at: Generated<Timestamp>;
+  detail: string | null;
+  id: Generated<Int8>;
+  reason: string | null;
+  subject: string;
+}
+
 export interface Credential {
   migration_id: Int8;
+  opened_at: Timestamp | null;
+  opened_by: string | null;
   sealed: Buffer;
   sealed_at: Generated<Timestamp>;
+  sealed_to: string[] | null;
 }
 
 export interface Domain {
@@ -45,10 +58,12 @@ export interface FailedSignIn {
 }
 
 export interface Migration {
-  account_id: Int8;
+  account_id: Int8 | null;
+  address: string;
   changed_at: Generated<Timestamp>;
   code: string | null;
   created_at: Generated<Timestamp>;
+  home: string | null;
   id: Generated<Int8>;
   old_domain: string;
   old_username: string;
@@ -56,6 +71,14 @@ export interface Migration {
   provider_id: number;
   route: string;
   state: string;
+}
+
+export interface MigrationStep {
+  at: Generated<Timestamp>;
+  code: string | null;
+  from_state: string | null;
+  migration_id: Int8;
+  to_state: string;
 }
 
 export interface Provider {
@@ -73,6 +96,7 @@ export interface Provider {
   name: string;
   port: number;
   refusal: string | null;
+  reopens: Generated<boolean>;
   tls: string;
 }
 
@@ -85,10 +109,12 @@ export interface Upgrade {
 
 export interface DB {
   account: Account;
+  audit: Audit;
   credential: Credential;
   domain: Domain;
   failed_sign_in: FailedSignIn;
   migration: Migration;
+  migration_step: MigrationStep;
   provider: Provider;
   upgrade: Upgrade;
 }

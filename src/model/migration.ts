@@ -54,8 +54,10 @@ export const finish: Step = (from) => {
   return { state: 'done', pausedFrom: null, code: null }
 }
 
-/** What a right sign-in at OLD changes: a credential that OLD refused works again. */
+/** What a right sign-in at OLD changes: who was awaited has come, and a credential that OLD refused works again. */
 export const heal: Step = (from) => {
+  if (from.state === 'awaited' || from.state === 'done') return { state: 'pending', pausedFrom: null, code: null }
+  if (from.pausedFrom === 'awaited') return { ...from, pausedFrom: 'pending' }
   if (from.code !== 'credential-refused') return from
   return from.state === 'failed'
     ? { state: 'pending', pausedFrom: null, code: null }

@@ -26,6 +26,8 @@ export interface Provider {
   readonly refusal: string | null
   /** Whether OLD is told the client's address (IMAP ID `x-originating-ip`); it has to trust us. */
   readonly forwardsClient: boolean
+  /** Whether the next sign-in of a person whose migration is finished opens it again. */
+  readonly reopens: boolean
   /** Mailboxes to copy, as IMAP LIST patterns (RFC 3501, section 6.3.8); empty: all. */
   readonly include: readonly string[]
   /** Mailboxes to leave out, as IMAP LIST patterns. */

@@ -46,13 +46,13 @@ interface Origin {
   readonly oldUsername: string
 }
 
-/** Who asks OLD's word, and what becomes of the person when it is yes. */
+/** Who asks for OLD's word, once no password of ours was right. */
 interface Appeal {
   readonly person: Address
   /** Null: OLD has no say. */
   readonly origin: Origin | null
-  /** Null: a newcomer. */
-  readonly known: KnownAccount | null
+  /** Even OLD's yes lets nobody in. */
+  readonly isClosed: boolean
 }
 
 /**
@@ -67,20 +67,13 @@ export async function authenticate(attempt: Attempt, outside: Surroundings): Pro
     const origin = await during('database', originOf(typed, outside.directory))
     const person = origin?.address ?? typed
     const known = await during('database', outside.directory.accountOf(person.text))
+    if (known === null) return await appeal(await newcomer(person, origin, outside), attempt, outside)
     // Two old domains became one: this account is the person's of the other one.
-    const liveMigration = known?.liveMigration ?? null
-    const belongsToOther = liveMigration !== null && liveMigration.oldDomain !== origin?.oldDomain
-    if (belongsToOther && typed.text !== person.text)
-      return await appeal({ person: typed, origin: null, known }, attempt, outside)
-    if (known === null) return await appeal({ person, origin, known }, attempt, outside)
-    if (await outside.hasher.verify(known.passwordHash, attempt.password)) return admit(known.account)
-    // An account without a live migration is never taken over by OLD's password, nor is a password that was set on NEW.
-    const hasSay = liveMigration !== null && known.passwordSource === 'old'
-    return await appeal(
-      { person, origin: hasSay ? { address: person, ...liveMigration } : null, known },
-      attempt,
-      outside,
-    )
+    const belongsToOther = known.liveMigration !== null && known.liveMigration.oldDomain !== origin?.oldDomain
+    if (belongsToOther && typed.text !== person.text) {
+      return await appeal({ person: typed, origin: null, isClosed: true }, attempt, outside)
+    }
+    return await verifyKnown(known, person, attempt, outside)
   } catch (cause) {
     return cause instanceof Trouble ? tempfail(cause.code, cause.cause) : tempfail(codeOf(cause), cause)
   }
@@ -98,9 +91,38 @@ async function originOf(typed: Address, directory: Directory): Promise<Origin | 
   }
 }
 
-/** No password of ours was right. Whoever fails often waits before OLD is asked; what it just refused, it is not asked. */
-async function appeal(appellant: Appeal, attempt: Attempt, outside: Surroundings): Promise<Verdict> {
-  const { person, origin, known } = appellant
+async function verifyKnown(known: KnownAccount, person: Address, attempt: Attempt, outside: Surroundings) {
+  if (await outside.hasher.verify(known.passwordHash, attempt.password)) {
+    await reopen(known, person, attempt, outside)
+    return admit(known.account)
+  }
+  // An account without a live migration is never taken over by OLD's password, nor is a password that was set on NEW.
+  const hasSay = known.liveMigration !== null && known.passwordSource === 'old'
+  const origin = hasSay ? { address: person, ...known.liveMigration } : null
+  return await appeal({ person, origin, isClosed: !known.account.enabled }, attempt, outside)
+}
+
+/** The finished move of somebody who may open it again. Whatever comes of it, the person is in. */
+async function reopen(known: KnownAccount, address: Address, attempt: Attempt, outside: Surroundings): Promise<void> {
+  if (!known.reopening || !known.account.enabled) return
+  const origin = { address, ...known.reopening }
+  const answer = await outside.old.ask({ ...attempt, provider: origin.provider, username: origin.oldUsername })
+  if (answer.kind !== 'yes') return
+  await capture(origin, attempt.password, known.passwordHash, outside).catch(() => undefined)
+}
+
+/** A person without an account: expected under a user name of OLD's own, or not expected at all. */
+async function newcomer(person: Address, origin: Origin | null, { directory }: Surroundings): Promise<Appeal> {
+  if (origin === null) return { person, origin, isClosed: true }
+  const awaited = await during('database', directory.awaited(person.text))
+  if (awaited === null) return { person, origin, isClosed: false }
+  // Two old domains became one: the person of the other one is awaited.
+  if (awaited.oldDomain !== origin.oldDomain) return { person, origin: null, isClosed: true }
+  return { person, origin: { ...origin, ...awaited }, isClosed: awaited.closed }
+}
+
+/** Whoever fails often waits before OLD is asked; what it just refused, it is not asked again. */
+async function appeal({ person, origin, isClosed }: Appeal, attempt: Attempt, outside: Surroundings): Promise<Verdict> {
   const digest = outside.digest(person.text, attempt.password)
   if (outside.refusals.has(digest)) return MISMATCH
   const suspect = { person: person.text, client: attempt.clientAddress, provider: origin?.provider.name ?? null }
@@ -111,8 +133,7 @@ async function appeal(appellant: Appeal, attempt: Attempt, outside: Surroundings
   const [answer, hash] = await Promise.all([asked, outside.hasher.hash(attempt.password)])
   if (answer.kind === 'no') return await refuse(suspect, digest, outside)
   if (answer.kind !== 'yes') return refusal(answer)
-  if (known !== null && !known.account.enabled) return DISABLED
-  return await capture(origin, attempt.password, hash, outside)
+  return isClosed ? DISABLED : await capture(origin, attempt.password, hash, outside)
 }
 
 async function refuse(suspect: Suspect, digest: string, { failures, refusals }: Surroundings): Promise<Verdict> {

@@ -21,12 +21,25 @@ export interface KnownAccount {
     readonly oldDomain: string
     readonly oldUsername: string
   } | null
+  /** The finished move that the next sign-in opens again. */
+  readonly reopening?: KnownAccount['liveMigration']
+}
+
+/** A person who was imported and has no account yet. */
+export interface Awaited {
+  readonly provider: Provider
+  readonly oldDomain: string
+  readonly oldUsername: string
+  /** Nobody waits any more: the migration is finished, and sign-ins do not open it again. */
+  readonly closed: boolean
 }
 
 export interface Directory {
   /** The domain of OLD that an address belongs to, whether it is given in its old or its new domain. */
   sourceOf(domain: string): Promise<Source | null>
   accountOf(address: string): Promise<KnownAccount | null>
+  /** Who has a migration under this address, and no account. */
+  awaited(address: string): Promise<Awaited | null>
 }
 
 /** What OLD said. `trouble` is everything that is neither yes nor no. */
@@ -106,8 +119,14 @@ export interface Credential {
   readonly password: string
 }
 
+/** A sealed credential, and short names of the recipients who can open it. */
+export interface Sealed {
+  readonly bytes: Uint8Array
+  readonly to: readonly string[]
+}
+
 export interface Sealer {
-  seal(credential: Credential): Promise<Uint8Array>
+  seal(credential: Credential): Promise<Sealed>
 }
 
 export interface Opener {
@@ -120,7 +139,7 @@ export interface Arrival {
   readonly address: Address
   readonly home: string
   readonly passwordHash: string
-  readonly sealed: Uint8Array
+  readonly sealed: Sealed
   readonly provider: Provider
   readonly oldDomain: string
   readonly oldUsername: string
@@ -132,4 +151,15 @@ export interface Captures {
    * transaction. Null: meanwhile the account is somebody else's, or OLD has no say about it any more.
    */
   capture(arrival: Arrival): Promise<Account | null>
+}
+
+/** What was found when OLD and NEW were compared. */
+export interface Ledgers {
+  /** The newest ledger of a migration; null: OLD and NEW were never compared. */
+  latest(migrationId: string): Promise<{ readonly clean: boolean; readonly at: Date } | null>
+}
+
+/** Migrations that are being copied at this moment. */
+export interface Copying {
+  migrationIds(): Promise<readonly string[]>
 }

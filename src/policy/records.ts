@@ -1,6 +1,8 @@
 import type { Account } from '../model/account.ts'
+import type { AuditEntry, By, Change } from '../model/audit.ts'
 import type { CopyOrder, Migration, State, Step } from '../model/migration.ts'
 import type { Provider } from '../model/provider.ts'
+import type { Sealed } from './ports.ts'
 
 /** A mail domain that a provider serves, and the domain that its addresses get on NEW. */
 export interface Domain {
@@ -9,21 +11,34 @@ export interface Domain {
   readonly provider: string
 }
 
-// What administrators' doors work on. Whatever does not exist is null or false; what cannot be done is a Refusal.
+// What administrators' doors work on. Whatever does not exist is null or false; what cannot be done is a Refusal. Each
+// change is written into the audit in its own transaction.
+
+export interface AuditFilter {
+  readonly subject?: string
+  readonly since?: Date
+}
+
+export interface Audit {
+  /** The newest first, streamed. */
+  list(filter: AuditFilter): AsyncIterable<AuditEntry>
+  /** Writes down what changes nothing in the database. */
+  record(subject: string, change: Change): Promise<void>
+}
 
 export interface Providers {
   list(): Promise<Provider[]>
   find(name: string): Promise<Provider | null>
-  add(provider: Provider): Promise<void>
+  add(provider: Provider, by: By): Promise<void>
   /** Replaces the provider of that name. */
-  set(provider: Provider): Promise<void>
-  remove(name: string): Promise<boolean>
+  set(provider: Provider, by: By): Promise<void>
+  remove(name: string, by: By): Promise<boolean>
 }
 
 export interface Domains {
   list(): Promise<Domain[]>
-  add(domain: Domain): Promise<void>
-  remove(name: string): Promise<boolean>
+  add(domain: Domain, by: By): Promise<void>
+  remove(name: string, by: By): Promise<boolean>
 }
 
 export interface Accounts {
@@ -31,14 +46,17 @@ export interface Accounts {
   list(): AsyncIterable<Account>
   find(address: string): Promise<Account | null>
   /** Sets a password of NEW's own: OLD is not asked about it any more. */
-  setPassword(address: string, passwordHash: string): Promise<boolean>
-  setEnabled(address: string, enabled: boolean): Promise<boolean>
+  setPassword(address: string, passwordHash: string, by: By): Promise<boolean>
+  setEnabled(address: string, enabled: boolean, by: By): Promise<boolean>
 }
 
 export interface MigrationFilter {
   readonly state?: State
   readonly provider?: string
   readonly domain?: string
+  readonly code?: string
+  /** A part of the address or of the old user name. */
+  readonly search?: string
 }
 
 /** Which part of the copying work: a provider's, and the K-th of N shards, counted from 1. */
@@ -58,7 +76,7 @@ export interface Migrations {
   list(filter: MigrationFilter): AsyncIterable<Migration>
   find(address: string): Promise<Migration | null>
   /** Takes a step, alone with the row; a step to `done` erases the credential. Null: there is no such migration. */
-  take(address: string, step: Step): Promise<Migration | null>
+  take(address: string, step: Step, change: Change): Promise<Migration | null>
   /** Reads the active migrations of a share, as they are at one moment. */
   readOrders<T>(share: Share, read: (work: CopyWork) => Promise<T>): Promise<T>
 }
@@ -70,9 +88,22 @@ export interface SealedCredential {
   readonly sealed: Uint8Array
 }
 
+/** What is known of a credential without opening it. */
+export interface CredentialFacts {
+  readonly sealedAt: Date
+  /** Short names of the recipients; null: nobody wrote them down. */
+  readonly sealedTo: readonly string[] | null
+  readonly openedAt: Date | null
+  readonly openedBy: string | null
+}
+
 export interface Credentials {
-  /** The sealed credentials of active migrations among these. */
-  ofActive(migrationIds: readonly string[]): AsyncIterable<SealedCredential>
-  /** Replaces the credential of an unfinished migration, and heals what its refusal stopped. */
-  renew(address: string, sealed: Uint8Array): Promise<void>
+  /** Hands out the sealed credentials of active migrations among these, and writes down when and to whom. */
+  handOut(migrationIds: readonly string[], to: string): Promise<SealedCredential[]>
+  factsOf(address: string): Promise<CredentialFacts | null>
+  /**
+   * Replaces the credential of an unfinished migration, and heals what its lack or refusal stopped.
+   * @param home where mail is copied to while there is no account
+   */
+  renew(address: string, sealed: Sealed, home: string, by: By): Promise<void>
 }

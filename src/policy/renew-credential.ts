@@ -1,12 +1,17 @@
+import { parseAddress } from '../model/address.ts'
+import type { By } from '../model/audit.ts'
+import { expandHome } from '../model/home.ts'
 import { Refusal } from '../model/refusal.ts'
-import type { KnownAccount, Old, OldAnswer, Sealer } from './ports.ts'
+import type { Directory, Old, OldAnswer, Sealer } from './ports.ts'
 import type { Credentials } from './records.ts'
 
 export interface RenewalSurroundings {
-  readonly directory: { accountOf(address: string): Promise<KnownAccount | null> }
+  readonly directory: Pick<Directory, 'accountOf' | 'awaited'>
   readonly old: Old
   readonly sealer: Sealer
-  readonly credentials: Credentials
+  readonly credentials: Pick<Credentials, 'renew'>
+  /** Template of an account's home on NEW. */
+  readonly home: string
 }
 
 /**
@@ -16,10 +21,12 @@ export interface RenewalSurroundings {
 export async function renewCredential(
   address: string,
   password: string,
-  { directory, old, sealer, credentials }: RenewalSurroundings,
+  by: By,
+  { directory, old, sealer, credentials, home }: RenewalSurroundings,
 ): Promise<OldAnswer> {
-  const live = (await directory.accountOf(address))?.liveMigration
-  if (!live) throw new Refusal(`${address} has no unfinished migration`)
+  const person = parseAddress(address)
+  const live = (await directory.accountOf(address))?.liveMigration ?? (await directory.awaited(address))
+  if (person === null || !live) throw new Refusal(`${address} has no unfinished migration`)
   const answer = await old.ask({
     provider: live.provider,
     username: live.oldUsername,
@@ -28,7 +35,8 @@ export async function renewCredential(
     signal: new AbortController().signal,
   })
   if (answer.kind === 'yes') {
-    await credentials.renew(address, await sealer.seal({ address, username: live.oldUsername, password }))
+    const sealed = await sealer.seal({ address, username: live.oldUsername, password })
+    await credentials.renew(address, sealed, expandHome(home, person), by)
   }
   return answer
 }

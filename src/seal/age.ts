@@ -2,13 +2,24 @@ import { readFile } from 'node:fs/promises'
 import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption'
 import type { Credential, Opener, Sealer } from '../policy/ports.ts'
 
+const SHORT_LENGTH = 16
+
 /** Seals to age recipients (age-encryption.org/v1): any of their identities opens it. */
 export function sealTo(recipients: readonly string[]): Sealer {
   const encrypter = new Encrypter()
   for (const recipient of recipients) encrypter.addRecipient(recipient)
+  const to = recipients.map(shortName).sort()
   return {
-    seal: ({ address, username, password }) => encrypter.encrypt(JSON.stringify({ address, username, password })),
+    seal: async ({ address, username, password }) => ({
+      bytes: await encrypter.encrypt(JSON.stringify({ address, username, password })),
+      to,
+    }),
   }
+}
+
+/** Enough of a recipient to tell it from others. */
+export function shortName(recipient: string): string {
+  return recipient.slice(0, SHORT_LENGTH)
 }
 
 /** Opens with the identities of an age identity file: one a line, lines of `#` are comments. */

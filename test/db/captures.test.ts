@@ -13,6 +13,7 @@ import { providers } from '../../src/db/providers.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import { finish, pause } from '../../src/model/migration.ts'
 import type { Arrival } from '../../src/policy/ports.ts'
+import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailferry-captures-'))
@@ -20,8 +21,8 @@ let database: Database
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })
   await database.ready()
-  await providers(database.kysely).add(PROVIDER)
-  await domains(database.kysely).add({ name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name })
+  await providers(database.kysely).add(PROVIDER, BY)
+  await domains(database.kysely).add({ name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name }, BY)
 })
 t.after(async () => {
   await database[Symbol.asyncDispose]()
@@ -35,7 +36,7 @@ function arrival(person: string, changes: Partial<Arrival> = {}): Arrival {
     address,
     home: `/home/${person}`,
     passwordHash: 'hash one',
-    sealed: new Uint8Array([1]),
+    sealed: { bytes: new Uint8Array([1]), to: ['age1'] },
     provider: PROVIDER,
     oldDomain: 'old.example',
     oldUsername: address.text,
@@ -47,7 +48,7 @@ const capture = (one: Arrival) => captures(database.kysely).capture(one)
 const hashOf = async (one: Arrival) => (await directory(database.kysely).accountOf(one.address.text))?.passwordHash
 const sealedOf = async (one: Arrival) => {
   const migration = await migrations(database.kysely).find(one.address.text)
-  const [found] = await Array.fromAsync(credentials(database.kysely).ofActive([migration?.id ?? '0']))
+  const [found] = await credentials(database.kysely).handOut([migration?.id ?? '0'], 'tests')
   return found && [...found.sealed]
 }
 
@@ -65,8 +66,8 @@ t.test('a new password renews hash and credential, and lets a refused credential
   const one = arrival('bert')
   await capture(one)
   const refused = () => ({ state: 'failed', pausedFrom: null, code: 'credential-refused' }) as const
-  await migrations(database.kysely).take(one.address.text, refused)
-  await capture({ ...one, passwordHash: 'hash two', sealed: new Uint8Array([2]) })
+  await migrations(database.kysely).take(one.address.text, refused, { ...BY, action: 'refused' })
+  await capture({ ...one, passwordHash: 'hash two', sealed: { bytes: new Uint8Array([2]), to: ['age1'] } })
   t.equal(await hashOf(one), 'hash two')
   t.same(await sealedOf(one), [2])
   t.match(await migrations(database.kysely).find(one.address.text), { state: 'pending', code: null })
@@ -75,7 +76,7 @@ t.test('a new password renews hash and credential, and lets a refused credential
 t.test('what a person paused stays paused', async (t) => {
   const one = arrival('carl')
   await capture(one)
-  await migrations(database.kysely).take(one.address.text, pause)
+  await migrations(database.kysely).take(one.address.text, pause, { ...BY, action: 'pause' })
   t.ok(await capture(one))
   t.match(await migrations(database.kysely).find(one.address.text), { state: 'paused', pausedFrom: 'pending' })
 })
@@ -83,15 +84,23 @@ t.test('what a person paused stays paused', async (t) => {
 t.test('nothing is renewed once OLD has no say, even when it said yes just before', async (t) => {
   const [own, done, other] = [arrival('dora'), arrival('emil'), arrival('fritz')]
   for (const one of [own, done, other]) await capture(one)
-  await accounts(database.kysely).setPassword(own.address.text, 'hash of NEW')
-  await migrations(database.kysely).take(done.address.text, finish)
-  const renewed = { passwordHash: 'hash two', sealed: new Uint8Array([2]) }
+  await accounts(database.kysely).setPassword(own.address.text, 'hash of NEW', BY)
+  await migrations(database.kysely).take(done.address.text, finish, { ...BY, action: 'finish' })
+  const renewed = { passwordHash: 'hash two', sealed: { bytes: new Uint8Array([2]), to: ['age1'] } }
   t.equal(await capture({ ...own, ...renewed }), null, 'a password set on NEW')
   t.equal(await capture({ ...done, ...renewed }), null, 'a finished migration')
   t.equal(await capture({ ...other, ...renewed, oldUsername: 'somebody-else' }), null, 'somebody else on OLD')
   t.same(await Promise.all([own, done, other].map(hashOf)), ['hash of NEW', 'hash one', 'hash one'])
   t.equal(await sealedOf(done), undefined, 'the credential of a finished migration is erased')
-  await t.rejects(credentials(database.kysely).renew(done.address.text, new Uint8Array([3])), /no unfinished migration/)
+  await t.rejects(
+    credentials(database.kysely).renew(
+      done.address.text,
+      { bytes: new Uint8Array([3]), to: ['age1'] },
+      '/home/emil',
+      BY,
+    ),
+    /no unfinished migration/,
+  )
 })
 
 t.test('a capture that fails in the middle leaves nothing', async (t) => {

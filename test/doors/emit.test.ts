@@ -8,6 +8,7 @@ import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import { finish, pause } from '../../src/model/migration.ts'
+import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
 import { runProgram } from '../support/service.ts'
 
@@ -29,7 +30,7 @@ t.before(async () => {
   await using database = await openDatabase({ databaseUrl: null, dataDir })
   await database.ready()
   const { kysely } = database
-  for (const name of ['one', 'other']) await providers(kysely).add({ ...PROVIDER, name })
+  for (const name of ['one', 'other']) await providers(kysely).add({ ...PROVIDER, name }, BY)
   for (let number = 1; number <= 12; number++) {
     const address = parseAddress(`p${number}@old.example`)
     if (address === null) throw new Error('no address')
@@ -37,14 +38,14 @@ t.before(async () => {
       address,
       home: `/home/${number}`,
       passwordHash: 'hash',
-      sealed: new Uint8Array([1]),
+      sealed: { bytes: new Uint8Array([1]), to: ['age1'] },
       provider: { ...PROVIDER, name: number <= 8 ? 'one' : 'other' },
       oldDomain: 'old.example',
       oldUsername: address.text,
     })
   }
-  await migrations(kysely).take('p11@old.example', finish)
-  await migrations(kysely).take('p12@old.example', pause)
+  await migrations(kysely).take('p11@old.example', finish, { ...BY, action: 'finish' })
+  await migrations(kysely).take('p12@old.example', pause, { ...BY, action: 'pause' })
 })
 
 const ACTIVE = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]

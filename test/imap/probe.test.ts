@@ -25,6 +25,7 @@ function provider(changes: Partial<Provider>): Provider {
       cutover: 'immediate',
       refusal: null,
       forwardsClient: false,
+      reopens: false,
       include: [],
       exclude: [],
     },

@@ -18,6 +18,7 @@ const provider: Provider = {
   cutover: 'immediate',
   refusal: null,
   forwardsClient: false,
+  reopens: false,
   include: [],
   exclude: [],
 }
@@ -54,6 +55,7 @@ function world({ known = null, old = { kind: 'no' }, loginName = '%u', captures,
         if (domain !== 'old.example' && domain !== 'new.example') return null
         return { provider: { ...provider, loginName }, oldDomain: 'old.example', newDomain: 'new.example' }
       },
+      awaited: async () => null,
       accountOf: async (address) => (known?.account.address === address ? known : null),
     },
     hasher: {
@@ -72,7 +74,7 @@ function world({ known = null, old = { kind: 'no' }, loginName = '%u', captures,
     sealer: {
       async seal(credential) {
         seen.sealed.push(credential)
-        return new Uint8Array([1])
+        return { bytes: new Uint8Array([1]), to: ['age1'] }
       },
     },
     failures: {
@@ -279,7 +281,7 @@ t.test('a database that is away is a tempfail with its code, before and after OL
     throw new Error('connection refused')
   }
   const before = world()
-  const blind = { ...before.outside, directory: { sourceOf: away, accountOf: away } }
+  const blind = { ...before.outside, directory: { sourceOf: away, accountOf: away, awaited: away } }
   t.match(await ask(blind, 'anna@old.example', 'x'), { verdict: 'tempfail', code: 'database' })
   const after = world({ old: { kind: 'yes' }, captures: away })
   t.match(await ask(after.outside, 'anna@old.example', 'x'), { verdict: 'tempfail', code: 'database' })

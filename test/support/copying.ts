@@ -147,6 +147,7 @@ export const PROVIDER: Provider = {
   cutover: 'immediate',
   refusal: null,
   forwardsClient: false,
+  reopens: false,
   include: [],
   exclude: [],
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Account } from '../../model/account.ts'
 import type { Address } from '../../model/address.ts'
+import { by, withReason } from './actor.ts'
 import { address, examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
 import type { House, Outside } from './house.ts'
@@ -45,14 +46,14 @@ function addPasswd(account: Command, { open }: Outside): void {
     .argument('<address>', 'the new or the old address', address)
     .option('--json', 'print the account as JSON')
   examples(
-    passwd,
+    withReason(passwd),
     'mailferry account passwd anna@new.example',
     'mailferry account passwd anna@new.example <password-file',
   ).action(async (typed: Address, options) => {
     await using house = await open()
     const name = await addressOnNew(house, typed)
     const hash = await house.hasher.hash(await readPassword(name))
-    if (!(await house.accounts.setPassword(name, hash))) throw gone(name)
+    if (!(await house.accounts.setPassword(name, hash, by(options)))) throw gone(name)
     await printDone(accountList.row(await found(house, name)), `${name} has a new password`, options)
   })
 }
@@ -63,13 +64,15 @@ function addEnabling(account: Command, { open }: Outside, verb: string, enabled:
     .description(enabled ? 'let somebody in again' : 'let somebody in no more')
     .argument('<address>', 'the new or the old address', address)
     .option('--json', 'print the account as JSON')
-  examples(command, `mailferry account ${verb} anna@new.example`).action(async (typed: Address, options) => {
-    await using house = await open()
-    const name = await addressOnNew(house, typed)
-    if (!(await house.accounts.setEnabled(name, enabled))) throw gone(name)
-    const done = enabled ? 'can sign in again' : `cannot sign in any more; to end open sessions: doveadm kick ${name}`
-    await printDone(accountList.row(await found(house, name)), `${name} ${done}`, options)
-  })
+  examples(withReason(command), `mailferry account ${verb} anna@new.example`).action(
+    async (typed: Address, options) => {
+      await using house = await open()
+      const name = await addressOnNew(house, typed)
+      if (!(await house.accounts.setEnabled(name, enabled, by(options)))) throw gone(name)
+      const done = enabled ? 'can sign in again' : `cannot sign in any more; to end open sessions: doveadm kick ${name}`
+      await printDone(accountList.row(await found(house, name)), `${name} ${done}`, options)
+    },
+  )
 }
 
 async function found({ accounts }: House, name: string): Promise<Account> {

@@ -64,6 +64,20 @@ export function address(text: string): Address {
   return parsed
 }
 
+/** A stable word that says why something failed. */
+export function code(text: string): string {
+  if (/^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(text)) return text
+  throw new InvalidArgumentError('It must be lower-case words with hyphens: credential-refused.')
+}
+
+/** A part of a name. */
+export function search(text: string): string {
+  if (text !== '' && text.length <= PATTERN_LENGTH && text.isWellFormed() && !/\p{Cc}/u.test(text)) {
+    return text.normalize('NFC')
+  }
+  throw new InvalidArgumentError(`It must be 1 to ${PATTERN_LENGTH} characters without control characters.`)
+}
+
 /** Examples at the end of a command's help. */
 export function examples(command: Command, ...lines: string[]): Command {
   return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  ${line}\n`).join('')}`.trimEnd())

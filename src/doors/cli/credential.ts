@@ -1,7 +1,9 @@
+import { hostname } from 'node:os'
 import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
 import type { Opener } from '../../policy/ports.ts'
 import type { SealedCredential } from '../../policy/records.ts'
+import { by } from './actor.ts'
 import { examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
 import type { House, Outside } from './house.ts'
@@ -23,8 +25,12 @@ export function addCredentialCommands(mailferry: Command, { open }: Outside): vo
     if (process.stdout.isTTY) throw new Failure(EXIT.usage, 'passwords are not shown on a terminal: pipe the output')
     await using house = await open()
     const opener = await house.opener()
-    for await (const names of batchesOf(await namesOn(process.stdin))) {
-      for (const opened of await openBatch(names, house, opener)) await print(`${json(opened)}\n`)
+    const names = await namesOn(process.stdin)
+    const who = by({})
+    await house.audit.record(hostname(), { ...who, action: 'credential.open', detail: `${names.length} asked for` })
+    for (const batch of batchesOf(names)) {
+      for (const opened of await openBatch(batch, house, opener, `${who.actor} on ${hostname()}`))
+        await print(`${json(opened)}\n`)
     }
   })
 }
@@ -42,10 +48,15 @@ function* batchesOf(names: readonly string[]): Generator<readonly string[]> {
   for (let start = 0; start < names.length; start += BATCH) yield names.slice(start, start + BATCH)
 }
 
-async function openBatch(names: readonly string[], { credentials }: House, opener: Opener): Promise<Opened[]> {
+async function openBatch(
+  names: readonly string[],
+  { credentials }: House,
+  opener: Opener,
+  who: string,
+): Promise<Opened[]> {
   const ids = names.map((name) => ACCOUNT_NAME.exec(name)?.[1]).filter((id) => id !== undefined)
   const sealed = new Map<string, SealedCredential>()
-  for await (const credential of credentials.ofActive(ids)) sealed.set(`m-${credential.migrationId}`, credential)
+  for (const credential of await credentials.handOut(ids, who)) sealed.set(`m-${credential.migrationId}`, credential)
   return await Promise.all(names.map((name) => openOne(name, sealed.get(name), opener)))
 }
 

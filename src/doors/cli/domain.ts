@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Domain } from '../../policy/records.ts'
+import { by, withReason } from './actor.ts'
 import { domain as domainName, examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
 import type { Outside } from './house.ts'
@@ -23,15 +24,15 @@ function addAdd(domain: Command, { open }: Outside): void {
     .option('--new-domain <domain>', 'what it is called on the new server (usual: the same)', domainName)
     .option('--json', 'print the domain as JSON')
   examples(
-    add,
+    withReason(add),
     'mailferry domain add old.example --provider old',
     'mailferry domain add old.example --provider old --new-domain new.example',
-  ).action(async (name: string, options: { provider: string; newDomain?: string; json?: boolean }) => {
+  ).action(async (name: string, options: { provider: string; newDomain?: string; reason?: string; json?: boolean }) => {
     const { provider, newDomain = name } = options
     const added: Domain = { name, newDomain, provider }
     await using house = await open()
     if ((await house.providers.find(provider)) === null) throw noProvider(provider)
-    await house.domains.add(added)
+    await house.domains.add(added, by(options))
     const renamed = newDomain === name ? '' : `; on the new server it is ${newDomain}`
     await printDone(domainList.row(added), `the people of ${name} can sign in now${renamed}`, options)
   })
@@ -51,10 +52,10 @@ function addRemove(domain: Command, { open }: Outside): void {
     .description('let nobody new of a domain sign in any more; accounts stay')
     .argument('<domain>', 'as it is on the old server', domainName)
     .option('--json', 'print the removed domain as JSON')
-  examples(remove, 'mailferry domain remove old.example').action(async (name: string, options) => {
+  examples(withReason(remove), 'mailferry domain remove old.example').action(async (name: string, options) => {
     await using house = await open()
     const removed = (await house.domains.list()).find((domain) => domain.name === name)
-    if (removed === undefined || !(await house.domains.remove(name))) {
+    if (removed === undefined || !(await house.domains.remove(name, by(options)))) {
       throw new Failure(EXIT.data, `there is no domain ${name} (mailferry domain list shows them)`)
     }
     await printDone(domainList.row(removed), `domain ${name} is removed`, options)

@@ -1,8 +1,10 @@
 import type { Settings } from '../../config.ts'
+import type { By } from '../../model/audit.ts'
 import type { Provider } from '../../model/provider.ts'
+import type { Finished } from '../../policy/finish.ts'
 import type { Hasher, OldAnswer, Opener } from '../../policy/ports.ts'
 import type { ProbeStep } from '../../policy/probe.ts'
-import type { Accounts, Credentials, Domains, Migrations, Providers } from '../../policy/records.ts'
+import type { Accounts, Audit, Credentials, Domains, Migrations, Providers } from '../../policy/records.ts'
 
 /** What the commands work with; `serve` and the commands may run at the same time. */
 export interface House extends AsyncDisposable {
@@ -16,6 +18,7 @@ export interface House extends AsyncDisposable {
     /** Applies the pending upgrades and returns their names. */
     upgrade(): Promise<string[]>
   }
+  readonly audit: Audit
   readonly providers: Providers
   readonly domains: Domains
   readonly accounts: Accounts
@@ -25,7 +28,9 @@ export interface House extends AsyncDisposable {
   /** Tries the way to a provider step by step, signing nobody in; at last, a stranger of that domain, if one is given. */
   probe(provider: Provider, stranger?: string): AsyncIterable<ProbeStep>
   /** Renews the password that opens a person's account on OLD, after OLD accepted it. */
-  renewCredential(address: string, password: string): Promise<OldAnswer>
+  renewCredential(address: string, password: string, by: By): Promise<OldAnswer>
+  /** Finishes a migration; null when there is none. @throws Refusal what only `force` does */
+  finish(address: string, force: boolean, by: By): Promise<Finished | null>
   /** @throws SettingsError when the identity file cannot be read */
   opener(): Promise<Opener>
 }

@@ -6,10 +6,32 @@ import type { House } from './house.ts'
  * The address on NEW of an account that is named by that, or by the address on OLD.
  * @throws Failure when there is no such account
  */
-export async function addressOnNew({ accounts, domains }: House, typed: Address): Promise<string> {
-  if ((await accounts.find(typed.text)) !== null) return typed.text
-  const renamed = (await domains.list()).find(({ name }) => name === typed.domain)
-  const address = renamed === undefined ? typed : inDomain(typed, renamed.newDomain)
-  if ((await accounts.find(address.text)) !== null) return address.text
-  throw new Failure(EXIT.data, `there is no account ${typed.text}`)
+export async function addressOnNew(house: House, typed: Address): Promise<string> {
+  return await whoeverIs(house, typed, house.accounts, 'account')
+}
+
+/**
+ * The address on NEW of a person with a migration, who may have no account yet.
+ * @throws Failure when there is no such migration
+ */
+export async function migrationOnNew(house: House, typed: Address): Promise<string> {
+  return await whoeverIs(house, typed, house.migrations, 'migration')
+}
+
+/** What a person is called on NEW when this is the address on OLD. */
+export async function renamed({ domains }: House, typed: Address): Promise<string> {
+  const domain = (await domains.list()).find(({ name }) => name === typed.domain)
+  return domain === undefined ? typed.text : inDomain(typed, domain.newDomain).text
+}
+
+async function whoeverIs(
+  house: House,
+  typed: Address,
+  among: { find(address: string): Promise<object | null> },
+  what: string,
+): Promise<string> {
+  for (const address of [typed.text, await renamed(house, typed)]) {
+    if ((await among.find(address)) !== null) return address
+  }
+  throw new Failure(EXIT.data, `there is no ${what} ${what === 'account' ? '' : 'of '}${typed.text}`)
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addAccountCommands } from './account.ts'
 import { examples } from './arguments.ts'
+import { addAuditCommands } from './audit.ts'
 import { addCredentialCommands } from './credential.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { addDomainCommands } from './domain.ts'
@@ -30,6 +31,7 @@ export function program(outside: Outside): Command {
   addDomainCommands(mailferry, outside)
   addAccountCommands(mailferry, outside)
   addMigrationCommands(mailferry, outside)
+  addAuditCommands(mailferry, outside)
   addCredentialCommands(mailferry, outside)
   addKeyCommands(mailferry, outside)
   addUpgradeCommand(mailferry, outside)

@@ -18,6 +18,7 @@ export interface ProviderOptions {
   readonly cutover?: Cutover
   readonly forwardClient?: boolean
   readonly forgetRefusal?: true
+  readonly reopens?: boolean
   readonly include?: readonly string[] | false
   readonly exclude?: readonly string[] | false
   readonly json?: boolean
@@ -51,6 +52,7 @@ export function withProviderOptions(command: Command): Command {
         'proxied',
       ]),
     )
+    .option('--reopens', 'let the next sign-in of a person whose migration is finished open it again')
     .option(
       '--forward-client',
       "tell it the address of the person's client (IMAP ID x-originating-ip): it has to trust us, as a Dovecot does by login_trusted_networks",
@@ -68,7 +70,7 @@ export function newProvider(name: string, host: string, options: ProviderOptions
   const usual: Provider = {
     ...{ name, host, tls, port: USUAL_PORT[tls], caFile: null, fingerprint: null },
     ...{ maxConnections: MAX_CONNECTIONS, loginName: '%u', cutover: 'immediate', refusal: null },
-    ...{ forwardsClient: false, include: [], exclude: [] },
+    ...{ forwardsClient: false, reopens: false, include: [], exclude: [] },
   }
   return changedProvider(usual, options)
 }

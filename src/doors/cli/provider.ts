@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import type { Command } from 'commander'
 import type { Provider } from '../../model/provider.ts'
 import type { ProbeStep } from '../../policy/probe.ts'
+import { by, withReason } from './actor.ts'
 import { examples, host, providerName } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
 import type { House, Outside } from './house.ts'
@@ -26,15 +27,15 @@ function addAdd(provider: Command, { open }: Outside): void {
     .command('add')
     .description('add a provider')
     .argument('<name>', 'what it is called', providerName)
-  withProviderOptions(add.requiredOption('--host <host>', 'DNS name or IP address', host))
+  withReason(withProviderOptions(add.requiredOption('--host <host>', 'DNS name or IP address', host)))
   examples(
     add.option('--json', 'print the provider as JSON'),
     'mailferry provider add old --host imap.old.example',
     "mailferry provider add isp --host mail.isp.example --tls starttls --login-name '%n' --exclude 'Spam*'",
-  ).action(async (name: string, options: ProviderOptions & { host: string }) => {
+  ).action(async (name: string, { reason, ...options }: ProviderOptions & { host: string; reason?: string }) => {
     const added = newProvider(name, options.host, options)
     await using house = await open()
-    await house.providers.add(added)
+    await house.providers.add(added, by({ reason }))
     await printDone(
       providerList.row(added),
       `provider ${name} is added; next: mailferry provider test ${name}`,
@@ -67,11 +68,12 @@ function addShow(provider: Command, { open }: Outside): void {
 
 function addSet(provider: Command, { open }: Outside): void {
   const set = provider.command('set').description('change what is given, and nothing else').argument('<name>')
-  withProviderOptions(set.option('--host <host>', 'DNS name or IP address', host))
+  withReason(withProviderOptions(set.option('--host <host>', 'DNS name or IP address', host)))
     .option('--no-ca-file', "trust the system's certificates again")
     .option('--no-fingerprint', 'trust any certificate that is properly signed again')
     .option('--no-forward-client', "do not tell the client's address any more")
     .option('--forget-refusal', 'forget how it refuses a password')
+    .option('--no-reopens', 'keep finished migrations finished again')
     .option('--no-include', 'copy all mailboxes again')
     .option('--no-exclude', 'leave no mailbox out any more')
   examples(
@@ -79,12 +81,12 @@ function addSet(provider: Command, { open }: Outside): void {
     'mailferry provider set old --ca-file /etc/mailferry/old-ca.pem',
     "mailferry provider set old --exclude Trash --exclude 'Spam*'",
     'mailferry provider set old --no-fingerprint',
-  ).action(async (name: string, options: ProviderOptions) => {
+  ).action(async (name: string, { reason, ...options }: ProviderOptions & { reason?: string }) => {
     if (Object.keys(options).every((option) => option === 'json'))
       throw new Failure(EXIT.usage, 'say what to change (--help shows how)')
     await using house = await open()
     const changed = changedProvider(await found(house, name), options)
-    await house.providers.set(changed)
+    await house.providers.set(changed, by({ reason }))
     await printDone(
       providerList.row(changed),
       `provider ${name} is changed; next: mailferry provider test ${name}`,
@@ -95,14 +97,15 @@ function addSet(provider: Command, { open }: Outside): void {
 
 function addRemove(provider: Command, { open }: Outside): void {
   const remove = provider.command('remove').description('remove a provider that nobody comes from').argument('<name>')
-  examples(remove.option('--json', 'print the removed provider as JSON'), 'mailferry provider remove old').action(
-    async (name, options) => {
-      await using house = await open()
-      const removed = await found(house, name)
-      await house.providers.remove(name)
-      await printDone(providerList.row(removed), `provider ${name} is removed`, options)
-    },
-  )
+  examples(
+    withReason(remove).option('--json', 'print the removed provider as JSON'),
+    'mailferry provider remove old',
+  ).action(async (name, options) => {
+    await using house = await open()
+    const removed = await found(house, name)
+    await house.providers.remove(name, by(options))
+    await printDone(providerList.row(removed), `provider ${name} is removed`, options)
+  })
 }
 
 function addTest(provider: Command, { open }: Outside): void {

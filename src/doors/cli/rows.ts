@@ -1,4 +1,5 @@
 import type { Account } from '../../model/account.ts'
+import type { AuditEntry } from '../../model/audit.ts'
 import type { Migration } from '../../model/migration.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { Domain } from '../../policy/records.ts'
@@ -19,6 +20,7 @@ export const providerList: ListShape<Provider> = {
     cutover: provider.cutover,
     forward_client: provider.forwardsClient,
     refusal: provider.refusal,
+    reopens: provider.reopens,
     include: provider.include,
     exclude: provider.exclude,
   }),
@@ -50,4 +52,9 @@ export const migrationList: ListShape<Migration> = {
     changed_at: migration.changedAt,
   }),
   columns: ['address', 'old_username', 'provider', 'state', 'route', 'code'],
+}
+
+export const auditList: ListShape<AuditEntry> = {
+  row: ({ at, actor, action, subject, reason, detail }) => ({ at, actor, action, subject, reason, detail }),
+  columns: ['at', 'actor', 'action', 'subject', 'detail', 'reason'],
 }

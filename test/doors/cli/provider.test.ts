@@ -31,6 +31,7 @@ const isp = {
   cutover: 'proxied',
   forward_client: true,
   refusal: null,
+  reopens: false,
   include: ['INBOX', '*'],
   exclude: ['Spam*', 'Entwürfe/%'],
 }
@@ -100,7 +101,7 @@ t.test('what does not fit the records is one line and exit code 65', async (t) =
     [['domain', 'remove', 'x.example'], /no domain x\.example/],
     [['migration', 'list', '--provider', 'nobody'], /no provider nobody/],
     [['account', 'show', 'nobody@x.example'], /no account nobody@x\.example/],
-    [['migration', 'pause', 'nobody@x.example'], /no account nobody@x\.example/],
+    [['migration', 'pause', 'nobody@x.example'], /no migration of nobody@x\.example/],
   ]
   for (const [args, line] of unfit) {
     const mistake = await mistakeIn(args, service.environment)

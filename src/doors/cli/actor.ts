@@ -1,0 +1,32 @@
+import { userInfo } from 'node:os'
+import { type Command, InvalidArgumentError } from 'commander'
+import type { By } from '../../model/audit.ts'
+
+const REASON_LENGTH = 500
+const LOGIN_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.@\\-]{0,63}$/u
+
+/** Whoever changes something may say why. */
+export function withReason(command: Command): Command {
+  return command.option('--reason <text>', 'why, for the audit', reason)
+}
+
+/** Who changes something with a command: the owner of the process, and who became that with sudo. */
+export function by({ reason }: { reason?: string | undefined }): By {
+  const { SUDO_USER: sudoUser = '' } = process.env
+  const behind = LOGIN_NAME.test(sudoUser) ? ` (${sudoUser})` : ''
+  return { actor: `cli:${loginName()}${behind}`, reason: reason ?? null }
+}
+
+function loginName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    // A user who has no entry in the user database.
+    return `uid ${process.getuid?.()}`
+  }
+}
+
+function reason(text: string): string {
+  if (text !== '' && text.length <= REASON_LENGTH && text.isWellFormed() && !/\p{Cc}/u.test(text)) return text
+  throw new InvalidArgumentError(`It must be 1 to ${REASON_LENGTH} characters on one line.`)
+}

@@ -1,0 +1,36 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import type { Address } from '../../model/address.ts'
+import { address, examples } from './arguments.ts'
+import type { Outside } from './house.ts'
+import { printList } from './output.ts'
+import { renamed } from './person.ts'
+import { auditList } from './rows.ts'
+
+export function addAuditCommands(mailferry: Command, { open }: Outside): void {
+  const audit = mailferry.command('audit').description('who changed what, and why')
+  const list = audit
+    .command('list')
+    .description('list the changes, the newest first')
+    .option('--address <address>', 'of this person, by the new or the old address', address)
+    .option('--since <time>', 'not before this time, as 2026-11-23 or 2026-11-23T14:00', time)
+    .option('--json', 'print one JSON array')
+  examples(
+    list,
+    'mailferry audit list --since 2026-11-23',
+    'mailferry audit list --address anna@new.example --json',
+  ).action(async (options: { address?: Address; since?: Date; json?: boolean }) => {
+    await using house = await open()
+    const { address, since } = options
+    const subject = address && (await renamed(house, address))
+    const filter = { ...(subject !== undefined && { subject }), ...(since !== undefined && { since }) }
+    await printList(house.audit.list(filter), auditList, options)
+  })
+}
+
+function time(text: string): Date {
+  const parsed = /^\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?$/.test(text)
+    ? new Date(text)
+    : new Date(Number.NaN)
+  if (!Number.isNaN(parsed.getTime())) return parsed
+  throw new InvalidArgumentError('It must be a date, or a date and a time: 2026-11-23, 2026-11-23T14:00, …T14:00Z.')
+}

@@ -1,0 +1,57 @@
+import type { Command } from 'commander'
+import type { Address } from '../../model/address.ts'
+import type { OldAnswer } from '../../policy/ports.ts'
+import { by, withReason } from './actor.ts'
+import { address, examples } from './arguments.ts'
+import { EXIT, Failure } from './exit.ts'
+import type { House, Outside } from './house.ts'
+import { printDone } from './output.ts'
+import { readPassword } from './password-input.ts'
+import { migrationOnNew } from './person.ts'
+import { migrationList } from './rows.ts'
+
+export function addSetPassword(migration: Command, { open }: Outside): void {
+  const setPassword = migration
+    .command('set-password')
+    .description(
+      'keep another password of the old server, one line on standard input; the old server is asked about it',
+    )
+    .argument('<address>', 'the new or the old address', address)
+    .option('--json', 'print the migration as JSON')
+  examples(
+    withReason(setPassword),
+    'mailferry migration set-password anna@new.example',
+    'mailferry migration set-password anna@new.example <password-file',
+  ).action(async (typed: Address, options) => {
+    await using house = await open()
+    const name = await migrationOnNew(house, typed)
+    await requireUnfinished(house, name)
+    refuseUnlessYes(await house.renewCredential(name, await readPassword(`${name} on the old server`), by(options)))
+    const migration = await house.migrations.find(name)
+    const sentence = `the old server accepts the password of ${name}; it is kept`
+    await printDone(migration && migrationList.row(migration), sentence, options)
+  })
+}
+
+/** Before anybody types a password for nothing. */
+async function requireUnfinished({ migrations }: House, name: string): Promise<void> {
+  if ((await migrations.find(name))?.state !== 'done') return
+  throw new Failure(EXIT.data, `the migration of ${name} is done: it keeps no password`)
+}
+
+function refuseUnlessYes(answer: OldAnswer): void {
+  switch (answer.kind) {
+    case 'yes':
+      return
+    case 'no':
+      throw new Failure(EXIT.permission, 'the old server refuses this password: nothing is changed')
+    case 'disabled':
+    case 'expired':
+      throw new Failure(EXIT.permission, `the old server says that the account is ${answer.kind}: nothing is changed`)
+    case 'trouble':
+      throw new Failure(
+        EXIT.tempfail,
+        `the old server could not be asked (${answer.code}): nothing is changed, try again`,
+      )
+  }
+}
