@@ -10,6 +10,7 @@ import { type Database, openDatabase } from './db/database.ts'
 import { directory } from './db/directory.ts'
 import { domains } from './db/domains.ts'
 import { failures } from './db/failures.ts'
+import { imports } from './db/imports.ts'
 import { migrations } from './db/migrations.ts'
 import { providers } from './db/providers.ts'
 import type { House } from './doors/cli/house.ts'
@@ -23,6 +24,7 @@ import { boundHasher } from './policy/bound-hasher.ts'
 import { keyedDigest } from './policy/digest.ts'
 import { finishMigration } from './policy/finish.ts'
 import { guardOld } from './policy/guard-old.ts'
+import { importPeople } from './policy/import-people.ts'
 import { lookUp } from './policy/look-up.ts'
 import type { Captures, Directory, Ledgers, Sealer, Time } from './policy/ports.ts'
 import { Refusals, Successes } from './policy/remember.ts'
@@ -77,6 +79,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       'seal-key': async () => void (await surroundings.sealer.seal({ address: '', username: '', password: '' })),
     },
     probe: (provider, stranger) => probe(provider, stranger, settings.oldLimitMs),
+    importPeople: (lines, options) => importPeople(lines, options, { ...surroundings, imports: imports(kysely) }),
     finish: (address, force, by) => finishMigration(address, force, by, { migrations: movements, ledgers: NO_LEDGERS }),
     opener: () => identityOpener(settings),
     renewCredential: (address, password, by) => renewCredential(address, password, by, surroundings),

@@ -107,3 +107,39 @@ export interface Credentials {
    */
   renew(address: string, sealed: Sealed, home: string, by: By): Promise<void>
 }
+
+/** What is there of a person already: an account, a migration, or both. */
+export interface Standing {
+  /** Nobody has seen the person yet, and no password is kept. */
+  readonly awaited: boolean
+  readonly oldUsername: string | null
+}
+
+/** A person of a file, ready to be written. */
+export interface ImportedPerson {
+  /** Of the line in the file. */
+  readonly number: number
+  readonly address: string
+  readonly provider: string
+  readonly oldDomain: string
+  readonly oldUsername: string
+  readonly home: string
+  readonly sealed: Sealed | null
+  /** Whether there is anything to write. */
+  readonly taken: boolean
+}
+
+/** People of a file, out of everybody's sight until they are written. */
+export interface Gathering {
+  /** Who of these is there already, by address. */
+  standing(addresses: readonly string[]): Promise<Map<string, Standing>>
+  /** Adds those who are not there yet; returns the others, each with the line where the person stands. */
+  add(people: readonly ImportedPerson[]): Promise<{ number: number; first: number }[]>
+  /** Writes all of them in one transaction; returns how many were made or completed, by their state. */
+  write(by: By): Promise<{ awaited: number; pending: number }>
+}
+
+export interface Imports {
+  /** Works with a gathering that is gone afterwards. */
+  gather<T>(work: (gathering: Gathering) => Promise<T>): Promise<T>
+}

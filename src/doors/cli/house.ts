@@ -2,6 +2,7 @@ import type { Settings } from '../../config.ts'
 import type { By } from '../../model/audit.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { Finished } from '../../policy/finish.ts'
+import type { BadLine, ImportOptions, ImportOutcome, PersonLine } from '../../policy/import-people.ts'
 import type { Hasher, OldAnswer, Opener } from '../../policy/ports.ts'
 import type { ProbeStep } from '../../policy/probe.ts'
 import type { Accounts, Audit, Credentials, Domains, Migrations, Providers } from '../../policy/records.ts'
@@ -29,6 +30,7 @@ export interface House extends AsyncDisposable {
   probe(provider: Provider, stranger?: string): AsyncIterable<ProbeStep>
   /** Renews the password that opens a person's account on OLD, after OLD accepted it. */
   renewCredential(address: string, password: string, by: By): Promise<OldAnswer>
+  importPeople(lines: AsyncIterable<PersonLine | BadLine>, options: ImportOptions): Promise<ImportOutcome>
   /** Finishes a migration; null when there is none. @throws Refusal what only `force` does */
   finish(address: string, force: boolean, by: By): Promise<Finished | null>
   /** @throws SettingsError when the identity file cannot be read */

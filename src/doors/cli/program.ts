@@ -7,6 +7,7 @@ import { addCredentialCommands } from './credential.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { addDomainCommands } from './domain.ts'
 import type { Outside } from './house.ts'
+import { addImportCommand } from './import.ts'
 import { addKeyCommands } from './key.ts'
 import { addMigrationCommands } from './migration.ts'
 import { addProviderCommands } from './provider.ts'
@@ -31,6 +32,7 @@ export function program(outside: Outside): Command {
   addDomainCommands(mailferry, outside)
   addAccountCommands(mailferry, outside)
   addMigrationCommands(mailferry, outside)
+  addImportCommand(mailferry, outside)
   addAuditCommands(mailferry, outside)
   addCredentialCommands(mailferry, outside)
   addKeyCommands(mailferry, outside)

@@ -1,0 +1,99 @@
+import { type Kysely, sql } from 'kysely'
+import type { By } from '../model/audit.ts'
+import type { Gathering, ImportedPerson, Imports, Standing } from '../policy/records.ts'
+import type { DB } from './schema.ts'
+
+/** People gather in a table that only this connection sees, and that is gone with it. */
+export function imports(db: Kysely<DB>): Imports {
+  return {
+    gather: (work) =>
+      db.connection().execute(async (connection) => {
+        await sql`create temporary table import_line (
+          number bigint not null, address text primary key, old_domain text not null, old_username text not null,
+          provider text not null, home text not null, sealed bytea, sealed_to text[], taken boolean not null
+        )`.execute(connection)
+        try {
+          return await work(gathering(connection))
+        } finally {
+          await sql`drop table import_line`.execute(connection).catch(() => undefined)
+        }
+      }),
+  }
+}
+
+function gathering(db: Kysely<DB>): Gathering {
+  return {
+    async standing(addresses) {
+      const { rows } = await sql<{ address: string; awaited: boolean; old_username: string | null }>`
+        select address, coalesce(migration.state = 'awaited' and migration.account_id is null, false) as awaited,
+          migration.old_username
+        from unnest(${addresses}::text[]) as address
+          left join account using (address) left join migration using (address)
+        where account.id is not null or migration.id is not null`.execute(db)
+      return new Map<string, Standing>(
+        rows.map(({ address, awaited, old_username }) => [address, { awaited, oldUsername: old_username }]),
+      )
+    },
+    async add(people) {
+      await insertLines(db, people)
+      const { rows } = await sql<{ number: string; first: string }>`
+        select line.number, import_line.number as first
+        from unnest(${people.map(({ number }) => number)}::bigint[], ${people.map(({ address }) => address)}::text[])
+          as line (number, address) join import_line using (address)
+        where line.number <> import_line.number`.execute(db)
+      return rows.map(({ number, first }) => ({ number: Number(number), first: Number(first) }))
+    },
+    write: (by) =>
+      db.transaction().execute(async (trx) => {
+        // As long as it takes: a hundred thousand people are one statement.
+        await sql`set local statement_timeout = 0`.execute(trx)
+        return await write(trx, by)
+      }),
+  }
+}
+
+async function insertLines(db: Kysely<DB>, people: readonly ImportedPerson[]): Promise<void> {
+  const column = <T>(value: (person: ImportedPerson) => T) => people.map(value)
+  // An array of arrays would have to be rectangular: the names of the recipients travel as one text.
+  await sql`
+    insert into import_line
+    select number, address, old_domain, old_username, provider, home, sealed, string_to_array(sealed_to, ' '), taken
+    from unnest(
+      ${column(({ number }) => number)}::bigint[], ${column(({ address }) => address)}::text[],
+      ${column(({ oldDomain }) => oldDomain)}::text[], ${column(({ oldUsername }) => oldUsername)}::text[],
+      ${column(({ provider }) => provider)}::text[], ${column(({ home }) => home)}::text[],
+      ${column(({ sealed }) => sealed && Buffer.from(sealed.bytes))}::bytea[],
+      ${column(({ sealed }) => sealed?.to.join(' ') ?? null)}::text[], ${column(({ taken }) => taken)}::boolean[]
+    ) as line (number, address, old_domain, old_username, provider, home, sealed, sealed_to, taken)
+    order by number
+    on conflict (address) do nothing`.execute(db)
+}
+
+/** Whoever signed in since the lines were read stays as they are. */
+async function write(db: Kysely<DB>, by: By): Promise<{ awaited: number; pending: number }> {
+  const { rows } = await sql<{ state: string; count: string }>`
+    with made as (
+      insert into migration (address, provider_id, old_domain, old_username, state, route, home)
+      select line.address, provider.id, old_domain, old_username,
+        case when sealed is null then 'awaited' else 'pending' end,
+        case provider.cutover when 'proxied' then 'old' else 'new' end,
+        case when sealed is not null then line.home end
+      from import_line as line join provider on provider.name = line.provider
+      where taken and not exists (select from account where account.address = line.address)
+      order by number
+      on conflict (address) do update
+        set old_username = excluded.old_username, state = excluded.state, home = excluded.home, changed_at = now()
+        where migration.state = 'awaited' and migration.account_id is null
+          and migration.provider_id = excluded.provider_id
+      returning id, address, state
+    ), sealed as (
+      insert into credential (migration_id, sealed, sealed_to)
+      select id, sealed, sealed_to from made join import_line using (address) where sealed is not null
+    ), noted as (
+      insert into audit (actor, action, subject, reason, detail)
+      select ${by.actor}, 'migration.import', address, ${by.reason}, state from made
+    )
+    select state, count(*) from made group by state`.execute(db)
+  const count = (state: string) => Number(rows.find((row) => row.state === state)?.count ?? 0)
+  return { awaited: count('awaited'), pending: count('pending') }
+}

@@ -1,0 +1,125 @@
+import { parse } from 'csv-parse/sync'
+import { parseAddress } from '../../model/address.ts'
+import { isPassword } from '../../model/password.ts'
+import { isUsername } from '../../model/username.ts'
+import type { BadLine, PersonLine } from '../../policy/import-people.ts'
+import { EXIT, Failure } from './exit.ts'
+
+// No field holds a line break, so a line is a record, and a mistake in one line hurts no other.
+
+const COLUMNS = ['address', 'old_username', 'old_password'] as const
+type Column = (typeof COLUMNS)[number]
+
+// Longer than the longest line that makes sense, with every character of it escaped.
+const LINE_BYTES = 8 * 1024
+const NEWLINE = 0x0a
+const BOM = '\ufeff'
+
+/** What the file's first line says about the others. */
+interface Layout {
+  readonly columns: readonly Column[]
+  /** Null: each line tells, by what comes after its address. */
+  readonly delimiter: string | null
+}
+
+/**
+ * The people of a CSV file (RFC 4180, UTF-8) with the columns address, old_username and old_password, of which the last
+ * two may be missing or empty; `;` and tabs part fields as well as `,`. What a line says is never repeated.
+ * @throws Failure when the header names another column
+ */
+export async function* readPeople(input: AsyncIterable<Uint8Array>): AsyncGenerator<PersonLine | BadLine> {
+  let number = 0
+  let layout: Layout | null = null
+  for await (const bytes of linesOf(input)) {
+    number++
+    const text = bytes && decoded(bytes, number === 1)
+    if (text === null)
+      yield { number, reason: bytes === null ? `it is longer than ${LINE_BYTES} bytes` : 'it is not UTF-8' }
+    else if (text.trim() === '') continue
+    else if (layout === null && isHeader(text)) layout = layoutOf(text)
+    else {
+      layout ??= { columns: COLUMNS, delimiter: null }
+      const line = personIn(text, layout)
+      if (line !== null) yield { number, ...line }
+    }
+  }
+}
+
+/** Lines without their ends; null for one that is too long. */
+async function* linesOf(input: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer | null> {
+  let begun = Buffer.alloc(0)
+  let tooLong = false
+  for await (const chunk of input) {
+    let rest = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE)) {
+      const line = Buffer.concat([begun, rest.subarray(0, end)])
+      yield tooLong || line.length > LINE_BYTES ? null : line
+      rest = rest.subarray(end + 1)
+      begun = Buffer.alloc(0)
+      tooLong = false
+    }
+    tooLong ||= begun.length + rest.length > LINE_BYTES
+    begun = tooLong ? Buffer.alloc(0) : Buffer.concat([begun, rest])
+  }
+  if (tooLong || begun.length > 0) yield tooLong ? null : begun
+}
+
+/** The text of a line, or null when it is not UTF-8. */
+function decoded(bytes: Buffer, first: boolean): string | null {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes).replace(/\r$/, '')
+    return first && text.startsWith(BOM) ? text.slice(BOM.length) : text
+  } catch {
+    return null
+  }
+}
+
+function isHeader(text: string): boolean {
+  return columnNames(text).includes('address')
+}
+
+function columnNames(text: string): string[] {
+  const names = fieldsOf(text, firstDelimiter(text)) ?? []
+  return names.map((name) => name.trim().toLowerCase().replace(/[ -]/g, '_'))
+}
+
+function layoutOf(header: string): Layout {
+  const columns = columnNames(header)
+  const known = columns.filter((name): name is Column => COLUMNS.some((column) => column === name))
+  if (known.length < columns.length || new Set(known).size < known.length) {
+    throw new Failure(EXIT.data, `the header may name ${COLUMNS.join(', ')}, each once, and nothing else`)
+  }
+  return { columns: known, delimiter: firstDelimiter(header) }
+}
+
+function firstDelimiter(text: string): string {
+  return /[,;\t]/.exec(text)?.[0] ?? ','
+}
+
+/** The fields of a line, or null when its quotes do not fit together. */
+function fieldsOf(text: string, delimiter: string): string[] | null {
+  try {
+    return (parse(text, { delimiter, relax_column_count: true, record_delimiter: '\n' }) as string[][])[0] ?? []
+  } catch {
+    return null
+  }
+}
+
+/** What a line says about a person, why it cannot be read, or null when it says nothing. */
+function personIn(text: string, { columns, delimiter }: Layout) {
+  const fields = fieldsOf(text, delimiter ?? firstDelimiter(text))
+  if (fields === null) return { reason: 'its quotes do not fit together: write "a ""quoted"" word"' }
+  if (fields.every((field) => field === '')) return null
+  if (fields.slice(columns.length).some((field) => field !== '')) return { reason: 'it has too many fields' }
+  const field = (name: Column) => fields[columns.indexOf(name)] || null
+  const [address, oldUsername, password] = [
+    parseAddress(field('address') ?? ''),
+    field('old_username'),
+    field('old_password'),
+  ]
+  if (address === null) return { reason: 'its address is no mail address' }
+  if (oldUsername !== null && !isUsername(oldUsername))
+    return { reason: 'its old user name is too long, or not one line' }
+  if (password !== null && !isPassword(password)) return { reason: 'its password is too long, or not one line' }
+  return { address, oldUsername, password }
+}
