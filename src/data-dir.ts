@@ -83,6 +83,7 @@ function keptToken(file: string): string {
   return readFileSync(file, 'utf8').trim()
 }
 
-function recipientsFile({ dataDir }: Settings): string {
+/** Where the recipients are kept that the settings do not give. */
+export function recipientsFile({ dataDir }: Settings): string {
   return join(dataDir, 'recipients')
 }

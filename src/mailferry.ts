@@ -18,7 +18,7 @@ function settings(): Settings {
 
 async function openServed(time: Time): Promise<Served> {
   const secrets = await provideSecrets(settings())
-  const service = await openService({ ...settings(), recipients: secrets.recipients }, time)
+  const service = await openService(settings(), time)
   service.watch()
   return {
     asked: service.asked,

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
-import { type Settings, SettingsError } from './config.ts'
-import { identityOpener, recipientsInForce } from './data-dir.ts'
+import type { Settings } from './config.ts'
+import { identityOpener } from './data-dir.ts'
 import { accounts } from './db/accounts.ts'
 import { audit } from './db/audit.ts'
 import { captures } from './db/captures.ts'
@@ -13,6 +13,8 @@ import { failures } from './db/failures.ts'
 import { imports } from './db/imports.ts'
 import { migrations } from './db/migrations.ts'
 import { providers } from './db/providers.ts'
+import { reports } from './db/reports.ts'
+import { sealings } from './db/sealings.ts'
 import type { House } from './doors/cli/house.ts'
 import type { Check } from './doors/http/health.ts'
 import type { Asked } from './doors/http/passdb.ts'
@@ -26,12 +28,14 @@ import { finishMigration } from './policy/finish.ts'
 import { guardOld } from './policy/guard-old.ts'
 import { importPeople } from './policy/import-people.ts'
 import { lookUp } from './policy/look-up.ts'
-import type { Captures, Directory, Ledgers, Sealer, Time } from './policy/ports.ts'
+import type { Captures, Copying, Directory, Ledgers, Time } from './policy/ports.ts'
 import { Refusals, Successes } from './policy/remember.ts'
 import { type RenewalSurroundings, renewCredential } from './policy/renew-credential.ts'
+import { report } from './policy/report.ts'
 import { signIn } from './policy/sign-in.ts'
 import { timed } from './policy/timed.ts'
-import { sealTo } from './seal/age.ts'
+import { dropOldKeys, rotateKey } from './rotate-key.ts'
+import { sealerInForce } from './sealing.ts'
 
 /** Everything that the doors can ask for, wired together. Dispose to let go of the database. */
 export interface Service extends House {
@@ -53,7 +57,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     directory: timed(readied(directory(kysely), database), 'database', time),
     hasher: timed(boundHasher(argon2id, Math.min(availableParallelism(), MOST_HASHES)), 'hash', time),
     old: guarded,
-    sealer: lateSealer(settings),
+    sealer: sealerInForce(settings),
     captures: forgetful(timed(captures(kysely), 'database', time), (address) => successes.forget(address)),
     failures: timed(failures(database.pool, settings.limits), 'database', time),
     refusals: new Refusals(settings.refusalMemoryMs),
@@ -79,8 +83,13 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       'seal-key': async () => void (await surroundings.sealer.seal({ address: '', username: '', password: '' })),
     },
     probe: (provider, stranger) => probe(provider, stranger, settings.oldLimitMs),
+    report: (scope) => report(scope, new Date(), reports(kysely), NOBODY_COPYING),
     importPeople: (lines, options) => importPeople(lines, options, { ...surroundings, imports: imports(kysely) }),
     finish: (address, force, by) => finishMigration(address, force, by, { migrations: movements, ledgers: NO_LEDGERS }),
+    sealings: sealings(kysely),
+    rotateKey: (by, onProgress) =>
+      rotateKey(settings, { sealings: sealings(kysely), audit: audit(kysely) }, by, onProgress),
+    dropOldKeys: (by) => dropOldKeys(settings, { sealings: sealings(kysely), audit: audit(kysely) }, by),
     opener: () => identityOpener(settings),
     renewCredential: (address, password, by) => renewCredential(address, password, by, surroundings),
     asked: {
@@ -127,6 +136,9 @@ function forgetful({ capture }: Captures, forget: (address: string) => void): Ca
 /** Until OLD and NEW are compared. */
 const NO_LEDGERS: Ledgers = { latest: async () => null }
 
+/** Until a process of ours copies. */
+const NOBODY_COPYING: Copying = { migrationIds: async () => [] }
+
 /** The service with its database there, as a command needs it. @throws when it is not */
 export async function openReady(settings: Settings): Promise<Service> {
   const service = await openService(settings)
@@ -136,19 +148,5 @@ export async function openReady(settings: Settings): Promise<Service> {
   } catch (error) {
     await service[Symbol.asyncDispose]()
     throw error
-  }
-}
-
-/** Seals to the recipients in force at the first sealing: most commands seal nothing and need no key. */
-function lateSealer(settings: Settings): Sealer {
-  let sealer: Promise<Sealer> | undefined
-  return {
-    async seal(credential) {
-      sealer ??= recipientsInForce(settings).then((recipients) => {
-        if (recipients === null) throw new SettingsError('no key to seal to: run "mailferry key init"')
-        return sealTo(recipients)
-      })
-      return await (await sealer).seal(credential)
-    },
   }
 }

@@ -74,7 +74,7 @@ async function* ordersOf(db: Kysely<DB>, share: Share): AsyncIterable<CopyOrder>
   }
 }
 
-function select(db: Kysely<DB>, { state, provider, domain, code, search }: MigrationFilter) {
+function select(db: Kysely<DB>, { state, provider, domain, code, search, neverCame }: MigrationFilter) {
   return db
     .selectFrom('migration')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
@@ -84,6 +84,7 @@ function select(db: Kysely<DB>, { state, provider, domain, code, search }: Migra
     .$if(provider !== undefined, (query) => query.where('provider.name', '=', provider ?? ''))
     .$if(domain !== undefined, (query) => query.where('old_domain', '=', domain ?? ''))
     .$if(code !== undefined, (query) => query.where('code', '=', code ?? ''))
+    .$if(neverCame === true, (query) => query.where('account_id', 'is', null).where('state', '<>', 'done'))
     .$if(search !== undefined, (query) =>
       query.where(sql<boolean>`(position(lower(${search}) in migration.address) > 0
         or position(lower(${search}) in lower(old_username)) > 0)`),

@@ -57,6 +57,8 @@ export interface MigrationFilter {
   readonly code?: string
   /** A part of the address or of the old user name. */
   readonly search?: string
+  /** Has not signed in yet, and is still expected. */
+  readonly neverCame?: boolean
 }
 
 /** Which part of the copying work: a provider's, and the K-th of N shards, counted from 1. */
@@ -142,4 +144,16 @@ export interface Gathering {
 export interface Imports {
   /** Works with a gathering that is gone afterwards. */
   gather<T>(work: (gathering: Gathering) => Promise<T>): Promise<T>
+}
+
+/** Which keys open the credentials. */
+export interface Sealings {
+  /** Does the work while nobody else does it; null when somebody does. */
+  alone<T>(work: () => Promise<T>): Promise<T | null>
+  /** How many credentials are sealed to which recipients, by short names; null: nobody wrote them down. */
+  counts(): Promise<{ to: readonly string[] | null; count: number }[]>
+  /** Credentials that are sealed to others than these, by number, after that one. */
+  otherThan(to: readonly string[], after: string, limit: number): Promise<SealedCredential[]>
+  /** Replaces those that are still what they were; all are sealed to the same. Returns how many. */
+  replace(renewed: readonly { before: SealedCredential; sealed: Sealed }[]): Promise<number>
 }

@@ -50,6 +50,14 @@ export async function recipientsOf(identityFile: string): Promise<string[]> {
   return await Promise.all(identitiesIn(await readFile(identityFile, 'utf8')).map((line) => identityToRecipient(line)))
 }
 
+/** The text of an identity file with its last identity alone, and its comments but those about the others. */
+export async function newestIdentityAlone(text: string): Promise<string> {
+  const old = identitiesIn(text).slice(0, -1)
+  const about = await Promise.all(old.map(async (identity) => `# public key: ${await identityToRecipient(identity)}`))
+  const lines = text.split('\n').filter((line) => !old.includes(line.trim()) && !about.includes(line.trim()))
+  return lines.join('\n')
+}
+
 function identitiesIn(text: string): string[] {
   return text
     .split('\n')

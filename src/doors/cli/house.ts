@@ -5,7 +5,9 @@ import type { Finished } from '../../policy/finish.ts'
 import type { BadLine, ImportOptions, ImportOutcome, PersonLine } from '../../policy/import-people.ts'
 import type { Hasher, OldAnswer, Opener } from '../../policy/ports.ts'
 import type { ProbeStep } from '../../policy/probe.ts'
-import type { Accounts, Audit, Credentials, Domains, Migrations, Providers } from '../../policy/records.ts'
+import type { Accounts, Audit, Credentials, Domains, Migrations, Providers, Sealings } from '../../policy/records.ts'
+import type { Report, Scope } from '../../policy/report.ts'
+import type { Rotation } from '../../policy/reseal.ts'
 
 /** What the commands work with; `serve` and the commands may run at the same time. */
 export interface House extends AsyncDisposable {
@@ -31,8 +33,14 @@ export interface House extends AsyncDisposable {
   /** Renews the password that opens a person's account on OLD, after OLD accepted it. */
   renewCredential(address: string, password: string, by: By): Promise<OldAnswer>
   importPeople(lines: AsyncIterable<PersonLine | BadLine>, options: ImportOptions): Promise<ImportOutcome>
+  report(scope: Scope): Promise<Report>
   /** Finishes a migration; null when there is none. @throws Refusal what only `force` does */
   finish(address: string, force: boolean, by: By): Promise<Finished | null>
+  readonly sealings: Pick<Sealings, 'counts'>
+  /** Makes a new key, or goes on with the newest, and seals everything to it. */
+  rotateKey(by: By, onProgress: (resealed: number) => void): Promise<Rotation>
+  /** Takes the old keys away; returns their recipients. @throws Refusal while anything needs them */
+  dropOldKeys(by: By): Promise<readonly string[]>
   /** @throws SettingsError when the identity file cannot be read */
   opener(): Promise<Opener>
 }

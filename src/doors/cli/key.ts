@@ -6,12 +6,14 @@ import { identityRecipients, initialiseKey, recipientsInForce } from '../../data
 import { examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
 import type { Outside } from './house.ts'
-import { printDone, printRecord } from './output.ts'
+import { addRotate } from './key-rotate.ts'
+import { print, printDone, printList, printRecord } from './output.ts'
 
 export function addKeyCommands(mailferry: Command, outside: Outside): void {
   const key = mailferry.command('key').description('the key that credentials are sealed with')
   addInit(key, outside)
   addShow(key, outside)
+  addRotate(key, outside)
 }
 
 function addInit(key: Command, { settings }: Outside): void {
@@ -31,18 +33,35 @@ function addInit(key: Command, { settings }: Outside): void {
   )
 }
 
-function addShow(key: Command, { settings }: Outside): void {
+function addShow(key: Command, { settings, open }: Outside): void {
   const show = key
     .command('show')
-    .description('show who can open what is sealed, and whether the identity file is here')
+    .description('show who can open what is sealed, how much to which key, and whether the identity file is here')
     .option('--json', 'print one JSON object')
   examples(show, 'mailferry key show').action(async (options) => {
     const inForce = settings()
     const recipients = await recipientsInForce(inForce)
     if (recipients === null) throw new Failure(EXIT.config, 'there is no key yet: run "mailferry key init"')
     const { identity } = await identityHere(inForce, recipients)
-    await printRecord({ recipients, identity_file: inForce.identityFile, identity }, options)
+    const fields = { recipients, identity_file: inForce.identityFile, identity }
+    const sealed = await sealedCounts(inForce, open)
+    if (options.json) return await printRecord({ ...fields, sealed }, options)
+    await printRecord(fields, options)
+    await print('\n')
+    if (sealed === null) await print('how much is sealed is not known: the database is away, or not made yet\n')
+    else await printList(sealed, { row: (one) => one, columns: ['credentials', 'sealed_to'] }, options)
   })
+}
+
+/** How many credentials are sealed to which key; null without a database. */
+async function sealedCounts({ databaseUrl, dataDir }: Settings, open: Outside['open']) {
+  if (databaseUrl === null && !existsSync(join(dataDir, 'postgres'))) return null
+  try {
+    await using house = await open()
+    return (await house.sealings.counts()).map(({ to, count }) => ({ credentials: count, sealed_to: to }))
+  } catch {
+    return null
+  }
 }
 
 /** Whether this host can open what is sealed. */

@@ -53,6 +53,24 @@ export async function printDone(result: unknown, sentence: string, { json: asJso
   await print(asJson ? `${json(result)}\n` : `${visible(sentence)}\n`)
 }
 
+/** Prints all rows with all their fields as CSV (RFC 4180), the names first. */
+export async function printCsv<T>(items: AsyncIterable<T> | Iterable<T>, { row }: Pick<ListShape<T>, 'row'>) {
+  await printChunked(csv(mapped(items, row)))
+}
+
+async function* csv(rows: AsyncIterable<Record<string, unknown>>): AsyncGenerator<string> {
+  let header = true
+  for await (const row of rows) {
+    if (header) yield csvLine(Object.keys(row))
+    header = false
+    yield csvLine(Object.values(row).map((value) => (value === null ? '' : line(value))))
+  }
+}
+
+function csvLine(cells: readonly string[]): string {
+  return `${cells.map((cell) => (/[",]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',')}\r\n`
+}
+
 async function printChunked(pieces: AsyncIterable<string>): Promise<void> {
   let chunk = ''
   for await (const piece of pieces) {

@@ -11,6 +11,7 @@ import { addImportCommand } from './import.ts'
 import { addKeyCommands } from './key.ts'
 import { addMigrationCommands } from './migration.ts'
 import { addProviderCommands } from './provider.ts'
+import { addReportCommand } from './report.ts'
 import { runCommandLine } from './run.ts'
 import { addUpgradeCommand } from './upgrade.ts'
 
@@ -33,6 +34,7 @@ export function program(outside: Outside): Command {
   addAccountCommands(mailferry, outside)
   addMigrationCommands(mailferry, outside)
   addImportCommand(mailferry, outside)
+  addReportCommand(mailferry, outside)
   addAuditCommands(mailferry, outside)
   addCredentialCommands(mailferry, outside)
   addKeyCommands(mailferry, outside)

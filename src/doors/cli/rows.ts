@@ -3,6 +3,7 @@ import type { AuditEntry } from '../../model/audit.ts'
 import type { Migration } from '../../model/migration.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { Domain } from '../../policy/records.ts'
+import type { PeopleCount } from '../../policy/report.ts'
 import type { ListShape } from './output.ts'
 
 // The names of the fields are a contract with whoever reads `--json`.
@@ -57,4 +58,12 @@ export const migrationList: ListShape<Migration> = {
 export const auditList: ListShape<AuditEntry> = {
   row: ({ at, actor, action, subject, reason, detail }) => ({ at, actor, action, subject, reason, detail }),
   columns: ['at', 'actor', 'action', 'subject', 'detail', 'reason'],
+}
+
+export const peopleList: ListShape<PeopleCount> = {
+  row: ({ neverCame, ...counts }) => ({ ...counts, never_came: neverCame }),
+  columns: [
+    ...['provider', 'domain', 'awaited', 'captured', 'copying', 'synced', 'done', 'paused', 'failed', 'people'],
+    'never_came',
+  ],
 }

@@ -53,6 +53,7 @@ t.test('key show tells whether this host can open what is sealed', async (t) => 
     recipients: [recipient],
     identity_file: join(environment.MAILFERRY_DATA_DIR, 'identity'),
     identity: 'matches',
+    sealed: null,
   })
   t.match(absent, { recipients: [recipient], identity: 'absent' })
   t.match(unreadable, { identity: 'unreadable' })

@@ -1,0 +1,85 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely'
+import type { State } from '../model/migration.ts'
+import type { Reports, Scope } from '../policy/report.ts'
+import type { DB } from './schema.ts'
+
+const COUNTS = ['awaited', 'captured', 'copying', 'synced', 'done', 'paused', 'failed', 'people', 'neverCame'] as const
+type Counted<Value> = Record<'provider' | 'domain', string> & Record<(typeof COUNTS)[number], Value>
+
+/** The migrations of a scope, and their steps. */
+function partsOf(scope: Scope): {
+  migration: RawBuilder<unknown>
+  step: RawBuilder<unknown>
+} {
+  const { provider, domain } = { provider: scope.provider ?? null, domain: scope.domain ?? null }
+  const migration = sql`(
+    select migration.*, provider.name as provider
+    from migration join provider on provider.id = provider_id
+    where (${provider}::text is null or provider.name = ${provider})
+      and (${domain}::text is null or old_domain = ${domain})
+  )`
+  const everything = provider === null && domain === null
+  return {
+    migration,
+    step: everything
+      ? sql`migration_step`
+      : sql`(
+      select migration_step.* from migration_step join ${migration} as migration on migration.id = migration_id
+    )`,
+  }
+}
+
+export function reports(db: Kysely<DB>): Reports {
+  return {
+    async people(scope, copying) {
+      const { rows } = await sql<Counted<string>>`
+        select provider, old_domain as domain,
+          count(*) filter (where state = 'awaited' and not copying) as awaited,
+          count(*) filter (where state = 'pending' and not copying) as captured,
+          count(*) filter (where copying) as copying,
+          count(*) filter (where state = 'synced' and not copying) as synced,
+          count(*) filter (where state = 'done' and not copying) as done,
+          count(*) filter (where state = 'paused' and not copying) as paused,
+          count(*) filter (where state = 'failed' and not copying) as failed,
+          count(*) as people,
+          count(*) filter (where account_id is null and state <> 'done') as "neverCame"
+        from (select *, id = any(${copying}::bigint[]) as copying from ${partsOf(scope).migration} as migration) as one
+        group by provider, domain
+        order by provider, domain`.execute(db)
+      return rows.map((row) => {
+        const counts = Object.fromEntries(COUNTS.map((name) => [name, Number(row[name])]))
+        return { provider: row.provider, domain: row.domain, ...counts } as Counted<number>
+      })
+    },
+    async failures(scope) {
+      const { rows } = await sql<{ code: string; people: string }>`
+        select coalesce(code, 'unknown') as code, count(*) as people
+        from ${partsOf(scope).migration} as migration
+        where state = 'failed'
+        group by 1
+        order by people desc, code`.execute(db)
+      return rows.map(({ code, people }) => ({ code, people: Number(people) }))
+    },
+    async days(scope) {
+      const { step } = partsOf(scope)
+      const { rows } = await sql<{ day: string; state: State; change: string }>`
+        select to_char(at at time zone 'UTC', 'YYYY-MM-DD') as day, state, sum(change) as change
+        from (
+          select at, to_state as state, 1 as change from ${step} as step
+          union all
+          select at, from_state, -1 from ${step} as step where from_state is not null
+        ) as step
+        group by day, state
+        order by day, state`.execute(db)
+      return rows.map(({ day, state, change }) => ({ day, state, change: Number(change) }))
+    },
+    async crossedSince(scope, time) {
+      const { rows } = await sql<{ count: string }>`
+        select count(*) from (
+          select min(at) as first from ${partsOf(scope).step} as step
+          where to_state in ('synced', 'done') group by migration_id
+        ) as crossing where first >= ${time}`.execute(db)
+      return Number(rows[0]?.count ?? 0)
+    },
+  }
+}

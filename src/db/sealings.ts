@@ -1,0 +1,46 @@
+import { type Kysely, sql } from 'kysely'
+import type { Sealings } from '../policy/records.ts'
+import type { DB } from './schema.ts'
+
+const LOCK = 0x6d66_6b72 // "mfkr"
+
+export function sealings(db: Kysely<DB>): Sealings {
+  return {
+    alone: (work) =>
+      db.connection().execute(async (connection) => {
+        const { rows } = await sql<{ mine: boolean }>`select pg_try_advisory_lock(${LOCK}) as mine`.execute(connection)
+        if (!rows[0]?.mine) return null
+        return await work().finally(() => sql`select pg_advisory_unlock(${LOCK})`.execute(connection))
+      }),
+    async counts() {
+      const rows = await db
+        .selectFrom('credential')
+        .select(({ fn }) => ['sealed_to', fn.countAll<string>().as('count')])
+        .groupBy('sealed_to')
+        .orderBy('count', 'desc')
+        .execute()
+      return rows.map(({ sealed_to, count }) => ({ to: sealed_to, count: Number(count) }))
+    },
+    otherThan: (to, after, limit) =>
+      db
+        .selectFrom('credential')
+        .innerJoin('migration', 'migration.id', 'credential.migration_id')
+        .select(['migration_id as migrationId', 'migration.address', 'sealed'])
+        .where(sql<boolean>`sealed_to is distinct from ${to}::text[]`)
+        .where('migration_id', '>', after)
+        .orderBy('migration_id')
+        .limit(limit)
+        .execute(),
+    async replace(renewed) {
+      const ids = renewed.map(({ before }) => before.migrationId)
+      const before = renewed.map((one) => Buffer.from(one.before.sealed))
+      const after = renewed.map(({ sealed }) => Buffer.from(sealed.bytes))
+      const to = renewed[0]?.sealed.to ?? []
+      const { numAffectedRows } = await sql`
+        update credential set sealed = line.after, sealed_to = ${to}::text[]
+        from unnest(${ids}::bigint[], ${before}::bytea[], ${after}::bytea[]) as line (id, before, after)
+        where migration_id = line.id and sealed = line.before`.execute(db)
+      return Number(numAffectedRows ?? 0)
+    },
+  }
+}

@@ -1,0 +1,100 @@
+import { type Command, Option } from 'commander'
+import type { PeopleCount, Report } from '../../policy/report.ts'
+import { domain, examples } from './arguments.ts'
+import type { House, Outside } from './house.ts'
+import { print, printCsv, printList, printRecord } from './output.ts'
+import { noProvider } from './provider.ts'
+import { migrationList, peopleList } from './rows.ts'
+
+interface Options {
+  readonly awaited?: boolean
+  readonly provider?: string
+  readonly domain?: string
+  readonly json?: boolean
+  readonly csv?: boolean
+}
+
+const DAYS_SHOWN = 14
+
+export function addReportCommand(mailferry: Command, { open }: Outside): void {
+  const command = mailferry
+    .command('report')
+    .description('how far the people are: by provider and domain, by day, and what stops them')
+    .option('--awaited', 'list who has never come, instead')
+    .option('--provider <name>', 'from this provider')
+    .option('--domain <domain>', 'from this domain of the old server', domain)
+    .option('--json', 'print one JSON object; with --awaited one JSON array')
+    .addOption(
+      new Option('--csv', 'print the people by provider and domain, or with --awaited the list, as CSV').conflicts(
+        'json',
+      ),
+    )
+  examples(
+    command,
+    'mailferry report',
+    'mailferry report --json',
+    'mailferry report --awaited --domain old.example --csv',
+  ).action(async (options: Options) => {
+    await using house = await open()
+    const { provider } = options
+    if (provider !== undefined && (await house.providers.find(provider)) === null) throw noProvider(provider)
+    await (options.awaited ? printAwaited(house, options) : printReport(await house.report(options), options))
+  })
+}
+
+async function printAwaited({ migrations }: House, { provider, domain, csv, ...options }: Options): Promise<void> {
+  const filter = {
+    neverCame: true,
+    ...(provider !== undefined && { provider }),
+    ...(domain !== undefined && { domain }),
+  }
+  const people = migrations.list(filter)
+  await (csv ? printCsv(people, migrationList) : printList(people, migrationList, options))
+}
+
+async function printReport(report: Report, { json, csv }: Options): Promise<void> {
+  if (csv) await printCsv(report.people, peopleList)
+  else if (json) await printRecord(fields(report), { json })
+  else await printTables(report)
+}
+
+function fields({ people, failures, burnDown, remaining, perDay, estimatedEnd }: Report) {
+  return {
+    people: people.map(peopleList.row),
+    total: peopleList.row(total(people)),
+    failures,
+    burn_down: burnDown,
+    ...{ remaining, per_day: perDay, estimated_end: estimatedEnd },
+  }
+}
+
+async function printTables(report: Report): Promise<void> {
+  const { people, failures, burnDown } = report
+  await printList(people.length > 1 ? [...people, total(people)] : people, peopleList, {})
+  if (failures.length > 0) {
+    await print('\n')
+    await printList(failures, { row: (failure) => ({ ...failure }), columns: ['code', 'people'] }, {})
+  }
+  const columns = ['day', 'remaining', 'awaited', 'pending', 'synced', 'done', 'paused', 'failed']
+  await print('\n')
+  await printList(burnDown.slice(-DAYS_SHOWN), { row: (day) => ({ ...day }), columns }, {})
+  await print(`\n${outlook(report)}\n`)
+}
+
+function outlook({ people, remaining, perDay, estimatedEnd }: Report): string {
+  if (people.length === 0) return 'nobody is here yet'
+  if (remaining === 0) return 'everybody is across'
+  if (estimatedEnd === null) return `${remaining} remain; nobody came across lately`
+  const rate = Math.round(perDay * 10) / 10
+  return `${remaining} remain; ${rate} a day came across lately: at this rate the last on ${estimatedEnd.toISOString().slice(0, 10)}`
+}
+
+function total(people: readonly PeopleCount[]): PeopleCount {
+  const sum = (count: (row: PeopleCount) => number) => people.reduce((total, row) => total + count(row), 0)
+  return {
+    ...{ provider: 'all', domain: 'all', awaited: sum((row) => row.awaited), captured: sum((row) => row.captured) },
+    ...{ copying: sum((row) => row.copying), synced: sum((row) => row.synced), done: sum((row) => row.done) },
+    ...{ paused: sum((row) => row.paused), failed: sum((row) => row.failed), people: sum((row) => row.people) },
+    neverCame: sum((row) => row.neverCame),
+  }
+}

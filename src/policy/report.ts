@@ -1,0 +1,93 @@
+import type { State } from '../model/migration.ts'
+import type { Copying } from './ports.ts'
+
+/** People of one domain of one provider, by how far they are. */
+export interface PeopleCount {
+  readonly provider: string
+  readonly domain: string
+  readonly awaited: number
+  /** Waiting for their first complete copy. */
+  readonly captured: number
+  /** At this moment, in whatever state. */
+  readonly copying: number
+  readonly synced: number
+  readonly done: number
+  readonly paused: number
+  readonly failed: number
+  readonly people: number
+  /** Those of them who are still expected, and have not signed in yet. */
+  readonly neverCame: number
+}
+
+/** How many people came into a state, less those who left it, on a day. */
+export interface DayChange {
+  /** In UTC: `2026-11-23`. */
+  readonly day: string
+  readonly state: State
+  readonly change: number
+}
+
+/** How many people were in each state at the end of a day. */
+export type DayCount = { readonly day: string; readonly remaining: number } & Readonly<Record<State, number>>
+
+export interface Report {
+  readonly people: readonly PeopleCount[]
+  readonly failures: readonly { readonly code: string; readonly people: number }[]
+  readonly burnDown: readonly DayCount[]
+  /** People who were not across yet, neither synced nor done. */
+  readonly remaining: number
+  /** People who came across each day, lately. */
+  readonly perDay: number
+  /** Null: nobody remains, or nobody came across lately. */
+  readonly estimatedEnd: Date | null
+}
+
+/** Whom a report is about; without a name, all. */
+export interface Scope {
+  readonly provider?: string | undefined
+  readonly domain?: string | undefined
+}
+
+export interface Reports {
+  people(scope: Scope, copying: readonly string[]): Promise<PeopleCount[]>
+  failures(scope: Scope): Promise<{ code: string; people: number }[]>
+  /** In the order of the days. */
+  days(scope: Scope): Promise<DayChange[]>
+  /** How many people came across for the first time since then. */
+  crossedSince(scope: Scope, time: Date): Promise<number>
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000
+const RECENT_DAYS = 7
+const NOBODY: Readonly<Record<State, number>> = { awaited: 0, pending: 0, synced: 0, paused: 0, failed: 0, done: 0 }
+
+export async function report(scope: Scope, now: Date, reports: Reports, copying: Copying): Promise<Report> {
+  const [people, failures, changes] = await Promise.all([
+    reports.people(scope, await copying.migrationIds()),
+    reports.failures(scope),
+    reports.days(scope),
+  ])
+  const burnDown = burnDownOf(changes, now)
+  const remaining = burnDown.at(-1)?.remaining ?? 0
+  const recentDays = Math.min(RECENT_DAYS, burnDown.length)
+  const crossed = await reports.crossedSince(scope, new Date(now.getTime() - RECENT_DAYS * DAY_MS))
+  const perDay = recentDays === 0 ? 0 : crossed / recentDays
+  const estimatedEnd = remaining === 0 || perDay === 0 ? null : new Date(now.getTime() + (remaining / perDay) * DAY_MS)
+  return { people, failures, burnDown, remaining, perDay, estimatedEnd }
+}
+
+/** Every day from the first change until now. */
+export function burnDownOf(changes: readonly DayChange[], now: Date): DayCount[] {
+  const first = changes[0]?.day
+  if (first === undefined) return []
+  const byDay = Map.groupBy(changes, ({ day }) => day)
+  const counts = { ...NOBODY }
+  const days: DayCount[] = []
+  for (let time = Date.parse(first); time <= now.getTime(); time += DAY_MS) {
+    const day = new Date(time).toISOString().slice(0, 10)
+    for (const { state, change } of byDay.get(day) ?? []) counts[state] += change
+    const remaining = counts.awaited + counts.pending + counts.paused + counts.failed
+    days.push({ day, remaining, ...counts })
+  }
+  return days
+}

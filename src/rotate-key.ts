@@ -1,0 +1,82 @@
+import { type Settings, SettingsError } from './config.ts'
+import { identityOpener, identityRecipients, recipientsInForce } from './data-dir.ts'
+import { addIdentity, keepNewestIdentity, keepRecipients } from './key-files.ts'
+import type { By } from './model/audit.ts'
+import { Refusal } from './model/refusal.ts'
+import type { Audit, Sealings } from './policy/records.ts'
+import { type Rotation, reseal } from './policy/reseal.ts'
+import { sealTo, shortName } from './seal/age.ts'
+
+interface Records {
+  readonly sealings: Sealings
+  readonly audit: Pick<Audit, 'record'>
+}
+
+/**
+ * Makes a new key and seals everything to it. While the identity file holds more than one key a rotation is under way:
+ * then it goes on with the last one. The old keys stay in the file.
+ */
+export async function rotateKey(
+  settings: Settings,
+  { sealings, audit }: Records,
+  by: By,
+  onProgress: (resealed: number) => void,
+): Promise<Rotation> {
+  return await alone(sealings, async () => {
+    const { own, newest: last, others } = await keysOf(settings)
+    const started = own.length === 1
+    const recipient = started ? await addIdentity(settings) : last
+    const recipients = [recipient, ...others]
+    if (started) await audit.record(shortName(recipient), { ...by, action: 'key.rotate', detail: 'a new key' })
+    // From here on a running service seals to the new key.
+    if (settings.recipients.length === 0) await keepRecipients(settings, recipients)
+    const opener = await identityOpener(settings)
+    const to = recipients.map(shortName).sort()
+    const result = await reseal({ sealings, opener, sealer: sealTo(recipients), to }, onProgress)
+    const detail = `${result.resealed} sealed to it, ${result.unopenedCount} cannot be opened`
+    await audit.record(shortName(recipient), { ...by, action: 'key.rotate', detail })
+    const settingsDiffer = settings.recipients.length > 0 && !sameSet(settings.recipients, recipients)
+    return { ...result, recipient, started, settingsDiffer }
+  })
+}
+
+/** Takes all keys but the newest out of the identity file. @throws Refusal while anything may need them */
+export async function dropOldKeys(
+  settings: Settings,
+  { sealings, audit }: Records,
+  by: By,
+): Promise<readonly string[]> {
+  return await alone(sealings, async () => {
+    const { own, newest, inForce } = await keysOf(settings)
+    const old = own.filter((recipient) => recipient !== newest)
+    if (old.length === 0) throw new Refusal('there is no old key: the identity file holds one only')
+    const sealedToOld = (await sealings.counts()).filter(({ to }) => !to?.includes(shortName(newest)))
+    const left = sealedToOld.reduce((sum, { count }) => sum + count, 0)
+    if (left > 0) throw new Refusal(`${left} credentials are not sealed to the new key yet: run "mailferry key rotate"`)
+    const explicit = inForce.filter((recipient) => old.includes(recipient))
+    if (explicit.length > 0)
+      throw new Refusal('the recipients in force still name an old key: see "mailferry key show"')
+    await keepNewestIdentity(settings)
+    await audit.record(shortName(newest), { ...by, action: 'key.drop', detail: old.map(shortName).join(', ') })
+    return old
+  })
+}
+
+async function alone<T>(sealings: Sealings, work: () => Promise<T>): Promise<T> {
+  const done = await sealings.alone(async () => ({ result: await work() }))
+  if (done === null) throw new Refusal('another "mailferry key rotate" is running')
+  return done.result
+}
+
+/** The keys of the identity file, oldest first, and who else can open what is sealed: an escrow key, for instance. */
+async function keysOf(settings: Settings) {
+  const own = await identityRecipients(settings)
+  const newest = own.at(-1)
+  if (newest === undefined) throw new SettingsError(`MAILFERRY_IDENTITY_FILE: no key in ${settings.identityFile}`)
+  const inForce = (await recipientsInForce(settings)) ?? []
+  return { own, newest, inForce, others: inForce.filter((recipient) => !own.includes(recipient)) }
+}
+
+function sameSet(one: readonly string[], other: readonly string[]): boolean {
+  return new Set(one).size === new Set(other).size && one.every((item) => other.includes(item))
+}

@@ -1,0 +1,39 @@
+import { statSync } from 'node:fs'
+import { type Settings, SettingsError } from './config.ts'
+import { recipientsFile, recipientsInForce } from './data-dir.ts'
+import type { Sealer } from './policy/ports.ts'
+import { sealTo } from './seal/age.ts'
+
+/**
+ * Seals to the recipients in force when something is sealed: a running service notices that they were replaced, and
+ * most commands seal nothing and need no key.
+ */
+export function sealerInForce(settings: Settings): Sealer {
+  let known: { readonly stamp: string; readonly sealer: Sealer } | undefined
+  return {
+    async seal(credential) {
+      const stamp = stampOf(settings)
+      if (known?.stamp !== stamp) {
+        const recipients = await recipientsInForce(settings)
+        if (recipients === null) throw new SettingsError('no key to seal to: run "mailferry key init"')
+        known = { stamp, sealer: sealTo(recipients) }
+      }
+      return await known.sealer.seal(credential)
+    },
+  }
+}
+
+/** Another one whenever the files may say something else. */
+function stampOf(settings: Settings): string {
+  if (settings.recipients.length > 0) return ''
+  return [recipientsFile(settings), settings.identityFile].map(fileStamp).join(' ')
+}
+
+function fileStamp(file: string): string {
+  try {
+    const { ino, size, mtimeNs } = statSync(file, { bigint: true })
+    return `${ino}:${size}:${mtimeNs}`
+  } catch {
+    return '-'
+  }
+}
