@@ -10,6 +10,7 @@ import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import { finish, pause } from '../../src/model/migration.ts'
+import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
 import { type DebianPostgres, startDebianPostgres } from '../support/debian-postgres.ts'
 import { type Relay, startRelay } from '../support/relay.ts'
@@ -23,8 +24,8 @@ t.before(async () => {
   postgres = await startDebianPostgres()
   database = await openDatabase({ databaseUrl: postgres.url, dataDir: '/nowhere' })
   await database.ready()
-  await providers(database.kysely).add(PROVIDER)
-  await domains(database.kysely).add({ name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name })
+  await providers(database.kysely).add(PROVIDER, BY)
+  await domains(database.kysely).add({ name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name }, BY)
 })
 t.after(async () => {
   await database[Symbol.asyncDispose]()
@@ -52,7 +53,13 @@ async function captured(person: string): Promise<string> {
   const address = parseAddress(`${person}@old.example`)
   if (address === null) throw new Error(person)
   await captures(database.kysely).capture({
-    ...{ address, home: `/home/${person}`, passwordHash: 'hash', sealed: new Uint8Array([1]), provider: PROVIDER },
+    ...{
+      address,
+      home: `/home/${person}`,
+      passwordHash: 'hash',
+      sealed: { bytes: new Uint8Array([1]), to: [] },
+      provider: PROVIDER,
+    },
     ...{ oldDomain: 'old.example', oldUsername: address.text },
   })
   return address.text
@@ -62,10 +69,10 @@ t.test('whatever decides a person’s sign-in is heard when it changes, by whome
   const { kysely } = database
   const anna = await captured('anna')
   const changes: Record<string, () => Promise<unknown>> = {
-    'a password': () => accounts(kysely).setPassword(anna, 'another hash'),
-    disabling: () => accounts(kysely).setEnabled(anna, false),
-    enabling: () => accounts(kysely).setEnabled(anna, true),
-    finishing: () => migrations(kysely).take(anna, finish),
+    'a password': () => accounts(kysely).setPassword(anna, 'another hash', BY),
+    disabling: () => accounts(kysely).setEnabled(anna, false, BY),
+    enabling: () => accounts(kysely).setEnabled(anna, true, BY),
+    finishing: () => migrations(kysely).take(anna, finish, { ...BY, action: 'finish' }),
     'a route, in plain SQL': () => postgres.query(`update migration set route = 'old'`),
     'a home, in plain SQL': () => postgres.query(`update account set home = '/home/elsewhere'`),
     'another address, in plain SQL': () => postgres.query(`update account set address = 'x' || address`),
@@ -83,10 +90,15 @@ t.test('whatever decides a person’s sign-in is heard when it changes, by whome
 t.test('a renewed password is heard, a first sign-in or a pause need not be', async (t) => {
   using listener = await listening()
   const bert = await captured('bert')
-  await migrations(database.kysely).take(bert, pause)
+  await migrations(database.kysely).take(bert, pause, { ...BY, action: 'pause' })
   t.same(listener.heard, [])
   await captures(database.kysely).capture({
-    ...{ address: parseAddress(bert) as never, home: '/', passwordHash: 'hash two', sealed: new Uint8Array([2]) },
+    ...{
+      address: parseAddress(bert) as never,
+      home: '/',
+      passwordHash: 'hash two',
+      sealed: { bytes: new Uint8Array([2]), to: [] },
+    },
     ...{ provider: PROVIDER, oldDomain: 'old.example', oldUsername: bert },
   })
   await until(() => listener.heard.length > 0, 'the renewal')
@@ -97,9 +109,9 @@ t.test('a change of domains or of a provider is heard as one of everybody', asyn
   const { kysely } = database
   const domain = { name: 'more.example', newDomain: 'new.example', provider: PROVIDER.name }
   const changes: Record<string, () => Promise<unknown>> = {
-    'a domain that is added': () => domains(kysely).add(domain),
-    'a domain that is removed': () => domains(kysely).remove(domain.name),
-    'a provider that is set': () => providers(kysely).set({ ...PROVIDER, port: 1993 }),
+    'a domain that is added': () => domains(kysely).add(domain, BY),
+    'a domain that is removed': () => domains(kysely).remove(domain.name, BY),
+    'a provider that is set': () => providers(kysely).set({ ...PROVIDER, port: 1993 }, BY),
   }
   using listener = await listening()
   for (const [what, change] of Object.entries(changes)) {
@@ -114,7 +126,7 @@ t.test('what is rolled back is not heard', async (t) => {
   const carl = await captured('carl')
   using listener = await listening()
   await postgres.query(`begin; update account set enabled = false; rollback`)
-  await accounts(database.kysely).setEnabled(carl, false)
+  await accounts(database.kysely).setEnabled(carl, false, BY)
   await until(() => listener.heard.length > 0, 'the change')
   t.same(listener.heard, [carl])
 })
@@ -128,7 +140,7 @@ t.test('while the server is away nothing is listened to; before and after that e
   await until(listener.isListening, 'it listens again')
   t.same(listener.heard, [null, null])
   const dora = await captured('dora')
-  await accounts(database.kysely).setEnabled(dora, false)
+  await accounts(database.kysely).setEnabled(dora, false, BY)
   await until(() => listener.heard.includes(dora), 'a change after that')
 })
 

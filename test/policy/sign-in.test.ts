@@ -23,6 +23,7 @@ function newcomers(old: (signal: AbortSignal) => Promise<OldAnswer>, { answerLim
           ? { provider: { name: 'old', loginName: '%u' } as never, oldDomain: domain, newDomain: domain }
           : null,
       accountOf: async () => null,
+      awaited: async () => null,
     },
     hasher: {
       hash: async () => 'hash',
@@ -37,7 +38,7 @@ function newcomers(old: (signal: AbortSignal) => Promise<OldAnswer>, { answerLim
         return await old(signal)
       },
     },
-    sealer: { seal: async () => new Uint8Array() },
+    sealer: { seal: async () => ({ bytes: new Uint8Array(), to: [] }) },
     captures: { capture: async ({ address }) => ({ address: address.text, enabled: true }) as Account },
     failures: { isLimited: async () => false, count: async () => undefined },
     refusals: new Refusals(0),
