@@ -41,9 +41,13 @@ export function addImportCommand(mailferry: Command, { open }: Outside): void {
     const outcome = await house.importPeople(readPeople(inputOf(file)), {
       ...{ dryRun: options.dryRun ?? false, skipBad: options.skipBad ?? false, verify: options.verify ?? false },
       by: by(options),
-      onBad: (bad) => report.bad(bad),
+      onBad(bad) {
+        progress.clear()
+        return report.bad(bad)
+      },
       onProgress: (lines) => progress.tell(lines),
     })
+    progress.clear()
     await report.end(outcome)
     if (outcome.bad === 0 || options.skipBad) return
     const advice = options.dryRun ? '' : ': nothing is imported (--skip-bad imports the others)'

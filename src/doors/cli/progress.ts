@@ -24,8 +24,13 @@ export class Progress implements Disposable {
     }
   }
 
-  /** Leaves the terminal's line as it was. */
-  [Symbol.dispose](): void {
+  /** Leaves the terminal's line to whatever else is printed. */
+  clear(): void {
     if (this.#terminal && this.#shown > 0) process.stderr.write('\r\u001b[K')
+    this.#shown = Number.NEGATIVE_INFINITY
+  }
+
+  [Symbol.dispose](): void {
+    this.clear()
   }
 }

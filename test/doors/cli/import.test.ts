@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import t from 'tap'
 import { type Ferry, mustRun, rows, startFerry } from '../../support/ferry.ts'
 import { formsFound } from '../../support/secrets.ts'
+import { runProgram } from '../../support/service.ts'
 import { COMPILED } from './compiled.ts'
 import { mistakeIn } from './mistake.ts'
 
+const PROGRAM = join(import.meta.dirname, '../../../src/mailferry.ts')
 const PEOPLE = {
   anna7: 'pw of anna',
   'bert@renamed.example': 'pw, "of" bert',
@@ -176,4 +178,14 @@ t.test('a file comes by standard input as well; one that cannot be read is one l
     t.match(await mistakeIn(['import', path], ferry.service.environment), { exitCode: 65, line: /cannot read .* \(E/ })
   }
   t.match(await ferry.service.run(['import', '-'], 'address,nonsense\n'), { exitCode: 65, stderr: /header/ })
+})
+
+t.test('on a terminal one line tells how far it is, and is gone at the end', async (t) => {
+  const people = file(Array.from({ length: 600 }, (_, at) => `t${at}@old.example\n`).join(''))
+  const command = `${process.execPath} ${PROGRAM} import ${people} --dry-run`
+  const { stdout, exitCode } = await runProgram('script', ['-qec', command, '/dev/null'], ferry.service.environment)
+  t.equal(exitCode, 0)
+  const [first, last] = [stdout.indexOf('\r250 lines read'), stdout.indexOf('\r\u001b[Kwould import 600 of 600 people')]
+  t.equal(first, 0)
+  t.ok(last > first, JSON.stringify(stdout))
 })

@@ -1,0 +1,140 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { captures } from '../../src/db/captures.ts'
+import { credentials } from '../../src/db/credentials.ts'
+import { type Database, openDatabase } from '../../src/db/database.ts'
+import { directory } from '../../src/db/directory.ts'
+import { imports } from '../../src/db/imports.ts'
+import { migrations } from '../../src/db/migrations.ts'
+import { providers } from '../../src/db/providers.ts'
+import { sealings } from '../../src/db/sealings.ts'
+import { parseAddress } from '../../src/model/address.ts'
+import { finish, pause } from '../../src/model/migration.ts'
+import type { Arrival } from '../../src/policy/ports.ts'
+import type { ImportedPerson } from '../../src/policy/records.ts'
+import { BY } from '../support/by.ts'
+import { PROVIDER } from '../support/copying.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'mailferry-imports-'))
+const SEALED = { bytes: new Uint8Array([1]), to: ['age1'] }
+let database: Database
+t.before(async () => {
+  database = await openDatabase({ databaseUrl: null, dataDir: folder })
+  await database.ready()
+  await providers(database.kysely).add(PROVIDER, BY)
+})
+t.after(async () => {
+  await database[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+function imported(person: string, changes: Partial<ImportedPerson> = {}): ImportedPerson {
+  const address = `${person}@old.example`
+  return {
+    ...{ number: 1, address, provider: PROVIDER.name, oldDomain: 'old.example', oldUsername: person, taken: true },
+    ...{ home: `/imported/${person}`, sealed: null, ...changes },
+  }
+}
+
+function arrival(person: string, changes: Partial<Arrival> = {}): Arrival {
+  const address = parseAddress(`${person}@old.example`)
+  if (address === null) throw new Error(person)
+  return {
+    ...{ address, home: `/home/${person}`, passwordHash: 'hash', sealed: { bytes: new Uint8Array([2]), to: ['age2'] } },
+    ...{ provider: PROVIDER, oldDomain: 'old.example', oldUsername: person, ...changes },
+  }
+}
+
+const write = (...people: ImportedPerson[]) =>
+  imports(database.kysely).gather(async (gathering) => {
+    await gathering.add(people)
+    return await gathering.write(BY)
+  })
+const capture = (one: Arrival) => captures(database.kysely).capture(one)
+const find = (person: string) => migrations(database.kysely).find(`${person}@old.example`)
+const homesCopiedTo = () =>
+  migrations(database.kysely).readOrders({}, async ({ orders }) => {
+    return (await Array.fromAsync(orders)).map(({ home }) => home)
+  })
+
+t.test('who is awaited is taken over by the first sign-in, once, however many connections there are', async (t) => {
+  await write(imported('anna'))
+  const before = await find('anna')
+  t.match(await directory(database.kysely).awaited('anna@old.example'), { oldUsername: 'anna', closed: false })
+  const captured = await Promise.all(Array.from({ length: 10 }, () => capture(arrival('anna'))))
+  for (const account of captured) t.match(account, { home: '/home/anna' })
+  t.match(await find('anna'), { id: before?.id, state: 'pending' })
+  t.equal(await directory(database.kysely).awaited('anna@old.example'), null)
+})
+
+t.test('mail that was copied before the first sign-in decides where the home is', async (t) => {
+  await write(imported('bert', { sealed: SEALED }))
+  t.ok((await homesCopiedTo()).includes('/imported/bert'))
+  t.match(await capture(arrival('bert')), { home: '/imported/bert' })
+  t.match((await directory(database.kysely).accountOf('bert@old.example'))?.account, { home: '/imported/bert' })
+  t.same(
+    (await homesCopiedTo()).filter((home) => home.endsWith('/bert')),
+    ['/imported/bert'],
+  )
+})
+
+t.test('who was awaited as somebody else on OLD gets no account: the question is asked again', async (t) => {
+  await write(imported('carl'))
+  await t.rejects(capture(arrival('carl', { oldUsername: 'another' })), /changed in the meantime/)
+  t.equal(await directory(database.kysely).accountOf('carl@old.example'), null)
+  await migrations(database.kysely).take('carl@old.example', finish, { ...BY, action: 'finish' })
+  t.match(await directory(database.kysely).awaited('carl@old.example'), { closed: true })
+  await t.rejects(capture(arrival('carl')), /changed in the meantime/)
+})
+
+t.test('who is awaited and paused stays paused when captured', async (t) => {
+  await write(imported('dora'))
+  await migrations(database.kysely).take('dora@old.example', pause, { ...BY, action: 'pause' })
+  t.ok(await capture(arrival('dora')))
+  t.match(await find('dora'), { state: 'paused', pausedFrom: 'pending' })
+})
+
+t.test('who signs in while a file is read stays as they are', async (t) => {
+  await database.kysely
+    .insertInto('account')
+    .values({ address: 'own@old.example', password_hash: 'h', password_source: 'new', home: '/own' })
+    .execute()
+  const made = await imports(database.kysely).gather(async (gathering) => {
+    const people = ['emil', 'fritz', 'own'].map((person) => imported(person, { sealed: SEALED }))
+    t.same(await gathering.add(people), [])
+    await capture(arrival('emil'))
+    return await gathering.write(BY)
+  })
+  t.same(made, { awaited: 0, pending: 1 }, 'fritz alone')
+  const [emil] = await credentials(database.kysely).handOut([(await find('emil'))?.id ?? ''], 'tests')
+  t.same([...(emil?.sealed ?? [])], [2])
+  t.equal(await find('own'), null, 'an account of NEW’s own is not moved')
+})
+
+t.test('two imports at once make each person once', async (t) => {
+  const people = Array.from({ length: 500 }, (_, number) => imported(`many${number}`, { number, sealed: SEALED }))
+  const made = await Promise.all([write(...people), write(...people)])
+  t.equal(made[0].pending + made[1].pending, 500)
+})
+
+t.test('a credential that was renewed since it was read is not replaced by an older one', async (t) => {
+  const { otherThan, replace } = sealings(database.kysely)
+  await write(imported('gerd', { sealed: SEALED }))
+  const id = (await find('gerd'))?.id ?? ''
+  const [before] = (await otherThan(['age9'], '0', 10_000)).filter(({ migrationId }) => migrationId === id)
+  if (before === undefined) throw new Error('no credential')
+  await capture(arrival('gerd'))
+  t.equal(await replace([{ before, sealed: { bytes: new Uint8Array([9]), to: ['age9'] } }]), 0)
+  const now = { ...before, sealed: new Uint8Array([2]) }
+  t.equal(await replace([{ before: now, sealed: { bytes: new Uint8Array([9]), to: ['age9'] } }]), 1)
+  const left = await otherThan(['age9'], '0', 10_000)
+  t.notOk(left.some(({ migrationId }) => migrationId === id))
+})
+
+t.test('only one rotation runs at a time', async (t) => {
+  const { alone } = sealings(database.kysely)
+  t.equal(await alone(() => alone(async () => 'second')), null)
+  t.equal(await alone(async () => 'again'), 'again')
+})
