@@ -34,6 +34,17 @@ export interface Provider {
   readonly exclude: readonly string[]
 }
 
+const USUAL_PORT: Readonly<Record<TlsMode, number>> = { implicit: 993, starttls: 143, none: 143 }
+
+/** A provider of which nothing is known but its place. */
+export function usualProvider(name: string, host: string, tls: TlsMode = 'implicit'): Provider {
+  return {
+    ...{ name, host, tls, port: USUAL_PORT[tls], caFile: null, fingerprint: null },
+    ...{ maxConnections: 20, loginName: '%u', cutover: 'immediate', refusal: null },
+    ...{ forwardsClient: false, reopens: false, include: [], exclude: [] },
+  }
+}
+
 /** The user name that OLD knows a person by. */
 export function oldUsername(provider: Provider, onOld: Address): string {
   return provider.loginName === '%n' ? onOld.local : onOld.text

@@ -3,7 +3,7 @@ import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { old } from '../../src/imap/ask.ts'
-import type { Provider } from '../../src/model/provider.ts'
+import { type Provider, usualProvider } from '../../src/model/provider.ts'
 import type { OldAnswer } from '../../src/policy/ports.ts'
 import { certificates } from '../support/certificates.ts'
 import { freePort } from '../support/loopback.ts'
@@ -26,22 +26,8 @@ t.before(async () => {
 t.after(() => server[Symbol.asyncDispose]())
 
 function provider(changes: Partial<Provider> = {}): Provider {
-  return {
-    name: 'old',
-    host: 'localhost',
-    port: server.tlsPort,
-    tls: 'implicit',
-    caFile: certs.server.ca,
-    fingerprint: null,
-    maxConnections: 20,
-    loginName: '%u',
-    cutover: 'immediate',
-    refusal: null,
-    forwardsClient: false,
-    include: [],
-    exclude: [],
-    ...changes,
-  }
+  const place = { port: server.tlsPort, caFile: certs.server.ca }
+  return { ...usualProvider('old', 'localhost'), ...place, ...changes }
 }
 
 function ask(provider: Provider, username: string, password: string): Promise<OldAnswer> {

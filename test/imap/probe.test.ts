@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { probe } from '../../src/imap/probe.ts'
-import type { Provider } from '../../src/model/provider.ts'
+import { type Provider, usualProvider } from '../../src/model/provider.ts'
 import type { ProbeStep } from '../../src/policy/probe.ts'
 import { type Certificate, certificates } from '../support/certificates.ts'
 import { freePort } from '../support/loopback.ts'
@@ -16,21 +16,8 @@ t.before(async () => {
 t.after(() => server[Symbol.asyncDispose]())
 
 function provider(changes: Partial<Provider>): Provider {
-  return {
-    ...{ name: 'old', host: 'localhost', port: server.tlsPort, tls: 'implicit', caFile: certs.server.ca },
-    ...{
-      fingerprint: null,
-      maxConnections: 20,
-      loginName: '%u',
-      cutover: 'immediate',
-      refusal: null,
-      forwardsClient: false,
-      reopens: false,
-      include: [],
-      exclude: [],
-    },
-    ...changes,
-  }
+  const place = { port: server.tlsPort, caFile: certs.server.ca }
+  return { ...usualProvider('old', 'localhost'), ...place, ...changes }
 }
 
 const startTls = () => provider({ port: server.port, tls: 'starttls' })

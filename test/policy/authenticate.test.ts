@@ -1,27 +1,12 @@
 import t from 'tap'
 import type { Account } from '../../src/model/account.ts'
-import type { Provider } from '../../src/model/provider.ts'
+import { type Provider, usualProvider } from '../../src/model/provider.ts'
 import { authenticate, type Surroundings } from '../../src/policy/authenticate.ts'
 import { keyedDigest } from '../../src/policy/digest.ts'
 import type { Arrival, KnownAccount, OldAnswer, Suspect } from '../../src/policy/ports.ts'
 import { Refusals } from '../../src/policy/remember.ts'
 
-const provider: Provider = {
-  name: 'old',
-  host: 'imap.old.example',
-  port: 993,
-  tls: 'implicit',
-  caFile: null,
-  fingerprint: null,
-  maxConnections: 20,
-  loginName: '%u',
-  cutover: 'immediate',
-  refusal: null,
-  forwardsClient: false,
-  reopens: false,
-  include: [],
-  exclude: [],
-}
+const provider = usualProvider('old', 'imap.old.example')
 const anna: Account = { address: 'anna@new.example', home: '/home/anna', quotaBytes: null, enabled: true }
 const live = { provider, oldDomain: 'old.example', oldUsername: 'anna@old.example' }
 const captured: KnownAccount = {

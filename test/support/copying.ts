@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type OfflineImapSettings, offlineimaprc } from '../../src/emit/offlineimap.ts'
 import type { CopyOrder } from '../../src/model/migration.ts'
-import type { Provider } from '../../src/model/provider.ts'
+import { type Provider, usualProvider } from '../../src/model/provider.ts'
 import { type Dovecot, type Place, startDovecot } from './dovecot.ts'
 import type { ImapAccount } from './imap-wire.ts'
 import { type Run, type RunSettings, runOfflineimap } from './offlineimap.ts'
@@ -135,22 +135,7 @@ export class Copying implements AsyncDisposable {
   }
 }
 
-export const PROVIDER: Provider = {
-  name: 'old',
-  host: 'localhost',
-  port: 143,
-  tls: 'none',
-  caFile: null,
-  fingerprint: null,
-  maxConnections: 4,
-  loginName: '%u',
-  cutover: 'immediate',
-  refusal: null,
-  forwardsClient: false,
-  reopens: false,
-  include: [],
-  exclude: [],
-}
+export const PROVIDER: Provider = { ...usualProvider('old', 'localhost', 'none'), maxConnections: 4 }
 
 /** NEW as far as copied mail is concerned; everybody's password is `new`. */
 function startPlainNew(): Promise<Dovecot> {

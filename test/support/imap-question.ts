@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import { old } from '../../src/imap/ask.ts'
-import type { Provider } from '../../src/model/provider.ts'
+import { type Provider, usualProvider } from '../../src/model/provider.ts'
 import type { OldAnswer } from '../../src/policy/ports.ts'
 import { type Connection, type Script, scripted, startScriptedImap, type Tried } from './scripted-imap.ts'
 import { until } from './until.ts'
@@ -66,12 +66,7 @@ async function askOne(t: Test, { talk, wanted, provider, limitMs = LONG_MS, pass
 }
 
 export async function ask(changes: Partial<Provider>, password = RIGHT, limitMs = LONG_MS): Promise<OldAnswer> {
-  const provider: Provider = {
-    ...{ name: 'old', host: '127.0.0.1', port: 143, tls: 'none', caFile: null, fingerprint: null },
-    ...{ maxConnections: 20, loginName: '%u', cutover: 'immediate', refusal: null, forwardsClient: false },
-    ...{ include: [], exclude: [] },
-    ...changes,
-  }
+  const provider = { ...usualProvider('old', '127.0.0.1', 'none'), ...changes }
   const signal = new AbortController().signal
   return await old(limitMs).ask({ provider, username: USER, password, clientAddress: null, signal })
 }

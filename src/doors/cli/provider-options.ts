@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
-import type { Cutover, LoginName, Provider, TlsMode } from '../../model/provider.ts'
+import { type Cutover, type LoginName, type Provider, type TlsMode, usualProvider } from '../../model/provider.ts'
 import { connections, fingerprint, patterns, port } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
 
@@ -26,8 +26,6 @@ export interface ProviderOptions {
 
 const PEM_LIMIT = 4 * 1024 * 1024
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
-const USUAL_PORT: Readonly<Record<TlsMode, number>> = { implicit: 993, starttls: 143, none: 143 }
-const MAX_CONNECTIONS = 20
 
 export function withProviderOptions(command: Command): Command {
   return command
@@ -66,13 +64,7 @@ export function withProviderOptions(command: Command): Command {
 }
 
 export function newProvider(name: string, host: string, options: ProviderOptions): Provider {
-  const tls = options.tls ?? 'implicit'
-  const usual: Provider = {
-    ...{ name, host, tls, port: USUAL_PORT[tls], caFile: null, fingerprint: null },
-    ...{ maxConnections: MAX_CONNECTIONS, loginName: '%u', cutover: 'immediate', refusal: null },
-    ...{ forwardsClient: false, reopens: false, include: [], exclude: [] },
-  }
-  return changedProvider(usual, options)
+  return changedProvider(usualProvider(name, host, options.tls), options)
 }
 
 /** The provider with what was given, and everything else as it is. */

@@ -156,7 +156,8 @@ async function domainAt(house: House, { name, host }: Provider): Promise<string>
 /** Keeps how a provider refuses, unless it has been pointed elsewhere since it was asked. */
 async function keepRefusal(house: House, asked: Provider, refusal: string): Promise<void> {
   const now = await found(house, asked.name)
-  if (now.host === asked.host && now.port === asked.port) await house.providers.set({ ...now, refusal }, by({ reason: 'learned by provider test' }))
+  if (now.host === asked.host && now.port === asked.port)
+    await house.providers.set({ ...now, refusal }, by({ reason: 'learned by provider test' }))
 }
 
 export function noProvider(name: string): Failure {
