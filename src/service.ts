@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os'
+import { availableParallelism, hostname } from 'node:os'
 import type { Settings } from './config.ts'
 import { identityOpener } from './data-dir.ts'
 import { accounts } from './db/accounts.ts'
@@ -11,6 +11,7 @@ import { directory } from './db/directory.ts'
 import { domains } from './db/domains.ts'
 import { failures } from './db/failures.ts'
 import { imports } from './db/imports.ts'
+import { ledgers } from './db/ledgers.ts'
 import { migrations } from './db/migrations.ts'
 import { providers } from './db/providers.ts'
 import { reports } from './db/reports.ts'
@@ -20,7 +21,9 @@ import type { Check } from './doors/http/health.ts'
 import type { Asked } from './doors/http/passdb.ts'
 import { argon2id } from './hash/argon2id.ts'
 import { old } from './imap/ask.ts'
+import { oldMail } from './imap/listing.ts'
 import { probe } from './imap/probe.ts'
+import { newMail } from './maildir/listing.ts'
 import { DATABASE_LIMIT_MS, type Surroundings } from './policy/authenticate.ts'
 import { boundHasher } from './policy/bound-hasher.ts'
 import { keyedDigest } from './policy/digest.ts'
@@ -28,12 +31,14 @@ import { finishMigration } from './policy/finish.ts'
 import { guardOld } from './policy/guard-old.ts'
 import { importPeople } from './policy/import-people.ts'
 import { lookUp } from './policy/look-up.ts'
-import type { Captures, Copying, Directory, Ledgers, Time } from './policy/ports.ts'
+import type { Captures, Copying, Directory, Time } from './policy/ports.ts'
 import { Refusals, Successes } from './policy/remember.ts'
 import { type RenewalSurroundings, renewCredential } from './policy/renew-credential.ts'
 import { report } from './policy/report.ts'
 import { signIn } from './policy/sign-in.ts'
 import { timed } from './policy/timed.ts'
+import { verifyAccount } from './policy/verify-account.ts'
+import { copyingState } from './proofs/copying-state.ts'
 import { dropOldKeys, rotateKey } from './rotate-key.ts'
 import { sealerInForce } from './sealing.ts'
 
@@ -66,17 +71,22 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     home: settings.home,
     recipientDelimiter: settings.recipientDelimiter,
   } satisfies Surroundings & RenewalSurroundings
-  const movements = migrations(kysely)
-  return {
-    settings,
-    database,
-    hasher: argon2id,
+  const records = {
     audit: audit(kysely),
     providers: providers(kysely),
     domains: domains(kysely),
     accounts: accounts(kysely),
-    migrations: movements,
+    migrations: migrations(kysely),
     credentials: surroundings.credentials,
+    ledgers: ledgers(kysely),
+  }
+  const opener = () => identityOpener(settings)
+  const ways = { oldMail, newMail, copyingState: copyingState(() => settings.offlineimapMetadata) }
+  return {
+    settings,
+    database,
+    hasher: argon2id,
+    ...records,
     checks: {
       database: database.reach,
       upgrades: database.check,
@@ -85,12 +95,14 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     probe: (provider, stranger) => probe(provider, stranger, settings.oldLimitMs),
     report: (scope) => report(scope, new Date(), reports(kysely), NOBODY_COPYING),
     importPeople: (lines, options) => importPeople(lines, options, { ...surroundings, imports: imports(kysely) }),
-    finish: (address, force, by) => finishMigration(address, force, by, { migrations: movements, ledgers: NO_LEDGERS }),
+    verify: (address, options) =>
+      verifyAccount(address, { ...records, ...ways, opener, reader: `verify on ${hostname()}` }, options),
+    finish: (address, force, by) => finishMigration(address, force, by, records),
     sealings: sealings(kysely),
     rotateKey: (by, onProgress) =>
-      rotateKey(settings, { sealings: sealings(kysely), audit: audit(kysely) }, by, onProgress),
-    dropOldKeys: (by) => dropOldKeys(settings, { sealings: sealings(kysely), audit: audit(kysely) }, by),
-    opener: () => identityOpener(settings),
+      rotateKey(settings, { sealings: sealings(kysely), audit: records.audit }, by, onProgress),
+    dropOldKeys: (by) => dropOldKeys(settings, { sealings: sealings(kysely), audit: records.audit }, by),
+    opener,
     renewCredential: (address, password, by) => renewCredential(address, password, by, surroundings),
     asked: {
       signIn: signIn(surroundings, { answerLimitMs: settings.answerLimitMs, successes }),
@@ -132,9 +144,6 @@ function forgetful({ capture }: Captures, forget: (address: string) => void): Ca
     },
   }
 }
-
-/** Until OLD and NEW are compared. */
-const NO_LEDGERS: Ledgers = { latest: async () => null }
 
 /** Until a process of ours copies. */
 const NOBODY_COPYING: Copying = { migrationIds: async () => [] }

@@ -25,6 +25,10 @@ export function migrations(db: Kysely<DB>): Migrations {
       const row = await select(db, {}).where('migration.address', '=', address).executeTakeFirst()
       return row === undefined ? null : toMigration(row)
     },
+    async orderOf(address) {
+      const row = await selectOrders(db, {}).where('migration.address', '=', address).executeTakeFirst()
+      return row === undefined ? null : toOrder(row)
+    },
     async take(address, step, change) {
       return await db.transaction().execute(async (trx) => {
         const row = await select(trx, {})
@@ -69,9 +73,15 @@ async function* idsOf(db: Kysely<DB>, share: Share): AsyncIterable<string> {
 }
 
 async function* ordersOf(db: Kysely<DB>, share: Share): AsyncIterable<CopyOrder> {
-  for await (const { id, home, ...provider } of selectOrders(db, share).stream(BATCH)) {
-    yield { id, home, provider: toProvider(provider) }
-  }
+  for await (const row of selectOrders(db, share).stream(BATCH)) yield toOrder(row)
+}
+
+function toOrder({
+  id,
+  home,
+  ...provider
+}: { id: string; home: string } & Parameters<typeof toProvider>[0]): CopyOrder {
+  return { id, home, provider: toProvider(provider) }
 }
 
 function select(db: Kysely<DB>, { state, provider, domain, code, search, neverCame }: MigrationFilter) {

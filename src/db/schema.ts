@@ -11,6 +11,18 @@ export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
 
 export type Int8 = ColumnType<string, bigint | number | string, bigint | number | string>;
 
+export type Json = JsonValue;
+
+export type JsonArray = JsonValue[];
+
+export type JsonObject = {
+  [x: string]: JsonValue | undefined;
+};
+
+export type JsonPrimitive = boolean | number | string | null;
+
+export type JsonValue = JsonArray | JsonObject | JsonPrimitive;
+
 export type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
 export interface Account {
@@ -55,6 +67,44 @@ export interface FailedSignIn {
   expire: Int8 | null;
   key: string;
   points: Generated<number>;
+}
+
+export interface Ledger {
+  clean_at: Timestamp | null;
+  code: string | null;
+  fetched: Int8;
+  migration_id: Int8;
+  seconds: number;
+  taken_at: Timestamp;
+}
+
+export interface LedgerDifference {
+  date: Timestamp | null;
+  folder: string;
+  kind: string;
+  message_id: string;
+  migration_id: Int8;
+  now: string;
+  number: number;
+  old: string;
+  size: Int8;
+  uid: Int8;
+}
+
+export interface LedgerFolder {
+  accepted_uids: string;
+  counts: Json;
+  directory: string;
+  duplicated: number;
+  extra: number;
+  messages: number;
+  migration_id: Int8;
+  name: string;
+  proved: number;
+  proved_uids: string;
+  remark: string | null;
+  state: string;
+  uid_validity: Int8 | null;
 }
 
 export interface Migration {
@@ -113,6 +163,9 @@ export interface DB {
   credential: Credential;
   domain: Domain;
   failed_sign_in: FailedSignIn;
+  ledger: Ledger;
+  ledger_difference: LedgerDifference;
+  ledger_folder: LedgerFolder;
   migration: Migration;
   migration_step: MigrationStep;
   provider: Provider;

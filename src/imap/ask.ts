@@ -42,13 +42,13 @@ export async function endingOfQuestion(question: OldQuestion, limitMs: number): 
 }
 
 /** How imapflow talks to a provider, apart from whom it signs in. */
-export function optionsFor(provider: Provider, limitMs: number): ImapFlowOptions {
+export function optionsFor(provider: Provider, limitMs: number, mostBytes?: number): ImapFlowOptions {
   return {
     host: provider.host,
     port: provider.port,
     secure: provider.tls === 'implicit',
     doSTARTTLS: provider.tls === 'starttls',
-    transport: transportTo(provider),
+    transport: transportTo(provider, mostBytes),
     clientInfo: CLIENT,
     connectionTimeout: limitMs,
     greetingTimeout: limitMs,

@@ -25,6 +25,8 @@ interface Thrown extends Error {
   readonly responseStatus?: string
   readonly responseText?: string
   readonly response?: { attributes?: readonly { section?: readonly ({ value?: unknown } | null)[] }[] }
+  /** The response code, where imapflow itself signed in. */
+  readonly serverResponseCode?: string
   /** Text of a BYE. */
   readonly reason?: string
   readonly tlsFailed?: boolean
@@ -33,8 +35,8 @@ interface Thrown extends Error {
 export function endingOf(error: unknown): Ending {
   if (error instanceof CertificateError) return { tlsFailed: true, message: error.message }
   if (!(error instanceof Error)) return {}
-  const { code, message, responseStatus, responseText, response, reason, tlsFailed }: Thrown = error
-  const responseCode = response?.attributes?.[0]?.section?.[0]?.value
+  const { code, message, responseStatus, responseText, response, reason, tlsFailed, serverResponseCode }: Thrown = error
+  const responseCode = serverResponseCode ?? response?.attributes?.[0]?.section?.[0]?.value
   return {
     ...(responseStatus !== undefined && { status: responseStatus }),
     ...(typeof responseCode === 'string' && { responseCode: responseCode.toUpperCase().trim() }),

@@ -5,7 +5,7 @@ import type { ImapTransport } from 'imapflow'
 import type { Provider } from '../model/provider.ts'
 
 /** More than a sign-in ever needs, and little enough to be thrown away at once. */
-const RECEIVED_LIMIT = 256 * 1024
+const SIGN_IN_BYTES = 256 * 1024
 
 /** OLD's certificate is not the one that it has to be. */
 export class CertificateError extends Error {}
@@ -14,16 +14,24 @@ class FloodError extends Error {
   readonly code = 'Flood'
 }
 
-/** How imapflow reaches a provider: no byte is read or sent before the certificate was found right. */
-export function transportTo(provider: Provider): ImapTransport {
+/**
+ * How imapflow reaches a provider: no byte is read or sent before the certificate was found right, and no more than
+ * `mostBytes` are read.
+ */
+export function transportTo(provider: Provider, mostBytes = SIGN_IN_BYTES): ImapTransport {
   return {
     connect({ host, port, servername, secure }, onConnect) {
-      if (!secure) return bounded(net.connect({ host, port }, onConnect))
-      return checked(tls.connect({ host, port, ...named(servername), ...trust(provider) }), provider, onConnect)
+      if (!secure) return bounded(net.connect({ host, port }, onConnect), mostBytes)
+      return checked(
+        tls.connect({ host, port, ...named(servername), ...trust(provider) }),
+        provider,
+        mostBytes,
+        onConnect,
+      )
     },
     upgrade(socket, { host, servername }, onSecure) {
       const options = { socket: socket as net.Socket, host, ...named(servername), ...trust(provider) }
-      return checked(tls.connect(options), provider, onSecure)
+      return checked(tls.connect(options), provider, mostBytes, onSecure)
     },
   }
 }
@@ -39,8 +47,13 @@ export function fingerprintOf(certificate: tls.PeerCertificate): string {
   return (certificate.fingerprint256 ?? '').replaceAll(':', '').toLowerCase()
 }
 
-function checked(socket: tls.TLSSocket, { fingerprint }: Provider, onSecure: () => void): tls.TLSSocket {
-  return bounded(socket).once('secureConnect', () => {
+function checked(
+  socket: tls.TLSSocket,
+  { fingerprint }: Provider,
+  mostBytes: number,
+  onSecure: () => void,
+): tls.TLSSocket {
+  return bounded(socket, mostBytes).once('secureConnect', () => {
     const shown = fingerprintOf(socket.getPeerCertificate())
     if (fingerprint === null || shown === fingerprint) onSecure()
     else socket.destroy(new CertificateError(`the certificate has the fingerprint ${shown}, not the pinned one`))
@@ -48,9 +61,9 @@ function checked(socket: tls.TLSSocket, { fingerprint }: Provider, onSecure: () 
 }
 
 /** Ends a connection over which a server never stops talking, be it one line, one literal or one line after the other. */
-function bounded<S extends net.Socket>(socket: S): S {
+function bounded<S extends net.Socket>(socket: S, mostBytes: number): S {
   const push = socket.push.bind(socket)
-  let room = RECEIVED_LIMIT
+  let room = mostBytes
   // Not as a listener: it would let a socket flow that is about to be handed over to TLS.
   socket.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
     room -= chunk?.length ?? 0

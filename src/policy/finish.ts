@@ -1,12 +1,12 @@
 import type { By } from '../model/audit.ts'
 import { finish, type Migration } from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
-import type { Ledgers } from './ports.ts'
+import type { Ledgers } from './ledger-ports.ts'
 import type { Migrations } from './records.ts'
 
 export interface FinishSurroundings {
   readonly migrations: Pick<Migrations, 'find' | 'take'>
-  readonly ledgers: Ledgers
+  readonly ledgers: Pick<Ledgers, 'latest'>
 }
 
 export interface Finished {
@@ -28,11 +28,11 @@ export async function finishMigration(
   const before = await migrations.find(address)
   if (before === null) return null
   const ledger = await ledgers.latest(before.id)
-  const looked = ledger?.at.toISOString()
+  const looked = ledger?.takenAt.toISOString()
   if (!force && before.state === 'awaited') {
     throw new Refusal(`${address} has never come: --force gives up waiting, and refuses who comes later`)
   }
-  if (!force && ledger !== null && !ledger.clean) {
+  if (!force && ledger !== null && ledger.code !== null) {
     throw new Refusal(
       `the ledger of ${address} (${looked}) names differences: --force finishes without what is missing`,
     )
@@ -40,7 +40,7 @@ export async function finishMigration(
   const proof =
     ledger === null
       ? 'the copy was never compared with the old server'
-      : `the ledger of ${looked} ${ledger.clean ? 'is clean' : 'names differences'}`
+      : `the ledger of ${looked} ${ledger.code === null ? 'is clean' : 'names differences'}`
   const detail = `${before.state} → done, ${proof}`
   const migration = await migrations.take(address, finish, { ...by, action: 'migration.finish', detail })
   return migration === null ? null : { migration, proof }

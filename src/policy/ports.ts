@@ -154,11 +154,6 @@ export interface Captures {
 }
 
 /** What was found when OLD and NEW were compared. */
-export interface Ledgers {
-  /** The newest ledger of a migration; null: OLD and NEW were never compared. */
-  latest(migrationId: string): Promise<{ readonly clean: boolean; readonly at: Date } | null>
-}
-
 /** Migrations that are being copied at this moment. */
 export interface Copying {
   migrationIds(): Promise<readonly string[]>

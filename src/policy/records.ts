@@ -79,6 +79,8 @@ export interface Migrations {
   find(address: string): Promise<Migration | null>
   /** Takes a step, alone with the row; a step to `done` erases the credential. Null: there is no such migration. */
   take(address: string, step: Step, change: Change): Promise<Migration | null>
+  /** What a copying engine has to know of an active migration; null: it is not active, or not there. */
+  orderOf(address: string): Promise<CopyOrder | null>
   /** Reads the active migrations of a share, as they are at one moment. */
   readOrders<T>(share: Share, read: (work: CopyWork) => Promise<T>): Promise<T>
 }

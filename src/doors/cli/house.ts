@@ -1,13 +1,16 @@
 import type { Settings } from '../../config.ts'
 import type { By } from '../../model/audit.ts'
+import type { Ledger } from '../../model/ledger.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { Finished } from '../../policy/finish.ts'
 import type { BadLine, ImportOptions, ImportOutcome, PersonLine } from '../../policy/import-people.ts'
+import type { Ledgers } from '../../policy/ledger-ports.ts'
 import type { Hasher, OldAnswer, Opener } from '../../policy/ports.ts'
 import type { ProbeStep } from '../../policy/probe.ts'
 import type { Accounts, Audit, Credentials, Domains, Migrations, Providers, Sealings } from '../../policy/records.ts'
 import type { Report, Scope } from '../../policy/report.ts'
 import type { Rotation } from '../../policy/reseal.ts'
+import type { VerifyOptions } from '../../policy/verify.ts'
 
 /** What the commands work with; `serve` and the commands may run at the same time. */
 export interface House extends AsyncDisposable {
@@ -27,11 +30,17 @@ export interface House extends AsyncDisposable {
   readonly accounts: Accounts
   readonly migrations: Migrations
   readonly credentials: Credentials
+  readonly ledgers: Ledgers
   readonly hasher: Hasher
   /** Tries the way to a provider step by step, signing nobody in; at last, a stranger of that domain, if one is given. */
   probe(provider: Provider, stranger?: string): AsyncIterable<ProbeStep>
   /** Renews the password that opens a person's account on OLD, after OLD accepted it. */
   renewCredential(address: string, password: string, by: By): Promise<OldAnswer>
+  /**
+   * Compares an account's mail on OLD and NEW message by message, and keeps the result.
+   * @throws CouldNotAsk when OLD cannot be asked
+   */
+  verify(address: string, options?: VerifyOptions): Promise<Ledger>
   importPeople(lines: AsyncIterable<PersonLine | BadLine>, options: ImportOptions): Promise<ImportOutcome>
   report(scope: Scope): Promise<Report>
   /** Finishes a migration; null when there is none. @throws Refusal what only `force` does */

@@ -7,6 +7,7 @@ import { by, withReason } from './actor.ts'
 import { address, code, domain, examples, search } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
 import type { House, Outside } from './house.ts'
+import { ledgerLine } from './ledger-text.ts'
 import { addSetPassword } from './migration-password.ts'
 import { print, printDone, printList, printRecord } from './output.ts'
 import { migrationOnNew } from './person.ts'
@@ -66,7 +67,8 @@ function addShow(migration: Command, { open }: Outside): void {
       const name = await migrationOnNew(house, typed)
       const found = await house.migrations.find(name)
       if (found === null) throw noMigration(name)
-      const fields = { ...migrationList.row(found), ...(await credentialFields(house, name)) }
+      const ledger = ledgerLine(await house.ledgers.find(found.id))
+      const fields = { ...migrationList.row(found), ledger, ...(await credentialFields(house, name)) }
       const entries = await lastEntries(house, name)
       if (options.json) return await printRecord({ ...fields, audit: entries.map(auditList.row) }, options)
       await printRecord(fields, options)

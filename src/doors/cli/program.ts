@@ -14,6 +14,7 @@ import { addProviderCommands } from './provider.ts'
 import { addReportCommand } from './report.ts'
 import { runCommandLine } from './run.ts'
 import { addUpgradeCommand } from './upgrade.ts'
+import { addVerifyCommand } from './verify.ts'
 
 /** Runs `mailferry`, and sets the exit code of the process. */
 export async function runMailferry(args: readonly string[], outside: Outside): Promise<void> {
@@ -33,6 +34,7 @@ export function program(outside: Outside): Command {
   addDomainCommands(mailferry, outside)
   addAccountCommands(mailferry, outside)
   addMigrationCommands(mailferry, outside)
+  addVerifyCommand(mailferry, outside)
   addImportCommand(mailferry, outside)
   addReportCommand(mailferry, outside)
   addAuditCommands(mailferry, outside)

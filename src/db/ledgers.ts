@@ -1,0 +1,85 @@
+import type { Insertable, Kysely, Selectable, Transaction } from 'kysely'
+import type { Counts, Difference, FolderState, Kind, Ledger, LedgerCode, LedgerFolder } from '../model/ledger.ts'
+import type { Ledgers } from '../policy/ledger-ports.ts'
+import type { DB, LedgerDifference, LedgerFolder as LedgerFolderTable } from './schema.ts'
+
+const BATCH = 1_000
+
+export function ledgers(db: Kysely<DB>): Ledgers {
+  const folders = async (id: string) => {
+    const rows = db.selectFrom('ledger_folder').selectAll().where('migration_id', '=', id).orderBy('name')
+    return (await rows.execute()).map(toFolder)
+  }
+  return {
+    folders,
+    save: (id, ledger) => db.transaction().execute((trx) => replace(id, ledger, trx)),
+    async latest(id) {
+      const row = db.selectFrom('ledger').select(['taken_at', 'code']).where('migration_id', '=', id)
+      const found = await row.executeTakeFirst()
+      return found === undefined ? null : { takenAt: found.taken_at, code: found.code as LedgerCode | null }
+    },
+    async find(id) {
+      const row = await db.selectFrom('ledger').selectAll().where('migration_id', '=', id).executeTakeFirst()
+      if (row === undefined) return null
+      const rows = db.selectFrom('ledger_difference').selectAll().where('migration_id', '=', id).orderBy('number')
+      return {
+        ...{ takenAt: row.taken_at, seconds: row.seconds, code: row.code as LedgerCode | null },
+        ...{ folders: await folders(id), fetched: Number(row.fetched) },
+        differences: (await rows.execute()).map(toDifference),
+      }
+    },
+  }
+}
+
+async function replace(id: string, ledger: Ledger, trx: Transaction<DB>): Promise<void> {
+  const { takenAt, seconds, code, fetched } = ledger
+  const row = { taken_at: takenAt, seconds, code, fetched, ...(code === null && { clean_at: takenAt }) }
+  await trx
+    .insertInto('ledger')
+    .values({ migration_id: id, ...row })
+    .onConflict((conflict) => conflict.column('migration_id').doUpdateSet(row))
+    .execute()
+  await trx.deleteFrom('ledger_folder').where('migration_id', '=', id).execute()
+  await trx.deleteFrom('ledger_difference').where('migration_id', '=', id).execute()
+  for (const some of batchesOf(ledger.folders)) {
+    await trx
+      .insertInto('ledger_folder')
+      .values(some.map((folder) => folderRow(id, folder)))
+      .execute()
+  }
+  const numbered = ledger.differences.map((difference, number) => differenceRow(id, number, difference))
+  for (const some of batchesOf(numbered)) await trx.insertInto('ledger_difference').values(some).execute()
+}
+
+function* batchesOf<T>(rows: readonly T[]): Generator<readonly T[]> {
+  for (let start = 0; start < rows.length; start += BATCH) yield rows.slice(start, start + BATCH)
+}
+
+function folderRow(id: string, folder: LedgerFolder): Insertable<LedgerFolderTable> {
+  const { name, directory, state, remark, messages, proved, extra, duplicated } = folder
+  return {
+    ...{ migration_id: id, name, directory, state, remark, messages, proved, extra, duplicated },
+    ...{ counts: JSON.stringify(folder.counts), uid_validity: folder.uidValidity },
+    ...{ proved_uids: folder.provedUids, accepted_uids: folder.acceptedUids },
+  }
+}
+
+function differenceRow(id: string, number: number, difference: Difference): Insertable<LedgerDifference> {
+  const { kind, folder, uid, messageId, date, size, old, now } = difference
+  return { migration_id: id, number, kind, folder, uid, message_id: messageId, date, size, old, now }
+}
+
+function toFolder(row: Selectable<LedgerFolderTable>): LedgerFolder {
+  const { name, directory, remark, messages, proved, extra, duplicated } = row
+  return {
+    ...{ name, directory, remark, messages, proved, extra, duplicated },
+    ...{ state: row.state as FolderState, counts: row.counts as unknown as Counts },
+    uidValidity: row.uid_validity === null ? null : Number(row.uid_validity),
+    ...{ provedUids: row.proved_uids, acceptedUids: row.accepted_uids },
+  }
+}
+
+function toDifference(row: Selectable<LedgerDifference>): Difference {
+  const { folder, date, old, now, message_id: messageId } = row
+  return { kind: row.kind as Kind, folder, uid: Number(row.uid), messageId, date, size: Number(row.size), old, now }
+}

@@ -1,0 +1,115 @@
+import {
+  CHANGES,
+  FAULTS,
+  type Kind,
+  type Ledger,
+  type LedgerFolder,
+  type LedgerTotal,
+  totalOf,
+} from '../../model/ledger.ts'
+import { decodeName } from '../../model/mailbox.ts'
+import { line, tableRow, visible } from './text.ts'
+
+/** How many differences of a ledger are shown; the rest is in its JSON. */
+const SHOWN = 50
+
+const WORDS: Readonly<Record<Kind, string>> = {
+  missing: 'missing',
+  waiting: 'not copied yet',
+  altered: 'altered',
+  date: 'with another date',
+  flags: 'with other flags',
+  unreadable: 'not handed over by the old server',
+  moved: 'moved',
+  removed: 'removed',
+  reflagged: 'flagged anew',
+  accepted: 'accepted as they are',
+}
+
+/** A ledger in one line, or null without one. */
+export function ledgerLine(ledger: Ledger | null): string | null {
+  return ledger && `${ledger.takenAt.toISOString()} ${sentence(ledger)}`
+}
+
+/** What the ledger says, and what is to be done about it. */
+export function sentence({ code, folders }: Ledger): string {
+  const total = totalOf(folders)
+  const all = `${total.messages} messages in ${folders.length} folders`
+  const changes = list(total, CHANGES)
+  const since = changes === '' ? '' : `; on the new server since: ${changes}`
+  if (code === null) return `clean: all ${all} are accounted for${since}`
+  if (code === 'differs') return `differs: of ${all}, ${faultsOf(total)}${since}`
+  return `shrunk: of ${all}, ${total.counts.removed} were on the new server and are not any more`
+}
+
+function faultsOf(total: LedgerTotal): string {
+  const bad = total.badFolders === 0 ? '' : `${total.badFolders} folders missing or unreadable`
+  return [list(total, FAULTS), bad].filter((part) => part !== '').join(', ')
+}
+
+function list({ counts }: LedgerTotal, kinds: readonly Kind[]): string {
+  return kinds
+    .filter((kind) => counts[kind] > 0)
+    .map((kind) => `${counts[kind]} ${WORDS[kind]}`)
+    .join(', ')
+}
+
+/** A ledger for people: folders that are not as on OLD, the differences, and what an administrator can do. */
+export function ledgerText(address: string, ledger: Ledger): string {
+  const { fetched, seconds, folders } = ledger
+  const { messages, proved, extra, duplicated } = totalOf(folders)
+  const read = `${proved} of ${messages} found byte for byte, ${fetched} of them read from the old server now, in ${seconds.toFixed(1)} s`
+  const more = extra === 0 ? '' : `${extra} more messages are on the new server, ${duplicated} of them second copies\n`
+  return [
+    `${visible(address)}: ${visible(sentence(ledger))}\n${read}\n${more}`,
+    folderTable(folders.filter(isTold)),
+    differenceTable(ledger),
+    ...advice(ledger).map((text) => `${text}\n`),
+  ]
+    .filter((part) => part !== '')
+    .join('\n')
+}
+
+function isTold({ state, counts }: LedgerFolder): boolean {
+  return state !== 'there' || [...FAULTS, ...CHANGES].some((kind) => counts[kind] > 0)
+}
+
+function folderTable(folders: readonly LedgerFolder[]): string {
+  if (folders.length === 0) return ''
+  const rows = folders.map(({ name, state, remark, messages, proved, counts }) => [
+    line(decodeName(name)),
+    line(remark === null ? state : `${state}: ${remark}`),
+    ...[messages, proved].map(String),
+    line(list({ counts } as LedgerTotal, [...FAULTS, ...CHANGES]) || null),
+  ])
+  return table(['FOLDER', 'ON NEW', 'MESSAGES', 'PROVED', 'WHAT'], rows)
+}
+
+function differenceTable({ differences, folders }: Ledger): string {
+  if (differences.length === 0) return ''
+  const rows = differences.slice(0, SHOWN).map(({ kind, folder, uid, messageId, old, now }) => {
+    return [kind, decodeName(folder), `${uid}`, messageId || null, old, now].map(line)
+  })
+  const { faults, changes } = totalOf(folders)
+  const rest = faults + changes - rows.length
+  const more = rest > 0 ? `and ${rest} more: --json shows up to 1000 of each kind\n` : ''
+  return table(['KIND', 'FOLDER', 'UID', 'MESSAGE-ID', 'OLD', 'NEW'], rows) + more
+}
+
+function table(head: readonly string[], rows: readonly string[][]): string {
+  const all = [head, ...rows]
+  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)))
+  return all.map((row) => tableRow(row, widths)).join('')
+}
+
+function advice({ code, folders }: Ledger): string[] {
+  if (code === null) return []
+  const { counts } = totalOf(folders)
+  const said: string[] = []
+  if (counts.waiting > 0) said.push('The next copying run brings what is not copied yet.')
+  if (code === 'shrunk') said.push('Ask the person, and look at the disk and the home of the account.')
+  if (code === 'shrunk' || counts.waiting < totalOf(folders).faults) {
+    said.push('What is right as it is can be accepted: mailferry verify ADDRESS --accept')
+  }
+  return said
+}

@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Digesting, type MessageDigest } from '../model/digest.ts'
+import type { KnownFile, KnownFiles, NewMail, NewMessage, NewTree } from '../policy/ledger-ports.ts'
+import { directoriesOf, titleOfDirectory } from './names.ts'
+
+/** How many files are looked at side by side. */
+const SIDE_BY_SIDE = 16
+/** Bigger files are read piece by piece. */
+const WHOLE = 1024 * 1024
+/** How often a directory is listed again that changes while it is read. */
+const TRIES = 10
+
+/** NEW as the copying host has it: the Maildir in a home. */
+export const newMail: NewMail = {
+  async open(home, known) {
+    const root = join(home, 'Maildir')
+    const directories = await mailDirectories(root)
+    return tree(root, directories, known)
+  },
+}
+
+function tree(root: string, directories: readonly string[], known: KnownFiles): NewTree {
+  return {
+    directories,
+    directoriesOf,
+    titleOf: titleOfDirectory,
+    read: async (directory) => (directories.includes(directory) ? await readDirectory(root, directory, known) : []),
+  }
+}
+
+async function mailDirectories(root: string): Promise<string[]> {
+  const names = ['', ...(await entriesOf(root)).filter((name) => name.startsWith('.'))]
+  const found: string[] = []
+  for (const name of names) if (await isThere(join(root, name, 'cur'))) found.push(name)
+  return found
+}
+
+async function readDirectory(root: string, directory: string, known: KnownFiles): Promise<NewMessage[]> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await readOnce(root, directory, known)
+    } catch (error) {
+      // Flags are part of a file's name: a reader of the mail has renamed one meanwhile.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries === TRIES) throw error
+    }
+  }
+}
+
+async function readOnce(root: string, directory: string, known: KnownFiles): Promise<NewMessage[]> {
+  const before = known.of(directory)
+  const now = new Map<string, KnownFile>()
+  const mark = `FMD5=${createHash('md5').update(directory).digest('hex')}`
+  const files: { name: string; path: string }[] = []
+  for (const part of ['cur', 'new']) {
+    const names = await entriesOf(join(root, directory, part))
+    for (const name of names) if (!name.startsWith('.')) files.push({ name, path: join(root, directory, part, name) })
+  }
+  const messages: NewMessage[] = []
+  try {
+    for (let start = 0; start < files.length; start += SIDE_BY_SIDE) {
+      const some = files.slice(start, start + SIDE_BY_SIDE).map(async ({ name, path }): Promise<NewMessage> => {
+        const [base = '', info = ''] = name.split(':2,')
+        const { file, date } = await readFileOnce(path, before.get(base))
+        now.set(base, file)
+        const { digest, messageId, length } = file
+        return { ...{ digest, messageId, length, directory, date }, flags: flagsIn(info), copyOf: uidIn(base, mark) }
+      })
+      messages.push(...(await Promise.all(some)))
+    }
+  } finally {
+    known.keep(directory, now.size === files.length ? now : new Map([...before, ...now]))
+  }
+  return messages
+}
+
+/** Whatever changes a file changes its ctime, and no user can set that. */
+async function readFileOnce(path: string, before: KnownFile | undefined): Promise<{ file: KnownFile; date: number }> {
+  const { ino, size, ctimeNs, mtimeNs } = await stat(path, { bigint: true })
+  const stamp = `${ino} ${size} ${ctimeNs}`
+  const date = Number(mtimeNs / 1_000_000_000n)
+  if (before?.stamp === stamp) return { file: before, date }
+  return { file: { stamp, ...(await digestOf(path, size)) }, date }
+}
+
+async function digestOf(path: string, size: bigint): Promise<MessageDigest> {
+  const digesting = new Digesting()
+  if (size <= WHOLE) digesting.add(await readFile(path))
+  else for await (const piece of createReadStream(path, { highWaterMark: WHOLE })) digesting.add(piece)
+  return digesting.result()
+}
+
+function flagsIn(info: string): string {
+  return Array.from(info.replace(/[^DFRST]/g, ''))
+    .sort()
+    .join('')
+}
+
+function uidIn(base: string, mark: string): number | null {
+  if (!base.endsWith(mark)) return null
+  const uid = /,U=(\d+),/.exec(base)?.[1]
+  return uid === undefined ? null : Number(uid)
+}
+
+async function entriesOf(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (found) => found.isDirectory(),
+    (error) => {
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return false
+      throw error
+    },
+  )
+}

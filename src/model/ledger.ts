@@ -1,0 +1,138 @@
+import type { Code } from './verdict.ts'
+
+/** What is not on NEW as it is on OLD. */
+export const FAULTS = ['missing', 'waiting', 'altered', 'date', 'flags', 'unreadable'] as const
+
+/** What somebody did on NEW after the copy; it is told, and is no fault. */
+export const CHANGES = ['moved', 'removed', 'reflagged', 'accepted'] as const
+
+/**
+ * One word for what is the matter with a message of OLD:
+ * - `missing`: nowhere on NEW, and never was as far as anybody knows
+ * - `waiting`: arrived on OLD after the last attempt; the next one brings it
+ * - `altered`: on NEW with other bytes
+ * - `date`, `flags`: the same bytes with another date or other system flags
+ * - `unreadable`: OLD lists it and does not hand it over
+ * - `moved`: in another folder of NEW
+ * - `removed`: was on NEW, and is not any more
+ * - `reflagged`: was flagged on NEW as on OLD, and is not any more
+ * - `accepted`: one of the above that an administrator has accepted
+ */
+export type Kind = (typeof FAULTS)[number] | (typeof CHANGES)[number]
+
+export type Counts = Readonly<Record<Kind, number>>
+
+/**
+ * `missing`: NEW never had it. `unreadable`: OLD does not open it. `renamed`: its messages are in another folder of
+ * NEW. `removed`: NEW had it.
+ */
+export type FolderState = 'there' | 'missing' | 'unreadable' | 'renamed' | 'removed'
+
+/** One mailbox of OLD against its directory on NEW. */
+export interface LedgerFolder {
+  /** In modified UTF-7, as OLD lists it. */
+  readonly name: string
+  /** Its directory below the Maildir of NEW; empty for the INBOX. */
+  readonly directory: string
+  readonly state: FolderState
+  /** What OLD said of an unreadable folder, or what a renamed one is called on NEW. */
+  readonly remark: string | null
+  /** On OLD. */
+  readonly messages: number
+  /** Of these, found on NEW byte for byte, wherever. */
+  readonly proved: number
+  readonly counts: Counts
+  /** Messages in the directory that OLD's folder does not have. */
+  readonly extra: number
+  /** Of these, second copies of messages that OLD has. */
+  readonly duplicated: number
+  readonly uidValidity: number | null
+  /** The UIDs that this or an earlier ledger has proved, as a sequence-set. */
+  readonly provedUids: string
+  /** The UIDs whose differences an administrator has accepted. */
+  readonly acceptedUids: string
+}
+
+/** What is the matter with one message of OLD. */
+export interface Difference {
+  readonly kind: Kind
+  /** OLD's name of the folder, in modified UTF-7. */
+  readonly folder: string
+  readonly uid: number
+  readonly messageId: string
+  /** INTERNALDATE on OLD; null when it cannot be read. */
+  readonly date: Date | null
+  /** RFC822.SIZE on OLD. */
+  readonly size: number
+  /** How it is on OLD, and how on NEW. */
+  readonly old: string
+  readonly now: string
+}
+
+/** `differs`: there are faults. `shrunk`: so much was removed on NEW that a person should look. */
+export type LedgerCode = 'differs' | 'shrunk'
+
+/** OLD against NEW, message by message, at one moment. */
+export interface Ledger {
+  readonly takenAt: Date
+  readonly seconds: number
+  /** Null: clean. */
+  readonly code: LedgerCode | null
+  /** In the order of OLD's names. */
+  readonly folders: readonly LedgerFolder[]
+  /** How many messages were read from OLD for it; of the others the proof was kept. */
+  readonly fetched: number
+  /** The first thousand of each kind; the folders have the true counts. */
+  readonly differences: readonly Difference[]
+}
+
+/** How many differences of one kind a ledger lists. */
+export const LISTED_PER_KIND = 1_000
+
+export interface LedgerTotal extends Pick<LedgerFolder, 'messages' | 'proved' | 'counts' | 'extra' | 'duplicated'> {
+  readonly faults: number
+  readonly changes: number
+  /** Folders that NEW never had or OLD does not open. */
+  readonly badFolders: number
+}
+
+export function noCounts(): Record<Kind, number> {
+  return Object.fromEntries([...FAULTS, ...CHANGES].map((kind) => [kind, 0])) as Record<Kind, number>
+}
+
+/** The sums of all folders. */
+export function totalOf(folders: readonly LedgerFolder[]): LedgerTotal {
+  const counts = noCounts()
+  const total = { messages: 0, proved: 0, extra: 0, duplicated: 0, badFolders: 0 }
+  for (const folder of folders) {
+    for (const kind of [...FAULTS, ...CHANGES]) counts[kind] += folder.counts[kind]
+    for (const key of ['messages', 'proved', 'extra', 'duplicated'] as const) total[key] += folder[key]
+    if (folder.state === 'missing' || folder.state === 'unreadable') total.badFolders++
+  }
+  const sum = (kinds: readonly Kind[]) => kinds.reduce((all, kind) => all + counts[kind], 0)
+  return { ...total, counts, faults: sum(FAULTS), changes: sum(CHANGES) }
+}
+
+// A person tidies up; a lost disk or a wrong home takes more.
+const REMOVED_WITHOUT_QUESTION = 5
+const REMOVED_SHARE_WITHOUT_QUESTION = 0.2
+
+/** Whether the ledger is clean, or why not. */
+export function codeOf(total: LedgerTotal): LedgerCode | null {
+  if (total.faults + total.badFolders > 0) return 'differs'
+  const { removed } = total.counts
+  const nothingLeft = removed > 0 && removed === total.messages - total.counts.accepted
+  const tooMuch = removed > REMOVED_WITHOUT_QUESTION + REMOVED_SHARE_WITHOUT_QUESTION * total.messages
+  return nothingLeft || tooMuch ? 'shrunk' : null
+}
+
+/** OLD could not be asked, so that there is no ledger. */
+export class CouldNotAsk extends Error {
+  /** `credential-refused`: OLD says no; `no-credential`: there is none that may be opened. */
+  readonly code: Code | 'credential-refused' | 'no-credential'
+
+  constructor(code: CouldNotAsk['code'], message: string, cause?: unknown) {
+    super(message, { cause })
+    this.code = code
+  }
+}

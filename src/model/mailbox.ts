@@ -1,0 +1,39 @@
+/** A mailbox as OLD's LIST and NAMESPACE announce it. */
+export interface Mailbox {
+  /** In modified UTF-7 as OLD sends it; `INBOX` in this one spelling. */
+  readonly name: string
+  readonly separator: string | null
+  /** Prefix of the personal namespace that the name lies in, or empty. */
+  readonly prefix: string
+}
+
+/** What people read for a mailbox's name. */
+export function titleOf({ name }: Pick<Mailbox, 'name'>): string {
+  return decodeName(name)
+}
+
+export function isInbox(text: string): boolean {
+  return /^inbox$/i.test(text)
+}
+
+/** Modified UTF-7 (RFC 3501, section 5.1.3) to text; what is none, or not as it should be, is taken as it stands. */
+export function decodeName(name: string): string {
+  const text = name.replace(/&([^-]*)-/g, (_, run: string) => (run === '' ? '&' : runToText(run)))
+  return text.isWellFormed() && encodeName(text) === name ? text : name
+}
+
+export function encodeName(text: string): string {
+  return text.replace(/[^ -~]+|&/g, (run) => {
+    if (run === '&') return '&-'
+    const base64 = Buffer.from(run, 'utf16le').swap16().toString('base64')
+    return `&${base64.replace(/=+$/, '').replaceAll('/', ',')}-`
+  })
+}
+
+function runToText(run: string): string {
+  const bytes = Buffer.from(run.replaceAll(',', '/'), 'base64')
+  return bytes
+    .subarray(0, bytes.length & ~1)
+    .swap16()
+    .toString('utf16le')
+}

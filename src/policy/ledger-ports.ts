@@ -1,0 +1,117 @@
+import type { MessageDigest } from '../model/digest.ts'
+import type { Ledger, LedgerFolder } from '../model/ledger.ts'
+import type { Mailbox } from '../model/mailbox.ts'
+import type { Provider } from '../model/provider.ts'
+
+/** A message as OLD lists it. */
+export interface OldMessage {
+  readonly uid: number
+  /** RFC822.SIZE. */
+  readonly size: number
+  /** INTERNALDATE in whole seconds since 1970; NaN when it cannot be read. */
+  readonly date: number
+  /** The system flags as Maildir letters, sorted: `FRS`. */
+  readonly flags: string
+}
+
+/** A message of NEW's Maildir. */
+export interface NewMessage extends MessageDigest {
+  readonly directory: string
+  /** The file's time in whole seconds since 1970. */
+  readonly date: number
+  readonly flags: string
+  /** The UID on OLD of what the copying engine stored under this name, for this directory; null: it did not. */
+  readonly copyOf: number | null
+}
+
+/** What reading a message from OLD gave. `gone`: OLD does not have it any more. */
+export type Reading = { readonly uid: number } & (
+  | MessageDigest
+  | { readonly unreadable: string }
+  | { readonly gone: true }
+)
+
+export interface OldMail {
+  /** Signs in. @throws CouldNotAsk, as everything that is done with the session */
+  open(provider: Provider, username: string, password: string): Promise<OldSession>
+}
+
+/** A connection to OLD that only reads. */
+export interface OldSession extends AsyncDisposable {
+  /** The person's own mailboxes that hold messages, and whether the provider's patterns want each one. */
+  mailboxes(): Promise<{ readonly mailbox: Mailbox; readonly wanted: boolean }[]>
+  /** Opens a mailbox read-only and lists it by ascending UID; or says why OLD does not. */
+  examine(
+    mailbox: Mailbox,
+  ): Promise<{ readonly uidValidity: number; readonly messages: OldMessage[] } | { readonly refusal: string }>
+  /** Reads messages of the open mailbox. */
+  read(messages: readonly OldMessage[]): AsyncIterable<Reading>
+}
+
+export interface NewMail {
+  /** The Maildir of a home; without one it has no directories. */
+  open(home: string, known: KnownFiles): Promise<NewTree>
+}
+
+export interface NewTree {
+  /** The directories that hold messages; empty for the INBOX. */
+  readonly directories: readonly string[]
+  /** The directory that the copying engine makes of each mailbox's name. */
+  directoriesOf(mailboxes: readonly Mailbox[]): ReadonlyMap<string, string>
+  /** What people read for a directory. */
+  titleOf(directory: string): string
+  read(directory: string): Promise<NewMessage[]>
+}
+
+/** Digests of files that have not changed since, by directory and by name without flags. */
+export interface KnownFiles {
+  of(directory: string): ReadonlyMap<string, KnownFile>
+  /** Replaces what is known of the directory. */
+  keep(directory: string, files: ReadonlyMap<string, KnownFile>): void
+}
+
+export interface KnownFile extends MessageDigest {
+  /** Changes with everything that changes the file. */
+  readonly stamp: string
+}
+
+/** Digests of messages of OLD that were read before. */
+export interface KnownMessages {
+  of(mailbox: string, uidValidity: number): ReadonlyMap<number, KnownMessage>
+  add(mailbox: string, uidValidity: number, messages: ReadonlyMap<number, KnownMessage>): void
+  forget(mailbox: string, uidValidity: number, uids: readonly number[]): void
+}
+
+export interface KnownMessage extends MessageDigest {
+  readonly size: number
+}
+
+/** What was read before. It may be lost at any time: then it is read again. */
+export interface Proofs extends Disposable {
+  readonly messages: KnownMessages
+  readonly files: KnownFiles
+}
+
+/** What the copying engine remembers of one folder. */
+export interface Receipts {
+  /** The UIDs that it has delivered, with the flags that OLD had then as Maildir letters. */
+  readonly flagsOf: ReadonlyMap<number, string>
+  /** The highest of them, 0 without any. */
+  readonly lastUid: number
+}
+
+export interface CopyingState {
+  openProofs(migrationId: string): Proofs
+  /** Null when it remembers nothing of the folder, or of another one that had the name. */
+  receipts(migrationId: string, directory: string, uidValidity: number): Receipts | null
+}
+
+/** The last ledger of each migration. */
+export interface Ledgers {
+  /** Replaces the migration's ledger. */
+  save(migrationId: string, ledger: Ledger): Promise<void>
+  find(migrationId: string): Promise<Ledger | null>
+  /** When it was taken, and how it ended; null: OLD and NEW were never compared. */
+  latest(migrationId: string): Promise<Pick<Ledger, 'takenAt' | 'code'> | null>
+  folders(migrationId: string): Promise<LedgerFolder[]>
+}

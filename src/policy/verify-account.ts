@@ -1,0 +1,52 @@
+import { CouldNotAsk, type Ledger } from '../model/ledger.ts'
+import { Refusal } from '../model/refusal.ts'
+import type { Opener } from './ports.ts'
+import type { Credentials, Migrations } from './records.ts'
+import { type VerifyOptions, type VerifyOrder, type VerifySurroundings, verify } from './verify.ts'
+
+export interface VerifyAccountSurroundings extends VerifySurroundings {
+  readonly migrations: Pick<Migrations, 'find' | 'orderOf'>
+  readonly credentials: Pick<Credentials, 'handOut'>
+  /** Who opens credentials here, for the record: `root@copyhost`. */
+  readonly reader: string
+  /** Opened on the copying host only. */
+  opener(): Promise<Opener>
+}
+
+/**
+ * Compares an account's mail on OLD and NEW, and keeps the result.
+ * @throws Refusal when the address has no migration
+ * @throws CouldNotAsk when OLD cannot be asked, or with which credential is not to be had
+ */
+export async function verifyAccount(
+  address: string,
+  surroundings: VerifyAccountSurroundings,
+  options: VerifyOptions = {},
+): Promise<Ledger> {
+  return await verify(await orderOf(address, surroundings), surroundings, options)
+}
+
+async function orderOf(address: string, given: VerifyAccountSurroundings): Promise<VerifyOrder> {
+  const order = await given.migrations.orderOf(address)
+  if (order === null) throw await notCopied(address, given)
+  const { id, home, provider } = order
+  const [sealed] = await given.credentials.handOut([id], given.reader)
+  if (sealed === undefined) throw new CouldNotAsk('no-credential', `no credential of ${address} is kept`)
+  const opener = await given.opener()
+  // What failed may hold what was opened.
+  const credential = await opener.open(sealed.sealed).catch(() => null)
+  if (credential === null || credential.address !== sealed.address) {
+    throw new CouldNotAsk('no-credential', `the credential of ${address} cannot be opened with this identity`)
+  }
+  const { username, password } = credential
+  return { migrationId: id, home, provider, username, password }
+}
+
+async function notCopied(address: string, { migrations }: VerifyAccountSurroundings): Promise<Error> {
+  const migration = await migrations.find(address)
+  if (migration === null) return new Refusal(`${address} has no migration`)
+  return new CouldNotAsk(
+    'no-credential',
+    `the migration of ${address} is ${migration.state}: its credential is not opened`,
+  )
+}
