@@ -1,57 +1,107 @@
-import type { ImapFlow } from 'imapflow'
+import { ImapFlow } from 'imapflow'
 import { CouldNotAsk } from '../model/ledger.ts'
 import type { Mailbox } from '../model/mailbox.ts'
+import type { Provider } from '../model/provider.ts'
 import type { OldMail, OldMessage, OldSession } from '../policy/ledger-ports.ts'
-import { endingOf } from './ending.ts'
+import { failureOf, optionsFor } from './ask.ts'
 import { isWanted, listMailboxes } from './mailboxes.ts'
+import { outcomeOf } from './outcome.ts'
 import { atom, command, isList, itemsOf, mailboxName, sequence, type Token, textOf } from './raw.ts'
-import { readMessages } from './reading.ts'
-import { type Reader, readingSession, refusalOf, troubleOf } from './session.ts'
+import { type Connection, readMessages } from './reading.ts'
+
+/** Opening a large mailbox takes some servers long. */
+const SILENCE_LIMIT_MS = 120_000
+/** Messages come whole up to a size, and in pieces beyond; some servers send them whole all the same. */
+const LITERAL_LIMIT = 256 * 1024 * 1024
+const LINE_LIMIT = 1024 * 1024
+
+/** Servers hang up on whoever asks for a broken message, or for much; one that does it all the time is no help. */
+const RENEWALS_LIMIT = 100
 
 /** Lists and reads what OLD has; nothing that it sends can change OLD. */
 export const oldMail: OldMail = {
   async open(provider, username, password) {
-    const reader = { provider, username, password }
-    const client = readingSession(reader)
-    try {
-      await client.connect()
-    } catch (error) {
-      throw notSignedIn(error, reader)
-    }
-    return session(client, reader)
+    const session = new Session(provider, username, password)
+    await session.connect()
+    return session
   },
 }
 
-function session(client: ImapFlow, reader: Reader): OldSession {
-  return {
-    async mailboxes() {
-      try {
-        const mailboxes = await listMailboxes(client)
-        return mailboxes.map((mailbox) => ({ mailbox, wanted: isWanted(mailbox, reader.provider) }))
-      } catch (error) {
-        throw couldNotAsk(error, reader)
-      }
-    },
-    async examine(mailbox) {
-      try {
-        return await examine(client, mailbox)
-      } catch (error) {
-        const { status, text = '' } = endingOf(error)
-        if (status !== 'NO' && status !== 'BAD') throw couldNotAsk(error, reader)
-        return { refusal: text || status }
-      }
-    },
-    async *read(messages) {
-      try {
-        yield* readMessages(client, messages)
-      } catch (error) {
-        throw couldNotAsk(error, reader)
-      }
-    },
-    async [Symbol.asyncDispose]() {
-      await client.logout().catch(() => undefined)
+class Session implements OldSession, Connection {
+  readonly #provider: Provider
+  readonly #auth: { user: string; pass: string }
+  #client: ImapFlow | undefined
+  #opened: Mailbox | undefined
+  #renewals = 0
+
+  constructor(provider: Provider, user: string, pass: string) {
+    this.#provider = provider
+    this.#auth = { user, pass }
+  }
+
+  get client(): ImapFlow {
+    if (this.#client === undefined) throw new Error('not connected')
+    return this.#client
+  }
+
+  async connect(): Promise<void> {
+    const client = new ImapFlow({
+      ...optionsFor(this.#provider),
+      auth: this.#auth,
+      socketTimeout: SILENCE_LIMIT_MS,
+      maxLiteralSize: LITERAL_LIMIT,
+      maxLineLength: LINE_LIMIT,
+      disableAutoIdle: true,
+    })
+    this.#client = client
+    // What breaks the connection is told by the command that it breaks.
+    client.on('error', () => undefined)
+    try {
+      await client.connect()
+    } catch (error) {
       client.close()
-    },
+      throw couldNotAsk(error, 'sign-in')
+    }
+  }
+
+  async renew(): Promise<void> {
+    this.client.close()
+    if (++this.#renewals > RENEWALS_LIMIT) throw new CouldNotAsk('old-busy', 'the old server hangs up again and again')
+    await this.connect()
+    if (this.#opened !== undefined) await command(this.client, 'EXAMINE', [mailboxName(this.#opened.name)], {})
+  }
+
+  async mailboxes() {
+    try {
+      const mailboxes = await listMailboxes(this.client)
+      return mailboxes.map((mailbox) => ({ mailbox, wanted: isWanted(mailbox, this.#provider) }))
+    } catch (error) {
+      throw couldNotAsk(error)
+    }
+  }
+
+  async examine(mailbox: Mailbox) {
+    this.#opened = mailbox
+    try {
+      return await examine(this.client, mailbox)
+    } catch (error) {
+      const { responseStatus, responseText = '' } = failureOf(error)
+      if (responseStatus !== 'NO' && responseStatus !== 'BAD') throw couldNotAsk(error)
+      return { refusal: responseText || responseStatus }
+    }
+  }
+
+  async *read(messages: readonly OldMessage[]) {
+    try {
+      yield* readMessages(this, messages)
+    } catch (error) {
+      throw couldNotAsk(error)
+    }
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.client.logout().catch(() => undefined)
+    this.client.close()
   }
 }
 
@@ -104,15 +154,13 @@ function secondsOf(text: string): number {
   return Date.parse(`${day} ${month} ${year} ${time}`) / 1000
 }
 
-function notSignedIn(error: unknown, reader: Reader): CouldNotAsk {
-  const answer = refusalOf(error, reader)
-  if (answer.kind === 'trouble') return couldNotAsk(error, reader)
+function couldNotAsk(error: unknown, signingIn?: 'sign-in'): CouldNotAsk {
+  if (error instanceof CouldNotAsk) return error
+  const answer = outcomeOf(failureOf(error), error)
+  const code = answer.kind === 'trouble' ? answer.code : 'old-protocol'
+  if (signingIn === undefined || answer.kind === 'trouble' || answer.kind === 'yes') {
+    return new CouldNotAsk(code, `the old server could not be asked (${code})`, error)
+  }
   const what = answer.kind === 'no' ? 'refuses the password' : `says that the account is ${answer.kind}`
   return new CouldNotAsk('credential-refused', `the old server ${what}`, error)
-}
-
-function couldNotAsk(error: unknown, reader: Reader): CouldNotAsk {
-  if (error instanceof CouldNotAsk) return error
-  const code = troubleOf(error, reader)
-  return new CouldNotAsk(code, `the old server could not be asked (${code})`, error)
 }

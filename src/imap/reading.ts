@@ -1,7 +1,8 @@
 import type { ImapFlow } from 'imapflow'
 import { Digesting, type MessageDigest } from '../model/digest.ts'
 import type { OldMessage, Reading } from '../policy/ledger-ports.ts'
-import { endingOf } from './ending.ts'
+import { failureOf } from './ask.ts'
+import type { Failure } from './outcome.ts'
 import { atom, bytesOf, command, itemsOf, sequence, textOf } from './raw.ts'
 
 /** Bigger messages are read piece by piece. */
@@ -12,13 +13,22 @@ const BATCH_MESSAGES = 200
 
 const BODY = { type: 'ATOM', value: 'BODY.PEEK', section: [] }
 
+/** A connection that can be had anew, with the same mailbox open. */
+export interface Connection {
+  readonly client: ImapFlow
+  renew(): Promise<void>
+}
+
 /** Digests messages of the open mailbox, one in memory at a time; each gives one reading. */
-export async function* readMessages(client: ImapFlow, messages: readonly OldMessage[]): AsyncGenerator<Reading> {
+export async function* readMessages(
+  connection: Connection,
+  messages: readonly OldMessage[],
+): AsyncGenerator<Reading, void, undefined> {
   for (const batch of batchesOf(messages)) {
-    const found = await readBatch(client, batch)
+    const found = await readBatch(connection, batch)
     for (const { uid } of batch) {
       const digest = found.get(uid)
-      yield digest === undefined ? await readAlone(client, uid) : { uid, ...digest }
+      yield digest === undefined ? await readAlone(connection, uid) : { uid, ...digest }
     }
   }
 }
@@ -39,13 +49,13 @@ function* batchesOf(messages: readonly OldMessage[]): Generator<readonly OldMess
   if (batch.length > 0) yield batch
 }
 
-/** The digests of those that OLD handed over; of a single big message none. */
-async function readBatch(client: ImapFlow, batch: readonly OldMessage[]): Promise<Map<number, MessageDigest>> {
+/** The digests of those that OLD handed over; big messages are left out. */
+async function readBatch(connection: Connection, batch: readonly OldMessage[]): Promise<Map<number, MessageDigest>> {
   const found = new Map<number, MessageDigest>()
   const small = batch.filter(({ size }) => size <= PIECE)
   if (small.length === 0) return found
   try {
-    await command(client, 'UID FETCH', [sequence(setOf(small)), [atom('UID'), BODY]], {
+    await command(connection.client, 'UID FETCH', [sequence(setOf(small)), [atom('UID'), BODY]], {
       FETCH(values) {
         const items = itemsOf(values)
         const body = bytesOf(items.get('BODY'))
@@ -56,46 +66,56 @@ async function readBatch(client: ImapFlow, batch: readonly OldMessage[]): Promis
       },
     })
   } catch (error) {
-    // One message may spoil the answer for all: each is asked for alone.
-    if (!isRefusal(error)) throw error
+    // One message may spoil the answer for all, or end the connection: each of the rest is asked for alone.
+    if (!isRefusal(error)) await connection.renew()
   }
   return found
 }
 
-async function readAlone(client: ImapFlow, uid: number): Promise<Reading> {
+async function readAlone(connection: Connection, uid: number): Promise<Reading> {
+  let reason = ''
+  for (let tries = 1; tries <= 2; tries++) {
+    try {
+      return await readPieces(connection.client, uid)
+    } catch (error) {
+      const failure = failureOf(error) as Failure & { reason?: string }
+      reason = failure.responseText || failure.reason || (error as Error).message
+      if (isRefusal(error)) break
+      await connection.renew()
+    }
+  }
+  return { uid, unreadable: reason }
+}
+
+async function readPieces(client: ImapFlow, uid: number): Promise<Reading> {
   const digesting = new Digesting()
   for (let start = 0; ; ) {
-    const answer = await readPiece(client, uid, start)
-    if (!Buffer.isBuffer(answer)) return { uid, ...answer }
-    const { length } = answer
-    digesting.add(answer)
+    const piece = await readPiece(client, uid, start)
+    if (piece === 'gone') return { uid, gone: true }
+    if (piece === null) return { uid, unreadable: 'without content' }
+    const { length } = piece
+    digesting.add(piece)
     start += length
     // Who sends more than a piece has sent all of it.
     if (length !== PIECE) return { uid, ...digesting.result() }
   }
 }
 
-async function readPiece(client: ImapFlow, uid: number, start: number) {
-  let answer: Buffer | { unreadable: string } | { gone: true } = { gone: true }
+async function readPiece(client: ImapFlow, uid: number, start: number): Promise<Buffer | 'gone' | null> {
+  const answers: (Buffer | null)[] = []
   const piece = { ...BODY, partial: [start, PIECE] }
-  try {
-    await command(client, 'UID FETCH', [sequence(`${uid}`), [atom('UID'), piece]], {
-      FETCH(values) {
-        const items = itemsOf(values)
-        if (Number(textOf(items.get('UID'))) !== uid || !items.has('BODY')) return
-        answer = bytesOf(items.get('BODY')) ?? { unreadable: 'without content' }
-      },
-    })
-  } catch (error) {
-    if (!isRefusal(error)) throw error
-    const { text = '', status = '' } = endingOf(error)
-    answer = { unreadable: text || status }
-  }
-  return answer as Buffer | { unreadable: string } | { gone: true }
+  await command(client, 'UID FETCH', [sequence(`${uid}`), [atom('UID'), piece]], {
+    FETCH(values) {
+      const items = itemsOf(values)
+      if (Number(textOf(items.get('UID'))) === uid && items.has('BODY')) answers.push(bytesOf(items.get('BODY')))
+    },
+  })
+  const [answer = 'gone'] = answers
+  return answer
 }
 
 function isRefusal(error: unknown): boolean {
-  return /^(NO|BAD)$/.test(endingOf(error).status ?? '')
+  return /^(NO|BAD)$/.test(failureOf(error).responseStatus ?? '')
 }
 
 /** As IMAP writes it, ascending. */

@@ -27,7 +27,7 @@ export class Digesting {
     const bytes = this.#withLineFeeds(piece)
     this.#hash.update(bytes)
     this.#length += bytes.length
-    if (this.#head.length < HEAD_LIMIT) this.#head += bytes.toString('latin1', 0, HEAD_LIMIT - this.#head.length)
+    if (this.#head.length < HEAD_LIMIT && !this.#head.includes('\n\n')) this.#head += headOf(bytes)
   }
 
   result(): MessageDigest {
@@ -50,12 +50,20 @@ export class Digesting {
   }
 }
 
+/** The header, or as much of it as is there and may be kept. */
+function headOf(bytes: Buffer): string {
+  const end = bytes.indexOf('\n\n')
+  return bytes.toString('latin1', 0, Math.min(HEAD_LIMIT, end < 0 ? bytes.length : end + 2))
+}
+
 function messageIdIn(head: string): string {
   const end = head.indexOf('\n\n')
   const header = end < 0 ? head : head.slice(0, end)
   const found = /^message-id:\s*(\S.*)/im.exec(header)?.[1] ?? ''
-  return found
+  const shown = found
     .replace(/[^ -~]/g, '?')
     .trim()
     .slice(0, MESSAGE_ID_LIMIT)
+  // A part of a string keeps the whole string in memory; this one is kept for long.
+  return Buffer.from(shown, 'latin1').toString('latin1')
 }

@@ -102,7 +102,8 @@ const SIGNS: readonly Sign[] = [
 /** Pairs messages with what they have become; tells those for which there is nothing. */
 function takeAltered(lost: readonly DigestedMessage[], candidates: readonly NewMessage[], findings: FolderFindings) {
   let [absent, free] = [lost, candidates]
-  for (const { onOld, onNew, fits = () => true } of SIGNS) {
+  // Without receipts the names on NEW may be from a folder of OLD that is no more.
+  for (const { onOld, onNew, fits = () => true } of findings.evidence.receipts === null ? SIGNS.slice(1) : SIGNS) {
     const pool = new Pool(free, onNew)
     absent = absent.filter((message) => {
       const other = pool.take(onOld(message), (candidate) => fits(message, candidate))

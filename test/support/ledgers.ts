@@ -1,4 +1,5 @@
-import { chown } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { oldMail } from '../../src/imap/listing.ts'
 import { newMail } from '../../src/maildir/listing.ts'
@@ -8,7 +9,8 @@ import type { CopyOrder } from '../../src/model/migration.ts'
 import type { Ledgers } from '../../src/policy/ledger-ports.ts'
 import { type VerifyOptions, verify } from '../../src/policy/verify.ts'
 import { copyingState } from '../../src/proofs/copying-state.ts'
-import type { Copying } from './copying.ts'
+import { Copying } from './copying.ts'
+import { type Naming, seedMailboxes } from './mailboxes.ts'
 
 /** Ledgers as the database keeps them, in memory. */
 export function keptInMemory(): Ledgers {
@@ -52,8 +54,60 @@ export function summary(ledger: Ledger) {
   return { code: ledger.code, fetched: ledger.fetched, messages, proved, extra, duplicated, faults, changes }
 }
 
-/** Gives a file to whom NEW's mail belongs. */
-export async function giveToNew(copying: Copying, path: string): Promise<void> {
-  const { uid, gid } = copying.new.mailOwner
-  await chown(path, uid, gid)
+export const ANNA = ['anna', 'secret of anna'] as const
+
+/** How many messages the nasty mailboxes have. */
+export const MESSAGES = 276
+
+/** The summary of their clean ledger. */
+export const CLEAN = {
+  code: null,
+  messages: MESSAGES,
+  proved: MESSAGES,
+  extra: 0,
+  duplicated: 0,
+  faults: 0,
+  changes: 0,
+}
+
+export function ordinary(subject: string): Buffer {
+  return Buffer.from(`Message-ID: <${subject}>\r\nSubject: ${subject}\r\n\r\n${subject}\r\n`)
+}
+
+/** Anna's nasty mailboxes, and the copy that OfflineIMAP has made of them. */
+export async function withCopy(naming: Naming = { separator: '/', prefix: '' }) {
+  const copying = await Copying.start({ people: { [ANNA[0]]: ANNA[1] }, ...naming })
+  await seedMailboxes(copying.onOld(...ANNA), naming)
+  await copying.openAll({ [ANNA[0]]: ANNA[1] })
+  const order = copying.order(1)
+  const { code, output } = await copying.run([order])
+  if (code !== 0) throw new Error(output)
+  const empty = await mkdtemp(join(tmpdir(), 'mailferry-no-metadata-'))
+  return {
+    ...{ copying, order, empty },
+    maildir: join(order.home, 'Maildir'),
+    async [Symbol.asyncDispose]() {
+      await rm(empty, { recursive: true })
+      await copying[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** The file of a message by its UID on OLD. */
+export async function fileOf(maildir: string, directory: string, uid: number): Promise<string> {
+  const names = await readdir(join(maildir, directory, 'cur'))
+  const recent = await readdir(join(maildir, directory, 'new'))
+  const has = (name: string) => name.includes(`,U=${uid},`)
+  const [inCur, inNew] = [names.find(has), recent.find(has)]
+  if (inCur !== undefined) return join(maildir, directory, 'cur', inCur)
+  return join(maildir, directory, 'new', inNew ?? `no UID ${uid}`)
+}
+
+/** Changes a file's bytes, and not its time. */
+export async function changeFile(path: string, change: (bytes: Buffer) => void): Promise<void> {
+  const { atime, mtime } = await stat(path)
+  const bytes = await readFile(path)
+  change(bytes)
+  await writeFile(path, bytes)
+  await utimes(path, atime, mtime)
 }

@@ -1,0 +1,13 @@
+// Compares one mailbox in a process of its own, and prints what it needed.
+import { oldMail } from '../../src/imap/listing.ts'
+import { newMail } from '../../src/maildir/listing.ts'
+import { verify } from '../../src/policy/verify.ts'
+import { copyingState } from '../../src/proofs/copying-state.ts'
+import { keptInMemory, summary } from './ledgers.ts'
+
+const { home, metadata, provider, username, password } = JSON.parse(process.env.ORDER ?? '')
+const surroundings = { oldMail, newMail, copyingState: copyingState(() => metadata), ledgers: keptInMemory() }
+const ledger = await verify({ migrationId: '1', home, provider, username, password }, surroundings)
+const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage()
+const cpuSeconds = (userCPUTime + systemCPUTime) / 1e6
+process.stdout.write(JSON.stringify({ ...summary(ledger), seconds: ledger.seconds, maxRSS: maxRSS * 1024, cpuSeconds }))
