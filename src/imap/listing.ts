@@ -6,7 +6,7 @@ import type { OldMail, OldMessage, OldSession } from '../policy/ledger-ports.ts'
 import { failureOf, optionsFor } from './ask.ts'
 import { isWanted, listMailboxes } from './mailboxes.ts'
 import { outcomeOf } from './outcome.ts'
-import { atom, command, isList, itemsOf, mailboxName, sequence, type Token, textOf } from './raw.ts'
+import { atom, command, isList, itemsOf, mailboxName, said, sequence, type Token, textOf } from './raw.ts'
 import { type Connection, readMessages } from './reading.ts'
 
 /** Opening a large mailbox takes some servers long. */
@@ -87,7 +87,7 @@ class Session implements OldSession, Connection {
     } catch (error) {
       const { responseStatus, responseText = '' } = failureOf(error)
       if (responseStatus !== 'NO' && responseStatus !== 'BAD') throw couldNotAsk(error)
-      return { refusal: responseText || responseStatus }
+      return { refusal: said(responseText || responseStatus) }
     }
   }
 

@@ -77,3 +77,10 @@ export function itemsOf([, list]: readonly Token[]): ReadonlyMap<string, Token> 
   }
   return items
 }
+
+const SAID_LENGTH = 200
+
+/** What a server said, short enough to be kept, without control characters. */
+export function said(text: string): string {
+  return text.replace(/\p{Cc}/gu, '?').slice(0, SAID_LENGTH)
+}

@@ -3,7 +3,7 @@ import { Digesting, type MessageDigest } from '../model/digest.ts'
 import type { OldMessage, Reading } from '../policy/ledger-ports.ts'
 import { failureOf } from './ask.ts'
 import type { Failure } from './outcome.ts'
-import { atom, bytesOf, command, itemsOf, sequence, textOf } from './raw.ts'
+import { atom, bytesOf, command, itemsOf, said, sequence, textOf } from './raw.ts'
 
 /** Bigger messages are read piece by piece. */
 const PIECE = 1024 * 1024
@@ -84,7 +84,7 @@ async function readAlone(connection: Connection, uid: number): Promise<Reading> 
       await connection.renew()
     }
   }
-  return { uid, unreadable: reason }
+  return { uid, unreadable: said(reason) }
 }
 
 async function readPieces(client: ImapFlow, uid: number): Promise<Reading> {

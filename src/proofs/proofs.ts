@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { KnownFile, KnownFiles, KnownMessage, KnownMessages, Proofs } from '../policy/ledger-ports.ts'
@@ -59,6 +59,7 @@ function openTables(path: string, folder: string | null): DatabaseSync {
 
 /** What root has made belongs to whom the folder belongs, who will want to write it too. */
 function handOver(path: string, folder: string): void {
+  chmodSync(path, 0o600)
   if (process.getuid?.() !== 0) return
   const { uid, gid } = statSync(folder)
   chownSync(path, uid, gid)

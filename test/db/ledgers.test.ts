@@ -1,0 +1,76 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import t from 'tap'
+import { type Database, openDatabase } from '../../src/db/database.ts'
+import { ledgers } from '../../src/db/ledgers.ts'
+import { type Difference, type Ledger, type LedgerFolder, noCounts } from '../../src/model/ledger.ts'
+
+const dataDir = mkdtempSync(join(tmpdir(), 'mailferry-ledgers-'))
+let database: Database
+t.before(async () => {
+  database = await openDatabase({ databaseUrl: null, dataDir })
+  await database.ready()
+  await sql`
+    with p as (insert into provider (name, host, port, tls, max_connections, login_name, cutover)
+      values ('old', 'h', 1, 'none', 1, '%u', 'immediate') returning id),
+    a as (insert into account (address, password_hash, password_source, home)
+      select 'a' || n || '@new.example', '', 'old', '/nowhere' from generate_series(1, 2) n returning id)
+    insert into migration (account_id, provider_id, old_domain, old_username, state, route)
+    select a.id, p.id, 'old.example', 'a', 'pending', 'new' from a, p`.execute(database.kysely)
+})
+t.after(async () => {
+  await database[Symbol.asyncDispose]()
+  rmSync(dataDir, { recursive: true })
+})
+
+const folder = (name: string, more: Partial<LedgerFolder> = {}): LedgerFolder => ({
+  ...{ name, directory: `.${name}`, state: 'there', remark: null, messages: 3, proved: 2, extra: 1, duplicated: 0 },
+  ...{ counts: { ...noCounts(), missing: 1 }, uidValidity: 4_294_967_295, provedUids: '1:2', acceptedUids: '' },
+  ...more,
+})
+const difference = (uid: number): Difference => ({
+  ...{ kind: 'missing', folder: 'a', uid, messageId: '<x>', date: new Date(-1000), size: 5_000_000_000 },
+  ...{ old: 'here', now: 'nowhere' },
+})
+const ledger = (more: Partial<Ledger> = {}): Ledger => ({
+  ...{ takenAt: new Date(), seconds: 1.5, code: null, folders: [folder('a')], fetched: 7, differences: [] },
+  ...more,
+})
+
+t.test('a ledger comes back as it was saved, whatever it holds', async (t) => {
+  const kept = ledgers(database.kysely)
+  t.equal(await kept.find('1'), null)
+  t.same(await kept.folders('1'), [])
+  const odd = folder('"\'\\\u0001\ud800', { state: 'unreadable', remark: 'NO "\u0007"', uidValidity: null })
+  const folders = [folder('Z'), folder('a'), ...Array.from({ length: 2_500 }, (_, at) => folder(`b${at + 1_000}`))]
+  const differences = Array.from({ length: 3_000 }, (_, at) => ({
+    ...difference(at + 1),
+    date: at % 2 ? new Date(0) : null,
+  }))
+  const whole = ledger({ code: 'differs', folders, differences })
+  await kept.save('1', whole)
+  const found = await kept.find('1')
+  const byName = (all: readonly LedgerFolder[]) => all.toSorted((one, other) => (one.name < other.name ? -1 : 1))
+  t.strictSame({ ...found, folders: byName(found?.folders ?? []) }, { ...whole, folders: byName(folders) })
+  await kept.save('1', ledger({ folders: [odd] }))
+  const [again] = await kept.folders('1')
+  t.match(again, { ...odd, name: '"\'\\\u0001\ufffd', directory: '."\'\\\u0001\ufffd' })
+})
+
+t.test('a new ledger replaces the old one of its migration alone, and the last clean moment is kept', async (t) => {
+  const kept = ledgers(database.kysely)
+  const clean = ledger({ takenAt: new Date('2030-01-01') })
+  await kept.save('1', clean)
+  await kept.save('2', ledger({ fetched: 1 }))
+  await kept.save('1', ledger({ code: 'shrunk', differences: [difference(1)], folders: [folder('c')] }))
+  t.match(await kept.find('1'), { code: 'shrunk', folders: [{ name: 'c' }], differences: { length: 1 } })
+  t.match(await kept.find('2'), { code: null, fetched: 1 })
+  const { rows } = await sql<{ clean_at: Date }>`select clean_at from ledger where migration_id = 1`.execute(
+    database.kysely,
+  )
+  t.same(rows[0]?.clean_at, clean.takenAt)
+  await sql`delete from migration where id = 1`.execute(database.kysely)
+  t.equal(await kept.find('1'), null)
+})
