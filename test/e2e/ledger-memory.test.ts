@@ -24,9 +24,9 @@ async function fill(maildir: string, count: number, owner: { uid: number; gid: n
   }
 }
 
-async function verifyOnce(old: Old, folder: string, username: string) {
+async function verifyOnce(old: Old, folder: string, username: string, home = username) {
   const provider = { ...PROVIDER, port: old.port }
-  const order = { home: join(folder, username), metadata: join(folder, 'metadata'), provider, username, password: 'x' }
+  const order = { home: join(folder, home), metadata: join(folder, 'metadata'), provider, username, password: 'x' }
   const program = join(import.meta.dirname, '../support/verify-once.ts')
   const { stdout, stderr } = await runProgram(process.execPath, [program], {
     ...process.env,
@@ -59,4 +59,6 @@ t.test('ten thousand messages are proved in the memory of one thousand', async (
   const again = await verifyOnce(old, folder, 'many')
   t.match(again, { code: null, fetched: 0 })
   t.comment(`again: ${again.seconds} s, ${again.cpuSeconds} s of CPU`)
+  const absent = await verifyOnce(old, folder, 'many', 'nowhere')
+  t.match(absent, { code: 'differs', fetched: 0, faults: MANY, listed: 1_000 }, 'all are counted, the first are listed')
 })

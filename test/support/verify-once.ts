@@ -8,6 +8,9 @@ import { keptInMemory, summary } from './ledgers.ts'
 const { home, metadata, provider, username, password } = JSON.parse(process.env.ORDER ?? '')
 const surroundings = { oldMail, newMail, copyingState: copyingState(() => metadata), ledgers: keptInMemory() }
 const ledger = await verify({ migrationId: '1', home, provider, username, password }, surroundings)
+const listed = ledger.differences.length
 const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage()
 const cpuSeconds = (userCPUTime + systemCPUTime) / 1e6
-process.stdout.write(JSON.stringify({ ...summary(ledger), seconds: ledger.seconds, maxRSS: maxRSS * 1024, cpuSeconds }))
+process.stdout.write(
+  JSON.stringify({ ...summary(ledger), listed, seconds: ledger.seconds, maxRSS: maxRSS * 1024, cpuSeconds }),
+)
