@@ -1,0 +1,84 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import t from 'tap'
+import { openProofs } from '../../src/proofs/proofs.ts'
+import { receiptsIn } from '../../src/proofs/receipts.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'mailferry-proofs-'))
+t.teardown(() => rmSync(folder, { recursive: true }))
+const one = { digest: 'd', messageId: '<m>', length: 3 }
+
+t.test('what was read is remembered, by mailbox and its UIDVALIDITY', async (t) => {
+  {
+    using proofs = openProofs(join(folder, 'made'), '7')
+    proofs.messages.add(
+      'INBOX',
+      1,
+      new Map([
+        [1, { ...one, size: 4 }],
+        [2, { ...one, size: 5 }],
+      ]),
+    )
+    proofs.messages.add('Sent', 1, new Map([[9, { ...one, size: 4 }]]))
+    proofs.messages.forget('INBOX', 1, [2])
+  }
+  using proofs = openProofs(join(folder, 'made'), '7')
+  t.strictSame([...proofs.messages.of('INBOX', 1)], [[1, { size: 4, ...one }]])
+  t.equal(proofs.messages.of('INBOX', 2).size, 0)
+  proofs.messages.add('INBOX', 2, new Map())
+  t.equal(proofs.messages.of('INBOX', 1).size, 0, 'a mailbox has one UIDVALIDITY')
+  t.equal(proofs.messages.of('Sent', 1).size, 1)
+  t.equal(statSync(join(folder, 'made/mailferry-proofs-7.sqlite')).mode & 0o777, 0o600)
+})
+
+t.test('what is known of a directory is what was there last', async (t) => {
+  using proofs = openProofs(folder, '8')
+  const file = (stamp: string) => ({ ...one, stamp })
+  proofs.files.keep(
+    '.a',
+    new Map([
+      ['x', file('1')],
+      ['y', file('1')],
+    ]),
+  )
+  proofs.files.keep('.b', new Map([['x', file('1')]]))
+  proofs.files.keep(
+    '.a',
+    new Map([
+      ['y', file('2')],
+      ['z', file('1')],
+    ]),
+  )
+  t.strictSame(
+    [...proofs.files.of('.a')],
+    [
+      ['y', file('2')],
+      ['z', file('1')],
+    ],
+  )
+  t.equal(proofs.files.of('.b').size, 1)
+})
+
+t.test('a file that cannot be used is replaced, and without any there are no proofs', async (t) => {
+  const other = new DatabaseSync(join(folder, 'mailferry-proofs-1.sqlite'))
+  other.exec('pragma user_version = 99')
+  other.close()
+  writeFileSync(join(folder, 'mailferry-proofs-2.sqlite'), 'no database')
+  for (const id of ['1', '2']) {
+    using proofs = openProofs(folder, id)
+    proofs.messages.add('INBOX', 1, new Map([[1, { ...one, size: 4 }]]))
+    t.equal(proofs.messages.of('INBOX', 1).size, 1)
+  }
+  writeFileSync(join(folder, 'file'), '')
+  using proofs = openProofs(join(folder, 'file/below'), '3')
+  proofs.messages.add('INBOX', 1, new Map([[1, { ...one, size: 4 }]]))
+  t.equal(proofs.messages.of('INBOX', 1).size, 1)
+  t.notOk(readdirSync(folder).some((name) => name.includes('proofs-3')))
+})
+
+t.test('without a folder of OfflineIMAP there are no receipts, and none is made', async (t) => {
+  t.equal(receiptsIn(join(folder, 'nowhere'), '1', '', 1), null)
+  t.notOk(existsSync(join(folder, 'nowhere')))
+})
