@@ -1,19 +1,12 @@
-import { ImapFlow } from 'imapflow'
+import type { ImapFlow } from 'imapflow'
 import { CouldNotAsk } from '../model/ledger.ts'
 import type { Mailbox } from '../model/mailbox.ts'
-import type { Provider } from '../model/provider.ts'
 import type { OldMail, OldMessage, OldSession } from '../policy/ledger-ports.ts'
-import { failureOf, optionsFor } from './ask.ts'
+import { endingOf } from './ending.ts'
 import { isWanted, listMailboxes } from './mailboxes.ts'
-import { outcomeOf } from './outcome.ts'
 import { atom, command, isList, itemsOf, mailboxName, said, sequence, type Token, textOf } from './raw.ts'
 import { type Connection, readMessages } from './reading.ts'
-
-/** Opening a large mailbox takes some servers long. */
-const SILENCE_LIMIT_MS = 120_000
-/** Messages come whole up to a size, and in pieces beyond; some servers send them whole all the same. */
-const LITERAL_LIMIT = 256 * 1024 * 1024
-const LINE_LIMIT = 1024 * 1024
+import { type Reader, readingSession, refusalOf, troubleOf } from './session.ts'
 
 /** Servers hang up on whoever asks for a broken message, or for much; one that does it all the time is no help. */
 const RENEWALS_LIMIT = 100
@@ -21,22 +14,20 @@ const RENEWALS_LIMIT = 100
 /** Lists and reads what OLD has; nothing that it sends can change OLD. */
 export const oldMail: OldMail = {
   async open(provider, username, password) {
-    const session = new Session(provider, username, password)
+    const session = new Session({ provider, username, password })
     await session.connect()
     return session
   },
 }
 
 class Session implements OldSession, Connection {
-  readonly #provider: Provider
-  readonly #auth: { user: string; pass: string }
+  readonly #reader: Reader
   #client: ImapFlow | undefined
   #opened: Mailbox | undefined
   #renewals = 0
 
-  constructor(provider: Provider, user: string, pass: string) {
-    this.#provider = provider
-    this.#auth = { user, pass }
+  constructor(reader: Reader) {
+    this.#reader = reader
   }
 
   get client(): ImapFlow {
@@ -45,22 +36,13 @@ class Session implements OldSession, Connection {
   }
 
   async connect(): Promise<void> {
-    const client = new ImapFlow({
-      ...optionsFor(this.#provider),
-      auth: this.#auth,
-      socketTimeout: SILENCE_LIMIT_MS,
-      maxLiteralSize: LITERAL_LIMIT,
-      maxLineLength: LINE_LIMIT,
-      disableAutoIdle: true,
-    })
+    const client = readingSession(this.#reader)
     this.#client = client
-    // What breaks the connection is told by the command that it breaks.
-    client.on('error', () => undefined)
     try {
       await client.connect()
     } catch (error) {
       client.close()
-      throw couldNotAsk(error, 'sign-in')
+      throw notSignedIn(error, this.#reader)
     }
   }
 
@@ -76,9 +58,9 @@ class Session implements OldSession, Connection {
       const mailboxes = await listMailboxes(this.client)
       // Everybody has an INBOX (RFC 3501, section 5.1).
       if (mailboxes.length === 0) throw new CouldNotAsk('old-protocol', 'the old server lists no mailbox at all')
-      return mailboxes.map((mailbox) => ({ mailbox, wanted: isWanted(mailbox, this.#provider) }))
+      return mailboxes.map((mailbox) => ({ mailbox, wanted: isWanted(mailbox, this.#reader.provider) }))
     } catch (error) {
-      throw couldNotAsk(error)
+      throw couldNotAsk(error, this.#reader)
     }
   }
 
@@ -87,9 +69,9 @@ class Session implements OldSession, Connection {
     try {
       return await examine(this.client, mailbox)
     } catch (error) {
-      const { responseStatus, responseText = '' } = failureOf(error)
-      if (responseStatus !== 'NO' && responseStatus !== 'BAD') throw couldNotAsk(error)
-      return { refusal: said(responseText || responseStatus) }
+      const { status, text = '' } = endingOf(error)
+      if (status !== 'NO' && status !== 'BAD') throw couldNotAsk(error, this.#reader)
+      return { refusal: said(text || status) }
     }
   }
 
@@ -97,7 +79,7 @@ class Session implements OldSession, Connection {
     try {
       yield* readMessages(this, messages)
     } catch (error) {
-      throw couldNotAsk(error)
+      throw couldNotAsk(error, this.#reader)
     }
   }
 
@@ -156,13 +138,15 @@ function secondsOf(text: string): number {
   return Date.parse(`${day} ${month} ${year} ${time}`) / 1000
 }
 
-function couldNotAsk(error: unknown, signingIn?: 'sign-in'): CouldNotAsk {
-  if (error instanceof CouldNotAsk) return error
-  const answer = outcomeOf(failureOf(error), error)
-  const code = answer.kind === 'trouble' ? answer.code : 'old-protocol'
-  if (signingIn === undefined || answer.kind === 'trouble' || answer.kind === 'yes') {
-    return new CouldNotAsk(code, `the old server could not be asked (${code})`, error)
-  }
+function notSignedIn(error: unknown, reader: Reader): CouldNotAsk {
+  const answer = refusalOf(error, reader)
+  if (answer.kind === 'trouble') return couldNotAsk(error, reader)
   const what = answer.kind === 'no' ? 'refuses the password' : `says that the account is ${answer.kind}`
   return new CouldNotAsk('credential-refused', `the old server ${what}`, error)
+}
+
+function couldNotAsk(error: unknown, reader: Reader): CouldNotAsk {
+  if (error instanceof CouldNotAsk) return error
+  const code = troubleOf(error, reader)
+  return new CouldNotAsk(code, `the old server could not be asked (${code})`, error)
 }

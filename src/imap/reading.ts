@@ -1,8 +1,7 @@
 import type { ImapFlow } from 'imapflow'
 import { Digesting, type MessageDigest } from '../model/digest.ts'
 import type { OldMessage, Reading } from '../policy/ledger-ports.ts'
-import { failureOf } from './ask.ts'
-import type { Failure } from './outcome.ts'
+import { endingOf } from './ending.ts'
 import { atom, bytesOf, command, itemsOf, said, sequence, textOf } from './raw.ts'
 
 /** Bigger messages are read piece by piece. */
@@ -78,8 +77,7 @@ async function readAlone(connection: Connection, uid: number): Promise<Reading> 
     try {
       return await readPieces(connection.client, uid)
     } catch (error) {
-      const failure = failureOf(error) as Failure & { reason?: string }
-      reason = failure.responseText || failure.reason || (error as Error).message
+      reason = endingOf(error).text || (error as Error).message
       if (isRefusal(error)) break
       await connection.renew()
     }
@@ -115,7 +113,7 @@ async function readPiece(client: ImapFlow, uid: number, start: number): Promise<
 }
 
 function isRefusal(error: unknown): boolean {
-  return /^(NO|BAD)$/.test(failureOf(error).responseStatus ?? '')
+  return /^(NO|BAD)$/.test(endingOf(error).status ?? '')
 }
 
 /** As IMAP writes it, ascending. */
