@@ -28,6 +28,7 @@ REPAIRS = [
     run.all_accounts,
     run.one_failure_one_account,
     run.results_told,
+    run.one_run_an_account,
     run.known_errors_without_traceback,
     run.paths_as_written,
     tls.certificates_verified,

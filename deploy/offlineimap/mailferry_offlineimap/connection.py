@@ -5,7 +5,7 @@ from offlineimap.error import OfflineImapError
 from offlineimap.folder.IMAP import IMAPFolder
 from offlineimap.imapserver import IMAPServer
 
-from . import imap_data
+from . import imap_data, report
 from .replacing import replace
 
 READING = {'CAPABILITY', 'STARTTLS', 'AUTHENTICATE', 'LOGIN', 'ID', 'LIST', 'NAMESPACE',
@@ -23,8 +23,11 @@ def sign_in_once():
             _authenticate(self, imapobj)
         except (imapobj.error, OSError, ValueError) as error:
             _drop(imapobj)
-            raise OfflineImapError('%s: no sign-in at %s: %s' % (self.repos.account, self.hostname, _words(error)),
-                                   OfflineImapError.ERROR.REPO)
+            words = _words(error)
+            told = OfflineImapError('%s: no sign-in at %s: %s' % (self.repos.account, self.hostname, words),
+                                    OfflineImapError.ERROR.REPO)
+            answered = isinstance(error, imapobj.error) and not isinstance(error, imapobj.abort)
+            raise told from (report.NotSignedIn(words) if answered else error)
     replace(IMAPServer, '_IMAPServer__authn_helper', authn_helper)
 
 

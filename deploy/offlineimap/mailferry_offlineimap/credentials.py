@@ -7,7 +7,7 @@ import threading
 
 from offlineimap.error import OfflineImapError
 
-from . import settings
+from . import report, settings, starter
 
 COMMAND = os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', '..', '..', 'bin', 'mailferry')
 SECONDS_TO_START, SECONDS_PER_ACCOUNT = 60, 0.5
@@ -28,18 +28,27 @@ def _credential(account):
     global _answers
     with _lock:
         if _answers is None:
-            _answers = _open(settings.accounts())
+            _answers = _handed_over() if settings.general('mailferry_starter', None) else _open(settings.accounts())
     answer = _answers.get(account, {})
     if not _usable(answer):
         reason = answer.get('error', 'no usable answer')
         raise OfflineImapError('%s: its credential cannot be opened: %s' % (account, reason),
-                               OfflineImapError.ERROR.REPO)
+                               OfflineImapError.ERROR.REPO) from report.NotOpened()
     return answer
 
 
 def _usable(answer):
     values = (answer.get('user'), answer.get('password'))
     return all(isinstance(value, str) and value and not set(value) & set('\0\r\n') for value in values)
+
+
+def _handed_over():
+    """A program that starts the run gives the credentials itself, and ends the run when it ends."""
+    lines = starter.opened(settings.general('mailferry_starter', None))
+    try:
+        return read(lines)
+    except (ValueError, KeyError, TypeError):
+        sys.exit('mailferry: no credential was handed over')
 
 
 def _open(accounts):
@@ -53,8 +62,12 @@ def _open(accounts):
     if done.returncode != 0:
         sys.exit('mailferry: no credential can be opened: %s ended with status %d' % (command, done.returncode))
     try:
-        answers = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
-        return {answer['id']: answer for answer in answers}
+        return read(done.stdout.splitlines())
     except (ValueError, KeyError, TypeError):
         # The error itself may hold what was read.
         sys.exit('mailferry: no credential can be opened: %s answered something else than JSON lines' % command)
+
+
+def read(lines):
+    answers = [json.loads(line) for line in lines if line.strip()]
+    return {answer['id']: answer for answer in answers}

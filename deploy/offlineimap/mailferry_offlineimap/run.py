@@ -1,4 +1,5 @@
 """The run as a whole: its accounts one by one, and a truthful end."""
+import fcntl
 import json
 import os
 from itertools import takewhile
@@ -11,7 +12,7 @@ from offlineimap.init import OfflineImap
 from offlineimap.repository.Maildir import MaildirRepository
 from offlineimap.ui.UIBase import UIBase
 
-from . import settings
+from . import report, settings
 from .replacing import replace
 
 
@@ -39,18 +40,43 @@ def one_failure_one_account():
 
 
 def results_told():
-    """OfflineIMAP does not say which account was copied completely."""
+    """OfflineIMAP does not say which account was copied completely, nor how much, nor why not: report.py does."""
     def told(self):
-        before, self.ui.uidval_problem, earlier = self.ui.exc_queue.qsize(), False, self.ui.uidval_problem
+        queue, self.ui.uidval_problem, earlier = self.ui.exc_queue, False, self.ui.uidval_problem
+        before = queue.qsize()
+        report.begin()
         syncrunner(self)
         stopped = Account.abort_NOW_signal.is_set()
-        whole = self.ui.exc_queue.qsize() == before and not self.ui.uidval_problem and not stopped
+        errors = [error for _, error, _ in list(queue.queue)[before:]]
+        whole = not errors and not self.ui.uidval_problem and not stopped
+        reason = None if whole else report.reason(errors, self.ui.uidval_problem, stopped)
         self.ui.uidval_problem |= earlier
         if whole:
             self.ui.info('mailferry: %s complete' % self)
         else:
             self.ui.warn('mailferry: %s incomplete' % self)
+        self.ui.info('mailferry: %s' % report.line(str(self), reason))
     syncrunner = replace(SyncableAccount, 'syncrunner', told)
+    report.count_copies()
+
+
+def one_run_an_account():
+    """A run that found the account locked removed the lock file of the run that held it: a third one came in."""
+    def lock(self):
+        self._lockfd = open(self._lockfilepath, 'w')
+        try:
+            fcntl.lockf(self._lockfd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lockfd.close()
+            raise OfflineImapError('Could not lock account %s. Is another instance using this account?' % self,
+                                   OfflineImapError.ERROR.REPO) from report.Locked(error)
+
+    def unlock(self):
+        # The file stays: who removes it may remove another run's.
+        if self._lockfd:
+            self._lockfd.close()
+    replace(SyncableAccount, '_SyncableAccount__lock', lock)
+    replace(SyncableAccount, '_unlock', unlock)
 
 
 def known_errors_without_traceback():
