@@ -8,6 +8,8 @@ export interface OfflineImapSettings {
   readonly metadata: string
   /** What opens the credentials; by default the `bin/mailferry` that belongs to the pythonfile. */
   readonly command?: string | undefined
+  /** An open pipe on which whoever starts the run hands over the credentials, instead of the command. */
+  readonly starter?: number | undefined
   /** After so many seconds without a word from OLD the account fails. */
   readonly timeout?: number
 }
@@ -39,7 +41,7 @@ export async function* offlineimaprc(
 // OfflineIMAP takes an empty list for an error. The pythonfile reads `all` as all accounts of the file: none.
 const NO_ACCOUNT = lines('accounts = all', '', '[Account all]')
 
-function general({ pythonFile, metadata, command, timeout = 60 }: OfflineImapSettings): string {
+function general({ pythonFile, metadata, command, starter, timeout = 60 }: OfflineImapSettings): string {
   // OfflineIMAP puts variables in, until the pythonfile stops it.
   if (pythonFile.includes('$')) throw refused('pythonFile', pythonFile)
   return lines(
@@ -50,6 +52,7 @@ function general({ pythonFile, metadata, command, timeout = 60 }: OfflineImapSet
     `pythonfile = ${path('pythonFile', pythonFile)}`,
     `socktimeout = ${whole('timeout', timeout, 1, 86_400)}`,
     ...(command === undefined ? [] : [`mailferry_command = ${data(command)}`]),
+    ...(starter === undefined ? [] : [`mailferry_starter = ${whole('starter', starter, 3, 1000)}`]),
   )
 }
 
