@@ -37,6 +37,18 @@ export interface Account {
   quota_bytes: Int8 | null;
 }
 
+export interface Attempt {
+  ended_at: Timestamp | null;
+  folders: Generated<number>;
+  host: string;
+  id: Generated<Int8>;
+  messages: Generated<number>;
+  migration_id: Int8;
+  outcome: string | null;
+  output: Generated<string>;
+  started_at: Generated<Timestamp>;
+}
+
 export interface Audit {
   action: string;
   actor: string;
@@ -150,6 +162,18 @@ export interface Provider {
   tls: string;
 }
 
+export interface Turn {
+  completed_at: Timestamp | null;
+  due_at: Generated<Timestamp>;
+  failures: Generated<number>;
+  holder: string | null;
+  leased_until: Timestamp | null;
+  migration_id: Int8;
+  place: string | null;
+  quiet: Generated<number>;
+  seen: Json | null;
+}
+
 export interface Upgrade {
   applied_at: Generated<Timestamp>;
   name: string;
@@ -159,6 +183,7 @@ export interface Upgrade {
 
 export interface DB {
   account: Account;
+  attempt: Attempt;
   audit: Audit;
   credential: Credential;
   domain: Domain;
@@ -169,5 +194,6 @@ export interface DB {
   migration: Migration;
   migration_step: MigrationStep;
   provider: Provider;
+  turn: Turn;
   upgrade: Upgrade;
 }

@@ -37,3 +37,15 @@ function runToText(run: string): string {
     .swap16()
     .toString('utf16le')
 }
+
+/** What OLD says of one mailbox (STATUS, RFC 3501 section 6.3.10, RFC 7162). Numbers that may pass 2^53 are text. */
+export interface MailboxStatus {
+  /** Readable, with OLD's separator and prefix. */
+  readonly name: string
+  /** Null: OLD does not tell this mailbox's status. */
+  readonly uidValidity: string | null
+  readonly uidNext: number
+  readonly messages: number
+  /** Null: OLD does not offer it, so that changed flags do not show. */
+  readonly highestModseq: string | null
+}

@@ -1,0 +1,159 @@
+import { type Kysely, sql, type Transaction } from 'kysely'
+import { ACTIVE_STATES, type State } from '../model/migration.ts'
+import type { Plan } from '../policy/advance.ts'
+import type { Turn, TurnEnd, Turns, Worker } from '../policy/copying.ts'
+import { writeSituation } from './migrations.ts'
+import type { DB } from './schema.ts'
+import { readTurn } from './turn.ts'
+
+// How long a worker that died keeps others away; it renews its leases far more often.
+const LEASE = sql`interval '30 seconds'`
+const PROVIDER_LOCK = 0x6d66_7072 // "mfpr"
+const ATTEMPTS_KEPT = 100
+
+const isFree = sql<boolean>`(turn.leased_until is null or turn.leased_until < now())`
+
+export function turns(db: Kysely<DB>): Turns {
+  return {
+    due: (worker, limit, until) => due(db, worker, limit, until),
+    count: (worker, until) => count(db, worker, until),
+    take: (migrationId, worker, early) => db.transaction().execute((trx) => take(trx, migrationId, worker, early)),
+    async clock() {
+      const { rows } = await sql<{ now: Date }>`select now() + interval '1 millisecond' as now`.execute(db)
+      return rows[0]?.now ?? new Date()
+    },
+    async renew({ id }, migrationIds) {
+      const { rows } = await sql<{ migration_id: string; state: State }>`
+        update turn set leased_until = now() + ${LEASE} from migration
+          where holder = ${id} and migration_id = any(${migrationIds}::bigint[]) and migration.id = migration_id
+          returning migration_id, state`.execute(db)
+      return new Map(rows.map(({ migration_id, state }) => [migration_id, ACTIVE_STATES.includes(state)]))
+    },
+    async begin({ migrationId }, { host }) {
+      const { id } = await db
+        .insertInto('attempt')
+        .values({ migration_id: migrationId, host })
+        .returning('id')
+        .executeTakeFirstOrThrow()
+      return id
+    },
+    end: (turn, worker, end) => db.transaction().execute((trx) => endTurn(trx, turn, worker, end)),
+  }
+}
+
+/** Whether a turn may be taken by this worker, apart from its lease. */
+function isFor({ place, adopts }: Worker, until: Date | undefined) {
+  return sql<boolean>`turn.due_at <= ${until === undefined ? sql`now()` : sql`${until}::timestamptz`}
+    and (${adopts} or turn.place is null or turn.place = ${place})`
+}
+
+/** For each provider no more than it has room for, so that a busy one does not keep the others waiting. */
+async function due(db: Kysely<DB>, worker: Worker, limit: number, until?: Date): Promise<string[]> {
+  const { rows } = await sql<{ migration_id: string }>`
+    with busy as (
+      select provider_id, count(*) as leases from turn join migration on migration.id = migration_id
+        where holder is not null and leased_until >= now() group by provider_id
+    )
+    select next.migration_id from provider left join busy on busy.provider_id = provider.id
+      cross join lateral (
+        select turn.migration_id, turn.due_at from turn join migration on migration.id = turn.migration_id
+          where migration.provider_id = provider.id and ${isFor(worker, until)} and ${isFree}
+          order by turn.due_at limit greatest(0, least(${limit}, max_connections - coalesce(leases, 0)))
+      ) next
+      order by next.due_at limit ${limit}`.execute(db)
+  return rows.map(({ migration_id }) => migration_id)
+}
+
+async function count(db: Kysely<DB>, worker: Worker, until?: Date) {
+  const { rows } = await sql<{ waiting: number; running: number }>`
+    select count(*) filter (where ${isFree})::int as waiting, count(*) filter (where not ${isFree})::int as running
+      from turn where ${isFor(worker, until)}`.execute(db)
+  return rows[0] ?? { waiting: 0, running: 0 }
+}
+
+async function take(trx: Transaction<DB>, migrationId: string, worker: Worker, early: boolean): Promise<Turn | null> {
+  const { rows } = await sql<{ provider_id: number; max_connections: number }>`
+    select provider_id, max_connections from turn join migration on migration.id = migration_id
+      join provider on provider.id = provider_id
+      where migration_id = ${migrationId} and state = any(${ACTIVE_STATES}) and ${isFree}
+        and ${isFor(worker, early ? new Date(8.64e15) : undefined)}
+      for update of turn skip locked`.execute(trx)
+  const [found] = rows
+  if (found === undefined || !(await hasRoom(trx, found.provider_id, found.max_connections))) return null
+  await sql`update turn set holder = ${worker.id}, leased_until = now() + ${LEASE}, place = ${worker.place}
+    where migration_id = ${migrationId}`.execute(trx)
+  // Whoever was at it has died.
+  await sql`update attempt set ended_at = now(), outcome = 'lost-lock'
+    where migration_id = ${migrationId} and ended_at is null`.execute(trx)
+  return await readTurn(trx, migrationId)
+}
+
+/** Counted by one at a time, so that no two take the last place. */
+async function hasRoom(trx: Transaction<DB>, providerId: number, maxConnections: number): Promise<boolean> {
+  await sql`select pg_advisory_xact_lock(${PROVIDER_LOCK}, ${providerId})`.execute(trx)
+  const { rows } = await sql<{ leases: number }>`
+    select count(*)::int as leases from turn join migration on migration.id = migration_id
+      where holder is not null and leased_until >= now() and provider_id = ${providerId}`.execute(trx)
+  return (rows[0]?.leases ?? 0) < maxConnections
+}
+
+async function endTurn(trx: Transaction<DB>, turn: Turn, worker: Worker, end: TurnEnd): Promise<boolean> {
+  const { migrationId } = turn
+  const { state } = await trx
+    .selectFrom('migration')
+    .select('state')
+    .where('id', '=', migrationId)
+    .forUpdate()
+    .executeTakeFirstOrThrow()
+  const held = await trx
+    .selectFrom('turn')
+    .select('migration_id')
+    .where('migration_id', '=', migrationId)
+    .where('holder', '=', worker.id)
+    .forUpdate()
+    .executeTakeFirst()
+  if (held === undefined) return false
+  if (end.attempt !== null) await writeAttempt(trx, turn, worker, end.attempt)
+  const plan = await fairPlan(trx, turn, end.plan)
+  const { situation } = plan
+  const isActive = ACTIVE_STATES.includes(state as State)
+  if (isActive && situation.state !== state) await writeSituation(migrationId, situation, trx)
+  const comesAgain = isActive && ACTIVE_STATES.includes(situation.state)
+  await sql`update turn set holder = null, leased_until = null, failures = ${plan.failures}, quiet = ${plan.quiet},
+    due_at = case when ${comesAgain} then now() + ${plan.waitMs / 1000} * interval '1 second' else 'infinity' end
+    where migration_id = ${migrationId}`.execute(trx)
+  if (end.seen === null) return true
+  await sql`update turn set seen = ${JSON.stringify(end.seen)}::jsonb, completed_at = now()
+    where migration_id = ${migrationId}`.execute(trx)
+  return true
+}
+
+/** A credential that was renewed while the old one was tried is not refused. */
+async function fairPlan(trx: Transaction<DB>, { migrationId, sealed, state }: Turn, plan: Plan): Promise<Plan> {
+  if (plan.situation.code !== 'credential-refused' || sealed === null) return plan
+  const kept = await trx
+    .selectFrom('credential')
+    .select('sealed')
+    .where('migration_id', '=', migrationId)
+    .executeTakeFirst()
+  if (kept === undefined || kept.sealed.equals(sealed)) return plan
+  return { situation: { state, pausedFrom: null, code: null }, failures: 0, quiet: 0, waitMs: 0 }
+}
+
+async function writeAttempt(
+  trx: Transaction<DB>,
+  { migrationId }: Turn,
+  { host }: Worker,
+  { id, startedAt, result }: NonNullable<TurnEnd['attempt']>,
+): Promise<void> {
+  // PostgreSQL's text holds no NUL.
+  const ended = { ...result, output: result.output.replaceAll('\0', '\ufffd'), ended_at: new Date() }
+  if (id !== null) await trx.updateTable('attempt').set(ended).where('id', '=', id).execute()
+  else {
+    const row = { migration_id: migrationId, host, started_at: startedAt, ...ended }
+    await trx.insertInto('attempt').values(row).execute()
+  }
+  await sql`delete from attempt where migration_id = ${migrationId} and id <= (
+    select id from attempt where migration_id = ${migrationId} order by id desc offset ${ATTEMPTS_KEPT} limit 1
+  )`.execute(trx)
+}

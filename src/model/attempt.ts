@@ -1,0 +1,61 @@
+/** How an attempt ended. Stable words: lists, dashboards and the database rely on them. */
+export const OUTCOMES = [
+  'complete',
+  'incomplete',
+  'credential-refused',
+  'credential-unopened',
+  'old-unreachable',
+  'old-timeout',
+  'old-tls',
+  'old-busy',
+  'old-protocol',
+  'old-disabled',
+  'old-no-sign-in',
+  'old-recreated',
+  'old-shrunk',
+  'state-lost',
+  'new-full',
+  'new-unwritable',
+  'locked',
+  'timeout',
+  'killed',
+  'stopped',
+  'lost-lock',
+  'engine-missing',
+] as const
+export type Outcome = (typeof OUTCOMES)[number]
+
+/** One run of a copying engine for one migration. */
+export interface Attempt {
+  readonly id: string
+  readonly host: string
+  readonly startedAt: Date
+  /** Null: at work, or its worker died. */
+  readonly endedAt: Date | null
+  readonly outcome: Outcome | null
+  readonly folders: number
+  readonly messages: number
+  /** The engine's last lines, without secrets. */
+  readonly output: string
+}
+
+/** What is kept of how an attempt ended. */
+export type Result = Pick<Attempt, 'folders' | 'messages' | 'output'> & { readonly outcome: Outcome }
+
+/** What a person has to know and do about an outcome that stopped a migration. */
+export const REMEDIES: Readonly<Partial<Record<Outcome, string>>> = {
+  'credential-refused':
+    'the old server refuses the kept password: the next right sign-in renews it, or "mailferry migration set-password"',
+  'old-recreated':
+    'a mailbox of the old server was made anew (UIDVALIDITY changed): nothing was copied or deleted; restore it there, ' +
+    'or exclude that mailbox, then "mailferry migration retry"',
+  'old-shrunk':
+    'the old server suddenly holds much less than before: nothing was copied or deleted; when that is right, ' +
+    '"mailferry migration retry"',
+  'state-lost':
+    'what OfflineIMAP remembered of this person is gone: restore its metadata, or "mailferry migration retry", which ' +
+    'copies nothing twice but brings back what the person moved or deleted on the new server',
+  'new-full': 'the new server has no room (disk or quota): make room, then "mailferry migration retry"',
+  'new-unwritable':
+    'the home on the new server cannot be written: check owner and modes, then "mailferry migration retry"',
+}

@@ -1,0 +1,85 @@
+import type { Outcome } from '../model/attempt.ts'
+import { ACTIVE_STATES, type Situation, type State } from '../model/migration.ts'
+
+/** Where a migration stands before its turn ends. */
+export interface Standing {
+  readonly state: State
+  readonly failures: number
+  readonly quiet: number
+}
+
+/** What a turn has come to; `unchanged`: OLD has nothing new, so nothing was copied. */
+export type Ending = Outcome | 'unchanged'
+
+/** What becomes of a migration after a turn. */
+export interface Plan {
+  readonly situation: Situation
+  readonly failures: number
+  readonly quiet: number
+  /** Until its next turn, in milliseconds. */
+  readonly waitMs: number
+}
+
+const MINUTE_MS = 60_000
+const BUSY_MS = 5 * MINUTE_MS
+const IDLE_MS = 4 * 60 * MINUTE_MS
+const FIRST_RETRY_MS = MINUTE_MS
+const LAST_RETRY_MS = 2 * 60 * MINUTE_MS
+const LOCKED_MS = 2 * MINUTE_MS
+const JITTER = 0.4
+
+/** Only a person can help: the migration stops. */
+export const FOR_A_PERSON: readonly Outcome[] = [
+  'credential-refused',
+  'old-recreated',
+  'old-shrunk',
+  'state-lost',
+  'new-full',
+]
+/** Nobody's fault: it is not counted. */
+const AGAIN: Readonly<Partial<Record<Outcome, number>>> = { stopped: 0, 'lost-lock': 0, locked: LOCKED_MS }
+/** OLD was copied in part: what is on NEW is not all any more. */
+const IN_PART: readonly Outcome[] = ['incomplete', 'timeout', 'killed', 'new-unwritable']
+
+/**
+ * What follows from how a turn ended. Pure.
+ * @param proved whether the ledger agrees that a complete attempt left nothing behind
+ * @param chance from 0 to 1, so that not everybody comes back at the same moment
+ */
+export function advance(standing: Standing, ending: Ending, proved: boolean, chance: number): Plan {
+  const spread = 1 - JITTER / 2 + JITTER * chance
+  if (ending === 'unchanged') {
+    const quiet = standing.quiet + 1
+    return { situation: staying(standing), failures: 0, quiet, waitMs: spread * interval(quiet) }
+  }
+  if (ending === 'complete') {
+    const situation = active(proved ? 'synced' : 'pending')
+    return { situation, failures: 0, quiet: 0, waitMs: spread * BUSY_MS }
+  }
+  if (FOR_A_PERSON.includes(ending)) {
+    return { situation: { state: 'failed', pausedFrom: null, code: ending }, failures: 0, quiet: 0, waitMs: 0 }
+  }
+  const again = AGAIN[ending]
+  if (again !== undefined) return { ...standing, situation: staying(standing), waitMs: spread * again }
+  const failures = standing.failures + 1
+  const situation = IN_PART.includes(ending) ? active('pending') : staying(standing)
+  return { situation, failures, quiet: 0, waitMs: spread * retryAfter(failures) }
+}
+
+/** How long to leave OLD alone after so many looks in a row that found nothing new. */
+function interval(quiet: number): number {
+  return Math.min(BUSY_MS * 2 ** Math.min(quiet, 10), IDLE_MS)
+}
+
+function retryAfter(failures: number): number {
+  return Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10), LAST_RETRY_MS)
+}
+
+function staying({ state }: Standing): Situation {
+  return active(state)
+}
+
+function active(state: State): Situation {
+  if (!ACTIVE_STATES.includes(state)) throw new RangeError(`no mail is copied in the state ${state}`)
+  return { state, pausedFrom: null, code: null }
+}

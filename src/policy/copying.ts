@@ -1,0 +1,100 @@
+import type { Attempt, Outcome, Result } from '../model/attempt.ts'
+import type { MailboxStatus } from '../model/mailbox.ts'
+import type { CopyOrder, State } from '../model/migration.ts'
+import type { Provider } from '../model/provider.ts'
+import type { Plan } from './advance.ts'
+import type { Credential, OldAnswer } from './ports.ts'
+
+/** One migration, leased to a worker: nobody else copies it meanwhile. */
+export interface Turn {
+  readonly migrationId: string
+  readonly address: string
+  readonly order: CopyOrder
+  readonly state: State
+  readonly sealed: Uint8Array | null
+  readonly failures: number
+  readonly quiet: number
+  /** OLD's mailboxes before the last complete attempt; null: there was none. */
+  readonly seen: readonly MailboxStatus[] | null
+  readonly completedAt: Date | null
+  /** Whether any attempt has copied something. */
+  readonly hasCopied: boolean
+  /** The last outcome that stopped the migration, when no attempt was complete since: a person said "retry". */
+  readonly overruled: Outcome | null
+}
+
+/** Who takes turns. */
+export interface Worker {
+  readonly id: string
+  readonly host: string
+  /** The copying state that it works with: a migration belongs to one. */
+  readonly place: string
+  /** Takes migrations over from other places too. */
+  readonly adopts: boolean
+}
+
+/** The end of a turn; without an attempt only a look was taken. */
+export interface TurnEnd {
+  readonly plan: Plan
+  readonly attempt: { readonly id: string | null; readonly startedAt: Date; readonly result: Result } | null
+  /** What OLD holds, when all of it is on NEW now. */
+  readonly seen: readonly MailboxStatus[] | null
+}
+
+export interface Turns {
+  /** The time that turns go by. */
+  clock(): Promise<Date>
+  /** Migrations that this worker may take now, those that wait longest first. */
+  due(worker: Worker, limit: number, until?: Date): Promise<string[]>
+  /** How many are due for this worker, and how many of all that were due are at work anywhere. */
+  count(worker: Worker, until?: Date): Promise<{ waiting: number; running: number }>
+  /** Takes the lease; null: it is somebody else's, not to be copied, or its provider has no room. */
+  take(migrationId: string, worker: Worker, early: boolean): Promise<Turn | null>
+  /** Renews these leases; returns which of them the worker still holds, and whether they still are to be copied. */
+  renew(worker: Worker, migrationIds: readonly string[]): Promise<ReadonlyMap<string, boolean>>
+  /** Records that an engine starts; returns the attempt's number. */
+  begin(turn: Turn, worker: Worker): Promise<string>
+  /** Writes how the turn ended and gives the lease back. False: the lease was lost, and nothing is written. */
+  end(turn: Turn, worker: Worker, end: TurnEnd): Promise<boolean>
+}
+
+export interface Attempts {
+  /** The last attempts of a migration, latest first. */
+  last(migrationId: string, limit: number): Promise<Attempt[]>
+}
+
+/** What OLD says when it is looked at before an attempt. */
+export type Look =
+  | { readonly kind: 'yes'; readonly mailboxes: readonly MailboxStatus[] }
+  | Exclude<OldAnswer, { kind: 'yes' }>
+
+export interface Looks {
+  /** Signs in and asks for the status of all mailboxes that are copied. Never throws. */
+  look(provider: Provider, credential: Credential, signal: AbortSignal): Promise<Look>
+}
+
+/** Why a running attempt is to end, as the reason of its AbortSignal. */
+export type Interruption = 'stopped' | 'lost-lock'
+
+/** What copies the mail of one person. */
+export interface Engine {
+  /** Names the folder with the copying state. */
+  place(): Promise<string>
+  /** Whether it remembers this migration. */
+  remembers(migrationId: string): boolean
+  /** One attempt. Never throws; what it started has ended when it resolves. */
+  copy(order: CopyOrder, credential: Credential, run: EngineRun): Promise<Result>
+}
+
+export interface EngineRun {
+  readonly limitMs: number
+  /** Aborted with an Interruption. */
+  readonly signal: AbortSignal
+  /** Called at each message that is about to be copied. */
+  onMessage(): void
+}
+
+/** Says whether everything that OLD holds is on NEW: the last word before a migration is called synced. */
+export interface Proof {
+  isComplete(turn: Turn): Promise<boolean>
+}

@@ -1,0 +1,108 @@
+import type { Outcome, Result } from '../model/attempt.ts'
+import type { MailboxStatus } from '../model/mailbox.ts'
+import { advance, type Ending } from './advance.ts'
+import type { Engine, Interruption, Look, Looks, Proof, Turn, Turns, Worker } from './copying.ts'
+import { isUnchanged, objection } from './guard.ts'
+import type { Credential, Opener } from './ports.ts'
+
+/** What a turn needs around it. */
+export interface TurnSurroundings {
+  readonly worker: Worker
+  readonly turns: Turns
+  readonly looks: Looks
+  readonly engine: Engine
+  readonly opener: Opener
+  readonly proof: Proof
+  readonly limitMs: number
+  now(): Date
+  /** From 0 to 1. */
+  chance(): number
+}
+
+/** What whoever runs a turn is told, and how it is ended early. */
+export interface TurnRun {
+  /** Aborted with an Interruption. */
+  readonly signal: AbortSignal
+  onMessage(): void
+}
+
+/** How a turn ended. */
+export interface TurnReport {
+  readonly address: string
+  readonly ending: Ending
+  readonly result: Result | null
+  readonly startedAt: Date
+  /** Until the next turn; null: a person has to act first. */
+  readonly waitMs: number | null
+}
+
+interface Seen {
+  readonly ending: Ending
+  readonly result: Result | null
+  readonly attemptId: string | null
+  readonly mailboxes: readonly MailboxStatus[] | null
+}
+
+/** Looks at OLD, copies when there is something to copy, and writes down what has come of it. */
+export async function takeTurn(turn: Turn, around: TurnSurroundings, run: TurnRun): Promise<TurnReport> {
+  const startedAt = around.now()
+  const seen = await lookAndCopy(turn, around, run)
+  const complete = seen.ending === 'complete'
+  const proved = complete && (await around.proof.isComplete(turn))
+  const plan = advance(turn, seen.ending, proved, around.chance())
+  const attempt = seen.result && { id: seen.attemptId, startedAt, result: seen.result }
+  const kept = await around.turns.end(turn, around.worker, { plan, attempt, seen: complete ? seen.mailboxes : null })
+  return {
+    address: turn.address,
+    ending: kept ? seen.ending : 'lost-lock',
+    result: seen.result,
+    startedAt,
+    waitMs: plan.situation.state === 'failed' ? null : plan.waitMs,
+  }
+}
+
+async function lookAndCopy(turn: Turn, around: TurnSurroundings, run: TurnRun): Promise<Seen> {
+  const credential = await opened(turn, around.opener)
+  if (credential === null) return without('credential-unopened', 'the kept credential cannot be opened on this host')
+  const look = await around.looks.look(turn.order.provider, credential, run.signal)
+  if (run.signal.aborted) return without(run.signal.reason as Interruption)
+  if (look.kind !== 'yes') return without(OUTCOME_OF_LOOK[look.kind] ?? (look as Trouble).code, wordsOf(look))
+  const { mailboxes } = look
+  const objected = objection(turn, mailboxes, around.engine.remembers(turn.migrationId))
+  if (objected !== null) return without(objected)
+  if (turn.state === 'synced' && isUnchanged(turn, mailboxes, around.now())) {
+    return { ending: 'unchanged', result: null, attemptId: null, mailboxes }
+  }
+  const attemptId = await around.turns.begin(turn, around.worker)
+  const result = await around.engine.copy(turn.order, credential, { ...run, limitMs: around.limitMs })
+  return { ending: result.outcome, result, attemptId, mailboxes }
+}
+
+type Trouble = Extract<Look, { kind: 'trouble' }> & { code: Outcome }
+
+const OUTCOME_OF_LOOK: Readonly<Partial<Record<Look['kind'], Outcome>>> = {
+  no: 'credential-refused',
+  // The person renews it there, and is then let in by a right sign-in.
+  expired: 'credential-refused',
+  disabled: 'old-disabled',
+}
+
+function without(outcome: Outcome, output = ''): Seen {
+  return { ending: outcome, result: { outcome, folders: 0, messages: 0, output }, attemptId: null, mailboxes: null }
+}
+
+function wordsOf(look: Look): string {
+  if (look.kind !== 'trouble') return ''
+  return (look.cause instanceof Error ? look.cause.message : String(look.cause ?? '')).slice(0, 500)
+}
+
+async function opened({ sealed, address }: Turn, opener: Opener): Promise<Credential | null> {
+  if (sealed === null) return null
+  try {
+    const credential = await opener.open(sealed)
+    return credential.address === address ? credential : null
+  } catch {
+    // What failed may hold what was opened.
+    return null
+  }
+}
