@@ -15,11 +15,12 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   proofs: ['policy'],
   seal: ['policy'],
   emit: ['model'],
+  copy: ['model', 'policy'],
   doors: ['model', 'policy', 'config.ts', 'data-dir.ts'],
 }
 
 // Adapters implement the interfaces of the policy: its types are all that they may know of it.
-const TYPES_ONLY = ['db', 'hash', 'imap', 'maildir', 'proofs', 'seal']
+const TYPES_ONLY = ['copy', 'db', 'hash', 'imap', 'maildir', 'proofs', 'seal']
 
 t.test('imports run one way: doors → policy → model, and adapters do not know each other', async (t) => {
   for (const { file, room, imports } of sources()) {

@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
+
+export interface Start {
+  readonly program: string
+  readonly args: readonly string[]
+  /** Written to the process's descriptor 3, which stays open until the process has ended. */
+  readonly handOver: string
+  readonly limitMs: number
+  /** Aborted: the process is asked to end, or ended at once where `isUrgent` says so of the reason. */
+  readonly signal: AbortSignal
+  isUrgent(reason: unknown): boolean
+  onLine(line: string): void
+}
+
+export interface End {
+  /** Null: a signal ended it, or it did not start. */
+  readonly exitCode: number | null
+  readonly isLate: boolean
+  /** Why it did not start. */
+  readonly error: NodeJS.ErrnoException | null
+}
+
+/** The descriptor that `handOver` is read from. */
+export const HAND_OVER = 3
+const GRACE_MS = 10_000
+const LINE_LENGTH = 10_000
+// Nothing of this process's environment but what programs need: it may hold tokens.
+const ENVIRONMENT = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR']
+
+/** Runs a program in a process group of its own; when this resolves, nothing of the group is left. */
+export async function runProcess(start: Start): Promise<End> {
+  const child = spawn(start.program, start.args, {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    detached: true,
+    cwd: '/',
+    env: Object.fromEntries(ENVIRONMENT.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
+  })
+  let error: NodeJS.ErrnoException | null = null
+  let isLate = false
+  const timers: NodeJS.Timeout[] = []
+  const kill = (signal: NodeJS.Signals) => killGroup(child.pid, signal)
+  const endSoon = () => {
+    kill('SIGTERM')
+    timers.push(setTimeout(() => kill('SIGKILL'), GRACE_MS))
+  }
+  const interrupt = () => (start.isUrgent(start.signal.reason) ? kill('SIGKILL') : endSoon())
+  child.once('error', (cause) => {
+    error = cause
+  })
+  // What ends before it has read is no error of ours.
+  const pipe = child.stdio[HAND_OVER] as Writable
+  pipe.on('error', () => undefined).write(start.handOver)
+  for (const input of [child.stdout, child.stderr] as Readable[]) {
+    createInterface({ input }).on('line', (line) => start.onLine(line.slice(0, LINE_LENGTH)))
+  }
+  timers.push(
+    setTimeout(() => {
+      isLate = true
+      endSoon()
+    }, start.limitMs),
+  )
+  start.signal.addEventListener('abort', interrupt)
+  if (start.signal.aborted) interrupt()
+  child.once('exit', () => kill('SIGKILL'))
+  await once(child, 'close').catch(() => undefined)
+  start.signal.removeEventListener('abort', interrupt)
+  timers.forEach(clearTimeout)
+  return { exitCode: child.exitCode, isLate, error }
+}
+
+function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal)
+  } catch {
+    // It has ended already.
+  }
+}
