@@ -38,4 +38,9 @@ await runMailferry(process.argv.slice(2), {
     const { serve } = await import('./doors/serve.ts')
     await serve(settings(), (folder) => lockFolder(folder, 'serve'), openServed)
   },
+  async openCopying(options) {
+    // Only this one waits for the queue's library.
+    const { openCopying } = await import('./copying.ts')
+    return await openCopying(settings(), options)
+  },
 })

@@ -2,6 +2,7 @@ import { availableParallelism, hostname } from 'node:os'
 import type { Settings } from './config.ts'
 import { identityOpener } from './data-dir.ts'
 import { accounts } from './db/accounts.ts'
+import { attempts } from './db/attempts.ts'
 import { audit } from './db/audit.ts'
 import { captures } from './db/captures.ts'
 import type { Changes } from './db/changes.ts'
@@ -45,6 +46,7 @@ import { sealerInForce } from './sealing.ts'
 /** Everything that the doors can ask for, wired together. Dispose to let go of the database. */
 export interface Service extends House {
   readonly asked: Asked
+  readonly database: Database
   /** What has to be well for the service to be ready, by name. */
   readonly checks: Readonly<Record<string, Check>>
   /** Begins to remember right passwords, and to hear of what makes them wrong. */
@@ -79,6 +81,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     migrations: migrations(kysely),
     credentials: surroundings.credentials,
     ledgers: ledgers(kysely),
+    attempts: attempts(kysely),
   }
   const opener = () => identityOpener(settings)
   const ways = { oldMail, newMail, copyingState: copyingState(() => settings.offlineimapMetadata) }

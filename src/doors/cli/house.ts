@@ -2,6 +2,7 @@ import type { Settings } from '../../config.ts'
 import type { By } from '../../model/audit.ts'
 import type { Ledger } from '../../model/ledger.ts'
 import type { Provider } from '../../model/provider.ts'
+import type { Attempts } from '../../policy/copying.ts'
 import type { Finished } from '../../policy/finish.ts'
 import type { BadLine, ImportOptions, ImportOutcome, PersonLine } from '../../policy/import-people.ts'
 import type { Ledgers } from '../../policy/ledger-ports.ts'
@@ -11,6 +12,7 @@ import type { Accounts, Audit, Credentials, Domains, Migrations, Providers, Seal
 import type { Report, Scope } from '../../policy/report.ts'
 import type { Rotation } from '../../policy/reseal.ts'
 import type { VerifyOptions } from '../../policy/verify.ts'
+import type { CopyingHouse, CopyingOptions } from '../worker/house.ts'
 
 /** What the commands work with; `serve` and the commands may run at the same time. */
 export interface House extends AsyncDisposable {
@@ -31,6 +33,7 @@ export interface House extends AsyncDisposable {
   readonly migrations: Migrations
   readonly credentials: Credentials
   readonly ledgers: Ledgers
+  readonly attempts: Attempts
   readonly hasher: Hasher
   /** Tries the way to a provider step by step, signing nobody in; at last, a stranger of that domain, if one is given. */
   probe(provider: Provider, stranger?: string): AsyncIterable<ProbeStep>
@@ -66,4 +69,6 @@ export interface Outside {
   /** The database as it is: away, or with upgrades pending. */
   openUnready: OpenHouse
   serve(): Promise<void>
+  /** What copies mail, with the database ready. */
+  openCopying(options: CopyingOptions): Promise<CopyingHouse>
 }

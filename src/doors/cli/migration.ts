@@ -1,25 +1,22 @@
 import { type Command, Option } from 'commander'
 import type { Address } from '../../model/address.ts'
-import type { AuditEntry } from '../../model/audit.ts'
 import { pause, resume, retry, STATES, type Step } from '../../model/migration.ts'
 import type { MigrationFilter } from '../../policy/records.ts'
 import { by, withReason } from './actor.ts'
 import { address, code, domain, examples, search } from './arguments.ts'
-import { EXIT, Failure } from './exit.ts'
-import type { House, Outside } from './house.ts'
-import { ledgerLine } from './ledger-text.ts'
+import type { Outside } from './house.ts'
 import { addSetPassword } from './migration-password.ts'
-import { print, printDone, printList, printRecord } from './output.ts'
-import { migrationOnNew } from './person.ts'
+import { addShow } from './migration-show.ts'
+import { printDone, printList } from './output.ts'
+import { migrationOnNew, noMigration } from './person.ts'
 import { noProvider } from './provider.ts'
-import { auditList, migrationList } from './rows.ts'
+import { migrationList } from './rows.ts'
 
 const STEPS: readonly { verb: string; step: Step; description: string }[] = [
   { verb: 'pause', step: pause, description: 'copy no mail until it is resumed' },
   { verb: 'resume', step: resume, description: 'go on where it was paused' },
   { verb: 'retry', step: retry, description: 'try a failed migration again' },
 ]
-const ENTRIES_SHOWN = 10
 
 export function addMigrationCommands(mailferry: Command, outside: Outside): void {
   const migration = mailferry.command('migration').description('people whose mail is being moved')
@@ -53,48 +50,6 @@ function addList(migration: Command, { open }: Outside): void {
     if (provider !== undefined && (await house.providers.find(provider)) === null) throw noProvider(provider)
     await printList(house.migrations.list(filter), migrationList, { ...(json && { json }) })
   })
-}
-
-function addShow(migration: Command, { open }: Outside): void {
-  const show = migration
-    .command('show')
-    .description('show everything about a migration: its credential (not the password) and its last changes too')
-    .argument('<address>', 'the new or the old address', address)
-    .option('--json', 'print one JSON object')
-  examples(show, 'mailferry migration show anna@new.example').action(
-    async (typed: Address, options: { json?: boolean }) => {
-      await using house = await open()
-      const name = await migrationOnNew(house, typed)
-      const found = await house.migrations.find(name)
-      if (found === null) throw noMigration(name)
-      const ledger = ledgerLine(await house.ledgers.find(found.id))
-      const fields = { ...migrationList.row(found), ledger, ...(await credentialFields(house, name)) }
-      const entries = await lastEntries(house, name)
-      if (options.json) return await printRecord({ ...fields, audit: entries.map(auditList.row) }, options)
-      await printRecord(fields, options)
-      await print('\n')
-      await printList(entries, auditList, options)
-    },
-  )
-}
-
-async function credentialFields({ credentials }: House, name: string): Promise<Record<string, unknown>> {
-  const facts = await credentials.factsOf(name)
-  return {
-    credential_sealed_at: facts?.sealedAt ?? null,
-    credential_sealed_to: facts?.sealedTo ?? null,
-    credential_opened_at: facts?.openedAt ?? null,
-    credential_opened_by: facts?.openedBy ?? null,
-  }
-}
-
-async function lastEntries({ audit }: House, subject: string): Promise<AuditEntry[]> {
-  const entries: AuditEntry[] = []
-  for await (const entry of audit.list({ subject })) {
-    entries.push(entry)
-    if (entries.length === ENTRIES_SHOWN) break
-  }
-  return entries
 }
 
 function addStep(migration: Command, { open }: Outside, verb: string, step: Step, description: string): void {
@@ -135,6 +90,3 @@ function addFinish(migration: Command, { open }: Outside): void {
   })
 }
 
-function noMigration(name: string): Failure {
-  return new Failure(EXIT.data, `${name} has no migration`)
-}

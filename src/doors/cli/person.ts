@@ -2,11 +2,14 @@ import { type Address, inDomain } from '../../model/address.ts'
 import { EXIT, Failure } from './exit.ts'
 import type { House } from './house.ts'
 
+type People = Pick<House, 'accounts' | 'domains'>
+type Movers = { readonly migrations: Pick<House['migrations'], 'find'>; readonly domains: House['domains'] }
+
 /**
  * The address on NEW of an account that is named by that, or by the address on OLD.
  * @throws Failure when there is no such account
  */
-export async function addressOnNew(house: House, typed: Address): Promise<string> {
+export async function addressOnNew(house: People, typed: Address): Promise<string> {
   return await whoeverIs(house, typed, house.accounts, 'account')
 }
 
@@ -14,18 +17,18 @@ export async function addressOnNew(house: House, typed: Address): Promise<string
  * The address on NEW of a person with a migration, who may have no account yet.
  * @throws Failure when there is no such migration
  */
-export async function migrationOnNew(house: House, typed: Address): Promise<string> {
+export async function migrationOnNew(house: Movers, typed: Address): Promise<string> {
   return await whoeverIs(house, typed, house.migrations, 'migration')
 }
 
 /** What a person is called on NEW when this is the address on OLD. */
-export async function renamed({ domains }: House, typed: Address): Promise<string> {
+export async function renamed({ domains }: Pick<House, 'domains'>, typed: Address): Promise<string> {
   const domain = (await domains.list()).find(({ name }) => name === typed.domain)
   return domain === undefined ? typed.text : inDomain(typed, domain.newDomain).text
 }
 
 async function whoeverIs(
-  house: House,
+  house: Pick<House, 'domains'>,
   typed: Address,
   among: { find(address: string): Promise<object | null> },
   what: string,
@@ -34,4 +37,8 @@ async function whoeverIs(
     if ((await among.find(address)) !== null) return address
   }
   throw new Failure(EXIT.data, `there is no ${what} ${what === 'account' ? '' : 'of '}${typed.text}`)
+}
+
+export function noMigration(name: string): Failure {
+  return new Failure(EXIT.data, `${name} has no migration`)
 }

@@ -13,6 +13,7 @@ import { addMigrationCommands } from './migration.ts'
 import { addProviderCommands } from './provider.ts'
 import { addReportCommand } from './report.ts'
 import { runCommandLine } from './run.ts'
+import { addSyncCommand } from './sync.ts'
 import { addUpgradeCommand } from './upgrade.ts'
 import { addVerifyCommand } from './verify.ts'
 
@@ -39,6 +40,7 @@ export function program(outside: Outside): Command {
   addReportCommand(mailferry, outside)
   addAuditCommands(mailferry, outside)
   addCredentialCommands(mailferry, outside)
+  addSyncCommand(mailferry, outside)
   addKeyCommands(mailferry, outside)
   addUpgradeCommand(mailferry, outside)
   addDoctorCommand(mailferry, outside)

@@ -1,4 +1,5 @@
 import type { Account } from '../../model/account.ts'
+import type { Attempt } from '../../model/attempt.ts'
 import type { AuditEntry } from '../../model/audit.ts'
 import type { Migration } from '../../model/migration.ts'
 import type { Provider } from '../../model/provider.ts'
@@ -66,4 +67,18 @@ export const peopleList: ListShape<PeopleCount> = {
     ...['provider', 'domain', 'awaited', 'captured', 'copying', 'synced', 'done', 'paused', 'failed', 'people'],
     'never_came',
   ],
+}
+
+export const attemptList: ListShape<Attempt> = {
+  row: ({ id, host, startedAt, endedAt, outcome, folders, messages, output }) => ({
+    id,
+    started_at: startedAt,
+    host,
+    seconds: endedAt === null ? null : (endedAt.getTime() - startedAt.getTime()) / 1000,
+    outcome,
+    folders,
+    messages,
+    output,
+  }),
+  columns: ['started_at', 'host', 'seconds', 'outcome', 'folders', 'messages'],
 }

@@ -6,6 +6,14 @@ export function visible(text: string): string {
   return text.replace(UNSEEN, escaped)
 }
 
+/** Several lines, none of which a terminal obeys. */
+export function visibleLines(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => `  ${visible(line)}\n`)
+    .join('')
+}
+
 /** JSON on one line, any text in it as harmless to a terminal as it is to a parser. */
 export function json(value: unknown): string {
   return JSON.stringify(value).replace(UNSEEN, escaped)

@@ -23,6 +23,8 @@ t.test('a mistake in the arguments is one line that names it, and exit code 64',
     [['domain', 'add', 'old.example', '--provider', 'old', '--new-domain', '-'], /--new-domain/],
     [['account', 'show', 'anna'], /'address'/],
     [['account', 'show', 'anna b@old.example'], /'address'/],
+    [['sync', '--slots', '0'], /--slots/],
+    [['sync', '--account', 'anna'], /--account/],
     [['migration', 'list', '--state', 'nonsense'], /--state .*pending/],
     [['migration', 'list', '--domain', 'a b'], /--domain/],
     [['migration', 'list', '--code', 'Not A Code'], /--code/],
@@ -96,7 +98,7 @@ t.test('what a person would write for a host or a fingerprint is taken', async (
 })
 
 t.test('commands of later versions are not there', async (t) => {
-  const later = ['sync', 'admin', 'emit']
+  const later = ['admin', 'emit']
   for (const command of later) {
     t.match(await mistakeIn(command.split(' ')), { exitCode: 64, line: /unknown command/ }, command)
   }

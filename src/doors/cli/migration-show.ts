@@ -1,0 +1,68 @@
+import type { Command } from 'commander'
+import type { Address } from '../../model/address.ts'
+import { type Outcome, REMEDIES } from '../../model/attempt.ts'
+import type { AuditEntry } from '../../model/audit.ts'
+import type { Migration } from '../../model/migration.ts'
+import { address, examples } from './arguments.ts'
+import type { House, Outside } from './house.ts'
+import { ledgerLine } from './ledger-text.ts'
+import { print, printList, printRecord } from './output.ts'
+import { migrationOnNew, noMigration } from './person.ts'
+import { attemptList, auditList, migrationList } from './rows.ts'
+import { visibleLines } from './text.ts'
+
+const ATTEMPTS_SHOWN = 10
+const ENTRIES_SHOWN = 20
+
+export function addShow(migration: Command, { open }: Outside): void {
+  const show = migration
+    .command('show')
+    .description('show everything about a migration: attempts, ledger, credential (not the password), last changes')
+    .argument('<address>', 'the new or the old address', address)
+    .option('--json', 'print one JSON object')
+  examples(show, 'mailferry migration show anna@new.example').action(
+    async (typed: Address, options: { json?: boolean }) => {
+      await using house = await open()
+      const name = await migrationOnNew(house, typed)
+      const found = await house.migrations.find(name)
+      if (found === null) throw noMigration(name)
+      const fields = await fieldsOf(found, house)
+      const attempts = await house.attempts.last(found.id, ATTEMPTS_SHOWN)
+      const entries = await lastEntries(house, name)
+      if (options.json) {
+        const lists = { attempts: attempts.map(attemptList.row), audit: entries.map(auditList.row) }
+        return await printRecord({ ...fields, ...lists }, options)
+      }
+      await printRecord(fields, options)
+      for (const [list, shape] of [[attempts, attemptList] as const, [entries, auditList] as const]) {
+        if (list.length === 0) continue
+        await print('\n')
+        await printList(list as never[], shape, options)
+      }
+      const lastOutput = attempts[0]?.output ?? ''
+      if (lastOutput !== '') await print(`\nThe last attempt said:\n${visibleLines(lastOutput)}`)
+    },
+  )
+}
+
+async function fieldsOf(found: Migration, { ledgers, credentials }: House): Promise<Record<string, unknown>> {
+  const facts = await credentials.factsOf(found.address)
+  return {
+    ...migrationList.row(found),
+    remedy: found.state === 'failed' ? (REMEDIES[found.code as Outcome] ?? null) : null,
+    ledger: ledgerLine(await ledgers.find(found.id)),
+    credential_sealed_at: facts?.sealedAt ?? null,
+    credential_sealed_to: facts?.sealedTo ?? null,
+    credential_opened_at: facts?.openedAt ?? null,
+    credential_opened_by: facts?.openedBy ?? null,
+  }
+}
+
+async function lastEntries({ audit }: House, subject: string): Promise<AuditEntry[]> {
+  const entries: AuditEntry[] = []
+  for await (const entry of audit.list({ subject })) {
+    entries.push(entry)
+    if (entries.length === ENTRIES_SHOWN) break
+  }
+  return entries
+}

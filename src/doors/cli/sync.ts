@@ -1,0 +1,101 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import type { Address } from '../../model/address.ts'
+import { REMEDIES } from '../../model/attempt.ts'
+import { ACTIVE_STATES } from '../../model/migration.ts'
+import type { Ending } from '../../policy/advance.ts'
+import type { CopyingHouse } from '../worker/house.ts'
+import { Leases } from '../worker/leases.ts'
+import { Progress } from '../worker/progress.ts'
+import { work } from '../worker/work.ts'
+import { address, examples } from './arguments.ts'
+import { EXIT, Failure } from './exit.ts'
+import type { Outside } from './house.ts'
+import { addressOnNew } from './person.ts'
+
+interface Options {
+  once?: boolean
+  account?: Address
+  slots: number
+  timeLimit: number
+  adopt?: boolean
+  json?: boolean
+}
+
+const SLOTS = 2
+const SLOTS_LIMIT = 256
+const TIME_LIMIT_MINUTES = 120
+
+export function addSyncCommand(mailferry: Command, outside: Outside): void {
+  const sync = mailferry
+    .command('sync')
+    .description('copy the mail of all active migrations until SIGTERM; several may share the work')
+    .option('--once', 'end when everybody whose turn it is has had it')
+    .option('--account <address>', 'one person, now; the new or the old address', address)
+    .option('--slots <n>', 'so many people at a time', (text) => whole(text, SLOTS_LIMIT), SLOTS)
+    .option(
+      '--time-limit <minutes>',
+      'end an attempt after this; the next goes on',
+      (text) => whole(text, 10_000),
+      TIME_LIMIT_MINUTES,
+    )
+    .option('--adopt', 'also take people whose copying state is on a host that is gone')
+    .option('--json', 'print a JSON object per line')
+  examples(sync, 'mailferry sync', 'mailferry sync --slots 4', 'mailferry sync --account anna@new.example').action(
+    async (options: Options) => {
+      const stop = stopSignal()
+      await using house = await outside.openCopying({
+        adopts: options.adopt === true,
+        limitMs: options.timeLimit * 60_000,
+      })
+      using progress = new Progress({
+        isTerminal: process.stdout.isTTY,
+        asJson: options.json === true,
+        write: (text) => process.stdout.write(text),
+      })
+      if (options.account !== undefined) await syncOne(options.account, house, progress, stop)
+      else await work(house, progress, { slots: options.slots, once: options.once === true, stop })
+    },
+  )
+}
+
+async function syncOne(typed: Address, house: CopyingHouse, progress: Progress, stop: AbortSignal): Promise<void> {
+  const { around, migrations } = house
+  const name = await addressOnNew(house, typed)
+  const migration = await migrations.find(name)
+  if (migration === null) throw new Failure(EXIT.data, `${name} has no migration`)
+  if (!ACTIVE_STATES.includes(migration.state)) {
+    throw new Failure(
+      EXIT.data,
+      `the migration of ${name} is ${[migration.state, migration.code].filter(Boolean).join(': ')}`,
+    )
+  }
+  const turn = await around.turns.take(migration.id, around.worker, true)
+  if (turn === null) {
+    const why = 'somebody else is copying it, its provider has no room, or its copying state is on another host'
+    throw new Failure(EXIT.tempfail, `${name} cannot be copied now: ${why}`)
+  }
+  using leases = new Leases(around)
+  stop.addEventListener('abort', () => leases.stop())
+  const report = await leases.run(turn, { onMessage: progress.message })
+  progress.ended(report)
+  process.exitCode = exitCodeOf(report.ending, report.waitMs)
+  if (report.waitMs === null)
+    process.stderr.write(`mailferry: ${REMEDIES[report.ending as 'new-full'] ?? report.ending}\n`)
+}
+
+function exitCodeOf(ending: Ending, waitMs: number | null): number {
+  if (ending === 'complete' || ending === 'unchanged') return 0
+  return waitMs === null ? EXIT.data : EXIT.tempfail
+}
+
+function whole(text: string, limit: number): number {
+  const number = /^[1-9]\d{0,5}$/.test(text) ? Number(text) : 0
+  if (number < 1 || number > limit) throw new InvalidArgumentError(`It must be a whole number from 1 to ${limit}.`)
+  return number
+}
+
+function stopSignal(): AbortSignal {
+  const stop = new AbortController()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
+  return stop.signal
+}

@@ -1,0 +1,24 @@
+import type { Accounts, Domains, Migrations } from '../../policy/records.ts'
+import type { TurnSurroundings } from '../../policy/take-turn.ts'
+
+/** How a worker was asked to work. */
+export interface CopyingOptions {
+  /** Takes people over whose copying state is elsewhere. */
+  readonly adopts: boolean
+  /** After so long an attempt is ended. */
+  readonly limitMs: number
+}
+
+/** What a worker copies mail with. */
+export interface CopyingHouse extends AsyncDisposable {
+  readonly around: TurnSurroundings
+  readonly accounts: Accounts
+  readonly domains: Domains
+  readonly migrations: Pick<Migrations, 'find'>
+  /** Works off wake-ups, so many at a time. Disposing waits for what runs. */
+  openQueue(slots: number, awake: (migrationId: string) => Promise<void>): Promise<WakeUps>
+}
+
+export interface WakeUps extends AsyncDisposable {
+  wake(migrationIds: readonly string[]): Promise<void>
+}

@@ -1,0 +1,79 @@
+import type { Interruption, Turn } from '../../policy/copying.ts'
+import { type TurnReport, type TurnRun, type TurnSurroundings, takeTurn } from '../../policy/take-turn.ts'
+
+const RENEW_MS = 5_000
+// Well before others may take over what could not be renewed.
+const LOST_MS = 20_000
+
+interface Running {
+  readonly interrupt: AbortController
+  renewedAt: number
+}
+
+/** The turns that run in this process, and their leases: who loses the lease stops copying before another begins. */
+export class Leases implements Disposable {
+  readonly #around: TurnSurroundings
+  readonly #running = new Map<string, Running>()
+  readonly #timer: NodeJS.Timeout
+  #renewing = false
+
+  constructor(around: TurnSurroundings) {
+    this.#around = around
+    this.#timer = setInterval(() => this.#renew(), RENEW_MS)
+  }
+
+  get size(): number {
+    return this.#running.size
+  }
+
+  /** Takes the turn that was leased, to its end. */
+  async run(turn: Turn, { onMessage }: Pick<TurnRun, 'onMessage'>): Promise<TurnReport> {
+    const running = { interrupt: new AbortController(), renewedAt: performance.now() }
+    this.#running.set(turn.migrationId, running)
+    try {
+      return await takeTurn(turn, this.#around, { signal: running.interrupt.signal, onMessage })
+    } finally {
+      this.#running.delete(turn.migrationId)
+    }
+  }
+
+  /** Asks all that runs to end in order. */
+  stop(): void {
+    for (const { interrupt } of this.#running.values()) abort(interrupt, 'stopped')
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+  }
+
+  async #renew(): Promise<void> {
+    const asked = [...this.#running]
+    const askedAt = performance.now()
+    for (const [, { interrupt, renewedAt }] of asked) {
+      if (askedAt - renewedAt > LOST_MS) abort(interrupt, 'lost-lock')
+    }
+    if (this.#renewing || asked.length === 0) return
+    this.#renewing = true
+    try {
+      const { turns, worker } = this.#around
+      const ids = asked.map(([id]) => id)
+      const held = await turns.renew(worker, ids)
+      for (const [id, running] of asked) judge(running, held.get(id), askedAt)
+    } catch {
+      // The database is away: the next beat asks again, or gives up.
+    } finally {
+      this.#renewing = false
+    }
+  }
+}
+
+/** @param isToBeCopied undefined: the lease is somebody else's now */
+function judge(running: Running, isToBeCopied: boolean | undefined, askedAt: number): void {
+  if (isToBeCopied === undefined) abort(running.interrupt, 'lost-lock')
+  else running.renewedAt = askedAt
+  if (isToBeCopied === false) abort(running.interrupt, 'stopped')
+}
+
+function abort(interrupt: AbortController, reason: Interruption): void {
+  if (!interrupt.signal.aborted) interrupt.abort(reason)
+}

@@ -1,0 +1,91 @@
+import { once } from 'node:events'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Turn } from '../../policy/copying.ts'
+import type { TurnReport } from '../../policy/take-turn.ts'
+import type { CopyingHouse, WakeUps } from './house.ts'
+import { Leases } from './leases.ts'
+
+/** What a worker tells of its work. */
+export interface Watcher {
+  begun(turn: Turn): void
+  message(): void
+  ended(report: TurnReport): void
+  /** Something else went wrong; the worker goes on. */
+  trouble(error: unknown): void
+  /** How many wait for a turn and are at work, on all hosts. */
+  counted(count: { waiting: number; running: number }): void
+}
+
+export interface WorkOptions {
+  readonly slots: number
+  /** End when all that was due at the beginning has had its turn. */
+  readonly once: boolean
+  /** Aborted: take no more work, end what runs. */
+  readonly stop: AbortSignal
+}
+
+const PLAN_MS = 1_000
+const RETRY_MS = 5_000
+// A wake-up that came to nothing is repeated after this.
+const WOKEN_MS = 3_000
+
+/** Takes turns until it is stopped, or with `once` until nobody waits any more. */
+export async function work(house: CopyingHouse, watcher: Watcher, { slots, once, stop }: WorkOptions): Promise<void> {
+  const { turns, worker } = house.around
+  const until = once ? await turns.clock() : undefined
+  using leases = new Leases(house.around)
+  const ended = new EventTarget()
+
+  async function awake(migrationId: string): Promise<void> {
+    try {
+      const turn = stop.aborted ? null : await turns.take(migrationId, worker, false)
+      if (turn === null) return
+      watcher.begun(turn)
+      watcher.ended(await leases.run(turn, { onMessage: watcher.message }))
+      ended.dispatchEvent(new Event('turn'))
+    } catch (error) {
+      watcher.trouble(error)
+    }
+  }
+
+  stop.addEventListener('abort', () => leases.stop())
+  await using queue = await house.openQueue(slots, awake)
+  const woken = new Woken(queue)
+  while (!stop.aborted) {
+    try {
+      await woken.wake(await turns.due(worker, 2 * slots, until))
+      const count = await turns.count(worker, until)
+      watcher.counted(count)
+      if (once && count.waiting + count.running === 0 && leases.size === 0) return
+      await pause(ended, stop, PLAN_MS)
+    } catch (error) {
+      watcher.trouble(error)
+      await pause(ended, stop, RETRY_MS)
+    }
+  }
+}
+
+/** Until a turn has ended, which makes room, but not for long. */
+async function pause(ended: EventTarget, stop: AbortSignal, limitMs: number): Promise<void> {
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(limitMs)])
+  await once(ended, 'turn', { signal }).catch(() => undefined)
+  if (!stop.aborted) await wait(20)
+}
+
+/** Wakes nobody twice within a short time. */
+class Woken {
+  readonly #queue: WakeUps
+  readonly #at = new Map<string, number>()
+
+  constructor(queue: WakeUps) {
+    this.#queue = queue
+  }
+
+  async wake(migrationIds: readonly string[]): Promise<void> {
+    const now = performance.now()
+    for (const [id, at] of this.#at) if (now - at > WOKEN_MS) this.#at.delete(id)
+    const fresh = migrationIds.filter((id) => !this.#at.has(id))
+    await this.#queue.wake(fresh)
+    for (const id of fresh) this.#at.set(id, now)
+  }
+}

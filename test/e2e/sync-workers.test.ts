@@ -1,0 +1,69 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { compareAccounts } from '../support/compare.ts'
+import { handOver } from '../support/cron.ts'
+import { mustRun, rows, startFerry } from '../support/ferry.ts'
+import { startNew } from '../support/new.ts'
+import { seed } from '../support/seed.ts'
+import { outcomes, startSync } from '../support/sync.ts'
+
+const COUNT = 20
+const MESSAGES = 40
+const people = Array.from({ length: COUNT }, (_, at) => [`p${at}@old.example`, `secret of ${at}`] as const)
+
+const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+chmodSync(homes, 0o711)
+t.after(() => rmSync(homes, { recursive: true }))
+const ferry = await startFerry(Object.fromEntries(people), { MAILFERRY_HOME: `${homes}/%d/%n` })
+t.teardown(() => ferry[Symbol.asyncDispose]())
+const { old, service } = ferry
+await mustRun(service, 'provider', 'set', 'old', '--max-connections', '20')
+for (const person of people) await seed(old.port, person, MESSAGES)
+for (const person of people) await service.passdb(...person)
+
+t.test(
+  'two workers share the work; when one is killed in the middle the other finishes it, nothing twice',
+  async (t) => {
+    const killed = startSync(service)
+    await killed.seen(({ event }) => event === 'ended')
+    const other = startSync(service, ['--once'])
+    await other.seen(({ event }) => event === 'begun')
+    await killed.seen(() => killed.events.filter(({ event }) => event === 'begun').length >= 4)
+    const begun = new Set(killed.events.filter(({ event }) => event === 'begun').map(({ address }) => address))
+    const ended = killed.events.filter(({ event }) => event === 'ended').map(({ address }) => address)
+    killed.kill('SIGKILL')
+    await killed.end
+    t.equal(await other.end, 0, other.stderr)
+    const inTheMiddle = [...begun].filter((address) => !ended.includes(address))
+    t.ok(inTheMiddle.length > 0, 'the killed one was at work')
+    const all = outcomes(killed, other)
+    t.same(all, Object.fromEntries(people.map(([address]) => [address, 'complete'])))
+    const states = await rows(service, 'migration', 'list')
+    t.same([...new Set(states.map(({ state }: { state: string }) => state))], ['synced'])
+    const twice = [...killed.events, ...other.events]
+      .filter(({ event }) => event === 'begun')
+      .map(({ address }) => address)
+    const again = twice.filter((address, at) => twice.indexOf(address) !== at)
+    t.same(
+      again.filter((address) => !inTheMiddle.includes(address)),
+      [],
+      'only what was cut off is begun again',
+    )
+    const shown = await rows(service, 'migration', 'show', inTheMiddle[0] ?? '')
+    t.match(shown.attempts.at(-1), { outcome: 'lost-lock' })
+  },
+)
+
+t.test('nobody has lost a message, and nobody has one twice', async (t) => {
+  await using dovecot = await startNew({ door: 'lua', url: service.url, token: service.token, homeRoot: homes })
+  handOver(homes, dovecot.mailOwner)
+  for (const [user, password] of people) {
+    const { complete, total } = await compareAccounts(
+      { host: 'localhost', port: old.port, user, password },
+      { host: 'localhost', port: dovecot.port, user, password },
+    )
+    t.match([complete, total.messages, total.extra], [true, 2 * MESSAGES, 0], user)
+  }
+})

@@ -1,0 +1,110 @@
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { runCronLine } from '../support/cron.ts'
+import { mustRun, rows, startFerry } from '../support/ferry.ts'
+import { ImapWire } from '../support/imap-wire.ts'
+import { seed } from '../support/seed.ts'
+import { startSync, syncOnce } from '../support/sync.ts'
+
+const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
+const CLEO = ['cleo@old.example', 'secret of cleo'] as const
+const BEN = ['ben@old.example', 'secret of ben'] as const
+
+const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+chmodSync(homes, 0o755)
+t.after(() => rmSync(homes, { recursive: true }))
+const ferry = await startFerry(Object.fromEntries([ANNA, BEN, CLEO]), { MAILFERRY_HOME: `${homes}/%d/%n` })
+t.teardown(() => ferry[Symbol.asyncDispose]())
+const { old, service } = ferry
+for (const person of [ANNA, BEN]) {
+  await seed(old.port, person, 10)
+  await service.passdb(...person)
+}
+
+const migration = (address: string) => rows(service, 'migration', 'show', address)
+const sync = (address: string) => service.run(['sync', '--account', address, '--json'])
+
+t.test('everybody whose turn it is is copied, and the attempt is on record', async (t) => {
+  t.same(await syncOnce(service), { [ANNA[0]]: 'complete', [BEN[0]]: 'complete' })
+  t.match(await migration(ANNA[0]), {
+    state: 'synced',
+    code: null,
+    attempts: [{ outcome: 'complete', folders: 2, messages: 20 }],
+  })
+  t.equal(filesOf(ANNA[0]).length, 20)
+  t.match(await mustRun(service, 'migration', 'show', ANNA[0]), /complete +2 +20\n/)
+  t.same(await syncOnce(service), {}, "it is nobody's turn")
+})
+
+t.test('OfflineIMAP is not started for a person who has nothing new', async (t) => {
+  const before = (await migration(ANNA[0])).attempts.length
+  const again = await sync(ANNA[0])
+  t.match(JSON.parse(again.stdout.split('\n')[0] ?? ''), { outcome: 'unchanged' })
+  t.equal((await migration(ANNA[0])).attempts.length, before)
+  await seed(old.port, ANNA, 1, ['Sent'])
+  t.match((await sync(ANNA[0])).stdout, '"complete"')
+  t.match(await migration(ANNA[0]), { attempts: [{ messages: 1 }] })
+  t.equal(filesOf(ANNA[0]).length, 21)
+})
+
+t.test('a changed flag is something new', async (t) => {
+  {
+    await using wire = await ImapWire.open({ host: 'localhost', port: old.port, user: ANNA[0], password: ANNA[1] })
+    await wire.command('SELECT INBOX')
+    await wire.command('STORE 1 +FLAGS (\\Flagged)')
+  }
+  t.match((await sync(ANNA[0])).stdout, '"complete"')
+  t.equal(filesOf(ANNA[0]).filter((name) => /:2,[A-S]*F/.test(name)).length, 1)
+})
+
+t.test('what cron has copied, sync does not copy again', async (t) => {
+  await seed(old.port, ANNA, 2, ['Sent'])
+  const cron = await runCronLine(service)
+  t.equal(cron.exitCode, 0, cron.stderr + cron.stdout)
+  t.match((await sync(ANNA[0])).stdout, '"complete"')
+  t.match(await migration(ANNA[0]), { attempts: [{ messages: 0 }] })
+  t.equal(filesOf(ANNA[0]).length, 23)
+})
+
+t.test('a password that OLD refuses stops the migration, and the next right sign-in heals it', async (t) => {
+  await old.setPassword(ANNA[0], 'another one')
+  await seed(old.port, [ANNA[0], 'another one'], 1, ['Sent'])
+  const refused = await sync(ANNA[0])
+  t.equal(refused.exitCode, 65)
+  t.match(refused.stderr, 'the next right sign-in renews it')
+  t.match(await migration(ANNA[0]), { state: 'failed', code: 'credential-refused', remedy: /sign-in/ })
+  t.same(await syncOnce(service), {}, 'nobody tries it again')
+  t.match(await service.passdb(ANNA[0], 'another one'), { status: 200 })
+  t.match(await migration(ANNA[0]), { state: 'pending', code: null })
+  t.same(await syncOnce(service), { [ANNA[0]]: 'complete' }, 'at once')
+  t.match(await migration(ANNA[0]), { state: 'synced' })
+})
+
+t.test('an OLD that is down is tried again later; nothing fails', async (t) => {
+  await old.stop()
+  const down = await sync(BEN[0])
+  await old.start()
+  t.equal(down.exitCode, 75)
+  const { outcome, next } = JSON.parse(down.stdout.split('\n')[0] ?? '')
+  t.equal(outcome, 'old-unreachable')
+  t.ok(next >= 40, 'not at once')
+  t.match(await migration(BEN[0]), { state: 'synced', code: null, attempts: [{ outcome: 'old-unreachable' }] })
+})
+
+t.test('SIGTERM ends a worker that waits', async (t) => {
+  const worker = startSync(service)
+  await seed(old.port, CLEO, 1)
+  await service.passdb(...CLEO)
+  await worker.seen(({ event, address }) => event === 'ended' && address === CLEO[0])
+  worker.kill('SIGTERM')
+  t.equal(await worker.end, 0, worker.stderr)
+})
+
+function filesOf(address: string): string[] {
+  const [local = '', domain = ''] = address.split('@')
+  return readdirSync(join(homes, domain, local, 'Maildir'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /(^|\/)(cur|new)\/./.test(name),
+  )
+}

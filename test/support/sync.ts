@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { RunningService } from './service.ts'
+
+const CHECKOUT = join(import.meta.dirname, '../..')
+
+export interface SyncEvent {
+  event: 'begun' | 'ended' | 'trouble' | 'end'
+  address?: string
+  outcome?: string
+  messages?: number
+  message?: string
+}
+
+/** A running `mailferry sync --json`. */
+export interface Sync {
+  readonly pid: number
+  readonly events: SyncEvent[]
+  readonly stderr: string
+  /** Resolves with the exit code; null after a signal. */
+  readonly end: Promise<number | null>
+  kill(signal: NodeJS.Signals): void
+  /** Resolves when an event fits. */
+  seen(fits: (event: SyncEvent) => boolean): Promise<SyncEvent>
+}
+
+const LIMIT_MS = 100_000
+
+/** Starts a worker on the service's database and metadata. */
+export function startSync(service: RunningService, args: string[] = [], env: NodeJS.ProcessEnv = {}): Sync {
+  const command = [join(CHECKOUT, 'src/mailferry.ts'), 'sync', '--json', ...args]
+  const child: ChildProcess = spawn(process.execPath, command, { env: { ...service.environment, ...env } })
+  const events: SyncEvent[] = []
+  const waiting = new Set<() => void>()
+  let stderr = ''
+  ;(child.stderr as Socket).on('data', (chunk) => (stderr += chunk))
+  createInterface({ input: child.stdout as Socket }).on('line', (line) => {
+    events.push(JSON.parse(line))
+    for (const look of waiting) look()
+  })
+  const end = once(child, 'close').then(() => child.exitCode)
+  return {
+    pid: child.pid ?? 0,
+    events,
+    get stderr() {
+      return stderr
+    },
+    end,
+    kill: (signal) => void child.kill(signal),
+    seen: (fits) =>
+      new Promise((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error(`not seen: ${JSON.stringify(events)} ${stderr}`)), LIMIT_MS)
+        const look = () => {
+          const event = events.find(fits)
+          if (event === undefined) return
+          clearTimeout(timer)
+          waiting.delete(look)
+          resolve(event)
+        }
+        waiting.add(look)
+        look()
+      }),
+  }
+}
+
+/** Runs `mailferry sync --once` to its end; what the turns came to, by address. */
+export async function syncOnce(service: RunningService, ...args: string[]): Promise<Record<string, string>> {
+  const sync = startSync(service, ['--once', ...args])
+  const exitCode = await sync.end
+  if (exitCode !== 0) throw new Error(`mailferry sync ended with ${exitCode}: ${sync.stderr}`)
+  return outcomes(sync)
+}
+
+/** The last outcome of each person. */
+export function outcomes(...syncs: Sync[]): Record<string, string> {
+  const ended = syncs.flatMap(({ events }) => events).filter(({ event }) => event === 'ended')
+  return Object.fromEntries(ended.map(({ address = '', outcome = '' }) => [address, outcome]))
+}
