@@ -1,4 +1,5 @@
-import { Logger, run, runMigrations, type TaskList } from 'graphile-worker'
+import { setTimeout as wait } from 'node:timers/promises'
+import { Logger, run, runMigrations } from 'graphile-worker'
 import type pg from 'pg'
 import type { Worker } from '../policy/copying.ts'
 
@@ -10,6 +11,7 @@ export interface Queue extends AsyncDisposable {
 
 const SILENT = new Logger(() => () => undefined)
 const POLL_MS = 2_000
+const RESTART_MS = 1_000
 
 /**
  * Works off wake-ups, so many at a time. A wake-up is no lease: it may come twice, or be lost with its worker, and
@@ -22,25 +24,42 @@ export async function openQueue(
   awake: (migrationId: string) => Promise<void>,
 ): Promise<Queue> {
   const task = `copy:${place}`
-  const tasks: TaskList = {
-    [task]: (payload) => awake((payload as { id: string }).id),
+  const start = () =>
+    run({
+      pgPool: pool,
+      logger: SILENT,
+      concurrency: slots,
+      pollInterval: POLL_MS,
+      noHandleSignals: true,
+      taskList: { [task]: (payload) => awake((payload as { id: string }).id) },
+      parsedCronItems: [],
+      // Without batches the library loses the error of an end that it cannot write, and with it the process.
+      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
+    })
+  const stopped = new AbortController()
+  let runner = await start()
+
+  // The library gives up when the database is away at the wrong moment.
+  async function keepRunning(): Promise<void> {
+    while (!stopped.signal.aborted) {
+      await runner.promise.catch(() => undefined)
+      if (stopped.signal.aborted) return
+      await wait(RESTART_MS, undefined, { signal: stopped.signal }).catch(() => undefined)
+      if (!stopped.signal.aborted) runner = await start().catch(() => runner)
+    }
   }
-  const runner = await run({
-    pgPool: pool,
-    logger: SILENT,
-    concurrency: slots,
-    pollInterval: POLL_MS,
-    noHandleSignals: true,
-    taskList: tasks,
-    parsedCronItems: [],
-  })
-  runner.promise.catch(() => undefined)
+  const kept = keepRunning()
   return {
     async wake(migrationIds) {
       // A wake-up that fails is not tried again: as long as the migration is due, there will be another.
       for (const id of migrationIds) await runner.addJob(task, { id }, { jobKey: `m-${id}`, maxAttempts: 1 })
     },
-    [Symbol.asyncDispose]: () => runner.stop(),
+    async [Symbol.asyncDispose]() {
+      stopped.abort()
+      // It has stopped already where the database was away.
+      await runner.stop().catch(() => undefined)
+      await kept
+    },
   }
 }
 

@@ -60,7 +60,10 @@ export function advance(standing: Standing, ending: Ending, proved: boolean, cha
     return { situation: { state: 'failed', pausedFrom: null, code: ending }, failures: 0, quiet: 0, waitMs: 0 }
   }
   const again = AGAIN[ending]
-  if (again !== undefined) return { ...standing, situation: staying(standing), waitMs: spread * again }
+  if (again !== undefined) {
+    const { failures, quiet } = standing
+    return { situation: staying(standing), failures, quiet, waitMs: spread * again }
+  }
   const failures = standing.failures + 1
   const situation = IN_PART.includes(ending) ? active('pending') : staying(standing)
   return { situation, failures, quiet: 0, waitMs: spread * retryAfter(failures) }

@@ -15,12 +15,13 @@ const BEN = ['ben@old.example', 'secret of ben'] as const
 const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
 chmodSync(homes, 0o755)
 t.after(() => rmSync(homes, { recursive: true }))
+const people = [ANNA, BEN] as const
 const ferry = await startFerry(Object.fromEntries([ANNA, BEN, CLEO]), { MAILFERRY_HOME: `${homes}/%d/%n` })
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry
-for (const person of [ANNA, BEN]) {
+for (const person of people) {
   await seed(old.port, person, 10)
-  await service.passdb(...person)
+  await service.passdb(person[0], person[1])
 }
 
 const migration = (address: string) => rows(service, 'migration', 'show', address)

@@ -27,7 +27,7 @@ export interface Sync {
   seen(fits: (event: SyncEvent) => boolean): Promise<SyncEvent>
 }
 
-const LIMIT_MS = 100_000
+const LIMIT_MS = 60_000
 
 /** Starts a worker on the service's database and metadata. */
 export function startSync(service: RunningService, args: string[] = [], env: NodeJS.ProcessEnv = {}): Sync {

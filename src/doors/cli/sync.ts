@@ -22,7 +22,7 @@ interface Options {
 }
 
 const SLOTS = 2
-const SLOTS_LIMIT = 256
+const SLOTS_LIMIT = 64
 const TIME_LIMIT_MINUTES = 120
 
 export function addSyncCommand(mailferry: Command, outside: Outside): void {

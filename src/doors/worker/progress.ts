@@ -1,3 +1,4 @@
+import { explain } from '../cli/exit.ts'
 import { json, visible } from '../cli/text.ts'
 import type { Watcher } from './work.ts'
 
@@ -48,9 +49,9 @@ export class Progress implements Watcher, Disposable {
   }
 
   trouble: Watcher['trouble'] = (error) => {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = explain(error).line.trim()
     if (this.#screen.asJson) this.#tell({ event: 'trouble', message })
-    else this.#line(`trouble: ${message}`)
+    else this.#line(message)
   }
 
   counted: Watcher['counted'] = (count) => {

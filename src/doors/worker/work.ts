@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Turn } from '../../policy/copying.ts'
 import type { TurnReport } from '../../policy/take-turn.ts'
@@ -34,7 +33,11 @@ export async function work(house: CopyingHouse, watcher: Watcher, { slots, once,
   const { turns, worker } = house.around
   const until = once ? await turns.clock() : undefined
   using leases = new Leases(house.around)
-  const ended = new EventTarget()
+  let bell = new AbortController()
+  const rest = async (limitMs: number) => {
+    bell = new AbortController()
+    if (!stop.aborted) await wait(limitMs, undefined, { signal: bell.signal }).catch(() => undefined)
+  }
 
   async function awake(migrationId: string): Promise<void> {
     try {
@@ -42,13 +45,17 @@ export async function work(house: CopyingHouse, watcher: Watcher, { slots, once,
       if (turn === null) return
       watcher.begun(turn)
       watcher.ended(await leases.run(turn, { onMessage: watcher.message }))
-      ended.dispatchEvent(new Event('turn'))
+      // There is room for the next.
+      bell.abort()
     } catch (error) {
       watcher.trouble(error)
     }
   }
 
-  stop.addEventListener('abort', () => leases.stop())
+  stop.addEventListener('abort', () => {
+    leases.stop()
+    bell.abort()
+  })
   await using queue = await house.openQueue(slots, awake)
   const woken = new Woken(queue)
   while (!stop.aborted) {
@@ -57,19 +64,12 @@ export async function work(house: CopyingHouse, watcher: Watcher, { slots, once,
       const count = await turns.count(worker, until)
       watcher.counted(count)
       if (once && count.waiting + count.running === 0 && leases.size === 0) return
-      await pause(ended, stop, PLAN_MS)
+      await rest(PLAN_MS)
     } catch (error) {
       watcher.trouble(error)
-      await pause(ended, stop, RETRY_MS)
+      await rest(RETRY_MS)
     }
   }
-}
-
-/** Until a turn has ended, which makes room, but not for long. */
-async function pause(ended: EventTarget, stop: AbortSignal, limitMs: number): Promise<void> {
-  const signal = AbortSignal.any([stop, AbortSignal.timeout(limitMs)])
-  await once(ended, 'turn', { signal }).catch(() => undefined)
-  if (!stop.aborted) await wait(20)
 }
 
 /** Wakes nobody twice within a short time. */

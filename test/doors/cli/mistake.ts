@@ -15,7 +15,7 @@ const reached = () => {
 export async function mistakeIn(args: readonly string[], environment?: NodeJS.ProcessEnv): Promise<Explanation> {
   const settings = environment === undefined ? reached : () => loadSettings(environment)
   const outside = {
-    ...{ settings, serve: reached },
+    ...{ settings, serve: reached, openCopying: reached },
     open: async () => openReady(settings()),
     openUnready: async () => openService(settings()),
   }

@@ -105,7 +105,9 @@ t.test('commands of later versions are not there', async (t) => {
 })
 
 t.test('every command has a description and examples that it understands', async (t) => {
-  for (const command of leaves(program({ settings: unused, open: unused, openUnready: unused, serve: unused }))) {
+  for (const command of leaves(
+    program({ settings: unused, open: unused, openUnready: unused, serve: unused, openCopying: unused }),
+  )) {
     let help = ''
     command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp()
     t.ok(command.description(), command.name())

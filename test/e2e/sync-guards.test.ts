@@ -1,0 +1,83 @@
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { mustRun, rows, startFerry } from '../support/ferry.ts'
+import { ImapWire } from '../support/imap-wire.ts'
+import { seed } from '../support/seed.ts'
+
+const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
+const BEN = ['ben@old.example', 'secret of ben'] as const
+const CLEO = ['cleo@old.example', 'secret of cleo'] as const
+const people = [ANNA, BEN, CLEO] as const
+
+const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+chmodSync(homes, 0o755)
+t.after(() => rmSync(homes, { recursive: true }))
+const ferry = await startFerry(Object.fromEntries(people), { MAILFERRY_HOME: `${homes}/%d/%n` })
+t.teardown(() => ferry[Symbol.asyncDispose]())
+const { old, service } = ferry
+for (const person of people) {
+  await seed(old.port, person, 30)
+  await service.passdb(person[0], person[1])
+  await mustRun(service, 'sync', '--account', person[0])
+}
+
+const show = (address: string) => rows(service, 'migration', 'show', address)
+const sync = (address: string) => service.run(['sync', '--account', address, '--json'])
+
+t.test('an OLD that is suddenly empty stops the migration; NEW keeps everything; a person may go on', async (t) => {
+  await onOld(ANNA, 'SELECT INBOX', 'STORE 1:* +FLAGS (\\Deleted)', 'EXPUNGE', 'DELETE Sent')
+  const { exitCode, stderr } = await sync(ANNA[0])
+  t.equal(exitCode, 65)
+  t.match(stderr, 'the old server suddenly holds much less than before')
+  t.match(await show(ANNA[0]), {
+    state: 'failed',
+    code: 'old-shrunk',
+    attempts: [{ outcome: 'old-shrunk', messages: 0 }],
+  })
+  t.equal(filesOf(ANNA[0]).length, 60)
+  await mustRun(service, 'migration', 'retry', ANNA[0])
+  t.equal((await sync(ANNA[0])).exitCode, 0)
+  t.match(await show(ANNA[0]), { state: 'synced', attempts: [{ outcome: 'complete', messages: 0 }] })
+  t.equal(filesOf(ANNA[0]).length, 60, 'NEW does not shrink')
+})
+
+t.test('a mailbox that OLD has made anew stops the migration; nothing is copied twice or deleted', async (t) => {
+  await onOld(BEN, 'DELETE Sent', 'CREATE Sent')
+  await seed(old.port, BEN, 29, ['Sent'])
+  const { exitCode, stderr } = await sync(BEN[0])
+  t.equal(exitCode, 65)
+  t.match(stderr, 'UIDVALIDITY')
+  t.match(await show(BEN[0]), { state: 'failed', code: 'old-recreated' })
+  t.equal(filesOf(BEN[0]).length, 60)
+})
+
+t.test('lost copying state stops the migration; after "retry" everything is there once', async (t) => {
+  const metadata = join(service.dataDir, 'offlineimap')
+  const { id } = await show(CLEO[0])
+  for (const name of readdirSync(metadata).filter((name) => name.includes(`m-${id}`))) {
+    rmSync(join(metadata, name), { recursive: true })
+  }
+  const { exitCode, stderr } = await sync(CLEO[0])
+  t.equal(exitCode, 65)
+  t.match(stderr, 'what OfflineIMAP remembered of this person is gone')
+  t.match(await show(CLEO[0]), { state: 'failed', code: 'state-lost' })
+  await mustRun(service, 'migration', 'retry', CLEO[0])
+  await seed(old.port, CLEO, 1, ['Sent'])
+  t.equal((await sync(CLEO[0])).exitCode, 0)
+  t.match(await show(CLEO[0]), { state: 'synced', attempts: [{ outcome: 'complete', messages: 1 }] })
+  t.equal(filesOf(CLEO[0]).length, 61)
+})
+
+async function onOld([user, password]: readonly [string, string], ...commands: string[]): Promise<void> {
+  await using wire = await ImapWire.open({ host: 'localhost', port: old.port, user, password })
+  for (const command of commands) await wire.command(command)
+}
+
+function filesOf(address: string): string[] {
+  const [local = '', domain = ''] = address.split('@')
+  return readdirSync(join(homes, domain, local, 'Maildir'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /(^|\/)(cur|new)\/./.test(name),
+  )
+}

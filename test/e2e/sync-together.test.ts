@@ -1,0 +1,166 @@
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { runCronLine } from '../support/cron.ts'
+import { startDebianPostgres } from '../support/debian-postgres.ts'
+import { mustRun, rows, startFerry } from '../support/ferry.ts'
+import { seed } from '../support/seed.ts'
+import { outcomes, type Sync, type SyncEvent, startSync, syncOnce } from '../support/sync.ts'
+
+const people = Array.from({ length: 4 }, (_, at) => [`p${at}@old.example`, `secret of ${at}`] as const)
+const LATE = ['late@old.example', 'secret'] as const
+const BIG = ['big@old.example', 'secret of big'] as const
+const CUT = ['cut@old.example', 'secret of cut'] as const
+
+const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+chmodSync(homes, 0o755)
+t.after(() => rmSync(homes, { recursive: true }))
+const postgres = await startDebianPostgres()
+t.teardown(() => postgres[Symbol.asyncDispose]())
+const ferry = await startFerry(Object.fromEntries([...people, LATE, BIG, CUT]), {
+  MAILFERRY_HOME: `${homes}/%d/%n`,
+  DATABASE_URL: postgres.url,
+})
+t.teardown(() => ferry[Symbol.asyncDispose]())
+const { old, service } = ferry
+for (const person of people) await seed(old.port, person, 15)
+for (const person of [BIG, CUT]) await seed(old.port, person, 1500, ['INBOX'])
+
+const show = (address: string) => rows(service, 'migration', 'show', address)
+const isBegun = ({ event }: SyncEvent) => event === 'begun'
+
+t.test('a provider has no more people copied at a time than it allows connections, over all workers', async (t) => {
+  await mustRun(service, 'provider', 'set', 'old', '--max-connections', '1')
+  for (const [user, password] of people) await service.passdb(user, password)
+  const workers = [
+    startSync(service, ['--once', '--slots', '4']),
+    startSync(service, ['--once', '--slots', '4']),
+  ] as const
+  for (const worker of workers) t.equal(await worker.end, 0, worker.stderr)
+  t.same(outcomes(...workers), Object.fromEntries(people.map(([address]) => [address, 'complete'])))
+  const { rows: overlaps } = await postgres.query(
+    `select from attempt a join attempt b on a.id < b.id and b.started_at < a.ended_at and a.started_at < b.ended_at`,
+  )
+  t.equal(overlaps.length, 0)
+  const begun = workers.flatMap(({ events }) => events).filter(isBegun)
+  t.equal(begun.length, people.length, 'nobody was copied twice')
+  await mustRun(service, 'provider', 'set', 'old', '--max-connections', '10')
+})
+
+t.test('whoever signs in while a worker waits is copied at once, also after the database was away', async (t) => {
+  const worker = startSync(service)
+  await seed(old.port, LATE, 2)
+  await service.passdb(...LATE)
+  await worker.seen(({ event, address }) => event === 'ended' && address === LATE[0])
+  await postgres.stop()
+  await worker.seen(({ event }) => event === 'trouble').finally(postgres.start)
+  await seed(old.port, LATE, 1, ['INBOX'])
+  await postgres.query(`update turn set due_at = now() where due_at < 'infinity'`)
+  const isLate = ({ event, address }: SyncEvent) => event === 'ended' && address === LATE[0]
+  await worker.seen((event) => isLate(event) && worker.events.filter(isLate).length === 2)
+  worker.kill('SIGTERM')
+  t.equal(await worker.end, 0, worker.stderr)
+})
+
+t.test('while a worker copies somebody, cron and other workers leave the person alone', async (t) => {
+  await service.passdb(...BIG)
+  const worker = startSync(service)
+  await attemptRuns(worker, BIG[0])
+  const other = await service.run(['sync', '--account', BIG[0]])
+  t.match([other.exitCode, other.stderr], [75, /somebody else is copying it/])
+  const cron = await runCronLine(service)
+  t.match(cron.stdout + cron.stderr, /Could not lock account m-/)
+  const { outcome } = await worker.seen(({ event, address }) => event === 'ended' && address === BIG[0])
+  t.equal(outcome, 'complete')
+  worker.kill('SIGTERM')
+  await worker.end
+  t.equal(filesOf(BIG[0]).length, 1500)
+  t.match(await show(BIG[0]), { attempts: { length: 1 } })
+})
+
+t.test('who is paused or whose worker is stopped is cut off in order, and goes on from there', async (t) => {
+  await service.passdb(...CUT)
+  const worker = startSync(service)
+  await attemptRuns(worker, CUT[0])
+  signalEngines(CUT[0], 'SIGSTOP')
+  await mustRun(service, 'migration', 'pause', CUT[0])
+  await leaseRenewed()
+  signalEngines(CUT[0], 'SIGCONT')
+  const { outcome } = await worker.seen(({ event, address }) => event === 'ended' && address === CUT[0])
+  t.equal(outcome, 'stopped')
+  t.match(await show(CUT[0]), { state: 'paused', paused_from: 'pending' })
+  await mustRun(service, 'migration', 'resume', CUT[0])
+  await attemptRuns(worker, CUT[0])
+  worker.kill('SIGTERM')
+  t.equal(await worker.end, 0, worker.stderr)
+  t.same(enginesOf(CUT[0]), [], 'no OfflineIMAP is left')
+  t.match(await show(CUT[0]), { state: 'pending', attempts: [{ outcome: 'stopped' }, { outcome: 'stopped' }] })
+  t.same(await syncOnce(service), { [CUT[0]]: 'complete' }, 'it is its turn at once')
+  t.equal(filesOf(CUT[0]).length, 1500)
+})
+
+t.test('an OfflineIMAP whose worker dies does not live on', async (t) => {
+  rmSync(join(homes, 'old.example', 'cut', 'Maildir'), { recursive: true })
+  const { id } = await show(CUT[0])
+  const metadata = join(service.dataDir, 'offlineimap')
+  for (const name of readdirSync(metadata).filter((name) => name.includes(`m-${id}-`) || name === `Account-m-${id}`)) {
+    rmSync(join(metadata, name), { recursive: true })
+  }
+  await postgres.query(`update turn set seen = null, completed_at = null where migration_id = ${id}`)
+  await postgres.query(`delete from attempt where migration_id = ${id}`)
+  await postgres.query(`update migration set state = 'pending' where id = ${id}`)
+  const worker = startSync(service, ['--account', CUT[0]])
+  await attemptRuns(worker, CUT[0])
+  worker.kill('SIGKILL')
+  await worker.end
+  const deadline = Date.now() + 20_000
+  while (enginesOf(CUT[0]).length > 0 && Date.now() < deadline) await new Promise((look) => setTimeout(look, 50))
+  t.same(enginesOf(CUT[0]), [])
+  t.ok(filesOf(CUT[0]).length < 1500, 'it was cut off')
+})
+
+/** Waits until OfflineIMAP has copied something. */
+async function attemptRuns(worker: Sync, address: string): Promise<void> {
+  const deadline = Date.now() + 30_000
+  const before = filesOf(address).length
+  while (filesOf(address).length <= before || enginesOf(address).length === 0) {
+    if (Date.now() > deadline) throw new Error(`no attempt: ${JSON.stringify(worker.events)} ${worker.stderr}`)
+    await new Promise((look) => setTimeout(look, 20))
+  }
+}
+
+/** Waits until the worker has looked at its leases again. */
+async function leaseRenewed(): Promise<void> {
+  const lease = async () => (await postgres.query('select max(leased_until) as until from turn')).rows[0].until
+  const before = Number(await lease())
+  const deadline = Date.now() + 25_000
+  while (Number(await lease()) === before && Date.now() < deadline) await new Promise((look) => setTimeout(look, 50))
+}
+
+function signalEngines(address: string, signal: NodeJS.Signals): void {
+  for (const pid of enginesOf(address)) process.kill(Number(pid), signal)
+}
+
+/** The processes that copy this person. */
+function enginesOf(address: string): string[] {
+  const home = join(homes, 'old.example', address.split('@')[0] ?? '')
+  return readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid))
+    .filter((pid) => {
+      try {
+        const rc = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+          .split('\0')
+          .find((word) => word.endsWith('.rc'))
+        return rc !== undefined && readFileSync(rc, 'utf8').includes(`"${home}/Maildir"`)
+      } catch {
+        return false
+      }
+    })
+}
+
+function filesOf(address: string): string[] {
+  const maildir = join(homes, 'old.example', address.split('@')[0] ?? '', 'Maildir')
+  if (!existsSync(maildir)) return []
+  return readdirSync(maildir, { recursive: true, encoding: 'utf8' }).filter((name) => /(^|\/)(cur|new)\/./.test(name))
+}

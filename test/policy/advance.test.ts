@@ -1,0 +1,46 @@
+import t from 'tap'
+import { OUTCOMES } from '../../src/model/attempt.ts'
+import { advance, type Ending, FOR_A_PERSON } from '../../src/policy/advance.ts'
+
+const MINUTE = 60_000
+const SYNCED = { state: 'synced', failures: 0, quiet: 0 } as const
+const PENDING = { state: 'pending', failures: 0, quiet: 0 } as const
+const after = (ending: Ending, standing: Parameters<typeof advance>[0] = SYNCED) => advance(standing, ending, true, 0.5)
+
+t.test('a complete attempt makes a migration synced when the proof agrees', async (t) => {
+  t.equal(after('complete', PENDING).situation.state, 'synced')
+  t.equal(advance(PENDING, 'complete', false, 0.5).situation.state, 'pending')
+})
+
+t.test('a migration fails only when a person has to act', async (t) => {
+  for (const outcome of OUTCOMES) {
+    const { situation, waitMs } = after(outcome)
+    if (FOR_A_PERSON.includes(outcome)) t.same(situation, { state: 'failed', pausedFrom: null, code: outcome })
+    else t.match([situation.state, situation.code, waitMs >= 0], [/^(pending|synced)$/, null, true], outcome)
+  }
+})
+
+t.test('what could not be asked takes nothing back; what was copied in part does', async (t) => {
+  t.equal(after('old-unreachable').situation.state, 'synced')
+  t.equal(after('locked').situation.state, 'synced')
+  t.equal(after('incomplete').situation.state, 'pending')
+  t.equal(after('timeout').situation.state, 'pending')
+})
+
+t.test('the pause after failures doubles up to two hours, and success ends it', async (t) => {
+  const waits = [0, 1, 2, 20].map((failures) => after('old-unreachable', { ...SYNCED, failures }).waitMs / MINUTE)
+  t.same(waits, [1, 2, 4, 120])
+  t.equal(after('complete', { ...SYNCED, failures: 20 }).failures, 0)
+  t.equal(after('locked', { ...SYNCED, failures: 3 }).failures, 3, 'somebody else at work is no failure')
+})
+
+t.test('who gets no mail is looked at less and less, and at once like others again', async (t) => {
+  const waits = [0, 1, 2, 20].map((quiet) => after('unchanged', { ...SYNCED, quiet }).waitMs / MINUTE)
+  t.same(waits, [10, 20, 40, 240])
+  t.match(after('complete', { ...SYNCED, quiet: 20 }), { quiet: 0, waitMs: 5 * MINUTE })
+})
+
+t.test('not everybody comes back at the same moment', async (t) => {
+  const [least, most] = [0, 1].map((chance) => advance(SYNCED, 'old-unreachable', true, chance).waitMs)
+  t.same([Math.round(least ?? 0), Math.round(most ?? 0)], [48_000, 72_000])
+})
