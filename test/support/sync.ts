@@ -33,6 +33,8 @@ const LIMIT_MS = 60_000
 export function startSync(service: RunningService, args: string[] = [], env: NodeJS.ProcessEnv = {}): Sync {
   const command = [join(CHECKOUT, 'src/mailferry.ts'), 'sync', '--json', ...args]
   const child: ChildProcess = spawn(process.execPath, command, { env: { ...service.environment, ...env } })
+  // A test that fails leaves none behind.
+  process.once('exit', () => child.kill('SIGKILL'))
   const events: SyncEvent[] = []
   const waiting = new Set<() => void>()
   let stderr = ''

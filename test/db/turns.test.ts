@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import t from 'tap'
+import { attempts } from '../../src/db/attempts.ts'
+import { captures } from '../../src/db/captures.ts'
+import { credentials } from '../../src/db/credentials.ts'
+import { type Database, openDatabase } from '../../src/db/database.ts'
+import { migrations } from '../../src/db/migrations.ts'
+import { providers } from '../../src/db/providers.ts'
+import { turns } from '../../src/db/turns.ts'
+import { parseAddress } from '../../src/model/address.ts'
+import type { Outcome } from '../../src/model/attempt.ts'
+import { finish, pause, resume, retry } from '../../src/model/migration.ts'
+import { advance } from '../../src/policy/advance.ts'
+import type { Turn, Turns, Worker } from '../../src/policy/copying.ts'
+import { PROVIDER } from '../support/copying.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'mailferry-turns-'))
+const ROOMY = { ...PROVIDER, name: 'roomy', maxConnections: 1000 }
+let database: Database
+let all: Turns
+t.before(async () => {
+  database = await openDatabase({ databaseUrl: null, dataDir: folder })
+  await database.ready()
+  for (const provider of [{ ...PROVIDER, maxConnections: 2 }, ROOMY]) await providers(database.kysely).add(provider)
+  all = turns(database.kysely)
+})
+t.after(async () => {
+  await database[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+const worker = (place = 'here', adopts = false): Worker => ({ id: randomUUID(), host: 'host', place, adopts })
+const SOMEBODY = worker()
+
+/** A person who has signed in; returns the number of the migration. */
+async function captured(person: string, provider = ROOMY): Promise<string> {
+  const address = parseAddress(`${person}@old.example`)
+  if (address === null) throw new Error(person)
+  await captures(database.kysely).capture({
+    ...{ address, home: `/home/${person}`, passwordHash: 'hash', sealed: new Uint8Array([1]) },
+    ...{ provider, oldDomain: 'old.example', oldUsername: address.text },
+  })
+  return (await migrations(database.kysely).find(address.text))?.id ?? ''
+}
+
+async function taken(id: string, by = SOMEBODY): Promise<Turn> {
+  const turn = await all.take(id, by, false)
+  if (turn === null) throw new Error('the turn was not given')
+  return turn
+}
+
+function end(turn: Turn, outcome: Outcome, by = SOMEBODY): Promise<boolean> {
+  const result = { outcome, folders: 1, messages: 2, output: 'with \0' }
+  const plan = advance(turn, outcome, true, 0.5)
+  return all.end(turn, by, {
+    plan,
+    attempt: { id: null, startedAt: new Date(), result },
+    seen: outcome === 'complete' ? [] : null,
+  })
+}
+
+const isDue = async (id: string, by = worker()) => (await all.due(by, 1000)).includes(id)
+const expire = (id: string) =>
+  sql`update turn set leased_until = now() - interval '1 s' where migration_id = ${id}`.execute(database.kysely)
+
+t.test('whoever signs in is due at once, and has one turn however many ask for it', async (t) => {
+  const id = await captured('one')
+  t.ok(await isDue(id))
+  const asked = await Promise.all(Array.from({ length: 8 }, () => all.take(id, worker(), false)))
+  t.equal(asked.filter((turn) => turn !== null).length, 1)
+  t.notOk(await isDue(id))
+})
+
+t.test('a turn that ends is written down, and comes again later', async (t) => {
+  const id = await captured('two')
+  t.ok(await end(await taken(id), 'complete'))
+  t.match(await migrations(database.kysely).find('two@old.example'), { state: 'synced' })
+  t.match(await attempts(database.kysely).last(id, 9), [{ outcome: 'complete', messages: 2, output: 'with \ufffd' }])
+  t.notOk(await isDue(id), 'not now')
+  t.match(await all.take(id, SOMEBODY, true), { completedAt: Date, seen: [] }, 'but when a person asks for it')
+})
+
+t.test('a lease that is not renewed ends; who lost it writes nothing any more', async (t) => {
+  const id = await captured('three')
+  const turn = await taken(id)
+  await all.begin(turn, SOMEBODY)
+  await expire(id)
+  const other = worker()
+  t.equal((await all.renew(SOMEBODY, [id])).get(id), true, 'nobody has taken it yet')
+  await expire(id)
+  const again = await taken(id, other)
+  t.equal((await all.renew(SOMEBODY, [id])).has(id), false)
+  t.equal(await end(turn, 'complete'), false)
+  t.match(await migrations(database.kysely).find('three@old.example'), { state: 'pending' })
+  t.match(await attempts(database.kysely).last(id, 9), [{ outcome: 'lost-lock' }])
+  t.ok(await end(again, 'complete', other))
+})
+
+t.test('who is paused is never due, and is at once when resumed; so is who is retried or healed', async (t) => {
+  const id = await captured('four')
+  const step = (step: typeof pause) => migrations(database.kysely).take('four@old.example', step)
+  const turn = await taken(id)
+  await step(pause)
+  t.equal((await all.renew(SOMEBODY, [id])).get(id), false, 'whoever copies is told')
+  await end(turn, 'stopped')
+  t.notOk(await isDue(id))
+  await step(resume)
+  t.ok(await isDue(id))
+  await end(await taken(id), 'old-shrunk')
+  t.match(await migrations(database.kysely).find('four@old.example'), { state: 'failed', code: 'old-shrunk' })
+  t.notOk(await isDue(id))
+  t.equal(await all.take(id, SOMEBODY, true), null, 'nobody copies what has failed')
+  await step(retry)
+  t.ok(await isDue(id))
+  const overruling = await taken(id)
+  t.equal(overruling.overruled, 'old-shrunk')
+  await end(overruling, 'credential-refused')
+  await credentials(database.kysely).renew('four@old.example', new Uint8Array([2]))
+  t.ok(await isDue(id))
+  await step(finish)
+  t.notOk(await isDue(id))
+})
+
+t.test('a credential that was renewed while the old one was tried is not called refused', async (t) => {
+  const id = await captured('five')
+  const turn = await taken(id)
+  await credentials(database.kysely).renew('five@old.example', new Uint8Array([2]))
+  await end(turn, 'credential-refused')
+  t.match(await migrations(database.kysely).find('five@old.example'), { state: 'pending', code: null })
+  t.ok(await isDue(id))
+})
+
+t.test('a provider gives no more turns at a time than it allows connections', async (t) => {
+  const ids = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((person) => captured(person, PROVIDER)))
+  t.equal((await all.due(worker(), 1000)).filter((id) => ids.includes(id)).length, 2)
+  const given = await Promise.all(ids.map((id) => all.take(id, SOMEBODY, false)))
+  t.equal(given.filter((turn) => turn !== null).length, 2)
+  t.equal((await all.due(worker(), 1000)).filter((id) => ids.includes(id)).length, 0)
+})
+
+t.test('a migration stays with its copying state, unless another place adopts it', async (t) => {
+  const id = await captured('six')
+  await end(await taken(id), 'stopped')
+  t.ok(await isDue(id), 'another worker of the same place')
+  const elsewhere = worker('elsewhere')
+  t.notOk(await isDue(id, elsewhere))
+  t.equal(await all.take(id, elsewhere, true), null)
+  t.ok(await isDue(id, worker('elsewhere', true)))
+  await end(await taken(id, { ...elsewhere, adopts: true }), 'stopped', elsewhere)
+  t.ok(await isDue(id, elsewhere))
+})
+
+t.test('only so many attempts are kept', async (t) => {
+  const id = await captured('seven')
+  for (let at = 0; at < 105; at++) await end(await taken(id), 'stopped')
+  t.equal((await attempts(database.kysely).last(id, 1000)).length, 100)
+})
