@@ -72,8 +72,8 @@ async function count(db: Kysely<DB>, worker: Worker, until?: Date) {
 }
 
 async function take(trx: Transaction<DB>, migrationId: string, worker: Worker, early: boolean): Promise<Turn | null> {
-  const { rows } = await sql<{ provider_id: number; max_connections: number }>`
-    select provider_id, max_connections from turn join migration on migration.id = migration_id
+  const { rows } = await sql<{ provider_id: number; max_connections: number; place: string | null }>`
+    select provider_id, max_connections, place from turn join migration on migration.id = migration_id
       join provider on provider.id = provider_id
       where migration_id = ${migrationId} and state = any(${ACTIVE_STATES}) and ${isFree}
         and ${isFor(worker, early ? new Date(8.64e15) : undefined)}
@@ -85,7 +85,9 @@ async function take(trx: Transaction<DB>, migrationId: string, worker: Worker, e
   // Whoever was at it has died.
   await sql`update attempt set ended_at = now(), outcome = 'lost-lock'
     where migration_id = ${migrationId} and ended_at is null`.execute(trx)
-  return await readTurn(trx, migrationId)
+  const turn = await readTurn(trx, migrationId)
+  // Who adopts knows that the copying state is elsewhere.
+  return found.place === null || found.place === worker.place ? turn : { ...turn, overruled: 'state-lost' }
 }
 
 /** Counted by one at a time, so that no two take the last place. */

@@ -150,7 +150,9 @@ t.test('a migration stays with its copying state, unless another place adopts it
   t.notOk(await isDue(id, elsewhere))
   t.equal(await all.take(id, elsewhere, true), null)
   t.ok(await isDue(id, worker('elsewhere', true)))
-  await end(await taken(id, { ...elsewhere, adopts: true }), 'stopped', elsewhere)
+  const adopted = await taken(id, { ...elsewhere, adopts: true })
+  t.equal(adopted.overruled, 'state-lost', 'that its state is not here is known')
+  await end(adopted, 'stopped', elsewhere)
   t.ok(await isDue(id, elsewhere))
 })
 
