@@ -7,9 +7,14 @@ import { openQueue, upgradeQueue } from './db/queue.ts'
 import { turns } from './db/turns.ts'
 import type { CopyingHouse, CopyingOptions } from './doors/worker/house.ts'
 import { offlineimaprc } from './emit/offlineimap.ts'
+import { oldMail } from './imap/listing.ts'
 import { looks } from './imap/look.ts'
+import { newMail } from './maildir/listing.ts'
+import { CouldNotAsk } from './model/ledger.ts'
 import type { CopyOrder } from './model/migration.ts'
 import type { Proof, Worker } from './policy/copying.ts'
+import { verify } from './policy/verify.ts'
+import { copyingState } from './proofs/copying-state.ts'
 import { openReady, type Service } from './service.ts'
 
 const PYTHON_FILE = join(import.meta.dirname, '../deploy/offlineimap/mailferry.py')
@@ -43,7 +48,7 @@ async function copying(service: Service, { adopts, limitMs }: CopyingOptions): P
       looks,
       engine,
       opener,
-      proof: TRUSTED,
+      proof: ledgerProof(service),
       limitMs,
       now: () => new Date(),
       chance: Math.random,
@@ -56,8 +61,21 @@ async function copying(service: Service, { adopts, limitMs }: CopyingOptions): P
   }
 }
 
-// What the engine calls complete is complete, until a ledger is asked.
-const TRUSTED: Proof = { isComplete: async () => true }
+function ledgerProof({ ledgers, settings }: Service): Proof {
+  const around = { oldMail, newMail, copyingState: copyingState(() => settings.offlineimapMetadata), ledgers }
+  return {
+    async flaw({ migrationId, address, order }, { username, password }, signal) {
+      try {
+        const ledger = await verify({ migrationId, ...order, username, password }, around, { signal })
+        return ledger.code === null ? null : `not everything is across (${ledger.code}): mailferry verify ${address}`
+      } catch (error) {
+        if (signal.aborted) return 'stopped'
+        if (error instanceof CouldNotAsk) return `the copy could not be proved: ${error.message}`
+        throw error
+      }
+    },
+  }
+}
 
 function workOf(order: CopyOrder) {
   return { ids: [order.id], orders: [order] }

@@ -6,6 +6,7 @@ import { attempts } from './db/attempts.ts'
 import { audit } from './db/audit.ts'
 import { captures } from './db/captures.ts'
 import type { Changes } from './db/changes.ts'
+import { copying } from './db/copying.ts'
 import { credentials } from './db/credentials.ts'
 import { type Database, openDatabase } from './db/database.ts'
 import { directory } from './db/directory.ts'
@@ -32,7 +33,7 @@ import { finishMigration } from './policy/finish.ts'
 import { guardOld } from './policy/guard-old.ts'
 import { importPeople } from './policy/import-people.ts'
 import { lookUp } from './policy/look-up.ts'
-import type { Captures, Copying, Directory, Time } from './policy/ports.ts'
+import type { Captures, Directory, Time } from './policy/ports.ts'
 import { Refusals, Successes } from './policy/remember.ts'
 import { type RenewalSurroundings, renewCredential } from './policy/renew-credential.ts'
 import { report } from './policy/report.ts'
@@ -96,7 +97,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       'seal-key': async () => void (await surroundings.sealer.seal({ address: '', username: '', password: '' })),
     },
     probe: (provider, stranger) => probe(provider, stranger, settings.oldLimitMs),
-    report: (scope) => report(scope, new Date(), reports(kysely), NOBODY_COPYING),
+    report: (scope) => report(scope, new Date(), reports(kysely), copying(kysely)),
     importPeople: (lines, options) => importPeople(lines, options, { ...surroundings, imports: imports(kysely) }),
     verify: (address, options) =>
       verifyAccount(address, { ...records, ...ways, opener, reader: `verify on ${hostname()}` }, options),
@@ -147,9 +148,6 @@ function forgetful({ capture }: Captures, forget: (address: string) => void): Ca
     },
   }
 }
-
-/** Until a process of ours copies. */
-const NOBODY_COPYING: Copying = { migrationIds: async () => [] }
 
 /** The service with its database there, as a command needs it. @throws when it is not */
 export async function openReady(settings: Settings): Promise<Service> {

@@ -14,6 +14,9 @@ import type { DB, Migration as MigrationTable } from './schema.ts'
 
 const BATCH = 1_000
 
+/** Where a person's mail is copied to, with account or without. */
+export const HOME = sql<string>`coalesce(account.home, migration.home)`
+
 type MigrationRow = Omit<Selectable<MigrationTable>, 'account_id' | 'provider_id' | 'home'> & { provider: string }
 
 export function migrations(db: Kysely<DB>): Migrations {
@@ -106,7 +109,7 @@ function selectOrders(db: Kysely<DB>, { provider, shard }: Share) {
     .selectFrom('migration')
     .leftJoin('account', 'account.id', 'migration.account_id')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
-    .select(['migration.id', sql<string>`coalesce(account.home, migration.home)`.as('home'), ...PROVIDER_COLUMNS])
+    .select(['migration.id', HOME.as('home'), ...PROVIDER_COLUMNS])
     .where('state', 'in', ACTIVE_STATES)
     .$if(provider !== undefined, (query) => query.where('provider.name', '=', provider ?? ''))
     .$if(shard !== undefined, (query) =>

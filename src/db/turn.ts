@@ -3,6 +3,7 @@ import type { Outcome } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import type { State } from '../model/migration.ts'
 import type { Turn } from '../policy/copying.ts'
+import { HOME } from './migrations.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
 
@@ -14,10 +15,10 @@ export async function readTurn(trx: Transaction<DB>, migrationId: string): Promi
   const row = await trx
     .selectFrom('turn')
     .innerJoin('migration', 'migration.id', 'turn.migration_id')
-    .innerJoin('account', 'account.id', 'migration.account_id')
+    .leftJoin('account', 'account.id', 'migration.account_id')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
     .leftJoin('credential', 'credential.migration_id', 'migration.id')
-    .select([...PROVIDER_COLUMNS, 'account.address', 'account.home', 'migration.state', 'credential.sealed'])
+    .select([...PROVIDER_COLUMNS, 'migration.address', HOME.as('home'), 'migration.state', 'credential.sealed'])
     .select(['turn.failures', 'turn.quiet', 'turn.seen', 'turn.completed_at'])
     .select(hasCopied.as('has_copied'))
     .select(lastStop.as('last_stop'))

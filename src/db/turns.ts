@@ -86,6 +86,8 @@ async function take(trx: Transaction<DB>, migrationId: string, worker: Worker, e
   await sql`update attempt set ended_at = now(), outcome = 'lost-lock'
     where migration_id = ${migrationId} and ended_at is null`.execute(trx)
   const turn = await readTurn(trx, migrationId)
+  await sql`update credential set opened_at = now(), opened_by = ${`sync on ${worker.host}`}
+    where migration_id = ${migrationId}`.execute(trx)
   // Who adopts knows that the copying state is elsewhere.
   return found.place === null || found.place === worker.place ? turn : { ...turn, overruled: 'state-lost' }
 }

@@ -1,30 +1,29 @@
-import { ImapFlow, type ListResponse } from 'imapflow'
-import type { MailboxStatus } from '../model/mailbox.ts'
-import { matchesPattern } from '../model/mailbox-pattern.ts'
-import type { Provider } from '../model/provider.ts'
+import type { ImapFlow } from 'imapflow'
+import type { Mailbox, MailboxStatus } from '../model/mailbox.ts'
 import type { Look, Looks } from '../policy/copying.ts'
-import { failureOf, optionsFor } from './ask.ts'
-import { outcomeOf } from './outcome.ts'
+import { endingOf } from './ending.ts'
+import { isWanted, listMailboxes } from './mailboxes.ts'
+import { atom, command, isList, mailboxName, type Token, textOf } from './raw.ts'
+import { readingSession, refusalOf } from './session.ts'
 
 const LOOK_LIMIT_MS = 60_000
-const STATUS = { messages: true, uidNext: true, uidValidity: true, highestModseq: true }
 
 /** Looks at OLD: which mailboxes are copied, and how they are. Changes nothing there. */
 export const looks: Looks = {
   async look(provider, { username, password }, signal): Promise<Look> {
-    const client = new ImapFlow({ ...optionsFor(provider), auth: { user: username, pass: password } })
-    client.on('error', () => undefined)
+    const reader = { provider, username, password }
+    const client = readingSession(reader)
     const end = () => client.close()
     const timer = setTimeout(end, LOOK_LIMIT_MS)
     signal.addEventListener('abort', end)
     try {
       await client.connect()
-      const listed = await client.list({ statusQuery: STATUS })
-      const mailboxes = listed.filter((mailbox) => isCopied(mailbox, provider, foreign(client))).map(statusOf)
+      const wanted = (await listMailboxes(client)).filter((mailbox) => isWanted(mailbox, provider))
+      const mailboxes = await statusOf(client, wanted)
       await client.logout()
       return { kind: 'yes', mailboxes }
     } catch (error) {
-      return outcomeOf(failureOf(error), error) as Look
+      return refusalOf(error, reader)
     } finally {
       clearTimeout(timer)
       signal.removeEventListener('abort', end)
@@ -33,28 +32,37 @@ export const looks: Looks = {
   },
 }
 
-/** Prefixes of other people's and shared mailboxes (RFC 2342). */
-function foreign({ namespaces }: ImapFlow): string[] {
-  if (!namespaces) return []
-  const own = (namespaces.personal || []).map(({ prefix }) => prefix)
-  const others = [...(namespaces.other || []), ...(namespaces.shared || [])].map(({ prefix }) => prefix)
-  return others.filter((prefix) => prefix !== '' && !own.includes(prefix))
-}
-
-function isCopied({ path, delimiter, flags }: ListResponse, provider: Provider, others: string[]): boolean {
-  if (flags.has('\\Noselect') || flags.has('\\NonExistent')) return false
-  if (others.some((prefix) => path.startsWith(prefix))) return false
-  const matches = (pattern: string) => matchesPattern(pattern, path, delimiter || null)
-  return (provider.include.length === 0 || provider.include.some(matches)) && !provider.exclude.some(matches)
-}
-
-function statusOf({ path, status }: ListResponse): MailboxStatus {
-  const { uidValidity, uidNext = 0, messages = 0, highestModseq } = status ?? {}
-  return {
-    name: path,
-    uidValidity: uidValidity === undefined ? null : String(uidValidity),
-    uidNext,
-    messages,
-    highestModseq: highestModseq === undefined ? null : String(highestModseq),
+async function statusOf(client: ImapFlow, mailboxes: readonly Mailbox[]): Promise<MailboxStatus[]> {
+  const hasModseq = client.capabilities.has('CONDSTORE') || client.capabilities.has('QRESYNC')
+  const items = ['MESSAGES', 'UIDNEXT', 'UIDVALIDITY', ...(hasModseq ? ['HIGHESTMODSEQ'] : [])].map(atom)
+  const found: MailboxStatus[] = []
+  for (const { name } of mailboxes) {
+    let values = new Map<string, string | null>()
+    try {
+      await command(client, 'STATUS', [mailboxName(name), items], {
+        STATUS([, list]) {
+          values = pairsOf(list)
+        },
+      })
+    } catch (error) {
+      // A mailbox that OLD does not open is looked at by each attempt.
+      if (!/^(NO|BAD)$/.test(endingOf(error).status ?? '')) throw error
+    }
+    found.push({
+      name,
+      uidValidity: values.get('UIDVALIDITY') ?? null,
+      uidNext: Number(values.get('UIDNEXT') ?? 0),
+      messages: Number(values.get('MESSAGES') ?? 0),
+      highestModseq: values.get('HIGHESTMODSEQ') ?? null,
+    })
   }
+  return found
+}
+
+/** `(MESSAGES 3 UIDNEXT 4)` */
+function pairsOf(list: Token | undefined): Map<string, string | null> {
+  const words = isList(list) ? list.map(textOf) : []
+  const pairs = new Map<string, string | null>()
+  for (let at = 0; at + 1 < words.length; at += 2) pairs.set(words[at]?.toUpperCase() ?? '', words[at + 1] ?? null)
+  return pairs
 }

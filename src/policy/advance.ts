@@ -43,18 +43,16 @@ const IN_PART: readonly Outcome[] = ['incomplete', 'timeout', 'killed', 'new-unw
 
 /**
  * What follows from how a turn ended. Pure.
- * @param proved whether the ledger agrees that a complete attempt left nothing behind
  * @param chance from 0 to 1, so that not everybody comes back at the same moment
  */
-export function advance(standing: Standing, ending: Ending, proved: boolean, chance: number): Plan {
+export function advance(standing: Standing, ending: Ending, chance: number): Plan {
   const spread = 1 - JITTER / 2 + JITTER * chance
   if (ending === 'unchanged') {
     const quiet = standing.quiet + 1
     return { situation: staying(standing), failures: 0, quiet, waitMs: spread * interval(quiet) }
   }
   if (ending === 'complete') {
-    const situation = active(proved ? 'synced' : 'pending')
-    return { situation, failures: 0, quiet: 0, waitMs: spread * BUSY_MS }
+    return { situation: active('synced'), failures: 0, quiet: 0, waitMs: spread * BUSY_MS }
   }
   if (FOR_A_PERSON.includes(ending)) {
     return { situation: { state: 'failed', pausedFrom: null, code: ending }, failures: 0, quiet: 0, waitMs: 0 }

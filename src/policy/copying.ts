@@ -94,7 +94,8 @@ export interface EngineRun {
   onMessage(): void
 }
 
-/** Says whether everything that OLD holds is on NEW: the last word before a migration is called synced. */
+/** The last word before a migration is called synced. */
 export interface Proof {
-  isComplete(turn: Turn): Promise<boolean>
+  /** Compares OLD with NEW. Null: all that OLD holds is on NEW; else what is the matter, in a sentence. */
+  flaw(turn: Turn, credential: Credential, signal: AbortSignal): Promise<string | null>
 }

@@ -48,8 +48,7 @@ export async function takeTurn(turn: Turn, around: TurnSurroundings, run: TurnRu
   const startedAt = around.now()
   const seen = await lookAndCopy(turn, around, run)
   const complete = seen.ending === 'complete'
-  const proved = complete && (await around.proof.isComplete(turn))
-  const plan = advance(turn, seen.ending, proved, around.chance())
+  const plan = advance(turn, seen.ending, around.chance())
   const attempt = seen.result && { id: seen.attemptId, startedAt, result: seen.result }
   const kept = await around.turns.end(turn, around.worker, { plan, attempt, seen: complete ? seen.mailboxes : null })
   return {
@@ -74,8 +73,22 @@ async function lookAndCopy(turn: Turn, around: TurnSurroundings, run: TurnRun): 
     return { ending: 'unchanged', result: null, attemptId: null, mailboxes }
   }
   const attemptId = await around.turns.begin(turn, around.worker)
-  const result = await around.engine.copy(turn.order, credential, { ...run, limitMs: around.limitMs })
+  const copied = await around.engine.copy(turn.order, credential, { ...run, limitMs: around.limitMs })
+  const result = copied.outcome === 'complete' ? await proved(copied, turn, credential, around, run) : copied
   return { ending: result.outcome, result, attemptId, mailboxes }
+}
+
+/** What the engine calls complete is complete when the ledger says so too. */
+async function proved(
+  copied: Result,
+  turn: Turn,
+  credential: Credential,
+  { proof }: TurnSurroundings,
+  { signal }: TurnRun,
+): Promise<Result> {
+  const flaw = await proof.flaw(turn, credential, signal)
+  if (signal.aborted) return { ...copied, outcome: signal.reason as Interruption }
+  return flaw === null ? copied : { ...copied, outcome: 'incomplete', output: `${copied.output}\n${flaw}`.trim() }
 }
 
 type Trouble = Extract<Look, { kind: 'trouble' }> & { code: Outcome }

@@ -16,6 +16,7 @@ import type { Outcome } from '../../src/model/attempt.ts'
 import { finish, pause, resume, retry } from '../../src/model/migration.ts'
 import { advance } from '../../src/policy/advance.ts'
 import type { Turn, Turns, Worker } from '../../src/policy/copying.ts'
+import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailferry-turns-'))
@@ -25,7 +26,7 @@ let all: Turns
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })
   await database.ready()
-  for (const provider of [{ ...PROVIDER, maxConnections: 2 }, ROOMY]) await providers(database.kysely).add(provider)
+  for (const provider of [{ ...PROVIDER, maxConnections: 2 }, ROOMY]) await providers(database.kysely).add(provider, BY)
   all = turns(database.kysely)
 })
 t.after(async () => {
@@ -35,13 +36,14 @@ t.after(async () => {
 
 const worker = (place = 'here', adopts = false): Worker => ({ id: randomUUID(), host: 'host', place, adopts })
 const SOMEBODY = worker()
+const sealed = (byte: number) => ({ bytes: new Uint8Array([byte]), to: [] })
 
 /** A person who has signed in; returns the number of the migration. */
 async function captured(person: string, provider = ROOMY): Promise<string> {
   const address = parseAddress(`${person}@old.example`)
   if (address === null) throw new Error(person)
   await captures(database.kysely).capture({
-    ...{ address, home: `/home/${person}`, passwordHash: 'hash', sealed: new Uint8Array([1]) },
+    ...{ address, home: `/home/${person}`, passwordHash: 'hash', sealed: sealed(1) },
     ...{ provider, oldDomain: 'old.example', oldUsername: address.text },
   })
   return (await migrations(database.kysely).find(address.text))?.id ?? ''
@@ -55,7 +57,7 @@ async function taken(id: string, by = SOMEBODY): Promise<Turn> {
 
 function end(turn: Turn, outcome: Outcome, by = SOMEBODY): Promise<boolean> {
   const result = { outcome, folders: 1, messages: 2, output: 'with \0' }
-  const plan = advance(turn, outcome, true, 0.5)
+  const plan = advance(turn, outcome, 0.5)
   return all.end(turn, by, {
     plan,
     attempt: { id: null, startedAt: new Date(), result },
@@ -102,7 +104,8 @@ t.test('a lease that is not renewed ends; who lost it writes nothing any more', 
 
 t.test('who is paused is never due, and is at once when resumed; so is who is retried or healed', async (t) => {
   const id = await captured('four')
-  const step = (step: typeof pause) => migrations(database.kysely).take('four@old.example', step)
+  const step = (step: typeof pause) =>
+    migrations(database.kysely).take('four@old.example', step, { ...BY, action: 'step' })
   const turn = await taken(id)
   await step(pause)
   t.equal((await all.renew(SOMEBODY, [id])).get(id), false, 'whoever copies is told')
@@ -119,7 +122,7 @@ t.test('who is paused is never due, and is at once when resumed; so is who is re
   const overruling = await taken(id)
   t.equal(overruling.overruled, 'old-shrunk')
   await end(overruling, 'credential-refused')
-  await credentials(database.kysely).renew('four@old.example', new Uint8Array([2]))
+  await credentials(database.kysely).renew('four@old.example', sealed(2), '/home/four', BY)
   t.ok(await isDue(id))
   await step(finish)
   t.notOk(await isDue(id))
@@ -128,7 +131,7 @@ t.test('who is paused is never due, and is at once when resumed; so is who is re
 t.test('a credential that was renewed while the old one was tried is not called refused', async (t) => {
   const id = await captured('five')
   const turn = await taken(id)
-  await credentials(database.kysely).renew('five@old.example', new Uint8Array([2]))
+  await credentials(database.kysely).renew('five@old.example', sealed(2), '/home/five', BY)
   await end(turn, 'credential-refused')
   t.match(await migrations(database.kysely).find('five@old.example'), { state: 'pending', code: null })
   t.ok(await isDue(id))

@@ -6,7 +6,7 @@ import type { Migration } from '../../model/migration.ts'
 import { address, examples } from './arguments.ts'
 import type { House, Outside } from './house.ts'
 import { ledgerLine } from './ledger-text.ts'
-import { print, printList, printRecord } from './output.ts'
+import { type ListShape, print, printList, printRecord } from './output.ts'
 import { migrationOnNew, noMigration } from './person.ts'
 import { attemptList, auditList, migrationList } from './rows.ts'
 import { visibleLines } from './text.ts'
@@ -34,15 +34,18 @@ export function addShow(migration: Command, { open }: Outside): void {
         return await printRecord({ ...fields, ...lists }, options)
       }
       await printRecord(fields, options)
-      for (const [list, shape] of [[attempts, attemptList] as const, [entries, auditList] as const]) {
-        if (list.length === 0) continue
-        await print('\n')
-        await printList(list as never[], shape, options)
-      }
+      await printTable(attempts, attemptList)
+      await printTable(entries, auditList)
       const lastOutput = attempts[0]?.output ?? ''
       if (lastOutput !== '') await print(`\nThe last attempt said:\n${visibleLines(lastOutput)}`)
     },
   )
+}
+
+async function printTable<T>(list: readonly T[], shape: ListShape<T>): Promise<void> {
+  if (list.length === 0) return
+  await print('\n')
+  await printList(list, shape, {})
 }
 
 async function fieldsOf(found: Migration, { ledgers, credentials }: House): Promise<Record<string, unknown>> {

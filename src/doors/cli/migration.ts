@@ -89,4 +89,3 @@ function addFinish(migration: Command, { open }: Outside): void {
     await printDone(migrationList.row(migration), `the migration of ${name} is done now; ${proof}`, options)
   })
 }
-

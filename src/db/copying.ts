@@ -1,0 +1,13 @@
+import { type Kysely, sql } from 'kysely'
+import type { Copying } from '../policy/ports.ts'
+import type { DB } from './schema.ts'
+
+/** Who is being copied, by any worker on any host. */
+export function copying(db: Kysely<DB>): Copying {
+  return {
+    async migrationIds() {
+      const leased = db.selectFrom('turn').select('migration_id').where('leased_until', '>=', sql<Date>`now()`)
+      return (await leased.execute()).map(({ migration_id }) => migration_id)
+    },
+  }
+}
