@@ -1,0 +1,70 @@
+import { createServer } from 'node:http'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify from 'fastify'
+import { Type } from 'typebox'
+
+// What mailferry is compared with over HTTP, as a process of its own: `bare-fastify`, `node-http` or `refusing`, and a
+// port or the path of a socket.
+const [kind, place = ''] = process.argv.slice(2)
+const listening = place.startsWith('/') ? { path: place } : { host: '127.0.0.1', port: Number(place) }
+
+const Question = Type.Object({
+  username: Type.String(),
+  password: Type.String(),
+  service: Type.Optional(Type.Unknown()),
+  real_rip: Type.Optional(Type.Unknown()),
+  session: Type.Optional(Type.Unknown()),
+  secured: Type.Optional(Type.Unknown()),
+})
+const Answer = Type.Object({
+  success: Type.Boolean(),
+  verdict: Type.String(),
+  user: Type.String(),
+  fields: Type.Record(Type.String(), Type.String()),
+})
+
+function yesTo(username: string) {
+  return { success: true, verdict: 'ok', user: username, fields: { userdb_home: `/var/vmail/old.example/${username}` } }
+}
+
+/** A route with the door's schemas and nothing behind it. */
+async function bareFastify(): Promise<void> {
+  const app = Fastify().withTypeProvider<TypeBoxTypeProvider>()
+  app.post('/v1/passdb', { schema: { body: Question, response: { 200: Answer } } }, async (request) =>
+    yesTo(request.body.username),
+  )
+  await app.listen(listening)
+}
+
+/** The least that Node can answer. */
+function nodeHttp(): void {
+  createServer((request, response) => {
+    let body = ''
+    request.setEncoding('utf8').on('data', (chunk) => (body += chunk))
+    request.on('end', () => {
+      const answer = JSON.stringify(yesTo(JSON.parse(body).username))
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(answer) })
+      response.end(answer)
+    })
+  }).listen(listening)
+}
+
+/** A service that says no at once, so that only the asking takes time. */
+function refusing(): void {
+  createServer((request, response) => {
+    request.resume().on('end', () => {
+      response.writeHead(401, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ success: false, verdict: 'mismatch' }))
+    })
+  }).listen(listening)
+}
+
+const KINDS: Record<string, () => void | Promise<void>> = {
+  'bare-fastify': bareFastify,
+  'node-http': nodeHttp,
+  refusing,
+}
+
+process.on('disconnect', () => process.exit())
+await KINDS[kind ?? '']?.()
+process.send?.('listening')

@@ -1,0 +1,102 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { freePort } from '../support/loopback.ts'
+import { runProgram } from '../support/service.ts'
+
+const BIN = join(import.meta.dirname, '../../bin')
+const START_LIMIT_MS = 60_000
+
+/** `bin/mailferry serve` as it is installed: compiled, with its embedded PostgreSQL and the settings of the sample. */
+export interface Serving extends AsyncDisposable {
+  readonly dataDir: string
+  readonly port: number
+  readonly socket: string
+  readonly token: string
+  /** Runs a command, which has to succeed. */
+  command(...args: string[]): Promise<void>
+  /** A figure of `/metrics`, without labels. */
+  metric(name: string): Promise<number>
+  /** Resident memory of the process now, and the most it ever was, in megabytes. */
+  memory(): { now: number; peak: number }
+}
+
+export async function startServing(settings: NodeJS.ProcessEnv = {}): Promise<Serving> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'mailferry-bench-'))
+  const port = await freePort()
+  const env = {
+    PATH: process.env.PATH,
+    MAILFERRY_DATA_DIR: dataDir,
+    MAILFERRY_PORT: String(port),
+    DATABASE_URL: '',
+    ...settings,
+  }
+  const log = openSync(join(dataDir, 'serve.log'), 'a')
+  // It ends with us, however we end.
+  const server = spawn('setpriv', ['--pdeathsig', 'TERM', join(BIN, 'mailferry'), 'serve'], {
+    env,
+    stdio: ['ignore', log, log],
+  })
+  const url = `http://127.0.0.1:${port}`
+  const stop = async () => {
+    await end(server, join(dataDir, 'postgres/postmaster.pid'))
+    rmSync(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
+  }
+  try {
+    await ready(url, server, dataDir)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return {
+    dataDir,
+    port,
+    socket: join(dataDir, 'mailferry.sock'),
+    token: readFileSync(join(dataDir, 'door-token'), 'utf8').trim(),
+    async command(...args) {
+      const { exitCode, stderr } = await runProgram(join(BIN, 'mailferry'), args, env)
+      if (exitCode !== 0) throw new Error(`mailferry ${args.join(' ')} ended with ${exitCode}: ${stderr}`)
+    },
+    async metric(name) {
+      const text = await (await fetch(`${url}/metrics`)).text()
+      return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1])
+    },
+    memory: () => memoryOf(server.pid as number),
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+async function ready(url: string, server: ChildProcess, dataDir: string): Promise<void> {
+  const deadline = Date.now() + START_LIMIT_MS
+  while (server.exitCode === null && Date.now() < deadline) {
+    const answer = await fetch(`${url}/readyz`).catch(() => undefined)
+    if (answer?.ok) return
+    await pause(50)
+  }
+  throw new Error(`mailferry serve did not start: ${readFileSync(join(dataDir, 'serve.log'), 'utf8')}`)
+}
+
+async function end(server: ChildProcess, databasePid: string): Promise<void> {
+  if (server.exitCode === null && server.signalCode === null) {
+    const exited = once(server, 'exit')
+    server.kill('SIGTERM')
+    const killed = setTimeout(() => server.kill('SIGKILL'), 15_000)
+    await exited
+    clearTimeout(killed)
+  }
+  // The last one to leave the embedded PostgreSQL stops it; one that was killed could not.
+  if (!existsSync(databasePid)) return
+  const pid = Number.parseInt(readFileSync(databasePid, 'utf8'), 10)
+  process.kill(pid, 'SIGINT')
+  const deadline = Date.now() + 15_000
+  while (existsSync(`/proc/${pid}`) && Date.now() < deadline) await pause(50)
+}
+
+function memoryOf(pid: number): { now: number; peak: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const megabytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024
+  return { now: megabytes('VmRSS'), peak: megabytes('VmHWM') }
+}
