@@ -4,10 +4,10 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Code } from '../../model/verdict.ts'
 
 /**
- * Questions answered at a time, at all doors together. Two thousand weigh about 30 MB, and are more than the workers of
- * thirty Dovecots ask at once (auth_worker_max_count = 60).
+ * Questions answered at a time, at all doors together. These weigh about 25 MB, and are more than the workers of
+ * twenty Dovecots ask at once (auth_worker_max_count = 60).
  */
-export const QUESTIONS_LIMIT = 2_000
+export const QUESTIONS_LIMIT = 1_500
 
 /** Connections of one door, open ones that ask nothing included; a further one is closed at once. */
 export const CONNECTIONS_LIMIT = 4_000
