@@ -30,7 +30,7 @@ export async function openCopying(settings: Settings, options: CopyingOptions): 
   }
 }
 
-async function copying(service: Service, { adopts, limitMs }: CopyingOptions): Promise<CopyingHouse> {
+async function copying(service: Service, { adopts, early, limitMs }: CopyingOptions): Promise<CopyingHouse> {
   const { database, settings, accounts, domains, migrations } = service
   const { pool, kysely } = database
   const opener = await service.opener()
@@ -40,7 +40,7 @@ async function copying(service: Service, { adopts, limitMs }: CopyingOptions): P
     metadata,
     emit: (order, starter) => offlineimaprc(workOf(order), { pythonFile: PYTHON_FILE, metadata, starter }),
   })
-  const worker: Worker = { id: randomUUID(), host: hostname(), place: await engine.place(), adopts }
+  const worker: Worker = { id: randomUUID(), host: hostname(), place: await engine.place(), adopts, early }
   return {
     around: {
       worker,

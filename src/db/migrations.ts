@@ -11,6 +11,7 @@ import type { MigrationFilter, Migrations, Share } from '../policy/records.ts'
 import { record } from './audit.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB, Migration as MigrationTable } from './schema.ts'
+import { isOpen } from './window.ts'
 
 const BATCH = 1_000
 
@@ -72,11 +73,12 @@ export async function writeSituation(id: string, to: Situation, db: Kysely<DB>):
 }
 
 async function* idsOf(db: Kysely<DB>, share: Share): AsyncIterable<string> {
-  for await (const { id } of selectOrders(db, share).clearSelect().select('migration.id').stream(BATCH)) yield id
+  for await (const { id } of selectOrders(db, share).where(isOpen).clearSelect().select('migration.id').stream(BATCH))
+    yield id
 }
 
 async function* ordersOf(db: Kysely<DB>, share: Share): AsyncIterable<CopyOrder> {
-  for await (const row of selectOrders(db, share).stream(BATCH)) yield toOrder(row)
+  for await (const row of selectOrders(db, share).where(isOpen).stream(BATCH)) yield toOrder(row)
 }
 
 function toOrder({
@@ -104,6 +106,7 @@ function select(db: Kysely<DB>, { state, provider, domain, code, search, neverCa
     )
 }
 
+/** Of active migrations. */
 function selectOrders(db: Kysely<DB>, { provider, shard }: Share) {
   return db
     .selectFrom('migration')

@@ -1,5 +1,5 @@
 import type { Insertable, Kysely, Selectable } from 'kysely'
-import type { Cutover, LoginName, Provider, TlsMode } from '../model/provider.ts'
+import type { CopyWindow, Cutover, LoginName, Provider, TlsMode } from '../model/provider.ts'
 import { Refusal } from '../model/refusal.ts'
 import type { Providers } from '../policy/records.ts'
 import { record } from './audit.ts'
@@ -20,6 +20,9 @@ export const PROVIDER_COLUMNS = [
   'provider.refusal',
   'provider.forwards_client',
   'provider.reopens',
+  'provider.window_from',
+  'provider.window_until',
+  'provider.window_zone',
   'provider.include',
   'provider.exclude',
 ] as const
@@ -40,9 +43,14 @@ export function toProvider(row: ProviderRow): Provider {
     refusal: row.refusal,
     forwardsClient: row.forwards_client,
     reopens: row.reopens,
+    window: toWindow(row),
     include: row.include,
     exclude: row.exclude,
   }
+}
+
+function toWindow({ window_from: from, window_until: until, window_zone: zone }: ProviderRow): CopyWindow | null {
+  return from === null || until === null || zone === null ? null : { from, until, zone }
 }
 
 export function providers(db: Kysely<DB>): Providers {
@@ -99,6 +107,9 @@ function toRow(provider: Provider): Insertable<ProviderTable> {
     refusal: provider.refusal,
     forwards_client: provider.forwardsClient,
     reopens: provider.reopens,
+    window_from: provider.window?.from ?? null,
+    window_until: provider.window?.until ?? null,
+    window_zone: provider.window?.zone ?? null,
     include: [...provider.include],
     exclude: [...provider.exclude],
   }

@@ -160,6 +160,9 @@ export interface Provider {
   refusal: string | null;
   reopens: Generated<boolean>;
   tls: string;
+  window_from: string | null;
+  window_until: string | null;
+  window_zone: string | null;
 }
 
 export interface Turn {

@@ -5,6 +5,7 @@ import type { Turn, TurnEnd, Turns, Worker } from '../policy/copying.ts'
 import { writeSituation } from './migrations.ts'
 import type { DB } from './schema.ts'
 import { readTurn } from './turn.ts'
+import { isOpen } from './window.ts'
 
 // How long a worker that died keeps others away; it renews its leases far more often.
 const LEASE = sql`interval '30 seconds'`
@@ -17,17 +18,19 @@ export function turns(db: Kysely<DB>): Turns {
   return {
     due: (worker, limit, until) => due(db, worker, limit, until),
     count: (worker, until) => count(db, worker, until),
-    take: (migrationId, worker, early) => db.transaction().execute((trx) => take(trx, migrationId, worker, early)),
+    take: (migrationId, worker) => db.transaction().execute((trx) => take(trx, migrationId, worker)),
     async clock() {
       const { rows } = await sql<{ now: Date }>`select now() + interval '1 millisecond' as now`.execute(db)
       return rows[0]?.now ?? new Date()
     },
-    async renew({ id }, migrationIds) {
-      const { rows } = await sql<{ migration_id: string; state: State }>`
-        update turn set leased_until = now() + ${LEASE} from migration
+    async renew({ id, early }, migrationIds) {
+      const { rows } = await sql<{ migration_id: string; state: State; is_open: boolean }>`
+        update turn set leased_until = now() + ${LEASE} from migration join provider on provider.id = provider_id
           where holder = ${id} and migration_id = any(${migrationIds}::bigint[]) and migration.id = migration_id
-          returning migration_id, state`.execute(db)
-      return new Map(rows.map(({ migration_id, state }) => [migration_id, ACTIVE_STATES.includes(state)]))
+          returning migration_id, state, ${early} or ${isOpen} as is_open`.execute(db)
+      return new Map(
+        rows.map(({ migration_id, state, is_open }) => [migration_id, is_open && ACTIVE_STATES.includes(state)]),
+      )
     },
     async begin({ migrationId }, { host }) {
       const { id } = await db
@@ -41,9 +44,10 @@ export function turns(db: Kysely<DB>): Turns {
   }
 }
 
-/** Whether a turn may be taken by this worker, apart from its lease. */
-function isFor({ place, adopts }: Worker, until: Date | undefined) {
-  return sql<boolean>`turn.due_at <= ${until === undefined ? sql`now()` : sql`${until}::timestamptz`}
+/** Whether a turn of the joined provider's people may be taken by this worker, apart from its lease. */
+function isFor({ place, adopts, early }: Worker, until: Date | undefined) {
+  const isDue = sql`turn.due_at <= ${until === undefined ? sql`now()` : sql`${until}::timestamptz`}`
+  return sql<boolean>`(${early} or ${isDue} and ${isOpen})
     and (${adopts} or turn.place is null or turn.place = ${place})`
 }
 
@@ -67,16 +71,17 @@ async function due(db: Kysely<DB>, worker: Worker, limit: number, until?: Date):
 async function count(db: Kysely<DB>, worker: Worker, until?: Date) {
   const { rows } = await sql<{ waiting: number; running: number }>`
     select count(*) filter (where ${isFree})::int as waiting, count(*) filter (where not ${isFree})::int as running
-      from turn where ${isFor(worker, until)}`.execute(db)
+      from turn join migration on migration.id = migration_id join provider on provider.id = provider_id
+      where ${isFor(worker, until)}`.execute(db)
   return rows[0] ?? { waiting: 0, running: 0 }
 }
 
-async function take(trx: Transaction<DB>, migrationId: string, worker: Worker, early: boolean): Promise<Turn | null> {
+async function take(trx: Transaction<DB>, migrationId: string, worker: Worker): Promise<Turn | null> {
   const { rows } = await sql<{ provider_id: number; max_connections: number; place: string | null }>`
     select provider_id, max_connections, place from turn join migration on migration.id = migration_id
       join provider on provider.id = provider_id
       where migration_id = ${migrationId} and state = any(${ACTIVE_STATES}) and ${isFree}
-        and ${isFor(worker, early ? new Date(8.64e15) : undefined)}
+        and ${isFor(worker, undefined)}
       for update of turn skip locked`.execute(trx)
   const [found] = rows
   if (found === undefined || !(await hasRoom(trx, found.provider_id, found.max_connections))) return null

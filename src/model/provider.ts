@@ -9,6 +9,13 @@ export type Cutover = 'immediate' | 'proxied'
 /** What OLD is asked with: the full old address (`%u`) or its local part (`%n`). */
 export type LoginName = '%u' | '%n'
 
+/** Hours of a day in which mail is copied: `from` and `until` as `20:00`, over midnight too, in an IANA time zone. */
+export interface CopyWindow {
+  readonly from: string
+  readonly until: string
+  readonly zone: string
+}
+
 /** An old IMAP service. */
 export interface Provider {
   readonly name: string
@@ -28,6 +35,8 @@ export interface Provider {
   readonly forwardsClient: boolean
   /** Whether the next sign-in of a person whose migration is finished opens it again. */
   readonly reopens: boolean
+  /** When mail is copied; null: at any hour. Sign-ins are asked at any hour. */
+  readonly window: CopyWindow | null
   /** Mailboxes to copy, as IMAP LIST patterns (RFC 3501, section 6.3.8); empty: all. */
   readonly include: readonly string[]
   /** Mailboxes to leave out, as IMAP LIST patterns. */
@@ -41,8 +50,26 @@ export function usualProvider(name: string, host: string, tls: TlsMode = 'implic
   return {
     ...{ name, host, tls, port: USUAL_PORT[tls], caFile: null, fingerprint: null },
     ...{ maxConnections: 20, loginName: '%u', cutover: 'immediate', refusal: null },
-    ...{ forwardsClient: false, reopens: false, include: [], exclude: [] },
+    ...{ forwardsClient: false, reopens: false, window: null, include: [], exclude: [] },
   }
+}
+
+const WINDOW = /^(?<from>(?:[01]\d|2[0-3]):[0-5]\d)-(?<until>(?:[01]\d|2[0-3]):[0-5]\d)(?: (?<zone>\S+))?$/
+
+/** Reads `20:00-06:00 Europe/Berlin`; without a zone it is this host's. Null: it is none. */
+export function parseWindow(text: string): CopyWindow | null {
+  const { from = '', until = '', zone } = WINDOW.exec(text)?.groups ?? {}
+  if (from === until) return null
+  try {
+    const { timeZone } = new Intl.DateTimeFormat('en', zone === undefined ? {} : { timeZone: zone }).resolvedOptions()
+    return { from, until, zone: timeZone }
+  } catch {
+    return null
+  }
+}
+
+export function windowText(window: CopyWindow | null): string | null {
+  return window && `${window.from}-${window.until} ${window.zone}`
 }
 
 /** The user name that OLD knows a person by. */

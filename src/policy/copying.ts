@@ -31,6 +31,8 @@ export interface Worker {
   readonly place: string
   /** Takes migrations over from other places too. */
   readonly adopts: boolean
+  /** Somebody wants them now: before their turn, and outside of their provider's window. */
+  readonly early: boolean
 }
 
 /** The end of a turn; without an attempt only a look was taken. */
@@ -49,7 +51,7 @@ export interface Turns {
   /** How many are due for this worker, and how many of all that were due are at work anywhere. */
   count(worker: Worker, until?: Date): Promise<{ waiting: number; running: number }>
   /** Takes the lease; null: it is somebody else's, not to be copied, or its provider has no room. */
-  take(migrationId: string, worker: Worker, early: boolean): Promise<Turn | null>
+  take(migrationId: string, worker: Worker): Promise<Turn | null>
   /** Renews these leases; returns which of them the worker still holds, and whether they still are to be copied. */
   renew(worker: Worker, migrationIds: readonly string[]): Promise<ReadonlyMap<string, boolean>>
   /** Records that an engine starts; returns the attempt's number. */

@@ -81,7 +81,7 @@ export interface Migrations {
   take(address: string, step: Step, change: Change): Promise<Migration | null>
   /** What a copying engine has to know of an active migration; null: it is not active, or not there. */
   orderOf(address: string): Promise<CopyOrder | null>
-  /** Reads the active migrations of a share, as they are at one moment. */
+  /** Reads the active migrations of a share that may be copied at this hour, as they are at one moment. */
   readOrders<T>(share: Share, read: (work: CopyWork) => Promise<T>): Promise<T>
 }
 

@@ -34,7 +34,10 @@ t.after(async () => {
   rmSync(folder, { recursive: true })
 })
 
-const worker = (place = 'here', adopts = false): Worker => ({ id: randomUUID(), host: 'host', place, adopts })
+const worker = (place = 'here', adopts = false): Worker => ({
+  ...{ id: randomUUID(), host: 'host', place, adopts, early: false },
+})
+const early = (by: Worker): Worker => ({ ...by, early: true })
 const SOMEBODY = worker()
 const sealed = (byte: number) => ({ bytes: new Uint8Array([byte]), to: [] })
 
@@ -50,7 +53,7 @@ async function captured(person: string, provider = ROOMY): Promise<string> {
 }
 
 async function taken(id: string, by = SOMEBODY): Promise<Turn> {
-  const turn = await all.take(id, by, false)
+  const turn = await all.take(id, by)
   if (turn === null) throw new Error('the turn was not given')
   return turn
 }
@@ -72,7 +75,7 @@ const expire = (id: string) =>
 t.test('whoever signs in is due at once, and has one turn however many ask for it', async (t) => {
   const id = await captured('one')
   t.ok(await isDue(id))
-  const asked = await Promise.all(Array.from({ length: 8 }, () => all.take(id, worker(), false)))
+  const asked = await Promise.all(Array.from({ length: 8 }, () => all.take(id, worker())))
   t.equal(asked.filter((turn) => turn !== null).length, 1)
   t.notOk(await isDue(id))
 })
@@ -83,7 +86,7 @@ t.test('a turn that ends is written down, and comes again later', async (t) => {
   t.match(await migrations(database.kysely).find('two@old.example'), { state: 'synced' })
   t.match(await attempts(database.kysely).last(id, 9), [{ outcome: 'complete', messages: 2, output: 'with \ufffd' }])
   t.notOk(await isDue(id), 'not now')
-  t.match(await all.take(id, SOMEBODY, true), { completedAt: Date, seen: [] }, 'but when a person asks for it')
+  t.match(await all.take(id, early(SOMEBODY)), { completedAt: Date, seen: [] }, 'but when a person asks for it')
 })
 
 t.test('a lease that is not renewed ends; who lost it writes nothing any more', async (t) => {
@@ -116,7 +119,7 @@ t.test('who is paused is never due, and is at once when resumed; so is who is re
   await end(await taken(id), 'old-shrunk')
   t.match(await migrations(database.kysely).find('four@old.example'), { state: 'failed', code: 'old-shrunk' })
   t.notOk(await isDue(id))
-  t.equal(await all.take(id, SOMEBODY, true), null, 'nobody copies what has failed')
+  t.equal(await all.take(id, early(SOMEBODY)), null, 'nobody copies what has failed')
   await step(retry)
   t.ok(await isDue(id))
   const overruling = await taken(id)
@@ -140,7 +143,7 @@ t.test('a credential that was renewed while the old one was tried is not called 
 t.test('a provider gives no more turns at a time than it allows connections', async (t) => {
   const ids = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((person) => captured(person, PROVIDER)))
   t.equal((await all.due(worker(), 1000)).filter((id) => ids.includes(id)).length, 2)
-  const given = await Promise.all(ids.map((id) => all.take(id, SOMEBODY, false)))
+  const given = await Promise.all(ids.map((id) => all.take(id, SOMEBODY)))
   t.equal(given.filter((turn) => turn !== null).length, 2)
   t.equal((await all.due(worker(), 1000)).filter((id) => ids.includes(id)).length, 0)
 })
@@ -151,7 +154,7 @@ t.test('a migration stays with its copying state, unless another place adopts it
   t.ok(await isDue(id), 'another worker of the same place')
   const elsewhere = worker('elsewhere')
   t.notOk(await isDue(id, elsewhere))
-  t.equal(await all.take(id, elsewhere, true), null)
+  t.equal(await all.take(id, early(elsewhere)), null)
   t.ok(await isDue(id, worker('elsewhere', true)))
   const adopted = await taken(id, { ...elsewhere, adopts: true })
   t.equal(adopted.overruled, 'state-lost', 'that its state is not here is known')
@@ -163,4 +166,38 @@ t.test('only so many attempts are kept', async (t) => {
   const id = await captured('seven')
   for (let at = 0; at < 105; at++) await end(await taken(id), 'stopped')
   t.equal((await attempts(database.kysely).last(id, 1000)).length, 100)
+})
+
+t.test('outside of its provider’s window a migration is due, begun and renewed only for who asks for it', async (t) => {
+  const db = database.kysely
+  const set = (from: number, until: number) => {
+    const at = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString().slice(11, 16)
+    return providers(db).set({ ...ROOMY, window: { from: at(from), until: at(until), zone: 'UTC' } }, BY)
+  }
+  const id = await captured('window')
+  const orders = () => migrations(db).readOrders({ provider: ROOMY.name }, ({ ids }) => Array.fromAsync(ids))
+  const waiting: Record<string, number> = {}
+  for (const [from, until, open] of [
+    [-1, 1, true],
+    [1, 2, false],
+    [1, -1, false],
+    [-1, -2, true],
+  ] as const) {
+    await set(from, until)
+    t.equal(await isDue(id), open, `${from} to ${until}`)
+    t.equal((await orders()).includes(id), open, 'as for cron')
+    waiting[String(open)] = (await all.count(worker())).waiting
+  }
+  t.ok(Number(waiting.false) < Number(waiting.true), 'nobody waits for the window to open')
+  await set(1, 2)
+  t.equal(await all.take(id, SOMEBODY), null)
+  await set(-1, 1)
+  const turn = await taken(id)
+  await set(1, 2)
+  t.equal((await all.renew(SOMEBODY, [id])).get(id), false, 'it ends with the window')
+  await end(turn, 'stopped')
+  const asked = early(SOMEBODY)
+  t.ok(await all.take(id, asked), 'a person wants it now')
+  t.equal((await all.renew(asked, [id])).get(id), true)
+  await providers(db).set(ROOMY, BY)
 })

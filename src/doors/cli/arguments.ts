@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { type Command, InvalidArgumentError } from 'commander'
 import { type Address, parseAddress, parseDomain } from '../../model/address.ts'
+import { type CopyWindow, parseWindow } from '../../model/provider.ts'
 
 // Parsers for commander: what they refuse ends as a usage error that names the option or argument.
 
@@ -31,6 +32,15 @@ export function host(text: string): string {
 
 export function port(text: string): number {
   return wholeNumber(text, 65_535)
+}
+
+/** When mail is copied. */
+export function copyWindow(text: string): CopyWindow {
+  const window = parseWindow(text)
+  if (window !== null) return window
+  throw new InvalidArgumentError(
+    'It must be as 20:00-06:00, with a time zone behind it or not: "20:00-06:00 Europe/Berlin".',
+  )
 }
 
 export function connections(text: string): number {

@@ -2,8 +2,15 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
-import { type Cutover, type LoginName, type Provider, type TlsMode, usualProvider } from '../../model/provider.ts'
-import { connections, fingerprint, patterns, port } from './arguments.ts'
+import {
+  type CopyWindow,
+  type Cutover,
+  type LoginName,
+  type Provider,
+  type TlsMode,
+  usualProvider,
+} from '../../model/provider.ts'
+import { connections, copyWindow, fingerprint, patterns, port } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
 
 /** What `provider add` and `provider set` were given; false takes a value away. */
@@ -19,6 +26,7 @@ export interface ProviderOptions {
   readonly forwardClient?: boolean
   readonly forgetRefusal?: true
   readonly reopens?: boolean
+  readonly window?: CopyWindow | false
   readonly include?: readonly string[] | false
   readonly exclude?: readonly string[] | false
   readonly json?: boolean
@@ -50,6 +58,7 @@ export function withProviderOptions(command: Command): Command {
         'proxied',
       ]),
     )
+    .option('--window <hours>', 'copy mail only then, as 20:00-06:00 or "20:00-06:00 Europe/Berlin"', copyWindow)
     .option('--reopens', 'let the next sign-in of a person whose migration is finished open it again')
     .option(
       '--forward-client',
@@ -69,13 +78,14 @@ export function newProvider(name: string, host: string, options: ProviderOptions
 
 /** The provider with what was given, and everything else as it is. */
 export function changedProvider(provider: Provider, options: ProviderOptions): Provider {
-  const { json: _, caFile, fingerprint, forwardClient, forgetRefusal, include, exclude, ...plain } = options
+  const { json: _, caFile, fingerprint, forwardClient, forgetRefusal, window, include, exclude, ...plain } = options
   const elsewhere = (plain.host ?? provider.host) !== provider.host || (plain.port ?? provider.port) !== provider.port
   return {
     ...provider,
     ...plain,
     // Another server refuses in words of its own.
     ...((elsewhere || forgetRefusal) && { refusal: null }),
+    ...(window !== undefined && { window: window || null }),
     ...(forwardClient !== undefined && { forwardsClient: forwardClient }),
     ...(caFile !== undefined && { caFile: caFile === false ? null : readableCa(caFile) }),
     ...(fingerprint !== undefined && { fingerprint: fingerprint || null }),

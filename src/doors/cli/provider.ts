@@ -73,6 +73,7 @@ function addSet(provider: Command, { open }: Outside): void {
     .option('--no-fingerprint', 'trust any certificate that is properly signed again')
     .option('--no-forward-client', "do not tell the client's address any more")
     .option('--forget-refusal', 'forget how it refuses a password')
+    .option('--no-window', 'copy mail at any hour again')
     .option('--no-reopens', 'keep finished migrations finished again')
     .option('--no-include', 'copy all mailboxes again')
     .option('--no-exclude', 'leave no mailbox out any more')
@@ -81,6 +82,7 @@ function addSet(provider: Command, { open }: Outside): void {
     'mailferry provider set old --ca-file /etc/mailferry/old-ca.pem',
     "mailferry provider set old --exclude Trash --exclude 'Spam*'",
     'mailferry provider set old --no-fingerprint',
+    'mailferry provider set old --window 20:00-06:00',
   ).action(async (name: string, { reason, ...options }: ProviderOptions & { reason?: string }) => {
     if (Object.keys(options).every((option) => option === 'json'))
       throw new Failure(EXIT.usage, 'say what to change (--help shows how)')

@@ -2,7 +2,7 @@ import type { Account } from '../../model/account.ts'
 import type { Attempt } from '../../model/attempt.ts'
 import type { AuditEntry } from '../../model/audit.ts'
 import type { Migration } from '../../model/migration.ts'
-import type { Provider } from '../../model/provider.ts'
+import { type Provider, windowText } from '../../model/provider.ts'
 import type { Domain } from '../../policy/records.ts'
 import type { PeopleCount } from '../../policy/report.ts'
 import type { ListShape } from './output.ts'
@@ -23,6 +23,7 @@ export const providerList: ListShape<Provider> = {
     forward_client: provider.forwardsClient,
     refusal: provider.refusal,
     reopens: provider.reopens,
+    window: windowText(provider.window),
     include: provider.include,
     exclude: provider.exclude,
   }),

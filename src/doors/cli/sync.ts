@@ -30,7 +30,7 @@ export function addSyncCommand(mailferry: Command, outside: Outside): void {
     .command('sync')
     .description('copy the mail of all active migrations until SIGTERM; several may share the work')
     .option('--once', 'end when everybody whose turn it is has had it')
-    .option('--account <address>', 'one person, now; the new or the old address', address)
+    .option('--account <address>', 'one person, now, at any hour; the new or the old address', address)
     .option('--slots <n>', 'so many people at a time', (text) => whole(text, SLOTS_LIMIT), SLOTS)
     .option(
       '--time-limit <minutes>',
@@ -45,6 +45,7 @@ export function addSyncCommand(mailferry: Command, outside: Outside): void {
       const stop = stopSignal()
       await using house = await outside.openCopying({
         adopts: options.adopt === true,
+        early: options.account !== undefined,
         limitMs: options.timeLimit * 60_000,
       })
       using progress = new Progress({
@@ -69,7 +70,7 @@ async function syncOne(typed: Address, house: CopyingHouse, progress: Progress, 
       `the migration of ${name} is ${[migration.state, migration.code].filter(Boolean).join(': ')}`,
     )
   }
-  const turn = await around.turns.take(migration.id, around.worker, true)
+  const turn = await around.turns.take(migration.id, around.worker)
   if (turn === null) {
     const why = 'somebody else is copying it, its provider has no room, or its copying state is on another host'
     throw new Failure(EXIT.tempfail, `${name} cannot be copied now: ${why}`)

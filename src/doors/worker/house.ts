@@ -5,6 +5,8 @@ import type { TurnSurroundings } from '../../policy/take-turn.ts'
 export interface CopyingOptions {
   /** Takes people over whose copying state is elsewhere. */
   readonly adopts: boolean
+  /** One person, now: before the turn, and outside of the provider's window. */
+  readonly early: boolean
   /** After so long an attempt is ended. */
   readonly limitMs: number
 }

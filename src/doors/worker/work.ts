@@ -41,7 +41,7 @@ export async function work(house: CopyingHouse, watcher: Watcher, { slots, once,
 
   async function awake(migrationId: string): Promise<void> {
     try {
-      const turn = stop.aborted ? null : await turns.take(migrationId, worker, false)
+      const turn = stop.aborted ? null : await turns.take(migrationId, worker)
       if (turn === null) return
       watcher.begun(turn)
       watcher.ended(await leases.run(turn, { onMessage: watcher.message }))

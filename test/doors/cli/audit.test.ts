@@ -2,10 +2,10 @@ import { hostname, userInfo } from 'node:os'
 import pg from 'pg'
 import t from 'tap'
 import { openEmbedded } from '../../../src/db/embedded/postgres.ts'
+import { COMPILED } from '../../support/compiled.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../../support/ferry.ts'
 import { formsFound } from '../../support/secrets.ts'
 import { runMailferry } from '../../support/service.ts'
-import { COMPILED } from './compiled.ts'
 import { mistakeIn } from './mistake.ts'
 
 const PEOPLE = {

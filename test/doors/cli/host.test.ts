@@ -2,9 +2,9 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, s
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { COMPILED } from '../../support/compiled.ts'
 import { startFerry } from '../../support/ferry.ts'
 import { runMailferry } from '../../support/service.ts'
-import { COMPILED } from './compiled.ts'
 import { mistakeIn } from './mistake.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailferry-host-'))

@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { COMPILED } from '../../support/compiled.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../../support/ferry.ts'
 import { formsFound } from '../../support/secrets.ts'
 import { runProgram } from '../../support/service.ts'
-import { COMPILED } from './compiled.ts'
 import { mistakeIn } from './mistake.ts'
 
 const PROGRAM = join(import.meta.dirname, '../../../src/mailferry.ts')

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import pg from 'pg'
 import t from 'tap'
 import { openEmbedded } from '../../../src/db/embedded/postgres.ts'
+import { COMPILED } from '../../support/compiled.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../../support/ferry.ts'
 import { runProgram } from '../../support/service.ts'
-import { COMPILED } from './compiled.ts'
 import { mistakeIn } from './mistake.ts'
 
 const PROGRAM = join(import.meta.dirname, '../../../src/mailferry.ts')

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import t from 'tap'
 import { certificates } from '../../support/certificates.ts'
+import { COMPILED } from '../../support/compiled.ts'
 import { mustRun, rows } from '../../support/ferry.ts'
 import { startOld } from '../../support/old.ts'
 import { scripted, startScriptedImap, type Tried } from '../../support/scripted-imap.ts'
 import { type RunningService, startService } from '../../support/service.ts'
-import { COMPILED } from './compiled.ts'
 import { mistakeIn } from './mistake.ts'
 
 const certs = await certificates()
@@ -32,6 +32,7 @@ const isp = {
   forward_client: true,
   refusal: null,
   reopens: false,
+  window: null,
   include: ['INBOX', '*'],
   exclude: ['Spam*', 'Entwürfe/%'],
 }

@@ -3,8 +3,8 @@ import t from 'tap'
 import { openDatabase } from '../../../src/db/database.ts'
 import { openEmbedded } from '../../../src/db/embedded/postgres.ts'
 import { reports } from '../../../src/db/reports.ts'
+import { COMPILED } from '../../support/compiled.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../../support/ferry.ts'
-import { COMPILED } from './compiled.ts'
 
 const PEOPLE = Object.fromEntries('abcde'.split('').map((name) => [`${name}@old.example`, `pw of ${name}`]))
 let ferry: Ferry

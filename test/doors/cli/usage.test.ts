@@ -3,8 +3,8 @@ import t from 'tap'
 import { loadSettings } from '../../../src/config.ts'
 import { explain } from '../../../src/doors/cli/exit.ts'
 import { program } from '../../../src/doors/cli/program.ts'
+import { COMPILED } from '../../support/compiled.ts'
 import { runMailferry } from '../../support/service.ts'
-import { COMPILED } from './compiled.ts'
 import { mistakeIn } from './mistake.ts'
 
 const NOWHERE = { ...COMPILED, MAILFERRY_DATA_DIR: '/dev/null/nowhere', MAILFERRY_PORT: '0' }
@@ -69,6 +69,7 @@ t.test('a mistake in the arguments is one line that names it, and exit code 64',
     [[...add, '--max-connections', '0'], /--max-connections/],
     [[...add, '--login-name', '%d'], /--login-name/],
     [[...add, '--cutover', 'never'], /--cutover/],
+    [[...add, '--window', '20:00'], /--window/],
     [[...add, '--include='], /--include/],
     [[...add, '--exclude', 'a\nb = c'], /--exclude/],
     [[...add, '--exclude', 'a\u0085b'], /--exclude/],

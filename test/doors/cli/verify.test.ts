@@ -2,12 +2,12 @@ import { appendFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { COMPILED } from '../../support/compiled.ts'
 import { runCronLine } from '../../support/cron.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../../support/ferry.ts'
 import { ImapWire } from '../../support/imap-wire.ts'
 import { ordinary } from '../../support/ledgers.ts'
 import { runProgram } from '../../support/service.ts'
-import { COMPILED } from './compiled.ts'
 import { mistakeIn } from './mistake.ts'
 
 const PROGRAM = join(import.meta.dirname, '../../../src/mailferry.ts')

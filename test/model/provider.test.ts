@@ -1,0 +1,20 @@
+import t from 'tap'
+import { parseWindow, windowText } from '../../src/model/provider.ts'
+
+t.test('a window is two times of day, and a time zone that is known', async (t) => {
+  t.same(parseWindow('20:00-06:00 Europe/Berlin'), { from: '20:00', until: '06:00', zone: 'Europe/Berlin' })
+  t.equal(windowText(parseWindow('00:00-23:59 UTC')), '00:00-23:59 UTC')
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone
+  t.same(parseWindow('01:30-05:00'), { from: '01:30', until: '05:00', zone: here }, "without one it is this host's")
+  for (const wrong of [
+    '',
+    '20-06',
+    '24:00-06:00',
+    '20:00-20:00',
+    '20:00-06:00 Mars/Base',
+    '20:00-06:60',
+    '9:00-17:00',
+  ]) {
+    t.equal(parseWindow(wrong), null, wrong)
+  }
+})
