@@ -14,11 +14,18 @@ export type Code =
 
 /** The answer to "may this person in?": yes, no (in three ways), or could not ask. */
 export type Verdict =
-  | { readonly verdict: 'ok'; readonly account: Account }
+  | Ok
   | { readonly verdict: 'mismatch' }
   | { readonly verdict: 'disabled' }
   | { readonly verdict: 'expired' }
   | Tempfail
+
+export interface Ok {
+  readonly verdict: 'ok'
+  readonly account: Account
+  /** Something is left to be done at the next sign-in: this answer is not to be given again. */
+  readonly isProvisional?: boolean
+}
 
 export interface Tempfail {
   readonly verdict: 'tempfail'

@@ -91,10 +91,15 @@ async function originOf(typed: Address, directory: Directory): Promise<Origin | 
   }
 }
 
-async function verifyKnown(known: KnownAccount, person: Address, attempt: Attempt, outside: Surroundings) {
+async function verifyKnown(
+  known: KnownAccount,
+  person: Address,
+  attempt: Attempt,
+  outside: Surroundings,
+): Promise<Verdict> {
   if (await outside.hasher.verify(known.passwordHash, attempt.password)) {
-    await reopen(known, person, attempt, outside)
-    return admit(known.account)
+    const isProvisional = await isLeftToReopen(known, person, attempt, outside)
+    return isProvisional ? { verdict: 'ok', account: known.account, isProvisional } : admit(known.account)
   }
   // An account without a live migration is never taken over by OLD's password, nor is a password that was set on NEW.
   const hasSay = known.liveMigration !== null && known.passwordSource === 'old'
@@ -102,13 +107,17 @@ async function verifyKnown(known: KnownAccount, person: Address, attempt: Attemp
   return await appeal({ person, origin, isClosed: !known.account.enabled }, attempt, outside)
 }
 
-/** The finished move of somebody who may open it again. Whatever comes of it, the person is in. */
-async function reopen(known: KnownAccount, address: Address, attempt: Attempt, outside: Surroundings): Promise<void> {
-  if (!known.reopening || !known.account.enabled) return
+/** Opens the finished move of somebody who may open it again. Whatever comes of it, the person is in. */
+async function isLeftToReopen(known: KnownAccount, address: Address, attempt: Attempt, outside: Surroundings) {
+  if (!known.reopening || !known.account.enabled) return false
   const origin = { address, ...known.reopening }
   const answer = await outside.old.ask({ ...attempt, provider: origin.provider, username: origin.oldUsername })
-  if (answer.kind !== 'yes') return
-  await capture(origin, attempt.password, known.passwordHash, outside).catch(() => undefined)
+  if (answer.kind !== 'yes') return answer.kind === 'trouble'
+  const captured = capture(origin, attempt.password, known.passwordHash, outside)
+  return await captured.then(
+    () => false,
+    () => true,
+  )
 }
 
 /** A person without an account: expected under a user name of OLD's own, or not expected at all. */

@@ -1,11 +1,9 @@
 import { LRUCache } from 'lru-cache'
-import type { Verdict } from '../model/verdict.ts'
+import type { Ok, Verdict } from '../model/verdict.ts'
 
 const MOST = 50_000
 /** How exactly lru-cache keeps time: asking the clock at each look-up costs more than the look-up. */
 const CLOCK_MS = 1_000
-
-type Ok = Extract<Verdict, { verdict: 'ok' }>
 
 /** Remembers refused questions by their digest for a short time, so that OLD is not asked them again. */
 export class Refusals {
@@ -49,7 +47,8 @@ export class Successes {
     const before = this.#changes
     const wasTold = this.#isTold()
     return (verdict) => {
-      if (verdict.verdict !== 'ok' || !wasTold || !this.#isTold() || this.#changes !== before) return
+      if (verdict.verdict !== 'ok' || verdict.isProvisional || !wasTold || !this.#isTold() || this.#changes !== before)
+        return
       this.#accepted?.set(digest, verdict)
     }
   }
