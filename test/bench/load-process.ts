@@ -19,6 +19,8 @@ export interface LoadResult {
   readonly answers: number
   /** Seconds. */
   readonly elapsed: number
+  /** Share of the time in which this process had work to do: near 1, it is what is measured. */
+  readonly busy: number
   /** Milliseconds from question to answer, where each person was asked about once. */
   readonly times: number[]
 }
@@ -32,7 +34,7 @@ process.on('message', async (message: LoadSettings | LoadRequest) => {
   if ('kind' in message) {
     settings = message
     lanes = await lanesOf(message)
-    process.send?.({ outcomes: {}, answers: 0, elapsed: 0, times: [] } satisfies LoadResult)
+    process.send?.({ outcomes: {}, answers: 0, elapsed: 0, busy: 0, times: [] } satisfies LoadResult)
     return
   }
   const tally = new Tally()
@@ -56,6 +58,7 @@ function lanesOf(asked: LoadSettings): Promise<Lane[]> {
 
 class Tally {
   readonly #start = performance.now()
+  readonly #usage = performance.eventLoopUtilization()
   readonly #outcomes: Record<string, number> = {}
   readonly times: number[] = []
 
@@ -69,6 +72,7 @@ class Tally {
       outcomes: this.#outcomes,
       answers,
       elapsed: (performance.now() - this.#start) / 1000,
+      busy: performance.eventLoopUtilization(this.#usage).utilization,
       times: this.times,
     }
   }

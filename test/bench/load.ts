@@ -1,11 +1,14 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { interrupted } from './interrupt.ts'
 import type { LoadRequest, LoadResult, LoadSettings } from './load-process.ts'
 
 /** Longer than anything takes, on a busy machine too. */
 const LIMIT_MS = 60_000
 const EACH_LIMIT_MS = 30 * LIMIT_MS
+/** A process that asks and is busier than that measures itself. */
+const MOST_BUSY = 0.9
 
 /** A process of its own that asks. */
 export interface Load extends Disposable {
@@ -17,7 +20,13 @@ export interface Load extends Disposable {
 
 /** @throws as soon as an answer is not yes */
 export async function startLoad(settings: LoadSettings): Promise<Load> {
-  const child = fork(join(import.meta.dirname, 'load-process.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = fork(join(import.meta.dirname, 'load-process.ts'), {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    signal: interrupted,
+    killSignal: 'SIGKILL',
+  })
+  // An interruption; it shows as the end of the process.
+  child.on('error', () => undefined)
   const gone = once(child, 'exit').then(([code]) => {
     throw new Error(`the process that asks ended with ${code}`)
   })
@@ -33,7 +42,8 @@ export async function startLoad(settings: LoadSettings): Promise<Load> {
   await ask(settings)
   return {
     async rate(seconds) {
-      const { answers, elapsed } = await ask({ seconds } satisfies LoadRequest, LIMIT_MS + seconds * 1000)
+      const { answers, elapsed, busy } = await ask({ seconds } satisfies LoadRequest, LIMIT_MS + seconds * 1000)
+      if (busy > MOST_BUSY) console.error(`what asks was itself busy ${(busy * 100).toFixed(0)}% of the time`)
       return answers / elapsed
     },
     each: (from, to) => ask({ from, to } satisfies LoadRequest, EACH_LIMIT_MS),

@@ -1,4 +1,5 @@
-import { createServer } from 'node:http'
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
 import { Type } from 'typebox'
@@ -28,17 +29,21 @@ function yesTo(username: string) {
 }
 
 /** A route with the door's schemas and nothing behind it. */
-async function bareFastify(): Promise<void> {
+async function bareFastify(): Promise<Server> {
   const app = Fastify().withTypeProvider<TypeBoxTypeProvider>()
   app.post('/v1/passdb', { schema: { body: Question, response: { 200: Answer } } }, async (request) =>
     yesTo(request.body.username),
   )
-  await app.listen(listening)
+  await app.ready()
+  return app.server
 }
 
+/** As long as mailferry: a connection is not to close while the other side is measured. */
+const KEEP_ALIVE_MS = 72_000
+
 /** The least that Node can answer. */
-function nodeHttp(): void {
-  createServer((request, response) => {
+function nodeHttp(): Server {
+  return createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     let body = ''
     request.setEncoding('utf8').on('data', (chunk) => (body += chunk))
     request.on('end', () => {
@@ -46,25 +51,28 @@ function nodeHttp(): void {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(answer) })
       response.end(answer)
     })
-  }).listen(listening)
+  })
 }
 
 /** A service that says no at once, so that only the asking takes time. */
-function refusing(): void {
-  createServer((request, response) => {
+function refusing(): Server {
+  return createServer((request, response) => {
     request.resume().on('end', () => {
       response.writeHead(401, { 'content-type': 'application/json' })
       response.end(JSON.stringify({ success: false, verdict: 'mismatch' }))
     })
-  }).listen(listening)
+  })
 }
 
-const KINDS: Record<string, () => void | Promise<void>> = {
+const KINDS: Record<string, () => Server | Promise<Server>> = {
   'bare-fastify': bareFastify,
   'node-http': nodeHttp,
   refusing,
 }
 
 process.on('disconnect', () => process.exit())
-await KINDS[kind ?? '']?.()
-process.send?.('listening')
+const server = await KINDS[kind ?? '']?.()
+if (server !== undefined) {
+  await once(server.listen(listening), 'listening')
+  process.send?.('listening')
+}

@@ -1,11 +1,11 @@
 /** A line of the table. */
 export interface Line {
   readonly what: string
-  readonly ours: string
+  /** What it is compared with, and its figure. */
   readonly reference: string
-  readonly ratio: string
+  readonly measured: string
   readonly target: string
-  readonly met: boolean
+  readonly isMet: boolean
 }
 
 /** How thoroughly to measure. */
@@ -18,5 +18,7 @@ export interface Pace {
 /** What is measured together. */
 export interface Row {
   readonly name: string
+  /** What `--help` says about it. */
+  readonly about: string
   measure(pace: Pace): Promise<Line[]>
 }

@@ -1,14 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { freePort } from '../support/loopback.ts'
 import { runProgram } from '../support/service.ts'
+import { interrupted } from './interrupt.ts'
 
 const BIN = join(import.meta.dirname, '../../bin')
 const START_LIMIT_MS = 60_000
+const STOP_LIMIT_MS = 15_000
 
 /** `bin/mailferry serve` as it is installed: compiled, with its embedded PostgreSQL and the settings of the sample. */
 export interface Serving extends AsyncDisposable {
@@ -32,6 +34,7 @@ export async function startServing(settings: NodeJS.ProcessEnv = {}): Promise<Se
     MAILFERRY_DATA_DIR: dataDir,
     MAILFERRY_PORT: String(port),
     DATABASE_URL: '',
+    NODE_OPTIONS: process.env.NODE_OPTIONS ?? '',
     ...settings,
   }
   const log = openSync(join(dataDir, 'serve.log'), 'a')
@@ -40,9 +43,11 @@ export async function startServing(settings: NodeJS.ProcessEnv = {}): Promise<Se
     env,
     stdio: ['ignore', log, log],
   })
+  closeSync(log)
   const url = `http://127.0.0.1:${port}`
   const stop = async () => {
-    await end(server, join(dataDir, 'postgres/postmaster.pid'))
+    await end(server)
+    await endDatabase(join(dataDir, 'postgres'))
     rmSync(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
   }
   try {
@@ -71,7 +76,8 @@ export async function startServing(settings: NodeJS.ProcessEnv = {}): Promise<Se
 
 async function ready(url: string, server: ChildProcess, dataDir: string): Promise<void> {
   const deadline = Date.now() + START_LIMIT_MS
-  while (server.exitCode === null && Date.now() < deadline) {
+  while (server.exitCode === null && server.signalCode === null && Date.now() < deadline) {
+    interrupted.throwIfAborted()
     const answer = await fetch(`${url}/readyz`).catch(() => undefined)
     if (answer?.ok) return
     await pause(50)
@@ -79,20 +85,32 @@ async function ready(url: string, server: ChildProcess, dataDir: string): Promis
   throw new Error(`mailferry serve did not start: ${readFileSync(join(dataDir, 'serve.log'), 'utf8')}`)
 }
 
-async function end(server: ChildProcess, databasePid: string): Promise<void> {
-  if (server.exitCode === null && server.signalCode === null) {
-    const exited = once(server, 'exit')
-    server.kill('SIGTERM')
-    const killed = setTimeout(() => server.kill('SIGKILL'), 15_000)
-    await exited
-    clearTimeout(killed)
-  }
-  // The last one to leave the embedded PostgreSQL stops it; one that was killed could not.
-  if (!existsSync(databasePid)) return
-  const pid = Number.parseInt(readFileSync(databasePid, 'utf8'), 10)
+async function end(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return
+  const exited = once(server, 'exit')
+  server.kill('SIGTERM')
+  const killed = setTimeout(() => server.kill('SIGKILL'), STOP_LIMIT_MS)
+  await exited
+  clearTimeout(killed)
+}
+
+/** The last one to leave the embedded PostgreSQL stops it; one that was killed could not. */
+async function endDatabase(folder: string): Promise<void> {
+  const pid = postmasterIn(folder)
+  if (pid === undefined) return
   process.kill(pid, 'SIGINT')
-  const deadline = Date.now() + 15_000
-  while (existsSync(`/proc/${pid}`) && Date.now() < deadline) await pause(50)
+  const deadline = Date.now() + STOP_LIMIT_MS
+  while (postmasterIn(folder) !== undefined && Date.now() < deadline) await pause(50)
+}
+
+/** The process that serves a database folder: it runs in there. */
+function postmasterIn(folder: string): number | undefined {
+  try {
+    const pid = Number.parseInt(readFileSync(join(folder, 'postmaster.pid'), 'utf8'), 10)
+    return readlinkSync(`/proc/${pid}/cwd`) === folder ? pid : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function memoryOf(pid: number): { now: number; peak: number } {

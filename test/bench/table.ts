@@ -1,39 +1,28 @@
 import type { Line } from './row.ts'
 import type { Comparison } from './turns.ts'
 
-const HEADS = ['what', 'mailferry', 'reference', 'ratio', 'target', ''] as const
+const HEADS = ['what', 'reference in the same run', 'measured', 'target', 'met'] as const
 
-/** The lines as a table for a terminal. */
-export function plainTable(lines: readonly Line[]): string {
+/** The lines as a Markdown table whose columns stand below each other. */
+export function table(lines: readonly Line[]): string {
   const rows = [[...HEADS], ...lines.map(cells)]
-  const widths = HEADS.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+  const widths = HEADS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const [heads = [], ...others] = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)))
+  return [heads, widths.map((width) => '-'.repeat(width)), ...others].map((row) => `| ${row.join(' | ')} |`).join('\n')
 }
 
-export function markdownTable(lines: readonly Line[]): string {
-  return [[...HEADS], HEADS.map(() => '---'), ...lines.map(cells)].map((row) => `| ${row.join(' | ')} |`).join('\n')
-}
-
-function cells({ what, ours, reference, ratio, target, met }: Line): string[] {
-  return [what, ours, reference, ratio, target, met ? 'met' : 'missed']
+function cells({ what, reference, measured, target, isMet }: Line): string[] {
+  return [what, reference, measured, target, isMet ? 'yes' : 'no']
 }
 
 /** A rate against another one, which it is to reach `atLeast` times. */
 export function rateLine(what: string, against: string, compared: Comparison, atLeast: number): Line {
   return {
     what,
-    ours: `${rounded(compared.ours)}/s`,
     reference: `${against}: ${rounded(compared.reference)}/s`,
-    ratio: ratioText(compared),
-    target: `≥ ${atLeast}`,
-    met: compared.ratio >= atLeast,
+    measured: `${rounded(compared.ours)}/s, ${times(compared)}`,
+    target: `≥ ${atLeast} ×`,
+    isMet: compared.ratio >= atLeast,
   }
 }
 
@@ -41,18 +30,23 @@ export function rateLine(what: string, against: string, compared: Comparison, at
 export function timeLine(what: string, against: string, compared: Comparison, atMost: number): Line {
   return {
     what,
-    ours: `${rounded(compared.ours)} ms`,
     reference: `${against}: ${rounded(compared.reference)} ms`,
-    ratio: ratioText(compared),
-    target: `≤ ${atMost}`,
-    met: compared.ratio <= atMost,
+    measured: `${rounded(compared.ours)} ms, ${times(compared)}`,
+    target: `≤ ${atMost} ×`,
+    isMet: compared.ratio <= atMost,
   }
 }
 
-function ratioText({ ratio, low, high }: Comparison): string {
-  return `${ratio.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`
+/** A figure that stands for itself. */
+export function aloneLine(what: string, measured: string, target: string, isMet: boolean): Line {
+  return { what, reference: '–', measured, target, isMet }
+}
+
+function times({ ratio, low, high }: Comparison): string {
+  return `${ratio.toFixed(2)} × (${low.toFixed(2)}–${high.toFixed(2)})`
 }
 
 export function rounded(value: number): string {
-  return value >= 100 ? Math.round(value).toString() : value.toFixed(1)
+  const digits = value >= 100 ? 0 : 1
+  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }

@@ -1,32 +1,42 @@
-/** Two figures that were measured in turns: medians, and how far the rounds are apart. */
+import { interrupted } from './interrupt.ts'
+
+/** Two figures that were measured in turns. */
 export interface Comparison {
+  /** Medians of the rounds. */
   readonly ours: number
   readonly reference: number
   /** The median of the rounds' ratios, ours to the reference. */
   readonly ratio: number
+  /** Ratios between which the middle half of the rounds lies. */
   readonly low: number
   readonly high: number
 }
 
 type Measured = () => Promise<number>
+type Pair = Pick<Comparison, 'ours' | 'reference'>
 
 /** Measures A B, B A, A B …: whatever else the machine does meets both. The first round warms up and does not count. */
 export async function inTurns(rounds: number, ours: Measured, reference: Measured): Promise<Comparison> {
-  await reference()
-  await ours()
-  const pairs: { ours: number; reference: number }[] = []
-  for (let round = 0; round < rounds; round++) {
-    const first = round % 2 === 0 ? await ours() : await reference()
-    const second = round % 2 === 0 ? await reference() : await ours()
-    pairs.push(round % 2 === 0 ? { ours: first, reference: second } : { ours: second, reference: first })
-  }
-  const ratios = pairs.map((pair) => pair.ours / pair.reference)
+  const pairs: Pair[] = []
+  for (let round = 0; round <= rounds; round++) pairs.push(await measuredPair(round % 2 === 0, ours, reference))
+  return comparisonOf(pairs.slice(1))
+}
+
+async function measuredPair(oursFirst: boolean, measureOurs: Measured, measureReference: Measured): Promise<Pair> {
+  interrupted.throwIfAborted()
+  if (oursFirst) return { ours: await measureOurs(), reference: await measureReference() }
+  const reference = await measureReference()
+  return { ours: await measureOurs(), reference }
+}
+
+export function comparisonOf(pairs: readonly Pair[]): Comparison {
+  const ratios = pairs.map(({ ours, reference }) => ours / reference)
   return {
-    ours: median(pairs.map((pair) => pair.ours)),
-    reference: median(pairs.map((pair) => pair.reference)),
+    ours: median(pairs.map(({ ours }) => ours)),
+    reference: median(pairs.map(({ reference }) => reference)),
     ratio: median(ratios),
-    low: Math.min(...ratios),
-    high: Math.max(...ratios),
+    low: quantile(ratios, 0.25),
+    high: quantile(ratios, 0.75),
   }
 }
 

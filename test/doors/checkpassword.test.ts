@@ -18,7 +18,7 @@ const program: {
   signedIn(answer: object): Outcome
   lookedUp(answer: object): Outcome
   answerIn(response: string): Record<string, unknown>
-} = createRequire(import.meta.url)('../../src/checkpassword.cts')
+} = createRequire(import.meta.url)('../../dist/checkpassword.cjs')
 
 const piece = fc.oneof(
   fc.constantFrom('anna@old.example', '\0', '\0\0', '', '\r\n', '\u202e', '\ufeff', "'; exit 0", '$(id)', '`id`', '%s'),

@@ -25,7 +25,7 @@ const ferry = await startFerry(Object.fromEntries([...people, LATE, BIG, CUT]), 
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry
 for (const person of people) await seed(old.port, person, 15)
-for (const person of [BIG, CUT]) await seed(old.port, person, 1500, ['INBOX'])
+for (const person of [BIG, CUT]) await seed(old.port, person, 600, ['INBOX'])
 
 const show = (address: string) => rows(service, 'migration', 'show', address)
 const isBegun = ({ event }: SyncEvent) => event === 'begun'
@@ -75,7 +75,7 @@ t.test('while a worker copies somebody, cron and other workers leave the person 
   t.equal(outcome, 'complete')
   worker.kill('SIGTERM')
   await worker.end
-  t.equal(filesOf(BIG[0]).length, 1500)
+  t.equal(filesOf(BIG[0]).length, 600)
   t.match(await show(BIG[0]), { attempts: { length: 1 } })
 })
 
@@ -97,7 +97,7 @@ t.test('who is paused or whose worker is stopped is cut off in order, and goes o
   t.same(enginesOf(CUT[0]), [], 'no OfflineIMAP is left')
   t.match(await show(CUT[0]), { state: 'pending', attempts: [{ outcome: 'stopped' }, { outcome: 'stopped' }] })
   t.same(await syncOnce(service), { [CUT[0]]: 'complete' }, 'it is its turn at once')
-  t.equal(filesOf(CUT[0]).length, 1500)
+  t.equal(filesOf(CUT[0]).length, 600)
 })
 
 t.test('an OfflineIMAP whose worker dies does not live on', async (t) => {
@@ -117,7 +117,7 @@ t.test('an OfflineIMAP whose worker dies does not live on', async (t) => {
   const deadline = Date.now() + 20_000
   while (enginesOf(CUT[0]).length > 0 && Date.now() < deadline) await new Promise((look) => setTimeout(look, 50))
   t.same(enginesOf(CUT[0]), [])
-  t.ok(filesOf(CUT[0]).length < 1500, 'it was cut off')
+  t.ok(filesOf(CUT[0]).length < 600, 'it was cut off')
 })
 
 /** Waits until OfflineIMAP has copied something. */

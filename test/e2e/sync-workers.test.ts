@@ -9,8 +9,8 @@ import { startNew } from '../support/new.ts'
 import { seed } from '../support/seed.ts'
 import { outcomes, startSync } from '../support/sync.ts'
 
-const COUNT = 20
-const MESSAGES = 40
+const COUNT = 100
+const MESSAGES = 4
 const people = Array.from({ length: COUNT }, (_, at) => [`p${at}@old.example`, `secret of ${at}`] as const)
 
 const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))

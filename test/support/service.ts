@@ -6,6 +6,7 @@ import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { COMPILED } from './compiled.ts'
 import { freePort } from './loopback.ts'
 
 const CHECKOUT = join(import.meta.dirname, '../..')
@@ -45,6 +46,7 @@ export async function startService(settings: NodeJS.ProcessEnv = {}): Promise<Ru
   const port = await freePort()
   const environment: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
+    ...COMPILED,
     MAILFERRY_DATA_DIR: dataDir,
     MAILFERRY_PORT: String(port),
     MAILFERRY_LOG_LEVEL: 'debug',

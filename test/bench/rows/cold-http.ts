@@ -1,16 +1,19 @@
 import { askOverHttp, startKnown } from '../ferry.ts'
 import { startLoad } from '../load.ts'
 import type { Line, Row } from '../row.ts'
-import { rateLine } from '../table.ts'
-import { inTurns, median } from '../turns.ts'
+import { aloneLine, rateLine, rounded } from '../table.ts'
+import { inTurns, median, quantile } from '../turns.ts'
 
 const PEOPLE = 64
 const LANES = 16
-const DELAY_TARGET_S = 0.02
+const MOST_DELAY_MS = 20
 const DELAY_METRIC = 'nodejs_eventloop_lag_p99_seconds'
+/** What is measured is a timer of 10 ms: that long is the delay of a process that does nothing. */
+const TIMER_MS = 10
 
 export const coldHttp: Row = {
   name: 'cold-http',
+  about: 'a known person whose password has to be hashed, against nothing but the hash; event-loop delay',
   async measure({ rounds, seconds }) {
     await using ferry = await startKnown({ people: PEOPLE, environment: { MAILFERRY_CACHE_SECONDS: '0' } })
     using ours = await startLoad(askOverHttp(ferry, LANES))
@@ -20,7 +23,7 @@ export const coldHttp: Row = {
       // Each look starts the metric afresh.
       await ferry.serving.metric(DELAY_METRIC)
       const rate = await ours.rate(seconds)
-      delays.push(await ferry.serving.metric(DELAY_METRIC))
+      delays.push((await ferry.serving.metric(DELAY_METRIC)) * 1000 - TIMER_MS)
       return rate
     }
     const compared = await inTurns(rounds, measureOurs, () => theirs.rate(seconds))
@@ -30,13 +33,7 @@ export const coldHttp: Row = {
 
 function delayLine(delays: readonly number[]): Line {
   const delay = median(delays)
-  const [least, most] = [Math.min(...delays), Math.max(...delays)].map((seconds) => (seconds * 1000).toFixed(1))
-  return {
-    what: 'the same, event-loop delay p99',
-    ours: `${(delay * 1000).toFixed(1)} ms (${least}–${most})`,
-    reference: '–',
-    ratio: '–',
-    target: `< ${DELAY_TARGET_S * 1000} ms`,
-    met: delay < DELAY_TARGET_S,
-  }
+  const [low, high] = [quantile(delays, 0.25), quantile(delays, 0.75)].map(rounded)
+  const what = 'the same, event-loop delay p99'
+  return aloneLine(what, `${rounded(delay)} ms (${low}–${high})`, `< ${MOST_DELAY_MS} ms`, delay < MOST_DELAY_MS)
 }

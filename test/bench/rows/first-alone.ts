@@ -2,13 +2,14 @@ import { askOverHttp, startFerry } from '../ferry.ts'
 import { type Load, startLoad } from '../load.ts'
 import type { Row } from '../row.ts'
 import { timeLine } from '../table.ts'
-import { type Comparison, quantile } from '../turns.ts'
+import { type Comparison, comparisonOf, quantile } from '../turns.ts'
 
 const WARM_UP = 20
 const PER_ROUND = 40
 
 export const firstAlone: Row = {
   name: 'first-alone',
+  about: 'one first sign-in after the other, against login + hash + commit',
   async measure({ rounds }) {
     const people = 2 * (WARM_UP + rounds * PER_ROUND)
     await using ferry = await startFerry({ people })
@@ -42,12 +43,14 @@ async function asked(from: number, count: number, ours: Load, theirs: Load): Pro
 
 /** The quantile of all times; the spread is that of the rounds. */
 function compared(all: readonly Times[], share: number): Comparison {
-  const ratios = all.map(({ ours, theirs }) => quantile(ours, share) / quantile(theirs, share))
-  const [ours, reference] = (['ours', 'theirs'] as const).map((whose) =>
-    quantile(
-      all.flatMap((times) => times[whose]),
-      share,
-    ),
-  ) as [number, number]
-  return { ours, reference, ratio: ours / reference, low: Math.min(...ratios), high: Math.max(...ratios) }
+  const ofRounds = all.map(({ ours, theirs }) => ({ ours: quantile(ours, share), reference: quantile(theirs, share) }))
+  const ours = quantile(
+    all.flatMap((times) => times.ours),
+    share,
+  )
+  const reference = quantile(
+    all.flatMap((times) => times.theirs),
+    share,
+  )
+  return { ...comparisonOf(ofRounds), ours, reference, ratio: ours / reference }
 }

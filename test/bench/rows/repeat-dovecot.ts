@@ -11,6 +11,7 @@ const LANES = 8
 
 export const repeatDovecot: Row = {
   name: 'repeat-dovecot',
+  about: 'the same through a real Dovecot, against Lua and a server that always says yes',
   async measure({ rounds, seconds }) {
     await using ferry = await startKnown({ people: PEOPLE })
     using yes = await startReference('node-http')

@@ -10,6 +10,7 @@ const LANES = 16
 
 export const repeatHttp: Row = {
   name: 'repeat-http',
+  about: 'a right password again, over HTTP, against a bare fastify route',
   async measure({ rounds, seconds }) {
     await using ferry = await startKnown({ people: PEOPLE })
     using reference = await startReference('bare-fastify')
