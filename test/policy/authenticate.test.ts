@@ -284,3 +284,22 @@ t.test('anything unforeseen is a tempfail, never a refusal', async (t) => {
   }
   t.match(await ask(broken, 'anna@old.example', 'x'), { verdict: 'tempfail', code: 'internal' })
 })
+
+t.test(
+  'who may open a finished migration again is in whatever OLD says; what OLD did not say is asked again',
+  async (t) => {
+    const known = { ...captured, liveMigration: null, reopening: live }
+    const answered = async (old: OldAnswer) => {
+      const { outside, seen } = world({ known, old })
+      return { verdict: await ask(outside, 'anna@new.example', 'right'), seen }
+    }
+    const opened = await answered({ kind: 'yes' })
+    t.same(opened.verdict, { verdict: 'ok', account: anna })
+    t.equal(opened.seen.arrivals.length, 1)
+    t.same((await answered({ kind: 'no' })).verdict, { verdict: 'ok', account: anna })
+    const away = await answered({ kind: 'trouble', code: 'old-unreachable', cause: null, answered: false })
+    t.same(away.verdict, { verdict: 'ok', account: anna, isProvisional: true })
+    const { outside } = world({ known, old: { kind: 'yes' }, captures: () => Promise.reject(new Error('away')) })
+    t.match(await ask(outside, 'anna@new.example', 'right'), { verdict: 'ok', isProvisional: true }, 'not written')
+  },
+)

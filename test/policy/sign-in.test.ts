@@ -93,6 +93,15 @@ t.test('what changes while a question is decided is not remembered', async (t) =
   answer(YES)
 })
 
+t.test('what is not settled yet is not remembered', async (t) => {
+  const successes = new Successes(60_000, () => true)
+  const account = { address: 'anna@old.example', enabled: true } as Account
+  successes.recorder('provisional')({ verdict: 'ok', account, isProvisional: true })
+  t.equal(successes.get('provisional'), undefined)
+  successes.recorder('settled')({ verdict: 'ok', account })
+  t.match(successes.get('settled'), { verdict: 'ok' })
+})
+
 t.test('no other verdict is remembered', async (t) => {
   for (const answer of [NO, { kind: 'disabled' }, { kind: 'expired' }] as const) {
     const { ask, seen } = newcomers(async () => answer)
