@@ -101,7 +101,8 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     importPeople: (lines, options) => importPeople(lines, options, { ...surroundings, imports: imports(kysely) }),
     verify: (address, options) =>
       verifyAccount(address, { ...records, ...ways, opener, reader: `verify on ${hostname()}` }, options),
-    finish: (address, force, by) => finishMigration(address, force, by, records),
+    finish: (address, force, by) =>
+      finishMigration(address, force, by, { ...records, ...ways, copying: copying(kysely) }),
     sealings: sealings(kysely),
     rotateKey: (by, onProgress) =>
       rotateKey(settings, { sealings: sealings(kysely), audit: records.audit }, by, onProgress),

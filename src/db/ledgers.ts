@@ -13,11 +13,6 @@ export function ledgers(db: Kysely<DB>): Ledgers {
   return {
     folders,
     save: (id, ledger) => db.transaction().execute((trx) => replace(id, ledger, trx)),
-    async latest(id) {
-      const row = db.selectFrom('ledger').select(['taken_at', 'code']).where('migration_id', '=', id)
-      const found = await row.executeTakeFirst()
-      return found === undefined ? null : { takenAt: found.taken_at, code: found.code as LedgerCode | null }
-    },
     async find(id) {
       const row = await db.selectFrom('ledger').selectAll().where('migration_id', '=', id).executeTakeFirst()
       if (row === undefined) return null

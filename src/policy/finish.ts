@@ -1,47 +1,66 @@
 import type { By } from '../model/audit.ts'
+import type { Ledger } from '../model/ledger.ts'
+import { sentence } from '../model/ledger-words.ts'
 import { finish, type Migration } from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
-import type { Ledgers } from './ledger-ports.ts'
+import type { CopyingState, Ledgers } from './ledger-ports.ts'
+import type { Copying } from './ports.ts'
 import type { Migrations } from './records.ts'
 
 export interface FinishSurroundings {
   readonly migrations: Pick<Migrations, 'find' | 'take'>
-  readonly ledgers: Pick<Ledgers, 'latest'>
+  readonly ledgers: Pick<Ledgers, 'find'>
+  readonly copying: Copying
+  readonly copyingState: Pick<CopyingState, 'forgetProofs'>
 }
 
 export interface Finished {
   readonly migration: Migration
-  /** What is known of the copy: proved, not proved, or never looked at. */
+  /** What is known of the copy: proved, what is lost, or never looked at. */
   readonly proof: string
 }
 
 /**
  * Finishes a migration, which erases its credential. Null: there is no such migration.
- * @throws Refusal unless `force`, when the person never came, or when the last ledger names differences
+ * @throws Refusal unless `force`, when the person never came, is being copied, or has no clean ledger
  */
 export async function finishMigration(
   address: string,
   force: boolean,
   by: By,
-  { migrations, ledgers }: FinishSurroundings,
+  { migrations, ledgers, copying, copyingState }: FinishSurroundings,
 ): Promise<Finished | null> {
   const before = await migrations.find(address)
   if (before === null) return null
-  const ledger = await ledgers.latest(before.id)
-  const looked = ledger?.takenAt.toISOString()
-  if (!force && before.state === 'awaited') {
-    throw new Refusal(`${address} has never come: --force gives up waiting, and refuses who comes later`)
+  const ledger = await ledgers.find(before.id)
+  if (!force) {
+    const objected = objection(before, ledger, (await copying.migrationIds()).includes(before.id))
+    if (objected !== null) throw new Refusal(objected)
   }
-  if (!force && ledger !== null && ledger.code !== null) {
-    throw new Refusal(
-      `the ledger of ${address} (${looked}) names differences: --force finishes without what is missing`,
-    )
-  }
-  const proof =
-    ledger === null
-      ? 'the copy was never compared with the old server'
-      : `the ledger of ${looked} ${ledger.code === null ? 'is clean' : 'names differences'}`
+  const proof = proofOf(ledger)
   const detail = `${before.state} → done, ${proof}`
   const migration = await migrations.take(address, finish, { ...by, action: 'migration.finish', detail })
-  return migration === null ? null : { migration, proof }
+  if (migration === null) return null
+  copyingState.forgetProofs(migration.id)
+  return { migration, proof }
+}
+
+/** Why a migration is finished by force only, and what that loses. A finished one objects by itself. */
+function objection({ address, state, pausedFrom }: Migration, ledger: Ledger | null, isCopied: boolean): string | null {
+  if (state === 'done') return null
+  if (state === 'awaited' || pausedFrom === 'awaited') {
+    return `${address} has never come: --force gives up waiting, and refuses who comes later`
+  }
+  if (isCopied) return `${address} is being copied: finish it afterwards, or cut that off with --force`
+  if (ledger === null) {
+    const lost = '--force finishes all the same, and what was not copied is lost'
+    return `${proofOf(ledger)}: run "mailferry verify ${address}" first; ${lost}`
+  }
+  if (ledger.code === null) return null
+  return `${proofOf(ledger)}; --force finishes all the same, and gives up what is not on the new server`
+}
+
+function proofOf(ledger: Ledger | null): string {
+  if (ledger === null) return 'the copy was never compared with the old server'
+  return `the ledger of ${ledger.takenAt.toISOString()} ${ledger.code === null ? 'is clean' : sentence(ledger)}`
 }

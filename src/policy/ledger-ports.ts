@@ -102,6 +102,8 @@ export interface Receipts {
 
 export interface CopyingState {
   openProofs(migrationId: string): Proofs
+  /** Removes what was read before, where this host has it. Never throws. */
+  forgetProofs(migrationId: string): void
   /** Null when it remembers nothing of the folder, or of another one that had the name. */
   receipts(migrationId: string, directory: string, uidValidity: number): Receipts | null
 }
@@ -110,8 +112,7 @@ export interface CopyingState {
 export interface Ledgers {
   /** Replaces the migration's ledger. */
   save(migrationId: string, ledger: Ledger): Promise<void>
+  /** Null: OLD and NEW were never compared. */
   find(migrationId: string): Promise<Ledger | null>
-  /** When it was taken, and how it ended; null: OLD and NEW were never compared. */
-  latest(migrationId: string): Promise<Pick<Ledger, 'takenAt' | 'code'> | null>
   folders(migrationId: string): Promise<LedgerFolder[]>
 }

@@ -153,7 +153,6 @@ export interface Captures {
   capture(arrival: Arrival): Promise<Account | null>
 }
 
-/** What was found when OLD and NEW were compared. */
 /** Migrations that are being copied at this moment. */
 export interface Copying {
   migrationIds(): Promise<readonly string[]>

@@ -1,11 +1,12 @@
 import type { CopyingState } from '../policy/ledger-ports.ts'
-import { openProofs } from './proofs.ts'
+import { forgetProofs, openProofs } from './proofs.ts'
 import { receiptsIn } from './receipts.ts'
 
 /** @param metadataOf the folder where OfflineIMAP remembers what it has copied of a migration */
 export function copyingState(metadataOf: (migrationId: string) => string): CopyingState {
   return {
     openProofs: (migrationId) => openProofs(metadataOf(migrationId), migrationId),
+    forgetProofs: (migrationId) => forgetProofs(metadataOf(migrationId), migrationId),
     receipts: (migrationId, directory, uidValidity) =>
       receiptsIn(metadataOf(migrationId), migrationId, directory, uidValidity),
   }

@@ -19,7 +19,7 @@ pragma user_version = ${VERSION};`
  * removed at any time; one that cannot be used is replaced, and where none can be written there is none.
  */
 export function openProofs(folder: string, migrationId: string): Proofs {
-  const database = openFile(folder, `mailferry-proofs-${migrationId}.sqlite`)
+  const database = openFile(folder, pathIn(folder, migrationId))
   return {
     messages: messages(database),
     files: files(database),
@@ -27,14 +27,30 @@ export function openProofs(folder: string, migrationId: string): Proofs {
   }
 }
 
-function openFile(folder: string, name: string): DatabaseSync {
-  const path = join(folder, name)
+/** Removes the file, where there is one and it may be removed. */
+export function forgetProofs(folder: string, migrationId: string): void {
+  try {
+    removeFile(pathIn(folder, migrationId))
+  } catch {
+    // It belongs to somebody else; nothing depends on it.
+  }
+}
+
+function pathIn(folder: string, migrationId: string): string {
+  return join(folder, `mailferry-proofs-${migrationId}.sqlite`)
+}
+
+function removeFile(path: string): void {
+  for (const end of ['', '-journal']) rmSync(path + end, { force: true })
+}
+
+function openFile(folder: string, path: string): DatabaseSync {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     try {
       return openTables(path, folder)
     } catch {
-      for (const end of ['', '-journal']) rmSync(path + end, { force: true })
+      removeFile(path)
       return openTables(path, folder)
     }
   } catch {

@@ -72,7 +72,10 @@ t.test('people cross over, and no password is anywhere in clear', async (t) => {
   t.equal(second.exitCode, 0, second.stderr)
   t.notMatch(second.stdout, /Copy message/)
   t.match(await rows(service, 'migration', 'list', '--state', 'pending'), { length: 3 })
-  for (const address of ['anna@old.example', 'bert@new.example']) await mustRun(service, 'migration', 'finish', address)
+  for (const address of ['anna@old.example', 'bert@new.example']) {
+    await mustRun(service, 'verify', address)
+    await mustRun(service, 'migration', 'finish', address)
+  }
   t.equal((await postgres.query('select from credential')).rowCount, 1, 'a finished migration has no credential')
   const emitted = await service.run(['migration', 'pause', `o'neil+x@old.example`])
   t.equal(emitted.exitCode, 0, emitted.stderr)

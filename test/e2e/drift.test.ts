@@ -120,7 +120,7 @@ t.test('whoever is disabled is disabled everywhere, until enabled', async (t) =>
 t.test('a finished migration leaves the password as it is, and OLD unasked', async (t) => {
   const anna = newcomer()
   await remembered(t, anna, 'first')
-  await mustRun(ferry.service, 'migration', 'finish', anna)
+  await mustRun(ferry.service, 'migration', 'finish', anna, '--force')
   await ferry.old.setPassword(anna, 'second')
   const asked = await ferry.old.loginCount()
   await answersAre(t, anna, 'first', OK, 'its own')

@@ -13,7 +13,7 @@ t.before(async () => {
   for (const person of ['known', 'moved']) {
     t.match(await ferry.service.passdb(`${person}@old.example`, 'right'), { status: 200 })
   }
-  await mustRun(ferry.service, 'migration', 'finish', 'moved@old.example')
+  await mustRun(ferry.service, 'migration', 'finish', 'moved@old.example', '--force')
 })
 t.after(() => ferry[Symbol.asyncDispose]())
 

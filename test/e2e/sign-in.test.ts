@@ -113,7 +113,7 @@ t.test('a disabled person is told so, and let in again when enabled', async (t) 
 
 t.test('a finished migration keeps the password and ends OLD’s say', async (t) => {
   await ferry.service.passdb('hugo@old.example', 'hugo of OLD')
-  await mustRun(ferry.service, 'migration', 'finish', 'hugo@old.example')
+  await mustRun(ferry.service, 'migration', 'finish', 'hugo@old.example', '--force')
   await ferry.old.setPassword('hugo@old.example', 'changed too late')
   t.match(await ferry.service.passdb('hugo@old.example', 'hugo of OLD'), { status: 200 })
   t.match(await ferry.service.passdb('hugo@old.example', 'changed too late'), { status: 401 })

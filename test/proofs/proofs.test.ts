@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
-import { openProofs } from '../../src/proofs/proofs.ts'
+import { forgetProofs, openProofs } from '../../src/proofs/proofs.ts'
 import { receiptsIn } from '../../src/proofs/receipts.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailferry-proofs-'))
@@ -81,4 +81,13 @@ t.test('a file that cannot be used is replaced, and without any there are no pro
 t.test('without a folder of OfflineIMAP there are no receipts, and none is made', async (t) => {
   t.equal(receiptsIn(join(folder, 'nowhere'), '1', '', 1), null)
   t.notOk(existsSync(join(folder, 'nowhere')))
+})
+
+t.test('what was read is forgotten with its file, and where there is none nothing happens', async (t) => {
+  const place = join(folder, 'forgotten')
+  openProofs(place, '7')[Symbol.dispose]()
+  openProofs(place, '77')[Symbol.dispose]()
+  forgetProofs(place, '7')
+  forgetProofs(join(folder, 'nowhere'), '7')
+  t.same(readdirSync(place), ['mailferry-proofs-77.sqlite'])
 })

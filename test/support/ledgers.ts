@@ -18,7 +18,6 @@ export function keptInMemory(): Ledgers {
   return {
     save: async (id, ledger) => void kept.set(id, ledger),
     find: async (id) => kept.get(id) ?? null,
-    latest: async (id) => kept.get(id) ?? null,
     folders: async (id) => [...(kept.get(id)?.folders ?? [])],
   }
 }

@@ -1,57 +1,14 @@
-import {
-  CHANGES,
-  FAULTS,
-  type Kind,
-  type Ledger,
-  type LedgerFolder,
-  type LedgerTotal,
-  totalOf,
-} from '../../model/ledger.ts'
+import { CHANGES, FAULTS, type Ledger, type LedgerFolder, totalOf } from '../../model/ledger.ts'
+import { countsIn, sentence } from '../../model/ledger-words.ts'
 import { decodeName } from '../../model/mailbox.ts'
 import { line, tableRow, visible } from './text.ts'
 
 /** How many differences of a ledger are shown; the rest is in its JSON. */
 const SHOWN = 50
 
-const WORDS: Readonly<Record<Kind, string>> = {
-  missing: 'missing',
-  waiting: 'not copied yet',
-  altered: 'altered',
-  date: 'with another date',
-  flags: 'with other flags',
-  unreadable: 'not handed over by the old server',
-  moved: 'moved',
-  removed: 'removed',
-  reflagged: 'flagged anew',
-  accepted: 'accepted as they are',
-}
-
 /** A ledger in one line, or null without one. */
 export function ledgerLine(ledger: Ledger | null): string | null {
   return ledger && `${ledger.takenAt.toISOString()} ${sentence(ledger)}`
-}
-
-/** What the ledger says, and what is to be done about it. */
-export function sentence({ code, folders }: Ledger): string {
-  const total = totalOf(folders)
-  const all = `${total.messages} messages in ${folders.length} folders`
-  const changes = list(total, CHANGES)
-  const since = changes === '' ? '' : `; on the new server since: ${changes}`
-  if (code === null) return `clean: all ${all} are accounted for${since}`
-  if (code === 'differs') return `differs: of ${all}, ${faultsOf(total)}${since}`
-  return `shrunk: of ${all}, ${total.counts.removed} were on the new server and are not any more`
-}
-
-function faultsOf(total: LedgerTotal): string {
-  const bad = total.badFolders === 0 ? '' : `${total.badFolders} folders missing or unreadable`
-  return [list(total, FAULTS), bad].filter((part) => part !== '').join(', ')
-}
-
-function list({ counts }: LedgerTotal, kinds: readonly Kind[]): string {
-  return kinds
-    .filter((kind) => counts[kind] > 0)
-    .map((kind) => `${counts[kind]} ${WORDS[kind]}`)
-    .join(', ')
 }
 
 /** A ledger for people: folders that are not as on OLD, the differences, and what an administrator can do. */
@@ -80,7 +37,7 @@ function folderTable(folders: readonly LedgerFolder[]): string {
     line(decodeName(name)),
     line(remark === null ? state : `${state}: ${remark}`),
     ...[messages, proved].map(String),
-    line(list({ counts } as LedgerTotal, [...FAULTS, ...CHANGES]) || null),
+    line(countsIn({ counts }, [...FAULTS, ...CHANGES]) || null),
   ])
   return table(['FOLDER', 'ON NEW', 'MESSAGES', 'PROVED', 'WHAT'], rows)
 }

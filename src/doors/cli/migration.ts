@@ -74,7 +74,10 @@ function addFinish(migration: Command, { open }: Outside): void {
     .command('finish')
     .description('copy no mail any more and erase the credential; there is no way back')
     .argument('<address>', 'the new or the old address', address)
-    .option('--force', 'even when the ledger names differences, or the person has never come')
+    .option(
+      '--force',
+      'without a clean ledger, during an attempt, or when the person has never come: says what is lost',
+    )
     .option('--json', 'print the migration as JSON')
   examples(
     withReason(finish),

@@ -63,7 +63,7 @@ t.test('every change by a command has its actor, action, subject and reason', as
   await run(['account', 'disable', anna])
   await run(['account', 'enable', anna])
   await run(['account', 'passwd', anna], 'pw of NEW\n')
-  await run(['migration', 'finish', anna])
+  await run(['migration', 'finish', anna, '--force'])
   await run(['provider', 'set', 'old', '--max-connections', '7'])
   await run(['provider', 'add', 'other', '--host', 'localhost'])
   await run(['domain', 'add', 'other.example', '--provider', 'other'])
@@ -161,7 +161,7 @@ t.test(
   async (t) => {
     const carl = ['carl@old.example', 'pw of carl'] as const
     const state = async () => (await rows(ferry.service, 'migration', 'show', carl[0])).state
-    await mustRun(ferry.service, 'migration', 'finish', carl[0])
+    await mustRun(ferry.service, 'migration', 'finish', carl[0], '--force')
     const asked = await ferry.old.loginCount()
     t.equal(await signIn(...carl), 'ok')
     t.equal(await ferry.old.loginCount(), asked, 'OLD is not asked')

@@ -107,7 +107,9 @@ t.test('a migration is paused, resumed and finished, which erases its credential
   t.match(await mistake('migration', 'pause', 'carl@old.example'), { exitCode: 65, line: /paused already/ })
   t.match(await mistake('migration', 'retry', 'carl@old.example'), { exitCode: 65, line: /only a failed/ })
   t.match(await step('resume', 'carl@old.example'), { state: 'pending', paused_from: null })
-  t.match(await step('finish', 'carl@old.example'), { state: 'done' })
+  const early = await mistake('migration', 'finish', 'carl@old.example')
+  t.match(early, { exitCode: 65, line: /never compared .* run "mailferry verify carl@old\.example" first/ })
+  t.match(await rows(ferry.service, 'migration', 'finish', 'carl@old.example', '--force'), { state: 'done' })
   t.match(await mistake('migration', 'resume', 'carl@old.example'), { exitCode: 65 })
   t.match(await mistake('migration', 'set-password', 'carl@old.example'), { exitCode: 65, line: /done/ })
   const { rowCount } = await query(

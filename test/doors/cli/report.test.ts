@@ -24,7 +24,7 @@ t.test('people are counted by provider, domain and state', async (t) => {
   const file = 'x@old.example\ny@old.example,,pw\nz@renamed.example\nw@renamed.example\n'
   t.equal((await ferry.service.run(['import', '-'], file)).exitCode, 0)
   for (const [user, password] of Object.entries(PEOPLE)) await ferry.service.passdb(user, password)
-  await mustRun(ferry.service, 'migration', 'finish', 'a@old.example')
+  await mustRun(ferry.service, 'migration', 'finish', 'a@old.example', '--force')
   await mustRun(ferry.service, 'migration', 'pause', 'b@old.example')
   await query(`update migration set state = 'failed', code = 'credential-refused' where old_username ~ '^[cd]@'`)
   await query(`update migration set state = 'synced' where old_username like 'e@%'`)

@@ -1,0 +1,38 @@
+import { CHANGES, FAULTS, type Kind, type Ledger, type LedgerTotal, totalOf } from './ledger.ts'
+
+const WORDS: Readonly<Record<Kind, string>> = {
+  missing: 'missing',
+  waiting: 'not copied yet',
+  altered: 'altered',
+  date: 'with another date',
+  flags: 'with other flags',
+  unreadable: 'not handed over by the old server',
+  moved: 'moved',
+  removed: 'removed',
+  reflagged: 'flagged anew',
+  accepted: 'accepted as they are',
+}
+
+/** What the ledger says. */
+export function sentence({ code, folders }: Pick<Ledger, 'code' | 'folders'>): string {
+  const total = totalOf(folders)
+  const all = `${total.messages} messages in ${folders.length} folders`
+  const changes = countsIn(total, CHANGES)
+  const since = changes === '' ? '' : `; on the new server since: ${changes}`
+  if (code === null) return `clean: all ${all} are accounted for${since}`
+  if (code === 'differs') return `differs: of ${all}, ${faultsOf(total)}${since}`
+  return `shrunk: of ${all}, ${total.counts.removed} were on the new server and are not any more`
+}
+
+function faultsOf(total: LedgerTotal): string {
+  const bad = total.badFolders === 0 ? '' : `${total.badFolders} folders missing or unreadable`
+  return [countsIn(total, FAULTS), bad].filter((part) => part !== '').join(', ')
+}
+
+/** How many messages of these kinds there are, in words; empty when there are none. */
+export function countsIn({ counts }: Pick<LedgerTotal, 'counts'>, kinds: readonly Kind[]): string {
+  return kinds
+    .filter((kind) => counts[kind] > 0)
+    .map((kind) => `${counts[kind]} ${WORDS[kind]}`)
+    .join(', ')
+}
