@@ -11,6 +11,7 @@ import { oldMail } from './imap/listing.ts'
 import { looks } from './imap/look.ts'
 import { newMail } from './maildir/listing.ts'
 import { CouldNotAsk } from './model/ledger.ts'
+import { sentence } from './model/ledger-words.ts'
 import type { CopyOrder } from './model/migration.ts'
 import type { Proof, Worker } from './policy/copying.ts'
 import { verify } from './policy/verify.ts'
@@ -66,11 +67,16 @@ function ledgerProof({ ledgers, settings }: Service): Proof {
   return {
     async flaw({ migrationId, address, order }, { username, password }, signal) {
       try {
-        const ledger = await verify({ migrationId, ...order, username, password }, around, { signal })
-        return ledger.code === null ? null : `not everything is across (${ledger.code}): mailferry verify ${address}`
+        const { code, folders } = await verify({ migrationId, ...order, username, password }, around, { signal })
+        if (code === null) return null
+        return {
+          outcome: `ledger-${code}`,
+          sentence: `the ledger ${sentence({ code, folders })}; mailferry verify ${address}`,
+        }
       } catch (error) {
-        if (signal.aborted) return 'stopped'
-        if (error instanceof CouldNotAsk) return `the copy could not be proved: ${error.message}`
+        const unproved = (sentence: string) => ({ outcome: 'incomplete', sentence }) as const
+        if (signal.aborted) return unproved('stopped')
+        if (error instanceof CouldNotAsk) return unproved(`the copy could not be proved: ${error.message}`)
         throw error
       }
     },

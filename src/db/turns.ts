@@ -108,9 +108,9 @@ async function hasRoom(trx: Transaction<DB>, providerId: number, maxConnections:
 
 async function endTurn(trx: Transaction<DB>, turn: Turn, worker: Worker, end: TurnEnd): Promise<boolean> {
   const { migrationId } = turn
-  const { state } = await trx
+  const { state, code } = await trx
     .selectFrom('migration')
-    .select('state')
+    .select(['state', 'code'])
     .where('id', '=', migrationId)
     .forUpdate()
     .executeTakeFirstOrThrow()
@@ -126,7 +126,8 @@ async function endTurn(trx: Transaction<DB>, turn: Turn, worker: Worker, end: Tu
   const plan = await fairPlan(trx, turn, end.plan)
   const { situation } = plan
   const isActive = ACTIVE_STATES.includes(state as State)
-  if (isActive && situation.state !== state) await writeSituation(migrationId, situation, trx)
+  const isNews = situation.state !== state || (situation.code !== null && situation.code !== code)
+  if (isActive && isNews) await writeSituation(migrationId, situation, trx)
   const comesAgain = isActive && ACTIVE_STATES.includes(situation.state)
   await sql`update turn set holder = null, leased_until = null, failures = ${plan.failures}, quiet = ${plan.quiet},
     due_at = case when ${comesAgain} then now() + ${plan.waitMs / 1000} * interval '1 second' else 'infinity' end

@@ -2,6 +2,8 @@
 export const OUTCOMES = [
   'complete',
   'incomplete',
+  'ledger-differs',
+  'ledger-shrunk',
   'credential-refused',
   'credential-unopened',
   'old-unreachable',
@@ -42,7 +44,7 @@ export interface Attempt {
 /** What is kept of how an attempt ended. */
 export type Result = Pick<Attempt, 'folders' | 'messages' | 'output'> & { readonly outcome: Outcome }
 
-/** What a person has to know and do about an outcome that stopped a migration. */
+/** What a person has to know and do about an outcome that stopped a migration, or that stays with it. */
 export const REMEDIES: Readonly<Partial<Record<Outcome, string>>> = {
   'credential-refused':
     'the old server refuses the kept password: the next right sign-in renews it, or "mailferry migration set-password"',
@@ -55,6 +57,12 @@ export const REMEDIES: Readonly<Partial<Record<Outcome, string>>> = {
   'state-lost':
     'what OfflineIMAP remembered of this person is gone: restore its metadata, or "mailferry migration retry", which ' +
     'copies nothing twice but brings back what the person moved or deleted on the new server',
+  'ledger-differs':
+    'not everything is across: the next attempts try again; "mailferry verify" names each message, and --accept takes ' +
+    'what is right as it is',
+  'ledger-shrunk':
+    'much of what was copied is not on the new server any more: ask the person, look at the disk; "mailferry verify" ' +
+    'names each message, and --accept takes it as right',
   'new-full': 'the new server has no room (disk or quota): make room, then "mailferry migration retry"',
   'new-unwritable':
     'the home on the new server cannot be written: check owner and modes, then "mailferry migration retry"',

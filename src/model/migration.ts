@@ -21,7 +21,7 @@ export interface Migration {
   /** Where a paused migration goes back to; null in any other state. */
   readonly pausedFrom: State | null
   readonly route: Route
-  /** Why a failed migration failed, else null. */
+  /** Why a failed migration failed, or what its last ledger says while it is not clean; else null. */
   readonly code: string | null
   readonly createdAt: Date
   readonly changedAt: Date

@@ -38,6 +38,8 @@ export const FOR_A_PERSON: readonly Outcome[] = [
 ]
 /** Nobody's fault: it is not counted. */
 const AGAIN: Readonly<Partial<Record<Outcome, number>>> = { stopped: 0, 'lost-lock': 0, locked: LOCKED_MS }
+/** OLD was copied and NEW is not like it: that is shown until a ledger is clean. */
+const LEDGER: readonly Outcome[] = ['ledger-differs', 'ledger-shrunk']
 /** OLD was copied in part: what is on NEW is not all any more. */
 const IN_PART: readonly Outcome[] = ['incomplete', 'timeout', 'killed', 'new-unwritable']
 
@@ -63,8 +65,13 @@ export function advance(standing: Standing, ending: Ending, chance: number): Pla
     return { situation: staying(standing), failures, quiet, waitMs: spread * again }
   }
   const failures = standing.failures + 1
-  const situation = IN_PART.includes(ending) ? active('pending') : staying(standing)
+  const situation = situationAfter(standing, ending)
   return { situation, failures, quiet: 0, waitMs: spread * retryAfter(failures) }
+}
+
+function situationAfter(standing: Standing, ending: Outcome): Situation {
+  if (LEDGER.includes(ending)) return { ...active('pending'), code: ending }
+  return IN_PART.includes(ending) ? active('pending') : staying(standing)
 }
 
 /** How long to leave OLD alone after so many looks in a row that found nothing new. */

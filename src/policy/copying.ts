@@ -96,8 +96,14 @@ export interface EngineRun {
   onMessage(): void
 }
 
+/** What is the matter with a copy, as an outcome and in a sentence. */
+export interface Flaw {
+  readonly outcome: Outcome
+  readonly sentence: string
+}
+
 /** The last word before a migration is called synced. */
 export interface Proof {
-  /** Compares OLD with NEW. Null: all that OLD holds is on NEW; else what is the matter, in a sentence. */
-  flaw(turn: Turn, credential: Credential, signal: AbortSignal): Promise<string | null>
+  /** Compares OLD with NEW. Null: all that OLD holds is on NEW. */
+  flaw(turn: Turn, credential: Credential, signal: AbortSignal): Promise<Flaw | null>
 }

@@ -88,7 +88,9 @@ async function proved(
 ): Promise<Result> {
   const flaw = await proof.flaw(turn, credential, signal)
   if (signal.aborted) return { ...copied, outcome: signal.reason as Interruption }
-  return flaw === null ? copied : { ...copied, outcome: 'incomplete', output: `${copied.output}\n${flaw}`.trim() }
+  return flaw === null
+    ? copied
+    : { ...copied, outcome: flaw.outcome, output: `${copied.output}\n${flaw.sentence}`.trim() }
 }
 
 type Trouble = Extract<Look, { kind: 'trouble' }> & { code: Outcome }

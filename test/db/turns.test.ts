@@ -131,6 +131,21 @@ t.test('who is paused is never due, and is at once when resumed; so is who is re
   t.notOk(await isDue(id))
 })
 
+t.test('what the ledger says stays with a migration until a ledger is clean', async (t) => {
+  const id = await captured('proved')
+  const found = () => migrations(database.kysely).find('proved@old.example')
+  const next = async (outcome: Outcome) => {
+    const turn = await all.take(id, early(SOMEBODY))
+    if (turn === null) throw new Error('the turn was not given')
+    await end(turn, outcome)
+    return await found()
+  }
+  t.match(await next('ledger-differs'), { state: 'pending', code: 'ledger-differs' })
+  t.match(await next('old-unreachable'), { state: 'pending', code: 'ledger-differs' })
+  t.match(await next('ledger-shrunk'), { state: 'pending', code: 'ledger-shrunk' })
+  t.match(await next('complete'), { state: 'synced', code: null })
+})
+
 t.test('a credential that was renewed while the old one was tried is not called refused', async (t) => {
   const id = await captured('five')
   const turn = await taken(id)

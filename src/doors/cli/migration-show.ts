@@ -52,7 +52,7 @@ async function fieldsOf(found: Migration, { ledgers, credentials }: House): Prom
   const facts = await credentials.factsOf(found.address)
   return {
     ...migrationList.row(found),
-    remedy: found.state === 'failed' ? (REMEDIES[found.code as Outcome] ?? null) : null,
+    remedy: REMEDIES[found.code as Outcome] ?? null,
     ledger: ledgerLine(await ledgers.find(found.id)),
     credential_sealed_at: facts?.sealedAt ?? null,
     credential_sealed_to: facts?.sealedTo ?? null,

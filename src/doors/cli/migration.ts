@@ -34,7 +34,7 @@ function addList(migration: Command, { open }: Outside): void {
     .addOption(new Option('--state <state>', 'in this state').choices(STATES))
     .option('--provider <name>', 'from this provider')
     .option('--domain <domain>', 'from this domain of the old server', domain)
-    .option('--code <code>', 'failed with this code', code)
+    .option('--code <code>', 'failed or not proved, with this code', code)
     .option('--search <text>', 'with this in the address or the old user name', search)
     .option('--json', 'print one JSON array')
   examples(
