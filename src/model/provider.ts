@@ -54,7 +54,8 @@ export function usualProvider(name: string, host: string, tls: TlsMode = 'implic
   }
 }
 
-const WINDOW = /^(?<from>(?:[01]\d|2[0-3]):[0-5]\d)-(?<until>(?:[01]\d|2[0-3]):[0-5]\d)(?: (?<zone>\S+))?$/
+// A zone has a name: PostgreSQL reads an offset's sign the other way round.
+const WINDOW = /^(?<from>(?:[01]\d|2[0-3]):[0-5]\d)-(?<until>(?:[01]\d|2[0-3]):[0-5]\d)(?: (?<zone>[A-Za-z]\S*))?$/
 
 /** Reads `20:00-06:00 Europe/Berlin`; without a zone it is this host's. Null: it is none. */
 export function parseWindow(text: string): CopyWindow | null {

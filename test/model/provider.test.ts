@@ -2,6 +2,7 @@ import t from 'tap'
 import { parseWindow, windowText } from '../../src/model/provider.ts'
 
 t.test('a window is two times of day, and a time zone that is known', async (t) => {
+  t.equal(parseWindow('20:00-06:00 +02:00'), null, 'PostgreSQL reads it the other way round')
   t.same(parseWindow('20:00-06:00 Europe/Berlin'), { from: '20:00', until: '06:00', zone: 'Europe/Berlin' })
   t.equal(windowText(parseWindow('00:00-23:59 UTC')), '00:00-23:59 UTC')
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone
