@@ -103,10 +103,15 @@ const SIGNS: readonly Sign[] = [
 function takeAltered(lost: readonly DigestedMessage[], candidates: readonly NewMessage[], findings: FolderFindings) {
   let [absent, free] = [lost, candidates]
   // Without receipts the names on NEW may be from a folder of OLD that is no more.
-  for (const { onOld, onNew, fits = () => true } of findings.evidence.receipts === null ? SIGNS.slice(1) : SIGNS) {
+  const namesHold = findings.evidence.receipts !== null
+  // A copy of one message is no other message, however much alike they are.
+  const isAnothers = ({ uid }: DigestedMessage, { copyOf }: NewMessage) =>
+    namesHold && copyOf !== null && copyOf !== uid
+  for (const { onOld, onNew, fits = () => true } of namesHold ? SIGNS : SIGNS.slice(1)) {
     const pool = new Pool(free, onNew)
     absent = absent.filter((message) => {
-      const other = pool.take(onOld(message), (candidate) => fits(message, candidate))
+      const isThis = (other: NewMessage) => !isAnothers(message, other) && fits(message, other)
+      const other = pool.take(onOld(message), isThis)
       if (other !== undefined) findings.tell('altered', message, bytesText(message), bytesText(other))
       return other === undefined
     })

@@ -80,6 +80,14 @@ t.test('an altered message is known by its name, its Message-ID, or its date and
   t.same(both.kinds, ['altered 2', 'removed 1'], 'the surest sign counts')
 })
 
+t.test('the copy of one message is never taken for another one altered, however alike they are', async (t) => {
+  const removed = message(2, 'a', { messageId: '<x>' })
+  const left = [copy('z', { copyOf: 5, messageId: '<x>' })]
+  const known = { receipts: receipts({ 2: '', 5: '' }) }
+  t.match(told([removed], left, known), { kinds: ['removed 2'], extra: 1 })
+  t.same(told([removed], left).kinds, ['altered 2'], 'without receipts its name tells nothing')
+})
+
 t.test('a message elsewhere on NEW has moved, each copy for one message', async (t) => {
   const old = [message(1, 'a'), message(2, 'a'), message(3, 'b')]
   const elsewhere = [copy('a', { directory: '.x' }), copy('c', { directory: '.x' })]
