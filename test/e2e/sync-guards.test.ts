@@ -51,6 +51,20 @@ t.test('a mailbox that OLD has made anew stops the migration; nothing is copied 
   t.match(stderr, 'UIDVALIDITY')
   t.match(await show(BEN[0]), { state: 'failed', code: 'old-recreated' })
   t.equal(filesOf(BEN[0]).length, 60)
+  await mustRun(service, 'migration', 'retry', BEN[0])
+  t.equal((await sync(BEN[0])).exitCode, 65, '"retry" alone mixes nothing up')
+  t.match(await show(BEN[0]), { state: 'failed', code: 'old-recreated' })
+  t.equal(filesOf(BEN[0]).length, 60)
+})
+
+t.test('without the mailbox that was made anew the migration goes on', async (t) => {
+  await mustRun(service, 'provider', 'set', 'old', '--exclude', 'Sent')
+  await seed(old.port, BEN, 1, ['INBOX'])
+  await mustRun(service, 'migration', 'retry', BEN[0])
+  t.equal((await sync(BEN[0])).exitCode, 0)
+  t.match(await show(BEN[0]), { state: 'synced', attempts: [{ outcome: 'complete', messages: 1 }] })
+  t.equal(filesOf(BEN[0]).length, 61)
+  await mustRun(service, 'provider', 'set', 'old', '--no-exclude')
 })
 
 t.test('lost copying state stops the migration; after "retry" everything is there once', async (t) => {
