@@ -25,7 +25,7 @@ const ROWS: readonly Row[] = [
   idle,
 ]
 
-const HELP = `usage: npm run bench -- [--rows ROW,…] [--rounds N] [--seconds S] [ROW …]
+const HELP = `usage: npm run bench -- [--rows ROW,…] [--rounds N] [--seconds S] [--people N] [ROW …]
 
 Measures mailferry against a reference, in turns in one run, and prints a Markdown table. A missed target is a
 measurement like any other: the exit code is 1 only when a row could not be measured.
@@ -33,10 +33,11 @@ measurement like any other: the exit code is 1 only when a row could not be meas
   --rows ROW,…   only these rows (or name them one after the other); all of them take less than ten minutes
   --rounds N     how many times both sides are measured, after one round that warms up: 7
   --seconds S    how long one side of a round is asked, where a rate is measured: 2
+  --people N     how many people arrive in the storm: 10000
   NODE_OPTIONS   reaches the service, too: "--cpu-prof --cpu-prof-dir=DIR" tells what it spends its time on
 
 rows:
-${ROWS.map(({ name, about }) => `  ${name.padEnd(15)}${about}`).join('\n')}`
+${ROWS.map(({ name, about }) => `  ${name.padEnd(16)}${about}`).join('\n')}`
 
 const FAILED = 1
 const EX_USAGE = 64
@@ -50,6 +51,7 @@ async function main(): Promise<number> {
       rows: { type: 'string', default: '' },
       rounds: { type: 'string', default: '7' },
       seconds: { type: 'string', default: '2' },
+      people: { type: 'string', default: '10000' },
     },
   })
   if (values.help) {
@@ -57,13 +59,18 @@ async function main(): Promise<number> {
     return 0
   }
   const names = [...positionals, ...values.rows.split(',').filter(Boolean)]
-  const pace = { rounds: Number(values.rounds), seconds: Number(values.seconds) }
+  const pace = { rounds: Number(values.rounds), seconds: Number(values.seconds), people: Number(values.people) }
   const isKnown = names.every((wanted) => ROWS.some(({ name }) => name === wanted))
-  if (!isKnown || !(Number.isInteger(pace.rounds) && pace.rounds >= 1) || !(pace.seconds > 0)) throw new Error('usage')
+  const isMeasurable = isCount(pace.rounds) && isCount(pace.people) && pace.seconds > 0
+  if (!isKnown || !isMeasurable) throw new Error('usage')
   return await measure(
     ROWS.filter(({ name }) => names.length === 0 || names.includes(name)),
     pace,
   )
+}
+
+function isCount(value: number): boolean {
+  return Number.isInteger(value) && value >= 1
 }
 
 /** @returns the exit code */

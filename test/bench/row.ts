@@ -13,6 +13,8 @@ export interface Pace {
   readonly rounds: number
   /** How long one figure of a round is measured, where it is a rate. */
   readonly seconds: number
+  /** How many people arrive in the storm. */
+  readonly people: number
 }
 
 /** What is measured together. */

@@ -41,16 +41,9 @@ async function asked(from: number, count: number, ours: Load, theirs: Load): Pro
   return times
 }
 
-/** The quantile of all times; the spread is that of the rounds. */
+/** The quantile of each round's times. */
 function compared(all: readonly Times[], share: number): Comparison {
-  const ofRounds = all.map(({ ours, theirs }) => ({ ours: quantile(ours, share), reference: quantile(theirs, share) }))
-  const ours = quantile(
-    all.flatMap((times) => times.ours),
-    share,
+  return comparisonOf(
+    all.map(({ ours, theirs }) => ({ ours: quantile(ours, share), reference: quantile(theirs, share) })),
   )
-  const reference = quantile(
-    all.flatMap((times) => times.theirs),
-    share,
-  )
-  return { ...comparisonOf(ofRounds), ours, reference, ratio: ours / reference }
 }

@@ -6,7 +6,7 @@ import { rateLine } from '../table.ts'
 import { inTurns } from '../turns.ts'
 
 const AT_A_TIME = 64
-const PER_FIGURE = 4 * AT_A_TIME
+const PER_FIGURE = 3 * AT_A_TIME
 
 export const firstMany: Row = {
   name: 'first-many',

@@ -5,38 +5,37 @@ import type { LoadResult } from '../load-process.ts'
 import type { Line, Row } from '../row.ts'
 import { aloneLine, rounded } from '../table.ts'
 
-const PEOPLE = 10_000
 const CONNECTIONS_EACH = 5
 const PEOPLE_AT_A_TIME = 1_000
 const MOST_MB = 250
 
 export const storm: Row = {
   name: 'storm',
-  about: 'first sign-ins of 10,000 people with 5 connections each: questions to OLD, refusals, memory',
-  async measure() {
+  about: 'first sign-ins of many people with 5 connections each: questions to OLD, refusals, memory',
+  async measure({ people }) {
     // OLD counts its logins in its debug log.
-    await using ferry = await startFerry({ people: PEOPLE, maxConnections: 20, old: 'auth_debug = yes\n' })
+    await using ferry = await startFerry({ people, maxConnections: 20, old: 'auth_debug = yes\n' })
     using load = await startLoad({
       ...askOverHttp(ferry, PEOPLE_AT_A_TIME * CONNECTIONS_EACH),
       fresh: true,
       retries: true,
       atOnce: CONNECTIONS_EACH,
     })
-    const result = await load.each(0, PEOPLE)
+    const result = await load.each(0, people)
     return linesOf(result, await ferry.old.loginCount(), ferry)
   },
 }
 
-function linesOf({ outcomes, answers, elapsed }: LoadResult, logins: number, { serving }: Ferry): Line[] {
+function linesOf({ outcomes, answers, elapsed }: LoadResult, logins: number, { people, serving }: Ferry): Line[] {
   const { peak } = serving.memory()
   const yes = outcomes['200'] ?? 0
   const later = sum(Object.entries(outcomes).filter(([outcome]) => isLater(outcome)))
   const refused = answers - yes - later
-  const met = refused === 0 && yes === PEOPLE * CONNECTIONS_EACH
+  const met = refused === 0 && yes === people.length * CONNECTIONS_EACH
   const tale = `${refused} (in after ${rounded(elapsed)} s, "try again" ${count(later)} times)`
-  const what = `first sign-ins of ${count(PEOPLE)} people, ${CONNECTIONS_EACH} connections each, OLD bounded to 20`
+  const what = `first sign-ins of ${count(people.length)} people, ${CONNECTIONS_EACH} connections each, OLD bounded to 20`
   return [
-    aloneLine(`${what}: questions to OLD`, count(logins), count(PEOPLE), logins === PEOPLE),
+    aloneLine(`${what}: questions to OLD`, count(logins), count(people.length), logins === people.length),
     aloneLine('the same: refused', tale, '0', met),
     aloneLine('the same: peak resident memory', `${rounded(peak)} MB`, `< ${MOST_MB} MB`, peak < MOST_MB),
   ]
