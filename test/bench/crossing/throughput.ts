@@ -1,0 +1,46 @@
+import type { Line, Row } from '../row.ts'
+import { aloneLine, rateLine, rounded } from '../table.ts'
+import { inTurns, median } from '../turns.ts'
+import { startWorld, type World } from './world.ts'
+
+const PEOPLE = 20
+const MESSAGES = 100
+const ALL = PEOPLE * 2 * MESSAGES
+const SHARES = [1, 2]
+
+export const throughput: Row = {
+  name: 'throughput',
+  about: 'copying 20 mailboxes, two at a time',
+  async measure({ rounds }): Promise<Line[]> {
+    await using world = await startWorld({ people: PEOPLE, messages: MESSAGES })
+    const proving: number[] = []
+    const bySync = async () => {
+      await world.reset()
+      const { seconds } = await world.run('mailferry', ['sync', '--once', '--slots', '2'])
+      const { rows } = await world.query('select sum(seconds) as seconds, count(*) as count from ledger')
+      if (Number(rows[0].count) !== PEOPLE) throw new Error(`${rows[0].count} of ${PEOPLE} were proved`)
+      proving.push(Number(rows[0].seconds))
+      return ALL / seconds
+    }
+    const compared = await inTurns(rounds, bySync, () => byCron(world))
+    return [
+      rateLine('copying, messages', 'two of the cron line’s OfflineIMAP (--shard)', compared, 0.95),
+      aloneLine('the same, comparing OLD with NEW', `${rounded(median(proving))} s of two workers’ time`, '–', true),
+    ]
+  },
+}
+
+async function byCron(world: World): Promise<number> {
+  await world.reset()
+  for (const share of SHARES) {
+    const env = { MAILFERRY_OFFLINEIMAP_METADATA: world.metadata(share) }
+    await world.run('emit-offlineimaprc', ['--shard', `${share}/2`, '--output', rc(world, share)], env)
+  }
+  const runs = SHARES.map((share) => world.run('offlineimap', ['-1', '-o', '-c', rc(world, share)]))
+  const spent = await Promise.all(runs)
+  return ALL / Math.max(...spent.map(({ seconds }) => seconds))
+}
+
+function rc(world: World, share: number): string {
+  return `${world.metadata(share)}.rc`
+}

@@ -1,0 +1,85 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { clusterFolder } from '../../../src/db/embedded/cluster.ts'
+import { type Ferry, mustRun, startFerry } from '../../support/ferry.ts'
+import { seed } from '../../support/seed.ts'
+import { runProgram } from '../../support/service.ts'
+
+const BIN = join(import.meta.dirname, '../../../bin')
+
+export interface WorldSettings {
+  readonly people: number
+  /** In each of the mailboxes. */
+  readonly messages: number
+  readonly mailboxes?: readonly string[]
+}
+
+/** What a command took: seconds by the clock, and of all processors, children included. */
+export interface Spent {
+  readonly seconds: number
+  readonly cpuSeconds: number
+  readonly stdout: string
+}
+
+/** People with mail on OLD who have signed in, and nothing copied yet. */
+export interface World extends AsyncDisposable {
+  readonly people: readonly string[]
+  /** Runs a program of `bin`, or another one. */
+  run(program: string, args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Spent>
+  query(text: string): Promise<pg.QueryResult>
+  /** Nothing is copied, nothing is remembered, and everybody's turn is now. */
+  reset(): Promise<void>
+  /** Where copying processes of cron remember what they copied. */
+  readonly metadata: (share: number) => string
+}
+
+export async function startWorld({ people, messages, mailboxes = ['INBOX', 'Sent'] }: WorldSettings): Promise<World> {
+  const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+  chmodSync(homes, 0o755)
+  const all = Array.from({ length: people }, (_, at) => [`p${at}@old.example`, `secret of ${at}`] as const)
+  const ferry = await startFerry(Object.fromEntries(all), {
+    MAILFERRY_HOME: `${homes}/%d/%n`,
+    MAILFERRY_LOG_LEVEL: 'warn',
+  })
+  const { old, service } = ferry
+  await mustRun(service, 'provider', 'set', 'old', '--max-connections', '20')
+  for (const person of all) await seed(old.port, person, messages, mailboxes)
+  for (const person of all) await service.passdb(...person)
+  const metadata = (share: number) => join(service.dataDir, `offlineimap-${share}`)
+  return {
+    people: all.map(([address]) => address),
+    metadata,
+    run: (program, args, env = {}) => run(program, args, { ...service.environment, ...env }),
+    query: (text) => onDatabase(ferry, text),
+    async reset() {
+      for (const folder of [homes, join(service.dataDir, 'offlineimap'), metadata(1), metadata(2)]) {
+        await runProgram('find', [folder, '-mindepth', '1', '-delete'], service.environment)
+      }
+      await onDatabase(ferry, 'delete from attempt')
+      await onDatabase(ferry, 'delete from ledger')
+      await onDatabase(ferry, `update migration set state = 'pending', code = null`)
+      await onDatabase(ferry, 'update turn set due_at = now(), place = null, seen = null, completed_at = null')
+    },
+    async [Symbol.asyncDispose]() {
+      await ferry[Symbol.asyncDispose]()
+      rmSync(homes, { recursive: true, force: true })
+    },
+  }
+}
+
+async function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Spent> {
+  const path = program.startsWith('mailferry') || program.startsWith('emit') ? join(BIN, program) : program
+  const script = 'TIMEFORMAT="spent %R %U %S"; time "$0" "$@"'
+  const { exitCode, stdout, stderr } = await runProgram('bash', ['-c', script, path, ...args], env)
+  const [, seconds, user, system] = /spent ([\d.]+) ([\d.]+) ([\d.]+)\s*$/.exec(stderr) ?? []
+  if (exitCode !== 0 || seconds === undefined) throw new Error(`${program} ended with ${exitCode}: ${stderr}`)
+  return { seconds: Number(seconds), cpuSeconds: Number(user) + Number(system), stdout }
+}
+
+async function onDatabase({ service }: Ferry, text: string): Promise<pg.QueryResult> {
+  const client = new pg.Client({ host: clusterFolder(service.dataDir), user: 'mailferry', database: 'mailferry' })
+  await client.connect()
+  return await client.query(text).finally(() => client.end())
+}
