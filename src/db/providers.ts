@@ -1,10 +1,12 @@
-import type { Insertable, Kysely, Selectable } from 'kysely'
+import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
 import type { CopyWindow, Cutover, LoginName, Provider, TlsMode } from '../model/provider.ts'
 import { Refusal } from '../model/refusal.ts'
 import type { Providers } from '../policy/records.ts'
 import { record } from './audit.ts'
 import { isForeignKeyViolation, isUniqueViolation } from './errors.ts'
 import type { DB, Provider as ProviderTable } from './schema.ts'
+
+const INVALID_PARAMETER = '22023'
 
 /** The columns of a joined provider: only what the model knows. */
 export const PROVIDER_COLUMNS = [
@@ -66,6 +68,7 @@ export function providers(db: Kysely<DB>): Providers {
     async add(provider, by) {
       try {
         await db.transaction().execute(async (trx) => {
+          await knowsZoneOf(provider, trx)
           await trx.insertInto('provider').values(toRow(provider)).execute()
           await record(trx, provider.name, { ...by, action: 'provider.add' })
         })
@@ -75,6 +78,7 @@ export function providers(db: Kysely<DB>): Providers {
     },
     set: (provider, by) =>
       db.transaction().execute(async (trx) => {
+        await knowsZoneOf(provider, trx)
         await trx.updateTable('provider').set(toRow(provider)).where('name', '=', provider.name).execute()
         await record(trx, provider.name, { ...by, action: 'provider.set' })
       }),
@@ -90,6 +94,17 @@ export function providers(db: Kysely<DB>): Providers {
         throw new Refusal(`provider ${name} still has domains or migrations`)
       }
     },
+  }
+}
+
+/** Asked here, because with an unknown zone nobody's turn could be found. @throws Refusal */
+async function knowsZoneOf({ window }: Provider, db: Kysely<DB>): Promise<void> {
+  if (window === null) return
+  try {
+    await sql`select now() at time zone ${window.zone}`.execute(db)
+  } catch (error) {
+    if ((error as { code?: string }).code !== INVALID_PARAMETER) throw error
+    throw new Refusal(`the database does not know the time zone ${window.zone}: give another name of it with the hours`)
   }
 }
 

@@ -54,8 +54,9 @@ export function usualProvider(name: string, host: string, tls: TlsMode = 'implic
   }
 }
 
-// A zone has a name: PostgreSQL reads an offset's sign the other way round.
-const WINDOW = /^(?<from>(?:[01]\d|2[0-3]):[0-5]\d)-(?<until>(?:[01]\d|2[0-3]):[0-5]\d)(?: (?<zone>[A-Za-z]\S*))?$/
+// A zone is a place: PostgreSQL reads an offset's sign the other way round, and IST as Israel's time instead of India's.
+const WINDOW =
+  /^(?<from>(?:[01]\d|2[0-3]):[0-5]\d)-(?<until>(?:[01]\d|2[0-3]):[0-5]\d)(?: (?<zone>UTC|[A-Za-z_]+\/[\w/+-]+))?$/
 
 /** Reads `20:00-06:00 Europe/Berlin`; without a zone it is this host's. Null: it is none. */
 export function parseWindow(text: string): CopyWindow | null {
@@ -63,7 +64,8 @@ export function parseWindow(text: string): CopyWindow | null {
   if (from === until) return null
   try {
     const { timeZone } = new Intl.DateTimeFormat('en', zone === undefined ? {} : { timeZone: zone }).resolvedOptions()
-    return { from, until, zone: timeZone }
+    // As it was given: the name that Node makes of it may be an older one (Asia/Calcutta), which not every database has.
+    return { from, until, zone: zone ?? timeZone }
   } catch {
     return null
   }

@@ -11,6 +11,7 @@ import { type Database, openDatabase } from '../../src/db/database.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
 import { turns } from '../../src/db/turns.ts'
+import { isOpenAt } from '../../src/db/window.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import type { Outcome } from '../../src/model/attempt.ts'
 import { finish, pause, resume, retry } from '../../src/model/migration.ts'
@@ -215,4 +216,40 @@ t.test('outside of its provider’s window a migration is due, begun and renewed
   t.ok(await all.take(id, asked), 'a person wants it now')
   t.equal((await all.renew(asked, [id])).get(id), true)
   await providers(db).set(ROOMY, BY)
+})
+
+t.test('a window goes by the clocks of its zone, over midnight and when they change', async (t) => {
+  const db = database.kysely
+  const isOpen = async (from: string, until: string, zone: string, moment: string) => {
+    await providers(db).set({ ...ROOMY, window: { from, until, zone } }, BY)
+    const { rows } = await sql<{ open: boolean }>`
+      select ${isOpenAt(sql<Date>`${moment}::timestamptz`)} as open from provider where name = ${ROOMY.name}`.execute(
+      db,
+    )
+    return rows[0]?.open
+  }
+  for (const [from, until, zone, moment, open] of [
+    ['20:00', '06:00', 'UTC', '2026-06-01T19:59:59Z', false],
+    ['20:00', '06:00', 'UTC', '2026-06-01T20:00:00Z', true],
+    ['20:00', '06:00', 'UTC', '2026-06-02T00:00:00Z', true],
+    ['20:00', '06:00', 'UTC', '2026-06-02T06:00:00Z', false],
+    ['20:00', '06:00', 'Europe/Berlin', '2026-01-15T18:30:00Z', false],
+    ['20:00', '06:00', 'Europe/Berlin', '2026-07-15T18:30:00Z', true],
+    // 02:00 becomes 03:00 at 01:00Z: that night has no half past two.
+    ['02:00', '03:00', 'Europe/Berlin', '2026-03-29T00:59:59Z', false],
+    ['02:00', '03:00', 'Europe/Berlin', '2026-03-29T01:00:00Z', false],
+    ['02:00', '03:00', 'Europe/Berlin', '2026-03-30T00:30:00Z', true],
+    // 03:00 becomes 02:00 at 01:00Z: that night has it twice.
+    ['02:00', '03:00', 'Europe/Berlin', '2026-10-25T00:30:00Z', true],
+    ['02:00', '03:00', 'Europe/Berlin', '2026-10-25T01:30:00Z', true],
+    ['02:00', '03:00', 'Europe/Berlin', '2026-10-25T02:00:00Z', false],
+    ['09:00', '10:00', 'Asia/Kolkata', '2026-06-01T03:30:00Z', true],
+  ] as const) {
+    t.equal(await isOpen(from, until, zone, moment), open, `${from}-${until} ${zone} at ${moment}`)
+  }
+  await t.rejects(isOpen('20:00', '06:00', 'Mars/Base', '2026-06-01T00:00:00Z'), {
+    message: /does not know the time zone Mars\/Base/,
+  })
+  await providers(db).set(ROOMY, BY)
+  t.type(await all.due(worker(), 1), Array, 'and everybody else is found')
 })

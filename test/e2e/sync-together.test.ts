@@ -12,20 +12,21 @@ const people = Array.from({ length: 4 }, (_, at) => [`p${at}@old.example`, `secr
 const LATE = ['late@old.example', 'secret'] as const
 const BIG = ['big@old.example', 'secret of big'] as const
 const CUT = ['cut@old.example', 'secret of cut'] as const
+const NIGHT = ['night@old.example', 'secret of night'] as const
 
 const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
 chmodSync(homes, 0o755)
 t.after(() => rmSync(homes, { recursive: true }))
 const postgres = await startDebianPostgres()
 t.teardown(() => postgres[Symbol.asyncDispose]())
-const ferry = await startFerry(Object.fromEntries([...people, LATE, BIG, CUT]), {
+const ferry = await startFerry(Object.fromEntries([...people, LATE, BIG, CUT, NIGHT]), {
   MAILFERRY_HOME: `${homes}/%d/%n`,
   DATABASE_URL: postgres.url,
 })
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry
 for (const person of people) await seed(old.port, person, 15)
-for (const person of [BIG, CUT]) await seed(old.port, person, 600, ['INBOX'])
+for (const person of [BIG, CUT, NIGHT]) await seed(old.port, person, 600, ['INBOX'])
 
 const show = (address: string) => rows(service, 'migration', 'show', address)
 const isBegun = ({ event }: SyncEvent) => event === 'begun'
@@ -102,6 +103,33 @@ t.test('who is paused or whose worker is stopped is cut off in order, and goes o
   t.equal(filesOf(CUT[0]).length, 600)
 })
 
+t.test('who is being copied when the window closes is cut off in order, and goes on when it opens', async (t) => {
+  await service.passdb(...NIGHT)
+  const worker = startSync(service)
+  await attemptRuns(worker, NIGHT[0])
+  signalEngines(NIGHT[0], 'SIGSTOP')
+  await mustRun(service, 'provider', 'set', 'old', '--window', `${inHours(6)}-${inHours(7)} UTC`)
+  await leaseRenewed()
+  signalEngines(NIGHT[0], 'SIGCONT')
+  const isNight = ({ event, address }: SyncEvent) => event === 'ended' && address === NIGHT[0]
+  t.equal((await worker.seen(isNight)).outcome, 'stopped')
+  t.match(await show(NIGHT[0]), { state: 'pending', code: null, attempts: [{ outcome: 'stopped' }] })
+  t.same(await syncOnce(service), {}, 'nobody is copied outside of it, and nobody waits for it')
+  const copied = filesOf(NIGHT[0]).length
+  t.ok(copied > 0 && copied < 600, `${copied} until then`)
+  await mustRun(service, 'provider', 'set', 'old', '--window', `${inHours(-1)}-${inHours(1)} UTC`)
+  await worker.seen(() => worker.events.filter(isNight).length === 2)
+  worker.kill('SIGTERM')
+  t.equal(await worker.end, 0, worker.stderr)
+  t.match(await show(NIGHT[0]), { state: 'synced', attempts: [{ outcome: 'complete', messages: 600 - copied }, {}] })
+  t.equal(filesOf(NIGHT[0]).length, 600)
+  await mustRun(service, 'provider', 'set', 'old', '--window', `${inHours(6)}-${inHours(7)} UTC`)
+  await seed(old.port, NIGHT, 1, ['INBOX'])
+  await mustRun(service, 'sync', '--account', NIGHT[0])
+  t.equal(filesOf(NIGHT[0]).length, 601, 'a person who asks is served at any hour')
+  await mustRun(service, 'provider', 'set', 'old', '--no-window')
+})
+
 t.test('an OfflineIMAP whose worker dies does not live on', async (t) => {
   rmSync(join(homes, 'old.example', 'cut', 'Maildir'), { recursive: true })
   const { id } = await show(CUT[0])
@@ -121,6 +149,11 @@ t.test('an OfflineIMAP whose worker dies does not live on', async (t) => {
   t.same(enginesOf(CUT[0]), [])
   t.ok(filesOf(CUT[0]).length < 600, 'it was cut off')
 })
+
+/** The time of day so many hours from now, UTC. */
+function inHours(hours: number): string {
+  return new Date(Date.now() + hours * 3_600_000).toISOString().slice(11, 16)
+}
 
 /** Waits until OfflineIMAP has copied something. */
 async function attemptRuns(worker: Sync, address: string): Promise<void> {

@@ -4,6 +4,7 @@ import { parseWindow, windowText } from '../../src/model/provider.ts'
 t.test('a window is two times of day, and a time zone that is known', async (t) => {
   t.equal(parseWindow('20:00-06:00 +02:00'), null, 'PostgreSQL reads it the other way round')
   t.same(parseWindow('20:00-06:00 Europe/Berlin'), { from: '20:00', until: '06:00', zone: 'Europe/Berlin' })
+  t.match(parseWindow('20:00-06:00 Asia/Kolkata'), { zone: 'Asia/Kolkata' }, 'as it is called by who asks')
   t.equal(windowText(parseWindow('00:00-23:59 UTC')), '00:00-23:59 UTC')
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone
   t.same(parseWindow('01:30-05:00'), { from: '01:30', until: '05:00', zone: here }, "without one it is this host's")
@@ -15,6 +16,8 @@ t.test('a window is two times of day, and a time zone that is known', async (t) 
     '20:00-06:00 Mars/Base',
     '20:00-06:60',
     '9:00-17:00',
+    '20:00-06:00 IST',
+    '20:00-06:00 -02:00',
   ]) {
     t.equal(parseWindow(wrong), null, wrong)
   }
