@@ -1,7 +1,7 @@
 import type { By } from '../model/audit.ts'
 import type { Ledger } from '../model/ledger.ts'
 import { sentence } from '../model/ledger-words.ts'
-import { finish, type Migration } from '../model/migration.ts'
+import { ACTIVE_STATES, finish, type Migration } from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
 import type { CopyingState, Ledgers } from './ledger-ports.ts'
 import type { Copying } from './ports.ts'
@@ -22,7 +22,7 @@ export interface Finished {
 
 /**
  * Finishes a migration, which erases its credential. Null: there is no such migration.
- * @throws Refusal unless `force`, when the person never came, is being copied, or has no clean ledger
+ * @throws Refusal unless `force`, when the person never came, is being copied or not active, or has no clean ledger
  */
 export async function finishMigration(
   address: string,
@@ -45,19 +45,26 @@ export async function finishMigration(
   return { migration, proof }
 }
 
+const FORCED = '--force finishes all the same, and gives up what is not on the new server'
+
 /** Why a migration is finished by force only, and what that loses. A finished one objects by itself. */
-function objection({ address, state, pausedFrom }: Migration, ledger: Ledger | null, isCopied: boolean): string | null {
+function objection(
+  { address, state, pausedFrom, code }: Migration,
+  ledger: Ledger | null,
+  isCopied: boolean,
+): string | null {
   if (state === 'done') return null
   if (state === 'awaited' || pausedFrom === 'awaited') {
     return `${address} has never come: --force gives up waiting, and refuses who comes later`
   }
   if (isCopied) return `${address} is being copied: finish it afterwards, or cut that off with --force`
-  if (ledger === null) {
-    const lost = '--force finishes all the same, and what was not copied is lost'
-    return `${proofOf(ledger)}: run "mailferry verify ${address}" first; ${lost}`
+  if (!ACTIVE_STATES.includes(state)) {
+    const how = state === 'paused' ? 'resume it first' : `${code}: "mailferry migration show" says what to do`
+    return `no last attempt can be made for ${address}, who is ${state} (${how}); ${proofOf(ledger)}; ${FORCED}`
   }
+  if (ledger === null) return `${proofOf(ledger)}: run "mailferry verify ${address}" first; ${FORCED}`
   if (ledger.code === null) return null
-  return `${proofOf(ledger)}; --force finishes all the same, and gives up what is not on the new server`
+  return `${proofOf(ledger)}; ${FORCED}`
 }
 
 function proofOf(ledger: Ledger | null): string {

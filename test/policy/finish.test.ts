@@ -84,6 +84,14 @@ t.test('who is being copied is finished afterwards, or by force', async (t) => {
   t.match(await world('synced', ledgerWith(null), ['6']).finish(false), { migration: { state: 'done' } })
 })
 
+t.test('where no last attempt can be made a clean ledger is not enough', async (t) => {
+  const paused = world('paused', ledgerWith(null))
+  await t.rejects(paused.finish(false), { message: /anna@new\.example, who is paused \(resume it first\).*; --force/ })
+  await t.rejects(world('failed', ledgerWith(null)).finish(false), { message: /who is failed .*migration show/ })
+  t.same(paused.changes, [])
+  t.match(await paused.finish(true), { migration: { state: 'done' }, proof: /is clean/ })
+})
+
 t.test('who never came is given up by force only', async (t) => {
   await t.rejects(world('awaited', null).finish(false), { message: /has never come: --force/ })
   t.match(await world('awaited', null).finish(true), { migration: { state: 'done' } })

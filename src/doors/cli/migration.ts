@@ -5,6 +5,7 @@ import type { MigrationFilter } from '../../policy/records.ts'
 import { by, withReason } from './actor.ts'
 import { address, code, domain, examples, search } from './arguments.ts'
 import type { Outside } from './house.ts'
+import { addFinish } from './migration-finish.ts'
 import { addSetPassword } from './migration-password.ts'
 import { addShow } from './migration-show.ts'
 import { printDone, printList } from './output.ts'
@@ -67,28 +68,4 @@ function addStep(migration: Command, { open }: Outside, verb: string, step: Step
       await printDone(migrationList.row(after), `the migration of ${name} is ${after.state} now`, options)
     },
   )
-}
-
-function addFinish(migration: Command, { open }: Outside): void {
-  const finish = migration
-    .command('finish')
-    .description('copy no mail any more and erase the credential; there is no way back')
-    .argument('<address>', 'the new or the old address', address)
-    .option(
-      '--force',
-      'without a clean ledger, during an attempt, or when the person has never come: says what is lost',
-    )
-    .option('--json', 'print the migration as JSON')
-  examples(
-    withReason(finish),
-    'mailferry migration finish anna@new.example',
-    'mailferry migration finish anna@new.example --force --reason agreed',
-  ).action(async (typed: Address, options: { force?: boolean; reason?: string; json?: boolean }) => {
-    await using house = await open()
-    const name = await migrationOnNew(house, typed)
-    const finished = await house.finish(name, options.force ?? false, by(options))
-    if (finished === null) throw noMigration(name)
-    const { migration, proof } = finished
-    await printDone(migrationList.row(migration), `the migration of ${name} is done now; ${proof}`, options)
-  })
 }

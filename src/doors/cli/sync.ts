@@ -4,12 +4,12 @@ import { REMEDIES } from '../../model/attempt.ts'
 import { ACTIVE_STATES } from '../../model/migration.ts'
 import type { Ending } from '../../policy/advance.ts'
 import type { CopyingHouse } from '../worker/house.ts'
-import { Leases } from '../worker/leases.ts'
 import { Progress } from '../worker/progress.ts'
 import { work } from '../worker/work.ts'
 import { address, examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
 import type { Outside } from './house.ts'
+import { ATTEMPT_LIMIT_MINUTES, oneTurn, stopSignal } from './one-turn.ts'
 import { addressOnNew } from './person.ts'
 
 interface Options {
@@ -23,7 +23,6 @@ interface Options {
 
 const SLOTS = 2
 const SLOTS_LIMIT = 64
-const TIME_LIMIT_MINUTES = 120
 
 export function addSyncCommand(mailferry: Command, outside: Outside): void {
   const sync = mailferry
@@ -36,7 +35,7 @@ export function addSyncCommand(mailferry: Command, outside: Outside): void {
       '--time-limit <minutes>',
       'end an attempt after this; the next goes on',
       (text) => whole(text, 10_000),
-      TIME_LIMIT_MINUTES,
+      ATTEMPT_LIMIT_MINUTES,
     )
     .option('--adopt', 'also take people whose copying state is on a host that is gone')
     .option('--json', 'print a JSON object per line')
@@ -60,9 +59,8 @@ export function addSyncCommand(mailferry: Command, outside: Outside): void {
 }
 
 async function syncOne(typed: Address, house: CopyingHouse, progress: Progress, stop: AbortSignal): Promise<void> {
-  const { around, migrations } = house
   const name = await addressOnNew(house, typed)
-  const migration = await migrations.find(name)
+  const migration = await house.migrations.find(name)
   if (migration === null) throw new Failure(EXIT.data, `${name} has no migration`)
   if (!ACTIVE_STATES.includes(migration.state)) {
     throw new Failure(
@@ -70,14 +68,7 @@ async function syncOne(typed: Address, house: CopyingHouse, progress: Progress, 
       `the migration of ${name} is ${[migration.state, migration.code].filter(Boolean).join(': ')}`,
     )
   }
-  const turn = await around.turns.take(migration.id, around.worker)
-  if (turn === null) {
-    const why = 'somebody else is copying it, its provider has no room, or its copying state is on another host'
-    throw new Failure(EXIT.tempfail, `${name} cannot be copied now: ${why}`)
-  }
-  using leases = new Leases(around)
-  stop.addEventListener('abort', () => leases.stop())
-  const report = await leases.run(turn, { onMessage: progress.message })
+  const report = await oneTurn(house, migration, stop, progress.message)
   progress.ended(report)
   process.exitCode = exitCodeOf(report.ending, report.waitMs)
   if (report.waitMs === null)
@@ -93,10 +84,4 @@ function whole(text: string, limit: number): number {
   const number = /^[1-9]\d{0,5}$/.test(text) ? Number(text) : 0
   if (number < 1 || number > limit) throw new InvalidArgumentError(`It must be a whole number from 1 to ${limit}.`)
   return number
-}
-
-function stopSignal(): AbortSignal {
-  const stop = new AbortController()
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
-  return stop.signal
 }

@@ -31,7 +31,7 @@ export function addVerifyCommand(mailferry: Command, { open }: Outside): void {
       await using house = await open()
       const name = await migrationOnNew(house, typed)
       using progress = showProgress()
-      const ledger = await house.verify(name, { accept, watch: progress.watch }).catch(explain)
+      const ledger = await house.verify(name, { accept, watch: progress.watch }).catch(explainNoLedger)
       progress.end()
       await print(asJson ? `${json(ledgerRow(name, ledger))}\n` : ledgerText(name, ledger))
       if (ledger.code !== null || (strict && totalOf(ledger.folders).changes > 0)) {
@@ -46,7 +46,8 @@ const EXITS: Partial<Record<CouldNotAsk['code'], number>> = {
   'no-credential': EXIT.unavailable,
 }
 
-function explain(error: unknown): never {
+/** Why there is no ledger, as the end of a command. */
+export function explainNoLedger(error: unknown): never {
   if (!(error instanceof CouldNotAsk)) throw error
   const remedy = error.code === 'credential-refused' ? ' (mailferry migration set-password)' : ''
   throw new Failure(EXITS[error.code] ?? EXIT.tempfail, `${error.message}${remedy}: nothing is changed`)

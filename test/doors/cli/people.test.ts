@@ -107,8 +107,10 @@ t.test('a migration is paused, resumed and finished, which erases its credential
   t.match(await mistake('migration', 'pause', 'carl@old.example'), { exitCode: 65, line: /paused already/ })
   t.match(await mistake('migration', 'retry', 'carl@old.example'), { exitCode: 65, line: /only a failed/ })
   t.match(await step('resume', 'carl@old.example'), { state: 'pending', paused_from: null })
-  const early = await mistake('migration', 'finish', 'carl@old.example')
-  t.match(early, { exitCode: 65, line: /never compared .* run "mailferry verify carl@old\.example" first/ })
+  const elsewhere = { ...ferry.service.environment, MAILFERRY_IDENTITY_FILE: '/nowhere/identity' }
+  const early = await runProgram(process.execPath, [PROGRAM, 'migration', 'finish', 'carl@old.example'], elsewhere)
+  t.equal(early.exitCode, 78)
+  t.match(early.stderr, /finish is for the copying host \(--force finishes without a last attempt/)
   t.match(await rows(ferry.service, 'migration', 'finish', 'carl@old.example', '--force'), { state: 'done' })
   t.match(await mistake('migration', 'resume', 'carl@old.example'), { exitCode: 65 })
   t.match(await mistake('migration', 'set-password', 'carl@old.example'), { exitCode: 65, line: /done/ })

@@ -1,0 +1,82 @@
+import type { Command } from 'commander'
+import { SettingsError } from '../../config.ts'
+import type { Address } from '../../model/address.ts'
+import { REMEDIES } from '../../model/attempt.ts'
+import { ACTIVE_STATES, type Migration } from '../../model/migration.ts'
+import type { Ending } from '../../policy/advance.ts'
+import type { TurnReport } from '../../policy/take-turn.ts'
+import { by, withReason } from './actor.ts'
+import { address, examples } from './arguments.ts'
+import { EXIT, Failure } from './exit.ts'
+import type { House, Outside } from './house.ts'
+import { ATTEMPT_LIMIT_MINUTES, oneTurn, stopSignal } from './one-turn.ts'
+import { printDone } from './output.ts'
+import { migrationOnNew, noMigration } from './person.ts'
+import { migrationList } from './rows.ts'
+import { explainNoLedger } from './verify.ts'
+
+interface Options {
+  force?: boolean
+  reason?: string
+  json?: boolean
+}
+
+export function addFinish(migration: Command, outside: Outside): void {
+  const finish = migration
+    .command('finish')
+    .description(
+      'make a last attempt, compare, then copy no mail any more and erase the credential; run it on the copying host',
+    )
+    .argument('<address>', 'the new or the old address', address)
+    .option(
+      '--force',
+      'without a last attempt and a clean ledger, or when the person has never come: says what is lost',
+    )
+    .option('--json', 'print the migration as JSON')
+  examples(
+    withReason(finish),
+    'mailferry migration finish anna@new.example',
+    'mailferry migration finish anna@new.example --force --reason agreed',
+  ).action(async (typed: Address, options: Options) => {
+    await using house = await outside.open()
+    const name = await migrationOnNew(house, typed)
+    if (!options.force) await makeLastAttempt(name, house, outside)
+    const finished = await house.finish(name, options.force ?? false, by(options))
+    if (finished === null) throw noMigration(name)
+    const { migration, proof } = finished
+    await printDone(migrationList.row(migration), `the migration of ${name} is done now; ${proof}`, options)
+  })
+}
+
+const FORCED = '--force finishes without a last attempt, and what is not across is lost'
+/** The ledger decides. */
+const COMPARED: readonly Ending[] = ['complete', 'ledger-differs', 'ledger-shrunk']
+
+/** So that nothing stays behind that came to OLD since the last one. Ends with a ledger of this moment. */
+async function makeLastAttempt(name: string, house: House, outside: Outside): Promise<void> {
+  const migration = await house.migrations.find(name)
+  // Why the others cannot be finished is known without one.
+  if (migration === null || !ACTIVE_STATES.includes(migration.state)) return
+  const stop = stopSignal()
+  const { ending, waitMs } = await attempt(migration, outside, stop)
+  if (ending === 'unchanged') await house.verify(name, { signal: stop }).catch(explainNoLedger)
+  else if (!COMPARED.includes(ending)) {
+    const remedy = waitMs === null ? (REMEDIES[ending] ?? '') : 'try again'
+    const why = `the last attempt for ${name} ended with ${ending}: ${remedy}`
+    throw new Failure(waitMs === null ? EXIT.data : EXIT.tempfail, `${why} (${FORCED})`)
+  }
+}
+
+async function attempt(migration: Migration, outside: Outside, stop: AbortSignal): Promise<TurnReport> {
+  try {
+    const limitMs = ATTEMPT_LIMIT_MINUTES * 60_000
+    await using copying = await outside.openCopying({ adopts: false, early: true, limitMs })
+    return await oneTurn(copying, migration, stop, () => undefined)
+  } catch (error) {
+    if (error instanceof SettingsError) {
+      throw new Failure(EXIT.config, `${error.message}; finish is for the copying host (${FORCED})`)
+    }
+    if (error instanceof Failure) throw new Failure(error.exitCode, `${error.message} (${FORCED})`)
+    throw error
+  }
+}
