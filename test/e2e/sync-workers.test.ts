@@ -6,11 +6,14 @@ import { compareAccounts } from '../support/compare.ts'
 import { handOver } from '../support/cron.ts'
 import { mustRun, rows, startFerry } from '../support/ferry.ts'
 import { startNew } from '../support/new.ts'
+import { query } from '../support/query.ts'
 import { seed } from '../support/seed.ts'
 import { outcomes, startSync } from '../support/sync.ts'
 
 const COUNT = 100
 const MESSAGES = 4
+/** So many get new mail afterwards. */
+const BUSY = 10
 const people = Array.from({ length: COUNT }, (_, at) => [`p${at}@old.example`, `secret of ${at}`] as const)
 
 const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
@@ -56,14 +59,31 @@ t.test(
   },
 )
 
+t.test('both started again share what is new; every ledger is clean', async (t) => {
+  const busy = people.slice(0, BUSY)
+  for (const person of busy) await seed(old.port, person, 1, ['INBOX'])
+  await query(service.dataDir, `update turn set due_at = now() where due_at < 'infinity'`)
+  const workers = [startSync(service, ['--once']), startSync(service, ['--once'])] as const
+  for (const worker of workers) t.equal(await worker.end, 0, worker.stderr)
+  const ended = Object.entries(outcomes(...workers))
+  t.equal(ended.length, COUNT)
+  const copied = ended.filter(([, outcome]) => outcome === 'complete')
+  t.same(copied.map(([address]) => address).sort(), busy.map(([address]) => address).sort(), 'only who has new mail')
+  const { rows: ledgers } = await query(
+    service.dataDir,
+    'select count(*)::int as kept, count(code)::int as bad from ledger',
+  )
+  t.same(ledgers, [{ kept: COUNT, bad: 0 }])
+})
+
 t.test('nobody has lost a message, and nobody has one twice', async (t) => {
   await using dovecot = await startNew({ door: 'lua', url: service.url, token: service.token, homeRoot: homes })
   handOver(homes, dovecot.mailOwner)
-  for (const [user, password] of people) {
+  for (const [at, [user, password]] of people.entries()) {
     const { complete, total } = await compareAccounts(
       { host: 'localhost', port: old.port, user, password },
       { host: 'localhost', port: dovecot.port, user, password },
     )
-    t.match([complete, total.messages, total.extra], [true, 2 * MESSAGES, 0], user)
+    t.match([complete, total.messages, total.extra], [true, 2 * MESSAGES + (at < BUSY ? 1 : 0), 0], user)
   }
 })

@@ -10,15 +10,22 @@ export interface Relay extends AsyncDisposable {
   lose(): void
 }
 
-/** @param change what becomes of what the server says */
-export async function startRelay(to: number, change: (data: Buffer) => Buffer = (data) => data): Promise<Relay> {
+/** @param change what becomes of what the server says, which arrives `latencyMs` late */
+export async function startRelay(
+  to: number,
+  change: (data: Buffer) => Buffer = (data) => data,
+  latencyMs = 0,
+): Promise<Relay> {
   const sockets = new Set<Socket>()
   let connections = 0
   const relay = createServer((client) => {
     connections++
     const server = connect(to, '127.0.0.1')
     client.on('data', (data) => server.write(data)).on('close', () => server.destroy())
-    server.on('data', (data) => client.write(change(data))).on('close', () => client.destroy())
+    const later = (act: () => void) => (latencyMs === 0 ? act() : setTimeout(act, latencyMs))
+    server
+      .on('data', (data) => later(() => client.write(change(data))))
+      .on('close', () => later(() => client.destroy()))
     for (const socket of [client, server]) {
       sockets.add(socket)
       socket.on('error', () => undefined).on('close', () => sockets.delete(socket))

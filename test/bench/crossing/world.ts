@@ -1,9 +1,9 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
-import { clusterFolder } from '../../../src/db/embedded/cluster.ts'
-import { type Ferry, mustRun, startFerry } from '../../support/ferry.ts'
+import type pg from 'pg'
+import { mustRun, startFerry } from '../../support/ferry.ts'
+import { query } from '../../support/query.ts'
 import { seed } from '../../support/seed.ts'
 import { runProgram } from '../../support/service.ts'
 
@@ -52,15 +52,15 @@ export async function startWorld({ people, messages, mailboxes = ['INBOX', 'Sent
     people: all.map(([address]) => address),
     metadata,
     run: (program, args, env = {}) => run(program, args, { ...service.environment, ...env }),
-    query: (text) => onDatabase(ferry, text),
+    query: (text) => query(service.dataDir, text),
     async reset() {
       for (const folder of [homes, join(service.dataDir, 'offlineimap'), metadata(1), metadata(2)]) {
         await runProgram('find', [folder, '-mindepth', '1', '-delete'], service.environment)
       }
-      await onDatabase(ferry, 'delete from attempt')
-      await onDatabase(ferry, 'delete from ledger')
-      await onDatabase(ferry, `update migration set state = 'pending', code = null`)
-      await onDatabase(ferry, 'update turn set due_at = now(), place = null, seen = null, completed_at = null')
+      await query(service.dataDir, 'delete from attempt')
+      await query(service.dataDir, 'delete from ledger')
+      await query(service.dataDir, `update migration set state = 'pending', code = null`)
+      await query(service.dataDir, 'update turn set due_at = now(), place = null, seen = null, completed_at = null')
     },
     async [Symbol.asyncDispose]() {
       await ferry[Symbol.asyncDispose]()
@@ -76,10 +76,4 @@ async function run(program: string, args: readonly string[], env: NodeJS.Process
   const [, seconds, user, system] = /spent ([\d.]+) ([\d.]+) ([\d.]+)\s*$/.exec(stderr) ?? []
   if (exitCode !== 0 || seconds === undefined) throw new Error(`${program} ended with ${exitCode}: ${stderr}`)
   return { seconds: Number(seconds), cpuSeconds: Number(user) + Number(system), stdout }
-}
-
-async function onDatabase({ service }: Ferry, text: string): Promise<pg.QueryResult> {
-  const client = new pg.Client({ host: clusterFolder(service.dataDir), user: 'mailferry', database: 'mailferry' })
-  await client.connect()
-  return await client.query(text).finally(() => client.end())
 }
