@@ -34,6 +34,7 @@ REPAIRS = [
     tls.certificates_verified,
     tls.in_turns,
     connection.sign_in_once,
+    connection.broken_released,
     connection.login_quoted,
     connection.secrets_unlogged,
     connection.only_reads,

@@ -48,15 +48,18 @@ t.test(
 t.test('an OLD that goes away in the middle is gone on with later, and nothing comes twice', async (t) => {
   await seed(old.port, BEN, MANY, ['INBOX'])
   await service.passdb(...BEN)
+  // Slow, so that the end comes while there is much to copy.
+  const relay = await startRelay(old.tlsPort, undefined, 20)
+  await mustRun(service, 'provider', 'set', 'old', '--port', `${relay.port}`)
   const worker = startSync(service, ['--account', BEN[0]])
   await until(() => filesOf(BEN[0]).length > 0, 'the first message')
-  await old.stop()
+  await relay[Symbol.asyncDispose]()
   t.equal(await worker.end, 75, worker.stderr)
   const cut = filesOf(BEN[0]).length
   t.ok(cut < MANY, `${cut} until then`)
   t.match(worker.events, [{ event: 'ended', outcome: 'old-unreachable' }])
   t.match(await show(BEN[0]), { state: 'pending', code: null })
-  await old.start()
+  await mustRun(service, 'provider', 'set', 'old', '--port', `${old.tlsPort}`)
   t.equal((await sync(BEN[0])).exitCode, 0)
   t.match(await show(BEN[0]), { state: 'synced', ledger: /clean: all 600 messages/ })
   t.equal(filesOf(BEN[0]).length, MANY)

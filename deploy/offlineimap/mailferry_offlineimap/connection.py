@@ -72,6 +72,24 @@ class _Secret(bytes):
     __str__ = __repr__
 
 
+def broken_released():
+    """A connection that broke, and none to be had in its place, was released twice: the run waited for ever."""
+    def releaseconnection(self, connection, drop_conn=False):
+        with self.connectionlock:
+            if connection not in self.assignedconnections:
+                return
+            self.assignedconnections.remove(connection)
+            is_broken = connection.Terminate or drop_conn
+            if not is_broken:
+                self.availableconnections.append(connection)
+        try:
+            if is_broken:
+                _drop(connection)
+        finally:
+            self.semaphore.release()
+    replace(IMAPServer, 'releaseconnection', releaseconnection)
+
+
 def login_quoted():
     """A server without AUTH=PLAIN gets LOGIN, which sent the user name bare and knew ASCII only."""
     def login(self, user, password, **kw):
