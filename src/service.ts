@@ -18,7 +18,7 @@ import { migrations } from './db/migrations.ts'
 import { providers } from './db/providers.ts'
 import { reports } from './db/reports.ts'
 import { sealings } from './db/sealings.ts'
-import type { House } from './doors/cli/house.ts'
+import type { House } from './doors/house.ts'
 import type { Check } from './doors/http/health.ts'
 import type { Asked } from './doors/http/passdb.ts'
 import { argon2id } from './hash/argon2id.ts'
@@ -26,6 +26,7 @@ import { old } from './imap/ask.ts'
 import { oldMail } from './imap/listing.ts'
 import { probe } from './imap/probe.ts'
 import { newMail } from './maildir/listing.ts'
+import type { Provider } from './model/provider.ts'
 import { DATABASE_LIMIT_MS, type Surroundings } from './policy/authenticate.ts'
 import { boundHasher } from './policy/bound-hasher.ts'
 import { keyedDigest } from './policy/digest.ts'
@@ -38,6 +39,7 @@ import { Refusals, Successes } from './policy/remember.ts'
 import { type RenewalSurroundings, renewCredential } from './policy/renew-credential.ts'
 import { report } from './policy/report.ts'
 import { signIn } from './policy/sign-in.ts'
+import { testProvider } from './policy/test-provider.ts'
 import { timed } from './policy/timed.ts'
 import { verifyAccount } from './policy/verify-account.ts'
 import { copyingState } from './proofs/copying-state.ts'
@@ -84,6 +86,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     ledgers: ledgers(kysely),
     attempts: attempts(kysely),
   }
+  const probeWith = (provider: Provider, stranger?: string) => probe(provider, stranger, settings.oldLimitMs)
   const opener = () => identityOpener(settings)
   const ways = { oldMail, newMail, copyingState: copyingState(() => settings.offlineimapMetadata) }
   return {
@@ -96,7 +99,8 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       upgrades: database.check,
       'seal-key': async () => void (await surroundings.sealer.seal({ address: '', username: '', password: '' })),
     },
-    probe: (provider, stranger) => probe(provider, stranger, settings.oldLimitMs),
+    probe: (provider) => probeWith(provider),
+    testProvider: (provider, actor) => testProvider(provider, actor, { ...records, probe: probeWith }),
     report: (scope) => report(scope, new Date(), reports(kysely), copying(kysely)),
     importPeople: (lines, options) => importPeople(lines, options, { ...surroundings, imports: imports(kysely) }),
     verify: (address, options) =>

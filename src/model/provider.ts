@@ -1,13 +1,16 @@
 import type { Address } from './address.ts'
 
 /** How the connection to OLD is protected. `starttls` never falls back to plain text. */
-export type TlsMode = 'implicit' | 'starttls' | 'none'
+export const TLS_MODES = ['implicit', 'starttls', 'none'] as const
+export type TlsMode = (typeof TLS_MODES)[number]
 
 /** How people get from OLD to NEW. */
-export type Cutover = 'immediate' | 'proxied'
+export const CUTOVERS = ['immediate', 'proxied'] as const
+export type Cutover = (typeof CUTOVERS)[number]
 
 /** What OLD is asked with: the full old address (`%u`) or its local part (`%n`). */
-export type LoginName = '%u' | '%n'
+export const LOGIN_NAMES = ['%u', '%n'] as const
+export type LoginName = (typeof LOGIN_NAMES)[number]
 
 /** Hours of a day in which mail is copied: `from` and `until` as `20:00`, over midnight too, in an IANA time zone. */
 export interface CopyWindow {

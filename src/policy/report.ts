@@ -91,3 +91,23 @@ export function burnDownOf(changes: readonly DayChange[], now: Date): DayCount[]
   }
   return days
 }
+
+/** All of them together. */
+export function total(people: readonly PeopleCount[]): PeopleCount {
+  const sum = (count: (row: PeopleCount) => number) => people.reduce((total, row) => total + count(row), 0)
+  return {
+    ...{ provider: 'all', domain: 'all', awaited: sum((row) => row.awaited), captured: sum((row) => row.captured) },
+    ...{ copying: sum((row) => row.copying), synced: sum((row) => row.synced), done: sum((row) => row.done) },
+    ...{ paused: sum((row) => row.paused), failed: sum((row) => row.failed), people: sum((row) => row.people) },
+    neverCame: sum((row) => row.neverCame),
+  }
+}
+
+/** When it will be over, in words. */
+export function outlook({ people, remaining, perDay, estimatedEnd }: Report): string {
+  if (people.length === 0) return 'nobody is here yet'
+  if (remaining === 0) return 'everybody is across'
+  if (estimatedEnd === null) return `${remaining} remain; nobody came across lately`
+  const rate = Math.round(perDay * 10) / 10
+  return `${remaining} remain; ${rate} a day came across lately: at this rate the last on ${estimatedEnd.toISOString().slice(0, 10)}`
+}

@@ -1,13 +1,14 @@
 import type { Command } from 'commander'
 import type { Account } from '../../model/account.ts'
 import type { Address } from '../../model/address.ts'
+import type { House } from '../house.ts'
+import { addressOnNew } from '../person.ts'
 import { by, withReason } from './actor.ts'
 import { address, examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
-import type { House, Outside } from './house.ts'
 import { printDone, printList, printRecord } from './output.ts'
+import type { Outside } from './outside.ts'
 import { readPassword } from './password-input.ts'
-import { addressOnNew } from './person.ts'
 import { accountList } from './rows.ts'
 
 export function addAccountCommands(mailferry: Command, outside: Outside): void {

@@ -1,8 +1,8 @@
 import { userInfo } from 'node:os'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import type { By } from '../../model/audit.ts'
+import { reason } from './arguments.ts'
 
-const REASON_LENGTH = 500
 const LOGIN_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.@\\-]{0,63}$/u
 
 /** Whoever changes something may say why. */
@@ -24,9 +24,4 @@ function loginName(): string {
     // A user who has no entry in the user database.
     return `uid ${process.getuid?.()}`
   }
-}
-
-function reason(text: string): string {
-  if (text !== '' && text.length <= REASON_LENGTH && text.isWellFormed() && !/\p{Cc}/u.test(text)) return text
-  throw new InvalidArgumentError(`It must be 1 to ${REASON_LENGTH} characters on one line.`)
 }

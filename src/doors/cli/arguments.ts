@@ -1,91 +1,27 @@
-import { isIP } from 'node:net'
 import { type Command, InvalidArgumentError } from 'commander'
-import { type Address, parseAddress, parseDomain } from '../../model/address.ts'
-import { type CopyWindow, parseWindow } from '../../model/provider.ts'
+import * as fields from '../fields.ts'
+import { InvalidField } from '../mistakes.ts'
 
 // Parsers for commander: what they refuse ends as a usage error that names the option or argument.
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
-const HOST_LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
-const HOST_LENGTH = 253
-const CONNECTIONS_LIMIT = 10_000
-const PATTERN_LENGTH = 1_000
+export const providerName = typed(fields.providerName)
+export const host = typed(fields.host)
+export const port = typed(fields.port)
+export const copyWindow = typed(fields.copyWindow)
+export const connections = typed(fields.connections)
+export const fingerprint = typed(fields.fingerprint)
+export const domain = typed(fields.domain)
+export const address = typed(fields.address)
+export const code = typed(fields.code)
+export const search = typed(fields.search)
+export const reason = typed(fields.reason)
+export const time = typed(fields.time)
 
-export function providerName(text: string): string {
-  if (NAME.test(text)) return text
-  throw new InvalidArgumentError('It must be letters, digits, ".", "_" and "-", at most 64, a letter or digit first.')
-}
-
-export function host(text: string): string {
-  if (isIP(text) !== 0 && !text.includes('%')) return text
-  const name = /[^\0-\x7f]/.test(text) ? (parseDomain(text) ?? '') : text.toLowerCase().replace(/\.$/, '')
-  const labels = name.split('.')
-  if (
-    name.length <= HOST_LENGTH &&
-    labels.every((label) => HOST_LABEL.test(label)) &&
-    !/^\d+$/.test(labels.at(-1) ?? '')
-  ) {
-    return name
-  }
-  throw new InvalidArgumentError('It must be a DNS name or an IP address alone, without scheme, port or blanks.')
-}
-
-export function port(text: string): number {
-  return wholeNumber(text, 65_535)
-}
-
-/** When mail is copied. */
-export function copyWindow(text: string): CopyWindow {
-  const window = parseWindow(text)
-  if (window !== null) return window
-  throw new InvalidArgumentError(
-    'It must be as 20:00-06:00, with a time zone behind it or not: "20:00-06:00 Europe/Berlin".',
-  )
-}
-
-export function connections(text: string): number {
-  return wholeNumber(text, CONNECTIONS_LIMIT)
-}
-
-/** 64 lower-case hex digits. */
-export function fingerprint(text: string): string {
-  const digits = text.replaceAll(':', '').toLowerCase()
-  if (/^[0-9a-f]{64}$/.test(digits) && /^(?:[^:]{64}|..(?::..){31})$/.test(text)) return digits
-  throw new InvalidArgumentError('It must be SHA-256: 64 hex digits, with or without colons.')
-}
+const pattern = typed(fields.pattern)
 
 /** Adds one mailbox pattern to those before it. */
 export function patterns(text: string, before: readonly string[] | false | undefined): readonly string[] {
-  if (text === '' || text.length > PATTERN_LENGTH || /\p{Cc}/u.test(text) || !text.isWellFormed()) {
-    throw new InvalidArgumentError(`It must be 1 to ${PATTERN_LENGTH} characters without control characters.`)
-  }
-  return [...(before || []), text]
-}
-
-export function domain(text: string): string {
-  const parsed = parseDomain(text)
-  if (parsed === null) throw new InvalidArgumentError('It must be a mail domain.')
-  return parsed
-}
-
-export function address(text: string): Address {
-  const parsed = parseAddress(text)
-  if (parsed === null) throw new InvalidArgumentError('It must be a mail address.')
-  return parsed
-}
-
-/** A stable word that says why something failed. */
-export function code(text: string): string {
-  if (/^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(text)) return text
-  throw new InvalidArgumentError('It must be lower-case words with hyphens: credential-refused.')
-}
-
-/** A part of a name. */
-export function search(text: string): string {
-  if (text !== '' && text.length <= PATTERN_LENGTH && text.isWellFormed() && !/\p{Cc}/u.test(text)) {
-    return text.normalize('NFC')
-  }
-  throw new InvalidArgumentError(`It must be 1 to ${PATTERN_LENGTH} characters without control characters.`)
+  return [...(before || []), pattern(text)]
 }
 
 /** Examples at the end of a command's help. */
@@ -93,8 +29,12 @@ export function examples(command: Command, ...lines: string[]): Command {
   return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  ${line}\n`).join('')}`.trimEnd())
 }
 
-function wholeNumber(text: string, limit: number): number {
-  const number = /^[1-9]\d{0,8}$/.test(text) ? Number(text) : 0
-  if (number >= 1 && number <= limit) return number
-  throw new InvalidArgumentError(`It must be a whole number from 1 to ${limit}.`)
+function typed<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text)
+    } catch (error) {
+      throw error instanceof InvalidField ? new InvalidArgumentError(error.message) : error
+    }
+  }
 }

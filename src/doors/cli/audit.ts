@@ -1,9 +1,9 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import type { Address } from '../../model/address.ts'
-import { address, examples } from './arguments.ts'
-import type { Outside } from './house.ts'
+import { renamed } from '../person.ts'
+import { address, examples, time } from './arguments.ts'
 import { printList } from './output.ts'
-import { renamed } from './person.ts'
+import type { Outside } from './outside.ts'
 import { auditList } from './rows.ts'
 
 export function addAuditCommands(mailferry: Command, { open }: Outside): void {
@@ -25,12 +25,4 @@ export function addAuditCommands(mailferry: Command, { open }: Outside): void {
     const filter = { ...(subject !== undefined && { subject }), ...(since !== undefined && { since }) }
     await printList(house.audit.list(filter), auditList, options)
   })
-}
-
-function time(text: string): Date {
-  const parsed = /^\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?$/.test(text)
-    ? new Date(text)
-    : new Date(Number.NaN)
-  if (!Number.isNaN(parsed.getTime())) return parsed
-  throw new InvalidArgumentError('It must be a date, or a date and a time: 2026-11-23, 2026-11-23T14:00, …T14:00Z.')
 }

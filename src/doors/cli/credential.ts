@@ -3,11 +3,12 @@ import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
 import type { Opener } from '../../policy/ports.ts'
 import type { SealedCredential } from '../../policy/records.ts'
+import type { House } from '../house.ts'
 import { by } from './actor.ts'
 import { examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
-import type { House, Outside } from './house.ts'
 import { print } from './output.ts'
+import type { Outside } from './outside.ts'
 import { json } from './text.ts'
 
 /** What is known of one account name; in the field names that the copying host reads. */

@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs'
 import type { Settings } from '../../config.ts'
 import { recipientsInForce } from '../../data-dir.ts'
 import type { Provider } from '../../model/provider.ts'
+import type { House } from '../house.ts'
 import { checkDoors, checkFiles, checkOfflineimap } from './doctor-host.ts'
 import { explain } from './exit.ts'
-import type { House, Outside } from './house.ts'
 import { identityHere } from './key.ts'
+import type { Outside } from './outside.ts'
 
 /** What `doctor` found about one thing: well, worth a look, or in need of something done. */
 export interface Finding {

@@ -2,8 +2,8 @@ import type { Command } from 'commander'
 import { examples } from './arguments.ts'
 import { examine, type Finding } from './doctor-checks.ts'
 import { EXIT, Failure } from './exit.ts'
-import type { Outside } from './house.ts'
 import { print, printList } from './output.ts'
+import type { Outside } from './outside.ts'
 import { line } from './text.ts'
 
 const CHECK_WIDTH = 18

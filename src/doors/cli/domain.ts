@@ -3,9 +3,9 @@ import type { Domain } from '../../policy/records.ts'
 import { by, withReason } from './actor.ts'
 import { domain as domainName, examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
-import type { Outside } from './house.ts'
+import { noProvider } from './named-provider.ts'
 import { printDone, printList } from './output.ts'
-import { noProvider } from './provider.ts'
+import type { Outside } from './outside.ts'
 import { domainList } from './rows.ts'
 
 export function addDomainCommands(mailferry: Command, outside: Outside): void {

@@ -2,6 +2,7 @@ import { CommanderError } from 'commander'
 import { SettingsError } from '../../config.ts'
 import { Refusal } from '../../model/refusal.ts'
 import { ListenError } from '../http/listen.ts'
+import { InvalidField, Missing } from '../mistakes.ts'
 import { OutputClosed, OutputError } from './output.ts'
 import { visible } from './text.ts'
 import { troubleOf } from './trouble.ts'
@@ -56,7 +57,8 @@ function explainUsage({ exitCode, code, message }: CommanderError): Explanation 
 function known(error: unknown): { what: string; exitCode: number } | null {
   if (error instanceof Failure) return { what: error.message, exitCode: error.exitCode }
   if (error instanceof SettingsError) return { what: error.message, exitCode: EXIT.config }
-  if (error instanceof Refusal) return { what: error.message, exitCode: EXIT.data }
+  if (error instanceof Refusal || error instanceof InvalidField || error instanceof Missing)
+    return { what: error.message, exitCode: EXIT.data }
   if (error instanceof OutputError) return { what: error.message, exitCode: EXIT.inputOutput }
   if (error instanceof ListenError) return { what: error.message, exitCode: EXIT.unavailable }
   return null

@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import type { Rotation } from '../../policy/reseal.ts'
+import type { House } from '../house.ts'
 import { by, withReason } from './actor.ts'
 import { examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
-import type { House, Outside } from './house.ts'
 import { printDone } from './output.ts'
+import type { Outside } from './outside.ts'
 import { Progress } from './progress.ts'
 
 export function addRotate(key: Command, { open }: Outside): void {

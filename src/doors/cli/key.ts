@@ -5,9 +5,9 @@ import type { Settings } from '../../config.ts'
 import { identityRecipients, initialiseKey, recipientsInForce } from '../../data-dir.ts'
 import { examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
-import type { Outside } from './house.ts'
 import { addRotate } from './key-rotate.ts'
 import { print, printDone, printList, printRecord } from './output.ts'
+import type { Outside } from './outside.ts'
 
 export function addKeyCommands(mailferry: Command, outside: Outside): void {
   const key = mailferry.command('key').description('the key that credentials are sealed with')

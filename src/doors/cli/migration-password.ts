@@ -1,13 +1,14 @@
 import type { Command } from 'commander'
 import type { Address } from '../../model/address.ts'
 import type { OldAnswer } from '../../policy/ports.ts'
+import type { House } from '../house.ts'
+import { migrationOnNew } from '../person.ts'
 import { by, withReason } from './actor.ts'
 import { address, examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
-import type { House, Outside } from './house.ts'
 import { printDone } from './output.ts'
+import type { Outside } from './outside.ts'
 import { readPassword } from './password-input.ts'
-import { migrationOnNew } from './person.ts'
 import { migrationList } from './rows.ts'
 
 export function addSetPassword(migration: Command, { open }: Outside): void {

@@ -1,16 +1,17 @@
-import { isIP } from 'node:net'
 import type { Command } from 'commander'
-import type { Provider } from '../../model/provider.ts'
-import type { ProbeStep } from '../../policy/probe.ts'
+import type { House } from '../house.ts'
+import { changedProvider, newProvider } from '../provider-fields.ts'
+import { usageRow } from '../rows.ts'
 import { by, withReason } from './actor.ts'
 import { examples, host, providerName } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
-import type { House, Outside } from './house.ts'
-import { print, printDone, printList, printRecord } from './output.ts'
-import { changedProvider, newProvider, type ProviderOptions, withProviderOptions } from './provider-options.ts'
+import { namedProvider } from './named-provider.ts'
+import { printDone, printList, printRecord } from './output.ts'
+import type { Outside } from './outside.ts'
+import { type ProviderOptions, withProviderOptions } from './provider-options.ts'
+import { addTest } from './provider-test.ts'
 import { providerList } from './rows.ts'
 import { statusOfService } from './running.ts'
-import { line } from './text.ts'
 
 export function addProviderCommands(mailferry: Command, outside: Outside): void {
   const provider = mailferry.command('provider').description('old IMAP services that people come from')
@@ -32,10 +33,11 @@ function addAdd(provider: Command, { open }: Outside): void {
     add.option('--json', 'print the provider as JSON'),
     'mailferry provider add old --host imap.old.example',
     "mailferry provider add isp --host mail.isp.example --tls starttls --login-name '%n' --exclude 'Spam*'",
-  ).action(async (name: string, { reason, ...options }: ProviderOptions & { host: string; reason?: string }) => {
-    const added = newProvider(name, options.host, options)
+  ).action(async (name: string, options: ProviderOptions & { host: string }) => {
+    const { json: _, reason: __, ...fields } = options
+    const added = newProvider(name, fields.host, fields)
     await using house = await open()
-    await house.providers.add(added, by({ reason }))
+    await house.providers.add(added, by(options))
     await printDone(
       providerList.row(added),
       `provider ${name} is added; next: mailferry provider test ${name}`,
@@ -60,7 +62,7 @@ function addShow(provider: Command, { open }: Outside): void {
   examples(show.option('--json', 'print one JSON object'), 'mailferry provider show old').action(
     async (name, options) => {
       await using house = await open()
-      const row = providerList.row(await found(house, name))
+      const row = providerList.row(await namedProvider(house, name))
       await printRecord({ ...row, ...(await usage(house, name)) }, options)
     },
   )
@@ -83,12 +85,12 @@ function addSet(provider: Command, { open }: Outside): void {
     "mailferry provider set old --exclude Trash --exclude 'Spam*'",
     'mailferry provider set old --no-fingerprint',
     'mailferry provider set old --window 20:00-06:00',
-  ).action(async (name: string, { reason, ...options }: ProviderOptions & { reason?: string }) => {
-    if (Object.keys(options).every((option) => option === 'json'))
-      throw new Failure(EXIT.usage, 'say what to change (--help shows how)')
+  ).action(async (name: string, options: ProviderOptions) => {
+    const { json: _, reason: __, ...fields } = options
+    if (Object.keys(fields).length === 0) throw new Failure(EXIT.usage, 'say what to change (--help shows how)')
     await using house = await open()
-    const changed = changedProvider(await found(house, name), options)
-    await house.providers.set(changed, by({ reason }))
+    const changed = changedProvider(await namedProvider(house, name), fields)
+    await house.providers.set(changed, by(options))
     await printDone(
       providerList.row(changed),
       `provider ${name} is changed; next: mailferry provider test ${name}`,
@@ -104,69 +106,14 @@ function addRemove(provider: Command, { open }: Outside): void {
     'mailferry provider remove old',
   ).action(async (name, options) => {
     await using house = await open()
-    const removed = await found(house, name)
+    const removed = await namedProvider(house, name)
     await house.providers.remove(name, by(options))
     await printDone(providerList.row(removed), `provider ${name} is removed`, options)
   })
 }
 
-function addTest(provider: Command, { open }: Outside): void {
-  const test = provider
-    .command('test')
-    .description('go to a provider step by step and see how it refuses a stranger; exit code 69 when a step fails')
-    .argument('<name>')
-  examples(test.option('--json', 'print the steps as one JSON array'), 'mailferry provider test old').action(
-    async (name, options) => {
-      await using house = await open()
-      const steps: ProbeStep[] = []
-      const provider = await found(house, name)
-      for await (const step of house.probe(provider, await domainAt(house, provider))) {
-        if (step.learned !== undefined) await keepRefusal(house, provider, step.learned)
-        steps.push(step)
-        if (!options.json) await print(stepLines(step))
-      }
-      if (options.json) await printList(steps, { row: (step) => ({ ...step }), columns: [] }, options)
-      const failed = steps.find(({ ok }) => !ok)
-      if (failed !== undefined)
-        throw new Failure(EXIT.unavailable, `provider ${name} cannot be used: ${failed.step} failed`)
-    },
-  )
-}
-
 /** What the running service makes of a provider; null where none runs, or it has not asked there yet. */
 async function usage({ settings }: House, name: string): Promise<Record<string, unknown>> {
   const status = (await statusOfService(settings.socket))?.find(({ provider }) => provider === name)
-  return {
-    breaker: status?.breaker ?? null,
-    connections_in_use: status?.running ?? null,
-    waiting: status?.waiting ?? null,
-  }
-}
-
-async function found(house: House, name: string): Promise<Provider> {
-  const provider = await house.providers.find(name)
-  if (provider === null) throw noProvider(name)
-  return provider
-}
-
-/** A mail domain of the provider; when it has none yet, one that looks like it. */
-async function domainAt(house: House, { name, host }: Provider): Promise<string> {
-  const own = (await house.domains.list()).find(({ provider }) => provider === name)
-  return own?.name ?? (isIP(host) === 0 ? host : 'mailferry.invalid')
-}
-
-/** Keeps how a provider refuses, unless it has been pointed elsewhere since it was asked. */
-async function keepRefusal(house: House, asked: Provider, refusal: string): Promise<void> {
-  const now = await found(house, asked.name)
-  if (now.host === asked.host && now.port === asked.port)
-    await house.providers.set({ ...now, refusal }, by({ reason: 'learned by provider test' }))
-}
-
-export function noProvider(name: string): Failure {
-  return new Failure(EXIT.data, `there is no provider ${name} (mailferry provider list shows them)`)
-}
-
-function stepLines({ step, ok, found, remedy }: ProbeStep): string {
-  const result = `${(ok ? 'ok' : 'fail').padEnd(4)}  ${step.padEnd(12)}  ${line(found)}\n`
-  return remedy === undefined ? result : `${result}      what to do:   ${line(remedy)}\n`
+  return usageRow(status ?? null)
 }

@@ -1,9 +1,11 @@
 import { type Command, Option } from 'commander'
-import type { PeopleCount, Report } from '../../policy/report.ts'
+import { outlook, type Report, total } from '../../policy/report.ts'
+import type { House } from '../house.ts'
+import { reportRow } from '../rows.ts'
 import { domain, examples } from './arguments.ts'
-import type { House, Outside } from './house.ts'
+import { noProvider } from './named-provider.ts'
 import { print, printCsv, printList, printRecord } from './output.ts'
-import { noProvider } from './provider.ts'
+import type { Outside } from './outside.ts'
 import { migrationList, peopleList } from './rows.ts'
 
 interface Options {
@@ -54,18 +56,8 @@ async function printAwaited({ migrations }: House, { provider, domain, csv, ...o
 
 async function printReport(report: Report, { json, csv }: Options): Promise<void> {
   if (csv) await printCsv(report.people, peopleList)
-  else if (json) await printRecord(fields(report), { json })
+  else if (json) await printRecord(reportRow(report), { json })
   else await printTables(report)
-}
-
-function fields({ people, failures, burnDown, remaining, perDay, estimatedEnd }: Report) {
-  return {
-    people: people.map(peopleList.row),
-    total: peopleList.row(total(people)),
-    failures,
-    burn_down: burnDown,
-    ...{ remaining, per_day: perDay, estimated_end: estimatedEnd },
-  }
 }
 
 async function printTables(report: Report): Promise<void> {
@@ -79,22 +71,4 @@ async function printTables(report: Report): Promise<void> {
   await print('\n')
   await printList(burnDown.slice(-DAYS_SHOWN), { row: (day) => ({ ...day }), columns }, {})
   await print(`\n${outlook(report)}\n`)
-}
-
-function outlook({ people, remaining, perDay, estimatedEnd }: Report): string {
-  if (people.length === 0) return 'nobody is here yet'
-  if (remaining === 0) return 'everybody is across'
-  if (estimatedEnd === null) return `${remaining} remain; nobody came across lately`
-  const rate = Math.round(perDay * 10) / 10
-  return `${remaining} remain; ${rate} a day came across lately: at this rate the last on ${estimatedEnd.toISOString().slice(0, 10)}`
-}
-
-function total(people: readonly PeopleCount[]): PeopleCount {
-  const sum = (count: (row: PeopleCount) => number) => people.reduce((total, row) => total + count(row), 0)
-  return {
-    ...{ provider: 'all', domain: 'all', awaited: sum((row) => row.awaited), captured: sum((row) => row.captured) },
-    ...{ copying: sum((row) => row.copying), synced: sum((row) => row.synced), done: sum((row) => row.done) },
-    ...{ paused: sum((row) => row.paused), failed: sum((row) => row.failed), people: sum((row) => row.people) },
-    neverCame: sum((row) => row.neverCame),
-  }
 }

@@ -3,14 +3,14 @@ import type { Address } from '../../model/address.ts'
 import { REMEDIES } from '../../model/attempt.ts'
 import { ACTIVE_STATES } from '../../model/migration.ts'
 import type { Ending } from '../../policy/advance.ts'
+import { addressOnNew } from '../person.ts'
 import type { CopyingHouse } from '../worker/house.ts'
 import { Progress } from '../worker/progress.ts'
 import { work } from '../worker/work.ts'
 import { address, examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
-import type { Outside } from './house.ts'
 import { ATTEMPT_LIMIT_MINUTES, oneTurn, stopSignal } from './one-turn.ts'
-import { addressOnNew } from './person.ts'
+import type { Outside } from './outside.ts'
 
 interface Options {
   once?: boolean

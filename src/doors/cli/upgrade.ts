@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { examples } from './arguments.ts'
-import type { Outside } from './house.ts'
 import { printDone } from './output.ts'
+import type { Outside } from './outside.ts'
 
 export function addUpgradeCommand(mailferry: Command, { openUnready }: Outside): void {
   const upgrade = mailferry

@@ -2,13 +2,13 @@ import type { Command } from 'commander'
 import type { Address } from '../../model/address.ts'
 import { CouldNotAsk, type Ledger, totalOf } from '../../model/ledger.ts'
 import { sentence } from '../../model/ledger-words.ts'
-import { decodeName } from '../../model/mailbox.ts'
+import { migrationOnNew } from '../person.ts'
+import { differenceRow, ledgerSummary } from '../rows.ts'
 import { address, examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
-import type { Outside } from './house.ts'
 import { ledgerText } from './ledger-text.ts'
 import { print } from './output.ts'
-import { migrationOnNew } from './person.ts'
+import type { Outside } from './outside.ts'
 import { json } from './text.ts'
 import { showProgress } from './verify-progress.ts'
 
@@ -53,31 +53,6 @@ export function explainNoLedger(error: unknown): never {
   throw new Failure(EXITS[error.code] ?? EXIT.tempfail, `${error.message}${remedy}: nothing is changed`)
 }
 
-/** The names of the fields are a contract with whoever reads `--json`. */
 function ledgerRow(name: string, ledger: Ledger): Record<string, unknown> {
-  const { messages, proved, extra, duplicated, counts, faults, changes } = totalOf(ledger.folders)
-  return {
-    ...{ address: name, clean: ledger.code === null, code: ledger.code, taken_at: ledger.takenAt },
-    ...{
-      seconds: ledger.seconds,
-      fetched: ledger.fetched,
-      messages,
-      proved,
-      extra,
-      duplicated,
-      faults,
-      changes,
-      counts,
-    },
-    folders: ledger.folders.map(({ provedUids, acceptedUids, uidValidity, ...folder }) => ({
-      ...folder,
-      name: decodeName(folder.name),
-      uid_validity: uidValidity,
-    })),
-    differences: ledger.differences.map(({ messageId, folder, ...difference }) => ({
-      ...difference,
-      folder: decodeName(folder),
-      message_id: messageId,
-    })),
-  }
+  return { address: name, ...ledgerSummary(ledger), differences: ledger.differences.map(differenceRow) }
 }

@@ -1,20 +1,19 @@
-import type { Settings } from '../../config.ts'
-import type { By } from '../../model/audit.ts'
-import type { Ledger } from '../../model/ledger.ts'
-import type { Provider } from '../../model/provider.ts'
-import type { Attempts } from '../../policy/copying.ts'
-import type { Finished } from '../../policy/finish.ts'
-import type { BadLine, ImportOptions, ImportOutcome, PersonLine } from '../../policy/import-people.ts'
-import type { Ledgers } from '../../policy/ledger-ports.ts'
-import type { Hasher, OldAnswer, Opener } from '../../policy/ports.ts'
-import type { ProbeStep } from '../../policy/probe.ts'
-import type { Accounts, Audit, Credentials, Domains, Migrations, Providers, Sealings } from '../../policy/records.ts'
-import type { Report, Scope } from '../../policy/report.ts'
-import type { Rotation } from '../../policy/reseal.ts'
-import type { VerifyOptions } from '../../policy/verify.ts'
-import type { CopyingHouse, CopyingOptions } from '../worker/house.ts'
+import type { Settings } from '../config.ts'
+import type { By } from '../model/audit.ts'
+import type { Ledger } from '../model/ledger.ts'
+import type { Provider } from '../model/provider.ts'
+import type { Attempts } from '../policy/copying.ts'
+import type { Finished } from '../policy/finish.ts'
+import type { BadLine, ImportOptions, ImportOutcome, PersonLine } from '../policy/import-people.ts'
+import type { Ledgers } from '../policy/ledger-ports.ts'
+import type { Hasher, OldAnswer, Opener } from '../policy/ports.ts'
+import type { ProbeStep } from '../policy/probe.ts'
+import type { Accounts, Audit, Credentials, Domains, Migrations, Providers, Sealings } from '../policy/records.ts'
+import type { Report, Scope } from '../policy/report.ts'
+import type { Rotation } from '../policy/reseal.ts'
+import type { VerifyOptions } from '../policy/verify.ts'
 
-/** What the commands work with; `serve` and the commands may run at the same time. */
+/** What administrators' doors work with; `serve` and the commands may run at the same time. */
 export interface House extends AsyncDisposable {
   readonly settings: Settings
   readonly database: {
@@ -35,8 +34,10 @@ export interface House extends AsyncDisposable {
   readonly ledgers: Ledgers
   readonly attempts: Attempts
   readonly hasher: Hasher
-  /** Tries the way to a provider step by step, signing nobody in; at last, a stranger of that domain, if one is given. */
-  probe(provider: Provider, stranger?: string): AsyncIterable<ProbeStep>
+  /** Goes to a provider step by step, signing nobody in. */
+  probe(provider: Provider): AsyncIterable<ProbeStep>
+  /** The same, and at last a stranger is tried; keeps how the provider refuses when that is learned. */
+  testProvider(provider: Provider, actor: string): AsyncIterable<ProbeStep>
   /** Renews the password that opens a person's account on OLD, after OLD accepted it. */
   renewCredential(address: string, password: string, by: By): Promise<OldAnswer>
   /**
@@ -55,20 +56,4 @@ export interface House extends AsyncDisposable {
   dropOldKeys(by: By): Promise<readonly string[]>
   /** @throws SettingsError when the identity file cannot be read */
   opener(): Promise<Opener>
-}
-
-/** How a command gets the house, when it needs it. */
-export type OpenHouse = () => Promise<House>
-
-/** What the command line is handed by whoever wires it. */
-export interface Outside {
-  /** Throws a SettingsError when a setting is wrong. */
-  settings(): Settings
-  /** The database ready. */
-  open: OpenHouse
-  /** The database as it is: away, or with upgrades pending. */
-  openUnready: OpenHouse
-  serve(): Promise<void>
-  /** What copies mail, with the database ready. */
-  openCopying(options: CopyingOptions): Promise<CopyingHouse>
 }

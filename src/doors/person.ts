@@ -1,24 +1,24 @@
-import { type Address, inDomain } from '../../model/address.ts'
-import { EXIT, Failure } from './exit.ts'
+import { type Address, inDomain } from '../model/address.ts'
 import type { House } from './house.ts'
+import { Missing } from './mistakes.ts'
 
 type People = Pick<House, 'accounts' | 'domains'>
 type Movers = { readonly migrations: Pick<House['migrations'], 'find'>; readonly domains: House['domains'] }
 
 /**
  * The address on NEW of an account that is named by that, or by the address on OLD.
- * @throws Failure when there is no such account
+ * @throws Missing when there is no such account
  */
 export async function addressOnNew(house: People, typed: Address): Promise<string> {
-  return await whoeverIs(house, typed, house.accounts, 'account')
+  return await whoeverIs(house, typed, house.accounts, `there is no account ${typed.text}`)
 }
 
 /**
  * The address on NEW of a person with a migration, who may have no account yet.
- * @throws Failure when there is no such migration
+ * @throws Missing when there is no such migration
  */
 export async function migrationOnNew(house: Movers, typed: Address): Promise<string> {
-  return await whoeverIs(house, typed, house.migrations, 'migration')
+  return await whoeverIs(house, typed, house.migrations, `there is no migration of ${typed.text}`)
 }
 
 /** What a person is called on NEW when this is the address on OLD. */
@@ -31,14 +31,14 @@ async function whoeverIs(
   house: Pick<House, 'domains'>,
   typed: Address,
   among: { find(address: string): Promise<object | null> },
-  what: string,
+  absence: string,
 ): Promise<string> {
   for (const address of [typed.text, await renamed(house, typed)]) {
     if ((await among.find(address)) !== null) return address
   }
-  throw new Failure(EXIT.data, `there is no ${what} ${what === 'account' ? '' : 'of '}${typed.text}`)
+  throw new Missing(absence)
 }
 
-export function noMigration(name: string): Failure {
-  return new Failure(EXIT.data, `${name} has no migration`)
+export function noMigration(name: string): Missing {
+  return new Missing(`${name} has no migration`)
 }

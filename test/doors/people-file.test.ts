@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { readPeople } from '../../../src/doors/cli/people-file.ts'
-import { isPassword } from '../../../src/model/password.ts'
-import { isUsername } from '../../../src/model/username.ts'
+import { readPeople } from '../../src/doors/people-file.ts'
+import { isPassword } from '../../src/model/password.ts'
+import { isUsername } from '../../src/model/username.ts'
 
 type Line = Awaited<ReturnType<typeof read>>[number]
 

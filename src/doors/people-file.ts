@@ -1,9 +1,9 @@
 import { parse } from 'csv-parse/sync'
-import { parseAddress } from '../../model/address.ts'
-import { isPassword } from '../../model/password.ts'
-import { isUsername } from '../../model/username.ts'
-import type { BadLine, PersonLine } from '../../policy/import-people.ts'
-import { EXIT, Failure } from './exit.ts'
+import { parseAddress } from '../model/address.ts'
+import { isPassword } from '../model/password.ts'
+import { isUsername } from '../model/username.ts'
+import type { BadLine, PersonLine } from '../policy/import-people.ts'
+import { InvalidField } from './mistakes.ts'
 
 // No field holds a line break, so a line is a record, and a mistake in one line hurts no other.
 
@@ -25,7 +25,7 @@ interface Layout {
 /**
  * The people of a CSV file (RFC 4180, UTF-8) with the columns address, old_username and old_password, of which the last
  * two may be missing or empty; `;` and tabs part fields as well as `,`. What a line says is never repeated.
- * @throws Failure when the header names another column
+ * @throws InvalidField when the header names another column
  */
 export async function* readPeople(input: AsyncIterable<Uint8Array>): AsyncGenerator<PersonLine | BadLine> {
   let number = 0
@@ -87,7 +87,7 @@ function layoutOf(header: string): Layout {
   const columns = columnNames(header)
   const known = columns.filter((name): name is Column => COLUMNS.some((column) => column === name))
   if (known.length < columns.length || new Set(known).size < known.length) {
-    throw new Failure(EXIT.data, `the header may name ${COLUMNS.join(', ')}, each once, and nothing else`)
+    throw new InvalidField(`the header may name ${COLUMNS.join(', ')}, each once, and nothing else`)
   }
   return { columns: known, delimiter: firstDelimiter(header) }
 }

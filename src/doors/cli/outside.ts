@@ -1,0 +1,19 @@
+import type { Settings } from '../../config.ts'
+import type { House } from '../house.ts'
+import type { CopyingHouse, CopyingOptions } from '../worker/house.ts'
+
+/** How a command gets the house, when it needs it. */
+export type OpenHouse = () => Promise<House>
+
+/** What the command line is handed by whoever wires it. */
+export interface Outside {
+  /** Throws a SettingsError when a setting is wrong. */
+  settings(): Settings
+  /** The database ready. */
+  open: OpenHouse
+  /** The database as it is: away, or with upgrades pending. */
+  openUnready: OpenHouse
+  serve(): Promise<void>
+  /** What copies mail, with the database ready. */
+  openCopying(options: CopyingOptions): Promise<CopyingHouse>
+}

@@ -1,0 +1,123 @@
+import type { Account } from '../model/account.ts'
+import type { Attempt } from '../model/attempt.ts'
+import type { AuditEntry } from '../model/audit.ts'
+import { type Difference, type Ledger, type LedgerFolder, totalOf } from '../model/ledger.ts'
+import { decodeName } from '../model/mailbox.ts'
+import type { Migration } from '../model/migration.ts'
+import { type Provider, windowText } from '../model/provider.ts'
+import type { ProviderStatus } from '../policy/ports.ts'
+import type { ProbeStep } from '../policy/probe.ts'
+import type { Domain } from '../policy/records.ts'
+import { type PeopleCount, type Report, total } from '../policy/report.ts'
+
+// The names of the fields are a contract with whoever reads JSON, of a command or of the API.
+
+export function providerRow(provider: Provider) {
+  return {
+    name: provider.name,
+    host: provider.host,
+    port: provider.port,
+    tls: provider.tls,
+    ca_file: provider.caFile,
+    fingerprint: provider.fingerprint,
+    max_connections: provider.maxConnections,
+    login_name: provider.loginName,
+    cutover: provider.cutover,
+    forward_client: provider.forwardsClient,
+    refusal: provider.refusal,
+    reopens: provider.reopens,
+    window: windowText(provider.window),
+    include: provider.include,
+    exclude: provider.exclude,
+  }
+}
+
+export function stepRow({ step, ok, found, remedy, learned }: ProbeStep) {
+  return {
+    ...{ step, ok, found },
+    ...(remedy !== undefined && { remedy }),
+    ...(learned !== undefined && { learned }),
+  }
+}
+
+/** How a process uses a provider; null where it has not asked there yet. */
+export function usageRow(status: ProviderStatus | null) {
+  return {
+    breaker: status?.breaker ?? null,
+    connections_in_use: status?.running ?? null,
+    waiting: status?.waiting ?? null,
+  }
+}
+
+export function domainRow({ name, newDomain, provider }: Domain) {
+  return { domain: name, new_domain: newDomain, provider }
+}
+
+export function accountRow({ address, enabled, home, quotaBytes }: Account) {
+  return { address, enabled, home, quota_bytes: quotaBytes }
+}
+
+export function migrationRow(migration: Migration) {
+  return {
+    id: migration.id,
+    address: migration.address,
+    old_username: migration.oldUsername,
+    old_domain: migration.oldDomain,
+    provider: migration.provider,
+    state: migration.state,
+    paused_from: migration.pausedFrom,
+    route: migration.route,
+    code: migration.code,
+    created_at: migration.createdAt,
+    changed_at: migration.changedAt,
+  }
+}
+
+export function auditRow({ at, actor, action, subject, reason, detail }: AuditEntry) {
+  return { at, actor, action, subject, reason, detail }
+}
+
+export function attemptRow({ id, host, startedAt, endedAt, outcome, folders, messages, output }: Attempt) {
+  return {
+    id,
+    started_at: startedAt,
+    host,
+    seconds: endedAt === null ? null : (endedAt.getTime() - startedAt.getTime()) / 1000,
+    outcome,
+    folders,
+    messages,
+    output,
+  }
+}
+
+export function peopleRow({ neverCame, ...counts }: PeopleCount) {
+  return { ...counts, never_came: neverCame }
+}
+
+export function reportRow({ people, failures, burnDown, remaining, perDay, estimatedEnd }: Report) {
+  return {
+    people: people.map(peopleRow),
+    total: peopleRow(total(people)),
+    failures,
+    burn_down: burnDown,
+    ...{ remaining, per_day: perDay, estimated_end: estimatedEnd },
+  }
+}
+
+/** What a ledger comes to. */
+export function ledgerSummary({ code, takenAt, seconds, fetched, folders }: Ledger) {
+  const { messages, proved, extra, duplicated, counts, faults, changes } = totalOf(folders)
+  return {
+    ...{ clean: code === null, code, taken_at: takenAt, seconds, fetched },
+    ...{ messages, proved, extra, duplicated, faults, changes, counts },
+    folders: folders.map(folderRow),
+  }
+}
+
+function folderRow({ provedUids, acceptedUids, uidValidity, ...folder }: LedgerFolder) {
+  return { ...folder, name: decodeName(folder.name), uid_validity: uidValidity }
+}
+
+export function differenceRow({ messageId, folder, ...difference }: Difference) {
+  return { ...difference, folder: decodeName(folder), message_id: messageId }
+}

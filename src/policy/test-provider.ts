@@ -1,0 +1,36 @@
+import { isIP } from 'node:net'
+import type { Provider } from '../model/provider.ts'
+import type { ProbeStep } from './probe.ts'
+import type { Domains, Providers } from './records.ts'
+
+export interface TestSurroundings {
+  readonly providers: Pick<Providers, 'find' | 'set'>
+  readonly domains: Pick<Domains, 'list'>
+  /** Goes to a provider step by step; at last, a stranger of that domain is tried. */
+  probe(provider: Provider, stranger: string): AsyncIterable<ProbeStep>
+}
+
+/** Goes to a provider step by step, and keeps how it refuses a stranger when that is learned. */
+export async function* testProvider(
+  provider: Provider,
+  actor: string,
+  outside: TestSurroundings,
+): AsyncGenerator<ProbeStep> {
+  for await (const step of outside.probe(provider, await domainAt(provider, outside))) {
+    if (step.learned !== undefined) await keepRefusal(provider, step.learned, actor, outside)
+    yield step
+  }
+}
+
+/** A mail domain of the provider; when it has none yet, one that looks like it. */
+async function domainAt({ name, host }: Provider, { domains }: TestSurroundings): Promise<string> {
+  const own = (await domains.list()).find(({ provider }) => provider === name)
+  return own?.name ?? (isIP(host) === 0 ? host : 'mailferry.invalid')
+}
+
+/** Keeps how a provider refuses, unless it was removed or pointed elsewhere since it was asked. */
+async function keepRefusal(asked: Provider, refusal: string, actor: string, { providers }: TestSurroundings) {
+  const now = await providers.find(asked.name)
+  if (now === null || now.host !== asked.host || now.port !== asked.port) return
+  await providers.set({ ...now, refusal }, { actor, reason: 'learned by provider test' })
+}
