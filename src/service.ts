@@ -32,6 +32,7 @@ import { boundHasher } from './policy/bound-hasher.ts'
 import { keyedDigest } from './policy/digest.ts'
 import { finishMigration } from './policy/finish.ts'
 import { guardOld } from './policy/guard-old.ts'
+import { healthOf } from './policy/health.ts'
 import { importPeople } from './policy/import-people.ts'
 import { lookUp } from './policy/look-up.ts'
 import type { Captures, Directory, Time } from './policy/ports.ts'
@@ -41,6 +42,7 @@ import { report } from './policy/report.ts'
 import { signIn } from './policy/sign-in.ts'
 import { testProvider } from './policy/test-provider.ts'
 import { timed } from './policy/timed.ts'
+import { trySignIn } from './policy/try-sign-in.ts'
 import { verifyAccount } from './policy/verify-account.ts'
 import { copyingState } from './proofs/copying-state.ts'
 import { dropOldKeys, rotateKey } from './rotate-key.ts'
@@ -101,6 +103,12 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     },
     probe: (provider) => probeWith(provider),
     testProvider: (provider, actor) => testProvider(provider, actor, { ...records, probe: probeWith }),
+    trySignIn: (provider, username, password) => trySignIn(provider, username, password, guarded),
+    health: healthOf({
+      providers: records.providers,
+      probe: (provider) => probeWith(provider),
+      status: guarded.status,
+    }),
     report: (scope) => report(scope, new Date(), reports(kysely), copying(kysely)),
     importPeople: (lines, options) => importPeople(lines, options, { ...surroundings, imports: imports(kysely) }),
     verify: (address, options) =>

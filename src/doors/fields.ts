@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { type Address, parseAddress, parseDomain } from '../model/address.ts'
 import { type CopyWindow, parseWindow } from '../model/provider.ts'
+import { isUsername } from '../model/username.ts'
 import { InvalidField } from './mistakes.ts'
 
 // What people type, at any door. What cannot be used is an InvalidField.
@@ -83,6 +84,12 @@ export function code(text: string): string {
 export function search(text: string): string {
   if (isShortLine(text, PATTERN_LENGTH)) return text.normalize('NFC')
   throw new InvalidField(`It must be 1 to ${PATTERN_LENGTH} characters without control characters.`)
+}
+
+/** What OLD knows a person by. */
+export function username(text: string): string {
+  if (isUsername(text)) return text
+  throw new InvalidField('It must be 1 to 255 characters on one line.')
 }
 
 /** Why somebody changes something. */

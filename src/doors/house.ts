@@ -4,6 +4,7 @@ import type { Ledger } from '../model/ledger.ts'
 import type { Provider } from '../model/provider.ts'
 import type { Attempts } from '../policy/copying.ts'
 import type { Finished } from '../policy/finish.ts'
+import type { ProviderHealth } from '../policy/health.ts'
 import type { BadLine, ImportOptions, ImportOutcome, PersonLine } from '../policy/import-people.ts'
 import type { Ledgers } from '../policy/ledger-ports.ts'
 import type { Hasher, OldAnswer, Opener } from '../policy/ports.ts'
@@ -38,6 +39,10 @@ export interface House extends AsyncDisposable {
   probe(provider: Provider): AsyncIterable<ProbeStep>
   /** The same, and at last a stranger is tried; keeps how the provider refuses when that is learned. */
   testProvider(provider: Provider, actor: string): AsyncIterable<ProbeStep>
+  /** Asks a provider whether a password is right there. Nothing of it is kept. */
+  trySignIn(provider: Provider, username: string, password: string): Promise<OldAnswer>
+  /** How each provider is, as of the last minute. */
+  health(): Promise<ProviderHealth[]>
   /** Renews the password that opens a person's account on OLD, after OLD accepted it. */
   renewCredential(address: string, password: string, by: By): Promise<OldAnswer>
   /**

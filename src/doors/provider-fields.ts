@@ -82,7 +82,7 @@ export type ProviderForm = Readonly<
 /** What a form says of a provider, or what is wrong with it by the names of its fields. */
 export function readProviderForm(
   form: ProviderForm,
-): { fields: ProviderFields; errors?: never } | { errors: Readonly<Record<string, string>> } {
+): { fields: ProviderFields; errors?: undefined } | { fields?: undefined; errors: Readonly<Record<string, string>> } {
   const errors: Record<string, string> = {}
   const read = (name: string, reader: () => ProviderFields): ProviderFields => {
     try {

@@ -5,10 +5,12 @@ import { type Difference, type Ledger, type LedgerFolder, totalOf } from '../mod
 import { decodeName } from '../model/mailbox.ts'
 import type { Migration } from '../model/migration.ts'
 import { type Provider, windowText } from '../model/provider.ts'
-import type { ProviderStatus } from '../policy/ports.ts'
+import type { ProviderHealth } from '../policy/health.ts'
+import type { OldAnswer, ProviderStatus } from '../policy/ports.ts'
 import type { ProbeStep } from '../policy/probe.ts'
 import type { Domain } from '../policy/records.ts'
 import { type PeopleCount, type Report, total } from '../policy/report.ts'
+import { trialOf } from '../policy/try-sign-in.ts'
 
 // The names of the fields are a contract with whoever reads JSON, of a command or of the API.
 
@@ -32,11 +34,24 @@ export function providerRow(provider: Provider) {
   }
 }
 
-export function stepRow({ step, ok, found, remedy, learned }: ProbeStep) {
+export function stepRow({ step, ok, found, remedy, learned, milliseconds, daysLeft }: ProbeStep) {
   return {
-    ...{ step, ok, found },
+    ...{ step, ok, found, milliseconds },
     ...(remedy !== undefined && { remedy }),
     ...(learned !== undefined && { learned }),
+    ...(daysLeft !== undefined && { days_left: daysLeft }),
+  }
+}
+
+export function trialRow(answer: OldAnswer, provider: Provider) {
+  return { answer: answer.kind, code: answer.kind === 'trouble' ? answer.code : null, ...trialOf(answer, provider) }
+}
+
+export function healthRow({ failedStep, latencyMs, daysLeft, checkedAt, status, ...health }: ProviderHealth) {
+  return {
+    ...health,
+    ...{ failed_step: failedStep, latency_ms: latencyMs, days_left: daysLeft, checked_at: checkedAt },
+    ...usageRow(status),
   }
 }
 

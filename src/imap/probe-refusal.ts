@@ -8,7 +8,7 @@ import { refusalIn } from './learned.ts'
 import { outcomeOf } from './outcome.ts'
 import { quote } from './probe-lines.ts'
 
-type Found = Omit<ProbeStep, 'step'>
+type Found = Omit<ProbeStep, 'step' | 'milliseconds'>
 
 /**
  * Asks once with a name and a password that nobody has, to see how the provider refuses.
@@ -21,8 +21,10 @@ export async function refusal(
   signal: AbortSignal,
 ): Promise<ProbeStep> {
   const question = { provider, ...stranger(provider, domain), clientAddress: null, signal }
+  const startedAt = performance.now()
   const ending = await endingOfQuestion(question, limitMs)
-  return { step: 'refusal', ...judge(ending, question) }
+  const milliseconds = Math.ceil(performance.now() - startedAt)
+  return { step: 'refusal', ...judge(ending, question), milliseconds }
 }
 
 function stranger({ loginName }: Provider, domain: string): { username: string; password: string } {

@@ -37,6 +37,7 @@ export const handshake: Take = async (way) => {
   })
   way.socket = secure
   const certificate = secure.getPeerCertificate()
+  way.daysLeft = daysLeft(certificate)
   const seen = `${secure.getProtocol()}, ${describe(certificate)}`
   const flaw = flawOf(secure, certificate, provider)
   if (flaw !== null) throw new ProbeFailure(`${flaw.what}: ${seen}`, flaw.remedy)
@@ -95,7 +96,7 @@ function flawOf(
 function describe(certificate: tls.PeerCertificate): string {
   const names = namesOf(certificate)
   const shown = names.slice(0, NAMES_SHOWN).join(', ') + (names.length > NAMES_SHOWN ? ', …' : '')
-  return `for ${shown}, issued by ${issuerOf(certificate)}, ${daysLeft(certificate)}, SHA-256 ${withColons(fingerprintOf(certificate))}`
+  return `for ${shown}, issued by ${issuerOf(certificate)}, ${validity(certificate)}, SHA-256 ${withColons(fingerprintOf(certificate))}`
 }
 
 function namesOf({ subjectaltname, subject }: tls.PeerCertificate): string[] {
@@ -107,10 +108,14 @@ function issuerOf({ issuer }: tls.PeerCertificate): string {
   return [issuer?.CN, issuer?.O].filter((name) => name !== undefined).join(', ') || 'nobody'
 }
 
-function daysLeft({ valid_to }: tls.PeerCertificate): string {
-  const end = new Date(valid_to)
-  const days = Math.floor((end.getTime() - Date.now()) / DAY_MS)
+function validity(certificate: tls.PeerCertificate): string {
+  const days = daysLeft(certificate)
+  const end = new Date(certificate.valid_to)
   return days < 0 ? `expired on ${end.toISOString().slice(0, 10)}` : `${days} days left`
+}
+
+function daysLeft({ valid_to }: tls.PeerCertificate): number {
+  return Math.floor((new Date(valid_to).getTime() - Date.now()) / DAY_MS)
 }
 
 /** As OpenSSL prints it. */

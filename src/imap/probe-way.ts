@@ -7,6 +7,8 @@ export interface Way {
   addresses: readonly string[]
   /** Not connected before the step that connects. */
   socket: Socket
+  /** For how many whole days the certificate that was seen is still valid. */
+  daysLeft?: number
   /** Aborted when the probe is over. */
   readonly signal: AbortSignal
 }

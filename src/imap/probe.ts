@@ -33,7 +33,7 @@ export async function* probe(
   const way: Way = { provider, addresses: [], socket: new Socket(), signal: stop.signal }
   try {
     for (const [step, take] of Object.entries(STEPS[provider.tls]) as [ProbeStep['step'], Take][]) {
-      const result = await attempt(step, provider, Promise.race([take(way), stopped]))
+      const result = await attempt(step, way, Promise.race([take(way), stopped]))
       yield result
       if (!result.ok) return
     }
@@ -50,13 +50,20 @@ class TimeLimit extends Error {
   readonly code = 'ETIMEDOUT'
 }
 
-async function attempt(step: ProbeStep['step'], provider: Provider, found: Promise<string>): Promise<ProbeStep> {
+async function attempt(step: ProbeStep['step'], way: Way, taken: Promise<string>): Promise<ProbeStep> {
+  const startedAt = performance.now()
+  const result = await resultOf(step, way.provider, taken)
+  const seen = step === 'tls' && way.daysLeft !== undefined ? { daysLeft: way.daysLeft } : {}
+  return { step, ...result, ...seen, milliseconds: Math.ceil(performance.now() - startedAt) }
+}
+
+async function resultOf(step: ProbeStep['step'], provider: Provider, taken: Promise<string>) {
   try {
-    return { step, ok: true, found: await found }
+    return { ok: true, found: await taken }
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException
     const remedy = error instanceof ProbeFailure ? error.remedy : usualRemedy(step, provider, code)
-    return { step, ok: false, found: message, remedy }
+    return { ok: false, found: message, remedy }
   }
 }
 

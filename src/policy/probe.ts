@@ -8,4 +8,8 @@ export interface ProbeStep {
   readonly remedy?: string
   /** How the provider refuses a password, where that is not known yet: to be kept as its `refusal`. */
   readonly learned?: string
+  /** How long it took. */
+  readonly milliseconds: number
+  /** For how many whole days OLD's certificate is still valid; negative: it is not any more. */
+  readonly daysLeft?: number
 }

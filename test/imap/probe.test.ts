@@ -63,6 +63,12 @@ t.test('every step of each kind of connection is shown, in the order in which it
     t.match(found.greeting, /old ready\./)
     t.match(found.capabilities, /^IMAP4rev1 .*AUTH=PLAIN/)
     t.equal(found.refusal, 'refuses as expected: "Authentication failed."')
+    t.ok(
+      steps.every(({ milliseconds }) => milliseconds > 0),
+      'each tells how long it took',
+    )
+    const days = steps.filter(({ daysLeft }) => daysLeft !== undefined)
+    t.match(days, way.tls === 'none' ? [] : [{ step: 'tls', daysLeft: 29 }])
     if (way.tls === 'none') t.match(found.tls, /in the clear/)
     else t.match(found.tls, `TLSv1.3, for localhost, 127.0.0.1, issued by mailferry test ca, 29 days left`)
     if (way.tls !== 'none') t.match(found.tls, certs.server.fingerprint)

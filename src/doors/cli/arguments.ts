@@ -14,6 +14,7 @@ export const domain = typed(fields.domain)
 export const address = typed(fields.address)
 export const code = typed(fields.code)
 export const search = typed(fields.search)
+export const username = typed(fields.username)
 export const reason = typed(fields.reason)
 export const time = typed(fields.time)
 

@@ -1,17 +1,20 @@
 import type { Command } from 'commander'
 import type { Provider } from '../../model/provider.ts'
+import type { OldAnswer } from '../../policy/ports.ts'
 import type { ProbeStep } from '../../policy/probe.ts'
 import type { House } from '../house.ts'
-import { stepRow } from '../rows.ts'
+import { stepRow, trialRow } from '../rows.ts'
 import { by } from './actor.ts'
-import { examples } from './arguments.ts'
+import { examples, username } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
 import { namedProvider } from './named-provider.ts'
 import { print, printList } from './output.ts'
 import type { Outside } from './outside.ts'
-import { line } from './text.ts'
+import { readPassword } from './password-input.ts'
+import { json, line } from './text.ts'
 
 interface Options {
+  readonly signIn?: string
   readonly json?: boolean
 }
 
@@ -20,10 +23,23 @@ export function addTest(provider: Command, { open }: Outside): void {
     .command('test')
     .description('go to a provider step by step and see how it refuses a stranger; exit code 69 when a step fails')
     .argument('<name>')
-    .option('--json', 'print the steps as one JSON array')
-  examples(test, 'mailferry provider test old').action(async (name: string, options: Options) => {
+    .option(
+      '--sign-in <user>',
+      'instead, try the password of this user there, one line on standard input; nothing of it is kept; ' +
+        'exit code 77 when it is refused, 75 when the old server could not be asked',
+      username,
+    )
+    .option('--json', 'print the steps as one JSON array, or the sign-in as one JSON object')
+  examples(
+    test,
+    'mailferry provider test old',
+    'mailferry provider test old --sign-in anna@old.example <password-file',
+  ).action(async (name: string, options: Options) => {
     await using house = await open()
-    await testSteps(house, await namedProvider(house, name), options)
+    const provider = await namedProvider(house, name)
+    await (options.signIn === undefined
+      ? testSteps(house, provider, options)
+      : testSignIn(house, provider, options.signIn, options))
   })
 }
 
@@ -37,6 +53,22 @@ async function testSteps(house: House, provider: Provider, options: Options): Pr
   const failed = steps.find(({ ok }) => !ok)
   if (failed === undefined) return
   throw new Failure(EXIT.unavailable, `provider ${provider.name} cannot be used: ${failed.step} failed`)
+}
+
+const EXITS: Readonly<Record<Exclude<OldAnswer['kind'], 'yes'>, number>> = {
+  no: EXIT.permission,
+  disabled: EXIT.permission,
+  expired: EXIT.permission,
+  trouble: EXIT.tempfail,
+}
+
+async function testSignIn(house: House, provider: Provider, username: string, options: Options): Promise<void> {
+  const password = await readPassword(`${username} on the old server`)
+  const answer = await house.trySignIn(provider, username, password)
+  const row = trialRow(answer, provider)
+  if (options.json) await print(`${json(row)}\n`)
+  if (answer.kind !== 'yes') throw new Failure(EXITS[answer.kind], `${row.said}: ${row.remedy}`)
+  if (!options.json) await print(`${row.said}\n`)
 }
 
 function stepLines({ step, ok, found, remedy }: ProbeStep): string {

@@ -38,6 +38,7 @@ t.test('a mistake in the arguments is one line that names it, and exit code 64',
       ['account', 'disable', 'anna@old.example', `--reason=${reason}`],
       /--reason/,
     ]),
+    [['provider', 'test', 'old', '--sign-in='], /--sign-in/],
     [['import'], /'file'/],
     [['report', '--csv', '--json'], /--json|--csv/],
     ...['two words', '', '.hidden', '-x', 'ä', 'x'.repeat(65)].map((name): [string[], RegExp] => [
