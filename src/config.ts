@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { cleanEnv, makeValidator, str } from 'envalid'
 import { flawOfHomeTemplate } from './model/home.ts'
 import { isRecipient } from './seal/age.ts'
+import { panelKeyIn } from './seal/panel-key.ts'
 
 /** A setting is wrong: the message is one line that names it. */
 export class SettingsError extends Error {}
@@ -18,6 +19,8 @@ export interface Settings {
   /** Null: made at first start, in the data directory. */
   readonly doorToken: string | null
   readonly adminToken: string | null
+  /** Null: made at first need, in the data directory. */
+  readonly panelKey: Buffer | null
   /** Empty: made with the key at first start. */
   readonly recipients: readonly string[]
   readonly identityFile: string
@@ -62,6 +65,11 @@ const token = makeValidator((value: string) => {
   if (!/^[\x21-\x7e]+$/.test(value)) throw new Error('must be printable ASCII without blanks')
   return value
 })
+const panelKey = makeValidator((value: string) => {
+  const key = panelKeyIn(value)
+  if (key === null) throw new Error('must be 32 bytes in base64 or hex')
+  return key
+})
 const home = makeValidator((value: string) => {
   const flaw = flawOfHomeTemplate(value)
   if (flaw !== null) throw new Error(flaw)
@@ -81,7 +89,7 @@ const ageRecipients = makeValidator((value: string) => {
  */
 export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
   const env = cleanEnv(
-    withFiles(environment, ['MAILFERRY_DOOR_TOKEN', 'MAILFERRY_ADMIN_TOKEN', 'DATABASE_URL']),
+    withFiles(environment, ['MAILFERRY_DOOR_TOKEN', 'MAILFERRY_ADMIN_TOKEN', 'MAILFERRY_PANEL_KEY', 'DATABASE_URL']),
     {
       DATABASE_URL: postgresUrl({ default: undefined }),
       MAILFERRY_DATA_DIR: str({ default: './data' }),
@@ -90,6 +98,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
       MAILFERRY_PORT: port({ default: 8025 }),
       MAILFERRY_DOOR_TOKEN: token({ default: undefined }),
       MAILFERRY_ADMIN_TOKEN: token({ default: undefined }),
+      MAILFERRY_PANEL_KEY: panelKey({ default: undefined }),
       MAILFERRY_RECIPIENTS: ageRecipients({ default: undefined }),
       MAILFERRY_IDENTITY_FILE: str({ default: undefined }),
       MAILFERRY_HOME: home({ default: '/var/vmail/%d/%n' }),
@@ -116,6 +125,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
     port: env.MAILFERRY_PORT,
     doorToken: env.MAILFERRY_DOOR_TOKEN ?? null,
     adminToken: env.MAILFERRY_ADMIN_TOKEN ?? null,
+    panelKey: env.MAILFERRY_PANEL_KEY ?? null,
     recipients: env.MAILFERRY_RECIPIENTS ?? [],
     identityFile: resolve(env.MAILFERRY_IDENTITY_FILE ?? `${dataDir}/identity`),
     home: env.MAILFERRY_HOME,

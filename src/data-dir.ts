@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Settings, SettingsError } from './config.ts'
 import type { Opener } from './policy/ports.ts'
 import { isRecipient, newIdentity, openWith, recipientsOf } from './seal/age.ts'
+import { panelKeyIn } from './seal/panel-key.ts'
 
 /** What the service cannot run without, and makes at its first start. */
 export interface Secrets {
@@ -23,6 +24,16 @@ export async function provideSecrets(settings: Settings): Promise<Secrets> {
     adminToken: settings.adminToken ?? keptToken(join(settings.dataDir, 'admin-token')),
     recipients: (await recipientsInForce(settings)) ?? [await initialiseKey(settings)],
   }
+}
+
+/** What sessions and TOTP secrets of the panel are sealed under; made at first need. @throws SettingsError */
+export function panelKeyInForce({ panelKey, dataDir }: Pick<Settings, 'panelKey' | 'dataDir'>): Buffer {
+  if (panelKey !== null) return panelKey
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  const file = join(dataDir, 'panel-key')
+  const key = panelKeyIn(keptToken(file))
+  if (key !== null) return key
+  throw new SettingsError(`${file} does not hold 32 bytes in base64 or hex: restore it, or set MAILFERRY_PANEL_KEY`)
 }
 
 /** Who can open what is sealed, or null when no key was made yet. */
@@ -79,8 +90,21 @@ async function fromIdentity<T>(file: string, read: (file: string) => Promise<T>)
 }
 
 function keptToken(file: string): string {
-  if (!existsSync(file)) writeFileSync(file, `${randomBytes(TOKEN_BYTES).toString('base64url')}\n`, PRIVATE)
+  if (!existsSync(file)) makeToken(file)
   return readFileSync(file, 'utf8').trim()
+}
+
+/** Whole or not at all, and once: of several processes that make it at the same moment, one is first. */
+function makeToken(file: string): void {
+  const unfinished = `${file}.${randomUUID()}`
+  try {
+    writeFileSync(unfinished, `${randomBytes(TOKEN_BYTES).toString('base64url')}\n`, { ...PRIVATE, flush: true })
+    linkSync(unfinished, file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    rmSync(unfinished, { force: true })
+  }
 }
 
 /** Where the recipients are kept that the settings do not give. */

@@ -8,6 +8,7 @@ import type { Settings } from '../../config.ts'
 import type { Finding } from './doctor-checks.ts'
 
 const ANSWER_LIMIT_MS = 15_000
+const SECRETS = ['door-token', 'admin-token', 'panel-key']
 const OFFLINEIMAP_TESTED = '8.0.'
 const [WRITABLE_BY_OTHERS, FOR_OTHERS] = [0o022, 0o007]
 
@@ -33,7 +34,7 @@ export function* checkFiles({ dataDir, identityFile }: Settings): Generator<Find
     const remedy = `chmod go-w ${dataDir}`
     yield { check, result: 'fail', found: `${dataDir} can be written by others (mode ${octal(folder)})`, remedy }
   }
-  for (const file of [identityFile, join(dataDir, 'door-token'), join(dataDir, 'admin-token')]) {
+  for (const file of [identityFile, ...SECRETS.map((name) => join(dataDir, name))]) {
     const mode = modeOf(file)
     // A group may be let in on purpose: Dovecot's, to the door token.
     if (mode === null || (mode & (WRITABLE_BY_OTHERS | FOR_OTHERS)) === 0) continue
