@@ -37,6 +37,17 @@ export interface Account {
   quota_bytes: Int8 | null;
 }
 
+export interface Administrator {
+  created_at: Generated<Timestamp>;
+  name: string;
+  password_hash: string;
+  role: string;
+  session_stamp: Generated<string>;
+  signed_in_at: Timestamp | null;
+  totp_last_step: Int8 | null;
+  totp_sealed: Buffer | null;
+}
+
 export interface Attempt {
   ended_at: Timestamp | null;
   folders: Generated<number>;
@@ -186,6 +197,7 @@ export interface Upgrade {
 
 export interface DB {
   account: Account;
+  administrator: Administrator;
   attempt: Attempt;
   audit: Audit;
   credential: Credential;

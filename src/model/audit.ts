@@ -19,7 +19,7 @@ export interface AuditEntry {
   readonly at: Date
   readonly actor: string
   readonly action: string
-  /** An address, or the name of a provider, a domain, a host or a key. */
+  /** An address, or the name of a provider, a domain, an administrator, a host or a key. */
   readonly subject: string
   readonly reason: string | null
   readonly detail: string | null
