@@ -3,7 +3,7 @@ import ipaddr from 'ipaddr.js'
 import { LRUCache } from 'lru-cache'
 import type pg from 'pg'
 import { RateLimiterPostgres } from 'rate-limiter-flexible'
-import type { Failures, Suspect } from '../policy/ports.ts'
+import type { Failures, Suspect, Tries } from '../policy/ports.ts'
 
 /** How many failed sign-ins within ten minutes are too many: of a person, a client's network, at a provider; 0: none. */
 export type Limits = Readonly<Record<Side, number>>
@@ -25,8 +25,11 @@ const SWEEP = `delete from failed_sign_in where key in (
   select key from failed_sign_in where expire <= $1 order by expire limit $2 for update skip locked
 )`
 
-/** Failed sign-ins, counted in the database. */
-export function failures(pool: pg.Pool, limits: Limits): Failures {
+/**
+ * Failed sign-ins, counted in the database.
+ * @param prefix of the keys: whoever has another one is counted apart
+ */
+export function failures(pool: pg.Pool, limits: Limits, prefix = ''): Failures & Tries {
   const counter = openCounter(pool)
   const exceeded = new LRUCache<string, true>({ max: MOST_REMEMBERED })
   let counts = 0
@@ -34,25 +37,38 @@ export function failures(pool: pg.Pool, limits: Limits): Failures {
   const keysOf = (suspect: Suspect) =>
     SIDES.flatMap((side) => {
       const name = limits[side] === 0 ? null : nameOf(side, suspect)
-      return name === null ? [] : [{ key: `${side}:${name}`, limit: limits[side] }]
+      return name === null ? [] : [{ key: `${prefix}${side}:${name}`, limit: limits[side] }]
     })
 
+  async function isLimited(suspect: Suspect): Promise<boolean> {
+    const keys = keysOf(suspect)
+    if (keys.length === 0) return false
+    if (keys.some(({ key }) => exceeded.has(key))) return true
+    const values = [keys.map(({ key }) => key), Date.now()]
+    const { rows } = await pool.query({ name: 'read-failures', text: READ, values })
+    const over = rows.filter((row) => keys.some(({ key, limit }) => row.key === key && row.points >= limit))
+    for (const { key, expire } of over) {
+      exceeded.set(key, true, { ttl: Math.min(Math.max(1, expire - Date.now()), REMEMBERED_MS) })
+    }
+    return over.length > 0
+  }
+
+  /** Whether that was within the limits. */
+  async function count(suspect: Suspect): Promise<boolean> {
+    const within = await Promise.all(
+      keysOf(suspect).map(async ({ key, limit }) => (await counter.penalty(key)).consumedPoints <= limit),
+    )
+    if (++counts % SWEEP_EVERY === 0) await pool.query(SWEEP, [Date.now(), SWEEP_ROWS])
+    return within.every(Boolean)
+  }
+
   return {
-    async isLimited(suspect) {
-      const keys = keysOf(suspect)
-      if (keys.length === 0) return false
-      if (keys.some(({ key }) => exceeded.has(key))) return true
-      const values = [keys.map(({ key }) => key), Date.now()]
-      const { rows } = await pool.query({ name: 'read-failures', text: READ, values })
-      const over = rows.filter((row) => keys.some(({ key, limit }) => row.key === key && row.points >= limit))
-      for (const { key, expire } of over) {
-        exceeded.set(key, true, { ttl: Math.min(Math.max(1, expire - Date.now()), REMEMBERED_MS) })
-      }
-      return over.length > 0
-    },
-    async count(suspect) {
-      await Promise.all(keysOf(suspect).map(({ key }) => counter.penalty(key)))
-      if (++counts % SWEEP_EVERY === 0) await pool.query(SWEEP, [Date.now(), SWEEP_ROWS])
+    isLimited,
+    count: async (suspect) => void (await count(suspect)),
+    take: async (suspect) => !(await isLimited(suspect)) && (await count(suspect)),
+    async giveBack(suspect) {
+      await Promise.all(keysOf(suspect).map(({ key }) => counter.reward(key)))
+      for (const { key } of keysOf(suspect)) exceeded.delete(key)
     },
   }
 }

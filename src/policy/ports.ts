@@ -99,6 +99,14 @@ export interface Failures {
   count(suspect: Suspect): Promise<void>
 }
 
+/** Sign-ins that are counted before it is known whether they fail: many guesses at one moment get no further. */
+export interface Tries {
+  /** Counts a try; false when it is one too many. Throws when it cannot tell. */
+  take(suspect: Suspect): Promise<boolean>
+  /** A try that did not fail. */
+  giveBack(suspect: Suspect): Promise<void>
+}
+
 /** What a sign-in spends its time on. */
 export type Effort = 'hash' | 'old' | 'database'
 
