@@ -1,7 +1,8 @@
 import { availableParallelism, hostname } from 'node:os'
 import type { Settings } from './config.ts'
-import { identityOpener } from './data-dir.ts'
+import { identityOpener, panelKeyInForce } from './data-dir.ts'
 import { accounts } from './db/accounts.ts'
+import { administrators } from './db/administrators.ts'
 import { attempts } from './db/attempts.ts'
 import { audit } from './db/audit.ts'
 import { captures } from './db/captures.ts'
@@ -27,6 +28,7 @@ import { oldMail } from './imap/listing.ts'
 import { probe } from './imap/probe.ts'
 import { newMail } from './maildir/listing.ts'
 import type { Provider } from './model/provider.ts'
+import { ADMINISTRATOR_LIMITS, signInAdministrator } from './policy/administrator-sign-in.ts'
 import { DATABASE_LIMIT_MS, type Surroundings } from './policy/authenticate.ts'
 import { boundHasher } from './policy/bound-hasher.ts'
 import { keyedDigest } from './policy/digest.ts'
@@ -35,7 +37,7 @@ import { guardOld } from './policy/guard-old.ts'
 import { healthOf } from './policy/health.ts'
 import { importPeople } from './policy/import-people.ts'
 import { lookUp } from './policy/look-up.ts'
-import type { Captures, Directory, Time } from './policy/ports.ts'
+import type { Captures, Directory, Time, Tries } from './policy/ports.ts'
 import { Refusals, Successes } from './policy/remember.ts'
 import { type RenewalSurroundings, renewCredential } from './policy/renew-credential.ts'
 import { report } from './policy/report.ts'
@@ -46,6 +48,7 @@ import { trySignIn } from './policy/try-sign-in.ts'
 import { verifyAccount } from './policy/verify-account.ts'
 import { copyingState } from './proofs/copying-state.ts'
 import { dropOldKeys, rotateKey } from './rotate-key.ts'
+import { totpSealer } from './seal/totp.ts'
 import { sealerInForce } from './sealing.ts'
 
 /** Everything that the doors can ask for, wired together. Dispose to let go of the database. */
@@ -89,6 +92,12 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     attempts: attempts(kysely),
   }
   const probeWith = (provider: Provider, stranger?: string) => probe(provider, stranger, settings.oldLimitMs)
+  const panel = {
+    administrators: administrators(kysely),
+    totpSealer: totpSealer(() => panelKeyInForce(settings)),
+    tries: readiedTries(failures(database.pool, ADMINISTRATOR_LIMITS, 'admin-'), database),
+    hasher: surroundings.hasher,
+  }
   const opener = () => identityOpener(settings)
   const ways = { oldMail, newMail, copyingState: copyingState(() => settings.offlineimapMetadata) }
   return {
@@ -96,6 +105,8 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     database,
     hasher: argon2id,
     ...records,
+    administrators: panel.administrators,
+    totpSealer: panel.totpSealer,
     checks: {
       database: database.reach,
       upgrades: database.check,
@@ -121,6 +132,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     dropOldKeys: (by) => dropOldKeys(settings, { sealings: sealings(kysely), audit: records.audit }, by),
     opener,
     renewCredential: (address, password, by) => renewCredential(address, password, by, surroundings),
+    signInAdministrator: (question) => signInAdministrator(question, panel),
     asked: {
       signIn: signIn(surroundings, { answerLimitMs: settings.answerLimitMs, successes }),
       lookUp: (username) => lookUp(username, surroundings),
@@ -148,6 +160,17 @@ function readied(found: Directory, database: Database): Directory {
     },
     accountOf: found.accountOf,
     awaited: found.awaited,
+  }
+}
+
+/** Counts nothing before the database has this program's schema. */
+function readiedTries({ take, giveBack }: Tries, database: Database): Tries {
+  return {
+    async take(suspect) {
+      await database.ready()
+      return await take(suspect)
+    },
+    giveBack,
   }
 }
 

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { type Address, parseAddress, parseDomain } from '../model/address.ts'
+import { parseAdministratorName } from '../model/administrator.ts'
 import { type CopyWindow, parseWindow } from '../model/provider.ts'
 import { isUsername } from '../model/username.ts'
 import { InvalidField } from './mistakes.ts'
@@ -71,6 +72,12 @@ export function domain(text: string): string {
 export function address(text: string): Address {
   const parsed = parseAddress(text)
   if (parsed === null) throw new InvalidField('It must be a mail address.')
+  return parsed
+}
+
+export function administratorName(text: string): string {
+  const parsed = parseAdministratorName(text)
+  if (parsed === null) throw new InvalidField('It must be letters, digits, ".", "_", "-" and "@", at most 64.')
   return parsed
 }
 

@@ -2,6 +2,8 @@ import type { Settings } from '../config.ts'
 import type { By } from '../model/audit.ts'
 import type { Ledger } from '../model/ledger.ts'
 import type { Provider } from '../model/provider.ts'
+import type { AdministratorAnswer, AdministratorQuestion } from '../policy/administrator-sign-in.ts'
+import type { Administrators, TotpSealer } from '../policy/administrators.ts'
 import type { Attempts } from '../policy/copying.ts'
 import type { Finished } from '../policy/finish.ts'
 import type { ProviderHealth } from '../policy/health.ts'
@@ -34,6 +36,11 @@ export interface House extends AsyncDisposable {
   readonly credentials: Credentials
   readonly ledgers: Ledgers
   readonly attempts: Attempts
+  readonly administrators: Administrators
+  /** Makes the panel key when there is none yet. */
+  readonly totpSealer: TotpSealer
+  /** May this administrator in? */
+  signInAdministrator(question: AdministratorQuestion): Promise<AdministratorAnswer>
   readonly hasher: Hasher
   /** Goes to a provider step by step, signing nobody in. */
   probe(provider: Provider): AsyncIterable<ProbeStep>

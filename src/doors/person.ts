@@ -1,4 +1,5 @@
 import { type Address, inDomain } from '../model/address.ts'
+import type { Administrator } from '../model/administrator.ts'
 import type { House } from './house.ts'
 import { Missing } from './mistakes.ts'
 
@@ -41,4 +42,18 @@ async function whoeverIs(
 
 export function noMigration(name: string): Missing {
   return new Missing(`${name} has no migration`)
+}
+
+/** @throws Missing when there is no such administrator */
+export async function administratorNamed(
+  { administrators }: Pick<House, 'administrators'>,
+  name: string,
+): Promise<Administrator> {
+  const known = await administrators.find(name)
+  if (known === null) throw noAdministrator(name)
+  return known.administrator
+}
+
+export function noAdministrator(name: string): Missing {
+  return new Missing(`there is no administrator ${name} (mailferry admin list shows them)`)
 }

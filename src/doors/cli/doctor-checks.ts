@@ -72,6 +72,7 @@ async function* checkRecords(openUnready: Outside['openUnready']): AsyncGenerato
   yield upgrades
   if (upgrades.result === 'fail') return
   yield* checkProviders(house)
+  yield await checkPanel(house)
 }
 
 async function* checkProviders({ providers, domains, probe }: House): AsyncGenerator<Finding> {
@@ -98,6 +99,13 @@ async function checkProvider(provider: Provider, probe: House['probe']): Promise
     return { check, result: 'fail', found: `${step}: ${found}`, remedy: `mailferry provider test ${provider.name}` }
   }
   return { check, result: 'ok', found: `${provider.host} port ${provider.port} answers` }
+}
+
+async function checkPanel({ administrators }: House): Promise<Finding> {
+  const check = 'panel'
+  const all = await administrators.list()
+  if (all.some(({ role }) => role === 'owner')) return { check, result: 'ok', found: `${all.length} may sign in` }
+  return { check, result: 'warn', found: 'it has no owner yet', remedy: 'mailferry admin add NAME' }
 }
 
 async function tried(check: string, work: Promise<void>, found: string, remedy: string): Promise<Finding> {

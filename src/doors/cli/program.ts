@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addAccountCommands } from './account.ts'
+import { addAdminCommands } from './admin.ts'
 import { examples } from './arguments.ts'
 import { addAuditCommands } from './audit.ts'
 import { addCredentialCommands } from './credential.ts'
@@ -42,6 +43,7 @@ export function program(outside: Outside): Command {
   addAuditCommands(mailferry, outside)
   addCredentialCommands(mailferry, outside)
   addKeyCommands(mailferry, outside)
+  addAdminCommands(mailferry, outside)
   addUpgradeCommand(mailferry, outside)
   addDoctorCommand(mailferry, outside)
   return examples(

@@ -39,6 +39,10 @@ t.test('a mistake in the arguments is one line that names it, and exit code 64',
       /--reason/,
     ]),
     [['provider', 'test', 'old', '--sign-in='], /--sign-in/],
+    [['admin', 'add', 'two words'], /'name'/],
+    [['admin', 'add', 'anna', '--role', 'boss'], /--role .*operator/],
+    [['admin', 'role', 'anna', 'boss'], /'role'.*operator/],
+    [['admin', 'role', 'anna'], /'role'/],
     [['import'], /'file'/],
     [['report', '--csv', '--json'], /--json|--csv/],
     ...['two words', '', '.hidden', '-x', 'ä', 'x'.repeat(65)].map((name): [string[], RegExp] => [
@@ -100,7 +104,7 @@ t.test('what a person would write for a host or a fingerprint is taken', async (
 })
 
 t.test('commands of later versions are not there', async (t) => {
-  const later = ['admin', 'emit']
+  const later = ['emit']
   for (const command of later) {
     t.match(await mistakeIn(command.split(' ')), { exitCode: 64, line: /unknown command/ }, command)
   }
