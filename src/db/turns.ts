@@ -23,15 +23,7 @@ export function turns(db: Kysely<DB>): Turns {
       const { rows } = await sql<{ now: Date }>`select now() + interval '1 millisecond' as now`.execute(db)
       return rows[0]?.now ?? new Date()
     },
-    async renew({ id, early }, migrationIds) {
-      const { rows } = await sql<{ migration_id: string; state: State; is_open: boolean }>`
-        update turn set leased_until = now() + ${LEASE} from migration join provider on provider.id = provider_id
-          where holder = ${id} and migration_id = any(${migrationIds}::bigint[]) and migration.id = migration_id
-          returning migration_id, state, ${early} or ${isOpen} as is_open`.execute(db)
-      return new Map(
-        rows.map(({ migration_id, state, is_open }) => [migration_id, is_open && ACTIVE_STATES.includes(state)]),
-      )
-    },
+    renew: (worker, messages) => renew(db, worker, messages),
     async begin({ migrationId }, { host }) {
       const { id } = await db
         .insertInto('attempt')
@@ -74,6 +66,25 @@ async function count(db: Kysely<DB>, worker: Worker, until?: Date) {
       from turn join migration on migration.id = migration_id join provider on provider.id = provider_id
       where ${isFor(worker, until)}`.execute(db)
   return rows[0] ?? { waiting: 0, running: 0 }
+}
+
+async function renew(db: Kysely<DB>, { id, early }: Worker, messages: ReadonlyMap<string, number>) {
+  const { rows } = await sql<{ migration_id: string; state: State; is_open: boolean }>`
+    with running as (
+      select * from unnest(${[...messages.keys()]}::bigint[], ${[...messages.values()]}::int[]) as running (id, messages)
+    ), renewed as (
+      update turn set leased_until = now() + ${LEASE}
+        from running join migration using (id) join provider on provider.id = provider_id
+        where holder = ${id} and migration_id = running.id
+        returning migration_id, running.messages, state, ${early} or ${isOpen} as is_open
+    ), shown as (
+      update attempt set messages = renewed.messages from renewed
+        where attempt.migration_id = renewed.migration_id and ended_at is null
+    )
+    select migration_id, state, is_open from renewed`.execute(db)
+  return new Map(
+    rows.map(({ migration_id, state, is_open }) => [migration_id, is_open && ACTIVE_STATES.includes(state)]),
+  )
 }
 
 async function take(trx: Transaction<DB>, migrationId: string, worker: Worker): Promise<Turn | null> {

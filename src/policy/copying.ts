@@ -52,8 +52,11 @@ export interface Turns {
   count(worker: Worker, until?: Date): Promise<{ waiting: number; running: number }>
   /** Takes the lease; null: it is somebody else's, not to be copied, or its provider has no room. */
   take(migrationId: string, worker: Worker): Promise<Turn | null>
-  /** Renews these leases; returns which of them the worker still holds, and whether they still are to be copied. */
-  renew(worker: Worker, migrationIds: readonly string[]): Promise<ReadonlyMap<string, boolean>>
+  /**
+   * Renews the leases of these migrations, and writes down how many messages each attempt has copied so far; returns
+   * which of them the worker still holds, and whether they still are to be copied.
+   */
+  renew(worker: Worker, messages: ReadonlyMap<string, number>): Promise<ReadonlyMap<string, boolean>>
   /** Records that an engine starts; returns the attempt's number. */
   begin(turn: Turn, worker: Worker): Promise<string>
   /** Writes how the turn ended and gives the lease back. False: the lease was lost, and nothing is written. */

@@ -69,6 +69,7 @@ function end(turn: Turn, outcome: Outcome, by = SOMEBODY): Promise<boolean> {
   })
 }
 
+const copied = (id: string, messages = 0) => new Map([[id, messages]])
 const isDue = async (id: string, by = worker()) => (await all.due(by, 1000)).includes(id)
 const expire = (id: string) =>
   sql`update turn set leased_until = now() - interval '1 s' where migration_id = ${id}`.execute(database.kysely)
@@ -96,10 +97,10 @@ t.test('a lease that is not renewed ends; who lost it writes nothing any more', 
   await all.begin(turn, SOMEBODY)
   await expire(id)
   const other = worker()
-  t.equal((await all.renew(SOMEBODY, [id])).get(id), true, 'nobody has taken it yet')
+  t.equal((await all.renew(SOMEBODY, copied(id))).get(id), true, 'nobody has taken it yet')
   await expire(id)
   const again = await taken(id, other)
-  t.equal((await all.renew(SOMEBODY, [id])).has(id), false)
+  t.equal((await all.renew(SOMEBODY, copied(id))).has(id), false)
   t.equal(await end(turn, 'complete'), false)
   t.match(await migrations(database.kysely).find('three@old.example'), { state: 'pending' })
   t.match(await attempts(database.kysely).last(id, 9), [{ outcome: 'lost-lock' }])
@@ -112,7 +113,7 @@ t.test('who is paused is never due, and is at once when resumed; so is who is re
     migrations(database.kysely).take('four@old.example', step, { ...BY, action: 'step' })
   const turn = await taken(id)
   await step(pause)
-  t.equal((await all.renew(SOMEBODY, [id])).get(id), false, 'whoever copies is told')
+  t.equal((await all.renew(SOMEBODY, copied(id))).get(id), false, 'whoever copies is told')
   await end(turn, 'stopped')
   t.notOk(await isDue(id))
   await step(resume)
@@ -210,11 +211,11 @@ t.test('outside of its provider’s window a migration is due, begun and renewed
   await set(-1, 1)
   const turn = await taken(id)
   await set(1, 2)
-  t.equal((await all.renew(SOMEBODY, [id])).get(id), false, 'it ends with the window')
+  t.equal((await all.renew(SOMEBODY, copied(id))).get(id), false, 'it ends with the window')
   await end(turn, 'stopped')
   const asked = early(SOMEBODY)
   t.ok(await all.take(id, asked), 'a person wants it now')
-  t.equal((await all.renew(asked, [id])).get(id), true)
+  t.equal((await all.renew(asked, copied(id))).get(id), true)
   await providers(db).set(ROOMY, BY)
 })
 

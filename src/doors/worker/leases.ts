@@ -8,6 +8,8 @@ const LOST_MS = 20_000
 interface Running {
   readonly interrupt: AbortController
   renewedAt: number
+  /** Copied so far. */
+  messages: number
 }
 
 /** The turns that run in this process, and their leases: who loses the lease stops copying before another begins. */
@@ -28,10 +30,14 @@ export class Leases implements Disposable {
 
   /** Takes the turn that was leased, to its end. */
   async run(turn: Turn, { onMessage }: Pick<TurnRun, 'onMessage'>): Promise<TurnReport> {
-    const running = { interrupt: new AbortController(), renewedAt: performance.now() }
+    const running: Running = { interrupt: new AbortController(), renewedAt: performance.now(), messages: 0 }
     this.#running.set(turn.migrationId, running)
+    const count = () => {
+      running.messages++
+      onMessage()
+    }
     try {
-      return await takeTurn(turn, this.#around, { signal: running.interrupt.signal, onMessage })
+      return await takeTurn(turn, this.#around, { signal: running.interrupt.signal, onMessage: count })
     } finally {
       this.#running.delete(turn.migrationId)
     }
@@ -56,8 +62,7 @@ export class Leases implements Disposable {
     this.#renewing = true
     try {
       const { turns, worker } = this.#around
-      const ids = asked.map(([id]) => id)
-      const held = await turns.renew(worker, ids)
+      const held = await turns.renew(worker, new Map(asked.map(([id, { messages }]) => [id, messages])))
       for (const [id, running] of asked) judge(running, held.get(id), askedAt)
     } catch {
       // The database is away: the next beat asks again, or gives up.
