@@ -14,6 +14,7 @@ import { CouldNotAsk } from './model/ledger.ts'
 import { sentence } from './model/ledger-words.ts'
 import type { CopyOrder } from './model/migration.ts'
 import type { Proof, Worker } from './policy/copying.ts'
+import type { CopyingState } from './policy/ledger-ports.ts'
 import { verify } from './policy/verify.ts'
 import { copyingState } from './proofs/copying-state.ts'
 import { openReady, type Service } from './service.ts'
@@ -41,6 +42,7 @@ async function copying(service: Service, { adopts, early, limitMs }: CopyingOpti
     metadata,
     emit: (order, starter) => offlineimaprc(workOf(order), { pythonFile: PYTHON_FILE, metadata, starter }),
   })
+  const remembered = copyingState(() => metadata)
   const worker: Worker = { id: randomUUID(), host: hostname(), place: await engine.place(), adopts, early }
   return {
     around: {
@@ -49,7 +51,8 @@ async function copying(service: Service, { adopts, early, limitMs }: CopyingOpti
       looks,
       engine,
       opener,
-      proof: ledgerProof(service),
+      proof: ledgerProof(service, remembered),
+      copyingState: remembered,
       limitMs,
       now: () => new Date(),
       chance: Math.random,
@@ -62,8 +65,8 @@ async function copying(service: Service, { adopts, early, limitMs }: CopyingOpti
   }
 }
 
-function ledgerProof({ ledgers, settings }: Service): Proof {
-  const around = { oldMail, newMail, copyingState: copyingState(() => settings.offlineimapMetadata), ledgers }
+function ledgerProof({ ledgers }: Service, copyingState: CopyingState): Proof {
+  const around = { oldMail, newMail, copyingState, ledgers }
   return {
     async flaw({ migrationId, address, order }, { username, password }, signal) {
       try {

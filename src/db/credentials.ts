@@ -1,11 +1,11 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
-import { ACTIVE_STATES, heal, type Situation, type State } from '../model/migration.ts'
+import { ACTIVE_STATES, heal } from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
 import type { Sealed } from '../policy/ports.ts'
 import type { Credentials } from '../policy/records.ts'
 import { record } from './audit.ts'
-import { stepDetail, writeSituation } from './migrations.ts'
 import type { DB } from './schema.ts'
+import { SITUATION_COLUMNS, stepDetail, toSituation, writeSituation } from './situation.ts'
 
 export function credentials(db: Kysely<DB>): Credentials {
   return {
@@ -53,13 +53,13 @@ export async function renewCredential(
   sealed: Sealed,
   trx: Transaction<DB>,
 ): Promise<{ detail?: string }> {
-  const { state, paused_from, code } = await trx
+  const row = await trx
     .selectFrom('migration')
-    .select(['state', 'paused_from', 'code'])
+    .select(SITUATION_COLUMNS)
     .where('id', '=', migrationId)
     .forUpdate()
     .executeTakeFirstOrThrow()
-  const before: Situation = { state: state as State, pausedFrom: paused_from as State | null, code }
+  const before = toSituation(row)
   const after = heal(before)
   if (after !== before) await writeSituation(migrationId, after, trx)
   await storeCredential(migrationId, sealed, trx)

@@ -1,16 +1,10 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import {
-  ACTIVE_STATES,
-  type CopyOrder,
-  type Migration,
-  type Route,
-  type Situation,
-  type State,
-} from '../model/migration.ts'
+import { ACTIVE_STATES, type CopyOrder, type Migration, type Route } from '../model/migration.ts'
 import type { MigrationFilter, Migrations, Share } from '../policy/records.ts'
 import { record } from './audit.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB, Migration as MigrationTable } from './schema.ts'
+import { makeDue, SITUATION_COLUMNS, stepDetail, toSituation, writeSituation } from './situation.ts'
 import { isOpen } from './window.ts'
 
 const BATCH = 1_000
@@ -41,9 +35,10 @@ export function migrations(db: Kysely<DB>): Migrations {
           .executeTakeFirst()
         if (row === undefined) return null
         const before = toMigration(row)
-        const after = { ...before, ...step(before), changedAt: new Date() }
+        const { isDue = false, ...situation } = step(before)
+        const after = { ...before, ...situation, changedAt: new Date() }
         await writeSituation(before.id, after, trx)
-        if (after.state === 'done') await trx.deleteFrom('credential').where('migration_id', '=', before.id).execute()
+        if (isDue) await makeDue(before.id, trx)
         await record(trx, address, { ...stepDetail(before, after), ...change })
         return after
       })
@@ -56,20 +51,6 @@ export function migrations(db: Kysely<DB>): Migrations {
         .setAccessMode('read only')
         .execute((trx) => read({ ids: idsOf(trx, share), orders: ordersOf(trx, share) })),
   }
-}
-
-/** What the audit says about a step. */
-export function stepDetail(before: Situation, after: Situation): { detail?: string } {
-  return after.state === before.state ? {} : { detail: `${before.state} → ${after.state}` }
-}
-
-/** Writes what a step made of a migration. */
-export async function writeSituation(id: string, to: Situation, db: Kysely<DB>): Promise<void> {
-  await db
-    .updateTable('migration')
-    .set({ state: to.state, paused_from: to.pausedFrom, code: to.code, changed_at: new Date() })
-    .where('id', '=', id)
-    .execute()
 }
 
 async function* idsOf(db: Kysely<DB>, share: Share): AsyncIterable<string> {
@@ -93,8 +74,8 @@ function select(db: Kysely<DB>, { state, provider, domain, code, search, neverCa
   return db
     .selectFrom('migration')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
-    .select(['migration.id', 'migration.address', 'old_domain', 'old_username', 'provider.name as provider', 'state'])
-    .select(['paused_from', 'route', 'code', 'migration.created_at', 'changed_at'])
+    .select(['migration.id', 'migration.address', 'old_domain', 'old_username', 'provider.name as provider'])
+    .select([...SITUATION_COLUMNS, 'route', 'migration.created_at', 'changed_at'])
     .$if(state !== undefined, (query) => query.where('state', '=', state ?? ''))
     .$if(provider !== undefined, (query) => query.where('provider.name', '=', provider ?? ''))
     .$if(domain !== undefined, (query) => query.where('old_domain', '=', domain ?? ''))
@@ -128,10 +109,8 @@ function toMigration(row: MigrationRow): Migration {
     oldDomain: row.old_domain,
     oldUsername: row.old_username,
     provider: row.provider,
-    state: row.state as State,
-    pausedFrom: row.paused_from as State | null,
+    ...toSituation(row),
     route: row.route as Route,
-    code: row.code,
     createdAt: row.created_at,
     changedAt: row.changed_at,
   }

@@ -134,6 +134,7 @@ export interface Migration {
   account_id: Int8 | null;
   address: string;
   changed_at: Generated<Timestamp>;
+  closing_since: Timestamp | null;
   code: string | null;
   created_at: Generated<Timestamp>;
   home: string | null;
@@ -186,6 +187,7 @@ export interface Turn {
   place: string | null;
   quiet: Generated<number>;
   seen: Json | null;
+  taken_at: Timestamp | null;
 }
 
 export interface Upgrade {

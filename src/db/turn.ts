@@ -18,8 +18,8 @@ export async function readTurn(trx: Transaction<DB>, migrationId: string): Promi
     .leftJoin('account', 'account.id', 'migration.account_id')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
     .leftJoin('credential', 'credential.migration_id', 'migration.id')
-    .select([...PROVIDER_COLUMNS, 'migration.address', HOME.as('home'), 'migration.state', 'credential.sealed'])
-    .select(['turn.failures', 'turn.quiet', 'turn.seen', 'turn.completed_at'])
+    .select([...PROVIDER_COLUMNS, 'migration.address', HOME.as('home'), 'migration.state', 'migration.closing_since'])
+    .select(['credential.sealed', 'turn.failures', 'turn.quiet', 'turn.seen', 'turn.completed_at'])
     .select(hasCopied.as('has_copied'))
     .select(lastStop.as('last_stop'))
     .where('turn.migration_id', '=', migrationId)
@@ -29,6 +29,7 @@ export async function readTurn(trx: Transaction<DB>, migrationId: string): Promi
     address: row.address,
     order: { id: migrationId, home: row.home, provider: toProvider(row) },
     state: row.state as State,
+    isClosing: row.closing_since !== null,
     sealed: row.sealed,
     failures: row.failures,
     quiet: row.quiet,

@@ -1,16 +1,14 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { ACTIVE_STATES, type State } from '../model/migration.ts'
-import type { Plan } from '../policy/advance.ts'
-import type { Turn, TurnEnd, Turns, Worker } from '../policy/copying.ts'
-import { writeSituation } from './migrations.ts'
+import type { Turn, Turns, Worker } from '../policy/copying.ts'
 import type { DB } from './schema.ts'
 import { readTurn } from './turn.ts'
+import { endTurn } from './turn-end.ts'
 import { isOpen } from './window.ts'
 
 // How long a worker that died keeps others away; it renews its leases far more often.
 const LEASE = sql`interval '30 seconds'`
 const PROVIDER_LOCK = 0x6d66_7072 // "mfpr"
-const ATTEMPTS_KEPT = 100
 
 const isFree = sql<boolean>`(turn.leased_until is null or turn.leased_until < now())`
 
@@ -96,7 +94,9 @@ async function take(trx: Transaction<DB>, migrationId: string, worker: Worker): 
       for update of turn skip locked`.execute(trx)
   const [found] = rows
   if (found === undefined || !(await hasRoom(trx, found.provider_id, found.max_connections))) return null
-  await sql`update turn set holder = ${worker.id}, leased_until = now() + ${LEASE}, place = ${worker.place}
+  // Whoever is taken early is due now too, so that what is asked from here on shows.
+  await sql`update turn set holder = ${worker.id}, leased_until = now() + ${LEASE}, place = ${worker.place},
+      taken_at = clock_timestamp(), due_at = least(due_at, now())
     where migration_id = ${migrationId}`.execute(trx)
   // Whoever was at it has died.
   await sql`update attempt set ended_at = now(), outcome = 'lost-lock'
@@ -115,66 +115,4 @@ async function hasRoom(trx: Transaction<DB>, providerId: number, maxConnections:
     select count(*)::int as leases from turn join migration on migration.id = migration_id
       where holder is not null and leased_until >= now() and provider_id = ${providerId}`.execute(trx)
   return (rows[0]?.leases ?? 0) < maxConnections
-}
-
-async function endTurn(trx: Transaction<DB>, turn: Turn, worker: Worker, end: TurnEnd): Promise<boolean> {
-  const { migrationId } = turn
-  const { state, code } = await trx
-    .selectFrom('migration')
-    .select(['state', 'code'])
-    .where('id', '=', migrationId)
-    .forUpdate()
-    .executeTakeFirstOrThrow()
-  const held = await trx
-    .selectFrom('turn')
-    .select('migration_id')
-    .where('migration_id', '=', migrationId)
-    .where('holder', '=', worker.id)
-    .forUpdate()
-    .executeTakeFirst()
-  if (held === undefined) return false
-  if (end.attempt !== null) await writeAttempt(trx, turn, worker, end.attempt)
-  const plan = await fairPlan(trx, turn, end.plan)
-  const { situation } = plan
-  const isActive = ACTIVE_STATES.includes(state as State)
-  const isNews = situation.state !== state || (situation.code !== null && situation.code !== code)
-  if (isActive && isNews) await writeSituation(migrationId, situation, trx)
-  const comesAgain = isActive && ACTIVE_STATES.includes(situation.state)
-  await sql`update turn set holder = null, leased_until = null, failures = ${plan.failures}, quiet = ${plan.quiet},
-    due_at = case when ${comesAgain} then now() + ${plan.waitMs / 1000} * interval '1 second' else 'infinity' end
-    where migration_id = ${migrationId}`.execute(trx)
-  if (end.seen === null) return true
-  await sql`update turn set seen = ${JSON.stringify(end.seen)}::jsonb, completed_at = now()
-    where migration_id = ${migrationId}`.execute(trx)
-  return true
-}
-
-/** A credential that was renewed while the old one was tried is not refused. */
-async function fairPlan(trx: Transaction<DB>, { migrationId, sealed, state }: Turn, plan: Plan): Promise<Plan> {
-  if (plan.situation.code !== 'credential-refused' || sealed === null) return plan
-  const kept = await trx
-    .selectFrom('credential')
-    .select('sealed')
-    .where('migration_id', '=', migrationId)
-    .executeTakeFirst()
-  if (kept === undefined || kept.sealed.equals(sealed)) return plan
-  return { situation: { state, pausedFrom: null, code: null }, failures: 0, quiet: 0, waitMs: 0 }
-}
-
-async function writeAttempt(
-  trx: Transaction<DB>,
-  { migrationId }: Turn,
-  { host }: Worker,
-  { id, startedAt, result }: NonNullable<TurnEnd['attempt']>,
-): Promise<void> {
-  // PostgreSQL's text holds no NUL.
-  const ended = { ...result, output: result.output.replaceAll('\0', '\ufffd'), ended_at: new Date() }
-  if (id !== null) await trx.updateTable('attempt').set(ended).where('id', '=', id).execute()
-  else {
-    const row = { migration_id: migrationId, host, started_at: startedAt, ...ended }
-    await trx.insertInto('attempt').values(row).execute()
-  }
-  await sql`delete from attempt where migration_id = ${migrationId} and id <= (
-    select id from attempt where migration_id = ${migrationId} order by id desc offset ${ATTEMPTS_KEPT} limit 1
-  )`.execute(trx)
 }

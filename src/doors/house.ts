@@ -14,7 +14,7 @@ import type { ProbeStep } from '../policy/probe.ts'
 import type { Accounts, Audit, Credentials, Domains, Migrations, Providers, Sealings } from '../policy/records.ts'
 import type { Report, Scope } from '../policy/report.ts'
 import type { Rotation } from '../policy/reseal.ts'
-import type { VerifyOptions } from '../policy/verify.ts'
+import type { VerifyAccountOptions } from '../policy/verify-account.ts'
 
 /** What administrators' doors work with; `serve` and the commands may run at the same time. */
 export interface House extends AsyncDisposable {
@@ -56,7 +56,7 @@ export interface House extends AsyncDisposable {
    * Compares an account's mail on OLD and NEW message by message, and keeps the result.
    * @throws CouldNotAsk when OLD cannot be asked
    */
-  verify(address: string, options?: VerifyOptions): Promise<Ledger>
+  verify(address: string, options?: VerifyAccountOptions): Promise<Ledger>
   importPeople(lines: AsyncIterable<PersonLine | BadLine>, options: ImportOptions): Promise<ImportOutcome>
   report(scope: Scope): Promise<Report>
   /** Finishes a migration; null when there is none. @throws Refusal what only `force` does */

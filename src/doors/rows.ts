@@ -83,6 +83,7 @@ export function migrationRow(migration: Migration) {
     paused_from: migration.pausedFrom,
     route: migration.route,
     code: migration.code,
+    closing: migration.isClosing,
     created_at: migration.createdAt,
     changed_at: migration.changedAt,
   }

@@ -24,6 +24,12 @@ export function sentence({ code, folders }: Pick<Ledger, 'code' | 'folders'>): s
   return `shrunk: of ${all}, ${total.counts.removed} were on the new server and are not any more`
 }
 
+/** What is known of a copy when its migration is finished: proved, what is lost, or never looked at. */
+export function proofOf(ledger: Pick<Ledger, 'takenAt' | 'code' | 'folders'> | null): string {
+  if (ledger === null) return 'the copy was never compared with the old server'
+  return `the ledger of ${ledger.takenAt.toISOString()} ${ledger.code === null ? 'is clean' : sentence(ledger)}`
+}
+
 function faultsOf(total: LedgerTotal): string {
   const bad = total.badFolders === 0 ? '' : `${total.badFolders} folders missing or unreadable`
   return [countsIn(total, FAULTS), bad].filter((part) => part !== '').join(', ')

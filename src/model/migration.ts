@@ -23,45 +23,70 @@ export interface Migration {
   readonly route: Route
   /** Why a failed migration failed, or what its last ledger says while it is not clean; else null. */
   readonly code: string | null
+  /** Somebody wants it finished: the next complete attempt with a clean ledger does it. */
+  readonly isClosing: boolean
   readonly createdAt: Date
   readonly changedAt: Date
 }
 
 /** The part of a migration that a step changes. */
-export type Situation = Pick<Migration, 'state' | 'pausedFrom' | 'code'>
+export type Situation = Pick<Migration, 'state' | 'pausedFrom' | 'code' | 'isClosing'>
+
+/** What a step makes of a situation; `isDue`: its turn is now, and its failures are forgotten. */
+export type Stepped = Situation & { readonly isDue?: boolean }
 
 /** A step of a migration's life. @throws Refusal when the step does not exist in that state */
-export type Step = (from: Situation) => Situation
+export type Step = (from: Situation) => Stepped
 
 export const pause: Step = (from) => {
   if (from.state === 'paused') throw new Refusal('the migration is paused already')
   refuseDone(from)
-  return { state: 'paused', pausedFrom: from.state, code: from.code }
+  return { state: 'paused', pausedFrom: from.state, code: from.code, isClosing: false }
 }
 
 export const resume: Step = (from) => {
   if (from.pausedFrom === null) throw new Refusal(`the migration is not paused, it is ${from.state}`)
-  return { state: from.pausedFrom, pausedFrom: null, code: from.code }
+  return { ...from, state: from.pausedFrom, pausedFrom: null }
 }
 
 export const retry: Step = (from) => {
-  if (from.state !== 'failed') throw new Refusal(`only a failed migration is retried, this one is ${from.state}`)
-  return { state: 'pending', pausedFrom: null, code: null }
+  refuseUncopied(from)
+  return from.state === 'failed' ? { ...from, ...PENDING, isDue: true } : { ...from, isDue: true }
+}
+
+/** A person took what differs as right: who is not synced for that may be so soon. */
+export const accept: Step = (from) => ({ ...from, isDue: from.state === 'pending' })
+
+/** Asks for a last attempt, which finishes the migration when its ledger is clean. */
+export const close: Step = (from) => {
+  refuseUncopied(from)
+  if (from.state === 'failed') {
+    throw new Refusal(`the migration has failed (${from.code}): "mailferry migration show" says what to do first`)
+  }
+  if (from.isClosing) throw new Refusal('the migration is to be finished already')
+  return { ...from, isClosing: true, isDue: true }
 }
 
 export const finish: Step = (from) => {
   refuseDone(from)
-  return { state: 'done', pausedFrom: null, code: null }
+  return { state: 'done', pausedFrom: null, code: null, isClosing: false }
 }
 
 /** What a right sign-in at OLD changes: who was awaited has come, and a credential that OLD refused works again. */
 export const heal: Step = (from) => {
-  if (from.state === 'awaited' || from.state === 'done') return { state: 'pending', pausedFrom: null, code: null }
+  if (from.state === 'awaited' || from.state === 'done') return { ...from, ...PENDING }
   if (from.pausedFrom === 'awaited') return { ...from, pausedFrom: 'pending' }
   if (from.code !== 'credential-refused') return from
-  return from.state === 'failed'
-    ? { state: 'pending', pausedFrom: null, code: null }
-    : { state: from.state, pausedFrom: 'pending', code: null }
+  return from.state === 'failed' ? { ...from, ...PENDING } : { ...from, pausedFrom: 'pending', code: null }
+}
+
+const PENDING = { state: 'pending', pausedFrom: null, code: null } as const
+
+/** No attempt can be made, neither now nor after a failure. */
+function refuseUncopied(from: Situation): void {
+  refuseDone(from)
+  if (from.state === 'paused') throw new Refusal('the migration is paused: resume it first')
+  if (from.state === 'awaited') throw new Refusal('the person has never come: there is nothing to copy yet')
 }
 
 function refuseDone({ state }: Situation): void {

@@ -13,7 +13,8 @@ export type Ending = Outcome | 'unchanged'
 
 /** What becomes of a migration after a turn. */
 export interface Plan {
-  readonly situation: Situation
+  /** Whether somebody wants it finished is not the turn's to say. */
+  readonly situation: Omit<Situation, 'isClosing'>
   readonly failures: number
   readonly quiet: number
   /** Until its next turn, in milliseconds. */
@@ -69,7 +70,7 @@ export function advance(standing: Standing, ending: Ending, chance: number): Pla
   return { situation, failures, quiet: 0, waitMs: spread * retryAfter(failures) }
 }
 
-function situationAfter(standing: Standing, ending: Outcome): Situation {
+function situationAfter(standing: Standing, ending: Outcome): Plan['situation'] {
   if (LEDGER.includes(ending)) return { ...active('pending'), code: ending }
   return IN_PART.includes(ending) ? active('pending') : staying(standing)
 }
@@ -83,11 +84,11 @@ function retryAfter(failures: number): number {
   return Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10), LAST_RETRY_MS)
 }
 
-function staying({ state }: Standing): Situation {
+function staying({ state }: Standing): Plan['situation'] {
   return active(state)
 }
 
-function active(state: State): Situation {
+function active(state: State): Plan['situation'] {
   if (!ACTIVE_STATES.includes(state)) throw new RangeError(`no mail is copied in the state ${state}`)
   return { state, pausedFrom: null, code: null }
 }

@@ -11,6 +11,8 @@ export interface Turn {
   readonly address: string
   readonly order: CopyOrder
   readonly state: State
+  /** Somebody wants the migration finished: the turn ends with an attempt and a ledger, whether OLD has changed or not. */
+  readonly isClosing: boolean
   readonly sealed: Uint8Array | null
   readonly failures: number
   readonly quiet: number
@@ -43,6 +45,12 @@ export interface TurnEnd {
   readonly seen: readonly MailboxStatus[] | null
 }
 
+/** What was written at the end of a turn. */
+export interface TurnKept {
+  /** What proves the copy, when the migration was closing and is finished; else null. */
+  readonly proof: string | null
+}
+
 export interface Turns {
   /** The time that turns go by. */
   clock(): Promise<Date>
@@ -59,8 +67,11 @@ export interface Turns {
   renew(worker: Worker, messages: ReadonlyMap<string, number>): Promise<ReadonlyMap<string, boolean>>
   /** Records that an engine starts; returns the attempt's number. */
   begin(turn: Turn, worker: Worker): Promise<string>
-  /** Writes how the turn ended and gives the lease back. False: the lease was lost, and nothing is written. */
-  end(turn: Turn, worker: Worker, end: TurnEnd): Promise<boolean>
+  /**
+   * Writes how the turn ended and gives the lease back; finishes a migration that was closing when the turn was taken
+   * and still is, when all of it is on NEW. Null: the lease was lost, and nothing is written.
+   */
+  end(turn: Turn, worker: Worker, end: TurnEnd): Promise<TurnKept | null>
 }
 
 export interface Attempts {

@@ -1,6 +1,6 @@
 import type { By } from '../model/audit.ts'
 import type { Ledger } from '../model/ledger.ts'
-import { sentence } from '../model/ledger-words.ts'
+import { proofOf } from '../model/ledger-words.ts'
 import { ACTIVE_STATES, finish, type Migration } from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
 import type { CopyingState, Ledgers } from './ledger-ports.ts'
@@ -65,9 +65,4 @@ function objection(
   if (ledger === null) return `${proofOf(ledger)}: run "mailferry verify ${address}" first; ${FORCED}`
   if (ledger.code === null) return null
   return `${proofOf(ledger)}; ${FORCED}`
-}
-
-function proofOf(ledger: Ledger | null): string {
-  if (ledger === null) return 'the copy was never compared with the old server'
-  return `the ledger of ${ledger.takenAt.toISOString()} ${ledger.code === null ? 'is clean' : sentence(ledger)}`
 }

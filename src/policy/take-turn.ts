@@ -3,6 +3,7 @@ import type { MailboxStatus } from '../model/mailbox.ts'
 import { advance, type Ending } from './advance.ts'
 import type { Engine, Interruption, Look, Looks, Proof, Turn, Turns, Worker } from './copying.ts'
 import { isUnchanged, objection } from './guard.ts'
+import type { CopyingState } from './ledger-ports.ts'
 import type { Credential, Opener } from './ports.ts'
 
 /** What a turn needs around it. */
@@ -13,6 +14,7 @@ export interface TurnSurroundings {
   readonly engine: Engine
   readonly opener: Opener
   readonly proof: Proof
+  readonly copyingState: Pick<CopyingState, 'forgetProofs'>
   readonly limitMs: number
   now(): Date
   /** From 0 to 1. */
@@ -32,8 +34,10 @@ export interface TurnReport {
   readonly ending: Ending
   readonly result: Result | null
   readonly startedAt: Date
-  /** Until the next turn; null: a person has to act first. */
+  /** Until the next turn; null: a person has to act first, or the migration is finished. */
   readonly waitMs: number | null
+  /** What proves the copy, when the migration was closing and is finished now; else null. */
+  readonly proof: string | null
 }
 
 interface Seen {
@@ -51,12 +55,15 @@ export async function takeTurn(turn: Turn, around: TurnSurroundings, run: TurnRu
   const plan = advance(turn, seen.ending, around.chance())
   const attempt = seen.result && { id: seen.attemptId, startedAt, result: seen.result }
   const kept = await around.turns.end(turn, around.worker, { plan, attempt, seen: complete ? seen.mailboxes : null })
+  const proof = kept?.proof ?? null
+  if (proof !== null) around.copyingState.forgetProofs(turn.migrationId)
   return {
     address: turn.address,
-    ending: kept ? seen.ending : 'lost-lock',
+    ending: kept === null ? 'lost-lock' : seen.ending,
     result: seen.result,
     startedAt,
-    waitMs: plan.situation.state === 'failed' ? null : plan.waitMs,
+    waitMs: plan.situation.state === 'failed' || proof !== null ? null : plan.waitMs,
+    proof,
   }
 }
 
@@ -69,7 +76,7 @@ async function lookAndCopy(turn: Turn, around: TurnSurroundings, run: TurnRun): 
   const { mailboxes } = look
   const objected = objection(turn, mailboxes, around.engine.remembers(turn.migrationId))
   if (objected !== null) return without(objected)
-  if (turn.state === 'synced' && isUnchanged(turn, mailboxes, around.now())) {
+  if (turn.state === 'synced' && !turn.isClosing && isUnchanged(turn, mailboxes, around.now())) {
     return { ending: 'unchanged', result: null, attemptId: null, mailboxes }
   }
   const attemptId = await around.turns.begin(turn, around.worker)

@@ -1,11 +1,13 @@
+import type { By } from '../model/audit.ts'
 import { CouldNotAsk, type Ledger } from '../model/ledger.ts'
+import { accept } from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
 import type { Opener } from './ports.ts'
 import type { Credentials, Migrations } from './records.ts'
 import { type VerifyOptions, type VerifyOrder, type VerifySurroundings, verify } from './verify.ts'
 
 export interface VerifyAccountSurroundings extends VerifySurroundings {
-  readonly migrations: Pick<Migrations, 'find' | 'orderOf'>
+  readonly migrations: Pick<Migrations, 'find' | 'orderOf' | 'take'>
   readonly credentials: Pick<Credentials, 'handOut'>
   /** Who opens credentials here, for the record: `root@copyhost`. */
   readonly reader: string
@@ -13,17 +15,27 @@ export interface VerifyAccountSurroundings extends VerifySurroundings {
   opener(): Promise<Opener>
 }
 
+export interface VerifyAccountOptions extends Omit<VerifyOptions, 'accept'> {
+  /** Who says that all differences found now are right as they are; without, nobody does. */
+  readonly acceptedBy?: By
+}
+
 /**
- * Compares an account's mail on OLD and NEW, and keeps the result.
+ * Compares an account's mail on OLD and NEW, and keeps the result. Whose differences are accepted is due.
  * @throws Refusal when the address has no migration
  * @throws CouldNotAsk when OLD cannot be asked, or with which credential is not to be had
  */
 export async function verifyAccount(
   address: string,
   surroundings: VerifyAccountSurroundings,
-  options: VerifyOptions = {},
+  { acceptedBy, ...options }: VerifyAccountOptions = {},
 ): Promise<Ledger> {
-  return await verify(await orderOf(address, surroundings), surroundings, options)
+  const order = await orderOf(address, surroundings)
+  const ledger = await verify(order, surroundings, { ...options, accept: acceptedBy !== undefined })
+  if (acceptedBy !== undefined) {
+    await surroundings.migrations.take(address, accept, { ...acceptedBy, action: 'migration.accept' })
+  }
+  return ledger
 }
 
 async function orderOf(address: string, given: VerifyAccountSurroundings): Promise<VerifyOrder> {

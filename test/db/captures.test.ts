@@ -65,7 +65,7 @@ t.test('twenty captures of one person at once, on as many connections as there a
 t.test('a new password renews hash and credential, and lets a refused credential be tried again', async (t) => {
   const one = arrival('bert')
   await capture(one)
-  const refused = () => ({ state: 'failed', pausedFrom: null, code: 'credential-refused' }) as const
+  const refused = () => ({ state: 'failed', pausedFrom: null, code: 'credential-refused', isClosing: false }) as const
   await migrations(database.kysely).take(one.address.text, refused, { ...BY, action: 'refused' })
   await capture({ ...one, passwordHash: 'hash two', sealed: { bytes: new Uint8Array([2]), to: ['age1'] } })
   t.equal(await hashOf(one), 'hash two')

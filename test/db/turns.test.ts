@@ -16,7 +16,7 @@ import { parseAddress } from '../../src/model/address.ts'
 import type { Outcome } from '../../src/model/attempt.ts'
 import { finish, pause, resume, retry } from '../../src/model/migration.ts'
 import { advance } from '../../src/policy/advance.ts'
-import type { Turn, Turns, Worker } from '../../src/policy/copying.ts'
+import type { Turn, TurnKept, Turns, Worker } from '../../src/policy/copying.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
 
@@ -59,7 +59,7 @@ async function taken(id: string, by = SOMEBODY): Promise<Turn> {
   return turn
 }
 
-function end(turn: Turn, outcome: Outcome, by = SOMEBODY): Promise<boolean> {
+function end(turn: Turn, outcome: Outcome, by = SOMEBODY): Promise<TurnKept | null> {
   const result = { outcome, folders: 1, messages: 2, output: 'with \0' }
   const plan = advance(turn, outcome, 0.5)
   return all.end(turn, by, {
@@ -101,7 +101,7 @@ t.test('a lease that is not renewed ends; who lost it writes nothing any more', 
   await expire(id)
   const again = await taken(id, other)
   t.equal((await all.renew(SOMEBODY, copied(id))).has(id), false)
-  t.equal(await end(turn, 'complete'), false)
+  t.equal(await end(turn, 'complete'), null)
   t.match(await migrations(database.kysely).find('three@old.example'), { state: 'pending' })
   t.match(await attempts(database.kysely).last(id, 9), [{ outcome: 'lost-lock' }])
   t.ok(await end(again, 'complete', other))

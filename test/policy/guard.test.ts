@@ -13,6 +13,7 @@ const turn: Turn = {
   address: 'anna@new.example',
   order: { id: '1', home: '/anna', provider: PROVIDER },
   state: 'synced',
+  isClosing: false,
   sealed: null,
   failures: 0,
   quiet: 0,

@@ -11,6 +11,8 @@ export interface SyncEvent {
   event: 'begun' | 'ended' | 'trouble' | 'end'
   address?: string
   outcome?: string
+  finished?: boolean
+  next?: number | null
   messages?: number
   message?: string
 }

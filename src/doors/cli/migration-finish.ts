@@ -1,8 +1,8 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { SettingsError } from '../../config.ts'
 import type { Address } from '../../model/address.ts'
 import { REMEDIES } from '../../model/attempt.ts'
-import { ACTIVE_STATES, type Migration } from '../../model/migration.ts'
+import { ACTIVE_STATES, close, type Migration } from '../../model/migration.ts'
 import type { Ending } from '../../policy/advance.ts'
 import type { TurnReport } from '../../policy/take-turn.ts'
 import type { House } from '../house.ts'
@@ -18,6 +18,7 @@ import { explainNoLedger } from './verify.ts'
 
 interface Options {
   force?: boolean
+  queue?: boolean
   reason?: string
   json?: boolean
 }
@@ -33,39 +34,64 @@ export function addFinish(migration: Command, outside: Outside): void {
       '--force',
       'without a last attempt and a clean ledger, or when the person has never come: says what is lost',
     )
+    .addOption(new Option('--queue', 'let "mailferry sync" do it, wherever it runs').conflicts('force'))
     .option('--json', 'print the migration as JSON')
   examples(
     withReason(finish),
     'mailferry migration finish anna@new.example',
+    'mailferry migration finish anna@new.example --queue',
     'mailferry migration finish anna@new.example --force --reason agreed',
   ).action(async (typed: Address, options: Options) => {
     await using house = await outside.open()
     const name = await migrationOnNew(house, typed)
-    if (!options.force) await makeLastAttempt(name, house, outside)
-    const finished = await house.finish(name, options.force ?? false, by(options))
-    if (finished === null) throw noMigration(name)
-    const { migration, proof } = finished
-    await printDone(migrationList.row(migration), `the migration of ${name} is done now; ${proof}`, options)
+    const done = options.queue ? await queue(name, house, options) : await finishNow(name, house, outside, options)
+    if (done === null) throw noMigration(name)
+    await printDone(migrationList.row(done.migration), done.sentence, options)
   })
+}
+
+interface Done {
+  readonly migration: Migration
+  readonly sentence: string
+}
+
+async function queue(name: string, { migrations }: House, options: Options): Promise<Done | null> {
+  const migration = await migrations.take(name, close, { ...by(options), action: 'migration.close' })
+  const sentence = `mailferry sync finishes the migration of ${name} as soon as a last attempt has a clean ledger`
+  return migration && { migration, sentence }
+}
+
+async function finishNow(name: string, house: House, outside: Outside, options: Options): Promise<Done | null> {
+  const proof = options.force ? null : await makeLastAttempt(name, house, outside)
+  const finished =
+    proof === null
+      ? await house.finish(name, options.force ?? false, by(options))
+      : { migration: await house.migrations.find(name), proof }
+  if (finished === null || finished.migration === null) return null
+  return { migration: finished.migration, sentence: `the migration of ${name} is done now; ${finished.proof}` }
 }
 
 const FORCED = '--force finishes without a last attempt, and what is not across is lost'
 /** The ledger decides. */
 const COMPARED: readonly Ending[] = ['complete', 'ledger-differs', 'ledger-shrunk']
 
-/** So that nothing stays behind that came to OLD since the last one. Ends with a ledger of this moment. */
-async function makeLastAttempt(name: string, house: House, outside: Outside): Promise<void> {
+/**
+ * So that nothing stays behind that came to OLD since the last one. Ends with a ledger of this moment; returns what it
+ * proves when the migration was to be finished by any attempt, and is; else null.
+ */
+async function makeLastAttempt(name: string, house: House, outside: Outside): Promise<string | null> {
   const migration = await house.migrations.find(name)
   // Why the others cannot be finished is known without one.
-  if (migration === null || !ACTIVE_STATES.includes(migration.state)) return
+  if (migration === null || !ACTIVE_STATES.includes(migration.state)) return null
   const stop = stopSignal()
-  const { ending, waitMs } = await attempt(migration, outside, stop)
+  const { ending, waitMs, proof } = await attempt(migration, outside, stop)
   if (ending === 'unchanged') await house.verify(name, { signal: stop }).catch(explainNoLedger)
   else if (!COMPARED.includes(ending)) {
     const remedy = waitMs === null ? (REMEDIES[ending] ?? '') : 'try again'
     const why = `the last attempt for ${name} ended with ${ending}: ${remedy}`
     throw new Failure(waitMs === null ? EXIT.data : EXIT.tempfail, `${why} (${FORCED})`)
   }
+  return proof
 }
 
 async function attempt(migration: Migration, outside: Outside, stop: AbortSignal): Promise<TurnReport> {

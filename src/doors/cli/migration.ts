@@ -16,7 +16,7 @@ import { migrationList } from './rows.ts'
 const STEPS: readonly { verb: string; step: Step; description: string }[] = [
   { verb: 'pause', step: pause, description: 'copy no mail until it is resumed' },
   { verb: 'resume', step: resume, description: 'go on where it was paused' },
-  { verb: 'retry', step: retry, description: 'try a failed migration again' },
+  { verb: 'retry', step: retry, description: 'try again now, after a failure or before its turn' },
 ]
 
 export function addMigrationCommands(mailferry: Command, outside: Outside): void {

@@ -22,7 +22,7 @@ export const accountList: ListShape<Account> = { row: accountRow, columns: ['add
 
 export const migrationList: ListShape<Migration> = {
   row: migrationRow,
-  columns: ['address', 'old_username', 'provider', 'state', 'route', 'code'],
+  columns: ['address', 'old_username', 'provider', 'state', 'route', 'code', 'closing'],
 }
 
 export const administratorList: ListShape<Administrator> = {

@@ -71,7 +71,7 @@ async function syncOne(typed: Address, house: CopyingHouse, progress: Progress, 
   const report = await oneTurn(house, migration, stop, progress.message)
   progress.ended(report)
   process.exitCode = exitCodeOf(report.ending, report.waitMs)
-  if (report.waitMs === null)
+  if (report.waitMs === null && report.proof === null)
     process.stderr.write(`mailferry: ${REMEDIES[report.ending as 'new-full'] ?? report.ending}\n`)
 }
 

@@ -4,6 +4,7 @@ import { CouldNotAsk, type Ledger, totalOf } from '../../model/ledger.ts'
 import { sentence } from '../../model/ledger-words.ts'
 import { migrationOnNew } from '../person.ts'
 import { differenceRow, ledgerSummary } from '../rows.ts'
+import { by, withReason } from './actor.ts'
 import { address, examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
 import { ledgerText } from './ledger-text.ts'
@@ -16,6 +17,7 @@ interface Options {
   accept?: boolean
   strict?: boolean
   json?: boolean
+  reason?: string
 }
 
 export function addVerifyCommand(mailferry: Command, { open }: Outside): void {
@@ -26,12 +28,14 @@ export function addVerifyCommand(mailferry: Command, { open }: Outside): void {
     .option('--accept', 'everything that differs now is right as it is, from now on')
     .option('--strict', 'end with 65 also for what was changed on the new server after the copy')
     .option('--json', 'print the whole ledger as one JSON object')
-  examples(verify, 'mailferry verify anna@new.example', 'mailferry verify anna@new.example --json').action(
-    async (typed: Address, { accept = false, strict = false, json: asJson }: Options) => {
+  examples(withReason(verify), 'mailferry verify anna@new.example', 'mailferry verify anna@new.example --json').action(
+    async (typed: Address, { accept = false, strict = false, json: asJson, reason }: Options) => {
       await using house = await open()
       const name = await migrationOnNew(house, typed)
       using progress = showProgress()
-      const ledger = await house.verify(name, { accept, watch: progress.watch }).catch(explainNoLedger)
+      const ledger = await house
+        .verify(name, { watch: progress.watch, ...(accept && { acceptedBy: by({ reason }) }) })
+        .catch(explainNoLedger)
       progress.end()
       await print(asJson ? `${json(ledgerRow(name, ledger))}\n` : ledgerText(name, ledger))
       if (ledger.code !== null || (strict && totalOf(ledger.folders).changes > 0)) {

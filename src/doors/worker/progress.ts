@@ -34,7 +34,7 @@ export class Progress implements Watcher, Disposable {
     this.#messages++
   }
 
-  ended: Watcher['ended'] = ({ address, ending, result, startedAt, waitMs }) => {
+  ended: Watcher['ended'] = ({ address, ending, result, startedAt, waitMs, proof }) => {
     const seconds = (Date.now() - startedAt.getTime()) / 1000
     const isDone = ending === 'complete' || ending === 'unchanged'
     if (isDone) this.#done++
@@ -42,9 +42,19 @@ export class Progress implements Watcher, Disposable {
     const { folders = 0, messages = 0 } = result ?? {}
     const next = waitMs === null ? null : Math.round(waitMs / 1000)
     if (this.#screen.asJson)
-      return this.#tell({ event: 'ended', address, outcome: ending, folders, messages, seconds, next })
+      return this.#tell({
+        event: 'ended',
+        address,
+        outcome: ending,
+        folders,
+        messages,
+        seconds,
+        next,
+        finished: proof !== null,
+      })
     const copied = ending === 'unchanged' ? '' : `, ${messages} messages copied in ${seconds.toFixed(1)} s`
-    const after = isDone ? '' : waitMs === null ? '; a person has to act' : `; again in ${next} s`
+    const after =
+      proof !== null ? '; finished' : isDone ? '' : waitMs === null ? '; a person has to act' : `; again in ${next} s`
     this.#line(`${address}: ${ending}${copied}${after}`)
   }
 

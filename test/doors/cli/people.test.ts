@@ -105,7 +105,7 @@ t.test('a migration is paused, resumed and finished, which erases its credential
   const step = (verb: string, address: string) => rows(ferry.service, 'migration', verb, address)
   t.match(await step('pause', 'carl@old.example'), { state: 'paused', paused_from: 'pending' })
   t.match(await mistake('migration', 'pause', 'carl@old.example'), { exitCode: 65, line: /paused already/ })
-  t.match(await mistake('migration', 'retry', 'carl@old.example'), { exitCode: 65, line: /only a failed/ })
+  t.match(await mistake('migration', 'retry', 'carl@old.example'), { exitCode: 65, line: /resume it first/ })
   t.match(await step('resume', 'carl@old.example'), { state: 'pending', paused_from: null })
   const elsewhere = { ...ferry.service.environment, MAILFERRY_IDENTITY_FILE: '/nowhere/identity' }
   const early = await runProgram(process.execPath, [PROGRAM, 'migration', 'finish', 'carl@old.example'], elsewhere)

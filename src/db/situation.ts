@@ -1,0 +1,38 @@
+import { type Kysely, type Selectable, sql } from 'kysely'
+import type { Situation, State } from '../model/migration.ts'
+import type { DB, Migration as MigrationTable } from './schema.ts'
+
+export const SITUATION_COLUMNS = ['state', 'paused_from', 'code', 'closing_since'] as const
+
+type SituationRow = Pick<Selectable<MigrationTable>, (typeof SITUATION_COLUMNS)[number]>
+
+export function toSituation({ state, paused_from, code, closing_since }: SituationRow): Situation {
+  return {
+    ...{ state: state as State, pausedFrom: paused_from as State | null, code },
+    isClosing: closing_since !== null,
+  }
+}
+
+/** Writes what a step made of a migration; a finished one keeps no credential. */
+export async function writeSituation(id: string, to: Situation, db: Kysely<DB>): Promise<void> {
+  // By the clock and not by the transaction's begin: a turn that was taken in between does not answer it.
+  const closingSince = sql<Date | null>`case when ${to.isClosing} then coalesce(closing_since, clock_timestamp()) end`
+  await db
+    .updateTable('migration')
+    .set({ state: to.state, paused_from: to.pausedFrom, code: to.code, changed_at: new Date() })
+    .set({ closing_since: closingSince })
+    .where('id', '=', id)
+    .execute()
+  if (to.state === 'done') await db.deleteFrom('credential').where('migration_id', '=', id).execute()
+}
+
+/** Its turn is now, and its failures are forgotten. */
+export async function makeDue(id: string, db: Kysely<DB>): Promise<void> {
+  const dueAt = sql<Date>`clock_timestamp()`
+  await db.updateTable('turn').set({ due_at: dueAt, failures: 0, quiet: 0 }).where('migration_id', '=', id).execute()
+}
+
+/** What the audit says about a step. */
+export function stepDetail(before: Situation, after: Situation): { detail?: string } {
+  return after.state === before.state ? {} : { detail: `${before.state} → ${after.state}` }
+}

@@ -1,0 +1,187 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { attempts } from '../../src/db/attempts.ts'
+import { audit } from '../../src/db/audit.ts'
+import { captures } from '../../src/db/captures.ts'
+import { credentials } from '../../src/db/credentials.ts'
+import { type Database, openDatabase } from '../../src/db/database.ts'
+import { ledgers } from '../../src/db/ledgers.ts'
+import { migrations } from '../../src/db/migrations.ts'
+import { providers } from '../../src/db/providers.ts'
+import { turns } from '../../src/db/turns.ts'
+import { parseAddress } from '../../src/model/address.ts'
+import type { Outcome } from '../../src/model/attempt.ts'
+import type { LedgerCode } from '../../src/model/ledger.ts'
+import { close, pause, resume, retry, type Step } from '../../src/model/migration.ts'
+import { advance } from '../../src/policy/advance.ts'
+import type { Turn, TurnKept, Turns, Worker } from '../../src/policy/copying.ts'
+import { BY } from '../support/by.ts'
+import { PROVIDER } from '../support/copying.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'mailferry-closing-'))
+const WORKER: Worker = { id: randomUUID(), host: 'copyhost', place: 'here', adopts: false, early: false }
+const EARLY: Worker = { ...WORKER, early: true }
+const TAKEN_AT = new Date('2026-11-23T12:00:00Z')
+let database: Database
+let all: Turns
+t.before(async () => {
+  database = await openDatabase({ databaseUrl: null, dataDir: folder })
+  await database.ready()
+  await providers(database.kysely).add({ ...PROVIDER, maxConnections: 1000 }, BY)
+  all = turns(database.kysely)
+})
+t.after(async () => {
+  await database[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+const nameOf = (person: string) => `${person}@old.example`
+const found = (person: string) => migrations(database.kysely).find(nameOf(person))
+const take = (person: string, step: Step, action = 'migration.step') =>
+  migrations(database.kysely).take(nameOf(person), step, { ...BY, action })
+const isDue = async (id: string) => (await all.due(WORKER, 1000)).includes(id)
+
+/** A person who has signed in; returns the number of the migration. */
+async function captured(person: string): Promise<string> {
+  await captures(database.kysely).capture({
+    ...{ address: parseAddress(nameOf(person)) as never, home: `/home/${person}`, passwordHash: 'hash' },
+    ...{ sealed: { bytes: new Uint8Array([1]), to: [] }, provider: PROVIDER },
+    ...{ oldDomain: 'old.example', oldUsername: person },
+  })
+  return (await found(person))?.id ?? ''
+}
+
+async function taken(id: string, by = WORKER): Promise<Turn> {
+  const turn = await all.take(id, by)
+  if (turn === null) throw new Error('the turn was not given')
+  return turn
+}
+
+const ledger = (id: string, code: LedgerCode | null) =>
+  ledgers(database.kysely).save(id, { takenAt: TAKEN_AT, seconds: 1, code, fetched: 0, folders: [], differences: [] })
+
+/** Ends a turn as an attempt does; a complete one has a clean ledger. */
+async function end(turn: Turn, outcome: Outcome): Promise<TurnKept | null> {
+  if (outcome === 'complete') await ledger(turn.migrationId, null)
+  return await endWithout(turn, outcome)
+}
+
+function endWithout(turn: Turn, outcome: Outcome): Promise<TurnKept | null> {
+  const result = { outcome, folders: 1, messages: 2, output: '' }
+  return all.end(turn, WORKER, {
+    plan: advance(turn, outcome, 0.5),
+    attempt: { id: null, startedAt: new Date(), result },
+    seen: outcome === 'complete' ? [] : null,
+  })
+}
+
+/** Somebody who is synced, and whose next turn is later. */
+async function synced(person: string): Promise<string> {
+  const id = await captured(person)
+  await end(await taken(id), 'complete')
+  return id
+}
+
+t.test('who is asked to be finished is due, and done by the next attempt with a clean ledger', async (t) => {
+  const id = await synced('anna')
+  t.notOk(await isDue(id))
+  t.match(await take('anna', close, 'migration.close'), { state: 'synced', isClosing: true })
+  t.ok(await isDue(id))
+  const turn = await taken(id)
+  t.equal(turn.isClosing, true)
+  t.match(await end(turn, 'complete'), { proof: 'the ledger of 2026-11-23T12:00:00.000Z is clean' })
+  t.match(await found('anna'), { state: 'done', isClosing: false })
+  t.equal(await credentials(database.kysely).factsOf(nameOf('anna')), null, 'the credential is erased')
+  t.match(await Array.fromAsync(audit(database.kysely).list({ subject: nameOf('anna') })), [
+    {
+      ...{ action: 'migration.finish', actor: 'sync on copyhost', reason: null },
+      detail: 'synced → done, the ledger of 2026-11-23T12:00:00.000Z is clean',
+    },
+    { action: 'migration.close', actor: BY.actor, detail: null },
+    { action: 'migration.capture' },
+  ])
+  t.match(await attempts(database.kysely).last(id, 1), [{ outcome: 'complete' }])
+  t.equal(await all.take(id, EARLY), null, 'nobody copies any more')
+})
+
+t.test('who has never been synced may be asked to be finished too', async (t) => {
+  const id = await captured('bert')
+  await take('bert', close)
+  t.match(await end(await taken(id), 'complete'), { proof: /clean/ })
+  t.match(await found('bert'), { state: 'done' })
+})
+
+t.test('an attempt that is not complete finishes nobody, and the next one tries again', async (t) => {
+  const id = await synced('carl')
+  await take('carl', close)
+  for (const outcome of ['ledger-differs', 'old-unreachable', 'credential-refused'] as const) {
+    t.match(await end(await taken(id, EARLY), outcome), { proof: null }, outcome)
+    t.match(await found('carl'), { isClosing: true }, outcome)
+    t.ok(await credentials(database.kysely).factsOf(nameOf('carl')))
+  }
+  t.match(await found('carl'), { state: 'failed', code: 'credential-refused' })
+  await credentials(database.kysely).renew(nameOf('carl'), { bytes: new Uint8Array([2]), to: [] }, '/home/carl', BY)
+  t.match(await found('carl'), { state: 'pending', isClosing: true })
+  t.match(await end(await taken(id), 'complete'), { proof: /clean/ })
+})
+
+t.test('a ledger that is not clean any more at the end finishes nobody', async (t) => {
+  const id = await synced('dora')
+  await take('dora', close)
+  const turn = await taken(id)
+  await ledger(id, 'shrunk')
+  t.same(await endWithout(turn, 'complete'), { proof: null })
+  t.match(await found('dora'), { state: 'synced', isClosing: true })
+})
+
+t.test('what is asked while an attempt runs is answered by the next one, which comes at once', async (t) => {
+  const id = await synced('emil')
+  const turn = await taken(id, EARLY)
+  await take('emil', close)
+  t.same(await end(turn, 'complete'), { proof: null })
+  t.match(await found('emil'), { state: 'synced', isClosing: true })
+  t.ok(await isDue(id))
+  const next = await taken(id)
+  await take('emil', pause)
+  await take('emil', resume)
+  await take('emil', close)
+  t.same(await end(next, 'complete'), { proof: null }, 'nor when it was asked before too, and withdrawn')
+  t.match(await end(await taken(id), 'complete'), { proof: /clean/ })
+})
+
+t.test('who is paused meanwhile is not finished', async (t) => {
+  const id = await synced('fritz')
+  await take('fritz', close)
+  const turn = await taken(id)
+  await take('fritz', pause)
+  t.same(await end(turn, 'complete'), { proof: null })
+  t.match(await found('fritz'), { state: 'paused', isClosing: false })
+})
+
+t.test('a retry ends a pause after failures, and begins to count anew', async (t) => {
+  const id = await captured('gerd')
+  for (let failures = 0; failures < 3; failures++) await end(await taken(id, EARLY), 'old-unreachable')
+  t.notOk(await isDue(id))
+  t.match(await take('gerd', retry), { state: 'pending' })
+  t.ok(await isDue(id))
+  const turn = await taken(id)
+  t.equal(turn.failures, 0)
+  await take('gerd', retry)
+  await end(turn, 'old-unreachable')
+  t.ok(await isDue(id), 'also when it is said while an attempt runs')
+})
+
+t.test('whoever looks at a running attempt sees how many messages it has copied', async (t) => {
+  const id = await synced('hugo')
+  const turn = await taken(id, EARLY)
+  await all.begin(turn, WORKER)
+  const messages = async () => (await attempts(database.kysely).last(id, 2)).map((attempt) => attempt.messages)
+  t.same(await messages(), [0, 2])
+  await all.renew(EARLY, new Map([[id, 17]]))
+  t.same(await messages(), [17, 2])
+  await all.renew({ ...EARLY, id: randomUUID() }, new Map([[id, 99]]))
+  t.same(await messages(), [17, 2], 'told only by whoever holds the lease')
+})

@@ -1,0 +1,51 @@
+import t from 'tap'
+import { accept, close, finish, heal, pause, resume, retry, type Situation } from '../../src/model/migration.ts'
+
+const at = (state: Situation['state'], more: Partial<Situation> = {}): Situation => ({
+  ...{ state, pausedFrom: null, code: null, isClosing: false, ...more },
+})
+const closing = { isClosing: true }
+
+t.test('an active migration is asked to be finished once, and its turn is now', async (t) => {
+  for (const state of ['pending', 'synced'] as const) {
+    t.same(close(at(state)), { ...at(state, closing), isDue: true })
+  }
+  t.throws(() => close(at('synced', closing)), { message: 'the migration is to be finished already' })
+})
+
+t.test('where no last attempt can be made nobody is asked for one, and is told what to do instead', async (t) => {
+  const reasons: [Situation, RegExp][] = [
+    [at('awaited'), /has never come/],
+    [at('paused', { pausedFrom: 'synced' }), /resume it first/],
+    [at('failed', { code: 'old-shrunk' }), /has failed \(old-shrunk\): "mailferry migration show"/],
+    [at('done'), /done already/],
+  ]
+  for (const [situation, message] of reasons) t.throws(() => close(situation), { message }, situation.state)
+})
+
+t.test('pausing withdraws the wish to finish, finishing fulfils it, everything else keeps it', async (t) => {
+  const paused = pause(at('synced', closing))
+  t.match(paused, { state: 'paused', pausedFrom: 'synced', isClosing: false })
+  t.same(resume(paused), at('synced'))
+  t.same(finish(at('synced', closing)), at('done'))
+  const refused = at('failed', { code: 'credential-refused', ...closing })
+  t.match(retry(refused), at('pending', closing))
+  t.same(heal(refused), at('pending', closing))
+  t.match(retry(at('synced', closing)), at('synced', closing))
+  t.match(accept(at('pending', closing)), at('pending', closing))
+})
+
+t.test('a retry makes the turn of whoever is copied due, and is refused where nothing is copied', async (t) => {
+  t.same(retry(at('failed', { code: 'new-full' })), { ...at('pending'), isDue: true })
+  for (const code of [null, 'ledger-differs']) {
+    t.same(retry(at('pending', { code })), { ...at('pending', { code }), isDue: true })
+  }
+  t.throws(() => retry(at('paused', { pausedFrom: 'failed' })), { message: /resume it first/ })
+  t.throws(() => retry(at('awaited')), { message: /has never come/ })
+  t.throws(() => retry(at('done')), { message: /done already/ })
+})
+
+t.test('accepting what differs makes only that migration due which waits for it', async (t) => {
+  t.match(accept(at('pending', { code: 'ledger-differs' })), { isDue: true, code: 'ledger-differs' })
+  for (const state of ['synced', 'failed', 'done'] as const) t.same(accept(at(state)), { ...at(state), isDue: false })
+})
