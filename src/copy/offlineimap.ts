@@ -42,7 +42,7 @@ async function placeIn(metadata: string): Promise<string> {
 async function copy(
   order: CopyOrder,
   { username, password }: Credential,
-  { limitMs, signal, onMessage }: EngineRun,
+  { signal, onMessage }: EngineRun,
   { metadata, program = 'offlineimap', emit }: OfflineImapPlace,
 ): Promise<Result> {
   const output = new Output(password, username)
@@ -56,7 +56,6 @@ async function copy(
     program,
     args: ['-1', '-o', '-c', file],
     handOver: `${JSON.stringify({ id: `m-${order.id}`, user: username, password })}\n\n`,
-    limitMs,
     signal,
     isUrgent: (reason) => reason === 'lost-lock',
     onLine(line) {
@@ -71,11 +70,10 @@ async function copy(
 }
 
 /** The exit code alone says too little: 0 may be a run that was cut off. */
-function outcomeOf({ exitCode, isLate, error }: End, { report }: Output, signal: AbortSignal): Outcome {
+function outcomeOf({ exitCode, error }: End, { report }: Output, signal: AbortSignal): Outcome {
   if (error !== null) return error.code === 'ENOENT' ? 'engine-missing' : 'incomplete'
   if (report?.complete && exitCode === 0) return 'complete'
   if (signal.aborted) return signal.reason
-  if (isLate) return 'timeout'
   if (exitCode === null) return 'killed'
   return OUTCOMES.find((outcome) => outcome === report?.reason && outcome !== 'complete') ?? 'incomplete'
 }

@@ -8,7 +8,6 @@ export interface Start {
   readonly args: readonly string[]
   /** Written to the process's descriptor 3, which stays open until the process has ended. */
   readonly handOver: string
-  readonly limitMs: number
   /** Aborted: the process is asked to end, or ended at once where `isUrgent` says so of the reason. */
   readonly signal: AbortSignal
   isUrgent(reason: unknown): boolean
@@ -18,7 +17,6 @@ export interface Start {
 export interface End {
   /** Null: a signal ended it, or it did not start. */
   readonly exitCode: number | null
-  readonly isLate: boolean
   /** Why it did not start. */
   readonly error: NodeJS.ErrnoException | null
 }
@@ -39,12 +37,11 @@ export async function runProcess(start: Start): Promise<End> {
     env: Object.fromEntries(ENVIRONMENT.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
   })
   let error: NodeJS.ErrnoException | null = null
-  let isLate = false
-  const timers: NodeJS.Timeout[] = []
+  let grace: NodeJS.Timeout | undefined
   const kill = (signal: NodeJS.Signals) => killGroup(child.pid, signal)
   const endSoon = () => {
     kill('SIGTERM')
-    timers.push(setTimeout(() => kill('SIGKILL'), GRACE_MS))
+    grace ??= setTimeout(() => kill('SIGKILL'), GRACE_MS)
   }
   const interrupt = () => (start.isUrgent(start.signal.reason) ? kill('SIGKILL') : endSoon())
   child.once('error', (cause) => {
@@ -56,19 +53,13 @@ export async function runProcess(start: Start): Promise<End> {
   for (const input of [child.stdout, child.stderr] as Readable[]) {
     createInterface({ input }).on('line', (line) => start.onLine(line.slice(0, LINE_LENGTH)))
   }
-  timers.push(
-    setTimeout(() => {
-      isLate = true
-      endSoon()
-    }, start.limitMs),
-  )
   start.signal.addEventListener('abort', interrupt)
   if (start.signal.aborted) interrupt()
   child.once('exit', () => kill('SIGKILL'))
   await once(child, 'close').catch(() => undefined)
   start.signal.removeEventListener('abort', interrupt)
-  timers.forEach(clearTimeout)
-  return { exitCode: child.exitCode, isLate, error }
+  clearTimeout(grace)
+  return { exitCode: child.exitCode, error }
 }
 
 function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {

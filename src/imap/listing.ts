@@ -13,8 +13,8 @@ const RENEWALS_LIMIT = 100
 
 /** Lists and reads what OLD has; nothing that it sends can change OLD. */
 export const oldMail: OldMail = {
-  async open(provider, username, password) {
-    const session = new Session({ provider, username, password })
+  async open(provider, username, password, signal) {
+    const session = new Session({ provider, username, password }, signal)
     await session.connect()
     return session
   },
@@ -22,12 +22,16 @@ export const oldMail: OldMail = {
 
 class Session implements OldSession, Connection {
   readonly #reader: Reader
+  readonly #signal: AbortSignal | undefined
+  readonly #end = () => this.#client?.close()
   #client: ImapFlow | undefined
   #opened: Mailbox | undefined
   #renewals = 0
 
-  constructor(reader: Reader) {
+  constructor(reader: Reader, signal: AbortSignal | undefined) {
     this.#reader = reader
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#end)
   }
 
   get client(): ImapFlow {
@@ -36,6 +40,7 @@ class Session implements OldSession, Connection {
   }
 
   async connect(): Promise<void> {
+    this.#signal?.throwIfAborted()
     const client = readingSession(this.#reader)
     this.#client = client
     try {
@@ -86,6 +91,7 @@ class Session implements OldSession, Connection {
   async [Symbol.asyncDispose]() {
     await this.client.logout().catch(() => undefined)
     this.client.close()
+    this.#signal?.removeEventListener('abort', this.#end)
   }
 }
 

@@ -4,29 +4,35 @@ import type { Look, Looks } from '../policy/copying.ts'
 import { endingOf } from './ending.ts'
 import { isWanted, listMailboxes } from './mailboxes.ts'
 import { atom, command, isList, mailboxName, type Token, textOf } from './raw.ts'
-import { readingSession, refusalOf } from './session.ts'
+import { readingSession, refusalOf, troubleOf } from './session.ts'
 
-const LOOK_LIMIT_MS = 60_000
+// Some servers count hundreds of mailboxes anew for each STATUS.
+const LOOK_LIMIT_MS = 10 * 60_000
+const LATE: Look = { kind: 'trouble', code: 'old-timeout', cause: 'the look took too long', answered: true }
+// Whatever OLD refuses after the sign-in, it is not the password.
+const CUT_OFF = { kind: 'trouble', cause: 'the look was not answered', answered: true } as const
 
 /** Looks at OLD: which mailboxes are copied, and how they are. Changes nothing there. */
 export const looks: Looks = {
   async look(provider, { username, password }, signal): Promise<Look> {
     const reader = { provider, username, password }
     const client = readingSession(reader)
+    const limit = AbortSignal.timeout(LOOK_LIMIT_MS)
     const end = () => client.close()
-    const timer = setTimeout(end, LOOK_LIMIT_MS)
-    signal.addEventListener('abort', end)
+    for (const cut of [signal, limit]) cut.addEventListener('abort', end)
+    let isSignedIn = false
     try {
       await client.connect()
+      isSignedIn = true
       const wanted = (await listMailboxes(client)).filter((mailbox) => isWanted(mailbox, provider))
       const mailboxes = await statusOf(client, wanted)
       await client.logout()
       return { kind: 'yes', mailboxes }
     } catch (error) {
-      return refusalOf(error, reader)
+      if (limit.aborted) return LATE
+      return isSignedIn ? { ...CUT_OFF, code: troubleOf(error, reader) } : refusalOf(error, reader)
     } finally {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
+      for (const cut of [signal, limit]) cut.removeEventListener('abort', end)
       client.close()
     }
   },

@@ -90,7 +90,7 @@ export interface Looks {
 }
 
 /** Why a running attempt is to end, as the reason of its AbortSignal. */
-export type Interruption = 'stopped' | 'lost-lock'
+export type Interruption = 'stopped' | 'lost-lock' | 'timeout'
 
 /** What copies the mail of one person. */
 export interface Engine {
@@ -103,7 +103,6 @@ export interface Engine {
 }
 
 export interface EngineRun {
-  readonly limitMs: number
   /** Aborted with an Interruption. */
   readonly signal: AbortSignal
   /** Called at each message that is about to be copied. */

@@ -32,8 +32,8 @@ export type Reading = { readonly uid: number } & (
 )
 
 export interface OldMail {
-  /** Signs in. @throws CouldNotAsk, as everything that is done with the session */
-  open(provider: Provider, username: string, password: string): Promise<OldSession>
+  /** Signs in; an aborted signal ends the connection. @throws CouldNotAsk, as everything that is done with the session */
+  open(provider: Provider, username: string, password: string, signal?: AbortSignal): Promise<OldSession>
 }
 
 /** A connection to OLD that only reads. */

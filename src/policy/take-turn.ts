@@ -15,6 +15,7 @@ export interface TurnSurroundings {
   readonly opener: Opener
   readonly proof: Proof
   readonly copyingState: Pick<CopyingState, 'forgetProofs'>
+  /** For all of a turn: the look, the copy and the ledger. */
   readonly limitMs: number
   now(): Date
   /** From 0 to 1. */
@@ -50,7 +51,7 @@ interface Seen {
 /** Looks at OLD, copies when there is something to copy, and writes down what has come of it. */
 export async function takeTurn(turn: Turn, around: TurnSurroundings, run: TurnRun): Promise<TurnReport> {
   const startedAt = around.now()
-  const seen = await lookAndCopy(turn, around, run)
+  const seen = await withinLimit(turn, around, run)
   const complete = seen.ending === 'complete'
   const plan = advance(turn, seen.ending, around.chance())
   const attempt = seen.result && { id: seen.attemptId, startedAt, result: seen.result }
@@ -67,11 +68,21 @@ export async function takeTurn(turn: Turn, around: TurnSurroundings, run: TurnRu
   }
 }
 
+async function withinLimit(turn: Turn, around: TurnSurroundings, run: TurnRun): Promise<Seen> {
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort('timeout' satisfies Interruption), around.limitMs)
+  try {
+    return await lookAndCopy(turn, around, { ...run, signal: AbortSignal.any([run.signal, limit.signal]) })
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 async function lookAndCopy(turn: Turn, around: TurnSurroundings, run: TurnRun): Promise<Seen> {
   const credential = await opened(turn, around.opener)
   if (credential === null) return without('credential-unopened', 'the kept credential cannot be opened on this host')
   const look = await around.looks.look(turn.order.provider, credential, run.signal)
-  if (run.signal.aborted) return without(run.signal.reason as Interruption)
+  if (run.signal.aborted) return without(OUTCOME_OF_CUT_LOOK[run.signal.reason as Interruption])
   if (look.kind !== 'yes') return without(OUTCOME_OF_LOOK[look.kind] ?? (look as Trouble).code, wordsOf(look))
   const { mailboxes } = look
   const objected = objection(turn, mailboxes, around.engine.remembers(turn.migrationId))
@@ -80,7 +91,7 @@ async function lookAndCopy(turn: Turn, around: TurnSurroundings, run: TurnRun): 
     return { ending: 'unchanged', result: null, attemptId: null, mailboxes }
   }
   const attemptId = await around.turns.begin(turn, around.worker)
-  const copied = await around.engine.copy(turn.order, credential, { ...run, limitMs: around.limitMs })
+  const copied = await around.engine.copy(turn.order, credential, run)
   const result = copied.outcome === 'complete' ? await proved(copied, turn, credential, around, run) : copied
   return { ending: result.outcome, result, attemptId, mailboxes }
 }
@@ -101,6 +112,11 @@ async function proved(
 }
 
 type Trouble = Extract<Look, { kind: 'trouble' }> & { code: Outcome }
+
+/** Nothing was copied yet. */
+const OUTCOME_OF_CUT_LOOK: Readonly<Record<Interruption, Outcome>> = {
+  ...{ stopped: 'stopped', 'lost-lock': 'lost-lock', timeout: 'old-timeout' },
+}
 
 const OUTCOME_OF_LOOK: Readonly<Partial<Record<Look['kind'], Outcome>>> = {
   no: 'credential-refused',

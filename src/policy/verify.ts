@@ -36,7 +36,7 @@ export interface VerifyOptions {
   /** All differences found now are right as they are, from now on. */
   readonly accept?: boolean
   readonly watch?: (progress: VerifyProgress) => void
-  /** Stops between two messages; the next comparison goes on there. */
+  /** Stops at once; the next comparison goes on there. */
   readonly signal?: AbortSignal
 }
 
@@ -54,7 +54,7 @@ export async function verify(
   const { migrationId } = order
   const before = new Map((await ledgers.folders(migrationId)).map((folder) => [folder.name, folder]))
   using proofs = copyingState.openProofs(migrationId)
-  await using old = await oldMail.open(order.provider, order.username, order.password)
+  await using old = await oldMail.open(order.provider, order.username, order.password, options.signal)
   const tree = await newMail.open(order.home, proofs.files)
   const comparison = new Comparison({ migrationId, old, tree, proofs, copyingState, before, options })
   const result = await comparison.run()
