@@ -93,26 +93,38 @@ async function take(trx: Transaction<DB>, migrationId: string, worker: Worker): 
         and ${isFor(worker, undefined)}
       for update of turn skip locked`.execute(trx)
   const [found] = rows
-  if (found === undefined || !(await hasRoom(trx, found.provider_id, found.max_connections))) return null
-  // Whoever is taken early is due now too, so that what is asked from here on shows.
-  await sql`update turn set holder = ${worker.id}, leased_until = now() + ${LEASE}, place = ${worker.place},
-      taken_at = clock_timestamp(), due_at = least(due_at, now())
-    where migration_id = ${migrationId}`.execute(trx)
-  // Whoever was at it has died.
-  await sql`update attempt set ended_at = now(), outcome = 'lost-lock'
-    where migration_id = ${migrationId} and ended_at is null`.execute(trx)
+  if (found === undefined) return null
+  // All that can be done before is: whoever else takes a turn of the provider waits for what follows.
   const turn = await readTurn(trx, migrationId)
-  await sql`update credential set opened_at = now(), opened_by = ${`sync on ${worker.host}`}
-    where migration_id = ${migrationId}`.execute(trx)
+  if (!(await lease(trx, migrationId, worker, found))) return null
   // Who adopts knows that the copying state is elsewhere.
   return found.place === null || found.place === worker.place ? turn : { ...turn, overruled: 'state-lost' }
 }
 
-/** Counted by one at a time, so that no two take the last place. */
-async function hasRoom(trx: Transaction<DB>, providerId: number, maxConnections: number): Promise<boolean> {
-  await sql`select pg_advisory_xact_lock(${PROVIDER_LOCK}, ${providerId})`.execute(trx)
-  const { rows } = await sql<{ leases: number }>`
-    select count(*)::int as leases from turn join migration on migration.id = migration_id
-      where holder is not null and leased_until >= now() and provider_id = ${providerId}`.execute(trx)
-  return (rows[0]?.leases ?? 0) < maxConnections
+/** Counted by one at a time, so that no two take the last place. False: the provider has no room. */
+async function lease(
+  trx: Transaction<DB>,
+  migrationId: string,
+  { id, host, place }: Worker,
+  { provider_id, max_connections }: { readonly provider_id: number; readonly max_connections: number },
+): Promise<boolean> {
+  await sql`select pg_advisory_xact_lock(${PROVIDER_LOCK}, ${provider_id})`.execute(trx)
+  const { rows } = await sql`
+    with busy as (
+      select count(*) as leases from turn join migration on migration.id = migration_id
+        where holder is not null and leased_until >= now() and provider_id = ${provider_id}
+    ), leased as (
+      -- Whoever is taken early is due now too, so that what is asked from here on shows.
+      update turn set holder = ${id}, leased_until = now() + ${LEASE}, place = ${place},
+          taken_at = clock_timestamp(), due_at = least(due_at, now()) from busy
+        where migration_id = ${migrationId} and leases < ${max_connections} returning migration_id
+    ), opened as (
+      update credential set opened_at = now(), opened_by = ${`sync on ${host}`} from leased
+        where credential.migration_id = leased.migration_id
+    ), died as (
+      update attempt set ended_at = now(), outcome = 'lost-lock' from leased
+        where attempt.migration_id = leased.migration_id and ended_at is null
+    )
+    select from leased`.execute(trx)
+  return rows.length > 0
 }

@@ -162,6 +162,9 @@ t.test('a provider gives no more turns at a time than it allows connections', as
   t.equal((await all.due(worker(), 1000)).filter((id) => ids.includes(id)).length, 2)
   const given = await Promise.all(ids.map((id) => all.take(id, SOMEBODY)))
   t.equal(given.filter((turn) => turn !== null).length, 2)
+  const { rows: opened } = await sql`select from credential
+    where migration_id = any(${ids}::bigint[]) and opened_at is not null`.execute(database.kysely)
+  t.equal(opened.length, 2, 'nobody else’s credential is called opened')
   t.equal((await all.due(worker(), 1000)).filter((id) => ids.includes(id)).length, 0)
 })
 
