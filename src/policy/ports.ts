@@ -72,10 +72,12 @@ export interface Old {
   ask(question: OldQuestion): Promise<OldAnswer>
 }
 
+export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const
+
 /** How a provider's connections are used in this process. */
 export interface ProviderStatus {
   readonly provider: string
-  readonly breaker: 'closed' | 'open' | 'half-open'
+  readonly breaker: (typeof BREAKER_STATES)[number]
   /** Questions being asked. */
   readonly running: number
   /** Questions in the queue. */

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { version } from '../version.ts'
 import { addAccountCommands } from './account.ts'
 import { addAdminCommands } from './admin.ts'
 import { examples } from './arguments.ts'
@@ -58,8 +58,4 @@ export function program(outside: Outside): Command {
 function addServe(mailferry: Command, { serve }: Outside): void {
   const command = mailferry.command('serve').description('answer sign-ins until SIGTERM or SIGINT')
   examples(command, 'mailferry serve', 'MAILFERRY_DATA_DIR=/var/lib/mailferry mailferry serve').action(serve)
-}
-
-function version(): string {
-  return JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version
 }

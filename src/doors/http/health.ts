@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { Type } from 'typebox'
 import { within } from '../../model/within.ts'
 import type { Metrics } from './metrics.ts'
 import type { Asked } from './passdb.ts'
@@ -10,6 +11,19 @@ export type Check = () => Promise<void>
 
 type Results = Record<string, { ok: boolean; reason?: string }>
 
+const Alive = Type.Object({ status: Type.Literal('alive') })
+const Readiness = Type.Object({
+  status: Type.Enum(['ready', 'not ready']),
+  checks: Type.Record(
+    Type.String(),
+    Type.Object({ ok: Type.Boolean(), reason: Type.Optional(Type.String({ description: 'What is wrong' })) }),
+  ),
+})
+const tags = ['health']
+const LIVEZ = { summary: 'Whether the process lives', tags, response: { 200: Alive } }
+const READYZ = { summary: 'Whether sign-ins can be served', tags, response: { 200: Readiness, 503: Readiness } }
+const METRICS = { summary: 'For Prometheus', tags, produces: ['text/plain'], response: { 200: Type.String() } }
+
 interface Health {
   readonly checks: Record<string, Check>
   readonly metrics: Metrics
@@ -19,15 +33,17 @@ interface Health {
 /** `/livez`, `/readyz`, `/healthz` and `/metrics`. */
 export const health: FastifyPluginAsync<Health> = async (app: FastifyInstance, { checks, metrics, asked }) => {
   const check = together(() => resultsOf(checks))
-  app.get('/livez', async () => ({ status: 'alive' }))
+  app.get('/livez', { schema: LIVEZ }, async () => ({ status: 'alive' }))
   for (const path of ['/readyz', '/healthz']) {
-    app.get(path, async (_, reply) => {
+    app.get(path, { schema: READYZ }, async (_, reply) => {
       const results = await check()
       const ready = Object.values(results).every(({ ok }) => ok)
       return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready', checks: results })
     })
   }
-  app.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.render(asked.providers())))
+  app.get('/metrics', { schema: METRICS }, async (_, reply) =>
+    reply.type(metrics.contentType).send(await metrics.render(asked.providers())),
+  )
 }
 
 /** Who asks while the checks are running gets their result: no crowd of questions reaches the database. */

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Verdict } from '../../model/verdict.ts'
-import type { Effort, ProviderStatus, Time } from '../../policy/ports.ts'
+import { BREAKER_STATES, type Effort, type ProviderStatus, type Time } from '../../policy/ports.ts'
 
 /** Who passed a sign-in on. */
 export type Door = 'http' | 'checkpassword'
@@ -21,7 +21,6 @@ export interface Metrics {
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30]
-const BREAKER_STATES = ['closed', 'open', 'half-open'] as const
 
 export function createMetrics(): Metrics {
   const registry = new Registry()

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
-import { Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import type { Account } from '../../model/account.ts'
 import { tempfail, type Verdict } from '../../model/verdict.ts'
 import type { ProviderStatus } from '../../policy/ports.ts'
@@ -30,6 +30,25 @@ const PassdbQuestion = Type.Object({
   secured: Type.Optional(Type.Unknown()),
 })
 
+const no = (...verdicts: readonly string[]) =>
+  Type.Object({ success: Type.Literal(false), verdict: Type.Enum([...verdicts]) })
+const ANSWERS: Readonly<Record<number, TSchema>> = {
+  200: Type.Object({
+    ...{ success: Type.Literal(true), verdict: Type.Literal('ok'), user: Type.String() },
+    fields: Type.Record(Type.String(), Type.String(), { description: "Dovecot's extra fields" }),
+  }),
+  401: no('mismatch'),
+  403: Type.Union([no('disabled', 'expired'), Type.Object({ error: Type.String() })]),
+  503: Type.Object({ ...no('tempfail').properties, code: Type.String() }),
+}
+const SCHEMA = {
+  summary: 'May this person in? An answer without a verdict means: try again',
+  tags: ['door'],
+  security: [{ doorToken: [] }],
+  body: PassdbQuestion,
+  response: ANSWERS,
+}
+
 const STATUS = { mismatch: 401, disabled: 403, expired: 403 } as const
 const CHECKPASSWORD = 'mailferry-checkpassword'
 const LOGGED_LENGTH = 100
@@ -40,7 +59,7 @@ export const passdb: FastifyPluginAsyncTypebox<{ asked: Asked; metrics: Metrics;
   { asked, metrics, log },
 ) => {
   // No await stands in here: a remembered answer costs hardly more than its route.
-  app.post('/v1/passdb', { schema: { body: PassdbQuestion } }, ({ body, headers }, reply) => {
+  app.post('/v1/passdb', { schema: SCHEMA }, ({ body, headers }, reply) => {
     if (metrics.inFlight >= QUESTIONS_LIMIT) {
       metrics.shed('passdb')
       return shed(reply)

@@ -5,8 +5,10 @@ import { type Check, health } from './health.ts'
 import { speakJson } from './json.ts'
 import { LIMITS, limitConnections } from './limits.ts'
 import type { Metrics } from './metrics.ts'
+import { describeRoutes } from './openapi.ts'
 import { shedUnderPressure } from './overload.ts'
 import { type Asked, passdb } from './passdb.ts'
+import { status } from './status.ts'
 import { requireToken } from './token.ts'
 import { userdb } from './userdb.ts'
 
@@ -31,10 +33,11 @@ export function httpDoor({ asked, checks, metrics, log, doorToken }: HttpDoor): 
   limitConnections(app.server)
   speakJson(app)
   tellErrorsShortly(app, log)
+  describeRoutes(app)
   app.register(health, { checks, metrics, asked })
-  if (doorToken === null) app.get('/v1/status', async () => ({ providers: asked.providers() }))
+  if (doorToken === null) app.register(status, { asked })
   app.register(async (guarded) => {
-    if (doorToken !== null) guarded.addHook('onRequest', requireToken(doorToken))
+    if (doorToken !== null) guarded.addHook('onRequest', requireToken(doorToken, 'door'))
     await shedUnderPressure(guarded, (path) => metrics.shed(path === '/v1/userdb' ? 'userdb' : 'passdb'))
     guarded.withTypeProvider<TypeBoxTypeProvider>().register(passdb, { asked, metrics, log })
     guarded.withTypeProvider<TypeBoxTypeProvider>().register(userdb, { asked, metrics, log })

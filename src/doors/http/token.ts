@@ -1,13 +1,20 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-/** Lets nobody pass who does not show the token (RFC 6750, section 2.1); the body is not read before. */
-export function requireToken(token: string) {
+/**
+ * Lets nobody pass who does not show the token (RFC 6750, section 2.1); the body is not read before.
+ * @param whose what people call it
+ */
+export function requireToken(token: string, whose: 'door' | 'admin') {
   const isRight = equals(`Bearer ${token}`)
   return (request: FastifyRequest, reply: FastifyReply, next: () => void) => {
     if (isRight(request.headers.authorization ?? '')) next()
     // Its body stays unread: the connection is of no use any more.
-    else reply.code(403).header('connection', 'close').send({ error: 'the door token is missing or wrong' })
+    else
+      reply
+        .code(403)
+        .header('connection', 'close')
+        .send({ error: `the ${whose} token is missing or wrong` })
   }
 }
 

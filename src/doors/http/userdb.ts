@@ -6,12 +6,27 @@ import type { Metrics } from './metrics.ts'
 import { QUESTIONS_LIMIT, shed, tryLater } from './overload.ts'
 import type { Asked } from './passdb.ts'
 
+const SCHEMA = {
+  summary: "Where is this person's mail?",
+  tags: ['door'],
+  security: [{ doorToken: [] }],
+  body: Type.Object({ username: Type.String() }),
+  response: {
+    200: Type.Object({
+      found: Type.Literal(true),
+      fields: Type.Record(Type.String(), Type.String(), { description: "Dovecot's extra fields" }),
+    }),
+    404: Type.Object({ found: Type.Literal(false) }),
+    503: Type.Object({ code: Type.String() }),
+  },
+}
+
 /** `POST /v1/userdb`: where is this person's mail? */
 export const userdb: FastifyPluginAsyncTypebox<{ asked: Asked; metrics: Metrics; log: Logger }> = async (
   app,
   { asked, metrics, log },
 ) => {
-  app.post('/v1/userdb', { schema: { body: Type.Object({ username: Type.String() }) } }, async (request, reply) => {
+  app.post('/v1/userdb', { schema: SCHEMA }, async (request, reply) => {
     if (metrics.inFlight >= QUESTIONS_LIMIT) {
       metrics.shed('userdb')
       return shed(reply)

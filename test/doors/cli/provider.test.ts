@@ -189,27 +189,3 @@ t.test('a server that lets anybody in fails loudly', async (t) => {
   t.equal(exitCode, 69)
   t.match(stdout, /^fail +refusal +it accepted a random name and password.*\n +what to do: /m)
 })
-
-t.test('a trial sign-in tells yes, no or which trouble, and leaves nothing', async (t) => {
-  const password = 'pässword of anna'
-  await using old = await startOld({ people: { 'anna@old.example': password }, tls: certs.server })
-  const way = ['--host', 'localhost', '--port', `${old.tlsPort}`, '--ca-file', certs.server.ca]
-  await mustRun(service, 'provider', 'add', 'trial', ...way)
-  const tryIt = (input: string, ...more: string[]) =>
-    service.run(['provider', 'test', 'trial', '--sign-in', 'anna@old.example', ...more], input)
-  t.same(await tryIt(`${password}\n`), { exitCode: 0, stdout: 'the old server lets this person in\n', stderr: '' })
-  t.match(await tryIt('wrong\n'), {
-    exitCode: 77,
-    stdout: '',
-    stderr: /refuses this user name or password: check both/,
-  })
-  const { exitCode, stdout } = await tryIt('wrong\n', '--json')
-  t.match(
-    { exitCode, row: JSON.parse(stdout) },
-    { exitCode: 77, row: { answer: 'no', code: null, remedy: /--login-name/ } },
-  )
-  await mustRun(service, 'provider', 'set', 'trial', '--no-ca-file')
-  t.match(await tryIt(`${password}\n`), { exitCode: 75, stdout: '', stderr: /\(old-tls\): test the way there/ })
-  for (const list of ['account', 'migration']) t.same(await rows(service, list, 'list'), [])
-  t.notMatch(service.log() + JSON.stringify(await rows(service, 'audit', 'list')), /anna|ssword of/)
-})

@@ -1,0 +1,37 @@
+import swagger from '@fastify/swagger'
+import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
+import { version } from '../version.ts'
+
+const bearer = (description: string) => ({ type: 'http' as const, scheme: 'bearer', description })
+
+const DOCUMENT = {
+  openapi: '3.1.0',
+  info: {
+    title: 'mailferry',
+    version: version(),
+    license: { name: 'MIT', identifier: 'MIT' },
+    description: 'Moves people from an old IMAP server to a new Dovecot at their first sign-in.',
+  },
+  tags: [
+    { name: 'door', description: 'What Dovecot asks' },
+    { name: 'health', description: 'What monitoring asks' },
+    { name: 'admin', description: 'What administrators do, as the commands do it' },
+  ],
+  components: {
+    securitySchemes: {
+      doorToken: bearer('The door token; asked for on TCP, not on the socket'),
+      adminToken: bearer('The admin token'),
+    },
+  },
+}
+
+/** `/openapi.json`: every route that is made after this, from its own schemas. */
+export function describeRoutes(app: FastifyInstance): void {
+  app.register(swagger, { openapi: DOCUMENT, refResolver: { buildLocalReference: ({ $id }) => String($id) } })
+  app.register(async (described) => {
+    const response = { 200: Type.Object({}, { additionalProperties: true, description: 'OpenAPI 3.1' }) }
+    const schema = { summary: 'This description', tags: ['health'], response }
+    described.get('/openapi.json', { schema }, () => described.swagger())
+  })
+}
