@@ -185,3 +185,31 @@ function reasonOf(error: Error | undefined): string {
   const message = error?.message ?? 'is wrong'
   return message.startsWith('Value ') ? `must be one of ${LOG_LEVELS.join(', ')}` : message
 }
+
+/** The settings in force by their names; of a secret only whether it is set. */
+export function redacted(settings: Settings): Record<string, string | number> {
+  const whether = (secret: string | null) => (secret === null ? 'not set' : 'set')
+  return {
+    DATABASE_URL: whether(settings.databaseUrl),
+    MAILFERRY_DATA_DIR: settings.dataDir,
+    MAILFERRY_SOCKET: settings.socket,
+    MAILFERRY_HOST: settings.host,
+    MAILFERRY_PORT: settings.port,
+    MAILFERRY_DOOR_TOKEN: whether(settings.doorToken),
+    MAILFERRY_ADMIN_TOKEN: whether(settings.adminToken),
+    // Public keys.
+    MAILFERRY_RECIPIENTS: settings.recipients.join(' ') || 'not set',
+    MAILFERRY_IDENTITY_FILE: settings.identityFile,
+    MAILFERRY_HOME: settings.home,
+    MAILFERRY_LOG_LEVEL: settings.logLevel,
+    MAILFERRY_OLD_LIMIT_SECONDS: settings.oldLimitMs / 1_000,
+    MAILFERRY_ANSWER_LIMIT_SECONDS: settings.answerLimitMs / 1_000,
+    MAILFERRY_CACHE_SECONDS: settings.cacheMs / 1_000,
+    MAILFERRY_REFUSAL_MEMORY_SECONDS: settings.refusalMemoryMs / 1_000,
+    MAILFERRY_LIMIT_PERSON: settings.limits.person,
+    MAILFERRY_LIMIT_CLIENT: settings.limits.client,
+    MAILFERRY_LIMIT_PROVIDER: settings.limits.provider,
+    MAILFERRY_RECIPIENT_DELIMITER: settings.recipientDelimiter,
+    MAILFERRY_OFFLINEIMAP_METADATA: settings.offlineimapMetadata,
+  }
+}

@@ -24,6 +24,8 @@ async function openServed(time: Time): Promise<Served> {
     asked: service.asked,
     checks: service.checks,
     doorToken: secrets.doorToken,
+    adminToken: secrets.adminToken,
+    house: service,
     welcome: welcome(settings()),
     [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
   }

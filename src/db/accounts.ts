@@ -18,8 +18,14 @@ export function toAccount(
 
 export function accounts(db: Kysely<DB>): Accounts {
   return {
-    async *list() {
-      const rows = db.selectFrom('account').select(ACCOUNT_COLUMNS).orderBy('address').stream(BATCH)
+    async *list(page) {
+      const rows = db
+        .selectFrom('account')
+        .select(ACCOUNT_COLUMNS)
+        .$if(page?.after !== undefined, (query) => query.where('address', '>', page?.after ?? ''))
+        .orderBy('address')
+        .$if(page !== undefined, (query) => query.limit(page?.limit ?? 0))
+        .stream(BATCH)
       for await (const row of rows) yield toAccount(row)
     },
     async find(address) {

@@ -7,13 +7,15 @@ const BATCH = 1_000
 
 export function audit(db: Kysely<DB>): Audit {
   return {
-    list: ({ subject, since }) =>
+    list: ({ subject, since }, page) =>
       db
         .selectFrom('audit')
-        .select(['at', 'actor', 'action', 'subject', 'reason', 'detail'])
+        .select(['id', 'at', 'actor', 'action', 'subject', 'reason', 'detail'])
         .$if(subject !== undefined, (query) => query.where('subject', '=', subject ?? ''))
         .$if(since !== undefined, (query) => query.where('at', '>=', since ?? new Date(0)))
+        .$if(page?.after !== undefined, (query) => query.where('id', '<', page?.after ?? ''))
         .orderBy('id', 'desc')
+        .$if(page !== undefined, (query) => query.limit(page?.limit ?? 0))
         .stream(BATCH),
     record: (subject, change) => record(db, subject, change),
   }

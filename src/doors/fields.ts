@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { type Address, parseAddress, parseDomain } from '../model/address.ts'
 import { parseAdministratorName } from '../model/administrator.ts'
+import { isPassword } from '../model/password.ts'
 import { type CopyWindow, parseWindow } from '../model/provider.ts'
 import { isUsername } from '../model/username.ts'
 import { InvalidField } from './mistakes.ts'
@@ -99,6 +100,12 @@ export function username(text: string): string {
   throw new InvalidField('It must be 1 to 255 characters on one line.')
 }
 
+/** What somebody signs in with; never trimmed. */
+export function password(text: string): string {
+  if (isPassword(text)) return text
+  throw new InvalidField('It must be one line of UTF-8, 1 to 1024 bytes, without NUL.')
+}
+
 /** Why somebody changes something. */
 export function reason(text: string): string {
   if (isShortLine(text, REASON_LENGTH)) return text
@@ -109,6 +116,12 @@ export function time(text: string): Date {
   const parsed = new Date(TIME.test(text) ? text : Number.NaN)
   if (!Number.isNaN(parsed.getTime())) return parsed
   throw new InvalidField('It must be a date, or a date and a time: 2026-11-23, 2026-11-23T14:00, …T14:00Z.')
+}
+
+/** A row of the database by its number. */
+export function rowNumber(text: string): string {
+  if (/^[1-9]\d{0,17}$/.test(text)) return text
+  throw new InvalidField('It must be a number.')
 }
 
 /** One of a few words. */

@@ -8,7 +8,7 @@ import { type Provider, windowText } from '../model/provider.ts'
 import type { ProviderHealth } from '../policy/health.ts'
 import type { OldAnswer, ProviderStatus } from '../policy/ports.ts'
 import type { ProbeStep } from '../policy/probe.ts'
-import type { Domain } from '../policy/records.ts'
+import type { CredentialFacts, Domain } from '../policy/records.ts'
 import { type PeopleCount, type Report, total } from '../policy/report.ts'
 import { trialOf } from '../policy/try-sign-in.ts'
 
@@ -89,8 +89,18 @@ export function migrationRow(migration: Migration) {
   }
 }
 
-export function auditRow({ at, actor, action, subject, reason, detail }: AuditEntry) {
-  return { at, actor, action, subject, reason, detail }
+/** What is known of a migration's credential. */
+export function credentialRow(facts: CredentialFacts | null) {
+  return {
+    credential_sealed_at: facts?.sealedAt ?? null,
+    credential_sealed_to: facts?.sealedTo ?? null,
+    credential_opened_at: facts?.openedAt ?? null,
+    credential_opened_by: facts?.openedBy ?? null,
+  }
+}
+
+export function auditRow({ id, at, actor, action, subject, reason, detail }: AuditEntry) {
+  return { id, at, actor, action, subject, reason, detail }
 }
 
 export function attemptRow({ id, host, startedAt, endedAt, outcome, folders, messages, output }: Attempt) {

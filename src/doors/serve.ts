@@ -3,6 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import { destination, type Logger, pino } from 'pino'
 import type { Settings } from '../config.ts'
 import type { Time } from '../policy/ports.ts'
+import type { House } from './house.ts'
+import { admin } from './http/admin/admin.ts'
 import type { Check } from './http/health.ts'
 import { ListenError, listenOnPort, listenOnSocket } from './http/listen.ts'
 import { createMetrics, type Metrics } from './http/metrics.ts'
@@ -14,6 +16,8 @@ export interface Served extends AsyncDisposable {
   readonly asked: Asked
   readonly checks: Record<string, Check>
   readonly doorToken: string
+  readonly adminToken: string
+  readonly house: House
   /** Printed when the doors are open. */
   readonly welcome: string
 }
@@ -50,13 +54,14 @@ async function openDoors(
   metrics: Metrics,
   log: Logger,
 ): Promise<FastifyInstance[]> {
-  const common = { asked: served.asked, checks: served.checks, metrics, log }
-  const socketDoor = httpDoor({ ...common, doorToken: null })
+  const doorWith = (doorToken: string | null) =>
+    httpDoor({ asked: served.asked, checks: served.checks, metrics, log, doorToken }).register(admin, served)
+  const socketDoor = doorWith(null)
   const doors = [socketDoor]
   try {
     await listenOnSocket(socketDoor, settings.socket)
     if (settings.port !== 0) {
-      const portDoor = httpDoor({ ...common, doorToken: served.doorToken })
+      const portDoor = doorWith(served.doorToken)
       doors.push(portDoor)
       await listenOnPort(portDoor, settings.host, settings.port)
     }

@@ -14,14 +14,22 @@ export interface Domain {
 // What administrators' doors work on. Whatever does not exist is null or false; what cannot be done is a Refusal. Each
 // change is written into the audit in its own transaction.
 
+/** A part of a long list. */
+export interface Page {
+  /** Begins behind the row of this name or number; without, with the first. */
+  readonly after?: string | undefined
+  /** So many rows at most. */
+  readonly limit: number
+}
+
 export interface AuditFilter {
   readonly subject?: string
   readonly since?: Date
 }
 
 export interface Audit {
-  /** The newest first, streamed. */
-  list(filter: AuditFilter): AsyncIterable<AuditEntry>
+  /** The newest first, streamed; a page by number. */
+  list(filter: AuditFilter, page?: Page): AsyncIterable<AuditEntry>
   /** Writes down what changes nothing in the database. */
   record(subject: string, change: Change): Promise<void>
 }
@@ -43,7 +51,7 @@ export interface Domains {
 
 export interface Accounts {
   /** By address, streamed. */
-  list(): AsyncIterable<Account>
+  list(page?: Page): AsyncIterable<Account>
   find(address: string): Promise<Account | null>
   /** Sets a password of NEW's own: OLD is not asked about it any more. */
   setPassword(address: string, passwordHash: string, by: By): Promise<boolean>

@@ -40,3 +40,16 @@ export async function renewCredential(
   }
   return answer
 }
+
+/** Why the credential was not renewed. */
+export function whyNotRenewed(answer: Exclude<OldAnswer, { kind: 'yes' }>): string {
+  switch (answer.kind) {
+    case 'no':
+      return 'the old server refuses this password: nothing is changed'
+    case 'disabled':
+    case 'expired':
+      return `the old server says that the account is ${answer.kind}: nothing is changed`
+    case 'trouble':
+      return `the old server could not be asked (${answer.code}): nothing is changed, try again`
+  }
+}

@@ -134,7 +134,13 @@ export function get(door: string, path: string): Promise<Answer> {
   return ask(door, path, 'GET', undefined, {})
 }
 
-async function ask(door: string, path: string, method: string, body: string | undefined, more: Record<string, string>) {
+export async function ask(
+  door: string,
+  path: string,
+  method: string,
+  body: string | Buffer | undefined,
+  more: Record<string, string>,
+): Promise<Answer> {
   const headers = { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...more }
   const asked = door.startsWith('http')
     ? request(door + path, { method, headers, agent: false })

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Address } from '../../model/address.ts'
 import type { OldAnswer } from '../../policy/ports.ts'
+import { whyNotRenewed } from '../../policy/renew-credential.ts'
 import type { House } from '../house.ts'
 import { migrationOnNew } from '../person.ts'
 import { by, withReason } from './actor.ts'
@@ -41,18 +42,6 @@ async function requireUnfinished({ migrations }: House, name: string): Promise<v
 }
 
 function refuseUnlessYes(answer: OldAnswer): void {
-  switch (answer.kind) {
-    case 'yes':
-      return
-    case 'no':
-      throw new Failure(EXIT.permission, 'the old server refuses this password: nothing is changed')
-    case 'disabled':
-    case 'expired':
-      throw new Failure(EXIT.permission, `the old server says that the account is ${answer.kind}: nothing is changed`)
-    case 'trouble':
-      throw new Failure(
-        EXIT.tempfail,
-        `the old server could not be asked (${answer.code}): nothing is changed, try again`,
-      )
-  }
+  if (answer.kind === 'yes') return
+  throw new Failure(answer.kind === 'trouble' ? EXIT.tempfail : EXIT.permission, whyNotRenewed(answer))
 }

@@ -5,6 +5,7 @@ import type { AuditEntry } from '../../model/audit.ts'
 import type { Migration } from '../../model/migration.ts'
 import type { House } from '../house.ts'
 import { migrationOnNew, noMigration } from '../person.ts'
+import { credentialRow } from '../rows.ts'
 import { address, examples } from './arguments.ts'
 import { ledgerLine } from './ledger-text.ts'
 import { type ListShape, print, printList, printRecord } from './output.ts'
@@ -55,10 +56,7 @@ async function fieldsOf(found: Migration, { ledgers, credentials }: House): Prom
     ...migrationList.row(found),
     remedy: REMEDIES[found.code as Outcome] ?? null,
     ledger: ledgerLine(await ledgers.find(found.id)),
-    credential_sealed_at: facts?.sealedAt ?? null,
-    credential_sealed_to: facts?.sealedTo ?? null,
-    credential_opened_at: facts?.openedAt ?? null,
-    credential_opened_by: facts?.openedBy ?? null,
+    ...credentialRow(facts),
   }
 }
 

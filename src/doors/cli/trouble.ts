@@ -1,3 +1,4 @@
+import { isDatabaseAway } from '../database-away.ts'
 import type { EXIT } from './exit.ts'
 
 /** What an error from outside of the commands means for the person. */
@@ -12,11 +13,6 @@ const BY_SQL_STATE: readonly (readonly [RegExp, Trouble['exitCode'], string])[] 
   [/^(57|53|08)/, 'unavailable', 'the database is away'],
   [/./, 'software', 'the database refuses a statement'],
 ]
-const NETWORK_CALLS = ['connect', 'getaddrinfo', 'read', 'write']
-// What pg says without a code.
-const PG_TROUBLE =
-  /timeout exceeded when trying to connect|Connection terminated|Query read timeout|SSL|SASL|certificate/
-
 /** Names the trouble behind an error, without what a URL may hold of secrets. */
 export function troubleOf(error: unknown): Trouble {
   const first = error instanceof AggregateError ? error.errors[0] : error
@@ -26,9 +22,7 @@ export function troubleOf(error: unknown): Trouble {
     const [, exitCode, what] = BY_SQL_STATE.find(([state]) => state.test(code)) ?? [0, 'software' as const, 'database']
     return { what: `${what}: ${message}`, exitCode }
   }
-  if (NETWORK_CALLS.includes(syscall) || PG_TROUBLE.test(message) || code.startsWith('ERR_TLS_')) {
-    return { what: `the database is away: ${message}`, exitCode: 'unavailable' }
-  }
+  if (isDatabaseAway(first)) return { what: `the database is away: ${message}`, exitCode: 'unavailable' }
   if (syscall === 'mkdir') return { what: `MAILFERRY_DATA_DIR: ${message}`, exitCode: 'cannotCreate' }
   if (code === 'EACCES' || code === 'EPERM') return { what: message, exitCode: 'permission' }
   if (first instanceof TypeError || first instanceof RangeError || first instanceof ReferenceError) {

@@ -1,0 +1,14 @@
+const AWAY_STATES = /^(57|53|08)/
+const NETWORK_CALLS = ['connect', 'getaddrinfo', 'read', 'write']
+// What pg says without a code.
+const PG_TROUBLE =
+  /timeout exceeded when trying to connect|Connection terminated|Query read timeout|SSL|SASL|certificate/
+
+/** Whether an error says that the database cannot be used now (PostgreSQL documentation, appendix A, for its own). */
+export function isDatabaseAway(error: unknown): boolean {
+  const first = error instanceof AggregateError ? error.errors[0] : error
+  if (!(first instanceof Error)) return false
+  const { message, code = '', syscall = '' } = first as NodeJS.ErrnoException
+  if ('severity' in first) return AWAY_STATES.test(code)
+  return NETWORK_CALLS.includes(syscall) || PG_TROUBLE.test(message) || code.startsWith('ERR_TLS_')
+}

@@ -1,0 +1,43 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { address, rowNumber, time } from '../../fields.ts'
+import type { House } from '../../house.ts'
+import { renamed } from '../../person.ts'
+import { auditRow } from '../../rows.ts'
+import { AuditEntry } from './components.ts'
+import { PAGE, pageFrom, pageOf } from './paging.ts'
+import { exactly } from './schema.ts'
+import { readingAny } from './wrong.ts'
+
+const Filter = exactly({
+  address: Type.Optional(Type.String({ description: 'Of this person, by the new or the old address' })),
+  since: Type.Optional(Type.String({ description: 'Not before this time, as 2026-11-23 or 2026-11-23T14:00' })),
+  ...PAGE,
+})
+
+/** `/audit`: who changed what, and why. */
+export const audit: FastifyPluginAsyncTypebox<{ house: House }> = async (app, { house }) => {
+  app.get(
+    '/audit',
+    {
+      schema: {
+        summary: 'List the changes, the newest first',
+        querystring: Filter,
+        response: { 200: pageOf(AuditEntry) },
+      },
+    },
+    async ({ query }) => {
+      readingAny('after', rowNumber, query.after)
+      const person = readingAny('address', address, query.address)
+      const since = readingAny('since', time, query.since)
+      const subject = person && (await renamed(house, person))
+      const filter = { ...(subject !== undefined && { subject }), ...(since !== undefined && { since }) }
+      return await pageFrom(
+        (page) => house.audit.list(filter, page),
+        query,
+        auditRow,
+        ({ id }) => id,
+      )
+    },
+  )
+}

@@ -1,0 +1,108 @@
+import { Type } from 'typebox'
+import { CUTOVERS, LOGIN_NAMES, TLS_MODES } from '../../../model/provider.ts'
+import { Count, listOf, orNull, Text, Time, the } from './schema.ts'
+
+// What the answers of the API consist of: the rows, by name.
+
+export const Provider = Type.Object(
+  {
+    name: Text,
+    host: Text,
+    port: Type.Integer(),
+    tls: Type.Enum(TLS_MODES),
+    ca_file: orNull(Text),
+    fingerprint: orNull(Text),
+    max_connections: Type.Integer(),
+    login_name: Type.Enum(LOGIN_NAMES),
+    cutover: Type.Enum(CUTOVERS),
+    forward_client: Type.Boolean(),
+    refusal: orNull(Text),
+    reopens: Type.Boolean(),
+    window: orNull(Text),
+    include: listOf(Text),
+    exclude: listOf(Text),
+  },
+  { $id: 'Provider' },
+)
+
+export const Step = Type.Object(
+  {
+    step: Type.Enum(['resolve', 'connect', 'tls', 'greeting', 'capabilities', 'refusal']),
+    ok: Type.Boolean(),
+    found: Text,
+    milliseconds: Count,
+    remedy: Type.Optional(Text),
+    learned: Type.Optional(Text),
+    days_left: Type.Optional(Type.Integer()),
+  },
+  { $id: 'Step' },
+)
+
+export const Trial = Type.Object(
+  {
+    answer: Type.Enum(['yes', 'no', 'disabled', 'expired', 'trouble']),
+    code: orNull(Text),
+    said: Text,
+    remedy: orNull(Text),
+  },
+  { $id: 'Trial' },
+)
+
+export const Health = Type.Object(
+  {
+    provider: Text,
+    reachable: Type.Boolean(),
+    failed_step: orNull(Text),
+    latency_ms: orNull(Count),
+    days_left: orNull(Type.Integer()),
+    checked_at: Time,
+    breaker: orNull(Text),
+    connections_in_use: orNull(Count),
+    waiting: orNull(Count),
+  },
+  { $id: 'Health' },
+)
+
+export const Domain = Type.Object({ domain: Text, new_domain: Text, provider: Text }, { $id: 'Domain' })
+
+export const Account = Type.Object(
+  { address: Text, enabled: Type.Boolean(), home: Text, quota_bytes: orNull(Type.Integer()) },
+  { $id: 'Account' },
+)
+
+export const AuditEntry = Type.Object(
+  { id: Text, at: Time, actor: Text, action: Text, subject: Text, reason: orNull(Text), detail: orNull(Text) },
+  { $id: 'AuditEntry' },
+)
+
+const COUNTS = {
+  awaited: Count,
+  captured: Count,
+  copying: Count,
+  synced: Count,
+  done: Count,
+  paused: Count,
+  failed: Count,
+  people: Count,
+  never_came: Count,
+}
+export const PeopleCount = Type.Object({ provider: Text, domain: Text, ...COUNTS }, { $id: 'PeopleCount' })
+
+export const Report = Type.Object(
+  {
+    people: listOf(the(PeopleCount)),
+    total: the(PeopleCount),
+    failures: listOf(Type.Object({ code: Text, people: Count })),
+    burn_down: listOf(
+      Type.Object({
+        day: Type.String({ format: 'date' }),
+        remaining: Count,
+        ...{ awaited: Count, pending: Count, synced: Count, paused: Count, failed: Count, done: Count },
+      }),
+    ),
+    remaining: Count,
+    per_day: Type.Number(),
+    estimated_end: orNull(Time),
+  },
+  { $id: 'Report' },
+)

@@ -1,0 +1,59 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { pause, resume, retry } from '../../../model/migration.ts'
+import { Refusal } from '../../../model/refusal.ts'
+import { whyNotRenewed } from '../../../policy/renew-credential.ts'
+import { address, password } from '../../fields.ts'
+import type { House } from '../../house.ts'
+import { migrationOnNew, noMigration } from '../../person.ts'
+import { migrationRow } from '../../rows.ts'
+import { tryLater } from '../overload.ts'
+import { by, Reason, ReasonBody } from './by.ts'
+import { Migration } from './migration-components.ts'
+import { exactly, Text, the } from './schema.ts'
+import { reading } from './wrong.ts'
+
+const Person = Type.Object({ address: Type.String({ description: 'The new or the old address' }) })
+const PasswordBody = exactly({ password: Text, reason: Reason })
+const STEPS = [
+  { verb: 'pause', step: pause, summary: 'Copy no mail until it is resumed' },
+  { verb: 'resume', step: resume, summary: 'Go on where it was paused' },
+  { verb: 'retry', step: retry, summary: 'Try a failed migration again' },
+]
+
+/** `/migrations/…`: one person's move. */
+export const migrations: FastifyPluginAsyncTypebox<{ house: House }> = async (app, { house }) => {
+  const named = (typed: string) => migrationOnNew(house, reading('address', address, typed))
+
+  for (const { verb, step, summary } of STEPS) {
+    app.post(
+      `/migrations/:address/${verb}`,
+      { schema: { summary, params: Person, body: ReasonBody, response: { 200: the(Migration) } } },
+      async ({ params, body }) => {
+        const name = await named(params.address)
+        const after = await house.migrations.take(name, step, { ...by(body.reason), action: `migration.${verb}` })
+        if (after === null) throw noMigration(name)
+        return migrationRow(after)
+      },
+    )
+  }
+
+  app.post(
+    '/migrations/:address/set-password',
+    {
+      schema: {
+        summary: 'Keep another password of the old server, which is asked about it',
+        ...{ params: Person, body: PasswordBody, response: { 200: the(Migration) } },
+      },
+    },
+    async ({ params, body }, reply) => {
+      const name = await named(params.address)
+      const answer = await house.renewCredential(name, reading('password', password, body.password), by(body.reason))
+      if (answer.kind === 'trouble') return await tryLater(reply).send({ error: whyNotRenewed(answer) })
+      if (answer.kind !== 'yes') throw new Refusal(whyNotRenewed(answer))
+      const migration = await house.migrations.find(name)
+      if (migration === null) throw noMigration(name)
+      return migrationRow(migration)
+    },
+  )
+}

@@ -1,0 +1,52 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { redacted } from '../../../config.ts'
+import { domain } from '../../fields.ts'
+import type { House } from '../../house.ts'
+import { Missing } from '../../mistakes.ts'
+import { healthRow, reportRow } from '../../rows.ts'
+import { Health, Report } from './components.ts'
+import { exactly, listOf, Text, the } from './schema.ts'
+import { readingAny } from './wrong.ts'
+
+const Scope = exactly({
+  provider: Type.Optional(Type.String({ description: 'From this provider' })),
+  domain: Type.Optional(Type.String({ description: 'From this domain of the old server' })),
+})
+const Settings = Type.Record(Text, Type.Union([Text, Type.Number()]))
+
+/** `/report`, `/health` and `/settings`: how far the people are, how the providers are, and what is set. */
+export const overview: FastifyPluginAsyncTypebox<{ house: House }> = async (app, { house }) => {
+  app.get(
+    '/report',
+    {
+      schema: {
+        summary: 'How far the people are: by provider and domain, by day, and what stops them',
+        ...{ querystring: Scope, response: { 200: the(Report) } },
+      },
+    },
+    async ({ query: { provider, ...query } }) => {
+      if (provider !== undefined && (await house.providers.find(provider)) === null) {
+        throw new Missing(`there is no provider ${provider}`)
+      }
+      return reportRow(await house.report({ provider, domain: readingAny('domain', domain, query.domain) }))
+    },
+  )
+
+  app.get(
+    '/health',
+    {
+      schema: {
+        summary: 'How each provider is, as of the last minute, and how sign-ins of this process use it',
+        response: { 200: listOf(the(Health)) },
+      },
+    },
+    async () => (await house.health()).map(healthRow),
+  )
+
+  app.get(
+    '/settings',
+    { schema: { summary: 'The settings in force; of a secret only whether it is set', response: { 200: Settings } } },
+    async () => redacted(house.settings),
+  )
+}
