@@ -19,6 +19,7 @@ import { migrations } from './db/migrations.ts'
 import { providers } from './db/providers.ts'
 import { reports } from './db/reports.ts'
 import { sealings } from './db/sealings.ts'
+import { situations } from './db/situations.ts'
 import type { House } from './doors/house.ts'
 import type { Check } from './doors/http/health.ts'
 import type { Asked } from './doors/http/passdb.ts'
@@ -31,6 +32,7 @@ import type { Provider } from './model/provider.ts'
 import { ADMINISTRATOR_LIMITS, signInAdministrator } from './policy/administrator-sign-in.ts'
 import { DATABASE_LIMIT_MS, type Surroundings } from './policy/authenticate.ts'
 import { boundHasher } from './policy/bound-hasher.ts'
+import { bulk } from './policy/bulk.ts'
 import { keyedDigest } from './policy/digest.ts'
 import { finishMigration } from './policy/finish.ts'
 import { guardOld } from './policy/guard-old.ts'
@@ -120,6 +122,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       probe: (provider) => probeWith(provider),
       status: guarded.status,
     }),
+    bulk: bulk(situations(kysely)),
     report: (scope) => report(scope, new Date(), reports(kysely), copying(kysely)),
     importPeople: (lines, options) => importPeople(lines, options, { ...surroundings, imports: imports(kysely) }),
     verify: (address, options) =>

@@ -13,6 +13,15 @@ export function toSituation({ state, paused_from, code, closing_since }: Situati
   }
 }
 
+export function isSame(one: Situation, other: Situation): boolean {
+  return (
+    one.state === other.state &&
+    one.pausedFrom === other.pausedFrom &&
+    one.code === other.code &&
+    one.isClosing === other.isClosing
+  )
+}
+
 /** Writes what a step made of a migration; a finished one keeps no credential. */
 export async function writeSituation(id: string, to: Situation, db: Kysely<DB>): Promise<void> {
   // By the clock and not by the transaction's begin: a turn that was taken in between does not answer it.

@@ -4,6 +4,7 @@ import type { Ledger } from '../model/ledger.ts'
 import type { Provider } from '../model/provider.ts'
 import type { AdministratorAnswer, AdministratorQuestion } from '../policy/administrator-sign-in.ts'
 import type { Administrators, TotpSealer } from '../policy/administrators.ts'
+import type { Bulk } from '../policy/bulk.ts'
 import type { Attempts } from '../policy/copying.ts'
 import type { Finished } from '../policy/finish.ts'
 import type { ProviderHealth } from '../policy/health.ts'
@@ -41,6 +42,7 @@ export interface House extends AsyncDisposable {
   readonly totpSealer: TotpSealer
   /** May this administrator in? */
   signInAdministrator(question: AdministratorQuestion): Promise<AdministratorAnswer>
+  readonly bulk: Bulk
   readonly hasher: Hasher
   /** Goes to a provider step by step, signing nobody in. */
   probe(provider: Provider): AsyncIterable<ProbeStep>

@@ -65,6 +65,8 @@ export interface MigrationFilter {
   readonly code?: string
   /** A part of the address or of the old user name. */
   readonly search?: string
+  /** Somebody wants it finished. */
+  readonly closing?: boolean
   /** Has not signed in yet, and is still expected. */
   readonly neverCame?: boolean
 }
@@ -84,6 +86,7 @@ export interface CopyWork {
 export interface Migrations {
   /** By address, streamed. */
   list(filter: MigrationFilter): AsyncIterable<Migration>
+  count(filter: MigrationFilter): Promise<number>
   find(address: string): Promise<Migration | null>
   /** Takes a step, alone with the row; a step to `done` erases the credential. Null: there is no such migration. */
   take(address: string, step: Step, change: Change): Promise<Migration | null>

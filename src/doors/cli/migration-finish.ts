@@ -10,17 +10,16 @@ import { migrationOnNew, noMigration } from '../person.ts'
 import { by, withReason } from './actor.ts'
 import { address, examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
+import { type BulkOptions, carryOutBulk, oneOrAll, withBulk } from './migration-bulk.ts'
 import { ATTEMPT_LIMIT_MINUTES, oneTurn, stopSignal } from './one-turn.ts'
 import { printDone } from './output.ts'
 import type { Outside } from './outside.ts'
 import { migrationList } from './rows.ts'
 import { explainNoLedger } from './verify.ts'
 
-interface Options {
-  force?: boolean
-  queue?: boolean
-  reason?: string
-  json?: boolean
+interface Options extends BulkOptions {
+  readonly force?: boolean
+  readonly queue?: boolean
 }
 
 export function addFinish(migration: Command, outside: Outside): void {
@@ -29,21 +28,25 @@ export function addFinish(migration: Command, outside: Outside): void {
     .description(
       'make a last attempt, compare, then copy no mail any more and erase the credential; run it on the copying host',
     )
-    .argument('<address>', 'the new or the old address', address)
+    .argument('[address]', 'the new or the old address', address)
     .option(
       '--force',
       'without a last attempt and a clean ledger, or when the person has never come: says what is lost',
     )
     .addOption(new Option('--queue', 'let "mailferry sync" do it, wherever it runs').conflicts('force'))
-    .option('--json', 'print the migration as JSON')
+  const json = withBulk(finish).option('--json', 'print the migration, or with --all the counts, as JSON')
   examples(
-    withReason(finish),
+    withReason(json),
     'mailferry migration finish anna@new.example',
     'mailferry migration finish anna@new.example --queue',
+    'mailferry migration finish --queue --all --state synced --dry-run',
     'mailferry migration finish anna@new.example --force --reason agreed',
-  ).action(async (typed: Address, options: Options) => {
+  ).action(async (typed: Address | undefined, options: Options) => {
+    const one = oneOrAll(typed, options)
+    if (one === null && !options.queue) throw new Failure(EXIT.usage, 'finish --all needs --queue (--help shows how)')
     await using house = await outside.open()
-    const name = await migrationOnNew(house, typed)
+    if (one === null) return await carryOutBulk('close', options, house)
+    const name = await migrationOnNew(house, one)
     const done = options.queue ? await queue(name, house, options) : await finishNow(name, house, outside, options)
     if (done === null) throw noMigration(name)
     await printDone(migrationList.row(done.migration), done.sentence, options)

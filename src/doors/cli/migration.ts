@@ -1,71 +1,77 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import type { Address } from '../../model/address.ts'
-import { pause, resume, retry, STATES, type Step } from '../../model/migration.ts'
+import type { State } from '../../model/migration.ts'
+import { BULK_STEPS } from '../../policy/bulk.ts'
 import type { MigrationFilter } from '../../policy/records.ts'
 import { migrationOnNew, noMigration } from '../person.ts'
 import { by, withReason } from './actor.ts'
-import { address, code, domain, examples, search } from './arguments.ts'
+import { address, examples } from './arguments.ts'
+import { type BulkOptions, carryOutBulk, oneOrAll, withBulk } from './migration-bulk.ts'
+import { filterOf, requireProvider, withFilter } from './migration-filter.ts'
 import { addFinish } from './migration-finish.ts'
 import { addSetPassword } from './migration-password.ts'
 import { addShow } from './migration-show.ts'
-import { noProvider } from './named-provider.ts'
 import { printDone, printList } from './output.ts'
 import type { Outside } from './outside.ts'
 import { migrationList } from './rows.ts'
 
-const STEPS: readonly { verb: string; step: Step; description: string }[] = [
-  { verb: 'pause', step: pause, description: 'copy no mail until it is resumed' },
-  { verb: 'resume', step: resume, description: 'go on where it was paused' },
-  { verb: 'retry', step: retry, description: 'try again now, after a failure or before its turn' },
+interface StepCommand {
+  readonly verb: Exclude<keyof typeof BULK_STEPS, 'close'>
+  readonly description: string
+  done(state: State): string
+}
+
+const is = (state: State) => `is ${state} now`
+const STEPS: readonly StepCommand[] = [
+  { verb: 'pause', description: 'copy no mail until it is resumed', done: is },
+  { verb: 'resume', description: 'go on where it was paused', done: is },
+  {
+    verb: 'retry',
+    description: 'try again now, after a failure or before its turn',
+    done: (state) => `is ${state}, and its turn is now`,
+  },
 ]
 
 export function addMigrationCommands(mailferry: Command, outside: Outside): void {
   const migration = mailferry.command('migration').description('people whose mail is being moved')
   addList(migration, outside)
   addShow(migration, outside)
-  for (const { verb, step, description } of STEPS) addStep(migration, outside, verb, step, description)
+  for (const step of STEPS) addStep(migration, outside, step)
   addFinish(migration, outside)
   addSetPassword(migration, outside)
 }
 
 function addList(migration: Command, { open }: Outside): void {
-  const list = migration
-    .command('list')
-    .description('list the migrations, or those that match')
-    .addOption(new Option('--state <state>', 'in this state').choices(STATES))
-    .option('--provider <name>', 'from this provider')
-    .option('--domain <domain>', 'from this domain of the old server', domain)
-    .option('--code <code>', 'failed or not proved, with this code', code)
-    .option('--search <text>', 'with this in the address or the old user name', search)
-    .option('--json', 'print one JSON array')
+  const list = withFilter(migration.command('list').description('list the migrations, or those that match'))
   examples(
-    list,
+    list.option('--json', 'print one JSON array'),
     'mailferry migration list',
     'mailferry migration list --state failed --provider old',
     'mailferry migration list --code credential-refused',
     'mailferry migration list --search anna',
     "mailferry migration list --json | jq -r '.[].address'",
-  ).action(async ({ json, ...filter }: MigrationFilter & { json?: boolean }) => {
+  ).action(async (options: MigrationFilter & { json?: boolean }) => {
     await using house = await open()
-    const { provider } = filter
-    if (provider !== undefined && (await house.providers.find(provider)) === null) throw noProvider(provider)
-    await printList(house.migrations.list(filter), migrationList, { ...(json && { json }) })
+    await requireProvider(options, house)
+    await printList(house.migrations.list(filterOf(options)), migrationList, options)
   })
 }
 
-function addStep(migration: Command, { open }: Outside, verb: string, step: Step, description: string): void {
-  const command = migration
-    .command(verb)
-    .description(description)
-    .argument('<address>', 'the new or the old address', address)
-    .option('--json', 'print the migration as JSON')
-  examples(withReason(command), `mailferry migration ${verb} anna@new.example`).action(
-    async (typed: Address, options) => {
-      await using house = await open()
-      const name = await migrationOnNew(house, typed)
-      const after = await house.migrations.take(name, step, { ...by(options), action: `migration.${verb}` })
-      if (after === null) throw noMigration(name)
-      await printDone(migrationList.row(after), `the migration of ${name} is ${after.state} now`, options)
-    },
-  )
+function addStep(migration: Command, { open }: Outside, { verb, description, done }: StepCommand): void {
+  const command = withBulk(
+    migration.command(verb).description(description).argument('[address]', 'the new or the old address', address),
+  ).option('--json', 'print the migration, or with --all the counts, as JSON')
+  examples(
+    withReason(command),
+    `mailferry migration ${verb} anna@new.example`,
+    `mailferry migration ${verb} --all --provider old --dry-run`,
+  ).action(async (typed: Address | undefined, options: BulkOptions) => {
+    const one = oneOrAll(typed, options)
+    await using house = await open()
+    if (one === null) return await carryOutBulk(verb, options, house)
+    const name = await migrationOnNew(house, one)
+    const after = await house.migrations.take(name, BULK_STEPS[verb], { ...by(options), action: `migration.${verb}` })
+    if (after === null) throw noMigration(name)
+    await printDone(migrationList.row(after), `the migration of ${name} ${done(after.state)}`, options)
+  })
 }

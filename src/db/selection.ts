@@ -1,0 +1,52 @@
+import { type Kysely, type Selectable, sql } from 'kysely'
+import type { Migration, Route } from '../model/migration.ts'
+import type { Selection } from '../policy/bulk.ts'
+import type { MigrationFilter } from '../policy/records.ts'
+import type { DB, Migration as MigrationTable } from './schema.ts'
+import { SITUATION_COLUMNS, toSituation } from './situation.ts'
+
+type MigrationRow = Omit<Selectable<MigrationTable>, 'account_id' | 'provider_id' | 'home'> & { provider: string }
+
+/** Migrations that match, with all that is told of them. */
+export function selectMigrations(db: Kysely<DB>, filter: MigrationFilter) {
+  const { state, provider, domain, code, search, closing, neverCame } = filter
+  return db
+    .selectFrom('migration')
+    .innerJoin('provider', 'provider.id', 'migration.provider_id')
+    .select(['migration.id', 'migration.address', 'old_domain', 'old_username', 'provider.name as provider'])
+    .select([...SITUATION_COLUMNS, 'route', 'migration.created_at', 'changed_at'])
+    .$if(state !== undefined, (query) => query.where('state', '=', state ?? ''))
+    .$if(provider !== undefined, (query) => query.where('provider_id', '=', numberOf(db, provider ?? '')))
+    .$if(domain !== undefined, (query) => query.where('old_domain', '=', domain ?? ''))
+    .$if(code !== undefined, (query) => query.where('code', '=', code ?? ''))
+    .$if(closing !== undefined, (query) => query.where('closing_since', closing ? 'is not' : 'is', null))
+    .$if(neverCame === true, (query) => query.where('account_id', 'is', null).where('state', '<>', 'done'))
+    .$if(search !== undefined, (query) =>
+      query.where(sql<boolean>`(position(lower(${search}) in migration.address) > 0
+        or position(lower(${search}) in lower(old_username)) > 0)`),
+    )
+}
+
+/** Found once, so that the index on the provider's number gives the addresses in order. */
+function numberOf(db: Kysely<DB>, provider: string) {
+  return db.selectFrom('provider').select('id').where('name', '=', provider)
+}
+
+export function selectSelection(db: Kysely<DB>, selection: Selection) {
+  if ('filter' in selection) return selectMigrations(db, selection.filter)
+  return selectMigrations(db, {}).where(sql<boolean>`migration.address = any(${selection.addresses}::text[])`)
+}
+
+export function toMigration(row: MigrationRow): Migration {
+  return {
+    id: row.id,
+    address: row.address,
+    oldDomain: row.old_domain,
+    oldUsername: row.old_username,
+    provider: row.provider,
+    ...toSituation(row),
+    route: row.route as Route,
+    createdAt: row.created_at,
+    changedAt: row.changed_at,
+  }
+}
