@@ -1,4 +1,4 @@
--- Migrations that are to be finished by `mailferry sync`, and what was asked while a turn was running.
+-- Migrations that are to be finished by `mailferry sync`, what was asked while a turn was running, and lists page by page.
 
 alter table migration
   -- Since when somebody wants it finished after a last attempt with a clean ledger; null: nobody does.
@@ -47,3 +47,17 @@ begin
 end $$;
 create trigger migration_stepped after update on migration referencing old table as before new table as later
   for each statement execute function follow_stepped_migrations();
+
+-- A page of the migrations is read along one of these, from any place and in either direction: what they are filtered or
+-- sorted by first, then the address. By their creation they are sorted by number; a search reads along any of them.
+drop index migration_provider, migration_state, migration_old_domain, migration_code;
+create index migration_provider on migration (provider_id, address);
+create index migration_state on migration (state, address);
+create index migration_old_domain on migration (old_domain, address);
+create index migration_code on migration ((coalesce(code, '')), address);
+create index migration_changed on migration (changed_at, address);
+create index migration_closing on migration (address) where closing_since is not null;
+
+-- Pages of the audit are read by number, those of somebody's changes or of one kind along these.
+create index audit_actor on audit (actor, id);
+create index audit_action on audit (action, id);

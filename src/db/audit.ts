@@ -1,24 +1,51 @@
 import type { Kysely } from 'kysely'
-import type { Change } from '../model/audit.ts'
-import type { Audit } from '../policy/records.ts'
+import type { AuditEntry, Change } from '../model/audit.ts'
+import { Refusal } from '../model/refusal.ts'
+import type { Audit, AuditFilter, PageRequest } from '../policy/records.ts'
+import { readPage } from './page.ts'
 import type { DB } from './schema.ts'
 
 const BATCH = 1_000
+const NUMBER = /^\d{1,18}$/
 
 export function audit(db: Kysely<DB>): Audit {
   return {
-    list: ({ subject, since }, page) =>
-      db
-        .selectFrom('audit')
-        .select(['id', 'at', 'actor', 'action', 'subject', 'reason', 'detail'])
-        .$if(subject !== undefined, (query) => query.where('subject', '=', subject ?? ''))
-        .$if(since !== undefined, (query) => query.where('at', '>=', since ?? new Date(0)))
+    list: (filter, page) =>
+      selectEntries(db, filter)
         .$if(page?.after !== undefined, (query) => query.where('id', '<', page?.after ?? ''))
         .orderBy('id', 'desc')
         .$if(page !== undefined, (query) => query.limit(page?.limit ?? 0))
         .stream(BATCH),
+    page: (request) => entryPage(db, request),
     record: (subject, change) => record(db, subject, change),
   }
+}
+
+function selectEntries(db: Kysely<DB>, { subject, actor, action, since }: AuditFilter) {
+  return db
+    .selectFrom('audit')
+    .select(['id', 'at', 'actor', 'action', 'subject', 'reason', 'detail'])
+    .$if(subject !== undefined, (query) => query.where('subject', '=', subject ?? ''))
+    .$if(actor !== undefined, (query) => query.where('actor', '=', actor ?? ''))
+    .$if(action !== undefined, (query) => query.where('action', '=', action ?? ''))
+    .$if(since !== undefined, (query) => query.where('at', '>=', since ?? new Date(0)))
+}
+
+async function entryPage(db: Kysely<DB>, request: PageRequest & { readonly filter?: AuditFilter }) {
+  const { rows, ...places } = await readPage<AuditEntry & { place: string }>(
+    request,
+    async ({ from, isBackwards, limit }) => {
+      if (from !== null && !NUMBER.test(from))
+        throw new Refusal('there is no such place in the audit: begin with its first page')
+      return await selectEntries(db, request.filter ?? {})
+        .select('id as place')
+        .$if(from !== null, (query) => query.where('id', isBackwards ? '>' : '<', from ?? '0'))
+        .orderBy('id', isBackwards ? 'asc' : 'desc')
+        .limit(limit)
+        .execute()
+    },
+  )
+  return { rows: rows.map(({ place, ...entry }) => entry), ...places }
 }
 
 /** Writes a change down, in the transaction that makes it. */

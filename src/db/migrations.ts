@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { ACTIVE_STATES, type CopyOrder } from '../model/migration.ts'
 import type { Migrations, Share } from '../policy/records.ts'
 import { record } from './audit.ts'
+import { migrationPage } from './migration-page.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
 import { selectMigrations, toMigration } from './selection.ts'
@@ -19,6 +20,7 @@ export function migrations(db: Kysely<DB>): Migrations {
       const rows = selectMigrations(db, filter).orderBy('migration.address').stream(BATCH)
       for await (const row of rows) yield toMigration(row)
     },
+    page: (request) => migrationPage(db, request),
     async count(filter) {
       const counted = selectMigrations(db, filter)
         .clearSelect()

@@ -7,6 +7,9 @@ import { SITUATION_COLUMNS, toSituation } from './situation.ts'
 
 type MigrationRow = Omit<Selectable<MigrationTable>, 'account_id' | 'provider_id' | 'home'> & { provider: string }
 
+/** As the index on it has it. */
+export const CODE = sql<string>`coalesce(migration.code, '')`
+
 /** Migrations that match, with all that is told of them. */
 export function selectMigrations(db: Kysely<DB>, filter: MigrationFilter) {
   const { state, provider, domain, code, search, closing, neverCame } = filter
@@ -18,7 +21,7 @@ export function selectMigrations(db: Kysely<DB>, filter: MigrationFilter) {
     .$if(state !== undefined, (query) => query.where('state', '=', state ?? ''))
     .$if(provider !== undefined, (query) => query.where('provider_id', '=', numberOf(db, provider ?? '')))
     .$if(domain !== undefined, (query) => query.where('old_domain', '=', domain ?? ''))
-    .$if(code !== undefined, (query) => query.where('code', '=', code ?? ''))
+    .$if(code !== undefined, (query) => query.where(CODE, '=', code ?? ''))
     .$if(closing !== undefined, (query) => query.where('closing_since', closing ? 'is not' : 'is', null))
     .$if(neverCame === true, (query) => query.where('account_id', 'is', null).where('state', '<>', 'done'))
     .$if(search !== undefined, (query) =>

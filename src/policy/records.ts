@@ -14,22 +14,32 @@ export interface Domain {
 // What administrators' doors work on. Whatever does not exist is null or false; what cannot be done is a Refusal. Each
 // change is written into the audit in its own transaction.
 
-/** A part of a long list. */
-export interface Page {
-  /** Begins behind the row of this name or number; without, with the first. */
-  readonly after?: string | undefined
-  /** So many rows at most. */
+/** Which page of a list: the first, or the one after or before a place that another page has told. */
+export interface PageRequest {
   readonly limit: number
+  readonly after?: string | undefined
+  readonly before?: string | undefined
+}
+
+export interface Page<T> {
+  readonly rows: readonly T[]
+  /** The place before which there are more rows, and the one after which there are; null: there are none. */
+  readonly before: string | null
+  readonly after: string | null
 }
 
 export interface AuditFilter {
   readonly subject?: string
+  readonly actor?: string
+  readonly action?: string
   readonly since?: Date
 }
 
 export interface Audit {
   /** The newest first, streamed; a page by number. */
-  list(filter: AuditFilter, page?: Page): AsyncIterable<AuditEntry>
+  list(filter: AuditFilter, page?: PageRequest): AsyncIterable<AuditEntry>
+  /** The newest first. @throws Refusal when there is no such place */
+  page(request: PageRequest & { readonly filter?: AuditFilter }): Promise<Page<AuditEntry>>
   /** Writes down what changes nothing in the database. */
   record(subject: string, change: Change): Promise<void>
 }
@@ -51,7 +61,7 @@ export interface Domains {
 
 export interface Accounts {
   /** By address, streamed. */
-  list(page?: Page): AsyncIterable<Account>
+  list(page?: PageRequest): AsyncIterable<Account>
   find(address: string): Promise<Account | null>
   /** Sets a password of NEW's own: OLD is not asked about it any more. */
   setPassword(address: string, passwordHash: string, by: By): Promise<boolean>
@@ -71,6 +81,17 @@ export interface MigrationFilter {
   readonly neverCame?: boolean
 }
 
+/** Whatever a list is sorted by, equals are in the order of their addresses. */
+export const MIGRATION_SORTS = ['address', 'state', 'provider', 'code', 'created_at', 'changed_at'] as const
+export type MigrationSort = (typeof MIGRATION_SORTS)[number]
+
+export interface MigrationPageRequest extends PageRequest {
+  readonly filter?: MigrationFilter
+  /** By address, unless it says otherwise. */
+  readonly sort?: MigrationSort
+  readonly descending?: boolean
+}
+
 /** Which part of the copying work: a provider's, and the K-th of N shards, counted from 1. */
 export interface Share {
   readonly provider?: string
@@ -86,6 +107,8 @@ export interface CopyWork {
 export interface Migrations {
   /** By address, streamed. */
   list(filter: MigrationFilter): AsyncIterable<Migration>
+  /** @throws Refusal when there is no such place */
+  page(request: MigrationPageRequest): Promise<Page<Migration>>
   count(filter: MigrationFilter): Promise<number>
   find(address: string): Promise<Migration | null>
   /** Takes a step, alone with the row; a step to `done` erases the credential. Null: there is no such migration. */

@@ -1,5 +1,5 @@
 import { type TObject, Type } from 'typebox'
-import type { Page } from '../../../policy/records.ts'
+import type { PageRequest } from '../../../policy/records.ts'
 import { listOf, orNull, the } from './schema.ts'
 
 const USUAL = 100
@@ -23,7 +23,7 @@ export function pageOf<S extends TObject>(row: S) {
 
 /** @param name what the list is in the order of */
 export async function pageFrom<T, R>(
-  list: (page: Page) => AsyncIterable<T>,
+  list: (page: PageRequest) => AsyncIterable<T>,
   { after, limit = USUAL }: { after?: string; limit?: number },
   row: (item: T) => R,
   name: (item: T) => string,

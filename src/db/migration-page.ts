@@ -1,0 +1,123 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely'
+import type { Migration } from '../model/migration.ts'
+import { Refusal } from '../model/refusal.ts'
+import type { MigrationFilter, MigrationPageRequest, MigrationSort, Page } from '../policy/records.ts'
+import { type Reach, readPage } from './page.ts'
+import type { DB } from './schema.ts'
+import { CODE, selectMigrations, toMigration } from './selection.ts'
+
+/** What a list is sorted by before the address, as the index on it has it. */
+interface Key {
+  readonly column: RawBuilder<unknown>
+  /** What a place says of it, and that read back. */
+  readonly text: RawBuilder<string>
+  readonly pattern: RegExp
+  valueOf(text: string): RawBuilder<unknown>
+}
+
+/** Where a row is in a list. */
+interface Place {
+  /** What the list is sorted by; empty: by the address alone. */
+  readonly key: string
+  readonly address: string
+}
+
+type PlacedMigration = Migration & { readonly place: string }
+
+const TEXT = { pattern: /^[^\0]*$/, valueOf: (text: string) => sql`${text}::text` }
+const KEYS: Readonly<Record<Exclude<MigrationSort, 'address' | 'provider'>, Key>> = {
+  state: { column: sql`state`, text: sql`state`, ...TEXT },
+  code: { column: CODE, text: CODE, ...TEXT },
+  // Migrations are numbered as they are made.
+  created_at: {
+    ...{ column: sql`migration.id`, text: sql`migration.id::text` },
+    ...{ pattern: /^\d{1,18}$/, valueOf: (number) => sql`${number}::bigint` },
+  },
+  changed_at: {
+    column: sql`changed_at`,
+    text: sql`(extract(epoch from changed_at) * 1000000)::bigint::text`,
+    pattern: /^\d{1,16}$/,
+    valueOf: (microseconds) => sql`(timestamptz 'epoch' + ${microseconds}::bigint * interval '1 microsecond')`,
+  },
+}
+
+export async function migrationPage(db: Kysely<DB>, request: MigrationPageRequest): Promise<Page<Migration>> {
+  const { filter = {}, sort = 'address', descending = false } = request
+  const { rows, ...places } = await readPage<PlacedMigration>(request, ({ from, isBackwards, limit }) => {
+    const reach = { from, limit, isBackwards: descending !== isBackwards }
+    if (sort === 'provider') return readByProvider(db, filter, reach)
+    return readSorted(db, filter, keyOf(sort, filter), reach)
+  })
+  return { rows: rows.map(({ place, ...migration }) => migration), ...places }
+}
+
+/** Null: by the address alone, as is everybody in one state. */
+function keyOf(sort: Exclude<MigrationSort, 'provider'>, filter: MigrationFilter): Key | null {
+  const isOne = (sort === 'state' || sort === 'code') && filter[sort] !== undefined
+  return sort === 'address' || isOne ? null : KEYS[sort]
+}
+
+/** @param key null: sorted by the address alone */
+async function readSorted(
+  db: Kysely<DB>,
+  filter: MigrationFilter,
+  key: Key | null,
+  { from, isBackwards, limit }: Reach,
+): Promise<PlacedMigration[]> {
+  const place = from === null ? null : placeIn(from, key?.pattern ?? TEXT.pattern)
+  const direction = isBackwards ? 'desc' : 'asc'
+  const rows = await selectMigrations(db, filter)
+    .select((key?.text ?? sql<string>`''`).as('key'))
+    .$if(place !== null, (query) => query.where(isBeyond(key, place as Place, isBackwards)))
+    .$if(key !== null, (query) => query.orderBy((key as Key).column, direction))
+    .orderBy('migration.address', direction)
+    .limit(limit)
+    .execute()
+  return rows.map((row) => ({ ...toMigration(row), place: textOf({ key: row.key, address: row.address }) }))
+}
+
+function isBeyond(key: Key | null, place: Place, isBackwards: boolean) {
+  const beyond = isBackwards ? sql`<` : sql`>`
+  if (key === null) return sql<boolean>`migration.address ${beyond} ${place.address}`
+  return sql<boolean>`(${key.column}, migration.address) ${beyond} (${key.valueOf(place.key)}, ${place.address})`
+}
+
+/** One provider after the other: no index has their names beside the addresses. */
+async function readByProvider(
+  db: Kysely<DB>,
+  filter: MigrationFilter,
+  { from, isBackwards, limit }: Reach,
+): Promise<PlacedMigration[]> {
+  const place = from === null ? null : placeIn(from, TEXT.pattern)
+  const providers = await db
+    .selectFrom('provider')
+    .select('name')
+    .$if(filter.provider !== undefined, (query) => query.where('name', '=', filter.provider ?? ''))
+    .$if(place !== null, (query) => query.where('name', isBackwards ? '<=' : '>=', place?.key ?? ''))
+    .orderBy('name', isBackwards ? 'desc' : 'asc')
+    .execute()
+  const rows: PlacedMigration[] = []
+  for (const { name } of providers) {
+    const reach = { from: name === place?.key ? from : null, isBackwards, limit: limit - rows.length }
+    const found = await readSorted(db, { ...filter, provider: name }, null, reach)
+    rows.push(...found.map((row) => ({ ...row, place: textOf({ key: name, address: row.address }) })))
+    if (rows.length === limit) break
+  }
+  return rows
+}
+
+function textOf({ key, address }: Place): string {
+  return Buffer.from(JSON.stringify([key, address])).toString('base64url')
+}
+
+/** @throws Refusal when it is no place in a list that is sorted so */
+function placeIn(text: string, pattern: RegExp): Place {
+  try {
+    const [key, address] = JSON.parse(Buffer.from(text, 'base64url').toString())
+    const isPlace = [key, address].every((part) => typeof part === 'string' && TEXT.pattern.test(part))
+    if (isPlace && pattern.test(key)) return { key, address }
+  } catch {
+    // It is not of this program.
+  }
+  throw new Refusal('there is no such place in the list: begin with its first page')
+}
