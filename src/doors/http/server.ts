@@ -32,6 +32,8 @@ export function httpDoor({ asked, checks, metrics, log, doorToken }: HttpDoor): 
   })
   limitConnections(app.server)
   speakJson(app)
+  // The schemas describe the answers. A serializer of its own for each would take 40 MB.
+  app.setSerializerCompiler(() => JSON.stringify)
   tellErrorsShortly(app, log)
   describeRoutes(app)
   app.register(health, { checks, metrics, asked })

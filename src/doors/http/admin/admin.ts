@@ -49,7 +49,8 @@ export const admin: FastifyPluginAsyncTypebox<Admin> = async (app, { house, admi
 
 /** What every route may answer besides. */
 function describeRefusals(route: RouteOptions): void {
-  const refusals = Object.fromEntries([400, 403, 404, 409, 503].map((status) => [status, the(Mistake)]))
+  const ofBodies = route.schema?.body === undefined ? [] : [413, 415]
+  const refusals = Object.fromEntries([400, 403, 404, 409, 503, ...ofBodies].map((status) => [status, the(Mistake)]))
   const response = { ...refusals, ...(route.schema?.response as object) }
   route.schema = { tags: ['admin'], security: [{ adminToken: [] }], ...route.schema, response }
 }
