@@ -3,6 +3,7 @@ import type { Account } from '../model/account.ts'
 import type { Change } from '../model/audit.ts'
 import type { Accounts } from '../policy/records.ts'
 import { record } from './audit.ts'
+import { readPage } from './page.ts'
 import type { Account as AccountTable, DB } from './schema.ts'
 
 export const ACCOUNT_COLUMNS = ['account.address', 'account.home', 'account.quota_bytes', 'account.enabled'] as const
@@ -18,15 +19,21 @@ export function toAccount(
 
 export function accounts(db: Kysely<DB>): Accounts {
   return {
-    async *list(page) {
-      const rows = db
-        .selectFrom('account')
-        .select(ACCOUNT_COLUMNS)
-        .$if(page?.after !== undefined, (query) => query.where('address', '>', page?.after ?? ''))
-        .orderBy('address')
-        .$if(page !== undefined, (query) => query.limit(page?.limit ?? 0))
-        .stream(BATCH)
+    async *list() {
+      const rows = db.selectFrom('account').select(ACCOUNT_COLUMNS).orderBy('address').stream(BATCH)
       for await (const row of rows) yield toAccount(row)
+    },
+    async page(request) {
+      const { rows, ...places } = await readPage(request, ({ from, isBackwards, limit }) =>
+        db
+          .selectFrom('account')
+          .select([...ACCOUNT_COLUMNS, 'address as place'])
+          .$if(from !== null, (query) => query.where('address', isBackwards ? '<' : '>', from ?? ''))
+          .orderBy('address', isBackwards ? 'desc' : 'asc')
+          .limit(limit)
+          .execute(),
+      )
+      return { rows: rows.map(toAccount), ...places }
     },
     async find(address) {
       const row = await db

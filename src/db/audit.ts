@@ -10,12 +10,7 @@ const NUMBER = /^\d{1,18}$/
 
 export function audit(db: Kysely<DB>): Audit {
   return {
-    list: (filter, page) =>
-      selectEntries(db, filter)
-        .$if(page?.after !== undefined, (query) => query.where('id', '<', page?.after ?? ''))
-        .orderBy('id', 'desc')
-        .$if(page !== undefined, (query) => query.limit(page?.limit ?? 0))
-        .stream(BATCH),
+    list: (filter) => selectEntries(db, filter).orderBy('id', 'desc').stream(BATCH),
     page: (request) => entryPage(db, request),
     record: (subject, change) => record(db, subject, change),
   }
@@ -24,7 +19,7 @@ export function audit(db: Kysely<DB>): Audit {
 function selectEntries(db: Kysely<DB>, { subject, actor, action, since }: AuditFilter) {
   return db
     .selectFrom('audit')
-    .select(['id', 'at', 'actor', 'action', 'subject', 'reason', 'detail'])
+    .select(['at', 'actor', 'action', 'subject', 'reason', 'detail'])
     .$if(subject !== undefined, (query) => query.where('subject', '=', subject ?? ''))
     .$if(actor !== undefined, (query) => query.where('actor', '=', actor ?? ''))
     .$if(action !== undefined, (query) => query.where('action', '=', action ?? ''))

@@ -118,12 +118,6 @@ export function time(text: string): Date {
   throw new InvalidField('It must be a date, or a date and a time: 2026-11-23, 2026-11-23T14:00, …T14:00Z.')
 }
 
-/** A row of the database by its number. */
-export function rowNumber(text: string): string {
-  if (/^[1-9]\d{0,17}$/.test(text)) return text
-  throw new InvalidField('It must be a number.')
-}
-
 /** One of a few words. */
 export function oneOf<W extends string>(words: readonly W[]): (text: string) => W {
   return (text) => {

@@ -23,9 +23,14 @@ export async function migrationOnNew(house: Movers, typed: Address): Promise<str
 }
 
 /** What a person is called on NEW when this is the address on OLD. */
-export async function renamed({ domains }: Pick<House, 'domains'>, typed: Address): Promise<string> {
-  const domain = (await domains.list()).find(({ name }) => name === typed.domain)
-  return domain === undefined ? typed.text : inDomain(typed, domain.newDomain).text
+export async function renamed(house: Pick<House, 'domains'>, typed: Address): Promise<string> {
+  return (await renaming(house))(typed)
+}
+
+/** The same for many. */
+export async function renaming({ domains }: Pick<House, 'domains'>): Promise<(typed: Address) => string> {
+  const newDomains = new Map((await domains.list()).map(({ name, newDomain }) => [name, newDomain]))
+  return (typed) => inDomain(typed, newDomains.get(typed.domain) ?? typed.domain).text
 }
 
 async function whoeverIs(

@@ -99,8 +99,8 @@ export function credentialRow(facts: CredentialFacts | null) {
   }
 }
 
-export function auditRow({ id, at, actor, action, subject, reason, detail }: AuditEntry) {
-  return { id, at, actor, action, subject, reason, detail }
+export function auditRow({ at, actor, action, subject, reason, detail }: AuditEntry) {
+  return { at, actor, action, subject, reason, detail }
 }
 
 export function attemptRow({ id, host, startedAt, endedAt, outcome, folders, messages, output }: Attempt) {

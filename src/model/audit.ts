@@ -16,8 +16,6 @@ export interface Change extends By {
 
 /** A change as it was written down. */
 export interface AuditEntry {
-  /** The higher, the newer. */
-  readonly id: string
   readonly at: Date
   readonly actor: string
   readonly action: string

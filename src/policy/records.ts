@@ -36,8 +36,8 @@ export interface AuditFilter {
 }
 
 export interface Audit {
-  /** The newest first, streamed; a page by number. */
-  list(filter: AuditFilter, page?: PageRequest): AsyncIterable<AuditEntry>
+  /** The newest first, streamed. */
+  list(filter: AuditFilter): AsyncIterable<AuditEntry>
   /** The newest first. @throws Refusal when there is no such place */
   page(request: PageRequest & { readonly filter?: AuditFilter }): Promise<Page<AuditEntry>>
   /** Writes down what changes nothing in the database. */
@@ -61,7 +61,8 @@ export interface Domains {
 
 export interface Accounts {
   /** By address, streamed. */
-  list(page?: PageRequest): AsyncIterable<Account>
+  list(): AsyncIterable<Account>
+  page(request: PageRequest): Promise<Page<Account>>
   find(address: string): Promise<Account | null>
   /** Sets a password of NEW's own: OLD is not asked about it any more. */
   setPassword(address: string, passwordHash: string, by: By): Promise<boolean>

@@ -7,7 +7,7 @@ import { addressOnNew } from '../../person.ts'
 import { accountRow } from '../../rows.ts'
 import { by, Reason, ReasonBody } from './by.ts'
 import { Account } from './components.ts'
-import { PAGE, pageFrom, pageOf } from './paging.ts'
+import { PAGE, pageIn, pageOf, pageRow } from './paging.ts'
 import { exactly, Text, the } from './schema.ts'
 import { reading } from './wrong.ts'
 
@@ -26,13 +26,7 @@ export const accounts: FastifyPluginAsyncTypebox<{ house: House }> = async (app,
   app.get(
     '/accounts',
     { schema: { summary: 'List the accounts', querystring: exactly(PAGE), response: { 200: pageOf(Account) } } },
-    async ({ query }) =>
-      await pageFrom(
-        (page) => house.accounts.list(page),
-        query,
-        accountRow,
-        ({ address }) => address,
-      ),
+    async ({ query }) => pageRow(await house.accounts.page(pageIn(query)), accountRow),
   )
 
   app.get(

@@ -10,6 +10,7 @@ import { databaseAway, explainErrors } from './errors.ts'
 import { importing } from './import.ts'
 import * as migrationComponents from './migration-components.ts'
 import { migrationDetail } from './migration-detail.ts'
+import { migrationList } from './migration-list.ts'
 import { migrations } from './migrations.ts'
 import { overview } from './overview.ts'
 import { providers } from './providers.ts'
@@ -42,7 +43,17 @@ export const admin: FastifyPluginAsyncTypebox<Admin> = async (app, { house, admi
     app.addSchema(component)
   }
   app.addHook('onRoute', describeRefusals)
-  for (const room of [overview, providers, domains, accounts, migrationDetail, migrations, importing, audit]) {
+  for (const room of [
+    overview,
+    providers,
+    domains,
+    accounts,
+    migrationList,
+    migrationDetail,
+    migrations,
+    importing,
+    audit,
+  ]) {
     await app.register(room, { prefix: PREFIX, house })
   }
 }

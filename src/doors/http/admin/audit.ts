@@ -1,16 +1,18 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { address, rowNumber, time } from '../../fields.ts'
+import { address, time } from '../../fields.ts'
 import type { House } from '../../house.ts'
 import { renamed } from '../../person.ts'
 import { auditRow } from '../../rows.ts'
 import { AuditEntry } from './components.ts'
-import { PAGE, pageFrom, pageOf } from './paging.ts'
+import { PAGE, pageIn, pageOf, pageRow } from './paging.ts'
 import { exactly } from './schema.ts'
 import { readingAny } from './wrong.ts'
 
 const Filter = exactly({
   address: Type.Optional(Type.String({ description: 'Of this person, by the new or the old address' })),
+  actor: Type.Optional(Type.String({ description: 'By this one, as `api` or `cli:root`' })),
+  action: Type.Optional(Type.String({ description: 'Of this kind, as `migration.pause`' })),
   since: Type.Optional(Type.String({ description: 'Not before this time, as 2026-11-23 or 2026-11-23T14:00' })),
   ...PAGE,
 })
@@ -26,18 +28,17 @@ export const audit: FastifyPluginAsyncTypebox<{ house: House }> = async (app, { 
         response: { 200: pageOf(AuditEntry) },
       },
     },
-    async ({ query }) => {
-      readingAny('after', rowNumber, query.after)
+    async ({ query: { actor, action, ...query } }) => {
       const person = readingAny('address', address, query.address)
       const since = readingAny('since', time, query.since)
       const subject = person && (await renamed(house, person))
-      const filter = { ...(subject !== undefined && { subject }), ...(since !== undefined && { since }) }
-      return await pageFrom(
-        (page) => house.audit.list(filter, page),
-        query,
-        auditRow,
-        ({ id }) => id,
-      )
+      const filter = {
+        ...(subject !== undefined && { subject }),
+        ...(since !== undefined && { since }),
+        ...(actor !== undefined && { actor }),
+        ...(action !== undefined && { action }),
+      }
+      return pageRow(await house.audit.page({ filter, ...pageIn(query) }), auditRow)
     },
   )
 }

@@ -71,7 +71,7 @@ export const Account = Type.Object(
 )
 
 export const AuditEntry = Type.Object(
-  { id: Text, at: Time, actor: Text, action: Text, subject: Text, reason: orNull(Text), detail: orNull(Text) },
+  { at: Time, actor: Text, action: Text, subject: Text, reason: orNull(Text), detail: orNull(Text) },
   { $id: 'AuditEntry' },
 )
 

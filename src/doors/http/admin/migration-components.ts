@@ -19,10 +19,19 @@ const MIGRATION = {
   paused_from: orNull(State),
   route: Type.Enum(['old', 'new']),
   code: orNull(Text),
+  closing: Type.Boolean({ description: 'The next complete attempt with a clean ledger finishes it' }),
   created_at: Time,
   changed_at: Time,
 }
 export const Migration = Type.Object(MIGRATION, { $id: 'Migration' })
+
+export const Finished = Type.Object(
+  {
+    ...MIGRATION,
+    proof: Type.String({ description: 'What is known of the copy: proved, what is lost, or never looked at' }),
+  },
+  { $id: 'Finished' },
+)
 
 export const Attempt = Type.Object(
   {

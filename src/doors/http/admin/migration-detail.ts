@@ -43,7 +43,7 @@ export const migrationDetail: FastifyPluginAsyncTypebox<{ house: House }> = asyn
         remedy: REMEDIES[found.code as Outcome] ?? null,
         ...credentialRow(await house.credentials.factsOf(name)),
         attempts: (await house.attempts.last(found.id, ATTEMPTS_SHOWN)).map(attemptRow),
-        audit: (await Array.fromAsync(house.audit.list({ subject: name }, { limit: ENTRIES_SHOWN }))).map(auditRow),
+        audit: (await house.audit.page({ filter: { subject: name }, limit: ENTRIES_SHOWN })).rows.map(auditRow),
         ledger: ledger && ledgerSummary(ledger),
         differences: differencesOf(ledger, query.differences_from ?? 0, query.differences_limit ?? DIFFERENCES_SHOWN),
       }

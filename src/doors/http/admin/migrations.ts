@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { pause, resume, retry } from '../../../model/migration.ts'
+import { close, pause, resume, retry } from '../../../model/migration.ts'
 import { Refusal } from '../../../model/refusal.ts'
 import { whyNotRenewed } from '../../../policy/renew-credential.ts'
 import { address, password } from '../../fields.ts'
@@ -9,16 +9,20 @@ import { migrationOnNew, noMigration } from '../../person.ts'
 import { migrationRow } from '../../rows.ts'
 import { tryLater } from '../overload.ts'
 import { by, Reason, ReasonBody } from './by.ts'
-import { Migration } from './migration-components.ts'
+import { Finished, Migration } from './migration-components.ts'
 import { exactly, Text, the } from './schema.ts'
 import { reading } from './wrong.ts'
 
 const Person = Type.Object({ address: Type.String({ description: 'The new or the old address' }) })
 const PasswordBody = exactly({ password: Text, reason: Reason })
+const FinishBody = exactly({
+  force: Type.Optional(Type.Boolean({ description: 'At once, without a last attempt and a clean ledger' })),
+  reason: Reason,
+})
 const STEPS = [
   { verb: 'pause', step: pause, summary: 'Copy no mail until it is resumed' },
   { verb: 'resume', step: resume, summary: 'Go on where it was paused' },
-  { verb: 'retry', step: retry, summary: 'Try a failed migration again' },
+  { verb: 'retry', step: retry, summary: 'Take the next turn now, also after failures' },
 ]
 
 /** `/migrations/…`: one person's move. */
@@ -37,6 +41,27 @@ export const migrations: FastifyPluginAsyncTypebox<{ house: House }> = async (ap
       },
     )
   }
+
+  app.post(
+    '/migrations/:address/finish',
+    {
+      schema: {
+        summary: 'Let mailferry sync make a last attempt, and erase the credential when its ledger is clean',
+        ...{ params: Person, body: FinishBody, response: { 200: the(Finished), 202: the(Migration) } },
+      },
+    },
+    async ({ params, body: { force = false, reason } }, reply) => {
+      const name = await named(params.address)
+      if (force) {
+        const finished = await house.finish(name, true, by(reason))
+        if (finished === null) throw noMigration(name)
+        return { ...migrationRow(finished.migration), proof: finished.proof }
+      }
+      const closing = await house.migrations.take(name, close, { ...by(reason), action: 'migration.close' })
+      if (closing === null) throw noMigration(name)
+      return await reply.code(202).send(migrationRow(closing))
+    },
+  )
 
   app.post(
     '/migrations/:address/set-password',

@@ -1,13 +1,16 @@
 import { type TObject, Type } from 'typebox'
-import type { PageRequest } from '../../../policy/records.ts'
+import type { Page, PageRequest } from '../../../policy/records.ts'
 import { listOf, orNull, the } from './schema.ts'
 
 const USUAL = 100
 const MOST = 1_000
 
-/** What a question for a part of a long list may say. */
+const Place = (description: string) => Type.Optional(Type.String({ description }))
+
+/** Which part of a long list a question may be about; without a place, the first. */
 export const PAGE = {
-  after: Type.Optional(Type.String({ description: '`next` of the page before; without, the first page' })),
+  after: Place('The next page: `after` of the one before'),
+  before: Place('The page before: `before` of the next one'),
   limit: Type.Optional(
     Type.Integer({ minimum: 1, maximum: MOST, default: USUAL, description: 'So many rows at most' }),
   ),
@@ -15,21 +18,15 @@ export const PAGE = {
 
 /** A part of a long list, and where the next one begins. */
 export function pageOf<S extends TObject>(row: S) {
-  return Type.Object({
-    rows: listOf(the(row)),
-    next: orNull(Type.String({ description: '`after` of the next page; null: this is the last one' })),
-  })
+  const place = orNull(Type.String({ description: 'To be asked with; null: there are no more rows on that side' }))
+  return Type.Object({ rows: listOf(the(row)), before: place, after: place })
 }
 
-/** @param name what the list is in the order of */
-export async function pageFrom<T, R>(
-  list: (page: PageRequest) => AsyncIterable<T>,
-  { after, limit = USUAL }: { after?: string; limit?: number },
-  row: (item: T) => R,
-  name: (item: T) => string,
-): Promise<{ rows: R[]; next: string | null }> {
-  // One more tells whether there is another page.
-  const items = await Array.fromAsync(list({ after, limit: limit + 1 }))
-  const last = items.length > limit ? items[limit - 1] : undefined
-  return { rows: items.slice(0, limit).map(row), next: last === undefined ? null : name(last) }
+/** What is asked for, without what else the question says. */
+export function pageIn({ after, before, limit = USUAL }: Partial<PageRequest>): PageRequest {
+  return { after, before, limit }
+}
+
+export function pageRow<T, R>({ rows, before, after }: Page<T>, row: (item: T) => R) {
+  return { rows: rows.map(row), before, after }
 }
