@@ -1,5 +1,6 @@
 import type { ImapFlow } from 'imapflow'
-import type { Mailbox, MailboxStatus } from '../model/mailbox.ts'
+import type { MailboxStatus } from '../model/mailbox.ts'
+import type { Provider } from '../model/provider.ts'
 import type { Look, Looks } from '../policy/copying.ts'
 import { endingOf } from './ending.ts'
 import { isWanted, listMailboxes } from './mailboxes.ts'
@@ -24,8 +25,7 @@ export const looks: Looks = {
     try {
       await client.connect()
       isSignedIn = true
-      const wanted = (await listMailboxes(client)).filter((mailbox) => isWanted(mailbox, provider))
-      const mailboxes = await statusOf(client, wanted)
+      const mailboxes = await lookAround(client, provider)
       await client.logout()
       return { kind: 'yes', mailboxes }
     } catch (error) {
@@ -38,22 +38,20 @@ export const looks: Looks = {
   },
 }
 
-async function statusOf(client: ImapFlow, mailboxes: readonly Mailbox[]): Promise<MailboxStatus[]> {
+async function lookAround(client: ImapFlow, provider: Provider): Promise<MailboxStatus[]> {
   const hasModseq = client.capabilities.has('CONDSTORE') || client.capabilities.has('QRESYNC')
-  const items = ['MESSAGES', 'UIDNEXT', 'UIDVALIDITY', ...(hasModseq ? ['HIGHESTMODSEQ'] : [])].map(atom)
+  const items = ['MESSAGES', 'UIDNEXT', 'UIDVALIDITY', ...(hasModseq ? ['HIGHESTMODSEQ'] : [])]
+  const told = new Map<string, Values>()
+  const take = (name: string, list: Token | undefined) => void told.set(name, pairsOf(list))
+  const wantsAll = provider.include.length + provider.exclude.length === 0
+  const all = await listMailboxes(client, wantsAll ? { items, take } : undefined).catch((error) => {
+    // Some servers announce the short way and do not know it.
+    if (!wantsAll || !isRefused(error)) throw error
+    return listMailboxes(client)
+  })
   const found: MailboxStatus[] = []
-  for (const { name } of mailboxes) {
-    let values = new Map<string, string | null>()
-    try {
-      await command(client, 'STATUS', [mailboxName(name), items], {
-        STATUS([, list]) {
-          values = pairsOf(list)
-        },
-      })
-    } catch (error) {
-      // A mailbox that OLD does not open is looked at by each attempt.
-      if (!/^(NO|BAD)$/.test(endingOf(error).status ?? '')) throw error
-    }
+  for (const { name } of all.filter((mailbox) => isWanted(mailbox, provider))) {
+    const values = told.get(name) ?? (await askStatus(client, name, items))
     found.push({
       name,
       uidValidity: values.get('UIDVALIDITY') ?? null,
@@ -65,8 +63,29 @@ async function statusOf(client: ImapFlow, mailboxes: readonly Mailbox[]): Promis
   return found
 }
 
+type Values = ReadonlyMap<string, string | null>
+
+async function askStatus(client: ImapFlow, name: string, items: readonly string[]): Promise<Values> {
+  let values: Values = new Map()
+  try {
+    await command(client, 'STATUS', [mailboxName(name), items.map(atom)], {
+      STATUS([, list]) {
+        values = pairsOf(list)
+      },
+    })
+  } catch (error) {
+    // A mailbox that OLD does not open is looked at by each attempt.
+    if (!isRefused(error)) throw error
+  }
+  return values
+}
+
+function isRefused(error: unknown): boolean {
+  return /^(NO|BAD)$/.test(endingOf(error).status ?? '')
+}
+
 /** `(MESSAGES 3 UIDNEXT 4)` */
-function pairsOf(list: Token | undefined): Map<string, string | null> {
+function pairsOf(list: Token | undefined): Values {
   const words = isList(list) ? list.map(textOf) : []
   const pairs = new Map<string, string | null>()
   for (let at = 0; at + 1 < words.length; at += 2) pairs.set(words[at]?.toUpperCase() ?? '', words[at + 1] ?? null)

@@ -2,30 +2,41 @@ import type { ImapFlow } from 'imapflow'
 import { decodeName, isInbox, type Mailbox } from '../model/mailbox.ts'
 import type { Provider } from '../model/provider.ts'
 import { matchesPattern } from './list-patterns.ts'
-import { command, isList, type Token, textOf } from './raw.ts'
+import { atom, command, isList, type Token, textOf } from './raw.ts'
+
+/** What to ask of all mailboxes on the way, where the server can (RFC 5819); the answers come by name, some never. */
+export interface AskedStatus {
+  readonly items: readonly string[]
+  take(name: string, values: Token | undefined): void
+}
+
+const EVERYTHING = ['', '*'].map((value) => ({ type: 'STRING', value }))
 
 /** The person's own mailboxes that hold messages, as the pythonfile finds them. */
-export async function listMailboxes(client: ImapFlow): Promise<Mailbox[]> {
+export async function listMailboxes(client: ImapFlow, status?: AskedStatus): Promise<Mailbox[]> {
   const { own, foreign } = await namespaces(client)
+  // Nobody needs to know how other people's mailboxes are.
+  const asksStatus = status !== undefined && client.capabilities.has('LIST-STATUS') && foreign.length === 0
+  const extra = asksStatus ? [atom('RETURN'), [atom('STATUS'), status.items.map(atom)]] : []
   const found = new Map<string, Mailbox>()
-  await command(
-    client,
-    'LIST',
-    [
-      { type: 'STRING', value: '' },
-      { type: 'STRING', value: '*' },
-    ],
-    {
-      LIST([attributes, separator, name]) {
-        const text = textOf(name)
-        if (text === null || !holdsMessages(attributes) || foreign.some((prefix) => text.startsWith(prefix))) return
-        if (/[\0\r\n]/.test(text)) return
-        const key = isInbox(text) ? 'INBOX' : text
-        found.set(key, { name: key, separator: textOf(separator), prefix: longest(own, text) })
-      },
+  await command(client, 'LIST', [...EVERYTHING, ...extra], {
+    STATUS([name, values]) {
+      const text = textOf(name)
+      if (text !== null) status?.take(keyOf(text), values)
     },
-  )
+    LIST([attributes, separator, name]) {
+      const text = textOf(name)
+      if (text === null || !holdsMessages(attributes) || foreign.some((prefix) => text.startsWith(prefix))) return
+      if (/[\0\r\n]/.test(text)) return
+      const key = keyOf(text)
+      found.set(key, { name: key, separator: textOf(separator), prefix: longest(own, text) })
+    },
+  })
   return [...found.values()]
+}
+
+function keyOf(name: string): string {
+  return isInbox(name) ? 'INBOX' : name
 }
 
 /** Whether the provider's patterns want the mailbox. */
