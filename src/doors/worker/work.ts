@@ -25,19 +25,21 @@ export interface WorkOptions {
 
 const PLAN_MS = 1_000
 const RETRY_MS = 5_000
+// Counting a hundred thousand people takes its time: so many times as long it is left alone.
+const COUNT_REST = 20
 // A wake-up that came to nothing is repeated after this.
 const WOKEN_MS = 3_000
 
 /** Takes turns until it is stopped, or with `once` until nobody waits any more. */
-export async function work(house: CopyingHouse, watcher: Watcher, { slots, once, stop }: WorkOptions): Promise<void> {
+export async function work(
+  house: Pick<CopyingHouse, 'around' | 'openQueue'>,
+  watcher: Watcher,
+  { slots, once, stop }: WorkOptions,
+): Promise<void> {
   const { turns, worker } = house.around
   const until = once ? await turns.clock() : undefined
   using leases = new Leases(house.around)
-  let bell = new AbortController()
-  const rest = async (limitMs: number) => {
-    bell = new AbortController()
-    if (!stop.aborted) await wait(limitMs, undefined, { signal: bell.signal }).catch(() => undefined)
-  }
+  const bell = new Bell()
 
   async function awake(migrationId: string): Promise<void> {
     try {
@@ -46,7 +48,7 @@ export async function work(house: CopyingHouse, watcher: Watcher, { slots, once,
       watcher.begun(turn)
       watcher.ended(await leases.run(turn, { onMessage: watcher.message }))
       // There is room for the next.
-      bell.abort()
+      bell.ring()
     } catch (error) {
       watcher.trouble(error)
     }
@@ -54,21 +56,41 @@ export async function work(house: CopyingHouse, watcher: Watcher, { slots, once,
 
   stop.addEventListener('abort', () => {
     leases.stop()
-    bell.abort()
+    bell.ring()
   })
   await using queue = await house.openQueue(slots, awake)
   const woken = new Woken(queue)
+  let nextCount = 0
   while (!stop.aborted) {
     try {
-      await woken.wake(await turns.due(worker, 2 * slots, until))
-      const count = await turns.count(worker, until)
-      watcher.counted(count)
-      if (once && count.waiting + count.running === 0 && leases.size === 0) return
-      await rest(PLAN_MS)
+      const due = await turns.due(worker, 2 * slots, until)
+      await woken.wake(due)
+      const now = performance.now()
+      if (due.length === 0 || now > nextCount) {
+        const count = await turns.count(worker, until)
+        nextCount = now + Math.max(PLAN_MS, COUNT_REST * (performance.now() - now))
+        watcher.counted(count)
+        if (once && count.waiting + count.running === 0 && leases.size === 0) return
+      }
+      await bell.rest(PLAN_MS)
     } catch (error) {
       watcher.trouble(error)
-      await rest(RETRY_MS)
+      await bell.rest(RETRY_MS)
     }
+  }
+}
+
+/** Cuts a rest short, also the next one when it rings before. */
+class Bell {
+  #rung = new AbortController()
+
+  ring(): void {
+    this.#rung.abort()
+  }
+
+  async rest(limitMs: number): Promise<void> {
+    await wait(limitMs, undefined, { signal: this.#rung.signal }).catch(() => undefined)
+    this.#rung = new AbortController()
   }
 }
 
