@@ -5,7 +5,7 @@ import type pg from 'pg'
 import { mustRun, startFerry } from '../../support/ferry.ts'
 import { query } from '../../support/query.ts'
 import { seed } from '../../support/seed.ts'
-import { runProgram } from '../../support/service.ts'
+import { type RunningService, runProgram } from '../../support/service.ts'
 
 const BIN = join(import.meta.dirname, '../../../bin')
 
@@ -26,6 +26,7 @@ export interface Spent {
 /** People with mail on OLD who have signed in, and nothing copied yet. */
 export interface World extends AsyncDisposable {
   readonly people: readonly string[]
+  readonly service: RunningService
   /** Runs a program of `bin`, or another one. */
   run(program: string, args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Spent>
   query(text: string): Promise<pg.QueryResult>
@@ -50,6 +51,7 @@ export async function startWorld({ people, messages, mailboxes = ['INBOX', 'Sent
   const metadata = (share: number) => join(service.dataDir, `offlineimap-${share}`)
   return {
     people: all.map(([address]) => address),
+    service,
     metadata,
     run: (program, args, env = {}) => run(program, args, { ...service.environment, ...env }),
     query: (text) => query(service.dataDir, text),
