@@ -69,10 +69,11 @@ export async function importPeople(
   outside: ImportSurroundings,
 ): Promise<ImportOutcome> {
   const sources = rememberedSources(outside.directory)
+  const sealer = options.dryRun ? sealingOnce(outside.sealer) : outside.sealer
   return await outside.imports.gather(async (gathering) => {
     const counts = { lines: 0, bad: 0, awaited: 0, pending: 0, kept: 0 }
     for await (const batch of batchesOf(lines)) {
-      const { bad, ...good } = await takeIn(batch, gathering, options, { ...outside, sources })
+      const { bad, ...good } = await takeIn(batch, gathering, options, { ...outside, sealer, sources })
       for (const line of bad.sort((one, other) => one.number - other.number)) await options.onBad(line)
       counts.lines += batch.length
       counts.bad += bad.length
@@ -85,6 +86,17 @@ export async function importPeople(
     const made = await gathering.write(options.by)
     return { ...counts, ...made, kept: counts.lines - counts.bad - made.awaited - made.pending, written: true }
   })
+}
+
+/** Nothing of a dry run is kept, and sealing is what takes long. */
+function sealingOnce(sealer: Sealer): Sealer {
+  let sealed: ReturnType<Sealer['seal']> | undefined
+  return {
+    seal(credential) {
+      sealed ??= sealer.seal(credential)
+      return sealed
+    },
+  }
 }
 
 type Sources = (domain: string) => Promise<Source | null>
@@ -135,9 +147,9 @@ async function takeIn(
   const wanted = candidates.map((candidate) => ({ ...candidate, standing: standing.get(candidate.address.text) }))
   const refused = verify ? await refusedOf(wanted, outside.old) : []
   const numbers = new Set(refused.map(({ number }) => number))
-  const people = await Promise.all(
-    wanted.filter(({ line }) => !numbers.has(line.number)).map((one) => personOf(one, outside)),
-  )
+  const people: ImportedPerson[] = []
+  // One after the other: sealing keeps the processor busy, and in the service people sign in meanwhile.
+  for (const one of wanted.filter(({ line }) => !numbers.has(line.number))) people.push(await personOf(one, outside))
   const doubled = new Set<number>()
   for (const { number, first } of await gathering.add(people)) {
     doubled.add(number)
