@@ -62,13 +62,15 @@ export function reports(db: Kysely<DB>): Reports {
     },
     async days(scope) {
       const { step } = partsOf(scope)
+      // Counted before anything else is done with them: there are several steps for each migration.
       const { rows } = await sql<{ day: string; state: State; change: string }>`
-        select to_char(at at time zone 'UTC', 'YYYY-MM-DD') as day, state, sum(change) as change
+        select to_char(day, 'YYYY-MM-DD') as day, state, sum(change) as change
         from (
-          select at, to_state as state, 1 as change from ${step} as step
-          union all
-          select at, from_state, -1 from ${step} as step where from_state is not null
+          select (at at time zone 'UTC')::date as day, from_state, to_state, count(*) as steps from ${step} as step
+          group by 1, 2, 3
         ) as step
+        cross join lateral (values (to_state, steps), (from_state, -steps)) as side (state, change)
+        where state is not null
         group by day, state
         order by day, state`.execute(db)
       return rows.map(({ day, state, change }) => ({ day, state, change: Number(change) }))
