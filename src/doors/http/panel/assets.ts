@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+
+/** A file that pages refer to. Its address changes with its content, so that browsers may keep it for ever. */
+export interface Asset {
+  readonly url: string
+  readonly type: string
+  readonly body: Buffer
+}
+
+const OWN = join(import.meta.dirname, '../../../../src/doors/http/panel/assets')
+const HTMX = join(createRequire(import.meta.url).resolve('htmx.org/package.json'), '../dist')
+const TYPES: Readonly<Record<string, string>> = {
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  svg: 'image/svg+xml',
+}
+const FOREVER = 'public, max-age=31536000, immutable'
+
+export const STYLE = asset(OWN, 'panel.css')
+export const ICON = asset(OWN, 'icon.svg')
+/** In the order in which pages load them. */
+export const SCRIPTS = [asset(HTMX, 'htmx.min.js'), asset(join(HTMX, 'ext'), 'hx-sse.min.js'), asset(OWN, 'panel.js')]
+
+export function serveAssets(app: FastifyInstance): void {
+  for (const { url, type, body } of [STYLE, ICON, ...SCRIPTS]) {
+    app.get(url, (_, reply) => reply.header('cache-control', FOREVER).type(type).send(body))
+  }
+}
+
+function asset(folder: string, name: string): Asset {
+  const body = readFileSync(join(folder, name))
+  const version = createHash('sha256').update(body).digest('hex').slice(0, 12)
+  return { url: `/admin/assets/${version}/${name}`, type: TYPES[name.split('.').at(-1) ?? ''] ?? '', body }
+}

@@ -1,0 +1,34 @@
+import type { House } from '../../house.ts'
+import type { Events } from './events.ts'
+
+/** What the pages show and do. */
+export type PanelHouse = Pick<
+  House,
+  | 'settings'
+  | 'audit'
+  | 'providers'
+  | 'domains'
+  | 'accounts'
+  | 'migrations'
+  | 'bulk'
+  | 'credentials'
+  | 'ledgers'
+  | 'attempts'
+  | 'administrators'
+  | 'totpSealer'
+  | 'hasher'
+  | 'report'
+  | 'importPeople'
+  | 'renewCredential'
+  | 'finish'
+  | 'testProvider'
+  | 'trySignIn'
+  | 'health'
+  | 'signInAdministrator'
+>
+
+/** What each group of pages is handed. */
+export interface Around {
+  readonly house: PanelHouse
+  readonly events: Events
+}

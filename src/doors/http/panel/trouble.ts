@@ -1,0 +1,54 @@
+import type { FastifyError, FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import { Refusal } from '../../../model/refusal.ts'
+import { html } from './html.ts'
+import { show } from './show.ts'
+
+interface Trouble {
+  readonly status: number
+  readonly title: string
+  readonly advice: string
+}
+
+const BY_STATUS: Readonly<Record<number, Omit<Trouble, 'status'>>> = {
+  400: { title: 'That was not understood', advice: 'Go back and fill in the form again.' },
+  403: { title: 'Not allowed', advice: 'Your role does not allow this. An owner can give you another one.' },
+  404: { title: 'There is no such page', advice: 'Look for it from the overview.' },
+  413: { title: 'Too large', advice: 'On the server, mailferry import takes files of any size.' },
+}
+const OUR_FAULT = {
+  title: 'Something went wrong',
+  advice: 'The log of mailferry serve says what. Try again in a moment.',
+}
+
+/** What does not exist. */
+export class NotFound extends Error {
+  readonly statusCode = 404
+}
+
+/** Errors become pages, with nothing in them of what was sent and nothing of the inside. */
+export function tellTrouble(app: FastifyInstance, log: Logger): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const { status, title, advice } = troubleOf(error)
+    if (status >= 500) log.error({ cause: error.message, path: request.routeOptions.url }, 'panel')
+    return show(
+      request,
+      reply,
+      { title, status },
+      html`<h1>${title}</h1><p class="card">${advice}</p><p><a href="/admin">To the overview</a></p>`,
+    )
+  })
+}
+
+function troubleOf(error: FastifyError): Trouble {
+  if (error instanceof Refusal) return { status: 409, title: 'That cannot be done now', advice: error.message }
+  if (error.code?.startsWith('FST_CSRF')) {
+    return {
+      status: 403,
+      title: 'The form is too old',
+      advice: 'Nothing was changed. Open the page again, and send the form from there.',
+    }
+  }
+  const status = error.statusCode ?? 500
+  return { status, ...((BY_STATUS[status] ?? (status < 500 ? BY_STATUS[400] : OUR_FAULT)) as Omit<Trouble, 'status'>) }
+}
