@@ -1,0 +1,130 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { may } from '../../../../model/administrator.ts'
+import { type Migration, STATES } from '../../../../model/migration.ts'
+import type { MigrationSort } from '../../../../policy/records.ts'
+import { choiceField, form, hidden, textField } from '../forms.ts'
+import type { Around } from '../house.ts'
+import { type Content, html, type Piece } from '../html.ts'
+import { badge, type Column, migrationPath, stateBadge, table, when, withQuery } from '../parts.ts'
+import { administrator } from '../session.ts'
+import { show } from '../show.ts'
+import { ACTIONS } from './actions.ts'
+import { changed, filterIn, ListQuery, pageIn } from './query.ts'
+
+const PATH = '/admin/migrations'
+
+/** All migrations: to search, filter, sort, and to choose some of them. */
+export const migrationList: FastifyPluginAsyncTypebox<Around> = async (app, { house }) => {
+  app.get(PATH, { schema: { querystring: ListQuery } }, async (request, reply) => {
+    const { query } = request
+    const [{ rows, after, before }, count, providers] = await Promise.all([
+      house.migrations.page(pageIn(query)),
+      house.migrations.count(filterIn(query)),
+      house.providers.list(),
+    ])
+    const settles = may(administrator(request).role, 'settle')
+    const list = table(captionOf(count), columns(query, settles), rows, emptyOf(query))
+    const pager = pagerOf(query, { after, before })
+    return show(
+      request,
+      reply,
+      { title: 'Migrations' },
+      html`<h1>Migrations</h1>
+        <section class="card">${filterForm(
+          query,
+          providers.map(({ name }) => name),
+        )}</section>
+        <section class="card">
+          ${settles && rows.length > 0 ? bulkForm(query, count, reply.generateCsrf(), list) : list}
+          ${pager}
+        </section>`,
+    )
+  })
+}
+
+function filterForm(query: ListQuery, providers: readonly string[]): Piece {
+  const any = ['', 'any'] as const
+  const choices = (names: readonly string[]) => [any, ...names.map((name) => [name, name] as const)]
+  return html`<form class="filters" method="get" action=${PATH} role="search">
+    ${textField({ name: 'search', label: 'Address or old user name', type: 'search', value: query.search ?? '' })}
+    ${choiceField({ name: 'state', label: 'State', value: query.state, choices: choices(STATES) })}
+    ${choiceField({ name: 'provider', label: 'Provider', value: query.provider, choices: choices(providers) })}
+    ${textField({ name: 'domain', label: 'Domain', value: query.domain ?? '' })}
+    ${textField({ name: 'code', label: 'Code', value: query.code ?? '' })}
+    ${hidden({ sort: query.sort, descending: query.descending })}
+    <button class="main">Show</button>
+    <a href=${PATH}>All</a>
+  </form>`
+}
+
+function columns(query: ListQuery, settles: boolean): Column<Migration>[] {
+  const head = (sort: MigrationSort, title: string) => sortLink(query, sort, title)
+  return [
+    ...(settles ? [checkColumn()] : []),
+    {
+      head: head('address', 'Address'),
+      isName: true,
+      cell: ({ address }) => html`<a href=${migrationPath(address)}>${address}</a>`,
+    },
+    { head: 'Old user name', isName: true, cell: ({ oldUsername }) => oldUsername },
+    { head: head('provider', 'Provider'), cell: ({ provider }) => provider },
+    {
+      head: head('state', 'State'),
+      cell: (migration) =>
+        html`${stateBadge(migration)}${migration.isClosing && html` ${badge('to be finished', 'info')}`}`,
+    },
+    { head: 'Route', cell: ({ route }) => route },
+    { head: head('changed_at', 'Changed'), cell: ({ changedAt }) => when(changedAt, 'relative') },
+    { head: head('created_at', 'Known since'), cell: ({ createdAt }) => when(createdAt, 'relative') },
+  ]
+}
+
+function checkColumn(): Column<Migration> {
+  return {
+    head: html`<input type="checkbox" data-checks="address" aria-label="Check all on this page" />`,
+    cell: ({ address }) => html`<input type="checkbox" name="address" value=${address} aria-label=${address} />`,
+  }
+}
+
+/** Sorts by a column; the column that sorts already, the other way round. */
+function sortLink(query: ListQuery, sort: MigrationSort, title: string): Piece {
+  const isSorted = (query.sort ?? 'address') === sort
+  const isDescending = isSorted && query.descending === 'yes'
+  const descending = isSorted && !isDescending ? 'yes' : undefined
+  const arrow = isSorted ? (isDescending ? ' ↓' : ' ↑') : ''
+  return html`<a href=${withQuery(PATH, changed(query, { sort, descending }))}>${title}${arrow}</a>`
+}
+
+function bulkForm(query: ListQuery, count: number, csrf: string, list: Piece): Piece {
+  const { state, provider, domain, code, search } = query
+  return form(
+    `${PATH}/bulk`,
+    csrf,
+    html`${list} ${hidden({ state, provider, domain, code, search })}
+      <div class="buttons">
+        ${choiceField({ name: 'action', label: 'What to do', choices: ACTIONS.map(({ name, title }) => [name, title] as const) })}
+        <button name="whom" value="checked">With the checked ones…</button>
+        <button name="whom" value="all">With all ${count.toLocaleString('en')} that match…</button>
+      </div>
+      <p class="faint">The next page says what would happen; nothing is done before.</p>`,
+  )
+}
+
+function pagerOf(query: ListQuery, { after, before }: { after: string | null; before: string | null }): Content {
+  if (after === null && before === null) return null
+  return html`<nav class="pager" aria-label="More migrations">
+    <a class="button" href=${withQuery(PATH, changed(query, {}))}>First</a>
+    ${before !== null && html`<a class="button" rel="prev" href=${withQuery(PATH, changed(query, { before }))}>Previous</a>`}
+    ${after !== null && html`<a class="button" rel="next" href=${withQuery(PATH, changed(query, { after }))}>Next</a>`}
+  </nav>`
+}
+
+function captionOf(count: number): string {
+  return count === 1 ? '1 migration' : `${count.toLocaleString('en')} migrations`
+}
+
+function emptyOf(query: ListQuery): Content {
+  return Object.values(filterIn(query)).length > 0
+    ? html`Nobody matches. <a href=${PATH}>Show all</a>`
+    : html`Nobody is here yet: people appear at their first sign-in, or you <a href="/admin/import">expect them</a>.`
+}
