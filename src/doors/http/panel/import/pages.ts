@@ -1,0 +1,99 @@
+import multipart from '@fastify/multipart'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { readPeople } from '../../../people-file.ts'
+import { Why } from '../bodies.ts'
+import type { Around, PanelHouse } from '../house.ts'
+import { administrator } from '../session.ts'
+import { by, goOn, show } from '../show.ts'
+import { NotFound } from '../trouble.ts'
+import { type Upload, Uploads } from './uploads.ts'
+import { progressOf, uploadForm, uploadPage } from './views.ts'
+
+const PATH = '/admin/import'
+const SETTLE = { permission: 'settle' } as const
+const FILE_LIMIT = 16 * 1024 * 1024
+const CHUNK = 64 * 1024
+
+const One = Type.Object({ id: Type.String({ maxLength: 64 }) })
+const Confirmation = Type.Object({ ...Why.properties, skip_bad: Type.Optional(Type.String()) })
+// As @fastify/multipart gives it: fields are texts, files are bytes.
+type Form = { readonly file?: unknown; readonly verify?: unknown }
+
+/** People of a CSV file: first what it would do, then that. */
+export const importPages: FastifyPluginAsyncTypebox<Around> = async (app, { house, events }) => {
+  const uploads = new Uploads()
+  app.addHook('onClose', async () => uploads[Symbol.dispose]())
+  await app.register(multipart, {
+    attachFieldsToBody: 'keyValues',
+    limits: { fileSize: FILE_LIMIT, files: 1, fields: 8 },
+  })
+
+  app.get(PATH, { config: SETTLE }, async (request, reply) => {
+    return show(request, reply, { title: 'Import' }, uploadForm(reply.generateCsrf(), FILE_LIMIT))
+  })
+
+  app.post(PATH, { config: SETTLE }, async (request, reply) => {
+    const { file, verify } = request.body as Form
+    if (!Buffer.isBuffer(file) || file.length === 0) {
+      return goOn(request, reply, PATH, { kind: 'bad', text: 'No file was chosen, or it is empty.' })
+    }
+    if (uploads.isFull) {
+      return goOn(request, reply, PATH, {
+        kind: 'warn',
+        text: 'Other files are being imported: try again in a few minutes.',
+      })
+    }
+    const { name } = administrator(request)
+    const upload = uploads.add(name, 'people', verify === 'yes', file, runFor(house, request, undefined))
+    return reply.redirect(`${PATH}/${upload.id}`, 303)
+  })
+
+  app.get(`${PATH}/:id`, { config: SETTLE, schema: { params: One } }, async (request, reply) => {
+    const upload = found(uploads, request)
+    const isBusy = isRunning(upload)
+    return show(
+      request,
+      reply,
+      { title: 'Import', ...(isBusy && { refreshSeconds: 3 }) },
+      uploadPage(upload, reply.generateCsrf()),
+    )
+  })
+
+  app.get(`${PATH}/:id/events`, { config: SETTLE, schema: { params: One } }, async (request, reply) => {
+    const upload = found(uploads, request)
+    await events.stream(request, reply, async () => progressOf(upload))
+    return reply
+  })
+
+  app.post(
+    `${PATH}/:id/confirm`,
+    { config: SETTLE, schema: { params: One, body: Confirmation } },
+    async (request, reply) => {
+      const upload = found(uploads, request)
+      if (upload.preview !== null)
+        uploads.import(upload, request.body.skip_bad === 'yes', runFor(house, request, request.body.reason))
+      return reply.redirect(`${PATH}/${upload.id}`, 303)
+    },
+  )
+}
+
+function isRunning({ preview, isImporting, result, trouble }: Upload): boolean {
+  return trouble === null && (preview === null || (isImporting && result === null))
+}
+
+function found(uploads: Uploads, request: FastifyRequest<{ Params: { id: string } }>): Upload {
+  const upload = uploads.find(request.params.id, administrator(request).name)
+  if (upload === null) throw new NotFound()
+  return upload
+}
+
+function runFor(house: PanelHouse, request: FastifyRequest, reason: string | undefined): Parameters<Uploads['add']>[4] {
+  const who = by(request, reason)
+  return (file, options) => house.importPeople(readPeople(chunksOf(file)), { ...options, by: who })
+}
+
+async function* chunksOf(file: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let start = 0; start < file.length; start += CHUNK) yield file.subarray(start, start + CHUNK)
+}
