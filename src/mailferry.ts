@@ -1,11 +1,12 @@
 import { loadSettings, type Settings } from './config.ts'
-import { provideSecrets } from './data-dir.ts'
+import { panelKeyInForce, provideSecrets } from './data-dir.ts'
 import { lockFolder } from './db/embedded/lock.ts'
 import { runMailferry } from './doors/cli/program.ts'
 import { welcome } from './doors/cli/welcome.ts'
 import type { Served } from './doors/serve.ts'
 import { environment } from './environment.ts'
 import type { Time } from './policy/ports.ts'
+import { derivedKey } from './seal/panel-key.ts'
 import { openReady, openService } from './service.ts'
 
 let loaded: Settings | undefined
@@ -26,6 +27,7 @@ async function openServed(time: Time): Promise<Served> {
     doorToken: secrets.doorToken,
     adminToken: secrets.adminToken,
     house: service,
+    sessionKey: derivedKey(panelKeyInForce(settings()), 'session'),
     welcome: welcome(settings()),
     [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
   }

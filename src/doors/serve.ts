@@ -4,10 +4,10 @@ import { destination, type Logger, pino } from 'pino'
 import type { Settings } from '../config.ts'
 import type { Time } from '../policy/ports.ts'
 import type { House } from './house.ts'
-import { admin } from './http/admin/admin.ts'
 import type { Check } from './http/health.ts'
 import { ListenError, listenOnPort, listenOnSocket } from './http/listen.ts'
 import { createMetrics, type Metrics } from './http/metrics.ts'
+import { type Later, later, passOn } from './http/pass-on.ts'
 import type { Asked } from './http/passdb.ts'
 import { httpDoor } from './http/server.ts'
 
@@ -18,6 +18,8 @@ export interface Served extends AsyncDisposable {
   readonly doorToken: string
   readonly adminToken: string
   readonly house: House
+  /** 32 bytes that encrypt the panel's sessions. */
+  readonly sessionKey: Buffer
   /** Printed when the doors are open. */
   readonly welcome: string
 }
@@ -37,10 +39,14 @@ export async function serve(settings: Settings, lock: Lock, open: (time: Time) =
   const stopped = stopSignal()
   const metrics = createMetrics()
   await using served = await open(metrics.time)
-  const doors = await openDoors(settings, served, metrics, log)
+  const administration = later(async () => {
+    const { administration } = await import('./http/administration.ts')
+    return administration({ ...served, metrics, log })
+  })
+  const doors = await openDoors(settings, served, metrics, log, administration)
   process.stdout.write(served.welcome)
   log.info({ signal: await stopped }, 'stopping')
-  const drained = Promise.all(doors.map((door) => door.close()))
+  const drained = Promise.all([administration, ...doors].map((door) => door.close()))
   await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, DRAIN_LIMIT_MS).unref())])
   // Who has not asked by now, or not read the answer, would keep us for ever.
   for (const door of doors) door.server.closeAllConnections()
@@ -53,9 +59,13 @@ async function openDoors(
   served: Served,
   metrics: Metrics,
   log: Logger,
+  administration: Later,
 ): Promise<FastifyInstance[]> {
-  const doorWith = (doorToken: string | null) =>
-    httpDoor({ asked: served.asked, checks: served.checks, metrics, log, doorToken }).register(admin, served)
+  const doorWith = (doorToken: string | null) => {
+    const door = httpDoor({ asked: served.asked, checks: served.checks, metrics, log, doorToken })
+    passOn(door, administration)
+    return door
+  }
   const socketDoor = doorWith(null)
   const doors = [socketDoor]
   try {

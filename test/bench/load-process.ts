@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { type AuthSettings, authLanes } from './lanes/auth.ts'
 import { type HttpSettings, httpLanes } from './lanes/http.ts'
 import { isLater, type Lane } from './lanes/lane.ts'

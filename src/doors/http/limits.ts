@@ -24,6 +24,8 @@ export const LIMITS = {
   requestTimeout: QUESTION_LIMIT_MS,
   connectionTimeout: SILENCE_LIMIT_MS,
   keepAliveTimeout: IDLE_LIMIT_MS,
+  // A mail address in a path, each of its characters escaped.
+  routerOptions: { maxParamLength: 1_024 },
   http: {
     maxHeaderSize: HEADERS_LIMIT,
     headersTimeout: QUESTION_LIMIT_MS,

@@ -14,6 +14,8 @@ export async function listenOnSocket(app: FastifyInstance, path: string): Promis
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES) {
     throw new ListenError(`MAILFERRY_SOCKET: ${path} is longer than the ${SOCKET_PATH_BYTES} bytes of a socket's name`)
   }
+  // What is wrong with a route has nothing to do with the socket.
+  await app.ready()
   if (await isUsed(path)) throw new ListenError(`MAILFERRY_SOCKET: another program listens on ${path}`)
   if (statSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path)
   const umask = process.umask(0o777 & ~SOCKET_MODE)

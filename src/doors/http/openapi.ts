@@ -26,9 +26,14 @@ const DOCUMENT = {
   },
 }
 
-/** `/openapi.json`: every route that is made after this, from its own schemas. */
+/** `/openapi.json`: every route with a tag that is made after this, from its own schemas. */
 export function describeRoutes(app: FastifyInstance): void {
-  app.register(swagger, { openapi: DOCUMENT, refResolver: { buildLocalReference: ({ $id }) => String($id) } })
+  // The panel's pages have no tag: they are for people.
+  app.register(swagger, {
+    openapi: DOCUMENT,
+    hideUntagged: true,
+    refResolver: { buildLocalReference: ({ $id }) => String($id) },
+  })
   app.register(async (described) => {
     const response = { 200: Type.Object({}, { additionalProperties: true, description: 'OpenAPI 3.1' }) }
     const schema = { summary: 'This description', tags: ['health'], response }

@@ -1,11 +1,11 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyError, type FastifyInstance } from 'fastify'
+import ipaddr from 'ipaddr.js'
 import type { Logger } from 'pino'
 import { type Check, health } from './health.ts'
 import { speakJson } from './json.ts'
 import { LIMITS, limitConnections } from './limits.ts'
 import type { Metrics } from './metrics.ts'
-import { describeRoutes } from './openapi.ts'
 import { shedUnderPressure } from './overload.ts'
 import { type Asked, passdb } from './passdb.ts'
 import { status } from './status.ts'
@@ -19,14 +19,18 @@ export interface HttpDoor {
   readonly log: Logger
   /** What Dovecot has to show; null where the socket's file mode guards the door. */
   readonly doorToken: string | null
+  /** Called before the first route is made. */
+  readonly prepare?: (app: FastifyInstance) => void
 }
 
 /** The HTTP door, not listening yet. */
-export function httpDoor({ asked, checks, metrics, log, doorToken }: HttpDoor): FastifyInstance {
+export function httpDoor({ asked, checks, metrics, log, doorToken, prepare }: HttpDoor): FastifyInstance {
   // Without a logger of its own Fastify makes none for each question.
   const app = Fastify({
     ...LIMITS,
     forceCloseConnections: 'idle',
+    // Of a reverse proxy on this host; nobody else says for whom they ask, and by which way.
+    trustProxy: isThisHost,
     // A password that looks like a number is a mistake of the door, not a string.
     ajv: { customOptions: { coerceTypes: false } },
   })
@@ -35,7 +39,7 @@ export function httpDoor({ asked, checks, metrics, log, doorToken }: HttpDoor): 
   // The schemas describe the answers. A serializer of its own for each would take 40 MB.
   app.setSerializerCompiler(() => JSON.stringify)
   tellErrorsShortly(app, log)
-  describeRoutes(app)
+  prepare?.(app)
   app.register(health, { checks, metrics, asked })
   if (doorToken === null) app.register(status, { asked })
   app.register(async (guarded) => {
@@ -45,6 +49,11 @@ export function httpDoor({ asked, checks, metrics, log, doorToken }: HttpDoor): 
     guarded.withTypeProvider<TypeBoxTypeProvider>().register(userdb, { asked, metrics, log })
   })
   return app
+}
+
+/** A Unix socket has no address. */
+function isThisHost(address: string | undefined): boolean {
+  return address === undefined || ipaddr.process(address).range() === 'loopback'
 }
 
 /** An error's body says what was wrong with the question, and nothing of what stood in it. */

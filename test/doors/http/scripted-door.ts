@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import type { Check } from '../../../src/doors/http/health.ts'
 import { createMetrics } from '../../../src/doors/http/metrics.ts'
+import { describeRoutes } from '../../../src/doors/http/openapi.ts'
 import type { Asked } from '../../../src/doors/http/passdb.ts'
 import { httpDoor } from '../../../src/doors/http/server.ts'
 import type { Account } from '../../../src/model/account.ts'
@@ -39,7 +40,12 @@ export function scriptedDoor({ verdict = MISMATCH, doorToken = null, ...script }
   const log = pino({ level: 'trace' }, { write: (line: string) => logged.push(line) })
   const metrics = createMetrics()
   const checks = script.checks ?? { database: async () => undefined }
-  return { app: httpDoor({ asked, checks, metrics, log, doorToken }), metrics, questions, logged }
+  return {
+    app: httpDoor({ asked, checks, metrics, log, doorToken, prepare: describeRoutes }),
+    metrics,
+    questions,
+    logged,
+  }
 }
 
 /** The same, listening on a Unix socket. */

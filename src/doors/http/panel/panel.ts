@@ -1,0 +1,112 @@
+import csrfProtection from '@fastify/csrf-protection'
+import formbody from '@fastify/formbody'
+import helmet from '@fastify/helmet'
+import secureSession from '@fastify/secure-session'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import { accountPage } from './account.ts'
+import { administratorPages } from './administrators.ts'
+import { serveAssets } from './assets.ts'
+import { auditPage } from './audit.ts'
+import { Events } from './events.ts'
+import type { Around, PanelHouse } from './house.ts'
+import { importPages } from './import/pages.ts'
+import { bulk } from './migrations/bulk.ts'
+import { migrationList } from './migrations/list.ts'
+import { migrationPage } from './migrations/page.ts'
+import { settling } from './migrations/settle.ts'
+import { overview } from './overview.ts'
+import { providerPages } from './providers/edit.ts'
+import { providerList } from './providers/list.ts'
+import { providerTest } from './providers/test.ts'
+import { IDLE_LIMIT_MS, requireAdministrator, requirePermission } from './session.ts'
+import { settingsPage } from './settings.ts'
+import { signInPages } from './sign-in.ts'
+import { NotFound, tellTrouble } from './trouble.ts'
+
+export interface PanelDoor {
+  readonly house: PanelHouse
+  /** 32 bytes that encrypt the sessions. */
+  readonly sessionKey: Buffer
+  readonly log: Logger
+}
+
+const PAGES = [
+  ...[overview, migrationList, migrationPage, settling, bulk, providerList, providerPages, providerTest],
+  ...[importPages, auditPage, settingsPage, administratorPages, accountPage],
+]
+
+const FORM_LIMIT = 256 * 1024
+const IDLE_LIMIT_S = IDLE_LIMIT_MS / 1000
+
+// Nothing but the panel's own files; nothing inline, nobody's frame.
+const CONTENT_SECURITY = {
+  useDefaults: false,
+  directives: {
+    defaultSrc: ["'none'"],
+    ...{
+      scriptSrc: ["'self'"],
+      styleSrc: ["'self'"],
+      imgSrc: ["'self'"],
+      connectSrc: ["'self'"],
+      formAction: ["'self'"],
+    },
+    ...{ baseUri: ["'none'"], frameAncestors: ["'none'"] },
+  },
+}
+
+/** `/admin`: the pages for administrators. */
+export async function panel(app: FastifyInstance, { house, sessionKey, log }: PanelDoor): Promise<void> {
+  await app.register(helmet, {
+    contentSecurityPolicy: CONTENT_SECURITY,
+    referrerPolicy: { policy: 'same-origin' },
+    xFrameOptions: { action: 'deny' },
+  })
+  serveAssets(app)
+  await app.register(async (pages) => {
+    pages.decorateRequest('administrator', null)
+    await protect(pages, sessionKey)
+    tellTrouble(pages, log)
+    const typed = pages.withTypeProvider<TypeBoxTypeProvider>()
+    await typed.register(signInPages, { house })
+    await typed.register(async (guarded) => {
+      guarded.addHook('onRoute', requirePermission)
+      guarded.addHook('onRequest', requireAdministrator(house.administrators))
+      // After the body was read, where the token stands.
+      guarded.addHook('preHandler', protectForms)
+      const around: Around = { house, events: new Events(guarded, house.administrators) }
+      for (const page of PAGES) await guarded.register(page, around)
+      guarded.get('/admin/', (_, reply) => reply.redirect('/admin', 301))
+      guarded.get('/admin/*', () => {
+        throw new NotFound()
+      })
+    })
+  })
+}
+
+async function protect(pages: FastifyInstance, key: Buffer): Promise<void> {
+  await pages.register(formbody, { bodyLimit: FORM_LIMIT })
+  await pages.register(secureSession, {
+    ...{ key, cookieName: 'mailferry', expiry: IDLE_LIMIT_S },
+    cookie: { path: '/admin', httpOnly: true, sameSite: 'strict' },
+  })
+  await pages.register(csrfProtection, { sessionPlugin: '@fastify/secure-session', getToken: tokenIn })
+  pages.addHook('onRequest', async (request, reply) => {
+    request.session.options({ secure: request.protocol === 'https' })
+    reply.header('cache-control', 'no-store')
+  })
+}
+
+/** Where forms carry their token; a file that is uploaded comes with fields that are objects. */
+function tokenIn({ body }: FastifyRequest): string {
+  const token = (body as { _csrf?: unknown } | undefined)?._csrf
+  return typeof token === 'string' ? token : ''
+}
+
+type ProtectForms = FastifyInstance['csrfProtection']
+
+const protectForms: ProtectForms = function protectForms(this: FastifyInstance, request, reply, next) {
+  if (request.method === 'GET' || request.method === 'HEAD') next()
+  else this.csrfProtection(request, reply, next)
+}
