@@ -10,7 +10,7 @@ import { COMPILED } from './compiled.ts'
 import { freePort } from './loopback.ts'
 
 const CHECKOUT = join(import.meta.dirname, '../..')
-const START_LIMIT_MS = 30_000
+const START_LIMIT_MS = 90_000
 
 export interface Ended {
   readonly exitCode: number | null

@@ -1,0 +1,108 @@
+import Fastify from 'fastify'
+import { pino } from 'pino'
+import type { PanelHouse } from '../../src/doors/http/panel/house.ts'
+import { panel } from '../../src/doors/http/panel/panel.ts'
+import type { Permission, Role } from '../../src/model/administrator.ts'
+
+/** What a route is for, and a question to it that has an effect where it is allowed. */
+export interface Route {
+  /** Null: also for who is not signed in. */
+  readonly permission: Permission | null
+  /** What who may ask gets. */
+  readonly status: number
+  /** The path, where it is not the pattern; each role has things of its own. */
+  path?(role: Role): string
+  fields?(role: Role): Readonly<Record<string, string>>
+}
+
+const seen = (status = 200, path?: Route['path']): Route => ({ permission: 'see', status, ...(path && { path }) })
+const settled = (path?: Route['path'], fields?: Route['fields'], status = 303): Route => {
+  return { permission: 'settle', status, ...(path && { path }), ...(fields && { fields }) }
+}
+const owned = (path?: Route['path'], fields?: Route['fields'], status = 303): Route => {
+  return { ...settled(path, fields, status), permission: 'own' }
+}
+const person = (rest: string) => (role: Role) => `/admin/migrations/${role}@old.example${rest}`
+const provider = (rest: string) => (role: Role) => `/admin/providers/of-${role}${rest}`
+const one = (rest: string) => (role: Role) => `/admin/administrators/by-${role}${rest}`
+const upload = (rest: string) => () => `/admin/import/00000000-0000-4000-8000-000000000000${rest}`
+const SETTINGS = { host: 'localhost', tls: 'implicit', login_name: '%u', cutover: 'immediate' }
+const wrong = () => ({ current: 'not the password', password: 'Another-password-4', code: '000000' })
+
+/** Every route of the panel, in an order in which each can be asked with an effect. */
+export const ROUTES: Readonly<Record<string, Route>> = {
+  'GET /admin/sign-in': { permission: null, status: 200 },
+  'GET /admin': seen(),
+  'GET /admin/': seen(301),
+  'GET /admin/*': seen(404, () => '/admin/nowhere'),
+  'GET /admin/events': seen(),
+  'GET /admin/health': seen(),
+  'GET /admin/migrations': seen(),
+  'GET /admin/migrations/:address': seen(200, person('')),
+  'GET /admin/migrations/:address/events': seen(200, person('/events')),
+  'GET /admin/providers': seen(),
+  'GET /admin/providers/:name': seen(200, () => '/admin/providers/old'),
+  'GET /admin/audit': seen(),
+  'GET /admin/settings': seen(),
+  'GET /admin/account': seen(),
+  'GET /admin/import': settled(undefined, undefined, 200),
+  'GET /admin/migrations/:address/force': settled(person('/force'), undefined, 200),
+  'GET /admin/new-provider': owned(undefined, undefined, 200),
+  'GET /admin/administrators': owned(undefined, undefined, 200),
+  'POST /admin/migrations/:address/retry': settled(person('/retry')),
+  'POST /admin/migrations/:address/pause': settled(person('/pause')),
+  'POST /admin/migrations/:address/resume': settled(person('/resume')),
+  'POST /admin/migrations/:address/finish': settled(person('/finish')),
+  'POST /admin/migrations/:address/set-password': settled(person('/set-password'), () => ({ password: 'old secret' })),
+  'POST /admin/migrations/bulk': settled(undefined, bulk, 200),
+  'POST /admin/migrations/bulk/confirm': settled(undefined, bulk),
+  'POST /admin/migrations/:address/disable': owned(person('/disable')),
+  'POST /admin/migrations/:address/enable': owned(person('/enable')),
+  'POST /admin/migrations/:address/force': settled(person('/force')),
+  'POST /admin/providers/:name/test': settled(() => '/admin/providers/old/test', undefined, 200),
+  'POST /admin/providers/:name/sign-in': settled(
+    () => '/admin/providers/old/sign-in',
+    () => ({ username: 'viewer@old.example', password: 'old secret' }),
+  ),
+  'POST /admin/import': settled(undefined, () => ({ file: 'address\nnew@old.example\n' })),
+  // Uploads are their owner's alone, whoever else may import.
+  'GET /admin/import/:id': settled(upload(''), undefined, 404),
+  'GET /admin/import/:id/events': settled(upload('/events'), undefined, 404),
+  'POST /admin/import/:id/confirm': settled(upload('/confirm'), undefined, 404),
+  'POST /admin/providers': owned(undefined, (role) => ({ name: `of-${role}`, ...SETTINGS })),
+  'POST /admin/providers/:name': owned(provider(''), () => ({ ...SETTINGS, host: '127.0.0.1' })),
+  'POST /admin/domains': owned(undefined, (role) => ({ domain: `${role}.example`, provider: `of-${role}` })),
+  'POST /admin/domains/:name/remove': owned((role) => `/admin/domains/${role}.example/remove`),
+  'POST /admin/providers/:name/remove': owned(provider('/remove')),
+  'POST /admin/administrators': owned(undefined, (role) => ({
+    ...{ name: `by-${role}`, role: 'viewer', password: 'A-password-of-12' },
+  })),
+  'POST /admin/administrators/:name/password': owned(one('/password'), () => ({ password: 'A-password-of-13' })),
+  'POST /admin/administrators/:name/role': owned(one('/role'), () => ({ role: 'operator' })),
+  'POST /admin/administrators/:name/remove': owned(one('/remove')),
+  // Who does not know the own password gets no further.
+  'POST /admin/account/password': { ...seen(303), fields: wrong },
+  'POST /admin/account/totp': { ...seen(303), fields: wrong },
+  'POST /admin/account/totp/confirm': { ...seen(303), fields: wrong },
+  'POST /admin/account/totp/remove': { ...seen(303), fields: wrong },
+  'POST /admin/sign-in': { permission: null, status: 401, fields: () => ({ name: 'nobody', password: 'x' }) },
+  'POST /admin/sign-out': { permission: null, status: 303 },
+}
+
+function bulk(role: Role): Record<string, string> {
+  return { action: 'pause', whom: 'checked', address: `${role}@old.example`, reason: 'a test' }
+}
+
+/** The routes that the panel really has, without its files. */
+export async function routesOfPanel(): Promise<string[]> {
+  const app = Fastify()
+  const routes: string[] = []
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat()) routes.push(`${one} ${url}`)
+  })
+  // Whoever only lists the routes asks nothing of the house.
+  app.register(panel, { house: {} as PanelHouse, sessionKey: Buffer.alloc(32), log: pino({ level: 'silent' }) })
+  await app.ready()
+  await app.close()
+  return routes.filter((route) => !/^HEAD |\/assets\//.test(route)).sort()
+}
