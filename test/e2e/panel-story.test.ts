@@ -30,7 +30,7 @@ await addAdministrators(service, OWNER)
 const chromium = all.use(await startChromium(service.url))
 const page = await signedIn(await chromium.profile(), service.url, OWNER)
 
-t.test('a new installation says what to do first', async (t) => {
+t.test('a new installation says what to do first', async () => {
   await heading(page, 'Nobody is here yet').waitFor()
   await link(page, 'Add the old server').click()
   await heading(page, 'Add an old server').waitFor()
@@ -80,7 +80,7 @@ t.test('the connection test shows each step as it is taken, and learns how the o
 
 const slow = all.use(await startRelay(old.tlsPort, undefined, 50))
 
-t.test('a step that fails says what to do; the provider is changed until it can be used', async (t) => {
+t.test('a step that fails says what to do; the provider is changed until it can be used', async () => {
   const settings = section(page, 'Settings')
   await settings.getByLabel('Protection').selectOption('implicit')
   await settings.getByLabel('Port').fill(`${slow.port}`)
@@ -97,7 +97,7 @@ t.test('a step that fails says what to do; the provider is changed until it can 
   await notice(page).filter({ hasText: 'The old server can be used.' }).waitFor()
 })
 
-t.test('a trial sign-in tells what the old server says, and stores nothing', async (t) => {
+t.test('a trial sign-in tells what the old server says, and stores nothing', async () => {
   await link(page, 'Back to old').click()
   const trial = async (password: string, said: RegExp) => {
     await page.getByText('Trial sign-in').click()

@@ -1,0 +1,188 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { type TOTP, URI } from 'otpauth'
+import { pino } from 'pino'
+import t from 'tap'
+import type { PanelHouse } from '../../src/doors/http/panel/house.ts'
+import { panel } from '../../src/doors/http/panel/panel.ts'
+import { scriptedDoor } from '../doors/http/scripted-door.ts'
+import { startChromium } from '../support/browser.ts'
+import { mustRun } from '../support/ferry.ts'
+import { addAdministrators, fillSignIn, heading, notice, OPERATOR, OWNER, signedIn, VIEWER } from '../support/panel.ts'
+import { sessionCookie } from '../support/panel-session.ts'
+import { formsFound } from '../support/secrets.ts'
+import { startService } from '../support/service.ts'
+import { Visitor } from '../support/visitor.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const STEP_MS = 30_000
+
+const all = new AsyncDisposableStack()
+t.teardown(() => all.disposeAsync())
+const service = all.use(await startService())
+await addAdministrators(service, OWNER, OPERATOR, VIEWER)
+const { url } = service
+const isIn = async (cookie: string) => {
+  const visitor = new Visitor(url)
+  visitor.cookie = cookie
+  const { status, location } = await visitor.get('/admin')
+  if (status !== 200 && location !== '/admin/sign-in') throw new Error(`neither in nor out: ${status} ${location}`)
+  return status === 200
+}
+const forged = (signedInAt: number, touchedAt: number, key?: Buffer) =>
+  sessionCookie(service, { name: OWNER.name, signedInAt, touchedAt }, key)
+
+t.test('the cookie is for the panel alone, for no script, and for no request from elsewhere', async (t) => {
+  const visitor = await Visitor.signedIn(url, OWNER)
+  const given = (await visitor.get('/admin')).headers.getSetCookie()
+  t.equal(given.length, 1)
+  t.match(given[0], /^mailferry=[^;]+; Path=\/admin; HttpOnly; SameSite=Strict$/)
+  const behindTls = await new Visitor(url, { 'x-forwarded-proto': 'https' }).get('/admin/sign-in')
+  t.match(behindTls.headers.getSetCookie()[0], /; HttpOnly; Secure; SameSite=Strict$/)
+})
+
+t.test('nobody but a proxy on this host says that there is TLS, and for whom it asks', async (t) => {
+  const house = {} as PanelHouse
+  const { app } = scriptedDoor({})
+  app.register(panel, { house, sessionKey: Buffer.alloc(32), log: pino({ level: 'silent' }) })
+  t.teardown(() => app.close())
+  const headers = { 'x-forwarded-proto': 'https' }
+  const cookieFor = async (remoteAddress: string) =>
+    (await app.inject({ url: '/admin/sign-in', headers, remoteAddress })).headers['set-cookie']
+  t.match(await cookieFor('127.0.0.1'), /; Secure/)
+  t.match(await cookieFor('::1'), /; Secure/)
+  for (const address of ['192.0.2.1', '10.0.0.1', '::ffff:192.0.2.1']) t.notMatch(await cookieFor(address), /Secure/)
+})
+
+t.test('a session ends after half an hour without a question, and after twelve hours in any case', async (t) => {
+  const now = Date.now()
+  t.ok(await isIn(await forged(now - HOUR, now - 29 * MINUTE)))
+  t.notOk(await isIn(await forged(now - HOUR, now - 31 * MINUTE)), 'idle')
+  t.ok(await isIn(await forged(now - 12 * HOUR + MINUTE, now)))
+  t.notOk(await isIn(await forged(now - 12 * HOUR - 1, now)), 'a long day')
+  t.notOk(await isIn(await forged(now, now, Buffer.alloc(32, 1))), 'under another key')
+  t.notOk(await isIn((await forged(now, now)).replace(/.{8}$/, 'AAAAAAAA')), 'changed')
+})
+
+t.test('what a page asks of its own accord keeps no session awake', async (t) => {
+  const visitor = new Visitor(url)
+  visitor.cookie = await forged(Date.now() - HOUR, Date.now() - 29 * MINUTE)
+  const polled = await visitor.get('/admin/health', { 'hx-request': 'true' })
+  t.same([polled.status, polled.headers.getSetCookie()], [200, []])
+  t.equal((await visitor.get('/admin')).headers.getSetCookie().length, 1, 'but a person does')
+})
+
+t.test('what changes a person ends all sessions of theirs at once, and streams of events too', async (t) => {
+  const changes = {
+    role: () => mustRun(service, 'admin', 'role', OPERATOR.name, 'viewer'),
+    password: () => service.run(['admin', 'passwd', OPERATOR.name], `${OPERATOR.password}\n`),
+    removal: () => mustRun(service, 'admin', 'remove', OPERATOR.name),
+  }
+  for (const [name, change] of Object.entries(changes)) {
+    const { cookie } = await Visitor.signedIn(url, OPERATOR)
+    const stream = await openStream(cookie)
+    await change()
+    t.notOk(await isIn(cookie), name)
+    t.match(await text(stream), /^data: /, 'the stream has ended')
+  }
+})
+
+t.test('who signs out is out everywhere: a copy of the cookie is worth nothing', async (t) => {
+  const visitor = await Visitor.signedIn(url, VIEWER)
+  const copied = visitor.cookie
+  const elsewhere = (await Visitor.signedIn(url, VIEWER)).cookie
+  t.match(await visitor.post('/admin/sign-out'), { status: 303, location: '/admin/sign-in' })
+  t.notOk(await isIn(copied))
+  t.notOk(await isIn(elsewhere))
+})
+
+t.test('who changes the own password stays, and all others go', async (t) => {
+  const [visitor, other] = [await Visitor.signedIn(url, VIEWER), await Visitor.signedIn(url, VIEWER)]
+  const password = 'Views-the-ferry-still-4'
+  await visitor.post('/admin/account/password', { current: 'not it', password })
+  t.ok(await isIn(other.cookie), 'a wrong one changes nothing')
+  await visitor.post('/admin/account/password', { current: VIEWER.password, password })
+  t.ok(await isIn(visitor.cookie))
+  t.notOk(await isIn(other.cookie))
+  await Visitor.signedIn(url, { ...VIEWER, password })
+})
+
+t.test('a code is wanted besides the password once it is turned on, and works once', async (t) => {
+  const visitor = await Visitor.signedIn(url, OWNER)
+  await visitor.post('/admin/account/totp', { current: OWNER.password })
+  const secret = /secret: <code>([A-Z2-7]+)</.exec((await visitor.get('/admin/account')).text)?.[1]
+  const totp = URI.parse(`otpauth://totp/x?secret=${secret}`) as TOTP
+  await visitor.post('/admin/account/totp/confirm', { code: totp.generate() === '000000' ? '000001' : '000000' })
+  t.match((await Visitor.signedIn(url, OWNER)).cookie, 'mailferry', 'not before it is confirmed')
+  await visitor.post('/admin/account/totp/confirm', { code: totp.generate() })
+  t.ok(await isIn(visitor.cookie))
+
+  const next = totp.generate({ timestamp: Date.now() + STEP_MS })
+  const signIn = (code: string) => new Visitor(url).signIn(OWNER, { code })
+  t.match(await signIn(''), { status: 401, text: /Type your password again, and the code/ })
+  t.match(await signIn('123 456'), { status: 401, text: /is wrong/ })
+  t.match(await signIn(next), { status: 303, location: '/admin' })
+  t.match(await signIn(next), { status: 401, text: /is wrong/ }, 'it was used')
+})
+
+t.test('a sign-in needs a form of the panel, and leads to a page of the panel only', async (t) => {
+  const form = new URLSearchParams({ name: VIEWER.name, password: VIEWER.password })
+  t.equal((await new Visitor(url).send('/admin/sign-in', form)).status, 403)
+  await addAdministrators(service, { ...OPERATOR, name: 'next' })
+  const landed = async (next: string) =>
+    (await new Visitor(url).signIn({ ...OPERATOR, name: 'next' }, { next })).location
+  t.equal(await landed('/admin/migrations?state=failed'), '/admin/migrations?state=failed')
+  const elsewhere = [
+    '//evil.example',
+    'https://evil.example/admin',
+    '/\\evil.example',
+    '/admin\\@evil.example',
+    '/administrator',
+  ]
+  for (const next of [
+    ...elsewhere,
+    '/admin.evil.example',
+    'javascript:alert(1)',
+    '/admin/\r\nset-cookie: x=y',
+    '/v1/passdb',
+  ])
+    t.equal(await landed(next), '/admin', next)
+})
+
+t.test('whoever fails too often is not asked about any more, right or wrong; others are', async (t) => {
+  const guesser = { ...OPERATOR, name: 'next', password: 'a wrong password' }
+  for (let tries = 0; tries < 10; tries++) t.match(await new Visitor(url).signIn(guesser), { status: 401 })
+  t.match(await new Visitor(url).signIn({ ...guesser, password: OPERATOR.password }), {
+    status: 429,
+    text: /ten minutes/,
+  })
+  t.match(await new Visitor(url).signIn({ name: 'nobody', password: 'x' }), { status: 401 })
+})
+
+t.test('a page that is open when the session ends shows the sign-in, and leads back', async (t) => {
+  const person = { ...VIEWER, name: 'watcher' }
+  await addAdministrators(service, person)
+  const chromium = await startChromium(url)
+  t.teardown(() => chromium[Symbol.asyncDispose]())
+  const page = await signedIn(await chromium.profile(), url, person)
+  await page.goto(`${url}/admin?from=here`)
+  await mustRun(service, 'admin', 'role', person.name, 'operator')
+  await notice(page).filter({ hasText: 'Your session has ended: sign in again.' }).waitFor()
+  await fillSignIn(page, person)
+  await heading(page, 'Overview').waitFor()
+  t.equal(page.url(), `${url}/admin?from=here`)
+  t.match(chromium.takeFaults(), [/status of 401/], 'the stream of events was refused, and nothing else')
+})
+
+t.test('no password and no code is in the log', async (t) => {
+  const secrets = [OWNER.password, OPERATOR.password, VIEWER.password, 'a wrong password']
+  t.same(formsFound(Buffer.from(service.log()), secrets), [])
+})
+
+async function openStream(cookie: string): Promise<IncomingMessage> {
+  const asked = request(`${url}/admin/events`, { headers: { cookie, accept: 'text/event-stream' }, agent: false }).end()
+  const [response] = await once(asked, 'response')
+  return response
+}
