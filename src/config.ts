@@ -188,7 +188,7 @@ function reasonOf(error: Error | undefined): string {
 
 /** The settings in force by their names; of a secret only whether it is set. */
 export function redacted(settings: Settings): Record<string, string | number> {
-  const whether = (secret: string | null) => (secret === null ? 'not set' : 'set')
+  const whether = (secret: string | Buffer | null) => (secret === null ? 'not set' : 'set')
   return {
     DATABASE_URL: whether(settings.databaseUrl),
     MAILFERRY_DATA_DIR: settings.dataDir,
@@ -197,6 +197,7 @@ export function redacted(settings: Settings): Record<string, string | number> {
     MAILFERRY_PORT: settings.port,
     MAILFERRY_DOOR_TOKEN: whether(settings.doorToken),
     MAILFERRY_ADMIN_TOKEN: whether(settings.adminToken),
+    MAILFERRY_PANEL_KEY: whether(settings.panelKey),
     // Public keys.
     MAILFERRY_RECIPIENTS: settings.recipients.join(' ') || 'not set',
     MAILFERRY_IDENTITY_FILE: settings.identityFile,
