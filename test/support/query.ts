@@ -2,8 +2,8 @@ import pg from 'pg'
 import { clusterFolder } from '../../src/db/embedded/cluster.ts'
 
 /** Asks the embedded database of a data directory that is in use. */
-export async function query(dataDir: string, text: string): Promise<pg.QueryResult> {
+export async function query(dataDir: string, text: string, values?: unknown[]): Promise<pg.QueryResult> {
   const client = new pg.Client({ host: clusterFolder(dataDir), user: 'mailferry', database: 'mailferry' })
   await client.connect()
-  return await client.query(text).finally(() => client.end())
+  return await client.query(text, values).finally(() => client.end())
 }

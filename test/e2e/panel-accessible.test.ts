@@ -1,0 +1,59 @@
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Page } from 'playwright-core'
+import t from 'tap'
+import { startChromium } from '../support/browser.ts'
+import { mustRun } from '../support/ferry.ts'
+import { fillInstallation } from '../support/installation.ts'
+import { startOld } from '../support/old.ts'
+import { addAdministrators, fillSignIn, heading, OWNER } from '../support/panel.ts'
+import { PAGES } from '../support/panel-pages.ts'
+import { startService } from '../support/service.ts'
+
+const SCREENS = [
+  { name: 'wide screen in light colours', viewport: { width: 1280, height: 900 }, colorScheme: 'light' },
+  { name: 'phone in dark colours', viewport: { width: 360, height: 740 }, colorScheme: 'dark' },
+] as const
+
+// Each page is looked at for seconds.
+t.setTimeout(600_000)
+const all = new AsyncDisposableStack()
+t.teardown(() => all.disposeAsync())
+const old = all.use(await startOld({ people: {} }))
+const service = all.use(await startService())
+for (const name of ['kontor', 'weber'])
+  await mustRun(service, 'provider', 'add', name, '--host', 'localhost', '--port', `${old.port}`, '--tls', 'none')
+await fillInstallation(service, ['kontor', 'weber'], 24)
+await addAdministrators(service, OWNER)
+const chromium = all.use(await startChromium(service.url))
+
+for (const { name, ...profile } of SCREENS) {
+  t.test(`nobody is shut out, on a ${name}`, async (t) => {
+    const context = await chromium.profile(profile)
+    const page = await context.newPage()
+    await page.goto(`${service.url}/admin`)
+    t.same(await findings(page), [], 'sign in')
+    await fillSignIn(page, { ...OWNER, password: 'a wrong one' })
+    await page.getByRole('alert').waitFor()
+    t.same(await findings(page), [], 'sign in again')
+    await fillSignIn(page, OWNER)
+    await heading(page, 'Overview').waitFor()
+    for (const [name, open] of Object.entries(PAGES)) {
+      await open(page, service.url)
+      t.same(await findings(page), [], name)
+    }
+    await context.close()
+  })
+}
+
+/** What stands in somebody's way, seriously; and whether the page is wider than the screen. */
+async function findings(page: Page): Promise<string[]> {
+  await page.evaluate(`for (const one of document.querySelectorAll('details')) one.open = true`)
+  // There are no frames, for which another page would be opened each time.
+  const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ['violations'] })
+  const { violations } = await axe.analyze()
+  const aside = await page.evaluate('document.documentElement.scrollWidth > document.documentElement.clientWidth')
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} ${target}: ${failureSummary}`))
+    .concat(aside ? ['it is wider than the screen'] : [])
+}
