@@ -1,8 +1,10 @@
 #!/bin/sh
 # Gets the real servers and tools that tests and demo run: from Debian, when this is root; otherwise says how.
+# usage: install-servers.sh [panel]     panel: also what the panel is tested with, a browser and a reverse proxy
 set -eu
 
 packages='dovecot-imapd dovecot-auth-lua dovecot-pgsql lua-cjson lua-socket offlineimap3 postgresql-15 openssl age'
+[ "${1-}" != panel ] || packages="$packages chromium fonts-dejavu-core nginx-light"
 
 if ! command -v dpkg-query >/dev/null; then
   echo "The tests and the demo need these packages of Debian 12: $packages" >&2
@@ -24,6 +26,7 @@ fi
 fresh=
 [ -e /usr/sbin/dovecot ] || fresh="$fresh dovecot.service dovecot.socket"
 [ -e /usr/lib/postgresql ] || fresh="$fresh postgresql.service"
+[ "${1-}" != panel ] || [ -e /usr/sbin/nginx ] || fresh="$fresh nginx.service"
 
 work=$(mktemp -d)
 policy=/usr/sbin/policy-rc.d
