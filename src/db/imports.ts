@@ -3,6 +3,9 @@ import type { By } from '../model/audit.ts'
 import type { Gathering, ImportedPerson, Imports, Standing } from '../policy/records.ts'
 import type { DB } from './schema.ts'
 
+// One statement for many more would be silent for so long that its connection is taken for a dead one.
+const BATCH = 5_000
+
 /** People gather in a table that only this connection sees, and that is gone with it. */
 export function imports(db: Kysely<DB>): Imports {
   return {
@@ -45,9 +48,14 @@ function gathering(db: Kysely<DB>): Gathering {
     },
     write: (by) =>
       db.transaction().execute(async (trx) => {
-        // As long as it takes: a hundred thousand people are one statement.
-        await sql`set local statement_timeout = 0`.execute(trx)
-        return await write(trx, by)
+        const made = { awaited: 0, pending: 0 }
+        const { rows } = await sql<{ last: string | null }>`select max(number) as last from import_line`.execute(trx)
+        for (let from = 0; from <= Number(rows[0]?.last ?? -1); from += BATCH) {
+          const { awaited, pending } = await write(trx, by, from)
+          made.awaited += awaited
+          made.pending += pending
+        }
+        return made
       }),
   }
 }
@@ -69,8 +77,8 @@ async function insertLines(db: Kysely<DB>, people: readonly ImportedPerson[]): P
     on conflict (address) do nothing`.execute(db)
 }
 
-/** Whoever signed in since the lines were read stays as they are. */
-async function write(db: Kysely<DB>, by: By): Promise<{ awaited: number; pending: number }> {
+/** Writes the people of so many lines from there on. Whoever signed in since those were read stays as they are. */
+async function write(db: Kysely<DB>, by: By, from: number): Promise<{ awaited: number; pending: number }> {
   const { rows } = await sql<{ state: string; count: string }>`
     with made as (
       insert into migration (address, provider_id, old_domain, old_username, state, route, home)
@@ -79,7 +87,7 @@ async function write(db: Kysely<DB>, by: By): Promise<{ awaited: number; pending
         case provider.cutover when 'proxied' then 'old' else 'new' end,
         case when sealed is not null then line.home end
       from import_line as line join provider on provider.name = line.provider
-      where taken and not exists (select from account where account.address = line.address)
+      where taken and number >= ${from} and number < ${from + BATCH} and not exists (select from account where account.address = line.address)
       order by number
       on conflict (address) do update
         set old_username = excluded.old_username, state = excluded.state, home = excluded.home, changed_at = now()
