@@ -8,7 +8,7 @@ import type { Around, PanelHouse } from '../house.ts'
 import { administrator } from '../session.ts'
 import { by, goOn, show } from '../show.ts'
 import { NotFound } from '../trouble.ts'
-import { type Upload, Uploads } from './uploads.ts'
+import { isRunning, type Upload, Uploads } from './uploads.ts'
 import { progressOf, uploadForm, uploadPage } from './views.ts'
 
 const PATH = '/admin/import'
@@ -39,13 +39,13 @@ export const importPages: FastifyPluginAsyncTypebox<Around> = async (app, { hous
     if (!Buffer.isBuffer(file) || file.length === 0) {
       return goOn(request, reply, PATH, { kind: 'bad', text: 'No file was chosen, or it is empty.' })
     }
-    if (uploads.isFull) {
+    const { name } = administrator(request)
+    if (!uploads.makeRoom(name)) {
       return goOn(request, reply, PATH, {
         kind: 'warn',
         text: 'Other files are being imported: try again in a few minutes.',
       })
     }
-    const { name } = administrator(request)
     const upload = uploads.add(name, 'people', verify === 'yes', file, runFor(house, request, undefined))
     return reply.redirect(`${PATH}/${upload.id}`, 303)
   })
@@ -77,10 +77,6 @@ export const importPages: FastifyPluginAsyncTypebox<Around> = async (app, { hous
       return reply.redirect(`${PATH}/${upload.id}`, 303)
     },
   )
-}
-
-function isRunning({ preview, isImporting, result, trouble }: Upload): boolean {
-  return trouble === null && (preview === null || (isImporting && result === null))
 }
 
 function found(uploads: Uploads, request: FastifyRequest<{ Params: { id: string } }>): Upload {

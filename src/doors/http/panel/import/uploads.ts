@@ -20,6 +20,11 @@ export interface Upload {
   trouble: unknown
 }
 
+/** Whether its file is needed at this moment. */
+export function isRunning({ preview, isImporting, result, trouble }: Upload): boolean {
+  return trouble === null && (preview === null || (isImporting && result === null))
+}
+
 type Run = (file: Uint8Array, options: Omit<ImportOptions, 'by'>, upload: Upload) => Promise<ImportOutcome>
 
 /** Bad lines of a file that are told; the numbers count them all. */
@@ -31,8 +36,12 @@ const MOST = 4
 export class Uploads implements Disposable {
   readonly #kept = new Map<string, { upload: Upload; file: Buffer; timer: NodeJS.Timeout }>()
 
-  get isFull(): boolean {
-    return this.#kept.size >= MOST
+  /** Forgets what the owner has looked at and left. False: others take all the room. */
+  makeRoom(owner: string): boolean {
+    for (const { upload } of this.#kept.values()) {
+      if (upload.owner === owner && !isRunning(upload)) this.#forget(upload.id)
+    }
+    return this.#kept.size < MOST
   }
 
   find(id: string, owner: string): Upload | null {
@@ -46,7 +55,7 @@ export class Uploads implements Disposable {
       ...{ id: randomUUID(), owner, name, verify, lines: 0, bad: [] },
       ...{ preview: null, isImporting: false, result: null, trouble: null },
     }
-    const timer = setTimeout(() => this.#forget(upload.id), KEPT_MS).unref()
+    const timer = setTimeout(() => this.#outlive(upload), KEPT_MS).unref()
     this.#kept.set(upload.id, { upload, file, timer })
     const options = { ...optionsOf(upload), dryRun: true, skipBad: false, verify }
     run(file, options, upload).then(
@@ -74,6 +83,11 @@ export class Uploads implements Disposable {
 
   [Symbol.dispose](): void {
     for (const id of this.#kept.keys()) this.#forget(id)
+  }
+
+  #outlive(upload: Upload): void {
+    if (isRunning(upload)) this.#kept.get(upload.id)?.timer.refresh()
+    else this.#forget(upload.id)
   }
 
   #forget(id: string): void {
