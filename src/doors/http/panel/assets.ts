@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import type { FastifyInstance } from 'fastify'
 
 /** A file that pages refer to. Its address changes with its content, so that browsers may keep it for ever. */
@@ -9,6 +10,8 @@ export interface Asset {
   readonly url: string
   readonly type: string
   readonly body: Buffer
+  /** Pages are not compressed: how much they shrink would tell of the secrets in them. A file has none. */
+  readonly compressed: Buffer
 }
 
 const OWN = join(import.meta.dirname, '../../../../src/doors/http/panel/assets')
@@ -26,13 +29,18 @@ export const ICON = asset(OWN, 'icon.svg')
 export const SCRIPTS = [asset(HTMX, 'htmx.min.js'), asset(join(HTMX, 'ext'), 'hx-sse.min.js'), asset(OWN, 'panel.js')]
 
 export function serveAssets(app: FastifyInstance): void {
-  for (const { url, type, body } of [STYLE, ICON, ...SCRIPTS]) {
-    app.get(url, (_, reply) => reply.header('cache-control', FOREVER).type(type).send(body))
+  for (const { url, type, body, compressed } of [STYLE, ICON, ...SCRIPTS]) {
+    app.get(url, (request, reply) => {
+      reply.header('cache-control', FOREVER).header('vary', 'accept-encoding').type(type)
+      if (!request.headers['accept-encoding']?.includes('gzip')) return reply.send(body)
+      return reply.header('content-encoding', 'gzip').send(compressed)
+    })
   }
 }
 
 function asset(folder: string, name: string): Asset {
   const body = readFileSync(join(folder, name))
   const version = createHash('sha256').update(body).digest('hex').slice(0, 12)
-  return { url: `/admin/assets/${version}/${name}`, type: TYPES[name.split('.').at(-1) ?? ''] ?? '', body }
+  const type = TYPES[name.split('.').at(-1) ?? ''] ?? ''
+  return { url: `/admin/assets/${version}/${name}`, type, body, compressed: gzipSync(body) }
 }
