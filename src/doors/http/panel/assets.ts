@@ -23,13 +23,16 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 const FOREVER = 'public, max-age=31536000, immutable'
 
-export const STYLE = asset(OWN, 'panel.css')
-export const ICON = asset(OWN, 'icon.svg')
-/** In the order in which pages load them. */
-export const SCRIPTS = [asset(HTMX, 'htmx.min.js'), asset(join(HTMX, 'ext'), 'hx-sse.min.js'), asset(OWN, 'panel.js')]
+export const STYLE = asset('panel.css', join(OWN, 'panel.css'))
+export const ICON = asset('icon.svg', join(OWN, 'icon.svg'))
+/** In one: htmx looks at the page as soon as it is there, and would not wait for what extends it. */
+export const SCRIPT = asset(
+  'panel.js',
+  ...[join(HTMX, 'htmx.min.js'), join(HTMX, 'ext/hx-sse.min.js'), join(OWN, 'panel.js')],
+)
 
 export function serveAssets(app: FastifyInstance): void {
-  for (const { url, type, body, compressed } of [STYLE, ICON, ...SCRIPTS]) {
+  for (const { url, type, body, compressed } of [STYLE, ICON, SCRIPT]) {
     app.get(url, (request, reply) => {
       reply.header('cache-control', FOREVER).header('vary', 'accept-encoding').type(type)
       if (!request.headers['accept-encoding']?.includes('gzip')) return reply.send(body)
@@ -38,8 +41,8 @@ export function serveAssets(app: FastifyInstance): void {
   }
 }
 
-function asset(folder: string, name: string): Asset {
-  const body = readFileSync(join(folder, name))
+function asset(name: string, ...files: readonly string[]): Asset {
+  const body = Buffer.from(files.map((file) => readFileSync(file, 'utf8')).join('\n'))
   const version = createHash('sha256').update(body).digest('hex').slice(0, 12)
   const type = TYPES[name.split('.').at(-1) ?? ''] ?? ''
   return { url: `/admin/assets/${version}/${name}`, type, body, compressed: gzipSync(body) }

@@ -1,5 +1,5 @@
 import { type Administrator, may, type Permission } from '../../../model/administrator.ts'
-import { ICON, SCRIPTS, STYLE } from './assets.ts'
+import { ICON, SCRIPT, STYLE } from './assets.ts'
 import { type Content, html, type Piece, textOf } from './html.ts'
 
 /** How a page is framed. */
@@ -70,7 +70,7 @@ function framed(frame: Frame, content: Content): Piece {
       <title>${title} · mailferry</title>
       <link rel="icon" href=${ICON.url} type="image/svg+xml" />
       <link rel="stylesheet" href=${STYLE.url} />
-      ${SCRIPTS.map(({ url }) => html`<script src=${url} defer></script>`)}
+      <script src=${SCRIPT.url} defer></script>
     </head>
     <body>
       <a class="skip" href="#content">To the content</a>
