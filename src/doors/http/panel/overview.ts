@@ -35,7 +35,7 @@ export async function overview(app: FastifyInstance, { house, events }: Around):
 
 function page(report: Report, today: string): Piece {
   return html`<h1>Overview</h1>
-    <div hx-sse:connect="/admin/events">${live(report)}</div>
+    <div hx-sse:connect="/admin/events" hx-swap="innerMorph">${live(report)}</div>
     ${report.people.length > 0 && details(report, today)}`
 }
 

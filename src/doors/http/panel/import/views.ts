@@ -31,7 +31,7 @@ export function uploadPage(upload: Upload, csrf: string): Piece {
   if (trouble !== null) return html`<h1>Import</h1>${noticeOf({ kind: 'bad', text: troubleOf(trouble) })}${again()}`
   if (result !== null) return html`<h1>Import</h1>${resultOf(result)}${again()}`
   if (preview === null || isImporting) {
-    return html`<h1>Import</h1><section class="card" hx-sse:connect="${PATH}/${id}/events">${progressOf(upload)}</section>`
+    return html`<h1>Import</h1><section class="card" hx-sse:connect="${PATH}/${id}/events" hx-swap="innerMorph">${progressOf(upload)}</section>`
   }
   return html`<h1>What the file would do</h1>${previewOf(upload, preview, csrf)}`
 }

@@ -39,7 +39,7 @@ export const migrationPage: FastifyPluginAsyncTypebox<Around> = async (app, { ho
       { title: address },
       html`<p class="trail"><a href="/admin/migrations">Migrations</a></p>
         <h1>${address}</h1>
-        <div hx-sse:connect="${migrationPath(address)}/events">${status(migration, attempts[0])}</div>
+        <div hx-sse:connect="${migrationPath(address)}/events" hx-swap="innerMorph">${status(migration, attempts[0])}</div>
         <section class="card"><h2>Person</h2>${personFacts(migration, account)}</section>
         ${actionSection(migration, account, administrator(request), reply.generateCsrf())}
         ${ledgerSection(ledger, address)}
