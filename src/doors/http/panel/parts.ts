@@ -69,6 +69,11 @@ export function providerPath(name: string): string {
   return `/admin/providers/${encodeURIComponent(name)}`
 }
 
+/** A sentence out of words that stand behind others elsewhere. */
+export function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
 /** A path with what is given of a query. */
 export function withQuery(path: string, query: Readonly<Record<string, string | undefined>>): string {
   const given = Object.entries(query).filter(

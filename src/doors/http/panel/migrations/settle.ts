@@ -5,12 +5,13 @@ import { sentence } from '../../../../model/ledger-words.ts'
 import { isPassword } from '../../../../model/password.ts'
 import { BULK_STEPS } from '../../../../policy/bulk.ts'
 import type { OldAnswer } from '../../../../policy/ports.ts'
+import { whyNotRenewed } from '../../../../policy/renew-credential.ts'
 import { Why } from '../bodies.ts'
 import { form, reasonField } from '../forms.ts'
 import type { Around } from '../house.ts'
 import { html, type Piece } from '../html.ts'
 import type { Notice } from '../page.ts'
-import { migrationPath } from '../parts.ts'
+import { capitalised, migrationPath } from '../parts.ts'
 import { by, goOn, show } from '../show.ts'
 import { NotFound } from '../trouble.ts'
 import { ACTIONS } from './actions.ts'
@@ -107,20 +108,8 @@ const NO_PASSWORD: Notice = {
 }
 
 function toldBy(answer: OldAnswer): Notice {
-  switch (answer.kind) {
-    case 'yes':
-      return { kind: 'good', text: 'The old server accepts the password; it is kept.' }
-    case 'no':
-      return { kind: 'bad', text: 'The old server refuses this password: nothing is changed.' }
-    case 'disabled':
-    case 'expired':
-      return { kind: 'bad', text: `The old server says that the account is ${answer.kind}: nothing is changed.` }
-    case 'trouble':
-      return {
-        kind: 'warn',
-        text: `The old server could not be asked (${answer.code}): nothing is changed, try again.`,
-      }
-  }
+  if (answer.kind === 'yes') return { kind: 'good', text: 'The old server accepts the password; it is kept.' }
+  return { kind: answer.kind === 'trouble' ? 'warn' : 'bad', text: `${capitalised(whyNotRenewed(answer))}.` }
 }
 
 function forcePage(address: string, ledger: Ledger | null, csrf: string): Piece {

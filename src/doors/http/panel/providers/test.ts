@@ -8,7 +8,7 @@ import { form, textField } from '../forms.ts'
 import type { Around } from '../house.ts'
 import { html, type Piece, textOf } from '../html.ts'
 import { type Frame, type Notice, noticeOf, openPage } from '../page.ts'
-import { badge, providerPath } from '../parts.ts'
+import { badge, capitalised, providerPath } from '../parts.ts'
 import { by, frameOf, goOn } from '../show.ts'
 import { found, Named } from './named.ts'
 
@@ -107,8 +107,4 @@ const BROKEN_OFF: Notice = { kind: 'bad', text: 'The test was broken off: is the
 
 function unusable({ step }: ProbeStep): Notice {
   return { kind: 'bad', text: `The old server cannot be used as it is: ${TITLES[step].toLowerCase()} failed.` }
-}
-
-function capitalised(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
 }
