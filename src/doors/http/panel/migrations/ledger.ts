@@ -21,7 +21,8 @@ function found(ledger: Ledger, address: string): Content {
   const { messages, proved, extra, duplicated } = totalOf(ledger.folders)
   const clean = ledger.code === null ? badge('clean', 'good') : badge(ledger.code, 'bad')
   return html`${facts([
-    ['Result', html`${clean} ${sentence(ledger)}`],
+    // The badge is the sentence's first word.
+    ['Result', html`${clean} ${sentence(ledger).replace(/^[a-z]+: /, '')}`],
     ['Taken', html`${when(ledger.takenAt, 'relative')} in ${ledger.seconds.toFixed(1)} s`],
     ['Proved', `${proved} of ${messages} messages were found byte for byte`],
     ['More on the new server', extra === 0 ? 'nothing' : `${extra} messages, ${duplicated} of them second copies`],
