@@ -5,6 +5,8 @@ import { html, type Piece } from './html.ts'
 
 const WIDTH = 720
 const HEIGHT = 260
+// There is room for four characters at the side: 100K.
+const COUNT = new Intl.NumberFormat('en', { notation: 'compact' })
 const EDGE = { left: 56, right: 12, top: 10, bottom: 26 }
 
 // From the bottom up.
@@ -45,9 +47,9 @@ export function burnDownChart(days: readonly DayCount[], today: string): Piece {
       .filter(Number.isInteger)
       .map(
         (tick) => html`<line class="grid" x1=${EDGE.left} x2=${WIDTH - EDGE.right} y1=${y(tick)} y2=${y(tick)} />
-        <text x=${EDGE.left - 8} y=${y(tick) + 4} text-anchor="end">${tick.toLocaleString('en')}</text>`,
+        <text x=${EDGE.left - 8} y=${y(tick) + 4} text-anchor="end">${COUNT.format(tick)}</text>`,
       )}
-    ${x.ticks(5).map((tick) => html`<text x=${x(tick)} y=${HEIGHT - 6} text-anchor="middle">${tick.toISOString().slice(5, 10)}</text>`)}
+    ${x.ticks(4).map((tick) => html`<text x=${x(tick)} y=${HEIGHT - 6} text-anchor="middle">${tick.toISOString().slice(5, 10)}</text>`)}
   </svg>
   <ul class="legend">${LAYERS.map((layer) => html`<li><i class=${layer}></i>${NAMES[layer]}</li>`)}</ul>`
 }

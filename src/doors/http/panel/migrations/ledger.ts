@@ -21,13 +21,17 @@ function found(ledger: Ledger, address: string): Content {
   const { messages, proved, extra, duplicated } = totalOf(ledger.folders)
   const clean = ledger.code === null ? badge('clean', 'good') : badge(ledger.code, 'bad')
   return html`${facts([
-    // The badge is the sentence's first word.
-    ['Result', html`${clean} ${sentence(ledger).replace(/^[a-z]+: /, '')}`],
+    ['Result', html`${clean} ${withoutWord(sentence(ledger))}`],
     ['Taken', html`${when(ledger.takenAt, 'relative')} in ${ledger.seconds.toFixed(1)} s`],
     ['Proved', `${proved} of ${messages} messages were found byte for byte`],
     ['More on the new server', extra === 0 ? 'nothing' : `${extra} messages, ${duplicated} of them second copies`],
   ])}
     ${folderTable(ledger.folders)} ${differences(ledger, address)}`
+}
+
+/** The word before the colon stands beside it already. */
+function withoutWord(sentence: string): string {
+  return sentence.replace(/^\w+: /, '')
 }
 
 function folderTable(folders: readonly LedgerFolder[]): Piece {

@@ -66,7 +66,11 @@ function columns(query: ListQuery, settles: boolean): Column<Migration>[] {
       isName: true,
       cell: ({ address }) => html`<a href=${migrationPath(address)}>${address}</a>`,
     },
-    { head: 'Old user name', isName: true, cell: ({ oldUsername }) => oldUsername },
+    {
+      head: 'Old user name',
+      cell: ({ oldUsername, address }) =>
+        oldUsername === address ? html`<span class="faint">the same</span>` : oldUsername,
+    },
     { head: head('provider', 'Provider'), cell: ({ provider }) => provider },
     {
       head: head('state', 'State'),
