@@ -38,6 +38,7 @@ await using chromium = await startChromium(service.url)
 const page = await signedIn(await chromium.profile(), service.url, OWNER)
 
 const lines: Line[] = []
+let end: string | undefined
 for (const [what, path] of Object.entries(PAGES)) {
   const ours = () => firstPaint(page, path.endsWith('before=') ? beforeTheEnd(page, path) : path)
   const compared = await inTurns(ROUNDS, ours, () => firstPaint(page, '/admin/account'))
@@ -63,8 +64,6 @@ async function firstPaint(page: Page, path: string | Promise<string>): Promise<n
     look()
   })`)
 }
-
-let end: string | undefined
 
 /** The list as it is read backwards from its last row. */
 async function beforeTheEnd(page: Page, path: string): Promise<string> {
