@@ -8,6 +8,7 @@ import {
   LEAST_PASSWORD_LENGTH,
 } from '../../../model/administrator.ts'
 import { newTotp, totpStep } from '../../../policy/totp.ts'
+import { SHORT_PASSWORD } from './bodies.ts'
 import { form, textField } from './forms.ts'
 import type { Around, PanelHouse } from './house.ts'
 import { type Content, html, type Piece } from './html.ts'
@@ -45,7 +46,7 @@ export const accountPage: FastifyPluginAsyncTypebox<Around> = async (app, { hous
   app.post(`${PATH}/password`, { config: SEE, schema: { body: NewPassword } }, async (request, reply) => {
     const { name } = administrator(request)
     const { current, password } = request.body
-    if (!isAdministratorPassword(password)) return goOn(request, reply, PATH, BAD_PASSWORD)
+    if (!isAdministratorPassword(password)) return goOn(request, reply, PATH, SHORT_PASSWORD)
     if (!(await isOwn(current, request, house))) return goOn(request, reply, PATH, WRONG)
     await house.administrators.setPassword(name, await house.hasher.hash(password), byAdministrator(name))
     return await stay(request, reply, house, 'You have a new password. Your other sessions have ended.')
@@ -82,10 +83,6 @@ export const accountPage: FastifyPluginAsyncTypebox<Around> = async (app, { hous
   })
 }
 
-const BAD_PASSWORD: Notice = {
-  kind: 'bad',
-  text: `Nothing is changed: a password has at least ${LEAST_PASSWORD_LENGTH} characters, on one line.`,
-}
 const WRONG: Notice = {
   kind: 'bad',
   text: 'Nothing is changed: your current password is another one, or you tried too often.',

@@ -8,7 +8,7 @@ import {
   ROLES,
   type Role,
 } from '../../../model/administrator.ts'
-import { Why } from './bodies.ts'
+import { SHORT_PASSWORD, Why } from './bodies.ts'
 import { choiceField, form, reasonField, textField } from './forms.ts'
 import type { Around } from './house.ts'
 import { html, type Piece } from './html.ts'
@@ -50,7 +50,7 @@ export const administratorPages: FastifyPluginAsyncTypebox<Around> = async (app,
     const { role, password, reason } = request.body
     const name = parseAdministratorName(request.body.name.trim())
     if (name === null) return goOn(request, reply, PATH, BAD_NAME)
-    if (!isAdministratorPassword(password)) return goOn(request, reply, PATH, BAD_PASSWORD)
+    if (!isAdministratorPassword(password)) return goOn(request, reply, PATH, SHORT_PASSWORD)
     const passwordHash = await house.hasher.hash(password)
     await administrators.add({ name, role, passwordHash, totpSealed: null }, by(request, reason))
     return goOn(request, reply, PATH, { kind: 'good', text: `${name} can sign in now.` })
@@ -62,7 +62,7 @@ export const administratorPages: FastifyPluginAsyncTypebox<Around> = async (app,
     async (request, reply) => {
       const { name } = request.params
       const { password, reason } = request.body
-      if (!isAdministratorPassword(password)) return goOn(request, reply, PATH, BAD_PASSWORD)
+      if (!isAdministratorPassword(password)) return goOn(request, reply, PATH, SHORT_PASSWORD)
       if (!(await administrators.setPassword(name, await house.hasher.hash(password), by(request, reason))))
         throw new NotFound()
       return goOn(request, reply, PATH, {
@@ -87,10 +87,6 @@ export const administratorPages: FastifyPluginAsyncTypebox<Around> = async (app,
 }
 
 const BAD_NAME: Notice = { kind: 'bad', text: 'Nobody is added: a name is 1 to 64 letters, digits and . _ - @.' }
-const BAD_PASSWORD: Notice = {
-  kind: 'bad',
-  text: `Nothing is changed: a password has at least ${LEAST_PASSWORD_LENGTH} characters, on one line.`,
-}
 
 const ROLE_TITLES: Readonly<Record<Role, string>> = {
   viewer: 'viewer: sees everything',

@@ -5,7 +5,7 @@ import { textField } from './forms.ts'
 import type { Around } from './house.ts'
 import { html, type Piece } from './html.ts'
 import { auditTable } from './migrations/history.ts'
-import { withQuery } from './parts.ts'
+import { pager, withQuery } from './parts.ts'
 import { show } from './show.ts'
 
 const PATH = '/admin/audit'
@@ -20,6 +20,8 @@ export const auditPage: FastifyPluginAsyncTypebox<Around> = async (app, { house 
   app.get(PATH, { schema: { querystring: Query } }, async (request, reply) => {
     const { query } = request
     const { after, before } = query
+    const { subject, actor, action } = query
+    const to = (place: { after?: string; before?: string }) => withQuery(PATH, { subject, actor, action, ...place })
     const { rows, ...more } = await house.audit.page({
       ...{ filter: filterIn(query), limit: ROWS },
       ...(after ? { after } : before ? { before } : {}),
@@ -30,7 +32,7 @@ export const auditPage: FastifyPluginAsyncTypebox<Around> = async (app, { house 
       { title: 'Audit' },
       html`<h1>Audit</h1>
         <section class="card">${filterForm(query)}</section>
-        <section class="card">${auditTable(rows, 'No change matches.')}${pager(query, more)}</section>`,
+        <section class="card">${auditTable(rows, 'No change matches.')}${pager('More changes', ['Newest', 'Newer', 'Older'], more, to)}</section>`,
     )
   })
 }
@@ -47,15 +49,4 @@ function filterForm({ subject = '', actor = '', action = '' }: Query): Piece {
     <button class="main">Show</button>
     <a href=${PATH}>All</a>
   </form>`
-}
-
-function pager(query: Query, { after, before }: { after: string | null; before: string | null }): Piece | null {
-  if (after === null && before === null) return null
-  const { subject, actor, action } = query
-  const to = (cursor: { after?: string; before?: string }) => withQuery(PATH, { subject, actor, action, ...cursor })
-  return html`<nav class="pager" aria-label="More changes">
-    <a class="button" href=${to({})}>Newest</a>
-    ${before !== null && html`<a class="button" rel="prev" href=${to({ before })}>Newer</a>`}
-    ${after !== null && html`<a class="button" rel="next" href=${to({ after })}>Older</a>`}
-  </nav>`
 }

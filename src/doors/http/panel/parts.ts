@@ -81,3 +81,27 @@ export function withQuery(path: string, query: Readonly<Record<string, string | 
   )
   return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`
 }
+
+/** The places of a list that lie before and after what a page shows; null: there is nothing. */
+interface Places {
+  readonly before: string | null
+  readonly after: string | null
+}
+
+/**
+ * The ways from one page of a list to the others, or null when there is no other.
+ * @param to the path of the page with this place in its query; without, of the first
+ */
+export function pager(
+  label: string,
+  [first, previous, next]: readonly [string, string, string],
+  { before, after }: Places,
+  to: (place: { before?: string; after?: string }) => string,
+): Piece | null {
+  if (after === null && before === null) return null
+  return html`<nav class="pager" aria-label=${label}>
+    <a class="button" href=${to({})}>${first}</a>
+    ${before !== null && html`<a class="button" rel="prev" href=${to({ before })}>${previous}</a>`}
+    ${after !== null && html`<a class="button" rel="next" href=${to({ after })}>${next}</a>`}
+  </nav>`
+}

@@ -5,7 +5,7 @@ import type { MigrationSort } from '../../../../policy/records.ts'
 import { choiceField, form, hidden, textField } from '../forms.ts'
 import type { Around } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
-import { badge, type Column, migrationPath, stateBadge, table, when, withQuery } from '../parts.ts'
+import { badge, type Column, migrationPath, pager, stateBadge, table, when, withQuery } from '../parts.ts'
 import { administrator } from '../session.ts'
 import { show } from '../show.ts'
 import { ACTIONS } from './actions.ts'
@@ -24,7 +24,7 @@ export const migrationList: FastifyPluginAsyncTypebox<Around> = async (app, { ho
     ])
     const settles = may(administrator(request).role, 'settle')
     const list = table(captionOf(count), columns(query, settles), rows, emptyOf(query))
-    const pager = pagerOf(query, { after, before })
+    const to = (place: { after?: string; before?: string }) => withQuery(PATH, changed(query, place))
     return show(
       request,
       reply,
@@ -36,7 +36,7 @@ export const migrationList: FastifyPluginAsyncTypebox<Around> = async (app, { ho
         )}</section>
         <section class="card">
           ${settles && rows.length > 0 ? bulkForm(query, count, reply.generateCsrf(), list) : list}
-          ${pager}
+          ${pager('More migrations', ['First', 'Previous', 'Next'], { before, after }, to)}
         </section>`,
     )
   })
@@ -112,15 +112,6 @@ function bulkForm(query: ListQuery, count: number, csrf: string, list: Piece): P
       </div>
       <p class="faint">The next page says what would happen; nothing is done before.</p>`,
   )
-}
-
-function pagerOf(query: ListQuery, { after, before }: { after: string | null; before: string | null }): Content {
-  if (after === null && before === null) return null
-  return html`<nav class="pager" aria-label="More migrations">
-    <a class="button" href=${withQuery(PATH, changed(query, {}))}>First</a>
-    ${before !== null && html`<a class="button" rel="prev" href=${withQuery(PATH, changed(query, { before }))}>Previous</a>`}
-    ${after !== null && html`<a class="button" rel="next" href=${withQuery(PATH, changed(query, { after }))}>Next</a>`}
-  </nav>`
 }
 
 function captionOf(count: number): string {
