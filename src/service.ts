@@ -37,7 +37,7 @@ import { keyedDigest } from './policy/digest.ts'
 import { finishMigration } from './policy/finish.ts'
 import { guardOld } from './policy/guard-old.ts'
 import { healthOf } from './policy/health.ts'
-import { importPeople } from './policy/import-people.ts'
+import { importPeople, oneAtATime } from './policy/import-people.ts'
 import { lookUp } from './policy/look-up.ts'
 import type { Captures, Directory, Time, Tries } from './policy/ports.ts'
 import { Refusals, Successes } from './policy/remember.ts'
@@ -124,7 +124,9 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     }),
     bulk: bulk(situations(kysely)),
     report: (scope) => report(scope, new Date(), reports(kysely), copying(kysely)),
-    importPeople: (lines, options) => importPeople(lines, options, { ...surroundings, imports: imports(kysely) }),
+    importPeople: oneAtATime((lines, options) =>
+      importPeople(lines, options, { ...surroundings, imports: imports(kysely) }),
+    ),
     verify: (address, options) =>
       verifyAccount(address, { ...records, ...ways, opener, reader: `verify on ${hostname()}` }, options),
     finish: (address, force, by) =>

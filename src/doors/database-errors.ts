@@ -4,6 +4,14 @@ const NETWORK_CALLS = ['connect', 'getaddrinfo', 'read', 'write']
 const PG_TROUBLE =
   /timeout exceeded when trying to connect|Connection terminated|Query read timeout|SSL|SASL|certificate/
 
+/** PostgreSQL's: character_not_in_repertoire. */
+const NUL_IN_TEXT = '22021'
+
+/** Whether an error says that a text has a NUL in it, which PostgreSQL takes in none. */
+export function isNulInText(error: unknown): boolean {
+  return error instanceof Error && 'severity' in error && (error as NodeJS.ErrnoException).code === NUL_IN_TEXT
+}
+
 /** Whether an error says that the database cannot be used now (PostgreSQL documentation, appendix A, for its own). */
 export function isDatabaseAway(error: unknown): boolean {
   const first = error instanceof AggregateError ? error.errors[0] : error

@@ -12,6 +12,7 @@ type Column = (typeof COLUMNS)[number]
 
 // Longer than the longest line that makes sense, with every character of it escaped.
 const LINE_BYTES = 8 * 1024
+const PIECE_BYTES = 64 * 1024
 const NEWLINE = 0x0a
 const BOM = '\ufeff'
 
@@ -42,6 +43,14 @@ export async function* readPeople(input: AsyncIterable<Uint8Array>): AsyncGenera
       const line = personIn(text, layout)
       if (line !== null) yield { number, ...line }
     }
+  }
+}
+
+/** A file that is in memory, piece by piece. @param before called before each of them; what it throws ends the reading */
+export async function* piecesOf(file: Uint8Array, before: () => void = () => undefined): AsyncGenerator<Uint8Array> {
+  for (let start = 0; start < file.length; start += PIECE_BYTES) {
+    before()
+    yield file.subarray(start, start + PIECE_BYTES)
   }
 }
 

@@ -3,6 +3,7 @@ import { type Address, inDomain } from '../model/address.ts'
 import type { By } from '../model/audit.ts'
 import { expandHome } from '../model/home.ts'
 import { oldUsername } from '../model/provider.ts'
+import { Refusal } from '../model/refusal.ts'
 import type { Directory, Old, OldAnswer, Sealer, Source } from './ports.ts'
 import type { Gathering, ImportedPerson, Imports, Standing } from './records.ts'
 
@@ -86,6 +87,22 @@ export async function importPeople(
     const made = await gathering.write(options.by)
     return { ...counts, ...made, kept: counts.lines - counts.bad - made.awaited - made.pending, written: true }
   })
+}
+
+type Import<L> = (lines: L, options: ImportOptions) => Promise<ImportOutcome>
+
+/** Each import holds a connection to the database, and sign-ins need some too. */
+export function oneAtATime<L>(importPeople: Import<L>): Import<L> {
+  let isRunning = false
+  return async (lines, options) => {
+    if (isRunning) throw new Refusal('another import is running: try again when it is over')
+    isRunning = true
+    try {
+      return await importPeople(lines, options)
+    } finally {
+      isRunning = false
+    }
+  }
 }
 
 /** Nothing of a dry run is kept, and sealing is what takes long. */

@@ -1,4 +1,4 @@
-import { isDatabaseAway } from '../database-away.ts'
+import { isDatabaseAway } from '../database-errors.ts'
 import type { EXIT } from './exit.ts'
 
 /** What an error from outside of the commands means for the person. */

@@ -1,12 +1,9 @@
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import { Refusal } from '../../../model/refusal.ts'
-import { isDatabaseAway } from '../../database-away.ts'
+import { isDatabaseAway, isNulInText } from '../../database-errors.ts'
 import { InvalidField, Missing } from '../../mistakes.ts'
 import { tryLater } from '../overload.ts'
 import { WrongFields } from './wrong.ts'
-
-/** PostgreSQL's: character_not_in_repertoire. */
-const NUL_IN_TEXT = '22021'
 
 /** Answers what cannot be done with what a person can do about it; what is our own mistake is the outer door's. */
 export function explainErrors(app: FastifyInstance): void {
@@ -17,7 +14,7 @@ export function explainErrors(app: FastifyInstance): void {
     if (error instanceof Missing) return reply.code(404).send({ error: error.message })
     if (error instanceof Refusal) return reply.code(409).send({ error: error.message })
     if (isDatabaseAway(error)) return databaseAway(reply)
-    if (error.code === NUL_IN_TEXT) return reply.code(400).send({ error: 'no text may have a NUL in it' })
+    if (isNulInText(error)) return reply.code(400).send({ error: 'no text may have a NUL in it' })
     throw error
   })
 }

@@ -1,16 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
 import { Refusal } from '../../../model/refusal.ts'
 import type { BadLine } from '../../../policy/import-people.ts'
 import type { House } from '../../house.ts'
 import { InvalidField } from '../../mistakes.ts'
-import { readPeople } from '../../people-file.ts'
+import { piecesOf, readPeople } from '../../people-file.ts'
 import { by, Reason } from './by.ts'
 import { Count, exactly, listOf, Text } from './schema.ts'
 
 const FILE_LIMIT = 16 * 1024 * 1024
-const PIECE = 64 * 1024
 const BAD_LINES_SHOWN = 1_000
 
 const Options = exactly({
@@ -34,8 +32,6 @@ const Csv = Type.Unsafe<Buffer>({
 export const importing: FastifyPluginAsyncTypebox<{ house: House }> = async (app, { house }) => {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('text/csv', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
-  // Each import holds a connection to the database, and sign-ins need some too.
-  let isRunning = false
 
   app.post(
     '/import',
@@ -48,36 +44,25 @@ export const importing: FastifyPluginAsyncTypebox<{ house: House }> = async (app
       },
     },
     async ({ body, query }, reply) => {
-      if (isRunning) throw new Refusal('another import is running: try again when it is over')
       if (!Buffer.isBuffer(body)) throw new InvalidField('the people are sent as text/csv')
-      isRunning = true
       // Longer than anybody is silent otherwise: the old server may be asked about each of them.
       reply.raw.socket?.setTimeout(0)
+      const pieces = piecesOf(body, () => {
+        if (reply.raw.destroyed) throw new Refusal('whoever asked has gone: nothing is imported')
+      })
       const badLines: BadLine[] = []
-      try {
-        const outcome = await house.importPeople(readPeople(piecesOf(body, reply)), {
-          ...{ dryRun: query.dry_run ?? false, skipBad: query.skip_bad ?? false, verify: query.verify ?? false },
-          by: by(query.reason),
-          async onBad(line) {
-            if (badLines.length < BAD_LINES_SHOWN) badLines.push(line)
-          },
-          onProgress: () => undefined,
-        })
-        const answer = { bad_lines: badLines, ...outcome }
-        if (outcome.written || query.dry_run) return answer
-        const error = `${outcome.bad} of ${outcome.lines} lines cannot be imported: nothing is imported`
-        return await reply.code(409).send({ error, ...answer })
-      } finally {
-        isRunning = false
-      }
+      const outcome = await house.importPeople(readPeople(pieces), {
+        ...{ dryRun: query.dry_run ?? false, skipBad: query.skip_bad ?? false, verify: query.verify ?? false },
+        by: by(query.reason),
+        async onBad(line) {
+          if (badLines.length < BAD_LINES_SHOWN) badLines.push(line)
+        },
+        onProgress: () => undefined,
+      })
+      const answer = { bad_lines: badLines, ...outcome }
+      if (outcome.written || query.dry_run) return answer
+      const error = `${outcome.bad} of ${outcome.lines} lines cannot be imported: nothing is imported`
+      return await reply.code(409).send({ error, ...answer })
     },
   )
-}
-
-/** @throws Refusal when nobody waits for the answer any more: then nothing is imported */
-async function* piecesOf(file: Buffer, { raw }: FastifyReply): AsyncGenerator<Buffer> {
-  for (let start = 0; start < file.length; start += PIECE) {
-    if (raw.destroyed) throw new Refusal('whoever asked has gone: nothing is imported')
-    yield file.subarray(start, start + PIECE)
-  }
 }

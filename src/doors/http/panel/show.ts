@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { byAdministrator } from '../../../model/administrator.ts'
 import type { By } from '../../../model/audit.ts'
+import { reason as readReason } from '../../fields.ts'
 import type { Content } from './html.ts'
 import { type Frame, type Notice, pageOf } from './page.ts'
 import { administrator } from './session.ts'
@@ -41,9 +42,9 @@ export function goOn(request: FastifyRequest, reply: FastifyReply, path: string,
   return reply.redirect(path, 303)
 }
 
-/** Who does what a form does, for the audit. */
+/** Who does what a form does, for the audit. @throws InvalidField when the reason cannot be kept */
 export function by(request: FastifyRequest, reason: string | undefined): By {
-  return byAdministrator(administrator(request).name, reason || null)
+  return byAdministrator(administrator(request).name, reason ? readReason(reason) : null)
 }
 
 function takeNotice({ session }: FastifyRequest): Notice | undefined {

@@ -1,6 +1,9 @@
 import type { FastifyError, FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { Refusal } from '../../../model/refusal.ts'
+import { isDatabaseAway, isNulInText } from '../../database-errors.ts'
+import { InvalidField } from '../../mistakes.ts'
+import { tryLater } from '../overload.ts'
 import { html } from './html.ts'
 import { show } from './show.ts'
 
@@ -14,6 +17,7 @@ const BY_STATUS: Readonly<Record<number, Omit<Trouble, 'status'>>> = {
   400: { title: 'That was not understood', advice: 'Go back and fill in the form again.' },
   403: { title: 'Not allowed', advice: 'Your role does not allow this. An owner can give you another one.' },
   404: { title: 'There is no such page', advice: 'Look for it from the overview.' },
+  503: { title: 'The database is away', advice: 'Nothing was changed. Try again in a moment.' },
   413: { title: 'Too large', advice: 'On the server, mailferry import takes files of any size.' },
 }
 const OUR_FAULT = {
@@ -30,6 +34,7 @@ export class NotFound extends Error {
 export function tellTrouble(app: FastifyInstance, log: Logger): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const { status, title, advice } = troubleOf(error)
+    if (status === 503) tryLater(reply)
     if (status >= 500) log.error({ cause: error.message, path: request.routeOptions.url }, 'panel')
     return show(
       request,
@@ -49,6 +54,15 @@ function troubleOf(error: FastifyError): Trouble {
       advice: 'Nothing was changed. Open the page again, and send the form from there.',
     }
   }
-  const status = error.statusCode ?? 500
+  if (error instanceof InvalidField) return { ...troubleBy(400), advice: error.message }
+  return troubleBy(statusOf(error))
+}
+
+function statusOf(error: FastifyError): number {
+  if (isDatabaseAway(error)) return 503
+  return isNulInText(error) ? 400 : (error.statusCode ?? 500)
+}
+
+function troubleBy(status: number): Trouble {
   return { status, ...((BY_STATUS[status] ?? (status < 500 ? BY_STATUS[400] : OUR_FAULT)) as Omit<Trouble, 'status'>) }
 }

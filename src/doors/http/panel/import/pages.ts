@@ -2,7 +2,7 @@ import multipart from '@fastify/multipart'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { readPeople } from '../../../people-file.ts'
+import { piecesOf, readPeople } from '../../../people-file.ts'
 import { Why } from '../bodies.ts'
 import type { Around, PanelHouse } from '../house.ts'
 import { administrator } from '../session.ts'
@@ -14,7 +14,6 @@ import { progressOf, uploadForm, uploadPage } from './views.ts'
 const PATH = '/admin/import'
 const SETTLE = { permission: 'settle' } as const
 const FILE_LIMIT = 16 * 1024 * 1024
-const CHUNK = 64 * 1024
 
 const One = Type.Object({ id: Type.String({ maxLength: 64 }) })
 const Confirmation = Type.Object({ ...Why.properties, skip_bad: Type.Optional(Type.String()) })
@@ -87,9 +86,5 @@ function found(uploads: Uploads, request: FastifyRequest<{ Params: { id: string 
 
 function runFor(house: PanelHouse, request: FastifyRequest, reason: string | undefined): Parameters<Uploads['add']>[4] {
   const who = by(request, reason)
-  return (file, options) => house.importPeople(readPeople(chunksOf(file)), { ...options, by: who })
-}
-
-async function* chunksOf(file: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let start = 0; start < file.length; start += CHUNK) yield file.subarray(start, start + CHUNK)
+  return (file, options) => house.importPeople(readPeople(piecesOf(file)), { ...options, by: who })
 }
