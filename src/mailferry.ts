@@ -5,6 +5,7 @@ import { runMailferry } from './doors/cli/program.ts'
 import { welcome } from './doors/cli/welcome.ts'
 import type { Served } from './doors/serve.ts'
 import { environment } from './environment.ts'
+import { signInRoom } from './imap/ask.ts'
 import type { Time } from './policy/ports.ts'
 import { derivedKey } from './seal/panel-key.ts'
 import { openReady, openService } from './service.ts'
@@ -18,7 +19,8 @@ function settings(): Settings {
 }
 
 async function openServed(time: Time): Promise<Served> {
-  const secrets = await provideSecrets(settings())
+  // So that nobody who signs in waits for it.
+  const [secrets] = await Promise.all([provideSecrets(settings()), signInRoom()])
   const service = await openService(settings(), time)
   service.watch()
   return {

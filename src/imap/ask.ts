@@ -3,11 +3,13 @@ import type { Provider } from '../model/provider.ts'
 import type { Old, OldQuestion } from '../policy/ports.ts'
 import { type Ending, endingOf, TIME_LIMIT } from './ending.ts'
 import { outcomeOf } from './outcome.ts'
-import { SignIn } from './sign-in.ts'
 import { transportTo } from './transport.ts'
 
 /** Every entry of imapflow's own that is not taken away would be sent. */
 const CLIENT = { name: 'mailferry', version: '', vendor: '', 'support-url': '' }
+
+/** imapflow takes a fifth of a command's start: only who goes to OLD waits for it. */
+export const signInRoom = () => import('./sign-in.ts')
 
 /** Asks OLD by signing in over IMAP and leaving again. A refusal takes some servers 8 s. */
 export function old(limitMs: number): Old {
@@ -16,6 +18,7 @@ export function old(limitMs: number): Old {
 
 /** How a question ends; nothing of it is left then. Never throws. */
 export async function endingOfQuestion(question: OldQuestion, limitMs: number): Promise<Ending> {
+  const { SignIn } = await signInRoom()
   if (question.signal.aborted) return TIME_LIMIT
   let end: (ending: Ending) => void = () => undefined
   const cut = new Promise<Ending>((resolve) => {
@@ -24,8 +27,8 @@ export async function endingOfQuestion(question: OldQuestion, limitMs: number): 
   const hangUp = () => end(TIME_LIMIT)
   const timer = setTimeout(hangUp, limitMs)
   question.signal.addEventListener('abort', hangUp)
-  const client = new SignIn({ ...optionsFor(question.provider, limitMs), ...introduction(question), verifyOnly: true })
-  client.question = question
+  const options = { ...optionsFor(question.provider, limitMs), ...introduction(question), verifyOnly: true }
+  const client = new SignIn(options, question)
   // After the answer nothing that the connection does matters any more.
   client.on('error', () => undefined)
   try {

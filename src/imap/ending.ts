@@ -25,18 +25,27 @@ interface Thrown extends Error {
   readonly responseStatus?: string
   readonly responseText?: string
   readonly response?: { attributes?: readonly { section?: readonly ({ value?: unknown } | null)[] }[] }
-  /** The response code, where imapflow itself signed in. */
-  readonly serverResponseCode?: string
   /** Text of a BYE. */
   readonly reason?: string
   readonly tlsFailed?: boolean
 }
 
+/** The sign-in has ended so, and not in a yes. */
+export class NotSignedIn extends Error {
+  readonly ending: Ending
+
+  constructor(ending: Ending) {
+    super('the sign-in was not answered with a yes')
+    this.ending = ending
+  }
+}
+
 export function endingOf(error: unknown): Ending {
+  if (error instanceof NotSignedIn) return error.ending
   if (error instanceof CertificateError) return { tlsFailed: true, message: error.message }
   if (!(error instanceof Error)) return {}
-  const { code, message, responseStatus, responseText, response, reason, tlsFailed, serverResponseCode }: Thrown = error
-  const responseCode = serverResponseCode ?? response?.attributes?.[0]?.section?.[0]?.value
+  const { code, message, responseStatus, responseText, response, reason, tlsFailed }: Thrown = error
+  const responseCode = response?.attributes?.[0]?.section?.[0]?.value
   return {
     ...(responseStatus !== undefined && { status: responseStatus }),
     ...(typeof responseCode === 'string' && { responseCode: responseCode.toUpperCase().trim() }),

@@ -40,8 +40,8 @@ class Session implements OldSession, Connection {
   }
 
   async connect(): Promise<void> {
+    const client = await readingSession(this.#reader)
     this.#signal?.throwIfAborted()
-    const client = readingSession(this.#reader)
     this.#client = client
     try {
       await client.connect()

@@ -17,10 +17,11 @@ const CUT_OFF = { kind: 'trouble', cause: 'the look was not answered', answered:
 export const looks: Looks = {
   async look(provider, { username, password }, signal): Promise<Look> {
     const reader = { provider, username, password }
-    const client = readingSession(reader)
+    const client = await readingSession(reader)
     const limit = AbortSignal.timeout(LOOK_LIMIT_MS)
     const end = () => client.close()
     for (const cut of [signal, limit]) cut.addEventListener('abort', end)
+    if (signal.aborted) end()
     let isSignedIn = false
     try {
       await client.connect()

@@ -14,7 +14,7 @@ const EVERYTHING = ['', '*'].map((value) => ({ type: 'STRING', value }))
 
 /** The person's own mailboxes that hold messages, as the pythonfile finds them. */
 export async function listMailboxes(client: ImapFlow, status?: AskedStatus): Promise<Mailbox[]> {
-  const { own, foreign } = await namespaces(client)
+  const { own, foreign } = namespaces(client)
   // Nobody needs to know how other people's mailboxes are.
   const asksStatus = status !== undefined && client.capabilities.has('LIST-STATUS') && foreign.length === 0
   const extra = asksStatus ? [atom('RETURN'), [atom('STATUS'), status.items.map(atom)]] : []
@@ -51,22 +51,18 @@ function holdsMessages(attributes: Token | undefined): boolean {
   return !words.includes('\\noselect') && !words.includes('\\nonexistent')
 }
 
-/** Prefixes of the person's own mailboxes, and of other people's and shared ones (RFC 2342). */
-async function namespaces(client: ImapFlow): Promise<{ own: string[]; foreign: string[] }> {
-  if (!client.capabilities.has('NAMESPACE')) return { own: [], foreign: [] }
-  let [own, others, shared]: string[][] = []
-  await command(client, 'NAMESPACE', false, {
-    NAMESPACE(spaces) {
-      ;[own, others, shared] = spaces.map(prefixesOf)
-    },
-  })
+/** Prefixes of the person's own mailboxes, and of other people's and shared ones (RFC 2342); imapflow has asked. */
+function namespaces(client: ImapFlow): { own: string[]; foreign: string[] } {
+  const said = client.capabilities.has('NAMESPACE') ? client.namespaces : undefined
+  const [own, others, shared] = [said?.personal, said?.other, said?.shared].map(prefixesOf)
   const mine = own ?? []
   return { own: mine, foreign: [...(others ?? []), ...(shared ?? [])].filter((prefix) => !mine.includes(prefix)) }
 }
 
-function prefixesOf(space: Token): string[] {
-  if (!isList(space)) return []
-  return space.map((each) => (isList(each) ? (textOf(each[0]) ?? '') : '')).filter((prefix) => prefix !== '')
+type Space = readonly { readonly prefix: string }[] | false
+
+function prefixesOf(space: Space | undefined): string[] {
+  return space ? space.map(({ prefix }) => prefix).filter((prefix) => prefix !== '') : []
 }
 
 function longest(prefixes: readonly string[], name: string): string {

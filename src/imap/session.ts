@@ -1,7 +1,7 @@
-import { ImapFlow } from 'imapflow'
+import type { ImapFlow } from 'imapflow'
 import type { Code } from '../model/verdict.ts'
 import type { OldAnswer, OldQuestion } from '../policy/ports.ts'
-import { optionsFor } from './ask.ts'
+import { optionsFor, signInRoom } from './ask.ts'
 import { endingOf } from './ending.ts'
 import { outcomeOf } from './outcome.ts'
 
@@ -16,15 +16,18 @@ const LITERAL_LIMIT = 256 * 1024 * 1024
 const LINE_LIMIT = 1024 * 1024
 
 /** A connection for reading, not made yet. Whoever uses it sends nothing that changes OLD. */
-export function readingSession({ provider, username, password }: Reader): ImapFlow {
-  const client = new ImapFlow({
-    ...optionsFor(provider, SIGN_IN_LIMIT_MS, Number.POSITIVE_INFINITY),
-    auth: { user: username, pass: password },
+export async function readingSession(reader: Reader): Promise<ImapFlow> {
+  const options = {
+    ...optionsFor(reader.provider, SIGN_IN_LIMIT_MS, Number.POSITIVE_INFINITY),
     socketTimeout: SILENCE_LIMIT_MS,
     maxLiteralSize: LITERAL_LIMIT,
     maxLineLength: LINE_LIMIT,
     disableAutoIdle: true,
-  })
+    // What is enabled changes how names and answers are written (RFC 5161).
+    disableAutoEnable: true,
+  }
+  const { SignedIn } = await signInRoom()
+  const client = new SignedIn(options, reader)
   // What breaks the connection is told by the command that it breaks.
   client.on('error', () => undefined)
   return client

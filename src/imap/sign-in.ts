@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
 import type { OldQuestion } from '../policy/ports.ts'
-import { type Ending, endingOf } from './ending.ts'
+import { type Ending, endingOf, NotSignedIn } from './ending.ts'
 
 /** RFC 4959 leaves long initial responses to continuations: not every server takes a long line before the sign-in. */
 const INITIAL_RESPONSE_LIMIT = 700
@@ -15,41 +15,34 @@ interface Wire {
   ): Promise<{ response: { command: string }; next(): void }>
   write(line: string): void
   tagCounter: number
+  /** What the server can do is asked again, unless it says so with its yes. */
+  expectCapabilityUpdate: boolean
+  setAuthenticationState(): Promise<void>
 }
 
+type Person = Pick<OldQuestion, 'username' | 'password'>
+
 /**
- * A connection that asks one question. imapflow greets, protects the connection and reads what the server says; the
- * sign-in is ours: the tagged answer to it, and nothing before it, is the answer. imapflow's own would go on for longer
- * after a yes, take a NO of a certain wording for OK, and repeat the password as often as it is asked for it.
+ * A connection that signs in its own way. imapflow greets, protects the connection and reads what the server says; the
+ * tagged answer to the sign-in, and nothing before it, is the answer. imapflow's own sign-in would take a NO of a certain
+ * wording for OK, and repeat the password as often as it is asked for it.
  */
-export class SignIn extends ImapFlow {
-  /** How the sign-in ended; none when it did not come to that. */
-  ending: Ending | undefined
-  question: Pick<OldQuestion, 'username' | 'password'> | undefined
+export class Connection extends ImapFlow {
+  readonly #person: Person
 
-  constructor(options: ImapFlowOptions) {
+  constructor(options: ImapFlowOptions, { username, password }: Person) {
     super(options)
+    this.#person = { username, password }
     // Tags that cannot be guessed: no answer comes before its question.
-    this.#wire.tagCounter = randomInt(2 ** 40)
+    this.wire.tagCounter = randomInt(2 ** 40)
   }
 
-  /** Called by imapflow when it is time to sign in. Always throws: there is nothing to do afterwards. */
-  async authenticate(): Promise<never> {
+  protected async signIn(): Promise<Ending> {
     // A greeting of PREAUTH signs anybody in, so it says nothing about this password.
-    if (this.authenticated || this.question === undefined) this.ending = { code: 'Preauth' }
-    else this.ending = await this.#confirmed(await this.#ask(this.question))
-    if (this.ending.status === 'OK') this.#wire.exec('LOGOUT', []).catch(() => undefined)
-    throw new Error('the question is answered')
+    return this.authenticated ? { code: 'Preauth' } : await this.#ask(this.#person)
   }
 
-  /** Some servers say yes, and find out then that they cannot serve: only who still answers has let the person in. */
-  async #confirmed(ending: Ending): Promise<Ending> {
-    if (ending.status !== 'OK') return ending
-    const next = await this.#answerTo('NOOP', [])
-    return next.status === undefined ? next : ending
-  }
-
-  async #ask({ username, password }: Pick<OldQuestion, 'username' | 'password'>): Promise<Ending> {
+  async #ask({ username, password }: Person): Promise<Ending> {
     if (this.capabilities.has('AUTH=PLAIN')) {
       const response = base64(`\0${username}\0${password}`)
       const initial = this.capabilities.has('SASL-IR') && response.length <= INITIAL_RESPONSE_LIMIT
@@ -63,7 +56,7 @@ export class SignIn extends ImapFlow {
   }
 
   async #login(username: string, password: string): Promise<Ending> {
-    return await this.#answerTo('LOGIN', [
+    return await this.answerTo('LOGIN', [
       { type: typeOf(username), value: username },
       { type: typeOf(password), value: password, sensitive: true },
     ])
@@ -73,13 +66,13 @@ export class SignIn extends ImapFlow {
   async #authenticate(mechanism: string, initial: string | undefined, responses: string[]): Promise<Ending> {
     let unanswerable = false
     const attributes = [{ type: 'ATOM' as const, value: mechanism }]
-    const ending = await this.#answerTo(
+    const ending = await this.answerTo(
       'AUTHENTICATE',
       initial === undefined ? attributes : [...attributes, { type: 'ATOM', value: initial, sensitive: true }],
       {
         onPlusTag: async () => {
           const response = responses.shift()
-          if (response !== undefined) return this.#wire.write(response)
+          if (response !== undefined) return this.wire.write(response)
           unanswerable = true
           this.close()
         },
@@ -88,9 +81,9 @@ export class SignIn extends ImapFlow {
     return unanswerable ? { code: 'ContinuationRequest' } : ending
   }
 
-  async #answerTo(...command: Parameters<Wire['exec']>): Promise<Ending> {
+  protected async answerTo(...command: Parameters<Wire['exec']>): Promise<Ending> {
     try {
-      const { response, next } = await this.#wire.exec(...command)
+      const { response, next } = await this.wire.exec(...command)
       next()
       return { status: response.command.toUpperCase() }
     } catch (error) {
@@ -98,8 +91,39 @@ export class SignIn extends ImapFlow {
     }
   }
 
-  get #wire(): Wire {
+  protected get wire(): Wire {
     return this as unknown as Wire
+  }
+}
+
+/** Asks one question: is this the password? imapflow's own way would go on for longer after a yes. */
+export class SignIn extends Connection {
+  /** How the sign-in ended; none when it did not come to that. */
+  ending: Ending | undefined
+
+  /** Called by imapflow when it is time to sign in. Always throws: there is nothing to do afterwards. */
+  async authenticate(): Promise<never> {
+    this.ending = await this.#confirmed(await this.signIn())
+    if (this.ending.status === 'OK') this.wire.exec('LOGOUT', []).catch(() => undefined)
+    throw new Error('the question is answered')
+  }
+
+  /** Some servers say yes, and find out then that they cannot serve: only who still answers has let the person in. */
+  async #confirmed(ending: Ending): Promise<Ending> {
+    if (ending.status !== 'OK') return ending
+    const next = await this.answerTo('NOOP', [])
+    return next.status === undefined ? next : ending
+  }
+}
+
+/** Stays signed in. */
+export class SignedIn extends Connection {
+  /** Called by imapflow when it is time to sign in. @throws NotSignedIn */
+  async authenticate(): Promise<void> {
+    this.wire.expectCapabilityUpdate = true
+    const ending = await this.signIn()
+    if (ending.status !== 'OK') throw new NotSignedIn(ending)
+    await this.wire.setAuthenticationState()
   }
 }
 

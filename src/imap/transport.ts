@@ -54,8 +54,8 @@ function checked(
   onSecure: () => void,
 ): tls.TLSSocket {
   return bounded(socket, mostBytes).once('secureConnect', () => {
-    const shown = fingerprintOf(socket.getPeerCertificate())
-    if (fingerprint === null || shown === fingerprint) onSecure()
+    const shown = fingerprint === null ? null : fingerprintOf(socket.getPeerCertificate())
+    if (shown === fingerprint) onSecure()
     else socket.destroy(new CertificateError(`the certificate has the fingerprint ${shown}, not the pinned one`))
   })
 }

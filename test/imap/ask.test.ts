@@ -173,3 +173,5 @@ t.test('a question that nobody waits for any more is given up at once', async (t
 function hex(fingerprint: string): string {
   return fingerprint.replaceAll(':', '').toLowerCase()
 }
+
+t.end()

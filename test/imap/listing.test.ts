@@ -38,3 +38,5 @@ t.test('an OLD that hangs up whatever it is asked for ends the reading, and is n
   t.ok(readings.length < 60)
   t.match(readings[0], { uid: 1, unreadable: /./ })
 })
+
+t.end()

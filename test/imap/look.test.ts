@@ -90,6 +90,24 @@ t.test('what is refused after the sign-in is no refused password', async (t) => 
   t.match(await look(server.port), { kind: 'trouble' })
 })
 
+t.test('a look signs in as the door asks: any password arrives whole, and a NO is a no whatever it says', async (t) => {
+  const password = 'Fähre "\\{5}'
+  const credential = { address: 'anna@old.example', username: ANNA[0], password }
+  const lookAs = async (script: Script) => {
+    await using server = await startScriptedImap(scripted(script))
+    return await looks.look({ ...PROVIDER, port: server.port }, credential, new AbortController().signal)
+  }
+  const right: Script['signIn'] = ({ connection, tag, ...tried }) =>
+    connection.say(tried.password === password ? `${tag} OK in\r\n` : `${tag} NO Login failed.\r\n`)
+  for (const capability of ['IMAP4rev1', 'IMAP4rev1 AUTH=PLAIN', 'IMAP4rev1 AUTH=LOGIN LOGINDISABLED']) {
+    t.match(await lookAs({ capability, signIn: right }), { kind: 'yes' }, capability)
+  }
+  const partial: Script['signIn'] = ({ connection, tag }) =>
+    connection.say(`${tag} NO Some of the requested messages no longer exist\r\n`)
+  t.match(await lookAs({ signIn: partial }), { kind: 'trouble' })
+  t.match(await lookAs({ greeting: '* PREAUTH welcome\r\n' }), { kind: 'trouble' })
+})
+
 /** Lets everybody in. */
 function signedIn(command: NonNullable<Script['command']>): Script {
   return {
@@ -98,3 +116,5 @@ function signedIn(command: NonNullable<Script['command']>): Script {
     signIn: ({ connection, tag }: { connection: Connection; tag: string }) => connection.say(`${tag} OK in\r\n`),
   }
 }
+
+t.end()

@@ -258,3 +258,5 @@ function say(text: string): (socket: Socket) => void {
 function hex({ fingerprint }: Certificate): string {
   return fingerprint.replaceAll(':', '').toLowerCase()
 }
+
+t.end()
