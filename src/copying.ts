@@ -32,7 +32,7 @@ export async function openCopying(settings: Settings, options: CopyingOptions): 
   }
 }
 
-async function copying(service: Service, { adopts, early, limitMs }: CopyingOptions): Promise<CopyingHouse> {
+async function copying(service: Service, { adopts, early, limitMs, by }: CopyingOptions): Promise<CopyingHouse> {
   const { database, settings, accounts, domains, migrations } = service
   const { pool, kysely } = database
   const opener = await service.opener()
@@ -43,7 +43,7 @@ async function copying(service: Service, { adopts, early, limitMs }: CopyingOpti
     emit: (order, starter) => offlineimaprc(workOf(order), { pythonFile: PYTHON_FILE, metadata, starter }),
   })
   const remembered = copyingState(() => metadata)
-  const worker: Worker = { id: randomUUID(), host: hostname(), place: await engine.place(), adopts, early }
+  const worker: Worker = { id: randomUUID(), host: hostname(), place: await engine.place(), adopts, early, by }
   return {
     around: {
       worker,

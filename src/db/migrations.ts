@@ -7,7 +7,6 @@ import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
 import { selectMigrations, toMigration } from './selection.ts'
 import { isSame, makeDue, stepDetail, writeSituation } from './situation.ts'
-import { isOpen } from './window.ts'
 
 const BATCH = 1_000
 
@@ -60,6 +59,9 @@ export function migrations(db: Kysely<DB>): Migrations {
         .execute((trx) => read({ ids: idsOf(trx, share), orders: ordersOf(trx, share) })),
   }
 }
+
+// At this hour.
+const isOpen = sql<boolean>`is_open(provider, now())`
 
 async function* idsOf(db: Kysely<DB>, share: Share): AsyncIterable<string> {
   for await (const { id } of selectOrders(db, share).where(isOpen).clearSelect().select('migration.id').stream(BATCH))

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { Logger, run, runMigrations } from 'graphile-worker'
+import { Logger, makeWorkerUtils, run, runMigrations } from 'graphile-worker'
 import type pg from 'pg'
 import type { Worker } from '../policy/copying.ts'
 
@@ -36,6 +36,7 @@ export async function openQueue(
       // Without batches the library loses the error of an end that it cannot write, and with it the process.
       preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     })
+  const utils = await makeWorkerUtils({ pgPool: pool, logger: SILENT })
   const stopped = new AbortController()
   let runner = await start()
 
@@ -52,13 +53,15 @@ export async function openQueue(
   return {
     async wake(migrationIds) {
       // A wake-up that fails is not tried again: as long as the migration is due, there will be another.
-      for (const id of migrationIds) await runner.addJob(task, { id }, { jobKey: `m-${id}`, maxAttempts: 1 })
+      const wakeUps = migrationIds.map((id) => ({ jobKey: `m-${id}`, payload: { id }, maxAttempts: 1 }))
+      if (wakeUps.length > 0) await utils.addJobs(wakeUps.map((wakeUp) => ({ identifier: task, ...wakeUp })))
     },
     async [Symbol.asyncDispose]() {
       stopped.abort()
       // It has stopped already where the database was away.
       await runner.stop().catch(() => undefined)
       await kept
+      await utils.release()
     },
   }
 }

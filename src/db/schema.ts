@@ -185,6 +185,7 @@ export interface Turn {
   leased_until: Timestamp | null;
   migration_id: Int8;
   place: string | null;
+  provider_id: number;
   quiet: Generated<number>;
   seen: Json | null;
   taken_at: Timestamp | null;

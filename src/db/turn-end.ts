@@ -1,4 +1,4 @@
-import { type Selectable, sql, type Transaction } from 'kysely'
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { proofOf } from '../model/ledger-words.ts'
 import { ACTIVE_STATES, finish, type Situation } from '../model/migration.ts'
 import type { Plan } from '../policy/advance.ts'
@@ -11,27 +11,32 @@ const ATTEMPTS_KEPT = 100
 
 /** A migration as it is at the end of its turn, and what was asked since the turn was taken. */
 type Held = Pick<Selectable<MigrationTable>, (typeof SITUATION_COLUMNS)[number]> & {
-  readonly due_since: boolean | null
   readonly closing_before: boolean | null
 }
 
 /** Writes how a turn ended and what follows from it; null: the lease is somebody else's. */
-export async function endTurn(
-  trx: Transaction<DB>,
-  turn: Turn,
-  worker: Worker,
-  end: TurnEnd,
-): Promise<TurnKept | null> {
+export async function endTurn(db: Kysely<DB>, turn: Turn, worker: Worker, end: TurnEnd): Promise<TurnKept | null> {
+  const { attempt } = end
+  if (attempt !== null)
+    return await db.transaction().execute((trx) => endAttempt(trx, turn, worker, { ...end, attempt }))
+  return (await giveBack(db, turn, worker, end)) ? { proof: null } : null
+}
+
+type AttemptEnd = TurnEnd & { readonly attempt: NonNullable<TurnEnd['attempt']> }
+
+async function endAttempt(trx: Transaction<DB>, turn: Turn, worker: Worker, end: AttemptEnd): Promise<TurnKept | null> {
   const held = await hold(trx, turn, worker)
   if (held === null) return null
-  if (end.attempt !== null) await writeAttempt(trx, turn, worker, end.attempt)
+  await writeAttempt(trx, turn, worker, end.attempt)
   const isAnswer = end.seen !== null && turn.isClosing && held.closing_before === true
   const proof = isAnswer ? await cleanProof(trx, turn) : null
-  if (proof !== null) await finishProved(trx, turn, worker, toSituation(held), proof)
-  else await follow(trx, turn, toSituation(held), await fairPlan(trx, turn, held, end.plan))
-  if (end.seen !== null) {
-    await sql`update turn set seen = ${JSON.stringify(end.seen)}::jsonb, completed_at = now()
-      where migration_id = ${turn.migrationId}`.execute(trx)
+  if (proof !== null) {
+    await finishProved(trx, turn, worker, toSituation(held), proof)
+    await giveBack(trx, turn, worker, end)
+  } else {
+    const plan = await fairPlan(trx, turn, end.plan)
+    await follow(trx, turn, toSituation(held), plan.situation)
+    await giveBack(trx, turn, worker, { ...end, plan })
   }
   return { proof }
 }
@@ -43,7 +48,6 @@ async function hold(trx: Transaction<DB>, { migrationId }: Turn, worker: Worker)
     .selectFrom('turn')
     .innerJoin('migration', 'migration.id', 'turn.migration_id')
     .select(SITUATION_COLUMNS)
-    .select(sql<boolean | null>`turn.due_at > turn.taken_at`.as('due_since'))
     .select(sql<boolean | null>`migration.closing_since < turn.taken_at`.as('closing_before'))
     .where('turn.migration_id', '=', migrationId)
     .where('turn.holder', '=', worker.id)
@@ -66,45 +70,58 @@ async function cleanProof(trx: Transaction<DB>, { migrationId }: Turn): Promise<
 async function finishProved(
   trx: Transaction<DB>,
   { migrationId, address }: Turn,
-  { host }: Worker,
+  { host, by = { actor: `sync on ${host}`, reason: null } }: Worker,
   before: Situation,
   proof: string,
 ): Promise<void> {
   await writeSituation(migrationId, finish(before), trx)
   const detail = `${stepDetail(before, finish(before)).detail}, ${proof}`
-  await record(trx, address, { actor: `sync on ${host}`, reason: null, action: 'migration.finish', detail })
-  await giveBack(trx, migrationId, { failures: 0, quiet: 0, waitMs: null })
+  await record(trx, address, { ...by, action: 'migration.finish', detail })
 }
 
-async function follow(trx: Transaction<DB>, { migrationId }: Turn, before: Situation, plan: Plan): Promise<void> {
-  const { situation, waitMs } = plan
-  const isActive = ACTIVE_STATES.includes(before.state)
-  const isNews = situation.state !== before.state || (situation.code !== null && situation.code !== before.code)
-  if (isActive && isNews) await writeSituation(migrationId, { ...situation, isClosing: before.isClosing }, trx)
-  const comesAgain = isActive && ACTIVE_STATES.includes(situation.state)
-  await giveBack(trx, migrationId, { ...plan, waitMs: comesAgain ? waitMs : null })
-}
-
-/** Gives the lease back. @param plan `waitMs` null: it has no next turn */
-async function giveBack(
+async function follow(
   trx: Transaction<DB>,
-  migrationId: string,
-  plan: Pick<Plan, 'failures' | 'quiet'> & { readonly waitMs: number | null },
+  { migrationId }: Turn,
+  before: Situation,
+  situation: Plan['situation'],
 ): Promise<void> {
-  const { failures, quiet, waitMs } = plan
-  const seconds = waitMs === null ? null : waitMs / 1000
-  await sql`update turn set holder = null, leased_until = null, failures = ${failures}, quiet = ${quiet},
-    due_at = coalesce(now() + ${seconds}::float * interval '1 second', 'infinity')
-    where migration_id = ${migrationId}`.execute(trx)
+  const isNews = situation.state !== before.state || (situation.code !== null && situation.code !== before.code)
+  if (!ACTIVE_STATES.includes(before.state) || !isNews) return
+  await writeSituation(migrationId, { ...situation, isClosing: before.isClosing }, trx)
 }
 
-/** A credential that was renewed while the old one was tried is not refused; who was made due meanwhile is due. */
-async function fairPlan(trx: Transaction<DB>, turn: Turn, { due_since }: Held, plan: Plan): Promise<Plan> {
-  const atOnce = { failures: 0, quiet: 0, waitMs: 0 }
-  if (plan.situation.code === 'credential-refused' && (await isRenewed(trx, turn))) {
-    return { situation: { state: turn.state, pausedFrom: null, code: null }, ...atOnce }
-  }
-  return due_since === true ? { ...plan, ...atOnce } : plan
+// What was asked while the turn was running is due at once.
+const askedSince = sql<boolean>`coalesce(turn.due_at > turn.taken_at, false)`
+
+/**
+ * Gives the lease back, and keeps what was seen of OLD. The next turn comes when it was planned, as long as mail is to be
+ * copied. False: the lease is somebody else's.
+ */
+async function giveBack(
+  db: Kysely<DB>,
+  { migrationId }: Turn,
+  { id }: Worker,
+  { plan, seen }: Pick<TurnEnd, 'plan' | 'seen'>,
+): Promise<boolean> {
+  const { failures, quiet, waitMs } = plan
+  const { numAffectedRows = 0n } = await sql`
+    update turn set holder = null, leased_until = null,
+        failures = case when ${askedSince} then 0 else ${failures}::int end,
+        quiet = case when ${askedSince} then 0 else ${quiet}::int end,
+        due_at = case when not is_active then 'infinity' when ${askedSince} then now()
+          else now() + ${waitMs}::float * interval '1 millisecond' end,
+        seen = coalesce(${seen === null ? null : JSON.stringify(seen)}::jsonb, seen),
+        completed_at = case when ${seen !== null}::boolean then now() else completed_at end
+      -- Locked before the turn, as by all steps.
+      from (select state = any(${ACTIVE_STATES}) as is_active from migration where id = ${migrationId} for update) as held
+      where migration_id = ${migrationId} and holder = ${id}`.execute(db)
+  return numAffectedRows > 0n
+}
+
+/** A credential that was renewed while the old one was tried is not refused. */
+async function fairPlan(trx: Transaction<DB>, turn: Turn, plan: Plan): Promise<Plan> {
+  if (plan.situation.code !== 'credential-refused' || !(await isRenewed(trx, turn))) return plan
+  return { situation: { state: turn.state, pausedFrom: null, code: null }, failures: 0, quiet: 0, waitMs: 0 }
 }
 
 async function isRenewed(trx: Transaction<DB>, { migrationId, sealed }: Turn): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Outcome } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import type { State } from '../model/migration.ts'
@@ -11,8 +11,8 @@ import type { DB } from './schema.ts'
 const STOPS = ['old-recreated', 'old-shrunk', 'state-lost'] as const
 
 /** Everything that a worker has to know of a migration whose turn it is. */
-export async function readTurn(trx: Transaction<DB>, migrationId: string): Promise<Turn> {
-  const row = await trx
+export async function readTurn(db: Kysely<DB>, migrationId: string): Promise<Turn> {
+  const row = await db
     .selectFrom('turn')
     .innerJoin('migration', 'migration.id', 'turn.migration_id')
     .leftJoin('account', 'account.id', 'migration.account_id')

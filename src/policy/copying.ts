@@ -1,4 +1,5 @@
 import type { Attempt, Outcome, Result } from '../model/attempt.ts'
+import type { By } from '../model/audit.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import type { CopyOrder, State } from '../model/migration.ts'
 import type { Provider } from '../model/provider.ts'
@@ -35,6 +36,8 @@ export interface Worker {
   readonly adopts: boolean
   /** Somebody wants them now: before their turn, and outside of their provider's window. */
   readonly early: boolean
+  /** In whose name a migration that was closing is finished; missing: in the worker's own. */
+  readonly by?: By | undefined
 }
 
 /** The end of a turn; without an attempt only a look was taken. */

@@ -11,7 +11,6 @@ import { type Database, openDatabase } from '../../src/db/database.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
 import { turns } from '../../src/db/turns.ts'
-import { isOpenAt } from '../../src/db/window.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import type { Outcome } from '../../src/model/attempt.ts'
 import { finish, pause, resume, retry } from '../../src/model/migration.ts'
@@ -227,9 +226,7 @@ t.test('a window goes by the clocks of its zone, over midnight and when they cha
   const isOpen = async (from: string, until: string, zone: string, moment: string) => {
     await providers(db).set({ ...ROOMY, window: { from, until, zone } }, BY)
     const { rows } = await sql<{ open: boolean }>`
-      select ${isOpenAt(sql<Date>`${moment}::timestamptz`)} as open from provider where name = ${ROOMY.name}`.execute(
-      db,
-    )
+      select is_open(provider, ${moment}::timestamptz) as open from provider where name = ${ROOMY.name}`.execute(db)
     return rows[0]?.open
   }
   for (const [from, until, zone, moment, open] of [
@@ -257,3 +254,5 @@ t.test('a window goes by the clocks of its zone, over midnight and when they cha
   await providers(db).set(ROOMY, BY)
   t.type(await all.due(worker(), 1), Array, 'and everybody else is found')
 })
+
+t.end()

@@ -80,7 +80,7 @@ t.test('while an attempt runs its messages are counted; whoever makes it by hand
   await queue(CLEO[0])
   await using slow = await startRelay(old.tlsPort, undefined, 100)
   await mustRun(service, 'provider', 'set', 'old', '--port', `${slow.port}`)
-  const finish = service.run(['migration', 'finish', CLEO[0]])
+  const finish = service.run(['migration', 'finish', CLEO[0], '--reason', 'her wish'])
   const counts = new Set<number>()
   for (let running = true; running; ) {
     const { rows: seen } = await query(service.dataDir, 'select messages from attempt where ended_at is null')
@@ -92,5 +92,9 @@ t.test('while an attempt runs its messages are counted; whoever makes it by hand
     [...counts].some((messages) => messages > 0),
     `seen on the way: ${[...counts]}`,
   )
-  t.match(await show(CLEO[0]), { state: 'done', attempts: [{ messages: 80 }] })
+  const { audit, ...done } = await show(CLEO[0])
+  t.match(done, { state: 'done', attempts: [{ messages: 80 }] })
+  t.match(audit[0], { action: 'migration.finish', actor: /^cli:/, reason: 'her wish' })
 })
+
+t.end()

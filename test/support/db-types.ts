@@ -17,8 +17,7 @@ export async function generateTypes(verify: boolean): Promise<{ status: number |
     await using embedded = await openEmbedded(folder, { fsync: 'off' })
     const client = new pg.Client(embedded.connection)
     await client.connect()
-    await applyUpgrades(client, await shippedUpgrades())
-    await client.end()
+    await applyUpgrades(client, await shippedUpgrades()).finally(() => client.end())
     const url = `postgres://mailferry@localhost/mailferry?host=${encodeURIComponent(clusterFolder(folder))}`
     const done = spawnSync(
       join(import.meta.dirname, '../../node_modules/.bin/kysely-codegen'),

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { SettingsError } from '../../config.ts'
 import type { Address } from '../../model/address.ts'
 import { REMEDIES } from '../../model/attempt.ts'
+import type { By } from '../../model/audit.ts'
 import { ACTIVE_STATES, close, type Migration } from '../../model/migration.ts'
 import type { Ending } from '../../policy/advance.ts'
 import type { TurnReport } from '../../policy/take-turn.ts'
@@ -65,7 +66,7 @@ async function queue(name: string, { migrations }: House, options: Options): Pro
 }
 
 async function finishNow(name: string, house: House, outside: Outside, options: Options): Promise<Done | null> {
-  const proof = options.force ? null : await makeLastAttempt(name, house, outside)
+  const proof = options.force ? null : await makeLastAttempt(name, house, outside, by(options))
   const finished =
     proof === null
       ? await house.finish(name, options.force ?? false, by(options))
@@ -82,12 +83,12 @@ const COMPARED: readonly Ending[] = ['complete', 'ledger-differs', 'ledger-shrun
  * So that nothing stays behind that came to OLD since the last one. Ends with a ledger of this moment; returns what it
  * proves when the migration was to be finished by any attempt, and is; else null.
  */
-async function makeLastAttempt(name: string, house: House, outside: Outside): Promise<string | null> {
+async function makeLastAttempt(name: string, house: House, outside: Outside, who: By): Promise<string | null> {
   const migration = await house.migrations.find(name)
   // Why the others cannot be finished is known without one.
   if (migration === null || !ACTIVE_STATES.includes(migration.state)) return null
   const stop = stopSignal()
-  const { ending, waitMs, proof } = await attempt(migration, outside, stop)
+  const { ending, waitMs, proof } = await attempt(migration, outside, who, stop)
   if (ending === 'unchanged') await house.verify(name, { signal: stop }).catch(explainNoLedger)
   else if (!COMPARED.includes(ending)) {
     const remedy = waitMs === null ? (REMEDIES[ending] ?? '') : 'try again'
@@ -97,10 +98,10 @@ async function makeLastAttempt(name: string, house: House, outside: Outside): Pr
   return proof
 }
 
-async function attempt(migration: Migration, outside: Outside, stop: AbortSignal): Promise<TurnReport> {
+async function attempt(migration: Migration, outside: Outside, who: By, stop: AbortSignal): Promise<TurnReport> {
   try {
     const limitMs = ATTEMPT_LIMIT_MINUTES * 60_000
-    await using copying = await outside.openCopying({ adopts: false, early: true, limitMs })
+    await using copying = await outside.openCopying({ adopts: false, early: true, limitMs, by: who })
     return await oneTurn(copying, migration, stop, () => undefined)
   } catch (error) {
     if (error instanceof SettingsError) {

@@ -1,3 +1,4 @@
+import type { By } from '../../model/audit.ts'
 import type { Accounts, Domains, Migrations } from '../../policy/records.ts'
 import type { TurnSurroundings } from '../../policy/take-turn.ts'
 
@@ -9,6 +10,8 @@ export interface CopyingOptions {
   readonly early: boolean
   /** After so long an attempt is ended. */
   readonly limitMs: number
+  /** Who asked for it, when it was a person. */
+  readonly by?: By
 }
 
 /** What a worker copies mail with. */

@@ -24,6 +24,9 @@ export interface WorkOptions {
 }
 
 const PLAN_MS = 1_000
+// However short the turns are, no more often than this are people woken, for so many turns of each slot.
+const LEAST_PLAN_MS = 100
+const TURNS_AHEAD = 8
 const RETRY_MS = 5_000
 // Counting a hundred thousand people takes its time: so many times as long it is left alone.
 const COUNT_REST = 20
@@ -63,7 +66,7 @@ export async function work(
   let nextCount = 0
   while (!stop.aborted) {
     try {
-      const due = await turns.due(worker, 2 * slots, until)
+      const due = await turns.due(worker, TURNS_AHEAD * slots, until)
       await woken.wake(due)
       const now = performance.now()
       if (due.length === 0 || now > nextCount) {
@@ -72,7 +75,8 @@ export async function work(
         watcher.counted(count)
         if (once && count.waiting + count.running === 0 && leases.size === 0) return
       }
-      await bell.rest(PLAN_MS)
+      await wait(LEAST_PLAN_MS)
+      await bell.rest(PLAN_MS - LEAST_PLAN_MS)
     } catch (error) {
       watcher.trouble(error)
       await bell.rest(RETRY_MS)
