@@ -77,3 +77,5 @@ t.test('a panel key that is none is refused in a line that does not repeat it', 
   )
   t.equal(readFileSync(join(dataDir, 'panel-key'), 'utf8'), 's3cret\n', 'it is not replaced')
 })
+
+t.end()

@@ -164,3 +164,5 @@ t.test('every change is written down, by whom and why', async (t) => {
   ])
   t.equal(entries.length, 10)
 })
+
+t.end()

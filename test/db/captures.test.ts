@@ -108,3 +108,5 @@ t.test('a capture that fails in the middle leaves nothing', async (t) => {
   await t.rejects(capture(one))
   t.equal(await directory(database.kysely).accountOf(one.address.text), null)
 })
+
+t.end()

@@ -220,3 +220,5 @@ t.test('a process that does nothing but listen ends, whether the server is there
     t.equal(stdout, connectionString === postgres.url ? 'forget\n' : '')
   }
 })
+
+t.end()

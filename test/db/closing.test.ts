@@ -185,3 +185,5 @@ t.test('whoever looks at a running attempt sees how many messages it has copied'
   await all.renew({ ...EARLY, id: randomUUID() }, new Map([[id, 99]]))
   t.same(await messages(), [17, 2], 'told only by whoever holds the lease')
 })
+
+t.end()

@@ -113,3 +113,5 @@ t.test('a listing may wait for its reader longer than the server may take to ans
   })
   t.same(seen, [1, 2, 3])
 })
+
+t.end()

@@ -119,3 +119,5 @@ t.test('without the database it throws', async (t) => {
   await t.rejects(failures(other.pool, LIMITS).isLimited(suspect()))
   await t.rejects(failures(other.pool, LIMITS).count(suspect()))
 })
+
+t.end()

@@ -138,3 +138,5 @@ t.test('only one rotation runs at a time', async (t) => {
   t.equal(await alone(() => alone(async () => 'second')), null)
   t.equal(await alone(async () => 'again'), 'again')
 })
+
+t.end()

@@ -74,3 +74,5 @@ t.test('a new ledger replaces the old one of its migration alone, and the last c
   await sql`delete from migration where id = 1`.execute(database.kysely)
   t.equal(await kept.find('1'), null)
 })
+
+t.end()

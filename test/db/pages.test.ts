@@ -166,3 +166,5 @@ t.test('the audit is read page by page, the newest first, by whom and what', asy
 function addresses(rows: readonly { readonly address: string }[]): string[] {
   return rows.map(({ address }) => address)
 }
+
+t.end()

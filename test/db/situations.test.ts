@@ -186,3 +186,5 @@ function sorted({ changed, refused }: Awaited<ReturnType<Bulk['preview']>>) {
     refused: [...refused].sort((one, other) => one.reason.localeCompare(other.reason)),
   }
 }
+
+t.end()

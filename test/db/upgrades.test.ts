@@ -104,3 +104,5 @@ t.test('the generated types are those of the upgrades', async (t) => {
   const { status, output } = await generateTypes(true)
   t.equal(status, 0, output)
 })
+
+t.end()

@@ -134,3 +134,5 @@ async function answer({ port, ca }: Nginx, method: string, path: string, headers
   asked.destroy()
   return response
 }
+
+t.end()

@@ -103,3 +103,5 @@ t.test('what cannot be done has one line and its exit code, and leaves the older
   )
   t.notOk(existsSync('/nowhere'))
 })
+
+t.end()

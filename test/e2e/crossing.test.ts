@@ -135,3 +135,5 @@ function filesBelow(top: string): string[] {
     .map((name) => join(top, name))
     .filter((path) => statSync(path).isFile())
 }
+
+t.end()

@@ -165,3 +165,5 @@ async function takeAll(): Promise<pg.Client[]> {
     }
   }
 }
+
+t.end()

@@ -77,3 +77,5 @@ t.test('a schema from the future is not ready and not written to', async (t) => 
   await postgres.query('delete from upgrade where number = 9999')
   t.match(await get(service.socket, '/readyz'), { status: 200 })
 })
+
+t.end()

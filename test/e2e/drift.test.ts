@@ -160,3 +160,5 @@ t.test('what fails at one instance counts at the other, and never against who ha
   t.match(await ask(other, free, 'first', '2001:db8::ffff'), THROTTLED, 'the same network')
   t.match(await ask(other, free, 'first', '2001:db8:0:1::'), OK, 'another one')
 })
+
+t.end()

@@ -51,3 +51,5 @@ t.test('nobody can tell from body or time of a refusal whom it is about', { time
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }
+
+t.end()

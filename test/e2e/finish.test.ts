@@ -70,3 +70,5 @@ function filesOf(address: string): number {
   const names = readdirSync(join(homes, domain, local, 'Maildir'), { recursive: true, encoding: 'utf8' })
   return names.filter((name) => /(^|\/)(cur|new)\/./.test(name)).length
 }
+
+t.end()

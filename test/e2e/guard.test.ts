@@ -55,3 +55,5 @@ t.test('an OLD that has gone opens the breaker; it is seen, and closes when OLD 
   t.match(answer, { status: 401 })
   t.match(await rows(ferry.service, 'provider', 'show', 'old'), { breaker: 'closed' })
 })
+
+t.end()

@@ -72,3 +72,5 @@ t.test('an OLD that is silent, away or not there ends its account in time, alone
     'mailferry: m-4 complete',
   ])
 })
+
+t.end()

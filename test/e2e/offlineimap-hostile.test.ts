@@ -67,3 +67,5 @@ t.test('the same text would run as code where OfflineIMAP evaluates it: the cana
   await runOfflineimap(file, { args: ['-a', 'x'], cwd, owner: copying.new.mailOwner })
   t.strictSame(await readdir(cwd), ['canary'])
 })
+
+t.end()

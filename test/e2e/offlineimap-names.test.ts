@@ -124,3 +124,5 @@ t.test('patterns match as LIST of a real server does, and none takes long', asyn
   const evil = [`${'%a*'.repeat(100)}b`, 'a'.repeat(1000), '/']
   t.strictSame(await askPython<boolean[]>(MATCHES, [evil]), [false], 'an evil pattern comes to an end')
 })
+
+t.end()

@@ -97,3 +97,5 @@ t.test('line ends are kept where OLD keeps them: CR CR LF stays', async (t) => {
   t.strictSame((await old.command('FETCH 1 BODY.PEEK[]'))[0]?.literals[0], body, 'OLD shows what it was given')
   t.equal((await (await copy(copying)).compare()).complete, true)
 })
+
+t.end()

@@ -58,3 +58,5 @@ t.test('a run that finds an account locked leaves the lock to its owner', async 
   await report(6, { without: 'run.one_run_an_account' })
   t.notOk(existsSync(lock), 'stock OfflineIMAP takes it away')
 })
+
+t.end()

@@ -175,3 +175,5 @@ t.test('another OfflineIMAP than 8.0 is refused', async (t) => {
   t.equal(code, 1)
   t.equal(words, 'mailferry: the repairs are made for OfflineIMAP 8.0, this is 7.3.4\n')
 })
+
+t.end()

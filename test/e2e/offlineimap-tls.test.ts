@@ -103,3 +103,5 @@ ssl.SSLSocket.send = watched(ssl.SSLSocket.send)
   t.notMatch(output, 'OVERLAP')
   t.match((await tryAll([provider], { appended, without: 'tls.in_turns' })).output, 'OVERLAP')
 })
+
+t.end()

@@ -57,3 +57,5 @@ async function findings(page: Page): Promise<string[]> {
     .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} ${target}: ${failureSummary}`))
     .concat(aside ? ['it is wider than the screen'] : [])
 }
+
+t.end()

@@ -180,3 +180,5 @@ async function fillMailbox(): Promise<void> {
 function refusing(data: Buffer): Buffer {
   return Buffer.from(data.toString('latin1').replace(/ NO \[AUTHENTICATIONFAILED\][^\r]*/, ` NO ${REFUSAL}`), 'latin1')
 }
+
+t.end()

@@ -132,3 +132,5 @@ async function focused(page: Page): Promise<string> {
     label.replace(/\\s+/g, ' ').trim()
   }`)) as string
 }
+
+t.end()

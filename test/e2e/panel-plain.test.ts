@@ -142,3 +142,5 @@ async function weighing(context: BrowserContext, page: Page): Promise<() => numb
   })
   return () => weight
 }
+
+t.end()

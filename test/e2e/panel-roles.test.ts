@@ -146,3 +146,5 @@ async function everything(): Promise<unknown> {
   )
   return (await query(service.dataDir, `select ${counts.join(', ')}`)).rows[0]
 }
+
+t.end()

@@ -186,3 +186,5 @@ async function openStream(cookie: string): Promise<IncomingMessage> {
   const [response] = await once(asked, 'response')
   return response
 }
+
+t.end()

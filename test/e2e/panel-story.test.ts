@@ -231,3 +231,5 @@ async function stop(sync: ReturnType<typeof startSync>): Promise<void> {
   sync.kill('SIGTERM')
   await sync.end
 }
+
+t.end()

@@ -194,3 +194,5 @@ t.test('a socket’s name that is too long is told in one line', async (t) => {
   const ended = await runMailferry(['serve'], { MAILFERRY_DATA_DIR: deep, MAILFERRY_PORT: '0' })
   t.match(ended, { exitCode: 69, stderr: /MAILFERRY_SOCKET: .* longer than/ })
 })
+
+t.end()

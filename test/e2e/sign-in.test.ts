@@ -151,3 +151,5 @@ t.test('with OLD away a captured person gets in, and nobody is called wrong', as
   await ferry.old.start()
   t.match(await ferry.service.passdb('gone@old.example', 'never came'), { status: 200 })
 })
+
+t.end()

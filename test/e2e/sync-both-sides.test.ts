@@ -107,3 +107,5 @@ function flagsOf(subject: string): string {
   const file = filesOf('').find((file) => file.subject === subject)
   return /:2,([A-Z]*)/.exec(file?.name ?? '')?.[1] ?? ''
 }
+
+t.end()

@@ -49,3 +49,5 @@ function large(number: number): Buffer {
 function filesOf(folder: string): string[] {
   return readdirSync(join(disk.folder, 'old.example', 'anna', 'Maildir', folder))
 }
+
+t.end()

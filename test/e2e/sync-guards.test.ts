@@ -95,3 +95,5 @@ function filesOf(address: string): string[] {
     /(^|\/)(cur|new)\/./.test(name),
   )
 }
+
+t.end()

@@ -51,3 +51,5 @@ t.test('a finished migration leaves nothing of what was read for its ledgers', a
   t.match(await finish(), { exitCode: 0, stdout: /done now; the ledger of .* is clean/ })
   t.notOk(existsSync(proofs))
 })
+
+t.end()

@@ -199,3 +199,5 @@ function filesOf(address: string): string[] {
   if (!existsSync(maildir)) return []
   return readdirSync(maildir, { recursive: true, encoding: 'utf8' }).filter((name) => /(^|\/)(cur|new)\/./.test(name))
 }
+
+t.end()

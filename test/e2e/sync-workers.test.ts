@@ -108,3 +108,5 @@ t.test('nobody has lost a message, and nobody has one twice', async (t) => {
     t.match([complete, total.messages, total.extra], [true, 2 * MESSAGES + (at < BUSY ? 1 : 0), 0], user)
   }
 })
+
+t.end()

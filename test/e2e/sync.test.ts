@@ -109,3 +109,5 @@ function filesOf(address: string): string[] {
     /(^|\/)(cur|new)\/./.test(name),
   )
 }
+
+t.end()

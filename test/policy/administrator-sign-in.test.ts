@@ -212,3 +212,5 @@ t.test('no password and no TOTP secret is in the database, not even what was typ
   t.same(formsFound(dump, [PASSWORD, typed, totp.secret.base32, totp.secret.hex]), [])
   t.notOk(dump.includes(totp.secret.hex.toLowerCase()))
 })
+
+t.end()

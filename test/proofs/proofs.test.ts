@@ -91,3 +91,5 @@ t.test('what was read is forgotten with its file, and where there is none nothin
   forgetProofs(join(folder, 'nowhere'), '7')
   t.same(readdirSync(place), ['mailferry-proofs-77.sqlite'])
 })
+
+t.end()

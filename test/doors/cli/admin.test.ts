@@ -176,3 +176,5 @@ t.test('every change is in the audit with who made it and why, and nothing that 
   ])
   t.notMatch(printed + JSON.stringify(all) + service.log(), /(password|second|third|fourth) of/)
 })
+
+t.end()

@@ -201,3 +201,5 @@ async function query(text: string): Promise<pg.QueryResult> {
   await client.connect()
   return await client.query(text).finally(() => client.end())
 }
+
+t.end()

@@ -66,3 +66,5 @@ t.test('all who match take the step, with the reason in the audit; the others ar
   t.match(await migration('resume', '--all', '--search', 'carl'), { dry_run: false, changed: [{ count: 1 }] })
   t.same(await states(), ['paused', 'pending', 'pending'])
 })
+
+t.end()

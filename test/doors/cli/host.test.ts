@@ -127,3 +127,5 @@ t.test('doctor is content with a running service, and finds what breaks', async 
   t.match(ill.findings, [{}, {}, {}, { check: 'key', result: 'ok', found: /right for a web-facing host/ }])
   t.equal(ill.findings.at(-1)?.result, 'warn', 'a host that only copies needs no serve')
 })
+
+t.end()

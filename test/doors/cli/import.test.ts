@@ -189,3 +189,5 @@ t.test('on a terminal one line tells how far it is, and is gone at the end', asy
   t.equal(first, 0)
   t.ok(last > first, JSON.stringify(stdout))
 })
+
+t.end()

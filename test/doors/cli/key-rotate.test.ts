@@ -140,3 +140,5 @@ async function query(text: string, values: unknown[] = []): Promise<pg.QueryResu
   await client.connect()
   return await client.query(text, values).finally(() => client.end())
 }
+
+t.end()

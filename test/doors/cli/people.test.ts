@@ -204,3 +204,5 @@ async function query(text: string, values: unknown[] = []): Promise<pg.QueryResu
     await client.end()
   }
 }
+
+t.end()

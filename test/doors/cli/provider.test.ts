@@ -189,3 +189,5 @@ t.test('a server that lets anybody in fails loudly', async (t) => {
   t.equal(exitCode, 69)
   t.match(stdout, /^fail +refusal +it accepted a random name and password.*\n +what to do: /m)
 })
+
+t.end()

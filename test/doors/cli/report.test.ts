@@ -94,3 +94,5 @@ async function query(text: string): Promise<void> {
   await client.connect()
   await client.query(text).finally(() => client.end())
 }
+
+t.end()

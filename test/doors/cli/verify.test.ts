@@ -113,3 +113,5 @@ t.test('what cannot be asked is no ledger: each cause has its exit code', async 
   await ferry.old.start()
   t.equal(await ledgerShown(), before)
 })
+
+t.end()

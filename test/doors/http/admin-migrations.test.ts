@@ -133,3 +133,5 @@ t.test('nobody takes a step by a slip', async (t) => {
   t.match((await api.post('/migrations/bulk', { action: 'pause', filter: {} })).status, 200, 'everybody is meant by {}')
   t.equal((await addressesOf(t, 'limit=1000&state=paused')).length, 1300)
 })
+
+t.end()

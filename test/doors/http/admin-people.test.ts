@@ -128,3 +128,5 @@ t.test('an import whose client has gone imports nobody', async (t) => {
   )
   t.same(counted, [{ count: 0 }])
 })
+
+t.end()

@@ -162,3 +162,5 @@ t.test('the settings in force are told, secrets only as set or not', async (t) =
   const { body } = await api.get('/settings')
   t.match(body, { MAILFERRY_DATA_DIR: ferry.service.dataDir, MAILFERRY_LOG_LEVEL: 'debug', DATABASE_URL: 'not set' })
 })
+
+t.end()

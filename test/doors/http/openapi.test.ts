@@ -87,3 +87,5 @@ t.test('everything that is referred to is there, and no secret is in it', async 
   t.notMatch(body, /"\$ref":"(?!#\/components\/schemas\/)/)
   for (const secret of [ADMIN_TOKEN, DOOR_TOKEN, dataDir]) t.notMatch(body, secret)
 })
+
+t.end()
