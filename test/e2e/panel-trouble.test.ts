@@ -28,6 +28,22 @@ t.test('what no field can hold is refused before anything is changed', async (t)
   t.notMatch((await owner.get('/admin/administrators')).text, 'bert')
 })
 
+t.test('files are read one at a time', async (t) => {
+  const upload = async (people: number) => {
+    const file = Array.from({ length: people }, (_, number) => `p${number}@old.example\n`).join('')
+    const form = new FormData()
+    form.set('_csrf', await owner.token())
+    form.set('file', new Blob([file]), 'people.csv')
+    return (await owner.send('/admin/import', form)).location
+  }
+  const shown = async (path: string) => (await owner.get(path)).text
+  const [first, second] = [await upload(50_000), await upload(1)]
+  t.match(await shown(second), /another import is running: try again when it is over/)
+  await until(async () => /What the file would do/.test(await shown(first)), 'the first file is read')
+  const third = await upload(1)
+  await until(async () => /What the file would do/.test(await shown(third)), 'the next file is read')
+})
+
 t.test('while the database is away every page says so, and works again afterwards', async (t) => {
   await postgres.stop()
   for (const path of ['/admin', '/admin/migrations', '/admin/audit']) {

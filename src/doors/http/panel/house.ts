@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import type { House } from '../../house.ts'
 import type { Events } from './events.ts'
 
@@ -31,4 +32,5 @@ export type PanelHouse = Pick<
 export interface Around {
   readonly house: PanelHouse
   readonly events: Events
+  readonly log: Logger
 }

@@ -75,7 +75,7 @@ export async function panel(app: FastifyInstance, { house, sessionKey, log }: Pa
       guarded.addHook('onRequest', requireAdministrator(house.administrators))
       // After the body was read, where the token stands.
       guarded.addHook('preHandler', protectForms)
-      const around: Around = { house, events: new Events(guarded, house.administrators) }
+      const around: Around = { house, events: new Events(guarded, house.administrators), log }
       for (const page of PAGES) await guarded.register(page, around)
       guarded.get('/admin/', (_, reply) => reply.redirect('/admin', 301))
       guarded.get('/admin/*', () => {

@@ -4,12 +4,12 @@ import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { piecesOf, readPeople } from '../../../people-file.ts'
 import { Why } from '../bodies.ts'
-import type { Around, PanelHouse } from '../house.ts'
+import type { Around } from '../house.ts'
 import { administrator } from '../session.ts'
 import { by, goOn, show } from '../show.ts'
 import { NotFound } from '../trouble.ts'
 import { isRunning, type Upload, Uploads } from './uploads.ts'
-import { progressOf, uploadForm, uploadPage } from './views.ts'
+import { isForPeople, progressOf, uploadForm, uploadPage } from './views.ts'
 
 const PATH = '/admin/import'
 const SETTLE = { permission: 'settle' } as const
@@ -21,13 +21,25 @@ const Confirmation = Type.Object({ ...Why.properties, skip_bad: Type.Optional(Ty
 type Form = { readonly file?: unknown; readonly verify?: unknown }
 
 /** People of a CSV file: first what it would do, then that. */
-export const importPages: FastifyPluginAsyncTypebox<Around> = async (app, { house, events }) => {
+export const importPages: FastifyPluginAsyncTypebox<Around> = async (app, { house, events, log }) => {
   const uploads = new Uploads()
   app.addHook('onClose', async () => uploads[Symbol.dispose]())
   await app.register(multipart, {
     attachFieldsToBody: 'keyValues',
     limits: { fileSize: FILE_LIMIT, files: 1, fields: 8 },
   })
+
+  const runFor = (request: FastifyRequest, reason: string | undefined): Parameters<Uploads['add']>[4] => {
+    const who = by(request, reason)
+    return async (file, options) => {
+      try {
+        return await house.importPeople(readPeople(piecesOf(file)), { ...options, by: who })
+      } catch (error) {
+        if (!isForPeople(error)) log.error({ cause: (error as Error).message }, 'panel import')
+        throw error
+      }
+    }
+  }
 
   app.get(PATH, { config: SETTLE }, async (request, reply) => {
     return show(request, reply, { title: 'Import' }, uploadForm(reply.generateCsrf(), FILE_LIMIT))
@@ -45,7 +57,7 @@ export const importPages: FastifyPluginAsyncTypebox<Around> = async (app, { hous
         text: 'Other files are being imported: try again in a few minutes.',
       })
     }
-    const upload = uploads.add(name, 'people', verify === 'yes', file, runFor(house, request, undefined))
+    const upload = uploads.add(name, 'people', verify === 'yes', file, runFor(request, undefined))
     return reply.redirect(`${PATH}/${upload.id}`, 303)
   })
 
@@ -72,7 +84,7 @@ export const importPages: FastifyPluginAsyncTypebox<Around> = async (app, { hous
     async (request, reply) => {
       const upload = found(uploads, request)
       if (upload.preview !== null)
-        uploads.import(upload, request.body.skip_bad === 'yes', runFor(house, request, request.body.reason))
+        uploads.import(upload, request.body.skip_bad === 'yes', runFor(request, request.body.reason))
       return reply.redirect(`${PATH}/${upload.id}`, 303)
     },
   )
@@ -82,9 +94,4 @@ function found(uploads: Uploads, request: FastifyRequest<{ Params: { id: string 
   const upload = uploads.find(request.params.id, administrator(request).name)
   if (upload === null) throw new NotFound()
   return upload
-}
-
-function runFor(house: PanelHouse, request: FastifyRequest, reason: string | undefined): Parameters<Uploads['add']>[4] {
-  const who = by(request, reason)
-  return (file, options) => house.importPeople(readPeople(piecesOf(file)), { ...options, by: who })
 }

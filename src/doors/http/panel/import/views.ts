@@ -1,4 +1,7 @@
+import { Refusal } from '../../../../model/refusal.ts'
 import type { ImportOutcome } from '../../../../policy/import-people.ts'
+import { isDatabaseAway } from '../../../database-errors.ts'
+import { InvalidField } from '../../../mistakes.ts'
 import { checkField, form, reasonField, textField } from '../forms.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { noticeOf } from '../page.ts'
@@ -104,7 +107,12 @@ function again(): Piece {
 
 /** What a person may know of an error. */
 function troubleOf(trouble: unknown): string {
-  return trouble instanceof Error && trouble.name === 'Error'
-    ? trouble.message
-    : 'The file could not be read. The log says why.'
+  if (isForPeople(trouble)) return trouble.message
+  const away = 'The database is away, and nothing was imported. Try again in a moment.'
+  return isDatabaseAway(trouble) ? away : 'Nothing was imported: the log of mailferry serve says why.'
+}
+
+/** Whether an error is told as it is. */
+export function isForPeople(trouble: unknown): trouble is Error {
+  return trouble instanceof Refusal || trouble instanceof InvalidField
 }
