@@ -1,11 +1,15 @@
 import { readFile } from 'node:fs/promises'
-import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption'
+import { createRequire } from 'node:module'
 import type { Credential, Opener, Sealer } from '../policy/ports.ts'
 
 const SHORT_LENGTH = 16
 
+/** It takes a seventh of a command's start: only who seals or opens waits for it. */
+const age = (): typeof import('age-encryption') => createRequire(import.meta.url)('age-encryption')
+
 /** Seals to age recipients (age-encryption.org/v1): any of their identities opens it. */
 export function sealTo(recipients: readonly string[]): Sealer {
+  const { Encrypter } = age()
   const encrypter = new Encrypter()
   for (const recipient of recipients) encrypter.addRecipient(recipient)
   const to = recipients.map(shortName).sort()
@@ -24,12 +28,14 @@ export function shortName(recipient: string): string {
 
 /** Opens with the identities of an age identity file: one a line, lines of `#` are comments. */
 export async function openWith(identityFile: string): Promise<Opener> {
+  const { Decrypter } = age()
   const decrypter = new Decrypter()
   for (const identity of identitiesIn(await readFile(identityFile, 'utf8'))) decrypter.addIdentity(identity)
   return { open: async (sealed) => JSON.parse(await decrypter.decrypt(sealed, 'text')) as Credential }
 }
 
 export function isRecipient(text: string): boolean {
+  const { Encrypter } = age()
   try {
     new Encrypter().addRecipient(text)
     return true
@@ -40,20 +46,24 @@ export function isRecipient(text: string): boolean {
 
 /** A new key pair, as the lines of an identity file and the public recipient. */
 export async function newIdentity(): Promise<{ file: string; recipient: string }> {
-  const identity = await generateX25519Identity()
-  const recipient = await identityToRecipient(identity)
+  const identity = await age().generateX25519Identity()
+  const recipient = await age().identityToRecipient(identity)
   return { file: `# public key: ${recipient}\n${identity}\n`, recipient }
 }
 
 /** The public recipients of an identity file. @throws when a line is no age identity */
 export async function recipientsOf(identityFile: string): Promise<string[]> {
-  return await Promise.all(identitiesIn(await readFile(identityFile, 'utf8')).map((line) => identityToRecipient(line)))
+  return await Promise.all(
+    identitiesIn(await readFile(identityFile, 'utf8')).map((line) => age().identityToRecipient(line)),
+  )
 }
 
 /** The text of an identity file with its last identity alone, and its comments but those about the others. */
 export async function newestIdentityAlone(text: string): Promise<string> {
   const old = identitiesIn(text).slice(0, -1)
-  const about = await Promise.all(old.map(async (identity) => `# public key: ${await identityToRecipient(identity)}`))
+  const about = await Promise.all(
+    old.map(async (identity) => `# public key: ${await age().identityToRecipient(identity)}`),
+  )
   const lines = text.split('\n').filter((line) => !old.includes(line.trim()) && !about.includes(line.trim()))
   return lines.join('\n')
 }
