@@ -53,8 +53,9 @@ export async function openQueue(
   return {
     async wake(migrationIds) {
       // A wake-up that fails is not tried again: as long as the migration is due, there will be another.
-      const wakeUps = migrationIds.map((id) => ({ jobKey: `m-${id}`, payload: { id }, maxAttempts: 1 }))
-      if (wakeUps.length > 0) await utils.addJobs(wakeUps.map((wakeUp) => ({ identifier: task, ...wakeUp })))
+      const one = { identifier: task, maxAttempts: 1 }
+      const wakeUps = migrationIds.map((id) => ({ ...one, payload: { id }, jobKey: `m-${id}` }))
+      if (wakeUps.length > 0) await utils.addJobs(wakeUps)
     },
     async [Symbol.asyncDispose]() {
       stopped.abort()
