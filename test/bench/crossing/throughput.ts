@@ -4,7 +4,7 @@ import { inTurns, median } from '../turns.ts'
 import { startWorld, type World } from './world.ts'
 
 const PEOPLE = 20
-const MESSAGES = 250
+const MESSAGES = 600
 const ALL = PEOPLE * 2 * MESSAGES
 const SLOTS = 2
 const SHARES = Array.from({ length: SLOTS }, (_, at) => at + 1)

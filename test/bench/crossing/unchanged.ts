@@ -13,7 +13,9 @@ const CROWDS: readonly WorldSettings[] = [
 ]
 
 // A worker goes over its people for weeks: its start, and that its code is cold then, are no part of it.
-const PASSES = 10
+const TURNS = 200
+// It wakes nobody twice within three seconds, and waiting for that is none either.
+const SETTLED_MS = 3_200
 
 export const unchanged: Row = {
   name: 'unchanged',
@@ -31,10 +33,11 @@ async function pass(crowd: WorldSettings, rounds: number): Promise<Line> {
   const rc = `${world.metadata(1)}.rc`
   await world.run('emit-offlineimaprc', ['--output', rc])
   const worker = startSync(world.service)
+  const passes = Math.ceil(TURNS / crowd.people)
   const look = async () => {
     let seconds = 0
-    for (let pass = 0; pass < PASSES; pass++) seconds += await lookAtAll(world, worker)
-    return seconds / PASSES
+    for (let pass = 0; pass < passes; pass++) seconds += await lookAtAll(world, worker)
+    return seconds / passes
   }
   const run = async () => (await world.run('offlineimap', ['-1', '-o', '-c', rc])).cpuSeconds
   const compared = await inTurns(rounds, look, run)
@@ -55,6 +58,7 @@ async function pass(crowd: WorldSettings, rounds: number): Promise<Line> {
 async function lookAtAll({ service, people, query }: World, worker: Sync): Promise<number> {
   const database = Number.parseInt(readFileSync(join(service.dataDir, 'postgres/postmaster.pid'), 'utf8'), 10)
   const ended = () => worker.events.filter(({ event }) => event === 'ended')
+  await wait(SETTLED_MS)
   const before = { seconds: processorSeconds(worker.pid, database), ended: ended().length }
   await query(`update turn set due_at = now() where due_at < 'infinity'`)
   while (ended().length < before.ended + people.length) await wait(50)
