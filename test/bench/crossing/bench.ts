@@ -10,7 +10,7 @@ const PACE = { rounds: 3, seconds: 2, people: 0 }
 
 const HELP = `usage: npm run bench:crossing -- [ROW …]
 
-Measures what copying costs, against OfflineIMAP run plainly, and prints a Markdown table. Takes ten minutes.
+Measures what copying costs, against OfflineIMAP run plainly, and prints a Markdown table. Takes half an hour.
 
 rows:
 ${ROWS.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join('\n')}`
