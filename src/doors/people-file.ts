@@ -1,3 +1,4 @@
+import { setImmediate as turnOfOthers } from 'node:timers/promises'
 import { parse } from 'csv-parse/sync'
 import { parseAddress } from '../model/address.ts'
 import { isPassword } from '../model/password.ts'
@@ -14,6 +15,8 @@ type Column = (typeof COLUMNS)[number]
 const LINE_BYTES = 8 * 1024
 const PIECE_BYTES = 64 * 1024
 const NEWLINE = 0x0a
+const NOTHING = Buffer.alloc(0)
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const BOM = '\ufeff'
 
 /** What the file's first line says about the others. */
@@ -31,52 +34,63 @@ interface Layout {
 export async function* readPeople(input: AsyncIterable<Uint8Array>): AsyncGenerator<PersonLine | BadLine> {
   let number = 0
   let layout: Layout | null = null
-  for await (const bytes of linesOf(input)) {
-    number++
-    const text = bytes && decoded(bytes, number === 1)
-    if (text === null)
-      yield { number, reason: bytes === null ? `it is longer than ${LINE_BYTES} bytes` : 'it is not UTF-8' }
-    else if (text.trim() === '') continue
-    else if (layout === null && isHeader(text)) layout = layoutOf(text)
-    else {
-      layout ??= { columns: COLUMNS, delimiter: null }
-      const line = personIn(text, layout)
-      if (line !== null) yield { number, ...line }
+  for await (const lines of linesOf(input)) {
+    for (const bytes of lines) {
+      number++
+      const text = bytes && decoded(bytes, number === 1)
+      if (text === null)
+        yield { number, reason: bytes === null ? `it is longer than ${LINE_BYTES} bytes` : 'it is not UTF-8' }
+      else if (text.trim() === '') continue
+      else if (layout === null && isHeader(text)) layout = layoutOf(text)
+      else {
+        layout ??= { columns: COLUMNS, delimiter: null }
+        const line = personIn(text, layout)
+        if (line !== null) yield { number, ...line }
+      }
     }
   }
 }
 
-/** A file that is in memory, piece by piece. @param before called before each of them; what it throws ends the reading */
+/**
+ * A file that is in memory, piece by piece: between them whatever else the process does has its turn.
+ * @param before called before each of them; what it throws ends the reading
+ */
 export async function* piecesOf(file: Uint8Array, before: () => void = () => undefined): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < file.length; start += PIECE_BYTES) {
+    await turnOfOthers()
     before()
     yield file.subarray(start, start + PIECE_BYTES)
   }
 }
 
-/** Lines without their ends; null for one that is too long. */
-async function* linesOf(input: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer | null> {
-  let begun = Buffer.alloc(0)
+/** Lines without their ends, those of a chunk together; null for one that is too long. */
+async function* linesOf(input: AsyncIterable<Uint8Array>): AsyncGenerator<(Buffer | null)[]> {
+  let begun: Buffer = NOTHING
   let tooLong = false
   for await (const chunk of input) {
-    let rest = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-    for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE)) {
-      const line = Buffer.concat([begun, rest.subarray(0, end)])
-      yield tooLong || line.length > LINE_BYTES ? null : line
-      rest = rest.subarray(end + 1)
-      begun = Buffer.alloc(0)
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    const lines: (Buffer | null)[] = []
+    let start = 0
+    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
+      const ending = bytes.subarray(start, end)
+      const line = begun.length === 0 ? ending : Buffer.concat([begun, ending])
+      lines.push(tooLong || line.length > LINE_BYTES ? null : line)
+      start = end + 1
+      begun = NOTHING
       tooLong = false
     }
+    yield lines
+    const rest = bytes.subarray(start)
     tooLong ||= begun.length + rest.length > LINE_BYTES
-    begun = tooLong ? Buffer.alloc(0) : Buffer.concat([begun, rest])
+    begun = tooLong ? NOTHING : Buffer.concat([begun, rest])
   }
-  if (tooLong || begun.length > 0) yield tooLong ? null : begun
+  if (tooLong || begun.length > 0) yield [tooLong ? null : begun]
 }
 
 /** The text of a line, or null when it is not UTF-8. */
 function decoded(bytes: Buffer, first: boolean): string | null {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes).replace(/\r$/, '')
+    const text = UTF8.decode(bytes).replace(/\r$/, '')
     return first && text.startsWith(BOM) ? text.slice(BOM.length) : text
   } catch {
     return null

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { readPeople } from '../../src/doors/people-file.ts'
+import { piecesOf, readPeople } from '../../src/doors/people-file.ts'
 import { isPassword } from '../../src/model/password.ts'
 import { isUsername } from '../../src/model/username.ts'
 
@@ -140,4 +140,18 @@ t.test('a line without an end does not fill the memory', async (t) => {
   t.same((await Array.fromAsync(readPeople(endless()))).map(plain), [[1, REASONS[3]]])
   t.equal(given, 500)
   t.ok(process.memoryUsage().rss - before < 300 * 1024 * 1024)
+})
+
+t.test('while a file in memory is read, whatever else the process does has its turn at each piece', async (t) => {
+  const file = Buffer.alloc(1024 * 1024, '\n')
+  let turns = 0
+  let isRead = false
+  const others = () => {
+    turns++
+    if (!isRead) setImmediate(others)
+  }
+  setImmediate(others)
+  t.same(await Array.fromAsync(readPeople(piecesOf(file))), [])
+  isRead = true
+  t.ok(turns >= 16, `${turns} turns`)
 })

@@ -71,7 +71,7 @@ t.test('a question has 64 KiB at most, and a file of people 16 MiB', async (t) =
   }
   t.match(await tooLong('/v1/admin/providers', bearer, 64 * 1024 + 1), { status: 413 })
   t.match(await tooLong('/v1/admin/import', csv, 16 * MIB + 1), { status: 413 })
-  const largest = Buffer.alloc(16 * MIB, `${' '.repeat(1023)}\n`)
+  const largest = Buffer.alloc(16 * MIB, '\n')
   t.match(await ask(service.socket, '/v1/admin/import', 'POST', largest, csv), { status: 200, body: { lines: 0 } })
 })
 
