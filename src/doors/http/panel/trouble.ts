@@ -17,8 +17,8 @@ const BY_STATUS: Readonly<Record<number, Omit<Trouble, 'status'>>> = {
   400: { title: 'That was not understood', advice: 'Go back and fill in the form again.' },
   403: { title: 'Not allowed', advice: 'Your role does not allow this. An owner can give you another one.' },
   404: { title: 'There is no such page', advice: 'Look for it from the overview.' },
-  503: { title: 'The database is away', advice: 'Nothing was changed. Try again in a moment.' },
   413: { title: 'Too large', advice: 'On the server, mailferry import takes files of any size.' },
+  503: { title: 'The database is away', advice: 'Nothing was changed. Try again in a moment.' },
 }
 const OUR_FAULT = {
   title: 'Something went wrong',
@@ -45,7 +45,8 @@ export function tellTrouble(app: FastifyInstance, log: Logger): void {
   })
 }
 
-function troubleOf(error: FastifyError): Trouble {
+/** What a person may know of an error; from 500 on the rest of it belongs into the log. */
+export function troubleOf(error: Error & Partial<FastifyError>): Trouble {
   if (error instanceof Refusal) return { status: 409, title: 'That cannot be done now', advice: error.message }
   if (error.code?.startsWith('FST_CSRF')) {
     return {
@@ -58,7 +59,7 @@ function troubleOf(error: FastifyError): Trouble {
   return troubleBy(statusOf(error))
 }
 
-function statusOf(error: FastifyError): number {
+function statusOf(error: Error & Partial<FastifyError>): number {
   if (isDatabaseAway(error)) return 503
   return isNulInText(error) ? 400 : (error.statusCode ?? 500)
 }

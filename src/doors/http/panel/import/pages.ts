@@ -7,9 +7,9 @@ import { Why } from '../bodies.ts'
 import type { Around } from '../house.ts'
 import { administrator } from '../session.ts'
 import { by, goOn, show } from '../show.ts'
-import { NotFound } from '../trouble.ts'
+import { NotFound, troubleOf } from '../trouble.ts'
 import { isRunning, type Upload, Uploads } from './uploads.ts'
-import { isForPeople, progressOf, uploadForm, uploadPage } from './views.ts'
+import { progressOf, uploadForm, uploadPage } from './views.ts'
 
 const PATH = '/admin/import'
 const SETTLE = { permission: 'settle' } as const
@@ -35,7 +35,7 @@ export const importPages: FastifyPluginAsyncTypebox<Around> = async (app, { hous
       try {
         return await house.importPeople(readPeople(piecesOf(file)), { ...options, by: who })
       } catch (error) {
-        if (!isForPeople(error)) log.error({ cause: (error as Error).message }, 'panel import')
+        if (troubleOf(error as Error).status >= 500) log.error({ cause: (error as Error).message }, 'panel import')
         throw error
       }
     }

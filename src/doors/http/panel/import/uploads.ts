@@ -17,7 +17,7 @@ export interface Upload {
   /** Null: it was not imported yet. */
   result: ImportOutcome | null
   /** Why it could not be read or imported. */
-  trouble: unknown
+  trouble: Error | null
 }
 
 /** Whether its file is needed at this moment. */

@@ -1,11 +1,9 @@
-import { Refusal } from '../../../../model/refusal.ts'
 import type { ImportOutcome } from '../../../../policy/import-people.ts'
-import { isDatabaseAway } from '../../../database-errors.ts'
-import { InvalidField } from '../../../mistakes.ts'
 import { checkField, form, reasonField, textField } from '../forms.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { noticeOf } from '../page.ts'
 import { facts, table } from '../parts.ts'
+import { troubleOf } from '../trouble.ts'
 import type { Upload } from './uploads.ts'
 
 const PATH = '/admin/import'
@@ -31,7 +29,10 @@ bert@old.example,bert77,his old password</pre>
 
 export function uploadPage(upload: Upload, csrf: string): Piece {
   const { id, preview, isImporting, result, trouble } = upload
-  if (trouble !== null) return html`<h1>Import</h1>${noticeOf({ kind: 'bad', text: troubleOf(trouble) })}${again()}`
+  if (trouble !== null) {
+    const { title, advice } = troubleOf(trouble)
+    return html`<h1>Import</h1>${noticeOf({ kind: 'bad', text: `${title}: ${advice}` })}${again()}`
+  }
   if (result !== null) return html`<h1>Import</h1>${resultOf(result)}${again()}`
   if (preview === null || isImporting) {
     return html`<h1>Import</h1><section class="card" hx-sse:connect="${PATH}/${id}/events" hx-swap="innerMorph">${progressOf(upload)}</section>`
@@ -103,16 +104,4 @@ function badTable(bad: Upload['bad'], count: number): Piece {
 
 function again(): Piece {
   return html`<p><a href=${PATH}>Another file</a> · <a href="/admin/migrations?state=awaited">Who is awaited</a></p>`
-}
-
-/** What a person may know of an error. */
-function troubleOf(trouble: unknown): string {
-  if (isForPeople(trouble)) return trouble.message
-  const away = 'The database is away, and nothing was imported. Try again in a moment.'
-  return isDatabaseAway(trouble) ? away : 'Nothing was imported: the log of mailferry serve says why.'
-}
-
-/** Whether an error is told as it is. */
-export function isForPeople(trouble: unknown): trouble is Error {
-  return trouble instanceof Refusal || trouble instanceof InvalidField
 }
