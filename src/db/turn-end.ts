@@ -9,7 +9,7 @@ import { SITUATION_COLUMNS, stepDetail, toSituation, writeSituation } from './si
 
 const ATTEMPTS_KEPT = 100
 
-/** A migration as it is at the end of its turn, and what was asked since the turn was taken. */
+/** A migration as it is at the end of its turn, and whether somebody wanted it finished when the turn was taken. */
 type Held = Pick<Selectable<MigrationTable>, (typeof SITUATION_COLUMNS)[number]> & {
   readonly closing_before: boolean | null
 }
@@ -30,14 +30,10 @@ async function endAttempt(trx: Transaction<DB>, turn: Turn, worker: Worker, end:
   await writeAttempt(trx, turn, worker, end.attempt)
   const isAnswer = end.seen !== null && turn.isClosing && held.closing_before === true
   const proof = isAnswer ? await cleanProof(trx, turn) : null
-  if (proof !== null) {
-    await finishProved(trx, turn, worker, toSituation(held), proof)
-    await giveBack(trx, turn, worker, end)
-  } else {
-    const plan = await fairPlan(trx, turn, end.plan)
-    await follow(trx, turn, toSituation(held), plan.situation)
-    await giveBack(trx, turn, worker, { ...end, plan })
-  }
+  const plan = await fairPlan(trx, turn, end.plan)
+  if (proof === null) await follow(trx, turn, toSituation(held), plan.situation)
+  else await finishProved(trx, turn, worker, toSituation(held), proof)
+  await giveBack(trx, turn, worker, { ...end, plan })
   return { proof }
 }
 
