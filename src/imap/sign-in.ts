@@ -27,7 +27,7 @@ type Person = Pick<OldQuestion, 'username' | 'password'>
  * tagged answer to the sign-in, and nothing before it, is the answer. imapflow's own sign-in would take a NO of a certain
  * wording for OK, and repeat the password as often as it is asked for it.
  */
-export class Connection extends ImapFlow {
+class OwnSignIn extends ImapFlow {
   readonly #person: Person
 
   constructor(options: ImapFlowOptions, { username, password }: Person) {
@@ -97,7 +97,7 @@ export class Connection extends ImapFlow {
 }
 
 /** Asks one question: is this the password? imapflow's own way would go on for longer after a yes. */
-export class SignIn extends Connection {
+export class SignIn extends OwnSignIn {
   /** How the sign-in ended; none when it did not come to that. */
   ending: Ending | undefined
 
@@ -117,7 +117,7 @@ export class SignIn extends Connection {
 }
 
 /** Stays signed in. */
-export class SignedIn extends Connection {
+export class SignedIn extends OwnSignIn {
   /** Called by imapflow when it is time to sign in. @throws NotSignedIn */
   async authenticate(): Promise<void> {
     this.wire.expectCapabilityUpdate = true
