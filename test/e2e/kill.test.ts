@@ -29,7 +29,7 @@ const HALVES = `
 
 t.test('kill -9 at any moment of first sign-ins leaves all of a person or nothing', async (t) => {
   await using postgres = await startDebianPostgres()
-  const { answered, unanswered } = await killOften(t, 12, { DATABASE_URL: postgres.url }, () => postgres.query)
+  const { answered, unanswered } = await killOften(t, 20, { DATABASE_URL: postgres.url }, () => postgres.query)
   t.ok(answered > 0 && unanswered > 0, 'kills came before and after answers')
 })
 
@@ -38,7 +38,7 @@ t.test('with the embedded server too, which lives on and is found again', async 
     ({ service }: Ferry): Query =>
     (text) =>
       onEmbedded(service.dataDir, text)
-  await killOften(t, 3, {}, queryOf)
+  await killOften(t, 5, {}, queryOf)
 })
 
 async function killOften(t: Test, kills: number, settings: NodeJS.ProcessEnv, queryOf: (ferry: Ferry) => Query) {
