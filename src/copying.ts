@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { Settings } from './config.ts'
+import { type Settings, SettingsError } from './config.ts'
 import { offlineImap } from './copy/offlineimap.ts'
 import { openQueue, upgradeQueue } from './db/queue.ts'
 import { turns } from './db/turns.ts'
@@ -18,6 +19,7 @@ import type { CopyingState } from './policy/ledger-ports.ts'
 import { verify } from './policy/verify.ts'
 import { copyingState } from './proofs/copying-state.ts'
 import { openReady, type Service } from './service.ts'
+import { keptLine } from './whole-file.ts'
 
 const PYTHON_FILE = join(import.meta.dirname, '../deploy/offlineimap/mailferry.py')
 
@@ -43,7 +45,7 @@ async function copying(service: Service, { adopts, early, limitMs, by }: Copying
     emit: (order, starter) => offlineimaprc(workOf(order), { pythonFile: PYTHON_FILE, metadata, starter }),
   })
   const remembered = copyingState(() => metadata)
-  const worker: Worker = { id: randomUUID(), host: hostname(), place: await engine.place(), adopts, early, by }
+  const worker: Worker = { id: randomUUID(), host: hostname(), place: placeIn(metadata), adopts, early, by }
   return {
     around: {
       worker,
@@ -83,6 +85,17 @@ function ledgerProof({ ledgers }: Service, copyingState: CopyingState): Proof {
         throw error
       }
     },
+  }
+}
+
+/** A name that the folder of the copying state keeps, wherever it is mounted. @throws SettingsError */
+function placeIn(metadata: string): string {
+  try {
+    mkdirSync(metadata, { recursive: true, mode: 0o700 })
+    return keptLine(join(metadata, 'mailferry-place'), randomUUID)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new SettingsError(`MAILFERRY_OFFLINEIMAP_METADATA: cannot write in ${metadata} (${code})`)
   }
 }
 

@@ -1,10 +1,11 @@
-import { randomBytes, randomUUID } from 'node:crypto'
-import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Settings, SettingsError } from './config.ts'
 import type { Opener } from './policy/ports.ts'
 import { isRecipient, newIdentity, openWith, recipientsOf } from './seal/age.ts'
 import { panelKeyIn } from './seal/panel-key.ts'
+import { createFile, keptLine } from './whole-file.ts'
 
 /** What the service cannot run without, and makes at its first start. */
 export interface Secrets {
@@ -14,7 +15,6 @@ export interface Secrets {
 }
 
 const TOKEN_BYTES = 32
-const PRIVATE = { mode: 0o600, flag: 'wx' } as const
 
 /** The tokens and recipients in force; what the settings do not give is read from the data directory, or made there. */
 export async function provideSecrets(settings: Settings): Promise<Secrets> {
@@ -49,7 +49,7 @@ export async function initialiseKey(settings: Settings): Promise<string> {
   const { file, recipient } = await newIdentity()
   try {
     mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 })
-    writeFileSync(settings.identityFile, file, PRIVATE)
+    createFile(settings.identityFile, file)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new SettingsError(`MAILFERRY_IDENTITY_FILE: cannot create ${settings.identityFile} (${code})`)
@@ -90,21 +90,7 @@ async function fromIdentity<T>(file: string, read: (file: string) => Promise<T>)
 }
 
 function keptToken(file: string): string {
-  if (!existsSync(file)) makeToken(file)
-  return readFileSync(file, 'utf8').trim()
-}
-
-/** Whole or not at all, and once: of several processes that make it at the same moment, one is first. */
-function makeToken(file: string): void {
-  const unfinished = `${file}.${randomUUID()}`
-  try {
-    writeFileSync(unfinished, `${randomBytes(TOKEN_BYTES).toString('base64url')}\n`, { ...PRIVATE, flush: true })
-    linkSync(unfinished, file)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  } finally {
-    rmSync(unfinished, { force: true })
-  }
+  return keptLine(file, () => randomBytes(TOKEN_BYTES).toString('base64url'))
 }
 
 /** Where the recipients are kept that the settings do not give. */

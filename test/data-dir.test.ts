@@ -1,14 +1,9 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadSettings, SettingsError } from '../src/config.ts'
 import { panelKeyInForce } from '../src/data-dir.ts'
-
-const MODULE = join(import.meta.dirname, '../src/data-dir.ts')
-const ROUNDS = 100
 
 const folder = mkdtempSync(join(tmpdir(), 'mailferry-data-dir-'))
 t.after(() => rmSync(folder, { recursive: true }))
@@ -21,34 +16,6 @@ t.test('the panel key is made at first need, for its user alone, and stays', asy
   t.equal(statSync(join(dataDir, 'panel-key')).mode & 0o777, 0o600)
   t.equal(statSync(dataDir).mode & 0o777, 0o700)
   t.same(readdirSync(dataDir), ['panel-key'], 'nothing else is left behind')
-})
-
-t.test('several processes that make it at the same moment end with one key', async (t) => {
-  // At the same moments for all of them, each time in another data directory.
-  const script = `
-    import { panelKeyInForce } from ${JSON.stringify(MODULE)}
-    process.stdin.once('data', (start) => {
-      for (let round = 0; round < ${ROUNDS}; round++) {
-        while (Date.now() < Number(start) + round * 10);
-        const dataDir = ${JSON.stringify(join(folder, 'raced-'))} + round
-        console.log(panelKeyInForce({ panelKey: null, dataDir }).toString('base64url'))
-      }
-      process.exit()
-    })
-    console.log('ready')`
-  const makers = Array.from({ length: 3 }, () =>
-    spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] }),
-  )
-  await Promise.all(makers.map(({ stdout }) => once(stdout.setEncoding('utf8'), 'data')))
-  const start = Date.now() + 200
-  const ended = makers.map(async ({ stdin, stdout }) => {
-    stdin.write(`${start}\n`)
-    return (await stdout.toArray()).join('').split('\n')
-  })
-  const [made, ...others] = await Promise.all(ended)
-  for (const other of others) t.same(other, made)
-  const kept = Array.from({ length: ROUNDS }, (_, round) => readFileSync(join(folder, `raced-${round}`, 'panel-key')))
-  t.same(made, `${kept.join('')}`.split('\n'))
 })
 
 t.test('a panel key of the settings is taken as it is, and none is made', async (t) => {

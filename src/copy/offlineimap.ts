@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OUTCOMES, type Outcome, type Result } from '../model/attempt.ts'
 import type { CopyOrder } from '../model/migration.ts'
@@ -23,20 +22,9 @@ const COPYING = /Copy message UID /
 export function offlineImap(place: OfflineImapPlace): Engine {
   const { metadata } = place
   return {
-    place: () => placeIn(metadata),
     remembers: (id) => existsSync(join(metadata, `Account-m-${id}`)),
     copy: (order, credential, run) => copy(order, credential, run, place),
   }
-}
-
-/** A name that the folder keeps, wherever it is mounted. */
-async function placeIn(metadata: string): Promise<string> {
-  const file = join(metadata, 'mailferry-place')
-  await mkdir(metadata, { recursive: true, mode: 0o700 })
-  await writeFile(file, `${randomUUID()}\n`, { flag: 'wx', mode: 0o600 }).catch((error) => {
-    if (error.code !== 'EEXIST') throw error
-  })
-  return (await readFile(file, 'utf8')).trim()
 }
 
 async function copy(

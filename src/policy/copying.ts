@@ -97,9 +97,7 @@ export type Interruption = 'stopped' | 'lost-lock' | 'timeout'
 
 /** What copies the mail of one person. */
 export interface Engine {
-  /** Names the folder with the copying state. */
-  place(): Promise<string>
-  /** Whether it remembers this migration. */
+  /** Whether its copying state knows of this migration. */
   remembers(migrationId: string): boolean
   /** One attempt. Never throws; what it started has ended when it resolves. */
   copy(order: CopyOrder, credential: Credential, run: EngineRun): Promise<Result>

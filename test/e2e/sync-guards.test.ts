@@ -5,6 +5,7 @@ import t from 'tap'
 import { mustRun, rows, startFerry } from '../support/ferry.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { seed } from '../support/seed.ts'
+import { startSync } from '../support/sync.ts'
 
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
 const BEN = ['ben@old.example', 'secret of ben'] as const
@@ -25,6 +26,13 @@ for (const person of people) {
 
 const show = (address: string) => rows(service, 'migration', 'show', address)
 const sync = (address: string) => service.run(['sync', '--account', address, '--json'])
+
+t.test('a folder that cannot keep the copying state is named, and nothing is copied', async (t) => {
+  const worker = startSync(service, ['--account', ANNA[0]], { MAILFERRY_OFFLINEIMAP_METADATA: '/dev/null/nowhere' })
+  t.equal(await worker.end, 78)
+  t.equal(worker.stderr, 'mailferry: MAILFERRY_OFFLINEIMAP_METADATA: cannot write in /dev/null/nowhere (ENOTDIR)\n')
+  t.match(await show(ANNA[0]), { state: 'synced', attempts: { length: 1 } })
+})
 
 t.test('an OLD that is suddenly empty stops the migration; NEW keeps everything; a person may go on', async (t) => {
   await onOld(ANNA, 'SELECT INBOX', 'STORE 1:* +FLAGS (\\Deleted)', 'EXPUNGE', 'DELETE Sent')

@@ -31,12 +31,17 @@ export interface Sync {
 
 const LIMIT_MS = 60_000
 
+const started = new Set<ChildProcess>()
+// A test that fails leaves none behind.
+process.once('exit', () => {
+  for (const child of started) child.kill('SIGKILL')
+})
+
 /** Starts a worker on the service's database and metadata. */
 export function startSync(service: RunningService, args: string[] = [], env: NodeJS.ProcessEnv = {}): Sync {
   const command = [join(CHECKOUT, 'src/mailferry.ts'), 'sync', '--json', ...args]
   const child: ChildProcess = spawn(process.execPath, command, { env: { ...service.environment, ...env } })
-  // A test that fails leaves none behind.
-  process.once('exit', () => child.kill('SIGKILL'))
+  started.add(child)
   const events: SyncEvent[] = []
   const waiting = new Set<() => void>()
   let stderr = ''

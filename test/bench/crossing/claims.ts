@@ -83,7 +83,7 @@ function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'around' | 'ope
     ...{ worker, turns: turns(kysely), limitMs: 60_000, now: () => new Date(), chance: () => 0.5 },
     looks: { look: async () => ({ kind: 'yes', mailboxes: [] }) },
     opener: { open: async (sealed) => ({ address: `${Buffer.from(sealed)}`, username: '', password: '' }) },
-    engine: { place: async () => worker.place, remembers: () => true, copy: never },
+    engine: { remembers: () => true, copy: never },
     proof: { flaw: never },
     copyingState: { forgetProofs: () => undefined },
   }
