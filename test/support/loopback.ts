@@ -2,13 +2,17 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 
+const given = new Set<number>()
+
 /**
- * A loopback port that nobody listens on. Taken from below the range that the system gives to outgoing connections,
- * so that a server that is stopped for a while finds its port free again.
+ * A loopback port that nobody listens on, another one each time. Taken from below the range that the system gives to
+ * outgoing connections, so that a server that is stopped for a while finds its port free again.
  */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < 50; tries++) {
     const port = randomInt(10_240, 32_768)
+    if (given.has(port)) continue
+    given.add(port)
     const probe = createServer().listen(port, '127.0.0.1')
     const free = await once(probe, 'listening').then(
       () => true,

@@ -65,8 +65,9 @@ export async function startOld(settings: OldSettings): Promise<Old> {
     },
     loginCount: async () => {
       const marker = `marker-${randomBytes(8).toString('hex')}`
-      await askUser(socket, marker)
-      const log = await until(() => {
+      const log = await until(async () => {
+        // Sometimes Dovecot writes down its first lines only when another comes.
+        await askUser(socket, marker)
         const text = dovecot.log()
         return text.includes(marker) && text
       }, 'the log is written')
