@@ -40,12 +40,16 @@ returns boolean language sql stable as $$
     and (adopts or turn.place is null or turn.place = place)
 $$;
 
--- Leases a turn to a worker, and tells where its copying state was before; no row: it is not to be had, or its provider
--- has no room. A provider's turns are counted by one at a time, so that no two take the last place: each statement in
--- here sees what was committed before it.
+-- Leases a turn to a worker, and tells what it has to know; no row: it is not to be had, or its provider has no room. A
+-- provider's turns are counted by one at a time, so that no two take the last place: each statement in here sees what was
+-- committed before it.
 create function take_turn(
   wanted bigint, worker uuid, worker_host text, worker_place text, adopts boolean, early boolean, lease interval
-) returns table (place_before text) language plpgsql as $$
+) returns table (
+  address text, home text, state text, is_closing boolean, provider jsonb, sealed bytea, failures integer, quiet integer,
+  seen jsonb, completed_at timestamptz, has_copied boolean, overruled text
+) language plpgsql as $$
+#variable_conflict use_column
 declare
   seat record;
 begin
@@ -67,6 +71,17 @@ begin
   update credential set opened_at = now(), opened_by = 'sync on ' || worker_host where migration_id = wanted;
   -- The attempt of a worker that died.
   update attempt set ended_at = now(), outcome = 'lost-lock' where migration_id = wanted and ended_at is null;
-  place_before := seat.place;
-  return next;
+  return query select migration.address, coalesce(account.home, migration.home), migration.state,
+      migration.closing_since is not null, to_jsonb(provider), credential.sealed, turn.failures, turn.quiet,
+      turn.seen, turn.completed_at,
+      turn.completed_at is not null or exists (
+        select from attempt where attempt.migration_id = wanted and attempt.messages > 0),
+      -- Who adopts knows that the copying state is elsewhere, and who says "retry" knows what stopped the migration.
+      case when seat.place <> worker_place then 'state-lost' else (
+        select nullif(outcome, 'complete') from attempt where attempt.migration_id = wanted
+          and outcome in ('complete', 'old-recreated', 'old-shrunk', 'state-lost')
+          order by attempt.id desc limit 1) end
+    from turn join migration on migration.id = turn.migration_id join provider on provider.id = turn.provider_id
+      left join account on account.id = migration.account_id left join credential using (migration_id)
+    where turn.migration_id = wanted;
 end $$;

@@ -11,7 +11,7 @@ import { isSame, makeDue, stepDetail, writeSituation } from './situation.ts'
 const BATCH = 1_000
 
 /** Where a person's mail is copied to, with account or without. */
-export const HOME = sql<string>`coalesce(account.home, migration.home)`
+const HOME = sql<string>`coalesce(account.home, migration.home)`
 
 export function migrations(db: Kysely<DB>): Migrations {
   return {

@@ -29,7 +29,7 @@ export const PROVIDER_COLUMNS = [
   'provider.exclude',
 ] as const
 
-type ProviderRow = Omit<Selectable<ProviderTable>, 'id' | 'created_at'>
+export type ProviderRow = Omit<Selectable<ProviderTable>, 'id' | 'created_at'>
 
 export function toProvider(row: ProviderRow): Provider {
   return {

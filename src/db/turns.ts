@@ -1,8 +1,10 @@
 import { type Kysely, sql } from 'kysely'
+import type { Outcome } from '../model/attempt.ts'
+import type { MailboxStatus } from '../model/mailbox.ts'
 import { ACTIVE_STATES, type State } from '../model/migration.ts'
 import type { Turn, Turns, Worker } from '../policy/copying.ts'
+import { type ProviderRow, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
-import { readTurn } from './turn.ts'
 import { endTurn } from './turn-end.ts'
 
 // How long a worker that died keeps others away; it renews its leases far more often.
@@ -78,13 +80,40 @@ async function renew(db: Kysely<DB>, { id, early }: Worker, messages: ReadonlyMa
   )
 }
 
+/** What the function tells of a turn that it has leased. */
+interface TakenTurn {
+  address: string
+  home: string
+  state: State
+  is_closing: boolean
+  provider: ProviderRow
+  sealed: Buffer | null
+  failures: number
+  quiet: number
+  seen: readonly MailboxStatus[] | null
+  completed_at: Date | null
+  has_copied: boolean
+  overruled: Outcome | null
+}
+
 async function take(db: Kysely<DB>, migrationId: string, worker: Worker): Promise<Turn | null> {
   const { id, host, place, adopts, early } = worker
-  const { rows } = await sql<{ place_before: string | null }>`
+  const { rows } = await sql<TakenTurn>`
     select * from take_turn(${migrationId}, ${id}, ${host}, ${place}, ${adopts}, ${early}, ${LEASE})`.execute(db)
   const [taken] = rows
-  if (taken === undefined) return null
-  const turn = await readTurn(db, migrationId)
-  // Who adopts knows that the copying state is elsewhere.
-  return taken.place_before === null || taken.place_before === place ? turn : { ...turn, overruled: 'state-lost' }
+  return taken === undefined ? null : toTurn(migrationId, taken)
+}
+
+function toTurn(
+  migrationId: string,
+  { home, provider, is_closing, completed_at, has_copied, ...same }: TakenTurn,
+): Turn {
+  return {
+    ...same,
+    migrationId,
+    order: { id: migrationId, home, provider: toProvider(provider) },
+    isClosing: is_closing,
+    completedAt: completed_at,
+    hasCopied: has_copied,
+  }
 }
