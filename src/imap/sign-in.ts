@@ -124,6 +124,8 @@ export class SignedIn extends OwnSignIn {
     const ending = await this.signIn()
     if (ending.status !== 'OK') throw new NotSignedIn(ending)
     await this.wire.setAuthenticationState()
+    // OLD has heard already who asks; imapflow would ask once more for its name.
+    this.capabilities.delete('ID')
   }
 }
 
