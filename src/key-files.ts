@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import { type Settings, SettingsError } from './config.ts'
 import { recipientsFile } from './data-dir.ts'
 import { newestIdentityAlone, newIdentity } from './seal/age.ts'
+import { settle } from './whole-file.ts'
 
 /** Adds a new key to the identity file, as its last one; returns its recipient. @throws SettingsError */
 export async function addIdentity({ identityFile }: Settings): Promise<string> {
@@ -31,7 +32,7 @@ async function rewrite(setting: string, path: string, change: (text: string) => 
     const file = await open(unfinished, 'wx', 0o600)
     await fill(file, text, before ?? { mode: 0o644, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 })
     await rename(unfinished, path)
-    await settle(dirname(path))
+    settle(dirname(path))
   } catch (error) {
     await rm(unfinished, { force: true })
     throw new SettingsError(`${setting}: cannot write ${path} (${(error as NodeJS.ErrnoException).code ?? error})`)
@@ -47,10 +48,4 @@ async function fill(file: FileHandle, text: string, like: { mode: number; uid: n
   } finally {
     await file.close()
   }
-}
-
-/** The name of a file is safe on the disk only when its folder is. */
-async function settle(folder: string): Promise<void> {
-  const handle = await open(folder)
-  await handle.sync().finally(() => handle.close())
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 /**
  * Makes a file, readable by its owner alone, that appears whole or not at all, and is on the disk then.
@@ -10,8 +11,19 @@ export function createFile(path: string, text: string): void {
   try {
     writeFileSync(unfinished, text, { mode: 0o600, flag: 'wx', flush: true })
     linkSync(unfinished, path)
+    settle(dirname(path))
   } finally {
     rmSync(unfinished, { force: true })
+  }
+}
+
+/** The name of a file is safe on the disk only when its folder is. */
+export function settle(folder: string): void {
+  const descriptor = openSync(folder, 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
   }
 }
 
