@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Settings, SettingsError } from './config.ts'
 import type { Opener } from './policy/ports.ts'
@@ -54,7 +54,7 @@ export async function initialiseKey(settings: Settings): Promise<string> {
     const { code } = error as NodeJS.ErrnoException
     throw new SettingsError(`MAILFERRY_IDENTITY_FILE: cannot create ${settings.identityFile} (${code})`)
   }
-  writeFileSync(recipientsFile(settings), `${recipient}\n`, { mode: 0o644 })
+  createFile(recipientsFile(settings), `${recipient}\n`, 0o644)
   return recipient
 }
 

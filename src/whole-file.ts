@@ -3,13 +3,14 @@ import { closeSync, existsSync, fsyncSync, linkSync, openSync, readFileSync, rmS
 import { dirname } from 'node:path'
 
 /**
- * Makes a file, readable by its owner alone, that appears whole or not at all, and is on the disk then.
+ * Makes a file that appears whole or not at all, and is on the disk then.
+ * @param mode without, its owner alone may read it
  * @throws the error of the file system; EEXIST: there is one
  */
-export function createFile(path: string, text: string): void {
+export function createFile(path: string, text: string, mode = 0o600): void {
   const unfinished = `${path}.${randomUUID()}`
   try {
-    writeFileSync(unfinished, text, { mode: 0o600, flag: 'wx', flush: true })
+    writeFileSync(unfinished, text, { mode, flag: 'wx', flush: true })
     linkSync(unfinished, path)
     settle(dirname(path))
   } finally {
