@@ -42,7 +42,7 @@ async function provision(arrival: Arrival, trx: Transaction<DB>): Promise<Accoun
     .onConflict((conflict) => conflict.column('address').doNothing())
     .returning('id')
     .executeTakeFirst()
-  if (migration === undefined) return toAccount({ ...account, ...(await takeOver(account.id, arrival, trx)) })
+  if (migration === undefined) return toAccount({ ...account, home: await takeOver(account.id, arrival, trx) })
   await storeCredential(migration.id, arrival.sealed, trx)
   return toAccount(account)
 }
@@ -52,10 +52,10 @@ function routeOf({ provider }: Arrival): 'old' | 'new' {
 }
 
 /**
- * Gives the new account the migration that waited for it. What was copied already decides about the home.
+ * Gives the new account the migration that waited for it, and returns its home: what was copied already decides it.
  * @throws when the person was not awaited as who arrived: to be asked again
  */
-async function takeOver(accountId: string, arrival: Arrival, trx: Transaction<DB>): Promise<{ home: string }> {
+async function takeOver(accountId: string, arrival: Arrival, trx: Transaction<DB>): Promise<string> {
   const { id, home } = await trx
     .selectFrom('migration')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
@@ -69,9 +69,9 @@ async function takeOver(accountId: string, arrival: Arrival, trx: Transaction<DB
     .executeTakeFirstOrThrow(() => new Error('the awaited migration changed in the meantime'))
   await trx.updateTable('migration').set({ account_id: accountId, home: null }).where('id', '=', id).execute()
   await renewCredential(id, arrival.sealed, trx)
-  if (home === null) return arrival
+  if (home === null) return arrival.home
   await trx.updateTable('account').set({ home }).where('id', '=', accountId).execute()
-  return { home }
+  return home
 }
 
 /** A new password of a captured person; null when OLD has no say about the account (any more). */
