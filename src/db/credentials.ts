@@ -11,13 +11,14 @@ export function credentials(db: Kysely<DB>): Credentials {
   return {
     handOut: (migrationIds, to) =>
       db
+        .with('held', (held) => inOrder(held, migrationIds))
         .updateTable('credential')
-        .from('migration')
+        .from('held')
+        .innerJoin('migration', 'migration.id', 'held.migration_id')
         .set({ opened_at: sql`now()`, opened_by: to })
-        .whereRef('migration.id', '=', 'credential.migration_id')
+        .whereRef('held.migration_id', '=', 'credential.migration_id')
         .where('migration.state', 'in', ACTIVE_STATES)
-        .where(sql<boolean>`migration_id = any(${migrationIds}::bigint[])`)
-        .returning(['migration_id as migrationId', 'migration.address', 'sealed'])
+        .returning(['credential.migration_id as migrationId', 'migration.address', 'sealed'])
         .execute(),
     async factsOf(address) {
       const row = await db
@@ -45,6 +46,16 @@ export function credentials(db: Kysely<DB>): Credentials {
         await record(trx, address, { ...by, action: 'migration.set-password', ...detail })
       }),
   }
+}
+
+/** Locks credentials in the order of their numbers: whoever changes many at a time goes through here. */
+export function inOrder(db: Pick<Kysely<DB>, 'selectFrom'>, migrationIds: readonly string[]) {
+  return db
+    .selectFrom('credential')
+    .select('migration_id')
+    .where(sql<boolean>`migration_id = any(${migrationIds}::bigint[])`)
+    .orderBy('migration_id')
+    .forUpdate()
 }
 
 /** Replaces the credential and heals what its lack or refusal stopped; returns what the audit says about the state. */

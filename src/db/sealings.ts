@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { Sealings } from '../policy/records.ts'
+import { inOrder } from './credentials.ts'
 import type { DB } from './schema.ts'
 
 const LOCK = 0x6d66_6b72 // "mfkr"
@@ -37,9 +38,11 @@ export function sealings(db: Kysely<DB>): Sealings {
       const after = renewed.map(({ sealed }) => Buffer.from(sealed.bytes))
       const to = renewed[0]?.sealed.to ?? []
       const { numAffectedRows } = await sql`
+        with held as (${inOrder(db, ids)})
         update credential set sealed = line.after, sealed_to = ${to}::text[]
         from unnest(${ids}::bigint[], ${before}::bytea[], ${after}::bytea[]) as line (id, before, after)
-        where migration_id = line.id and sealed = line.before`.execute(db)
+        join held on held.migration_id = line.id
+        where credential.migration_id = line.id and sealed = line.before`.execute(db)
       return Number(numAffectedRows ?? 0)
     },
   }

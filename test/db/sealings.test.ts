@@ -1,0 +1,76 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { captures } from '../../src/db/captures.ts'
+import { credentials } from '../../src/db/credentials.ts'
+import { type Database, openDatabase } from '../../src/db/database.ts'
+import { domains } from '../../src/db/domains.ts'
+import { providers } from '../../src/db/providers.ts'
+import { sealings } from '../../src/db/sealings.ts'
+import { parseAddress } from '../../src/model/address.ts'
+import { BY } from '../support/by.ts'
+import { PROVIDER } from '../support/copying.ts'
+
+const PEOPLE = 300
+const ROUNDS = 60
+
+const folder = mkdtempSync(join(tmpdir(), 'mailferry-sealings-'))
+let database: Database
+t.before(async () => {
+  database = await openDatabase({ databaseUrl: null, dataDir: folder })
+  await database.ready()
+  await providers(database.kysely).add(PROVIDER, BY)
+  await domains(database.kysely).add({ name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name }, BY)
+  for (let person = 0; person < PEOPLE; person++) await capture(person, 1)
+})
+t.after(async () => {
+  await database[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+async function capture(person: number, password: number): Promise<void> {
+  const address = parseAddress(`p${person}@old.example`)
+  if (address === null) throw new Error(String(person))
+  await captures(database.kysely).capture({
+    ...{ address, home: `/home/${person}`, passwordHash: `hash ${password}`, provider: PROVIDER },
+    ...{ oldDomain: 'old.example', oldUsername: address.text },
+    sealed: { bytes: new Uint8Array([password]), to: ['age1old'] },
+  })
+}
+
+t.test(
+  'credentials are handed out, sealed anew and renewed at the same time, and nobody waits in a circle',
+  async (t) => {
+    const ids = (await sealings(database.kysely).otherThan([], '0', PEOPLE)).map(({ migrationId }) => migrationId)
+    t.equal(ids.length, PEOPLE)
+    // Whoever asks may name them in any order.
+    const backwards = ids.toReversed()
+    const handOut = async (round: number) => {
+      const handed = await credentials(database.kysely).handOut(round % 2 ? ids : backwards, 'tests')
+      if (handed.length !== PEOPLE) throw new Error(`${handed.length} handed out`)
+    }
+    const reseal = async (round: number) => {
+      const lying = await sealings(database.kysely).otherThan([], '0', PEOPLE)
+      const sealed = { bytes: new Uint8Array([2, round]), to: [`age1new${round}`] }
+      await sealings(database.kysely).replace(
+        (round % 2 ? lying.toReversed() : lying).map((before) => ({ before, sealed })),
+      )
+    }
+    const renew = (round: number) => capture((round * 7) % PEOPLE, 3 + (round % 100))
+    await Promise.all([
+      repeated(handOut),
+      repeated(handOut),
+      repeated(reseal),
+      repeated(reseal),
+      repeated(renew),
+      repeated(renew),
+    ])
+  },
+)
+
+async function repeated(work: (round: number) => Promise<unknown>): Promise<void> {
+  for (let round = 0; round < ROUNDS; round++) await work(round)
+}
+
+t.end()
