@@ -36,8 +36,11 @@ export interface Administrators {
   setPassword(name: string, passwordHash: string, by: By): Promise<boolean>
   /** @throws Refusal when the last owner would be none any more */
   setRole(name: string, role: Role, by: By): Promise<boolean>
-  /** @param sealed null: no one-time code is asked for any more */
-  setTotp(name: string, sealed: Uint8Array | null, by: By): Promise<boolean>
+  /**
+   * @param sealed null: no one-time code is asked for any more
+   * @param confirmedAt the time step of the code that confirmed it, which is used up; null: nobody has shown one yet
+   */
+  setTotp(name: string, sealed: Uint8Array | null, by: By, confirmedAt?: number | null): Promise<boolean>
   endSessions(name: string, by: By): Promise<boolean>
   /** Uses a code up, by its time step; false when it or a later one was used before. Of several at once, one is first. */
   useTotpStep(name: string, step: number): Promise<boolean>

@@ -131,6 +131,9 @@ t.test('a code is used up with all before it, until there is another secret', as
   t.same(atOnce.filter(Boolean), [true], 'of several at once one is first')
   await known.setTotp('anna', SEALED, BY)
   t.equal(await known.useTotpStep('anna', 99), true)
+  await known.setTotp('anna', SEALED, BY, 99)
+  t.equal(await known.useTotpStep('anna', 99), false, 'what confirmed the secret is used up')
+  t.equal(await known.useTotpStep('anna', 100), true)
 })
 
 t.test('every change is written down, by whom and why', async (t) => {

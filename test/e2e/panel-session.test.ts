@@ -116,11 +116,13 @@ t.test('a code is wanted besides the password once it is turned on, and works on
   const totp = URI.parse(`otpauth://totp/x?secret=${secret}`) as TOTP
   await visitor.post('/admin/account/totp/confirm', { code: totp.generate() === '000000' ? '000001' : '000000' })
   t.match((await Visitor.signedIn(url, OWNER)).cookie, 'mailferry', 'not before it is confirmed')
-  await visitor.post('/admin/account/totp/confirm', { code: totp.generate() })
+  const confirming = totp.generate()
+  await visitor.post('/admin/account/totp/confirm', { code: confirming })
   t.ok(await isIn(visitor.cookie))
 
   const next = totp.generate({ timestamp: Date.now() + STEP_MS })
   const signIn = (code: string) => new Visitor(url).signIn(OWNER, { code })
+  t.match(await signIn(confirming), { status: 401, text: /is wrong/ }, 'it was used to confirm')
   t.match(await signIn(''), { status: 401, text: /Type your password again, and the code/ })
   t.match(await signIn('123 456'), { status: 401, text: /is wrong/ })
   t.match(await signIn(next), { status: 303, location: '/admin' })

@@ -64,13 +64,14 @@ export const accountPage: FastifyPluginAsyncTypebox<Around> = async (app, { hous
     const { name } = administrator(request)
     const sealed = Buffer.from(request.session.get('totp')?.sealed ?? '', 'base64')
     if (sealed.length === 0) return reply.redirect(PATH, 303)
-    if ((await totpStep(house.totpSealer.open(name, sealed), request.body.code, new Date())) === null) {
+    const step = await totpStep(house.totpSealer.open(name, sealed), request.body.code, new Date())
+    if (step === null) {
       return goOn(request, reply, PATH, {
         kind: 'bad',
         text: 'The code is wrong: look at the clock of your device, and try the next one.',
       })
     }
-    await house.administrators.setTotp(name, sealed, byAdministrator(name))
+    await house.administrators.setTotp(name, sealed, byAdministrator(name), step)
     request.session.set('totp', undefined)
     return await stay(request, reply, house, 'From now on you sign in with a code, too.')
   })
