@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { accounts } from '../../src/db/accounts.ts'
 import { captures } from '../../src/db/captures.ts'
@@ -15,8 +14,7 @@ import { PROVIDER } from '../support/copying.ts'
 import { type DebianPostgres, startDebianPostgres } from '../support/debian-postgres.ts'
 import { type Relay, startRelay } from '../support/relay.ts'
 import { runProgram } from '../support/service.ts'
-
-const LIMIT_MS = 60_000
+import { until } from '../support/until.ts'
 
 let postgres: DebianPostgres
 let database: Database
@@ -31,14 +29,6 @@ t.after(async () => {
   await database[Symbol.asyncDispose]()
   await postgres[Symbol.asyncDispose]()
 })
-
-async function until(seen: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + LIMIT_MS
-  while (!seen()) {
-    if (Date.now() > deadline) throw new Error(`waited in vain: ${what}`)
-    await wait(10)
-  }
-}
 
 /** What is heard, from when it is listened. */
 async function listening(): Promise<Changes & { readonly heard: (string | null)[] }> {

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import { serverPid } from '../../src/db/embedded/cluster.ts'
 import { lockFolder } from '../../src/db/embedded/lock.ts'
 import { type EmbeddedPostgres, openEmbedded } from '../../src/db/embedded/postgres.ts'
+import { until } from '../support/until.ts'
 
 function folder(t: Test): string {
   const made = mkdtempSync(join(tmpdir(), 'mailferry-embedded-'))
@@ -49,13 +50,9 @@ t.test('a server that was killed is started again', async (t) => {
   await query(server, 'create table kept as select 42 as answer')
   const pid = serverPid(dataDir)
   process.kill(pid, 'SIGKILL')
-  const deadline = Date.now() + 20_000
-  while (Date.now() < deadline) {
-    const answer = await query(server, 'select answer from kept').catch(() => null)
-    if (answer?.rows[0].answer === 42) return t.not(serverPid(dataDir), pid)
-    await wait(50)
-  }
-  t.fail('it did not come back')
+  const kept = () => query(server, 'select answer from kept').catch(() => undefined)
+  t.match((await until(kept, 'it comes back')).rows, [{ answer: 42 }])
+  t.not(serverPid(dataDir), pid)
 })
 
 t.test('a server that is frozen does not hold who leaves it', async (t) => {

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 
 const DEMO = join(import.meta.dirname, '../demo/demo.ts')
 
-t.setTimeout(170_000)
+t.setTimeout(600_000)
 
 interface Show {
   child: ChildProcess

@@ -6,10 +6,10 @@ import t, { type Test } from 'tap'
 import { clusterFolder } from '../../src/db/embedded/cluster.ts'
 import { startDebianPostgres } from '../support/debian-postgres.ts'
 import { type Ferry, startFerry } from '../support/ferry.ts'
+import { until } from '../support/until.ts'
 
 /** Sign-ins under way at each kill. */
 const CROWD = 6
-const END_LIMIT_MS = 20_000
 
 type Query = (text: string) => Promise<pg.QueryResult>
 
@@ -95,11 +95,8 @@ async function killOften(t: Test, kills: number, settings: NodeJS.ProcessEnv, qu
 
 /** What the dead service has sent is still worked on for a moment. */
 async function connectionsEnd(query: Query): Promise<void> {
-  const deadline = Date.now() + END_LIMIT_MS
-  while ((await query(`select from pg_stat_activity where application_name ~ '^mailferry'`)).rowCount !== 0) {
-    if (Date.now() > deadline) throw new Error('the connections of the killed service do not end')
-    await wait(10)
-  }
+  const open = () => query(`select from pg_stat_activity where application_name ~ '^mailferry'`)
+  await until(async () => (await open()).rowCount === 0, 'the connections of the killed service end')
 }
 
 async function onEmbedded(dataDir: string, text: string): Promise<pg.QueryResult> {

@@ -122,7 +122,7 @@ t.test('an account error never leaves the run waiting for itself, with or withou
     { id: 'm-3', user: 'cleo', password: PEOPLE.cleo },
   ])
   for (const args of [[], ['-1']]) {
-    const { code, output } = await copying.run(orders, { args, timeout: 15_000 })
+    const { code, output } = await copying.run(orders, { args })
     t.equal(code, 1)
     t.strictSame(results(output), ['m-1 incomplete', 'm-2 complete', 'm-3 complete'])
   }

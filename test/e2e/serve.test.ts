@@ -9,7 +9,7 @@ import t from 'tap'
 import { HttpWire } from '../doors/http/http-wire.ts'
 import { mustRun } from '../support/ferry.ts'
 import { get, post, runMailferry, startService } from '../support/service.ts'
-import { until } from '../support/until.ts'
+import { HANG_MS, until } from '../support/until.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailferry-serve-'))
 t.after(() => rmSync(folder, { recursive: true }))
@@ -48,7 +48,7 @@ t.test('SIGTERM ends it within seconds, whoever holds a connection open', async 
   const silent = connect(service.socket)
   silent.on('error', () => undefined)
   await once(silent, 'connect')
-  const stopped = await Promise.race([service.stop(), wait(8_000, 'still there', { ref: false })])
+  const stopped = await Promise.race([service.stop(), wait(HANG_MS, 'still there', { ref: false })])
   silent.destroy()
   t.equal(stopped, 0)
 })
@@ -76,7 +76,7 @@ t.test('SIGTERM under load: who can be answered is, who cannot is told to try ag
   await until(() => strangers.length > 10, 'the load')
 
   const began = performance.now()
-  const stopped = await Promise.race([service.stop(), wait(8_000, 'still there', { ref: false })])
+  const stopped = await Promise.race([service.stop(), wait(HANG_MS, 'still there', { ref: false })])
   t.comment(`ended after ${Math.round(performance.now() - began)} ms`)
   t.equal(stopped, 0)
   for (const answer of await Promise.all(waiting)) t.ok(['tempfail', 'no verdict', 'cut off'].includes(answer), answer)

@@ -7,6 +7,7 @@ import { startDebianPostgres } from '../support/debian-postgres.ts'
 import { mustRun, rows, startFerry } from '../support/ferry.ts'
 import { seed } from '../support/seed.ts'
 import { outcomes, type Sync, type SyncEvent, startSync, syncOnce } from '../support/sync.ts'
+import { until } from '../support/until.ts'
 
 const people = Array.from({ length: 4 }, (_, at) => [`p${at}@old.example`, `secret of ${at}`] as const)
 const LATE = ['late@old.example', 'secret'] as const
@@ -144,9 +145,7 @@ t.test('an OfflineIMAP whose worker dies does not live on', async (t) => {
   await attemptRuns(worker, CUT[0])
   worker.kill('SIGKILL')
   await worker.end
-  const deadline = Date.now() + 20_000
-  while (enginesOf(CUT[0]).length > 0 && Date.now() < deadline) await new Promise((look) => setTimeout(look, 50))
-  t.same(enginesOf(CUT[0]), [])
+  await until(() => enginesOf(CUT[0]).length === 0, 'its OfflineIMAP ends with it')
   t.ok(filesOf(CUT[0]).length < 600, 'it was cut off')
 })
 
@@ -157,20 +156,18 @@ function inHours(hours: number): string {
 
 /** Waits until OfflineIMAP has copied something. */
 async function attemptRuns(worker: Sync, address: string): Promise<void> {
-  const deadline = Date.now() + 30_000
   const before = filesOf(address).length
-  while (filesOf(address).length <= before || enginesOf(address).length === 0) {
-    if (Date.now() > deadline) throw new Error(`no attempt: ${JSON.stringify(worker.events)} ${worker.stderr}`)
-    await new Promise((look) => setTimeout(look, 20))
-  }
+  const runs = () => filesOf(address).length > before && enginesOf(address).length > 0
+  await until(runs, 'an attempt').catch((error) => {
+    throw new Error(`${error.message}: ${JSON.stringify(worker.events)} ${worker.stderr}`)
+  })
 }
 
 /** Waits until the worker has looked at its leases again. */
 async function leaseRenewed(): Promise<void> {
   const lease = async () => (await postgres.query('select max(leased_until) as until from turn')).rows[0].until
   const before = Number(await lease())
-  const deadline = Date.now() + 25_000
-  while (Number(await lease()) === before && Date.now() < deadline) await new Promise((look) => setTimeout(look, 50))
+  await until(async () => Number(await lease()) !== before, 'a lease that is renewed')
 }
 
 function signalEngines(address: string, signal: NodeJS.Signals): void {

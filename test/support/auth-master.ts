@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { HANG_MS } from './until.ts'
 
 /**
  * Asks Dovecot's user database through its master socket (doc: Dovecot Authentication Protocol, USER request).
@@ -8,7 +9,7 @@ export function askUser(socketPath: string, user: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(socketPath)
     let text = ''
-    socket.setTimeout(5000, () => socket.destroy(new Error('Dovecot does not answer for its users')))
+    socket.setTimeout(HANG_MS, () => socket.destroy(new Error('Dovecot does not answer for its users')))
     socket.on('error', reject)
     socket.on('close', () => reject(new Error('Dovecot closed its user socket')))
     socket.on('connect', () => socket.write(`VERSION\t1\t1\nUSER\t1\t${user}\tservice=test\n`))

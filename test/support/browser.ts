@@ -1,4 +1,5 @@
 import { type BrowserContext, type BrowserContextOptions, type ConsoleMessage, chromium } from 'playwright-core'
+import { HANG_MS } from './until.ts'
 
 const CHROMIUM = '/usr/bin/chromium'
 // Nothing that the browser does of its own, and nowhere to do it: but this host, no name is found.
@@ -11,8 +12,6 @@ const ARGUMENTS = [
   '--disable-sync',
   '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
 ]
-/** The machine may do much else. */
-const LIMIT_MS = 60_000
 
 /** A real browser, and whatever pages did in it that they must not do. Disposing of it throws when there is any. */
 export interface Chromium extends AsyncDisposable {
@@ -30,13 +29,13 @@ export async function startChromium(origin: string): Promise<Chromium> {
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
     args: [...asRoot, ...ARGUMENTS],
-    timeout: LIMIT_MS,
+    timeout: HANG_MS,
   })
   const watch = new Watch(origin)
   return {
     async profile(options = {}) {
       const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'Europe/Berlin', ...options })
-      context.setDefaultTimeout(LIMIT_MS)
+      context.setDefaultTimeout(HANG_MS)
       await watch.over(context)
       return context
     },

@@ -7,9 +7,9 @@ import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
 import { serverUser } from '../../src/db/embedded/server-user.ts'
 import { freePort } from './loopback.ts'
+import { HANG_MS } from './until.ts'
 
 const BIN = '/usr/lib/postgresql/15/bin'
-const START_LIMIT_MS = 20_000
 const WAITING = `select from pg_stat_activity where application_name = 'mailferry' and wait_event_type = 'Lock'`
 
 /** Debian's PostgreSQL 15 on a loopback port, with a password. */
@@ -64,7 +64,7 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
   }
 
   async function waiting(count: number): Promise<void> {
-    const deadline = Date.now() + START_LIMIT_MS
+    const deadline = Date.now() + HANG_MS
     while ((await query(WAITING)).rowCount !== count) {
       if (Date.now() > deadline) throw new Error(`waited in vain for ${count} statements that wait for a lock`)
       await wait(20)
@@ -76,7 +76,7 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
     server = spawn(`${BIN}/postgres`, ['-D', 'data', ...options], { cwd: folder, stdio: 'ignore', ...as })
     // tap ends a test file, and so stops this server, only when nothing else keeps the process alive.
     server.unref()
-    const deadline = Date.now() + START_LIMIT_MS
+    const deadline = Date.now() + HANG_MS
     while (
       !(await query('select 1').then(
         () => true,

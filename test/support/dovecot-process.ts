@@ -5,6 +5,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { greetingFrom } from './loopback.ts'
+import { HANG_MS } from './until.ts'
 
 /**
  * Dovecot hangs on a pipe to us: a line stops it; when we die without one, however hard,
@@ -50,7 +51,7 @@ export class DovecotProcess {
   }
 
   async #ready(child: ChildProcess): Promise<void> {
-    const deadline = Date.now() + 20_000
+    const deadline = Date.now() + HANG_MS
     while (child.exitCode === null && Date.now() < deadline) {
       const greeting = await greetingFrom(this.#port, /\[CAPABILITY .*\r\n/)
       if (greeting) return
@@ -66,7 +67,7 @@ export class DovecotProcess {
     if (!child) return
     child.ref()
     child.stdin?.end('stop\n')
-    await once(child, 'exit', { signal: AbortSignal.timeout(10_000) }).catch(() => this.kill())
+    await once(child, 'exit', { signal: AbortSignal.timeout(HANG_MS) }).catch(() => this.kill())
   }
 
   /** At once, with all its processes. */

@@ -3,14 +3,13 @@ import { old } from '../../src/imap/ask.ts'
 import { type Provider, usualProvider } from '../../src/model/provider.ts'
 import type { OldAnswer } from '../../src/policy/ports.ts'
 import { type Connection, type Script, scripted, startScriptedImap, type Tried } from './scripted-imap.ts'
-import { until } from './until.ts'
+import { HANG_MS, until } from './until.ts'
 
 export const USER = 'anna@old.example'
 export const RIGHT = 'the right pässword'
 export const WRONG = 'a wrong one'
 /** The limit of rows that end by it. */
 export const SHORT_MS = 700
-const LONG_MS = 60_000
 
 /** What the answer is to be: yes, a no, or the code of the trouble with whether OLD answered the sign-in. */
 export type Wanted = string
@@ -57,7 +56,7 @@ export async function askEach(t: Test, rows: readonly Row[]): Promise<void> {
   await Promise.all(rows.map((row) => t.test(row.name, (t) => askOne(t, row))))
 }
 
-async function askOne(t: Test, { talk, wanted, provider, limitMs = LONG_MS, password = RIGHT }: Row): Promise<void> {
+async function askOne(t: Test, { talk, wanted, provider, limitMs = HANG_MS, password = RIGHT }: Row): Promise<void> {
   await using server = await startScriptedImap(talk)
   const answer = await ask({ port: server.port, ...provider }, password, limitMs)
   t.equal(nameOf(answer), wanted, answer.kind === 'trouble' ? String(answer.cause) : '')
@@ -65,7 +64,7 @@ async function askOne(t: Test, { talk, wanted, provider, limitMs = LONG_MS, pass
   await until(() => server.open === 0, 'the connection is closed')
 }
 
-export async function ask(changes: Partial<Provider>, password = RIGHT, limitMs = LONG_MS): Promise<OldAnswer> {
+export async function ask(changes: Partial<Provider>, password = RIGHT, limitMs = HANG_MS): Promise<OldAnswer> {
   const provider = { ...usualProvider('old', '127.0.0.1', 'none'), ...changes }
   const signal = new AbortController().signal
   return await old(limitMs).ask({ provider, username: USER, password, clientAddress: null, signal })

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
+import { HANG_MS } from './until.ts'
 
 /** Where an account is read or written. With `ca` (PEM) over implicit TLS, else in the clear. */
 export interface ImapAccount {
@@ -39,7 +40,7 @@ export class ImapWire implements AsyncDisposable {
 
   private constructor(socket: Socket) {
     this.#socket = socket
-    socket.setTimeout(30_000, () => socket.destroy(new Error('the IMAP server says nothing for 30 s')))
+    socket.setTimeout(HANG_MS, () => socket.destroy(new Error('the IMAP server says nothing')))
     socket.on('data', (chunk) => this.#read(chunk as Buffer<ArrayBuffer>))
     socket.on('error', (error) => this.#fail(error))
     socket.on('close', () => this.#fail(new Error('the IMAP server closed the connection')))

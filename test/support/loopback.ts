@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
+import { HANG_MS } from './until.ts'
 
 const given = new Set<number>()
 
@@ -25,7 +26,7 @@ export async function freePort(): Promise<number> {
   throw new Error('no free loopback port found')
 }
 
-/** What the server at `port` says first, as soon as it matches; nothing when it does not within a second. */
+/** What the server at `port` says first, as soon as it matches; nothing when it ends without that. */
 export function greetingFrom(port: number, wanted: RegExp): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')
@@ -34,7 +35,7 @@ export function greetingFrom(port: number, wanted: RegExp): Promise<string | und
       socket.destroy()
       resolve(answer)
     }
-    socket.setTimeout(1000, settle)
+    socket.setTimeout(HANG_MS, settle)
     socket.on('error', () => settle())
     socket.on('close', () => settle())
     socket.on('data', (chunk) => {

@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { certificates } from './certificates.ts'
 import { freePort } from './loopback.ts'
+import { HANG_MS } from './until.ts'
 
 const SHIPPED = join(import.meta.dirname, '../../deploy/nginx/mailferry.conf')
-const START_LIMIT_MS = 20_000
 
 /** A running nginx with the very site file that an administrator installs, only in other places. */
 export interface Nginx extends AsyncDisposable {
@@ -88,7 +88,7 @@ http {
 }
 
 async function listening(child: ChildProcess, port: number, log: string): Promise<void> {
-  const deadline = Date.now() + START_LIMIT_MS
+  const deadline = Date.now() + HANG_MS
   while (!(await answers(port))) {
     if (child.exitCode !== null || Date.now() > deadline)
       throw new Error(`nginx did not start: ${readFileSync(log, 'utf8')}`)

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
+import { HANG_MS } from './until.ts'
 
 export interface Run {
   /** Exit code; null when a signal ended it. */
@@ -25,7 +26,7 @@ export interface RunSettings {
 
 /** Runs the real OfflineIMAP once with the configuration file. */
 export async function runOfflineimap(file: string, settings: RunSettings = {}): Promise<Run> {
-  const { args = [], owner, env = {}, cwd = '/', timeout = 50_000, watch } = settings
+  const { args = [], owner, env = {}, cwd = '/', timeout = HANG_MS, watch } = settings
   const root = process.getuid?.() === 0
   const child = spawn('offlineimap', [...args, '-c', file], {
     stdio: ['ignore', 'pipe', 'pipe'],

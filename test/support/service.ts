@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { COMPILED } from './compiled.ts'
 import { freePort } from './loopback.ts'
+import { HANG_MS } from './until.ts'
 
 const CHECKOUT = join(import.meta.dirname, '../..')
-const START_LIMIT_MS = 90_000
 
 export interface Ended {
   readonly exitCode: number | null
@@ -62,7 +62,7 @@ export async function startService(settings: NodeJS.ProcessEnv = {}): Promise<Ru
     server.unref()
     for (const stream of [server.stdout, server.stderr] as Socket[])
       stream.unref().on('data', (chunk) => (log += chunk))
-    const deadline = Date.now() + START_LIMIT_MS
+    const deadline = Date.now() + HANG_MS
     while (!(await answers(socket))) {
       if (server.exitCode !== null || Date.now() > deadline) throw new Error(`mailferry serve did not start: ${log}`)
       await wait(20)

@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { HANG_MS } from './until.ts'
 
 /**
  * Signs in as a mail client does (AUTHENTICATE PLAIN, RFC 4616) and leaves again.
@@ -10,7 +11,7 @@ export function signIn(port: number, user: string | Buffer, password: string | B
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1')
     let text = ''
-    socket.setTimeout(30_000, () => socket.destroy(new Error('no answer to the sign-in within 30 s')))
+    socket.setTimeout(HANG_MS, () => socket.destroy(new Error('no answer to the sign-in')))
     socket.on('error', reject)
     socket.on('close', () => reject(new Error(`closed before the sign-in was answered: ${text}`)))
     socket.on('connect', () => socket.write(`a AUTHENTICATE PLAIN ${message.toString('base64')}\r\n`))

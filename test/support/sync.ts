@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { RunningService } from './service.ts'
+import { HANG_MS } from './until.ts'
 
 const CHECKOUT = join(import.meta.dirname, '../..')
 
@@ -28,8 +29,6 @@ export interface Sync {
   /** Resolves when an event fits. */
   seen(fits: (event: SyncEvent) => boolean): Promise<SyncEvent>
 }
-
-const LIMIT_MS = 60_000
 
 const started = new Set<ChildProcess>()
 // A test that fails leaves none behind.
@@ -61,7 +60,7 @@ export function startSync(service: RunningService, args: string[] = [], env: Nod
     kill: (signal) => void child.kill(signal),
     seen: (fits) =>
       new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`not seen: ${JSON.stringify(events)} ${stderr}`)), LIMIT_MS)
+        const timer = setTimeout(() => reject(new Error(`not seen: ${JSON.stringify(events)} ${stderr}`)), HANG_MS)
         const look = () => {
           const event = events.find(fits)
           if (event === undefined) return

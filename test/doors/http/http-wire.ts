@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-
-const ANSWER_LIMIT_MS = 25_000
+import { HANG_MS } from '../../support/until.ts'
 
 export interface Response {
   readonly status: number
@@ -39,10 +38,10 @@ export class HttpWire implements Disposable {
 
   /** The next response; null when the connection ends before one is complete. @throws when neither comes */
   async response(): Promise<Response | null> {
-    const deadline = Date.now() + ANSWER_LIMIT_MS
+    const deadline = Date.now() + HANG_MS
     while (this.#responses.length === 0 && !this.socket.destroyed) {
       const left = deadline - Date.now()
-      if (left <= 0) throw new Error(`neither an answer nor an end within ${ANSWER_LIMIT_MS / 1000} s`)
+      if (left <= 0) throw new Error(`neither an answer nor an end within ${HANG_MS / 1000} s`)
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#wake = resolve
       const timer = setTimeout(resolve, left)
