@@ -93,7 +93,7 @@ async function stage(t: Test, kind: 'tcp' | 'unix', limit: { clientLimitSeconds?
     tcp: { door: 'lua', url: `${mailferry.url}/`, token: TOKEN },
     unix: { door: 'lua-unix', socket: mailferry.socket },
   } as const
-  const dovecot = await startNew({ ...door[kind], ...limit })
+  const dovecot = await startNew({ ...door[kind], ...limit, isScripted: true })
   t.teardown(() => dovecot[Symbol.asyncDispose]())
   return { mailferry, dovecot }
 }

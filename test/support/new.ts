@@ -20,14 +20,34 @@ export type NewSettings = Door & {
    */
   homeRoot?: string
   tls?: Certificate
+  /** Whoever answers it is a script, and may answer anything. */
+  isScripted?: boolean
   /** Shortens the time that the Lua script gives mailferry. */
   clientLimitSeconds?: number
   /** More Dovecot settings, after all others. */
   configuration?: string
 }
 
-/** The new server: a real Dovecot with the very files that an administrator installs, only in other places. */
-export function startNew(settings: NewSettings): Promise<Dovecot> {
+/** How the Lua script calls a yes that it cannot use. */
+const MISUNDERSTOOD = /mailferry: ok without user or with fields that are not strings/
+
+/**
+ * The new server: a real Dovecot with the very files that an administrator installs, only in other places. Its disposal
+ * throws when mailferry ever gave it an answer that it could not use.
+ */
+export async function startNew(settings: NewSettings): Promise<Dovecot> {
+  const dovecot = await startShipped(settings)
+  return {
+    ...dovecot,
+    async [Symbol.asyncDispose]() {
+      const log = dovecot.log()
+      await dovecot[Symbol.asyncDispose]()
+      if (!settings.isScripted && MISUNDERSTOOD.test(log)) throw new Error('Dovecot did not understand mailferry')
+    },
+  }
+}
+
+function startShipped(settings: NewSettings): Promise<Dovecot> {
   return startDovecot({
     name: 'new',
     ...(settings.tls && { tls: settings.tls }),

@@ -6,6 +6,10 @@ import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import type { TSchema } from 'typebox'
+import { Errors } from 'typebox/schema'
+import { ANSWERS as passdbAnswers } from '../../src/doors/http/passdb.ts'
+import { ANSWERS as userdbAnswers } from '../../src/doors/http/userdb.ts'
 import { COMPILED } from './compiled.ts'
 import { freePort } from './loopback.ts'
 import { HANG_MS } from './until.ts'
@@ -149,7 +153,23 @@ export async function ask(
   const [response] = await once(asked, 'response')
   const text = (await response.setEncoding('utf8').toArray()).join('')
   const isJson = String(response.headers['content-type']).includes('json')
-  return { status: response.statusCode as number, body: isJson ? JSON.parse(text) : text }
+  const answer = { status: response.statusCode as number, body: isJson ? JSON.parse(text) : text }
+  refuseUndescribed(path, answer)
+  return answer
+}
+
+/** What the doors of Dovecot promise to answer, by path and status. */
+const PROMISED: Readonly<Record<string, Readonly<Record<number, TSchema>>>> = {
+  '/v1/passdb': passdbAnswers,
+  '/v1/userdb': userdbAnswers,
+}
+
+/** Whoever says yes has to say it in words that Dovecot understands. @throws when it does not */
+function refuseUndescribed(path: string, { status, body }: Answer): void {
+  const promised = PROMISED[path]?.[status]
+  if (status !== 200 || promised === undefined) return
+  const [fits, errors] = Errors(promised, body)
+  if (!fits) throw new Error(`${path} answers ${JSON.stringify(body)}: ${JSON.stringify(errors)}`)
 }
 
 async function answers(socket: string): Promise<boolean> {

@@ -13,3 +13,18 @@ export function passdbFields(account: Account): Fields {
   for (const [name, value] of Object.entries(userdbFields(account))) fields[`userdb_${name}`] = value
   return fields
 }
+
+export class NoString extends Error {}
+
+/**
+ * A person's name and fields, as they may leave: Dovecot understands nothing but strings in there, whatever the types
+ * of what came from the database promise.
+ * @throws NoString
+ */
+export function onlyStrings(user: string, fields: Fields): { readonly user: string; readonly fields: Fields } {
+  for (const [name, value] of Object.entries({ user, ...fields }) as [string, unknown][]) {
+    if (typeof value !== 'string' || (name === 'user' && value === ''))
+      throw new NoString(`the answer would have a ${name} that is no string`)
+  }
+  return { user, fields }
+}

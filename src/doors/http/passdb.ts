@@ -3,11 +3,11 @@ import type { FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
 import { type TSchema, Type } from 'typebox'
 import type { Account } from '../../model/account.ts'
-import { tempfail, type Verdict } from '../../model/verdict.ts'
+import { type Ok, tempfail, type Verdict } from '../../model/verdict.ts'
 import type { ProviderStatus } from '../../policy/ports.ts'
 import type { Question } from '../../policy/sign-in.ts'
 import { clientAddressOf } from './client-address.ts'
-import { passdbFields } from './extra-fields.ts'
+import { onlyStrings, passdbFields } from './extra-fields.ts'
 import type { Metrics } from './metrics.ts'
 import { QUESTIONS_LIMIT, shed, tryLater } from './overload.ts'
 
@@ -32,7 +32,7 @@ const PassdbQuestion = Type.Object({
 
 const no = (...verdicts: readonly string[]) =>
   Type.Object({ success: Type.Literal(false), verdict: Type.Enum([...verdicts]) })
-const ANSWERS: Readonly<Record<number, TSchema>> = {
+export const ANSWERS: Readonly<Record<number, TSchema>> = {
   200: Type.Object({
     ...{ success: Type.Literal(true), verdict: Type.Literal('ok'), user: Type.String() },
     fields: Type.Record(Type.String(), Type.String(), { description: "Dovecot's extra fields" }),
@@ -70,12 +70,13 @@ export const passdb: FastifyPluginAsyncTypebox<{ asked: Asked; metrics: Metrics;
       workedSince = performance.now()
       callWhenGone(reply, gone)
     }
-    const settle = (verdict: Verdict) => {
+    const settle = (decided: Verdict) => {
+      const { verdict, text } = worded(decided)
       metrics.inFlight--
       const door = headers['user-agent'] === CHECKPASSWORD ? 'checkpassword' : 'http'
       metrics.answered(door, verdict, workedSince)
       logVerdict(log, verdict, body)
-      return answer(reply, verdict)
+      return answer(reply, verdict).type('application/json; charset=utf-8').send(text)
     }
     metrics.inFlight++
     return asked
@@ -90,15 +91,24 @@ function callWhenGone({ raw }: FastifyReply, gone: () => void): void {
   else raw.once('close', () => raw.writableFinished || gone())
 }
 
-function answer(reply: FastifyReply, verdict: Verdict): FastifyReply {
-  switch (verdict.verdict) {
-    case 'ok':
-      return reply.type('application/json; charset=utf-8').send(welcome(verdict.account))
-    case 'tempfail':
-      return tryLater(reply).send({ success: false, verdict: 'tempfail', code: verdict.code })
-    default:
-      return reply.code(STATUS[verdict.verdict]).send({ success: false, verdict: verdict.verdict })
+function answer(reply: FastifyReply, { verdict }: Verdict): FastifyReply {
+  if (verdict === 'ok') return reply
+  return verdict === 'tempfail' ? tryLater(reply) : reply.code(STATUS[verdict])
+}
+
+/** A verdict in words; one that cannot be put so is trouble of ours. */
+function worded(verdict: Verdict): { readonly verdict: Verdict; readonly text: string } {
+  try {
+    return { verdict, text: verdict.verdict === 'ok' ? welcome(verdict.account) : refusal(verdict) }
+  } catch (cause) {
+    const trouble = tempfail('internal', cause)
+    return { verdict: trouble, text: refusal(trouble) }
   }
+}
+
+function refusal(verdict: Exclude<Verdict, Ok>): string {
+  const code = verdict.verdict === 'tempfail' ? { code: verdict.code } : {}
+  return JSON.stringify({ success: false, verdict: verdict.verdict, ...code })
 }
 
 /** Welcomes already in words: a person who comes again and again is remembered as the same account. */
@@ -107,8 +117,8 @@ const welcomes = new WeakMap<Account, string>()
 function welcome(account: Account): string {
   const known = welcomes.get(account)
   if (known !== undefined) return known
-  const { address: user } = account
-  const text = JSON.stringify({ success: true, verdict: 'ok', user, fields: passdbFields(account) })
+  const said = onlyStrings(account.address, passdbFields(account))
+  const text = JSON.stringify({ success: true, verdict: 'ok', ...said })
   welcomes.set(account, text)
   return text
 }

@@ -1,24 +1,25 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Logger } from 'pino'
 import { Type } from 'typebox'
-import { userdbFields } from './extra-fields.ts'
+import { NoString, onlyStrings, userdbFields } from './extra-fields.ts'
 import type { Metrics } from './metrics.ts'
 import { QUESTIONS_LIMIT, shed, tryLater } from './overload.ts'
 import type { Asked } from './passdb.ts'
 
+export const ANSWERS = {
+  200: Type.Object({
+    found: Type.Literal(true),
+    fields: Type.Record(Type.String(), Type.String(), { description: "Dovecot's extra fields" }),
+  }),
+  404: Type.Object({ found: Type.Literal(false) }),
+  503: Type.Object({ code: Type.String() }),
+}
 const SCHEMA = {
   summary: "Where is this person's mail?",
   tags: ['door'],
   security: [{ doorToken: [] }],
   body: Type.Object({ username: Type.String() }),
-  response: {
-    200: Type.Object({
-      found: Type.Literal(true),
-      fields: Type.Record(Type.String(), Type.String(), { description: "Dovecot's extra fields" }),
-    }),
-    404: Type.Object({ found: Type.Literal(false) }),
-    503: Type.Object({ code: Type.String() }),
-  },
+  response: ANSWERS,
 }
 
 /** `POST /v1/userdb`: where is this person's mail? */
@@ -36,10 +37,11 @@ export const userdb: FastifyPluginAsyncTypebox<{ asked: Asked; metrics: Metrics;
       const account = await asked.lookUp(request.body.username)
       if (account === null) return await reply.code(404).send({ found: false })
       // Dovecot goes on with the one right spelling of the address.
-      return { found: true, fields: { user: account.address, ...userdbFields(account) } }
+      const { user, fields } = onlyStrings(account.address, userdbFields(account))
+      return { found: true, fields: { user, ...fields } }
     } catch (cause) {
       log.warn({ cause: String(cause) }, 'userdb')
-      return tryLater(reply).send({ code: 'database' })
+      return tryLater(reply).send({ code: cause instanceof NoString ? 'internal' : 'database' })
     } finally {
       metrics.inFlight--
     }

@@ -46,6 +46,27 @@ t.test('each verdict has its status and body', async (t) => {
   }
 })
 
+t.test('an answer with anything that is no string does not leave, whatever the types promise', async (t) => {
+  const { address: text, home } = account
+  const wrong = [
+    { ...account, address: { local: 'anna', domain: 'new.example', text } },
+    { ...account, address: '' },
+    { ...account, home: { path: home } },
+    { ...account, home: undefined },
+  ] as unknown as (typeof account)[]
+  for (const one of wrong) {
+    const { post, app, logged } = door({ verdict: { verdict: 'ok', account: one }, lookUp: async () => one })
+    t.match(await post('/v1/passdb', QUESTION), {
+      ...{ status: 503, headers: { 'retry-after': /./ } },
+      body: { success: false, verdict: 'tempfail', code: 'internal' },
+    })
+    t.match(await post('/v1/userdb', QUESTION), { status: 503, body: { code: 'internal' } })
+    t.match(logged, [/"code":"internal".*that is no string/, /that is no string/])
+    const counted = (await app.inject({ url: '/metrics' })).body
+    t.match(counted, /verdicts_total{door="http",verdict="tempfail",code="internal"} 1/)
+  }
+})
+
 t.test('fields that the door does not know are ignored', async (t) => {
   const { questions, post } = door()
   const question = { ...QUESTION, real_rip: '192.0.2.1', service: 'imap', session: null, secured: 1, future: [1] }
