@@ -42,7 +42,8 @@ function exitCodeFor(signal: NodeJS.Signals): number {
 }
 
 async function demoAs({ uid, gid }: User, checkout: string, tmp: string, args: readonly string[]): Promise<number> {
-  const child = spawn(join(checkout, 'node_modules/.bin/node'), [join(checkout, 'test/demo/demo.ts'), ...args], {
+  const node = join(checkout, `node_modules/node-linux-${process.arch}/bin/node`)
+  const child = spawn(node, [join(checkout, 'test/demo/demo.ts'), ...args], {
     ...{ uid, gid, cwd: '/', stdio: 'inherit' },
     env: { ...process.env, TMPDIR: tmp },
   })
@@ -81,7 +82,7 @@ async function whatRuns(): Promise<string[]> {
   const lock = await readFile(join(CHECKOUT, 'node_modules/.package-lock.json'), 'utf8')
   const packages: [string, { dev?: boolean }][] = Object.entries(JSON.parse(lock).packages)
   const needed = packages.filter(([, { dev }]) => !dev).map(([path]) => path)
-  return ['package.json', 'bin', 'deploy', 'dist', 'sql', 'test', 'node_modules/.bin', ...needed]
+  return ['package.json', 'bin', 'deploy', 'dist', 'sql', 'test', ...needed]
 }
 
 async function may({ uid, gid }: User, command: string, ...args: string[]): Promise<boolean> {

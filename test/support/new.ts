@@ -102,8 +102,9 @@ async function installCheckpassword(place: Place, settings: NewSettings & { door
 /** The parts of the checkout that checkpassword is, where Dovecot's own users can run them. */
 async function reachableProgram({ folder }: Place): Promise<string> {
   const program = join(folder, 'program')
-  for (const part of ['bin/checkpassword', 'dist/checkpassword.cjs', 'node_modules/.bin/node']) {
-    await cp(join(CHECKOUT, part), join(program, part), { dereference: true })
+  const node = `node_modules/node-linux-${process.arch}/bin/node`
+  for (const part of ['bin/checkpassword', 'dist/checkpassword.cjs', node]) {
+    await cp(join(CHECKOUT, part), join(program, part))
   }
   return `${program}/`
 }

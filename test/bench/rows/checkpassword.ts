@@ -9,7 +9,6 @@ import { timeLine } from '../table.ts'
 import { inTurns } from '../turns.ts'
 
 const CHECKOUT = join(import.meta.dirname, '../../..')
-const NODE = join(CHECKOUT, 'node_modules/.bin/node')
 const CHECKPASSWORD = join(CHECKOUT, 'bin/checkpassword')
 const STARTS_PER_ROUND = 15
 const REFUSED = 1
@@ -27,7 +26,7 @@ export const checkpassword: Row = {
     const compare = async (socket: string, times: number) => {
       const env = { PATH: '/usr/bin:/bin', MAILFERRY_SOCKET: socket }
       const refused = () => started(CHECKPASSWORD, ['/bin/true'], env, question, REFUSED)
-      return await inTurns(times, refused, () => started(NODE, ['-e', '0'], env, question, 0))
+      return await inTurns(times, refused, () => started(process.execPath, ['-e', '0'], env, question, 0))
     }
     // mailferry holds each refusal back until it has taken as long as any other: the first line is the program's own time.
     const program = await compare(refusing.socket, STARTS_PER_ROUND * rounds)

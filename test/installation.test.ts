@@ -1,0 +1,77 @@
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import t, { type Test } from 'tap'
+import { runProgram } from './support/service.ts'
+
+const CHECKOUT = join(import.meta.dirname, '..')
+const SCRIPTS: Record<string, string> = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8')).scripts
+const LOCK = JSON.parse(readFileSync(join(CHECKOUT, 'package-lock.json'), 'utf8'))
+
+t.test(
+  'what any npm installs without the tools of development is a whole product, with an old Node in PATH',
+  async (t) => {
+    const { root, env } = installed(t)
+    const built = await runProgram('sh', ['-c', `cd ${root} && ${SCRIPTS.build}`], env)
+    t.same(built, { exitCode: 0, stdout: '', stderr: '' })
+    const run = (command: string, ...args: string[]) => runProgram(join(root, 'bin', command), args, env)
+    t.match(await run('mailferry', '--version'), { exitCode: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: '' })
+    t.match(await run('emit-offlineimaprc', '--help'), { exitCode: 0, stdout: /^Usage: /, stderr: '' })
+    t.match(await run('checkpassword'), { exitCode: 2, stderr: /^checkpassword: usage/ })
+    const all = modules(join(root, 'dist'))
+    const imports = all.map((module) => `await import(${JSON.stringify(module)})`).join('\n')
+    const read = await runProgram(process.execPath, ['--input-type=module', '-e', imports], env)
+    t.same(read, { exitCode: 0, stdout: '', stderr: '' }, `each of ${all.length} modules finds what it imports`)
+  },
+)
+
+t.test('what an older version left in dist goes with the next build', async (t) => {
+  const { root, env } = installed(t)
+  mkdirSync(join(root, 'dist/doors'), { recursive: true })
+  writeFileSync(join(root, 'dist/doors/older.js'), '')
+  t.match(await runProgram('sh', ['-c', `cd ${root} && ${SCRIPTS.build}`], env), { exitCode: 0 })
+  t.notOk(readdirSync(join(root, 'dist/doors')).includes('older.js'))
+})
+
+t.test('every script of package.json runs with the Node of this checkout', async (t) => {
+  for (const [name, script] of Object.entries(SCRIPTS)) {
+    for (const command of script.split(' && ')) {
+      t.match(command, /^(sh build\/with-node\.sh |sh test\/support\/install-servers\.sh|bin\/|npm run |rm )/, name)
+    }
+  }
+  const { root, env } = installed(t)
+  const version = (command: string) => runProgram('sh', ['-c', `cd ${root} && sh build/with-node.sh ${command}`], env)
+  t.match(await version('node --version'), { stdout: `${process.version}\n` })
+  t.match(await version("sh -c 'node --version'"), { stdout: `${process.version}\n` }, 'and what they start')
+})
+
+t.test('without a Node for this processor a script says what to do', async (t) => {
+  const root = t.testdir({ node_modules: {} })
+  const script = join(CHECKOUT, 'build/with-node.sh')
+  const { exitCode, stderr } = await runProgram('sh', ['-c', `cd ${root} && sh ${script} node --version`], {
+    PATH: '/usr/bin:/bin',
+  })
+  t.match({ exitCode, stderr }, { exitCode: 69, stderr: /npm ci/ })
+})
+
+/** A checkout with what `npm ci --omit=dev` installs, without npm's links, in a PATH where `node` is another one. */
+function installed(t: Test): { root: string; env: NodeJS.ProcessEnv } {
+  const root = t.testdir({ old: { node: '#!/bin/sh\necho v18.20.4\nexit 99\n' } })
+  chmodSync(join(root, 'old/node'), 0o755)
+  for (const part of ['bin', 'build', 'sql', 'src', 'package.json'])
+    cpSync(join(CHECKOUT, part), join(root, part), { recursive: true })
+  const packages: [string, { dev?: boolean }][] = Object.entries(LOCK.packages)
+  const top = packages.filter(([path, { dev }]) => !dev && /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path))
+  for (const [path] of top) {
+    mkdirSync(join(root, dirname(path)), { recursive: true })
+    symlinkSync(join(CHECKOUT, path), join(root, path))
+  }
+  return { root, env: { PATH: `${join(root, 'old')}:/usr/bin:/bin`, MAILFERRY_DATA_DIR: join(root, 'data') } }
+}
+
+/** All but those that are started as programs: these run when they are imported. */
+function modules(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return names
+    .filter((name) => name.endsWith('.js') && !['mailferry.js', 'emit-offlineimaprc.js'].includes(name))
+    .map((name) => join(folder, name))
+}
