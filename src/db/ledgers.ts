@@ -56,6 +56,7 @@ function folderRow(id: string, folder: LedgerFolder): Insertable<LedgerFolderTab
     ...{ migration_id: id, name, directory, state, remark, messages, proved, extra, duplicated },
     ...{ counts: JSON.stringify(folder.counts), uid_validity: folder.uidValidity },
     ...{ proved_uids: folder.provedUids, accepted_uids: folder.acceptedUids },
+    accepted_unlisted: folder.acceptedUnlisted,
   }
 }
 
@@ -71,10 +72,12 @@ function toFolder(row: Selectable<LedgerFolderTable>): LedgerFolder {
     ...{ state: row.state as FolderState, counts: row.counts as unknown as Counts },
     uidValidity: row.uid_validity === null ? null : Number(row.uid_validity),
     ...{ provedUids: row.proved_uids, acceptedUids: row.accepted_uids },
+    acceptedUnlisted: row.accepted_unlisted,
   }
 }
 
 function toDifference(row: Selectable<LedgerDifference>): Difference {
   const { folder, date, old, now, message_id: messageId } = row
-  return { kind: row.kind as Kind, folder, uid: Number(row.uid), messageId, date, size: Number(row.size), old, now }
+  const uid = row.uid === null ? null : Number(row.uid)
+  return { kind: row.kind as Kind, folder, uid, messageId, date, size: Number(row.size), old, now }
 }

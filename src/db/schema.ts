@@ -111,11 +111,12 @@ export interface LedgerDifference {
   number: number;
   old: string;
   size: Int8;
-  uid: Int8;
+  uid: Int8 | null;
 }
 
 export interface LedgerFolder {
   accepted_uids: string;
+  accepted_unlisted: Generated<number>;
   counts: Json;
   directory: string;
   duplicated: number;

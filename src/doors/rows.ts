@@ -140,7 +140,7 @@ export function ledgerSummary({ code, takenAt, seconds, fetched, folders }: Ledg
   }
 }
 
-function folderRow({ provedUids, acceptedUids, uidValidity, ...folder }: LedgerFolder) {
+function folderRow({ provedUids, acceptedUids, acceptedUnlisted, uidValidity, ...folder }: LedgerFolder) {
   return { ...folder, name: decodeName(folder.name), uid_validity: uidValidity }
 }
 

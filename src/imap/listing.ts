@@ -1,11 +1,13 @@
 import type { ImapFlow } from 'imapflow'
 import { CouldNotAsk } from '../model/ledger.ts'
 import type { Mailbox } from '../model/mailbox.ts'
-import type { OldMail, OldMessage, OldSession } from '../policy/ledger-ports.ts'
+import { UidSet } from '../model/uid-set.ts'
+import type { OldMail, OldMessage, OldSession, Opened } from '../policy/ledger-ports.ts'
 import { endingOf } from './ending.ts'
 import { isWanted, listMailboxes } from './mailboxes.ts'
-import { atom, command, isList, itemsOf, mailboxName, said, sequence, type Token, textOf } from './raw.ts'
+import { atom, command, mailboxName, said, sequence, type Token, textOf } from './raw.ts'
 import { type Connection, readMessages } from './reading.ts'
+import { Roll } from './roll.ts'
 import { type Reader, readingSession, refusalOf, troubleOf } from './session.ts'
 
 /** Servers hang up on whoever asks for a broken message, or for much; one that does it all the time is no help. */
@@ -69,7 +71,7 @@ class Session implements OldSession, Connection {
     }
   }
 
-  async examine(mailbox: Mailbox) {
+  async examine(mailbox: Mailbox): Promise<Opened> {
     this.#opened = mailbox
     try {
       return await examine(this.client, mailbox)
@@ -95,53 +97,42 @@ class Session implements OldSession, Connection {
   }
 }
 
-async function examine(client: ImapFlow, { name }: Mailbox): Promise<{ uidValidity: number; messages: OldMessage[] }> {
-  let [exists, uidValidity] = [0, 0]
+const ITEMS = ['UID', 'FLAGS', 'INTERNALDATE', 'RFC822.SIZE'].map(atom)
+/** How many numbers one second question names. */
+const ASKED_AGAIN = 500
+
+async function examine(client: ImapFlow, { name }: Mailbox): Promise<Opened> {
+  const roll = new Roll()
+  let [isCounted, uidValidity] = [false, 0]
   await command(client, 'EXAMINE', [mailboxName(name)], {
     EXISTS(_, number) {
-      exists = number
+      isCounted = true
+      roll.exists(number)
     },
     OK([first]) {
       const [code, value] = (first as { section?: readonly Token[] } | undefined)?.section ?? []
       if (textOf(code)?.toUpperCase() === 'UIDVALIDITY') uidValidity = Number(textOf(value))
     },
   })
-  const messages = new Map<number, OldMessage>()
-  if (exists > 0) {
-    const items = ['UID', 'FLAGS', 'INTERNALDATE', 'RFC822.SIZE'].map(atom)
-    await command(client, 'UID FETCH', [sequence('1:*'), items], {
-      FETCH(values) {
-        const message = messageOf(values)
-        if (message !== null) messages.set(message.uid, message)
-      },
-    })
-  }
-  return { uidValidity, messages: [...messages.values()].sort((a, b) => a.uid - b.uid) }
+  if (!isCounted) return { refusal: 'the old server does not say how many messages there are' }
+  if (roll.size > 0) await call(client, 'UID FETCH', '1:*', roll)
+  const count = roll.size
+  // Messages may come and go while they are told; only what is left out twice is held back.
+  for (const numbers of batchesOf(roll.untold())) await call(client, 'FETCH', `${UidSet.of(numbers)}`, roll)
+  return { uidValidity, ...roll.result(count) }
 }
 
-const LETTERS: Readonly<Record<string, string>> = {
-  '\\draft': 'D',
-  '\\flagged': 'F',
-  '\\answered': 'R',
-  '\\seen': 'S',
-  '\\deleted': 'T',
+async function call(client: ImapFlow, name: string, set: string, roll: Roll): Promise<void> {
+  await command(client, name, [sequence(set), ITEMS], {
+    EXISTS: (_, number) => roll.exists(number),
+    EXPUNGE: (_, number) => roll.expunge(number),
+    VANISHED: (values) => roll.vanish(UidSet.parse(textOf(values.at(-1)) ?? '')),
+    FETCH: (values, number) => roll.tell(number, values),
+  })
 }
 
-/** Null for what is told of a message unasked: its flags alone. */
-function messageOf(values: readonly Token[]): OldMessage | null {
-  const items = itemsOf(values)
-  const [uid, size] = [Number(textOf(items.get('UID'))), textOf(items.get('RFC822.SIZE'))]
-  if (!uid || size === null) return null
-  const flags = items.get('FLAGS')
-  const letters = isList(flags) ? flags.map((flag) => LETTERS[textOf(flag)?.toLowerCase() ?? ''] ?? '') : []
-  const date = secondsOf(textOf(items.get('INTERNALDATE')) ?? '')
-  return { uid, size: Number(size), date, flags: letters.sort().join('') }
-}
-
-/** RFC 3501's date-time: ` 1-Feb-2003 04:05:06 +0700`. */
-function secondsOf(text: string): number {
-  const [, day, month, year, time] = /^([ \d]?\d)-(\w{3})-(\d{4}) (.*)$/.exec(text) ?? []
-  return Date.parse(`${day} ${month} ${year} ${time}`) / 1000
+function* batchesOf(numbers: readonly number[]): Generator<readonly number[]> {
+  for (let start = 0; start < numbers.length; start += ASKED_AGAIN) yield numbers.slice(start, start + ASKED_AGAIN)
 }
 
 function notSignedIn(error: unknown, reader: Reader): CouldNotAsk {

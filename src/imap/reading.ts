@@ -1,5 +1,6 @@
 import type { ImapFlow } from 'imapflow'
 import { Digesting, type MessageDigest } from '../model/digest.ts'
+import { UidSet } from '../model/uid-set.ts'
 import type { OldMessage, Reading } from '../policy/ledger-ports.ts'
 import { endingOf } from './ending.ts'
 import { atom, bytesOf, command, itemsOf, said, sequence, textOf } from './raw.ts'
@@ -25,9 +26,9 @@ export async function* readMessages(
 ): AsyncGenerator<Reading, void, undefined> {
   for (const batch of batchesOf(messages)) {
     const found = await readBatch(connection, batch)
-    for (const { uid } of batch) {
-      const digest = found.get(uid)
-      yield digest === undefined ? await readAlone(connection, uid) : { uid, ...digest }
+    for (const message of batch) {
+      const digest = found.get(message.uid)
+      yield digest === undefined ? await readAlone(connection, message) : { uid: message.uid, ...digest }
     }
   }
 }
@@ -53,12 +54,13 @@ async function readBatch(connection: Connection, batch: readonly OldMessage[]): 
   const found = new Map<number, MessageDigest>()
   const small = batch.filter(({ size }) => size <= PIECE)
   if (small.length === 0) return found
+  const set = `${UidSet.of(small.map(({ uid }) => uid))}`
   try {
-    await command(connection.client, 'UID FETCH', [sequence(setOf(small)), [atom('UID'), BODY]], {
+    await command(connection.client, 'UID FETCH', [sequence(set), [atom('UID'), BODY]], {
       FETCH(values) {
         const items = itemsOf(values)
         const body = bytesOf(items.get('BODY'))
-        if (body === null) return
+        if (body === null || body.length === 0) return
         const digesting = new Digesting()
         digesting.add(body)
         found.set(Number(textOf(items.get('UID'))), digesting.result())
@@ -71,11 +73,12 @@ async function readBatch(connection: Connection, batch: readonly OldMessage[]): 
   return found
 }
 
-async function readAlone(connection: Connection, uid: number): Promise<Reading> {
+async function readAlone(connection: Connection, message: OldMessage): Promise<Reading> {
+  const { uid } = message
   let reason = ''
   for (let tries = 1; tries <= 2; tries++) {
     try {
-      return await readPieces(connection.client, uid)
+      return await readPieces(connection.client, message)
     } catch (error) {
       reason = endingOf(error).text || (error as Error).message
       if (isRefusal(error)) break
@@ -85,12 +88,14 @@ async function readAlone(connection: Connection, uid: number): Promise<Reading> 
   return { uid, unreadable: said(reason) }
 }
 
-async function readPieces(client: ImapFlow, uid: number): Promise<Reading> {
+async function readPieces(client: ImapFlow, { uid, size }: OldMessage): Promise<Reading> {
   const digesting = new Digesting()
   for (let start = 0; ; ) {
     const piece = await readPiece(client, uid, start)
-    if (piece === 'gone') return { uid, gone: true }
-    if (piece === null) return { uid, unreadable: 'without content' }
+    const isEmpty = start === 0 && piece?.length === 0 && size > 0
+    if (piece === null || isEmpty) {
+      return (await isThere(client, uid)) ? { uid, unreadable: 'without content' } : { uid, gone: true }
+    }
     const { length } = piece
     digesting.add(piece)
     start += length
@@ -99,30 +104,30 @@ async function readPieces(client: ImapFlow, uid: number): Promise<Reading> {
   }
 }
 
-async function readPiece(client: ImapFlow, uid: number, start: number): Promise<Buffer | 'gone' | null> {
-  const answers: (Buffer | null)[] = []
+/** Null: OLD says OK, and hands over nothing. */
+async function readPiece(client: ImapFlow, uid: number, start: number): Promise<Buffer | null> {
+  let answer: Buffer | null = null
   const piece = { ...BODY, partial: [start, PIECE] }
   await command(client, 'UID FETCH', [sequence(`${uid}`), [atom('UID'), piece]], {
     FETCH(values) {
       const items = itemsOf(values)
-      if (Number(textOf(items.get('UID'))) === uid && items.has('BODY')) answers.push(bytesOf(items.get('BODY')))
+      if (Number(textOf(items.get('UID'))) === uid) answer ??= bytesOf(items.get('BODY'))
     },
   })
-  const [answer = 'gone'] = answers
   return answer
+}
+
+/** Whether OLD still has a message: not every server says so of one whose content it cannot give. */
+async function isThere(client: ImapFlow, uid: number): Promise<boolean> {
+  let isTold = false
+  await command(client, 'UID FETCH', [sequence(`${uid}`), [atom('UID')]], {
+    FETCH(values) {
+      isTold ||= Number(textOf(itemsOf(values).get('UID'))) === uid
+    },
+  })
+  return isTold
 }
 
 function isRefusal(error: unknown): boolean {
   return /^(NO|BAD)$/.test(endingOf(error).status ?? '')
-}
-
-/** As IMAP writes it, ascending. */
-function setOf(messages: readonly OldMessage[]): string {
-  const ranges: [number, number][] = []
-  for (const { uid } of messages) {
-    const last = ranges.at(-1)
-    if (last?.[1] === uid - 1) last[1] = uid
-    else ranges.push([uid, uid])
-  }
-  return ranges.map(([first, last]) => (first === last ? first : `${first}:${last}`)).join(',')
 }

@@ -12,7 +12,7 @@ export const CHANGES = ['moved', 'removed', 'reflagged', 'accepted'] as const
  * - `waiting`: arrived on OLD after the last attempt; the next one brings it
  * - `altered`: on NEW with other bytes
  * - `date`, `flags`: the same bytes with another date or other system flags
- * - `unreadable`: OLD lists it and does not hand it over
+ * - `unreadable`: OLD counts it, and does not list it or does not hand it over
  * - `moved`: in another folder of NEW
  * - `removed`: was on NEW, and is not any more
  * - `reflagged`: was flagged on NEW as on OLD, and is not any more
@@ -51,6 +51,8 @@ export interface LedgerFolder {
   readonly provedUids: string
   /** The UIDs whose differences an administrator has accepted. */
   readonly acceptedUids: string
+  /** How many that have no UID, because OLD counts them and does not list them, were accepted. */
+  readonly acceptedUnlisted: number
 }
 
 /** What is the matter with one message of OLD. */
@@ -58,11 +60,12 @@ export interface Difference {
   readonly kind: Kind
   /** OLD's name of the folder, in modified UTF-7. */
   readonly folder: string
-  readonly uid: number
+  /** Null: OLD counts the message, and does not even tell that. */
+  readonly uid: number | null
   readonly messageId: string
   /** INTERNALDATE on OLD; null when it cannot be read. */
   readonly date: Date | null
-  /** RFC822.SIZE on OLD. */
+  /** RFC822.SIZE on OLD; 0 when it does not tell it. */
   readonly size: number
   /** How it is on OLD, and how on NEW. */
   readonly old: string

@@ -1,4 +1,4 @@
-/** UIDs of one mailbox, written as IMAP does (RFC 3501, sequence-set): `1:500,503`. */
+/** UIDs or numbers of messages in one mailbox, written as IMAP does (RFC 3501, sequence-set): `1:500,503`. */
 export class UidSet {
   readonly #ranges: readonly (readonly [number, number])[]
 
@@ -16,22 +16,13 @@ export class UidSet {
     )
   }
 
-  /**
-   * Those of the ascending UIDs of a mailbox that belong. UIDs between them that the mailbox does not have may belong
-   * too: they never come back, and so the text stays short.
-   */
-  static among(existing: readonly number[], belongs: (uid: number) => boolean): UidSet {
+  /** Exactly these, ascending: nobody knows what is between them. */
+  static of(uids: Iterable<number>): UidSet {
     const ranges: [number, number][] = []
-    let open: [number, number] | null = null
-    for (const uid of existing) {
-      if (!belongs(uid)) {
-        open = null
-      } else if (open === null) {
-        open = [uid, uid]
-        ranges.push(open)
-      } else {
-        open[1] = uid
-      }
+    for (const uid of uids) {
+      const last = ranges.at(-1)
+      if (last?.[1] === uid - 1) last[1] = uid
+      else ranges.push([uid, uid])
     }
     return new UidSet(ranges)
   }
@@ -46,6 +37,15 @@ export class UidSet {
       else return true
     }
     return false
+  }
+
+  /** Whether one of them lies there. */
+  reaches(first: number, last: number): boolean {
+    return this.#ranges.some(([from, to]) => from <= last && to >= first)
+  }
+
+  *[Symbol.iterator](): Generator<number> {
+    for (const [first, last] of this.#ranges) for (let uid = first; uid <= last; uid++) yield uid
   }
 
   toString(): string {

@@ -1,7 +1,7 @@
 import type { MessageDigest } from '../model/digest.ts'
 import { type Difference, type Kind, noCounts } from '../model/ledger.ts'
 import type { UidSet } from '../model/uid-set.ts'
-import type { NewMessage, OldMessage, Receipts } from './ledger-ports.ts'
+import type { NewMessage, OldMessage, Receipts, UnlistedMessage } from './ledger-ports.ts'
 
 /** A message of OLD that was read, now or before. */
 export type DigestedMessage = OldMessage & MessageDigest
@@ -10,6 +10,8 @@ export type DigestedMessage = OldMessage & MessageDigest
 export interface Evidence {
   readonly proved: UidSet
   readonly accepted: Pick<UidSet, 'has'>
+  /** How many without a UID are accepted. */
+  readonly acceptedUnlisted: number
   readonly receipts: Receipts | null
 }
 
@@ -25,6 +27,8 @@ export class FolderFindings {
   readonly found = new Set<number>()
   /** UIDs with a difference that is accepted. */
   readonly accepted = new Set<number>()
+  /** How many without a UID are accepted. */
+  acceptedUnlisted = 0
   readonly #remark: (difference: Difference) => void
 
   constructor(name: string, directory: string, evidence: Evidence, remark: (difference: Difference) => void) {
@@ -34,12 +38,26 @@ export class FolderFindings {
     this.#remark = remark
   }
 
-  tell(kind: Kind, { uid, size, date, messageId = '' }: OldMessage & { messageId?: string }, old: string, now: string) {
-    const told = this.evidence.accepted.has(uid) ? 'accepted' : kind
-    if (told === 'accepted') this.accepted.add(uid)
-    this.counts[told]++
+  tell(kind: Kind, message: OldMessage & { messageId?: string }, old: string, now: string) {
+    const { uid, size, date, messageId = '' } = message
+    const isAccepted = this.evidence.accepted.has(uid)
+    if (isAccepted) this.accepted.add(uid)
     const received = Number.isNaN(date) ? null : new Date(date * 1000)
-    this.#remark({ kind: told, folder: this.name, uid, size, messageId, date: received, old, now })
+    this.#add(isAccepted ? 'accepted' : kind, { uid, size, messageId, date: received, old, now })
+  }
+
+  tellUnlisted({ uid, remark }: UnlistedMessage): void {
+    const { accepted, acceptedUnlisted } = this.evidence
+    const isAccepted = uid === null ? this.acceptedUnlisted < acceptedUnlisted : accepted.has(uid)
+    if (isAccepted && uid === null) this.acceptedUnlisted++
+    else if (isAccepted && uid !== null) this.accepted.add(uid)
+    const kind = isAccepted ? 'accepted' : 'unreadable'
+    this.#add(kind, { uid, size: 0, messageId: '', date: null, old: remark, now: 'unknown' })
+  }
+
+  #add(kind: Kind, difference: Omit<Difference, 'kind' | 'folder'>): void {
+    this.counts[kind]++
+    this.#remark({ kind, folder: this.name, ...difference })
   }
 }
 

@@ -27,14 +27,16 @@ export interface Materials {
 /** A folder that was read on both sides. */
 interface ReadFolder extends Paired {
   readonly uidValidity: number
-  /** All on OLD, ascending. */
+  /** All that OLD lists, ascending. */
   readonly uids: readonly number[]
+  /** How many more it counts. */
+  readonly unlisted: number
 }
 
 type Unreadable = { readonly mailbox: Mailbox; readonly directory: string; readonly refusal: string }
 
 const BATCH = 500
-const EVERYTHING = { has: () => true }
+const EVERYTHING = { accepted: { has: () => true }, acceptedUnlisted: Number.POSITIVE_INFINITY }
 
 export class Comparison {
   readonly #given: Materials
@@ -80,16 +82,17 @@ export class Comparison {
     report()
     const opened = await old.examine(mailbox)
     if ('refusal' in opened) return { mailbox, directory, refusal: opened.refusal }
-    const { uidValidity, messages } = opened
+    const { uidValidity, messages, unlisted } = opened
     const evidence = this.#evidence(mailbox.name, directory, uidValidity)
     const findings = new FolderFindings(mailbox.name, directory, evidence, (difference) => this.#list(difference))
+    for (const message of unlisted) findings.tellUnlisted(message)
     const digested = await this.#digest(mailbox.name, uidValidity, messages, findings, report)
     const known = proofs.messages.of(mailbox.name, uidValidity)
     const present = new Set(messages.map(({ uid }) => uid))
     const gone = [...known.keys()].filter((uid) => !present.has(uid))
     proofs.messages.forget(mailbox.name, uidValidity, gone)
     const left = pairMessages(digested.messages, await tree.read(directory), findings)
-    return { findings, left, uidValidity, uids: digested.uids }
+    return { findings, left, uidValidity, uids: digested.uids, unlisted: unlisted.length }
   }
 
   /** The messages with their digests; what OLD does not hand over is told, what it has lost meanwhile left out. */
@@ -139,7 +142,9 @@ export class Comparison {
     const holds = last?.uidValidity === uidValidity
     return {
       proved: UidSet.parse(holds ? last.provedUids : ''),
-      accepted: options.accept ? EVERYTHING : UidSet.parse(holds ? last.acceptedUids : ''),
+      accepted: UidSet.parse(holds ? last.acceptedUids : ''),
+      acceptedUnlisted: holds ? last.acceptedUnlisted : 0,
+      ...(options.accept && EVERYTHING),
       receipts: copyingState.receipts(migrationId, directory, uidValidity),
     }
   }
@@ -160,12 +165,12 @@ export class Comparison {
   }
 
   #conclude(
-    { findings, left, uidValidity, uids }: ReadFolder,
+    { findings, left, uidValidity, uids, unlisted }: ReadFolder,
     settled: Settled,
     taken: ReadonlySet<string>,
   ): LedgerFolder {
     const { tree, options } = this.#given
-    const { name, directory, counts, found, evidence, accepted } = findings
+    const { name, directory, counts, found, accepted, acceptedUnlisted } = findings
     const renamedTo = this.#renamedTo(left.onOld.length, settled, taken)
     const state = this.#stateOf(findings, renamedTo)
     return {
@@ -173,9 +178,10 @@ export class Comparison {
       // An accepted absence is as if somebody had removed the folder.
       state: options.accept && state === 'missing' ? 'removed' : state,
       remark: state === 'renamed' ? tree.titleOf(renamedTo ?? '') : null,
-      ...{ messages: uids.length, proved: found.size, extra: settled.extra, duplicated: left.duplicated },
-      provedUids: `${UidSet.among(uids, (uid) => evidence.proved.has(uid) || found.has(uid))}`,
-      acceptedUids: `${UidSet.among(uids, (uid) => accepted.has(uid))}`,
+      ...{ messages: uids.length + unlisted, proved: found.size, extra: settled.extra, duplicated: left.duplicated },
+      provedUids: `${provedOf(uids, findings, unlisted)}`,
+      acceptedUids: `${UidSet.of([...accepted].sort((a, b) => a - b))}`,
+      acceptedUnlisted,
     }
   }
 
@@ -200,6 +206,14 @@ export class Comparison {
       ...{ name, directory, state: 'unreadable', remark: refusal, counts: noCounts() },
       ...{ messages: 0, proved: 0, extra: 0, duplicated: 0, uidValidity: last?.uidValidity ?? null },
       ...{ provedUids: last?.provedUids ?? '', acceptedUids: last?.acceptedUids ?? '' },
+      acceptedUnlisted: last?.acceptedUnlisted ?? 0,
     }
   }
+}
+
+/** Those that are proved now or were before. What OLD does not list now may be what it listed before. */
+function provedOf(uids: readonly number[], { evidence, found }: FolderFindings, unlisted: number): UidSet {
+  const proved = uids.filter((uid) => evidence.proved.has(uid) || found.has(uid))
+  if (unlisted === 0) return UidSet.of(proved)
+  return UidSet.of([...new Set([...evidence.proved, ...proved])].sort((a, b) => a - b))
 }

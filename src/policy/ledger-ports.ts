@@ -24,6 +24,25 @@ export interface NewMessage extends MessageDigest {
   readonly copyOf: number | null
 }
 
+/** A message that OLD counts and does not list, so that nothing can be said of it. */
+export interface UnlistedMessage {
+  /** Null: OLD does not even tell that. */
+  readonly uid: number | null
+  /** What OLD tells of it. */
+  readonly remark: string
+}
+
+/** A mailbox that OLD has opened, or why it has not. */
+export type Opened =
+  | {
+      readonly uidValidity: number
+      /** By ascending UID. */
+      readonly messages: OldMessage[]
+      /** Together with them: as many as OLD says that there are. */
+      readonly unlisted: readonly UnlistedMessage[]
+    }
+  | { readonly refusal: string }
+
 /** What reading a message from OLD gave. `gone`: OLD does not have it any more. */
 export type Reading = { readonly uid: number } & (
   | MessageDigest
@@ -40,10 +59,8 @@ export interface OldMail {
 export interface OldSession extends AsyncDisposable {
   /** The person's own mailboxes that hold messages, and whether the provider's patterns want each one. */
   mailboxes(): Promise<{ readonly mailbox: Mailbox; readonly wanted: boolean }[]>
-  /** Opens a mailbox read-only and lists it by ascending UID; or says why OLD does not. */
-  examine(
-    mailbox: Mailbox,
-  ): Promise<{ readonly uidValidity: number; readonly messages: OldMessage[] } | { readonly refusal: string }>
+  /** Opens a mailbox read-only and lists it. */
+  examine(mailbox: Mailbox): Promise<Opened>
   /** Reads messages of the open mailbox. */
   read(messages: readonly OldMessage[]): AsyncIterable<Reading>
 }

@@ -28,9 +28,10 @@ t.after(async () => {
 const folder = (name: string, more: Partial<LedgerFolder> = {}): LedgerFolder => ({
   ...{ name, directory: `.${name}`, state: 'there', remark: null, messages: 3, proved: 2, extra: 1, duplicated: 0 },
   ...{ counts: { ...noCounts(), missing: 1 }, uidValidity: 4_294_967_295, provedUids: '1:2', acceptedUids: '' },
+  acceptedUnlisted: 2,
   ...more,
 })
-const difference = (uid: number): Difference => ({
+const difference = (uid: number | null): Difference => ({
   ...{ kind: 'missing', folder: 'a', uid, messageId: '<x>', date: new Date(-1000), size: 5_000_000_000 },
   ...{ old: 'here', now: 'nowhere' },
 })
@@ -46,7 +47,7 @@ t.test('a ledger comes back as it was saved, whatever it holds', async (t) => {
   const odd = folder('"\'\\\u0001\ud800', { state: 'unreadable', remark: 'NO "\u0007"', uidValidity: null })
   const folders = [folder('Z'), folder('a'), ...Array.from({ length: 2_500 }, (_, at) => folder(`b${at + 1_000}`))]
   const differences = Array.from({ length: 3_000 }, (_, at) => ({
-    ...difference(at + 1),
+    ...difference(at === 0 ? null : at),
     date: at % 2 ? new Date(0) : null,
   }))
   const whole = ledger({ code: 'differs', folders, differences })

@@ -18,6 +18,7 @@ function ledgerWith(code: LedgerCode | null, missing = 0): Ledger {
       uidValidity: 1,
       provedUids: '',
       acceptedUids: '',
+      acceptedUnlisted: 0,
     },
   }
   return { takenAt: AT, seconds: 1, code, folders: [folder], fetched: 0, differences: [] }

@@ -23,7 +23,8 @@ function told(
   { elsewhere = [], ...known }: Partial<Evidence> & { elsewhere?: NewMessage[] } = {},
 ) {
   const differences: Difference[] = []
-  const evidence = { proved: UidSet.parse(''), accepted: UidSet.parse(''), receipts: null, ...known }
+  const none = { proved: UidSet.parse(''), accepted: UidSet.parse(''), acceptedUnlisted: 0, receipts: null }
+  const evidence = { ...none, ...known }
   const findings = new FolderFindings('INBOX', '', evidence, (difference) => differences.push(difference))
   const folder = { findings, left: pairMessages(old, now, findings) }
   const settled = settle([folder], elsewhere, (directory) => directory).get(folder)

@@ -42,7 +42,7 @@ export function told(ledger: Ledger): string[] {
     .filter(({ state }) => state !== 'there')
     .map(({ name, state, remark }) => `folder ${decodeName(name)} ${state}${remark === null ? '' : `: ${remark}`}`)
   const messages = ledger.differences.map(({ kind, folder, uid, old, now }) => {
-    return `${kind} ${decodeName(folder)} ${uid} ${old} → ${now}`
+    return `${kind} ${decodeName(folder)} ${uid ?? '–'} ${old} → ${now}`
   })
   return [...folders, ...messages]
 }

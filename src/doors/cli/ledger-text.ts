@@ -45,7 +45,7 @@ function folderTable(folders: readonly LedgerFolder[]): string {
 function differenceTable({ differences, folders }: Ledger): string {
   if (differences.length === 0) return ''
   const rows = differences.slice(0, SHOWN).map(({ kind, folder, uid, messageId, old, now }) => {
-    return [kind, decodeName(folder), `${uid}`, messageId || null, old, now].map(line)
+    return [kind, decodeName(folder), uid === null ? null : `${uid}`, messageId || null, old, now].map(line)
   })
   const { faults, changes } = totalOf(folders)
   const rest = faults + changes - rows.length

@@ -89,7 +89,7 @@ export const Difference = Type.Object(
   {
     kind: Type.Enum(KINDS),
     folder: Text,
-    uid: Type.Integer(),
+    uid: orNull(Type.Integer()),
     message_id: Text,
     date: orNull(Time),
     size: Type.Integer(),

@@ -59,7 +59,7 @@ function differences({ differences, folders }: Ledger, address: string): Content
       [
         { head: 'What', cell: ({ kind }) => kind },
         { head: 'Folder', cell: ({ folder }) => decodeName(folder) },
-        { head: 'UID', isNumber: true, cell: ({ uid }) => uid },
+        { head: 'UID', isNumber: true, cell: ({ uid }) => uid ?? '–' },
         { head: 'Message-ID', cell: ({ messageId }) => messageId || '–' },
         { head: 'On old', cell: ({ old }) => old },
         { head: 'On new', cell: ({ now }) => now },
