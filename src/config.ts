@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { cleanEnv, makeValidator, str } from 'envalid'
 import { flawOfHomeTemplate } from './model/home.ts'
+import { isLoopback } from './model/host.ts'
 import { isRecipient } from './seal/age.ts'
 import { panelKeyIn } from './seal/panel-key.ts'
 
@@ -16,6 +17,10 @@ export interface Settings {
   readonly host: string
   /** 0: no TCP. */
   readonly port: number
+  /** Whether `host` may be one that other hosts reach. */
+  readonly plainHttp: boolean
+  /** What a browser, Dovecot or a proxy may call this host on TCP, besides its IP addresses, localhost and `host`. */
+  readonly hostNames: readonly string[]
   /** Null: made at first start, in the data directory. */
   readonly doorToken: string | null
   readonly adminToken: string | null
@@ -42,6 +47,8 @@ export interface Settings {
   readonly offlineimapMetadata: string
 }
 
+const LEAST_TOKEN_LENGTH = 32
+const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
 const postgresUrl = makeValidator((value: string) => {
@@ -57,13 +64,24 @@ const count = makeValidator((value: string) => {
   if (!/^\d{1,7}$/.test(value)) throw new Error('must be a whole number')
   return Number(value)
 })
+const yesOrNo = makeValidator((value: string) => {
+  if (value !== 'yes' && value !== 'no') throw new Error('must be yes or no')
+  return value === 'yes'
+})
 const delimiter = makeValidator((value: string) => {
   if (!/^[+\-_=#]?$/.test(value)) throw new Error('must be one of + - _ = #')
   return value
 })
 const token = makeValidator((value: string) => {
-  if (!/^[\x21-\x7e]+$/.test(value)) throw new Error('must be printable ASCII without blanks')
+  const flaw = flawOfToken(value)
+  if (flaw !== null) throw new Error(flaw)
   return value
+})
+const names = makeValidator((value: string) => {
+  const names = wordsOf(value.toLowerCase())
+  if (!names.every((name) => HOST_NAME.test(name)))
+    throw new Error('must be names of hosts, with blanks between, without scheme and port')
+  return names
 })
 const panelKey = makeValidator((value: string) => {
   const key = panelKeyIn(value)
@@ -76,12 +94,23 @@ const home = makeValidator((value: string) => {
   return value
 })
 const ageRecipients = makeValidator((value: string) => {
-  const recipients = value.split(/[\s,]+/).filter((word) => word !== '')
+  const recipients = wordsOf(value)
   const wrong = recipients.find((recipient) => !isRecipient(recipient))
   if (wrong !== undefined || recipients.length === 0)
     throw new Error('must be age public keys (age1…), with blanks between')
   return recipients
 })
+
+function wordsOf(text: string): string[] {
+  return text.split(/[\s,]+/).filter((word) => word !== '')
+}
+
+/** What is wrong with a token that is shown on TCP; null: nothing. Whoever guesses it may ask whatever Dovecot may. */
+export function flawOfToken(token: string): string | null {
+  if (!/^[\x21-\x7e]*$/.test(token)) return 'must be printable ASCII without blanks'
+  if (token.length >= LEAST_TOKEN_LENGTH) return null
+  return `must have ${LEAST_TOKEN_LENGTH} characters at least (openssl rand -hex 32 makes one)`
+}
 
 /**
  * The settings in force, from the environment and the files that it names.
@@ -96,6 +125,8 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
       MAILFERRY_SOCKET: str({ default: undefined }),
       MAILFERRY_HOST: str({ default: '127.0.0.1' }),
       MAILFERRY_PORT: port({ default: 8025 }),
+      MAILFERRY_PLAIN_HTTP: yesOrNo({ default: false }),
+      MAILFERRY_HOST_NAMES: names({ default: undefined }),
       MAILFERRY_DOOR_TOKEN: token({ default: undefined }),
       MAILFERRY_ADMIN_TOKEN: token({ default: undefined }),
       MAILFERRY_PANEL_KEY: panelKey({ default: undefined }),
@@ -116,6 +147,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
     { reporter: refuseWrong },
   )
   const dataDir = resolve(env.MAILFERRY_DATA_DIR)
+  if (env.MAILFERRY_PORT !== 0 && !env.MAILFERRY_PLAIN_HTTP) refuseOpenHost(env.MAILFERRY_HOST)
   refuseBudget(env.MAILFERRY_OLD_LIMIT_SECONDS, env.MAILFERRY_ANSWER_LIMIT_SECONDS)
   return {
     databaseUrl: env.DATABASE_URL ?? null,
@@ -123,6 +155,8 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
     socket: resolve(env.MAILFERRY_SOCKET ?? `${dataDir}/mailferry.sock`),
     host: env.MAILFERRY_HOST,
     port: env.MAILFERRY_PORT,
+    plainHttp: env.MAILFERRY_PLAIN_HTTP,
+    hostNames: env.MAILFERRY_HOST_NAMES ?? [],
     doorToken: env.MAILFERRY_DOOR_TOKEN ?? null,
     adminToken: env.MAILFERRY_ADMIN_TOKEN ?? null,
     panelKey: env.MAILFERRY_PANEL_KEY ?? null,
@@ -142,6 +176,14 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
     recipientDelimiter: env.MAILFERRY_RECIPIENT_DELIMITER,
     offlineimapMetadata: resolve(env.MAILFERRY_OFFLINEIMAP_METADATA ?? `${dataDir}/offlineimap`),
   }
+}
+
+/** mailferry speaks no TLS of its own. */
+function refuseOpenHost(host: string): void {
+  if (isLoopback(host)) return
+  const proxied = 'keep 127.0.0.1 with a proxy with TLS in front (deploy/nginx)'
+  const reason = `is open to other hosts, and passwords would travel there in the clear`
+  throw new SettingsError(`MAILFERRY_HOST=${host} ${reason}: ${proxied}, or allow it with MAILFERRY_PLAIN_HTTP=yes`)
 }
 
 /** Besides the question to OLD, the answer needs time for the queue before it and the database after it. */
@@ -195,6 +237,8 @@ export function redacted(settings: Settings): Record<string, string | number> {
     MAILFERRY_SOCKET: settings.socket,
     MAILFERRY_HOST: settings.host,
     MAILFERRY_PORT: settings.port,
+    MAILFERRY_PLAIN_HTTP: settings.plainHttp ? 'yes' : 'no',
+    MAILFERRY_HOST_NAMES: settings.hostNames.join(' ') || 'not set',
     MAILFERRY_DOOR_TOKEN: whether(settings.doorToken),
     MAILFERRY_ADMIN_TOKEN: whether(settings.adminToken),
     MAILFERRY_PANEL_KEY: whether(settings.panelKey),

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Settings, SettingsError } from './config.ts'
+import { flawOfToken, type Settings, SettingsError } from './config.ts'
 import type { Opener } from './policy/ports.ts'
 import { isRecipient, newIdentity, openWith, recipientsOf } from './seal/age.ts'
 import { panelKeyIn } from './seal/panel-key.ts'
@@ -20,8 +20,8 @@ const TOKEN_BYTES = 32
 export async function provideSecrets(settings: Settings): Promise<Secrets> {
   mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 })
   return {
-    doorToken: settings.doorToken ?? keptToken(join(settings.dataDir, 'door-token')),
-    adminToken: settings.adminToken ?? keptToken(join(settings.dataDir, 'admin-token')),
+    doorToken: settings.doorToken ?? soundToken(join(settings.dataDir, 'door-token')),
+    adminToken: settings.adminToken ?? soundToken(join(settings.dataDir, 'admin-token')),
     recipients: (await recipientsInForce(settings)) ?? [await initialiseKey(settings)],
   }
 }
@@ -87,6 +87,14 @@ async function fromIdentity<T>(file: string, read: (file: string) => Promise<T>)
     const reason = (error as NodeJS.ErrnoException).code ?? 'it is no age identity file'
     throw new SettingsError(`MAILFERRY_IDENTITY_FILE: cannot read ${file} (${reason})`)
   }
+}
+
+/** @throws SettingsError when somebody has put a weak one into its file */
+function soundToken(file: string): string {
+  const token = keptToken(file)
+  const flaw = flawOfToken(token)
+  if (flaw !== null) throw new SettingsError(`the token in ${file} ${flaw}`)
+  return token
 }
 
 function keptToken(file: string): string {

@@ -16,8 +16,8 @@ t.test('every setting that is documented is told, by its name and with its docum
 t.test('of a secret only whether it is set is told', async (t) => {
   const secrets = {
     DATABASE_URL: 'postgresql://ferry:hush-1@localhost/mailferry',
-    MAILFERRY_DOOR_TOKEN: 'hush-2',
-    MAILFERRY_ADMIN_TOKEN: 'hush-3',
+    MAILFERRY_DOOR_TOKEN: `hush-2-${'x'.repeat(32)}`,
+    MAILFERRY_ADMIN_TOKEN: `hush-3-${'x'.repeat(32)}`,
   }
   const told = redacted(loadSettings(secrets))
   t.notMatch(JSON.stringify(told), /hush/)
@@ -25,4 +25,41 @@ t.test('of a secret only whether it is set is told', async (t) => {
     t.equal(told[name], 'set')
     t.equal(redacted(loadSettings({}))[name], 'not set')
   }
+})
+
+t.test('what is not loopback is refused without TLS, unless it is allowed', async (t) => {
+  for (const MAILFERRY_HOST of ['127.0.0.1', '127.8.8.8', '::1', '0:0:0:0:0:0:0:1', '::ffff:127.0.0.1', 'LocalHost'])
+    t.equal(loadSettings({ MAILFERRY_HOST }).host, MAILFERRY_HOST)
+  for (const MAILFERRY_HOST of [
+    '0.0.0.0',
+    '::',
+    '192.0.2.1',
+    '::ffff:192.0.2.1',
+    'mail.example',
+    'localhost.example',
+  ]) {
+    t.throws(() => loadSettings({ MAILFERRY_HOST }), { message: /^MAILFERRY_HOST=\S+ is open to other hosts/ })
+    t.throws(() => loadSettings({ MAILFERRY_HOST, MAILFERRY_PLAIN_HTTP: 'no' }))
+    t.equal(loadSettings({ MAILFERRY_HOST, MAILFERRY_PLAIN_HTTP: 'yes' }).host, MAILFERRY_HOST)
+    t.equal(loadSettings({ MAILFERRY_HOST, MAILFERRY_PORT: '0' }).port, 0, 'nobody listens there')
+  }
+  t.throws(() => loadSettings({ MAILFERRY_PLAIN_HTTP: 'true' }), { message: 'MAILFERRY_PLAIN_HTTP must be yes or no' })
+})
+
+t.test('a token that can be guessed is refused, wherever it stands', async (t) => {
+  const file = join(t.testdir({ token: `${'x'.repeat(31)}\n`, good: `${'x'.repeat(32)}\n` }), 'token')
+  for (const name of ['MAILFERRY_DOOR_TOKEN', 'MAILFERRY_ADMIN_TOKEN']) {
+    const flaw = { message: new RegExp(`^${name} must have 32 characters at least`) }
+    t.throws(() => loadSettings({ [name]: 'x' }), flaw)
+    t.throws(() => loadSettings({ [name]: 'x'.repeat(31) }), flaw)
+    t.throws(() => loadSettings({ [`${name}_FILE`]: file }), flaw)
+    t.throws(() => loadSettings({ [name]: `${'x'.repeat(32)} y` }), { message: /without blanks/ })
+    t.equal(redacted(loadSettings({ [`${name}_FILE`]: file.replace(/token$/, 'good') }))[name], 'set')
+  }
+})
+
+t.test('names of hosts are names alone', async (t) => {
+  t.same(loadSettings({ MAILFERRY_HOST_NAMES: 'Ferry.example, mx_1' }).hostNames, ['ferry.example', 'mx_1'])
+  for (const MAILFERRY_HOST_NAMES of ['https://a.example', 'a.example:443', '*', 'a..b', '-a.example', '[::1]'])
+    t.throws(() => loadSettings({ MAILFERRY_HOST_NAMES }), { message: /^MAILFERRY_HOST_NAMES must be names of hosts/ })
 })

@@ -9,7 +9,7 @@ import { ListenError, listenOnPort, listenOnSocket } from './http/listen.ts'
 import { createMetrics, type Metrics } from './http/metrics.ts'
 import { type Later, later, passOn } from './http/pass-on.ts'
 import type { Asked } from './http/passdb.ts'
-import { httpDoor } from './http/server.ts'
+import { type HttpDoor, httpDoor } from './http/server.ts'
 
 /** What `mailferry serve` runs. */
 export interface Served extends AsyncDisposable {
@@ -41,7 +41,7 @@ export async function serve(settings: Settings, lock: Lock, open: (time: Time) =
   await using served = await open(metrics.time)
   const administration = later(async () => {
     const { administration } = await import('./http/administration.ts')
-    return administration({ ...served, metrics, log })
+    return administration({ ...served, metrics, log, hostNames: null })
   })
   const doors = await openDoors(settings, served, metrics, log, administration)
   process.stdout.write(served.welcome)
@@ -61,17 +61,17 @@ async function openDoors(
   log: Logger,
   administration: Later,
 ): Promise<FastifyInstance[]> {
-  const doorWith = (doorToken: string | null) => {
-    const door = httpDoor({ asked: served.asked, checks: served.checks, metrics, log, doorToken })
+  const doorWith = (guard: Pick<HttpDoor, 'doorToken' | 'hostNames'>) => {
+    const door = httpDoor({ asked: served.asked, checks: served.checks, metrics, log, ...guard })
     passOn(door, administration)
     return door
   }
-  const socketDoor = doorWith(null)
+  const socketDoor = doorWith({ doorToken: null, hostNames: null })
   const doors = [socketDoor]
   try {
     await listenOnSocket(socketDoor, settings.socket)
     if (settings.port !== 0) {
-      const portDoor = doorWith(served.doorToken)
+      const portDoor = doorWith({ doorToken: served.doorToken, hostNames: [settings.host, ...settings.hostNames] })
       doors.push(portDoor)
       await listenOnPort(portDoor, settings.host, settings.port)
     }

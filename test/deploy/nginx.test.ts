@@ -18,7 +18,9 @@ const LOOPBACK = '127.0.0.0/8'
 
 const all = new AsyncDisposableStack()
 t.teardown(() => all.disposeAsync())
-const { old, service } = all.use(await startFerry(Object.fromEntries([ANNA])))
+const { old, service } = all.use(
+  await startFerry(Object.fromEntries([ANNA]), { MAILFERRY_HOST_NAMES: 'mailferry.example' }),
+)
 await addAdministrators(service, OWNER)
 const upstream = new URL(service.url).host
 const nginx = all.use(await startNginx({ upstream, network: LOOPBACK }))
@@ -74,6 +76,12 @@ t.test('nothing of mailferry but the panel is reached', async (t) => {
   t.equal(await send(nginx, 'GET', '/admin/sign-in'), 200)
 })
 
+t.test('the panel is reached by the names that it was told, and by no other', async (t) => {
+  const status = (host: string) => send(nginx, 'GET', '/admin/sign-in', { host })
+  t.equal(await status('mailferry.example'), 200)
+  t.equal(await status('elsewhere.example'), 421)
+})
+
 t.test('whoever is not in the networks of the file gets nothing', async (t) => {
   await using closed = await startNginx({ upstream })
   for (const path of ['/admin', '/admin/sign-in', '/admin/assets/x'])
@@ -125,7 +133,8 @@ async function send(to: Nginx, method: string, path: string, headers: Record<str
 
 /** By HTTP/1.1, with the certificate verified, and the path as it stands. */
 async function answer({ port, ca }: Nginx, method: string, path: string, headers = {}): Promise<IncomingMessage> {
-  const options = { host: 'localhost', port, path, method, headers, ca: readFileSync(ca), agent: false }
+  const place = { host: 'localhost', servername: 'localhost', port, ca: readFileSync(ca) }
+  const options = { ...place, path, method, headers, agent: false }
   const asked = request(options).on('error', () => undefined)
   asked.flushHeaders()
   if (method === 'GET') asked.end()

@@ -159,6 +159,11 @@ t.test('wrong settings stop the start with one line that names them, before anyt
     [{ DATABASE_URL: 'mysql://secret-of-db@host/x' }, /DATABASE_URL must be a postgresql:\/\/ URL/],
     [{ MAILFERRY_RECIPIENTS: 'age1nonsense' }, /MAILFERRY_RECIPIENTS must be age public keys/],
     [{ MAILFERRY_DOOR_TOKEN_FILE: '/nowhere' }, /MAILFERRY_DOOR_TOKEN_FILE: cannot read \/nowhere \(ENOENT\)/],
+    [
+      { MAILFERRY_HOST: '0.0.0.0', MAILFERRY_PORT: '1' },
+      /MAILFERRY_HOST=0\.0\.0\.0 is open .* MAILFERRY_PLAIN_HTTP=yes/,
+    ],
+    [{ MAILFERRY_ADMIN_TOKEN: 'secret-of-db' }, /MAILFERRY_ADMIN_TOKEN must have 32 characters at least/],
     [{ MAILFERRY_IDENTITY_FILE: file }, /MAILFERRY_IDENTITY_FILE: cannot read .*not-a-key/],
   ]
   const dataDir = join(folder, 'settings')
@@ -170,6 +175,15 @@ t.test('wrong settings stop the start with one line that names them, before anyt
     t.notMatch(ended.stderr, /secret-of-db/)
     t.notOk(existsSync(join(dataDir, 'postgres')))
   }
+})
+
+t.test('a weak token in the data directory stops the start', async (t) => {
+  const dataDir = join(folder, 'token')
+  mkdirSync(dataDir)
+  writeFileSync(join(dataDir, 'door-token'), 'guess-me\n')
+  const ended = await runMailferry(['serve'], { MAILFERRY_DATA_DIR: dataDir, MAILFERRY_PORT: '0' })
+  t.match(ended, { exitCode: 78, stderr: /door-token must have 32 characters at least/ })
+  t.notMatch(ended.stderr, 'guess-me')
 })
 
 t.test('recipients that are none stop the start', async (t) => {

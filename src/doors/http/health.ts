@@ -3,6 +3,7 @@ import { Type } from 'typebox'
 import { within } from '../../model/within.ts'
 import type { Metrics } from './metrics.ts'
 import type { Asked } from './passdb.ts'
+import { showsToken } from './token.ts'
 
 const CHECK_LIMIT_MS = 3_000
 
@@ -14,9 +15,12 @@ type Results = Record<string, { ok: boolean; reason?: string }>
 const Alive = Type.Object({ status: Type.Literal('alive') })
 const Readiness = Type.Object({
   status: Type.Enum(['ready', 'not ready']),
-  checks: Type.Record(
-    Type.String(),
-    Type.Object({ ok: Type.Boolean(), reason: Type.Optional(Type.String({ description: 'What is wrong' })) }),
+  checks: Type.Optional(
+    Type.Record(
+      Type.String(),
+      Type.Object({ ok: Type.Boolean(), reason: Type.Optional(Type.String({ description: 'What is wrong' })) }),
+      { description: 'On the socket, and for whoever shows the door token' },
+    ),
   ),
 })
 const tags = ['health']
@@ -28,17 +32,22 @@ interface Health {
   readonly checks: Record<string, Check>
   readonly metrics: Metrics
   readonly asked: Pick<Asked, 'providers'>
+  /** Who shows it is told why the service is not ready; null where everybody may know. */
+  readonly doorToken: string | null
 }
 
 /** `/livez`, `/readyz`, `/healthz` and `/metrics`. */
-export const health: FastifyPluginAsync<Health> = async (app: FastifyInstance, { checks, metrics, asked }) => {
+export const health: FastifyPluginAsync<Health> = async (app: FastifyInstance, health) => {
+  const { checks, metrics, asked, doorToken } = health
+  const mayKnow = doorToken === null ? () => true : showsToken(doorToken)
   const check = together(() => resultsOf(checks))
   app.get('/livez', { schema: LIVEZ }, async () => ({ status: 'alive' }))
   for (const path of ['/readyz', '/healthz']) {
-    app.get(path, { schema: READYZ }, async (_, reply) => {
+    app.get(path, { schema: READYZ }, async (request, reply) => {
       const results = await check()
       const ready = Object.values(results).every(({ ok }) => ok)
-      return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready', checks: results })
+      const status = ready ? 'ready' : 'not ready'
+      return reply.code(ready ? 200 : 503).send({ status, ...(mayKnow(request) && { checks: results }) })
     })
   }
   app.get('/metrics', { schema: METRICS }, async (_, reply) =>

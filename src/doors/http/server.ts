@@ -1,9 +1,10 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyError, type FastifyInstance } from 'fastify'
-import ipaddr from 'ipaddr.js'
 import type { Logger } from 'pino'
+import { isLoopback } from '../../model/host.ts'
 import { type Check, health } from './health.ts'
 import { speakJson } from './json.ts'
+import { requireKnownHost } from './known-host.ts'
 import { LIMITS, limitConnections } from './limits.ts'
 import type { Metrics } from './metrics.ts'
 import { shedUnderPressure } from './overload.ts'
@@ -19,12 +20,15 @@ export interface HttpDoor {
   readonly log: Logger
   /** What Dovecot has to show; null where the socket's file mode guards the door. */
   readonly doorToken: string | null
+  /** What this host may be called on TCP; null where nobody can call it by a name. */
+  readonly hostNames: readonly string[] | null
   /** Called before the first route is made. */
   readonly prepare?: (app: FastifyInstance) => void
 }
 
 /** The HTTP door, not listening yet. */
-export function httpDoor({ asked, checks, metrics, log, doorToken, prepare }: HttpDoor): FastifyInstance {
+export function httpDoor(door: HttpDoor): FastifyInstance {
+  const { asked, checks, metrics, log, doorToken, hostNames, prepare } = door
   // Without a logger of its own Fastify makes none for each question.
   const app = Fastify({
     ...LIMITS,
@@ -39,8 +43,9 @@ export function httpDoor({ asked, checks, metrics, log, doorToken, prepare }: Ht
   // The schemas describe the answers. A serializer of its own for each would take 40 MB.
   app.setSerializerCompiler(() => JSON.stringify)
   tellErrorsShortly(app, log)
+  if (hostNames !== null) app.addHook('onRequest', requireKnownHost(hostNames))
   prepare?.(app)
-  app.register(health, { checks, metrics, asked })
+  app.register(health, { checks, metrics, asked, doorToken })
   if (doorToken === null) app.register(status, { asked })
   app.register(async (guarded) => {
     if (doorToken !== null) guarded.addHook('onRequest', requireToken(doorToken, 'door'))
@@ -53,7 +58,7 @@ export function httpDoor({ asked, checks, metrics, log, doorToken, prepare }: Ht
 
 /** A Unix socket has no address. */
 function isThisHost(address: string | undefined): boolean {
-  return address === undefined || ipaddr.process(address).range() === 'loopback'
+  return address === undefined || isLoopback(address)
 }
 
 /** An error's body says what was wrong with the question, and nothing of what stood in it. */

@@ -22,10 +22,11 @@ export interface Script {
   providers?: readonly ProviderStatus[]
   checks?: Record<string, Check>
   doorToken?: string | null
+  hostNames?: readonly string[] | null
 }
 
 /** The HTTP door with nothing behind it but a script, what it was asked, and what it logged. */
-export function scriptedDoor({ verdict = MISMATCH, doorToken = null, ...script }: Script) {
+export function scriptedDoor({ verdict = MISMATCH, doorToken = null, hostNames = null, ...script }: Script) {
   const logged: string[] = []
   const questions: object[] = []
   const asked: Asked = {
@@ -41,7 +42,7 @@ export function scriptedDoor({ verdict = MISMATCH, doorToken = null, ...script }
   const metrics = createMetrics()
   const checks = script.checks ?? { database: async () => undefined }
   return {
-    app: httpDoor({ asked, checks, metrics, log, doorToken, prepare: describeRoutes }),
+    app: httpDoor({ asked, checks, metrics, log, doorToken, hostNames, prepare: describeRoutes }),
     metrics,
     questions,
     logged,

@@ -168,6 +168,21 @@ t.test('readyz names what is missing, livez stays', async (t) => {
   t.equal((await app.inject({ url: '/livez' })).statusCode, 200)
 })
 
+t.test('on TCP only the door token is told what is missing', async (t) => {
+  const away = async () => {
+    throw new Error('password authentication failed for user "ferry"')
+  }
+  const { app } = door({ doorToken: TOKEN, checks: { database: away } })
+  for (const url of ['/readyz', '/healthz']) {
+    for (const authorization of ['', `Bearer ${TOKEN}x`]) {
+      const { statusCode, body } = await app.inject({ url, headers: { authorization } })
+      t.match({ statusCode, body }, { statusCode: 503, body: '{"status":"not ready"}' })
+    }
+    const { body } = await app.inject({ url, headers: { authorization: `Bearer ${TOKEN}` } })
+    t.match(JSON.parse(body), { status: 'not ready', checks: { database: { ok: false, reason: /"ferry"/ } } })
+  }
+})
+
 t.test('a crowd that asks whether the service is ready is one question to the database', async (t) => {
   const database = Promise.withResolvers<void>()
   let asked = 0

@@ -1,0 +1,30 @@
+import { isIP } from 'node:net'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+/** Misdirected Request (RFC 9110, section 15.5.20). */
+const MISDIRECTED = 421
+
+/**
+ * Lets nobody pass who calls this host by a name that is not its own: a page from elsewhere whose name suddenly leads
+ * here (DNS rebinding) would be of the same origin as the panel. An address cannot be led elsewhere, and whoever
+ * names no host (HTTP/1.0) is no browser.
+ */
+export function requireKnownHost(names: readonly string[]) {
+  const known = new Set(['localhost', ...names.map((name) => name.toLowerCase())])
+  return (request: FastifyRequest, reply: FastifyReply, next: () => void) => {
+    // What a proxy adds (X-Forwarded-Host) a page can add, too.
+    const { host } = request.headers
+    if (host === undefined || isKnown(host, known)) next()
+    else
+      reply
+        .code(MISDIRECTED)
+        .header('connection', 'close')
+        .send({ error: 'this host is not known by that name: MAILFERRY_HOST_NAMES lists those that it has' })
+  }
+}
+
+/** As `Host` has it (RFC 9110, section 7.2): with a port or without, an IPv6 address in brackets. */
+function isKnown(host: string, known: ReadonlySet<string>): boolean {
+  const { address, name = '' } = /^(?:\[(?<address>[^\]]*)\]|(?<name>[^:]*))(?::\d*)?$/.exec(host)?.groups ?? {}
+  return address === undefined ? isIP(name) === 4 || known.has(name.toLowerCase()) : isIP(address) === 6
+}

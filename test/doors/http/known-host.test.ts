@@ -1,0 +1,39 @@
+import type { AddressInfo } from 'node:net'
+import t from 'tap'
+import { HttpWire } from './http-wire.ts'
+import { listeningDoor, scriptedDoor } from './scripted-door.ts'
+
+const NAMES = ['ferry.internal', 'Mailferry.example']
+
+t.test('whoever calls this host by a name that is not its own is sent away, whatever is asked', async (t) => {
+  const { app, logged } = scriptedDoor({ hostNames: NAMES })
+  t.teardown(() => app.close())
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const status = async (path: string, lines: string[], version = '1.1') => {
+    using wire = await HttpWire.open(`http://127.0.0.1:${port}`)
+    return await wire.ask(`GET ${path} HTTP/${version}\r\n${[...lines, '', ''].join('\r\n')}`)
+  }
+  const own = ['127.0.0.1', `127.0.0.1:${port}`, 'localhost', `localhost:${port}`, 'LOCALHOST', 'ferry.internal:80']
+  for (const host of [...own, 'mailferry.example', '192.0.2.7:8025', '[::1]:8025', '[2001:db8::1]']) {
+    t.match(await status('/livez', [`Host: ${host}`]), { status: 200 }, host)
+  }
+  t.match(await status('/livez', [], '1.0'), { status: 200 }, 'no browser leaves it out')
+  const strange = ['evil.example', `evil.example:${port}`, 'localhost.evil.example', '127.0.0.1.evil.example', '']
+  for (const host of [...strange, 'a@localhost', '[evil.example]', 'localhost:x', '[::1', 'ferry.internal.']) {
+    for (const path of ['/livez', '/readyz', '/metrics', '/v1/passdb', '/nothing']) {
+      const answer = await status(path, [`Host: ${host}`, 'X-Forwarded-Host: localhost'])
+      t.match(answer, { status: 421, head: /connection: close/, body: /MAILFERRY_HOST_NAMES/ }, `${host} ${path}`)
+      t.notMatch(answer?.body, /evil/)
+    }
+  }
+  t.same(logged, [])
+})
+
+t.test('on the socket every name will do, and none', async (t) => {
+  await using door = await listeningDoor({})
+  for (const question of ['GET /livez HTTP/1.1\r\nHost: anything\r\n\r\n', 'GET /livez HTTP/1.0\r\n\r\n']) {
+    using wire = await HttpWire.open(door.socket)
+    t.match(await wire.ask(question), { status: 200 })
+  }
+})
