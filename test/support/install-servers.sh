@@ -3,7 +3,7 @@
 # usage: install-servers.sh [panel]     panel: also what the panel is tested with, a browser and a reverse proxy
 set -eu
 
-packages='dovecot-imapd dovecot-auth-lua dovecot-pgsql lua-cjson lua-socket offlineimap3 postgresql-15 openssl age'
+packages='dovecot-imapd dovecot-auth-lua dovecot-pgsql lua-cjson lua-socket offlineimap3 postgresql-15 openssl age gcc libc6-dev'
 [ "${1-}" != panel ] || packages="$packages chromium fonts-dejavu-core nginx-light"
 
 if ! command -v dpkg-query >/dev/null; then
