@@ -41,7 +41,9 @@ async function receive() {
   const text = (at: number) => Buffer.from(`Subject: ${at}\r\n\r\n${'x'.repeat(at * 100)}\r\n`)
   const numbers = Array.from({ length: FRESH }, (_, at) => at)
   await Promise.all(
-    numbers.map((at) => wire.command(`APPEND INBOX ${at % 2 ? '(\\Seen) ' : ''}"01-Feb-2003 04:05:06 +0000" `, text(at))),
+    numbers.map((at) =>
+      wire.command(`APPEND INBOX ${at % 2 ? '(\\Seen) ' : ''}"01-Feb-2003 04:05:06 +0000" `, text(at)),
+    ),
   )
   await wire.command('SELECT INBOX')
   await wire.command('STORE 1 FLAGS (\\Seen)')
