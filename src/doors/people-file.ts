@@ -4,6 +4,7 @@ import { parseAddress } from '../model/address.ts'
 import { isPassword } from '../model/password.ts'
 import { isUsername } from '../model/username.ts'
 import type { BadLine, PersonLine } from '../policy/import-people.ts'
+import { undefused } from './csv-cell.ts'
 import { InvalidField } from './mistakes.ts'
 
 // No field holds a line break, so a line is a record, and a mistake in one line hurts no other.
@@ -28,7 +29,8 @@ interface Layout {
 
 /**
  * The people of a CSV file (RFC 4180, UTF-8) with the columns address, old_username and old_password, of which the last
- * two may be missing or empty; `;` and tabs part fields as well as `,`. What a line says is never repeated.
+ * two may be missing or empty; `;` and tabs part fields as well as `,`. Address and user name may be defused, as our own
+ * exports have them; a password is taken as it stands. What a line says is never repeated.
  * @throws InvalidField when the header names another column
  */
 export async function* readPeople(input: AsyncIterable<Uint8Array>): AsyncGenerator<PersonLine | BadLine> {
@@ -136,8 +138,8 @@ function personIn(text: string, { columns, delimiter }: Layout) {
   if (fields.slice(columns.length).some((field) => field !== '')) return { reason: 'it has too many fields' }
   const field = (name: Column) => fields[columns.indexOf(name)] || null
   const [address, oldUsername, password] = [
-    parseAddress(field('address') ?? ''),
-    field('old_username'),
+    parseAddress(undefused(field('address') ?? '')),
+    undefused(field('old_username') ?? '') || null,
     field('old_password'),
   ]
   if (address === null) return { reason: 'its address is no mail address' }

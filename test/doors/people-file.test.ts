@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { defused, undefused } from '../../src/doors/csv-cell.ts'
 import { piecesOf, readPeople } from '../../src/doors/people-file.ts'
 import { isPassword } from '../../src/model/password.ts'
 import { isUsername } from '../../src/model/username.ts'
@@ -19,7 +20,7 @@ const plain = (line: Line) =>
 
 const person = fc.record({
   address: fc.integer({ min: 0, max: 1e6 }).map((number) => `p${number}@old.example`),
-  old_username: fc.option(fc.string({ unit: 'grapheme', maxLength: 20 }).filter(isUsername)),
+  old_username: fc.option(fc.string({ unit: 'grapheme', maxLength: 20 }).filter(isUsername).map(defused)),
   old_password: fc.option(
     fc
       .oneof(fc.string({ unit: 'grapheme', maxLength: 30 }), fc.string({ unit: fc.constantFrom(...'",; \t') }))
@@ -49,7 +50,8 @@ t.test('whatever people are written as CSV, the same people are read', async () 
       const text = `${form.bom ? '\ufeff' : ''}${all.join(end)}${form.lastEnd ? end : ''}`
       const found = (await read(text, form.size)).map(plain)
       const first = header === null ? 1 : 2
-      const wanted = people.map((one, at) => [at + first, one.address, one.old_username, one.old_password])
+      const name = (typed: string | null) => typed && undefused(typed)
+      const wanted = people.map((one, at) => [at + first, one.address, name(one.old_username), one.old_password])
       if (JSON.stringify(found) !== JSON.stringify(wanted))
         throw new Error(`${JSON.stringify(text)} → ${JSON.stringify(found)}`)
     }),
@@ -154,4 +156,21 @@ t.test('while a file in memory is read, whatever else the process does has its t
   t.same(await Array.fromAsync(readPeople(piecesOf(file))), [])
   isRead = true
   t.ok(turns >= 16, `${turns} turns`)
+})
+
+t.test('a cell that was defused is no formula, and is read as it was', async (t) => {
+  const nasty = fc.string({ unit: fc.constantFrom("'", '=', '+', '-', '@', '\t', '＝', 'a') })
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(nasty, fc.string({ unit: 'binary' })), async (cell) => {
+      if (/^[=+\-@\t\r\n＝＋－＠]/.test(defused(cell))) throw new Error('a formula')
+      if (undefused(defused(cell)) !== cell) throw new Error('another cell')
+    }),
+    { numRuns: 2_000 },
+  )
+  t.equal(defused("'anna"), "'anna")
+  t.same((await read("'=anna@old.example,'+49 170,'=secret\n''-b@old.example\n'c@old.example\n")).map(plain), [
+    [1, '=anna@old.example', '+49 170', "'=secret"],
+    [2, "'-b@old.example", null, null],
+    [3, "'c@old.example", null, null],
+  ])
 })

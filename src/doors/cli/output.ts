@@ -1,3 +1,4 @@
+import { defused } from '../csv-cell.ts'
 import { json, line, record, tableRow, visible } from './text.ts'
 
 /** Whoever reads the output has gone: `mailferry … | head`. */
@@ -53,7 +54,7 @@ export async function printDone(result: unknown, sentence: string, { json: asJso
   await print(asJson ? `${json(result)}\n` : `${visible(sentence)}\n`)
 }
 
-/** Prints all rows with all their fields as CSV (RFC 4180), the names first. */
+/** Prints all rows with all their fields as CSV (RFC 4180), the names first; no cell is a formula. */
 export async function printCsv<T>(items: AsyncIterable<T> | Iterable<T>, { row }: Pick<ListShape<T>, 'row'>) {
   await printChunked(csv(mapped(items, row)))
 }
@@ -63,8 +64,13 @@ async function* csv(rows: AsyncIterable<Record<string, unknown>>): AsyncGenerato
   for await (const row of rows) {
     if (header) yield csvLine(Object.keys(row))
     header = false
-    yield csvLine(Object.values(row).map((value) => (value === null ? '' : line(value))))
+    yield csvLine(Object.values(row).map(cellOf))
   }
+}
+
+function cellOf(value: unknown): string {
+  if (value === null) return ''
+  return typeof value === 'number' ? line(value) : defused(line(value))
 }
 
 function csvLine(cells: readonly string[]): string {

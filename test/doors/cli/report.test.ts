@@ -1,8 +1,10 @@
+import { parse } from 'csv-parse/sync'
 import pg from 'pg'
 import t from 'tap'
 import { openDatabase } from '../../../src/db/database.ts'
 import { openEmbedded } from '../../../src/db/embedded/postgres.ts'
 import { reports } from '../../../src/db/reports.ts'
+import { defused } from '../../../src/doors/csv-cell.ts'
 import { COMPILED } from '../../support/compiled.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../../support/ferry.ts'
 
@@ -86,6 +88,29 @@ t.test('who is being copied at this moment is counted apart', async (t) => {
   await using database = await openDatabase({ databaseUrl: null, dataDir: ferry.service.dataDir })
   const [{ id }] = await rows(ferry.service, 'migration', 'list', '--state', 'synced')
   t.match(await reports(database.kysely).people({}, [id]), [{ copying: 1, synced: 0, people: 7 }, { copying: 0 }])
+})
+
+t.test('no cell of a list is a formula to a spreadsheet, and import reads it as it was', async (t) => {
+  const names = ["=cmd|'/c calc'!a1", '@sum', '+49', '-1', "'=x", "'plain", '"quoted"']
+  const quoted = (cell: string) => `"${cell.replaceAll('"', '""')}"`
+  const lines = names.map((name, at) => `s${at}@renamed.example,${quoted(defused(name))}\n`)
+  const imported = (file: string, ...options: string[]) => ferry.service.run(['import', '-', ...options], file)
+  t.match(await imported(`=1+1@renamed.example\n${lines.join('')}`), { exitCode: 0 })
+  const csv = await mustRun(ferry.service, 'report', '--awaited', '--domain', 'renamed.example', '--csv')
+  const [head = [], ...printed] = parse(csv)
+  t.same(
+    printed.flat().filter((cell) => /^[=+\-@]/.test(cell)),
+    [],
+  )
+  t.match(csv, /,'=1\+1@new\.example,'=1\+1@renamed\.example,/)
+  const awaited = await report('--awaited', '--domain', 'renamed.example')
+  t.ok(names.every((name) => awaited.some((row: { old_username: string }) => row.old_username === name)))
+  const again = printed.map((row) => `${quoted(row[1] ?? '')},${quoted(row[head.indexOf('old_username')] ?? '')}\n`)
+  t.match(await imported(again.join('').replaceAll('@new.', '@renamed.'), '--json'), {
+    exitCode: 0,
+    stdout: new RegExp(`"awaited":0,.*"kept":${printed.length}[,}]`),
+  })
+  t.same(await report('--awaited', '--domain', 'renamed.example'), awaited)
 })
 
 async function query(text: string): Promise<void> {
