@@ -17,7 +17,7 @@ const NO_SUCH_USER = 3
 const TEMPFAIL = 111
 const INPUT_LIMIT = 16 * 1024
 const ANSWER_LIMIT = 64 * 1024
-const SETTINGS_FILE = '/etc/mailferry/mailferry.env'
+const INSTALLED = '/etc/mailferry/mailferry.env'
 /** Seconds. The service answers within 35 s; Dovecot gives up after 60 s. */
 const CLIENT_LIMIT = 45
 
@@ -136,7 +136,7 @@ function socketPath(): string {
 /** The settings file, where it may be read. It does not go into the environment: the program would inherit its secrets. */
 function installedSettings(): NodeJS.Dict<string> {
   try {
-    return parseEnv(readFileSync(SETTINGS_FILE, 'utf8'))
+    return parseEnv(readFileSync(process.env.MAILFERRY_SETTINGS_FILE ?? INSTALLED, 'utf8'))
   } catch {
     return {}
   }

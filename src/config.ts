@@ -1,10 +1,21 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { cleanEnv, makeValidator, str } from 'envalid'
-import { flawOfHomeTemplate } from './model/home.ts'
+import { cleanEnv, str } from 'envalid'
 import { isLoopback } from './model/host.ts'
-import { isRecipient } from './seal/age.ts'
-import { panelKeyIn } from './seal/panel-key.ts'
+import { likeliest } from './model/likeliest.ts'
+import {
+  ageRecipients,
+  count,
+  delimiter,
+  home,
+  LOG_LEVELS,
+  names,
+  panelKey,
+  port,
+  postgresUrl,
+  token,
+  yesOrNo,
+} from './setting-values.ts'
 
 /** A setting is wrong: the message is one line that names it. */
 export class SettingsError extends Error {}
@@ -29,6 +40,8 @@ export interface Settings {
   /** Empty: made with the key at first start. */
   readonly recipients: readonly string[]
   readonly identityFile: string
+  /** Whether the settings name it: then this host opens what is sealed. */
+  readonly identityNamed: boolean
   readonly home: string
   readonly logLevel: string
   /** How long one question to OLD may take. */
@@ -47,105 +60,51 @@ export interface Settings {
   readonly offlineimapMetadata: string
 }
 
-const LEAST_TOKEN_LENGTH = 32
-const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
-
-const postgresUrl = makeValidator((value: string) => {
-  const url = URL.canParse(value) ? new URL(value) : null
-  if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) throw new Error('must be a postgresql:// URL')
-  return value
-})
-const port = makeValidator((value: string) => {
-  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw new Error('must be a port from 0 to 65535')
-  return Number(value)
-})
-const count = makeValidator((value: string) => {
-  if (!/^\d{1,7}$/.test(value)) throw new Error('must be a whole number')
-  return Number(value)
-})
-const yesOrNo = makeValidator((value: string) => {
-  if (value !== 'yes' && value !== 'no') throw new Error('must be yes or no')
-  return value === 'yes'
-})
-const delimiter = makeValidator((value: string) => {
-  if (!/^[+\-_=#]?$/.test(value)) throw new Error('must be one of + - _ = #')
-  return value
-})
-const token = makeValidator((value: string) => {
-  const flaw = flawOfToken(value)
-  if (flaw !== null) throw new Error(flaw)
-  return value
-})
-const names = makeValidator((value: string) => {
-  const names = wordsOf(value.toLowerCase())
-  if (!names.every((name) => HOST_NAME.test(name)))
-    throw new Error('must be names of hosts, with blanks between, without scheme and port')
-  return names
-})
-const panelKey = makeValidator((value: string) => {
-  const key = panelKeyIn(value)
-  if (key === null) throw new Error('must be 32 bytes in base64 or hex')
-  return key
-})
-const home = makeValidator((value: string) => {
-  const flaw = flawOfHomeTemplate(value)
-  if (flaw !== null) throw new Error(flaw)
-  return value
-})
-const ageRecipients = makeValidator((value: string) => {
-  const recipients = wordsOf(value)
-  const wrong = recipients.find((recipient) => !isRecipient(recipient))
-  if (wrong !== undefined || recipients.length === 0)
-    throw new Error('must be age public keys (age1…), with blanks between')
-  return recipients
-})
-
-function wordsOf(text: string): string[] {
-  return text.split(/[\s,]+/).filter((word) => word !== '')
+const SETTINGS = {
+  DATABASE_URL: postgresUrl({ default: undefined }),
+  MAILFERRY_DATA_DIR: str({ default: './data' }),
+  MAILFERRY_SOCKET: str({ default: undefined }),
+  MAILFERRY_HOST: str({ default: '127.0.0.1' }),
+  MAILFERRY_PORT: port({ default: 8025 }),
+  MAILFERRY_PLAIN_HTTP: yesOrNo({ default: false }),
+  MAILFERRY_HOST_NAMES: names({ default: undefined }),
+  MAILFERRY_DOOR_TOKEN: token({ default: undefined }),
+  MAILFERRY_ADMIN_TOKEN: token({ default: undefined }),
+  MAILFERRY_PANEL_KEY: panelKey({ default: undefined }),
+  MAILFERRY_RECIPIENTS: ageRecipients({ default: undefined }),
+  MAILFERRY_IDENTITY_FILE: str({ default: undefined }),
+  MAILFERRY_HOME: home({ default: '/var/vmail/%d/%n' }),
+  MAILFERRY_LOG_LEVEL: str({ choices: LOG_LEVELS, default: 'info' }),
+  MAILFERRY_OLD_LIMIT_SECONDS: count({ default: 15 }),
+  MAILFERRY_ANSWER_LIMIT_SECONDS: count({ default: 35 }),
+  MAILFERRY_CACHE_SECONDS: count({ default: 300 }),
+  MAILFERRY_REFUSAL_MEMORY_SECONDS: count({ default: 30 }),
+  MAILFERRY_LIMIT_PERSON: count({ default: 30 }),
+  MAILFERRY_LIMIT_CLIENT: count({ default: 100 }),
+  MAILFERRY_LIMIT_PROVIDER: count({ default: 3_000 }),
+  MAILFERRY_RECIPIENT_DELIMITER: delimiter({ default: '' }),
+  MAILFERRY_OFFLINEIMAP_METADATA: str({ default: undefined }),
 }
 
-/** What is wrong with a token that is shown on TCP; null: nothing. Whoever guesses it may ask whatever Dovecot may. */
-export function flawOfToken(token: string): string | null {
-  if (!/^[\x21-\x7e]*$/.test(token)) return 'must be printable ASCII without blanks'
-  if (token.length >= LEAST_TOKEN_LENGTH) return null
-  return `must have ${LEAST_TOKEN_LENGTH} characters at least (openssl rand -hex 32 makes one)`
-}
+/** Each of these may be given as a file that holds it: `…_FILE`. */
+const IN_FILES = ['MAILFERRY_DOOR_TOKEN', 'MAILFERRY_ADMIN_TOKEN', 'MAILFERRY_PANEL_KEY', 'DATABASE_URL']
+
+/** The names that a settings file may hold. */
+export const SETTING_NAMES: ReadonlySet<string> = new Set([
+  ...Object.keys(SETTINGS),
+  ...IN_FILES.map((name) => `${name}_FILE`),
+])
+
+/** What else our programs read, in an environment alone: where the settings are, and what Dovecot's files say. */
+const ENVIRONMENT_NAMES = ['MAILFERRY_SETTINGS_FILE', 'MAILFERRY_URL', 'MAILFERRY_CLIENT_LIMIT_SECONDS']
 
 /**
  * The settings in force, from the environment and the files that it names.
  * @throws SettingsError
  */
 export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
-  const env = cleanEnv(
-    withFiles(environment, ['MAILFERRY_DOOR_TOKEN', 'MAILFERRY_ADMIN_TOKEN', 'MAILFERRY_PANEL_KEY', 'DATABASE_URL']),
-    {
-      DATABASE_URL: postgresUrl({ default: undefined }),
-      MAILFERRY_DATA_DIR: str({ default: './data' }),
-      MAILFERRY_SOCKET: str({ default: undefined }),
-      MAILFERRY_HOST: str({ default: '127.0.0.1' }),
-      MAILFERRY_PORT: port({ default: 8025 }),
-      MAILFERRY_PLAIN_HTTP: yesOrNo({ default: false }),
-      MAILFERRY_HOST_NAMES: names({ default: undefined }),
-      MAILFERRY_DOOR_TOKEN: token({ default: undefined }),
-      MAILFERRY_ADMIN_TOKEN: token({ default: undefined }),
-      MAILFERRY_PANEL_KEY: panelKey({ default: undefined }),
-      MAILFERRY_RECIPIENTS: ageRecipients({ default: undefined }),
-      MAILFERRY_IDENTITY_FILE: str({ default: undefined }),
-      MAILFERRY_HOME: home({ default: '/var/vmail/%d/%n' }),
-      MAILFERRY_LOG_LEVEL: str({ choices: LOG_LEVELS, default: 'info' }),
-      MAILFERRY_OLD_LIMIT_SECONDS: count({ default: 15 }),
-      MAILFERRY_ANSWER_LIMIT_SECONDS: count({ default: 35 }),
-      MAILFERRY_CACHE_SECONDS: count({ default: 300 }),
-      MAILFERRY_REFUSAL_MEMORY_SECONDS: count({ default: 30 }),
-      MAILFERRY_LIMIT_PERSON: count({ default: 30 }),
-      MAILFERRY_LIMIT_CLIENT: count({ default: 100 }),
-      MAILFERRY_LIMIT_PROVIDER: count({ default: 3_000 }),
-      MAILFERRY_RECIPIENT_DELIMITER: delimiter({ default: '' }),
-      MAILFERRY_OFFLINEIMAP_METADATA: str({ default: undefined }),
-    },
-    { reporter: refuseWrong },
-  )
+  refuseUnknown(environment)
+  const env = cleanEnv(withFiles(environment), SETTINGS, { reporter: refuseWrong })
   const dataDir = resolve(env.MAILFERRY_DATA_DIR)
   if (env.MAILFERRY_PORT !== 0 && !env.MAILFERRY_PLAIN_HTTP) refuseOpenHost(env.MAILFERRY_HOST)
   refuseBudget(env.MAILFERRY_OLD_LIMIT_SECONDS, env.MAILFERRY_ANSWER_LIMIT_SECONDS)
@@ -162,6 +121,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
     panelKey: env.MAILFERRY_PANEL_KEY ?? null,
     recipients: env.MAILFERRY_RECIPIENTS ?? [],
     identityFile: resolve(env.MAILFERRY_IDENTITY_FILE ?? `${dataDir}/identity`),
+    identityNamed: env.MAILFERRY_IDENTITY_FILE !== undefined,
     home: env.MAILFERRY_HOME,
     logLevel: env.MAILFERRY_LOG_LEVEL,
     oldLimitMs: env.MAILFERRY_OLD_LIMIT_SECONDS * 1_000,
@@ -201,10 +161,22 @@ function refuseBudget(oldLimit: number, answerLimit: number): void {
     throw new SettingsError(`MAILFERRY_ANSWER_LIMIT_SECONDS must be at most ${MOST_ANSWER_SECONDS}`)
 }
 
+function refuseUnknown(environment: NodeJS.ProcessEnv): void {
+  const known = new Set([...SETTING_NAMES, ...ENVIRONMENT_NAMES])
+  const unknown = Object.keys(environment).filter((name) => name.startsWith('MAILFERRY_') && !known.has(name))
+  if (unknown.length > 0) throw new SettingsError(unknown.map((name) => unknownName(name, known)).join('; '))
+}
+
+/** What to say of a name that is none of those known. */
+export function unknownName(name: string, known: Iterable<string> = SETTING_NAMES): string {
+  const meant = likeliest(name, known)
+  return `there is no setting ${name}${meant === null ? '' : `: is ${meant} meant?`}`
+}
+
 /** The environment with the secrets that it names files for (`…_FILE`); an empty setting counts as unset. */
-function withFiles(environment: NodeJS.ProcessEnv, names: readonly string[]): NodeJS.ProcessEnv {
+function withFiles(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
-  for (const name of names) {
+  for (const name of IN_FILES) {
     const file = set[`${name}_FILE`]
     if (file === undefined) continue
     if (set[name] !== undefined) throw new SettingsError(`${name} and ${name}_FILE are both set: keep one`)

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { flawOfToken, type Settings, SettingsError } from './config.ts'
+import { type Settings, SettingsError } from './config.ts'
 import type { Opener } from './policy/ports.ts'
 import { isRecipient, newIdentity, openWith, recipientsOf } from './seal/age.ts'
 import { panelKeyIn } from './seal/panel-key.ts'
+import { flawOfToken } from './setting-values.ts'
 import { createFile, keptLine } from './whole-file.ts'
 
 /** What the service cannot run without, and makes at its first start. */

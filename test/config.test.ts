@@ -13,6 +13,26 @@ t.test('every setting that is documented is told, by its name and with its docum
   }
 })
 
+t.test('a name that is no setting is refused, with the likeliest right one', async (t) => {
+  const flaw = (...names: string[]) => {
+    return () => loadSettings(Object.fromEntries(names.map((name) => [name, '/x'])))
+  }
+  const cases: [string, string][] = [
+    ['MAILFERRY_DATADIR', ': is MAILFERRY_DATA_DIR meant?'],
+    ['MAILFERRY_HOEM', ': is MAILFERRY_HOME meant?'],
+    ['MAILFERRY_IDENTITY', ': is MAILFERRY_IDENTITY_FILE meant?'],
+    ['MAILFERRY_DOOR_TOKEN_FIEL', ': is MAILFERRY_DOOR_TOKEN_FILE meant?'],
+    ['MAILFERRY_SOMETHING_ELSE_ALTOGETHER', ''],
+  ]
+  for (const [name, meant] of cases) t.throws(flaw(name), { message: `there is no setting ${name}${meant}` })
+  t.throws(flaw('MAILFERRY_HOEM', 'MAILFERRY_PROT'), { message: /MAILFERRY_HOEM.*; .*MAILFERRY_PROT/ }, 'all at once')
+})
+
+t.test("what Dovecot's files say in an environment is no mistake there", async (t) => {
+  const names = ['MAILFERRY_URL', 'MAILFERRY_SOCKET', 'MAILFERRY_CLIENT_LIMIT_SECONDS', 'MAILFERRY_SETTINGS_FILE']
+  t.ok(loadSettings(Object.fromEntries(names.map((name) => [name, '/x']))))
+})
+
 t.test('of a secret only whether it is set is told', async (t) => {
   const secrets = {
     DATABASE_URL: 'postgresql://ferry:hush-1@localhost/mailferry',

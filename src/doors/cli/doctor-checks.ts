@@ -43,10 +43,15 @@ async function checkKey(settings: Settings): Promise<Finding> {
     if (recipients === null)
       return { check, result: 'fail', found: 'no key was made', remedy: 'run "mailferry key init"' }
     const { identity, why } = await identityHere(settings, recipients)
+    const signOfCopying = copiesHere(settings)
     switch (identity) {
       case 'matches':
         return { check, result: 'ok', found: `${why} opens what is sealed; only a copying host should have it` }
       case 'absent':
+        if (signOfCopying !== null) {
+          const remedy = 'put it there; or, when other hosts copy, take away what tells that this one does'
+          return { check, result: 'fail', found: `${why}, but ${signOfCopying}`, remedy }
+        }
         return { check, result: 'ok', found: `sealing only: ${why}, which is right for a web-facing host` }
       case 'unreadable':
         return { check, result: 'warn', found: why, remedy: 'on a copying host: run as a user who may read it' }
@@ -56,6 +61,12 @@ async function checkKey(settings: Settings): Promise<Finding> {
   } catch (error) {
     return failed(check, error, 'make it readable')
   }
+}
+
+/** What tells that this host copies mail, and so needs the identity file; null: nothing does. */
+function copiesHere({ identityNamed, offlineimapMetadata }: Settings): string | null {
+  if (identityNamed) return 'MAILFERRY_IDENTITY_FILE names it'
+  return existsSync(offlineimapMetadata) ? `this host has copied mail (${offlineimapMetadata})` : null
 }
 
 async function* checkRecords(openUnready: Outside['openUnready']): AsyncGenerator<Finding> {

@@ -16,6 +16,11 @@ const [WRITABLE_BY_OTHERS, FOR_OTHERS] = [0o022, 0o007]
 export function* checkFiles({ dataDir, identityFile }: Settings): Generator<Finding, boolean> {
   const check = 'data directory'
   const folder = modeOf(dataDir)
+  if (isFile(dataDir)) {
+    const remedy = 'let MAILFERRY_DATA_DIR name a folder'
+    yield { check, result: 'fail', found: `${dataDir} is a file, and no folder`, remedy }
+    return false
+  }
   if (folder === null) {
     yield { check, result: 'warn', found: `${dataDir} is not there`, remedy: '"mailferry serve" makes it' }
     return true
@@ -105,6 +110,14 @@ function modeOf(path: string): number | null {
     return statSync(path).mode & 0o777
   } catch {
     return null
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return !statSync(path).isDirectory()
+  } catch {
+    return false
   }
 }
 

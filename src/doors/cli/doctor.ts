@@ -7,11 +7,15 @@ import type { Outside } from './outside.ts'
 import { line } from './text.ts'
 
 const CHECK_WIDTH = 18
+/** When these fail, every other command ends with the same exit code. */
+const SETTLED_BY_SETTINGS = ['settings', 'key']
 
 export function addDoctorCommand(mailferry: Command, outside: Outside): void {
   const doctor = mailferry
     .command('doctor')
-    .description('look for what is wrong, and say what to do; exit code 69 when something has to be done')
+    .description(
+      'look for what is wrong, and say what to do; exit code 78 when settings or key are wrong, 69 when something else has to be done',
+    )
     .option('--json', 'print the findings as one JSON array')
   examples(doctor, 'mailferry doctor').action(async (options) => {
     const findings: Finding[] = []
@@ -21,7 +25,9 @@ export function addDoctorCommand(mailferry: Command, outside: Outside): void {
     }
     if (options.json) await printList(findings, { row: (finding) => ({ ...finding }), columns: [] }, options)
     const failed = findings.filter(({ result }) => result === 'fail').map(({ check }) => check)
-    if (failed.length > 0) throw new Failure(EXIT.unavailable, `something has to be done: ${failed.join(', ')}`)
+    if (failed.length === 0) return
+    const exitCode = failed.some((check) => SETTLED_BY_SETTINGS.includes(check)) ? EXIT.config : EXIT.unavailable
+    throw new Failure(exitCode, `something has to be done: ${failed.join(', ')}`)
   })
 }
 

@@ -17,13 +17,17 @@ const BY_SQL_STATE: readonly (readonly [RegExp, Trouble['exitCode'], string])[] 
 export function troubleOf(error: unknown): Trouble {
   const first = error instanceof AggregateError ? error.errors[0] : error
   if (!(first instanceof Error)) return { what: String(first), exitCode: 'software' }
-  const { message, code = '', syscall = '' } = first as NodeJS.ErrnoException
+  const { message, code = '', syscall = '', path = '' } = first as NodeJS.ErrnoException
   if ('severity' in first) {
     const [, exitCode, what] = BY_SQL_STATE.find(([state]) => state.test(code)) ?? [0, 'software' as const, 'database']
     return { what: `${what}: ${message}`, exitCode }
   }
   if (isDatabaseAway(first)) return { what: `the database is away: ${message}`, exitCode: 'unavailable' }
-  if (syscall === 'mkdir') return { what: `MAILFERRY_DATA_DIR: ${message}`, exitCode: 'cannotCreate' }
+  if (syscall === 'mkdir') {
+    const what =
+      code === 'EEXIST' || code === 'ENOTDIR' ? `${path} is, or lies below, a file that is no folder` : message
+    return { what: `MAILFERRY_DATA_DIR: ${what}`, exitCode: 'cannotCreate' }
+  }
   if (code === 'EACCES' || code === 'EPERM') return { what: message, exitCode: 'permission' }
   if (first instanceof TypeError || first instanceof RangeError || first instanceof ReferenceError) {
     return { what: `${message} (this is a mistake in mailferry)`, exitCode: 'software' }

@@ -1,4 +1,14 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -11,7 +21,7 @@ const folder = mkdtempSync(join(tmpdir(), 'mailferry-host-'))
 t.after(() => rmSync(folder, { recursive: true }))
 
 /** A data directory that is not there yet; its database would be away. */
-function fresh(name: string): NodeJS.ProcessEnv & { MAILFERRY_DATA_DIR: string } {
+function fresh(name: string): NodeJS.ProcessEnv & { MAILFERRY_DATA_DIR: string; DATABASE_URL: string } {
   return {
     ...COMPILED,
     PATH: process.env.PATH,
@@ -71,7 +81,7 @@ t.test('upgrade tells what it applied, and then that there is nothing to do', as
 t.test('doctor finds what is missing on a fresh host, and makes nothing', async (t) => {
   const { DATABASE_URL: _, ...environment } = fresh('doctor')
   const { exitCode, stdout, stderr } = await runMailferry(['doctor'], environment)
-  t.equal(exitCode, 69)
+  t.equal(exitCode, 78)
   t.match(stdout, /^fail +key .*\n +what to do: .*mailferry key init"$/m)
   t.match(stdout, /^warn +database /m)
   t.match(stderr, /^mailferry: something has to be done: key\n$/)
@@ -83,7 +93,48 @@ t.test('doctor finds what is missing on a fresh host, and makes nothing', async 
   )
   t.notMatch(JSON.stringify(away), /s3cret/)
   const wrong = await runMailferry(['doctor'], { ...environment, MAILFERRY_PORT: 'nonsense' })
-  t.match(wrong, { exitCode: 69, stdout: /^fail +settings +MAILFERRY_PORT must/ })
+  t.match(wrong, { exitCode: 78, stdout: /^fail +settings +MAILFERRY_PORT must/ })
+})
+
+t.test('doctor misses the key on a host that copies mail, and every copying command does', async (t) => {
+  const environment = fresh('copies')
+  await runMailferry(['key', 'init'], environment)
+  const key = async (more: NodeJS.ProcessEnv) => {
+    const { exitCode, stdout } = await runMailferry(['doctor', '--json'], { ...environment, ...more })
+    return { exitCode, ...JSON.parse(stdout).find(({ check }: { check: string }) => check === 'key') }
+  }
+  const named = { MAILFERRY_IDENTITY_FILE: '/nowhere/identity' }
+  t.match(await key(named), { exitCode: 78, result: 'fail', found: /\/nowhere\/identity.*MAILFERRY_IDENTITY_FILE/ })
+  renameSync(join(environment.MAILFERRY_DATA_DIR, 'identity'), join(folder, 'taken away'))
+  t.match(await key({}), { exitCode: 69, result: 'ok', found: /right for a web-facing host/ }, 'the database is away')
+  mkdirSync(join(environment.MAILFERRY_DATA_DIR, 'offlineimap'))
+  t.match(await key({}), { exitCode: 78, result: 'fail', found: /identity is not here, but this host has copied mail/ })
+})
+
+t.test('a data directory that is a file is called so', async (t) => {
+  const { DATABASE_URL: _, ...embedded } = fresh('file')
+  writeFileSync(embedded.MAILFERRY_DATA_DIR, '')
+  const { exitCode, stderr } = await runMailferry(['provider', 'list'], embedded)
+  const line = `mailferry: MAILFERRY_DATA_DIR: ${join(folder, 'file')} is, or lies below, a file that is no folder\n`
+  t.same({ exitCode, stderr }, { exitCode: 73, stderr: line })
+  const doctor = await runMailferry(['doctor'], embedded)
+  t.match(doctor.stdout, /^fail +data directory +\S+ is a file, and no folder$/m)
+})
+
+t.test('a wrong settings file is one line that names it, for every command, and exit code 78', async (t) => {
+  const file = join(folder, 'mailferry.env')
+  writeFileSync(file, 'MAILFERRY_HOEM=/x\nthis is no setting\n')
+  const environment = { ...fresh('settings'), MAILFERRY_SETTINGS_FILE: file }
+  const line = `${file}, line 1: there is no setting MAILFERRY_HOEM: is MAILFERRY_HOME meant?; line 2: this is no setting`
+  const list = await runMailferry(['provider', 'list'], environment)
+  t.equal(list.exitCode, 78)
+  t.ok(
+    list.stderr.startsWith(`mailferry: ${line}`) && list.stderr.indexOf('\n') === list.stderr.length - 1,
+    list.stderr,
+  )
+  const doctor = await runMailferry(['doctor'], environment)
+  t.match(doctor, { exitCode: 78, stdout: /^fail +settings .*MAILFERRY_HOEM/ })
+  t.match(await runMailferry(['--help'], environment), { exitCode: 0 })
 })
 
 t.test('doctor is content with a running service, and finds what breaks', async (t) => {
