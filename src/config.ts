@@ -10,6 +10,7 @@ import {
   home,
   LOG_LEVELS,
   names,
+  networks,
   panelKey,
   port,
   postgresUrl,
@@ -54,6 +55,8 @@ export interface Settings {
   readonly refusalMemoryMs: number
   /** Failed sign-ins in ten minutes, for a person, a client's network and a provider; 0: no limit. */
   readonly limits: { readonly person: number; readonly client: number; readonly provider: number }
+  /** Networks of webmails and proxies: their addresses are nobody's client. */
+  readonly proxyNetworks: readonly string[]
   /** What separates the detail of a sub-address; '' where there is none. */
   readonly recipientDelimiter: string
   /** Where OfflineIMAP remembers what it copied. */
@@ -82,6 +85,7 @@ const SETTINGS = {
   MAILFERRY_LIMIT_PERSON: count({ default: 30 }),
   MAILFERRY_LIMIT_CLIENT: count({ default: 100 }),
   MAILFERRY_LIMIT_PROVIDER: count({ default: 3_000 }),
+  MAILFERRY_PROXY_NETWORKS: networks({ default: undefined }),
   MAILFERRY_RECIPIENT_DELIMITER: delimiter({ default: '' }),
   MAILFERRY_OFFLINEIMAP_METADATA: str({ default: undefined }),
 }
@@ -133,6 +137,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
       client: env.MAILFERRY_LIMIT_CLIENT,
       provider: env.MAILFERRY_LIMIT_PROVIDER,
     },
+    proxyNetworks: env.MAILFERRY_PROXY_NETWORKS ?? [],
     recipientDelimiter: env.MAILFERRY_RECIPIENT_DELIMITER,
     offlineimapMetadata: resolve(env.MAILFERRY_OFFLINEIMAP_METADATA ?? `${dataDir}/offlineimap`),
   }
@@ -226,6 +231,7 @@ export function redacted(settings: Settings): Record<string, string | number> {
     MAILFERRY_LIMIT_PERSON: settings.limits.person,
     MAILFERRY_LIMIT_CLIENT: settings.limits.client,
     MAILFERRY_LIMIT_PROVIDER: settings.limits.provider,
+    MAILFERRY_PROXY_NETWORKS: settings.proxyNetworks.join(' ') || 'not set',
     MAILFERRY_RECIPIENT_DELIMITER: settings.recipientDelimiter,
     MAILFERRY_OFFLINEIMAP_METADATA: settings.offlineimapMetadata,
   }

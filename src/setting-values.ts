@@ -1,4 +1,5 @@
 import { makeValidator } from 'envalid'
+import ipaddr from 'ipaddr.js'
 import { flawOfHomeTemplate } from './model/home.ts'
 import { isRecipient } from './seal/age.ts'
 import { panelKeyIn } from './seal/panel-key.ts'
@@ -33,6 +34,12 @@ export const token = makeValidator((value: string) => {
   const flaw = flawOfToken(value)
   if (flaw !== null) throw new Error(flaw)
   return value
+})
+export const networks = makeValidator((value: string) => {
+  const networks = wordsOf(value)
+  if (!networks.every((network) => ipaddr.isValidCIDR(network)))
+    throw new Error('must be networks as 192.0.2.0/24 or 2001:db8::/32, with blanks between')
+  return networks
 })
 export const names = makeValidator((value: string) => {
   const names = wordsOf(value.toLowerCase())

@@ -41,7 +41,7 @@ export async function serve(settings: Settings, lock: Lock, open: (time: Time) =
   await using served = await open(metrics.time)
   const administration = later(async () => {
     const { administration } = await import('./http/administration.ts')
-    return administration({ ...served, metrics, log, hostNames: null })
+    return administration({ ...served, metrics, log, hostNames: null, proxyNetworks: settings.proxyNetworks })
   })
   const doors = await openDoors(settings, served, metrics, log, administration)
   process.stdout.write(served.welcome)
@@ -62,7 +62,8 @@ async function openDoors(
   administration: Later,
 ): Promise<FastifyInstance[]> {
   const doorWith = (guard: Pick<HttpDoor, 'doorToken' | 'hostNames'>) => {
-    const door = httpDoor({ asked: served.asked, checks: served.checks, metrics, log, ...guard })
+    const { asked, checks } = served
+    const door = httpDoor({ asked, checks, metrics, log, proxyNetworks: settings.proxyNetworks, ...guard })
     passOn(door, administration)
     return door
   }

@@ -86,14 +86,14 @@ function drip(response: ServerResponse): void {
 
 t.jobs = 3
 
-async function stage(t: Test, kind: 'tcp' | 'unix', limit: { clientLimitSeconds?: number }) {
+async function stage(t: Test, kind: 'tcp' | 'unix', more: { clientLimitSeconds?: number; configuration?: string }) {
   const mailferry = await ScriptedMailferry.start(kind)
   t.teardown(() => mailferry[Symbol.asyncDispose]())
   const door = {
     tcp: { door: 'lua', url: `${mailferry.url}/`, token: TOKEN },
     unix: { door: 'lua-unix', socket: mailferry.socket },
   } as const
-  const dovecot = await startNew({ ...door[kind], ...limit, isScripted: true })
+  const dovecot = await startNew({ ...door[kind], ...more, isScripted: true })
   t.teardown(() => dovecot[Symbol.asyncDispose]())
   return { mailferry, dovecot }
 }
@@ -211,6 +211,20 @@ for (const kind of ['tcp', 'unix'] as const) {
     })
   })
 }
+
+t.test('whose client it is a webmail says whom Dovecot trusts, and nobody else', async (t) => {
+  for (const kind of ['tcp', 'unix'] as const) {
+    for (const [trusted, client] of [
+      ['127.0.0.1', '203.0.113.9'],
+      ['192.0.2.1', '127.0.0.1'],
+    ]) {
+      const { mailferry, dovecot } = await stage(t, kind, { configuration: `login_trusted_networks = ${trusted}` })
+      mailferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
+      t.match(await signIn(dovecot.port, USER, PASSWORD, '203.0.113.9'), IN)
+      t.equal(mailferry.asked.at(-1)?.body.real_rip, client, `${kind}, ${trusted} is trusted`)
+    }
+  }
+})
 
 t.test('an answer may take its time: the old server is slow to refuse', async (t) => {
   await Promise.all(

@@ -148,7 +148,8 @@ function auth_password_verify(req, password)
     username = req.user,
     password = password,
     service = req.service,
-    real_rip = req.real_rip,
+    -- The person's client, as a webmail or proxy says that Dovecot trusts. Dovecot's own real_rip is who connects.
+    real_rip = req.remote_ip or req.rip,
     session = req.session,
     secured = req.secured == "secured",
   })

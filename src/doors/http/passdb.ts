@@ -6,7 +6,7 @@ import type { Account } from '../../model/account.ts'
 import { type Ok, tempfail, type Verdict } from '../../model/verdict.ts'
 import type { ProviderStatus } from '../../policy/ports.ts'
 import type { Question } from '../../policy/sign-in.ts'
-import { clientAddressOf } from './client-address.ts'
+import type { ClientOf } from './client-address.ts'
 import { onlyStrings, passdbFields } from './extra-fields.ts'
 import type { Metrics } from './metrics.ts'
 import { QUESTIONS_LIMIT, shed, tryLater } from './overload.ts'
@@ -54,10 +54,12 @@ const CHECKPASSWORD = 'mailferry-checkpassword'
 const LOGGED_LENGTH = 100
 
 /** `POST /v1/passdb`: may this person in? */
-export const passdb: FastifyPluginAsyncTypebox<{ asked: Asked; metrics: Metrics; log: Logger }> = async (
-  app,
-  { asked, metrics, log },
-) => {
+export const passdb: FastifyPluginAsyncTypebox<{
+  asked: Asked
+  metrics: Metrics
+  log: Logger
+  clientOf: ClientOf
+}> = async (app, { asked, metrics, log, clientOf }) => {
   // No await stands in here: a remembered answer costs hardly more than its route.
   app.post('/v1/passdb', { schema: SCHEMA }, ({ body, headers }, reply) => {
     if (metrics.inFlight >= QUESTIONS_LIMIT) {
@@ -80,7 +82,7 @@ export const passdb: FastifyPluginAsyncTypebox<{ asked: Asked; metrics: Metrics;
     }
     metrics.inFlight++
     return asked
-      .signIn({ username, password, clientAddress: clientAddressOf(body.real_rip), onGone })
+      .signIn({ username, password, clientAddress: clientOf(body.real_rip), onGone })
       .then(settle, (cause) => settle(tempfail('internal', cause)))
   })
 }

@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { isLoopback } from '../../model/host.ts'
+import { clientOf } from './client-address.ts'
 import { type Check, health } from './health.ts'
 import { speakJson } from './json.ts'
 import { requireKnownHost } from './known-host.ts'
@@ -22,13 +23,15 @@ export interface HttpDoor {
   readonly doorToken: string | null
   /** What this host may be called on TCP; null where nobody can call it by a name. */
   readonly hostNames: readonly string[] | null
+  /** Networks of webmails and proxies: their addresses are nobody's client. */
+  readonly proxyNetworks: readonly string[]
   /** Called before the first route is made. */
   readonly prepare?: (app: FastifyInstance) => void
 }
 
 /** The HTTP door, not listening yet. */
 export function httpDoor(door: HttpDoor): FastifyInstance {
-  const { asked, checks, metrics, log, doorToken, hostNames, prepare } = door
+  const { asked, checks, metrics, log, doorToken, hostNames, proxyNetworks, prepare } = door
   // Without a logger of its own Fastify makes none for each question.
   const app = Fastify({
     ...LIMITS,
@@ -50,7 +53,10 @@ export function httpDoor(door: HttpDoor): FastifyInstance {
   app.register(async (guarded) => {
     if (doorToken !== null) guarded.addHook('onRequest', requireToken(doorToken, 'door'))
     await shedUnderPressure(guarded, (path) => metrics.shed(path === '/v1/userdb' ? 'userdb' : 'passdb'))
-    guarded.withTypeProvider<TypeBoxTypeProvider>().register(passdb, { asked, metrics, log })
+    guarded.withTypeProvider<TypeBoxTypeProvider>().register(passdb, {
+      ...{ asked, metrics, log },
+      clientOf: clientOf(proxyNetworks),
+    })
     guarded.withTypeProvider<TypeBoxTypeProvider>().register(userdb, { asked, metrics, log })
   })
   return app

@@ -23,6 +23,7 @@ export interface Script {
   checks?: Record<string, Check>
   doorToken?: string | null
   hostNames?: readonly string[] | null
+  proxyNetworks?: readonly string[]
 }
 
 /** The HTTP door with nothing behind it but a script, what it was asked, and what it logged. */
@@ -42,7 +43,11 @@ export function scriptedDoor({ verdict = MISMATCH, doorToken = null, hostNames =
   const metrics = createMetrics()
   const checks = script.checks ?? { database: async () => undefined }
   return {
-    app: httpDoor({ asked, checks, metrics, log, doorToken, hostNames, prepare: describeRoutes }),
+    app: httpDoor({
+      ...{ asked, checks, metrics, log, doorToken, hostNames },
+      proxyNetworks: script.proxyNetworks ?? [],
+      prepare: describeRoutes,
+    }),
     metrics,
     questions,
     logged,

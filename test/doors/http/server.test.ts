@@ -220,6 +220,21 @@ t.test('the client’s address is passed on in one spelling, and what is none is
   t.match(questions.at(-1), { clientAddress: null })
 })
 
+t.test('the address of a proxy is nobody’s client', async (t) => {
+  const { questions, post } = door({ proxyNetworks: ['192.0.2.0/28', '2001:db8::/48'] })
+  const cases: [string, string | null][] = [
+    ['192.0.2.15', null],
+    ['::ffff:192.0.2.1', null],
+    ['2001:db8:0:7::1', null],
+    ['192.0.2.16', '192.0.2.16'],
+    ['2001:db8:1::1', '2001:db8:1::1'],
+  ]
+  for (const [real_rip, expected] of cases) {
+    await post('/v1/passdb', { ...QUESTION, real_rip })
+    t.equal((questions.at(-1) as { clientAddress: unknown }).clientAddress, expected, real_rip)
+  }
+})
+
 t.test('what goes wrong inside is a tempfail, with a cause in the log', async (t) => {
   const { logged, post } = door({ signIn: () => Promise.reject(new Error('it broke')) })
   const { status, body } = await post('/v1/passdb', QUESTION)
