@@ -93,7 +93,8 @@ function server(provider: Provider): string[] {
   return [
     `remotehost = ${host(provider)}`,
     `remoteport = ${whole('port', provider.port, 1, 65_535)}`,
-    `maxconnections = ${whole('maxConnections', provider.maxConnections, 1, 1000)}`,
+    // Whoever starts a run counts it as one.
+    'maxconnections = 1',
     `ssl = ${tls === 'implicit' ? 'yes' : 'no'}`,
     `starttls = ${tls === 'starttls' ? 'yes' : 'no'}`,
     ...(tls === 'none' ? [] : [trust(provider)]),

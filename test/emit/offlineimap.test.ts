@@ -47,7 +47,7 @@ t.test('one account is two repositories: OLD is only read, NEW never shrinks', a
       type: 'IMAP',
       remotehost: 'localhost',
       remoteport: '993',
-      maxconnections: '4',
+      maxconnections: '1',
       ssl: 'yes',
       starttls: 'no',
       sslcacertfile: 'OS-DEFAULT',
@@ -122,7 +122,6 @@ const nastyProvider = fc.record<Partial<Provider>>({
     nastyText.map((text) => `/${text}`),
   ),
   fingerprint: fc.oneof({ weight: 9, arbitrary: fc.constant(null) }, nastyText),
-  maxConnections: fc.oneof({ weight: 9, arbitrary: fc.constant(4) }, fc.integer()),
   include: fc.array(nastyText),
   exclude: fc.array(nastyText),
 })
@@ -180,7 +179,6 @@ t.test('what no file can carry is refused by name', async (t) => {
     await refused({ tls: 'implicit', caFile }, 'caFile')
   }
   await refused({ tls: 'implicit', fingerprint: 'AA:BB' }, 'fingerprint')
-  await refused({ maxConnections: 0 }, 'maxConnections')
   for (const pythonFile of ['mailferry.py', '/opt/$HOME/mailferry.py', '/a\rb']) {
     await t.rejects(emit([], { ...SETTINGS, pythonFile }), RangeError)
   }
