@@ -59,6 +59,7 @@ async function copying(service: Service, { adopts, early, limitMs, by }: Copying
       now: () => new Date(),
       chance: Math.random,
     },
+    budget: service.budget,
     accounts,
     domains,
     migrations,

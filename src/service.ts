@@ -19,6 +19,7 @@ import { migrations } from './db/migrations.ts'
 import { providers } from './db/providers.ts'
 import { reports } from './db/reports.ts'
 import { sealings } from './db/sealings.ts'
+import { shares } from './db/shares.ts'
 import { situations } from './db/situations.ts'
 import type { House } from './doors/house.ts'
 import type { Check } from './doors/http/health.ts'
@@ -28,10 +29,10 @@ import { old } from './imap/ask.ts'
 import { oldMail } from './imap/listing.ts'
 import { probe } from './imap/probe.ts'
 import { newMail } from './maildir/listing.ts'
-import type { Provider } from './model/provider.ts'
 import { ADMINISTRATOR_LIMITS, signInAdministrator } from './policy/administrator-sign-in.ts'
 import { DATABASE_LIMIT_MS, type Surroundings } from './policy/authenticate.ts'
 import { boundHasher } from './policy/bound-hasher.ts'
+import { type Budget, openBudget } from './policy/budget.ts'
 import { bulk } from './policy/bulk.ts'
 import { keyedDigest } from './policy/digest.ts'
 import { finishMigration } from './policy/finish.ts'
@@ -43,6 +44,8 @@ import type { Captures, Directory, Time, Tries } from './policy/ports.ts'
 import { Refusals, Successes } from './policy/remember.ts'
 import { type RenewalSurroundings, renewCredential } from './policy/renew-credential.ts'
 import { report } from './policy/report.ts'
+import { seatedProbe } from './policy/seated-probe.ts'
+import { LEASE_MS } from './policy/share.ts'
 import { signIn } from './policy/sign-in.ts'
 import { testProvider } from './policy/test-provider.ts'
 import { timed } from './policy/timed.ts'
@@ -57,6 +60,7 @@ import { sealerInForce } from './sealing.ts'
 export interface Service extends House {
   readonly asked: Asked
   readonly database: Database
+  readonly budget: Budget
   /** What has to be well for the service to be ready, by name. */
   readonly checks: Readonly<Record<string, Check>>
   /** Begins to remember right passwords, and to hear of what makes them wrong. */
@@ -69,7 +73,8 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
   let changes: Changes | undefined
   const successes = new Successes(settings.cacheMs, () => changes?.isListening() ?? false)
   const queueLimitMs = settings.answerLimitMs - settings.oldLimitMs - DATABASE_LIMIT_MS
-  const guarded = guardOld(timed(old(settings.oldLimitMs), 'old', time), queueLimitMs)
+  const budget = openBudget(shares(kysely, LEASE_MS))
+  const guarded = guardOld(timed(old(settings.oldLimitMs), 'old', time), { budget, queueLimitMs })
   const surroundings = {
     directory: timed(readied(directory(kysely), database), 'database', time),
     hasher: timed(boundHasher(argon2id, Math.min(availableParallelism(), MOST_HASHES)), 'hash', time),
@@ -93,7 +98,11 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     ledgers: ledgers(kysely),
     attempts: attempts(kysely),
   }
-  const probeWith = (provider: Provider, stranger?: string) => probe(provider, stranger, settings.oldLimitMs)
+  const probeWith = seatedProbe(
+    (provider, stranger) => probe(provider, stranger, settings.oldLimitMs),
+    budget,
+    queueLimitMs,
+  )
   const panel = {
     administrators: administrators(kysely),
     totpSealer: totpSealer(() => panelKeyInForce(settings)),
@@ -105,6 +114,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
   return {
     settings,
     database,
+    budget,
     hasher: argon2id,
     ...records,
     administrators: panel.administrators,
@@ -128,7 +138,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       importPeople(lines, options, { ...surroundings, imports: imports(kysely) }),
     ),
     verify: (address, options) =>
-      verifyAccount(address, { ...records, ...ways, opener, reader: `verify on ${hostname()}` }, options),
+      verifyAccount(address, { ...records, ...ways, budget, opener, reader: `verify on ${hostname()}` }, options),
     finish: (address, force, by) =>
       finishMigration(address, force, by, { ...records, ...ways, copying: copying(kysely) }),
     sealings: sealings(kysely),
@@ -148,6 +158,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     },
     async [Symbol.asyncDispose]() {
       changes?.[Symbol.dispose]()
+      await budget[Symbol.asyncDispose]()
       await database[Symbol.asyncDispose]()
     },
   }

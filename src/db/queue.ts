@@ -1,12 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { Logger, makeWorkerUtils, run, runMigrations } from 'graphile-worker'
 import type pg from 'pg'
-import type { Worker } from '../policy/copying.ts'
+import type { Due, Worker } from '../policy/copying.ts'
 
 /** Wake-ups for due migrations, shared by all workers of one place: whoever is free takes the next. */
 export interface Queue extends AsyncDisposable {
   /** Wakes somebody for each of them, once however often it is said. */
-  wake(migrationIds: readonly string[]): Promise<void>
+  wake(due: readonly Due[]): Promise<void>
 }
 
 const SILENT = new Logger(() => () => undefined)
@@ -21,7 +21,7 @@ export async function openQueue(
   pool: pg.Pool,
   { place }: Worker,
   slots: number,
-  awake: (migrationId: string) => Promise<void>,
+  awake: (due: Due) => Promise<void>,
 ): Promise<Queue> {
   const task = `copy:${place}`
   const start = () =>
@@ -31,7 +31,7 @@ export async function openQueue(
       concurrency: slots,
       pollInterval: POLL_MS,
       noHandleSignals: true,
-      taskList: { [task]: (payload) => awake((payload as { id: string }).id) },
+      taskList: { [task]: (payload) => awake(payload as Due) },
       parsedCronItems: [],
       // Without batches the library loses the error of an end that it cannot write, and with it the process.
       preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
@@ -51,10 +51,10 @@ export async function openQueue(
   }
   const kept = keepRunning()
   return {
-    async wake(migrationIds) {
+    async wake(due) {
       // A wake-up that fails is not tried again: as long as the migration is due, there will be another.
       const one = { identifier: task, maxAttempts: 1 }
-      const wakeUps = migrationIds.map((id) => ({ ...one, payload: { id }, jobKey: `m-${id}` }))
+      const wakeUps = due.map((payload) => ({ ...one, payload, jobKey: `m-${payload.migrationId}` }))
       if (wakeUps.length > 0) await utils.addJobs(wakeUps)
     },
     async [Symbol.asyncDispose]() {

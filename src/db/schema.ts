@@ -70,6 +70,16 @@ export interface Audit {
   subject: string;
 }
 
+export interface ConnectionShare {
+  held: number;
+  holder: string;
+  leased_until: Timestamp;
+  provider_id: number;
+  served_at: Timestamp | null;
+  use: string;
+  wanted: number;
+}
+
 export interface Credential {
   migration_id: Int8;
   opened_at: Timestamp | null;
@@ -158,6 +168,7 @@ export interface MigrationStep {
 
 export interface Provider {
   ca_file: string | null;
+  copy_connections: number | null;
   created_at: Generated<Timestamp>;
   cutover: string;
   exclude: Generated<string[]>;
@@ -204,6 +215,7 @@ export interface DB {
   administrator: Administrator;
   attempt: Attempt;
   audit: Audit;
+  connection_share: ConnectionShare;
   credential: Credential;
   domain: Domain;
   failed_sign_in: FailedSignIn;

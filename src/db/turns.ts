@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import type { Outcome } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { ACTIVE_STATES, type State } from '../model/migration.ts'
-import type { Turn, Turns, Worker } from '../policy/copying.ts'
+import type { Due, Turn, Turns, Worker } from '../policy/copying.ts'
 import { type ProviderRow, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
 import { endTurn } from './turn-end.ts'
@@ -37,20 +37,20 @@ function isFor({ place, adopts, early }: Worker, until: Date | undefined) {
   return sql<boolean>`is_for(turn, provider, ${place}, ${adopts}, ${early}, coalesce(${until ?? null}::timestamptz, now()))`
 }
 
-/** For each provider no more than it has room for, so that a busy one does not keep the others waiting. */
-async function due(db: Kysely<DB>, worker: Worker, limit: number, until?: Date): Promise<string[]> {
-  const { rows } = await sql<{ migration_id: string }>`
+/** For each provider no more than may be copied beside, so that a busy one does not keep the others waiting. */
+async function due(db: Kysely<DB>, worker: Worker, limit: number, until?: Date): Promise<Due[]> {
+  const { rows } = await sql<{ migration_id: string; provider: string }>`
     with busy as (
       select provider_id, count(*) as leases from turn where holder is not null and not is_free(turn) group by provider_id
     )
-    select next.migration_id from provider left join busy on busy.provider_id = provider.id
+    select next.migration_id, provider.name as provider from provider left join busy on busy.provider_id = provider.id
       cross join lateral (
         select migration_id, due_at from turn
           where turn.provider_id = provider.id and due_at < 'infinity' and ${isFor(worker, until)} and is_free(turn)
-          order by due_at limit greatest(0, least(${limit}, max_connections - coalesce(leases, 0)))
+          order by due_at limit greatest(0, least(${limit}, copying_limit(provider) - coalesce(leases, 0)))
       ) next
       order by next.due_at limit ${limit}`.execute(db)
-  return rows.map(({ migration_id }) => migration_id)
+  return rows.map(({ migration_id, provider }) => ({ migrationId: migration_id, provider }))
 }
 
 async function count(db: Kysely<DB>, worker: Worker, until?: Date) {

@@ -5,11 +5,13 @@ import {
   type Cutover,
   LOGIN_NAMES,
   type LoginName,
+  mostForCopying,
   type Provider,
   TLS_MODES,
   type TlsMode,
   usualProvider,
 } from '../model/provider.ts'
+import { Refusal } from '../model/refusal.ts'
 import { readableCa } from './ca-file.ts'
 import { connections, copyWindow, fingerprint, host, oneOf, pattern, port } from './fields.ts'
 import { InvalidField } from './mistakes.ts'
@@ -23,6 +25,7 @@ export interface ProviderFields {
   readonly caFile?: string | false
   readonly fingerprint?: string | false
   readonly maxConnections?: number
+  readonly copyConnections?: number | false
   readonly loginName?: LoginName
   readonly cutover?: Cutover
   readonly forwardClient?: boolean
@@ -37,9 +40,19 @@ export function newProvider(name: string, host: string, fields: ProviderFields):
   return changedProvider(usualProvider(name, host, fields.tls), fields)
 }
 
-/** The provider with what was given, and everything else as it is. */
+/** The provider with what was given, and everything else as it is. @throws Refusal when that does not fit together */
 export function changedProvider(provider: Provider, fields: ProviderFields): Provider {
-  const { caFile, fingerprint, forwardClient, forgetRefusal, window, include, exclude, ...plain } = fields
+  const changed = withFields(provider, fields)
+  const most = mostForCopying(changed.maxConnections)
+  if (changed.copyConnections === null || changed.copyConnections <= most) return changed
+  throw new Refusal(
+    `of ${changed.maxConnections} connections copying may have ${most} at most: the others are for sign-ins`,
+  )
+}
+
+function withFields(provider: Provider, fields: ProviderFields): Provider {
+  const { copyConnections, caFile, fingerprint, forwardClient, forgetRefusal, window, include, exclude, ...plain } =
+    fields
   const elsewhere = (plain.host ?? provider.host) !== provider.host || (plain.port ?? provider.port) !== provider.port
   return {
     ...provider,
@@ -48,6 +61,7 @@ export function changedProvider(provider: Provider, fields: ProviderFields): Pro
     ...((elsewhere || forgetRefusal) && { refusal: null }),
     ...(window !== undefined && { window: window || null }),
     ...(forwardClient !== undefined && { forwardsClient: forwardClient }),
+    ...(copyConnections !== undefined && { copyConnections: copyConnections || null }),
     ...(caFile !== undefined && { caFile: caFile || null }),
     ...(fingerprint !== undefined && { fingerprint: fingerprint || null }),
     ...(include !== undefined && { include: include || [] }),
@@ -62,6 +76,7 @@ const READERS = {
   ca_file: (text) => ({ caFile: text !== '' && absoluteCa(text) }),
   fingerprint: (text) => ({ fingerprint: text !== '' && fingerprint(text) }),
   max_connections: (text) => ({ maxConnections: connections(text) }),
+  copy_connections: (text) => ({ copyConnections: text !== '' && connections(text) }),
   login_name: (text) => ({ loginName: oneOf(LOGIN_NAMES)(text) }),
   cutover: (text) => ({ cutover: oneOf(CUTOVERS)(text) }),
   forward_client: (text) => ({ forwardClient: yesOrNo(text) }),

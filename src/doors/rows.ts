@@ -23,6 +23,7 @@ export function providerRow(provider: Provider) {
     ca_file: provider.caFile,
     fingerprint: provider.fingerprint,
     max_connections: provider.maxConnections,
+    copy_connections: provider.copyConnections,
     login_name: provider.loginName,
     cutover: provider.cutover,
     forward_client: provider.forwardsClient,

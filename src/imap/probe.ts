@@ -38,6 +38,8 @@ export async function* probe(
       if (!result.ok) return
     }
     clearTimeout(timer)
+    // One connection at a time.
+    way.socket.destroy()
     if (stranger !== undefined) yield await refusal(provider, stranger, limitMs, stop.signal)
   } finally {
     clearTimeout(timer)

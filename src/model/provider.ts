@@ -29,7 +29,10 @@ export interface Provider {
   readonly caFile: string | null
   /** SHA-256 of OLD's certificate, 64 lower-case hex digits. When set, it alone decides. */
   readonly fingerprint: string | null
+  /** For sign-ins and copying, from all hosts together. */
   readonly maxConnections: number
+  /** So many of them copying may have at a time; null: as many as are not kept for sign-ins. */
+  readonly copyConnections: number | null
   readonly loginName: LoginName
   readonly cutover: Cutover
   /** The text of the NO that refuses a password, where it was learned (`provider test`). */
@@ -52,9 +55,14 @@ const USUAL_PORT: Readonly<Record<TlsMode, number>> = { implicit: 993, starttls:
 export function usualProvider(name: string, host: string, tls: TlsMode = 'implicit'): Provider {
   return {
     ...{ name, host, tls, port: USUAL_PORT[tls], caFile: null, fingerprint: null },
-    ...{ maxConnections: 20, loginName: '%u', cutover: 'immediate', refusal: null },
+    ...{ maxConnections: 20, copyConnections: null, loginName: '%u', cutover: 'immediate', refusal: null },
     ...{ forwardsClient: false, reopens: false, window: null, include: [], exclude: [] },
   }
+}
+
+/** The last quarter of the connections, one at least, is for sign-ins; an only one is shared. */
+export function mostForCopying(maxConnections: number): number {
+  return Math.max(1, maxConnections - Math.max(1, Math.ceil(maxConnections / 4)))
 }
 
 // A zone is a place: PostgreSQL reads an offset's sign the other way round, and IST as Israel's time instead of India's.

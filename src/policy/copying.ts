@@ -54,14 +54,20 @@ export interface TurnKept {
   readonly proof: string | null
 }
 
+/** A migration whose turn it is. */
+export interface Due {
+  readonly migrationId: string
+  readonly provider: string
+}
+
 export interface Turns {
   /** The time that turns go by. */
   clock(): Promise<Date>
   /** Migrations that this worker may take now, those that wait longest first. */
-  due(worker: Worker, limit: number, until?: Date): Promise<string[]>
+  due(worker: Worker, limit: number, until?: Date): Promise<Due[]>
   /** How many are due for this worker, and how many of all that were due are at work anywhere. */
   count(worker: Worker, until?: Date): Promise<{ waiting: number; running: number }>
-  /** Takes the lease; null: it is somebody else's, not to be copied, or its provider has no room. */
+  /** Takes the lease; null: it is somebody else's, or not to be copied. */
   take(migrationId: string, worker: Worker): Promise<Turn | null>
   /**
    * Renews the leases of these migrations, and writes down how many messages each attempt has copied so far; returns

@@ -1,6 +1,4 @@
 import {
-  type BulkheadPolicy,
-  bulkhead,
   type CircuitBreakerPolicy,
   CircuitState,
   ConsecutiveBreaker,
@@ -11,9 +9,9 @@ import {
 } from 'cockatiel'
 import type { Provider } from '../model/provider.ts'
 import type { Code } from '../model/verdict.ts'
+import type { Budget, SeatsInUse, Use } from './budget.ts'
 import type { Old, OldAnswer, OldQuestion, ProviderStatus } from './ports.ts'
 
-const QUEUE_LENGTH = 10_000
 /** So many questions in a row that OLD did not answer at all open the breaker. */
 const SILENCES = 10
 const PROBE_AFTER = { initialDelay: 5_000, maxDelay: 30_000 }
@@ -27,45 +25,49 @@ const BREAKER: Readonly<Record<CircuitState, ProviderStatus['breaker']>> = {
 
 /** What stands before one provider in this process. */
 interface Gate {
-  /** What of the provider it was made for. */
-  readonly madeFor: string
-  readonly maxConnections: number
-  readonly places: BulkheadPolicy
+  /** Where the provider was when it was made. */
+  readonly place: string
   readonly breaker: CircuitBreakerPolicy
 }
 
+export interface GuardSurroundings {
+  readonly budget: Pick<Budget, 'take'> & { inUse(use: Use): SeatsInUse[] }
+  /** So long a question waits for a connection. */
+  readonly queueLimitMs: number
+}
+
 /**
- * OLD, protected: no more questions at a time than the provider allows connections, the others wait in turn but not for
- * ever; and none at all for a while when it has stopped answering.
+ * OLD, protected: each question takes a connection of those that the provider allows, and waits for it in turn but not
+ * for ever; and nothing is asked for a while when OLD has stopped answering.
  */
-export function guardOld(old: Old, queueLimitMs: number): Old & { status(): ProviderStatus[] } {
+export function guardOld(old: Old, { budget, queueLimitMs }: GuardSurroundings): Old & { status(): ProviderStatus[] } {
   const gates = new Map<string, Gate>()
 
-  function gateOf({ name, host, port, maxConnections }: Provider): Gate {
-    const madeFor = `${host} ${port} ${maxConnections}`
+  function breakerOf({ name, host, port }: Provider): CircuitBreakerPolicy {
+    const place = `${host} ${port}`
     const known = gates.get(name)
-    if (known?.madeFor === madeFor) return known
-    const gate = { madeFor, maxConnections, places: bulkhead(maxConnections, QUEUE_LENGTH), breaker: newBreaker() }
+    if (known?.place === place) return known.breaker
+    const gate = { place, breaker: newBreaker() }
     gates.set(name, gate)
-    return gate
+    return gate.breaker
   }
 
   return {
     async ask(question) {
-      const { places, breaker } = gateOf(question.provider)
-      const place = new Place(queueLimitMs, question.signal)
-      const asked = places
-        .execute(() => (place.take() ? throughBreaker(breaker, old, question) : BUSY))
-        .catch(() => BUSY)
-      return (await place.isTaken) ? await asked : BUSY
+      const breaker = breakerOf(question.provider)
+      const patience = { limitMs: queueLimitMs, signal: question.signal }
+      using seat = await budget.take(question.provider.name, 'sign-in', patience)
+      if (seat === null) return BUSY
+      const signal = AbortSignal.any([question.signal, seat.signal])
+      return await throughBreaker(breaker, old, { ...question, signal })
     },
-    status: () =>
-      [...gates].map(([provider, { maxConnections, places, breaker }]) => ({
-        provider,
-        breaker: BREAKER[breaker.state],
-        running: maxConnections - places.executionSlots,
-        waiting: QUEUE_LENGTH - places.queueSlots,
-      })),
+    status() {
+      const uses = new Map(budget.inUse('sign-in').map((use) => [use.provider, use]))
+      return [...gates].map(([provider, { breaker }]) => {
+        const { running = 0, waiting = 0 } = uses.get(provider) ?? {}
+        return { provider, breaker: BREAKER[breaker.state], running, waiting }
+      })
+    },
   }
 }
 
@@ -109,33 +111,3 @@ function trouble(code: Code, cause: unknown): OldAnswer {
 }
 
 const BUSY = trouble('old-busy', 'all connections to OLD are in use')
-
-/** A place in the queue: taken when its turn comes, given up when that takes too long or nobody waits any more. */
-class Place {
-  readonly isTaken: Promise<boolean>
-  readonly #settle: (taken: boolean) => void
-  #givenUp = false
-
-  constructor(limitMs: number, signal: AbortSignal) {
-    const { promise, resolve } = Promise.withResolvers<boolean>()
-    const giveUp = () => {
-      this.#givenUp = true
-      this.#settle(false)
-    }
-    const timer = setTimeout(giveUp, limitMs)
-    this.isTaken = promise
-    this.#settle = (taken) => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', giveUp)
-      resolve(taken)
-    }
-    if (signal.aborted) giveUp()
-    else signal.addEventListener('abort', giveUp)
-  }
-
-  /** Whether it is still wanted. */
-  take(): boolean {
-    if (!this.#givenUp) this.#settle(true)
-    return !this.#givenUp
-  }
-}

@@ -54,12 +54,13 @@ export function healthOf({ providers, probe, status }: HealthSurroundings): () =
 
 async function look({ name }: Provider, probing: AsyncIterable<ProbeStep>): Promise<Found> {
   const steps = await Array.fromAsync(probing)
-  const failed = steps.find(({ ok }) => !ok)
+  // What we use up ourselves is there.
+  const failed = steps.find(({ ok, isBusy }) => !ok && !isBusy)
   return {
     provider: name,
     reachable: failed === undefined,
     failedStep: failed?.step ?? null,
-    latencyMs: failed === undefined ? steps.reduce((all, { milliseconds }) => all + milliseconds, 0) : null,
+    latencyMs: steps.every(({ ok }) => ok) ? steps.reduce((all, { milliseconds }) => all + milliseconds, 0) : null,
     daysLeft: steps.find(({ step }) => step === 'tls')?.daysLeft ?? null,
     checkedAt: new Date(),
   }

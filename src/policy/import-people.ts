@@ -205,7 +205,7 @@ async function personOf(wanted: Wanted, { sealer, home }: ImportSurroundings): P
   }
 }
 
-/** The lines whose password OLD does not confirm; asked with half of a provider's connections: people sign in too. */
+/** The lines whose password OLD does not confirm; asked with a quarter of a provider's connections: people sign in too. */
 async function refusedOf(wanted: readonly Wanted[], old: Old): Promise<BadLine[]> {
   const refused: BadLine[] = []
   const asked = Map.groupBy(
@@ -213,7 +213,7 @@ async function refusedOf(wanted: readonly Wanted[], old: Old): Promise<BadLine[]
     ({ source }) => source.provider.name,
   )
   for (const [, ones] of asked) {
-    const atOnce = Math.ceil((ones[0]?.source.provider.maxConnections ?? 1) / 2)
+    const atOnce = Math.ceil((ones[0]?.source.provider.maxConnections ?? 1) / 4)
     for (let start = 0; start < ones.length; start += atOnce) {
       const answers = ones.slice(start, start + atOnce).map(async (one) => {
         const reason = reasonIn(await ask(one, old))

@@ -4,6 +4,8 @@ export interface ProbeStep {
   readonly ok: boolean
   /** What was found: addresses, issuer, names, days left, …; partly in the words of OLD, so not fit for a terminal. */
   readonly found: string
+  /** It was not taken: all connections to the provider are in use. */
+  readonly isBusy?: true
   /** What to change when the step failed. */
   readonly remedy?: string
   /** How the provider refuses a password, where that is not known yet: to be kept as its `refusal`. */

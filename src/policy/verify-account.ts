@@ -2,13 +2,18 @@ import type { By } from '../model/audit.ts'
 import { CouldNotAsk, type Ledger } from '../model/ledger.ts'
 import { accept } from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
+import type { Budget } from './budget.ts'
 import type { Opener } from './ports.ts'
 import type { Credentials, Migrations } from './records.ts'
 import { type VerifyOptions, type VerifyOrder, type VerifySurroundings, verify } from './verify.ts'
 
+/** So long a connection to OLD is waited for. */
+const SEAT_LIMIT_MS = 60_000
+
 export interface VerifyAccountSurroundings extends VerifySurroundings {
   readonly migrations: Pick<Migrations, 'find' | 'orderOf' | 'take'>
   readonly credentials: Pick<Credentials, 'handOut'>
+  readonly budget: Pick<Budget, 'take'>
   /** Who opens credentials here, for the record: `root@copyhost`. */
   readonly reader: string
   /** Opened on the copying host only. */
@@ -31,11 +36,19 @@ export async function verifyAccount(
   { acceptedBy, ...options }: VerifyAccountOptions = {},
 ): Promise<Ledger> {
   const order = await orderOf(address, surroundings)
-  const ledger = await verify(order, surroundings, { ...options, accept: acceptedBy !== undefined })
+  const ledger = await seated(order, surroundings, { ...options, accept: acceptedBy !== undefined })
   if (acceptedBy !== undefined) {
     await surroundings.migrations.take(address, accept, { ...acceptedBy, action: 'migration.accept' })
   }
   return ledger
+}
+
+async function seated(order: VerifyOrder, surroundings: VerifyAccountSurroundings, options: VerifyOptions) {
+  const stop = options.signal ?? new AbortController().signal
+  const patience = { limitMs: SEAT_LIMIT_MS, signal: stop }
+  using seat = await surroundings.budget.take(order.provider.name, 'copying', patience)
+  if (seat === null) throw new CouldNotAsk('old-busy', 'all connections that copying may have are in use: try again')
+  return await verify(order, surroundings, { ...options, signal: AbortSignal.any([stop, seat.signal]) })
 }
 
 async function orderOf(address: string, given: VerifyAccountSurroundings): Promise<VerifyOrder> {

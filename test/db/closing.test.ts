@@ -42,7 +42,7 @@ const nameOf = (person: string) => `${person}@old.example`
 const found = (person: string) => migrations(database.kysely).find(nameOf(person))
 const take = (person: string, step: Step, action = 'migration.step') =>
   migrations(database.kysely).take(nameOf(person), step, { ...BY, action })
-const isDue = async (id: string) => (await all.due(WORKER, 1000)).includes(id)
+const isDue = async (id: string) => (await all.due(WORKER, 1000)).some(({ migrationId }) => migrationId === id)
 
 /** A person who has signed in; returns the number of the migration. */
 async function captured(person: string): Promise<string> {

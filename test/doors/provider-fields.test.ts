@@ -29,6 +29,17 @@ t.test('an empty field takes a value away', async (t) => {
   t.match(changedProvider(full, fields ?? {}), { caFile: null, fingerprint: null, window: null, include: [] })
 })
 
+t.test('copying gets no more connections than are not kept for sign-ins', async (t) => {
+  t.equal(changed({ max_connections: '4', copy_connections: '3' }).copyConnections, 3)
+  t.throws(
+    () => changed({ max_connections: '4', copy_connections: '4' }),
+    /of 4 connections copying may have 3 at most/,
+  )
+  const three = { ...before, copyConnections: 3 }
+  t.throws(() => changedProvider(three, { maxConnections: 3 }), /of 3 connections copying may have 2 at most/)
+  t.equal(changedProvider(three, { maxConnections: 3, copyConnections: false }).copyConnections, null)
+})
+
 t.test('another place, or a tick, forgets how it refuses', async (t) => {
   t.equal(changed({ cutover: 'proxied' }).refusal, 'nein')
   t.equal(changed({ host: 'elsewhere.example' }).refusal, null)
@@ -54,6 +65,7 @@ t.test('every field that cannot be used is named with what it must be', async (t
     [{ ca_file: certs.server.key }, /no PEM certificate/],
     [{ fingerprint: 'aa' }, /64 hex digits/],
     [{ max_connections: '1e3' }, /whole number/],
+    [{ copy_connections: '0' }, /whole number/],
     [{ login_name: '%d' }, /%u, %n/],
     [{ cutover: 'never' }, /immediate, proxied/],
     [{ forward_client: 'on' }, /true, false/],

@@ -3,11 +3,19 @@ import t from 'tap'
 import type { Provider } from '../../src/model/provider.ts'
 import { guardOld } from '../../src/policy/guard-old.ts'
 import type { Old, OldAnswer, OldQuestion } from '../../src/policy/ports.ts'
+import { budgetOf } from '../support/budget.ts'
 
 const provider = { name: 'old', host: 'old.example', port: 993, maxConnections: 3 } as Provider
 const SILENT: OldAnswer = { kind: 'trouble', code: 'old-unreachable', cause: 'down', answered: false }
 const BUSY = { kind: 'trouble', code: 'old-busy' }
 const OPEN = { kind: 'trouble', code: 'breaker-open' }
+
+/** OLD as one process guards it. */
+function guarded(old: Old, queueLimitMs: number) {
+  const budget = budgetOf(provider.maxConnections)
+  t.teardown(() => budget[Symbol.asyncDispose]())
+  return guardOld(old, { budget, queueLimitMs })
+}
 
 function question(changes: Partial<OldQuestion> = {}): OldQuestion {
   const { signal } = new AbortController()
@@ -33,7 +41,7 @@ const settle = () => new Promise((resolve) => setTimeout(resolve, 5))
 
 t.test('OLD never gets more questions at a time than it allows, and gets them all', async (t) => {
   const slow = slowOld()
-  const old = guardOld(slow, 60_000)
+  const old = guarded(slow, 60_000)
   const answers = Promise.all(Array.from({ length: 20 }, () => old.ask(question())))
   await settle()
   t.same(old.status(), [{ provider: 'old', breaker: 'closed', running: 3, waiting: 17 }])
@@ -48,7 +56,7 @@ t.test('OLD never gets more questions at a time than it allows, and gets them al
 
 t.test('who waits too long for a place is told to try again, and is not asked about later', async (t) => {
   const slow = slowOld()
-  const old = guardOld(slow, 20)
+  const old = guarded(slow, 20)
   const first = Array.from({ length: 3 }, () => old.ask(question()))
   t.match(await old.ask(question({ username: 'late' })), BUSY)
   for (const _ of first) slow.answerNext()
@@ -63,7 +71,7 @@ t.test('who waits too long for a place is told to try again, and is not asked ab
 
 t.test('who has gone gives the place in the queue up', async (t) => {
   const slow = slowOld()
-  const old = guardOld(slow, 60_000)
+  const old = guarded(slow, 60_000)
   const first = Array.from({ length: 3 }, () => old.ask(question()))
   const going = new AbortController()
   const gone = old.ask(question({ signal: going.signal }))
@@ -78,7 +86,7 @@ t.test('who has gone gives the place in the queue up', async (t) => {
 
 t.test('providers do not wait for each other', async (t) => {
   const slow = slowOld()
-  const old = guardOld(slow, 100)
+  const old = guarded(slow, 100)
   for (let i = 0; i < 5; i++) {
     for (const name of ['one', 'other']) void old.ask(question({ provider: { ...provider, name } }))
   }
@@ -107,7 +115,7 @@ t.test('an OLD that stops answering is left alone, probed later, and asked again
   mock.timers.enable({ apis: ['Date'] })
   t.teardown(() => mock.timers.reset())
   const { ask, seen } = upAndDown()
-  const old = guardOld({ ask }, 60_000)
+  const old = guarded({ ask }, 60_000)
   t.same(await askOften(old, 10), SILENT)
   t.match(await askOften(old, 5), OPEN)
   t.equal(seen.asked, 10)
@@ -122,10 +130,18 @@ t.test('an OLD that stops answering is left alone, probed later, and asked again
 })
 
 t.test('the breaker of one provider concerns no other, nor the same one at another place', async (t) => {
-  const old = guardOld({ ask: upAndDown().ask }, 60_000)
+  const old = guarded({ ask: upAndDown().ask }, 60_000)
   t.match(await askOften(old, 11), OPEN)
   t.same(await old.ask(question({ provider: { ...provider, name: 'other' } })), SILENT)
   t.same(await old.ask(question({ provider: { ...provider, host: 'new.example' } })), SILENT)
+})
+
+t.test('another limit of connections leaves the breaker as it is', async (t) => {
+  const { ask, seen } = upAndDown()
+  const old = guarded({ ask }, 60_000)
+  await askOften(old, 10)
+  t.match(await old.ask(question({ provider: { ...provider, maxConnections: 4 } })), OPEN)
+  t.equal(seen.asked, 10)
 })
 
 t.test('whatever OLD answers, it is alive: one person’s trouble opens no breaker', async (t) => {
@@ -135,7 +151,7 @@ t.test('whatever OLD answers, it is alive: one person’s trouble opens no break
     { kind: 'trouble', code: 'old-busy', cause: 'LIMIT', answered: true },
   ]
   for (const answer of answers) {
-    const old = guardOld({ ask: async () => answer }, 60_000)
+    const old = guarded({ ask: async () => answer }, 60_000)
     t.same(await askOften(old, 30), answer)
     t.match(old.status(), [{ breaker: 'closed' }])
   }
@@ -147,7 +163,7 @@ t.test('questions that we gave up say nothing about OLD', async (t) => {
     going.abort()
     return SILENT
   }
-  const old = guardOld({ ask }, 60_000)
+  const old = guarded({ ask }, 60_000)
   for (let asked = 0; asked < 30; asked++) {
     going = new AbortController()
     t.same(await old.ask(question({ signal: going.signal })), SILENT)

@@ -105,9 +105,14 @@ async function* checkProviders({ providers, domains, probe }: House): AsyncGener
 
 async function checkProvider(provider: Provider, probe: House['probe']): Promise<Finding> {
   const check = `provider ${provider.name}`
-  for await (const { ok, step, found } of probe(provider)) {
+  for await (const { ok, step, found, isBusy } of probe(provider)) {
     if (ok) continue
-    return { check, result: 'fail', found: `${step}: ${found}`, remedy: `mailferry provider test ${provider.name}` }
+    return {
+      check,
+      result: isBusy ? 'warn' : 'fail',
+      found: `${step}: ${found}`,
+      remedy: `mailferry provider test ${provider.name}`,
+    }
   }
   return { check, result: 'ok', found: `${provider.host} port ${provider.port} answers` }
 }

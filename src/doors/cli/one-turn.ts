@@ -1,25 +1,33 @@
+import type { Migration } from '../../model/migration.ts'
 import type { TurnReport } from '../../policy/take-turn.ts'
 import type { CopyingHouse } from '../worker/house.ts'
 import { Leases } from '../worker/leases.ts'
 import { EXIT, Failure } from './exit.ts'
 
 export const ATTEMPT_LIMIT_MINUTES = 120
+/** So long a connection to OLD is waited for. */
+const SEAT_LIMIT_MS = 60_000
 
 /** Takes the turn of one person now. @throws Failure when it is not to be had */
 export async function oneTurn(
-  { around }: Pick<CopyingHouse, 'around'>,
-  { id, address }: { readonly id: string; readonly address: string },
+  { around, budget }: Pick<CopyingHouse, 'around' | 'budget'>,
+  { id, address, provider }: Pick<Migration, 'id' | 'address' | 'provider'>,
   stop: AbortSignal,
   onMessage: () => void,
 ): Promise<TurnReport> {
+  using seat = await budget.take(provider, 'copying', { limitMs: SEAT_LIMIT_MS, signal: stop })
+  if (seat === null) {
+    const why = `all connections to ${provider} that copying may have are in use`
+    throw new Failure(EXIT.tempfail, `${address} cannot be copied now: ${why}`)
+  }
   const turn = await around.turns.take(id, around.worker)
   if (turn === null) {
-    const why = 'somebody else is copying it, its provider has no room, or its copying state is on another host'
+    const why = 'somebody else is copying it, or its copying state is on another host'
     throw new Failure(EXIT.tempfail, `${address} cannot be copied now: ${why}`)
   }
   using leases = new Leases(around)
   stop.addEventListener('abort', () => leases.stop())
-  return await leases.run(turn, { onMessage })
+  return await leases.run(turn, seat, { onMessage })
 }
 
 /** Aborted when somebody wants the command to end. */

@@ -22,7 +22,12 @@ export function withProviderOptions(command: Command): Command {
       'SHA-256 of the one certificate to trust, whatever its names and dates',
       fingerprint,
     )
-    .option('--max-connections <number>', 'connections to open at the same time at most', connections)
+    .option('--max-connections <number>', 'connections at a time at most, all hosts together (usual: 20)', connections)
+    .option(
+      '--copy-connections <number>',
+      'so many of them for copying at most (usual: three quarters, and never more)',
+      connections,
+    )
     .addOption(
       new Option('--login-name <form>', 'what it is asked with: the whole address, or its local part').choices(
         LOGIN_NAMES,

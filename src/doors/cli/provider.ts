@@ -75,6 +75,7 @@ function addSet(provider: Command, { open }: Outside): void {
     .option('--no-fingerprint', 'trust any certificate that is properly signed again')
     .option('--no-forward-client', "do not tell the client's address any more")
     .option('--forget-refusal', 'forget how it refuses a password')
+    .option('--no-copy-connections', 'let copying have three quarters of the connections again')
     .option('--no-window', 'copy mail at any hour again')
     .option('--no-reopens', 'keep finished migrations finished again')
     .option('--no-include', 'copy all mailboxes again')

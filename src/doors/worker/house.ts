@@ -1,4 +1,6 @@
 import type { By } from '../../model/audit.ts'
+import type { Budget } from '../../policy/budget.ts'
+import type { Due } from '../../policy/copying.ts'
 import type { Accounts, Domains, Migrations } from '../../policy/records.ts'
 import type { TurnSurroundings } from '../../policy/take-turn.ts'
 
@@ -17,13 +19,14 @@ export interface CopyingOptions {
 /** What a worker copies mail with. */
 export interface CopyingHouse extends AsyncDisposable {
   readonly around: TurnSurroundings
+  readonly budget: Pick<Budget, 'take'>
   readonly accounts: Accounts
   readonly domains: Domains
   readonly migrations: Pick<Migrations, 'find'>
   /** Works off wake-ups, so many at a time. Disposing waits for what runs. */
-  openQueue(slots: number, awake: (migrationId: string) => Promise<void>): Promise<WakeUps>
+  openQueue(slots: number, awake: (due: Due) => Promise<void>): Promise<WakeUps>
 }
 
 export interface WakeUps extends AsyncDisposable {
-  wake(migrationIds: readonly string[]): Promise<void>
+  wake(due: readonly Due[]): Promise<void>
 }

@@ -1,3 +1,4 @@
+import type { Seat } from '../../policy/budget.ts'
 import type { Interruption, Turn } from '../../policy/copying.ts'
 import { type TurnReport, type TurnRun, type TurnSurroundings, takeTurn } from '../../policy/take-turn.ts'
 
@@ -28,10 +29,13 @@ export class Leases implements Disposable {
     return this.#running.size
   }
 
-  /** Takes the turn that was leased, to its end. */
-  async run(turn: Turn, { onMessage }: Pick<TurnRun, 'onMessage'>): Promise<TurnReport> {
+  /** Takes the turn that was leased, to its end, with one connection to OLD at a time. */
+  async run(turn: Turn, seat: Seat, { onMessage }: Pick<TurnRun, 'onMessage'>): Promise<TurnReport> {
     const running: Running = { interrupt: new AbortController(), renewedAt: performance.now(), messages: 0 }
     this.#running.set(turn.migrationId, running)
+    const yieldSeat = () => abort(running.interrupt, seat.signal.reason)
+    seat.signal.addEventListener('abort', yieldSeat)
+    if (seat.signal.aborted) yieldSeat()
     const count = () => {
       running.messages++
       onMessage()

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Turn } from '../../policy/copying.ts'
+import type { Due, Turn } from '../../policy/copying.ts'
 import type { TurnReport } from '../../policy/take-turn.ts'
 import type { CopyingHouse, WakeUps } from './house.ts'
 import { Leases } from './leases.ts'
@@ -35,7 +35,7 @@ const WOKEN_MS = 3_000
 
 /** Takes turns until it is stopped, or with `once` until nobody waits any more. */
 export async function work(
-  house: Pick<CopyingHouse, 'around' | 'openQueue'>,
+  house: Pick<CopyingHouse, 'around' | 'budget' | 'openQueue'>,
   watcher: Watcher,
   { slots, once, stop }: WorkOptions,
 ): Promise<void> {
@@ -44,12 +44,14 @@ export async function work(
   using leases = new Leases(house.around)
   const bell = new Bell()
 
-  async function awake(migrationId: string): Promise<void> {
+  async function awake({ migrationId, provider }: Due): Promise<void> {
     try {
-      const turn = stop.aborted ? null : await turns.take(migrationId, worker)
+      using seat = stop.aborted ? null : await house.budget.take(provider, 'copying', { limitMs: 0 })
+      if (seat === null) return
+      const turn = await turns.take(migrationId, worker)
       if (turn === null) return
       watcher.begun(turn)
-      watcher.ended(await leases.run(turn, { onMessage: watcher.message }))
+      watcher.ended(await leases.run(turn, seat, { onMessage: watcher.message }))
       // There is room for the next.
       bell.ring()
     } catch (error) {
@@ -107,11 +109,11 @@ class Woken {
     this.#queue = queue
   }
 
-  async wake(migrationIds: readonly string[]): Promise<void> {
+  async wake(due: readonly Due[]): Promise<void> {
     const now = performance.now()
     for (const [id, at] of this.#at) if (now - at > WOKEN_MS) this.#at.delete(id)
-    const fresh = migrationIds.filter((id) => !this.#at.has(id))
+    const fresh = due.filter(({ migrationId }) => !this.#at.has(migrationId))
     await this.#queue.wake(fresh)
-    for (const id of fresh) this.#at.set(id, now)
+    for (const { migrationId } of fresh) this.#at.set(migrationId, now)
   }
 }

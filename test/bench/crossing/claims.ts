@@ -5,10 +5,13 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { type Database, openDatabase } from '../../../src/db/database.ts'
 import { openQueue, upgradeQueue } from '../../../src/db/queue.ts'
+import { shares } from '../../../src/db/shares.ts'
 import { turns } from '../../../src/db/turns.ts'
 import type { CopyingHouse } from '../../../src/doors/worker/house.ts'
 import { type Watcher, work } from '../../../src/doors/worker/work.ts'
+import { openBudget } from '../../../src/policy/budget.ts'
 import type { Worker } from '../../../src/policy/copying.ts'
+import { LEASE_MS } from '../../../src/policy/share.ts'
 import type { TurnSurroundings } from '../../../src/policy/take-turn.ts'
 import type { Line, Row } from '../row.ts'
 import { aloneLine, rounded } from '../table.ts'
@@ -76,7 +79,7 @@ async function rate(databases: readonly Database[]): Promise<number> {
 }
 
 /** A worker for whom OLD is always as it was. */
-function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'around' | 'openQueue'> {
+function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'around' | 'budget' | 'openQueue'> {
   const worker: Worker = { id: randomUUID(), host: 'bench', place: 'here', adopts: false, early: false }
   const never = () => Promise.reject(new Error('nothing is copied here'))
   const around: TurnSurroundings = {
@@ -87,5 +90,6 @@ function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'around' | 'ope
     proof: { flaw: never },
     copyingState: { forgetProofs: () => undefined },
   }
-  return { around, openQueue: (slots, awake) => openQueue(pool, worker, slots, awake) }
+  const budget = openBudget(shares(kysely, LEASE_MS))
+  return { around, budget, openQueue: (slots, awake) => openQueue(pool, worker, slots, awake) }
 }

@@ -27,6 +27,7 @@ const isp = {
   ca_file: null,
   fingerprint: 'ab'.repeat(32),
   max_connections: 5,
+  copy_connections: 2,
   login_name: '%n',
   cutover: 'proxied',
   forward_client: true,
@@ -41,6 +42,7 @@ t.test('a provider is added, shown, changed where it is told and removed, while 
   const added = await rows(
     service,
     ...['provider', 'add', 'isp', '--host', 'Mail.ISP.example', '--tls', 'starttls', '--max-connections', '5'],
+    ...['--copy-connections', '2'],
     ...['--fingerprint', Array(32).fill('AB').join(':'), '--login-name', '%n', '--cutover', 'proxied'],
     '--forward-client',
     ...['--include', 'INBOX', '--include', '*', '--exclude', 'Spam*', '--exclude', 'Entwürfe/%'],
@@ -53,6 +55,7 @@ t.test('a provider is added, shown, changed where it is told and removed, while 
       port: 993,
       tls: 'implicit',
       max_connections: 20,
+      copy_connections: null,
       login_name: '%u',
       cutover: 'immediate',
       forward_client: false,

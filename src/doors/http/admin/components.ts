@@ -13,6 +13,7 @@ export const Provider = Type.Object(
     ca_file: orNull(Text),
     fingerprint: orNull(Text),
     max_connections: Type.Integer(),
+    copy_connections: orNull(Type.Integer()),
     login_name: Type.Enum(LOGIN_NAMES),
     cutover: Type.Enum(CUTOVERS),
     forward_client: Type.Boolean(),

@@ -18,6 +18,7 @@ const FIELDS = {
   ca_file: Type.Optional(orNull(Type.String({ description: "Path of a PEM file on mailferry's host" }))),
   fingerprint: Type.Optional(orNull(Text)),
   max_connections: Type.Optional(Type.Integer()),
+  copy_connections: Type.Optional(orNull(Type.Integer())),
   login_name: Type.Optional(Type.Enum(LOGIN_NAMES)),
   cutover: Type.Optional(Type.Enum(CUTOVERS)),
   forward_client: Type.Optional(Type.Boolean()),

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { may } from '../../../../model/administrator.ts'
-import { type Provider, windowText } from '../../../../model/provider.ts'
+import { mostForCopying, type Provider, windowText } from '../../../../model/provider.ts'
 import { providerName } from '../../../fields.ts'
 import { InvalidField } from '../../../mistakes.ts'
 import { changedProvider, newProvider, readProviderForm } from '../../../provider-fields.ts'
@@ -140,6 +140,7 @@ function lookAt(provider: Provider): Piece {
       ['CA file', caFile],
       ['Fingerprint', fingerprint],
       ['Connections at a time', maxConnections],
+      ['Of these for copying', provider.copyConnections ?? mostForCopying(maxConnections)],
       ['Called there by', loginName],
       ['People move', cutover],
       ['Hours', windowText(window) ?? 'any'],

@@ -10,6 +10,7 @@ const text = Type.Optional(Type.String({ maxLength: 16_384 }))
 export const ProviderBody = Type.Object({
   ...{ name: text, host: text, port: text, tls: text, ca_file: text, fingerprint: text, max_connections: text },
   ...{
+    copy_connections: text,
     login_name: text,
     cutover: text,
     forward_client: text,
@@ -25,10 +26,12 @@ export type ProviderBody = Static<typeof ProviderBody>
 /** What the form says, as all doors read it. An empty number is the usual one. */
 export function formOf(body: ProviderBody): ProviderForm {
   const { host = '', tls = '', login_name = '', cutover = '', ca_file = '', fingerprint = '', window = '' } = body
+  const { copy_connections = '' } = body
   return {
     ...{
       host: host.trim(),
       tls,
+      copy_connections: copy_connections.trim(),
       login_name,
       cutover,
       ca_file: ca_file.trim(),
@@ -48,6 +51,7 @@ export function bodyOf(provider: Provider): ProviderBody {
     ...{ name: provider.name, host: provider.host, port: String(provider.port), tls: provider.tls },
     ...{ ca_file: provider.caFile ?? '', fingerprint: provider.fingerprint ?? '' },
     ...{ max_connections: String(provider.maxConnections), login_name: provider.loginName, cutover: provider.cutover },
+    copy_connections: String(provider.copyConnections ?? ''),
     ...(provider.forwardsClient && { forward_client: 'yes' }),
     ...(provider.reopens && { reopens: 'yes' }),
     window: windowText(provider.window) ?? '',
@@ -73,8 +77,9 @@ export function providerFields(body: ProviderBody, errors: Readonly<Record<strin
     )}
     ${more(
       'How it is asked',
-      isSaid(['max_connections', 'forward_client'], body, errors),
-      html`${textField({ ...at('max_connections'), label: 'Connections at a time', hint: 'At most, for sign-ins and for copies. Empty: 20.' })}
+      isSaid(['max_connections', 'copy_connections', 'forward_client'], body, errors),
+      html`${textField({ ...at('max_connections'), label: 'Connections at a time', hint: 'At most, for sign-ins and copying, from all hosts together. Empty: 20.' })}
+        ${textField({ ...at('copy_connections'), label: 'Of these for copying', hint: 'At most. Empty: three quarters; never more.' })}
         ${checkField({ name: 'forward_client', label: "Tell it the address of the person's client", checked: body.forward_client !== undefined, hint: 'A Dovecot has to trust this host for that (login_trusted_networks).' })}
         ${checkField({ name: 'forget_refusal', label: 'Forget how it refuses a password', checked: false, hint: 'The next connection test learns it again.' })}`,
     )}
