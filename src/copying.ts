@@ -11,11 +11,12 @@ import { offlineimaprc } from './emit/offlineimap.ts'
 import { oldMail } from './imap/listing.ts'
 import { looks } from './imap/look.ts'
 import { newMail } from './maildir/listing.ts'
-import { CouldNotAsk } from './model/ledger.ts'
+import { CouldNotAsk, type LedgerFolder } from './model/ledger.ts'
 import { sentence } from './model/ledger-words.ts'
 import type { CopyOrder } from './model/migration.ts'
+import { UidSet } from './model/uid-set.ts'
 import type { Proof, Worker } from './policy/copying.ts'
-import type { CopyingState } from './policy/ledger-ports.ts'
+import type { CopyingState, LostMessages } from './policy/ledger-ports.ts'
 import { verify } from './policy/verify.ts'
 import { copyingState } from './proofs/copying-state.ts'
 import { openReady, type Service } from './service.ts'
@@ -78,15 +79,22 @@ function ledgerProof({ ledgers }: Service, copyingState: CopyingState): Proof {
         return {
           outcome: `ledger-${code}`,
           sentence: `the ledger ${sentence({ code, folders })}; mailferry verify ${address}`,
+          lost: lostIn(folders),
         }
       } catch (error) {
-        const unproved = (sentence: string) => ({ outcome: 'incomplete', sentence }) as const
+        const unproved = (sentence: string) => ({ outcome: 'incomplete', sentence, lost: [] }) as const
         if (signal.aborted) return unproved('stopped')
         if (error instanceof CouldNotAsk) return unproved(`the copy could not be proved: ${error.message}`)
         throw error
       }
     },
   }
+}
+
+function lostIn(folders: readonly LedgerFolder[]): LostMessages[] {
+  return folders.flatMap(({ directory, uidValidity, lostUids }) => {
+    return lostUids === '' || uidValidity === null ? [] : [{ directory, uidValidity, uids: UidSet.parse(lostUids) }]
+  })
 }
 
 /** A name that the folder of the copying state keeps, wherever it is mounted. @throws SettingsError */

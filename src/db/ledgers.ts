@@ -55,7 +55,7 @@ function folderRow(id: string, folder: LedgerFolder): Insertable<LedgerFolderTab
   return {
     ...{ migration_id: id, name, directory, state, remark, messages, proved, extra, duplicated },
     ...{ counts: JSON.stringify(folder.counts), uid_validity: folder.uidValidity },
-    ...{ proved_uids: folder.provedUids, accepted_uids: folder.acceptedUids },
+    ...{ proved_uids: folder.provedUids, lost_uids: folder.lostUids, accepted_uids: folder.acceptedUids },
     accepted_unlisted: folder.acceptedUnlisted,
   }
 }
@@ -71,7 +71,7 @@ function toFolder(row: Selectable<LedgerFolderTable>): LedgerFolder {
     ...{ name, directory, remark, messages, proved, extra, duplicated },
     ...{ state: row.state as FolderState, counts: row.counts as unknown as Counts },
     uidValidity: row.uid_validity === null ? null : Number(row.uid_validity),
-    ...{ provedUids: row.proved_uids, acceptedUids: row.accepted_uids },
+    ...{ provedUids: row.proved_uids, lostUids: row.lost_uids, acceptedUids: row.accepted_uids },
     acceptedUnlisted: row.accepted_unlisted,
   }
 }

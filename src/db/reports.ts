@@ -55,7 +55,7 @@ export function reports(db: Kysely<DB>): Reports {
       const { rows } = await sql<{ code: string; people: string }>`
         select coalesce(code, 'unknown') as code, count(*) as people
         from ${partsOf(scope).migration} as migration
-        where state = 'failed'
+        where state = 'failed' or code is not null and state in ('pending', 'synced')
         group by 1
         order by people desc, code`.execute(db)
       return rows.map(({ code, people }) => ({ code, people: Number(people) }))

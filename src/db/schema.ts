@@ -131,6 +131,7 @@ export interface LedgerFolder {
   directory: string;
   duplicated: number;
   extra: number;
+  lost_uids: Generated<string>;
   messages: number;
   migration_id: Int8;
   name: string;

@@ -94,24 +94,31 @@ interface TakenTurn {
   completed_at: Date | null
   has_copied: boolean
   overruled: Outcome | null
+  code: string | null
+  is_proved: boolean
 }
 
 async function take(db: Kysely<DB>, migrationId: string, worker: Worker): Promise<Turn | null> {
   const { id, host, place, adopts, early } = worker
   const { rows } = await sql<TakenTurn>`
-    select * from take_turn(${migrationId}, ${id}, ${host}, ${place}, ${adopts}, ${early}, ${LEASE})`.execute(db)
+    select taken.*, migration.code, ledger.migration_id is not null and ledger.code is null as is_proved
+      from take_turn(${migrationId}, ${id}, ${host}, ${place}, ${adopts}, ${early}, ${LEASE}) as taken
+        join migration on migration.id = ${migrationId} left join ledger on ledger.migration_id = migration.id`.execute(
+    db,
+  )
   const [taken] = rows
   return taken === undefined ? null : toTurn(migrationId, taken)
 }
 
 function toTurn(
   migrationId: string,
-  { home, provider, is_closing, completed_at, has_copied, ...same }: TakenTurn,
+  { home, provider, is_closing, completed_at, has_copied, is_proved, ...same }: TakenTurn,
 ): Turn {
   return {
     ...same,
     migrationId,
     order: { id: migrationId, home, provider: toProvider(provider) },
+    isProved: is_proved,
     isClosing: is_closing,
     completedAt: completed_at,
     hasCopied: has_copied,

@@ -141,7 +141,7 @@ export function ledgerSummary({ code, takenAt, seconds, fetched, folders }: Ledg
   }
 }
 
-function folderRow({ provedUids, acceptedUids, acceptedUnlisted, uidValidity, ...folder }: LedgerFolder) {
+function folderRow({ provedUids, lostUids, acceptedUids, acceptedUnlisted, uidValidity, ...folder }: LedgerFolder) {
   return { ...folder, name: decodeName(folder.name), uid_validity: uidValidity }
 }
 

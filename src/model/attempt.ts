@@ -3,6 +3,7 @@ export const OUTCOMES = [
   'complete',
   'incomplete',
   'ledger-differs',
+  'ledger-lost',
   'ledger-shrunk',
   'credential-refused',
   'credential-unopened',
@@ -60,6 +61,10 @@ export const REMEDIES: Readonly<Partial<Record<Outcome, string>>> = {
   'ledger-differs':
     'not everything is across: the next attempts try again; "mailferry verify" names each message, and --accept takes ' +
     'what is right as it is',
+  'ledger-lost':
+    'messages that were copied to the new server are not there, and never were when it was looked at: they were copied ' +
+    'again once; look at the disk, and at what empties the mailbox; then "mailferry migration retry" copies them again, or ' +
+    '"mailferry verify" names each one, and --accept takes it as right',
   'ledger-shrunk':
     'much of what was copied is not on the new server any more: ask the person, look at the disk; "mailferry verify" ' +
     'names each message, and --accept takes it as right',

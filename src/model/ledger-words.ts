@@ -2,6 +2,7 @@ import { CHANGES, FAULTS, type Kind, type Ledger, type LedgerTotal, totalOf } fr
 
 const WORDS: Readonly<Record<Kind, string>> = {
   missing: 'missing',
+  lost: 'lost after they were delivered',
   waiting: 'not copied yet',
   altered: 'altered',
   date: 'with another date',
@@ -20,8 +21,8 @@ export function sentence({ code, folders }: Pick<Ledger, 'code' | 'folders'>): s
   const changes = countsIn(total, CHANGES)
   const since = changes === '' ? '' : `; on the new server since: ${changes}`
   if (code === null) return `clean: all ${all} are accounted for${since}`
-  if (code === 'differs') return `differs: of ${all}, ${faultsOf(total)}${since}`
-  return `shrunk: of ${all}, ${total.counts.removed} were on the new server and are not any more`
+  if (code === 'shrunk') return `shrunk: of ${all}, ${total.counts.removed} were on the new server and are not any more`
+  return `${code}: of ${all}, ${faultsOf(total)}${since}`
 }
 
 /** What is known of a copy when its migration is finished: proved, what is lost, or never looked at. */

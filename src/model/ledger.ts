@@ -1,7 +1,7 @@
 import type { Code } from './verdict.ts'
 
 /** What is not on NEW as it is on OLD. */
-export const FAULTS = ['missing', 'waiting', 'altered', 'date', 'flags', 'unreadable'] as const
+export const FAULTS = ['missing', 'lost', 'waiting', 'altered', 'date', 'flags', 'unreadable'] as const
 
 /** What somebody did on NEW after the copy; it is told, and is no fault. */
 export const CHANGES = ['moved', 'removed', 'reflagged', 'accepted'] as const
@@ -9,12 +9,13 @@ export const CHANGES = ['moved', 'removed', 'reflagged', 'accepted'] as const
 /**
  * One word for what is the matter with a message of OLD:
  * - `missing`: nowhere on NEW, and never was as far as anybody knows
+ * - `lost`: delivered to NEW as the copying engine remembers, and seen there by no ledger: it never copies it again
  * - `waiting`: arrived on OLD after the last attempt; the next one brings it
  * - `altered`: on NEW with other bytes
  * - `date`, `flags`: the same bytes with another date or other system flags
  * - `unreadable`: OLD counts it, and does not list it or does not hand it over
  * - `moved`: in another folder of NEW
- * - `removed`: was on NEW, and is not any more
+ * - `removed`: a ledger has seen it on NEW, and it is not there any more
  * - `reflagged`: was flagged on NEW as on OLD, and is not any more
  * - `accepted`: one of the above that an administrator has accepted
  */
@@ -24,7 +25,7 @@ export type Counts = Readonly<Record<Kind, number>>
 
 /**
  * `missing`: NEW never had it. `unreadable`: OLD does not open it. `renamed`: its messages are in another folder of
- * NEW. `removed`: NEW had it.
+ * NEW. `removed`: a ledger has seen it.
  */
 export type FolderState = 'there' | 'missing' | 'unreadable' | 'renamed' | 'removed'
 
@@ -49,6 +50,8 @@ export interface LedgerFolder {
   readonly uidValidity: number | null
   /** The UIDs that this or an earlier ledger has proved, as a sequence-set. */
   readonly provedUids: string
+  /** The UIDs of what is lost. */
+  readonly lostUids: string
   /** The UIDs whose differences an administrator has accepted. */
   readonly acceptedUids: string
   /** How many that have no UID, because OLD counts them and does not list them, were accepted. */
@@ -72,8 +75,11 @@ export interface Difference {
   readonly now: string
 }
 
-/** `differs`: there are faults. `shrunk`: so much was removed on NEW that a person should look. */
-export type LedgerCode = 'differs' | 'shrunk'
+/**
+ * `differs`: there are faults. `lost`: some of them are such that the copying engine has to forget them first. `shrunk`:
+ * so much was removed on NEW that a person should look.
+ */
+export type LedgerCode = 'differs' | 'lost' | 'shrunk'
 
 /** OLD against NEW, message by message, at one moment. */
 export interface Ledger {
@@ -122,6 +128,7 @@ const REMOVED_SHARE_WITHOUT_QUESTION = 0.2
 
 /** Whether the ledger is clean, or why not. */
 export function codeOf(total: LedgerTotal): LedgerCode | null {
+  if (total.counts.lost > 0) return 'lost'
   if (total.faults + total.badFolders > 0) return 'differs'
   const { removed } = total.counts
   const nothingLeft = removed > 0 && removed === total.messages - total.counts.accepted

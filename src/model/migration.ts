@@ -51,7 +51,9 @@ export const resume: Step = (from) => {
 
 export const retry: Step = (from) => {
   refuseUncopied(from)
-  return from.state === 'failed' ? { ...from, ...PENDING, isDue: true } : { ...from, isDue: true }
+  if (from.state === 'failed') return { ...from, ...PENDING, isDue: true }
+  // Without the code what is lost is copied again.
+  return { ...from, code: from.code === 'ledger-lost' ? null : from.code, isDue: true }
 }
 
 /** A person took what differs as right: who is not synced for that may be so soon. */

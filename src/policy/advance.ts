@@ -40,7 +40,7 @@ export const FOR_A_PERSON: readonly Outcome[] = [
 /** Nobody's fault: it is not counted. */
 const AGAIN: Readonly<Partial<Record<Outcome, number>>> = { stopped: 0, 'lost-lock': 0, locked: LOCKED_MS }
 /** OLD was copied and NEW is not like it: that is shown until a ledger is clean. */
-const LEDGER: readonly Outcome[] = ['ledger-differs', 'ledger-shrunk']
+const LEDGER: readonly Outcome[] = ['ledger-differs', 'ledger-lost', 'ledger-shrunk']
 /** OLD was copied in part: what is on NEW is not all any more. */
 const IN_PART: readonly Outcome[] = ['incomplete', 'timeout', 'killed', 'new-unwritable']
 

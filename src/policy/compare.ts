@@ -25,6 +25,8 @@ export class FolderFindings {
   readonly counts: Record<Kind, number> = noCounts()
   /** UIDs of messages that are on NEW byte for byte. */
   readonly found = new Set<number>()
+  /** UIDs of messages that are lost. */
+  readonly lost = new Set<number>()
   /** UIDs with a difference that is accepted. */
   readonly accepted = new Set<number>()
   /** How many without a UID are accepted. */
@@ -42,6 +44,7 @@ export class FolderFindings {
     const { uid, size, date, messageId = '' } = message
     const isAccepted = this.evidence.accepted.has(uid)
     if (isAccepted) this.accepted.add(uid)
+    else if (kind === 'lost') this.lost.add(uid)
     const received = Number.isNaN(date) ? null : new Date(date * 1000)
     this.#add(isAccepted ? 'accepted' : kind, { uid, size, messageId, date: received, old, now })
   }

@@ -170,7 +170,7 @@ export class Comparison {
     taken: ReadonlySet<string>,
   ): LedgerFolder {
     const { tree, options } = this.#given
-    const { name, directory, counts, found, accepted, acceptedUnlisted } = findings
+    const { name, directory, counts, found, lost, accepted, acceptedUnlisted } = findings
     const renamedTo = this.#renamedTo(left.onOld.length, settled, taken)
     const state = this.#stateOf(findings, renamedTo)
     return {
@@ -180,7 +180,7 @@ export class Comparison {
       remark: state === 'renamed' ? tree.titleOf(renamedTo ?? '') : null,
       ...{ messages: uids.length + unlisted, proved: found.size, extra: settled.extra, duplicated: left.duplicated },
       provedUids: `${provedOf(uids, findings, unlisted)}`,
-      acceptedUids: `${UidSet.of([...accepted].sort((a, b) => a - b))}`,
+      ...{ lostUids: `${ascending(lost)}`, acceptedUids: `${ascending(accepted)}` },
       acceptedUnlisted,
     }
   }
@@ -191,12 +191,12 @@ export class Comparison {
     return most * 2 > looked && !taken.has(target) ? target : null
   }
 
-  #stateOf({ name, directory, counts, evidence }: FolderFindings, renamedTo: string | null): FolderState {
+  #stateOf({ name, directory, counts }: FolderFindings, renamedTo: string | null): FolderState {
     const { tree, before } = this.#given
     if (tree.directories.includes(directory)) return 'there'
     if (renamedTo !== null) return 'renamed'
     const last = before.get(name)?.state ?? 'missing'
-    const was = ['there', 'renamed', 'removed'].includes(last) || evidence.receipts !== null
+    const was = ['there', 'renamed', 'removed'].includes(last)
     return was || counts.moved + counts.removed > 0 ? 'removed' : 'missing'
   }
 
@@ -205,7 +205,7 @@ export class Comparison {
     return {
       ...{ name, directory, state: 'unreadable', remark: refusal, counts: noCounts() },
       ...{ messages: 0, proved: 0, extra: 0, duplicated: 0, uidValidity: last?.uidValidity ?? null },
-      ...{ provedUids: last?.provedUids ?? '', acceptedUids: last?.acceptedUids ?? '' },
+      ...{ provedUids: last?.provedUids ?? '', lostUids: '', acceptedUids: last?.acceptedUids ?? '' },
       acceptedUnlisted: last?.acceptedUnlisted ?? 0,
     }
   }
@@ -215,5 +215,9 @@ export class Comparison {
 function provedOf(uids: readonly number[], { evidence, found }: FolderFindings, unlisted: number): UidSet {
   const proved = uids.filter((uid) => evidence.proved.has(uid) || found.has(uid))
   if (unlisted === 0) return UidSet.of(proved)
-  return UidSet.of([...new Set([...evidence.proved, ...proved])].sort((a, b) => a - b))
+  return ascending(new Set([...evidence.proved, ...proved]))
+}
+
+function ascending(uids: ReadonlySet<number>): UidSet {
+  return UidSet.of([...uids].sort((a, b) => a - b))
 }

@@ -4,6 +4,7 @@ import type { MailboxStatus } from '../model/mailbox.ts'
 import type { CopyOrder, State } from '../model/migration.ts'
 import type { Provider } from '../model/provider.ts'
 import type { Plan } from './advance.ts'
+import type { LostMessages } from './ledger-ports.ts'
 import type { Credential, OldAnswer } from './ports.ts'
 
 /** One migration, leased to a worker: nobody else copies it meanwhile. */
@@ -12,6 +13,10 @@ export interface Turn {
   readonly address: string
   readonly order: CopyOrder
   readonly state: State
+  /** The migration's: what its last ledger said while it was not clean. */
+  readonly code: string | null
+  /** Whether the last ledger was clean, whoever took it. */
+  readonly isProved: boolean
   /** Somebody wants the migration finished: the turn ends with an attempt and a ledger, whether OLD has changed or not. */
   readonly isClosing: boolean
   readonly sealed: Uint8Array | null
@@ -120,6 +125,8 @@ export interface EngineRun {
 export interface Flaw {
   readonly outcome: Outcome
   readonly sentence: string
+  /** What the engine has to forget, so that it copies it again. */
+  readonly lost: readonly LostMessages[]
 }
 
 /** The last word before a migration is called synced. */

@@ -117,12 +117,21 @@ export interface Receipts {
   readonly lastUid: number
 }
 
+/** Messages of one folder that the copying engine has delivered, and that no ledger has seen. */
+export interface LostMessages {
+  readonly directory: string
+  readonly uidValidity: number
+  readonly uids: Iterable<number>
+}
+
 export interface CopyingState {
   openProofs(migrationId: string): Proofs
   /** Removes what was read before, where this host has it. Never throws. */
   forgetProofs(migrationId: string): void
   /** Null when it remembers nothing of the folder, or of another one that had the name. */
   receipts(migrationId: string, directory: string, uidValidity: number): Receipts | null
+  /** Has it forget that it has delivered these, so that its next run copies them again. None may be running. */
+  dropReceipts(migrationId: string, lost: LostMessages): void
 }
 
 /** The last ledger of each migration. */

@@ -32,6 +32,7 @@ export type DayCount = { readonly day: string; readonly remaining: number } & Re
 
 export interface Report {
   readonly people: readonly PeopleCount[]
+  /** What stops people: who has failed, and whose last ledger is not clean. */
   readonly failures: readonly { readonly code: string; readonly people: number }[]
   readonly burnDown: readonly DayCount[]
   /** People who were not across yet, neither synced nor done. */

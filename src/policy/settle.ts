@@ -17,7 +17,7 @@ export interface Settled {
 
 /**
  * Looks for what could not be paired: first by its bytes in all other directories of NEW, then by what it was in its
- * own directory. Whatever is still not found was removed, is waiting, or is missing.
+ * own directory. Whatever is still not found was removed, got lost, is waiting, or is missing.
  */
 export function settle<T extends Paired>(
   folders: readonly T[],
@@ -123,7 +123,8 @@ function takeAltered(lost: readonly DigestedMessage[], candidates: readonly NewM
 function tellAbsent(message: DigestedMessage, findings: FolderFindings): void {
   const { proved, receipts } = findings.evidence
   if (proved.has(message.uid)) findings.tell('removed', message, 'here', 'was proved here before')
-  else if (receipts?.flagsOf.has(message.uid)) findings.tell('removed', message, 'here', 'was delivered here')
+  else if (receipts?.flagsOf.has(message.uid))
+    findings.tell('lost', message, 'here', 'was delivered here, and never seen')
   else if (receipts !== null && message.uid > receipts.lastUid)
     findings.tell('waiting', message, 'here', 'not copied yet')
   else findings.tell('missing', message, 'here', 'nowhere')

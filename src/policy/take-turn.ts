@@ -14,7 +14,7 @@ export interface TurnSurroundings {
   readonly engine: Engine
   readonly opener: Opener
   readonly proof: Proof
-  readonly copyingState: Pick<CopyingState, 'forgetProofs'>
+  readonly copyingState: Pick<CopyingState, 'forgetProofs' | 'dropReceipts'>
   /** For all of a turn: the look, the copy and the ledger. */
   readonly limitMs: number
   now(): Date
@@ -87,29 +87,35 @@ async function lookAndCopy(turn: Turn, around: TurnSurroundings, run: TurnRun): 
   const { mailboxes } = look
   const objected = objection(turn, mailboxes, around.engine.remembers(turn.migrationId))
   if (objected !== null) return without(objected)
-  if (turn.state === 'synced' && !turn.isClosing && isUnchanged(turn, mailboxes, around.now())) {
+  if (turn.state === 'synced' && turn.isProved && !turn.isClosing && isUnchanged(turn, mailboxes, around.now())) {
     return { ending: 'unchanged', result: null, attemptId: null, mailboxes }
   }
   const attemptId = await around.turns.begin(turn, around.worker)
-  const copied = await around.engine.copy(turn.order, credential, run)
-  const result = copied.outcome === 'complete' ? await proved(copied, turn, credential, around, run) : copied
+  const result = await copyAndProve(turn, credential, around, run)
   return { ending: result.outcome, result, attemptId, mailboxes }
 }
 
 /** What the engine calls complete is complete when the ledger says so too. */
-async function proved(
-  copied: Result,
+async function copyAndProve(
   turn: Turn,
   credential: Credential,
-  { proof }: TurnSurroundings,
-  { signal }: TurnRun,
+  around: TurnSurroundings,
+  run: TurnRun,
 ): Promise<Result> {
-  const flaw = await proof.flaw(turn, credential, signal)
-  if (signal.aborted) return { ...copied, outcome: signal.reason as Interruption }
-  return flaw === null
-    ? copied
-    : { ...copied, outcome: flaw.outcome, output: `${copied.output}\n${flaw.sentence}`.trim() }
+  const copied = await around.engine.copy(turn.order, credential, run)
+  const flaw = copied.outcome === 'complete' ? await around.proof.flaw(turn, credential, run.signal) : null
+  if (run.signal.aborted && copied.outcome === 'complete')
+    return { ...copied, outcome: run.signal.reason as Interruption }
+  if (flaw === null) return copied
+  const told = { ...copied, outcome: flaw.outcome, output: `${copied.output}\n${flaw.sentence}`.trim() }
+  // By itself once: what is lost again and again may be taken away on purpose.
+  if (flaw.lost.length === 0 || turn.code === LOST) return told
+  for (const lost of flaw.lost) around.copyingState.dropReceipts(turn.migrationId, lost)
+  const again = await copyAndProve({ ...turn, code: LOST }, credential, around, run)
+  return { ...again, messages: copied.messages + again.messages, output: `${told.output}\n${again.output}`.trim() }
 }
+
+const LOST: Outcome = 'ledger-lost'
 
 type Trouble = Extract<Look, { kind: 'trouble' }> & { code: Outcome }
 

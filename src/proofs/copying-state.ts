@@ -1,6 +1,6 @@
 import type { CopyingState } from '../policy/ledger-ports.ts'
 import { forgetProofs, openProofs } from './proofs.ts'
-import { receiptsIn } from './receipts.ts'
+import { dropReceiptsIn, receiptsIn } from './receipts.ts'
 
 /** @param metadataOf the folder where OfflineIMAP remembers what it has copied of a migration */
 export function copyingState(metadataOf: (migrationId: string) => string): CopyingState {
@@ -9,5 +9,6 @@ export function copyingState(metadataOf: (migrationId: string) => string): Copyi
     forgetProofs: (migrationId) => forgetProofs(metadataOf(migrationId), migrationId),
     receipts: (migrationId, directory, uidValidity) =>
       receiptsIn(metadataOf(migrationId), migrationId, directory, uidValidity),
+    dropReceipts: (migrationId, lost) => dropReceiptsIn(metadataOf(migrationId), migrationId, lost),
   }
 }

@@ -27,7 +27,13 @@ t.after(async () => {
 
 const folder = (name: string, more: Partial<LedgerFolder> = {}): LedgerFolder => ({
   ...{ name, directory: `.${name}`, state: 'there', remark: null, messages: 3, proved: 2, extra: 1, duplicated: 0 },
-  ...{ counts: { ...noCounts(), missing: 1 }, uidValidity: 4_294_967_295, provedUids: '1:2', acceptedUids: '' },
+  ...{
+    counts: { ...noCounts(), missing: 1 },
+    uidValidity: 4_294_967_295,
+    provedUids: '1:2',
+    lostUids: '3',
+    acceptedUids: '',
+  },
   acceptedUnlisted: 2,
   ...more,
 })

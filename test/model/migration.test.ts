@@ -40,6 +40,7 @@ t.test('a retry makes the turn of whoever is copied due, and is refused where no
   for (const code of [null, 'ledger-differs']) {
     t.same(retry(at('pending', { code })), { ...at('pending', { code }), isDue: true })
   }
+  t.same(retry(at('pending', { code: 'ledger-lost' })), { ...at('pending'), isDue: true }, 'it is copied again')
   t.throws(() => retry(at('paused', { pausedFrom: 'failed' })), { message: /resume it first/ })
   t.throws(() => retry(at('awaited')), { message: /has never come/ })
   t.throws(() => retry(at('done')), { message: /done already/ })

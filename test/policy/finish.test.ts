@@ -17,6 +17,7 @@ function ledgerWith(code: LedgerCode | null, missing = 0): Ledger {
       duplicated: 0,
       uidValidity: 1,
       provedUids: '',
+      lostUids: '',
       acceptedUids: '',
       acceptedUnlisted: 0,
     },

@@ -14,6 +14,8 @@ const turn: Turn = {
   order: { id: '1', home: '/anna', provider: PROVIDER },
   state: 'synced',
   isClosing: false,
+  code: null,
+  isProved: true,
   sealed: null,
   failures: 0,
   quiet: 0,

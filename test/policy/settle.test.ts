@@ -30,13 +30,20 @@ function told(
   const settled = settle([folder], elsewhere, (directory) => directory).get(folder)
   const counted = Object.fromEntries(Object.entries(findings.counts).filter(([, count]) => count > 0))
   const kinds = differences.map(({ kind, uid }) => `${kind} ${uid}`)
-  return { kinds, counted, extra: settled?.extra, duplicated: folder.left.duplicated, found: [...findings.found] }
+  return {
+    kinds,
+    counted,
+    extra: settled?.extra,
+    duplicated: folder.left.duplicated,
+    found: [...findings.found],
+    lost: [...findings.lost],
+  }
 }
 
 t.test('messages with the same bytes are counted, and exact twins find each other', async (t) => {
   const old = [message(1, 'a', { flags: 'S' }), message(2, 'a', { date: 5 }), message(3, 'a')]
   const now = [copy('a'), copy('a', { date: 5 }), copy('a', { flags: 'S' }), copy('a'), copy('b')]
-  t.same(told(old, now), { kinds: [], counted: {}, extra: 2, duplicated: 1, found: [1, 2, 3] })
+  t.same(told(old, now), { kinds: [], counted: {}, extra: 2, duplicated: 1, found: [1, 2, 3], lost: [] })
   t.same(told(old, now.slice(1)).kinds, [])
   t.same(told(old, now.slice(1, 3)).kinds, ['missing 3'])
 })
@@ -50,8 +57,16 @@ t.test('what is not there was removed, is waiting, or is missing, as far as is k
   const old = [message(1, 'a'), message(2, 'b'), message(3, 'c')]
   t.same(told(old, []).kinds, ['missing 1', 'missing 2', 'missing 3'])
   t.same(told(old, [], { receipts: receipts({}) }).kinds, ['waiting 1', 'waiting 2', 'waiting 3'])
-  t.same(told(old, [], { receipts: receipts({ 2: '' }) }).kinds, ['missing 1', 'removed 2', 'waiting 3'])
+  t.same(told(old, [], { receipts: receipts({ 2: '' }) }).kinds, ['missing 1', 'lost 2', 'waiting 3'])
   t.same(told(old, [], { proved: UidSet.parse('1:2') }).kinds, ['removed 1', 'removed 2', 'missing 3'])
+  const both = { receipts: receipts({ 1: '', 2: '', 3: '' }), proved: UidSet.parse('1') }
+  t.same(told(old, [], both).kinds, ['removed 1', 'lost 2', 'lost 3'], 'only a ledger has seen a message on NEW')
+  t.same(told(old, [], { ...both, accepted: UidSet.parse('2') }), {
+    ...told([], []),
+    kinds: ['removed 1', 'accepted 2', 'lost 3'],
+    counted: { removed: 1, accepted: 1, lost: 1 },
+    lost: [3],
+  })
   t.same(told(old, [], { accepted: UidSet.parse('1:3') }).counted, { accepted: 3 })
 })
 
@@ -78,14 +93,14 @@ t.test('an altered message is known by its name, its Message-ID, or its date and
     [copy('z', { messageId: '<x>', copyOf: 2 })],
     known,
   )
-  t.same(both.kinds, ['altered 2', 'removed 1'], 'the surest sign counts')
+  t.same(both.kinds, ['altered 2', 'lost 1'], 'the surest sign counts')
 })
 
 t.test('the copy of one message is never taken for another one altered, however alike they are', async (t) => {
   const removed = message(2, 'a', { messageId: '<x>' })
   const left = [copy('z', { copyOf: 5, messageId: '<x>' })]
   const known = { receipts: receipts({ 2: '', 5: '' }) }
-  t.match(told([removed], left, known), { kinds: ['removed 2'], extra: 1 })
+  t.match(told([removed], left, known), { kinds: ['lost 2'], extra: 1 })
   t.same(told([removed], left).kinds, ['altered 2'], 'without receipts its name tells nothing')
 })
 
@@ -102,5 +117,5 @@ t.test('ten thousand messages without a counterpart are settled in no time', asy
   const old = Array.from({ length: 10_000 }, (_, at) => message(at + 1, `o${at}`, { messageId: `<${at}>` }))
   const now = old.map(({ uid }) => copy(`n${uid}`, { messageId: `<new${uid}>`, length: 1 }))
   t.same(told(old, now).counted, { missing: 10_000 })
-  t.same(Object.keys(noCounts()).length, 10)
+  t.same(Object.keys(noCounts()).length, 11)
 })

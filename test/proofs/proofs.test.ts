@@ -1,10 +1,10 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import { forgetProofs, openProofs } from '../../src/proofs/proofs.ts'
-import { receiptsIn } from '../../src/proofs/receipts.ts'
+import { dropReceiptsIn, receiptsIn } from '../../src/proofs/receipts.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailferry-proofs-'))
 t.teardown(() => rmSync(folder, { recursive: true }))
@@ -81,6 +81,24 @@ t.test('a file that cannot be used is replaced, and without any there are no pro
 t.test('without a folder of OfflineIMAP there are no receipts, and none is made', async (t) => {
   t.equal(receiptsIn(join(folder, 'nowhere'), '1', '', 1), null)
   t.notOk(existsSync(join(folder, 'nowhere')))
+})
+
+t.test('what is dropped is not remembered any more, in its own folder alone', async (t) => {
+  const [status, validity] = ['Account-m-1/LocalStatus-sqlite', 'Repository-m-1-old/FolderValidity']
+  for (const place of [status, validity]) mkdirSync(join(folder, place), { recursive: true })
+  for (const name of ['INBOX', '.Sent']) {
+    writeFileSync(join(folder, validity, name), '7\n')
+    using database = new DatabaseSync(join(folder, status, name))
+    database.exec('create table status (id integer primary key, flags text)')
+    database.exec(`insert into status values (1, 'S'), (2, 'FS'), (9, '')`)
+  }
+  const of = (directory: string) => [...(receiptsIn(folder, '1', directory, 7)?.flagsOf.keys() ?? [])]
+  dropReceiptsIn(folder, '1', { directory: '', uidValidity: 7, uids: [2, 9, 40] })
+  t.same([of(''), of('.Sent')], [[1], [1, 2, 9]])
+  dropReceiptsIn(folder, '1', { directory: '.Sent', uidValidity: 8, uids: [2] })
+  t.same(of('.Sent'), [1, 2, 9], 'another folder that had the name')
+  dropReceiptsIn(folder, '1', { directory: '.None', uidValidity: 7, uids: [2] })
+  t.same(of('.None'), [])
 })
 
 t.test('what was read is forgotten with its file, and where there is none nothing happens', async (t) => {

@@ -77,7 +77,7 @@ async function finishNow(name: string, house: House, outside: Outside, options: 
 
 const FORCED = '--force finishes without a last attempt, and what is not across is lost'
 /** The ledger decides. */
-const COMPARED: readonly Ending[] = ['complete', 'ledger-differs', 'ledger-shrunk']
+const COMPARED: readonly Ending[] = ['complete', 'ledger-differs', 'ledger-lost', 'ledger-shrunk']
 
 /**
  * So that nothing stays behind that came to OLD since the last one. Ends with a ledger of this moment; returns what it

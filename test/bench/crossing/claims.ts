@@ -88,7 +88,7 @@ function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'around' | 'bud
     opener: { open: async (sealed) => ({ address: `${Buffer.from(sealed)}`, username: '', password: '' }) },
     engine: { remembers: () => true, copy: never },
     proof: { flaw: never },
-    copyingState: { forgetProofs: () => undefined },
+    copyingState: { forgetProofs: () => undefined, dropReceipts: () => undefined },
   }
   const budget = openBudget(shares(kysely, LEASE_MS))
   return { around, budget, openQueue: (slots, awake) => openQueue(pool, worker, slots, awake) }

@@ -29,6 +29,7 @@ t.test('people are counted by provider, domain and state', async (t) => {
   await mustRun(ferry.service, 'migration', 'finish', 'a@old.example', '--force')
   await mustRun(ferry.service, 'migration', 'pause', 'b@old.example')
   await query(`update migration set state = 'failed', code = 'credential-refused' where old_username ~ '^[cd]@'`)
+  await query(`update migration set code = 'ledger-lost' where state = 'pending' and account_id is not null`)
   await query(`update migration set state = 'synced' where old_username like 'e@%'`)
   const { people, total, failures, remaining } = await report()
   const none = { awaited: 0, captured: 0, copying: 0, synced: 0, done: 0, paused: 0, failed: 0 }
@@ -40,7 +41,10 @@ t.test('people are counted by provider, domain and state', async (t) => {
     { provider: 'old', domain: 'renamed.example', ...none, awaited: 2, people: 2, never_came: 2 },
   ])
   t.match(total, { provider: 'all', domain: 'all', awaited: 3, people: 9, never_came: 4 })
-  t.same(failures, [{ code: 'credential-refused', people: 2 }])
+  t.same(failures, [
+    { code: 'credential-refused', people: 2 },
+    { code: 'ledger-lost', people: 1 },
+  ])
   t.equal(remaining, 7)
 })
 

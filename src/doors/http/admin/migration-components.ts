@@ -69,7 +69,7 @@ export const LedgerFolder = Type.Object(
 export const Ledger = Type.Object(
   {
     clean: Type.Boolean(),
-    code: orNull(Type.Enum(['differs', 'shrunk'])),
+    code: orNull(Type.Enum(['differs', 'lost', 'shrunk'])),
     taken_at: Time,
     seconds: Type.Number(),
     fetched: Count,

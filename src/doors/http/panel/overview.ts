@@ -113,18 +113,17 @@ function dayTable({ burnDown }: Report): Piece {
 
 function failureTable({ failures }: Report): Piece {
   return table(
-    'Failed migrations by code',
+    'Migrations that have failed, or whose ledger is not clean, by code',
     [
       {
         head: 'Code',
-        cell: ({ code }) =>
-          html`<a href=${withQuery('/admin/migrations', { state: 'failed', code })}><code>${code}</code></a>`,
+        cell: ({ code }) => html`<a href=${withQuery('/admin/migrations', { code })}><code>${code}</code></a>`,
       },
       { head: 'People', isNumber: true, cell: ({ people }) => people },
       { head: 'What to do', cell: ({ code }) => REMEDIES[code as Outcome] ?? '–' },
     ],
     failures,
-    'Nothing: no migration has failed.',
+    'Nothing: no migration has failed, and no ledger differs.',
   )
 }
 
