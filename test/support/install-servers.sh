@@ -3,7 +3,7 @@
 # usage: install-servers.sh [panel]     panel: also what the panel is tested with, a browser and a reverse proxy
 set -eu
 
-packages='dovecot-imapd dovecot-auth-lua dovecot-pgsql lua-cjson lua-socket offlineimap3 postgresql-15 openssl age gcc libc6-dev'
+packages='dovecot-imapd dovecot-auth-lua dovecot-pgsql lua-cjson lua-socket offlineimap3 postgresql-15 openssl age gcc libc6-dev postfix fail2ban'
 [ "${1-}" != panel ] || packages="$packages chromium fonts-dejavu-core nginx-light"
 
 if ! command -v dpkg-query >/dev/null; then
@@ -26,6 +26,8 @@ fi
 fresh=
 [ -e /usr/sbin/dovecot ] || fresh="$fresh dovecot.service dovecot.socket"
 [ -e /usr/lib/postgresql ] || fresh="$fresh postgresql.service"
+[ -e /usr/sbin/postfix ] || fresh="$fresh postfix.service"
+[ -e /usr/bin/fail2ban-server ] || fresh="$fresh fail2ban.service"
 [ "${1-}" != panel ] || [ -e /usr/sbin/nginx ] || fresh="$fresh nginx.service"
 
 work=$(mktemp -d)

@@ -1,0 +1,80 @@
+import { chmodSync, rmSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+
+/** Postfix waits 10 s for an answer, and some versions are deaf for good after they have waited in vain. */
+const ANSWER_LIMIT_MS = 9_500
+const LINE_LIMIT = 64 * 1024
+
+/**
+ * Stands between Postfix and Dovecot's authentication, and hangs up where Dovecot could not ask. Postfix would take that
+ * for a wrong password (535, which fail2ban counts); of a connection that is lost it says 454, and connects anew.
+ * Protocol: https://doc.dovecot.org/2.3/developer_manual/design/auth_protocol/
+ */
+function relayTo(dovecotSocket: string): Server {
+  return createServer((postfix) => {
+    const dovecot = connect(dovecotSocket)
+    let limit: NodeJS.Timeout | undefined
+    const hangUp = () => {
+      clearTimeout(limit)
+      postfix.destroy()
+      dovecot.destroy()
+    }
+    for (const end of [postfix, dovecot]) end.on('error', hangUp).on('close', hangUp)
+    onLines(postfix, hangUp, (lines) => {
+      if (lines.some(isQuestion)) {
+        clearTimeout(limit)
+        limit = setTimeout(hangUp, ANSWER_LIMIT_MS)
+      }
+      dovecot.write(lines.join(''))
+    })
+    onLines(dovecot, hangUp, (lines) => {
+      if (lines.some(couldNotAsk)) return hangUp()
+      if (lines.some(isAnswer)) clearTimeout(limit)
+      postfix.write(lines.join(''))
+    })
+  })
+}
+
+/** Calls with whole lines, their ends included. */
+function onLines(socket: Socket, tooLong: () => void, take: (lines: string[]) => void): void {
+  let rest = ''
+  socket.setEncoding('latin1').on('data', (chunk: string) => {
+    const lines = (rest + chunk).split(/(?<=\n)/)
+    rest = lines.at(-1)?.endsWith('\n') ? '' : (lines.pop() ?? '')
+    if (rest.length > LINE_LIMIT) tooLong()
+    else if (lines.length > 0) take(lines)
+  })
+}
+
+function isQuestion(line: string): boolean {
+  return /^(AUTH|CONT)\t/.test(line)
+}
+
+function isAnswer(line: string): boolean {
+  return /^(OK|FAIL|CONT)\t/.test(line)
+}
+
+function couldNotAsk(line: string): boolean {
+  const [command, , ...fields] = line.trimEnd().split('\t')
+  return command === 'FAIL' && fields.some((field) => field === 'temp' || field === 'code=temp_fail')
+}
+
+function main([socket, dovecotSocket, ...more]: readonly string[]): void {
+  if (socket === undefined || dovecotSocket === undefined || more.length > 0) {
+    process.stderr.write('usage: postfix-sasl SOCKET-FOR-POSTFIX SOCKET-OF-DOVECOT\n')
+    process.exitCode = 64
+    return
+  }
+  // What an earlier one left.
+  rmSync(socket, { force: true })
+  const server = relayTo(dovecotSocket)
+  server.on('error', (error: NodeJS.ErrnoException) => {
+    process.stderr.write(`postfix-sasl: cannot listen on ${socket} (${error.code})\n`)
+    process.exit(73)
+  })
+  // As with Postfix's own sockets, the folder says who may ask.
+  server.listen(socket, () => chmodSync(socket, 0o666))
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(0))
+}
+
+main(process.argv.slice(2))

@@ -1,0 +1,87 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import type { Dovecot } from '../support/dovecot.ts'
+import { countedByFail2ban } from '../support/fail2ban.ts'
+import { startNew } from '../support/new.ts'
+import { type Postfix, startPostfix } from '../support/postfix.ts'
+import { json, ScriptedMailferry } from '../support/scripted-mailferry.ts'
+import { Smtp } from '../support/smtp.ts'
+import { until } from '../support/until.ts'
+
+const SASL = join(import.meta.dirname, '../../bin/postfix-sasl')
+const LISTENER = 'service auth {\n  unix_listener postfix-auth {\n    mode = 0666\n  }\n}'
+
+let mailferry: ScriptedMailferry
+let dovecot: Dovecot
+let postfix: Postfix
+
+t.before(async () => {
+  mailferry = await ScriptedMailferry.start('tcp')
+  t.teardown(() => mailferry[Symbol.asyncDispose]())
+  const door = { door: 'lua', url: mailferry.url, token: 'door-token-of-this-test' } as const
+  dovecot = await startNew({ ...door, isScripted: true, configuration: LISTENER })
+  t.teardown(() => dovecot[Symbol.asyncDispose]())
+  const saslPath = join(dovecot.folder, 'run/mailferry-auth')
+  await startSasl(saslPath, join(dovecot.folder, 'run/postfix-auth'))
+  postfix = await startPostfix({ saslPath })
+  t.teardown(() => postfix[Symbol.asyncDispose]())
+  mailferry.reply = (response, asked) => {
+    const { username, password } = asked?.body ?? {}
+    if (password === 'right') json(200, { verdict: 'ok', user: username, fields: { userdb_home: '/x' } })(response)
+    else if (password === 'too late') setTimeout(() => json(401, { verdict: 'mismatch' })(response), 11_000)
+    else if (password === 'busy') json(503, { verdict: 'tempfail', code: 'old-timeout' })(response)
+    else if (password === 'broken') response.destroy()
+    else json(401, { verdict: 'mismatch' })(response)
+  }
+})
+
+async function startSasl(...sockets: [string, string]): Promise<void> {
+  const child = spawn(SASL, sockets, { stdio: ['ignore', 'ignore', 'pipe'] })
+  t.teardown(async () => {
+    const ended = once(child, 'exit')
+    child.kill()
+    await ended
+  })
+  await until(() => existsSync(sockets[0]), 'the socket for Postfix')
+}
+
+/** What the mail program sees, in a connection of its own. */
+async function send(user: string, password: string): Promise<string> {
+  await using smtp = await Smtp.open(postfix.port)
+  return await smtp.signIn(`${user}@old.example`, password)
+}
+
+t.test('a right password may send, a wrong one is told so', async (t) => {
+  t.match(await send('anna', 'right'), /^235 /)
+  t.match(await send('wrong-1', 'wrong'), /^535 /)
+})
+
+t.test(
+  'where Dovecot could not ask, a mail program is told to try again, and the next password is heard',
+  async (t) => {
+    await using smtp = await Smtp.open(postfix.port)
+    for (const trouble of ['busy', 'broken', 'too late']) {
+      t.match(await smtp.signIn(`${trouble}@old.example`, trouble), /^454 /, trouble)
+      t.match(await smtp.signIn('wrong-2@old.example', 'wrong'), /^535 /, `after ${trouble}`)
+    }
+    t.match(await smtp.signIn('anna@old.example', 'right'), /^235 /)
+  },
+)
+
+t.test('so it is while mailferry is away, whoever asks', async (t) => {
+  await mailferry.close()
+  t.match(await send('away', 'right'), /^454 /)
+  t.match(await send('away', 'wrong'), /^454 /)
+  await mailferry.listen()
+  t.match(await send('anna', 'right'), /^235 /)
+})
+
+t.test('fail2ban counts the wrong passwords, and nothing else', async (t) => {
+  const counted = await countedByFail2ban(postfix.logFile, 'postfix[mode=auth]')
+  const names = counted.map((line) => /sasl_username=(.*)@/.exec(line)?.[1])
+  t.same(names, ['wrong-1', 'wrong-2', 'wrong-2', 'wrong-2'])
+  t.match(postfix.log(), /Connection lost to authentication server/)
+})

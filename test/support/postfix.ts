@@ -1,0 +1,91 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { freePort, greetingFrom } from './loopback.ts'
+
+const START_LIMIT_MS = 20_000
+
+/** A running Postfix that asks a Dovecot who may send. */
+export interface Postfix extends AsyncDisposable {
+  readonly port: number
+  /** The file that fail2ban reads. */
+  readonly logFile: string
+  log(): string
+}
+
+export interface PostfixSettings {
+  /** Dovecot's socket for it. */
+  readonly saslPath: string
+}
+
+/** Starts a Postfix out of a folder of its own. Its master runs as root only. */
+export async function startPostfix({ saslPath }: PostfixSettings): Promise<Postfix> {
+  if (process.getuid?.() !== 0) throw new Error('Postfix starts as root only: run this test as root')
+  const folder = mkdtempSync(join(tmpdir(), 'mailferry-postfix-'))
+  chmodSync(folder, 0o755)
+  for (const place of ['queue', 'data']) mkdirSync(join(folder, place))
+  execFileSync('chown', ['postfix:', join(folder, 'data')])
+  const port = await freePort()
+  const logFile = join(folder, 'mail.log')
+  writeFileSync(join(folder, 'main.cf'), mainCf(folder, saslPath))
+  writeFileSync(join(folder, 'master.cf'), masterCf(port))
+  // Makes the folders of its queue.
+  execFileSync('/usr/sbin/postfix', ['-c', folder, 'check'])
+  const master = spawn('/usr/lib/postfix/sbin/master', ['-c', folder, '-d'], { stdio: 'ignore' })
+  const leash = () => master.kill()
+  // A test that fails leaves none behind.
+  process.once('exit', leash)
+  await greeted(port, logFile)
+  return {
+    port,
+    logFile,
+    log: () => readFileSync(logFile, 'utf8'),
+    async [Symbol.asyncDispose]() {
+      process.off('exit', leash)
+      const ended = once(master, 'exit')
+      master.kill()
+      await ended
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
+    },
+  }
+}
+
+function mainCf(folder: string, saslPath: string): string {
+  return `
+compatibility_level = 3.6
+queue_directory = ${folder}/queue
+data_directory = ${folder}/data
+multi_instance_enable = no
+maillog_file = ${folder}/mail.log
+maillog_file_prefixes = ${folder}
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+myhostname = new.example
+mydestination =
+local_recipient_maps =
+alias_maps =
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = ${saslPath}
+`
+}
+
+function masterCf(port: number): string {
+  return `
+127.0.0.1:${port} inet n - n - - smtpd
+postlog unix-dgram n - n - 1 postlogd
+anvil unix - - n - 1 anvil
+rewrite unix - - n - - trivial-rewrite
+`
+}
+
+async function greeted(port: number, logFile: string): Promise<void> {
+  const deadline = Date.now() + START_LIMIT_MS
+  while ((await greetingFrom(port, /^220 .*\r\n/)) === undefined) {
+    if (Date.now() > deadline) throw new Error(`Postfix did not start: ${readFileSync(logFile, 'utf8')}`)
+    await pause(50)
+  }
+}
