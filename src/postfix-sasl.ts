@@ -25,12 +25,12 @@ function relayTo(dovecotSocket: string): Server {
         clearTimeout(limit)
         limit = setTimeout(hangUp, ANSWER_LIMIT_MS)
       }
-      dovecot.write(lines.join(''))
+      dovecot.write(lines.join(''), 'latin1')
     })
     onLines(dovecot, hangUp, (lines) => {
       if (lines.some(couldNotAsk)) return hangUp()
       if (lines.some(isAnswer)) clearTimeout(limit)
-      postfix.write(lines.join(''))
+      postfix.write(lines.join(''), 'latin1')
     })
   })
 }
