@@ -72,9 +72,11 @@ async function copying(service: Service, { adopts, early, limitMs, by }: Copying
 function ledgerProof({ ledgers }: Service, copyingState: CopyingState): Proof {
   const around = { oldMail, newMail, copyingState, ledgers }
   return {
-    async flaw({ migrationId, address, order }, { username, password }, signal) {
+    async flaw({ migrationId, address, order, isClosing }, { username, password }, signal) {
       try {
-        const { code, folders } = await verify({ migrationId, ...order, username, password }, around, { signal })
+        const purpose = isClosing ? 'finish' : 'turn'
+        const asked = { migrationId, ...order, username, password }
+        const { code, folders } = await verify(asked, around, { signal, purpose })
         if (code === null) return null
         return {
           outcome: `ledger-${code}`,

@@ -1,4 +1,6 @@
-import { CHANGES, FAULTS, type Kind, type Ledger, type LedgerTotal, totalOf } from './ledger.ts'
+import { CHANGES, FAULTS, type Kind, type Ledger, type LedgerFolder, type LedgerTotal, totalOf } from './ledger.ts'
+import { shrunken } from './ledger-code.ts'
+import { decodeName } from './mailbox.ts'
 
 const WORDS: Readonly<Record<Kind, string>> = {
   missing: 'missing',
@@ -21,7 +23,9 @@ export function sentence({ code, folders }: Pick<Ledger, 'code' | 'folders'>): s
   const changes = countsIn(total, CHANGES)
   const since = changes === '' ? '' : `; on the new server since: ${changes}`
   if (code === null) return `clean: all ${all} are accounted for${since}`
-  if (code === 'shrunk') return `shrunk: of ${all}, ${total.counts.removed} were on the new server and are not any more`
+  if (code === 'shrunk') {
+    return `shrunk: of ${all}, ${total.counts.removed} were on the new server and are not any more${whereOf(folders)}`
+  }
   return `${code}: of ${all}, ${faultsOf(total)}${since}`
 }
 
@@ -29,6 +33,14 @@ export function sentence({ code, folders }: Pick<Ledger, 'code' | 'folders'>): s
 export function proofOf(ledger: Pick<Ledger, 'takenAt' | 'code' | 'folders'> | null): string {
   if (ledger === null) return 'the copy was never compared with the old server'
   return `the ledger of ${ledger.takenAt.toISOString()} ${ledger.code === null ? 'is clean' : sentence(ledger)}`
+}
+
+const FOLDERS_NAMED = 3
+
+function whereOf(folders: readonly LedgerFolder[]): string {
+  const named = shrunken(folders).slice(0, FOLDERS_NAMED)
+  const parts = named.map(({ name, counts, messages }) => `${decodeName(name)}: ${counts.removed} of ${messages}`)
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`
 }
 
 function faultsOf(total: LedgerTotal): string {

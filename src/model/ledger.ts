@@ -122,20 +122,6 @@ export function totalOf(folders: readonly LedgerFolder[]): LedgerTotal {
   return { ...total, counts, faults: sum(FAULTS), changes: sum(CHANGES) }
 }
 
-// A person tidies up; a lost disk or a wrong home takes more.
-const REMOVED_WITHOUT_QUESTION = 5
-const REMOVED_SHARE_WITHOUT_QUESTION = 0.2
-
-/** Whether the ledger is clean, or why not. */
-export function codeOf(total: LedgerTotal): LedgerCode | null {
-  if (total.counts.lost > 0) return 'lost'
-  if (total.faults + total.badFolders > 0) return 'differs'
-  const { removed } = total.counts
-  const nothingLeft = removed > 0 && removed === total.messages - total.counts.accepted
-  const tooMuch = removed > REMOVED_WITHOUT_QUESTION + REMOVED_SHARE_WITHOUT_QUESTION * total.messages
-  return nothingLeft || tooMuch ? 'shrunk' : null
-}
-
 /** OLD could not be asked, so that there is no ledger. */
 export class CouldNotAsk extends Error {
   /** `credential-refused`: OLD says no; `no-credential`: there is none that may be opened. */

@@ -1,5 +1,6 @@
 import type { By } from '../model/audit.ts'
 import type { Ledger } from '../model/ledger.ts'
+import { codeOf } from '../model/ledger-code.ts'
 import { proofOf } from '../model/ledger-words.ts'
 import { ACTIVE_STATES, finish, type Migration } from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
@@ -32,7 +33,7 @@ export async function finishMigration(
 ): Promise<Finished | null> {
   const before = await migrations.find(address)
   if (before === null) return null
-  const ledger = await ledgers.find(before.id)
+  const ledger = judged(await ledgers.find(before.id))
   if (!force) {
     const objected = objection(before, ledger, (await copying.migrationIds()).includes(before.id))
     if (objected !== null) throw new Refusal(objected)
@@ -43,6 +44,11 @@ export async function finishMigration(
   if (migration === null) return null
   copyingState.forgetProofs(migration.id)
   return { migration, proof }
+}
+
+/** By what is asked of a last ledger. */
+function judged<T extends Pick<Ledger, 'folders'>>(ledger: T | null): T | null {
+  return ledger && { ...ledger, code: codeOf(ledger.folders, 'finish') }
 }
 
 const FORCED = '--force finishes all the same, and gives up what is not on the new server'

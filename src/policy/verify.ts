@@ -1,4 +1,5 @@
-import { codeOf, type Ledger, totalOf } from '../model/ledger.ts'
+import type { Ledger } from '../model/ledger.ts'
+import { codeOf, type LedgerPurpose } from '../model/ledger-code.ts'
 import type { Provider } from '../model/provider.ts'
 import { Comparison } from './comparison.ts'
 import type { CopyingState, Ledgers, NewMail, OldMail } from './ledger-ports.ts'
@@ -33,6 +34,8 @@ export interface VerifyProgress {
 }
 
 export interface VerifyOptions {
+  /** What the ledger is for; a turn, unless it says otherwise. */
+  readonly purpose?: LedgerPurpose
   /** All differences found now are right as they are, from now on. */
   readonly accept?: boolean
   readonly watch?: (progress: VerifyProgress) => void
@@ -59,7 +62,7 @@ export async function verify(
   const comparison = new Comparison({ migrationId, old, tree, proofs, copyingState, before, options })
   const result = await comparison.run()
   const seconds = (performance.now() - started) / 1000
-  const ledger = { takenAt: new Date(), seconds, ...result, code: codeOf(totalOf(result.folders)) }
+  const ledger = { takenAt: new Date(), seconds, ...result, code: codeOf(result.folders, options.purpose ?? 'turn') }
   await ledgers.save(migrationId, ledger)
   return ledger
 }

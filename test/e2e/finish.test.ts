@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -53,6 +53,26 @@ t.test('while OLD is away nobody is finished but by force; what is known is told
   await old.start()
 })
 
+t.test('a folder that is empty now keeps nobody from being synced, but from being finished', async (t) => {
+  const inbox = join(homes, 'old.example', 'ben', 'Maildir')
+  const aside = join(homes, 'aside')
+  mkdirSync(aside)
+  for (const part of ['cur', 'new']) renameSync(join(inbox, '.Sent', part), join(aside, part))
+  for (const part of ['cur', 'new']) mkdirSync(join(inbox, '.Sent', part))
+  t.match(await service.run(['verify', BEN[0]]), { exitCode: 0, stdout: /5 removed/ })
+  const refused = await finish(BEN[0])
+  t.match(refused, { exitCode: 65, stderr: /shrunk: of 10 .* \(Sent: 5 of 5\); --force/ })
+  t.match(await finish(BEN[0], '--queue'), { exitCode: 0 })
+  t.match(await service.run(['sync', '--account', BEN[0]]), { exitCode: 75 })
+  t.match(await show(BEN[0]), { state: 'pending', code: 'ledger-shrunk', closing: true })
+  await mustRun(service, 'migration', 'pause', BEN[0])
+  await mustRun(service, 'migration', 'resume', BEN[0])
+  for (const part of ['cur', 'new']) rmSync(join(inbox, '.Sent', part), { recursive: true })
+  for (const part of ['cur', 'new']) renameSync(join(aside, part), join(inbox, '.Sent', part))
+  t.match(await service.run(['sync', '--account', BEN[0]]), { exitCode: 0 })
+  t.match(await show(BEN[0]), { state: 'synced', code: null, ledger: /clean: all 10/ })
+})
+
 t.test('what NEW has lost is seen also when OLD has nothing new', async (t) => {
   const inbox = join(homes, 'old.example', 'ben', 'Maildir')
   for (const part of ['cur', 'new']) for (const name of readdirSync(join(inbox, part))) rmSync(join(inbox, part, name))
@@ -60,7 +80,7 @@ t.test('what NEW has lost is seen also when OLD has nothing new', async (t) => {
     for (const name of readdirSync(join(inbox, '.Sent', part))) rmSync(join(inbox, '.Sent', part, name))
   const { exitCode, stderr } = await finish(BEN[0])
   t.equal(exitCode, 65)
-  t.match(stderr, /shrunk: of 10 messages in 2 folders, 10 were on the new server and are not any more; --force/)
+  t.match(stderr, /shrunk: of 10 .*, 10 were on .* any more \(INBOX: 5 of 5, Sent: 5 of 5\); --force/)
   t.match(await show(BEN[0]), { state: 'synced' })
   t.match(await finish(BEN[0], '--force'), { exitCode: 0, stdout: /done now; the ledger of .* shrunk: of 10 messages/ })
 })
