@@ -1,8 +1,9 @@
 import { isIP } from 'node:net'
 import { type Address, parseAddress, parseDomain } from '../model/address.ts'
 import { parseAdministratorName } from '../model/administrator.ts'
+import { likeliest } from '../model/likeliest.ts'
 import { isPassword } from '../model/password.ts'
-import { type CopyWindow, parseWindow } from '../model/provider.ts'
+import { type CopyWindow, CUTOVERS, type Cutover, parseWindow } from '../model/provider.ts'
 import { isUsername } from '../model/username.ts'
 import { InvalidField } from './mistakes.ts'
 
@@ -43,8 +44,31 @@ export function port(text: string): number {
 /** When mail is copied. */
 export function copyWindow(text: string): CopyWindow {
   const window = parseWindow(text)
-  if (window !== null) return window
-  throw new InvalidField('It must be as 20:00-06:00, with a time zone behind it or not: "20:00-06:00 Europe/Berlin".')
+  if (typeof window !== 'string') return window
+  switch (window) {
+    case 'form':
+      throw new InvalidField(
+        'It must be as 20:00-06:00, with a time zone behind it or not: "20:00-06:00 Europe/Berlin".',
+      )
+    case 'empty':
+      throw new InvalidField('It is empty: it ends when it begins. Without a window mail is copied at any hour.')
+    case 'zone':
+      throw new InvalidField(unknownZone(text.split(' ')[1] ?? ''))
+  }
+}
+
+function unknownZone(zone: string): string {
+  const meant = likeliest(zone, Intl.supportedValuesOf('timeZone')) ?? 'Europe/Berlin'
+  return `There is no time zone ${zone}: it is named by its place, as ${meant}.`
+}
+
+/** When people move. */
+export function cutover(text: string): Cutover {
+  const way = oneOf(CUTOVERS)(text)
+  if (way === 'immediate') return way
+  throw new InvalidField(
+    `It cannot be ${way} yet, which does not work so far: people move at their first sign-in (immediate).`,
+  )
 }
 
 export function connections(text: string): number {

@@ -6,11 +6,9 @@ import { isUsername } from '../model/username.ts'
 import type { BadLine, PersonLine } from '../policy/import-people.ts'
 import { undefused } from './csv-cell.ts'
 import { InvalidField } from './mistakes.ts'
+import { COLUMNS, type Column, headerIn } from './people-header.ts'
 
 // No field holds a line break, so a line is a record, and a mistake in one line hurts no other.
-
-const COLUMNS = ['address', 'old_username', 'old_password'] as const
-type Column = (typeof COLUMNS)[number]
 
 // Longer than the longest line that makes sense, with every character of it escaped.
 const LINE_BYTES = 8 * 1024
@@ -31,26 +29,29 @@ interface Layout {
  * The people of a CSV file (RFC 4180, UTF-8) with the columns address, old_username and old_password, of which the last
  * two may be missing or empty; `;` and tabs part fields as well as `,`. Address and user name may be defused, as our own
  * exports have them; a password is taken as it stands. What a line says is never repeated.
- * @throws InvalidField when the header names another column
+ * @throws InvalidField when the header names another column, or when the file says nothing of anybody
  */
 export async function* readPeople(input: AsyncIterable<Uint8Array>): AsyncGenerator<PersonLine | BadLine> {
   let number = 0
+  let told = 0
   let layout: Layout | null = null
   for await (const lines of linesOf(input)) {
     for (const bytes of lines) {
       number++
       const text = bytes && decoded(bytes, number === 1)
-      if (text === null)
-        yield { number, reason: bytes === null ? `it is longer than ${LINE_BYTES} bytes` : 'it is not UTF-8' }
-      else if (text.trim() === '') continue
-      else if (layout === null && isHeader(text)) layout = layoutOf(text)
-      else {
-        layout ??= { columns: COLUMNS, delimiter: null }
-        const line = personIn(text, layout)
-        if (line !== null) yield { number, ...line }
+      if (text?.trim() === '') continue
+      if (layout === null) {
+        const header: Layout | null = text === null ? null : layoutIn(text)
+        layout = header ?? { columns: COLUMNS, delimiter: null }
+        if (header !== null) continue
       }
+      const line = text === null ? { reason: unreadable(bytes) } : personIn(text, layout)
+      if (line === null) continue
+      told++
+      yield { number, ...line }
     }
   }
+  if (told === 0) throw new InvalidField('the file names nobody')
 }
 
 /**
@@ -99,22 +100,15 @@ function decoded(bytes: Buffer, first: boolean): string | null {
   }
 }
 
-function isHeader(text: string): boolean {
-  return columnNames(text).includes('address')
+function unreadable(bytes: Buffer | null): string {
+  return bytes === null ? `it is longer than ${LINE_BYTES} bytes` : 'it is not UTF-8'
 }
 
-function columnNames(text: string): string[] {
-  const names = fieldsOf(text, firstDelimiter(text)) ?? []
-  return names.map((name) => name.trim().toLowerCase().replace(/[ -]/g, '_'))
-}
-
-function layoutOf(header: string): Layout {
-  const columns = columnNames(header)
-  const known = columns.filter((name): name is Column => COLUMNS.some((column) => column === name))
-  if (known.length < columns.length || new Set(known).size < known.length) {
-    throw new InvalidField(`the header may name ${COLUMNS.join(', ')}, each once, and nothing else`)
-  }
-  return { columns: known, delimiter: firstDelimiter(header) }
+/** What a header says, or null when the line is none. */
+function layoutIn(text: string): Layout | null {
+  const delimiter = firstDelimiter(text)
+  const columns = headerIn(fieldsOf(text, delimiter) ?? [])
+  return columns && { columns, delimiter }
 }
 
 function firstDelimiter(text: string): string {

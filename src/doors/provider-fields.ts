@@ -1,7 +1,6 @@
 import { isAbsolute } from 'node:path'
 import {
   type CopyWindow,
-  CUTOVERS,
   type Cutover,
   LOGIN_NAMES,
   type LoginName,
@@ -13,7 +12,7 @@ import {
 } from '../model/provider.ts'
 import { Refusal } from '../model/refusal.ts'
 import { readableCa } from './ca-file.ts'
-import { connections, copyWindow, fingerprint, host, oneOf, pattern, port } from './fields.ts'
+import { connections, copyWindow, cutover, fingerprint, host, oneOf, pattern, port } from './fields.ts'
 import { InvalidField } from './mistakes.ts'
 
 /** What somebody says of a provider; false takes a value away, and what is not said stays. */
@@ -78,7 +77,7 @@ const READERS = {
   max_connections: (text) => ({ maxConnections: connections(text) }),
   copy_connections: (text) => ({ copyConnections: text !== '' && connections(text) }),
   login_name: (text) => ({ loginName: oneOf(LOGIN_NAMES)(text) }),
-  cutover: (text) => ({ cutover: oneOf(CUTOVERS)(text) }),
+  cutover: (text) => ({ cutover: cutover(text) }),
   forward_client: (text) => ({ forwardClient: yesOrNo(text) }),
   forget_refusal: (text) => ({ forgetRefusal: yesOrNo(text) }),
   reopens: (text) => ({ reopens: yesOrNo(text) }),

@@ -66,19 +66,24 @@ export function mostForCopying(maxConnections: number): number {
 }
 
 // A zone is a place: PostgreSQL reads an offset's sign the other way round, and IST as Israel's time instead of India's.
-const WINDOW =
-  /^(?<from>(?:[01]\d|2[0-3]):[0-5]\d)-(?<until>(?:[01]\d|2[0-3]):[0-5]\d)(?: (?<zone>UTC|[A-Za-z_]+\/[\w/+-]+))?$/
+const PLACE = /^(?:UTC|[A-Za-z_]+\/[\w/+-]+)$/
+const WINDOW = /^(?<from>(?:[01]\d|2[0-3]):[0-5]\d)-(?<until>(?:[01]\d|2[0-3]):[0-5]\d)(?: (?<zone>\S+))?$/
 
-/** Reads `20:00-06:00 Europe/Berlin`; without a zone it is this host's. Null: it is none. */
-export function parseWindow(text: string): CopyWindow | null {
-  const { from = '', until = '', zone } = WINDOW.exec(text)?.groups ?? {}
-  if (from === until) return null
+/** What is wrong with a text that is no window: its form, its two times that are one, or its time zone. */
+export type WindowFlaw = 'form' | 'empty' | 'zone'
+
+/** Reads `20:00-06:00 Europe/Berlin`; without a zone it is this host's. */
+export function parseWindow(text: string): CopyWindow | WindowFlaw {
+  const { from, until, zone } = WINDOW.exec(text)?.groups ?? {}
+  if (from === undefined || until === undefined) return 'form'
+  if (from === until) return 'empty'
+  if (zone !== undefined && !PLACE.test(zone)) return 'zone'
   try {
     const { timeZone } = new Intl.DateTimeFormat('en', zone === undefined ? {} : { timeZone: zone }).resolvedOptions()
     // As it was given: the name that Node makes of it may be an older one (Asia/Calcutta), which not every database has.
     return { from, until, zone: zone ?? timeZone }
   } catch {
-    return null
+    return 'zone'
   }
 }
 

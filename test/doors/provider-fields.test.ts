@@ -1,4 +1,5 @@
 import t from 'tap'
+import { formOf } from '../../src/doors/http/panel/providers/fields.ts'
 import { changedProvider, newProvider, type ProviderForm, readProviderForm } from '../../src/doors/provider-fields.ts'
 import { providerRow } from '../../src/doors/rows.ts'
 import { type Provider, usualProvider } from '../../src/model/provider.ts'
@@ -41,7 +42,7 @@ t.test('copying gets no more connections than are not kept for sign-ins', async 
 })
 
 t.test('another place, or a tick, forgets how it refuses', async (t) => {
-  t.equal(changed({ cutover: 'proxied' }).refusal, 'nein')
+  t.equal(changed({ max_connections: '7' }).refusal, 'nein')
   t.equal(changed({ host: 'elsewhere.example' }).refusal, null)
   t.equal(changed({ forget_refusal: 'true' }).refusal, null)
   t.equal(changed({ forget_refusal: 'false' }).refusal, 'nein')
@@ -68,9 +69,12 @@ t.test('every field that cannot be used is named with what it must be', async (t
     [{ copy_connections: '0' }, /whole number/],
     [{ login_name: '%d' }, /%u, %n/],
     [{ cutover: 'never' }, /immediate, proxied/],
+    [{ cutover: 'proxied' }, /cannot be proxied yet/],
     [{ forward_client: 'on' }, /true, false/],
     [{ reopens: '' }, /true, false/],
     [{ window: '20:00' }, /20:00-06:00/],
+    [{ window: '20:00-20:00' }, /It is empty/],
+    [{ window: '20:00-06:00 Europe/Berlln' }, /no time zone Europe\/Berlln: .*Europe\/Berlin\./],
     [{ include: ['INBOX', ''] }, /control characters/],
     [{ exclude: ['a\nb'] }, /control characters/],
   ]
@@ -79,6 +83,10 @@ t.test('every field that cannot be used is named with what it must be', async (t
     t.same(Object.keys(errors ?? {}), Object.keys(form))
     t.match(Object.values(errors ?? {})[0], sentence)
   }
+  const { errors } = readProviderForm(
+    formOf({ host: 'h', tls: 'none', login_name: '%u', max_connections: '1', cutover: 'proxied' }),
+  )
+  t.match(errors, { cutover: /cannot be proxied yet/ }, 'nor from the panel')
   const all = Object.assign({}, ...wrong.map(([form]) => form))
   t.same(Object.keys(readProviderForm(all).errors ?? {}).sort(), Object.keys(all).sort(), 'all at once')
 })

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander'
-import { CUTOVERS, LOGIN_NAMES, TLS_MODES } from '../../model/provider.ts'
+import { LOGIN_NAMES, TLS_MODES } from '../../model/provider.ts'
 import { readableCa } from '../ca-file.ts'
 import { InvalidField } from '../mistakes.ts'
 import type { ProviderFields } from '../provider-fields.ts'
-import { connections, copyWindow, fingerprint, patterns, port } from './arguments.ts'
+import { connections, copyWindow, cutover, fingerprint, patterns, port } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
 
 /** What `provider add` and `provider set` were given. */
@@ -33,9 +33,7 @@ export function withProviderOptions(command: Command): Command {
         LOGIN_NAMES,
       ),
     )
-    .addOption(
-      new Option('--cutover <way>', 'when people move: at once, or when their copy is complete').choices(CUTOVERS),
-    )
+    .option('--cutover <way>', 'when people move: immediate, at their first sign-in; proxied is not there yet', cutover)
     .option('--window <hours>', 'copy mail only then, as 20:00-06:00 or "20:00-06:00 Europe/Berlin"', copyWindow)
     .option('--reopens', 'let the next sign-in of a person whose migration is finished open it again')
     .option(

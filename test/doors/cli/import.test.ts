@@ -178,6 +178,10 @@ t.test('a file comes by standard input as well; one that cannot be read is one l
     t.match(await mistakeIn(['import', path], ferry.service.environment), { exitCode: 65, line: /cannot read .* \(E/ })
   }
   t.match(await ferry.service.run(['import', '-'], 'address,nonsense\n'), { exitCode: 65, stderr: /header/ })
+  const empty = { exitCode: 65, stdout: '', stderr: 'mailferry: the file names nobody\n' }
+  t.same(await ferry.service.run(['import', '-']), empty)
+  t.same(await ferry.service.run(['import', '/dev/null', '--dry-run']), empty)
+  t.same(await ferry.service.run(['import', '-'], 'address\n'), empty)
 })
 
 t.test('on a terminal one line tells how far it is, and is gone at the end', async (t) => {

@@ -29,7 +29,7 @@ const isp = {
   max_connections: 5,
   copy_connections: 2,
   login_name: '%n',
-  cutover: 'proxied',
+  cutover: 'immediate',
   forward_client: true,
   refusal: null,
   reopens: false,
@@ -43,7 +43,7 @@ t.test('a provider is added, shown, changed where it is told and removed, while 
     service,
     ...['provider', 'add', 'isp', '--host', 'Mail.ISP.example', '--tls', 'starttls', '--max-connections', '5'],
     ...['--copy-connections', '2'],
-    ...['--fingerprint', Array(32).fill('AB').join(':'), '--login-name', '%n', '--cutover', 'proxied'],
+    ...['--fingerprint', Array(32).fill('AB').join(':'), '--login-name', '%n', '--cutover', 'immediate'],
     '--forward-client',
     ...['--include', 'INBOX', '--include', '*', '--exclude', 'Spam*', '--exclude', 'Entwürfe/%'],
   )

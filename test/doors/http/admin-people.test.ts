@@ -105,6 +105,7 @@ t.test('people of a file are expected: all of them, or nobody, or the good ones'
 t.test('what is no such file is refused, and a slip in the options imports nothing', async (t) => {
   t.match(await api.post('/import', {}), { status: 415 })
   t.match(await api.post('/import', 'address,shoe_size\n'), { status: 400, body: { error: /header may name/ } })
+  t.match(await api.post('/import', 'address\n'), { status: 400, body: { error: /names nobody/ } })
   const slip = await api.post('/import?dry_runn=true', 'erna@old.example\n')
   t.match(slip, { status: 400, body: { fields: { dry_runn: /not known/ } } })
   t.match(await api.get('/migrations/erna@old.example'), { status: 404 })

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { CUTOVERS, LOGIN_NAMES, type Provider, TLS_MODES, windowText } from '../../../../model/provider.ts'
+import { LOGIN_NAMES, type Provider, TLS_MODES, windowText } from '../../../../model/provider.ts'
 import type { ProviderForm } from '../../../provider-fields.ts'
 import { areaField, checkField, choiceField, textField } from '../forms.ts'
 import { html, type Piece } from '../html.ts'
@@ -25,7 +25,7 @@ export type ProviderBody = Static<typeof ProviderBody>
 
 /** What the form says, as all doors read it. An empty number is the usual one. */
 export function formOf(body: ProviderBody): ProviderForm {
-  const { host = '', tls = '', login_name = '', cutover = '', ca_file = '', fingerprint = '', window = '' } = body
+  const { host = '', tls = '', login_name = '', ca_file = '', fingerprint = '', window = '' } = body
   const { copy_connections = '' } = body
   return {
     ...{
@@ -33,11 +33,11 @@ export function formOf(body: ProviderBody): ProviderForm {
       tls,
       copy_connections: copy_connections.trim(),
       login_name,
-      cutover,
       ca_file: ca_file.trim(),
       fingerprint: fingerprint.trim(),
       window: window.trim(),
     },
+    ...(body.cutover && { cutover: body.cutover }),
     ...(body.port && { port: body.port.trim() }),
     ...(body.max_connections && { max_connections: body.max_connections.trim() }),
     ...{ forward_client: ticked(body.forward_client), reopens: ticked(body.reopens) },
@@ -85,8 +85,8 @@ export function providerFields(body: ProviderBody, errors: Readonly<Record<strin
     )}
     ${more(
       'How mail is copied',
-      isSaid(['window', 'include', 'exclude', 'reopens'], body, errors) || body.cutover === 'proxied',
-      html`${choiceField({ ...at('cutover'), label: 'People move', choices: pairs(CUTOVERS, CUTOVER_TITLES) })}
+      isSaid(['window', 'include', 'exclude', 'reopens'], body, errors) || errors.cutover !== undefined,
+      html`${choiceField({ ...at('cutover'), label: 'People move', choices: [['immediate', 'at their first sign-in']], hint: 'Later, when their copy is complete, is not there yet.' })}
         ${textField({ ...at('window'), label: 'Only within these hours', hint: 'As 20:00-06:00 Europe/Berlin. Empty: at any hour.', placeholder: '20:00-06:00' })}
         ${areaField({ ...at('include'), label: 'Folders to copy', hint: 'Patterns of IMAP LIST, one on each line. Empty: all.', rows: 3 })}
         ${areaField({ ...at('exclude'), label: 'Folders to leave out', hint: 'Patterns of IMAP LIST, one on each line.', rows: 3 })}
@@ -109,7 +109,6 @@ function isSaid(
 
 const TLS_TITLES = { implicit: 'TLS from the start', starttls: 'STARTTLS', none: 'none: passwords travel in the clear' }
 const LOGIN_TITLES = { '%u': 'the whole address (%u)', '%n': 'its local part (%n)' }
-const CUTOVER_TITLES = { immediate: 'at their first sign-in', proxied: 'when their copy is complete' }
 
 function ticked(value: string | undefined): string {
   return value === undefined ? 'false' : 'true'
