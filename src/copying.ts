@@ -38,7 +38,7 @@ export async function openCopying(settings: Settings, options: CopyingOptions): 
 async function copying(service: Service, { adopts, early, limitMs, by }: CopyingOptions): Promise<CopyingHouse> {
   const { database, settings, accounts, domains, migrations } = service
   const { pool, kysely } = database
-  const opener = await service.opener()
+  const keyring = await service.keyring()
   await upgradeQueue(pool)
   const metadata = settings.offlineimapMetadata
   const engine = offlineImap({
@@ -53,7 +53,7 @@ async function copying(service: Service, { adopts, early, limitMs, by }: Copying
       turns: turns(kysely),
       looks,
       engine,
-      opener,
+      keyring,
       proof: ledgerProof(service, remembered),
       copyingState: remembered,
       limitMs,

@@ -55,7 +55,7 @@ export async function initialiseKey(settings: Settings): Promise<string> {
     const { code } = error as NodeJS.ErrnoException
     throw new SettingsError(`MAILFERRY_IDENTITY_FILE: cannot create ${settings.identityFile} (${code})`)
   }
-  createFile(recipientsFile(settings), `${recipient}\n`, 0o644)
+  createFile(recipientsFile(settings), `${recipient}\n`, { mode: 0o644 })
   return recipient
 }
 

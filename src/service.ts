@@ -1,4 +1,5 @@
 import { availableParallelism, hostname } from 'node:os'
+import { approvedEndpoints } from './approved-endpoints.ts'
 import type { Settings } from './config.ts'
 import { identityOpener, panelKeyInForce } from './data-dir.ts'
 import { accounts } from './db/accounts.ts'
@@ -39,6 +40,7 @@ import { finishMigration } from './policy/finish.ts'
 import { guardOld } from './policy/guard-old.ts'
 import { healthOf } from './policy/health.ts'
 import { importPeople, oneAtATime } from './policy/import-people.ts'
+import { keyring } from './policy/keyring.ts'
 import { lookUp } from './policy/look-up.ts'
 import type { Captures, Directory, Time, Tries } from './policy/ports.ts'
 import { Refusals, Successes } from './policy/remember.ts'
@@ -109,7 +111,15 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     tries: readiedTries(failures(database.pool, ADMINISTRATOR_LIMITS, 'admin-'), database),
     hasher: surroundings.hasher,
   }
-  const opener = () => identityOpener(settings)
+  const endpoints = approvedEndpoints(settings)
+  const onTrust = (provider: string, detail: string) =>
+    records.audit.record(provider, {
+      actor: `copying on ${hostname()}`,
+      reason: null,
+      action: 'provider.trust',
+      detail,
+    })
+  const openKeyring = async () => keyring({ opener: await identityOpener(settings), endpoints, onTrust })
   const ways = { oldMail, newMail, copyingState: copyingState(() => settings.offlineimapMetadata) }
   return {
     settings,
@@ -122,7 +132,8 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     checks: {
       database: database.reach,
       upgrades: database.check,
-      'seal-key': async () => void (await surroundings.sealer.seal({ address: '', username: '', password: '' })),
+      'seal-key': async () =>
+        void (await surroundings.sealer.seal({ address: '', provider: null, username: '', password: '' })),
     },
     probe: (provider) => probeWith(provider),
     testProvider: (provider, actor) => testProvider(provider, actor, { ...records, probe: probeWith }),
@@ -138,14 +149,19 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       importPeople(lines, options, { ...surroundings, imports: imports(kysely) }),
     ),
     verify: (address, options) =>
-      verifyAccount(address, { ...records, ...ways, budget, opener, reader: `verify on ${hostname()}` }, options),
+      verifyAccount(
+        address,
+        { ...records, ...ways, budget, keyring: openKeyring, reader: `verify on ${hostname()}` },
+        options,
+      ),
     finish: (address, force, by) =>
       finishMigration(address, force, by, { ...records, ...ways, copying: copying(kysely) }),
     sealings: sealings(kysely),
     rotateKey: (by, onProgress) =>
       rotateKey(settings, { sealings: sealings(kysely), audit: records.audit }, by, onProgress),
     dropOldKeys: (by) => dropOldKeys(settings, { sealings: sealings(kysely), audit: records.audit }, by),
-    opener,
+    keyring: openKeyring,
+    endpoints,
     renewCredential: (address, password, by) => renewCredential(address, password, by, surroundings),
     signInAdministrator: (question) => signInAdministrator(question, panel),
     asked: {

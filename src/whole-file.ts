@@ -1,25 +1,59 @@
 import { randomUUID } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
+
+/** Who may do what with a file. Without an owner it is whoever makes it. */
+export interface Access {
+  readonly mode: number
+  readonly uid?: number
+  readonly gid?: number
+}
+
+const OWNER_ALONE: Access = { mode: 0o600 }
 
 /**
  * Makes a file that appears whole or not at all, and is on the disk then.
- * @param mode without, its owner alone may read it
  * @throws the error of the file system; EEXIST: there is one
  */
-export function createFile(path: string, text: string, mode = 0o600): void {
+export function createFile(path: string, text: string, access = OWNER_ALONE): void {
+  putWhole(path, text, access, linkSync)
+}
+
+/** The same, in the place of what is there. */
+export function replaceFile(path: string, text: string, access = OWNER_ALONE): void {
+  putWhole(path, text, access, renameSync)
+}
+
+function putWhole(path: string, text: string, access: Access, put: (from: string, to: string) => void): void {
   const unfinished = `${path}.${randomUUID()}`
   try {
-    writeFileSync(unfinished, text, { mode, flag: 'wx', flush: true })
-    linkSync(unfinished, path)
+    writeFileSync(unfinished, text, { mode: access.mode, flag: 'wx', flush: true })
+    handOver(unfinished, access)
+    put(unfinished, path)
     settle(dirname(path))
   } finally {
     rmSync(unfinished, { force: true })
   }
 }
 
+/** Only root can give something to somebody else. */
+export function handOver(path: string, { uid, gid }: Pick<Access, 'uid' | 'gid'>): void {
+  if (process.getuid?.() === 0 && uid !== undefined && gid !== undefined) chownSync(path, uid, gid)
+}
+
 /** The name of a file is safe on the disk only when its folder is. */
-export function settle(folder: string): void {
+function settle(folder: string): void {
   const descriptor = openSync(folder, 'r')
   try {
     fsyncSync(descriptor)

@@ -4,22 +4,29 @@ import { Refusal } from '../model/refusal.ts'
 import type { Sealed } from '../policy/ports.ts'
 import type { Credentials } from '../policy/records.ts'
 import { record } from './audit.ts'
+import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
 import { SITUATION_COLUMNS, stepDetail, toSituation, writeSituation } from './situation.ts'
 
 export function credentials(db: Kysely<DB>): Credentials {
   return {
-    handOut: (migrationIds, to) =>
-      db
+    async handOut(migrationIds, to) {
+      const rows = await db
         .with('held', (held) => inOrder(held, migrationIds))
         .updateTable('credential')
         .from('held')
         .innerJoin('migration', 'migration.id', 'held.migration_id')
+        .innerJoin('provider', 'provider.id', 'migration.provider_id')
         .set({ opened_at: sql`now()`, opened_by: to })
         .whereRef('held.migration_id', '=', 'credential.migration_id')
         .where('migration.state', 'in', ACTIVE_STATES)
-        .returning(['credential.migration_id as migrationId', 'migration.address', 'sealed'])
-        .execute(),
+        .returning(['credential.migration_id', 'migration.address', 'sealed'])
+        .returning(PROVIDER_COLUMNS)
+        .execute()
+      return rows.map(({ migration_id, address, sealed, ...provider }) => {
+        return { migrationId: migration_id, address, sealed, provider: toProvider(provider) }
+      })
+    },
     async factsOf(address) {
       const row = await db
         .selectFrom('credential')

@@ -9,8 +9,9 @@ import type { Attempts } from '../policy/copying.ts'
 import type { Finished } from '../policy/finish.ts'
 import type { ProviderHealth } from '../policy/health.ts'
 import type { BadLine, ImportOptions, ImportOutcome, PersonLine } from '../policy/import-people.ts'
+import type { Keyring } from '../policy/keyring.ts'
 import type { Ledgers } from '../policy/ledger-ports.ts'
-import type { Hasher, OldAnswer, Opener } from '../policy/ports.ts'
+import type { Endpoints, Hasher, OldAnswer } from '../policy/ports.ts'
 import type { ProbeStep } from '../policy/probe.ts'
 import type { Accounts, Audit, Credentials, Domains, Migrations, Providers, Sealings } from '../policy/records.ts'
 import type { Report, Scope } from '../policy/report.ts'
@@ -69,5 +70,7 @@ export interface House extends AsyncDisposable {
   /** Takes the old keys away; returns their recipients. @throws Refusal while anything needs them */
   dropOldKeys(by: By): Promise<readonly string[]>
   /** @throws SettingsError when the identity file cannot be read */
-  opener(): Promise<Opener>
+  keyring(): Promise<Keyring>
+  /** Where this host may send credentials. */
+  readonly endpoints: Endpoints
 }

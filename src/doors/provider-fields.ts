@@ -20,6 +20,8 @@ export interface ProviderFields {
   readonly host?: string
   readonly port?: number
   readonly tls?: TlsMode
+  /** Takes the protection away knowingly. */
+  readonly plainText?: boolean
   /** A file that can be used. */
   readonly caFile?: string | false
   readonly fingerprint?: string | false
@@ -39,8 +41,13 @@ export function newProvider(name: string, host: string, fields: ProviderFields):
   return changedProvider(usualProvider(name, host, fields.tls), fields)
 }
 
-/** The provider with what was given, and everything else as it is. @throws Refusal when that does not fit together */
+/**
+ * The provider with what was given, and everything else as it is.
+ * @throws InvalidField when its passwords would travel in the clear from now on, and nobody said that they may
+ * @throws Refusal when that does not fit together
+ */
 export function changedProvider(provider: Provider, fields: ProviderFields): Provider {
+  if (fields.tls === 'none' && provider.tls !== 'none' && !fields.plainText) throw new InvalidField(IN_THE_CLEAR)
   const changed = withFields(provider, fields)
   const most = mostForCopying(changed.maxConnections)
   if (changed.copyConnections === null || changed.copyConnections <= most) return changed
@@ -49,7 +56,7 @@ export function changedProvider(provider: Provider, fields: ProviderFields): Pro
   )
 }
 
-function withFields(provider: Provider, fields: ProviderFields): Provider {
+function withFields(provider: Provider, { plainText: _, ...fields }: ProviderFields): Provider {
   const { copyConnections, caFile, fingerprint, forwardClient, forgetRefusal, window, include, exclude, ...plain } =
     fields
   const elsewhere = (plain.host ?? provider.host) !== provider.host || (plain.port ?? provider.port) !== provider.port
@@ -68,10 +75,13 @@ function withFields(provider: Provider, fields: ProviderFields): Provider {
   }
 }
 
+const IN_THE_CLEAR = 'With tls none passwords travel in the clear: confirm it with plain_text (--plain-text).'
+
 const READERS = {
   host: (text) => ({ host: host(text) }),
   port: (text) => ({ port: port(text) }),
   tls: (text) => ({ tls: oneOf(TLS_MODES)(text) }),
+  plain_text: (text) => ({ plainText: yesOrNo(text) }),
   ca_file: (text) => ({ caFile: text !== '' && absoluteCa(text) }),
   fingerprint: (text) => ({ fingerprint: text !== '' && fingerprint(text) }),
   max_connections: (text) => ({ maxConnections: connections(text) }),

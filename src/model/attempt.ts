@@ -7,6 +7,7 @@ export const OUTCOMES = [
   'ledger-shrunk',
   'credential-refused',
   'credential-unopened',
+  'endpoint-changed',
   'old-unreachable',
   'old-timeout',
   'old-tls',
@@ -49,6 +50,9 @@ export type Result = Pick<Attempt, 'folders' | 'messages' | 'output'> & { readon
 export const REMEDIES: Readonly<Partial<Record<Outcome, string>>> = {
   'credential-refused':
     'the old server refuses the kept password: the next right sign-in renews it, or "mailferry migration set-password"',
+  'endpoint-changed':
+    'the old server is at another place, or proves itself in another way, than this host has approved: look at ' +
+    '"mailferry provider show"; when it is right, "mailferry provider approve" on the copying host, which goes on',
   'old-recreated':
     'a mailbox of the old server was made anew (UIDVALIDITY changed): nothing was copied or deleted; restore it there, ' +
     'or exclude that mailbox, then "mailferry migration retry"',

@@ -124,8 +124,11 @@ export function totalOf(folders: readonly LedgerFolder[]): LedgerTotal {
 
 /** OLD could not be asked, so that there is no ledger. */
 export class CouldNotAsk extends Error {
-  /** `credential-refused`: OLD says no; `no-credential`: there is none that may be opened. */
-  readonly code: Code | 'credential-refused' | 'no-credential'
+  /**
+   * `credential-refused`: OLD says no; `no-credential`: there is none that may be opened; `endpoint-changed`: this host
+   * has approved another place to send it to.
+   */
+  readonly code: Code | 'credential-refused' | 'no-credential' | 'endpoint-changed'
 
   constructor(code: CouldNotAsk['code'], message: string, cause?: unknown) {
     super(message, { cause })

@@ -32,6 +32,7 @@ const JITTER = 0.4
 /** Only a person can help: the migration stops. */
 export const FOR_A_PERSON: readonly Outcome[] = [
   'credential-refused',
+  'endpoint-changed',
   'old-recreated',
   'old-shrunk',
   'state-lost',

@@ -154,7 +154,12 @@ async function refuse(suspect: Suspect, digest: string, { failures, refusals }: 
 
 async function capture(origin: Origin, password: string, passwordHash: string, outside: Surroundings) {
   const { address, oldUsername: username } = origin
-  const sealed = await outside.sealer.seal({ address: address.text, username, password })
+  const sealed = await outside.sealer.seal({
+    address: address.text,
+    provider: origin.provider.name,
+    username,
+    password,
+  })
   const home = expandHome(outside.home, address)
   const account = await during('database', outside.captures.capture({ ...origin, home, passwordHash, sealed }))
   return account === null ? MISMATCH : admit(account)

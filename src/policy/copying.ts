@@ -100,7 +100,7 @@ export type Look =
 
 export interface Looks {
   /** Signs in and asks for the status of all mailboxes that are copied. Never throws. */
-  look(provider: Provider, credential: Credential, signal: AbortSignal): Promise<Look>
+  look(provider: Provider, credential: Pick<Credential, 'username' | 'password'>, signal: AbortSignal): Promise<Look>
 }
 
 /** Why a running attempt is to end, as the reason of its AbortSignal. */

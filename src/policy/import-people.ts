@@ -193,15 +193,16 @@ function usernameOf({ line, source, standing }: Wanted): string {
 
 async function personOf(wanted: Wanted, { sealer, home }: ImportSurroundings): Promise<ImportedPerson> {
   const { line, address, source } = wanted
+  const { provider } = source
   const username = usernameOf(wanted)
   const taken = brings(wanted)
   const sealed =
     taken && line.password !== null
-      ? await sealer.seal({ address: address.text, username, password: line.password })
+      ? await sealer.seal({ address: address.text, provider: provider.name, username, password: line.password })
       : null
   return {
     ...{ number: line.number, address: address.text, home: expandHome(home, address), taken, sealed },
-    ...{ provider: source.provider.name, oldDomain: source.oldDomain, oldUsername: username },
+    ...{ provider: provider.name, oldDomain: source.oldDomain, oldUsername: username },
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Account, PasswordSource } from '../model/account.ts'
 import type { Address } from '../model/address.ts'
+import type { Endpoint } from '../model/endpoint.ts'
 import type { Provider } from '../model/provider.ts'
 import type { Code } from '../model/verdict.ts'
 
@@ -125,6 +126,8 @@ export interface Hasher {
 export interface Credential {
   /** The account's address on NEW, so that a sealed credential cannot be moved to another account unnoticed. */
   readonly address: string
+  /** Name of the provider that it opens the account at, for the same reason; null: sealed before that was kept. */
+  readonly provider: string | null
   readonly username: string
   readonly password: string
 }
@@ -142,6 +145,16 @@ export interface Sealer {
 export interface Opener {
   /** Throws when none of the identities opens it. */
   open(sealed: Uint8Array): Promise<Credential>
+}
+
+/** Where this host may send credentials, by the names of providers; no database can change it. */
+export interface Endpoints {
+  /** Null: nobody has said so yet. @throws when that cannot be told */
+  approved(provider: string): Endpoint | null
+  /** Approves an endpoint; false: another one is approved already. @throws when it cannot be kept */
+  trust(provider: string, endpoint: Endpoint): boolean
+  /** Approves an endpoint in the place of another. @throws when it cannot be kept */
+  approve(provider: string, endpoint: Endpoint): void
 }
 
 /** A person whom OLD let in, ready to be written. */

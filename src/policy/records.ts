@@ -127,6 +127,11 @@ export interface SealedCredential {
   readonly sealed: Uint8Array
 }
 
+/** A credential that is to be opened, and the provider that it is for. */
+export interface HandedOut extends SealedCredential {
+  readonly provider: Provider
+}
+
 /** What is known of a credential without opening it. */
 export interface CredentialFacts {
   readonly sealedAt: Date
@@ -138,7 +143,7 @@ export interface CredentialFacts {
 
 export interface Credentials {
   /** Hands out the sealed credentials of active migrations among these, and writes down when and to whom. */
-  handOut(migrationIds: readonly string[], to: string): Promise<SealedCredential[]>
+  handOut(migrationIds: readonly string[], to: string): Promise<HandedOut[]>
   factsOf(address: string): Promise<CredentialFacts | null>
   /**
    * Replaces the credential of an unfinished migration, and heals what its lack or refusal stopped.

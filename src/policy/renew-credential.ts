@@ -35,7 +35,7 @@ export async function renewCredential(
     signal: new AbortController().signal,
   })
   if (answer.kind === 'yes') {
-    const sealed = await sealer.seal({ address, username: live.oldUsername, password })
+    const sealed = await sealer.seal({ address, provider: live.provider.name, username: live.oldUsername, password })
     await credentials.renew(address, sealed, expandHome(home, person), by)
   }
   return answer

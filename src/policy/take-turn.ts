@@ -3,8 +3,9 @@ import type { MailboxStatus } from '../model/mailbox.ts'
 import { advance, type Ending } from './advance.ts'
 import type { Engine, Interruption, Look, Looks, Proof, Turn, Turns, Worker } from './copying.ts'
 import { isUnchanged, objection } from './guard.ts'
+import type { Keyring, Opened } from './keyring.ts'
 import type { CopyingState } from './ledger-ports.ts'
-import type { Credential, Opener } from './ports.ts'
+import type { Credential } from './ports.ts'
 
 /** What a turn needs around it. */
 export interface TurnSurroundings {
@@ -12,7 +13,7 @@ export interface TurnSurroundings {
   readonly turns: Turns
   readonly looks: Looks
   readonly engine: Engine
-  readonly opener: Opener
+  readonly keyring: Keyring
   readonly proof: Proof
   readonly copyingState: Pick<CopyingState, 'forgetProofs' | 'dropReceipts'>
   /** For all of a turn: the look, the copy and the ledger. */
@@ -79,8 +80,8 @@ async function withinLimit(turn: Turn, around: TurnSurroundings, run: TurnRun): 
 }
 
 async function lookAndCopy(turn: Turn, around: TurnSurroundings, run: TurnRun): Promise<Seen> {
-  const credential = await opened(turn, around.opener)
-  if (credential === null) return without('credential-unopened', 'the kept credential cannot be opened on this host')
+  const { credential, refused, why } = await opened(turn, around.keyring)
+  if (refused !== undefined) return without(refused, why)
   const look = await around.looks.look(turn.order.provider, credential, run.signal)
   if (run.signal.aborted) return without(OUTCOME_OF_CUT_LOOK[run.signal.reason as Interruption])
   if (look.kind !== 'yes') return without(OUTCOME_OF_LOOK[look.kind] ?? (look as Trouble).code, wordsOf(look))
@@ -140,13 +141,7 @@ function wordsOf(look: Look): string {
   return (look.cause instanceof Error ? look.cause.message : String(look.cause ?? '')).slice(0, 500)
 }
 
-async function opened({ sealed, address }: Turn, opener: Opener): Promise<Credential | null> {
-  if (sealed === null) return null
-  try {
-    const credential = await opener.open(sealed)
-    return credential.address === address ? credential : null
-  } catch {
-    // What failed may hold what was opened.
-    return null
-  }
+async function opened({ sealed, address, order }: Turn, keyring: Keyring): Promise<Opened> {
+  if (sealed === null) return { refused: 'credential-unopened', why: 'no credential is kept' }
+  return await keyring.open({ address, sealed, provider: order.provider })
 }

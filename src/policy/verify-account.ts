@@ -3,7 +3,7 @@ import { CouldNotAsk, type Ledger } from '../model/ledger.ts'
 import { accept } from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
 import type { Budget } from './budget.ts'
-import type { Opener } from './ports.ts'
+import type { Keyring } from './keyring.ts'
 import type { Credentials, Migrations } from './records.ts'
 import { type VerifyOptions, type VerifyOrder, type VerifySurroundings, verify } from './verify.ts'
 
@@ -17,7 +17,7 @@ export interface VerifyAccountSurroundings extends VerifySurroundings {
   /** Who opens credentials here, for the record: `root@copyhost`. */
   readonly reader: string
   /** Opened on the copying host only. */
-  opener(): Promise<Opener>
+  keyring(): Promise<Keyring>
 }
 
 export interface VerifyAccountOptions extends Omit<VerifyOptions, 'accept'> {
@@ -57,11 +57,10 @@ async function orderOf(address: string, given: VerifyAccountSurroundings): Promi
   const { id, home, provider } = order
   const [sealed] = await given.credentials.handOut([id], given.reader)
   if (sealed === undefined) throw new CouldNotAsk('no-credential', `no credential of ${address} is kept`)
-  const opener = await given.opener()
-  // What failed may hold what was opened.
-  const credential = await opener.open(sealed.sealed).catch(() => null)
-  if (credential === null || credential.address !== sealed.address) {
-    throw new CouldNotAsk('no-credential', `the credential of ${address} cannot be opened with this identity`)
+  const keyring = await given.keyring()
+  const { credential, refused, why } = await keyring.open(sealed)
+  if (refused !== undefined) {
+    throw new CouldNotAsk(refused === 'endpoint-changed' ? refused : 'no-credential', `${address}: ${why}`)
   }
   const { username, password } = credential
   return { migrationId: id, home, provider, username, password }

@@ -14,8 +14,8 @@ export function sealTo(recipients: readonly string[]): Sealer {
   for (const recipient of recipients) encrypter.addRecipient(recipient)
   const to = recipients.map(shortName).sort()
   return {
-    seal: async ({ address, username, password }) => ({
-      bytes: await encrypter.encrypt(JSON.stringify({ address, username, password })),
+    seal: async ({ address, provider, username, password }) => ({
+      bytes: await encrypter.encrypt(JSON.stringify({ address, provider, username, password })),
       to,
     }),
   }
@@ -31,7 +31,12 @@ export async function openWith(identityFile: string): Promise<Opener> {
   const { Decrypter } = age()
   const decrypter = new Decrypter()
   for (const identity of identitiesIn(await readFile(identityFile, 'utf8'))) decrypter.addIdentity(identity)
-  return { open: async (sealed) => JSON.parse(await decrypter.decrypt(sealed, 'text')) as Credential }
+  return {
+    async open(sealed) {
+      const { provider = null, ...credential } = JSON.parse(await decrypter.decrypt(sealed, 'text'))
+      return { provider, ...credential } as Credential
+    },
+  }
 }
 
 export function isRecipient(text: string): boolean {

@@ -48,6 +48,14 @@ t.test('another place, or a tick, forgets how it refuses', async (t) => {
   t.equal(changed({ forget_refusal: 'false' }).refusal, 'nein')
 })
 
+t.test('the protection is taken away by whoever says so, and by nobody in passing', async (t) => {
+  t.throws(() => changed({ tls: 'none' }), { message: /in the clear/ })
+  t.throws(() => changed({ tls: 'none', plain_text: 'false' }), { message: /plain_text/ })
+  t.equal(changed({ tls: 'none', plain_text: 'true' }).tls, 'none')
+  const plain = newProvider('lan', 'imap.lan', { tls: 'none' })
+  t.equal(changedProvider(plain, { tls: 'none', port: 1143 }).port, 1143, 'what is plain already stays so')
+})
+
 t.test('what its row says, a form takes back', async (t) => {
   const provider = newProvider('isp', 'mail.isp.example', { tls: 'starttls', loginName: '%n', include: ['INBOX', '*'] })
   const { name, refusal, include, exclude, ...single } = providerRow(provider)

@@ -3,7 +3,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
-import { mustRun, rows, startFerry } from '../support/ferry.ts'
+import { moveProvider, mustRun, rows, startFerry } from '../support/ferry.ts'
 import { changeFile, fileOf } from '../support/ledgers.ts'
 import { query } from '../support/query.ts'
 import { startRelay } from '../support/relay.ts'
@@ -79,7 +79,7 @@ t.test('while an attempt runs its messages are counted; whoever makes it by hand
   await service.passdb(...CLEO)
   await queue(CLEO[0])
   await using slow = await startRelay(old.tlsPort, undefined, 100)
-  await mustRun(service, 'provider', 'set', 'old', '--port', `${slow.port}`)
+  await moveProvider(service, 'old', slow.port)
   const finish = service.run(['migration', 'finish', CLEO[0], '--reason', 'her wish'])
   const counts = new Set<number>()
   for (let running = true; running; ) {

@@ -22,6 +22,10 @@ t.teardown(() => copying[Symbol.asyncDispose]())
 const results = (output: string) =>
   output.match(/mailferry: m-\d+ \w+/g)?.map((line) => line.slice('mailferry: '.length))
 const orders = [1, 2, 3].map((id) => copying.order(id))
+const asking = (...ids: number[]) =>
+  ids
+    .map((id) => `m-${id} {"host": "localhost", "port": ${copying.old.port}, "tls": "none", "trusts": null}\n`)
+    .join('')
 /** Whose mail was not copied yet, so that a run has something to do. */
 const freshOrders = (from: number) => [from, from + 1, from + 2].map((id) => copying.order(id))
 
@@ -30,7 +34,7 @@ t.test('all credentials of the run are opened by one call, ids on its input', as
   const { code, output } = await copying.run(orders)
   t.equal(code, 0, output)
   t.strictSame(results(output), ['m-1 complete', 'm-2 complete', 'm-3 complete'])
-  t.equal(await copying.asked(), 'credential open\nm-1\nm-2\nm-3\n')
+  t.equal(await copying.asked(), `credential open\n${asking(1, 2, 3)}`)
 })
 
 t.test('with -a only what is asked for is opened and copied', async (t) => {
@@ -38,7 +42,7 @@ t.test('with -a only what is asked for is opened and copied', async (t) => {
   const { code, output } = await copying.run(orders, { args: ['-a', 'm-3, m-1'] })
   t.equal(code, 0, output)
   t.strictSame(results(output), ['m-3 complete', 'm-1 complete'])
-  t.equal(await copying.asked(), 'credential open\nm-3\nm-1\n')
+  t.equal(await copying.asked(), `credential open\n${asking(3, 1)}`)
 })
 
 t.test('no migration at all is a run with nothing to do', async (t) => {

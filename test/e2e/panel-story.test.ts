@@ -82,8 +82,13 @@ const slow = all.use(await startRelay(old.tlsPort, undefined, 50))
 
 t.test('a step that fails says what to do; the provider is changed until it can be used', async () => {
   const settings = section(page, 'Settings')
+  const confirm = async () => {
+    await settings.getByText('When host, port, protection or certificate change').click()
+    await settings.getByLabel('Your current password').fill(OWNER.password)
+  }
   await settings.getByLabel('Protection').selectOption('implicit')
   await settings.getByLabel('Port').fill(`${slow.port}`)
+  await confirm()
   await button(page, 'Save').click()
   await notice(page).filter({ hasText: 'old is changed' }).waitFor()
   await button(page, 'Test connection').click()
@@ -92,6 +97,7 @@ t.test('a step that fails says what to do; the provider is changed until it can 
   await link(page, 'Back to old').click()
   await settings.getByText('Whose certificate is trusted').click()
   await settings.getByLabel('CA file').fill(old.ca)
+  await confirm()
   await button(page, 'Save').click()
   await button(page, 'Test connection').click()
   await notice(page).filter({ hasText: 'The old server can be used.' }).waitFor()

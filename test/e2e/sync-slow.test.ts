@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { mustRun, rows, startFerry } from '../support/ferry.ts'
+import { moveProvider, mustRun, rows, startFerry } from '../support/ferry.ts'
 import { type Relay, startRelay } from '../support/relay.ts'
 import { seed } from '../support/seed.ts'
 import { startSync } from '../support/sync.ts'
@@ -64,7 +64,7 @@ t.test('an OLD that is too slow for the look, the copy or the ledger ends the at
 
 t.test('the next attempt goes on there: nothing is stuck, nothing comes twice', async (t) => {
   for (const [address] of people) {
-    await mustRun(service, 'provider', 'set', providerOf(address), '--port', `${old.tlsPort}`)
+    await moveProvider(service, providerOf(address), old.tlsPort)
   }
   await Promise.all(people.map(([address]) => mustRun(service, 'sync', '--account', address, ...LIMIT)))
   for (const [address] of people) {
@@ -79,7 +79,7 @@ t.test('the next attempt goes on there: nothing is stuck, nothing comes twice', 
 /** From now on what the person's server says arrives late. */
 async function slowly(address: string, latencyMs: number, change?: (data: Buffer) => Buffer): Promise<Relay> {
   const relay = await startRelay(old.tlsPort, change, latencyMs)
-  await mustRun(service, 'provider', 'set', providerOf(address), '--port', `${relay.port}`)
+  await moveProvider(service, providerOf(address), relay.port)
   return relay
 }
 

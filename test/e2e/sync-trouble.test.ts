@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { mustRun, rows, startFerry } from '../support/ferry.ts'
+import { moveProvider, rows, startFerry } from '../support/ferry.ts'
 import { startRelay } from '../support/relay.ts'
 import { seed } from '../support/seed.ts'
 import { startSync } from '../support/sync.ts'
@@ -50,7 +50,7 @@ t.test('an OLD that goes away in the middle is gone on with later, and nothing c
   await service.passdb(...BEN)
   // Slow, so that the end comes while there is much to copy.
   const relay = await startRelay(old.tlsPort, undefined, 20)
-  await mustRun(service, 'provider', 'set', 'old', '--port', `${relay.port}`)
+  await moveProvider(service, 'old', relay.port)
   const worker = startSync(service, ['--account', BEN[0]])
   await until(() => filesOf(BEN[0]).length > 0, 'the first message')
   await relay[Symbol.asyncDispose]()
@@ -59,7 +59,7 @@ t.test('an OLD that goes away in the middle is gone on with later, and nothing c
   t.ok(cut < MANY, `${cut} until then`)
   t.match(worker.events, [{ event: 'ended', outcome: 'old-unreachable' }])
   t.match(await show(BEN[0]), { state: 'pending', code: null })
-  await mustRun(service, 'provider', 'set', 'old', '--port', `${old.tlsPort}`)
+  await moveProvider(service, 'old', old.tlsPort)
   t.equal((await sync(BEN[0])).exitCode, 0)
   t.match(await show(BEN[0]), { state: 'synced', ledger: /clean: all 600 messages/ })
   t.equal(filesOf(BEN[0]).length, MANY)
@@ -69,13 +69,13 @@ t.test('an OLD that is slow takes longer, and that is all', async (t) => {
   await seed(old.port, CLEO, 5)
   await service.passdb(...CLEO)
   await using slow = await startRelay(old.tlsPort, undefined, 200)
-  await mustRun(service, 'provider', 'set', 'old', '--port', `${slow.port}`)
+  await moveProvider(service, 'old', slow.port)
   const { exitCode, stdout, stderr } = await sync(CLEO[0])
   t.equal(exitCode, 0, stderr)
   t.match(outcomeOf(stdout), { outcome: 'complete', messages: 10 })
   t.ok(slow.connections() >= 3, 'the look, the copy and the ledger')
   t.match(await show(CLEO[0]), { state: 'synced', ledger: /clean: all 10 messages/ })
-  await mustRun(service, 'provider', 'set', 'old', '--port', `${old.tlsPort}`)
+  await moveProvider(service, 'old', old.tlsPort)
 })
 
 function filesOf(address: string): string[] {

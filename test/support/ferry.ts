@@ -52,6 +52,12 @@ export async function mustRun(service: RunningService, ...args: string[]): Promi
   return stdout
 }
 
+/** From now on the provider is at another port, and this host may send passwords there. */
+export async function moveProvider(service: RunningService, name: string, port: number): Promise<void> {
+  await mustRun(service, 'provider', 'set', name, '--port', `${port}`)
+  await mustRun(service, 'provider', 'approve', name)
+}
+
 /** What a `--json` command prints. */
 // biome-ignore lint/suspicious/noExplicitAny: tests look into rows of any shape
 export async function rows(service: RunningService, ...args: string[]): Promise<any> {

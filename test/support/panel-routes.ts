@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import type { PanelHouse } from '../../src/doors/http/panel/house.ts'
 import { panel } from '../../src/doors/http/panel/panel.ts'
 import type { Permission, Role } from '../../src/model/administrator.ts'
+import { OWNER } from './panel.ts'
 
 /** What a route is for, and a question to it that has an effect where it is allowed. */
 export interface Route {
@@ -70,7 +71,9 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'GET /admin/import/:id/events': settled(upload('/events'), undefined, 404),
   'POST /admin/import/:id/confirm': settled(upload('/confirm'), undefined, 404),
   'POST /admin/providers': owned(undefined, (role) => ({ name: `of-${role}`, ...SETTINGS })),
-  'POST /admin/providers/:name': owned(provider(''), () => ({ ...SETTINGS, host: '127.0.0.1' })),
+  'POST /admin/providers/:name': owned(provider(''), () => ({
+    ...{ ...SETTINGS, host: '127.0.0.1', current: OWNER.password },
+  })),
   'POST /admin/domains': owned(undefined, (role) => ({ domain: `${role}.example`, provider: `of-${role}` })),
   'POST /admin/domains/:name/remove': owned((role) => `/admin/domains/${role}.example/remove`),
   'POST /admin/providers/:name/remove': owned(provider('/remove')),

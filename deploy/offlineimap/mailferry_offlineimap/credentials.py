@@ -33,7 +33,7 @@ def _credential(account):
     if not _usable(answer):
         reason = answer.get('error', 'no usable answer')
         raise OfflineImapError('%s: its credential cannot be opened: %s' % (account, reason),
-                               OfflineImapError.ERROR.REPO) from report.NotOpened()
+                               OfflineImapError.ERROR.REPO) from report.NotOpened(answer.get('code'))
     return answer
 
 
@@ -54,8 +54,9 @@ def _handed_over():
 def _open(accounts):
     """Asks the command for all accounts; without its complete answer there is nothing to do for any of them."""
     command = os.path.normpath(settings.general('mailferry_command', COMMAND))
+    wanted = ''.join('%s %s\n' % (account, json.dumps(settings.endpoint(account))) for account in accounts)
     try:
-        done = subprocess.run([command, 'credential', 'open'], input='\n'.join(accounts + ['']).encode(),
+        done = subprocess.run([command, 'credential', 'open'], input=wanted.encode(),
                               stdout=subprocess.PIPE, timeout=SECONDS_TO_START + SECONDS_PER_ACCOUNT * len(accounts))
     except (OSError, subprocess.TimeoutExpired) as error:
         sys.exit('mailferry: no credential can be opened: %s' % error)

@@ -21,7 +21,7 @@ class Locked(Exception):
 
 
 class NotOpened(Exception):
-    """The account's credential cannot be opened."""
+    """The account's credential cannot be opened, or not for that place."""
 
 
 class NotSignedIn(Exception):
@@ -73,7 +73,7 @@ def _name(error):
     if isinstance(error, Locked):
         return 'locked'
     if isinstance(error, NotOpened):
-        return 'credential-unopened'
+        return 'endpoint-changed' if error.args == ('endpoint-changed',) else 'credential-unopened'
     if isinstance(error, NotSignedIn):
         return _answer(str(error))
     if isinstance(error, OSError) and error.errno in FULL:

@@ -20,6 +20,23 @@ def of_old(account, option, default):
     return _decoded('Repository ' + config().get('Account ' + account, 'remoterepository'), option, default)
 
 
+def endpoint(account):
+    """Where the account's credential will be sent, and what proves that it is the right place."""
+    section = 'Repository ' + config().get('Account ' + account, 'remoterepository')
+    tls = 'implicit' if config().getboolean(section, 'ssl') else 'starttls'
+    if tls == 'starttls' and not config().getboolean(section, 'starttls'):
+        tls = 'none'
+    return {'host': config().get(section, 'remotehost'), 'port': config().getint(section, 'remoteport'), 'tls': tls,
+            'trusts': None if tls == 'none' else _trusted(section)}
+
+
+def _trusted(section):
+    if config().has_option(section, 'cert_fingerprint'):
+        return 'sha256:' + config().get(section, 'cert_fingerprint')
+    file = config().get(section, 'sslcacertfile')
+    return None if file == 'OS-DEFAULT' else file
+
+
 def accounts():
     """The accounts of this run."""
     chosen = given.options.accounts

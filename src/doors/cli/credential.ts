@@ -1,8 +1,10 @@
 import { hostname } from 'node:os'
 import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
-import type { Opener } from '../../policy/ports.ts'
-import type { SealedCredential } from '../../policy/records.ts'
+import type { Outcome } from '../../model/attempt.ts'
+import { type Endpoint, parseEndpoint } from '../../model/endpoint.ts'
+import type { Keyring } from '../../policy/keyring.ts'
+import type { HandedOut } from '../../policy/records.ts'
 import type { House } from '../house.ts'
 import { by } from './actor.ts'
 import { examples } from './arguments.ts'
@@ -12,7 +14,13 @@ import type { Outside } from './outside.ts'
 import { json } from './text.ts'
 
 /** What is known of one account name; in the field names that the copying host reads. */
-type Opened = { id: string; user: string; password: string } | { id: string; error: string }
+type Opened = { id: string; user: string; password: string } | { id: string; error: string; code?: Outcome }
+
+/** An account name, and where whoever asks will send what opens it; null: wherever its provider is. */
+interface Wanted {
+  readonly id: string
+  readonly sentTo: Endpoint | null
+}
 
 const ACCOUNT_NAME = /^m-([1-9]\d{0,17})$/
 const BATCH = 100
@@ -21,54 +29,60 @@ export function addCredentialCommands(mailferry: Command, { open }: Outside): vo
   const credential = mailferry.command('credential').description('what opens an account on the old server')
   const opening = credential
     .command('open')
-    .description('read account names (m-1, m-2, …) line by line, print user and password as a JSON object per line')
+    .description(
+      'read account names (m-1, m-2, …) line by line, print user and password as a JSON object per line; behind a name ' +
+        'may stand where they will be sent, as {"host":…,"port":…,"tls":…,"trusts":…}',
+    )
   examples(opening, 'printf "m-1\\nm-2\\n" | mailferry credential open | your-copying-program').action(async () => {
     if (process.stdout.isTTY) throw new Failure(EXIT.usage, 'passwords are not shown on a terminal: pipe the output')
     await using house = await open()
-    const opener = await house.opener()
-    const names = await namesOn(process.stdin)
+    const keyring = await house.keyring()
+    const wanted = await wantedOn(process.stdin)
     const who = by({})
-    await house.audit.record(hostname(), { ...who, action: 'credential.open', detail: `${names.length} asked for` })
-    for (const batch of batchesOf(names)) {
-      for (const opened of await openBatch(batch, house, opener, `${who.actor} on ${hostname()}`))
+    await house.audit.record(hostname(), { ...who, action: 'credential.open', detail: `${wanted.length} asked for` })
+    for (const batch of batchesOf(wanted)) {
+      for (const opened of await openBatch(batch, house, keyring, `${who.actor} on ${hostname()}`))
         await print(`${json(opened)}\n`)
     }
   })
 }
 
 /** All of them, before the first answer: who asks may write everything before reading anything. */
-async function namesOn(input: NodeJS.ReadableStream): Promise<string[]> {
-  const names: string[] = []
-  for await (const name of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (name !== '') names.push(name)
+async function wantedOn(input: NodeJS.ReadableStream): Promise<Wanted[]> {
+  const wanted: Wanted[] = []
+  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (line !== '') wanted.push(parse(line))
   }
-  return names
+  return wanted
 }
 
-function* batchesOf(names: readonly string[]): Generator<readonly string[]> {
-  for (let start = 0; start < names.length; start += BATCH) yield names.slice(start, start + BATCH)
+function parse(line: string): Wanted {
+  const [id = '', ...place] = line.split(' ')
+  if (place.length === 0) return { id, sentTo: null }
+  const sentTo = parseEndpoint(place.join(' '))
+  if (sentTo === null) throw new Failure(EXIT.data, `behind ${id} stands no endpoint (--help shows how)`)
+  return { id, sentTo }
+}
+
+function* batchesOf(wanted: readonly Wanted[]): Generator<readonly Wanted[]> {
+  for (let start = 0; start < wanted.length; start += BATCH) yield wanted.slice(start, start + BATCH)
 }
 
 async function openBatch(
-  names: readonly string[],
+  wanted: readonly Wanted[],
   { credentials }: House,
-  opener: Opener,
+  keyring: Keyring,
   who: string,
 ): Promise<Opened[]> {
-  const ids = names.map((name) => ACCOUNT_NAME.exec(name)?.[1]).filter((id) => id !== undefined)
-  const sealed = new Map<string, SealedCredential>()
-  for (const credential of await credentials.handOut(ids, who)) sealed.set(`m-${credential.migrationId}`, credential)
-  return await Promise.all(names.map((name) => openOne(name, sealed.get(name), opener)))
+  const ids = wanted.map(({ id }) => ACCOUNT_NAME.exec(id)?.[1]).filter((id) => id !== undefined)
+  const handed = await credentials.handOut(ids, who)
+  const kept = new Map(handed.map((credential) => [`m-${credential.migrationId}`, credential]))
+  return await Promise.all(wanted.map((one) => openOne(one, kept.get(one.id), keyring)))
 }
 
-async function openOne(id: string, credential: SealedCredential | undefined, opener: Opener): Promise<Opened> {
-  if (credential === undefined) return { id, error: 'no active migration with a credential has this name' }
-  try {
-    const { address, username, password } = await opener.open(credential.sealed)
-    if (address !== credential.address) return { id, error: 'the credential belongs to another address' }
-    return { id, user: username, password }
-  } catch {
-    // What failed may hold what was opened.
-    return { id, error: 'the credential cannot be opened with this identity' }
-  }
+async function openOne({ id, sentTo }: Wanted, kept: HandedOut | undefined, keyring: Keyring): Promise<Opened> {
+  if (kept === undefined) return { id, error: 'no active migration with a credential has this name' }
+  const { credential, refused, why } = await keyring.open(kept, sentTo ?? undefined)
+  if (refused !== undefined) return { id, error: why, code: refused }
+  return { id, user: credential.username, password: credential.password }
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { Settings } from '../../config.ts'
 import { recipientsInForce } from '../../data-dir.ts'
+import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { House } from '../house.ts'
 import { checkDoors, checkFiles, checkOfflineimap } from './doctor-host.ts'
@@ -86,7 +87,8 @@ async function* checkRecords(openUnready: Outside['openUnready']): AsyncGenerato
   yield await checkPanel(house)
 }
 
-async function* checkProviders({ providers, domains, probe }: House): AsyncGenerator<Finding> {
+async function* checkProviders(house: House): AsyncGenerator<Finding> {
+  const { providers, domains, probe } = house
   const all = await providers.list()
   const served = new Set((await domains.list()).map(({ provider }) => provider))
   if (all.length === 0) {
@@ -96,6 +98,7 @@ async function* checkProviders({ providers, domains, probe }: House): AsyncGener
   for (let start = 0; start < all.length; start += PROBES_AT_ONCE) {
     yield* await Promise.all(all.slice(start, start + PROBES_AT_ONCE).map((provider) => checkProvider(provider, probe)))
   }
+  for (const provider of all) yield* checkApproval(provider, house)
   for (const { name } of all) {
     if (served.has(name)) continue
     const remedy = `mailferry domain add DOMAIN --provider ${name}`
@@ -115,6 +118,21 @@ async function checkProvider(provider: Provider, probe: House['probe']): Promise
     }
   }
   return { check, result: 'ok', found: `${provider.host} port ${provider.port} answers` }
+}
+
+/** Whether this host may send kept passwords where the provider is now. */
+function* checkApproval(provider: Provider, { settings, endpoints }: House): Generator<Finding> {
+  if (!existsSync(settings.identityFile)) return
+  const check = `provider ${provider.name}`
+  const remedy = `when "mailferry provider show ${provider.name}" is right: mailferry provider approve ${provider.name}`
+  try {
+    const approved = endpoints.approved(provider.name)
+    if (approved === null || isSameEndpoint(approved, endpointOf(provider))) return
+    const found = `nothing is copied: this host sends kept passwords to ${endpointText(approved)} only`
+    yield { check, result: 'fail', found, remedy }
+  } catch (error) {
+    yield failed(check, error, remedy)
+  }
 }
 
 async function checkPanel({ administrators }: House): Promise<Finding> {

@@ -11,6 +11,7 @@ import { namedProvider } from './named-provider.ts'
 import { print, printList } from './output.ts'
 import type { Outside } from './outside.ts'
 import { readPassword } from './password-input.ts'
+import { approveTested } from './provider-approve.ts'
 import { json, line } from './text.ts'
 
 interface Options {
@@ -51,8 +52,13 @@ async function testSteps(house: House, provider: Provider, options: Options): Pr
   }
   if (options.json) await printList(steps, { row: stepRow, columns: [] }, { json: true })
   const failed = steps.find(({ ok }) => !ok)
-  if (failed === undefined) return
+  if (failed === undefined) return await tellApproval(provider, house, options)
   throw new Failure(EXIT.unavailable, `provider ${provider.name} cannot be used: ${failed.step} failed`)
+}
+
+async function tellApproval(provider: Provider, house: House, options: Options): Promise<void> {
+  const said = await approveTested(provider, house)
+  if (said !== null && !options.json) await print(`${line(said)}\n`)
 }
 
 const EXITS: Readonly<Record<Exclude<OldAnswer['kind'], 'yes'>, number>> = {

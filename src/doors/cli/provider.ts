@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import { endpointOf, isSameEndpoint } from '../../model/endpoint.ts'
+import type { Provider } from '../../model/provider.ts'
 import type { House } from '../house.ts'
 import { changedProvider, newProvider } from '../provider-fields.ts'
 import { usageRow } from '../rows.ts'
@@ -8,6 +10,7 @@ import { EXIT, Failure } from './exit.ts'
 import { namedProvider } from './named-provider.ts'
 import { printDone, printList, printRecord } from './output.ts'
 import type { Outside } from './outside.ts'
+import { addApprove } from './provider-approve.ts'
 import { type ProviderOptions, withProviderOptions } from './provider-options.ts'
 import { addTest } from './provider-test.ts'
 import { providerList } from './rows.ts'
@@ -21,6 +24,7 @@ export function addProviderCommands(mailferry: Command, outside: Outside): void 
   addSet(provider, outside)
   addRemove(provider, outside)
   addTest(provider, outside)
+  addApprove(provider, outside)
 }
 
 function addAdd(provider: Command, { open }: Outside): void {
@@ -71,6 +75,7 @@ function addShow(provider: Command, { open }: Outside): void {
 function addSet(provider: Command, { open }: Outside): void {
   const set = provider.command('set').description('change what is given, and nothing else').argument('<name>')
   withReason(withProviderOptions(set.option('--host <host>', 'DNS name or IP address', host)))
+    .option('--plain-text', 'with --tls none: passwords may travel in the clear from now on')
     .option('--no-ca-file', "trust the system's certificates again")
     .option('--no-fingerprint', 'trust any certificate that is properly signed again')
     .option('--no-forward-client', "do not tell the client's address any more")
@@ -90,14 +95,17 @@ function addSet(provider: Command, { open }: Outside): void {
     const { json: _, reason: __, ...fields } = options
     if (Object.keys(fields).length === 0) throw new Failure(EXIT.usage, 'say what to change (--help shows how)')
     await using house = await open()
-    const changed = changedProvider(await namedProvider(house, name), fields)
+    const before = await namedProvider(house, name)
+    const changed = changedProvider(before, fields)
     await house.providers.set(changed, by(options))
-    await printDone(
-      providerList.row(changed),
-      `provider ${name} is changed; next: mailferry provider test ${name}`,
-      options,
-    )
+    const next = `mailferry provider test ${name}${approval(before, changed)}`
+    await printDone(providerList.row(changed), `provider ${name} is changed; next: ${next}`, options)
   })
+}
+
+function approval(before: Provider, now: Provider): string {
+  if (isSameEndpoint(endpointOf(before), endpointOf(now))) return ''
+  return `, and mailferry provider approve ${now.name} on the copying host, which copies nothing from there before`
 }
 
 function addRemove(provider: Command, { open }: Outside): void {

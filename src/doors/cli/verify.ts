@@ -48,12 +48,18 @@ export function addVerifyCommand(mailferry: Command, { open }: Outside): void {
 const EXITS: Partial<Record<CouldNotAsk['code'], number>> = {
   'credential-refused': EXIT.permission,
   'no-credential': EXIT.unavailable,
+  'endpoint-changed': EXIT.permission,
+}
+
+const REMEDIES: Partial<Record<CouldNotAsk['code'], string>> = {
+  'credential-refused': ' (mailferry migration set-password)',
+  'endpoint-changed': ' (mailferry provider approve)',
 }
 
 /** Why there is no ledger, as the end of a command. */
 export function explainNoLedger(error: unknown): never {
   if (!(error instanceof CouldNotAsk)) throw error
-  const remedy = error.code === 'credential-refused' ? ' (mailferry migration set-password)' : ''
+  const remedy = REMEDIES[error.code] ?? ''
   throw new Failure(EXITS[error.code] ?? EXIT.tempfail, `${error.message}${remedy}: nothing is changed`)
 }
 

@@ -85,7 +85,7 @@ function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'around' | 'bud
   const around: TurnSurroundings = {
     ...{ worker, turns: turns(kysely), limitMs: 60_000, now: () => new Date(), chance: () => 0.5 },
     looks: { look: async () => ({ kind: 'yes', mailboxes: [] }) },
-    opener: { open: async (sealed) => ({ address: `${Buffer.from(sealed)}`, username: '', password: '' }) },
+    keyring: { open: async ({ address }) => ({ credential: { address, provider: null, username: '', password: '' } }) },
     engine: { remembers: () => true, copy: never },
     proof: { flaw: never },
     copyingState: { forgetProofs: () => undefined, dropReceipts: () => undefined },

@@ -68,6 +68,7 @@ t.test('a rotation that is killed goes on, while people sign in, until nothing i
   t.same(sealed, [{ credentials: IMPORTED + 30, sealed_to: [short(rotated.recipient)] }])
   t.same(await wronglyOpened(), [])
   t.match(await rows(ferry.service, 'audit', 'list'), [
+    { action: 'provider.trust', subject: 'old' },
     { action: 'credential.open' },
     { action: 'key.rotate', subject: short(rotated.recipient), reason: 'yearly', detail: /sealed to it/ },
   ])

@@ -28,8 +28,16 @@ const FIELDS = {
   exclude: Type.Optional(listOf(Text)),
   reason: Reason,
 }
+const PLAIN_TEXT = Type.Optional(
+  Type.Boolean({ description: 'With tls none: passwords may travel in the clear from now on' }),
+)
 const Added = exactly({ name: Text, host: Text, ...FIELDS })
-const Changed = exactly({ host: Type.Optional(Text), ...FIELDS, forget_refusal: Type.Optional(Type.Boolean()) })
+const Changed = exactly({
+  host: Type.Optional(Text),
+  ...FIELDS,
+  forget_refusal: Type.Optional(Type.Boolean()),
+  plain_text: PLAIN_TEXT,
+})
 
 /** `/providers`: old IMAP services that people come from. */
 export const providers: FastifyPluginAsyncTypebox<{ house: House }> = async (app, { house }) => {
@@ -71,7 +79,8 @@ export const providers: FastifyPluginAsyncTypebox<{ house: House }> = async (app
     },
     async ({ params, body: { reason, ...form } }) => {
       if (Object.keys(form).length === 0) throw new InvalidField('say what to change')
-      const changed = changedProvider(await found(params.name), fieldsOf(form))
+      const before = await found(params.name)
+      const changed = reading('tls', () => changedProvider(before, fieldsOf(form)), '')
       await house.providers.set(changed, by(reason))
       return providerRow(changed)
     },

@@ -1,18 +1,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { may } from '../../../../model/administrator.ts'
+import { endpointOf, isSameEndpoint } from '../../../../model/endpoint.ts'
 import { mostForCopying, type Provider, windowText } from '../../../../model/provider.ts'
 import { providerName } from '../../../fields.ts'
 import { InvalidField } from '../../../mistakes.ts'
-import { changedProvider, newProvider, readProviderForm } from '../../../provider-fields.ts'
+import { changedProvider, newProvider, type ProviderFields, readProviderForm } from '../../../provider-fields.ts'
 import { Why } from '../bodies.ts'
 import { form, reasonField, textField } from '../forms.ts'
-import type { Around } from '../house.ts'
+import type { Around, PanelHouse } from '../house.ts'
 import { html, type Piece } from '../html.ts'
 import { facts, providerPath } from '../parts.ts'
 import { administrator } from '../session.ts'
 import { by, goOn, show } from '../show.ts'
-import { bodyOf, formOf, ProviderBody, providerFields } from './fields.ts'
+import { bodyOf, confirmation, formOf, ProviderBody, providerFields } from './fields.ts'
 import { found, Named } from './named.ts'
 import { testForms } from './test.ts'
 
@@ -59,7 +60,13 @@ export const providerPages: FastifyPluginAsyncTypebox<Around> = async (app, { ho
     const provider = await found(house, request.params.name)
     const read = readProviderForm(formOf(request.body))
     if (read.errors !== undefined) return showForm(request, reply, provider, request.body, read.errors)
-    await house.providers.set(changedProvider(provider, read.fields), by(request, request.body.reason))
+    const changed = changedOrFlaw(provider, read.fields)
+    const flaws =
+      changed instanceof InvalidField ? { tls: changed.message } : await confirmed(request, house, provider, changed)
+    if (changed instanceof InvalidField || Object.keys(flaws).length > 0) {
+      return showForm(request, reply, provider, request.body, flaws)
+    }
+    await house.providers.set(changed, by(request, request.body.reason))
     return goOn(request, reply, providerPath(provider.name), {
       kind: 'good',
       text: `${provider.name} is changed. Test the connection now.`,
@@ -71,6 +78,37 @@ export const providerPages: FastifyPluginAsyncTypebox<Around> = async (app, { ho
     await house.providers.remove(name, by(request, request.body.reason))
     return goOn(request, reply, PATH, { kind: 'good', text: `${name} is removed.` })
   })
+}
+
+function changedOrFlaw(provider: Provider, fields: ProviderFields): Provider | InvalidField {
+  try {
+    return changedProvider(provider, fields)
+  } catch (error) {
+    if (error instanceof InvalidField) return error
+    throw error
+  }
+}
+
+/** Where people's passwords go is changed by nobody who only found the session open. Guesses are counted. */
+async function confirmed(
+  request: FastifyRequest<{ Body: ProviderBody }>,
+  { signInAdministrator }: PanelHouse,
+  before: Provider,
+  after: Provider,
+): Promise<Errors> {
+  if (isSameEndpoint(endpointOf(before), endpointOf(after))) return {}
+  const { current = '', code = '' } = request.body
+  const { name } = administrator(request)
+  const answer = await signInAdministrator({ name, password: current, code: code.trim() || null, client: request.ip })
+  if (answer.kind === 'could-not-ask') throw answer.cause
+  return UNCONFIRMED[answer.kind]
+}
+
+const UNCONFIRMED: Readonly<Record<'ok' | 'refused' | 'code-wanted' | 'throttled', Errors>> = {
+  ok: {},
+  refused: { current: 'People’s passwords will go there: type your own, and your code if you have one.' },
+  'code-wanted': { code: 'Type your password again, and the code that your device shows now.' },
+  throttled: { current: 'You tried too often: wait ten minutes.' },
 }
 
 function nameIn({ name = '' }: ProviderBody): string | Errors {
@@ -119,7 +157,7 @@ function addForm(body: ProviderBody, errors: Errors, csrf: string): Piece {
 }
 
 function changeForm({ name }: Provider, body: ProviderBody, errors: Errors, csrf: string): Piece {
-  const fields = html`${providerFields(body, errors)}${reasonField('reason', body.reason)}<div class="buttons"><button class="main">Save</button></div>`
+  const fields = html`${providerFields(body, errors)}${confirmation(errors)}${reasonField('reason', body.reason)}<div class="buttons"><button class="main">Save</button></div>`
   return html`<section class="card"><h2>Settings</h2>${form(providerPath(name), csrf, fields)}</section>`
 }
 

@@ -19,7 +19,13 @@ export const ProviderBody = Type.Object({
     include: text,
     exclude: text,
   },
-  ...{ forget_refusal: text, reason: Type.Optional(Type.String({ maxLength: 500 })) },
+  ...{
+    forget_refusal: text,
+    plain_text: text,
+    current: text,
+    code: text,
+    reason: Type.Optional(Type.String({ maxLength: 500 })),
+  },
 })
 export type ProviderBody = Static<typeof ProviderBody>
 
@@ -41,6 +47,7 @@ export function formOf(body: ProviderBody): ProviderForm {
     ...(body.port && { port: body.port.trim() }),
     ...(body.max_connections && { max_connections: body.max_connections.trim() }),
     ...{ forward_client: ticked(body.forward_client), reopens: ticked(body.reopens) },
+    plain_text: ticked(body.plain_text),
     ...{ forget_refusal: ticked(body.forget_refusal), include: linesOf(body.include), exclude: linesOf(body.exclude) },
   }
 }
@@ -92,6 +99,19 @@ export function providerFields(body: ProviderBody, errors: Readonly<Record<strin
         ${areaField({ ...at('exclude'), label: 'Folders to leave out', hint: 'Patterns of IMAP LIST, one on each line.', rows: 3 })}
         ${checkField({ name: 'reopens', label: 'A later sign-in opens a finished migration again', checked: body.reopens !== undefined })}`,
     )}`
+}
+
+/** What whoever changes where passwords go has to say besides. */
+export function confirmation(errors: Readonly<Record<string, string>>): Piece {
+  const names = ['current', 'code', 'tls']
+  return more(
+    'When host, port, protection or certificate change',
+    names.some((name) => errors[name]),
+    html`<p>People's passwords are sent there. On the copying host somebody has to approve it, too: <code>mailferry provider approve</code>.</p>
+      ${textField({ name: 'current', label: 'Your current password', type: 'password', autocomplete: 'current-password', error: errors.current })}
+      ${textField({ name: 'code', label: 'Your code', autocomplete: 'one-time-code', hint: 'If you sign in with one.', error: errors.code })}
+      ${checkField({ name: 'plain_text', label: 'Passwords may travel in the clear', checked: false, hint: 'Only to take the protection away.' })}`,
+  )
 }
 
 /** What most providers need not be told; open where something is said of it. */
