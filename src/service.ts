@@ -31,7 +31,7 @@ import { oldMail } from './imap/listing.ts'
 import { probe } from './imap/probe.ts'
 import { newMail } from './maildir/listing.ts'
 import { ADMINISTRATOR_LIMITS, signInAdministrator } from './policy/administrator-sign-in.ts'
-import { DATABASE_LIMIT_MS, type Surroundings } from './policy/authenticate.ts'
+import type { Surroundings } from './policy/authenticate.ts'
 import { boundHasher } from './policy/bound-hasher.ts'
 import { type Budget, openBudget } from './policy/budget.ts'
 import { bulk } from './policy/bulk.ts'
@@ -51,6 +51,7 @@ import { LEASE_MS } from './policy/share.ts'
 import { signIn } from './policy/sign-in.ts'
 import { testProvider } from './policy/test-provider.ts'
 import { timed } from './policy/timed.ts'
+import { DATABASE_LIMIT_MS } from './policy/trouble.ts'
 import { trySignIn } from './policy/try-sign-in.ts'
 import { verifyAccount } from './policy/verify-account.ts'
 import { copyingState } from './proofs/copying-state.ts'
@@ -93,7 +94,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
   const records = {
     audit: audit(kysely),
     providers: providers(kysely),
-    domains: domains(kysely),
+    domains: domains(kysely, settings.home),
     accounts: accounts(kysely),
     migrations: migrations(kysely),
     credentials: surroundings.credentials,
@@ -145,6 +146,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     }),
     bulk: bulk(situations(kysely)),
     report: (scope) => report(scope, new Date(), reports(kysely), copying(kysely)),
+    collisions: () => reports(kysely).collisions(),
     importPeople: oneAtATime((lines, options) =>
       importPeople(lines, options, { ...surroundings, imports: imports(kysely) }),
     ),
@@ -170,7 +172,10 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       providers: guarded.status,
     },
     watch() {
-      changes ??= database.listen((address) => successes.forget(address))
+      changes ??= database.listen((address) => {
+        successes.forget(address)
+        if (address === null) surroundings.refusals.forget()
+      })
     },
     async [Symbol.asyncDispose]() {
       changes?.[Symbol.dispose]()
@@ -186,9 +191,9 @@ const MOST_HASHES = 3
 /** Looks nothing up before the database has this program's schema. */
 function readied(found: Directory, database: Database): Directory {
   return {
-    async sourceOf(domain) {
+    async sourcesOf(domain) {
       await database.ready()
-      return await found.sourceOf(domain)
+      return await found.sourcesOf(domain)
     },
     accountOf: found.accountOf,
     awaited: found.awaited,
@@ -207,8 +212,9 @@ function readiedTries({ take, giveBack }: Tries, database: Database): Tries {
 }
 
 /** Our own renewal of a password is forgotten at once: what the database tells comes a moment later. */
-function forgetful({ capture }: Captures, forget: (address: string) => void): Captures {
+function forgetful({ capture, ...others }: Captures, forget: (address: string) => void): Captures {
   return {
+    ...others,
     async capture(arrival) {
       const account = await capture(arrival)
       forget(arrival.address.text)

@@ -1,17 +1,44 @@
-import type { Kysely, Transaction } from 'kysely'
+import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Account } from '../model/account.ts'
 import { PERSON } from '../model/audit.ts'
 import type { Arrival, Captures } from '../policy/ports.ts'
 import { ACCOUNT_COLUMNS, toAccount } from './accounts.ts'
 import { record } from './audit.ts'
 import { renewCredential, storeCredential } from './credentials.ts'
+import { isUniqueViolation } from './errors.ts'
 import type { DB } from './schema.ts'
 
 export function captures(db: Kysely<DB>): Captures {
   return {
-    capture: (arrival) =>
-      db.transaction().execute(async (trx) => (await provision(arrival, trx)) ?? (await renew(arrival, trx))),
+    async capture(arrival) {
+      try {
+        const captured = await db
+          .transaction()
+          .execute(async (trx) => (await provision(arrival, trx)) ?? (await renew(arrival, trx)))
+        if (captured === 'collision') await collide(db, arrival)
+        return captured
+      } catch (error) {
+        if (!ONE_PERSONS.some((constraint) => isUniqueViolation(error, constraint))) throw error
+        await collide(db, arrival)
+        return 'collision'
+      }
+    },
+    collide: (arrival) => collide(db, arrival),
   }
+}
+
+/** What only one person can have: a home on NEW, and a mailbox on OLD. */
+const ONE_PERSONS = ['home_pkey', 'migration_mailbox']
+
+async function collide(
+  db: Kysely<DB>,
+  { address, home, provider, oldDomain, oldUsername }: Parameters<Captures['collide']>[0],
+): Promise<void> {
+  await sql`
+    insert into collision (address, provider_id, old_domain, old_username, home)
+      select ${address.text}, id, ${oldDomain}, ${oldUsername}, ${home} from provider where name = ${provider.name}
+      on conflict (address, provider_id, old_username)
+        do update set old_domain = excluded.old_domain, home = excluded.home, at = now()`.execute(db)
 }
 
 /** Account, migration and credential of a newcomer; null when the account exists. */
@@ -22,7 +49,9 @@ async function provision(arrival: Arrival, trx: Transaction<DB>): Promise<Accoun
       address: arrival.address.text,
       password_hash: arrival.passwordHash,
       password_source: 'old',
-      home: arrival.home,
+      // What was copied already decides it.
+      home: sql<string>`coalesce(
+        (select home from migration where address = ${arrival.address.text} and account_id is null), ${arrival.home})`,
     })
     .onConflict((conflict) => conflict.column('address').doNothing())
     .returning(['account.id', ...ACCOUNT_COLUMNS])
@@ -42,8 +71,8 @@ async function provision(arrival: Arrival, trx: Transaction<DB>): Promise<Accoun
     .onConflict((conflict) => conflict.column('address').doNothing())
     .returning('id')
     .executeTakeFirst()
-  if (migration === undefined) return toAccount({ ...account, home: await takeOver(account.id, arrival, trx) })
-  await storeCredential(migration.id, arrival.sealed, trx)
+  if (migration === undefined) await takeOver(account.id, arrival, trx)
+  else await storeCredential(migration.id, arrival.sealed, trx)
   return toAccount(account)
 }
 
@@ -52,14 +81,14 @@ function routeOf({ provider }: Arrival): 'old' | 'new' {
 }
 
 /**
- * Gives the new account the migration that waited for it, and returns its home: what was copied already decides it.
+ * Gives the new account the migration that waited for it.
  * @throws when the person was not awaited as who arrived: to be asked again
  */
-async function takeOver(accountId: string, arrival: Arrival, trx: Transaction<DB>): Promise<string> {
-  const { id, home } = await trx
+async function takeOver(accountId: string, arrival: Arrival, trx: Transaction<DB>): Promise<void> {
+  const { id } = await trx
     .selectFrom('migration')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
-    .select(['migration.id', 'migration.home'])
+    .select('migration.id')
     .where('migration.address', '=', arrival.address.text)
     .where('account_id', 'is', null)
     .where('old_username', '=', arrival.oldUsername)
@@ -69,13 +98,13 @@ async function takeOver(accountId: string, arrival: Arrival, trx: Transaction<DB
     .executeTakeFirstOrThrow(() => new Error('the awaited migration changed in the meantime'))
   await trx.updateTable('migration').set({ account_id: accountId, home: null }).where('id', '=', id).execute()
   await renewCredential(id, arrival.sealed, trx)
-  if (home === null) return arrival.home
-  await trx.updateTable('account').set({ home }).where('id', '=', accountId).execute()
-  return home
 }
 
-/** A new password of a captured person; null when OLD has no say about the account (any more). */
-async function renew(arrival: Arrival, trx: Transaction<DB>): Promise<Account | null> {
+/**
+ * A new password of a captured person; null when OLD has no say about the account (any more), a collision when it is
+ * another person's of OLD.
+ */
+async function renew(arrival: Arrival, trx: Transaction<DB>): Promise<Account | 'collision' | null> {
   const found = await trx
     .selectFrom('account')
     .innerJoin('migration', 'migration.account_id', 'account.id')
@@ -88,7 +117,7 @@ async function renew(arrival: Arrival, trx: Transaction<DB>): Promise<Account | 
     .where('provider.name', '=', arrival.provider.name)
     .forUpdate(['account', 'migration'])
     .executeTakeFirst()
-  if (found === undefined) return null
+  if (found === undefined) return (await isAnothers(arrival, trx)) ? 'collision' : null
   await trx
     .updateTable('account')
     .set({ password_hash: arrival.passwordHash, password_changed_at: new Date() })
@@ -97,4 +126,15 @@ async function renew(arrival: Arrival, trx: Transaction<DB>): Promise<Account | 
   const detail = await renewCredential(found.id, arrival.sealed, trx)
   await record(trx, arrival.address.text, { ...PERSON, action: 'migration.renew', ...detail })
   return toAccount(found)
+}
+
+async function isAnothers(arrival: Arrival, trx: Transaction<DB>): Promise<boolean> {
+  const owner = await trx
+    .selectFrom('migration')
+    .innerJoin('provider', 'provider.id', 'migration.provider_id')
+    .select(['provider.name', 'old_username'])
+    .where('address', '=', arrival.address.text)
+    .executeTakeFirst()
+  if (owner === undefined) return false
+  return owner.name !== arrival.provider.name || owner.old_username !== arrival.oldUsername
 }

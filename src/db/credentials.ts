@@ -6,7 +6,7 @@ import type { Credentials } from '../policy/records.ts'
 import { record } from './audit.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
-import { SITUATION_COLUMNS, stepDetail, toSituation, writeSituation } from './situation.ts'
+import { makeDue, SITUATION_COLUMNS, stepDetail, toSituation, writeSituation } from './situation.ts'
 
 export function credentials(db: Kysely<DB>): Credentials {
   return {
@@ -80,6 +80,7 @@ export async function renewCredential(
   const before = toSituation(row)
   const after = heal(before)
   if (after !== before) await writeSituation(migrationId, after, trx)
+  if (after.isDue) await makeDue(migrationId, trx)
   await storeCredential(migrationId, sealed, trx)
   return stepDetail(before, after)
 }

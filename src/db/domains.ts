@@ -1,44 +1,34 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
+import { type Domain, objectionTo } from '../model/domain.ts'
+import type { LoginName } from '../model/provider.ts'
 import { Refusal } from '../model/refusal.ts'
 import type { Domains } from '../policy/records.ts'
 import { record } from './audit.ts'
-import { isUniqueViolation } from './errors.ts'
 import type { DB } from './schema.ts'
 
-export function domains(db: Kysely<DB>): Domains {
+/** @param home template of homes on NEW */
+export function domains(db: Kysely<DB>, home: string): Domains {
   return {
-    async list() {
-      const rows = await db
-        .selectFrom('domain')
-        .innerJoin('provider', 'provider.id', 'domain.provider_id')
-        .select(['domain.name', 'domain.new_domain', 'provider.name as provider'])
-        .orderBy('domain.name')
-        .execute()
-      return rows.map(({ name, new_domain, provider }) => ({ name, newDomain: new_domain, provider }))
-    },
-    async add({ name, newDomain, provider }, by) {
-      await refuseChain(db, name, newDomain)
-      try {
-        await db.transaction().execute(async (trx) => {
-          const { numInsertedOrUpdatedRows } = await trx
-            .insertInto('domain')
-            .columns(['name', 'new_domain', 'provider_id'])
-            .expression(({ selectFrom, val }) =>
-              selectFrom('provider')
-                .select([val(name).as('name'), val(newDomain).as('new_domain'), 'id'])
-                .where('name', '=', provider),
-            )
-            .executeTakeFirstOrThrow()
-          if (numInsertedOrUpdatedRows === 0n) throw new Refusal(`there is no provider ${provider}`)
-          await record(trx, name, {
-            ...by,
-            action: 'domain.add',
-            detail: `provider ${provider}, new domain ${newDomain}`,
-          })
-        })
-      } catch (error) {
-        throw isUniqueViolation(error) ? new Refusal(`domain ${name} exists already`) : error
-      }
+    list: () => list(db),
+    async add({ sharesNames, ...added }, by) {
+      const { name, newDomain, provider } = added
+      await db.transaction().execute(async (trx) => {
+        // Two that are added at once see one another.
+        await sql`lock table domain in share row exclusive mode`.execute(trx)
+        const there = await list(trx)
+        if (there.some((other) => other.name === name)) throw new Refusal(`domain ${name} exists already`)
+        const served = await trx
+          .selectFrom('provider')
+          .select(['id', 'login_name'])
+          .where('name', '=', provider)
+          .executeTakeFirstOrThrow(() => new Refusal(`there is no provider ${provider}`))
+        const loginName = served.login_name as LoginName
+        const objection = objectionTo(added, there, { loginName, home, sharesNames })
+        if (objection !== null) throw new Refusal(objection)
+        await trx.insertInto('domain').values({ name, new_domain: newDomain, provider_id: served.id }).execute()
+        const detail = `provider ${provider}, new domain ${newDomain}${sharesNames ? ', shared names' : ''}`
+        await record(trx, name, { ...by, action: 'domain.add', detail })
+      })
     },
     async remove(name, by) {
       const live = await db
@@ -52,21 +42,19 @@ export function domains(db: Kysely<DB>): Domains {
       return await db.transaction().execute(async (trx) => {
         const { numDeletedRows } = await trx.deleteFrom('domain').where('name', '=', name).executeTakeFirstOrThrow()
         if (numDeletedRows > 0n) await record(trx, name, { ...by, action: 'domain.remove' })
+        await trx.deleteFrom('collision').where('old_domain', '=', name).execute()
         return numDeletedRows > 0n
       })
     },
   }
 }
 
-/** An address must not have to be renamed twice: it would be two people's. */
-async function refuseChain(db: Kysely<DB>, name: string, newDomain: string): Promise<void> {
-  if (name === newDomain) return
-  const other = await db
+async function list(db: Kysely<DB>): Promise<Domain[]> {
+  const rows = await db
     .selectFrom('domain')
-    .select(['name', 'new_domain'])
-    .whereRef('name', '<>', 'new_domain')
-    .where(({ eb, or }) => or([eb('name', '=', newDomain), eb('new_domain', '=', name)]))
-    .executeTakeFirst()
-  if (other === undefined) return
-  throw new Refusal(`${other.name} becomes ${other.new_domain} already: ${name} cannot become ${newDomain} as well`)
+    .innerJoin('provider', 'provider.id', 'domain.provider_id')
+    .select(['domain.name', 'domain.new_domain', 'provider.name as provider'])
+    .orderBy('domain.name')
+    .execute()
+  return rows.map(({ name, new_domain, provider }) => ({ name, newDomain: new_domain, provider }))
 }

@@ -1,6 +1,8 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, sql, type Transaction } from 'kysely'
 import type { By } from '../model/audit.ts'
+import { Refusal } from '../model/refusal.ts'
 import type { Gathering, ImportedPerson, Imports, Standing } from '../policy/records.ts'
+import { isUniqueViolation } from './errors.ts'
 import type { DB } from './schema.ts'
 
 // One statement for many more would be silent for so long that its connection is taken for a dead one.
@@ -47,7 +49,7 @@ function gathering(db: Kysely<DB>): Gathering {
       return rows.map(({ number, first }) => ({ number: Number(number), first: Number(first) }))
     },
     write: (by) =>
-      db.transaction().execute(async (trx) => {
+      inOneTransaction(db, async (trx) => {
         const made = { awaited: 0, pending: 0 }
         const { rows } = await sql<{ last: string | null }>`select max(number) as last from import_line`.execute(trx)
         for (let from = 0; from <= Number(rows[0]?.last ?? -1); from += BATCH) {
@@ -57,6 +59,18 @@ function gathering(db: Kysely<DB>): Gathering {
         }
         return made
       }),
+  }
+}
+
+/** Who signs in meanwhile may be in the way. */
+async function inOneTransaction<T>(db: Kysely<DB>, work: (trx: Transaction<DB>) => Promise<T>): Promise<T> {
+  try {
+    return await db.transaction().execute(work)
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error
+    throw new Refusal(
+      'two people would have one mailbox on the old server, or one home: nobody is imported; look again',
+    )
   }
 }
 

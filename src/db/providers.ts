@@ -1,5 +1,5 @@
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
-import type { CopyWindow, Cutover, LoginName, Provider, TlsMode } from '../model/provider.ts'
+import type { AfterRefusal, CopyWindow, Cutover, LoginName, Provider, TlsMode } from '../model/provider.ts'
 import { Refusal } from '../model/refusal.ts'
 import type { Providers } from '../policy/records.ts'
 import { record } from './audit.ts'
@@ -23,6 +23,7 @@ export const PROVIDER_COLUMNS = [
   'provider.refusal',
   'provider.forwards_client',
   'provider.reopens',
+  'provider.after_refusal',
   'provider.window_from',
   'provider.window_until',
   'provider.window_zone',
@@ -47,6 +48,7 @@ export function toProvider(row: ProviderRow): Provider {
     refusal: row.refusal,
     forwardsClient: row.forwards_client,
     reopens: row.reopens,
+    afterRefusal: row.after_refusal as AfterRefusal,
     window: toWindow(row),
     include: row.include,
     exclude: row.exclude,
@@ -125,6 +127,7 @@ function toRow(provider: Provider): Insertable<ProviderTable> {
     refusal: provider.refusal,
     forwards_client: provider.forwardsClient,
     reopens: provider.reopens,
+    after_refusal: provider.afterRefusal,
     window_from: provider.window?.from ?? null,
     window_until: provider.window?.until ?? null,
     window_zone: provider.window?.zone ?? null,

@@ -70,6 +70,15 @@ export interface Audit {
   subject: string;
 }
 
+export interface Collision {
+  address: string;
+  at: Generated<Timestamp>;
+  home: string;
+  old_domain: string;
+  old_username: string;
+  provider_id: number;
+}
+
 export interface ConnectionShare {
   held: number;
   holder: string;
@@ -100,6 +109,11 @@ export interface FailedSignIn {
   expire: Int8 | null;
   key: string;
   points: Generated<number>;
+}
+
+export interface Home {
+  address: string;
+  path: string;
 }
 
 export interface Ledger {
@@ -151,6 +165,7 @@ export interface Migration {
   created_at: Generated<Timestamp>;
   home: string | null;
   id: Generated<Int8>;
+  is_double: Generated<boolean>;
   old_domain: string;
   old_username: string;
   paused_from: string | null;
@@ -168,6 +183,7 @@ export interface MigrationStep {
 }
 
 export interface Provider {
+  after_refusal: Generated<string>;
   ca_file: string | null;
   copy_connections: number | null;
   created_at: Generated<Timestamp>;
@@ -216,10 +232,12 @@ export interface DB {
   administrator: Administrator;
   attempt: Attempt;
   audit: Audit;
+  collision: Collision;
   connection_share: ConnectionShare;
   credential: Credential;
   domain: Domain;
   failed_sign_in: FailedSignIn;
+  home: Home;
   ledger: Ledger;
   ledger_difference: LedgerDifference;
   ledger_folder: LedgerFolder;

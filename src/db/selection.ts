@@ -5,7 +5,9 @@ import type { MigrationFilter } from '../policy/records.ts'
 import type { DB, Migration as MigrationTable } from './schema.ts'
 import { SITUATION_COLUMNS, toSituation } from './situation.ts'
 
-type MigrationRow = Omit<Selectable<MigrationTable>, 'account_id' | 'provider_id' | 'home'> & { provider: string }
+type MigrationRow = Omit<Selectable<MigrationTable>, 'account_id' | 'provider_id' | 'home' | 'is_double'> & {
+  provider: string
+}
 
 /** As the index on it has it. */
 export const CODE = sql<string>`coalesce(migration.code, '')`

@@ -1,6 +1,6 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { proofOf } from '../model/ledger-words.ts'
-import { ACTIVE_STATES, finish, type Situation } from '../model/migration.ts'
+import { ACTIVE_STATES, finish, needsCredential, type Situation } from '../model/migration.ts'
 import type { Plan } from '../policy/advance.ts'
 import type { Turn, TurnEnd, TurnKept, Worker } from '../policy/copying.ts'
 import { record } from './audit.ts'
@@ -114,9 +114,9 @@ async function giveBack(
   return numAffectedRows > 0n
 }
 
-/** A credential that was renewed while the old one was tried is not refused. */
+/** A credential that was renewed while the old one was tried is neither refused nor unopened. */
 async function fairPlan(trx: Transaction<DB>, turn: Turn, plan: Plan): Promise<Plan> {
-  if (plan.situation.code !== 'credential-refused' || !(await isRenewed(trx, turn))) return plan
+  if (!needsCredential(plan.situation) || !(await isRenewed(trx, turn))) return plan
   return { situation: { state: turn.state, pausedFrom: null, code: null }, failures: 0, quiet: 0, waitMs: 0 }
 }
 

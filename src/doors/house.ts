@@ -14,7 +14,7 @@ import type { Ledgers } from '../policy/ledger-ports.ts'
 import type { Endpoints, Hasher, OldAnswer } from '../policy/ports.ts'
 import type { ProbeStep } from '../policy/probe.ts'
 import type { Accounts, Audit, Credentials, Domains, Migrations, Providers, Sealings } from '../policy/records.ts'
-import type { Report, Scope } from '../policy/report.ts'
+import type { Collision, Report, Scope } from '../policy/report.ts'
 import type { Rotation } from '../policy/reseal.ts'
 import type { VerifyAccountOptions } from '../policy/verify-account.ts'
 
@@ -62,6 +62,8 @@ export interface House extends AsyncDisposable {
   verify(address: string, options?: VerifyAccountOptions): Promise<Ledger>
   importPeople(lines: AsyncIterable<PersonLine | BadLine>, options: ImportOptions): Promise<ImportOutcome>
   report(scope: Scope): Promise<Report>
+  /** Who wants what somebody else has. */
+  collisions(): Promise<Collision[]>
   /** Finishes a migration; null when there is none. @throws Refusal what only `force` does */
   finish(address: string, force: boolean, by: By): Promise<Finished | null>
   readonly sealings: Pick<Sealings, 'counts'>

@@ -1,5 +1,7 @@
 import { isAbsolute } from 'node:path'
 import {
+  AFTER_REFUSALS,
+  type AfterRefusal,
   type CopyWindow,
   type Cutover,
   LOGIN_NAMES,
@@ -32,6 +34,7 @@ export interface ProviderFields {
   readonly forwardClient?: boolean
   readonly forgetRefusal?: boolean
   readonly reopens?: boolean
+  readonly afterRefusal?: AfterRefusal
   readonly window?: CopyWindow | false
   readonly include?: readonly string[] | false
   readonly exclude?: readonly string[] | false
@@ -91,6 +94,7 @@ const READERS = {
   forward_client: (text) => ({ forwardClient: yesOrNo(text) }),
   forget_refusal: (text) => ({ forgetRefusal: yesOrNo(text) }),
   reopens: (text) => ({ reopens: yesOrNo(text) }),
+  after_refusal: (text) => ({ afterRefusal: oneOf(AFTER_REFUSALS)(text) }),
   window: (text) => ({ window: text !== '' && copyWindow(text) }),
 } satisfies Record<string, (text: string) => ProviderFields>
 const LISTS = ['include', 'exclude'] as const

@@ -1,6 +1,7 @@
 import type { Account } from '../model/account.ts'
 import type { Attempt } from '../model/attempt.ts'
 import type { AuditEntry } from '../model/audit.ts'
+import type { Domain } from '../model/domain.ts'
 import { type Difference, type Ledger, type LedgerFolder, totalOf } from '../model/ledger.ts'
 import { decodeName } from '../model/mailbox.ts'
 import type { Migration } from '../model/migration.ts'
@@ -8,8 +9,8 @@ import { type Provider, windowText } from '../model/provider.ts'
 import type { ProviderHealth } from '../policy/health.ts'
 import type { OldAnswer, ProviderStatus } from '../policy/ports.ts'
 import type { ProbeStep } from '../policy/probe.ts'
-import type { CredentialFacts, Domain } from '../policy/records.ts'
-import { type PeopleCount, type Report, total } from '../policy/report.ts'
+import type { CredentialFacts } from '../policy/records.ts'
+import { type Collision, type PeopleCount, type Report, total } from '../policy/report.ts'
 import { trialOf } from '../policy/try-sign-in.ts'
 
 // The names of the fields are a contract with whoever reads JSON, of a command or of the API.
@@ -29,6 +30,7 @@ export function providerRow(provider: Provider) {
     forward_client: provider.forwardsClient,
     refusal: provider.refusal,
     reopens: provider.reopens,
+    after_refusal: provider.afterRefusal,
     window: windowText(provider.window),
     include: provider.include,
     exclude: provider.exclude,
@@ -121,11 +123,16 @@ export function peopleRow({ neverCame, ...counts }: PeopleCount) {
   return { ...counts, never_came: neverCame }
 }
 
-export function reportRow({ people, failures, burnDown, remaining, perDay, estimatedEnd }: Report) {
+export function collisionRow({ oldDomain, oldUsername, ...collision }: Collision) {
+  return { ...collision, old_domain: oldDomain, old_username: oldUsername }
+}
+
+export function reportRow({ people, failures, collisions, burnDown, remaining, perDay, estimatedEnd }: Report) {
   return {
     people: people.map(peopleRow),
     total: peopleRow(total(people)),
     failures,
+    collisions: collisions.map(collisionRow),
     burn_down: burnDown,
     ...{ remaining, per_day: perDay, estimated_end: estimatedEnd },
   }

@@ -49,7 +49,12 @@ export type Result = Pick<Attempt, 'folders' | 'messages' | 'output'> & { readon
 /** What a person has to know and do about an outcome that stopped a migration, or that stays with it. */
 export const REMEDIES: Readonly<Partial<Record<Outcome, string>>> = {
   'credential-refused':
-    'the old server refuses the kept password: the next right sign-in renews it, or "mailferry migration set-password"',
+    'the old server refuses the kept password: the next sign-in that is right there renews it, or ' +
+    '"mailferry migration set-password"; until then the new server admits or refuses the person as the provider says ' +
+    '(--after-refusal)',
+  'credential-unopened':
+    'no identity of the copying host opens the kept credential: put the right identity there; or the next right ' +
+    'sign-in seals it anew, or "mailferry migration set-password"',
   'endpoint-changed':
     'the old server is at another place, or proves itself in another way, than this host has approved: look at ' +
     '"mailferry provider show"; when it is right, "mailferry provider approve" on the copying host, which goes on',

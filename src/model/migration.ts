@@ -74,12 +74,21 @@ export const finish: Step = (from) => {
   return { state: 'done', pausedFrom: null, code: null, isClosing: false }
 }
 
-/** What a right sign-in at OLD changes: who was awaited has come, and a credential that OLD refused works again. */
+/** Codes of migrations whose kept credential opens nothing: a new one heals them. */
+export const NEEDS_CREDENTIAL: readonly string[] = ['credential-refused', 'credential-unopened']
+
+export function needsCredential({ code }: Pick<Situation, 'code'>): boolean {
+  return code !== null && NEEDS_CREDENTIAL.includes(code)
+}
+
+/** What a right sign-in at OLD changes: who was awaited has come, and what lacked a credential goes on at once. */
 export const heal: Step = (from) => {
   if (from.state === 'awaited' || from.state === 'done') return { ...from, ...PENDING }
   if (from.pausedFrom === 'awaited') return { ...from, pausedFrom: 'pending' }
-  if (from.code !== 'credential-refused') return from
-  return from.state === 'failed' ? { ...from, ...PENDING } : { ...from, pausedFrom: 'pending', code: null }
+  if (!needsCredential(from)) return from
+  if (from.state === 'failed') return { ...from, ...PENDING }
+  if (from.pausedFrom === 'failed') return { ...from, pausedFrom: 'pending', code: null }
+  return { ...from, code: null, isDue: from.state === 'pending' }
 }
 
 const PENDING = { state: 'pending', pausedFrom: null, code: null } as const

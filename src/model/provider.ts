@@ -12,6 +12,13 @@ export type Cutover = (typeof CUTOVERS)[number]
 export const LOGIN_NAMES = ['%u', '%n'] as const
 export type LoginName = (typeof LOGIN_NAMES)[number]
 
+/**
+ * What becomes of a person whose password is right here, and whom OLD refuses when it is asked again: `admit` lets them
+ * in with what is kept here, `refuse` lets OLD decide as long as the password came from there.
+ */
+export const AFTER_REFUSALS = ['admit', 'refuse'] as const
+export type AfterRefusal = (typeof AFTER_REFUSALS)[number]
+
 /** Hours of a day in which mail is copied: `from` and `until` as `20:00`, over midnight too, in an IANA time zone. */
 export interface CopyWindow {
   readonly from: string
@@ -41,6 +48,7 @@ export interface Provider {
   readonly forwardsClient: boolean
   /** Whether the next sign-in of a person whose migration is finished opens it again. */
   readonly reopens: boolean
+  readonly afterRefusal: AfterRefusal
   /** When mail is copied; null: at any hour. Sign-ins are asked at any hour. */
   readonly window: CopyWindow | null
   /** Mailboxes to copy, as IMAP LIST patterns (RFC 3501, section 6.3.8); empty: all. */
@@ -56,7 +64,7 @@ export function usualProvider(name: string, host: string, tls: TlsMode = 'implic
   return {
     ...{ name, host, tls, port: USUAL_PORT[tls], caFile: null, fingerprint: null },
     ...{ maxConnections: 20, copyConnections: null, loginName: '%u', cutover: 'immediate', refusal: null },
-    ...{ forwardsClient: false, reopens: false, window: null, include: [], exclude: [] },
+    ...{ forwardsClient: false, reopens: false, afterRefusal: 'admit', window: null, include: [], exclude: [] },
   }
 }
 

@@ -9,6 +9,7 @@ export type Code =
   | 'old-protocol'
   | 'breaker-open'
   | 'throttled'
+  | 'collision'
   | 'database'
   | 'internal'
 

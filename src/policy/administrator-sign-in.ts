@@ -1,9 +1,9 @@
 import { type Administrator, parseAdministratorName } from '../model/administrator.ts'
 import { within } from '../model/within.ts'
 import type { Administrators, TotpSealer } from './administrators.ts'
-import { DATABASE_LIMIT_MS } from './authenticate.ts'
 import type { Hasher, Tries } from './ports.ts'
 import { totpStep } from './totp.ts'
+import { DATABASE_LIMIT_MS } from './trouble.ts'
 
 /** An administrator's sign-in, as a door asks about it. */
 export interface AdministratorQuestion {

@@ -40,8 +40,11 @@ export const FOR_A_PERSON: readonly Outcome[] = [
 ]
 /** Nobody's fault: it is not counted. */
 const AGAIN: Readonly<Partial<Record<Outcome, number>>> = { stopped: 0, 'lost-lock': 0, locked: LOCKED_MS }
-/** OLD was copied and NEW is not like it: that is shown until a ledger is clean. */
-const LEDGER: readonly Outcome[] = ['ledger-differs', 'ledger-lost', 'ledger-shrunk']
+/**
+ * Shown until it is over, and tried again: OLD was copied and NEW is not like it; or nothing could be copied, for what is
+ * kept of the person opens nothing.
+ */
+const SHOWN: readonly Outcome[] = ['ledger-differs', 'ledger-lost', 'ledger-shrunk', 'credential-unopened']
 /** OLD was copied in part: what is on NEW is not all any more. */
 const IN_PART: readonly Outcome[] = ['incomplete', 'timeout', 'killed', 'new-unwritable']
 
@@ -72,7 +75,7 @@ export function advance(standing: Standing, ending: Ending, chance: number): Pla
 }
 
 function situationAfter(standing: Standing, ending: Outcome): Plan['situation'] {
-  if (LEDGER.includes(ending)) return { ...active('pending'), code: ending }
+  if (SHOWN.includes(ending)) return { ...active('pending'), code: ending }
   return IN_PART.includes(ending) ? active('pending') : staying(standing)
 }
 

@@ -1,17 +1,14 @@
 import type { Account } from '../model/account.ts'
-import { type Address, inDomain, parseAddress, withoutDetail } from '../model/address.ts'
+import { parseAddress, withoutDetail } from '../model/address.ts'
 import { expandHome } from '../model/home.ts'
 import { isPassword } from '../model/password.ts'
-import { oldUsername, type Provider } from '../model/provider.ts'
-import { type Code, DISABLED, EXPIRED, MISMATCH, tempfail, type Verdict } from '../model/verdict.ts'
-import { within } from '../model/within.ts'
-import { HashQueueFull } from './bound-hasher.ts'
+import { DISABLED, EXPIRED, MISMATCH, tempfail, type Verdict } from '../model/verdict.ts'
+import { askEach, askOld, isRefused } from './ask-old.ts'
 import type { Digest } from './digest.ts'
+import { type Meant, meant, type Origin } from './meant.ts'
 import type { Captures, Directory, Failures, Hasher, KnownAccount, Old, OldAnswer, Sealer, Suspect } from './ports.ts'
 import type { Refusals } from './remember.ts'
-
-/** How long one look at the database may take, and how long the writing of a capture. */
-export const DATABASE_LIMIT_MS = 4_000
+import { codeOf, during, Trouble } from './trouble.ts'
 
 /** A sign-in that is to be decided. */
 export interface Attempt {
@@ -38,23 +35,6 @@ export interface Surroundings {
   readonly recipientDelimiter: string
 }
 
-/** Where a person's account is on OLD, and what it is called on NEW. */
-interface Origin {
-  readonly address: Address
-  readonly provider: Provider
-  readonly oldDomain: string
-  readonly oldUsername: string
-}
-
-/** Who asks for OLD's word, once no password of ours was right. */
-interface Appeal {
-  readonly person: Address
-  /** Null: OLD has no say. */
-  readonly origin: Origin | null
-  /** Even OLD's yes lets nobody in. */
-  readonly isClosed: boolean
-}
-
 /**
  * May this person in? The account's own password decides first. Where it does not settle the question and OLD still
  * has a say, OLD is asked; its yes captures the person, or renews what was captured.
@@ -63,92 +43,104 @@ export async function authenticate(attempt: Attempt, outside: Surroundings): Pro
   try {
     const address = parseAddress(attempt.username)
     if (address === null || !isPassword(attempt.password)) return MISMATCH
-    const typed = withoutDetail(address, outside.recipientDelimiter)
-    const origin = await during('database', originOf(typed, outside.directory))
-    const person = origin?.address ?? typed
-    const known = await during('database', outside.directory.accountOf(person.text))
-    if (known === null) return await appeal(await newcomer(person, origin, outside), attempt, outside)
-    // Two old domains became one: this account is the person's of the other one.
-    const belongsToOther = known.liveMigration !== null && known.liveMigration.oldDomain !== origin?.oldDomain
-    if (belongsToOther && typed.text !== person.text) {
-      return await appeal({ person: typed, origin: null, isClosed: true }, attempt, outside)
-    }
-    return await verifyKnown(known, person, attempt, outside)
+    const who = await meant(withoutDetail(address, outside.recipientDelimiter), outside.directory)
+    // A rival's password is not tried on the account.
+    if (who.known === null || who.isRival) return await appeal(who, who.entitled, attempt, outside)
+    return await verifyKnown(who.known, who, attempt, outside)
   } catch (cause) {
     return cause instanceof Trouble ? tempfail(cause.code, cause.cause) : tempfail(codeOf(cause), cause)
   }
 }
 
-async function originOf(typed: Address, directory: Directory): Promise<Origin | null> {
-  const source = await directory.sourceOf(typed.domain)
-  if (source === null) return null
-  const onOld = inDomain(typed, source.oldDomain)
-  return {
-    address: inDomain(typed, source.newDomain),
-    provider: source.provider,
-    oldDomain: source.oldDomain,
-    oldUsername: oldUsername(source.provider, onOld),
-  }
-}
-
-async function verifyKnown(
-  known: KnownAccount,
-  person: Address,
-  attempt: Attempt,
-  outside: Surroundings,
-): Promise<Verdict> {
+async function verifyKnown(known: KnownAccount, who: Meant, attempt: Attempt, outside: Surroundings): Promise<Verdict> {
   if (await outside.hasher.verify(known.passwordHash, attempt.password)) {
-    const isProvisional = await isLeftToReopen(known, person, attempt, outside)
-    return isProvisional ? { verdict: 'ok', account: known.account, isProvisional } : admit(known.account)
+    const [origin] = who.entitled
+    const isAsked = known.needsCredential && known.account.enabled
+    return isAsked && origin !== undefined ? await askAsWell(known, origin, attempt, outside) : admit(known.account)
   }
   // An account without a live migration is never taken over by OLD's password, nor is a password that was set on NEW.
-  const hasSay = known.liveMigration !== null && known.passwordSource === 'old'
-  const origin = hasSay ? { address: person, ...known.liveMigration } : null
-  return await appeal({ person, origin, isClosed: !known.account.enabled }, attempt, outside)
+  const hasSay = known.isLive && known.passwordSource === 'old'
+  return await appeal(who, hasSay ? who.entitled : [], attempt, outside)
 }
 
-/** Opens the finished move of somebody who may open it again. Whatever comes of it, the person is in. */
-async function isLeftToReopen(known: KnownAccount, address: Address, attempt: Attempt, outside: Surroundings) {
-  if (!known.reopening || !known.account.enabled) return false
-  const origin = { address, ...known.reopening }
-  const answer = await outside.old.ask({ ...attempt, provider: origin.provider, username: origin.oldUsername })
-  if (answer.kind !== 'yes') return answer.kind === 'trouble'
-  const captured = capture(origin, attempt.password, known.passwordHash, outside)
-  return await captured.then(
-    () => false,
-    () => true,
-  )
-}
-
-/** A person without an account: expected under a user name of OLD's own, or not expected at all. */
-async function newcomer(person: Address, origin: Origin | null, { directory }: Surroundings): Promise<Appeal> {
-  if (origin === null) return { person, origin, isClosed: true }
-  const awaited = await during('database', directory.awaited(person.text))
-  if (awaited === null) return { person, origin, isClosed: false }
-  // Two old domains became one: the person of the other one is awaited.
-  if (awaited.oldDomain !== origin.oldDomain) return { person, origin: null, isClosed: true }
-  return { person, origin: { ...origin, ...awaited }, isClosed: awaited.closed }
+/**
+ * A right password, and a migration that wants one: OLD is asked as well. Trouble there keeps nobody out; its no, once
+ * the move is over or as the provider wants it, neither.
+ */
+async function askAsWell(known: KnownAccount, origin: Origin, attempt: Attempt, outside: Surroundings) {
+  const answer = await askOld(origin, attempt, outside)
+  switch (answer.kind) {
+    case 'yes': {
+      const renewed = capture(origin, attempt.password, known.passwordHash, outside)
+      const verdict = await renewed.catch(() => provisional(known.account))
+      return verdict.verdict === 'ok' || verdict.verdict === 'disabled' ? verdict : admit(known.account)
+    }
+    case 'trouble':
+      return provisional(known.account)
+    default:
+      if (!known.isLive || origin.provider.afterRefusal === 'admit') return admit(known.account)
+      return answer.kind === 'no'
+        ? await refuse(suspectsOf(origin.address.text, [origin], attempt), outside)
+        : refusal(answer)
+  }
 }
 
 /** Whoever fails often waits before OLD is asked; what it just refused, it is not asked again. */
-async function appeal({ person, origin, isClosed }: Appeal, attempt: Attempt, outside: Surroundings): Promise<Verdict> {
-  const digest = outside.digest(person.text, attempt.password)
-  if (outside.refusals.has(digest)) return MISMATCH
-  const suspect = { person: person.text, client: attempt.clientAddress, provider: origin?.provider.name ?? null }
-  if (await during('database', outside.failures.isLimited(suspect))) return tempfail('throttled')
-  if (origin === null) return await refuse(suspect, digest, outside)
-  const asked = outside.old.ask({ ...attempt, provider: origin.provider, username: origin.oldUsername })
+async function appeal(
+  { person, rivals, isClosed }: Meant,
+  entitled: readonly Origin[],
+  attempt: Attempt,
+  outside: Surroundings,
+): Promise<Verdict> {
+  const asked = [...entitled, ...rivals]
+  if (asked.length > 0 && asked.every((origin) => isRefused(origin, attempt, outside))) return MISMATCH
+  const suspects = suspectsOf(person.text, asked, attempt)
+  for (const suspect of suspects) {
+    if (await during('database', outside.failures.isLimited(suspect))) return tempfail('throttled')
+  }
+  const verdict = await askEntitled(entitled, isClosed, attempt, outside)
+  if (verdict.verdict !== 'mismatch') return verdict
+  return (await isRival(rivals, attempt, outside)) ?? (await refuse(suspects, outside))
+}
+
+/** Somebody is counted once, whoever is asked. */
+function suspectsOf(person: string, asked: readonly Origin[], { clientAddress: client }: Attempt): Suspect[] {
+  const providers = new Set(asked.map(({ provider }) => provider.name))
+  return providers.size === 0
+    ? [{ person, client, provider: null }]
+    : [...providers].map((provider) => ({ person, client, provider }))
+}
+
+async function askEntitled(
+  [first, ...others]: readonly Origin[],
+  isClosed: boolean,
+  attempt: Attempt,
+  outside: Surroundings,
+): Promise<Verdict> {
+  if (first === undefined) return MISMATCH
   // Hashed while OLD thinks: it is needed after a yes.
-  const [answer, hash] = await Promise.all([asked, outside.hasher.hash(attempt.password)])
-  if (answer.kind === 'no') return await refuse(suspect, digest, outside)
+  const [{ answer, origin }, hash] = await Promise.all([
+    askEach([first, ...others], attempt, outside),
+    outside.hasher.hash(attempt.password),
+  ])
   if (answer.kind !== 'yes') return refusal(answer)
   return isClosed ? DISABLED : await capture(origin, attempt.password, hash, outside)
 }
 
-async function refuse(suspect: Suspect, digest: string, { failures, refusals }: Surroundings): Promise<Verdict> {
-  refusals.add(digest)
+/** What becomes of somebody whose address on NEW is another's; null: it is nobody. */
+async function isRival([first, ...others]: readonly Origin[], attempt: Attempt, outside: Surroundings) {
+  if (first === undefined) return null
+  const { answer, origin } = await askEach([first, ...others], attempt, outside)
+  if (answer.kind === 'no') return null
+  if (answer.kind !== 'yes') return refusal(answer)
+  const home = expandHome(outside.home, origin.address)
+  await during('database', outside.captures.collide({ ...origin, home }))
+  return COLLISION
+}
+
+async function refuse(suspects: readonly Suspect[], { failures }: Surroundings): Promise<Verdict> {
   // Counted or not: the password is wrong.
-  await during('database', failures.count(suspect)).catch(() => undefined)
+  for (const suspect of suspects.slice(0, 1)) await during('database', failures.count(suspect)).catch(() => undefined)
   return MISMATCH
 }
 
@@ -162,42 +154,30 @@ async function capture(origin: Origin, password: string, passwordHash: string, o
   })
   const home = expandHome(outside.home, address)
   const account = await during('database', outside.captures.capture({ ...origin, home, passwordHash, sealed }))
+  if (account === 'collision') return COLLISION
   return account === null ? MISMATCH : admit(account)
 }
+
+/** Right, and yet not to be let in: two people, or one with two names, want what only one can have. */
+const COLLISION = tempfail('collision', new Error('somebody else has it: "mailferry report" tells who wants what'))
 
 function admit(account: Account): Verdict {
   return account.enabled ? { verdict: 'ok', account } : DISABLED
 }
 
-function refusal(answer: Exclude<OldAnswer, { kind: 'yes' } | { kind: 'no' }>): Verdict {
+function provisional(account: Account): Verdict {
+  return { verdict: 'ok', account, isProvisional: true }
+}
+
+function refusal(answer: Exclude<OldAnswer, { kind: 'yes' }>): Verdict {
   switch (answer.kind) {
+    case 'no':
+      return MISMATCH
     case 'disabled':
       return DISABLED
     case 'expired':
       return EXPIRED
     case 'trouble':
       return tempfail(answer.code, answer.cause)
-  }
-}
-
-/** Something outside of the question failed, and `code` says what. */
-class Trouble extends Error {
-  readonly code: Code
-
-  constructor(code: Code, cause: unknown) {
-    super(code, { cause })
-    this.code = code
-  }
-}
-
-function codeOf(cause: unknown): Code {
-  return cause instanceof HashQueueFull ? 'throttled' : 'internal'
-}
-
-async function during<T>(code: Code, work: Promise<T>): Promise<T> {
-  try {
-    return await within(DATABASE_LIMIT_MS, work)
-  } catch (cause) {
-    throw new Trouble(code, cause)
   }
 }

@@ -25,7 +25,7 @@ export interface BadLine {
 }
 
 export interface ImportSurroundings {
-  readonly directory: Pick<Directory, 'sourceOf'>
+  readonly directory: Pick<Directory, 'sourcesOf'>
   readonly old: Old
   readonly sealer: Sealer
   readonly imports: Imports
@@ -130,13 +130,19 @@ async function* batchesOf<T>(lines: AsyncIterable<T>): AsyncGenerator<T[]> {
   if (batch.length > 0) yield batch
 }
 
-function rememberedSources(directory: Pick<Directory, 'sourceOf'>): Sources {
+function rememberedSources(directory: Pick<Directory, 'sourcesOf'>): Sources {
   const known = new LRUCache<string, { source: Source | null }>({ max: DOMAINS_REMEMBERED })
   return async (domain) => {
-    const entry = known.get(domain) ?? { source: await directory.sourceOf(domain) }
+    const entry = known.get(domain) ?? { source: theSource(domain, await directory.sourcesOf(domain)) }
     known.set(domain, entry)
     return entry.source
   }
+}
+
+/** A new domain that several old ones become does not tell which of them somebody is from. */
+function theSource(domain: string, sources: readonly Source[]): Source | null {
+  const [only, another] = sources
+  return sources.find(({ oldDomain }) => oldDomain === domain) ?? (another === undefined ? (only ?? null) : null)
 }
 
 /** A line with what mailferry knows about its person. */

@@ -14,6 +14,6 @@ export async function lookUp(
 }
 
 async function addressOnNew(typed: Address, directory: Directory): Promise<Address> {
-  const source = await directory.sourceOf(typed.domain)
-  return source === null ? typed : inDomain(typed, source.newDomain)
+  const [source] = await directory.sourcesOf(typed.domain)
+  return source === undefined ? typed : inDomain(typed, source.newDomain)
 }

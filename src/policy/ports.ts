@@ -11,33 +11,38 @@ export interface Source {
   readonly newDomain: string
 }
 
+/** An account on OLD. */
+export interface OldMailbox {
+  readonly provider: Provider
+  readonly oldDomain: string
+  readonly oldUsername: string
+}
+
 /** An account as the sign-in needs it. */
 export interface KnownAccount {
   readonly account: Account
   readonly passwordHash: string
   readonly passwordSource: PasswordSource
-  /** The move that is not finished yet: OLD still has a say about the password. */
-  readonly liveMigration: {
-    readonly provider: Provider
-    readonly oldDomain: string
-    readonly oldUsername: string
-  } | null
-  /** The finished move that the next sign-in opens again. */
-  readonly reopening?: KnownAccount['liveMigration']
+  /** Null: the account was made on NEW. */
+  readonly from: OldMailbox | null
+  /** The move is not finished yet: OLD still has a say about a password that came from there. */
+  readonly isLive: boolean
+  /** A right sign-in is to bring a credential: OLD refuses the kept one, nobody can open it, or a move begins again. */
+  readonly needsCredential: boolean
 }
 
 /** A person who was imported and has no account yet. */
-export interface Awaited {
-  readonly provider: Provider
-  readonly oldDomain: string
-  readonly oldUsername: string
+export interface Awaited extends OldMailbox {
   /** Nobody waits any more: the migration is finished, and sign-ins do not open it again. */
   readonly closed: boolean
 }
 
 export interface Directory {
-  /** The domain of OLD that an address belongs to, whether it is given in its old or its new domain. */
-  sourceOf(domain: string): Promise<Source | null>
+  /**
+   * The domains of OLD that an address may belong to. One that is renamed is that one alone; what others become may be
+   * any of them. The one of that very name comes first.
+   */
+  sourcesOf(domain: string): Promise<readonly Source[]>
   accountOf(address: string): Promise<KnownAccount | null>
   /** Who has a migration under this address, and no account. */
   awaited(address: string): Promise<Awaited | null>
@@ -171,9 +176,12 @@ export interface Arrival {
 export interface Captures {
   /**
    * Writes account, credential and migration, or renews hash and credential of a captured account, in one
-   * transaction. Null: meanwhile the account is somebody else's, or OLD has no say about it any more.
+   * transaction. Null: meanwhile OLD has no say about it any more. A collision: the address, the mailbox on OLD or the
+   * home is somebody else's; who collided is kept for the administrator.
    */
-  capture(arrival: Arrival): Promise<Account | null>
+  capture(arrival: Arrival): Promise<Account | 'collision' | null>
+  /** Keeps for the administrator that somebody wants an address that is somebody else's. */
+  collide(arrival: Pick<Arrival, 'address' | 'home' | 'provider' | 'oldDomain' | 'oldUsername'>): Promise<void>
 }
 
 /** Migrations that are being copied at this moment. */

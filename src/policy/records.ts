@@ -1,15 +1,9 @@
 import type { Account } from '../model/account.ts'
 import type { AuditEntry, By, Change } from '../model/audit.ts'
+import type { Domain } from '../model/domain.ts'
 import type { CopyOrder, Migration, State, Step } from '../model/migration.ts'
 import type { Provider } from '../model/provider.ts'
 import type { Sealed } from './ports.ts'
-
-/** A mail domain that a provider serves, and the domain that its addresses get on NEW. */
-export interface Domain {
-  readonly name: string
-  readonly newDomain: string
-  readonly provider: string
-}
 
 // What administrators' doors work on. Whatever does not exist is null or false; what cannot be done is a Refusal. Each
 // change is written into the audit in its own transaction.
@@ -55,7 +49,8 @@ export interface Providers {
 
 export interface Domains {
   list(): Promise<Domain[]>
-  add(domain: Domain, by: By): Promise<void>
+  /** @throws Refusal when its people could not be told from others */
+  add(domain: Domain & { readonly sharesNames: boolean }, by: By): Promise<void>
   remove(name: string, by: By): Promise<boolean>
 }
 

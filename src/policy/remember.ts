@@ -8,6 +8,7 @@ const CLOCK_MS = 1_000
 /** Remembers refused questions by their digest for a short time, so that OLD is not asked them again. */
 export class Refusals {
   readonly #refused: LRUCache<string, true> | null
+  #changes = 0
 
   /** @param ttlMs 0: remembers nothing */
   constructor(ttlMs: number) {
@@ -18,8 +19,18 @@ export class Refusals {
     return this.#refused?.has(digest) ?? false
   }
 
-  add(digest: string): void {
-    this.#refused?.set(digest, true)
+  /** What to call when the question that is asked from now on is refused. */
+  recorder(digest: string): () => void {
+    const before = this.#changes
+    return () => {
+      if (this.#changes === before) this.#refused?.set(digest, true)
+    }
+  }
+
+  /** Forgets everything: providers or domains are not what they were. */
+  forget(): void {
+    this.#changes++
+    this.#refused?.clear()
   }
 }
 

@@ -25,8 +25,9 @@ export async function renewCredential(
   { directory, old, sealer, credentials, home }: RenewalSurroundings,
 ): Promise<OldAnswer> {
   const person = parseAddress(address)
-  const live = (await directory.accountOf(address))?.liveMigration ?? (await directory.awaited(address))
-  if (person === null || !live) throw new Refusal(`${address} has no unfinished migration`)
+  const known = await directory.accountOf(address)
+  const live = known === null ? await directory.awaited(address) : known.isLive ? known.from : null
+  if (person === null || live === null) throw new Refusal(`${address} has no unfinished migration`)
   const answer = await old.ask({
     provider: live.provider,
     username: live.oldUsername,

@@ -19,6 +19,23 @@ export interface PeopleCount {
   readonly neverCame: number
 }
 
+/**
+ * Somebody whom OLD lets in, and who cannot be taken in: their address, their mailbox on OLD or their home is somebody
+ * else's. It is over when it is not so any more.
+ */
+export interface Collision {
+  /** What the person would be called on NEW. */
+  readonly address: string
+  readonly provider: string
+  readonly oldDomain: string
+  readonly oldUsername: string
+  readonly what: 'address' | 'mailbox' | 'home'
+  /** Who has it: an old user name where it is the address, an address on NEW else. */
+  readonly whose: string
+  /** When the person was sent away the last time. */
+  readonly at: Date
+}
+
 /** How many people came into a state, less those who left it, on a day. */
 export interface DayChange {
   /** In UTC: `2026-11-23`. */
@@ -34,6 +51,7 @@ export interface Report {
   readonly people: readonly PeopleCount[]
   /** What stops people: who has failed, and whose last ledger is not clean. */
   readonly failures: readonly { readonly code: string; readonly people: number }[]
+  readonly collisions: readonly Collision[]
   readonly burnDown: readonly DayCount[]
   /** People who were not across yet, neither synced nor done. */
   readonly remaining: number
@@ -52,6 +70,8 @@ export interface Scope {
 export interface Reports {
   people(scope: Scope, copying: readonly string[]): Promise<PeopleCount[]>
   failures(scope: Scope): Promise<{ code: string; people: number }[]>
+  /** The last ones first. */
+  collisions(): Promise<Collision[]>
   /** In the order of the days. */
   days(scope: Scope): Promise<DayChange[]>
   /** How many people came across for the first time since then. */
@@ -63,9 +83,10 @@ const RECENT_DAYS = 7
 const NOBODY: Readonly<Record<State, number>> = { awaited: 0, pending: 0, synced: 0, paused: 0, failed: 0, done: 0 }
 
 export async function report(scope: Scope, now: Date, reports: Reports, copying: Copying): Promise<Report> {
-  const [people, failures, changes] = await Promise.all([
+  const [people, failures, collisions, changes] = await Promise.all([
     reports.people(scope, await copying.migrationIds()),
     reports.failures(scope),
+    reports.collisions().then((all) => all.filter((one) => isWithin(one, scope))),
     reports.days(scope),
   ])
   const burnDown = burnDownOf(changes, now)
@@ -74,7 +95,31 @@ export async function report(scope: Scope, now: Date, reports: Reports, copying:
   const crossed = await reports.crossedSince(scope, new Date(now.getTime() - RECENT_DAYS * DAY_MS))
   const perDay = recentDays === 0 ? 0 : crossed / recentDays
   const estimatedEnd = remaining === 0 || perDay === 0 ? null : new Date(now.getTime() + (remaining / perDay) * DAY_MS)
-  return { people, failures, burnDown, remaining, perDay, estimatedEnd }
+  return { people, failures, collisions, burnDown, remaining, perDay, estimatedEnd }
+}
+
+function isWithin({ provider, oldDomain }: Collision, scope: Scope): boolean {
+  return (scope.provider ?? provider) === provider && (scope.domain ?? oldDomain) === oldDomain
+}
+
+/** Who wants what of whose. */
+export function collisionText({ address, provider, oldUsername, what, whose }: Collision): string {
+  const who = `${oldUsername} of ${provider}`
+  switch (what) {
+    case 'address':
+      return `${who} would be ${address}, which is ${whose}'s`
+    case 'mailbox':
+      return `${who} would be ${address}, and is ${whose} already`
+    case 'home':
+      return `${who} would be ${address}, with a home that is ${whose}'s`
+  }
+}
+
+/** What to do about a collision. */
+export const COLLISION_REMEDIES: Readonly<Record<Collision['what'], string>> = {
+  address: 'rename one of the two on the old server, or give one of the two domains another new name',
+  mailbox: 'one mailbox becomes one account: import the other address with its own old user name, or make it an alias',
+  home: 'put %d or %u into MAILFERRY_HOME: it holds for everybody who comes from then on',
 }
 
 /** Every day from the first change until now. */

@@ -24,6 +24,7 @@ const REMEDIES: Readonly<Record<Code, string>> = {
   'old-busy': 'try again; if it stays, allow fewer connections (--max-connections), or ask for more there',
   'breaker-open': `wait half a minute: it did not answer and is left alone meanwhile; or ${TEST}`,
   throttled: 'try again later',
+  collision: 'mailferry report tells who wants what somebody else has',
   database: 'look at mailferry doctor',
   internal: 'look at the log of mailferry serve',
 }

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sql } from 'kysely'
 import t from 'tap'
 import { accounts } from '../../src/db/accounts.ts'
 import { captures } from '../../src/db/captures.ts'
@@ -10,19 +11,21 @@ import { directory } from '../../src/db/directory.ts'
 import { domains } from '../../src/db/domains.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
+import { reports } from '../../src/db/reports.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import { finish, pause } from '../../src/model/migration.ts'
 import type { Arrival } from '../../src/policy/ports.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
 
+const DOMAIN = { name: 'old.example', newDomain: 'old.example', sharesNames: false }
 const folder = mkdtempSync(join(tmpdir(), 'mailferry-captures-'))
 let database: Database
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })
   await database.ready()
   await providers(database.kysely).add(PROVIDER, BY)
-  await domains(database.kysely).add({ name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name }, BY)
+  await domains(database.kysely, '/home/%u').add({ ...DOMAIN, provider: PROVIDER.name }, BY)
 })
 t.after(async () => {
   await database[Symbol.asyncDispose]()
@@ -89,7 +92,7 @@ t.test('nothing is renewed once OLD has no say, even when it said yes just befor
   const renewed = { passwordHash: 'hash two', sealed: { bytes: new Uint8Array([2]), to: ['age1'] } }
   t.equal(await capture({ ...own, ...renewed }), null, 'a password set on NEW')
   t.equal(await capture({ ...done, ...renewed }), null, 'a finished migration')
-  t.equal(await capture({ ...other, ...renewed, oldUsername: 'somebody-else' }), null, 'somebody else on OLD')
+  t.equal(await capture({ ...other, ...renewed, oldUsername: 'somebody-else' }), 'collision', 'somebody else on OLD')
   t.same(await Promise.all([own, done, other].map(hashOf)), ['hash of NEW', 'hash one', 'hash one'])
   t.equal(await sealedOf(done), undefined, 'the credential of a finished migration is erased')
   await t.rejects(
@@ -101,6 +104,38 @@ t.test('nothing is renewed once OLD has no say, even when it said yes just befor
     ),
     /no unfinished migration/,
   )
+})
+
+t.test('two people never get one home, nor one mailbox two accounts; who came second is told by name', async (t) => {
+  const [greta, hans] = [arrival('greta'), arrival('hans')]
+  await capture(greta)
+  t.equal(await capture({ ...hans, home: greta.home }), 'collision')
+  t.equal(await capture({ ...hans, oldUsername: greta.oldUsername }), 'collision')
+  t.equal(await directory(database.kysely).accountOf(hans.address.text), null, 'nothing is left of it')
+  const told = () => reports(database.kysely).collisions()
+  const wanted = { address: 'hans@old.example', provider: PROVIDER.name, oldDomain: 'old.example' }
+  t.match(await told(), [
+    { ...wanted, oldUsername: 'greta@old.example', what: 'mailbox', whose: 'greta@old.example' },
+    { ...wanted, oldUsername: 'hans@old.example', what: 'home', whose: 'greta@old.example' },
+    { what: 'address' },
+  ])
+  await migrations(database.kysely).take(greta.address.text, finish, { ...BY, action: 'finish' })
+  t.ok(await capture({ ...hans, oldUsername: greta.oldUsername }), 'the mailbox is free again')
+  t.match(await told(), [
+    { oldUsername: 'hans@old.example', what: 'address', whose: 'greta@old.example' },
+    { what: 'address' },
+  ])
+})
+
+t.test('mail that was copied ahead keeps its home, whatever the template is by then', async (t) => {
+  const ida = arrival('ida')
+  await sql`insert into migration (address, provider_id, old_domain, old_username, state, route, home)
+    select ${ida.address.text}, id, 'old.example', ${ida.oldUsername}, 'pending', 'new', '/early/ida' from provider`.execute(
+    database.kysely,
+  )
+  t.equal(await capture({ ...arrival('jan'), home: '/early/ida' }), 'collision')
+  t.match(await capture({ ...ida, home: '/home/anna' }), { home: '/early/ida' }, 'another’s home is not even asked for')
+  t.equal(await capture({ ...arrival('jan'), home: '/early/ida' }), 'collision')
 })
 
 t.test('a capture that fails in the middle leaves nothing', async (t) => {

@@ -16,6 +16,7 @@ import { type Relay, startRelay } from '../support/relay.ts'
 import { runProgram } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
+const DOMAIN = { name: 'old.example', newDomain: 'old.example', sharesNames: false }
 let postgres: DebianPostgres
 let database: Database
 t.before(async () => {
@@ -23,7 +24,7 @@ t.before(async () => {
   database = await openDatabase({ databaseUrl: postgres.url, dataDir: '/nowhere' })
   await database.ready()
   await providers(database.kysely).add(PROVIDER, BY)
-  await domains(database.kysely).add({ name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name }, BY)
+  await domains(database.kysely, '/home/%u').add({ ...DOMAIN, provider: PROVIDER.name }, BY)
 })
 t.after(async () => {
   await database[Symbol.asyncDispose]()
@@ -62,6 +63,8 @@ t.test('whatever decides a person’s sign-in is heard when it changes, by whome
     'a password': () => accounts(kysely).setPassword(anna, 'another hash', BY),
     disabling: () => accounts(kysely).setEnabled(anna, false, BY),
     enabling: () => accounts(kysely).setEnabled(anna, true, BY),
+    'a refused credential': () => postgres.query(`update migration set state = 'failed', code = 'credential-refused'`),
+    'one that heals': () => postgres.query(`update migration set state = 'pending', code = null`),
     finishing: () => migrations(kysely).take(anna, finish, { ...BY, action: 'finish' }),
     'a route, in plain SQL': () => postgres.query(`update migration set route = 'old'`),
     'a home, in plain SQL': () => postgres.query(`update account set home = '/home/elsewhere'`),
@@ -97,10 +100,10 @@ t.test('a renewed password is heard, a first sign-in or a pause need not be', as
 
 t.test('a change of domains or of a provider is heard as one of everybody', async (t) => {
   const { kysely } = database
-  const domain = { name: 'more.example', newDomain: 'new.example', provider: PROVIDER.name }
+  const domain = { ...DOMAIN, name: 'more.example', newDomain: 'new.example', provider: PROVIDER.name }
   const changes: Record<string, () => Promise<unknown>> = {
-    'a domain that is added': () => domains(kysely).add(domain, BY),
-    'a domain that is removed': () => domains(kysely).remove(domain.name, BY),
+    'a domain that is added': () => domains(kysely, '/home/%u').add(domain, BY),
+    'a domain that is removed': () => domains(kysely, '/home/%u').remove(domain.name, BY),
     'a provider that is set': () => providers(kysely).set({ ...PROVIDER, port: 1993 }, BY),
   }
   using listener = await listening()

@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import t from 'tap'
 import { type Database, openDatabase } from '../../src/db/database.ts'
 import { shippedUpgrades, type Upgrade } from '../../src/db/upgrades.ts'
-import { DATABASE_LIMIT_MS } from '../../src/policy/authenticate.ts'
+import { DATABASE_LIMIT_MS } from '../../src/policy/trouble.ts'
 import { type DebianPostgres, startDebianPostgres } from '../support/debian-postgres.ts'
 import { startRelay } from '../support/relay.ts'
 

@@ -15,13 +15,14 @@ import { PROVIDER } from '../support/copying.ts'
 const PEOPLE = 300
 const ROUNDS = 60
 
+const DOMAIN = { name: 'old.example', newDomain: 'old.example', sharesNames: false }
 const folder = mkdtempSync(join(tmpdir(), 'mailferry-sealings-'))
 let database: Database
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })
   await database.ready()
   await providers(database.kysely).add(PROVIDER, BY)
-  await domains(database.kysely).add({ name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name }, BY)
+  await domains(database.kysely, '/home/%u').add({ ...DOMAIN, provider: PROVIDER.name }, BY)
   for (let person = 0; person < PEOPLE; person++) await capture(person, 1)
 })
 t.after(async () => {

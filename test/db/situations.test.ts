@@ -42,8 +42,8 @@ async function add(state: string, count: number, provider: string): Promise<void
   const address = sql`${`${name}${code ?? ''}`} || n || ${`@${provider}.example`}`
   await sql`insert into migration
       (address, provider_id, old_domain, old_username, state, paused_from, code, route, home, changed_at)
-    select ${address}, provider.id, 'old.example', 'u' || n, ${name}, case ${name} when 'paused' then 'synced' end, ${code},
-      'new', '/h', now() - interval '1 hour'
+    select ${address}, provider.id, 'old.example', ${address}, ${name}, case ${name} when 'paused' then 'synced' end, ${code},
+      'new', '/h/' || ${address}, now() - interval '1 hour'
     from provider cross join generate_series(1, ${count}::int) as n where provider.name = ${provider}`.execute(
     database.kysely,
   )

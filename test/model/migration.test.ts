@@ -50,3 +50,19 @@ t.test('accepting what differs makes only that migration due which waits for it'
   t.match(accept(at('pending', { code: 'ledger-differs' })), { isDue: true, code: 'ledger-differs' })
   for (const state of ['synced', 'failed', 'done'] as const) t.same(accept(at(state)), { ...at(state), isDue: false })
 })
+
+t.test('a right sign-in heals whatever lacks a credential, and nothing else', async (t) => {
+  for (const code of ['credential-refused', 'credential-unopened']) {
+    t.same(heal(at('failed', { code })), at('pending'))
+    t.same(heal(at('paused', { pausedFrom: 'failed', code })), at('paused', { pausedFrom: 'pending' }))
+  }
+  const code = 'credential-unopened'
+  t.same(heal(at('pending', { code })), { ...at('pending'), isDue: true })
+  t.same(heal(at('paused', { pausedFrom: 'pending', code })), {
+    ...at('paused', { pausedFrom: 'pending' }),
+    isDue: false,
+  })
+  for (const same of [at('failed', { code: 'old-shrunk' }), at('pending', { code: 'ledger-differs' }), at('synced')]) {
+    t.equal(heal(same), same)
+  }
+})

@@ -28,6 +28,12 @@ t.test('a copy that the ledger does not call clean is not synced, says so, and i
   t.equal(after('incomplete').situation.code, null)
 })
 
+t.test('a credential that nobody can open is shown, and tried again: the right identity may come', async (t) => {
+  const plan = after('credential-unopened')
+  t.match(plan, { situation: { state: 'pending', code: 'credential-unopened' }, failures: 1, waitMs: MINUTE })
+  t.equal(after('complete', PENDING).situation.code, null)
+})
+
 t.test('what could not be asked takes nothing back; what was copied in part does', async (t) => {
   t.equal(after('old-unreachable').situation.state, 'synced')
   t.equal(after('locked').situation.state, 'synced')

@@ -16,6 +16,7 @@ function recorded(changes: DayChange[], crossed: number) {
   const reports: Reports = {
     people: async () => [],
     failures: async () => [],
+    collisions: async () => [],
     days: async () => changes,
     async crossedSince(_, time) {
       asked.push(time)

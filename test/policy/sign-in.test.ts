@@ -18,10 +18,10 @@ function newcomers(old: (signal: AbortSignal) => Promise<OldAnswer>, { answerLim
     home: '/home/%n',
     recipientDelimiter: '',
     directory: {
-      sourceOf: async (domain) =>
+      sourcesOf: async (domain) =>
         domain === 'old.example'
-          ? { provider: { name: 'old', loginName: '%u' } as never, oldDomain: domain, newDomain: domain }
-          : null,
+          ? [{ provider: { name: 'old', loginName: '%u' } as never, oldDomain: domain, newDomain: domain }]
+          : [],
       accountOf: async () => null,
       awaited: async () => null,
     },
@@ -39,7 +39,10 @@ function newcomers(old: (signal: AbortSignal) => Promise<OldAnswer>, { answerLim
       },
     },
     sealer: { seal: async () => ({ bytes: new Uint8Array(), to: [] }) },
-    captures: { capture: async ({ address }) => ({ address: address.text, enabled: true }) as Account },
+    captures: {
+      capture: async ({ address }) => ({ address: address.text, enabled: true }) as Account,
+      collide: async () => undefined,
+    },
     failures: { isLimited: async () => false, count: async () => undefined },
     refusals: new Refusals(0),
     digest: keyedDigest(),

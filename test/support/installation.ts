@@ -99,7 +99,7 @@ const MIGRATIONS = `
   )
   insert into migration (account_id, address, home, provider_id, old_domain, old_username, state, paused_from, code,
       route, created_at, changed_at)
-    select there.id, given.address, '/var/vmail', provider.id, domain, given.address, state,
+    select there.id, given.address, null, provider.id, domain, given.address, state,
       case when state = 'paused' then 'synced' end, code, 'new', first, last
     from given left join there using (address)
       join provider on provider.name = case domain when 'kontor.example' then ($2::text[])[1] else ($2::text[])[2] end`

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Domain } from '../../policy/records.ts'
+import { type Domain, mergingText } from '../../model/domain.ts'
 import { by, withReason } from './actor.ts'
 import { domain as domainName, examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
@@ -7,6 +7,14 @@ import { noProvider } from './named-provider.ts'
 import { printDone, printList } from './output.ts'
 import type { Outside } from './outside.ts'
 import { domainList } from './rows.ts'
+
+interface AddOptions {
+  readonly provider: string
+  readonly newDomain?: string
+  readonly sharedNames?: boolean
+  readonly reason?: string
+  readonly json?: boolean
+}
 
 export function addDomainCommands(mailferry: Command, outside: Outside): void {
   const domain = mailferry.command('domain').description('mail domains that people come from')
@@ -22,19 +30,25 @@ function addAdd(domain: Command, { open }: Outside): void {
     .argument('<domain>', 'as it is on the old server', domainName)
     .requiredOption('--provider <name>', 'who serves it')
     .option('--new-domain <domain>', 'what it is called on the new server (usual: the same)', domainName)
+    .option(
+      '--shared-names',
+      'the provider is asked without the domain, and whoever has one name in several of its domains is one person',
+    )
     .option('--json', 'print the domain as JSON')
   examples(
     withReason(add),
     'mailferry domain add old.example --provider old',
     'mailferry domain add old.example --provider old --new-domain new.example',
-  ).action(async (name: string, options: { provider: string; newDomain?: string; reason?: string; json?: boolean }) => {
-    const { provider, newDomain = name } = options
+  ).action(async (name: string, options: AddOptions) => {
+    const { provider, newDomain = name, sharedNames: sharesNames = false } = options
     const added: Domain = { name, newDomain, provider }
     await using house = await open()
     if ((await house.providers.find(provider)) === null) throw noProvider(provider)
-    await house.domains.add(added, by(options))
+    await house.domains.add({ ...added, sharesNames }, by(options))
     const renamed = newDomain === name ? '' : `; on the new server it is ${newDomain}`
-    await printDone(domainList.row(added), `the people of ${name} can sign in now${renamed}`, options)
+    const merging = mergingText(added, await house.domains.list())
+    const said = `the people of ${name} can sign in now${renamed}${merging === null ? '' : `; ${merging}`}`
+    await printDone(domainList.row(added), said, options)
   })
 }
 

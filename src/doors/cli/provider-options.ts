@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { LOGIN_NAMES, TLS_MODES } from '../../model/provider.ts'
+import { AFTER_REFUSALS, LOGIN_NAMES, TLS_MODES } from '../../model/provider.ts'
 import { readableCa } from '../ca-file.ts'
 import { InvalidField } from '../mistakes.ts'
 import type { ProviderFields } from '../provider-fields.ts'
@@ -36,6 +36,12 @@ export function withProviderOptions(command: Command): Command {
     .option('--cutover <way>', 'when people move: immediate, at their first sign-in; proxied is not there yet', cutover)
     .option('--window <hours>', 'copy mail only then, as 20:00-06:00 or "20:00-06:00 Europe/Berlin"', copyWindow)
     .option('--reopens', 'let the next sign-in of a person whose migration is finished open it again')
+    .addOption(
+      new Option(
+        '--after-refusal <what>',
+        'when it refuses a kept password while the person has the right one here (usual: admit)',
+      ).choices(AFTER_REFUSALS),
+    )
     .option(
       '--forward-client',
       "tell it the address of the person's client (IMAP ID x-originating-ip): it has to trust us, as a Dovecot does by login_trusted_networks",

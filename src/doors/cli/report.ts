@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { outlook, type Report, total } from '../../policy/report.ts'
+import { COLLISION_REMEDIES, type Collision, collisionText, outlook, type Report, total } from '../../policy/report.ts'
 import type { House } from '../house.ts'
 import { reportRow } from '../rows.ts'
 import { domain, examples } from './arguments.ts'
@@ -61,11 +61,16 @@ async function printReport(report: Report, { json, csv }: Options): Promise<void
 }
 
 async function printTables(report: Report): Promise<void> {
-  const { people, failures, burnDown } = report
+  const { people, failures, collisions, burnDown } = report
   await printList(people.length > 1 ? [...people, total(people)] : people, peopleList, {})
   if (failures.length > 0) {
     await print('\n')
     await printList(failures, { row: (failure) => ({ ...failure }), columns: ['code', 'people'] }, {})
+  }
+  if (collisions.length > 0) {
+    await print('\n')
+    const row = (one: Collision) => ({ collision: collisionText(one), 'what to do': COLLISION_REMEDIES[one.what] })
+    await printList(collisions, { row, columns: ['collision', 'what to do'] }, {})
   }
   const columns = ['day', 'remaining', 'awaited', 'pending', 'synced', 'done', 'paused', 'failed']
   await print('\n')

@@ -33,6 +33,7 @@ const isp = {
   forward_client: true,
   refusal: null,
   reopens: false,
+  after_refusal: 'admit',
   window: null,
   include: ['INBOX', '*'],
   exclude: ['Spam*', 'Entwürfe/%'],

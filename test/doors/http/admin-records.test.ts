@@ -50,9 +50,13 @@ t.test('a provider is added, changed where it is told, and removed, with reasons
   const changed = await api.patch('/providers/isp', { fingerprint, window: '20:00-06:00 Europe/Berlin', exclude: [] })
   t.match(changed, { status: 200, body: { fingerprint: 'ab'.repeat(32), window: '20:00-06:00 Europe/Berlin' } })
   t.same(changed.body.exclude, [])
-  t.match((await api.patch('/providers/isp', { fingerprint: null, window: null, reopens: true })).body, {
-    ...{ fingerprint: null, window: null, reopens: true, tls: 'starttls' },
-  })
+  t.match(
+    (await api.patch('/providers/isp', { fingerprint: null, window: null, reopens: true, after_refusal: 'refuse' }))
+      .body,
+    {
+      ...{ fingerprint: null, window: null, reopens: true, after_refusal: 'refuse', tls: 'starttls' },
+    },
+  )
   t.match(await api.delete('/providers/isp?reason=too%20slow'), { status: 200, body: { name: 'isp' } })
   t.match(await api.get('/providers/isp'), { status: 404, body: { error: 'there is no provider isp' } })
   const [removed, , , first] = (await api.get('/audit?limit=4')).body.rows
@@ -131,7 +135,7 @@ t.test('long lists come in pages, each row once, in order', async (t) => {
   await query(
     ferry.service.dataDir,
     `insert into account (address, password_hash, password_source, home)
-      select 'n' || lpad(n::text, 4, '0') || '@many.example', '', 'new', '/nowhere' from generate_series(1, 1500) as n;
+      select 'n' || lpad(n::text, 4, '0') || '@many.example', '', 'new', '/nowhere/' || n from generate_series(1, 1500) as n;
     insert into audit (actor, action, subject) select 'tests', 'test', 's' || n from generate_series(1, 1500) as n`,
   )
   for (const [list, name, command] of [

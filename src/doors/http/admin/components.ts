@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { CUTOVERS, LOGIN_NAMES, TLS_MODES } from '../../../model/provider.ts'
+import { AFTER_REFUSALS, CUTOVERS, LOGIN_NAMES, TLS_MODES } from '../../../model/provider.ts'
 import { Count, listOf, orNull, Text, Time, the } from './schema.ts'
 
 // What the answers of the API consist of: the rows, by name.
@@ -19,6 +19,7 @@ export const Provider = Type.Object(
     forward_client: Type.Boolean(),
     refusal: orNull(Text),
     reopens: Type.Boolean(),
+    after_refusal: Type.Enum(AFTER_REFUSALS),
     window: orNull(Text),
     include: listOf(Text),
     exclude: listOf(Text),
@@ -94,6 +95,12 @@ export const Report = Type.Object(
     people: listOf(the(PeopleCount)),
     total: the(PeopleCount),
     failures: listOf(Type.Object({ code: Text, people: Count })),
+    collisions: listOf(
+      Type.Object({
+        ...{ address: Text, provider: Text, old_domain: Text, old_username: Text },
+        ...{ what: Type.Enum(['address', 'mailbox', 'home']), whose: Text, at: Time },
+      }),
+    ),
     burn_down: listOf(
       Type.Object({
         day: Type.String({ format: 'date' }),

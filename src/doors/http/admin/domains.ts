@@ -13,6 +13,9 @@ const Added = exactly({
   domain: Type.String({ description: 'As it is on the old server' }),
   provider: Text,
   new_domain: Type.Optional(Type.String({ description: 'What it is called on the new server; usual: the same' })),
+  shared_names: Type.Optional(
+    Type.Boolean({ description: 'Whoever has one name in several domains of a provider is one person there' }),
+  ),
   reason: Reason,
 })
 
@@ -32,7 +35,7 @@ export const domains: FastifyPluginAsyncTypebox<{ house: House }> = async (app, 
       if ((await house.providers.find(provider)) === null) {
         throw new WrongFields({ provider: `There is no provider ${provider}.` })
       }
-      await house.domains.add({ name, newDomain, provider }, by(reason))
+      await house.domains.add({ name, newDomain, provider, sharesNames: body.shared_names ?? false }, by(reason))
       return reply.code(201).send(domainRow({ name, newDomain, provider }))
     },
   )

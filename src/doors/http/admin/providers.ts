@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
-import { CUTOVERS, LOGIN_NAMES, TLS_MODES } from '../../../model/provider.ts'
+import { AFTER_REFUSALS, CUTOVERS, LOGIN_NAMES, TLS_MODES } from '../../../model/provider.ts'
 import { password, providerName, username } from '../../fields.ts'
 import type { House } from '../../house.ts'
 import { InvalidField, Missing } from '../../mistakes.ts'
@@ -23,6 +23,9 @@ const FIELDS = {
   cutover: Type.Optional(Type.Enum(CUTOVERS)),
   forward_client: Type.Optional(Type.Boolean()),
   reopens: Type.Optional(Type.Boolean()),
+  after_refusal: Type.Optional(
+    Type.Enum(AFTER_REFUSALS, { description: 'Whoever has the right password here, and is refused there' }),
+  ),
   window: Type.Optional(orNull(Type.String({ description: 'As 20:00-06:00 Europe/Berlin' }))),
   include: Type.Optional(listOf(Text)),
   exclude: Type.Optional(listOf(Text)),

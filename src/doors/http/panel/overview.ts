@@ -1,7 +1,15 @@
 import type { FastifyInstance } from 'fastify'
 import { type Outcome, REMEDIES } from '../../../model/attempt.ts'
 import type { ProviderHealth } from '../../../policy/health.ts'
-import { outlook, type PeopleCount, type Report, total } from '../../../policy/report.ts'
+import {
+  COLLISION_REMEDIES,
+  type Collision,
+  collisionText,
+  outlook,
+  type PeopleCount,
+  type Report,
+  total,
+} from '../../../policy/report.ts'
 import { burnDownChart } from './chart.ts'
 import type { Around } from './house.ts'
 import { html, type Piece, textOf } from './html.ts'
@@ -51,6 +59,7 @@ function details(report: Report, today: string): Piece {
       <details><summary>The same in numbers</summary>${dayTable(report)}</details>
     </section>
     <section class="card"><h2>What stops people</h2>${failureTable(report)}</section>
+    ${report.collisions.length > 0 && html`<section class="card"><h2>Who wants what somebody else has</h2>${collisionTable(report.collisions)}</section>`}
     <section class="card">
       <h2>Old servers</h2>
       <div hx-get="/admin/health" hx-trigger="load, every 60s"><p><a href="/admin/health">Ask them now</a></p></div>
@@ -124,6 +133,19 @@ function failureTable({ failures }: Report): Piece {
     ],
     failures,
     'Nothing: no migration has failed, and no ledger differs.',
+  )
+}
+
+function collisionTable(collisions: readonly Collision[]): Piece {
+  return table(
+    'People who cannot be let in although their password is right',
+    [
+      { head: 'Who', cell: collisionText },
+      { head: 'Last tried', cell: ({ at }) => when(at, 'relative') },
+      { head: 'What to do', cell: ({ what }) => COLLISION_REMEDIES[what] },
+    ],
+    collisions,
+    'Nobody.',
   )
 }
 

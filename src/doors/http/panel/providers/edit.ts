@@ -186,6 +186,7 @@ function lookAt(provider: Provider): Piece {
       ['Folders to leave out', exclude.join(', ') || 'none'],
       ['Refuses with', provider.refusal],
       ['Finished ones open again', provider.reopens ? 'yes' : 'no'],
+      ['When it refuses a kept password', provider.afterRefusal],
     ])}
   </section>`
 }

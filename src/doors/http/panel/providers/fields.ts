@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { LOGIN_NAMES, type Provider, TLS_MODES, windowText } from '../../../../model/provider.ts'
+import { AFTER_REFUSALS, LOGIN_NAMES, type Provider, TLS_MODES, windowText } from '../../../../model/provider.ts'
 import type { ProviderForm } from '../../../provider-fields.ts'
 import { areaField, checkField, choiceField, textField } from '../forms.ts'
 import { html, type Piece } from '../html.ts'
@@ -15,6 +15,7 @@ export const ProviderBody = Type.Object({
     cutover: text,
     forward_client: text,
     reopens: text,
+    after_refusal: text,
     window: text,
     include: text,
     exclude: text,
@@ -32,13 +33,14 @@ export type ProviderBody = Static<typeof ProviderBody>
 /** What the form says, as all doors read it. An empty number is the usual one. */
 export function formOf(body: ProviderBody): ProviderForm {
   const { host = '', tls = '', login_name = '', ca_file = '', fingerprint = '', window = '' } = body
-  const { copy_connections = '' } = body
+  const { copy_connections = '', after_refusal = 'admit' } = body
   return {
     ...{
       host: host.trim(),
       tls,
       copy_connections: copy_connections.trim(),
       login_name,
+      after_refusal,
       ca_file: ca_file.trim(),
       fingerprint: fingerprint.trim(),
       window: window.trim(),
@@ -61,7 +63,7 @@ export function bodyOf(provider: Provider): ProviderBody {
     copy_connections: String(provider.copyConnections ?? ''),
     ...(provider.forwardsClient && { forward_client: 'yes' }),
     ...(provider.reopens && { reopens: 'yes' }),
-    window: windowText(provider.window) ?? '',
+    ...{ window: windowText(provider.window) ?? '', after_refusal: provider.afterRefusal },
     ...{ include: provider.include.join('\n'), exclude: provider.exclude.join('\n') },
   }
 }
@@ -84,10 +86,12 @@ export function providerFields(body: ProviderBody, errors: Readonly<Record<strin
     )}
     ${more(
       'How it is asked',
-      isSaid(['max_connections', 'copy_connections', 'forward_client'], body, errors),
+      isSaid(['max_connections', 'copy_connections', 'forward_client'], body, errors) ||
+        body.after_refusal === 'refuse',
       html`${textField({ ...at('max_connections'), label: 'Connections at a time', hint: 'At most, for sign-ins and copying, from all hosts together. Empty: 20.' })}
         ${textField({ ...at('copy_connections'), label: 'Of these for copying', hint: 'At most. Empty: three quarters; never more.' })}
         ${checkField({ name: 'forward_client', label: "Tell it the address of the person's client", checked: body.forward_client !== undefined, hint: 'A Dovecot has to trust this host for that (login_trusted_networks).' })}
+        ${choiceField({ ...at('after_refusal'), label: 'When it refuses whose password is right here', choices: pairs(AFTER_REFUSALS, AFTER_REFUSAL_TITLES) })}
         ${checkField({ name: 'forget_refusal', label: 'Forget how it refuses a password', checked: false, hint: 'The next connection test learns it again.' })}`,
     )}
     ${more(
@@ -129,6 +133,7 @@ function isSaid(
 
 const TLS_TITLES = { implicit: 'TLS from the start', starttls: 'STARTTLS', none: 'none: passwords travel in the clear' }
 const LOGIN_TITLES = { '%u': 'the whole address (%u)', '%n': 'its local part (%n)' }
+const AFTER_REFUSAL_TITLES = { admit: 'let them in, and show them as failed', refuse: 'refuse them, as it does' }
 
 function ticked(value: string | undefined): string {
   return value === undefined ? 'false' : 'true'

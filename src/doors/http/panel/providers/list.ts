@@ -1,12 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { may } from '../../../../model/administrator.ts'
+import { type Domain, mergingText } from '../../../../model/domain.ts'
 import type { Provider } from '../../../../model/provider.ts'
-import type { Domain } from '../../../../policy/records.ts'
 import { domain as parseDomain } from '../../../fields.ts'
 import { InvalidField } from '../../../mistakes.ts'
 import { Why } from '../bodies.ts'
-import { choiceField, form, reasonField, textField } from '../forms.ts'
+import { checkField, choiceField, form, reasonField, textField } from '../forms.ts'
 import type { Around } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { providerPath, table } from '../parts.ts'
@@ -21,6 +21,7 @@ const NewDomain = Type.Object({
   domain: Type.String(),
   provider: Type.String(),
   new_domain: Type.Optional(Type.String()),
+  shared_names: Type.Optional(Type.String()),
 })
 
 /** Old servers, and the domains that they serve. */
@@ -36,8 +37,12 @@ export const providerList: FastifyPluginAsyncTypebox<Around> = async (app, { hou
     try {
       const name = parseDomain(body.domain.trim())
       const newDomain = body.new_domain?.trim() ? parseDomain(body.new_domain.trim()) : name
-      await house.domains.add({ name, newDomain, provider: body.provider }, by(request, body.reason))
-      return goOn(request, reply, PATH, { kind: 'good', text: `The people of ${name} can sign in now.` })
+      const added = { name, newDomain, provider: body.provider }
+      const sharesNames = body.shared_names !== undefined
+      await house.domains.add({ ...added, sharesNames }, by(request, body.reason))
+      const merging = mergingText(added, await house.domains.list())
+      const text = `The people of ${name} can sign in now.${merging === null ? '' : ` ${merging}.`}`
+      return goOn(request, reply, PATH, { kind: 'good', text })
     } catch (error) {
       if (!(error instanceof InvalidField)) throw error
       return goOn(request, reply, PATH, { kind: 'bad', text: `The domain was not added. ${error.message}` })
@@ -120,6 +125,7 @@ function domainForm(providers: readonly Provider[], csrf: string): Piece {
       html`${textField({ name: 'domain', label: 'Domain on the old server', required: true, placeholder: 'old.example' })}
         ${choiceField({ name: 'provider', label: 'Served by', choices: providers.map(({ name }) => [name, name] as const) })}
         ${textField({ name: 'new_domain', label: 'Domain on the new server', hint: 'Empty: the same.' })}
+        ${checkField({ name: 'shared_names', label: 'One name is one person in all domains of this provider', checked: false, hint: 'Asked for where the provider is asked without the domain.' })}
         ${reasonField('domain-reason')}
         <div class="buttons"><button class="main">Add the domain</button></div>`,
     )}`

@@ -1,0 +1,64 @@
+import type { LoginName } from './provider.ts'
+
+/** A mail domain that a provider serves, and the domain that its addresses get on NEW. */
+export interface Domain {
+  readonly name: string
+  readonly newDomain: string
+  readonly provider: string
+}
+
+/** So many old domains become one at most: each of them is asked about whoever signs in there for the first time. */
+export const MOST_MERGED = 8
+
+/** What decides whether the people of two domains can be told apart. */
+export interface Telling {
+  /** What the new domain's provider is asked with. */
+  readonly loginName: LoginName
+  /** Template of homes on NEW. */
+  readonly home: string
+  /** Somebody said that whoever has one name in several domains is one person there. */
+  readonly sharesNames: boolean
+}
+
+/** Why a domain cannot be added beside those that are there, and what to do; null: it can. */
+export function objectionTo(added: Domain, there: readonly Domain[], telling: Telling): string | null {
+  const others = there.filter(({ newDomain }) => newDomain !== added.newDomain)
+  const chained = chainOf(added, there)
+  if (chained !== undefined) {
+    return `${chained.name} becomes ${chained.newDomain} already: ${added.name} cannot become ${added.newDomain} as well`
+  }
+  if (mergedWith(added, there).length >= MOST_MERGED) {
+    return `${MOST_MERGED} domains become ${added.newDomain} already: each is asked about whoever signs in, so no more can`
+  }
+  const [other] = others
+  if (other !== undefined && !/%[du]/.test(telling.home)) {
+    return `with MAILFERRY_HOME=${telling.home} a person of ${added.newDomain} and one of ${other.newDomain} would share a home: put %d or %u into it first`
+  }
+  const alike = others.find(({ provider }) => provider === added.provider)
+  if (alike !== undefined && telling.loginName === '%n' && !telling.sharesNames) {
+    return `provider ${added.provider} is asked without the domain (--login-name %n), so it takes anna@${added.name} and anna@${alike.name} for one person: give both domains the same new one, or say that they are one (--shared-names; shared_names): then whoever comes first has the account`
+  }
+  return null
+}
+
+/** The domains that become the same one. */
+export function mergedWith({ name, newDomain }: Domain, there: readonly Domain[]): Domain[] {
+  return there.filter((other) => other.newDomain === newDomain && other.name !== name)
+}
+
+/** What becomes of people when several domains become one; null: nothing does. */
+export function mergingText(added: Domain, there: readonly Domain[]): string | null {
+  const merged = mergedWith(added, there).map(({ name }) => name)
+  if (merged.length === 0) return null
+  return (
+    `${merged.join(', ')} and ${added.name} become ${added.newDomain} together: whoever comes as anna@${added.newDomain} is asked ` +
+    'for at each of them; of two people with one name the first to come gets the address, and "mailferry report" names the other'
+  )
+}
+
+/** An address must not have to be renamed twice: it would be two people's. */
+function chainOf({ name, newDomain }: Domain, there: readonly Domain[]): Domain | undefined {
+  if (name === newDomain) return undefined
+  const renamed = there.filter((other) => other.name !== other.newDomain)
+  return renamed.find((other) => other.name === newDomain || other.newDomain === name)
+}

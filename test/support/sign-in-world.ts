@@ -1,0 +1,112 @@
+import type { Account } from '../../src/model/account.ts'
+import { usualProvider } from '../../src/model/provider.ts'
+import { authenticate, type Surroundings } from '../../src/policy/authenticate.ts'
+import { keyedDigest } from '../../src/policy/digest.ts'
+import type {
+  Arrival,
+  Awaited,
+  KnownAccount,
+  OldAnswer,
+  OldMailbox,
+  OldQuestion,
+  Source,
+  Suspect,
+} from '../../src/policy/ports.ts'
+import { Refusals } from '../../src/policy/remember.ts'
+
+// A sign-in with nothing behind it but scripts, that write down what they are asked.
+
+export const provider = usualProvider('old', 'imap.old.example')
+export const anna: Account = { address: 'anna@new.example', home: '/home/anna', quotaBytes: null, enabled: true }
+export const live: OldMailbox = { provider, oldDomain: 'old.example', oldUsername: 'anna@old.example' }
+export const captured: KnownAccount = {
+  account: anna,
+  passwordHash: 'hash of right',
+  passwordSource: 'old',
+  from: live,
+  isLive: true,
+  needsCredential: false,
+}
+
+export interface World {
+  known?: KnownAccount | null
+  awaited?: Awaited | null
+  /** What OLD says, to everybody or by question. */
+  old?: OldAnswer | ((question: OldQuestion) => OldAnswer | Promise<OldAnswer>)
+  /** Old domains; all of them become new.example. */
+  sources?: readonly Omit<Source, 'newDomain'>[]
+  captures?: Surroundings['captures']['capture']
+  limited?: boolean
+}
+
+/** Surroundings with old.example → new.example. */
+export function world({
+  known = null,
+  awaited = null,
+  old = { kind: 'no' },
+  captures,
+  limited = false,
+  ...given
+}: World = {}) {
+  const sources = (given.sources ?? [live]).map((source) => ({ ...source, newDomain: 'new.example' }))
+  const seen = {
+    asked: [] as string[],
+    sealed: [] as object[],
+    arrivals: [] as Arrival[],
+    collisions: [] as object[],
+    failures: [] as Suspect[],
+    verified: 0,
+  }
+  const outside: Surroundings = {
+    home: '/var/vmail/%d/%n',
+    directory: {
+      async sourcesOf(domain) {
+        return domain === 'new.example' ? sources : sources.filter(({ oldDomain }) => oldDomain === domain)
+      },
+      awaited: async (address) => (address === 'anna@new.example' ? awaited : null),
+      accountOf: async (address) => (known?.account.address === address ? known : null),
+    },
+    hasher: {
+      hash: async (password) => `hash of ${password}`,
+      async verify(hash, password) {
+        seen.verified++
+        return hash === `hash of ${password}`
+      },
+    },
+    old: {
+      async ask(question) {
+        seen.asked.push(`${question.username} ${question.password}`)
+        return typeof old === 'function' ? await old(question) : old
+      },
+    },
+    sealer: {
+      async seal(credential) {
+        seen.sealed.push(credential)
+        return { bytes: new Uint8Array([1]), to: ['age1'] }
+      },
+    },
+    failures: {
+      isLimited: async () => limited,
+      async count(suspect) {
+        seen.failures.push(suspect)
+      },
+    },
+    refusals: new Refusals(60_000),
+    digest: keyedDigest(),
+    recipientDelimiter: '+',
+    captures: {
+      async capture(arrival) {
+        seen.arrivals.push(arrival)
+        if (captures) return await captures(arrival)
+        return known?.account ?? { ...anna, address: arrival.address.text, home: arrival.home }
+      },
+      async collide(arrival) {
+        seen.collisions.push(arrival)
+      },
+    },
+  }
+  return { outside, seen }
+}
+
+export const ask = (outside: Surroundings, username: string, password: string) =>
+  authenticate({ username, password, clientAddress: '192.0.2.7', signal: new AbortController().signal }, outside)
