@@ -13,7 +13,9 @@ t.test('a newcomer whom OLD lets in is captured under the new address', async (t
   const { outside, seen } = world({ old: { kind: 'yes' } })
   t.match(await ask(outside, 'ANNA@old.example', 'right'), { verdict: 'ok', account: { address: 'anna@new.example' } })
   t.same(seen.asked, ['anna@old.example right'])
-  t.same(seen.sealed, [{ address: 'anna@new.example', username: 'anna@old.example', password: 'right' }])
+  t.same(seen.sealed, [
+    { address: 'anna@new.example', provider: 'old', username: 'anna@old.example', password: 'right' },
+  ])
   t.match(seen.arrivals, [
     { home: '/var/vmail/new.example/anna', passwordHash: 'hash of right', oldDomain: 'old.example' },
   ])
