@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Settings, SettingsError } from './config.ts'
 import { offlineImap } from './copy/offlineimap.ts'
+import { places } from './db/places.ts'
 import { openQueue, upgradeQueue } from './db/queue.ts'
 import { turns } from './db/turns.ts'
 import type { CopyingHouse, CopyingOptions } from './doors/worker/house.ts'
@@ -17,6 +18,7 @@ import type { CopyOrder } from './model/migration.ts'
 import { UidSet } from './model/uid-set.ts'
 import type { Proof, Worker } from './policy/copying.ts'
 import type { CopyingState, LostMessages } from './policy/ledger-ports.ts'
+import { PLACE_FILE } from './policy/places.ts'
 import { verify } from './policy/verify.ts'
 import { copyingState } from './proofs/copying-state.ts'
 import { openReady, type Service } from './service.ts'
@@ -46,7 +48,9 @@ async function copying(service: Service, { adopts, early, limitMs, by }: Copying
     emit: (order, starter) => offlineimaprc(workOf(order), { pythonFile: PYTHON_FILE, metadata, starter }),
   })
   const remembered = copyingState(() => metadata)
+  const all = places(kysely)
   const worker: Worker = { id: randomUUID(), host: hostname(), place: placeIn(metadata), adopts, early, by }
+  const serving = await all.serve(worker, metadata)
   return {
     around: {
       worker,
@@ -61,11 +65,15 @@ async function copying(service: Service, { adopts, early, limitMs, by }: Copying
       chance: Math.random,
     },
     budget: service.budget,
+    places: all,
     accounts,
     domains,
     migrations,
     openQueue: (slots, awake) => openQueue(pool, worker, slots, awake),
-    [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await serving[Symbol.asyncDispose]()
+      await service[Symbol.asyncDispose]()
+    },
   }
 }
 
@@ -103,7 +111,7 @@ function lostIn(folders: readonly LedgerFolder[]): LostMessages[] {
 function placeIn(metadata: string): string {
   try {
     mkdirSync(metadata, { recursive: true, mode: 0o700 })
-    return keptLine(join(metadata, 'mailferry-place'), randomUUID)
+    return keptLine(join(metadata, PLACE_FILE), randomUUID)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new SettingsError(`MAILFERRY_OFFLINEIMAP_METADATA: cannot write in ${metadata} (${code})`)

@@ -17,6 +17,7 @@ import { failures } from './db/failures.ts'
 import { imports } from './db/imports.ts'
 import { ledgers } from './db/ledgers.ts'
 import { migrations } from './db/migrations.ts'
+import { places } from './db/places.ts'
 import { providers } from './db/providers.ts'
 import { reports } from './db/reports.ts'
 import { sealings } from './db/sealings.ts'
@@ -145,7 +146,9 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       status: guarded.status,
     }),
     bulk: bulk(situations(kysely)),
-    report: (scope) => report(scope, new Date(), reports(kysely), copying(kysely)),
+    places: places(kysely),
+    report: (scope) =>
+      report(scope, new Date(), { reports: reports(kysely), copying: copying(kysely), places: places(kysely) }),
     collisions: () => reports(kysely).collisions(),
     importPeople: oneAtATime((lines, options) =>
       importPeople(lines, options, { ...surroundings, imports: imports(kysely) }),

@@ -80,7 +80,7 @@ export async function renewCredential(
   const before = toSituation(row)
   const after = heal(before)
   if (after !== before) await writeSituation(migrationId, after, trx)
-  if (after.isDue) await makeDue(migrationId, trx)
+  if (after.isDue) await makeDue(migrationId, false, trx)
   await storeCredential(migrationId, sealed, trx)
   return stepDetail(before, after)
 }

@@ -42,10 +42,10 @@ export function migrations(db: Kysely<DB>): Migrations {
           .executeTakeFirst()
         if (row === undefined) return null
         const before = toMigration(row)
-        const { isDue = false, ...situation } = step(before)
+        const { isDue = false, isReleased = false, ...situation } = step(before)
         const after = isSame(before, situation) ? before : { ...before, ...situation, changedAt: new Date() }
         if (after !== before) await writeSituation(before.id, after, trx)
-        if (isDue) await makeDue(before.id, trx)
+        if (isDue) await makeDue(before.id, isReleased, trx)
         await record(trx, address, { ...stepDetail(before, after), ...change })
         return after
       })

@@ -182,6 +182,13 @@ export interface MigrationStep {
   to_state: string;
 }
 
+export interface Place {
+  folder: string;
+  host: string;
+  id: string;
+  seen_at: Generated<Timestamp>;
+}
+
 export interface Provider {
   after_refusal: Generated<string>;
   ca_file: string | null;
@@ -211,6 +218,7 @@ export interface Turn {
   due_at: Generated<Timestamp>;
   failures: Generated<number>;
   holder: string | null;
+  is_released: Generated<boolean>;
   leased_until: Timestamp | null;
   migration_id: Int8;
   place: string | null;
@@ -225,6 +233,12 @@ export interface Upgrade {
   name: string;
   number: number;
   sha256: string;
+}
+
+export interface Worker {
+  alive_until: Timestamp;
+  id: string;
+  place: string;
 }
 
 export interface DB {
@@ -243,7 +257,9 @@ export interface DB {
   ledger_folder: LedgerFolder;
   migration: Migration;
   migration_step: MigrationStep;
+  place: Place;
   provider: Provider;
   turn: Turn;
   upgrade: Upgrade;
+  worker: Worker;
 }

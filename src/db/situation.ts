@@ -35,10 +35,12 @@ export async function writeSituation(id: string, to: Situation, db: Kysely<DB>):
   if (to.state === 'done') await db.deleteFrom('credential').where('migration_id', '=', id).execute()
 }
 
-/** Its turn is now, and its failures are forgotten. */
-export async function makeDue(id: string, db: Kysely<DB>): Promise<void> {
+/** Its turn is now, and its failures are forgotten. Released: also for whoever does not remember it, when nobody does. */
+export async function makeDue(id: string, isReleased: boolean, db: Kysely<DB>): Promise<void> {
   const dueAt = sql<Date>`clock_timestamp()`
-  await db.updateTable('turn').set({ due_at: dueAt, failures: 0, quiet: 0 }).where('migration_id', '=', id).execute()
+  const released = sql<boolean>`is_released or (${isReleased} and place is not null and not is_served(place))`
+  const now = { due_at: dueAt, failures: 0, quiet: 0, is_released: released }
+  await db.updateTable('turn').set(now).where('migration_id', '=', id).execute()
 }
 
 /** What the audit says about a step. */

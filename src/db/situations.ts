@@ -55,7 +55,7 @@ async function moveBatch(
       select id, address, state, paused_from, code, closing_since is not null as closing
         from migration where id in (select id from chosen) order by id for update
     ), moving as materialized (
-      select id, address, number, to_state, to_paused_from, to_code, to_closing, is_news, is_due, detail
+      select id, address, number, to_state, to_paused_from, to_code, to_closing, is_news, is_due, is_let_go, detail
         from locked join ${tableOf(moves)} on locked.state = move.state and locked.closing = move.closing
           and locked.paused_from is not distinct from move.paused_from and locked.code is not distinct from move.code
     ), moved as (
@@ -63,7 +63,9 @@ async function moveBatch(
           closing_since = case when to_closing then coalesce(closing_since, clock_timestamp()) end
         from moving where migration.id = moving.id and is_news
     ), made_due as (
-      update turn set due_at = clock_timestamp(), failures = 0, quiet = 0 from moving where migration_id = id and is_due
+      update turn set due_at = clock_timestamp(), failures = 0, quiet = 0,
+          is_released = is_released or (is_let_go and place is not null and not is_served(place))
+        from moving where migration_id = id and is_due
     ), noted as (
       insert into audit (actor, action, subject, reason, detail)
         select ${actor}, ${action}, address, ${reason}, detail from moving order by id
@@ -81,10 +83,12 @@ function tableOf(moves: readonly Move[]) {
   const rows = moves.map(({ from, to }, number) => ({
     ...{ number, state: from.state, paused_from: from.pausedFrom, code: from.code, closing: from.isClosing },
     ...{ to_state: to.state, to_paused_from: to.pausedFrom, to_code: to.code, to_closing: to.isClosing },
-    ...{ is_news: !isSame(from, to), is_due: to.isDue ?? false, detail: stepDetail(from, to).detail },
+    ...{ is_news: !isSame(from, to), is_due: to.isDue ?? false, is_let_go: to.isReleased ?? false },
+    detail: stepDetail(from, to).detail,
   }))
   return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as move (
     number integer, state text, paused_from text, code text, closing boolean,
-    to_state text, to_paused_from text, to_code text, to_closing boolean, is_news boolean, is_due boolean, detail text
+    to_state text, to_paused_from text, to_code text, to_closing boolean, is_news boolean, is_due boolean,
+    is_let_go boolean, detail text
   )`
 }

@@ -11,6 +11,7 @@ import type { ProviderHealth } from '../policy/health.ts'
 import type { BadLine, ImportOptions, ImportOutcome, PersonLine } from '../policy/import-people.ts'
 import type { Keyring } from '../policy/keyring.ts'
 import type { Ledgers } from '../policy/ledger-ports.ts'
+import type { Places } from '../policy/places.ts'
 import type { Endpoints, Hasher, OldAnswer } from '../policy/ports.ts'
 import type { ProbeStep } from '../policy/probe.ts'
 import type { Accounts, Audit, Credentials, Domains, Migrations, Providers, Sealings } from '../policy/records.ts'
@@ -64,6 +65,7 @@ export interface House extends AsyncDisposable {
   report(scope: Scope): Promise<Report>
   /** Who wants what somebody else has. */
   collisions(): Promise<Collision[]>
+  readonly places: Pick<Places, 'lastAt'>
   /** Finishes a migration; null when there is none. @throws Refusal what only `force` does */
   finish(address: string, force: boolean, by: By): Promise<Finished | null>
   readonly sealings: Pick<Sealings, 'counts'>

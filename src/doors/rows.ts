@@ -127,11 +127,12 @@ export function collisionRow({ oldDomain, oldUsername, ...collision }: Collision
   return { ...collision, old_domain: oldDomain, old_username: oldUsername }
 }
 
-export function reportRow({ people, failures, collisions, burnDown, remaining, perDay, estimatedEnd }: Report) {
+export function reportRow(report: Report) {
+  const { people, failures, collisions, stranded, burnDown, remaining, perDay, estimatedEnd } = report
   return {
     people: people.map(peopleRow),
     total: peopleRow(total(people)),
-    failures,
+    ...{ failures, stranded },
     collisions: collisions.map(collisionRow),
     burn_down: burnDown,
     ...{ remaining, per_day: perDay, estimated_end: estimatedEnd },

@@ -32,8 +32,11 @@ export interface Migration {
 /** The part of a migration that a step changes. */
 export type Situation = Pick<Migration, 'state' | 'pausedFrom' | 'code' | 'isClosing'>
 
-/** What a step makes of a situation; `isDue`: its turn is now, and its failures are forgotten. */
-export type Stepped = Situation & { readonly isDue?: boolean }
+/**
+ * What a step makes of a situation. `isDue`: its turn is now, and its failures are forgotten; `isReleased`: also where it
+ * is not remembered, when nobody works where it is.
+ */
+export type Stepped = Situation & { readonly isDue?: boolean; readonly isReleased?: boolean }
 
 /** A step of a migration's life. @throws Refusal when the step does not exist in that state */
 export type Step = (from: Situation) => Stepped
@@ -51,9 +54,10 @@ export const resume: Step = (from) => {
 
 export const retry: Step = (from) => {
   refuseUncopied(from)
-  if (from.state === 'failed') return { ...from, ...PENDING, isDue: true }
+  const now = { isDue: true, isReleased: true }
+  if (from.state === 'failed') return { ...from, ...PENDING, ...now }
   // Without the code what is lost is copied again.
-  return { ...from, code: from.code === 'ledger-lost' ? null : from.code, isDue: true }
+  return { ...from, code: from.code === 'ledger-lost' ? null : from.code, ...now }
 }
 
 /** A person took what differs as right: who is not synced for that may be so soon. */

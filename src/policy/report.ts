@@ -1,4 +1,5 @@
 import type { State } from '../model/migration.ts'
+import { type Places, type Stranded, strandedText } from './places.ts'
 import type { Copying } from './ports.ts'
 
 /** People of one domain of one provider, by how far they are. */
@@ -52,6 +53,8 @@ export interface Report {
   /** What stops people: who has failed, and whose last ledger is not clean. */
   readonly failures: readonly { readonly code: string; readonly people: number }[]
   readonly collisions: readonly Collision[]
+  /** Who is due, and copied by nobody. */
+  readonly stranded: readonly Stranded[]
   readonly burnDown: readonly DayCount[]
   /** People who were not across yet, neither synced nor done. */
   readonly remaining: number
@@ -82,11 +85,22 @@ const DAY_MS = 24 * 60 * 60 * 1000
 const RECENT_DAYS = 7
 const NOBODY: Readonly<Record<State, number>> = { awaited: 0, pending: 0, synced: 0, paused: 0, failed: 0, done: 0 }
 
-export async function report(scope: Scope, now: Date, reports: Reports, copying: Copying): Promise<Report> {
-  const [people, failures, collisions, changes] = await Promise.all([
+export interface ReportSurroundings {
+  readonly reports: Reports
+  readonly copying: Copying
+  readonly places: Pick<Places, 'stranded'>
+}
+
+export async function report(
+  scope: Scope,
+  now: Date,
+  { reports, copying, places }: ReportSurroundings,
+): Promise<Report> {
+  const [people, failures, collisions, stranded, changes] = await Promise.all([
     reports.people(scope, await copying.migrationIds()),
     reports.failures(scope),
     reports.collisions().then((all) => all.filter((one) => isWithin(one, scope))),
+    places.stranded(scope),
     reports.days(scope),
   ])
   const burnDown = burnDownOf(changes, now)
@@ -95,7 +109,7 @@ export async function report(scope: Scope, now: Date, reports: Reports, copying:
   const crossed = await reports.crossedSince(scope, new Date(now.getTime() - RECENT_DAYS * DAY_MS))
   const perDay = recentDays === 0 ? 0 : crossed / recentDays
   const estimatedEnd = remaining === 0 || perDay === 0 ? null : new Date(now.getTime() + (remaining / perDay) * DAY_MS)
-  return { people, failures, collisions, burnDown, remaining, perDay, estimatedEnd }
+  return { people, failures, collisions, stranded, burnDown, remaining, perDay, estimatedEnd }
 }
 
 function isWithin({ provider, oldDomain }: Collision, scope: Scope): boolean {
@@ -149,8 +163,12 @@ export function total(people: readonly PeopleCount[]): PeopleCount {
   }
 }
 
-/** When it will be over, in words. */
-export function outlook({ people, remaining, perDay, estimatedEnd }: Report): string {
+/** When it will be over, and what is in the way, in words. */
+export function outlook(report: Report): string {
+  return [end(report), ...report.stranded.map(strandedText)].join('; but ')
+}
+
+function end({ people, remaining, perDay, estimatedEnd }: Report): string {
   if (people.length === 0) return 'nobody is here yet'
   if (remaining === 0) return 'everybody is across'
   if (estimatedEnd === null) return `${remaining} remain; nobody came across lately`

@@ -25,8 +25,10 @@ function recorded(changes: DayChange[], crossed: number) {
   }
   return { reports, asked }
 }
-const made = (changes: DayChange[], crossed: number) =>
-  report({}, NOW, recorded(changes, crossed).reports, { migrationIds: async () => [] })
+const made = (changes: DayChange[], crossed: number) => report({}, NOW, around(recorded(changes, crossed).reports))
+const around = (reports: Reports) => ({
+  ...{ reports, copying: { migrationIds: async () => [] }, places: { stranded: async () => [] } },
+})
 
 t.test('the burn-down has every day, also those on which nothing happened', async (t) => {
   t.match(burnDownOf(CHANGES, NOW), [
@@ -43,7 +45,7 @@ t.test('the end is estimated from the days there were, a week of them at most', 
   const long = [{ day: '2026-01-01', state: 'awaited', change: 14 } as const]
   t.match(await made(long, 7), { remaining: 14, perDay: 1, estimatedEnd: new Date('2026-12-07T12:00:00Z') })
   const { reports, asked } = recorded(long, 7)
-  await report({}, NOW, reports, { migrationIds: async () => [] })
+  await report({}, NOW, around(reports))
   t.same(asked, [new Date('2026-11-16T12:00:00Z')])
 })
 

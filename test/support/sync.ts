@@ -9,7 +9,9 @@ import { HANG_MS } from './until.ts'
 const CHECKOUT = join(import.meta.dirname, '../..')
 
 export interface SyncEvent {
-  event: 'begun' | 'ended' | 'trouble' | 'end'
+  event: 'begun' | 'ended' | 'trouble' | 'stranded' | 'end'
+  places?: { host: string; folder: string; people: number }[]
+  done?: number
   address?: string
   outcome?: string
   finished?: boolean

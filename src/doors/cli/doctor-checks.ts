@@ -5,6 +5,7 @@ import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.t
 import type { Provider } from '../../model/provider.ts'
 import { COLLISION_REMEDIES, collisionText } from '../../policy/report.ts'
 import type { House } from '../house.ts'
+import { checkCopying } from './doctor-copying.ts'
 import { checkDoors, checkFiles, checkOfflineimap } from './doctor-host.ts'
 import { explain } from './exit.ts'
 import { identityHere } from './key.ts'
@@ -86,6 +87,7 @@ async function* checkRecords(openUnready: Outside['openUnready']): AsyncGenerato
   if (upgrades.result === 'fail') return
   yield* checkProviders(house)
   yield* checkCollisions(house)
+  yield* checkCopying(house)
   yield await checkPanel(house)
 }
 

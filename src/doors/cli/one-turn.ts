@@ -1,4 +1,5 @@
 import type { Migration } from '../../model/migration.ts'
+import { STRANDED_REMEDY } from '../../policy/places.ts'
 import type { TurnReport } from '../../policy/take-turn.ts'
 import type { CopyingHouse } from '../worker/house.ts'
 import { Leases } from '../worker/leases.ts'
@@ -10,7 +11,7 @@ const SEAT_LIMIT_MS = 60_000
 
 /** Takes the turn of one person now. @throws Failure when it is not to be had */
 export async function oneTurn(
-  { around, budget }: Pick<CopyingHouse, 'around' | 'budget'>,
+  { around, budget, places }: Pick<CopyingHouse, 'around' | 'budget' | 'places'>,
   { id, address, provider }: Pick<Migration, 'id' | 'address' | 'provider'>,
   stop: AbortSignal,
   onMessage: () => void,
@@ -22,7 +23,11 @@ export async function oneTurn(
   }
   const turn = await around.turns.take(id, around.worker)
   if (turn === null) {
-    const why = 'somebody else is copying it, or its copying state is on another host'
+    const place = await places.placeOf(id)
+    const why =
+      place === null || place.id === around.worker.place
+        ? 'somebody else is copying it'
+        : `its copying state is elsewhere (${place.host}, ${place.folder}): ${STRANDED_REMEDY}`
     throw new Failure(EXIT.tempfail, `${address} cannot be copied now: ${why}`)
   }
   using leases = new Leases(around)

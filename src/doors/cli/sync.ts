@@ -1,12 +1,13 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Address } from '../../model/address.ts'
 import { REMEDIES } from '../../model/attempt.ts'
 import { ACTIVE_STATES } from '../../model/migration.ts'
 import type { Ending } from '../../policy/advance.ts'
 import { addressOnNew } from '../person.ts'
+import { Failures } from '../worker/failures.ts'
 import type { CopyingHouse } from '../worker/house.ts'
 import { Progress } from '../worker/progress.ts'
-import { work } from '../worker/work.ts'
+import { type Watcher, work } from '../worker/work.ts'
 import { address, examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
 import { ATTEMPT_LIMIT_MINUTES, oneTurn, stopSignal } from './one-turn.ts'
@@ -18,6 +19,7 @@ interface Options {
   slots: number
   timeLimit: number
   adopt?: boolean
+  quiet?: boolean
   json?: boolean
 }
 
@@ -38,27 +40,40 @@ export function addSyncCommand(mailferry: Command, outside: Outside): void {
       ATTEMPT_LIMIT_MINUTES,
     )
     .option('--adopt', 'also take people whose copying state is on a host that is gone')
-    .option('--json', 'print a JSON object per line')
-  examples(sync, 'mailferry sync', 'mailferry sync --slots 4', 'mailferry sync --account anna@new.example').action(
-    async (options: Options) => {
-      const stop = stopSignal()
-      await using house = await outside.openCopying({
-        adopts: options.adopt === true,
-        early: options.account !== undefined,
-        limitMs: options.timeLimit * 60_000,
-      })
-      using progress = new Progress({
-        isTerminal: process.stdout.isTTY,
-        asJson: options.json === true,
-        write: (text) => process.stdout.write(text),
-      })
-      if (options.account !== undefined) await syncOne(options.account, house, progress, stop)
-      else await work(house, progress, { slots: options.slots, once: options.once === true, stop })
-    },
-  )
+    .option('--quiet', 'print what failed, and nothing when nothing did: for cron')
+    .addOption(new Option('--json', 'print a JSON object per line').conflicts('quiet'))
+  examples(
+    sync,
+    'mailferry sync',
+    'mailferry sync --slots 4',
+    'mailferry sync --once --quiet',
+    'mailferry sync --account anna@new.example',
+  ).action(async (options: Options) => {
+    const stop = stopSignal()
+    await using house = await outside.openCopying({
+      adopts: options.adopt === true,
+      early: options.account !== undefined,
+      limitMs: options.timeLimit * 60_000,
+    })
+    using watcher = watcherFor(options)
+    if (options.account !== undefined) await syncOne(options.account, house, watcher, stop)
+    else {
+      const stranded = await work(house, watcher, { slots: options.slots, once: options.once === true, stop })
+      if (options.once && stranded.length > 0) process.exitCode = EXIT.unavailable
+    }
+  })
 }
 
-async function syncOne(typed: Address, house: CopyingHouse, progress: Progress, stop: AbortSignal): Promise<void> {
+function watcherFor({ quiet, json }: Options): Watcher & Disposable {
+  if (quiet) return new Failures((text) => process.stderr.write(text))
+  return new Progress({
+    isTerminal: process.stdout.isTTY,
+    asJson: json === true,
+    write: (text) => process.stdout.write(text),
+  })
+}
+
+async function syncOne(typed: Address, house: CopyingHouse, watcher: Watcher, stop: AbortSignal): Promise<void> {
   const name = await addressOnNew(house, typed)
   const migration = await house.migrations.find(name)
   if (migration === null) throw new Failure(EXIT.data, `${name} has no migration`)
@@ -68,8 +83,8 @@ async function syncOne(typed: Address, house: CopyingHouse, progress: Progress, 
       `the migration of ${name} is ${[migration.state, migration.code].filter(Boolean).join(': ')}`,
     )
   }
-  const report = await oneTurn(house, migration, stop, progress.message)
-  progress.ended(report)
+  const report = await oneTurn(house, migration, stop, watcher.message)
+  watcher.ended(report)
   process.exitCode = exitCodeOf(report.ending, report.waitMs)
   if (report.waitMs === null && report.proof === null)
     process.stderr.write(`mailferry: ${REMEDIES[report.ending as 'new-full'] ?? report.ending}\n`)

@@ -1,6 +1,7 @@
 import type { By } from '../../model/audit.ts'
 import type { Budget } from '../../policy/budget.ts'
 import type { Due } from '../../policy/copying.ts'
+import type { Places } from '../../policy/places.ts'
 import type { Accounts, Domains, Migrations } from '../../policy/records.ts'
 import type { TurnSurroundings } from '../../policy/take-turn.ts'
 
@@ -20,6 +21,7 @@ export interface CopyingOptions {
 export interface CopyingHouse extends AsyncDisposable {
   readonly around: TurnSurroundings
   readonly budget: Pick<Budget, 'take'>
+  readonly places: Pick<Places, 'placeOf' | 'strandedBesides'>
   readonly accounts: Accounts
   readonly domains: Domains
   readonly migrations: Pick<Migrations, 'find'>

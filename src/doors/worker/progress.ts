@@ -1,3 +1,4 @@
+import { STRANDED_REMEDY, strandedText } from '../../policy/places.ts'
 import { explain } from '../cli/exit.ts'
 import { json, visible } from '../cli/text.ts'
 import type { Watcher } from './work.ts'
@@ -17,6 +18,7 @@ export class Progress implements Watcher, Disposable {
   readonly #startedAt = performance.now()
   readonly #timer: NodeJS.Timeout | undefined
   #count = { waiting: 0, running: 0 }
+  #stranded = ''
   #done = 0
   #unfinished = 0
   #messages = 0
@@ -66,6 +68,15 @@ export class Progress implements Watcher, Disposable {
 
   counted: Watcher['counted'] = (count) => {
     this.#count = count
+  }
+
+  stranded: Watcher['stranded'] = (all) => {
+    const text = all.map(strandedText).join('; ')
+    if (text === this.#stranded) return
+    this.#stranded = text
+    if (all.length === 0) return
+    if (this.#screen.asJson) this.#tell({ event: 'stranded', places: all })
+    else this.#line(`${text}: ${STRANDED_REMEDY}`)
   };
 
   [Symbol.dispose](): void {

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Due, Turn } from '../../policy/copying.ts'
+import type { Stranded } from '../../policy/places.ts'
 import type { TurnReport } from '../../policy/take-turn.ts'
 import type { CopyingHouse, WakeUps } from './house.ts'
 import { Leases } from './leases.ts'
@@ -13,6 +14,8 @@ export interface Watcher {
   trouble(error: unknown): void
   /** How many wait for a turn and are at work, on all hosts. */
   counted(count: { waiting: number; running: number }): void
+  /** Who is due and will not be copied, here or elsewhere; told again when it changes. */
+  stranded(all: readonly Stranded[]): void
 }
 
 export interface WorkOptions {
@@ -33,12 +36,15 @@ const COUNT_REST = 20
 // A wake-up that came to nothing is repeated after this.
 const WOKEN_MS = 3_000
 
-/** Takes turns until it is stopped, or with `once` until nobody waits any more. */
+/**
+ * Takes turns until it is stopped, or with `once` until nobody waits any more.
+ * @returns who was due at the end, and is copied by nobody
+ */
 export async function work(
-  house: Pick<CopyingHouse, 'around' | 'budget' | 'openQueue'>,
+  house: Pick<CopyingHouse, 'around' | 'budget' | 'places' | 'openQueue'>,
   watcher: Watcher,
   { slots, once, stop }: WorkOptions,
-): Promise<void> {
+): Promise<readonly Stranded[]> {
   const { turns, worker } = house.around
   const until = once ? await turns.clock() : undefined
   using leases = new Leases(house.around)
@@ -66,6 +72,7 @@ export async function work(
   await using queue = await house.openQueue(slots, awake)
   const woken = new Woken(queue)
   let nextCount = 0
+  let stranded: readonly Stranded[] = []
   while (!stop.aborted) {
     try {
       const due = await turns.due(worker, TURNS_AHEAD * slots, until)
@@ -75,7 +82,9 @@ export async function work(
         const count = await turns.count(worker, until)
         nextCount = now + Math.max(PLAN_MS, COUNT_REST * (performance.now() - now))
         watcher.counted(count)
-        if (once && count.waiting + count.running === 0 && leases.size === 0) return
+        stranded = await house.places.strandedBesides(worker.place)
+        watcher.stranded(stranded)
+        if (once && count.waiting + count.running === 0 && leases.size === 0) return stranded
       }
       await wait(LEAST_PLAN_MS)
       await bell.rest(PLAN_MS - LEAST_PLAN_MS)
@@ -84,6 +93,7 @@ export async function work(
       await bell.rest(RETRY_MS)
     }
   }
+  return stranded
 }
 
 /** Cuts a rest short, also the next one when it rings before. */

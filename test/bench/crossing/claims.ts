@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { type Database, openDatabase } from '../../../src/db/database.ts'
+import { places } from '../../../src/db/places.ts'
 import { openQueue, upgradeQueue } from '../../../src/db/queue.ts'
 import { shares } from '../../../src/db/shares.ts'
 import { turns } from '../../../src/db/turns.ts'
@@ -63,7 +64,7 @@ async function rate(databases: readonly Database[]): Promise<number> {
   await sql`update turn set due_at = now()`.execute((databases[0] as Database).kysely)
   let ended = 0
   const watcher: Watcher = {
-    ...{ begun: () => undefined, message: () => undefined, counted: () => undefined },
+    ...{ begun: () => undefined, message: () => undefined, counted: () => undefined, stranded: () => undefined },
     ended({ ending }) {
       if (ending === 'unchanged') ended++
     },
@@ -79,7 +80,7 @@ async function rate(databases: readonly Database[]): Promise<number> {
 }
 
 /** A worker for whom OLD is always as it was. */
-function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'around' | 'budget' | 'openQueue'> {
+function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'around' | 'budget' | 'places' | 'openQueue'> {
   const worker: Worker = { id: randomUUID(), host: 'bench', place: 'here', adopts: false, early: false }
   const never = () => Promise.reject(new Error('nothing is copied here'))
   const around: TurnSurroundings = {
@@ -91,5 +92,8 @@ function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'around' | 'bud
     copyingState: { forgetProofs: () => undefined, dropReceipts: () => undefined },
   }
   const budget = openBudget(shares(kysely, LEASE_MS))
-  return { around, budget, openQueue: (slots, awake) => openQueue(pool, worker, slots, awake) }
+  return {
+    ...{ around, budget, places: places(kysely) },
+    openQueue: (slots, awake) => openQueue(pool, worker, slots, awake),
+  }
 }

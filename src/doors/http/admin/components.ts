@@ -101,6 +101,7 @@ export const Report = Type.Object(
         ...{ what: Type.Enum(['address', 'mailbox', 'home']), whose: Text, at: Time },
       }),
     ),
+    stranded: listOf(Type.Object({ host: Text, folder: Text, people: Count })),
     burn_down: listOf(
       Type.Object({
         day: Type.String({ format: 'date' }),
