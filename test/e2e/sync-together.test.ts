@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { runCronLine } from '../support/cron.ts'
+import { runPlainOfflineimap } from '../support/cron.ts'
 import { startDebianPostgres } from '../support/debian-postgres.ts'
 import { mustRun, rows, startFerry } from '../support/ferry.ts'
 import { seed } from '../support/seed.ts'
@@ -65,15 +65,15 @@ t.test('whoever signs in while a worker waits is copied at once, also after the 
   t.equal(await worker.end, 0, worker.stderr)
 })
 
-t.test('while a worker copies somebody, cron and other workers leave the person alone', async (t) => {
+t.test('while a worker copies somebody, plain OfflineIMAP and other workers leave the person alone', async (t) => {
   await service.passdb(...BIG)
   const worker = startSync(service)
   await attemptRuns(worker, BIG[0])
   signalEngines(BIG[0], 'SIGSTOP')
   const other = await service.run(['sync', '--account', BIG[0]])
   t.match([other.exitCode, other.stderr], [75, /somebody else is copying it/])
-  const cron = await runCronLine(service)
-  t.match(cron.stdout + cron.stderr, /Could not lock account m-/)
+  const plain = await runPlainOfflineimap(service)
+  t.match(plain.stdout + plain.stderr, /Could not lock account m-/)
   signalEngines(BIG[0], 'SIGCONT')
   const { outcome } = await worker.seen(({ event, address }) => event === 'ended' && address === BIG[0])
   t.equal(outcome, 'complete')

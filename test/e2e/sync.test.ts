@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { runCronLine } from '../support/cron.ts'
+import { runPlainOfflineimap } from '../support/cron.ts'
 import { mustRun, rows, startFerry } from '../support/ferry.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { seed } from '../support/seed.ts'
@@ -60,10 +60,10 @@ t.test('a changed flag is something new', async (t) => {
   t.equal(filesOf(ANNA[0]).filter((name) => /:2,[A-S]*F/.test(name)).length, 1)
 })
 
-t.test('what cron has copied, sync does not copy again', async (t) => {
+t.test('what plain OfflineIMAP has copied, sync does not copy again', async (t) => {
   await seed(old.port, ANNA, 2, ['Sent'])
-  const cron = await runCronLine(service)
-  t.equal(cron.exitCode, 0, cron.stderr + cron.stdout)
+  const plain = await runPlainOfflineimap(service)
+  t.equal(plain.exitCode, 0, plain.stderr + plain.stdout)
   t.match((await sync(ANNA[0])).stdout, '"complete"')
   t.match(await migration(ANNA[0]), { attempts: [{ messages: 0 }] })
   t.equal(filesOf(ANNA[0]).length, 23)

@@ -17,6 +17,16 @@ export async function runCronLine(service: RunningService): Promise<Ended> {
   const command = cronCommand()
     .replaceAll('/var/lib/mailferry', service.dataDir)
     .replaceAll('/opt/mailferry/', `${CHECKOUT}/`)
+  return await runLine(command, service)
+}
+
+/** Has plain OfflineIMAP copy what `emit-offlineimaprc` writes, as the README says. */
+export async function runPlainOfflineimap(service: RunningService): Promise<Ended> {
+  const emit = `${CHECKOUT}/bin/emit-offlineimaprc --output offlineimaprc`
+  return await runLine(`cd ${service.dataDir} && ${emit} && offlineimap -1 -o -c offlineimaprc`, service)
+}
+
+async function runLine(command: string, service: RunningService): Promise<Ended> {
   const { DATABASE_URL, MAILFERRY_DATA_DIR } = service.environment
   return await runProgram('sh', ['-c', command], { PATH: '/usr/bin:/bin', DATABASE_URL, MAILFERRY_DATA_DIR })
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { COMPILED } from '../../support/compiled.ts'
-import { runCronLine } from '../../support/cron.ts'
+import { runPlainOfflineimap } from '../../support/cron.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../../support/ferry.ts'
 import { ImapWire } from '../../support/imap-wire.ts'
 import { ordinary } from '../../support/ledgers.ts'
@@ -47,7 +47,7 @@ t.test('before anything is copied, everything is missing and said to be', async 
 })
 
 t.test('a whole copy is clean, by the old address too', async (t) => {
-  t.match(await runCronLine(ferry.service), { exitCode: 0 })
+  t.match(await runPlainOfflineimap(ferry.service), { exitCode: 0 })
   t.match(await verify(ANNA), {
     exitCode: 0,
     stdout:
