@@ -1,3 +1,4 @@
+import { becomeOwner } from './become-owner.ts'
 import { loadSettings, type Settings } from './config.ts'
 import { panelKeyInForce, provideSecrets } from './data-dir.ts'
 import { lockFolder } from './db/embedded/lock.ts'
@@ -37,6 +38,7 @@ async function openServed(time: Time): Promise<Served> {
 
 await runMailferry(process.argv.slice(2), {
   settings,
+  becomeOwner: () => becomeOwner(settings()),
   open: () => openReady(settings()),
   openUnready: () => openService(settings()),
   async serve() {
@@ -47,6 +49,7 @@ await runMailferry(process.argv.slice(2), {
   async openCopying(options) {
     // Only this one waits for the queue's library.
     const { openCopying } = await import('./copying.ts')
+    becomeOwner(settings())
     return await openCopying(settings(), options)
   },
 })

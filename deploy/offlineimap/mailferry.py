@@ -19,7 +19,7 @@ import offlineimap
 if not offlineimap.__version__.startswith('8.0.'):
     sys.exit('mailferry: the repairs are made for OfflineIMAP 8.0, this is %s' % offlineimap.__version__)
 
-from mailferry_offlineimap import connection, credentials, durable, folders, messages, run, tls
+from mailferry_offlineimap import connection, credentials, durable, folders, messages, owner, run, tls
 
 # One line per repair; the reason stands in its function.
 REPAIRS = [
@@ -46,6 +46,8 @@ REPAIRS = [
     messages.dates_kept,
     messages.order_kept,
     durable.synced_before_known,
+    owner.state_of_its_owner,
+    owner.homes_of_their_owners,
 ]
 
 for repair in REPAIRS:

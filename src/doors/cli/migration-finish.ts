@@ -45,6 +45,7 @@ export function addFinish(migration: Command, outside: Outside): void {
   ).action(async (typed: Address | undefined, options: Options) => {
     const one = oneOrAll(typed, options)
     if (one === null && !options.queue) throw new Failure(EXIT.usage, 'finish --all needs --queue (--help shows how)')
+    if (!options.queue) outside.becomeOwner()
     await using house = await outside.open()
     if (one === null) return await carryOutBulk('close', options, house)
     const name = await migrationOnNew(house, one)

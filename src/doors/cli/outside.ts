@@ -9,6 +9,8 @@ export type OpenHouse = () => Promise<House>
 export interface Outside {
   /** Throws a SettingsError when a setting is wrong. */
   settings(): Settings
+  /** Root becomes who owns the copying state: for commands that write there. */
+  becomeOwner(): void
   /** The database ready. */
   open: OpenHouse
   /** The database as it is: away, or with upgrades pending. */

@@ -20,7 +20,7 @@ interface Options {
   reason?: string
 }
 
-export function addVerifyCommand(mailferry: Command, { open }: Outside): void {
+export function addVerifyCommand(mailferry: Command, { open, becomeOwner }: Outside): void {
   const verify = mailferry
     .command('verify')
     .description('compare a person on the old and the new server message by message; run it on the copying host')
@@ -30,6 +30,7 @@ export function addVerifyCommand(mailferry: Command, { open }: Outside): void {
     .option('--json', 'print the whole ledger as one JSON object')
   examples(withReason(verify), 'mailferry verify anna@new.example', 'mailferry verify anna@new.example --json').action(
     async (typed: Address, { accept = false, strict = false, json: asJson, reason }: Options) => {
+      becomeOwner()
       await using house = await open()
       const name = await migrationOnNew(house, typed)
       using progress = showProgress()

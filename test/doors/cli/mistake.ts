@@ -16,6 +16,7 @@ export async function mistakeIn(args: readonly string[], environment?: NodeJS.Pr
   const settings = environment === undefined ? reached : () => loadSettings(environment)
   const outside = {
     ...{ settings, serve: reached, openCopying: reached },
+    becomeOwner: () => undefined,
     open: async () => openReady(settings()),
     openUnready: async () => openService(settings()),
   }

@@ -115,7 +115,14 @@ t.test('commands of later versions are not there', async (t) => {
 
 t.test('every command has a description and examples that it understands', async (t) => {
   for (const command of leaves(
-    program({ settings: unused, open: unused, openUnready: unused, serve: unused, openCopying: unused }),
+    program({
+      settings: unused,
+      becomeOwner: unused,
+      open: unused,
+      openUnready: unused,
+      serve: unused,
+      openCopying: unused,
+    }),
   )) {
     let help = ''
     command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp()
