@@ -53,6 +53,7 @@ t.test('root goes nowhere where a link in a person’s home leads, and that pers
   const { stdout } = await service.run(['sync', '--account', BEN[0]])
   t.match(stdout, 'new-unwritable')
   t.same(readdirSync(elsewhere), [])
+  rmSync(join(home('ben'), 'Maildir'))
 })
 
 t.test('where the copying state is another’s, root becomes that one for all of the command', async (t) => {
