@@ -18,7 +18,7 @@ const TEMPFAIL = 111
 const INPUT_LIMIT = 16 * 1024
 const ANSWER_LIMIT = 64 * 1024
 const INSTALLED = '/etc/mailferry/mailferry.env'
-/** Seconds. The service answers within 35 s; Dovecot gives up after 60 s. */
+/** Seconds. The service answers within 40 s; Dovecot gives up after 60 s. */
 const CLIENT_LIMIT = 45
 
 const MISUSED: Outcome = {

@@ -36,7 +36,8 @@ export async function endingOfQuestion(question: OldQuestion, limitMs: number): 
       () => ({}),
       (error) => client.ending ?? endingOf(error),
     )
-    return await Promise.race([ended, cut])
+    const ending = await Promise.race([ended, cut])
+    return client.greeting === undefined ? ending : { ...ending, greeted: true }
   } finally {
     clearTimeout(timer)
     question.signal.removeEventListener('abort', hangUp)

@@ -12,6 +12,8 @@ export interface Ending {
   readonly code?: string
   /** What the error says of itself. */
   readonly message?: string
+  /** OLD said hello: it is alive, however the sign-in ended. */
+  readonly greeted?: boolean
   /** TLS was wanted, and could not be had. */
   readonly tlsFailed?: boolean
 }

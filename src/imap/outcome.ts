@@ -63,8 +63,13 @@ export function outcomeOf(ending: Ending, asked: Asked): OldAnswer {
     kind: 'trouble',
     code: kind,
     cause,
-    answered: ending.status !== undefined || ODD_ANSWER.test(ending.code ?? ''),
+    answered: hasAnswered(ending),
   }
+}
+
+/** Where TLS fails, it fails for everybody. */
+function hasAnswered({ greeted = false, tlsFailed = false, status, code = '' }: Ending): boolean {
+  return (greeted && !tlsFailed) || status !== undefined || ODD_ANSWER.test(code)
 }
 
 function kindOf(ending: Ending, asked: Asked): Kind {

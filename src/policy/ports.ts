@@ -58,7 +58,7 @@ export type OldAnswer =
       readonly kind: 'trouble'
       readonly code: Code
       readonly cause: unknown
-      /** Whether OLD answered the sign-in at all: it is alive, whatever it said. */
+      /** Whether OLD said anything at all, its greeting at least: it is alive, whatever became of the sign-in. */
       readonly answered: boolean
     }
 

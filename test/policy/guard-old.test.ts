@@ -96,18 +96,19 @@ t.test('providers do not wait for each other', async (t) => {
 
 /** An OLD that is down until it is up, and how often it was asked. */
 function upAndDown() {
-  const seen = { asked: 0, isUp: false }
+  const seen = { asked: 0, isUp: false, onAsked: (): void => undefined }
   const ask = async (): Promise<OldAnswer> => {
     seen.asked++
+    seen.onAsked()
     return seen.isUp ? { kind: 'no' } : SILENT
   }
   return { ask, seen }
 }
 
-/** Asks so often, one after another, and returns the last answer. */
+/** Asks for so many people, one after another, and returns the last answer. */
 async function askOften(old: Old, times: number): Promise<OldAnswer> {
   let answer = SILENT
-  for (let asked = 0; asked < times; asked++) answer = await old.ask(question())
+  for (let asked = 0; asked < times; asked++) answer = await old.ask(question({ username: `person ${asked}` }))
   return answer
 }
 
@@ -157,6 +158,28 @@ t.test('whatever OLD answers, it is alive: one person’s trouble opens no break
   }
 })
 
+t.test('one person whom OLD does not answer opens no breaker', async (t) => {
+  const { ask, seen } = upAndDown()
+  const old = guarded({ ask }, 60_000)
+  for (let asked = 0; asked < 30; asked++) t.same(await old.ask(question()), SILENT)
+  t.equal(seen.asked, 30)
+  t.match(await askOften(old, 10), OPEN, 'nine others do')
+})
+
+t.test('a probe that is given up does not close the breaker', async (t) => {
+  mock.timers.enable({ apis: ['Date'] })
+  t.teardown(() => mock.timers.reset())
+  const { ask, seen } = upAndDown()
+  const old = guarded({ ask }, 60_000)
+  await askOften(old, 10)
+  mock.timers.tick(60_000)
+  const going = new AbortController()
+  seen.onAsked = () => going.abort()
+  t.same(await old.ask(question({ signal: going.signal })), SILENT)
+  t.match(await old.ask(question()), OPEN)
+  t.equal(seen.asked, 11)
+})
+
 t.test('questions that we gave up say nothing about OLD', async (t) => {
   let going = new AbortController()
   const ask = async (): Promise<OldAnswer> => {
@@ -166,7 +189,7 @@ t.test('questions that we gave up say nothing about OLD', async (t) => {
   const old = guarded({ ask }, 60_000)
   for (let asked = 0; asked < 30; asked++) {
     going = new AbortController()
-    t.same(await old.ask(question({ signal: going.signal })), SILENT)
+    t.same(await old.ask(question({ username: `person ${asked}`, signal: going.signal })), SILENT)
   }
   t.match(old.status(), [{ breaker: 'closed' }])
 })

@@ -28,8 +28,10 @@ export function answering(answer: (tag: string) => string, script: Script = {}):
   return scripted({ ...script, signIn: ({ connection, tag }) => connection.say(answer(tag)) })
 }
 
-/** A row that ends by the limit. */
-export const SILENCE = { wanted: 'old-timeout unanswered', limitMs: SHORT_MS }
+/** A row that ends by the limit, after a greeting. */
+export const SILENCE = { wanted: 'old-timeout answered', limitMs: SHORT_MS }
+/** The same without a greeting. */
+export const DEAD_SILENCE = { wanted: 'old-timeout unanswered', limitMs: SHORT_MS }
 
 /** The commands up to the sign-in. */
 export const STEPS = ['CAPABILITY', 'ID', 'AUTHENTICATE']

@@ -10,7 +10,7 @@ local URL = (os.getenv("MAILFERRY_URL") or "http://127.0.0.1:8025"):gsub("/+$", 
 local SOCKET = os.getenv("MAILFERRY_SOCKET")
 local TOKEN_FILE = os.getenv("MAILFERRY_DOOR_TOKEN_FILE")
 
--- An old server has 15 s for a question and mailferry 35 s for its answer; Dovecot gives a worker up after 60 s.
+-- An old server has 20 s for a question and mailferry 40 s for its answer; Dovecot gives a worker up after 60 s.
 local CLIENT_LIMIT_SECONDS = tonumber(os.getenv("MAILFERRY_CLIENT_LIMIT_SECONDS")) or 45
 -- The limit above ends a silence, and the connection with it. This one ends an answer that drips in for ever, but
 -- leaves its connection open: so it comes second.
