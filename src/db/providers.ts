@@ -1,4 +1,4 @@
-import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
+import { type Insertable, type Kysely, type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely'
 import type { AfterRefusal, CopyWindow, Cutover, LoginName, Provider, TlsMode } from '../model/provider.ts'
 import { Refusal } from '../model/refusal.ts'
 import type { Providers } from '../policy/records.ts'
@@ -29,6 +29,8 @@ export const PROVIDER_COLUMNS = [
   'provider.window_zone',
   'provider.include',
   'provider.exclude',
+  'provider.tested_at',
+  'provider.test_failed',
 ] as const
 
 export type ProviderRow = Omit<Selectable<ProviderTable>, 'id' | 'created_at'>
@@ -52,6 +54,7 @@ export function toProvider(row: ProviderRow): Provider {
     window: toWindow(row),
     include: row.include,
     exclude: row.exclude,
+    lastTest: row.tested_at && { at: row.tested_at, failedStep: row.test_failed },
   }
 }
 
@@ -83,9 +86,26 @@ export function providers(db: Kysely<DB>): Providers {
     set: (provider, by) =>
       db.transaction().execute(async (trx) => {
         await knowsZoneOf(provider, trx)
-        await trx.updateTable('provider').set(toRow(provider)).where('name', '=', provider.name).execute()
+        const isThere = isAt(provider)
+        await trx
+          .updateTable('provider')
+          .set({
+            ...toRow(provider),
+            tested_at: sql`case when ${isThere} then tested_at end`,
+            test_failed: sql`case when ${isThere} then test_failed end`,
+          })
+          .where('name', '=', provider.name)
+          .execute()
         await record(trx, provider.name, { ...by, action: 'provider.set' })
       }),
+    async noteTest(tested, failedStep) {
+      await db
+        .updateTable('provider')
+        .set({ tested_at: sql`now()`, test_failed: failedStep })
+        .where('name', '=', tested.name)
+        .where(isAt(tested))
+        .execute()
+    },
     async remove(name, by) {
       try {
         return await db.transaction().execute(async (trx) => {
@@ -99,6 +119,12 @@ export function providers(db: Kysely<DB>): Providers {
       }
     },
   }
+}
+
+/** Whether the row is still the place that a test went to, reached in the same way. */
+function isAt({ host, port, tls, caFile, fingerprint }: Provider): RawBuilder<SqlBool> {
+  return sql`(host, port, tls) = (${host}, ${port}, ${tls}) and ca_file is not distinct from ${caFile}
+    and fingerprint is not distinct from ${fingerprint}`
 }
 
 /** Asked here, because with an unknown zone nobody's turn could be found. @throws Refusal */

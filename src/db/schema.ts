@@ -207,6 +207,8 @@ export interface Provider {
   port: number;
   refusal: string | null;
   reopens: Generated<boolean>;
+  test_failed: string | null;
+  tested_at: Timestamp | null;
   tls: string;
   window_from: string | null;
   window_until: string | null;

@@ -34,6 +34,8 @@ export function providerRow(provider: Provider) {
     window: windowText(provider.window),
     include: provider.include,
     exclude: provider.exclude,
+    tested_at: provider.lastTest?.at ?? null,
+    test_failed: provider.lastTest?.failedStep ?? null,
   }
 }
 

@@ -26,6 +26,13 @@ export interface CopyWindow {
   readonly zone: string
 }
 
+/** How the last connection test ended. */
+export interface LastTest {
+  readonly at: Date
+  /** Null: it went well. */
+  readonly failedStep: string | null
+}
+
 /** An old IMAP service. */
 export interface Provider {
   readonly name: string
@@ -55,6 +62,8 @@ export interface Provider {
   readonly include: readonly string[]
   /** Mailboxes to leave out, as IMAP LIST patterns. */
   readonly exclude: readonly string[]
+  /** Null: it was not tested yet as it is now. */
+  readonly lastTest: LastTest | null
 }
 
 const USUAL_PORT: Readonly<Record<TlsMode, number>> = { implicit: 993, starttls: 143, none: 143 }
@@ -65,6 +74,7 @@ export function usualProvider(name: string, host: string, tls: TlsMode = 'implic
     ...{ name, host, tls, port: USUAL_PORT[tls], caFile: null, fingerprint: null },
     ...{ maxConnections: 20, copyConnections: null, loginName: '%u', cutover: 'immediate', refusal: null },
     ...{ forwardsClient: false, reopens: false, afterRefusal: 'admit', window: null, include: [], exclude: [] },
+    lastTest: null,
   }
 }
 

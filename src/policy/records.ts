@@ -44,6 +44,8 @@ export interface Providers {
   add(provider: Provider, by: By): Promise<void>
   /** Replaces the provider of that name. */
   set(provider: Provider, by: By): Promise<void>
+  /** Keeps how a test of it ended, unless it is reached in another way by now. */
+  noteTest(tested: Provider, failedStep: string | null): Promise<void>
   remove(name: string, by: By): Promise<boolean>
 }
 

@@ -4,22 +4,25 @@ import type { ProbeStep } from './probe.ts'
 import type { Domains, Providers } from './records.ts'
 
 export interface TestSurroundings {
-  readonly providers: Pick<Providers, 'find' | 'set'>
+  readonly providers: Pick<Providers, 'find' | 'set' | 'noteTest'>
   readonly domains: Pick<Domains, 'list'>
   /** Goes to a provider step by step; at last, a stranger of that domain is tried. */
   probe(provider: Provider, stranger: string): AsyncIterable<ProbeStep>
 }
 
-/** Goes to a provider step by step, and keeps how it refuses a stranger when that is learned. */
+/** Goes to a provider step by step, and keeps how that ended, and how it refuses a stranger when that is learned. */
 export async function* testProvider(
   provider: Provider,
   actor: string,
   outside: TestSurroundings,
 ): AsyncGenerator<ProbeStep> {
+  let failed: ProbeStep | undefined
   for await (const step of outside.probe(provider, await domainAt(provider, outside))) {
+    if (!step.ok) failed ??= step
     if (step.learned !== undefined) await keepRefusal(provider, step.learned, actor, outside)
     yield step
   }
+  if (!failed?.isBusy) await outside.providers.noteTest(provider, failed?.step ?? null)
 }
 
 /** A mail domain of the provider; when it has none yet, one that looks like it. */

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
 import { type Domain, mergingText } from '../../model/domain.ts'
+import { domainAdded } from '../domain-added.ts'
 import { by, withReason } from './actor.ts'
 import { domain as domainName, examples } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
-import { noProvider } from './named-provider.ts'
+import { namedProvider } from './named-provider.ts'
 import { printDone, printList } from './output.ts'
 import type { Outside } from './outside.ts'
 import { domainList } from './rows.ts'
@@ -40,15 +41,15 @@ function addAdd(domain: Command, { open }: Outside): void {
     'mailferry domain add old.example --provider old',
     'mailferry domain add old.example --provider old --new-domain new.example',
   ).action(async (name: string, options: AddOptions) => {
-    const { provider, newDomain = name, sharedNames: sharesNames = false } = options
-    const added: Domain = { name, newDomain, provider }
+    const { newDomain = name, sharedNames: sharesNames = false } = options
+    const added: Domain = { name, newDomain, provider: options.provider }
     await using house = await open()
-    if ((await house.providers.find(provider)) === null) throw noProvider(provider)
+    const provider = await namedProvider(house, options.provider)
     await house.domains.add({ ...added, sharesNames }, by(options))
-    const renamed = newDomain === name ? '' : `; on the new server it is ${newDomain}`
-    const merging = mergingText(added, await house.domains.list())
-    const said = `the people of ${name} can sign in now${renamed}${merging === null ? '' : `; ${merging}`}`
-    await printDone(domainList.row(added), said, options)
+    const test = `mailferry provider test ${provider.name}`
+    const renamed = newDomain === name ? null : `on the new server it is ${newDomain}`
+    const said = [domainAdded(name, provider, test), renamed, mergingText(added, await house.domains.list())]
+    await printDone(domainList.row(added), said.filter((part) => part !== null).join('; '), options)
   })
 }
 

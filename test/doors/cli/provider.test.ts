@@ -5,6 +5,7 @@ import t from 'tap'
 import { certificates } from '../../support/certificates.ts'
 import { COMPILED } from '../../support/compiled.ts'
 import { mustRun, rows } from '../../support/ferry.ts'
+import { freePort } from '../../support/loopback.ts'
 import { startOld } from '../../support/old.ts'
 import { scripted, startScriptedImap, type Tried } from '../../support/scripted-imap.ts'
 import { type RunningService, startService } from '../../support/service.ts'
@@ -37,6 +38,8 @@ const isp = {
   window: null,
   include: ['INBOX', '*'],
   exclude: ['Spam*', 'Entwürfe/%'],
+  tested_at: null,
+  test_failed: null,
 }
 
 t.test('a provider is added, shown, changed where it is told and removed, while serve runs', async (t) => {
@@ -93,6 +96,25 @@ t.test('a domain is added in its canonical form, and keeps its provider', async 
   t.match(kept, { exitCode: 65, line: /isp still has domains/ })
   await mustRun(service, 'domain', 'remove', 'bücher.example')
   t.same(await rows(service, 'domain', 'list'), [])
+})
+
+t.test('nobody is said to sign in at a provider whose last test failed, or that was not tested', async (t) => {
+  const said = async (domain: string) => await mustRun(service, 'domain', 'add', domain, '--provider', 'gone')
+  const port = `${await freePort()}`
+  await mustRun(service, ...['provider', 'add', 'gone', '--host', '127.0.0.1', '--port', port, '--tls', 'none'])
+  const untested = 'gone was not tested yet as it is now: mailferry provider test gone\n'
+  t.equal(await said('one.example'), `one.example is added; ${untested}`)
+  t.equal((await service.run(['provider', 'test', 'gone'])).exitCode, 69)
+  t.match(await rows(service, 'provider', 'show', 'gone'), { tested_at: /^20/, test_failed: 'connect' })
+  t.equal(
+    await said('two.example'),
+    'two.example is added, but nobody can sign in: the last test of gone failed (connect); mailferry provider test gone\n',
+  )
+  await mustRun(service, 'provider', 'set', 'gone', '--max-connections', '3')
+  t.match(await rows(service, 'provider', 'show', 'gone'), { test_failed: 'connect' })
+  await mustRun(service, 'provider', 'set', 'gone', '--tls', 'starttls')
+  t.match(await rows(service, 'provider', 'show', 'gone'), { tested_at: null, test_failed: null })
+  t.equal(await said('three.example'), `three.example is added; ${untested}`)
 })
 
 t.test('what does not fit the records is one line and exit code 65', async (t) => {

@@ -23,6 +23,8 @@ export const Provider = Type.Object(
     window: orNull(Text),
     include: listOf(Text),
     exclude: listOf(Text),
+    tested_at: orNull(Time),
+    test_failed: orNull(Text),
   },
   { $id: 'Provider' },
 )

@@ -9,8 +9,8 @@ import { changedProvider, newProvider, type ProviderFields, readProviderForm } f
 import { Why } from '../bodies.ts'
 import { form, reasonField, textField } from '../forms.ts'
 import type { Around, PanelHouse } from '../house.ts'
-import { html, type Piece } from '../html.ts'
-import { facts, providerPath } from '../parts.ts'
+import { type Content, html, type Piece } from '../html.ts'
+import { facts, providerPath, when } from '../parts.ts'
 import { administrator } from '../session.ts'
 import { by, goOn, show } from '../show.ts'
 import { bodyOf, confirmation, formOf, ProviderBody, providerFields } from './fields.ts'
@@ -185,8 +185,15 @@ function lookAt(provider: Provider): Piece {
       ['Folders to copy', include.join(', ') || 'all'],
       ['Folders to leave out', exclude.join(', ') || 'none'],
       ['Refuses with', provider.refusal],
+      ['Last test', testOf(provider)],
       ['Finished ones open again', provider.reopens ? 'yes' : 'no'],
       ['When it refuses a kept password', provider.afterRefusal],
     ])}
   </section>`
+}
+
+function testOf({ lastTest }: Provider): Content {
+  if (lastTest === null) return null
+  const { at, failedStep } = lastTest
+  return html`${failedStep === null ? 'went well' : `failed (${failedStep})`}, ${when(at)}`
 }

@@ -3,13 +3,15 @@ import { Type } from 'typebox'
 import { may } from '../../../../model/administrator.ts'
 import { type Domain, mergingText } from '../../../../model/domain.ts'
 import type { Provider } from '../../../../model/provider.ts'
+import { domainAdded, isReachable } from '../../../domain-added.ts'
 import { domain as parseDomain } from '../../../fields.ts'
 import { InvalidField } from '../../../mistakes.ts'
 import { Why } from '../bodies.ts'
 import { checkField, choiceField, form, reasonField, textField } from '../forms.ts'
 import type { Around } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
-import { providerPath, table } from '../parts.ts'
+import type { Notice } from '../page.ts'
+import { capitalised, providerPath, table } from '../parts.ts'
 import { administrator } from '../session.ts'
 import { by, goOn, show } from '../show.ts'
 import { NotFound } from '../trouble.ts'
@@ -40,9 +42,7 @@ export const providerList: FastifyPluginAsyncTypebox<Around> = async (app, { hou
       const added = { name, newDomain, provider: body.provider }
       const sharesNames = body.shared_names !== undefined
       await house.domains.add({ ...added, sharesNames }, by(request, body.reason))
-      const merging = mergingText(added, await house.domains.list())
-      const text = `The people of ${name} can sign in now.${merging === null ? '' : ` ${merging}.`}`
-      return goOn(request, reply, PATH, { kind: 'good', text })
+      return goOn(request, reply, PATH, await addedNotice(added, house))
     } catch (error) {
       if (!(error instanceof InvalidField)) throw error
       return goOn(request, reply, PATH, { kind: 'bad', text: `The domain was not added. ${error.message}` })
@@ -62,6 +62,15 @@ export const providerList: FastifyPluginAsyncTypebox<Around> = async (app, { hou
       })
     },
   )
+}
+
+async function addedNotice(added: Domain, { providers, domains }: Around['house']): Promise<Notice> {
+  const provider = await providers.find(added.provider)
+  if (provider === null) throw new NotFound()
+  const said = domainAdded(added.name, provider, `test the connection on the page of ${provider.name}`)
+  const merging = mergingText(added, await domains.list())
+  const text = `${capitalised(said)}.${merging === null ? '' : ` ${merging}.`}`
+  return { kind: isReachable(provider) ? 'good' : 'warn', text }
 }
 
 function page(providers: readonly Provider[], domains: readonly Domain[], csrf: string | null): Piece {
