@@ -1,16 +1,20 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { type Settings, SettingsError } from './config.ts'
 import { identityOpener, identityRecipients, recipientsInForce } from './data-dir.ts'
 import { addIdentity, keepNewestIdentity, keepRecipients } from './key-files.ts'
 import type { By } from './model/audit.ts'
 import { Refusal } from './model/refusal.ts'
-import type { Audit, Sealings } from './policy/records.ts'
+import type { Audit, Instances, Sealings } from './policy/records.ts'
 import { type Rotation, reseal } from './policy/reseal.ts'
 import { sealTo, shortName } from './seal/age.ts'
 
 interface Records {
   readonly sealings: Sealings
   readonly audit: Pick<Audit, 'record'>
+  readonly instances: Instances
 }
+
+const POLL_MS = 200
 
 /**
  * Makes a new key and seals everything to it. While the identity file holds more than one key a rotation is under way:
@@ -18,7 +22,7 @@ interface Records {
  */
 export async function rotateKey(
   settings: Settings,
-  { sealings, audit }: Records,
+  { sealings, audit }: Pick<Records, 'sealings' | 'audit'>,
   by: By,
   onProgress: (resealed: number) => void,
 ): Promise<Rotation> {
@@ -28,6 +32,7 @@ export async function rotateKey(
     const recipient = started ? await addIdentity(settings) : last
     const recipients = [recipient, ...others]
     if (started) await audit.record(shortName(recipient), { ...by, action: 'key.rotate', detail: 'a new key' })
+    else await sealings.reinstate(shortName(recipient))
     // From here on a running service seals to the new key.
     if (settings.recipients.length === 0) await keepRecipients(settings, recipients)
     const opener = await identityOpener(settings)
@@ -43,23 +48,37 @@ export async function rotateKey(
 /** Takes all keys but the newest out of the identity file. @throws Refusal while anything may need them */
 export async function dropOldKeys(
   settings: Settings,
-  { sealings, audit }: Records,
+  { sealings, audit, instances }: Records,
   by: By,
 ): Promise<readonly string[]> {
   return await alone(sealings, async () => {
     const { own, newest, inForce } = await keysOf(settings)
     const old = own.filter((recipient) => recipient !== newest)
     if (old.length === 0) throw new Refusal('there is no old key: the identity file holds one only')
-    const sealedToOld = (await sealings.counts()).filter(({ to }) => !to?.includes(shortName(newest)))
-    const left = sealedToOld.reduce((sum, { count }) => sum + count, 0)
-    if (left > 0) throw new Refusal(`${left} credentials are not sealed to the new key yet: run "mailferry key rotate"`)
     const explicit = inForce.filter((recipient) => old.includes(recipient))
     if (explicit.length > 0)
       throw new Refusal('the recipients in force still name an old key: see "mailferry key show"')
+    await refuseSealingToOld(shortName(newest), instances)
+    const left = await sealings.retire(old.map(shortName), shortName(newest))
+    if (left > 0) throw new Refusal(`${left} credentials are not sealed to the new key yet: run "mailferry key rotate"`)
     await keepNewestIdentity(settings)
     await audit.record(shortName(newest), { ...by, action: 'key.drop', detail: old.map(shortName).join(', ') })
     return old
   })
+}
+
+/** Asks every service that lives to whom it seals now; those that died are not waited for long. */
+async function refuseSealingToOld(newest: string, instances: Instances): Promise<void> {
+  const since = await instances.clock()
+  let live = await instances.live()
+  while (live.some(({ seenAt }) => seenAt < since)) {
+    await wait(POLL_MS)
+    live = await instances.live()
+  }
+  const hosts = new Set(live.filter(({ sealsTo }) => !sealsTo.includes(newest)).map(({ host }) => host))
+  if (hosts.size === 0) return
+  const remedy = 'set MAILFERRY_RECIPIENTS to the new key there, and restart "mailferry serve"'
+  throw new Refusal(`sign-ins are still sealed to an old key on ${[...hosts].join(', ')}: ${remedy}`)
 }
 
 async function alone<T>(sealings: Sealings, work: () => Promise<T>): Promise<T> {

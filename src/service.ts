@@ -1,7 +1,7 @@
 import { availableParallelism, hostname } from 'node:os'
 import { approvedEndpoints } from './approved-endpoints.ts'
-import type { Settings } from './config.ts'
-import { identityOpener, panelKeyInForce } from './data-dir.ts'
+import { type Settings, SettingsError } from './config.ts'
+import { identityOpener, panelKeyInForce, recipientsInForce } from './data-dir.ts'
 import { accounts } from './db/accounts.ts'
 import { administrators } from './db/administrators.ts'
 import { attempts } from './db/attempts.ts'
@@ -15,6 +15,7 @@ import { directory } from './db/directory.ts'
 import { domains } from './db/domains.ts'
 import { failures } from './db/failures.ts'
 import { imports } from './db/imports.ts'
+import { announce, instances } from './db/instances.ts'
 import { ledgers } from './db/ledgers.ts'
 import { migrations } from './db/migrations.ts'
 import { places } from './db/places.ts'
@@ -43,7 +44,8 @@ import { healthOf } from './policy/health.ts'
 import { importPeople, oneAtATime } from './policy/import-people.ts'
 import { keyring } from './policy/keyring.ts'
 import { lookUp } from './policy/look-up.ts'
-import type { Captures, Directory, Time, Tries } from './policy/ports.ts'
+import type { Captures, Directory, Sealer, Time, Tries } from './policy/ports.ts'
+import type { Sealings } from './policy/records.ts'
 import { Refusals, Successes } from './policy/remember.ts'
 import { type RenewalSurroundings, renewCredential } from './policy/renew-credential.ts'
 import { report } from './policy/report.ts'
@@ -57,6 +59,7 @@ import { trySignIn } from './policy/try-sign-in.ts'
 import { verifyAccount } from './policy/verify-account.ts'
 import { copyingState } from './proofs/copying-state.ts'
 import { dropOldKeys, rotateKey } from './rotate-key.ts'
+import { shortName } from './seal/age.ts'
 import { totpSealer } from './seal/totp.ts'
 import { sealerInForce } from './sealing.ts'
 
@@ -75,6 +78,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
   const database = await openDatabase(settings)
   const { kysely } = database
   let changes: Changes | undefined
+  let presence: AsyncDisposable | undefined
   const successes = new Successes(settings.cacheMs, () => changes?.isListening() ?? false)
   const queueLimitMs = settings.answerLimitMs - settings.oldLimitMs - DATABASE_LIMIT_MS
   const budget = openBudget(shares(kysely, LEASE_MS))
@@ -134,8 +138,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     checks: {
       database: database.reach,
       upgrades: database.check,
-      'seal-key': async () =>
-        void (await surroundings.sealer.seal({ address: '', provider: null, username: '', password: '' })),
+      'seal-key': () => sealsToLivingKey(surroundings.sealer, sealings(kysely)),
     },
     probe: (provider) => probeWith(provider),
     testProvider: (provider, actor) => testProvider(provider, actor, { ...records, probe: probeWith }),
@@ -164,7 +167,8 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     sealings: sealings(kysely),
     rotateKey: (by, onProgress) =>
       rotateKey(settings, { sealings: sealings(kysely), audit: records.audit }, by, onProgress),
-    dropOldKeys: (by) => dropOldKeys(settings, { sealings: sealings(kysely), audit: records.audit }, by),
+    dropOldKeys: (by) =>
+      dropOldKeys(settings, { sealings: sealings(kysely), audit: records.audit, instances: instances(kysely) }, by),
     keyring: openKeyring,
     endpoints,
     renewCredential: (address, password, by) => renewCredential(address, password, by, surroundings),
@@ -179,13 +183,24 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
         successes.forget(address)
         if (address === null) surroundings.refusals.forget()
       })
+      presence ??= announce(kysely, hostname(), async () => ((await recipientsInForce(settings)) ?? []).map(shortName))
     },
     async [Symbol.asyncDispose]() {
       changes?.[Symbol.dispose]()
+      await presence?.[Symbol.asyncDispose]()
       await budget[Symbol.asyncDispose]()
       await database[Symbol.asyncDispose]()
     },
   }
+}
+
+/** @throws SettingsError when what is sealed here can be kept, or opened, nowhere */
+async function sealsToLivingKey(sealer: Sealer, { isRetired }: Pick<Sealings, 'isRetired'>): Promise<void> {
+  const { to } = await sealer.seal({ address: '', provider: null, username: '', password: '' })
+  // Whether the database is away, another check tells.
+  if (!(await isRetired(to).catch(() => false))) return
+  const remedy = 'set MAILFERRY_RECIPIENTS to the new one, which "mailferry key show" tells on the copying host'
+  throw new SettingsError(`this host seals to a retired key: ${remedy}`)
 }
 
 /** Hashing runs on the threads that also look up the names of hosts: one of them stays free. */

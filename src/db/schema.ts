@@ -116,6 +116,13 @@ export interface Home {
   path: string;
 }
 
+export interface Instance {
+  host: string;
+  id: string;
+  seals_to: string[];
+  seen_at: Generated<Timestamp>;
+}
+
 export interface Ledger {
   clean_at: Timestamp | null;
   code: string | null;
@@ -215,6 +222,11 @@ export interface Provider {
   window_zone: string | null;
 }
 
+export interface RetiredRecipient {
+  recipient: string;
+  retired_at: Generated<Timestamp>;
+}
+
 export interface Turn {
   completed_at: Timestamp | null;
   due_at: Generated<Timestamp>;
@@ -254,6 +266,7 @@ export interface DB {
   domain: Domain;
   failed_sign_in: FailedSignIn;
   home: Home;
+  instance: Instance;
   ledger: Ledger;
   ledger_difference: LedgerDifference;
   ledger_folder: LedgerFolder;
@@ -261,6 +274,7 @@ export interface DB {
   migration_step: MigrationStep;
   place: Place;
   provider: Provider;
+  retired_recipient: RetiredRecipient;
   turn: Turn;
   upgrade: Upgrade;
   worker: Worker;

@@ -45,5 +45,34 @@ export function sealings(db: Kysely<DB>): Sealings {
         where credential.migration_id = line.id and sealed = line.before`.execute(db)
       return Number(numAffectedRows ?? 0)
     },
+    retire: (recipients, newest) =>
+      db.transaction().execute(async (trx) => {
+        // Whoever is writing now is waited for, and counted; whoever comes later is refused.
+        await sql`lock table credential in share row exclusive mode`.execute(trx)
+        const { count } = await trx
+          .selectFrom('credential')
+          .select(({ fn }) => fn.countAll<string>().as('count'))
+          .where(sql<boolean>`(sealed_to @> array[${newest}]) is not true`)
+          .executeTakeFirstOrThrow()
+        if (Number(count) > 0) return Number(count)
+        const rows = recipients.map((recipient) => ({ recipient }))
+        await trx
+          .insertInto('retired_recipient')
+          .values(rows)
+          .onConflict((conflict) => conflict.doNothing())
+          .execute()
+        return 0
+      }),
+    async reinstate(recipient) {
+      await db.deleteFrom('retired_recipient').where('recipient', '=', recipient).execute()
+    },
+    async isRetired(to) {
+      const retired = await db
+        .selectFrom('retired_recipient')
+        .select('recipient')
+        .where('recipient', 'in', to)
+        .execute()
+      return to.length > 0 && retired.length === new Set(to).size
+    },
   }
 }

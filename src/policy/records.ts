@@ -195,4 +195,28 @@ export interface Sealings {
   otherThan(to: readonly string[], after: string, limit: number): Promise<SealedCredential[]>
   /** Replaces those that are still what they were; all are sealed to the same. Returns how many. */
   replace(renewed: readonly { before: SealedCredential; sealed: Sealed }[]): Promise<number>
+  /**
+   * From now on nothing is kept that is sealed to these, or others that are retired, alone. Returns how many credentials
+   * are not sealed to the newest: then nothing is retired.
+   */
+  retire(recipients: readonly string[], newest: string): Promise<number>
+  /** A key that was retired is there again. */
+  reinstate(recipient: string): Promise<void>
+  /** Whether what is sealed to these would be refused. */
+  isRetired(to: readonly string[]): Promise<boolean>
+}
+
+/** A service that takes sign-ins, as it last spoke of itself. */
+export interface Instance {
+  readonly host: string
+  /** Short names of recipients. */
+  readonly sealsTo: readonly string[]
+  readonly seenAt: Date
+}
+
+export interface Instances {
+  /** The time that they go by. */
+  clock(): Promise<Date>
+  /** Those that were seen lately. */
+  live(): Promise<Instance[]>
 }

@@ -10,6 +10,7 @@ export interface Trouble {
 // PostgreSQL's error classes (PostgreSQL documentation, appendix A).
 const BY_SQL_STATE: readonly (readonly [RegExp, Trouble['exitCode'], string])[] = [
   [/^(28|3D|42501)/, 'config', 'DATABASE_URL: the database refuses it'],
+  [/^MF001/, 'config', 'MAILFERRY_RECIPIENTS'],
   [/^(57|53|08)/, 'unavailable', 'the database is away'],
   [/./, 'software', 'the database refuses a statement'],
 ]
