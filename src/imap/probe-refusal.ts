@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import type { Provider } from '../model/provider.ts'
 import type { OldAnswer, OldQuestion } from '../policy/ports.ts'
 import type { ProbeStep } from '../policy/probe.ts'
@@ -10,21 +10,75 @@ import { quote } from './probe-lines.ts'
 
 type Found = Omit<ProbeStep, 'step' | 'milliseconds'>
 
+/** An answer that comes so much later than the first is held back because of the first. */
+const HELD_BACK_MS = 1_000
+/** No server takes so long over a password of its own accord. */
+const TOO_LONG_MS = 12_000
+
+interface Limits {
+  readonly limitMs: number
+  readonly signal: AbortSignal
+}
+
+/** How a provider answered a sign-in that cannot have been right. */
+interface Sample {
+  readonly found: Found
+  readonly isRefusal: boolean
+  readonly milliseconds: number
+}
+
 /**
- * Asks once with a name and a password that nobody has, to see how the provider refuses.
- * @param domain the mail domain of the name
+ * Asks twice with names and passwords that nobody has, to see how the provider refuses, and whether one who is refused
+ * makes others wait.
+ * @param domain the mail domain of the names
+ * @param ourAddress what the provider sees
  */
 export async function refusal(
   provider: Provider,
   domain: string,
-  limitMs: number,
-  signal: AbortSignal,
+  ourAddress: string,
+  limits: Limits,
 ): Promise<ProbeStep> {
-  const question = { provider, ...stranger(provider, domain), clientAddress: null, signal }
+  const first = await sample(provider, domain, limits)
+  const second = first.isRefusal ? await sample(provider, domain, limits) : first
+  const milliseconds = first === second ? first.milliseconds : first.milliseconds + second.milliseconds
+  return { step: 'refusal', ...judgeBoth(first, second, provider, ourAddress), milliseconds }
+}
+
+async function sample(provider: Provider, domain: string, { limitMs, signal }: Limits): Promise<Sample> {
+  const question = { provider, ...stranger(provider, domain), clientAddress: strangersAddress(), signal }
   const startedAt = performance.now()
   const ending = await endingOfQuestion(question, limitMs)
   const milliseconds = Math.ceil(performance.now() - startedAt)
-  return { step: 'refusal', ...judge(ending, question), milliseconds }
+  const found = judge(ending, question)
+  return { found, isRefusal: found.ok, milliseconds }
+}
+
+function judgeBoth(first: Sample, second: Sample, provider: Provider, ourAddress: string): Found {
+  if (!second.isRefusal) {
+    const isHeldBack = first !== second && second.milliseconds > first.milliseconds + HELD_BACK_MS
+    return isHeldBack ? { ...second.found, remedy: remedyOfDelay(provider, ourAddress) } : second.found
+  }
+  // Words of a moment, such as those of an outage, are not how it refuses.
+  if (first.found.learned !== second.found.learned) {
+    const found = `it refuses in two ways, so neither is learned: ${first.found.found}; ${second.found.found}`
+    return { ok: false, found, remedy: 'test again when the old server is well' }
+  }
+  const [early, late] = [first.milliseconds, second.milliseconds]
+  if (late < early + HELD_BACK_MS && late < TOO_LONG_MS) return second.found
+  const times = `the first time after ${seconds(early)}, the second after ${seconds(late)}`
+  const found = `${second.found.found}; ${times}: one who guesses makes everybody wait`
+  return { ...second.found, found, remedy: remedyOfDelay(provider, ourAddress) }
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1_000).toFixed(1)} s`
+}
+
+/** A Dovecot counts failures by address, and all people come from ours, unless it believes us whose client it is. */
+function remedyOfDelay({ name, forwardsClient }: Provider, ourAddress: string): string {
+  const there = `on the old server, when it is a Dovecot: login_trusted_networks = ${ourAddress}`
+  return forwardsClient ? there : `${there}; then here: mailferry provider set ${name} --forward-client`
 }
 
 function stranger({ loginName }: Provider, domain: string): { username: string; password: string } {
@@ -33,6 +87,11 @@ function stranger({ loginName }: Provider, domain: string): { username: string; 
     username: loginName === '%n' ? local : `${local}@${domain}`,
     password: randomBytes(15).toString('base64url'),
   }
+}
+
+/** Of a network where nobody is (RFC 2544): told to a provider that is told each client's address. */
+function strangersAddress(): string {
+  return `198.18.${randomInt(256)}.${randomInt(256)}`
 }
 
 function judge(ending: Ending, question: OldQuestion): Found {

@@ -38,9 +38,13 @@ export async function* probe(
       if (!result.ok) return
     }
     clearTimeout(timer)
+    const { localAddress } = way.socket
     // One connection at a time.
     way.socket.destroy()
-    if (stranger !== undefined) yield await refusal(provider, stranger, limitMs, stop.signal)
+    if (stranger !== undefined) {
+      const limits = { limitMs, signal: stop.signal }
+      yield await refusal(provider, stranger, localAddress ?? 'ADDRESS', limits)
+    }
   } finally {
     clearTimeout(timer)
     stop.abort()

@@ -73,7 +73,7 @@ t.test('every step of each kind of connection is shown, in the order in which it
     else t.match(found.tls, `TLSv1.3, for localhost, 127.0.0.1, issued by mailferry test ca, 29 days left`)
     if (way.tls !== 'none') t.match(found.tls, certs.server.fingerprint)
   }
-  t.equal(await server.loginCount(), before + 3, 'one stranger was tried each time')
+  t.equal(await server.loginCount(), before + 6, 'two strangers were tried each time')
   t.notMatch(server.log(), /imap-login: Info: Login: /, 'nobody was signed in')
 })
 
@@ -124,7 +124,8 @@ t.test('how it refuses a stranger is told, and learned when it is new', async (t
         const steps = await stepsTo(provider({ host: '127.0.0.1', port: fake.port, tls: 'none' }), 1_500)
         t.match(steps.at(-1), { step: 'refusal', ...wanted })
         t.equal(steps.at(-1)?.learned, name === 'in words of its own' ? 'geht nicht …' : undefined)
-        t.match(tried, [/^mailferry-test-[0-9a-f]{12}@old\.example$/])
+        t.equal(tried.length, steps.at(-1)?.ok ? 2 : 1)
+        for (const name of tried) t.match(name, /^mailferry-test-[0-9a-f]{12}@old\.example$/)
       }),
     ),
   )
@@ -138,7 +139,32 @@ t.test('a stranger has the form of name that OLD wants', async (t) => {
   }
   await using fake = await startScriptedImap(scripted({ signIn }))
   await stepsTo(provider({ host: '127.0.0.1', port: fake.port, tls: 'none', loginName: '%n' }))
-  t.match(tried, [/^mailferry-test-[0-9a-f]{12}$/])
+  for (const name of tried) t.match(name, /^mailferry-test-[0-9a-f]{12}$/)
+  t.equal(new Set(tried).size, 2)
+})
+
+t.test('words of a moment are not learned', async (t) => {
+  const words = ['NO Das war nichts', 'NO Derzeit nicht']
+  const signIn = ({ connection, tag }: Tried) => connection.say(`${tag} ${words.shift()}\r\n`)
+  await using fake = await startScriptedImap(scripted({ signIn }))
+  const last = await failureOf(t, provider({ host: '127.0.0.1', port: fake.port, tls: 'none' }))
+  t.match(last, { step: 'refusal', found: /in two ways.*Das war nichts.*Derzeit nicht/, remedy: 'test again' })
+  t.equal(last.learned, undefined)
+})
+
+t.test('an old server that makes everybody wait for one who guesses is told, with what to do', async (t) => {
+  const login = 'login_trusted_networks = 127.0.0.1'
+  await using old = await startOld({ people: {}, anvilPenalty: true, configuration: login })
+  const place = provider({ host: '127.0.0.1', port: old.port, tls: 'none' })
+  const untold = (await stepsTo(place, 30_000)).at(-1)
+  t.match(untold, { step: 'refusal', ok: true, found: /the second after [4-9]\.\d s: .*everybody wait/ })
+  t.equal(
+    untold?.remedy,
+    `on the old server, when it is a Dovecot: ${login}; then here: mailferry provider set old --forward-client`,
+  )
+  const told = (await stepsTo({ ...place, forwardsClient: true }, 30_000)).at(-1)
+  t.match(told, { ok: true, found: 'refuses as expected: "Authentication failed."' })
+  t.equal(told?.remedy, undefined)
 })
 
 t.test('a certificate that nobody trusted has signed can be pinned after a look', async (t) => {
