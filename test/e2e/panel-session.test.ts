@@ -9,7 +9,20 @@ import { panel } from '../../src/doors/http/panel/panel.ts'
 import { scriptedDoor } from '../doors/http/scripted-door.ts'
 import { startChromium } from '../support/browser.ts'
 import { mustRun } from '../support/ferry.ts'
-import { addAdministrators, fillSignIn, heading, notice, OPERATOR, OWNER, signedIn, VIEWER } from '../support/panel.ts'
+import {
+  addAdministrators,
+  button,
+  fact,
+  fillSignIn,
+  heading,
+  link,
+  notice,
+  OPERATOR,
+  OWNER,
+  section,
+  signedIn,
+  VIEWER,
+} from '../support/panel.ts'
 import { sessionCookie } from '../support/panel-session.ts'
 import { formsFound } from '../support/secrets.ts'
 import { startService } from '../support/service.ts'
@@ -178,8 +191,96 @@ t.test('a page that is open when the session ends shows the sign-in, and leads b
   t.match(chromium.takeFaults(), [/status of 401/], 'the stream of events was refused, and nothing else')
 })
 
+t.test('a form that is sent after its session has ended is told so, kept, and sent after the sign-in', async (t) => {
+  const person = { ...OWNER, name: 'late', password: 'Comes-too-late-5' }
+  await addAdministrators(service, person)
+  const chromium = all.use(await startChromium(url))
+  const context = await chromium.profile()
+  const [here, elsewhere] = [await signedIn(context, url, person), await context.newPage()]
+  await here.goto(`${url}/admin/administrators`)
+  const adding = section(here, 'Add an administrator')
+  await adding.getByLabel('Name').fill('carla')
+  await adding.getByLabel('Password').fill('Nobody-keeps-this-6')
+  await adding.getByLabel('Reason, for the audit').fill('she helps & <asks>')
+  await elsewhere.goto(`${url}/admin`)
+  await button(elsewhere, 'Sign out').click()
+  await notice(elsewhere).waitFor()
+  await button(here, 'Add').click()
+  await notice(here).filter({ hasText: 'Your session has ended, and nothing was done.' }).waitFor()
+  t.notMatch(await here.content(), /Nobody-keeps-this-6/)
+  await fillSignIn(here, { ...person, password: 'not the password' })
+  await notice(here).filter({ hasText: 'is wrong' }).waitFor()
+  await fillSignIn(here, person)
+  await heading(here, 'Not done yet').waitFor()
+  t.equal(await fact(here, 'Name').innerText(), 'carla')
+  t.equal(await fact(here, 'Reason').innerText(), 'she helps & <asks>')
+  t.equal(await link(here, 'Leave it').getAttribute('href'), '/admin/administrators')
+  t.notMatch(await mustRun(service, 'admin', 'list'), /carla/)
+  await here.getByLabel('Password').fill('Her-password-is-7')
+  await button(here, 'Send it now').click()
+  await notice(here).filter({ hasText: 'carla can sign in now.' }).waitFor()
+  t.match(await mustRun(service, 'audit', 'list'), /she helps & <asks>/)
+  await Visitor.signedIn(url, { ...VIEWER, name: 'carla', password: 'Her-password-is-7' })
+})
+
+t.test('so is one whose person has signed in again elsewhere meanwhile', async () => {
+  const person = { ...OWNER, name: 'twice', password: 'Signs-in-again-8' }
+  await addAdministrators(service, person)
+  const chromium = all.use(await startChromium(url))
+  const context = await chromium.profile()
+  const here = await signedIn(context, url, person)
+  await here.goto(`${url}/admin/new-provider`)
+  await here.getByLabel('Name').fill('old')
+  await here.getByLabel('Host').fill('imap.old.example')
+  const elsewhere = await context.newPage()
+  await elsewhere.goto(`${url}/admin`)
+  await button(elsewhere, 'Sign out').click()
+  await fillSignIn(elsewhere, person)
+  await heading(elsewhere, 'Overview').waitFor()
+  await button(here, 'Add').click()
+  await heading(here, 'Not done yet').waitFor()
+  await button(here, 'Send it now').click()
+  await notice(here).filter({ hasText: 'old is added.' }).waitFor()
+})
+
+t.test('a form from elsewhere is not kept for whoever signs in, and a wrong one leads nowhere', async (t) => {
+  const path = '/admin/administrators'
+  const body = () => new URLSearchParams({ name: 'mallory', role: 'owner', password: 'x' })
+  for (const origin of ['https://evil.example', 'null', '']) {
+    const reply = await new Visitor(url).send(path, body(), origin ? { origin } : {})
+    t.match(reply, { status: 303, location: '/admin/sign-in' }, origin)
+  }
+  const own = await new Visitor(url).send(path, body(), { origin: url, referer: `${url}${path}` })
+  t.match(own, { status: 401, text: /name="unsent" value="[^"]*name=mallory&amp;role=owner&amp;password="/ })
+  t.notMatch(own.text, /password=x/)
+  for (const unsent of [
+    'https://evil.example/admin/x',
+    '//evil.example/admin',
+    '/v1/admin/import',
+    'x',
+    '%',
+    '/admin/%ff?a=%ff',
+  ]) {
+    const { status, text } = await new Visitor(url).signIn(
+      { ...OWNER, name: 'late', password: 'Comes-too-late-5' },
+      { unsent },
+    )
+    t.ok([200, 400].includes(status), unsent)
+    t.notMatch(text, /action="(?!\/admin)/, unsent)
+  }
+})
+
+t.test('a file that is sent too late is asked for again', async (t) => {
+  const form = new FormData()
+  form.set('file', new Blob(['address\n']), 'people.csv')
+  const visitor = new Visitor(url)
+  const reply = await visitor.send('/admin/import', form, { origin: url, referer: `${url}/admin/import` })
+  t.match(reply, { status: 303, location: '/admin/sign-in?next=%2Fadmin%2Fimport' })
+  t.match((await visitor.get(reply.location)).text, /Your session has ended, and nothing was done/)
+})
+
 t.test('no password and no code is in the log', async (t) => {
-  const secrets = [OWNER.password, OPERATOR.password, VIEWER.password, 'a wrong password']
+  const secrets = [OWNER.password, OPERATOR.password, VIEWER.password, 'a wrong password', 'Nobody-keeps-this-6']
   t.same(formsFound(Buffer.from(service.log()), secrets), [])
 })
 

@@ -8,7 +8,7 @@ import {
   LEAST_PASSWORD_LENGTH,
 } from '../../../model/administrator.ts'
 import { newTotp, totpStep } from '../../../policy/totp.ts'
-import { SHORT_PASSWORD } from './bodies.ts'
+import { Secret, SHORT_PASSWORD } from './bodies.ts'
 import { form, textField } from './forms.ts'
 import type { Around, PanelHouse } from './house.ts'
 import { type Content, html, type Piece } from './html.ts'
@@ -28,11 +28,11 @@ const PATH = '/admin/account'
 const SEE = { permission: 'see' } as const
 
 const NewPassword = Type.Object({
-  current: Type.String({ maxLength: 1024 }),
-  password: Type.String({ maxLength: 1024 }),
+  current: Secret(),
+  password: Secret(),
 })
-const Current = Type.Object({ current: Type.String({ maxLength: 1024 }) })
-const Code = Type.Object({ code: Type.String({ maxLength: 16 }) })
+const Current = Type.Object({ current: Secret() })
+const Code = Type.Object({ code: Secret(16) })
 
 /** What administrators change about themselves: password and second factor. */
 export const accountPage: FastifyPluginAsyncTypebox<Around> = async (app, { house }) => {

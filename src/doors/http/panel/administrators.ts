@@ -8,7 +8,7 @@ import {
   ROLES,
   type Role,
 } from '../../../model/administrator.ts'
-import { SHORT_PASSWORD, Why } from './bodies.ts'
+import { Secret, SHORT_PASSWORD, Why } from './bodies.ts'
 import { choiceField, form, reasonField, textField } from './forms.ts'
 import type { Around } from './house.ts'
 import { html, type Piece } from './html.ts'
@@ -27,9 +27,9 @@ const NewOne = Type.Object({
   ...Why.properties,
   name: Type.String(),
   role: OneRole,
-  password: Type.String({ maxLength: 1024 }),
+  password: Secret(),
 })
-const NewPassword = Type.Object({ ...Why.properties, password: Type.String({ maxLength: 1024 }) })
+const NewPassword = Type.Object({ ...Why.properties, password: Secret() })
 const NewRole = Type.Object({ ...Why.properties, role: OneRole })
 
 /** Who may use these pages, and for what; for owners. */

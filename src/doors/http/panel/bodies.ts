@@ -5,6 +5,11 @@ import type { Notice } from './page.ts'
 /** Why somebody does what a form does; every form that changes something may say it. */
 export const Why = Type.Object({ reason: Type.Optional(Type.String({ maxLength: 500 })) })
 
+/** What is typed again by whoever has to send a form once more, and is kept nowhere. */
+export function Secret(maxLength = 1024) {
+  return Type.String({ maxLength, format: 'password' })
+}
+
 /** What is said of a password that an administrator may not have. */
 export const SHORT_PASSWORD: Notice = {
   kind: 'bad',

@@ -22,7 +22,7 @@ import { providerList } from './providers/list.ts'
 import { providerTest } from './providers/test.ts'
 import { IDLE_LIMIT_MS, requireAdministrator, requirePermission } from './session.ts'
 import { settingsPage } from './settings.ts'
-import { signInPages } from './sign-in.ts'
+import { signInForForm, signInPages } from './sign-in.ts'
 import { NotFound, tellTrouble } from './trouble.ts'
 
 export interface PanelDoor {
@@ -73,6 +73,7 @@ export async function panel(app: FastifyInstance, { house, sessionKey, log }: Pa
     await typed.register(async (guarded) => {
       guarded.addHook('onRoute', requirePermission)
       guarded.addHook('onRequest', requireAdministrator(house.administrators))
+      guarded.addHook('preValidation', signInForForm)
       // After the body was read, where the token stands.
       guarded.addHook('preHandler', protectForms)
       const around: Around = { house, events: new Events(guarded, house.administrators), log }

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { type Administrator, may, type Permission } from '../../../model/administrator.ts'
 import type { Administrators } from '../../../policy/administrators.ts'
+import { isOwnForm, pageBefore } from './own-pages.ts'
 import type { Notice } from './page.ts'
 
 declare module '@fastify/secure-session' {
@@ -40,7 +41,8 @@ export type Sessions = Pick<Administrators, 'session'>
 export function requireAdministrator(administrators: Sessions) {
   return async (request: FastifyRequest, reply: FastifyReply) => {
     request.administrator = await administratorOf(request, administrators)
-    if (request.administrator === null) return await askToSignIn(request, reply)
+    // What was typed into a form is read before its person signs in.
+    if (request.administrator === null) return isOwnForm(request) ? undefined : await askToSignIn(request, reply)
     // What a page asks of its own accord keeps no session awake.
     if (request.headers['hx-request'] === undefined) request.session.touch()
     if (!may(request.administrator.role, request.routeOptions.config.permission ?? 'see')) throw new NotAllowed()
@@ -80,16 +82,20 @@ export async function administratorOf(
   return await administrators.session(name, stamp)
 }
 
+const ENDED = 'Your session has ended: sign in again.'
+const LOST = 'Your session has ended, and nothing was done: sign in, and send it again.'
+
 async function askToSignIn(request: FastifyRequest, reply: FastifyReply) {
   // A page asks for a part of itself, where a form to sign in has no place: it is loaded again.
   if (request.headers.accept?.includes('text/event-stream')) {
     return await reply.code(401).header('hx-refresh', 'true').send()
   }
-  const wasSignedIn = request.session.get('name') !== undefined
+  const page = pageBefore(request)
+  const wasSignedIn = request.session.get('name') !== undefined || page !== null
   request.session.regenerate()
-  if (wasSignedIn) request.session.set('notice', { kind: 'warn', text: 'Your session has ended: sign in again.' })
-  // A form that was sent is lost, a page can be shown afterwards.
-  const next = request.method === 'GET' ? request.url : ''
+  if (wasSignedIn) request.session.set('notice', { kind: 'warn', text: request.method === 'GET' ? ENDED : LOST })
+  // What was sent is lost, a page can be shown afterwards.
+  const next = request.method === 'GET' ? request.url : (page ?? '')
   const isHome = next === '' || next === '/admin'
   return reply.redirect(isHome ? SIGN_IN_PATH : `${SIGN_IN_PATH}?next=${encodeURIComponent(next)}`, 303)
 }

@@ -3,20 +3,24 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { byAdministrator } from '../../../model/administrator.ts'
 import type { AdministratorAnswer } from '../../../policy/administrator-sign-in.ts'
+import { Secret } from './bodies.ts'
 import { form, hidden, textField } from './forms.ts'
 import type { PanelHouse } from './house.ts'
 import { html, type Piece } from './html.ts'
+import { pageBefore, pathWithin } from './own-pages.ts'
 import type { Notice } from './page.ts'
 import { SIGN_IN_PATH } from './session.ts'
 import { goOn, show } from './show.ts'
+import { askAgain, Unsent, unsentOf } from './unsent.ts'
 
 type SignInHouse = Pick<PanelHouse, 'signInAdministrator' | 'administrators'>
 
 const Words = Type.Object({
   name: Type.String({ maxLength: 64 }),
-  password: Type.String({ maxLength: 1024 }),
-  code: Type.Optional(Type.String({ maxLength: 16 })),
+  password: Secret(),
+  code: Type.Optional(Secret(16)),
   next: Type.Optional(Type.String({ maxLength: 2048 })),
+  unsent: Type.Optional(Unsent),
 })
 
 type Failed = Exclude<AdministratorAnswer['kind'], 'ok'>
@@ -40,20 +44,23 @@ export const signInPages: FastifyPluginAsyncTypebox<{ house: SignInHouse }> = as
   )
 
   app.post(SIGN_IN_PATH, { schema: { body: Words }, preHandler: app.csrfProtection }, async (request, reply) => {
-    const { name, password, code = '', next } = request.body
+    const { name, password, code = '', next, unsent } = request.body
     const answer = await house.signInAdministrator({
       name,
       password,
       code: code === '' ? null : code,
       client: request.ip ?? null,
     })
-    if (answer.kind !== 'ok') return ask(request, reply, { ...FAILED[answer.kind], name, next })
+    if (answer.kind !== 'ok') return ask(request, reply, { ...FAILED[answer.kind], name, next, unsent })
     // Another session than before: whoever knew that one is not let in with it.
     request.session.regenerate()
     request.session.set('name', answer.administrator.name)
     request.session.set('stamp', answer.stamp)
     request.session.set('signedInAt', Date.now())
-    return reply.redirect(pathWithin(next), 303)
+    const page = pathWithin(next) ?? '/admin'
+    if (unsent === undefined) return reply.redirect(page, 303)
+    request.administrator = answer.administrator
+    return askAgain(request, reply, unsent, page)
   })
 
   app.post('/admin/sign-out', { preHandler: app.csrfProtection }, async (request, reply) => {
@@ -64,26 +71,46 @@ export const signInPages: FastifyPluginAsyncTypebox<{ house: SignInHouse }> = as
   })
 }
 
+/** Lets whoever has sent a form too late sign in first. */
+export async function signInForForm(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+  if (request.administrator !== null) return
+  const unsent = unsentOf(request)
+  request.session.regenerate()
+  const notice = unsent === null ? TOO_LONG : ENDED
+  const next = pageBefore(request)
+  return ask(request, reply, { status: 401, notice, next: next ?? undefined, unsent: unsent ?? undefined })
+}
+
+const ENDED: Notice = {
+  kind: 'warn',
+  text: 'Your session has ended, and nothing was done. Sign in: what you typed is kept, but for passwords.',
+}
+const TOO_LONG: Notice = {
+  kind: 'warn',
+  text: 'Your session has ended, and nothing was done. Sign in, and fill in the form again.',
+}
+
 interface Asking {
   readonly status: number
   readonly name?: string
   readonly next?: string | undefined
+  readonly unsent?: string | undefined
   readonly notice?: Notice
 }
 
-function ask(request: FastifyRequest, reply: FastifyReply, { status, name = '', next, notice }: Asking): FastifyReply {
+function ask(request: FastifyRequest, reply: FastifyReply, { status, notice, ...asking }: Asking): FastifyReply {
   const shown = { title: 'Sign in', status, ...(notice && { notice }) }
-  return show(request, reply, shown, signInForm(reply.generateCsrf(), name, next))
+  return show(request, reply, shown, signInForm(reply.generateCsrf(), asking))
 }
 
-function signInForm(csrf: string, name: string, next: string | undefined): Piece {
+function signInForm(csrf: string, { name = '', next, unsent }: Omit<Asking, 'status' | 'notice'>): Piece {
   return html`<div class="card narrow">
     <h1>mailferry</h1>
     ${form(
       SIGN_IN_PATH,
       csrf,
       html`
-        ${hidden({ next })}
+        ${hidden({ next, unsent })}
         ${textField({ name: 'name', label: 'Name', value: name, required: true, autocomplete: 'username' })}
         ${textField({ name: 'password', label: 'Password', type: 'password', required: true, autocomplete: 'current-password' })}
         ${textField({ name: 'code', label: 'Code', hint: 'Six digits from your app, where you have one.', autocomplete: 'one-time-code' })}
@@ -92,9 +119,4 @@ function signInForm(csrf: string, name: string, next: string | undefined): Piece
     )}
     <p class="faint">No account yet? On the server: <code>mailferry admin add NAME</code></p>
   </div>`
-}
-
-/** Nobody is sent elsewhere, whatever a link says. */
-function pathWithin(next: string | undefined): string {
-  return next !== undefined && /^\/admin(?:[/?][\x21-\x7e]*)?$/.test(next) ? next : '/admin'
 }

@@ -5,7 +5,9 @@ import { isDatabaseAway, isNulInText } from '../../database-errors.ts'
 import { InvalidField } from '../../mistakes.ts'
 import { tryLater } from '../overload.ts'
 import { html } from './html.ts'
+import { isOwnForm, pageBefore } from './own-pages.ts'
 import { show } from './show.ts'
+import { askAgain, unsentOf } from './unsent.ts'
 
 interface Trouble {
   readonly status: number
@@ -25,6 +27,12 @@ const OUR_FAULT = {
   advice: 'The log of mailferry serve says what. Try again in a moment.',
 }
 
+const TOO_OLD: Trouble = {
+  status: 403,
+  title: 'The form is too old',
+  advice: 'Nothing was changed. Open the page again, and send the form from there.',
+}
+
 /** What does not exist. */
 export class NotFound extends Error {
   readonly statusCode = 404
@@ -35,6 +43,10 @@ export function tellTrouble(app: FastifyInstance, log: Logger): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const { status, title, advice } = troubleOf(error)
     if (status === 503) tryLater(reply)
+    // Its session has ended, and its person has signed in again elsewhere.
+    const isLate = isTooOld(error) && request.administrator !== null && isOwnForm(request)
+    const unsent = isLate ? unsentOf(request) : null
+    if (unsent !== null) return askAgain(request, reply, unsent, pageBefore(request) ?? '/admin')
     if (status >= 500) log.error({ cause: error.message, path: request.routeOptions.url }, 'panel')
     return show(
       request,
@@ -48,15 +60,13 @@ export function tellTrouble(app: FastifyInstance, log: Logger): void {
 /** What a person may know of an error; from 500 on the rest of it belongs into the log. */
 export function troubleOf(error: Error & Partial<FastifyError>): Trouble {
   if (error instanceof Refusal) return { status: 409, title: 'That cannot be done now', advice: error.message }
-  if (error.code?.startsWith('FST_CSRF')) {
-    return {
-      status: 403,
-      title: 'The form is too old',
-      advice: 'Nothing was changed. Open the page again, and send the form from there.',
-    }
-  }
+  if (isTooOld(error)) return TOO_OLD
   if (error instanceof InvalidField) return { ...troubleBy(400), advice: error.message }
   return troubleBy(statusOf(error))
+}
+
+function isTooOld({ code }: Partial<FastifyError>): boolean {
+  return code?.startsWith('FST_CSRF') ?? false
 }
 
 function statusOf(error: Error & Partial<FastifyError>): number {

@@ -6,7 +6,7 @@ import { isPassword } from '../../../../model/password.ts'
 import { BULK_STEPS } from '../../../../policy/bulk.ts'
 import type { OldAnswer } from '../../../../policy/ports.ts'
 import { whyNotRenewed } from '../../../../policy/renew-credential.ts'
-import { Why } from '../bodies.ts'
+import { Secret, Why } from '../bodies.ts'
 import { form, reasonField } from '../forms.ts'
 import type { Around } from '../house.ts'
 import { html, type Piece } from '../html.ts'
@@ -17,7 +17,7 @@ import { NotFound } from '../trouble.ts'
 import { ACTIONS } from './actions.ts'
 import { found, Person } from './page.ts'
 
-const NewPassword = Type.Object({ ...Why.properties, password: Type.String({ maxLength: 1024 }) })
+const NewPassword = Type.Object({ ...Why.properties, password: Secret() })
 
 const SETTLE = { permission: 'settle' } as const
 const OWN = { permission: 'own' } as const

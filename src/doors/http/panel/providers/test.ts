@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import type { Provider } from '../../../../model/provider.ts'
 import type { ProbeStep } from '../../../../policy/probe.ts'
 import { trialOf } from '../../../../policy/try-sign-in.ts'
+import { Secret } from '../bodies.ts'
 import { form, textField } from '../forms.ts'
 import type { Around } from '../house.ts'
 import { html, type Piece, textOf } from '../html.ts'
@@ -13,7 +14,7 @@ import { by, frameOf, goOn } from '../show.ts'
 import { found, Named } from './named.ts'
 
 const SETTLE = { permission: 'settle' } as const
-const TrialBody = Type.Object({ username: Type.String({ maxLength: 255 }), password: Type.String({ maxLength: 1024 }) })
+const TrialBody = Type.Object({ username: Type.String({ maxLength: 255 }), password: Secret() })
 
 /** The connection test, whose page grows with each step as it happens, and a trial sign-in. */
 export const providerTest: FastifyPluginAsyncTypebox<Around> = async (app, { house }) => {
