@@ -112,9 +112,10 @@ export function code(text: string): string {
   throw new InvalidField('It must be lower-case words with hyphens: credential-refused.')
 }
 
-/** A part of a name. */
+/** A part of a name, which no blanks around it belong to. */
 export function search(text: string): string {
-  if (isShortLine(text, PATTERN_LENGTH)) return text.normalize('NFC')
+  const trimmed = text.trim()
+  if (isShortLine(trimmed, PATTERN_LENGTH)) return trimmed.normalize('NFC')
   throw new InvalidField(`It must be 1 to ${PATTERN_LENGTH} characters without control characters.`)
 }
 

@@ -1,5 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, { type FastifyError, type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { isLoopback } from '../../model/host.ts'
 import { clientOf } from './client-address.ts'
@@ -40,6 +40,7 @@ export function httpDoor(door: HttpDoor): FastifyInstance {
     trustProxy: isThisHost,
     // A password that looks like a number is a mistake of the door, not a string.
     ajv: { customOptions: { coerceTypes: false } },
+    frameworkErrors: tellUnreadable,
   })
   limitConnections(app.server)
   speakJson(app)
@@ -65,6 +66,11 @@ export function httpDoor(door: HttpDoor): FastifyInstance {
 /** A Unix socket has no address. */
 function isThisHost(address: string | undefined): boolean {
   return address === undefined || isLoopback(address)
+}
+
+/** What a path cannot be, before there is a route: its escapes are no UTF-8, or a part of it is too long. */
+function tellUnreadable({ statusCode = 400 }: FastifyError, _: FastifyRequest, reply: FastifyReply): void {
+  reply.code(statusCode).send({ error: statusCode === 414 ? 'the path is too long' : 'the path is not UTF-8' })
 }
 
 /** An error's body says what was wrong with the question, and nothing of what stood in it. */

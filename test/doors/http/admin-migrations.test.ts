@@ -57,6 +57,7 @@ t.test('migrations are listed in pages, filtered and sorted, as the command list
   t.equal((await addressesOf(t, 'limit=1000&state=failed&code=new-full&provider=old&domain=Old.example')).length, 400)
   t.equal((await addressesOf(t, 'state=awaited&never_came=true')).length, 100)
   t.same(await addressesOf(t, `search=${encodeURIComponent('Q7" <B')}`), ['q7@isp.example'])
+  t.same(await addressesOf(t, 'search=%20q7@%20'), ['q7@isp.example'])
   const isExpected = (address: string) => address.endsWith('@isp.example')
   t.ok((await addressesOf(t, 'sort=state')).slice(0, 100).every(isExpected))
   t.ok((await addressesOf(t, 'limit=1000&sort=provider&descending=true')).slice(-100).every(isExpected))
@@ -77,7 +78,10 @@ t.test('what a question for a list says wrong is named', async (t) => {
     const { status, body } = await api.get(`/migrations?${field}=${value}`)
     t.same({ status, fields: Object.keys(body.fields ?? {}) }, { status: 400, fields: [field] }, field)
   }
-  t.match(await api.get('/migrations?provider=nobody'), { status: 404, body: { error: /no provider nobody/ } })
+  const { status, body } = await api.get('/migrations?provider=nobody&domain=two%20words&code=%20&search=')
+  t.equal(status, 400)
+  t.same(Object.keys(body.fields).sort(), ['code', 'domain', 'provider', 'search'])
+  t.equal(body.fields.provider, 'There is no provider nobody.')
   t.match(await api.get('/migrations?after=nowhere'), { status: 409, body: { error: /no such place/ } })
 })
 

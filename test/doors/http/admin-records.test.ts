@@ -66,6 +66,7 @@ t.test('a provider is added, changed where it is told, and removed, with reasons
 
 t.test('what cannot be used is named, and what cannot be done says why', async (t) => {
   namesFields(t, await api.post('/providers', { name: 'two words', host: 'h' }), 'name')
+  namesFields(t, await api.post('/providers', { name: 'x y', host: 'imaps://a', reason: '' }), 'name', 'host', 'reason')
   namesFields(t, await api.post('/providers', { host: 7, prot: 1 }), 'name', 'host', 'prot')
   const wrong = { host: 'imaps://h', port: 0, fingerprint: 'x', include: [''], ca_file: 'relative.pem' }
   namesFields(t, await api.post('/providers', { name: 'x', ...wrong }), ...Object.keys(wrong))
@@ -76,6 +77,11 @@ t.test('what cannot be used is named, and what cannot be done says why', async (
   namesFields(t, await api.patch('/providers/old', { host: 'h', reason: 'two\nlines' }), 'reason')
   namesFields(t, await api.delete('/providers/old?reason='), 'reason')
   namesFields(t, await api.post('/domains', { domain: 'two words', provider: 'old' }), 'domain')
+  const allWrong = { domain: 'two words', new_domain: '', provider: 'nobody' }
+  namesFields(t, await api.post('/domains', allWrong), ...Object.keys(allWrong))
+  namesFields(t, await api.post('/providers/old/sign-in', { username: '', password: '' }), 'username', 'password')
+  for (const path of ['/migrations/%ff%fe', '/migrations/%', '/providers/%c3%28'])
+    t.same(await api.get(path), { status: 400, body: { error: 'the path is not UTF-8' } }, path)
   namesFields(t, await api.post('/domains', { domain: 'x.example', provider: 'nobody' }), 'provider')
   namesFields(t, await api.post('/accounts/anna/disable'), 'address')
   namesFields(t, await api.post('/accounts/anna@old.example/passwd', {}), 'password')
@@ -86,8 +92,9 @@ t.test('what cannot be used is named, and what cannot be done says why', async (
   t.match(await api.get('/providers/%00'), { status: 400, body: { error: /NUL/ } })
   namesFields(t, await api.get('/audit?since=yesterday'), 'since')
   namesFields(t, await api.get('/report?domain=two%20words'), 'domain')
+  namesFields(t, await api.get('/report?provider=nobody'), 'provider')
   t.match(await api.patch('/providers/old', {}), { status: 400, body: { error: 'say what to change' } })
-  const missing = ['/providers/nobody', '/accounts/nobody@old.example', '/report?provider=nobody']
+  const missing = ['/providers/nobody', '/accounts/nobody@old.example']
   for (const path of missing) t.match(await api.get(path), { status: 404, body: { error: /nobody/ } }, path)
   t.match(await api.delete('/domains/nowhere.example'), { status: 404 })
   t.match(await api.post('/providers', { name: 'old', host: 'h' }), { status: 409, body: { error: /exists already/ } })

@@ -7,7 +7,7 @@ import { domainRow } from '../../rows.ts'
 import { by, Reason, ReasonQuery } from './by.ts'
 import { Domain } from './components.ts'
 import { exactly, listOf, Text, the } from './schema.ts'
-import { reading, readingAny, WrongFields } from './wrong.ts'
+import { reading, readingAll, readingAny, refuseNoProvider } from './wrong.ts'
 
 const Added = exactly({
   domain: Type.String({ description: 'As it is on the old server' }),
@@ -29,13 +29,16 @@ export const domains: FastifyPluginAsyncTypebox<{ house: House }> = async (app, 
     '/domains',
     { schema: { summary: 'Let the people of a domain sign in', body: Added, response: { 201: the(Domain) } } },
     async ({ body }, reply) => {
-      const { provider, reason } = body
-      const name = reading('domain', domain, body.domain)
-      const newDomain = readingAny('new_domain', domain, body.new_domain) ?? name
-      if ((await house.providers.find(provider)) === null) {
-        throw new WrongFields({ provider: `There is no provider ${provider}.` })
-      }
-      await house.domains.add({ name, newDomain, provider, sharesNames: body.shared_names ?? false }, by(reason))
+      const { provider, shared_names: sharesNames = false } = body
+      const isThere = (await house.providers.find(provider)) !== null
+      const read = readingAll({
+        name: () => reading('domain', domain, body.domain),
+        newDomain: () => readingAny('new_domain', domain, body.new_domain),
+        provider: () => refuseNoProvider(isThere, provider),
+        by: () => by(body.reason),
+      })
+      const { name, newDomain = name } = read
+      await house.domains.add({ name, newDomain, provider, sharesNames }, read.by)
       return reply.code(201).send(domainRow({ name, newDomain, provider }))
     },
   )

@@ -3,8 +3,7 @@ import { STATES } from '../../../model/migration.ts'
 import type { MigrationFilter } from '../../../policy/records.ts'
 import { code, domain, search } from '../../fields.ts'
 import type { House } from '../../house.ts'
-import { Missing } from '../../mistakes.ts'
-import { readingAny } from './wrong.ts'
+import { readingAll, readingAny, refuseNoProvider } from './wrong.ts'
 
 const said = (description: string) => Type.Optional(Type.String({ description }))
 
@@ -20,17 +19,16 @@ export const FILTER = {
 }
 const Filter = Type.Object(FILTER)
 
-/** @throws WrongFields, and Missing when it names a provider that is not there */
+/** @throws WrongFields */
 export async function filterIn(said: Static<typeof Filter>, { providers }: House): Promise<MigrationFilter> {
   const { state, provider, closing, never_came: neverCame } = said
-  if (provider !== undefined && (await providers.find(provider)) === null) {
-    throw new Missing(`there is no provider ${provider}`)
-  }
-  const read = {
-    domain: readingAny('domain', domain, said.domain),
-    code: readingAny('code', code, said.code),
-    search: readingAny('search', search, said.search),
-  }
-  const all = { state, provider, closing, neverCame, ...read }
+  const isThere = provider === undefined || (await providers.find(provider)) !== null
+  const read = readingAll({
+    domain: () => readingAny('domain', domain, said.domain),
+    code: () => readingAny('code', code, said.code),
+    search: () => readingAny('search', search, said.search),
+    provider: () => refuseNoProvider(isThere, provider),
+  })
+  const all = { ...read, state, provider, closing, neverCame }
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }

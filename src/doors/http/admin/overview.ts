@@ -3,11 +3,10 @@ import { Type } from 'typebox'
 import { redacted } from '../../../config.ts'
 import { domain } from '../../fields.ts'
 import type { House } from '../../house.ts'
-import { Missing } from '../../mistakes.ts'
 import { healthRow, reportRow } from '../../rows.ts'
 import { Health, Report } from './components.ts'
 import { exactly, listOf, Text, the } from './schema.ts'
-import { readingAny } from './wrong.ts'
+import { readingAll, readingAny, refuseNoProvider } from './wrong.ts'
 
 const Scope = exactly({
   provider: Type.Optional(Type.String({ description: 'From this provider' })),
@@ -26,10 +25,12 @@ export const overview: FastifyPluginAsyncTypebox<{ house: House }> = async (app,
       },
     },
     async ({ query: { provider, ...query } }) => {
-      if (provider !== undefined && (await house.providers.find(provider)) === null) {
-        throw new Missing(`there is no provider ${provider}`)
-      }
-      return reportRow(await house.report({ provider, domain: readingAny('domain', domain, query.domain) }))
+      const isThere = provider === undefined || (await house.providers.find(provider)) !== null
+      const read = readingAll({
+        provider: () => refuseNoProvider(isThere, provider),
+        domain: () => readingAny('domain', domain, query.domain),
+      })
+      return reportRow(await house.report({ provider, domain: read.domain }))
     },
   )
 

@@ -9,7 +9,7 @@ import { providerRow, stepRow, trialRow } from '../../rows.ts'
 import { ACTOR, by, Reason, ReasonQuery } from './by.ts'
 import { Provider, Step, Trial } from './components.ts'
 import { exactly, listOf, orNull, Text, the } from './schema.ts'
-import { reading, WrongFields } from './wrong.ts'
+import { reading, readingAll, WrongFields } from './wrong.ts'
 
 const Named = Type.Object({ name: Text })
 const FIELDS = {
@@ -66,8 +66,13 @@ export const providers: FastifyPluginAsyncTypebox<{ house: House }> = async (app
     '/providers',
     { schema: { summary: 'Add a provider', body: Added, response: { 201: the(Provider) } } },
     async ({ body: { name, reason, ...form } }, reply) => {
-      const added = newProvider(reading('name', providerName, name), form.host, fieldsOf(form))
-      await house.providers.add(added, by(reason))
+      const read = readingAll({
+        name: () => reading('name', providerName, name),
+        fields: () => fieldsOf(form),
+        by: () => by(reason),
+      })
+      const added = newProvider(read.name, form.host, read.fields)
+      await house.providers.add(added, read.by)
       return reply.code(201).send(providerRow(added))
     },
   )
@@ -83,8 +88,12 @@ export const providers: FastifyPluginAsyncTypebox<{ house: House }> = async (app
     async ({ params, body: { reason, ...form } }) => {
       if (Object.keys(form).length === 0) throw new InvalidField('say what to change')
       const before = await found(params.name)
-      const changed = reading('tls', () => changedProvider(before, fieldsOf(form)), '')
-      await house.providers.set(changed, by(reason))
+      const read = readingAll({
+        provider: () => reading('tls', () => changedProvider(before, fieldsOf(form)), ''),
+        by: () => by(reason),
+      })
+      const changed = read.provider
+      await house.providers.set(changed, read.by)
       return providerRow(changed)
     },
   )
@@ -130,11 +139,11 @@ export const providers: FastifyPluginAsyncTypebox<{ house: House }> = async (app
     },
     async ({ params, body }) => {
       const provider = await found(params.name)
-      const [user, secret] = [
-        reading('username', username, body.username),
-        reading('password', password, body.password),
-      ]
-      return trialRow(await house.trySignIn(provider, user, secret), provider)
+      const read = readingAll({
+        username: () => reading('username', username, body.username),
+        password: () => reading('password', password, body.password),
+      })
+      return trialRow(await house.trySignIn(provider, read.username, read.password), provider)
     },
   )
 }

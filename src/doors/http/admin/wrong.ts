@@ -10,6 +10,11 @@ export class WrongFields extends Error {
   }
 }
 
+/** @throws WrongFields when the provider that is named is not there */
+export function refuseNoProvider(isThere: boolean, name: string | undefined): void {
+  if (!isThere) throw new WrongFields({ provider: `There is no provider ${name}.` })
+}
+
 /** Reads a field. @throws WrongFields */
 export function reading<T>(field: string, read: (text: string) => T, text: string): T {
   try {
@@ -22,4 +27,22 @@ export function reading<T>(field: string, read: (text: string) => T, text: strin
 /** The same for a field that may be missing. */
 export function readingAny<T>(field: string, read: (text: string) => T, text: string | undefined): T | undefined {
   return text === undefined ? undefined : reading(field, read, text)
+}
+
+/** Reads several, and tells what is wrong with all of them. @throws WrongFields */
+export function readingAll<R extends Readonly<Record<string, () => unknown>>>(
+  readers: R,
+): { [Name in keyof R]: ReturnType<R[Name]> } {
+  const wrong: Record<string, string> = {}
+  const read = Object.entries(readers).map(([name, reader]) => {
+    try {
+      return [name, reader()]
+    } catch (error) {
+      if (!(error instanceof WrongFields)) throw error
+      Object.assign(wrong, error.fields)
+      return [name, undefined]
+    }
+  })
+  if (Object.keys(wrong).length > 0) throw new WrongFields(wrong)
+  return Object.fromEntries(read)
 }

@@ -6,6 +6,7 @@ import type { Around } from './house.ts'
 import { html, type Piece } from './html.ts'
 import { auditTable } from './migrations/history.ts'
 import { pager, withQuery } from './parts.ts'
+import { refuseUnknown, said } from './query.ts'
 import { show } from './show.ts'
 
 const PATH = '/admin/audit'
@@ -17,7 +18,7 @@ type Query = Static<typeof Query>
 
 /** Who changed what, and why. */
 export const auditPage: FastifyPluginAsyncTypebox<Around> = async (app, { house }) => {
-  app.get(PATH, { schema: { querystring: Query } }, async (request, reply) => {
+  app.get(PATH, { schema: { querystring: Query }, preHandler: refuseUnknown }, async (request, reply) => {
     const { query } = request
     const { after, before } = query
     const { subject, actor, action } = query
@@ -37,7 +38,9 @@ export const auditPage: FastifyPluginAsyncTypebox<Around> = async (app, { house 
   })
 }
 
-function filterIn({ subject, actor, action }: Query): AuditFilter {
+function filterIn(query: Query): AuditFilter {
+  const text = (typed: string) => typed
+  const [subject, actor, action] = [query.subject, query.actor, query.action].map((typed) => said('', text, typed))
   return { ...(subject && { subject }), ...(actor && { actor }), ...(action && { action }) }
 }
 

@@ -1,11 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { may } from '../../../../model/administrator.ts'
 import { type Migration, STATES } from '../../../../model/migration.ts'
-import type { MigrationSort } from '../../../../policy/records.ts'
+import type { MigrationFilter, MigrationSort } from '../../../../policy/records.ts'
 import { choiceField, form, hidden, textField } from '../forms.ts'
 import type { Around } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { badge, type Column, migrationPath, pager, stateBadge, table, when, withQuery } from '../parts.ts'
+import { refuseUnknown } from '../query.ts'
 import { administrator } from '../session.ts'
 import { show } from '../show.ts'
 import { ACTIONS } from './actions.ts'
@@ -15,15 +16,16 @@ const PATH = '/admin/migrations'
 
 /** All migrations: to search, filter, sort, and to choose some of them. */
 export const migrationList: FastifyPluginAsyncTypebox<Around> = async (app, { house }) => {
-  app.get(PATH, { schema: { querystring: ListQuery } }, async (request, reply) => {
+  app.get(PATH, { schema: { querystring: ListQuery }, preHandler: refuseUnknown }, async (request, reply) => {
     const { query } = request
+    const filter = filterIn(query)
     const [{ rows, after, before }, count, providers] = await Promise.all([
       house.migrations.page(pageIn(query)),
-      house.migrations.count(filterIn(query)),
+      house.migrations.count(filter),
       house.providers.list(),
     ])
     const settles = may(administrator(request).role, 'settle')
-    const list = table(captionOf(count), columns(query, settles), rows, emptyOf(query))
+    const list = table(captionOf(count), columns(query, settles), rows, emptyOf(filter))
     const to = (place: { after?: string; before?: string }) => withQuery(PATH, changed(query, place))
     return show(
       request,
@@ -118,8 +120,8 @@ function captionOf(count: number): string {
   return count === 1 ? '1 migration' : `${count.toLocaleString('en')} migrations`
 }
 
-function emptyOf(query: ListQuery): Content {
-  return Object.values(filterIn(query)).length > 0
+function emptyOf(filter: MigrationFilter): Content {
+  return Object.keys(filter).length > 0
     ? html`Nobody matches. <a href=${PATH}>Show all</a>`
     : html`Nobody is here yet: people appear at their first sign-in, or you <a href="/admin/import">expect them</a>.`
 }

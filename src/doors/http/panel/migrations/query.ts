@@ -1,6 +1,8 @@
 import { type Static, Type } from 'typebox'
 import { STATES } from '../../../../model/migration.ts'
 import { MIGRATION_SORTS, type MigrationFilter, type MigrationPageRequest } from '../../../../policy/records.ts'
+import { code, domain, oneOf, providerName, search } from '../../../fields.ts'
+import { said } from '../query.ts'
 
 export const ROWS = 50
 
@@ -13,23 +15,24 @@ export const ListQuery = Type.Object({
 })
 export type ListQuery = Static<typeof ListQuery>
 
-/** The filter in it; words that mean nothing are left out. */
-export function filterIn({ state, provider, domain, code, search }: ListQuery): MigrationFilter {
-  const known = STATES.find((one) => one === state)
-  return {
-    ...(known && { state: known }),
-    ...(provider && { provider }),
-    ...(domain && { domain }),
-    ...(code && { code }),
-    ...(search && { search: search.normalize('NFC') }),
+/** The filter in it. @throws InvalidField: what means nothing must not stand for everybody */
+export function filterIn(query: ListQuery): MigrationFilter {
+  const all = {
+    state: said('State', oneOf(STATES), query.state),
+    provider: said('Provider', providerName, query.provider),
+    domain: said('Domain', domain, query.domain),
+    code: said('Code', code, query.code),
+    search: said('Search', search, query.search),
   }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }
 
+/** @throws InvalidField */
 export function pageIn(query: ListQuery): MigrationPageRequest {
   return {
     filter: filterIn(query),
-    sort: MIGRATION_SORTS.find((one) => one === query.sort) ?? 'address',
-    descending: query.descending === 'yes',
+    sort: said('Sort', oneOf(MIGRATION_SORTS), query.sort) ?? 'address',
+    descending: said('Descending', oneOf(['yes']), query.descending) !== undefined,
     limit: ROWS,
     ...(query.after ? { after: query.after } : query.before ? { before: query.before } : {}),
   }
