@@ -7,7 +7,7 @@ import Cursor from 'pg-cursor'
 import { type Changes, listen, type OnForget } from './changes.ts'
 import { openEmbedded } from './embedded/postgres.ts'
 import type { DB } from './schema.ts'
-import { breakWhenSilent } from './silence.ts'
+import { breakWhenSilent, busyProcesses } from './silence.ts'
 import { applyUpgrades, pendingUpgrades, shippedUpgrades, type Upgrade, UpgradePending } from './upgrades.ts'
 
 export interface DatabasePlace {
@@ -36,7 +36,7 @@ export interface Database extends AsyncDisposable {
 
 // Whoever waits for the database gives up after 4 s. What waits for a connection or a lock is ended before that, so that
 // it holds no place in the pool for nobody. There is no limit on a statement: it would count the time that a listing
-// waits for its reader. Even a large listing's first rows come within the limit of silence.
+// waits for its reader. A connection that is silent for longer than its limit is kept as long as its process works.
 const CONNECT_LIMIT_MS = 3_000
 const LOCK_LIMIT_MS = 3_000
 const SILENCE_LIMIT_MS = 8_000
@@ -95,6 +95,7 @@ export async function openDatabase(
 /** The pool, and its connections of the moment. */
 function openPool(place: pg.ClientConfig): { pool: pg.Pool; connected: ReadonlySet<pg.PoolClient> } {
   const connected = new Set<pg.PoolClient>()
+  const busy = busyProcesses(place, CONNECT_LIMIT_MS)
   const pool = new pg.Pool({
     ...place,
     application_name: 'mailferry',
@@ -108,7 +109,7 @@ function openPool(place: pg.ClientConfig): { pool: pg.Pool; connected: ReadonlyS
   pool.on('error', () => undefined)
   pool.on('connect', (client) => {
     client.on('error', () => undefined)
-    breakWhenSilent(client, SILENCE_LIMIT_MS)
+    breakWhenSilent(client, SILENCE_LIMIT_MS, busy)
     connected.add(client)
   })
   pool.on('remove', (client) => connected.delete(client))

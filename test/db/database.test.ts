@@ -87,6 +87,16 @@ t.test(
   },
 )
 
+t.test('a statement may work for longer than a server may say nothing', async (t) => {
+  await using database = await ready()
+  const slow = sql<{ n: number }>`select 42 as n from pg_sleep(10)`
+  const together = await Promise.all(Array.from({ length: 3 }, () => slow.execute(database.kysely)))
+  t.same(
+    together.map(({ rows }) => rows),
+    Array(3).fill([{ n: 42 }]),
+  )
+})
+
 t.test('a host that is lost while all connections wait for its answer does not keep them', async (t) => {
   const url = new URL(postgres.url)
   await using relay = await startRelay(Number(url.port))
