@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { cleanEnv, str } from 'envalid'
 import { isLoopback } from './model/host.ts'
 import { likeliest } from './model/likeliest.ts'
+import type { Periods } from './model/retention.ts'
 import {
   ageRecipients,
   count,
@@ -55,6 +56,8 @@ export interface Settings {
   readonly refusalMemoryMs: number
   /** Failed sign-ins in ten minutes, for a person, a client's network and a provider; 0: no limit. */
   readonly limits: { readonly person: number; readonly client: number; readonly provider: number }
+  /** For how many days what is not kept for ever is kept. */
+  readonly keep: Periods
   /** Networks of webmails and proxies: their addresses are nobody's client. */
   readonly proxyNetworks: readonly string[]
   /** What separates the detail of a sub-address; '' where there is none. */
@@ -85,6 +88,11 @@ const SETTINGS = {
   MAILFERRY_LIMIT_PERSON: count({ default: 30 }),
   MAILFERRY_LIMIT_CLIENT: count({ default: 100 }),
   MAILFERRY_LIMIT_PROVIDER: count({ default: 3_000 }),
+  MAILFERRY_KEEP_AUDIT_DAYS: count({ default: 400 }),
+  MAILFERRY_KEEP_ATTEMPTS_DAYS: count({ default: 90 }),
+  MAILFERRY_KEEP_STEPS_DAYS: count({ default: 400 }),
+  MAILFERRY_KEEP_LEDGERS_DAYS: count({ default: 400 }),
+  MAILFERRY_KEEP_CREDENTIALS_DAYS: count({ default: 730 }),
   MAILFERRY_PROXY_NETWORKS: networks({ default: undefined }),
   MAILFERRY_RECIPIENT_DELIMITER: delimiter({ default: '' }),
   MAILFERRY_OFFLINEIMAP_METADATA: str({ default: undefined }),
@@ -136,6 +144,13 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
       person: env.MAILFERRY_LIMIT_PERSON,
       client: env.MAILFERRY_LIMIT_CLIENT,
       provider: env.MAILFERRY_LIMIT_PROVIDER,
+    },
+    keep: {
+      audit: env.MAILFERRY_KEEP_AUDIT_DAYS,
+      attempts: env.MAILFERRY_KEEP_ATTEMPTS_DAYS,
+      steps: env.MAILFERRY_KEEP_STEPS_DAYS,
+      ledgers: env.MAILFERRY_KEEP_LEDGERS_DAYS,
+      credentials: env.MAILFERRY_KEEP_CREDENTIALS_DAYS,
     },
     proxyNetworks: env.MAILFERRY_PROXY_NETWORKS ?? [],
     recipientDelimiter: env.MAILFERRY_RECIPIENT_DELIMITER,
@@ -231,6 +246,11 @@ export function redacted(settings: Settings): Record<string, string | number> {
     MAILFERRY_LIMIT_PERSON: settings.limits.person,
     MAILFERRY_LIMIT_CLIENT: settings.limits.client,
     MAILFERRY_LIMIT_PROVIDER: settings.limits.provider,
+    MAILFERRY_KEEP_AUDIT_DAYS: settings.keep.audit,
+    MAILFERRY_KEEP_ATTEMPTS_DAYS: settings.keep.attempts,
+    MAILFERRY_KEEP_STEPS_DAYS: settings.keep.steps,
+    MAILFERRY_KEEP_LEDGERS_DAYS: settings.keep.ledgers,
+    MAILFERRY_KEEP_CREDENTIALS_DAYS: settings.keep.credentials,
     MAILFERRY_PROXY_NETWORKS: settings.proxyNetworks.join(' ') || 'not set',
     MAILFERRY_RECIPIENT_DELIMITER: settings.recipientDelimiter,
     MAILFERRY_OFFLINEIMAP_METADATA: settings.offlineimapMetadata,

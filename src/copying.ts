@@ -6,6 +6,7 @@ import { type Settings, SettingsError } from './config.ts'
 import { offlineImap } from './copy/offlineimap.ts'
 import { places } from './db/places.ts'
 import { openQueue, upgradeQueue } from './db/queue.ts'
+import { retention } from './db/retention.ts'
 import { turns } from './db/turns.ts'
 import type { CopyingHouse, CopyingOptions } from './doors/worker/house.ts'
 import { offlineimaprc } from './emit/offlineimap.ts'
@@ -19,6 +20,7 @@ import { UidSet } from './model/uid-set.ts'
 import type { Proof, Worker } from './policy/copying.ts'
 import type { CopyingState, LostMessages } from './policy/ledger-ports.ts'
 import { PLACE_FILE } from './policy/places.ts'
+import { eraseOld } from './policy/retention.ts'
 import { verify } from './policy/verify.ts'
 import { copyingState } from './proofs/copying-state.ts'
 import { openReady, type Service } from './service.ts'
@@ -69,6 +71,7 @@ async function copying(service: Service, { adopts, early, limitMs, by }: Copying
     accounts,
     domains,
     migrations,
+    eraseOld: (stop) => eraseOld(settings.keep, `sync on ${worker.host}`, retention(kysely), stop),
     openQueue: (slots, awake) => openQueue(pool, worker, slots, awake),
     async [Symbol.asyncDispose]() {
       await serving[Symbol.asyncDispose]()

@@ -1,6 +1,8 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { State } from '../model/migration.ts'
+import { ERASABLE, type Erasable } from '../model/retention.ts'
 import type { Collision, Reports, Scope } from '../policy/report.ts'
+import { HELD_SINCE } from './retention.ts'
 import type { DB } from './schema.ts'
 
 /** Whoever has not tried again for so long does not want it any more. */
@@ -8,6 +10,8 @@ const COLLISION_DAYS = 30
 const MOST_COLLISIONS = 1_000
 
 const COUNTS = ['awaited', 'captured', 'copying', 'synced', 'done', 'paused', 'failed', 'people', 'neverCame'] as const
+/** So many people are named; of all others the number will do. */
+const NAMED = 10
 type Counted<Value> = Record<'provider' | 'domain', string> & Record<(typeof COUNTS)[number], Value>
 
 /** The migrations of a scope, and their steps. */
@@ -98,6 +102,24 @@ export function reports(db: Kysely<DB>): Reports {
         group by day, state
         order by day, state`.execute(db)
       return rows.map(({ day, state, change }) => ({ day, state, change: Number(change) }))
+    },
+    async erased() {
+      const rows = await db.selectFrom('retention').selectAll().execute()
+      const told = rows.map(({ what, days, looked_at, erased }) => {
+        return { what: what as Erasable, days, lookedAt: looked_at, erased: Number(erased) }
+      })
+      return told.sort((one, other) => ERASABLE.indexOf(one.what) - ERASABLE.indexOf(other.what))
+    },
+    async expiring(scope, days, before) {
+      const { rows } = await sql<{ people: string; at: Date | null; addresses: string[] | null }>`
+        select count(*) as people, min(since) + ${days} * interval '1 day' as at,
+          (array_agg(address order by since, address))[:${NAMED}] as addresses
+        from (
+          select address, ${HELD_SINCE} as since from credential
+            join ${partsOf(scope).migration} as migration on migration.id = migration_id
+        ) as held where since < ${before}`.execute(db)
+      const [{ people = '0', at = null, addresses = null } = {}] = rows
+      return { people: Number(people), at, addresses: addresses ?? [] }
     },
     async crossedSince(scope, time) {
       const { rows } = await sql<{ count: string }>`

@@ -227,6 +227,13 @@ export interface RetiredRecipient {
   retired_at: Generated<Timestamp>;
 }
 
+export interface Retention {
+  days: number;
+  erased: Generated<Int8>;
+  looked_at: Generated<Timestamp>;
+  what: string;
+}
+
 export interface Turn {
   completed_at: Timestamp | null;
   due_at: Generated<Timestamp>;
@@ -275,6 +282,7 @@ export interface DB {
   place: Place;
   provider: Provider;
   retired_recipient: RetiredRecipient;
+  retention: Retention;
   turn: Turn;
   upgrade: Upgrade;
   worker: Worker;

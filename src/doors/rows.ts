@@ -6,6 +6,7 @@ import { type Difference, type Ledger, type LedgerFolder, totalOf } from '../mod
 import { decodeName } from '../model/mailbox.ts'
 import type { Migration } from '../model/migration.ts'
 import { type Provider, windowText } from '../model/provider.ts'
+import type { Erased } from '../model/retention.ts'
 import type { ProviderHealth } from '../policy/health.ts'
 import type { OldAnswer, ProviderStatus } from '../policy/ports.ts'
 import type { ProbeStep } from '../policy/probe.ts'
@@ -130,7 +131,7 @@ export function collisionRow({ oldDomain, oldUsername, ...collision }: Collision
 }
 
 export function reportRow(report: Report) {
-  const { people, failures, collisions, stranded, burnDown, remaining, perDay, estimatedEnd } = report
+  const { people, failures, collisions, stranded, burnDown, remaining, perDay, estimatedEnd, erased, expiring } = report
   return {
     people: people.map(peopleRow),
     total: peopleRow(total(people)),
@@ -138,7 +139,13 @@ export function reportRow(report: Report) {
     collisions: collisions.map(collisionRow),
     burn_down: burnDown,
     ...{ remaining, per_day: perDay, estimated_end: estimatedEnd },
+    erased: erased.map(erasedRow),
+    expiring,
   }
+}
+
+export function erasedRow({ what, days, lookedAt, erased }: Erased) {
+  return { what, days: days === 0 ? null : days, looked_at: lookedAt, erased }
 }
 
 /** What a ledger comes to. */

@@ -1,4 +1,5 @@
 import type { State } from '../model/migration.ts'
+import type { Erased, Expiring } from '../model/retention.ts'
 import { type Places, type Stranded, strandedText } from './places.ts'
 import type { Copying } from './ports.ts'
 
@@ -62,6 +63,9 @@ export interface Report {
   readonly perDay: number
   /** Null: nobody remains, or nobody came across lately. */
   readonly estimatedEnd: Date | null
+  /** What is kept for how long; empty: no worker has looked yet. */
+  readonly erased: readonly Erased[]
+  readonly expiring: Expiring
 }
 
 /** Whom a report is about; without a name, all. */
@@ -79,10 +83,16 @@ export interface Reports {
   days(scope: Scope): Promise<DayChange[]>
   /** How many people came across for the first time since then. */
   crossedSince(scope: Scope, time: Date): Promise<number>
+  erased(): Promise<Erased[]>
+  /** Credentials that are kept for so many days, and were kept before that time already. */
+  expiring(scope: Scope, days: number, before: Date): Promise<Expiring>
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const RECENT_DAYS = 7
+/** So long before it is erased a credential is told. */
+const TOLD_DAYS = 30
+const NONE_EXPIRES: Expiring = { people: 0, at: null, addresses: [] }
 const NOBODY: Readonly<Record<State, number>> = { awaited: 0, pending: 0, synced: 0, paused: 0, failed: 0, done: 0 }
 
 export interface ReportSurroundings {
@@ -109,7 +119,11 @@ export async function report(
   const crossed = await reports.crossedSince(scope, new Date(now.getTime() - RECENT_DAYS * DAY_MS))
   const perDay = recentDays === 0 ? 0 : crossed / recentDays
   const estimatedEnd = remaining === 0 || perDay === 0 ? null : new Date(now.getTime() + (remaining / perDay) * DAY_MS)
-  return { people, failures, collisions, stranded, burnDown, remaining, perDay, estimatedEnd }
+  const erased = await reports.erased()
+  const days = erased.find(({ what }) => what === 'credentials')?.days ?? 0
+  const toldBefore = new Date(now.getTime() - (days - TOLD_DAYS) * DAY_MS)
+  const expiring = days === 0 ? NONE_EXPIRES : await reports.expiring(scope, days, toldBefore)
+  return { people, failures, collisions, stranded, burnDown, remaining, perDay, estimatedEnd, erased, expiring }
 }
 
 function isWithin({ provider, oldDomain }: Collision, scope: Scope): boolean {
@@ -174,4 +188,13 @@ function end({ people, remaining, perDay, estimatedEnd }: Report): string {
   if (estimatedEnd === null) return `${remaining} remain; nobody came across lately`
   const rate = Math.round(perDay * 10) / 10
   return `${remaining} remain; ${rate} a day came across lately: at this rate the last on ${estimatedEnd.toISOString().slice(0, 10)}`
+}
+
+/** Whose credentials are erased before long, in words; null: nobody's. */
+export function warning({ expiring: { people, at, addresses } }: Report): string | null {
+  if (at === null) return null
+  const whose = `the kept passwords of ${people} people who never finish`
+  const names = `${addresses.join(', ')}${people > addresses.length ? ', …' : ''}`
+  const day = at.toISOString().slice(0, 10)
+  return `${whose} are erased from ${day} on (MAILFERRY_KEEP_CREDENTIALS_DAYS): ${names}`
 }

@@ -14,6 +14,8 @@ const CHANGES: DayChange[] = [
 function recorded(changes: DayChange[], crossed: number) {
   const asked: Date[] = []
   const reports: Reports = {
+    erased: async () => [],
+    expiring: async () => ({ people: 0, at: null, addresses: [] }),
     people: async () => [],
     failures: async () => [],
     collisions: async () => [],

@@ -1,7 +1,15 @@
 import { type Command, Option } from 'commander'
-import { COLLISION_REMEDIES, type Collision, collisionText, outlook, type Report, total } from '../../policy/report.ts'
+import {
+  COLLISION_REMEDIES,
+  type Collision,
+  collisionText,
+  outlook,
+  type Report,
+  total,
+  warning,
+} from '../../policy/report.ts'
 import type { House } from '../house.ts'
-import { reportRow } from '../rows.ts'
+import { erasedRow, reportRow } from '../rows.ts'
 import { domain, examples } from './arguments.ts'
 import { noProvider } from './named-provider.ts'
 import { print, printCsv, printList, printRecord } from './output.ts'
@@ -75,5 +83,10 @@ async function printTables(report: Report): Promise<void> {
   const columns = ['day', 'remaining', 'awaited', 'pending', 'synced', 'done', 'paused', 'failed']
   await print('\n')
   await printList(burnDown.slice(-DAYS_SHOWN), { row: (day) => ({ ...day }), columns }, {})
-  await print(`\n${outlook(report)}\n`)
+  if (report.erased.length > 0) {
+    await print('\n')
+    await printList(report.erased, { row: erasedRow, columns: ['what', 'days', 'erased', 'looked_at'] }, {})
+  }
+  const words = [outlook(report), warning(report)].filter((text) => text !== null)
+  await print(`\n${words.join('\n')}\n`)
 }

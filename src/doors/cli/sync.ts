@@ -4,6 +4,7 @@ import { REMEDIES } from '../../model/attempt.ts'
 import { ACTIVE_STATES } from '../../model/migration.ts'
 import type { Ending } from '../../policy/advance.ts'
 import { addressOnNew } from '../person.ts'
+import { keepErasing } from '../worker/erasing.ts'
 import { Failures } from '../worker/failures.ts'
 import type { CopyingHouse } from '../worker/house.ts'
 import { Progress } from '../worker/progress.ts'
@@ -58,8 +59,10 @@ export function addSyncCommand(mailferry: Command, outside: Outside): void {
     using watcher = watcherFor(options)
     if (options.account !== undefined) await syncOne(options.account, house, watcher, stop)
     else {
-      const stranded = await work(house, watcher, { slots: options.slots, once: options.once === true, stop })
-      if (options.once && stranded.length > 0) process.exitCode = EXIT.unavailable
+      const { slots, once = false } = options
+      const how = { slots, once, stop }
+      const [stranded] = await Promise.all([work(house, watcher, how), keepErasing(house, watcher, how)])
+      if (once && stranded.length > 0) process.exitCode = EXIT.unavailable
     }
   })
 }

@@ -25,6 +25,8 @@ export interface CopyingHouse extends AsyncDisposable {
   readonly accounts: Accounts
   readonly domains: Domains
   readonly migrations: Pick<Migrations, 'find'>
+  /** Erases what is kept no longer, until it is stopped. */
+  eraseOld(stop: AbortSignal): Promise<void>
   /** Works off wake-ups, so many at a time. Disposing waits for what runs. */
   openQueue(slots: number, awake: (due: Due) => Promise<void>): Promise<WakeUps>
 }

@@ -132,7 +132,10 @@ t.test('nobody takes a step by a slip', async (t) => {
     const answer = await api.post('/migrations/bulk', body)
     t.match(answer, { status: 400, body: { fields: { [field]: String } } }, JSON.stringify(body).slice(0, 80))
   }
-  t.match(await api.post('/migrations/bulk', { action: 'pause', filter: { provider: 'nobody' } }), { status: 404 })
+  t.match(await api.post('/migrations/bulk', { action: 'pause', filter: { provider: 'nobody' } }), {
+    status: 400,
+    body: { fields: { provider: 'There is no provider nobody.' } },
+  })
   t.same(await addressesOf(t, 'state=paused'), [])
   t.match((await api.post('/migrations/bulk', { action: 'pause', filter: {} })).status, 200, 'everybody is meant by {}')
   t.equal((await addressesOf(t, 'limit=1000&state=paused')).length, 1300)

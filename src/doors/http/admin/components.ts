@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { AFTER_REFUSALS, CUTOVERS, LOGIN_NAMES, TLS_MODES } from '../../../model/provider.ts'
+import { ERASABLE } from '../../../model/retention.ts'
 import { Count, listOf, orNull, Text, Time, the } from './schema.ts'
 
 // What the answers of the API consist of: the rows, by name.
@@ -114,6 +115,18 @@ export const Report = Type.Object(
     remaining: Count,
     per_day: Type.Number(),
     estimated_end: orNull(Time),
+    erased: listOf(
+      Type.Object({
+        what: Type.Enum(ERASABLE),
+        days: orNull(Type.Integer({ description: 'So long it is kept; null: for ever' })),
+        looked_at: Time,
+        erased: Type.Integer({ minimum: 0, description: 'Rows, all in all' }),
+      }),
+    ),
+    expiring: Type.Object(
+      { people: Count, at: orNull(Time), addresses: listOf(Text) },
+      { description: 'Credentials of people who never finish, erased within thirty days' },
+    ),
   },
   { $id: 'Report' },
 )

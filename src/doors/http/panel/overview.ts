@@ -9,12 +9,14 @@ import {
   type PeopleCount,
   type Report,
   total,
+  warning,
 } from '../../../policy/report.ts'
 import { burnDownChart } from './chart.ts'
 import type { Around } from './house.ts'
 import { html, type Piece, textOf } from './html.ts'
 import { kept } from './kept.ts'
-import { badge, providerPath, table, when, withQuery } from './parts.ts'
+import { noticeOf } from './page.ts'
+import { badge, capitalised, providerPath, table, when, withQuery } from './parts.ts'
 import { show } from './show.ts'
 
 /** How far everybody is, and how the old servers are. */
@@ -90,13 +92,15 @@ const CARDS: readonly (readonly [keyof PeopleCount, string, string])[] = [
 
 function counts(report: Report): Piece {
   const sum = total(report.people)
+  const warned = warning(report)
   return html`<ul class="cards">
       ${CARDS.map(([name, title, path]) => {
         const content = html`<b>${sum[name].toLocaleString('en')}</b>${title}`
         return html`<li>${path === '' ? html`<span class=${name}>${content}</span>` : html`<a class=${name} href=${path}>${content}</a>`}</li>`
       })}
     </ul>
-    <p>${sum.people.toLocaleString('en')} people: ${outlook(report)}.</p>`
+    <p>${sum.people.toLocaleString('en')} people: ${outlook(report)}.</p>
+    ${warned && noticeOf({ kind: 'warn', text: `${capitalised(warned)}.` })}`
 }
 
 function dayTable({ burnDown }: Report): Piece {
