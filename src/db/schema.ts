@@ -222,16 +222,16 @@ export interface Provider {
   window_zone: string | null;
 }
 
-export interface RetiredRecipient {
-  recipient: string;
-  retired_at: Generated<Timestamp>;
-}
-
 export interface Retention {
   days: number;
   erased: Generated<Int8>;
   looked_at: Generated<Timestamp>;
   what: string;
+}
+
+export interface RetiredRecipient {
+  recipient: string;
+  retired_at: Generated<Timestamp>;
 }
 
 export interface Turn {
@@ -281,8 +281,8 @@ export interface DB {
   migration_step: MigrationStep;
   place: Place;
   provider: Provider;
-  retired_recipient: RetiredRecipient;
   retention: Retention;
+  retired_recipient: RetiredRecipient;
   turn: Turn;
   upgrade: Upgrade;
   worker: Worker;

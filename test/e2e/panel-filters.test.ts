@@ -45,6 +45,28 @@ t.test('nor does it reach everybody when many are settled at once', async (t) =>
   t.same(states, ['awaited', 'awaited'])
 })
 
+t.test('the order of the list is told to whoever cannot see the arrow', async (t) => {
+  const heads = async (query: string) => {
+    const { text } = await operator.get(`/admin/migrations?${query}`)
+    return [...text.matchAll(/<th[^>]* aria-sort="(\w+)"[^>]*><a[^>]*>(\w+)/g)].map(([, order, title]) => [
+      title,
+      order,
+    ])
+  }
+  t.same(await heads(''), [['Address', 'ascending']])
+  t.same(await heads('sort=changed_at&descending=yes'), [['Changed', 'descending']])
+})
+
+t.test('what cannot be done leads back to where it was asked', async (t) => {
+  const page = '/admin/migrations/anna@old.example'
+  await operator.post(`${page}/pause`)
+  const body = new URLSearchParams({ _csrf: await operator.token() })
+  const reply = await operator.send(`${page}/pause`, body, { referer: `${service.url}${page}` })
+  t.match(reply, { status: 409, text: `<a href="${page}">Back</a>` })
+  const foreign = await operator.send(`${page}/pause`, body, { referer: 'https://evil.example/admin' })
+  t.notMatch(foreign.text, 'Back')
+})
+
 t.test('blanks around what is searched for do not matter, at any door', async (t) => {
   for (const query of ['search=%20anna%40old.example%20', 'search=%09ANNA', 'domain=%20old.example%20&search=anna']) {
     const { status, text } = await operator.get(`/admin/migrations?${query}`)

@@ -279,6 +279,22 @@ t.test('a file that is sent too late is asked for again', async (t) => {
   t.match((await visitor.get(reply.location)).text, /Your session has ended, and nothing was done/)
 })
 
+t.test('many tabs that were opened in the background leave the browser a connection to the panel', async (t) => {
+  const person = { ...OWNER, name: 'tabs', password: 'Opens-many-tabs-9' }
+  await addAdministrators(service, person)
+  const chromium = all.use(await startChromium(url))
+  const context = await chromium.profile()
+  await signedIn(context, url, person)
+  for (let tab = 0; tab < 7; tab++) {
+    const page = await context.newPage()
+    // As a tab is that nobody has looked at yet.
+    await page.addInitScript(`Object.defineProperty(document, 'hidden', { get: () => true })`)
+    await page.goto(`${url}/admin`)
+    await heading(page, 'Overview').waitFor()
+  }
+  t.equal(context.pages().length, 8)
+})
+
 t.test('no password and no code is in the log', async (t) => {
   const secrets = [OWNER.password, OPERATOR.password, VIEWER.password, 'a wrong password', 'Nobody-keeps-this-6']
   t.same(formsFound(Buffer.from(service.log()), secrets), [])

@@ -149,7 +149,7 @@ function confirmation(uri: string, csrf: string): Content {
     ${form(
       `${PATH}/totp/confirm`,
       csrf,
-      html`${textField({ name: 'code', label: 'Code that the app shows now', required: true, autocomplete: 'one-time-code' })}
+      html`${textField({ name: 'code', label: 'Code that the app shows now', required: true, autocomplete: 'one-time-code', inputmode: 'numeric' })}
         <div class="buttons"><button class="main">Confirm</button></div>`,
     )}`
 }

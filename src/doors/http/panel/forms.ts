@@ -15,6 +15,8 @@ interface TextField extends Field {
   readonly required?: boolean
   readonly autocomplete?: string
   readonly placeholder?: string
+  /** Of a code: a phone offers digits. */
+  readonly inputmode?: 'numeric'
 }
 
 interface ChoiceField extends Field {
@@ -36,10 +38,10 @@ export function form(
 }
 
 export function textField(field: TextField): Piece {
-  const { name, value, type = 'text', required = false, autocomplete = 'off', placeholder } = field
+  const { name, value, type = 'text', required = false, autocomplete = 'off', placeholder, inputmode } = field
   const input = html`<input
     id=${name} name=${name} type=${type} value=${type === 'password' ? undefined : value} required=${required}
-    autocomplete=${autocomplete} placeholder=${placeholder} spellcheck="false" ...${describedBy(field)}
+    autocomplete=${autocomplete} placeholder=${placeholder} inputmode=${inputmode} spellcheck="false" ...${describedBy(field)}
   />`
   return labelled(field, input)
 }

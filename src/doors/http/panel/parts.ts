@@ -42,6 +42,8 @@ export interface Column<T> {
   readonly isNumber?: boolean
   /** Long names, such as addresses, want room. */
   readonly isName?: boolean
+  /** The list is in its order. */
+  readonly sorted?: 'ascending' | 'descending' | undefined
   cell(row: T): Content
 }
 
@@ -52,7 +54,7 @@ export function table<T>(caption: string, columns: readonly Column<T>[], rows: r
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}>
     <table>
       <caption>${caption}</caption>
-      <thead><tr>${columns.map((column) => html`<th scope="col" class=${kind(column)}>${column.head}</th>`)}</tr></thead>
+      <thead><tr>${columns.map((column) => html`<th scope="col" class=${kind(column)} aria-sort=${column.sorted}>${column.head}</th>`)}</tr></thead>
       <tbody>
         ${rows.map((row) => html`<tr>${columns.map((column) => html`<td class=${kind(column)}>${column.cell(row)}</td>`)}</tr>`)}
       </tbody>

@@ -113,7 +113,7 @@ function signInForm(csrf: string, { name = '', next, unsent }: Omit<Asking, 'sta
         ${hidden({ next, unsent })}
         ${textField({ name: 'name', label: 'Name', value: name, required: true, autocomplete: 'username' })}
         ${textField({ name: 'password', label: 'Password', type: 'password', required: true, autocomplete: 'current-password' })}
-        ${textField({ name: 'code', label: 'Code', hint: 'Six digits from your app, where you have one.', autocomplete: 'one-time-code' })}
+        ${textField({ name: 'code', label: 'Code', hint: 'Six digits from your app, where you have one.', autocomplete: 'one-time-code', inputmode: 'numeric' })}
         <div class="buttons"><button class="main">Sign in</button></div>
       `,
     )}

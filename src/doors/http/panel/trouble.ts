@@ -43,16 +43,18 @@ export function tellTrouble(app: FastifyInstance, log: Logger): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const { status, title, advice } = troubleOf(error)
     if (status === 503) tryLater(reply)
+    const page = pageBefore(request)
     // Its session has ended, and its person has signed in again elsewhere.
     const isLate = isTooOld(error) && request.administrator !== null && isOwnForm(request)
     const unsent = isLate ? unsentOf(request) : null
-    if (unsent !== null) return askAgain(request, reply, unsent, pageBefore(request) ?? '/admin')
+    if (unsent !== null) return askAgain(request, reply, unsent, page ?? '/admin')
     if (status >= 500) log.error({ cause: error.message, path: request.routeOptions.url }, 'panel')
     return show(
       request,
       reply,
       { title, status },
-      html`<h1>${title}</h1><p class="card">${advice}</p><p><a href="/admin">To the overview</a></p>`,
+      html`<h1>${title}</h1><p class="card">${advice}</p>
+        <p>${page !== null && html`<a href=${page}>Back</a> · `}<a href="/admin">To the overview</a></p>`,
     )
   })
 }

@@ -34,6 +34,12 @@ document.addEventListener('htmx:sse:error', ({ detail }) => {
   if (detail.status === 401) location.reload()
 })
 
+// A browser has six connections to a host. A tab that was opened in the background is told nothing of it, and would keep
+// one of them for its stream; told now, it goes on when somebody looks at it.
+document.addEventListener('htmx:sse:after:message', () => {
+  if (document.hidden) document.dispatchEvent(new Event('visibilitychange'))
+})
+
 document.addEventListener('htmx:after:swap', tellTimes)
 setInterval(tellTimes, 30_000)
 tellTimes()

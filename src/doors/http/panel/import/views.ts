@@ -53,12 +53,12 @@ function previewOf({ id, bad }: Upload, preview: ImportOutcome, csrf: string): C
   const { awaited, pending } = preview
   const good = awaited + pending
   return html`<section class="card">${numbersOf(preview)}</section>
-    ${preview.bad > 0 && html`<section class="card"><h2>Bad lines</h2>${badTable(bad, preview.bad)}</section>`}
     <section class="card">
       <h2>${good === 0 ? 'There is nothing to import' : `Import ${good.toLocaleString('en')} people`}</h2>
       ${good > 0 && confirmation(id, preview.bad, csrf)}
       ${again()}
-    </section>`
+    </section>
+    ${preview.bad > 0 && html`<section class="card"><h2>Bad lines</h2>${badTable(bad, preview.bad)}</section>`}`
 }
 
 function confirmation(id: string, bad: number, csrf: string): Piece {

@@ -60,11 +60,14 @@ function filterForm(query: ListQuery, providers: readonly string[]): Piece {
 }
 
 function columns(query: ListQuery, settles: boolean): Column<Migration>[] {
-  const head = (sort: MigrationSort, title: string) => sortLink(query, sort, title)
+  const head = (sort: MigrationSort, title: string) => ({
+    head: sortLink(query, sort, title),
+    sorted: orderBy(query, sort),
+  })
   return [
     ...(settles ? [checkColumn()] : []),
     {
-      head: head('address', 'Address'),
+      ...head('address', 'Address'),
       isName: true,
       cell: ({ address }) => html`<a href=${migrationPath(address)}>${address}</a>`,
     },
@@ -73,15 +76,15 @@ function columns(query: ListQuery, settles: boolean): Column<Migration>[] {
       cell: ({ oldUsername, address }) =>
         oldUsername === address ? html`<span class="faint">the same</span>` : oldUsername,
     },
-    { head: head('provider', 'Provider'), cell: ({ provider }) => provider },
+    { ...head('provider', 'Provider'), cell: ({ provider }) => provider },
     {
-      head: head('state', 'State'),
+      ...head('state', 'State'),
       cell: (migration) =>
         html`${stateBadge(migration)}${migration.isClosing && html` ${badge('to be finished', 'info')}`}`,
     },
     { head: 'Route', cell: ({ route }) => route },
-    { head: head('changed_at', 'Changed'), cell: ({ changedAt }) => when(changedAt, 'relative') },
-    { head: head('created_at', 'Known since'), cell: ({ createdAt }) => when(createdAt, 'relative') },
+    { ...head('changed_at', 'Changed'), cell: ({ changedAt }) => when(changedAt, 'relative') },
+    { ...head('created_at', 'Known since'), cell: ({ createdAt }) => when(createdAt, 'relative') },
   ]
 }
 
@@ -92,12 +95,19 @@ function checkColumn(): Column<Migration> {
   }
 }
 
+const ARROWS = { ascending: ' ↑', descending: ' ↓' }
+
+/** In which order the list is by a column; undefined: it is sorted by another. */
+function orderBy(query: ListQuery, sort: MigrationSort): keyof typeof ARROWS | undefined {
+  if ((query.sort ?? 'address') !== sort) return undefined
+  return query.descending === 'yes' ? 'descending' : 'ascending'
+}
+
 /** Sorts by a column; the column that sorts already, the other way round. */
 function sortLink(query: ListQuery, sort: MigrationSort, title: string): Piece {
-  const isSorted = (query.sort ?? 'address') === sort
-  const isDescending = isSorted && query.descending === 'yes'
-  const descending = isSorted && !isDescending ? 'yes' : undefined
-  const arrow = isSorted ? (isDescending ? ' ↓' : ' ↑') : ''
+  const order = orderBy(query, sort)
+  const descending = order === 'ascending' ? 'yes' : undefined
+  const arrow = order === undefined ? '' : ARROWS[order]
   return html`<a href=${withQuery(PATH, changed(query, { sort, descending }))}>${title}${arrow}</a>`
 }
 

@@ -76,8 +76,8 @@ function status(migration: Migration, attempt: Attempt | undefined): Piece {
   const remedy = REMEDIES[migration.code as Outcome]
   return html`<section class="card" aria-live="polite">
     <h2>State</h2>
-    <p>${stateBadge(migration)} ${migration.isClosing && badge('to be finished', 'info')} since ${when(migration.changedAt, 'relative')}</p>
-    ${isRunning && html`<p>${badge('copying', 'info')} ${attempt.messages} messages so far, on ${attempt.host}, since ${when(attempt.startedAt, 'relative')}</p>`}
+    <p>${stateBadge(migration)} ${migration.isClosing && badge('to be finished', 'info')} changed ${when(migration.changedAt, 'relative')}</p>
+    ${isRunning && html`<p>${badge('copying', 'info')} ${attempt.messages} messages so far, on ${attempt.host}, begun ${when(attempt.startedAt, 'relative')}</p>`}
     ${remedy && html`<p class="notice warn">${remedy}</p>`}
   </section>`
 }

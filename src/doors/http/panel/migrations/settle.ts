@@ -114,7 +114,9 @@ function toldBy(answer: OldAnswer): Notice {
 
 function forcePage(address: string, ledger: Ledger | null, csrf: string): Piece {
   const proof =
-    ledger === null ? 'The copy was never compared with the old server.' : `The last ledger ${sentence(ledger)}.`
+    ledger === null
+      ? 'The copy was never compared with the old server.'
+      : `The last ledger ${ledger.code === null ? 'is ' : ''}${sentence(ledger)}.`
   return html`<p class="trail"><a href=${migrationPath(address)}>${address}</a></p>
     <h1>Finish by force</h1>
     <section class="card">

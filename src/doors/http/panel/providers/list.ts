@@ -9,7 +9,7 @@ import { InvalidField } from '../../../mistakes.ts'
 import { Why } from '../bodies.ts'
 import { checkField, choiceField, form, reasonField, textField } from '../forms.ts'
 import type { Around } from '../house.ts'
-import { type Content, html, type Piece } from '../html.ts'
+import { html, type Piece } from '../html.ts'
 import type { Notice } from '../page.ts'
 import { capitalised, providerPath, table } from '../parts.ts'
 import { administrator } from '../session.ts'
@@ -106,8 +106,7 @@ function providerTable(providers: readonly Provider[], domains: readonly Domain[
 }
 
 function domainTable(domains: readonly Domain[], csrf: string | null): Piece {
-  const remove = (name: string): Content =>
-    csrf !== null &&
+  const remove = (name: string, csrf: string) =>
     form(
       `/admin/domains/${encodeURIComponent(name)}/remove`,
       csrf,
@@ -119,7 +118,7 @@ function domainTable(domains: readonly Domain[], csrf: string | null): Piece {
       { head: 'Domain', cell: ({ name }) => name },
       { head: 'Becomes', cell: ({ name, newDomain }) => (name === newDomain ? 'the same' : newDomain) },
       { head: 'Provider', cell: ({ provider }) => html`<a href=${providerPath(provider)}>${provider}</a>` },
-      { head: '', cell: ({ name }) => remove(name) },
+      ...(csrf === null ? [] : [{ head: 'Change', cell: ({ name }: Domain) => remove(name, csrf) }]),
     ],
     domains,
     'There is none yet: nobody can sign in before a domain is added.',
