@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { may, ROLES, type Role } from '../../src/model/administrator.ts'
 import { startFerry } from '../support/ferry.ts'
 import { addAdministrators, OPERATOR, OWNER, type Person, VIEWER } from '../support/panel.ts'
-import { ROUTES, type Route, routesOfPanel } from '../support/panel-routes.ts'
+import { fieldsOfPanel, ROUTES, type Route, routesOfPanel } from '../support/panel-routes.ts'
 import { query } from '../support/query.ts'
 import { type Reply, Visitor } from '../support/visitor.ts'
 
@@ -23,6 +23,12 @@ const changing = all.filter(([name, { permission }]) => name.startsWith('POST ')
 
 t.test('every route of the panel is known here', async (t) => {
   t.same(await routesOfPanel(), Object.keys(ROUTES).sort())
+})
+
+t.test('a password says that it is one, in every form: so it is not kept when it comes too late', async (t) => {
+  const passwords = (await fieldsOfPanel()).filter(([name]) => name === 'password' || name === 'current')
+  t.ok(passwords.length > 7)
+  for (const [name, { format }] of passwords) t.equal(format, 'password', name)
 })
 
 t.test('who is not signed in is sent to sign in, whatever it is, and changes nothing', async (t) => {

@@ -1,4 +1,4 @@
-import Fastify from 'fastify'
+import Fastify, { type RouteOptions } from 'fastify'
 import { pino } from 'pino'
 import type { PanelHouse } from '../../src/doors/http/panel/house.ts'
 import { panel } from '../../src/doors/http/panel/panel.ts'
@@ -98,14 +98,23 @@ function bulk(role: Role): Record<string, string> {
 
 /** The routes that the panel really has, without its files. */
 export async function routesOfPanel(): Promise<string[]> {
+  const routes = (await registered()).flatMap(({ method, url }) => [method].flat().map((one) => `${one} ${url}`))
+  return routes.filter((route) => !/^HEAD |\/assets\//.test(route)).sort()
+}
+
+/** The fields of all forms of the panel, by their names and what is told of them. */
+export async function fieldsOfPanel(): Promise<[string, { readonly format?: string }][]> {
+  const bodies = (await registered()).map(({ schema }) => schema?.body as { properties?: object } | undefined)
+  return bodies.flatMap((body) => Object.entries(body?.properties ?? {}))
+}
+
+async function registered(): Promise<RouteOptions[]> {
   const app = Fastify()
-  const routes: string[] = []
-  app.addHook('onRoute', ({ method, url }) => {
-    for (const one of [method].flat()) routes.push(`${one} ${url}`)
-  })
+  const routes: RouteOptions[] = []
+  app.addHook('onRoute', (route) => void routes.push(route))
   // Whoever only lists the routes asks nothing of the house.
   app.register(panel, { house: {} as PanelHouse, sessionKey: Buffer.alloc(32), log: pino({ level: 'silent' }) })
   await app.ready()
   await app.close()
-  return routes.filter((route) => !/^HEAD |\/assets\//.test(route)).sort()
+  return routes
 }

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { AFTER_REFUSALS, LOGIN_NAMES, type Provider, TLS_MODES, windowText } from '../../../../model/provider.ts'
 import type { ProviderForm } from '../../../provider-fields.ts'
+import { Secret } from '../bodies.ts'
 import { areaField, checkField, choiceField, textField } from '../forms.ts'
 import { html, type Piece } from '../html.ts'
 
@@ -23,8 +24,8 @@ export const ProviderBody = Type.Object({
   ...{
     forget_refusal: text,
     plain_text: text,
-    current: text,
-    code: text,
+    current: Type.Optional(Secret()),
+    code: Type.Optional(Secret(16)),
     reason: Type.Optional(Type.String({ maxLength: 500 })),
   },
 })
