@@ -13,7 +13,7 @@ import { offlineimaprc } from './emit/offlineimap.ts'
 import { oldMail } from './imap/listing.ts'
 import { looks } from './imap/look.ts'
 import { newMail } from './maildir/listing.ts'
-import { CouldNotAsk, type LedgerFolder } from './model/ledger.ts'
+import { CouldNotAsk, type LedgerFolder, NotKept } from './model/ledger.ts'
 import { sentence } from './model/ledger-words.ts'
 import type { CopyOrder } from './model/migration.ts'
 import { UidSet } from './model/uid-set.ts'
@@ -60,7 +60,7 @@ async function copying(service: Service, { adopts, early, limitMs, by }: Copying
       looks,
       engine,
       keyring,
-      proof: ledgerProof(service, remembered),
+      proof: ledgerProof(service, remembered, worker),
       copyingState: remembered,
       limitMs,
       now: () => new Date(),
@@ -80,14 +80,14 @@ async function copying(service: Service, { adopts, early, limitMs, by }: Copying
   }
 }
 
-function ledgerProof({ ledgers }: Service, copyingState: CopyingState): Proof {
+function ledgerProof({ ledgers }: Service, copyingState: CopyingState, { id: holder }: Worker): Proof {
   const around = { oldMail, newMail, copyingState, ledgers }
   return {
     async flaw({ migrationId, address, order, isClosing }, { username, password }, signal) {
       try {
         const purpose = isClosing ? 'finish' : 'turn'
         const asked = { migrationId, ...order, username, password }
-        const { code, folders } = await verify(asked, around, { signal, purpose })
+        const { code, folders } = await verify(asked, around, { signal, purpose, holder })
         if (code === null) return null
         return {
           outcome: `ledger-${code}`,
@@ -97,12 +97,15 @@ function ledgerProof({ ledgers }: Service, copyingState: CopyingState): Proof {
       } catch (error) {
         const unproved = (sentence: string) => ({ outcome: 'incomplete', sentence, lost: [] }) as const
         if (signal.aborted) return unproved('stopped')
+        if (error instanceof NotKept) return { ...unproved(error.message), outcome: NOT_KEPT[error.reason] }
         if (error instanceof CouldNotAsk) return unproved(`the copy could not be proved: ${error.message}`)
         throw error
       }
     },
   }
 }
+
+const NOT_KEPT = { overtaken: 'incomplete', 'too-late': 'lost-lock' } as const
 
 function lostIn(folders: readonly LedgerFolder[]): LostMessages[] {
   return folders.flatMap(({ directory, uidValidity, lostUids }) => {

@@ -162,8 +162,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
         { ...records, ...ways, budget, keyring: openKeyring, reader: `verify on ${hostname()}` },
         options,
       ),
-    finish: (address, force, by) =>
-      finishMigration(address, force, by, { ...records, ...ways, copying: copying(kysely) }),
+    finish: (address, force, by) => finishMigration(address, force, by, { ...records, ...ways }),
     sealings: sealings(kysely),
     rotateKey: (by, onProgress) =>
       rotateKey(settings, { sealings: sealings(kysely), audit: records.audit }, by, onProgress),

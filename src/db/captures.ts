@@ -63,10 +63,14 @@ async function provision(arrival: Arrival, trx: Transaction<DB>): Promise<Accoun
     .columns(['account_id', 'address', 'provider_id', 'old_domain', 'old_username', 'state', 'route'])
     .expression(({ selectFrom, val }) =>
       selectFrom('provider')
-        .select([val(account.id).as('account_id'), val(account.address).as('address'), 'id'])
+        // It is held: a domain is not removed while its newcomers arrive.
+        .innerJoin('domain', 'domain.provider_id', 'provider.id')
+        .select([val(account.id).as('account_id'), val(account.address).as('address'), 'provider.id'])
         .select([val(arrival.oldDomain).as('old_domain'), val(arrival.oldUsername).as('old_username')])
         .select([val('pending').as('state'), val(routeOf(arrival)).as('route')])
-        .where('name', '=', arrival.provider.name),
+        .where('provider.name', '=', arrival.provider.name)
+        .where('domain.name', '=', arrival.oldDomain)
+        .forShare('domain'),
     )
     .onConflict((conflict) => conflict.column('address').doNothing())
     .returning('id')
@@ -82,7 +86,7 @@ function routeOf({ provider }: Arrival): 'old' | 'new' {
 
 /**
  * Gives the new account the migration that waited for it.
- * @throws when the person was not awaited as who arrived: to be asked again
+ * @throws when the person was not awaited as who arrived, or the domain is not served any more: to be asked again
  */
 async function takeOver(accountId: string, arrival: Arrival, trx: Transaction<DB>): Promise<void> {
   const { id } = await trx
@@ -95,7 +99,7 @@ async function takeOver(accountId: string, arrival: Arrival, trx: Transaction<DB
     .where('provider.name', '=', arrival.provider.name)
     .where(({ eb, or }) => or([eb('state', '<>', 'done'), eb('provider.reopens', '=', true)]))
     .forUpdate('migration')
-    .executeTakeFirstOrThrow(() => new Error('the awaited migration changed in the meantime'))
+    .executeTakeFirstOrThrow(() => new Error('the awaited migration or the domain changed in the meantime'))
   await trx.updateTable('migration').set({ account_id: accountId, home: null }).where('id', '=', id).execute()
   await renewCredential(id, arrival.sealed, trx)
 }

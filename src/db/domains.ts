@@ -31,15 +31,17 @@ export function domains(db: Kysely<DB>, home: string): Domains {
       })
     },
     async remove(name, by) {
-      const live = await db
-        .selectFrom('migration')
-        .select('id')
-        .where('old_domain', '=', name)
-        .where('state', '<>', 'done')
-        .limit(1)
-        .executeTakeFirst()
-      if (live !== undefined) throw new Refusal(`domain ${name} still has unfinished migrations`)
       return await db.transaction().execute(async (trx) => {
+        // Whoever arrives holds it as well.
+        await trx.selectFrom('domain').select('name').where('name', '=', name).forUpdate().execute()
+        const live = await trx
+          .selectFrom('migration')
+          .select('id')
+          .where('old_domain', '=', name)
+          .where('state', '<>', 'done')
+          .limit(1)
+          .executeTakeFirst()
+        if (live !== undefined) throw new Refusal(`domain ${name} still has unfinished migrations`)
         const { numDeletedRows } = await trx.deleteFrom('domain').where('name', '=', name).executeTakeFirstOrThrow()
         if (numDeletedRows > 0n) await record(trx, name, { ...by, action: 'domain.remove' })
         await trx.deleteFrom('collision').where('old_domain', '=', name).execute()

@@ -50,6 +50,7 @@ function gathering(db: Kysely<DB>): Gathering {
     },
     write: (by) =>
       inOneTransaction(db, async (trx) => {
+        await holdDomains(trx)
         const made = { awaited: 0, pending: 0 }
         const { rows } = await sql<{ last: string | null }>`select max(number) as last from import_line`.execute(trx)
         for (let from = 0; from <= Number(rows[0]?.last ?? -1); from += BATCH) {
@@ -72,6 +73,16 @@ async function inOneTransaction<T>(db: Kysely<DB>, work: (trx: Transaction<DB>) 
       'two people would have one mailbox on the old server, or one home: nobody is imported; look again',
     )
   }
+}
+
+/** A domain is not removed while its people are written. */
+async function holdDomains(trx: Kysely<DB>): Promise<void> {
+  const { rows } = await sql<{ old_domain: string; is_served: boolean }>`
+    with held as (select name from domain where name in (select old_domain from import_line) order by name for share)
+    select distinct old_domain, held.name is not null as is_served
+      from import_line left join held on held.name = old_domain where taken order by old_domain`.execute(trx)
+  const gone = rows.find(({ is_served }) => !is_served)
+  if (gone !== undefined) throw new Refusal(`the domain ${gone.old_domain} was removed meanwhile: import again`)
 }
 
 async function insertLines(db: Kysely<DB>, people: readonly ImportedPerson[]): Promise<void> {

@@ -1,29 +1,52 @@
 import type { Insertable, Kysely, Selectable, Transaction } from 'kysely'
 import type { Counts, Difference, FolderState, Kind, Ledger, LedgerCode, LedgerFolder } from '../model/ledger.ts'
-import type { Ledgers } from '../policy/ledger-ports.ts'
+import type { LedgerFence, Ledgers, Saved } from '../policy/ledger-ports.ts'
 import type { DB, LedgerDifference, LedgerFolder as LedgerFolderTable } from './schema.ts'
 
 const BATCH = 1_000
 
 export function ledgers(db: Kysely<DB>): Ledgers {
-  const folders = async (id: string) => {
-    const rows = db.selectFrom('ledger_folder').selectAll().where('migration_id', '=', id).orderBy('name')
-    return (await rows.execute()).map(toFolder)
-  }
   return {
-    folders,
-    save: (id, ledger) => db.transaction().execute((trx) => replace(id, ledger, trx)),
-    async find(id) {
-      const row = await db.selectFrom('ledger').selectAll().where('migration_id', '=', id).executeTakeFirst()
-      if (row === undefined) return null
-      const rows = db.selectFrom('ledger_difference').selectAll().where('migration_id', '=', id).orderBy('number')
-      return {
-        ...{ takenAt: row.taken_at, seconds: row.seconds, code: row.code as LedgerCode | null },
-        ...{ folders: await folders(id), fetched: Number(row.fetched) },
-        differences: (await rows.execute()).map(toDifference),
-      }
+    async last(id) {
+      const takenAt = await lastTakenAt(db, id)
+      return { takenAt, folders: await foldersOf(db, id) }
     },
+    save: (id, ledger, fence) => db.transaction().execute((trx) => save(trx, id, ledger, fence)),
+    find: (id) => findLedger(db, id),
   }
+}
+
+export async function findLedger(db: Kysely<DB>, id: string): Promise<Ledger | null> {
+  const row = await db.selectFrom('ledger').selectAll().where('migration_id', '=', id).executeTakeFirst()
+  if (row === undefined) return null
+  const rows = db.selectFrom('ledger_difference').selectAll().where('migration_id', '=', id).orderBy('number')
+  return {
+    ...{ takenAt: row.taken_at, seconds: row.seconds, code: row.code as LedgerCode | null },
+    ...{ folders: await foldersOf(db, id), fetched: Number(row.fetched) },
+    differences: (await rows.execute()).map(toDifference),
+  }
+}
+
+async function lastTakenAt(db: Kysely<DB>, id: string): Promise<Date | null> {
+  const row = await db.selectFrom('ledger').select('taken_at').where('migration_id', '=', id).executeTakeFirst()
+  return row?.taken_at ?? null
+}
+
+async function foldersOf(db: Kysely<DB>, id: string): Promise<LedgerFolder[]> {
+  const rows = db.selectFrom('ledger_folder').selectAll().where('migration_id', '=', id).orderBy('name')
+  return (await rows.execute()).map(toFolder)
+}
+
+async function save(trx: Transaction<DB>, id: string, ledger: Ledger, { after, holder }: LedgerFence): Promise<Saved> {
+  // The migration before its turn, as all steps do.
+  const migration = trx.selectFrom('migration').select('id').where('id', '=', id).where('state', '<>', 'done')
+  if ((await migration.forUpdate().executeTakeFirst()) === undefined) return 'too-late'
+  const lease = trx.selectFrom('turn').select('holder').where('migration_id', '=', id).where('holder', '=', holder)
+  if (holder !== null && (await lease.forUpdate().executeTakeFirst()) === undefined) return 'too-late'
+  const last = await lastTakenAt(trx, id)
+  if (last?.getTime() !== after?.getTime()) return 'overtaken'
+  await replace(id, ledger, trx)
+  return 'saved'
 }
 
 async function replace(id: string, ledger: Ledger, trx: Transaction<DB>): Promise<void> {

@@ -1,7 +1,9 @@
-import { type Kysely, sql } from 'kysely'
-import { ACTIVE_STATES, type CopyOrder } from '../model/migration.ts'
-import type { Migrations, Share } from '../policy/records.ts'
+import { type Kysely, sql, type Transaction } from 'kysely'
+import type { Change } from '../model/audit.ts'
+import { ACTIVE_STATES, type CopyOrder, finish, type Migration } from '../model/migration.ts'
+import type { Finishing, Migrations, Share } from '../policy/records.ts'
 import { record } from './audit.ts'
+import { findLedger } from './ledgers.ts'
 import { migrationPage } from './migration-page.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
@@ -34,14 +36,11 @@ export function migrations(db: Kysely<DB>): Migrations {
       const row = await selectOrders(db, {}).where('migration.address', '=', address).executeTakeFirst()
       return row === undefined ? null : toOrder(row)
     },
+    finish: (address, judge) => db.transaction().execute((trx) => finishHeld(trx, address, judge)),
     async take(address, step, change) {
       return await db.transaction().execute(async (trx) => {
-        const row = await selectMigrations(trx, {})
-          .where('migration.address', '=', address)
-          .forUpdate('migration')
-          .executeTakeFirst()
-        if (row === undefined) return null
-        const before = toMigration(row)
+        const before = await hold(trx, address)
+        if (before === null) return null
         const { isDue = false, isReleased = false, ...situation } = step(before)
         const after = isSame(before, situation) ? before : { ...before, ...situation, changedAt: new Date() }
         if (after !== before) await writeSituation(before.id, after, trx)
@@ -58,6 +57,34 @@ export function migrations(db: Kysely<DB>): Migrations {
         .setAccessMode('read only')
         .execute((trx) => read({ ids: idsOf(trx, share), orders: ordersOf(trx, share) })),
   }
+}
+
+async function hold(trx: Transaction<DB>, address: string): Promise<Migration | null> {
+  const row = await selectMigrations(trx, {})
+    .where('migration.address', '=', address)
+    .forUpdate('migration')
+    .executeTakeFirst()
+  return row === undefined ? null : toMigration(row)
+}
+
+async function finishHeld(
+  trx: Transaction<DB>,
+  address: string,
+  judge: (found: Finishing) => Change,
+): Promise<Migration | null> {
+  const migration = await hold(trx, address)
+  if (migration === null) return null
+  const turn = await trx
+    .selectFrom('turn')
+    .select(sql<boolean>`holder is not null and not is_free(turn)`.as('is_copied'))
+    .where('migration_id', '=', migration.id)
+    .forUpdate()
+    .executeTakeFirst()
+  const after = { ...migration, ...finish(migration), changedAt: new Date() }
+  const change = judge({ migration, ledger: await findLedger(trx, migration.id), isCopied: turn?.is_copied ?? false })
+  await writeSituation(migration.id, after, trx)
+  await record(trx, address, change)
+  return after
 }
 
 // At this hour.

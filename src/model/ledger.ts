@@ -122,6 +122,22 @@ export function totalOf(folders: readonly LedgerFolder[]): LedgerTotal {
   return { ...total, counts, faults: sum(FAULTS), changes: sum(CHANGES) }
 }
 
+/** There is a ledger, and it was not kept. */
+export class NotKept extends Error {
+  /** `overtaken`: others compared the same person meanwhile, again and again; `too-late`: as `Saved`. */
+  readonly reason: 'overtaken' | 'too-late'
+
+  constructor(reason: NotKept['reason']) {
+    super(NOT_KEPT[reason])
+    this.reason = reason
+  }
+}
+
+const NOT_KEPT = {
+  overtaken: 'somebody else compares the same person all the time: try again',
+  'too-late': 'the migration was finished or taken over by another worker meanwhile: its ledger stays as it was',
+} as const
+
 /** OLD could not be asked, so that there is no ledger. */
 export class CouldNotAsk extends Error {
   /**

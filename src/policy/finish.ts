@@ -2,16 +2,13 @@ import type { By } from '../model/audit.ts'
 import type { Ledger } from '../model/ledger.ts'
 import { codeOf } from '../model/ledger-code.ts'
 import { proofOf } from '../model/ledger-words.ts'
-import { ACTIVE_STATES, finish, type Migration } from '../model/migration.ts'
+import { ACTIVE_STATES, type Migration } from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
-import type { CopyingState, Ledgers } from './ledger-ports.ts'
-import type { Copying } from './ports.ts'
+import type { CopyingState } from './ledger-ports.ts'
 import type { Migrations } from './records.ts'
 
 export interface FinishSurroundings {
-  readonly migrations: Pick<Migrations, 'find' | 'take'>
-  readonly ledgers: Pick<Ledgers, 'find'>
-  readonly copying: Copying
+  readonly migrations: Pick<Migrations, 'finish'>
   readonly copyingState: Pick<CopyingState, 'forgetProofs'>
 }
 
@@ -29,18 +26,16 @@ export async function finishMigration(
   address: string,
   force: boolean,
   by: By,
-  { migrations, ledgers, copying, copyingState }: FinishSurroundings,
+  { migrations, copyingState }: FinishSurroundings,
 ): Promise<Finished | null> {
-  const before = await migrations.find(address)
-  if (before === null) return null
-  const ledger = judged(await ledgers.find(before.id))
-  if (!force) {
-    const objected = objection(before, ledger, (await copying.migrationIds()).includes(before.id))
+  let proof = ''
+  const migration = await migrations.finish(address, (found) => {
+    const ledger = judged(found.ledger)
+    const objected = force ? null : objection(found.migration, ledger, found.isCopied)
     if (objected !== null) throw new Refusal(objected)
-  }
-  const proof = proofOf(ledger)
-  const detail = `${before.state} → done, ${proof}`
-  const migration = await migrations.take(address, finish, { ...by, action: 'migration.finish', detail })
+    proof = proofOf(ledger)
+    return { ...by, action: 'migration.finish', detail: `${found.migration.state} → done, ${proof}` }
+  })
   if (migration === null) return null
   copyingState.forgetProofs(migration.id)
   return { migration, proof }

@@ -134,11 +134,29 @@ export interface CopyingState {
   dropReceipts(migrationId: string, lost: LostMessages): void
 }
 
+/** What a new ledger goes on from. */
+export interface LastLedger {
+  /** Null: there is none. */
+  readonly takenAt: Date | null
+  readonly folders: readonly LedgerFolder[]
+}
+
+/** What must still be so when a ledger is saved. */
+export interface LedgerFence {
+  /** When the one was taken that it goes on from. */
+  readonly after: Date | null
+  /** Whose lease it was taken under; null: a person compares, and nobody else is kept away. */
+  readonly holder: string | null
+}
+
+/** `overtaken`: another was saved meanwhile. `too-late`: the lease is lost, or the migration finished. */
+export type Saved = 'saved' | 'overtaken' | 'too-late'
+
 /** The last ledger of each migration. */
 export interface Ledgers {
-  /** Replaces the migration's ledger. */
-  save(migrationId: string, ledger: Ledger): Promise<void>
+  /** Replaces the migration's ledger, alone with its row, when the fence still holds. */
+  save(migrationId: string, ledger: Ledger, fence: LedgerFence): Promise<Saved>
   /** Null: OLD and NEW were never compared. */
   find(migrationId: string): Promise<Ledger | null>
-  folders(migrationId: string): Promise<LedgerFolder[]>
+  last(migrationId: string): Promise<LastLedger>
 }

@@ -1,6 +1,7 @@
 import type { Account } from '../model/account.ts'
 import type { AuditEntry, By, Change } from '../model/audit.ts'
 import type { Domain } from '../model/domain.ts'
+import type { Ledger } from '../model/ledger.ts'
 import type { CopyOrder, Migration, State, Step } from '../model/migration.ts'
 import type { Provider } from '../model/provider.ts'
 import type { Sealed } from './ports.ts'
@@ -102,6 +103,14 @@ export interface CopyWork {
   readonly orders: AsyncIterable<CopyOrder>
 }
 
+/** What decides whether a migration may be finished. */
+export interface Finishing {
+  readonly migration: Migration
+  readonly ledger: Ledger | null
+  /** By any worker on any host. */
+  readonly isCopied: boolean
+}
+
 export interface Migrations {
   /** By address, streamed. */
   list(filter: MigrationFilter): AsyncIterable<Migration>
@@ -111,6 +120,11 @@ export interface Migrations {
   find(address: string): Promise<Migration | null>
   /** Takes a step, alone with the row; a step to `done` erases the credential. Null: there is no such migration. */
   take(address: string, step: Step, change: Change): Promise<Migration | null>
+  /**
+   * Finishes a migration, alone with its row, its turn and its ledger. Null: there is no such migration.
+   * @param judge says what is written into the audit, or throws why it is not finished
+   */
+  finish(address: string, judge: (found: Finishing) => Change): Promise<Migration | null>
   /** What a copying engine has to know of an active migration; null: it is not active, or not there. */
   orderOf(address: string): Promise<CopyOrder | null>
   /** Reads the active migrations of a share that may be copied at this hour, as they are at one moment. */

@@ -8,6 +8,7 @@ import { audit } from '../../src/db/audit.ts'
 import { captures } from '../../src/db/captures.ts'
 import { credentials } from '../../src/db/credentials.ts'
 import { type Database, openDatabase } from '../../src/db/database.ts'
+import { domains } from '../../src/db/domains.ts'
 import { ledgers } from '../../src/db/ledgers.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
@@ -31,6 +32,10 @@ t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })
   await database.ready()
   await providers(database.kysely).add({ ...PROVIDER, maxConnections: 1000 }, BY)
+  await domains(database.kysely, '/home/%u').add(
+    { name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name, sharesNames: false },
+    BY,
+  )
   all = turns(database.kysely)
 })
 t.after(async () => {
@@ -60,8 +65,12 @@ async function taken(id: string, by = WORKER): Promise<Turn> {
   return turn
 }
 
-const ledger = (id: string, code: LedgerCode | null) =>
-  ledgers(database.kysely).save(id, { takenAt: TAKEN_AT, seconds: 1, code, fetched: 0, folders: [], differences: [] })
+async function ledger(id: string, code: LedgerCode | null): Promise<void> {
+  const kept = ledgers(database.kysely)
+  const { takenAt: after } = await kept.last(id)
+  const taken = { takenAt: TAKEN_AT, seconds: 1, code, fetched: 0, folders: [], differences: [] }
+  if ((await kept.save(id, taken, { after, holder: null })) !== 'saved') throw new Error('the ledger was not saved')
+}
 
 /** Ends a turn as an attempt does; a complete one has a clean ledger. */
 async function end(turn: Turn, outcome: Outcome): Promise<TurnKept | null> {

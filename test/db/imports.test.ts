@@ -6,6 +6,7 @@ import { captures } from '../../src/db/captures.ts'
 import { credentials } from '../../src/db/credentials.ts'
 import { type Database, openDatabase } from '../../src/db/database.ts'
 import { directory } from '../../src/db/directory.ts'
+import { domains } from '../../src/db/domains.ts'
 import { imports } from '../../src/db/imports.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
@@ -24,6 +25,10 @@ t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })
   await database.ready()
   await providers(database.kysely).add(PROVIDER, BY)
+  await domains(database.kysely, '/home/%u').add(
+    { name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name, sharesNames: false },
+    BY,
+  )
 })
 t.after(async () => {
   await database[Symbol.asyncDispose]()

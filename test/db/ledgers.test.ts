@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +7,7 @@ import t from 'tap'
 import { type Database, openDatabase } from '../../src/db/database.ts'
 import { ledgers } from '../../src/db/ledgers.ts'
 import { type Difference, type Ledger, type LedgerFolder, noCounts } from '../../src/model/ledger.ts'
+import type { Saved } from '../../src/policy/ledger-ports.ts'
 
 const dataDir = mkdtempSync(join(tmpdir(), 'mailferry-ledgers-'))
 let database: Database
@@ -46,10 +48,17 @@ const ledger = (more: Partial<Ledger> = {}): Ledger => ({
   ...more,
 })
 
+/** Saves it as the next one. */
+async function save(id: string, next: Ledger, holder: string | null = null): Promise<Saved> {
+  const kept = ledgers(database.kysely)
+  const { takenAt: after } = await kept.last(id)
+  return await kept.save(id, next, { after, holder })
+}
+
 t.test('a ledger comes back as it was saved, whatever it holds', async (t) => {
   const kept = ledgers(database.kysely)
   t.equal(await kept.find('1'), null)
-  t.same(await kept.folders('1'), [])
+  t.same(await kept.last('1'), { takenAt: null, folders: [] })
   const odd = folder('"\'\\\u0001\ud800', { state: 'unreadable', remark: 'NO "\u0007"', uidValidity: null })
   const folders = [folder('Z'), folder('a'), ...Array.from({ length: 2_500 }, (_, at) => folder(`b${at + 1_000}`))]
   const differences = Array.from({ length: 3_000 }, (_, at) => ({
@@ -57,21 +66,21 @@ t.test('a ledger comes back as it was saved, whatever it holds', async (t) => {
     date: at % 2 ? new Date(0) : null,
   }))
   const whole = ledger({ code: 'differs', folders, differences })
-  await kept.save('1', whole)
+  await save('1', whole)
   const found = await kept.find('1')
   const byName = (all: readonly LedgerFolder[]) => all.toSorted((one, other) => (one.name < other.name ? -1 : 1))
   t.strictSame({ ...found, folders: byName(found?.folders ?? []) }, { ...whole, folders: byName(folders) })
-  await kept.save('1', ledger({ folders: [odd] }))
-  const [again] = await kept.folders('1')
-  t.match(again, { ...odd, name: '"\'\\\u0001\ufffd', directory: '."\'\\\u0001\ufffd' })
+  await save('1', ledger({ folders: [odd] }))
+  const again = await kept.last('1')
+  t.match(again.folders[0], { ...odd, name: '"\'\\\u0001\ufffd', directory: '."\'\\\u0001\ufffd' })
 })
 
 t.test('a new ledger replaces the old one of its migration alone, and the last clean moment is kept', async (t) => {
   const kept = ledgers(database.kysely)
   const clean = ledger({ takenAt: new Date('2030-01-01') })
-  await kept.save('1', clean)
-  await kept.save('2', ledger({ fetched: 1 }))
-  await kept.save('1', ledger({ code: 'shrunk', differences: [difference(1)], folders: [folder('c')] }))
+  await save('1', clean)
+  await save('2', ledger({ fetched: 1 }))
+  await save('1', ledger({ code: 'shrunk', differences: [difference(1)], folders: [folder('c')] }))
   t.match(await kept.find('1'), { code: 'shrunk', folders: [{ name: 'c' }], differences: { length: 1 } })
   t.match(await kept.find('2'), { code: null, fetched: 1 })
   const { rows } = await sql<{ clean_at: Date }>`select clean_at from ledger where migration_id = 1`.execute(
@@ -80,6 +89,33 @@ t.test('a new ledger replaces the old one of its migration alone, and the last c
   t.same(rows[0]?.clean_at, clean.takenAt)
   await sql`delete from migration where id = 1`.execute(database.kysely)
   t.equal(await kept.find('1'), null)
+})
+
+t.test('a ledger that goes on from another than the last is not saved', async (t) => {
+  const kept = ledgers(database.kysely)
+  const { takenAt: after } = await kept.last('2')
+  const [one, other] = [ledger({ takenAt: new Date('2031-01-01') }), ledger({ takenAt: new Date('2031-01-02') })]
+  const both = await Promise.all([one, other].map((next) => kept.save('2', next, { after, holder: null })))
+  t.same(both.sort(), ['overtaken', 'saved'])
+  t.equal(await kept.save('2', ledger(), { after: null, holder: null }), 'overtaken')
+  t.equal(await save('2', one), 'saved')
+})
+
+t.test('a worker saves a ledger only while it holds the lease, and nobody for a finished migration', async (t) => {
+  const [mine, others] = [randomUUID(), randomUUID()]
+  const lease = (holder: string) =>
+    sql`update turn set holder = ${holder}, leased_until = now() where migration_id = 2`.execute(database.kysely)
+  const before = await ledgers(database.kysely).last('2')
+  await lease(others)
+  t.equal(await save('2', ledger({ code: 'differs' }), mine), 'too-late')
+  t.same(await ledgers(database.kysely).last('2'), before)
+  await lease(mine)
+  t.equal(await save('2', ledger({ takenAt: new Date('2032-01-01') }), mine), 'saved')
+  await sql`update migration set state = 'done' where id = 2`.execute(database.kysely)
+  t.equal(await save('2', ledger({ code: 'differs' }), mine), 'too-late')
+  t.equal(await save('2', ledger({ code: 'differs' })), 'too-late')
+  t.equal(await save('99', ledger()), 'too-late')
+  t.match(await ledgers(database.kysely).find('2'), { code: null, takenAt: new Date('2032-01-01') })
 })
 
 t.end()

@@ -8,12 +8,14 @@ import { attempts } from '../../src/db/attempts.ts'
 import { captures } from '../../src/db/captures.ts'
 import { credentials } from '../../src/db/credentials.ts'
 import { type Database, openDatabase } from '../../src/db/database.ts'
+import { domains } from '../../src/db/domains.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
 import { turns } from '../../src/db/turns.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import type { Outcome } from '../../src/model/attempt.ts'
 import { finish, pause, resume, retry } from '../../src/model/migration.ts'
+import type { Provider } from '../../src/model/provider.ts'
 import { advance } from '../../src/policy/advance.ts'
 import type { Turn, TurnKept, Turns, Worker } from '../../src/policy/copying.ts'
 import { BY } from '../support/by.ts'
@@ -21,12 +23,20 @@ import { PROVIDER } from '../support/copying.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailferry-turns-'))
 const ROOMY = { ...PROVIDER, name: 'roomy', maxConnections: 1000 }
+const domainOf = ({ name }: Provider) => `${name}.example`
 let database: Database
 let all: Turns
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })
   await database.ready()
-  for (const provider of [{ ...PROVIDER, maxConnections: 3 }, ROOMY]) await providers(database.kysely).add(provider, BY)
+  for (const provider of [{ ...PROVIDER, maxConnections: 3 }, ROOMY]) {
+    await providers(database.kysely).add(provider, BY)
+    const name = domainOf(provider)
+    await domains(database.kysely, '/home/%u').add(
+      { name, newDomain: name, provider: provider.name, sharesNames: false },
+      BY,
+    )
+  }
   all = turns(database.kysely)
 })
 t.after(async () => {
@@ -47,7 +57,7 @@ async function captured(person: string, provider = ROOMY): Promise<string> {
   if (address === null) throw new Error(person)
   await captures(database.kysely).capture({
     ...{ address, home: `/home/${person}`, passwordHash: 'hash', sealed: sealed(1) },
-    ...{ provider, oldDomain: 'old.example', oldUsername: address.text },
+    ...{ provider, oldDomain: domainOf(provider), oldUsername: address.text },
   })
   return (await migrations(database.kysely).find(address.text))?.id ?? ''
 }

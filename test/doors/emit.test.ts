@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { captures } from '../../src/db/captures.ts'
 import { openDatabase } from '../../src/db/database.ts'
+import { domains } from '../../src/db/domains.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
 import { parseAddress } from '../../src/model/address.ts'
@@ -30,7 +31,11 @@ t.before(async () => {
   await using database = await openDatabase({ databaseUrl: null, dataDir })
   await database.ready()
   const { kysely } = database
-  for (const name of ['one', 'other']) await providers(kysely).add({ ...PROVIDER, name }, BY)
+  for (const name of ['one', 'other']) {
+    await providers(kysely).add({ ...PROVIDER, name }, BY)
+    const domain = `${name}.example`
+    await domains(kysely, '/home/%u').add({ name: domain, newDomain: domain, provider: name, sharesNames: false }, BY)
+  }
   for (let number = 1; number <= 12; number++) {
     const address = parseAddress(`p${number}@old.example`)
     if (address === null) throw new Error('no address')
@@ -40,7 +45,7 @@ t.before(async () => {
       passwordHash: 'hash',
       sealed: { bytes: new Uint8Array([1]), to: ['age1'] },
       provider: { ...PROVIDER, name: number <= 8 ? 'one' : 'other' },
-      oldDomain: 'old.example',
+      oldDomain: number <= 8 ? 'one.example' : 'other.example',
       oldUsername: address.text,
     })
   }

@@ -48,7 +48,7 @@ async function take(turn: Turn, flaws: (Flaw | null)[], copies: Partial<Result>[
         return { outcome: 'complete', folders: 1, messages: 2, output: 'copied', ...copies.shift() }
       },
     },
-    opener: { open: async () => ({ address: turn.address, username: 'anna', password: 'x' }) },
+    keyring: { open: async () => ({ credential: { address: turn.address, username: 'anna', password: 'x' } }) },
     proof: {
       async flaw() {
         done.push('compare')

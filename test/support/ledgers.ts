@@ -16,9 +16,12 @@ import { type Naming, seedMailboxes } from './mailboxes.ts'
 export function keptInMemory(): Ledgers {
   const kept = new Map<string, Ledger>()
   return {
-    save: async (id, ledger) => void kept.set(id, ledger),
+    async save(id, ledger) {
+      kept.set(id, ledger)
+      return 'saved'
+    },
     find: async (id) => kept.get(id) ?? null,
-    folders: async (id) => [...(kept.get(id)?.folders ?? [])],
+    last: async (id) => ({ takenAt: kept.get(id)?.takenAt ?? null, folders: kept.get(id)?.folders ?? [] }),
   }
 }
 

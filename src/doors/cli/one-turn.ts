@@ -21,8 +21,9 @@ export async function oneTurn(
     const why = `all connections to ${provider} that copying may have are in use`
     throw new Failure(EXIT.tempfail, `${address} cannot be copied now: ${why}`)
   }
-  const turn = await around.turns.take(id, around.worker)
-  if (turn === null) {
+  using leases = new Leases(around)
+  const leased = await leases.take(id)
+  if (leased === null) {
     const place = await places.placeOf(id)
     const why =
       place === null || place.id === around.worker.place
@@ -30,9 +31,8 @@ export async function oneTurn(
         : `its copying state is elsewhere (${place.host}, ${place.folder}): ${STRANDED_REMEDY}`
     throw new Failure(EXIT.tempfail, `${address} cannot be copied now: ${why}`)
   }
-  using leases = new Leases(around)
   stop.addEventListener('abort', () => leases.stop())
-  return await leases.run(turn, seat, { onMessage })
+  return await leases.run(leased, seat, { onMessage })
 }
 
 /** Aborted when somebody wants the command to end. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Address } from '../../model/address.ts'
-import { CouldNotAsk, type Ledger, totalOf } from '../../model/ledger.ts'
+import { CouldNotAsk, type Ledger, NotKept, totalOf } from '../../model/ledger.ts'
 import { sentence } from '../../model/ledger-words.ts'
 import { migrationOnNew } from '../person.ts'
 import { differenceRow, ledgerSummary } from '../rows.ts'
@@ -59,6 +59,7 @@ const REMEDIES: Partial<Record<CouldNotAsk['code'], string>> = {
 
 /** Why there is no ledger, as the end of a command. */
 export function explainNoLedger(error: unknown): never {
+  if (error instanceof NotKept) throw new Failure(EXIT.tempfail, error.message)
   if (!(error instanceof CouldNotAsk)) throw error
   const remedy = REMEDIES[error.code] ?? ''
   throw new Failure(EXITS[error.code] ?? EXIT.tempfail, `${error.message}${remedy}: nothing is changed`)

@@ -6,6 +6,13 @@ const RENEW_MS = 5_000
 // Well before others may take over what could not be renewed.
 const LOST_MS = 20_000
 
+/** A turn that was leased. */
+export interface Leased {
+  readonly turn: Turn
+  /** Before it was asked for: the lease may be as old as that, however late the answer came. */
+  readonly askedAt: number
+}
+
 interface Running {
   readonly interrupt: AbortController
   renewedAt: number
@@ -29,9 +36,17 @@ export class Leases implements Disposable {
     return this.#running.size
   }
 
+  /** Leases a turn; null: it is not to be had. */
+  async take(migrationId: string): Promise<Leased | null> {
+    const askedAt = performance.now()
+    const { turns, worker } = this.#around
+    const turn = await turns.take(migrationId, worker)
+    return turn && { turn, askedAt }
+  }
+
   /** Takes the turn that was leased, to its end, with one connection to OLD at a time. */
-  async run(turn: Turn, seat: Seat, { onMessage }: Pick<TurnRun, 'onMessage'>): Promise<TurnReport> {
-    const running: Running = { interrupt: new AbortController(), renewedAt: performance.now(), messages: 0 }
+  async run({ turn, askedAt }: Leased, seat: Seat, { onMessage }: Pick<TurnRun, 'onMessage'>): Promise<TurnReport> {
+    const running: Running = { interrupt: new AbortController(), renewedAt: askedAt, messages: 0 }
     this.#running.set(turn.migrationId, running)
     const yieldSeat = () => abort(running.interrupt, seat.signal.reason)
     seat.signal.addEventListener('abort', yieldSeat)

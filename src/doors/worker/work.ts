@@ -54,10 +54,10 @@ export async function work(
     try {
       using seat = stop.aborted ? null : await house.budget.take(provider, 'copying', { limitMs: 0 })
       if (seat === null) return
-      const turn = await turns.take(migrationId, worker)
-      if (turn === null) return
-      watcher.begun(turn)
-      watcher.ended(await leases.run(turn, seat, { onMessage: watcher.message }))
+      const leased = await leases.take(migrationId)
+      if (leased === null) return
+      watcher.begun(leased.turn)
+      watcher.ended(await leases.run(leased, seat, { onMessage: watcher.message }))
       // There is room for the next.
       bell.ring()
     } catch (error) {

@@ -1,0 +1,151 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type pg from 'pg'
+import t from 'tap'
+import { captures } from '../../src/db/captures.ts'
+import { type Database, openDatabase } from '../../src/db/database.ts'
+import { domains } from '../../src/db/domains.ts'
+import { imports } from '../../src/db/imports.ts'
+import { ledgers } from '../../src/db/ledgers.ts'
+import { migrations } from '../../src/db/migrations.ts'
+import { providers } from '../../src/db/providers.ts'
+import { parseAddress } from '../../src/model/address.ts'
+import { noCounts } from '../../src/model/ledger.ts'
+import { finishMigration } from '../../src/policy/finish.ts'
+import { BY } from '../support/by.ts'
+import { PROVIDER } from '../support/copying.ts'
+import { until } from '../support/until.ts'
+
+const dataDir = mkdtempSync(join(tmpdir(), 'mailferry-races-'))
+let database: Database
+t.before(async () => {
+  database = await openDatabase({ databaseUrl: null, dataDir })
+  await database.ready()
+  await providers(database.kysely).add(PROVIDER, BY)
+})
+t.after(async () => {
+  await database[Symbol.asyncDispose]()
+  rmSync(dataDir, { recursive: true })
+})
+
+const add = (name: string, newDomain = name) =>
+  domains(database.kysely, '/home/%u').add({ name, newDomain, provider: PROVIDER.name, sharesNames: false }, BY)
+const names = async () => (await domains(database.kysely, '/home/%u').list()).map(({ name }) => name)
+
+function capture(person: string, oldDomain: string) {
+  const address = parseAddress(`${person}@${oldDomain}`)
+  if (address === null) throw new Error(person)
+  return captures(database.kysely).capture({
+    ...{ address, home: `/home/${person}`, passwordHash: 'hash', sealed: { bytes: new Uint8Array([1]), to: ['age1'] } },
+    ...{ provider: PROVIDER, oldDomain, oldUsername: address.text },
+  })
+}
+
+/** How many connections wait for a lock. */
+async function waiting(): Promise<number> {
+  const text = `select count(*)::int as count from pg_stat_activity where wait_event_type = 'Lock'`
+  return (await database.pool.query<{ count: number }>(text)).rows[0]?.count ?? 0
+}
+
+/**
+ * Lets some things begin one after the other while something is locked, so that each waits for the one before; returns
+ * how they end.
+ */
+async function whileLocked(
+  lock: string,
+  begin: readonly (() => Promise<unknown>)[],
+  last: (client: pg.PoolClient) => Promise<unknown> = async () => undefined,
+): Promise<string[]> {
+  const client = await database.pool.connect()
+  try {
+    await client.query('begin')
+    await client.query(lock)
+    const begun: Promise<unknown>[] = []
+    for (const [at, one] of begin.entries()) {
+      begun.push(one().catch((error: Error) => error))
+      await until(async () => (await waiting()) > at, `number ${at + 1} waits`)
+    }
+    await last(client)
+    await client.query('commit')
+    return (await Promise.all(begun)).map((end) => (end instanceof Error ? end.message : 'done'))
+  } finally {
+    client.release()
+  }
+}
+
+t.test('a domain is not removed under somebody who arrives', async (t) => {
+  await add('first.example')
+  const ends = await whileLocked('lock table credential in exclusive mode', [
+    () => capture('anna', 'first.example'),
+    () => domains(database.kysely, '/home/%u').remove('first.example', BY),
+  ])
+  t.match(ends, ['done', /still has unfinished migrations/])
+  t.match(await names(), ['first.example'])
+})
+
+t.test('nobody arrives from a domain that was removed while they were on the way', async (t) => {
+  await add('second.example')
+  const ends = await whileLocked('lock table audit in exclusive mode', [
+    () => domains(database.kysely, '/home/%u').remove('second.example', BY),
+    () => capture('bert', 'second.example'),
+  ])
+  t.match(ends, ['done', /the domain changed in the meantime/])
+  t.equal(await migrations(database.kysely).find('bert@second.example'), null)
+})
+
+t.test('nobody is imported from a domain that was removed after the file was read', async (t) => {
+  await add('third.example')
+  const person = {
+    ...{ number: 1, address: 'carl@third.example', provider: PROVIDER.name, oldDomain: 'third.example' },
+    ...{ oldUsername: 'carl', home: '/home/carl', sealed: null, taken: true },
+  }
+  const written = imports(database.kysely).gather(async (gathering) => {
+    await gathering.add([person])
+    await domains(database.kysely, '/home/%u').remove('third.example', BY)
+    return await gathering.write(BY)
+  })
+  await t.rejects(written, { message: /third\.example was removed meanwhile: import again/ })
+  t.equal(await migrations(database.kysely).find('carl@third.example'), null)
+})
+
+t.test('two domains that are added at once make no chain', async (t) => {
+  const ends = await whileLocked('lock table audit in exclusive mode', [
+    () => add('from.example', 'between.example'),
+    () => add('between.example', 'to.example'),
+  ])
+  t.match(ends, ['done', /becomes between\.example already/])
+})
+
+t.test('a finish goes by the ledger of the moment in which the migration is finished', async (t) => {
+  await add('fourth.example')
+  await capture('dora', 'fourth.example')
+  const { id = '' } = (await migrations(database.kysely).find('dora@fourth.example')) ?? {}
+  const folder = {
+    ...{ name: 'INBOX', directory: '', state: 'there' as const, remark: null, messages: 10, proved: 10 },
+    ...{ counts: noCounts(), extra: 0, duplicated: 0, uidValidity: 1, provedUids: '', lostUids: '', acceptedUids: '' },
+    acceptedUnlisted: 0,
+  }
+  const clean = { takenAt: new Date(), seconds: 1, code: null, folders: [folder], fetched: 0, differences: [] }
+  t.equal(await ledgers(database.kysely).save(id, clean, { after: null, holder: null }), 'saved')
+  const surroundings = {
+    migrations: migrations(database.kysely),
+    copyingState: { forgetProofs: () => undefined },
+  }
+  const finish = () => finishMigration('dora@fourth.example', false, BY, surroundings)
+  const hold = `select from migration where id = ${id} for update`
+  const ends = await whileLocked(hold, [finish], async (client) => {
+    await client.query(`update ledger_folder set counts = counts || '{"missing": 3}' where migration_id = ${id}`)
+    await client.query(`update ledger set code = 'differs' where migration_id = ${id}`)
+  })
+  t.match(ends, [/differs: of 10 messages in 1 folders, 3 missing/])
+  t.match(await migrations(database.kysely).find('dora@fourth.example'), { state: 'pending' })
+  const lease = `update turn set holder = gen_random_uuid(), leased_until = now() + interval '1 hour' where migration_id = ${id}`
+  const copied = await whileLocked(hold, [finish], async (client) => {
+    await client.query(`update ledger_folder set counts = counts || '{"missing": 0}' where migration_id = ${id}`)
+    await client.query(lease)
+  })
+  t.match(copied, [/is being copied/])
+})
+
+t.end()
