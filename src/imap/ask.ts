@@ -16,7 +16,7 @@ export function old(limitMs: number): Old {
   return { ask: async (question) => outcomeOf(await endingOfQuestion(question, limitMs), question) }
 }
 
-/** How a question ends; nothing of it is left then. Never throws. */
+/** How a question ends. Nothing of it is left then, but for a connection that OLD is about to close. Never throws. */
 export async function endingOfQuestion(question: OldQuestion, limitMs: number): Promise<Ending> {
   const { SignIn } = await signInRoom()
   if (question.signal.aborted) return TIME_LIMIT
@@ -32,16 +32,17 @@ export async function endingOfQuestion(question: OldQuestion, limitMs: number): 
   // After the answer nothing that the connection does matters any more.
   client.on('error', () => undefined)
   try {
-    const ended = client.connect().then(
+    const broken = client.connect().then(
       () => ({}),
-      (error) => client.ending ?? endingOf(error),
+      (error) => endingOf(error),
     )
-    const ending = await Promise.race([ended, cut])
+    const ending = await Promise.race([client.ending, broken, cut])
+    if (question.onLeaving === undefined || ending === TIME_LIMIT) client.close()
+    question.onLeaving?.(broken.then(() => client.close()))
     return client.greeting === undefined ? ending : { ...ending, greeted: true }
   } finally {
     clearTimeout(timer)
     question.signal.removeEventListener('abort', hangUp)
-    client.close()
   }
 }
 

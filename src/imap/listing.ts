@@ -9,6 +9,7 @@ import { atom, command, mailboxName, said, sequence, type Token, textOf } from '
 import { type Connection, readMessages } from './reading.ts'
 import { Roll } from './roll.ts'
 import { type Reader, readingSession, refusalOf, troubleOf } from './session.ts'
+import type { SignedIn } from './sign-in.ts'
 
 /** Servers hang up on whoever asks for a broken message, or for much; one that does it all the time is no help. */
 const RENEWALS_LIMIT = 100
@@ -26,7 +27,7 @@ class Session implements OldSession, Connection {
   readonly #reader: Reader
   readonly #signal: AbortSignal | undefined
   readonly #end = () => this.#client?.close()
-  #client: ImapFlow | undefined
+  #client: SignedIn | undefined
   #opened: Mailbox | undefined
   #renewals = 0
 
@@ -36,7 +37,7 @@ class Session implements OldSession, Connection {
     signal?.addEventListener('abort', this.#end)
   }
 
-  get client(): ImapFlow {
+  get client(): SignedIn {
     if (this.#client === undefined) throw new Error('not connected')
     return this.#client
   }
@@ -91,8 +92,7 @@ class Session implements OldSession, Connection {
   }
 
   async [Symbol.asyncDispose]() {
-    await this.client.logout().catch(() => undefined)
-    this.client.close()
+    await this.client.leave()
     this.#signal?.removeEventListener('abort', this.#end)
   }
 }

@@ -27,7 +27,7 @@ export const looks: Looks = {
       await client.connect()
       isSignedIn = true
       const mailboxes = await lookAround(client, provider)
-      await client.logout()
+      await client.leave()
       return { kind: 'yes', mailboxes }
     } catch (error) {
       if (limit.aborted) return LATE

@@ -46,10 +46,15 @@ export async function refusal(
 }
 
 async function sample(provider: Provider, domain: string, { limitMs, signal }: Limits): Promise<Sample> {
-  const question = { provider, ...stranger(provider, domain), clientAddress: strangersAddress(), signal }
+  let isGone: Promise<void> | undefined
+  const onLeaving = (gone: Promise<void>) => {
+    isGone = gone
+  }
+  const question = { provider, ...stranger(provider, domain), clientAddress: strangersAddress(), signal, onLeaving }
   const startedAt = performance.now()
   const ending = await endingOfQuestion(question, limitMs)
   const milliseconds = Math.ceil(performance.now() - startedAt)
+  await isGone
   const found = judge(ending, question)
   return { found, isRefusal: found.ok, milliseconds }
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Socket } from 'node:net'
 import type { Provider, TlsMode } from '../model/provider.ts'
+import { within } from '../model/within.ts'
 import type { ProbeStep } from '../policy/probe.ts'
 import { capabilities, greeting } from './probe-imap.ts'
 import { connectTo, resolve } from './probe-network.ts'
@@ -9,6 +10,7 @@ import { handshake, startTls } from './probe-tls.ts'
 import { ProbeFailure, type Take, type Way } from './probe-way.ts'
 
 export const PROBE_LIMIT_MS = 15_000
+const LEAVE_LIMIT_MS = 1_000
 
 const inTheClear: Take = async () => 'not used: passwords and mail travel in the clear'
 const STEPS: Readonly<Record<TlsMode, Partial<Record<ProbeStep['step'], Take>>>> = {
@@ -39,8 +41,7 @@ export async function* probe(
     }
     clearTimeout(timer)
     const { localAddress } = way.socket
-    // One connection at a time.
-    way.socket.destroy()
+    await leave(way.socket)
     if (stranger !== undefined) {
       const limits = { limitMs, signal: stop.signal }
       yield await refusal(provider, stranger, localAddress ?? 'ADDRESS', limits)
@@ -50,6 +51,12 @@ export async function* probe(
     stop.abort()
     way.socket.destroy()
   }
+}
+
+/** OLD counts a connection until it has closed it itself. */
+async function leave(socket: Socket): Promise<void> {
+  if (!socket.resume().closed) await within(LEAVE_LIMIT_MS, once(socket, 'close')).catch(() => undefined)
+  socket.destroy()
 }
 
 class TimeLimit extends Error {

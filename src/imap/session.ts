@@ -1,9 +1,9 @@
-import type { ImapFlow } from 'imapflow'
 import type { Code } from '../model/verdict.ts'
 import type { OldAnswer, OldQuestion } from '../policy/ports.ts'
 import { optionsFor, signInRoom } from './ask.ts'
 import { endingOf } from './ending.ts'
 import { outcomeOf } from './outcome.ts'
+import type { SignedIn } from './sign-in.ts'
 
 /** Whose mailboxes are read, and with which password. */
 export type Reader = Pick<OldQuestion, 'provider' | 'username' | 'password'>
@@ -16,7 +16,7 @@ const LITERAL_LIMIT = 256 * 1024 * 1024
 const LINE_LIMIT = 1024 * 1024
 
 /** A connection for reading, not made yet. Whoever uses it sends nothing that changes OLD. */
-export async function readingSession(reader: Reader): Promise<ImapFlow> {
+export async function readingSession(reader: Reader): Promise<SignedIn> {
   const options = {
     ...optionsFor(reader.provider, SIGN_IN_LIMIT_MS, Number.POSITIVE_INFINITY),
     socketTimeout: SILENCE_LIMIT_MS,
@@ -26,8 +26,8 @@ export async function readingSession(reader: Reader): Promise<ImapFlow> {
     // What is enabled changes how names and answers are written (RFC 5161).
     disableAutoEnable: true,
   }
-  const { SignedIn } = await signInRoom()
-  const client = new SignedIn(options, reader)
+  const room = await signInRoom()
+  const client = new room.SignedIn(options, reader)
   // What breaks the connection is told by the command that it breaks.
   client.on('error', () => undefined)
   return client

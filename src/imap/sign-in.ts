@@ -1,10 +1,13 @@
 import { randomInt } from 'node:crypto'
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
+import { within } from '../model/within.ts'
 import type { OldQuestion } from '../policy/ports.ts'
 import { type Ending, endingOf, NotSignedIn } from './ending.ts'
 
 /** RFC 4959 leaves long initial responses to continuations: not every server takes a long line before the sign-in. */
 const INITIAL_RESPONSE_LIMIT = 700
+/** Not every server hangs up when it is asked to. */
+const LEAVE_LIMIT_MS = 1_000
 
 /** What the declarations of imapflow leave out. Were it ever gone, no sign-in would be answered: that is trouble. */
 interface Wire {
@@ -29,12 +32,23 @@ type Person = Pick<OldQuestion, 'username' | 'password'>
  */
 class OwnSignIn extends ImapFlow {
   readonly #person: Person
+  readonly #closed: Promise<void>
 
   constructor(options: ImapFlowOptions, { username, password }: Person) {
     super(options)
     this.#person = { username, password }
+    this.#closed = new Promise((resolve) => this.once('close', resolve))
     // Tags that cannot be guessed: no answer comes before its question.
     this.wire.tagCounter = randomInt(2 ** 40)
+  }
+
+  /** Logs out, and waits for OLD to close the connection: until then it counts it. Never throws. */
+  async leave(): Promise<void> {
+    if (!this.isClosed) {
+      this.wire.exec('LOGOUT', []).catch(() => undefined)
+      await within(LEAVE_LIMIT_MS, this.#closed).catch(() => undefined)
+    }
+    this.close()
   }
 
   protected async signIn(): Promise<Ending> {
@@ -98,13 +112,21 @@ class OwnSignIn extends ImapFlow {
 
 /** Asks one question: is this the password? imapflow's own way would go on for longer after a yes. */
 export class SignIn extends OwnSignIn {
-  /** How the sign-in ended; none when it did not come to that. */
-  ending: Ending | undefined
+  /** Resolves with how the sign-in ended; never, when it does not come to that. */
+  readonly ending: Promise<Ending>
+  #end: (ending: Ending) => void = () => undefined
+
+  constructor(options: ImapFlowOptions, person: Person) {
+    super(options, person)
+    this.ending = new Promise((resolve) => {
+      this.#end = resolve
+    })
+  }
 
   /** Called by imapflow when it is time to sign in. Always throws: there is nothing to do afterwards. */
   async authenticate(): Promise<never> {
-    this.ending = await this.#confirmed(await this.signIn())
-    if (this.ending.status === 'OK') this.wire.exec('LOGOUT', []).catch(() => undefined)
+    this.#end(await this.#confirmed(await this.signIn()))
+    await this.leave()
     throw new Error('the question is answered')
   }
 

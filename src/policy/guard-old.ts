@@ -37,11 +37,19 @@ export function guardOld(old: Old, { budget, queueLimitMs }: GuardSurroundings):
     async ask(question) {
       const breaker = breakerOf(question.provider)
       const patience = { limitMs: queueLimitMs, signal: question.signal }
-      using seat = await budget.take(question.provider.name, 'sign-in', patience)
+      const seat = await budget.take(question.provider.name, 'sign-in', patience)
       if (seat === null) return BUSY
+      let isGone: Promise<void> = Promise.resolve()
       const signal = AbortSignal.any([question.signal, seat.signal])
-      const asked = { ...question, signal }
-      return (await breaker.ask(asked, () => old.ask(asked))) ?? LEFT_ALONE
+      const onLeaving = (gone: Promise<void>) => {
+        isGone = gone
+      }
+      const asked = { ...question, signal, onLeaving }
+      try {
+        return (await breaker.ask(asked, () => old.ask(asked))) ?? LEFT_ALONE
+      } finally {
+        isGone.finally(() => seat[Symbol.dispose]())
+      }
     },
     status() {
       const uses = new Map(budget.inUse('sign-in').map((use) => [use.provider, use]))

@@ -71,6 +71,8 @@ export interface OldQuestion {
   readonly clientAddress: string | null
   /** Aborted when nobody waits for the answer any more. */
   readonly signal: AbortSignal
+  /** Told before the answer when OLD still has the connection then, and until when. */
+  onLeaving?(gone: Promise<void>): void
 }
 
 export interface Old {

@@ -8,7 +8,7 @@ import type { OldAnswer } from '../../src/policy/ports.ts'
 import { certificates } from '../support/certificates.ts'
 import { freePort } from '../support/loopback.ts'
 import { type Old, startOld } from '../support/old.ts'
-import { startScriptedImap } from '../support/scripted-imap.ts'
+import { scripted, startScriptedImap } from '../support/scripted-imap.ts'
 import { until } from '../support/until.ts'
 
 const PASSWORDS = {
@@ -153,6 +153,32 @@ t.test('the client’s address reaches an OLD that trusts us, where the provider
     t.match(login, `${seen},`)
   }
   t.notMatch(trusting.log(), '192.0.2.99')
+})
+
+t.test('the answer does not wait for OLD to close the connection, and who asks is told when it has', async (t) => {
+  for (const [answer, kind] of [
+    ['OK done', 'yes'],
+    ['NO [AUTHENTICATIONFAILED] no', 'no'],
+  ] as const) {
+    const { promise: closing, resolve: close } = Promise.withResolvers<void>()
+    const talk = scripted({
+      signIn: ({ connection, tag }) => connection.say(`${tag} ${answer}\r\n`),
+      command: (_, __, name) => name === 'LOGOUT' && closing.then(() => false),
+    })
+    await using server = await startScriptedImap(talk)
+    let gone: Promise<void> | undefined
+    const onLeaving = (promise: Promise<void>) => {
+      gone = promise
+    }
+    const way = provider({ host: '127.0.0.1', port: server.port, tls: 'none', caFile: null })
+    const { signal } = new AbortController()
+    const question = { provider: way, username: 'anna', password: 'x', clientAddress: null, signal, onLeaving }
+    t.same(await old(15_000).ask(question), { kind })
+    t.equal(server.open, 1, 'it is still there')
+    close()
+    await gone
+    await until(() => server.open === 0, 'it is closed')
+  }
 })
 
 t.test('a question that nobody waits for any more is given up at once', async (t) => {

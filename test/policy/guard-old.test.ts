@@ -84,6 +84,22 @@ t.test('who has gone gives the place in the queue up', async (t) => {
   t.equal(slow.seen.all, 3)
 })
 
+t.test('a connection that OLD has not closed yet is in use, though its question is answered', async (t) => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let asked = 0
+  const ask = async ({ onLeaving }: OldQuestion): Promise<OldAnswer> => {
+    if (asked++ < 3) onLeaving?.(promise)
+    return { kind: 'no' }
+  }
+  const old = guarded({ ask }, 60_000)
+  for (let asking = 0; asking < 3; asking++) t.same(await old.ask(question()), { kind: 'no' })
+  const next = old.ask(question())
+  await settle()
+  t.match([asked, old.status()], [3, [{ running: 3, waiting: 1 }]])
+  resolve()
+  t.same(await next, { kind: 'no' })
+})
+
 t.test('providers do not wait for each other', async (t) => {
   const slow = slowOld()
   const old = guarded(slow, 100)
