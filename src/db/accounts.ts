@@ -55,15 +55,20 @@ export function accounts(db: Kysely<DB>): Accounts {
   }
 }
 
-/** Whether there is such an account, which then is changed. */
+/** Whether there is such an account, which then is changed. A password of NEW's own is the only one. */
 function change(db: Kysely<DB>, address: string, to: Updateable<AccountTable>, why: Change): Promise<boolean> {
   return db.transaction().execute(async (trx) => {
-    const { numUpdatedRows } = await trx
+    const account = await trx
       .updateTable('account')
       .set(to)
       .where('address', '=', address)
-      .executeTakeFirstOrThrow()
-    if (numUpdatedRows > 0n) await record(trx, address, why)
-    return numUpdatedRows > 0n
+      .returning('id')
+      .executeTakeFirst()
+    if (account === undefined) return false
+    if (to.password_hash !== undefined) {
+      await trx.deleteFrom('account_password').where('account_id', '=', account.id).execute()
+    }
+    await record(trx, address, why)
+    return true
   })
 }

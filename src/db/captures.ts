@@ -1,7 +1,7 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Account } from '../model/account.ts'
 import { PERSON } from '../model/audit.ts'
-import type { Arrival, Captures } from '../policy/ports.ts'
+import type { Arrival, Captures, Sealed } from '../policy/ports.ts'
 import { ACCOUNT_COLUMNS, toAccount } from './accounts.ts'
 import { record } from './audit.ts'
 import { renewCredential, storeCredential } from './credentials.ts'
@@ -23,17 +23,30 @@ export function captures(db: Kysely<DB>): Captures {
         return 'collision'
       }
     },
+    async confirm(address, hash) {
+      await sql`update account_password set is_confirmed = true
+        where account_id = ${idOf(address)} and password_hash = ${hash}`.execute(db)
+    },
+    async drop(address, hash) {
+      await sql`delete from account_password
+        where account_id = ${idOf(address)} and password_hash = ${hash}`.execute(db)
+    },
     collide: (arrival) => collide(db, arrival),
   }
 }
 
+const idOf = (address: string) => sql`(select id from account where address = ${address})`
+
+/** With the present one five: as many as one person has devices. Each costs whoever guesses wrong a hash more. */
+const EARLIER_KEPT = 4
+
+/** Who arrives, without what opens anything. */
+type Person = Omit<Arrival, 'passwordHash' | 'sealed'>
+
 /** What only one person can have: a home on NEW, and a mailbox on OLD. */
 const ONE_PERSONS = ['home_pkey', 'migration_mailbox']
 
-async function collide(
-  db: Kysely<DB>,
-  { address, home, provider, oldDomain, oldUsername }: Parameters<Captures['collide']>[0],
-): Promise<void> {
+async function collide(db: Kysely<DB>, { address, home, provider, oldDomain, oldUsername }: Person): Promise<void> {
   await sql`
     insert into collision (address, provider_id, old_domain, old_username, home)
       select ${address.text}, id, ${oldDomain}, ${oldUsername}, ${home} from provider where name = ${provider.name}
@@ -42,12 +55,13 @@ async function collide(
 }
 
 /** Account, migration and credential of a newcomer; null when the account exists. */
-async function provision(arrival: Arrival, trx: Transaction<DB>): Promise<Account | null> {
+async function provision({ passwordHash, sealed, ...arrival }: Arrival, trx: Transaction<DB>): Promise<Account | null> {
+  if (passwordHash === null || sealed === null) return null
   const account = await trx
     .insertInto('account')
     .values({
       address: arrival.address.text,
-      password_hash: arrival.passwordHash,
+      password_hash: passwordHash,
       password_source: 'old',
       // What was copied already decides it.
       home: sql<string>`coalesce(
@@ -75,12 +89,12 @@ async function provision(arrival: Arrival, trx: Transaction<DB>): Promise<Accoun
     .onConflict((conflict) => conflict.column('address').doNothing())
     .returning('id')
     .executeTakeFirst()
-  if (migration === undefined) await takeOver(account.id, arrival, trx)
-  else await storeCredential(migration.id, arrival.sealed, trx)
+  if (migration === undefined) await takeOver(account.id, arrival, sealed, trx)
+  else await storeCredential(migration.id, sealed, trx)
   return toAccount(account)
 }
 
-function routeOf({ provider }: Arrival): 'old' | 'new' {
+function routeOf({ provider }: Pick<Arrival, 'provider'>): 'old' | 'new' {
   return provider.cutover === 'proxied' ? 'old' : 'new'
 }
 
@@ -88,7 +102,7 @@ function routeOf({ provider }: Arrival): 'old' | 'new' {
  * Gives the new account the migration that waited for it.
  * @throws when the person was not awaited as who arrived, or the domain is not served any more: to be asked again
  */
-async function takeOver(accountId: string, arrival: Arrival, trx: Transaction<DB>): Promise<void> {
+async function takeOver(accountId: string, arrival: Person, sealed: Sealed, trx: Transaction<DB>): Promise<void> {
   const { id } = await trx
     .selectFrom('migration')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
@@ -101,7 +115,7 @@ async function takeOver(accountId: string, arrival: Arrival, trx: Transaction<DB
     .forUpdate('migration')
     .executeTakeFirstOrThrow(() => new Error('the awaited migration or the domain changed in the meantime'))
   await trx.updateTable('migration').set({ account_id: accountId, home: null }).where('id', '=', id).execute()
-  await renewCredential(id, arrival.sealed, trx)
+  await renewCredential(id, sealed, trx)
 }
 
 /**
@@ -122,14 +136,25 @@ async function renew(arrival: Arrival, trx: Transaction<DB>): Promise<Account | 
     .forUpdate(['account', 'migration'])
     .executeTakeFirst()
   if (found === undefined) return (await isAnothers(arrival, trx)) ? 'collision' : null
-  await trx
-    .updateTable('account')
-    .set({ password_hash: arrival.passwordHash, password_changed_at: new Date() })
-    .where('id', '=', found.account_id)
-    .execute()
-  const detail = await renewCredential(found.id, arrival.sealed, trx)
+  if (arrival.passwordHash !== null) await addPassword(found.account_id, arrival.passwordHash, trx)
+  const detail = arrival.sealed === null ? {} : await renewCredential(found.id, arrival.sealed, trx)
   await record(trx, arrival.address.text, { ...PERSON, action: 'migration.renew', ...detail })
   return toAccount(found)
+}
+
+/** Every password that was right before is doubtful from now on: it may be one that was given up because it was stolen. */
+async function addPassword(accountId: string, hash: string, trx: Transaction<DB>): Promise<void> {
+  await sql`update account_password set is_confirmed = false where account_id = ${accountId} and is_confirmed`.execute(
+    trx,
+  )
+  await sql`insert into account_password (account_id, password_hash)
+    select id, password_hash from account where id = ${accountId}`.execute(trx)
+  await sql`delete from account_password where id in (
+    select id from account_password where account_id = ${accountId} order by id desc offset ${EARLIER_KEPT})`.execute(
+    trx,
+  )
+  const present = { password_hash: hash, password_changed_at: new Date() }
+  await trx.updateTable('account').set(present).where('id', '=', accountId).execute()
 }
 
 async function isAnothers(arrival: Arrival, trx: Transaction<DB>): Promise<boolean> {

@@ -1,11 +1,15 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { PasswordSource } from '../model/account.ts'
 import { MOST_MERGED } from '../model/domain.ts'
 import { needsCredential } from '../model/migration.ts'
-import type { Directory } from '../policy/ports.ts'
+import type { Directory, KeptPassword } from '../policy/ports.ts'
 import { ACCOUNT_COLUMNS, toAccount } from './accounts.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
+
+const EARLIER_PASSWORDS = sql<KeptPassword[]>`coalesce((
+  select json_agg(json_build_object('hash', earlier.password_hash, 'isDoubtful', not is_confirmed) order by earlier.id desc)
+  from account_password as earlier where account_id = account.id), '[]')`.as('earlier_passwords')
 
 /** What a sign-in looks up. */
 export function directory(db: Kysely<DB>): Directory {
@@ -33,6 +37,7 @@ export function directory(db: Kysely<DB>): Directory {
         .leftJoin('provider', 'provider.id', 'migration.provider_id')
         .select([...ACCOUNT_COLUMNS, 'password_hash', 'password_source', 'old_domain', 'old_username', 'state', 'code'])
         .select(PROVIDER_COLUMNS)
+        .select(EARLIER_PASSWORDS)
         .where('account.address', '=', address)
         .executeTakeFirst()
       if (row === undefined) return null
@@ -45,7 +50,7 @@ export function directory(db: Kysely<DB>): Directory {
       const lacksCredential = isLive ? needsCredential({ code }) : (from?.provider.reopens ?? false)
       return {
         account: toAccount(row),
-        passwordHash: row.password_hash,
+        passwords: [{ hash: row.password_hash, isDoubtful: false }, ...row.earlier_passwords],
         passwordSource: row.password_source as PasswordSource,
         ...{ from, isLive, needsCredential: lacksCredential && row.password_source === 'old' },
       }

@@ -37,6 +37,13 @@ export interface Account {
   quota_bytes: Int8 | null;
 }
 
+export interface AccountPassword {
+  account_id: Int8;
+  id: Generated<Int8>;
+  is_confirmed: Generated<boolean>;
+  password_hash: string;
+}
+
 export interface Administrator {
   created_at: Generated<Timestamp>;
   name: string;
@@ -264,6 +271,7 @@ export interface Worker {
 
 export interface DB {
   account: Account;
+  account_password: AccountPassword;
   administrator: Administrator;
   attempt: Attempt;
   audit: Audit;

@@ -1,13 +1,14 @@
-import type { Account } from '../model/account.ts'
 import { parseAddress, withoutDetail } from '../model/address.ts'
 import { expandHome } from '../model/home.ts'
 import { isPassword } from '../model/password.ts'
-import { DISABLED, EXPIRED, MISMATCH, tempfail, type Verdict } from '../model/verdict.ts'
-import { askEach, askOld, isRefused } from './ask-old.ts'
+import { DISABLED, MISMATCH, tempfail, type Verdict } from '../model/verdict.ts'
+import { COLLISION, capture, refusal, refuse, suspectsOf } from './admit.ts'
+import { askEach, isRefused } from './ask-old.ts'
 import type { Digest } from './digest.ts'
 import { type Meant, meant, type Origin } from './meant.ts'
-import type { Captures, Directory, Failures, Hasher, KnownAccount, Old, OldAnswer, Sealer, Suspect } from './ports.ts'
+import type { Captures, Directory, Failures, Hasher, Old, Sealer } from './ports.ts'
 import type { Refusals } from './remember.ts'
+import { settleHere } from './settle-here.ts'
 import { codeOf, during, Trouble } from './trouble.ts'
 
 /** A sign-in that is to be decided. */
@@ -45,49 +46,21 @@ export async function authenticate(attempt: Attempt, outside: Surroundings): Pro
     if (address === null || !isPassword(attempt.password)) return MISMATCH
     const who = await meant(withoutDetail(address, outside.recipientDelimiter), outside.directory)
     // A rival's password is not tried on the account.
-    if (who.known === null || who.isRival) return await appeal(who, who.entitled, attempt, outside)
-    return await verifyKnown(who.known, who, attempt, outside)
+    const known = who.isRival ? null : who.known
+    if (known === null) return await appeal(who, who.entitled, attempt, outside)
+    const settled = await settleHere(known, who, attempt, outside)
+    if (settled !== null) return settled
+    // An account without a live migration is never taken over by OLD's password, nor is a password that was set on NEW.
+    const hasSay = known.isLive && known.passwordSource === 'old'
+    return await appeal(who, hasSay ? who.entitled : [], attempt, outside)
   } catch (cause) {
     return cause instanceof Trouble ? tempfail(cause.code, cause.cause) : tempfail(codeOf(cause), cause)
   }
 }
 
-async function verifyKnown(known: KnownAccount, who: Meant, attempt: Attempt, outside: Surroundings): Promise<Verdict> {
-  if (await outside.hasher.verify(known.passwordHash, attempt.password)) {
-    const [origin] = who.entitled
-    const isAsked = known.needsCredential && known.account.enabled
-    return isAsked && origin !== undefined ? await askAsWell(known, origin, attempt, outside) : admit(known.account)
-  }
-  // An account without a live migration is never taken over by OLD's password, nor is a password that was set on NEW.
-  const hasSay = known.isLive && known.passwordSource === 'old'
-  return await appeal(who, hasSay ? who.entitled : [], attempt, outside)
-}
-
-/**
- * A right password, and a migration that wants one: OLD is asked as well. Trouble there keeps nobody out; its no, once
- * the move is over or as the provider wants it, neither.
- */
-async function askAsWell(known: KnownAccount, origin: Origin, attempt: Attempt, outside: Surroundings) {
-  const answer = await askOld(origin, attempt, outside)
-  switch (answer.kind) {
-    case 'yes': {
-      const renewed = capture(origin, attempt.password, known.passwordHash, outside)
-      const verdict = await renewed.catch(() => provisional(known.account))
-      return verdict.verdict === 'ok' || verdict.verdict === 'disabled' ? verdict : admit(known.account)
-    }
-    case 'trouble':
-      return provisional(known.account)
-    default:
-      if (!known.isLive || origin.provider.afterRefusal === 'admit') return admit(known.account)
-      return answer.kind === 'no'
-        ? await refuse(suspectsOf(origin.address.text, [origin], attempt), outside)
-        : refusal(answer)
-  }
-}
-
 /** Whoever fails often waits before OLD is asked; what it just refused, it is not asked again. */
 async function appeal(
-  { person, rivals, isClosed }: Meant,
+  { person, known, rivals, isClosed }: Meant,
   entitled: readonly Origin[],
   attempt: Attempt,
   outside: Surroundings,
@@ -98,22 +71,14 @@ async function appeal(
   for (const suspect of suspects) {
     if (await during('database', outside.failures.isLimited(suspect))) return tempfail('throttled')
   }
-  const verdict = await askEntitled(entitled, isClosed, attempt, outside)
+  const verdict = await askEntitled(entitled, { known, isClosed }, attempt, outside)
   if (verdict.verdict !== 'mismatch') return verdict
   return (await isRival(rivals, attempt, outside)) ?? (await refuse(suspects, outside))
 }
 
-/** Somebody is counted once, whoever is asked. */
-function suspectsOf(person: string, asked: readonly Origin[], { clientAddress: client }: Attempt): Suspect[] {
-  const providers = new Set(asked.map(({ provider }) => provider.name))
-  return providers.size === 0
-    ? [{ person, client, provider: null }]
-    : [...providers].map((provider) => ({ person, client, provider }))
-}
-
 async function askEntitled(
   [first, ...others]: readonly Origin[],
-  isClosed: boolean,
+  { known, isClosed }: Pick<Meant, 'known' | 'isClosed'>,
   attempt: Attempt,
   outside: Surroundings,
 ): Promise<Verdict> {
@@ -124,7 +89,10 @@ async function askEntitled(
     outside.hasher.hash(attempt.password),
   ])
   if (answer.kind !== 'yes') return refusal(answer)
-  return isClosed ? DISABLED : await capture(origin, attempt.password, hash, outside)
+  if (isClosed) return DISABLED
+  // Another password opens the mailbox as well, as long as the kept one does.
+  const brings = known === null || known.needsCredential
+  return await capture(origin, { hash, credential: brings ? attempt.password : null }, outside)
 }
 
 /** What becomes of somebody whose address on NEW is another's; null: it is nobody. */
@@ -136,48 +104,4 @@ async function isRival([first, ...others]: readonly Origin[], attempt: Attempt, 
   const home = expandHome(outside.home, origin.address)
   await during('database', outside.captures.collide({ ...origin, home }))
   return COLLISION
-}
-
-async function refuse(suspects: readonly Suspect[], { failures }: Surroundings): Promise<Verdict> {
-  // Counted or not: the password is wrong.
-  for (const suspect of suspects.slice(0, 1)) await during('database', failures.count(suspect)).catch(() => undefined)
-  return MISMATCH
-}
-
-async function capture(origin: Origin, password: string, passwordHash: string, outside: Surroundings) {
-  const { address, oldUsername: username } = origin
-  const sealed = await outside.sealer.seal({
-    address: address.text,
-    provider: origin.provider.name,
-    username,
-    password,
-  })
-  const home = expandHome(outside.home, address)
-  const account = await during('database', outside.captures.capture({ ...origin, home, passwordHash, sealed }))
-  if (account === 'collision') return COLLISION
-  return account === null ? MISMATCH : admit(account)
-}
-
-/** Right, and yet not to be let in: two people, or one with two names, want what only one can have. */
-const COLLISION = tempfail('collision', new Error('somebody else has it: "mailferry report" tells who wants what'))
-
-function admit(account: Account): Verdict {
-  return account.enabled ? { verdict: 'ok', account } : DISABLED
-}
-
-function provisional(account: Account): Verdict {
-  return { verdict: 'ok', account, isProvisional: true }
-}
-
-function refusal(answer: Exclude<OldAnswer, { kind: 'yes' }>): Verdict {
-  switch (answer.kind) {
-    case 'no':
-      return MISMATCH
-    case 'disabled':
-      return DISABLED
-    case 'expired':
-      return EXPIRED
-    case 'trouble':
-      return tempfail(answer.code, answer.cause)
-  }
 }

@@ -18,10 +18,18 @@ export interface OldMailbox {
   readonly oldUsername: string
 }
 
+/** A password that is kept of an account. */
+export interface KeptPassword {
+  readonly hash: string
+  /** Since it was proved a newer one came: OLD is to be asked about it once more before it counts. */
+  readonly isDoubtful: boolean
+}
+
 /** An account as the sign-in needs it. */
 export interface KnownAccount {
   readonly account: Account
-  readonly passwordHash: string
+  /** The present one first, then earlier ones that OLD confirmed; of OLD's several may be right. */
+  readonly passwords: readonly KeptPassword[]
   readonly passwordSource: PasswordSource
   /** Null: the account was made on NEW. */
   readonly from: OldMailbox | null
@@ -168,8 +176,10 @@ export interface Endpoints {
 export interface Arrival {
   readonly address: Address
   readonly home: string
-  readonly passwordHash: string
-  readonly sealed: Sealed
+  /** Null: one that is kept already. */
+  readonly passwordHash: string | null
+  /** Null: the kept credential is not known to be wrong. A newcomer always brings one. */
+  readonly sealed: Sealed | null
   readonly provider: Provider
   readonly oldDomain: string
   readonly oldUsername: string
@@ -177,13 +187,17 @@ export interface Arrival {
 
 export interface Captures {
   /**
-   * Writes account, credential and migration, or renews hash and credential of a captured account, in one
-   * transaction. Null: meanwhile OLD has no say about it any more. A collision: the address, the mailbox on OLD or the
+   * Writes account, credential and migration, or adds a password to a captured account and renews its credential, in
+   * one transaction. The passwords it had before are doubtful then. Null: meanwhile OLD has no say about it any more. A collision: the address, the mailbox on OLD or the
    * home is somebody else's; who collided is kept for the administrator.
    */
   capture(arrival: Arrival): Promise<Account | 'collision' | null>
+  /** OLD confirmed a doubtful password once more. */
+  confirm(address: string, hash: string): Promise<void>
+  /** OLD does not know a doubtful password any more. */
+  drop(address: string, hash: string): Promise<void>
   /** Keeps for the administrator that somebody wants an address that is somebody else's. */
-  collide(arrival: Pick<Arrival, 'address' | 'home' | 'provider' | 'oldDomain' | 'oldUsername'>): Promise<void>
+  collide(arrival: Omit<Arrival, 'passwordHash' | 'sealed'>): Promise<void>
 }
 
 /** Migrations that are being copied at this moment. */

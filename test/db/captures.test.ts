@@ -48,7 +48,9 @@ function arrival(person: string, changes: Partial<Arrival> = {}): Arrival {
 }
 
 const capture = (one: Arrival) => captures(database.kysely).capture(one)
-const hashOf = async (one: Arrival) => (await directory(database.kysely).accountOf(one.address.text))?.passwordHash
+const passwordsOf = async (one: Arrival) =>
+  (await directory(database.kysely).accountOf(one.address.text))?.passwords ?? []
+const hashOf = async (one: Arrival) => (await passwordsOf(one))[0]?.hash
 const sealedOf = async (one: Arrival) => {
   const migration = await migrations(database.kysely).find(one.address.text)
   const [found] = await credentials(database.kysely).handOut([migration?.id ?? '0'], 'tests')
@@ -64,6 +66,38 @@ t.test('twenty captures of one person at once, on as many connections as there a
   t.equal(all.length, 1)
   t.same(await sealedOf(one), [1])
 })
+
+t.test(
+  'five passwords that OLD confirmed are kept; a new one makes the others doubtful, a confirmed one does not',
+  async (t) => {
+    const one = arrival('moni')
+    const { confirm, drop } = captures(database.kysely)
+    await capture(one)
+    for (const name of ['two', 'three', 'four', 'five', 'six']) {
+      await capture({ ...one, passwordHash: `hash ${name}`, sealed: null })
+    }
+    const kept = async () => (await passwordsOf(one)).map(({ hash, isDoubtful }) => `${hash}${isDoubtful ? '?' : ''}`)
+    t.same(await kept(), ['hash six', 'hash five?', 'hash four?', 'hash three?', 'hash two?'])
+    await confirm(one.address.text, 'hash three')
+    await drop(one.address.text, 'hash five')
+    t.same(await kept(), ['hash six', 'hash four?', 'hash three', 'hash two?'])
+    await confirm(arrival('anna').address.text, 'hash two')
+    await drop(arrival('anna').address.text, 'hash two')
+    t.same(await kept(), ['hash six', 'hash four?', 'hash three', 'hash two?'], 'another person’s are another’s')
+    t.same(await sealedOf(one), [1], 'the credential still opens the mailbox')
+    await capture({ ...one, passwordHash: null, sealed: { bytes: new Uint8Array([2]), to: ['age1'] } })
+    t.same(await sealedOf(one), [2])
+    t.same(
+      await kept(),
+      ['hash six', 'hash four?', 'hash three', 'hash two?'],
+      'one that is kept already unsettles nothing',
+    )
+    await migrations(database.kysely).take(one.address.text, finish, { ...BY, action: 'finish' })
+    t.equal((await kept()).length, 4, 'a finished migration keeps them')
+    await accounts(database.kysely).setPassword(one.address.text, 'hash of NEW', BY)
+    t.same(await kept(), ['hash of NEW'])
+  },
+)
 
 t.test('a new password renews hash and credential, and lets a refused credential be tried again', async (t) => {
   const one = arrival('bert')

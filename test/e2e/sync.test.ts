@@ -5,6 +5,7 @@ import t from 'tap'
 import { runPlainOfflineimap } from '../support/cron.ts'
 import { mustRun, rows, startFerry } from '../support/ferry.ts'
 import { ImapWire } from '../support/imap-wire.ts'
+import { query } from '../support/query.ts'
 import { seed } from '../support/seed.ts'
 import { startSync, syncOnce } from '../support/sync.ts'
 
@@ -74,13 +75,40 @@ t.test('a password that OLD refuses stops the migration, and the next right sign
   await seed(old.port, [ANNA[0], 'another one'], 1, ['Sent'])
   const refused = await sync(ANNA[0])
   t.equal(refused.exitCode, 65)
-  t.match(refused.stderr, 'the next right sign-in renews it')
+  t.match(refused.stderr, 'the next sign-in that is right there renews it')
   t.match(await migration(ANNA[0]), { state: 'failed', code: 'credential-refused', remedy: /sign-in/ })
   t.same(await syncOnce(service), {}, 'nobody tries it again')
   t.match(await service.passdb(ANNA[0], 'another one'), { status: 200 })
   t.match(await migration(ANNA[0]), { state: 'pending', code: null })
   t.same(await syncOnce(service), { [ANNA[0]]: 'complete' }, 'at once')
   t.match(await migration(ANNA[0]), { state: 'synced' })
+})
+
+t.test('what OLD refused for a while, the same password heals; nobody is kept out meanwhile', async (t) => {
+  await old.setPassword(BEN[0], 'locked for a while')
+  await seed(old.port, [BEN[0], 'locked for a while'], 1, ['Sent'])
+  t.equal((await sync(BEN[0])).exitCode, 65)
+  t.match(await service.passdb(...BEN), { status: 200 }, 'OLD says no')
+  t.match(await migration(BEN[0]), { state: 'failed', code: 'credential-refused' }, 'which is still to be seen')
+  await mustRun(service, 'provider', 'set', 'old', '--after-refusal', 'refuse')
+  t.match(await service.passdb(...BEN), { status: 401 }, 'where it is to decide')
+  await old.setPassword(...BEN)
+  // A change of the provider forgets what was refused.
+  await mustRun(service, 'provider', 'set', 'old', '--after-refusal', 'admit')
+  t.match(await service.passdb(...BEN), { status: 200 })
+  t.match(await migration(BEN[0]), { state: 'pending', code: null })
+  t.same(await syncOnce(service), { [BEN[0]]: 'complete' })
+})
+
+t.test('a credential that nobody can open is shown, and the next right sign-in seals another', async (t) => {
+  const spoil = `update credential set sealed = 'nonsense' from migration where migration.id = migration_id and address = $1`
+  await query(service.dataDir, spoil, [BEN[0]])
+  t.match(JSON.parse((await sync(BEN[0])).stdout.split('\n')[0] ?? ''), { outcome: 'credential-unopened' })
+  t.match(await migration(BEN[0]), { state: 'pending', code: 'credential-unopened', remedy: /right identity/ })
+  t.match((await rows(service, 'report')).failures, [{ code: 'credential-unopened', people: 1 }])
+  t.match(await service.passdb(...BEN), { status: 200 })
+  t.match(await migration(BEN[0]), { state: 'pending', code: null })
+  t.same(await syncOnce(service), { [BEN[0]]: 'complete' }, 'at once')
 })
 
 t.test('an OLD that is down is tried again later; nothing fails', async (t) => {

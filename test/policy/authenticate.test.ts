@@ -248,3 +248,42 @@ t.test('where the provider wants it, OLD decides about a kept password that it r
     'a finished move is not OLD’s any more',
   )
 })
+
+const DOUBTFUL = { ...captured, passwords: [...captured.passwords, { hash: 'hash of earlier', isDoubtful: true }] }
+
+t.test('a doubtful password counts again when OLD says so, and unsettles nothing', async (t) => {
+  for (const known of [DOUBTFUL, { ...DOUBTFUL, isLive: false }]) {
+    const { outside, seen } = world({ known, old: { kind: 'yes' } })
+    t.same(await ask(outside, 'anna@new.example', 'earlier'), { verdict: 'ok', account: anna })
+    t.match(seen, { asked: ['anna@old.example earlier'], confirmed: ['hash of earlier'], arrivals: [], sealed: [] })
+    t.same(await ask(outside, 'anna@new.example', 'right'), { verdict: 'ok', account: anna })
+    t.equal(seen.asked.length, 1, 'the present one is not asked about')
+  }
+})
+
+t.test('a doubtful password that OLD does not know any more is gone; trouble there lets nobody in by it', async (t) => {
+  const no = world({ known: DOUBTFUL })
+  t.same(await ask(no.outside, 'anna@new.example', 'earlier'), { verdict: 'mismatch' })
+  t.match(no.seen, { dropped: ['hash of earlier'], failures: [{ person: 'anna@new.example', provider: 'old' }] })
+  const old = { kind: 'trouble', code: 'old-unreachable', cause: '', answered: false } as const
+  const away = world({ known: DOUBTFUL, old })
+  t.match(await ask(away.outside, 'anna@new.example', 'earlier'), { verdict: 'tempfail', code: 'old-unreachable' })
+  t.match(away.seen, { dropped: [], confirmed: [] })
+})
+
+t.test('a confirmed earlier password is as good as the present one', async (t) => {
+  const known = { ...captured, passwords: [...captured.passwords, { hash: 'hash of earlier', isDoubtful: false }] }
+  const { outside, seen } = world({ known })
+  t.same(await ask(outside, 'anna@new.example', 'earlier'), { verdict: 'ok', account: anna })
+  t.same(seen.asked, [])
+})
+
+t.test('another right password brings a credential only where one is needed', async (t) => {
+  for (const needsCredential of [false, true]) {
+    const { outside, seen } = world({ known: { ...DOUBTFUL, needsCredential }, old: { kind: 'yes' } })
+    await ask(outside, 'anna@new.example', 'a third one')
+    t.match(seen.arrivals, [{ passwordHash: 'hash of a third one', sealed: needsCredential ? {} : null }])
+    await ask(outside, 'anna@new.example', 'earlier')
+    t.equal(seen.sealed.length, needsCredential ? 2 : 0)
+  }
+})

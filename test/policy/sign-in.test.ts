@@ -41,6 +41,8 @@ function newcomers(old: (signal: AbortSignal) => Promise<OldAnswer>, { answerLim
     sealer: { seal: async () => ({ bytes: new Uint8Array(), to: [] }) },
     captures: {
       capture: async ({ address }) => ({ address: address.text, enabled: true }) as Account,
+      confirm: async () => undefined,
+      drop: async () => undefined,
       collide: async () => undefined,
     },
     failures: { isLimited: async () => false, count: async () => undefined },

@@ -21,7 +21,7 @@ export const anna: Account = { address: 'anna@new.example', home: '/home/anna', 
 export const live: OldMailbox = { provider, oldDomain: 'old.example', oldUsername: 'anna@old.example' }
 export const captured: KnownAccount = {
   account: anna,
-  passwordHash: 'hash of right',
+  passwords: [{ hash: 'hash of right', isDoubtful: false }],
   passwordSource: 'old',
   from: live,
   isLive: true,
@@ -53,6 +53,8 @@ export function world({
     asked: [] as string[],
     sealed: [] as object[],
     arrivals: [] as Arrival[],
+    confirmed: [] as string[],
+    dropped: [] as string[],
     collisions: [] as object[],
     failures: [] as Suspect[],
     verified: 0,
@@ -99,6 +101,12 @@ export function world({
         seen.arrivals.push(arrival)
         if (captures) return await captures(arrival)
         return known?.account ?? { ...anna, address: arrival.address.text, home: arrival.home }
+      },
+      async confirm(_, hash) {
+        seen.confirmed.push(hash)
+      },
+      async drop(_, hash) {
+        seen.dropped.push(hash)
       },
       async collide(arrival) {
         seen.collisions.push(arrival)
