@@ -6,7 +6,7 @@ const { isUtf8 } = require('node:buffer') as typeof import('node:buffer')
 const { parseEnv } = require('node:util') as typeof import('node:util')
 const { connect } = require('node:net') as typeof import('node:net')
 
-type Answer = { verdict?: unknown; user?: unknown; found?: unknown; fields?: unknown }
+type Answer = { verdict?: unknown; user?: unknown; found?: unknown; fields?: unknown; code?: unknown }
 type Environment = Record<string, string>
 /** What the process ends with: the program that takes over, or an exit code and what to say. */
 type Outcome = { run: Environment } | { exit: number; message?: string }
@@ -21,6 +21,14 @@ const INSTALLED = '/etc/mailferry/mailferry.env'
 /** Seconds. The service answers within 40 s; Dovecot gives up after 60 s. */
 const CLIENT_LIMIT = 45
 
+/** Why the socket could not be asked, for the log; others by their code. */
+const CAUSES: Readonly<Record<string, string>> = {
+  ENOENT: 'it is not there: mailferry does not run, or MAILFERRY_SOCKET is another',
+  ECONNREFUSED: 'nobody answers there: mailferry does not run',
+  EACCES: "no permission: extra_groups in Dovecot's service auth and service auth-worker must be its group",
+}
+const NONSENSE = 'mailferry gave an answer that is none'
+
 const MISUSED: Outcome = {
   exit: MISUSE,
   message: 'usage: checkpassword PROG [ARGS…], with "user\\0password\\0…" on descriptor 3',
@@ -28,7 +36,10 @@ const MISUSED: Outcome = {
 
 function main(prog: readonly string[]): void {
   // Node would end with 1, which means "refused".
-  process.on('uncaughtException', () => process.exit(TEMPFAIL))
+  process.on('uncaughtException', ({ name, code = name }: NodeJS.ErrnoException) => {
+    process.stderr.write(`checkpassword: ${code}\n`)
+    process.exit(TEMPFAIL)
+  })
   const input = prog.length === 0 ? null : personIn(readDescriptor3())
   if (input === null) end(MISUSED, prog)
   else askAbout(input, prog)
@@ -36,11 +47,12 @@ function main(prog: readonly string[]): void {
 
 function askAbout([username, password]: [string, string], prog: readonly string[]): void {
   // Dovecot asks about a person whom it let in otherwise, without a password.
-  if (process.env.AUTHORIZED === '1') ask('/v1/userdb', { username }, (answer) => end(lookedUp(answer), prog))
+  if (process.env.AUTHORIZED === '1')
+    ask('/v1/userdb', { username }, (answer, cause) => end(lookedUp(answer, cause), prog))
   else {
     const { SERVICE: service, TCPREMOTEIP: real_rip, AUTH_SESSION: session } = process.env
     const question = { username, password, service, real_rip, session }
-    ask('/v1/passdb', question, (answer) => end(signedIn(answer), prog))
+    ask('/v1/passdb', question, (answer, cause) => end(signedIn(answer, cause), prog))
   }
 }
 
@@ -52,19 +64,25 @@ function personIn(bytes: Buffer): [string, string] | null {
   return isUtf8(bytes) ? [username, password] : [username, '\0']
 }
 
-function signedIn({ verdict, user, fields }: Answer): Outcome {
+/** @param cause why there is no answer, when there is none */
+function signedIn({ verdict, user, fields, code }: Answer, cause = NONSENSE): Outcome {
   if (verdict === 'mismatch' || verdict === 'disabled' || verdict === 'expired') return { exit: REFUSED }
+  if (verdict === 'tempfail') return { exit: TEMPFAIL, message: `mailferry could not ask, code ${codeIn(code)}` }
   const environment = verdict === 'ok' ? environmentOf(user, fields) : null
-  return environment === null ? { exit: TEMPFAIL, message: 'mailferry could not decide' } : { run: environment }
+  return environment === null ? { exit: TEMPFAIL, message: cause } : { run: environment }
 }
 
-function lookedUp({ found, fields }: Answer): Outcome {
+function lookedUp({ found, fields }: Answer, cause = NONSENSE): Outcome {
   if (found === false) return { exit: NO_SUCH_USER }
   const { user, ...others } = (found === true && isObject(fields) ? fields : {}) as Record<string, unknown>
   const prefixed = Object.fromEntries(Object.entries(others).map(([name, value]) => [`userdb_${name}`, value]))
   const environment = environmentOf(user, prefixed)
-  if (environment === null) return { exit: TEMPFAIL, message: 'mailferry could not look the person up' }
+  if (environment === null) return { exit: TEMPFAIL, message: cause }
   return { run: { ...environment, AUTHORIZED: '2' } }
+}
+
+function codeIn(code: unknown): string {
+  return typeof code === 'string' && /^[a-z-]{1,40}$/.test(code) ? code : 'unknown'
 }
 
 /** What Dovecot's checkpassword-reply reads from its environment; null when it cannot be that. */
@@ -96,25 +114,37 @@ function readDescriptor3(): Buffer {
   return buffer.subarray(0, length)
 }
 
-function ask(path: string, question: object, onAnswer: (answer: Answer) => void): void {
+function ask(path: string, question: object, onAnswer: (answer: Answer, cause: string) => void): void {
   const body = JSON.stringify(question)
   const head = `POST ${path} HTTP/1.0\r\nuser-agent: mailferry-checkpassword\r\ncontent-type: application/json`
-  const connection = connect(socketPath())
+  const socket = socketPath()
+  const connection = connect(socket)
   let response = ''
-  const answer = (text: string): void => {
+  const answer = (text: string, cause = NONSENSE): void => {
     clearTimeout(limit)
     connection.removeAllListeners().on('error', () => undefined)
     connection.destroy()
-    onAnswer(answerIn(text))
+    onAnswer(answerIn(text), cause)
   }
-  const limit = setTimeout(answer, 1_000 * (Number(process.env.MAILFERRY_CLIENT_LIMIT_SECONDS) || CLIENT_LIMIT), '')
+  const seconds = Number(process.env.MAILFERRY_CLIENT_LIMIT_SECONDS) || CLIENT_LIMIT
+  const limit = setTimeout(answer, 1_000 * seconds, '', `mailferry did not answer within ${seconds} s`)
   connection.setEncoding('utf8').on('data', (chunk: string) => {
     response += chunk
-    if (response.length > ANSWER_LIMIT) answer('')
+    if (response.length > ANSWER_LIMIT) answer('', "mailferry's answer is too long")
   })
-  connection.on('end', () => answer(response))
-  connection.on('error', () => answer(''))
+  connection.on('end', () => answer(response, causeIn(response)))
+  connection.on('error', ({ code = '' }: NodeJS.ErrnoException) => {
+    answer('', `cannot open ${socket}: ${CAUSES[code] ?? code}`)
+  })
   connection.write(`${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+}
+
+/** Why a response is no answer, if it is none. */
+function causeIn(response: string): string {
+  const [, status] = /^HTTP\/1\.[01] (\d{3}) /.exec(response) ?? []
+  return status === undefined
+    ? 'mailferry closed the connection without an answer'
+    : `${NONSENSE}: HTTP status ${status}`
 }
 
 /** The body of an HTTP response; no answer at all when it is no JSON object. */

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { chmodSync, copyFileSync, mkdirSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -139,6 +139,37 @@ t.test('what goes wrong inside is "try again", not "wrong password"', async (t) 
   for (const prog of ['', '/nowhere/program']) {
     t.match(await check('anna@old.example\0top secret\0\0', env, [prog]), { exitCode: 111 }, `the program “${prog}”`)
   }
+})
+
+t.test('the log tells a missing socket, silence and a broken answer apart, and no secret', async (t) => {
+  await using mailferry = await ScriptedMailferry.start('unix')
+  const said = async (MAILFERRY_SOCKET: string) => {
+    const env = { PATH: process.env.PATH, MAILFERRY_SOCKET, MAILFERRY_CLIENT_LIMIT_SECONDS: '1' }
+    const asked = await check('anna@old.example\0top secret\0\0', env)
+    t.match(asked, { exitCode: 111, stdout: '' })
+    t.notMatch(asked.stderr, /top secret/)
+    return asked.stderr
+  }
+  const cannot = (socket: string) => `checkpassword: cannot open ${socket}: `
+  t.match(await said('/nowhere/a.sock'), `${cannot('/nowhere/a.sock')}it is not there: `)
+  const replies: [Reply, string][] = [
+    [json(503, { verdict: 'tempfail', code: 'old-unreachable' }), 'mailferry could not ask, code old-unreachable'],
+    [json(503, { verdict: 'tempfail', code: 'top secret' }), 'mailferry could not ask, code unknown'],
+    [json(403, { error: 'no' }), 'mailferry gave an answer that is none: HTTP status 403'],
+    [
+      json(200, { verdict: 'ok', user: 'a@b', fields: { uid: 0 } }),
+      'mailferry gave an answer that is none: HTTP status 200',
+    ],
+    [(response) => response.destroy(), 'mailferry closed the connection without an answer'],
+    [() => undefined, 'mailferry did not answer within 1 s'],
+  ]
+  for (const [reply, line] of replies) {
+    mailferry.reply = reply
+    t.equal(await said(mailferry.socket), `checkpassword: ${line}\n`)
+  }
+  await mailferry.close()
+  writeFileSync(mailferry.socket, '')
+  t.match(await said(mailferry.socket), `${cannot(mailferry.socket)}nobody answers there: `)
 })
 
 const NONSENSE: Record<string, Reply> = {

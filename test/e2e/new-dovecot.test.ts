@@ -1,12 +1,14 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { users } from '../support/dovecot-users.ts'
 import { mustRun, startFerry } from '../support/ferry.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { type Door, startNew } from '../support/new.ts'
 import { runProgram } from '../support/service.ts'
 import { signIn } from '../support/sign-in.ts'
+import { until } from '../support/until.ts'
 
 const CHECKPASSWORD = join(import.meta.dirname, '../../bin/checkpassword')
 const PEOPLE = {
@@ -25,9 +27,7 @@ async function crossing(name: DoorName) {
   const homeRoot = join(folder, 'homes')
   const ferry = await startFerry(PEOPLE, { MAILFERRY_HOME: `${homeRoot}/%d/%n` })
   const { url, token, socket, dataDir } = ferry.service
-  // Dovecot's own users ask on the socket.
   chmodSync(dataDir, 0o711)
-  chmodSync(socket, 0o666)
   const doors: Record<DoorName, Door> = {
     lua: { door: 'lua', url, token },
     'lua-unix': { door: 'lua-unix', socket },
@@ -36,6 +36,11 @@ async function crossing(name: DoorName) {
   return {
     ferry,
     settings: { ...doors[name], homeRoot },
+    /** Makes the socket that of whoever owns the mail, as if mailferry ran as they do. */
+    async handOver() {
+      const { mail } = await users()
+      chownSync(socket, mail.uid, mail.gid)
+    },
     async [Symbol.asyncDispose]() {
       await ferry[Symbol.asyncDispose]()
       rmSync(folder, { recursive: true })
@@ -47,6 +52,7 @@ for (const name of ['lua', 'lua-unix', 'checkpassword'] as const) {
   t.test(`people sign in at the new Dovecot through ${name}`, async (t) => {
     await using world = await crossing(name)
     const { ferry, settings } = world
+    await world.handOver()
     await using dovecot = await startNew(settings)
     const enter = (user: keyof typeof PEOPLE | string, password: string) => signIn(dovecot.port, user, password)
 
@@ -72,6 +78,17 @@ for (const name of ['lua', 'lua-unix', 'checkpassword'] as const) {
     t.match(await enter('anna@old.example', 'correct horse'), /^NO \[UNAVAILABLE\]/, 'mailferry away')
   })
 }
+
+t.test('a socket that Dovecot may not open is named in its log, with what to do', async (t) => {
+  await using world = await crossing('checkpassword')
+  const { ferry, settings } = world
+  // Neither Dovecot's group nor the one that its configuration adds.
+  chmodSync(ferry.service.socket, 0)
+  await using dovecot = await startNew(settings)
+  t.match(await signIn(dovecot.port, 'anna@old.example', 'correct horse'), /^NO \[UNAVAILABLE\]/)
+  const line = `cannot open ${ferry.service.socket}: no permission: extra_groups in Dovecot's service auth`
+  await until(() => dovecot.log().includes(line), line)
+})
 
 async function usesMailbox(port: number, user: keyof typeof PEOPLE): Promise<void> {
   await using wire = await ImapWire.open({ host: 'localhost', port, user, password: PEOPLE[user] })

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chown, cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -76,6 +77,7 @@ async function installLua(place: Place, settings: NewSettings & { door: 'lua' | 
     await chown(file, place.users.auth.uid, place.users.auth.gid)
   }
   await installed('mailferry-lua.conf.ext', place, {
+    ...(settings.door === 'lua-unix' && { '#extra_groups = vmail': extraGroup(place) }),
     '/etc/dovecot/mailferry.lua': join(place.folder, 'mailferry.lua'),
     'MAILFERRY_URL=http://127.0.0.1:8025 MAILFERRY_DOOR_TOKEN_FILE=/etc/dovecot/mailferry.token': environment.join(' '),
   })
@@ -95,8 +97,15 @@ async function installCheckpassword(place: Place, settings: NewSettings & { door
   await installed('mailferry-checkpassword.conf.ext', place, {
     '/run/mailferry/mailferry.sock': settings.socket,
     '/opt/mailferry/': program,
+    'extra_groups = vmail': extraGroup(place),
     'uid=vmail gid=vmail': `uid=${place.users.mail.uid} gid=${place.users.mail.gid}`,
   })
+}
+
+/** Who is no root keeps the groups that they have. */
+function extraGroup({ users }: Place): string {
+  if (users.mail.uid === users.auth.uid) return ''
+  return `extra_groups = ${execFileSync('id', ['-gn', users.mail.name], { encoding: 'utf8' }).trim()}`
 }
 
 /** The parts of the checkout that checkpassword is, where Dovecot's own users can run them. */
