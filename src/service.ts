@@ -43,9 +43,9 @@ import { guardOld } from './policy/guard-old.ts'
 import { healthOf } from './policy/health.ts'
 import { importPeople, oneAtATime } from './policy/import-people.ts'
 import { keyring } from './policy/keyring.ts'
-import { lookUp } from './policy/look-up.ts'
+import { allAddresses, lookUp } from './policy/look-up.ts'
 import type { Captures, Directory, Sealer, Time, Tries } from './policy/ports.ts'
-import type { Sealings } from './policy/records.ts'
+import type { Accounts, Sealings } from './policy/records.ts'
 import { Refusals, Successes } from './policy/remember.ts'
 import { type RenewalSurroundings, renewCredential } from './policy/renew-credential.ts'
 import { report } from './policy/report.ts'
@@ -175,6 +175,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     asked: {
       signIn: signIn(surroundings, { answerLimitMs: settings.answerLimitMs, successes }),
       lookUp: (username) => lookUp(username, surroundings),
+      addresses: () => allAddresses(readiedAccounts(records.accounts, database)),
       providers: guarded.status,
     },
     watch() {
@@ -214,6 +215,15 @@ function readied(found: Directory, database: Database): Directory {
     },
     accountOf: found.accountOf,
     awaited: found.awaited,
+  }
+}
+
+function readiedAccounts({ addressesAfter }: Pick<Accounts, 'addressesAfter'>, database: Database) {
+  return {
+    async addressesAfter(address: string, limit: number) {
+      await database.ready()
+      return await addressesAfter(address, limit)
+    },
   }
 }
 

@@ -1,6 +1,9 @@
 import type { Account } from '../model/account.ts'
 import { type Address, inDomain, parseAddress, withoutDetail } from '../model/address.ts'
 import type { Directory } from './ports.ts'
+import type { Accounts } from './records.ts'
+
+const PAGE = 5_000
 
 /** The account of a person, asked for by the old or the new address; null when there is none. Throws when away. */
 export async function lookUp(
@@ -16,4 +19,14 @@ export async function lookUp(
 async function addressOnNew(typed: Address, directory: Directory): Promise<Address> {
   const [source] = await directory.sourcesOf(typed.domain)
   return source === undefined ? typed : inDomain(typed, source.newDomain)
+}
+
+/** Everybody who has an account, page by page: however many they are, and however slowly they are read. */
+export async function* allAddresses({ addressesAfter }: Pick<Accounts, 'addressesAfter'>): AsyncGenerator<string[]> {
+  for (let after = ''; ; ) {
+    const page = await addressesAfter(after, PAGE)
+    yield page
+    if (page.length < PAGE) return
+    after = page.at(-1) ?? ''
+  }
 }

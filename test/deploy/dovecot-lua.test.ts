@@ -7,6 +7,7 @@ import { askUser } from '../support/auth-master.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { startNew } from '../support/new.ts'
 import { type Asked, json, type Reply, ScriptedMailferry, text } from '../support/scripted-mailferry.ts'
+import { runProgram } from '../support/service.ts'
 import { signIn } from '../support/sign-in.ts'
 import { until } from '../support/until.ts'
 
@@ -182,6 +183,27 @@ for (const kind of ['tcp', 'unix'] as const) {
       t.match(await lookUp(), /^FAIL\t/)
       mailferry.reply = json(503, {})
       t.match(await lookUp(), /^FAIL\t/)
+    })
+
+    t.test('everybody is listed, however many they are, and no part of a list is taken for all', async (t) => {
+      const listed = () =>
+        runProgram('doveadm', ['-c', dovecot.configurationFile, 'user', '*'], { PATH: process.env.PATH })
+      const names = Array.from({ length: 100_000 }, (_, number) => `person-${number}@old.example`)
+      mailferry.reply = json(200, names)
+      const { exitCode, stdout } = await listed()
+      t.same({ exitCode, listed: stdout.trim().split('\n').length }, { exitCode: 0, listed: names.length })
+      t.same(new Set(stdout.trim().split('\n')), new Set(names))
+      t.match(mailferry.asked.at(-1), { path: '/v1/userdb' })
+      mailferry.reply = json(200, [])
+      t.match(await listed(), { exitCode: 0, stdout: '' })
+      for (const reply of [
+        text(200, JSON.stringify(names).slice(0, -1)),
+        json(503, { code: 'database' }),
+        json(403, {}),
+      ]) {
+        mailferry.reply = reply
+        t.match(await listed(), { exitCode: 75, stderr: /User listing returned failure/ })
+      }
     })
 
     t.test('while mailferry is away people see "try again", and get in as soon as it is back', async (t) => {

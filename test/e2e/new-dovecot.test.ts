@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { users } from '../support/dovecot-users.ts'
 import { mustRun, startFerry } from '../support/ferry.ts'
 import { ImapWire } from '../support/imap-wire.ts'
@@ -69,6 +69,7 @@ for (const name of ['lua', 'lua-unix', 'checkpassword'] as const) {
     t.match(await enter('out@old.example', 'disabled soon'), /^NO \[AUTHENTICATIONFAILED\]/, 'a disabled account')
 
     await usesMailbox(dovecot.port, 'bert@renamed.example')
+    if (name !== 'checkpassword') await listsAll(t, dovecot.configurationFile)
     t.match(dovecot.log(), /user=<bert@new\.example>/, 'the session is the new address’s')
 
     await ferry.old.stop()
@@ -89,6 +90,17 @@ t.test('a socket that Dovecot may not open is named in its log, with what to do'
   const line = `cannot open ${ferry.service.socket}: no permission: extra_groups in Dovecot's service auth`
   await until(() => dovecot.log().includes(line), line)
 })
+
+/** doveadm finds everybody, who may not sign in included, and works on all of them. */
+async function listsAll(t: Test, configurationFile: string): Promise<void> {
+  const doveadm = (...args: string[]) =>
+    runProgram('doveadm', ['-c', configurationFile, ...args], { PATH: process.env.PATH })
+  const everybody = 'anna@old.example\nbert@new.example\nout@old.example\n'
+  t.match(await doveadm('user', '*'), { exitCode: 0, stdout: everybody })
+  t.match(await doveadm('user', 'b*'), { exitCode: 0, stdout: 'bert@new.example\n' })
+  const boxes = await doveadm('mailbox', 'list', '-A', 'an archive*')
+  t.match(boxes, { exitCode: 0, stdout: /bert@new\.example +an archive\.of things/ })
+}
 
 async function usesMailbox(port: number, user: keyof typeof PEOPLE): Promise<void> {
   await using wire = await ImapWire.open({ host: 'localhost', port, user, password: PEOPLE[user] })

@@ -45,7 +45,7 @@ export class ScriptedMailferry implements AsyncDisposable {
       const parts: Buffer[] = []
       request.on('data', (part) => parts.push(part))
       request.on('end', () => {
-        const body = JSON.parse(Buffer.concat(parts).toString())
+        const body = JSON.parse(Buffer.concat(parts).toString() || '{}')
         const asked = { path: request.url ?? '', headers: request.headers, body }
         this.asked.push(asked)
         this.reply(response, asked)

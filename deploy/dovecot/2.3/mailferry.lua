@@ -17,6 +17,8 @@ local CLIENT_LIMIT_SECONDS = tonumber(os.getenv("MAILFERRY_CLIENT_LIMIT_SECONDS"
 local WHOLE_LIMIT_SECONDS = CLIENT_LIMIT_SECONDS * 1.2
 local CONNECT_LIMIT_SECONDS = 5
 local ANSWER_LIMIT_BYTES = 65536
+-- Everybody's addresses: some 30 bytes each.
+local LIST_LIMIT_BYTES = 256 * 1024 * 1024
 
 local auth = dovecot.auth
 local PASSDB_RESULT = {
@@ -28,7 +30,7 @@ local PASSDB_RESULT = {
 }
 
 local token
-local post
+local call
 
 -- Read when it is first needed: Dovecot may start before mailferry has made the file.
 local function read_token()
@@ -42,6 +44,7 @@ local function read_token()
 end
 
 -- Each way to mailferry is a function(path, body) that returns status and body of the answer, or nil and the cause.
+-- Without a body it is a GET.
 local function over_tcp()
   local client = dovecot.http.client({
     connect_timeout_msecs = CONNECT_LIMIT_SECONDS * 1000,
@@ -57,12 +60,14 @@ local function over_tcp()
     if token == nil then
       return nil, cause
     end
-    local request = client:request({ url = URL .. path, method = "POST" })
+    local request = client:request({ url = URL .. path, method = body and "POST" or "GET" })
     request:add_header("Authorization", "Bearer " .. token)
-    request:add_header("Content-Type", "application/json")
     -- Dovecot would ask again on a connection that is still stuck in an answer given up.
     request:add_header("Connection", "close")
-    request:set_payload(body)
+    if body then
+      request:add_header("Content-Type", "application/json")
+      request:set_payload(body)
+    end
     local response = request:submit()
     -- Dovecot counts its own failures (refused, timed out) from 9000 on.
     if response:status() >= 9000 then
@@ -73,11 +78,11 @@ local function over_tcp()
 end
 
 -- HTTP/1.0: the answer ends where the connection does.
-local function exchange(connection, question)
+local function exchange(connection, question, limit)
   connection:settimeout(CLIENT_LIMIT_SECONDS, "t")
   assert(connection:connect(SOCKET))
   assert(connection:send(question))
-  local too_long, cause, answer = connection:receive(ANSWER_LIMIT_BYTES)
+  local too_long, cause, answer = connection:receive(limit)
   assert(not too_long, "the answer is too long")
   assert(cause == "closed", cause)
   return answer
@@ -86,16 +91,15 @@ end
 local function over_socket()
   local unix = require("socket.unix")
   return function(path, body)
-    local question = table.concat({
-      "POST " .. path .. " HTTP/1.0",
-      "Host: localhost",
-      "Content-Type: application/json",
-      "Content-Length: " .. #body,
-      "",
-      body,
-    }, "\r\n")
+    local question = { (body and "POST " or "GET ") .. path .. " HTTP/1.0", "Host: localhost" }
+    if body then
+      table.insert(question, "Content-Type: application/json")
+      table.insert(question, "Content-Length: " .. #body)
+    end
+    local text = table.concat(question, "\r\n") .. "\r\n\r\n" .. (body or "")
+    local limit = body and ANSWER_LIMIT_BYTES or LIST_LIMIT_BYTES
     local connection = unix.stream()
-    local answered, answer = pcall(exchange, connection, question)
+    local answered, answer = pcall(exchange, connection, text, limit)
     connection:close()
     if not answered then
       return nil, tostring(answer)
@@ -107,7 +111,7 @@ end
 
 -- Returns what mailferry answered as a table, or nil and the cause.
 local function ask(path, question)
-  local status, content = post(path, json.encode(question))
+  local status, content = call(path, json.encode(question))
   if not status then
     return nil, content
   end
@@ -185,8 +189,21 @@ function auth_userdb_lookup(req)
   return auth.USERDB_RESULT_INTERNAL_FAILURE, "mailferry: " .. cause
 end
 
+-- Everybody who has an account: for doveadm with -A or a pattern. What is not a whole list is none.
+function auth_userdb_iterate()
+  local status, content = call("/v1/userdb")
+  local names = status == 200 and json.decode(content)
+  if status == 403 then
+    token = nil
+  end
+  if type(names) ~= "table" then
+    error("mailferry: " .. (status and "HTTP status " .. status .. " without a whole list" or content))
+  end
+  return names
+end
+
 function script_init()
-  post = SOCKET and over_socket() or over_tcp()
+  call = SOCKET and over_socket() or over_tcp()
   return 0
 end
 

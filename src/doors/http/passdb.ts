@@ -15,6 +15,8 @@ import { QUESTIONS_LIMIT, shed, tryLater } from './overload.ts'
 export interface Asked {
   signIn(question: Question): Promise<Verdict>
   lookUp(username: string): Promise<Account | null>
+  /** Everybody who has an account, in pages. */
+  addresses(): AsyncGenerator<readonly string[]>
   /** How each provider's connections are used in this process. */
   providers(): ProviderStatus[]
 }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Logger } from 'pino'
 import { Type } from 'typebox'
@@ -22,7 +23,19 @@ const SCHEMA = {
   response: ANSWERS,
 }
 
-/** `POST /v1/userdb`: where is this person's mail? */
+const LIST = {
+  summary: 'Who has an account?',
+  tags: ['door'],
+  security: [{ doorToken: [] }],
+  response: {
+    200: Type.Unsafe<Readable>(
+      Type.Array(Type.String(), { description: 'All addresses; cut off when it does not end' }),
+    ),
+    503: ANSWERS[503],
+  },
+}
+
+/** `POST /v1/userdb`: where is this person's mail? `GET`: who is there? */
 export const userdb: FastifyPluginAsyncTypebox<{ asked: Asked; metrics: Metrics; log: Logger }> = async (
   app,
   { asked, metrics, log },
@@ -46,4 +59,24 @@ export const userdb: FastifyPluginAsyncTypebox<{ asked: Asked; metrics: Metrics;
       metrics.inFlight--
     }
   })
+
+  app.get('/v1/userdb', { schema: LIST }, async (_, reply) => {
+    const pages = asked.addresses()
+    try {
+      const first = await pages.next()
+      return reply.type('application/json; charset=utf-8').send(Readable.from(inJson(first.value ?? [], pages)))
+    } catch (cause) {
+      log.warn({ cause: String(cause) }, 'userdb')
+      return tryLater(reply).send({ code: 'database' })
+    }
+  })
+}
+
+/** One array, a page at a time. */
+async function* inJson(first: readonly string[], others: AsyncIterable<readonly string[]>): AsyncGenerator<string> {
+  yield JSON.stringify(first).slice(0, -1)
+  for await (const page of others) {
+    if (page.length > 0) yield `,${JSON.stringify(page).slice(1, -1)}`
+  }
+  yield ']'
 }

@@ -19,6 +19,7 @@ export interface Script {
   verdict?: Verdict
   signIn?: (question: Question) => Promise<Verdict>
   lookUp?: Asked['lookUp']
+  addresses?: Asked['addresses']
   providers?: readonly ProviderStatus[]
   checks?: Record<string, Check>
   doorToken?: string | null
@@ -37,6 +38,9 @@ export function scriptedDoor({ verdict = MISMATCH, doorToken = null, hostNames =
       return script.signIn === undefined ? verdict : await script.signIn(question)
     },
     lookUp: script.lookUp ?? (async (username) => (username === account.address ? account : null)),
+    async *addresses() {
+      yield* script.addresses?.() ?? [[account.address]]
+    },
     providers: () => [...(script.providers ?? [])],
   }
   const log = pino({ level: 'trace' }, { write: (line: string) => logged.push(line) })

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { MISMATCH, tempfail, type Verdict } from '../../../src/model/verdict.ts'
-import { account, type Script, scriptedDoor } from './scripted-door.ts'
+import { get } from '../../support/service.ts'
+import { account, listeningDoor, type Script, scriptedDoor } from './scripted-door.ts'
 
 const TOKEN = 'the-door-token'
 
@@ -129,6 +130,43 @@ t.test('userdb answers found, not found, or could not look', async (t) => {
   const answer = await away.post('/v1/userdb', { username: 'anna@new.example' })
   t.equal(answer.status, 503)
   t.notOk('found' in answer.body)
+})
+
+t.test('who has an account is told to whoever may ask, as one array out of many pages', async (t) => {
+  const { app } = door({
+    doorToken: TOKEN,
+    async *addresses() {
+      yield ['a@b', 'b@b']
+      yield ['c@b']
+      yield []
+    },
+  })
+  const list = (headers = {}) => app.inject({ url: '/v1/userdb', headers })
+  t.equal((await list()).statusCode, 403)
+  t.same((await list({ authorization: `Bearer ${TOKEN}` })).json(), ['a@b', 'b@b', 'c@b'])
+  const nobody = door({
+    addresses: async function* () {
+      yield []
+    },
+  })
+  t.same((await nobody.app.inject({ url: '/v1/userdb' })).json(), [])
+  const away = door({
+    async *addresses() {
+      yield await Promise.reject(new Error('connection refused'))
+    },
+  })
+  t.match(await away.app.inject({ url: '/v1/userdb' }), { statusCode: 503, body: '{"code":"database"}' })
+})
+
+t.test('a list that breaks off is no list', async (t) => {
+  await using door = await listeningDoor({
+    async *addresses() {
+      yield ['a@b']
+      throw new Error('connection refused')
+    },
+  })
+  const asked = await get(door.socket, '/v1/userdb').catch((error: Error) => error)
+  t.ok(asked instanceof Error, 'not an array')
 })
 
 t.test('neither log nor metrics nor errors tell a name or a password', async (t) => {
