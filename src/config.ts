@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { cleanEnv, str } from 'envalid'
 import { isLoopback } from './model/host.ts'
+import type { KeptFree } from './model/kept-free.ts'
 import { likeliest } from './model/likeliest.ts'
 import type { Periods } from './model/retention.ts'
 import {
@@ -13,6 +14,7 @@ import {
   names,
   networks,
   panelKey,
+  percent,
   port,
   postgresUrl,
   token,
@@ -64,6 +66,8 @@ export interface Settings {
   readonly recipientDelimiter: string
   /** Where OfflineIMAP remembers what it copied. */
   readonly offlineimapMetadata: string
+  /** What copying leaves free on each file system that it writes to. */
+  readonly keptFree: KeptFree
 }
 
 const SETTINGS = {
@@ -96,6 +100,8 @@ const SETTINGS = {
   MAILFERRY_PROXY_NETWORKS: networks({ default: undefined }),
   MAILFERRY_RECIPIENT_DELIMITER: delimiter({ default: '' }),
   MAILFERRY_OFFLINEIMAP_METADATA: str({ default: undefined }),
+  MAILFERRY_KEEP_FREE_PERCENT: percent({ default: 5 }),
+  MAILFERRY_KEEP_FREE_MIB: count({ default: 2_048 }),
 }
 
 /** Each of these may be given as a file that holds it: `…_FILE`. */
@@ -155,6 +161,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
     proxyNetworks: env.MAILFERRY_PROXY_NETWORKS ?? [],
     recipientDelimiter: env.MAILFERRY_RECIPIENT_DELIMITER,
     offlineimapMetadata: resolve(env.MAILFERRY_OFFLINEIMAP_METADATA ?? `${dataDir}/offlineimap`),
+    keptFree: { percent: env.MAILFERRY_KEEP_FREE_PERCENT, bytes: env.MAILFERRY_KEEP_FREE_MIB * 2 ** 20 },
   }
 }
 
@@ -254,5 +261,7 @@ export function redacted(settings: Settings): Record<string, string | number> {
     MAILFERRY_PROXY_NETWORKS: settings.proxyNetworks.join(' ') || 'not set',
     MAILFERRY_RECIPIENT_DELIMITER: settings.recipientDelimiter,
     MAILFERRY_OFFLINEIMAP_METADATA: settings.offlineimapMetadata,
+    MAILFERRY_KEEP_FREE_PERCENT: settings.keptFree.percent,
+    MAILFERRY_KEEP_FREE_MIB: settings.keptFree.bytes / 2 ** 20,
   }
 }

@@ -13,6 +13,7 @@ import { offlineimaprc } from './emit/offlineimap.ts'
 import { oldMail } from './imap/listing.ts'
 import { looks } from './imap/look.ts'
 import { newMail } from './maildir/listing.ts'
+import { roomBeside } from './maildir/room.ts'
 import { CouldNotAsk, type LedgerFolder, NotKept } from './model/ledger.ts'
 import { sentence } from './model/ledger-words.ts'
 import type { CopyOrder } from './model/migration.ts'
@@ -45,9 +46,16 @@ async function copying(service: Service, { adopts, early, limitMs, by }: Copying
   const keyring = await service.keyring()
   await upgradeQueue(pool)
   const metadata = settings.offlineimapMetadata
+  const beside = [metadata, settings.dataDir]
   const engine = offlineImap({
     metadata,
-    emit: (order, starter) => offlineimaprc(workOf(order), { pythonFile: PYTHON_FILE, metadata, starter }),
+    emit: (order, starter) =>
+      offlineimaprc(workOf(order), {
+        pythonFile: PYTHON_FILE,
+        metadata,
+        starter,
+        keptFree: { ...settings.keptFree, folders: beside },
+      }),
   })
   const remembered = copyingState(() => metadata)
   const all = places(kysely)
@@ -62,6 +70,7 @@ async function copying(service: Service, { adopts, early, limitMs, by }: Copying
       keyring,
       proof: ledgerProof(service, remembered, worker),
       copyingState: remembered,
+      room: roomBeside(settings.keptFree, beside),
       limitMs,
       now: () => new Date(),
       chance: Math.random,

@@ -10,6 +10,7 @@ const PYTHON_FILE = join(import.meta.dirname, '../deploy/offlineimap/mailferry.p
 await runEmit(process.argv.slice(2), async () => {
   const settings = loadSettings(environment())
   const service = await openReady(settings)
-  const place = { pythonFile: PYTHON_FILE, metadata: settings.offlineimapMetadata }
+  const { offlineimapMetadata: metadata, dataDir, keptFree } = settings
+  const place = { pythonFile: PYTHON_FILE, metadata, keptFree: { ...keptFree, folders: [metadata, dataDir] } }
   return { ...service, emit: (work) => offlineimaprc(work, place) }
 })

@@ -22,6 +22,10 @@ export const count = makeValidator((value: string) => {
   if (!/^\d{1,7}$/.test(value)) throw new Error('must be a whole number')
   return Number(value)
 })
+export const percent = makeValidator((value: string) => {
+  if (!/^\d{1,2}$/.test(value)) throw new Error('must be a whole number from 0 to 99')
+  return Number(value)
+})
 export const yesOrNo = makeValidator((value: string) => {
   if (value !== 'yes' && value !== 'no') throw new Error('must be yes or no')
   return value === 'yes'

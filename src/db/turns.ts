@@ -96,29 +96,31 @@ interface TakenTurn {
   overruled: Outcome | null
   code: string | null
   is_proved: boolean
+  quota_bytes: string | null
 }
 
 async function take(db: Kysely<DB>, migrationId: string, worker: Worker): Promise<Turn | null> {
   const { id, host, place, adopts, early } = worker
   const { rows } = await sql<TakenTurn>`
-    select taken.*, migration.code, ledger.migration_id is not null and ledger.code is null as is_proved
+    select taken.*, migration.code, ledger.migration_id is not null and ledger.code is null as is_proved,
+        account.quota_bytes
       from take_turn(${migrationId}, ${id}, ${host}, ${place}, ${adopts}, ${early}, ${LEASE}) as taken
-        join migration on migration.id = ${migrationId} left join ledger on ledger.migration_id = migration.id`.execute(
-    db,
-  )
+        join migration on migration.id = ${migrationId} left join ledger on ledger.migration_id = migration.id
+          left join account on account.id = migration.account_id`.execute(db)
   const [taken] = rows
   return taken === undefined ? null : toTurn(migrationId, taken)
 }
 
 function toTurn(
   migrationId: string,
-  { home, provider, is_closing, completed_at, has_copied, is_proved, ...same }: TakenTurn,
+  { home, provider, is_closing, completed_at, has_copied, is_proved, quota_bytes, ...same }: TakenTurn,
 ): Turn {
   return {
     ...same,
     migrationId,
     order: { id: migrationId, home, provider: toProvider(provider) },
     isProved: is_proved,
+    quotaBytes: quota_bytes === null ? null : Number(quota_bytes),
     isClosing: is_closing,
     completedAt: completed_at,
     hasCopied: has_copied,

@@ -21,6 +21,11 @@ interface Options {
   shard?: Share['shard']
 }
 
+const HELP = `
+mailferry does not learn what comes of such a run: report and panel know what "mailferry sync" has proved.
+
+Example: emit-offlineimaprc --output /var/lib/mailferry/offlineimaprc --shard 1/2`
+
 /** Runs `emit-offlineimaprc`, and sets the exit code of the process. */
 export async function runEmit(args: readonly string[], open: () => Promise<EmitHouse>): Promise<void> {
   await runCommandLine(program(open), args)
@@ -33,7 +38,7 @@ function program(open: () => Promise<EmitHouse>): Command {
       .option('--output <FILE>', 'replace FILE whole, mode 0600 (default: standard output)')
       .option('--provider <NAME>', 'only the migrations from this provider')
       .option('--shard <K/N>', 'only the K-th of N equal parts, counted from 1', parseShard)
-      .addHelpText('after', '\nExample: emit-offlineimaprc --output /var/lib/mailferry/offlineimaprc --shard 1/2')
+      .addHelpText('after', HELP)
       .exitOverride()
       // The one line about a mistake is written by whoever catches it.
       .configureOutput({ outputError: () => undefined })

@@ -1,3 +1,4 @@
+import type { KeptFree } from '../model/kept-free.ts'
 import type { CopyOrder } from '../model/migration.ts'
 import type { Provider } from '../model/provider.ts'
 
@@ -10,6 +11,8 @@ export interface OfflineImapSettings {
   readonly command?: string | undefined
   /** An open pipe on which whoever starts the run hands over the credentials, instead of the command. */
   readonly starter?: number | undefined
+  /** What is left free on the file systems of the homes and of these folders. Missing: nothing. */
+  readonly keptFree?: KeptFree & { readonly folders: readonly string[] }
   /** After so many seconds without a word from OLD the account fails. */
   readonly timeout?: number
 }
@@ -41,7 +44,7 @@ export async function* offlineimaprc(
 // OfflineIMAP takes an empty list for an error. The pythonfile reads `all` as all accounts of the file: none.
 const NO_ACCOUNT = lines('accounts = all', '', '[Account all]')
 
-function general({ pythonFile, metadata, command, starter, timeout = 60 }: OfflineImapSettings): string {
+function general({ pythonFile, metadata, command, starter, keptFree, timeout = 60 }: OfflineImapSettings): string {
   // OfflineIMAP puts variables in, until the pythonfile stops it.
   if (pythonFile.includes('$')) throw refused('pythonFile', pythonFile)
   return lines(
@@ -52,6 +55,7 @@ function general({ pythonFile, metadata, command, starter, timeout = 60 }: Offli
     `pythonfile = ${path('pythonFile', pythonFile)}`,
     `socktimeout = ${whole('timeout', timeout, 1, 86_400)}`,
     ...(command === undefined ? [] : [`mailferry_command = ${data(command)}`]),
+    ...(keptFree === undefined ? [] : [`mailferry_keep_free = ${data(keptFree)}`]),
     ...(starter === undefined ? [] : [`mailferry_starter = ${whole('starter', starter, 3, 1000)}`]),
   )
 }

@@ -9,13 +9,14 @@ import { readingSession, refusalOf, troubleOf } from './session.ts'
 
 // Some servers count hundreds of mailboxes anew for each STATUS.
 const LOOK_LIMIT_MS = 10 * 60_000
+const SIZES_LIMIT_MS = 60_000
 const LATE: Look = { kind: 'trouble', code: 'old-timeout', cause: 'the look took too long', answered: true }
 // Whatever OLD refuses after the sign-in, it is not the password.
 const CUT_OFF = { kind: 'trouble', cause: 'the look was not answered', answered: true } as const
 
 /** Looks at OLD: which mailboxes are copied, and how they are. Changes nothing there. */
 export const looks: Looks = {
-  async look(provider, { username, password }, signal): Promise<Look> {
+  async look(provider, { username, password }, signal, asksSizes): Promise<Look> {
     const reader = { provider, username, password }
     const client = await readingSession(reader)
     const limit = AbortSignal.timeout(LOOK_LIMIT_MS)
@@ -26,8 +27,10 @@ export const looks: Looks = {
     try {
       await client.connect()
       isSignedIn = true
-      const mailboxes = await lookAround(client, provider)
-      await client.leave()
+      const found = await lookAround(client, provider)
+      const mailboxes = asksSizes ? await withSizes(client, found) : found
+      // What was told is told.
+      await client.leave().catch(() => undefined)
       return { kind: 'yes', mailboxes }
     } catch (error) {
       if (limit.aborted) return LATE
@@ -62,6 +65,29 @@ async function lookAround(client: ImapFlow, provider: Provider): Promise<Mailbox
     })
   }
   return found
+}
+
+/** How large they are, as far as OLD tells it in time (RFC 8438): some servers read every message for it. */
+async function withSizes(client: ImapFlow, mailboxes: readonly MailboxStatus[]): Promise<readonly MailboxStatus[]> {
+  if (!client.capabilities.has('STATUS=SIZE')) return mailboxes
+  let isLate = false
+  const limit = setTimeout(() => {
+    isLate = true
+    client.close()
+  }, SIZES_LIMIT_MS)
+  try {
+    const found: MailboxStatus[] = []
+    for (const mailbox of mailboxes) {
+      const size = (await askStatus(client, mailbox.name, ['SIZE'])).get('SIZE')
+      found.push({ ...mailbox, size: size == null ? null : Number(size) })
+    }
+    return found
+  } catch (error) {
+    if (!isLate) throw error
+    return mailboxes
+  } finally {
+    clearTimeout(limit)
+  }
 }
 
 type Values = ReadonlyMap<string, string | null>

@@ -48,4 +48,6 @@ export interface MailboxStatus {
   readonly messages: number
   /** Null: OLD does not offer it, so that changed flags do not show. */
   readonly highestModseq: string | null
+  /** All its messages in bytes (RFC 8438). Null or missing: OLD does not tell, or was not asked. */
+  readonly size?: number | null
 }

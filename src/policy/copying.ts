@@ -12,6 +12,8 @@ export interface Turn {
   readonly migrationId: string
   readonly address: string
   readonly order: CopyOrder
+  /** Null: no quota. */
+  readonly quotaBytes: number | null
   readonly state: State
   /** The migration's: what its last ledger said while it was not clean. */
   readonly code: string | null
@@ -99,8 +101,13 @@ export type Look =
   | Exclude<OldAnswer, { kind: 'yes' }>
 
 export interface Looks {
-  /** Signs in and asks for the status of all mailboxes that are copied. Never throws. */
-  look(provider: Provider, credential: Pick<Credential, 'username' | 'password'>, signal: AbortSignal): Promise<Look>
+  /** Signs in and asks for the status of all mailboxes that are copied, with their sizes on demand. Never throws. */
+  look(
+    provider: Provider,
+    credential: Pick<Credential, 'username' | 'password'>,
+    signal: AbortSignal,
+    asksSizes: boolean,
+  ): Promise<Look>
 }
 
 /** Why a running attempt is to end, as the reason of its AbortSignal. */

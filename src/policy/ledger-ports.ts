@@ -97,6 +97,8 @@ export interface KnownMessages {
   of(mailbox: string, uidValidity: number): ReadonlyMap<number, KnownMessage>
   add(mailbox: string, uidValidity: number, messages: ReadonlyMap<number, KnownMessage>): void
   forget(mailbox: string, uidValidity: number, uids: readonly number[]): void
+  /** How large they are together. */
+  bytes(): number
 }
 
 export interface KnownMessage extends MessageDigest {

@@ -6,6 +6,7 @@ import { isUnchanged, objection } from './guard.ts'
 import type { Keyring, Opened } from './keyring.ts'
 import type { CopyingState } from './ledger-ports.ts'
 import type { Credential } from './ports.ts'
+import { lackOfRoom, type Room } from './room.ts'
 
 /** What a turn needs around it. */
 export interface TurnSurroundings {
@@ -15,7 +16,8 @@ export interface TurnSurroundings {
   readonly engine: Engine
   readonly keyring: Keyring
   readonly proof: Proof
-  readonly copyingState: Pick<CopyingState, 'forgetProofs' | 'dropReceipts'>
+  readonly copyingState: Pick<CopyingState, 'forgetProofs' | 'dropReceipts' | 'openProofs'>
+  readonly room: Room
   /** For all of a turn: the look, the copy and the ledger. */
   readonly limitMs: number
   now(): Date
@@ -82,7 +84,7 @@ async function withinLimit(turn: Turn, around: TurnSurroundings, run: TurnRun): 
 async function lookAndCopy(turn: Turn, around: TurnSurroundings, run: TurnRun): Promise<Seen> {
   const { credential, refused, why } = await opened(turn, around.keyring)
   if (refused !== undefined) return without(refused, why)
-  const look = await around.looks.look(turn.order.provider, credential, run.signal)
+  const look = await around.looks.look(turn.order.provider, credential, run.signal, asksSizes(turn))
   if (run.signal.aborted) return without(OUTCOME_OF_CUT_LOOK[run.signal.reason as Interruption])
   if (look.kind !== 'yes') return without(OUTCOME_OF_LOOK[look.kind] ?? (look as Trouble).code, wordsOf(look))
   const { mailboxes } = look
@@ -91,9 +93,21 @@ async function lookAndCopy(turn: Turn, around: TurnSurroundings, run: TurnRun): 
   if (turn.state === 'synced' && turn.isProved && !turn.isClosing && isUnchanged(turn, mailboxes, around.now())) {
     return { ending: 'unchanged', result: null, attemptId: null, mailboxes }
   }
+  const lack = lackOfRoom(turn, mailboxes, () => bytesRead(turn, around), around.room)
+  if (lack !== null) return without('new-full', lack)
   const attemptId = await around.turns.begin(turn, around.worker)
   const result = await copyAndProve(turn, credential, around, run)
   return { ending: result.outcome, result, attemptId, mailboxes }
+}
+
+/** Before all of it is copied, and where a quota bounds it. */
+function asksSizes({ seen, quotaBytes }: Turn): boolean {
+  return seen === null || quotaBytes !== null
+}
+
+function bytesRead({ migrationId }: Turn, { copyingState }: TurnSurroundings): number {
+  using proofs = copyingState.openProofs(migrationId)
+  return proofs.messages.bytes()
 }
 
 /** What the engine calls complete is complete when the ledger says so too. */

@@ -93,6 +93,7 @@ function messages(database: DatabaseSync): KnownMessages {
   const select = database.prepare('select * from message where mailbox = ? and uid_validity = ?')
   const insert = database.prepare('insert or replace into message values (?, ?, ?, ?, ?, ?, ?)')
   const remove = database.prepare('delete from message where mailbox = ? and uid_validity = ? and uid = ?')
+  const sum = database.prepare('select coalesce(sum(size), 0) as bytes from message')
   const removeOthers = database.prepare('delete from message where mailbox = ? and uid_validity <> ?')
   return {
     of(mailbox, uidValidity) {
@@ -110,6 +111,7 @@ function messages(database: DatabaseSync): KnownMessages {
           insert.run(mailbox, uidValidity, uid, size, digest, messageId, length)
         }
       }),
+    bytes: () => (sum.get() as { bytes: number }).bytes,
     forget: (mailbox, uidValidity, uids) =>
       atOnce(database, () => {
         for (const uid of uids) remove.run(mailbox, uidValidity, uid)

@@ -83,7 +83,9 @@ export class Mailferry {
   async #firstAnswer(): Promise<Response | undefined> {
     const deadline = Date.now() + START_LIMIT_MS
     while (Date.now() < deadline) {
-      const answer = await fetch(`${this.url}/readyz`).catch(() => undefined)
+      // The token is made at the start; without it /readyz does not name its checks.
+      const authorization = `Bearer ${await this.doorToken().catch(() => '')}`
+      const answer = await fetch(`${this.url}/readyz`, { headers: { authorization } }).catch(() => undefined)
       if (answer) return answer
       await pause(50)
     }

@@ -63,6 +63,13 @@ t.test('one account is two repositories: OLD is only read, NEW never shrinks', a
   })
 })
 
+t.test('what is to be kept free is said once, for all accounts', async (t) => {
+  const keptFree = { percent: 5, bytes: 2 ** 31, folders: ['/var/lib/mailferry', '/var/lib/100%'] }
+  const text = await Array.fromAsync(offlineimaprc({ ids: [], orders: [] }, { ...SETTINGS, keptFree }))
+  const [sections] = await parse([text.join('')])
+  t.same(JSON.parse(sections?.general?.mailferry_keep_free ?? ''), keptFree)
+})
+
 t.test('TLS is said in so many words', async (t) => {
   const tls = async (provider: Partial<Provider>) => {
     const [sections] = await parse([await emit([order(1, provider)])])

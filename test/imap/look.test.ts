@@ -22,9 +22,9 @@ t.before(async () => {
 })
 t.after(() => old[Symbol.asyncDispose]())
 
-async function look(port: number, changes: Partial<Provider> = {}): Promise<Look> {
+async function look(port: number, changes: Partial<Provider> = {}, asksSizes = false): Promise<Look> {
   const credential = { address: 'anna@old.example', username: ANNA[0], password: ANNA[1] }
-  return await looks.look({ ...PROVIDER, ...changes, port }, credential, new AbortController().signal)
+  return await looks.look({ ...PROVIDER, ...changes, port }, credential, new AbortController().signal, asksSizes)
 }
 
 /** A look, and how often OLD answered STATUS. */
@@ -47,6 +47,16 @@ t.test('an OLD that can is asked about all mailboxes at once, and says the same 
   const { mailboxes } = once.seen as Extract<Look, { kind: 'yes' }>
   t.same(mailboxes.map(({ name }) => name).sort(), [...MAILBOXES].sort())
   for (const mailbox of mailboxes) t.match(mailbox, { messages: 3, uidNext: 4, uidValidity: /^\d+$/ }, mailbox.name)
+})
+
+t.test('sizes are told on demand by an OLD that knows them', async (t) => {
+  const sizes = async (asks: boolean) => {
+    const { mailboxes } = (await look(old.port, {}, asks)) as Extract<Look, { kind: 'yes' }>
+    return mailboxes.map(({ size }) => size)
+  }
+  t.same(await sizes(false), Array(4).fill(undefined))
+  for (const size of await sizes(true))
+    t.ok(Number(size) > 200 && Number(size) < 600, `${size} bytes in three messages`)
 })
 
 t.test('a mailbox that OLD cannot open is looked at by each attempt, whichever way it was asked', async (t) => {
@@ -95,7 +105,7 @@ t.test('a look signs in as the door asks: any password arrives whole, and a NO i
   const credential = { address: 'anna@old.example', username: ANNA[0], password }
   const lookAs = async (script: Script) => {
     await using server = await startScriptedImap(scripted(script))
-    return await looks.look({ ...PROVIDER, port: server.port }, credential, new AbortController().signal)
+    return await looks.look({ ...PROVIDER, port: server.port }, credential, new AbortController().signal, false)
   }
   const right: Script['signIn'] = ({ connection, tag, ...tried }) =>
     connection.say(tried.password === password ? `${tag} OK in\r\n` : `${tag} NO Login failed.\r\n`)

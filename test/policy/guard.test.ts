@@ -16,6 +16,7 @@ const turn: Turn = {
   isClosing: false,
   code: null,
   isProved: true,
+  quotaBytes: null,
   sealed: null,
   failures: 0,
   quiet: 0,

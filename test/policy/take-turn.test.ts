@@ -12,6 +12,7 @@ const TURN: Turn = {
     state: 'pending',
     code: null,
     isProved: false,
+    quotaBytes: null,
     isClosing: false,
     sealed: new Uint8Array(),
     failures: 0,
@@ -55,6 +56,7 @@ async function take(turn: Turn, flaws: (Flaw | null)[], copies: Partial<Result>[
         return flaws.shift() ?? null
       },
     },
+    room: { left: () => 1 },
     copyingState: {
       forgetProofs: () => undefined,
       dropReceipts: (id: string, { directory, uids }: { directory: string; uids: Iterable<number> }) => {

@@ -80,9 +80,9 @@ export async function work(
       const now = performance.now()
       if (due.length === 0 || now > nextCount) {
         const count = await turns.count(worker, until)
+        stranded = await house.places.strandedBesides(worker.place)
         nextCount = now + Math.max(PLAN_MS, COUNT_REST * (performance.now() - now))
         watcher.counted(count)
-        stranded = await house.places.strandedBesides(worker.place)
         watcher.stranded(stranded)
         if (once && count.waiting + count.running === 0 && leases.size === 0) return stranded
       }

@@ -82,6 +82,9 @@ async function rate(databases: readonly Database[]): Promise<number> {
 /** A worker for whom OLD is always as it was. */
 function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'around' | 'budget' | 'places' | 'openQueue'> {
   const worker: Worker = { id: randomUUID(), host: 'bench', place: 'here', adopts: false, early: false }
+  const unused = () => {
+    throw new Error('nothing is read here')
+  }
   const never = () => Promise.reject(new Error('nothing is copied here'))
   const around: TurnSurroundings = {
     ...{ worker, turns: turns(kysely), limitMs: 60_000, now: () => new Date(), chance: () => 0.5 },
@@ -89,7 +92,8 @@ function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'around' | 'bud
     keyring: { open: async ({ address }) => ({ credential: { address, provider: null, username: '', password: '' } }) },
     engine: { remembers: () => true, copy: never },
     proof: { flaw: never },
-    copyingState: { forgetProofs: () => undefined, dropReceipts: () => undefined },
+    copyingState: { forgetProofs: () => undefined, dropReceipts: () => undefined, openProofs: unused },
+    room: { left: () => Number.POSITIVE_INFINITY },
   }
   const budget = openBudget(shares(kysely, LEASE_MS))
   return {
