@@ -8,6 +8,7 @@ import { attempts } from './db/attempts.ts'
 import { audit } from './db/audit.ts'
 import { captures } from './db/captures.ts'
 import type { Changes } from './db/changes.ts'
+import { collisions } from './db/collisions.ts'
 import { copying } from './db/copying.ts'
 import { credentials } from './db/credentials.ts'
 import { type Database, openDatabase } from './db/database.ts'
@@ -151,8 +152,15 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     bulk: bulk(situations(kysely)),
     places: places(kysely),
     report: (scope) =>
-      report(scope, new Date(), { reports: reports(kysely), copying: copying(kysely), places: places(kysely) }),
-    collisions: () => reports(kysely).collisions(),
+      report(scope, new Date(), {
+        ...{
+          reports: reports(kysely),
+          collisions: collisions(kysely),
+          copying: copying(kysely),
+          places: places(kysely),
+        },
+      }),
+    collisions: collisions(kysely),
     importPeople: oneAtATime((lines, options) =>
       importPeople(lines, options, { ...surroundings, imports: imports(kysely) }),
     ),

@@ -17,6 +17,8 @@ export function imports(db: Kysely<DB>): Imports {
           number bigint not null, address text primary key, old_domain text not null, old_username text not null,
           provider text not null, home text not null, sealed bytea, sealed_to text[], taken boolean not null
         )`.execute(connection)
+        await sql`create index on import_line (old_username)`.execute(connection)
+        await sql`create index on import_line (home)`.execute(connection)
         try {
           return await work(gathering(connection))
         } finally {
@@ -41,12 +43,9 @@ function gathering(db: Kysely<DB>): Gathering {
     },
     async add(people) {
       await insertLines(db, people)
-      const { rows } = await sql<{ number: string; first: string }>`
-        select line.number, import_line.number as first
-        from unnest(${people.map(({ number }) => number)}::bigint[], ${people.map(({ address }) => address)}::text[])
-          as line (number, address) join import_line using (address)
-        where line.number <> import_line.number`.execute(db)
-      return rows.map(({ number, first }) => ({ number: Number(number), first: Number(first) }))
+      const bad = await inTheWay(db, people)
+      await sql`update import_line set taken = false where number = any(${[...bad.keys()]}::bigint[])`.execute(db)
+      return [...bad].map(([number, reason]) => ({ number, reason }))
     },
     write: (by) =>
       inOneTransaction(db, async (trx) => {
@@ -61,6 +60,35 @@ function gathering(db: Kysely<DB>): Gathering {
         return made
       }),
   }
+}
+
+/** Why lines cannot be taken, by their number: somebody of an earlier line, or who is here, has what only one can have. */
+async function inTheWay(db: Kysely<DB>, people: readonly ImportedPerson[]): Promise<Map<number, string>> {
+  const column = <T>(value: (person: ImportedPerson) => T) => people.map(value)
+  const { rows } = await sql<{ number: string; reason: string }>`
+    with line as materialized (
+      select * from unnest(
+        ${column(({ number }) => number)}::bigint[], ${column(({ address }) => address)}::text[],
+        ${column(({ provider }) => provider)}::text[], ${column(({ oldUsername }) => oldUsername)}::text[],
+        ${column(({ home }) => home)}::text[], ${column(({ taken }) => taken)}::boolean[]
+      ) as line (number, address, provider, old_username, home, taken)
+    )
+    select line.number, 'the same person stands in line ' || first.number as reason
+      from line join import_line as first using (address) where line.number <> first.number
+    union all select line.number, 'line ' || other.number || ' is the same user on the old server'
+      from line join import_line as other using (provider, old_username)
+      where line.taken and other.taken and other.number < line.number and other.address <> line.address
+    union all select line.number, migration.address || ' is the same user on the old server already'
+      from line join provider on provider.name = line.provider
+        join migration on provider_id = provider.id and migration.old_username = line.old_username
+      where line.taken and migration.state <> 'done' and migration.address <> line.address
+    union all select line.number, 'it would have one home with line ' || other.number
+      from line join import_line as other using (home)
+      where line.taken and other.taken and other.number < line.number and other.address <> line.address
+    union all select line.number, 'it would have one home with ' || home.address
+      from line join home on path = line.home where line.taken and home.address <> line.address`.execute(db)
+  // The first reason is the plainest.
+  return new Map(rows.map(({ number, reason }) => [Number(number), reason] as const).reverse())
 }
 
 /** Who signs in meanwhile may be in the way. */

@@ -1,13 +1,9 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { State } from '../model/migration.ts'
 import { ERASABLE, type Erasable } from '../model/retention.ts'
-import type { Collision, Reports, Scope } from '../policy/report.ts'
+import type { Reports, Scope } from '../policy/report.ts'
 import { HELD_SINCE } from './retention.ts'
 import type { DB } from './schema.ts'
-
-/** Whoever has not tried again for so long does not want it any more. */
-const COLLISION_DAYS = 30
-const MOST_COLLISIONS = 1_000
 
 const COUNTS = ['awaited', 'captured', 'copying', 'synced', 'done', 'paused', 'failed', 'people', 'neverCame'] as const
 /** So many people are named; of all others the number will do. */
@@ -67,26 +63,6 @@ export function reports(db: Kysely<DB>): Reports {
         group by 1
         order by people desc, code`.execute(db)
       return rows.map(({ code, people }) => ({ code, people: Number(people) }))
-    },
-    async collisions() {
-      const { rows } = await sql<Collision>`
-        select collision.address, provider.name as provider, old_domain as "oldDomain",
-          collision.old_username as "oldUsername", collision.at, rival.what, rival.whose
-        from collision join provider on provider.id = collision.provider_id
-          cross join lateral (
-            select 'address' as what, old_username as whose from migration
-              where address = collision.address
-                and (provider_id, old_username) <> (collision.provider_id, collision.old_username)
-            union all select 'mailbox', address from migration
-              where provider_id = collision.provider_id and old_username = collision.old_username
-                and state <> 'done' and address <> collision.address
-            union all select 'home', address from home
-              where path = collision.home and address <> collision.address
-            limit 1
-          ) as rival
-        where collision.at > now() - ${COLLISION_DAYS} * interval '1 day'
-        order by collision.at desc, address limit ${MOST_COLLISIONS}`.execute(db)
-      return rows
     },
     async days(scope) {
       const { step } = partsOf(scope)

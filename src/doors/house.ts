@@ -5,6 +5,7 @@ import type { Provider } from '../model/provider.ts'
 import type { AdministratorAnswer, AdministratorQuestion } from '../policy/administrator-sign-in.ts'
 import type { Administrators, TotpSealer } from '../policy/administrators.ts'
 import type { Bulk } from '../policy/bulk.ts'
+import type { Collisions } from '../policy/collisions.ts'
 import type { Attempts } from '../policy/copying.ts'
 import type { Finished } from '../policy/finish.ts'
 import type { ProviderHealth } from '../policy/health.ts'
@@ -15,7 +16,7 @@ import type { Places } from '../policy/places.ts'
 import type { Endpoints, Hasher, OldAnswer } from '../policy/ports.ts'
 import type { ProbeStep } from '../policy/probe.ts'
 import type { Accounts, Audit, Credentials, Domains, Migrations, Providers, Sealings } from '../policy/records.ts'
-import type { Collision, Report, Scope } from '../policy/report.ts'
+import type { Report, Scope } from '../policy/report.ts'
 import type { Rotation } from '../policy/reseal.ts'
 import type { VerifyAccountOptions } from '../policy/verify-account.ts'
 
@@ -64,7 +65,7 @@ export interface House extends AsyncDisposable {
   importPeople(lines: AsyncIterable<PersonLine | BadLine>, options: ImportOptions): Promise<ImportOutcome>
   report(scope: Scope): Promise<Report>
   /** Who wants what somebody else has. */
-  collisions(): Promise<Collision[]>
+  readonly collisions: Collisions
   readonly places: Pick<Places, 'lastAt'>
   /** Finishes a migration; null when there is none. @throws Refusal what only `force` does */
   finish(address: string, force: boolean, by: By): Promise<Finished | null>

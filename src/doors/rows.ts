@@ -7,11 +7,12 @@ import { decodeName } from '../model/mailbox.ts'
 import type { Migration } from '../model/migration.ts'
 import { type Provider, windowText } from '../model/provider.ts'
 import type { Erased } from '../model/retention.ts'
+import type { Collision } from '../policy/collisions.ts'
 import type { ProviderHealth } from '../policy/health.ts'
 import type { OldAnswer, ProviderStatus } from '../policy/ports.ts'
 import type { ProbeStep } from '../policy/probe.ts'
 import type { CredentialFacts } from '../policy/records.ts'
-import { type Collision, type PeopleCount, type Report, total } from '../policy/report.ts'
+import { type PeopleCount, type Report, total } from '../policy/report.ts'
 import { trialOf } from '../policy/try-sign-in.ts'
 
 // The names of the fields are a contract with whoever reads JSON, of a command or of the API.

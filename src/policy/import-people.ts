@@ -174,9 +174,9 @@ async function takeIn(
   // One after the other: sealing keeps the processor busy, and in the service people sign in meanwhile.
   for (const one of wanted.filter(({ line }) => !numbers.has(line.number))) people.push(await personOf(one, outside))
   const doubled = new Set<number>()
-  for (const { number, first } of await gathering.add(people)) {
-    doubled.add(number)
-    bad.push({ number, reason: `the same person stands in line ${first}` })
+  for (const line of await gathering.add(people)) {
+    doubled.add(line.number)
+    bad.push(line)
   }
   const taken = people.filter(({ number, taken }) => taken && !doubled.has(number))
   const pending = taken.filter(({ sealed }) => sealed !== null).length

@@ -190,8 +190,8 @@ export interface ImportedPerson {
 export interface Gathering {
   /** Who of these is there already, by address. */
   standing(addresses: readonly string[]): Promise<Map<string, Standing>>
-  /** Adds those who are not there yet; returns the others, each with the line where the person stands. */
-  add(people: readonly ImportedPerson[]): Promise<{ number: number; first: number }[]>
+  /** Adds people; returns those who cannot be written beside the others or who is there, with the reason. */
+  add(people: readonly ImportedPerson[]): Promise<{ number: number; reason: string }[]>
   /** Writes all of them in one transaction; returns how many were made or completed, by their state. */
   write(by: By): Promise<{ awaited: number; pending: number }>
 }

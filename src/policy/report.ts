@@ -1,5 +1,6 @@
 import type { State } from '../model/migration.ts'
 import type { Erased, Expiring } from '../model/retention.ts'
+import type { Collision, Collisions } from './collisions.ts'
 import { type Places, type Stranded, strandedText } from './places.ts'
 import type { Copying } from './ports.ts'
 
@@ -19,23 +20,6 @@ export interface PeopleCount {
   readonly people: number
   /** Those of them who are still expected, and have not signed in yet. */
   readonly neverCame: number
-}
-
-/**
- * Somebody whom OLD lets in, and who cannot be taken in: their address, their mailbox on OLD or their home is somebody
- * else's. It is over when it is not so any more.
- */
-export interface Collision {
-  /** What the person would be called on NEW. */
-  readonly address: string
-  readonly provider: string
-  readonly oldDomain: string
-  readonly oldUsername: string
-  readonly what: 'address' | 'mailbox' | 'home'
-  /** Who has it: an old user name where it is the address, an address on NEW else. */
-  readonly whose: string
-  /** When the person was sent away the last time. */
-  readonly at: Date
 }
 
 /** How many people came into a state, less those who left it, on a day. */
@@ -77,8 +61,6 @@ export interface Scope {
 export interface Reports {
   people(scope: Scope, copying: readonly string[]): Promise<PeopleCount[]>
   failures(scope: Scope): Promise<{ code: string; people: number }[]>
-  /** The last ones first. */
-  collisions(): Promise<Collision[]>
   /** In the order of the days. */
   days(scope: Scope): Promise<DayChange[]>
   /** How many people came across for the first time since then. */
@@ -96,6 +78,7 @@ const NONE_EXPIRES: Expiring = { people: 0, at: null, addresses: [] }
 const NOBODY: Readonly<Record<State, number>> = { awaited: 0, pending: 0, synced: 0, paused: 0, failed: 0, done: 0 }
 
 export interface ReportSurroundings {
+  readonly collisions: Pick<Collisions, 'wanted'>
   readonly reports: Reports
   readonly copying: Copying
   readonly places: Pick<Places, 'stranded'>
@@ -104,12 +87,12 @@ export interface ReportSurroundings {
 export async function report(
   scope: Scope,
   now: Date,
-  { reports, copying, places }: ReportSurroundings,
+  { reports, copying, places, ...records }: ReportSurroundings,
 ): Promise<Report> {
   const [people, failures, collisions, stranded, changes] = await Promise.all([
     reports.people(scope, await copying.migrationIds()),
     reports.failures(scope),
-    reports.collisions().then((all) => all.filter((one) => isWithin(one, scope))),
+    records.collisions.wanted().then((all) => all.filter((one) => isWithin(one, scope))),
     places.stranded(scope),
     reports.days(scope),
   ])
@@ -128,26 +111,6 @@ export async function report(
 
 function isWithin({ provider, oldDomain }: Collision, scope: Scope): boolean {
   return (scope.provider ?? provider) === provider && (scope.domain ?? oldDomain) === oldDomain
-}
-
-/** Who wants what of whose. */
-export function collisionText({ address, provider, oldUsername, what, whose }: Collision): string {
-  const who = `${oldUsername} of ${provider}`
-  switch (what) {
-    case 'address':
-      return `${who} would be ${address}, which is ${whose}'s`
-    case 'mailbox':
-      return `${who} would be ${address}, and is ${whose} already`
-    case 'home':
-      return `${who} would be ${address}, with a home that is ${whose}'s`
-  }
-}
-
-/** What to do about a collision. */
-export const COLLISION_REMEDIES: Readonly<Record<Collision['what'], string>> = {
-  address: 'rename one of the two on the old server, or give one of the two domains another new name',
-  mailbox: 'one mailbox becomes one account: import the other address with its own old user name, or make it an alias',
-  home: 'put %d or %u into MAILFERRY_HOME: it holds for everybody who comes from then on',
 }
 
 /** Every day from the first change until now. */

@@ -5,13 +5,13 @@ import { sql } from 'kysely'
 import t from 'tap'
 import { accounts } from '../../src/db/accounts.ts'
 import { captures } from '../../src/db/captures.ts'
+import { collisions } from '../../src/db/collisions.ts'
 import { credentials } from '../../src/db/credentials.ts'
 import { type Database, openDatabase } from '../../src/db/database.ts'
 import { directory } from '../../src/db/directory.ts'
 import { domains } from '../../src/db/domains.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
-import { reports } from '../../src/db/reports.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import { finish, pause } from '../../src/model/migration.ts'
 import type { Arrival } from '../../src/policy/ports.ts'
@@ -146,7 +146,7 @@ t.test('two people never get one home, nor one mailbox two accounts; who came se
   t.equal(await capture({ ...hans, home: greta.home }), 'collision')
   t.equal(await capture({ ...hans, oldUsername: greta.oldUsername }), 'collision')
   t.equal(await directory(database.kysely).accountOf(hans.address.text), null, 'nothing is left of it')
-  const told = () => reports(database.kysely).collisions()
+  const told = () => collisions(database.kysely).wanted()
   const wanted = { address: 'hans@old.example', provider: PROVIDER.name, oldDomain: 'old.example' }
   t.match(await told(), [
     { ...wanted, oldUsername: 'greta@old.example', what: 'mailbox', whose: 'greta@old.example' },

@@ -64,6 +64,34 @@ const homesCopiedTo = () =>
     return (await Array.fromAsync(orders)).map(({ home }) => home)
   })
 
+t.test('a line for whom somebody has the mailbox or the home already is bad, and is not written', async (t) => {
+  await capture(arrival('there', { home: '/imported/taken', oldUsername: 'taken' }))
+  const people = [
+    imported('one', { number: 2 }),
+    imported('two', { number: 3, oldUsername: 'one' }),
+    imported('three', { number: 4, home: '/imported/one' }),
+    imported('four', { number: 5, oldUsername: 'taken' }),
+    imported('five', { number: 6, home: '/imported/taken' }),
+    imported('one', { number: 7 }),
+    imported('six', { number: 8, oldUsername: 'one', provider: 'elsewhere' }),
+    imported('kept', { number: 9, oldUsername: 'one', taken: false }),
+  ]
+  const made = await imports(database.kysely).gather(async (gathering) => {
+    t.same(
+      (await gathering.add(people)).sort((one, other) => one.number - other.number),
+      [
+        { number: 3, reason: 'line 2 is the same user on the old server' },
+        { number: 4, reason: 'it would have one home with line 2' },
+        { number: 5, reason: 'there@old.example is the same user on the old server already' },
+        { number: 6, reason: 'it would have one home with there@old.example' },
+        { number: 7, reason: 'the same person stands in line 2' },
+      ],
+    )
+    return await gathering.write(BY)
+  })
+  t.same(made, { awaited: 1, pending: 0 })
+})
+
 t.test('who is awaited is taken over by the first sign-in, once, however many connections there are', async (t) => {
   await write(imported('anna'))
   const before = await find('anna')

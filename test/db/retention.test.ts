@@ -57,6 +57,7 @@ const reported = (scope: Scope = {}) =>
     reports: reports(database.kysely),
     copying: { migrationIds: async () => [] },
     places: { stranded: async () => [] },
+    collisions: { wanted: async () => [] },
   })
 
 t.test('what is older than it is kept goes, in as many pieces as it takes; what is kept for ever stays', async (t) => {

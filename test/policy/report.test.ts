@@ -18,7 +18,6 @@ function recorded(changes: DayChange[], crossed: number) {
     expiring: async () => ({ people: 0, at: null, addresses: [] }),
     people: async () => [],
     failures: async () => [],
-    collisions: async () => [],
     days: async () => changes,
     async crossedSince(_, time) {
       asked.push(time)
@@ -30,6 +29,7 @@ function recorded(changes: DayChange[], crossed: number) {
 const made = (changes: DayChange[], crossed: number) => report({}, NOW, around(recorded(changes, crossed).reports))
 const around = (reports: Reports) => ({
   ...{ reports, copying: { migrationIds: async () => [] }, places: { stranded: async () => [] } },
+  collisions: { wanted: async () => [] },
 })
 
 t.test('the burn-down has every day, also those on which nothing happened', async (t) => {

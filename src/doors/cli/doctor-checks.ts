@@ -3,10 +3,10 @@ import type { Settings } from '../../config.ts'
 import { recipientsInForce } from '../../data-dir.ts'
 import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.ts'
 import type { Provider } from '../../model/provider.ts'
-import { COLLISION_REMEDIES, collisionText } from '../../policy/report.ts'
 import type { House } from '../house.ts'
 import { checkCopying } from './doctor-copying.ts'
 import { checkDoors, checkFiles, checkOfflineimap } from './doctor-host.ts'
+import { checkPeople } from './doctor-people.ts'
 import { explain } from './exit.ts'
 import { identityHere } from './key.ts'
 import type { Outside } from './outside.ts'
@@ -86,7 +86,7 @@ async function* checkRecords(openUnready: Outside['openUnready']): AsyncGenerato
   yield upgrades
   if (upgrades.result === 'fail') return
   yield* checkProviders(house)
-  yield* checkCollisions(house)
+  yield* checkPeople(house)
   yield* checkCopying(house)
   yield await checkPanel(house)
 }
@@ -136,13 +136,6 @@ function* checkApproval(provider: Provider, { settings, endpoints }: House): Gen
     yield { check, result: 'fail', found, remedy }
   } catch (error) {
     yield failed(check, error, remedy)
-  }
-}
-
-/** Each of them is somebody with a right password who cannot get in. */
-async function* checkCollisions({ collisions }: House): AsyncGenerator<Finding> {
-  for (const one of await collisions()) {
-    yield { check: 'collision', result: 'fail', found: collisionText(one), remedy: COLLISION_REMEDIES[one.what] }
   }
 }
 

@@ -1,13 +1,6 @@
 import { type Command, Option } from 'commander'
-import {
-  COLLISION_REMEDIES,
-  type Collision,
-  collisionText,
-  outlook,
-  type Report,
-  total,
-  warning,
-} from '../../policy/report.ts'
+import { COLLISION_REMEDIES, type Collision, collisionText } from '../../policy/collisions.ts'
+import { outlook, type Report, total, warning } from '../../policy/report.ts'
 import type { House } from '../house.ts'
 import { erasedRow, reportRow } from '../rows.ts'
 import { domain, examples } from './arguments.ts'

@@ -1,16 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { type Outcome, REMEDIES } from '../../../model/attempt.ts'
+import { COLLISION_REMEDIES, type Collision, collisionText } from '../../../policy/collisions.ts'
 import type { ProviderHealth } from '../../../policy/health.ts'
-import {
-  COLLISION_REMEDIES,
-  type Collision,
-  collisionText,
-  outlook,
-  type PeopleCount,
-  type Report,
-  total,
-  warning,
-} from '../../../policy/report.ts'
+import { outlook, type PeopleCount, type Report, total, warning } from '../../../policy/report.ts'
 import { burnDownChart } from './chart.ts'
 import type { Around } from './house.ts'
 import { html, type Piece, textOf } from './html.ts'
