@@ -16,6 +16,10 @@ const WORDS: Readonly<Record<Kind, string>> = {
   accepted: 'accepted as they are',
 }
 
+/** What a clean ledger says nothing about. */
+export const NOT_COMPARED =
+  'Not carried yet, and not compared: keywords (labels, $Forwarded), subscriptions, and the UIDLs of POP3 clients.'
+
 /** What the ledger says. */
 export function sentence({ code, folders }: Pick<Ledger, 'code' | 'folders'>): string {
   const total = totalOf(folders)

@@ -1,5 +1,5 @@
 import { CHANGES, FAULTS, type Ledger, type LedgerFolder, totalOf } from '../../model/ledger.ts'
-import { countsIn, sentence } from '../../model/ledger-words.ts'
+import { countsIn, NOT_COMPARED, sentence } from '../../model/ledger-words.ts'
 import { decodeName } from '../../model/mailbox.ts'
 import { line, tableRow, visible } from './text.ts'
 
@@ -21,7 +21,7 @@ export function ledgerText(address: string, ledger: Ledger): string {
     `${visible(address)}: ${visible(sentence(ledger))}\n${read}\n${more}`,
     folderTable(folders.filter(isTold)),
     differenceTable(ledger),
-    ...advice(ledger).map((text) => `${text}\n`),
+    ...[...advice(ledger), NOT_COMPARED].map((text) => `${text}\n`),
   ]
     .filter((part) => part !== '')
     .join('\n')
@@ -64,6 +64,7 @@ function advice({ code, folders }: Ledger): string[] {
   const { counts } = totalOf(folders)
   const said: string[] = []
   if (counts.waiting > 0) said.push('The next copying run brings what is not copied yet.')
+  if (code === 'lost') said.push('What is lost is copied again by: mailferry migration retry ADDRESS')
   if (code === 'shrunk') said.push('Ask the person, and look at the disk and the home of the account.')
   if (code === 'shrunk' || counts.waiting < totalOf(folders).faults) {
     said.push('What is right as it is can be accepted: mailferry verify ADDRESS --accept')

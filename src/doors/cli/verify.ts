@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Address } from '../../model/address.ts'
 import { CouldNotAsk, type Ledger, NotKept, totalOf } from '../../model/ledger.ts'
-import { sentence } from '../../model/ledger-words.ts'
+import { NOT_COMPARED, sentence } from '../../model/ledger-words.ts'
 import { migrationOnNew } from '../person.ts'
 import { differenceRow, ledgerSummary } from '../rows.ts'
 import { by, withReason } from './actor.ts'
@@ -28,6 +28,7 @@ export function addVerifyCommand(mailferry: Command, { open, becomeOwner }: Outs
     .option('--accept', 'everything that differs now is right as it is, from now on')
     .option('--strict', 'end with 65 also for what was changed on the new server after the copy')
     .option('--json', 'print the whole ledger as one JSON object')
+  verify.addHelpText('after', `\n${NOT_COMPARED}`)
   examples(withReason(verify), 'mailferry verify anna@new.example', 'mailferry verify anna@new.example --json').action(
     async (typed: Address, { accept = false, strict = false, json: asJson, reason }: Options) => {
       becomeOwner()

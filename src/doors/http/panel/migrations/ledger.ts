@@ -1,5 +1,5 @@
 import { CHANGES, type Difference, FAULTS, type Ledger, type LedgerFolder, totalOf } from '../../../../model/ledger.ts'
-import { countsIn, sentence } from '../../../../model/ledger-words.ts'
+import { countsIn, NOT_COMPARED, sentence } from '../../../../model/ledger-words.ts'
 import { decodeName } from '../../../../model/mailbox.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { badge, facts, table, when } from '../parts.ts'
@@ -26,6 +26,7 @@ function found(ledger: Ledger, address: string): Content {
     ['Proved', `${proved} of ${messages} messages were found byte for byte`],
     ['More on the new server', extra === 0 ? 'nothing' : `${extra} messages, ${duplicated} of them second copies`],
   ])}
+    <p class="faint">${NOT_COMPARED}</p>
     ${folderTable(ledger.folders)} ${differences(ledger, address)}`
 }
 
