@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { adminApi } from '../support/admin.ts'
 import { certificates } from '../support/certificates.ts'
-import { runCronLine } from '../support/cron.ts'
+import { runPlainOfflineimap } from '../support/cron.ts'
 import { mustRun, rows, startFerry } from '../support/ferry.ts'
 import { startOld } from '../support/old.ts'
 import { query } from '../support/query.ts'
@@ -67,9 +67,9 @@ t.test('after a change no kept password goes anywhere, whichever way it is asked
   await mustRun(service, 'migration', 'retry', ANNA[0])
   t.match(await service.run(['verify', ANNA[0]]), { exitCode: 77, stderr: /mailferry provider approve/ })
   t.match(await openFor(await idOf(ANNA[0])), { code: 'endpoint-changed', password: undefined })
-  const cron = await runCronLine(service)
-  t.equal(cron.exitCode, 1)
-  t.match(cron.stdout + cron.stderr, /"reason": "endpoint-changed"/)
+  const plain = await runPlainOfflineimap(service)
+  t.equal(plain.exitCode, 1)
+  t.match(plain.stdout + plain.stderr, /"reason": "endpoint-changed"/)
   t.match(await service.run(['sync', '--account', ANNA[0]]), { exitCode: 65, stderr: /provider approve/ })
   t.equal(await stranger.loginCount(), 0)
   t.match(await service.run(['doctor']), { exitCode: 69, stdout: /nothing is copied: .*\n.*provider approve old/ })
