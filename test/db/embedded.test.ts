@@ -1,4 +1,5 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -92,3 +93,42 @@ t.test('a folder is locked by one process at a time', async (t) => {
   t.ok(again)
   again?.[Symbol.dispose]()
 })
+
+t.test('whoever reaches the database is no superuser, and can become none', async (t) => {
+  const dataDir = folder(t)
+  await using server = await openEmbedded(dataDir)
+  const { rows } = await query(server, 'select rolsuper, rolcreaterole, rolcreatedb from pg_roles where rolname = user')
+  t.same(rows, [{ rolsuper: false, rolcreaterole: false, rolcreatedb: false }])
+  await t.rejects(query(server, `copy (select 1) to program 'true'`), { code: '42501' })
+  await t.rejects(query(server, `select pg_read_file('pg_hba.conf')`), { code: '42501' })
+  const superuser = new pg.Client({ ...server.connection, user: 'postgres' })
+  superuser.on('error', () => undefined)
+  await t.rejects(superuser.connect(), { code: '28000' }, 'over no connection')
+})
+
+const isRoot = process.getuid?.() === 0
+
+t.test('for root, PostgreSQL runs as a user of its own, or as who owns the data directory', async (t) => {
+  const userOf = (dataDir: string) => statSync(`/proc/${serverPid(dataDir)}`).uid
+  const own = folder(t)
+  {
+    await using _ = await openEmbedded(own)
+    t.equal(userOf(own), isRoot ? uidOf('mailferry') : process.getuid?.())
+  }
+  if (!isRoot) return
+  const nobodys = join(own, 'postgres')
+  execFileSync('chown', ['-R', 'nobody', nobodys])
+  {
+    await using server = await openEmbedded(own)
+    t.equal(userOf(own), uidOf('mailferry'), "never as nobody, who is everybody's")
+    t.equal((await query(server, 'select 1 as one')).rows[0].one, 1)
+  }
+  const given = folder(t)
+  chownSync(given, uidOf('games'), 0)
+  await using _ = await openEmbedded(given)
+  t.equal(userOf(given), uidOf('games'))
+})
+
+function uidOf(name: string): number {
+  return Number(execFileSync('id', ['-u', name], { encoding: 'utf8' }))
+}

@@ -4,15 +4,15 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import { type EmbeddedPostgres, openEmbedded } from '../../src/db/embedded/postgres.ts'
 import { applyUpgrades, pendingUpgrades, shippedUpgrades } from '../../src/db/upgrades.ts'
 import { generateTypes } from '../support/db-types.ts'
+import { type DebianPostgres, startDebianPostgres } from '../support/debian-postgres.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailferry-upgrades-'))
-let server: EmbeddedPostgres
+let server: DebianPostgres
 let databases = 0
 t.before(async () => {
-  server = await openEmbedded(folder, { fsync: 'off' })
+  server = await startDebianPostgres()
 })
 t.after(async () => {
   await server[Symbol.asyncDispose]()
@@ -22,11 +22,9 @@ t.after(async () => {
 /** Clients of a database of their own. */
 async function clients(t: Test, count: number): Promise<pg.Client[]> {
   const database = `test${++databases}`
-  const admin = new pg.Client(server.connection)
-  await admin.connect()
-  await admin.query(`create database ${database}`)
-  await admin.end()
-  const made = Array.from({ length: count }, () => new pg.Client({ ...server.connection, database }))
+  await server.query(`create database ${database}`)
+  const connectionString = server.url.replace(/[^/]*$/, database)
+  const made = Array.from({ length: count }, () => new pg.Client({ connectionString }))
   await Promise.all(made.map((client) => client.connect()))
   t.after(() => Promise.all(made.map((client) => client.end())))
   return made

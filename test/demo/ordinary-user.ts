@@ -4,7 +4,7 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { users } from '../support/dovecot-users.ts'
+import { named } from '../support/dovecot-users.ts'
 import { dim, print } from './show.ts'
 import { ENDINGS } from './stage.ts'
 
@@ -23,7 +23,7 @@ interface User {
  * @returns its exit code
  */
 export async function asOrdinaryUser(args: readonly string[]): Promise<number> {
-  const { mail: user } = await users()
+  const user = await named('mailferry')
   const stopping = new AbortController()
   for (const signal of ENDINGS) process.on(signal, () => stopping.abort(exitCodeFor(signal)))
   try {

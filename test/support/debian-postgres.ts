@@ -33,7 +33,7 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
     throw new Error('PostgreSQL 15 is missing: apt-get install -y --no-install-recommends postgresql-15')
   }
   const folder = mkdtempSync(join(tmpdir(), 'mailferry-pg15-'))
-  const { uid, gid, isSelf } = serverUser(join(folder, 'data'))
+  const { uid, gid, isSelf } = serverUser(join(folder, 'data'), folder)
   const as = isSelf ? {} : { uid, gid }
   const password = 'database-secret-7Q'
   const port = await freePort()

@@ -37,7 +37,8 @@ service imap-login {
 }`
 }
 
-async function named(name: string): Promise<{ uid: number; gid: number; name: string }> {
+/** @throws with what makes it */
+export async function named(name: string): Promise<{ uid: number; gid: number; name: string }> {
   const line = (await readFile('/etc/passwd', 'utf8')).split('\n').find((entry) => entry.startsWith(`${name}:`))
   const [, , uid, gid] = line?.split(':') ?? []
   if (!uid || !gid) throw new Error(`there is no user ${name}: sh test/support/install-servers.sh`)

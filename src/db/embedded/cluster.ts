@@ -1,6 +1,19 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  lchownSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, join } from 'node:path'
 import { postgresBinaries } from './binaries.ts'
 import { type ServerUser, serverUser } from './server-user.ts'
 
@@ -34,13 +47,13 @@ export function clusterLog(dataDir: string): string {
 export async function createCluster(dataDir: string): Promise<void> {
   const cluster = clusterFolder(dataDir)
   if (existsSync(cluster)) return
-  const user = serverUser(cluster)
+  const user = serverUser(cluster, dataDir)
   const binaries = await postgresBinaries(user, dataDir)
   const unfinished = `${cluster}.unfinished`
   rmSync(unfinished, { recursive: true, force: true })
   mkdirSync(unfinished, { mode: 0o700 })
   chownSync(unfinished, user.uid, user.gid)
-  initialise(join(binaries, 'bin/initdb'), unfinished, user)
+  initialise(binaries, unfinished, user)
   renameSync(unfinished, cluster)
 }
 
@@ -50,8 +63,9 @@ export async function launchServer(
   options: Readonly<Record<string, string>>,
 ): Promise<{ exit: Promise<void> }> {
   const cluster = clusterFolder(dataDir)
-  const user = serverUser(cluster)
+  const user = serverUser(cluster, dataDir)
   const binaries = await postgresBinaries(user, dataDir)
+  handOver(cluster, user)
   const folder = openSync(cluster, 'r')
   const log = openSync(clusterLog(dataDir), 'a', 0o600)
   const settings = Object.entries({ ...SETTINGS, ...options }).flatMap(([name, value]) => ['-c', `${name}=${value}`])
@@ -74,23 +88,43 @@ export async function launchServer(
   }
 }
 
+/** Gives a cluster that belonged to somebody else to whom it runs as. */
+function handOver(cluster: string, { uid, gid, isSelf }: ServerUser): void {
+  if (isSelf || statSync(cluster).uid === uid) return
+  const inside = readdirSync(cluster, { recursive: true, encoding: 'utf8' }).map((path) => join(cluster, path))
+  for (const path of [...inside, cluster]) lchownSync(path, uid, gid)
+}
+
 /** The process id of the running server, from its lock file. */
 export function serverPid(dataDir: string): number {
   return Number.parseInt(readFileSync(join(clusterFolder(dataDir), 'postmaster.pid'), 'utf8'), 10)
 }
 
-function initialise(initdb: string, folder: string, user: ServerUser): void {
+/**
+ * Nobody can be the superuser over a connection: all that mailferry does, it does as the owner of its own database,
+ * whom PostgreSQL lets run no program and read no file.
+ */
+function initialise(binaries: string, folder: string, user: ServerUser): void {
+  run(join(binaries, 'bin/initdb'), folder, user, [
+    ...['-D', INHERITED_PATH, '--username=postgres', '--auth=trust', '--encoding=UTF8'],
+    ...['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-instructions'],
+  ])
+  const made = 'create role mailferry login\ncreate database mailferry owner mailferry\n'
+  const said = run(join(binaries, 'bin/postgres'), folder, user, ['--single', '-D', INHERITED_PATH, 'postgres'], made)
+  if (/^.*(ERROR|FATAL|PANIC):.*/m.test(said)) throw new Error(`the database mailferry cannot be made: ${said.trim()}`)
+  writeFileSync(join(folder, 'pg_hba.conf'), 'local all mailferry trust\n')
+}
+
+/** Returns what it said on standard error. @throws when it fails */
+function run(program: string, folder: string, user: ServerUser, args: readonly string[], input = ''): string {
   const fd = openSync(folder, 'r')
-  const done = spawnSync(
-    initdb,
-    [
-      ...['-D', INHERITED_PATH, '--username=mailferry', '--auth=trust', '--encoding=UTF8'],
-      ...['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-instructions'],
-    ],
-    { stdio: ['ignore', 'ignore', 'pipe', fd], cwd: '/', env: ENVIRONMENT, encoding: 'utf8', ...identity(user) },
-  )
+  const done = spawnSync(program, args, {
+    ...{ stdio: ['pipe', 'ignore', 'pipe', fd], cwd: '/', env: ENVIRONMENT, encoding: 'utf8', input },
+    ...identity(user),
+  })
   closeSync(fd)
-  if (done.status !== 0) throw new Error(`initdb failed: ${done.error?.message ?? done.stderr.trim()}`)
+  if (done.status === 0) return done.stderr
+  throw new Error(`${basename(program)} failed: ${done.error?.message ?? done.stderr.trim()}`)
 }
 
 function identity({ uid, gid, isSelf }: ServerUser): { uid?: number; gid?: number } {

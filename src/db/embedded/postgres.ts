@@ -42,7 +42,6 @@ export async function openEmbedded(dataDir: string, options: Record<string, stri
   }
   let leaving = false
   let seat = await takeSeat(place)
-  await createDatabase(seat)
 
   let returning = Promise.resolve()
 
@@ -126,14 +125,6 @@ async function listens({ maintenance }: Place): Promise<boolean> {
   } catch (error) {
     return !isNotRunning(error)
   }
-}
-
-async function createDatabase(client: pg.Client): Promise<void> {
-  const { rowCount } = await client.query(`select from pg_database where datname = 'mailferry'`)
-  if (rowCount !== 0) return
-  await client.query('create database mailferry').catch(({ code }) => {
-    if (code !== '42P04' && code !== '23505') throw new Error('cannot create the database mailferry') // Made meanwhile.
-  })
 }
 
 async function leave(seat: Seat, dataDir: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 
@@ -10,22 +11,40 @@ export interface ServerUser {
   readonly isSelf: boolean
 }
 
-// PostgreSQL refuses to run as root.
-const CANDIDATES = ['mailferry', 'postgres', 'nobody']
+const OWN = 'mailferry'
+/** Whatever has no user of its own runs as this one, and could reach into what belongs to it. */
+const NOBODY = 65_534
+const ADD_OWN = ['useradd', '--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin', OWN]
+const TRIES = 20
+const RETRY_MS = 200
 
-/** This process's user; for root, the owner of the cluster or the first ordinary user that fits. */
-export function serverUser(cluster: string): ServerUser {
+/**
+ * This process's user; for root, whom PostgreSQL refuses, the owner of the cluster or of the data directory, or else a
+ * user of mailferry's own, which is made when it is missing.
+ */
+export function serverUser(cluster: string, dataDir: string): ServerUser {
   const self = userInfo()
   if (self.uid !== 0) return { name: self.username, uid: self.uid, gid: self.gid, isSelf: true }
   const users = systemUsers()
-  const owner = statSync(cluster, { throwIfNoEntry: false })?.uid
-  const fit = owner
-    ? users.find(({ uid }) => uid === owner)
-    : CANDIDATES.map((name) => users.find((user) => user.name === name)).find((user) => user !== undefined)
-  if (fit === undefined) {
-    throw new Error(`PostgreSQL does not run as root and none of the users ${CANDIDATES.join(', ')} exists: add one`)
-  }
+  const owners = [cluster, dataDir].map((path) => statSync(path, { throwIfNoEntry: false })?.uid)
+  const owner = owners.find((uid) => uid !== undefined && uid !== 0 && uid !== NOBODY)
+  const fit = users.find(({ uid }) => uid === owner) ?? users.find(({ name }) => name === OWN) ?? madeUser()
   return { ...fit, isSelf: false }
+}
+
+/** @throws with the line that makes it */
+function madeUser(): Omit<ServerUser, 'isSelf'> {
+  const [command = '', ...args] = ADD_OWN
+  process.stderr.write(`mailferry: PostgreSQL does not run as root: ${ADD_OWN.join(' ')}\n`)
+  for (let tries = 0; tries < TRIES; tries++) {
+    const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' }
+    spawnSync(command, args, { env, stdio: 'ignore' })
+    const made = systemUsers().find(({ name }) => name === OWN)
+    if (made !== undefined) return made
+    // Somebody else is changing the users at this moment, perhaps in the same way.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
+  }
+  throw new Error(`PostgreSQL does not run as root, and there is no user ${OWN}: make it (${ADD_OWN.join(' ')})`)
 }
 
 function systemUsers(): { name: string; uid: number; gid: number }[] {
