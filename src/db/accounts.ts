@@ -56,6 +56,10 @@ export function accounts(db: Kysely<DB>): Accounts {
       ),
     setEnabled: (address, enabled, by) =>
       change(db, address, { enabled }, { ...by, action: enabled ? 'account.enable' : 'account.disable' }),
+    setQuota(address, bytes, by) {
+      const detail = bytes === null ? 'none' : `${bytes} bytes`
+      return change(db, address, { quota_bytes: bytes }, { ...by, action: 'account.quota', detail })
+    },
   }
 }
 

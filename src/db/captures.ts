@@ -66,6 +66,8 @@ async function provision({ passwordHash, sealed, ...arrival }: Arrival, trx: Tra
       // What was copied already decides it.
       home: sql<string>`coalesce(
         (select home from migration where address = ${arrival.address.text} and account_id is null), ${arrival.home})`,
+      quota_bytes: sql<string>`(
+        select quota_bytes from migration where address = ${arrival.address.text} and account_id is null)`,
     })
     .onConflict((conflict) => conflict.column('address').doNothing())
     .returning(['account.id', ...ACCOUNT_COLUMNS])

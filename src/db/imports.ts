@@ -15,7 +15,8 @@ export function imports(db: Kysely<DB>): Imports {
       db.connection().execute(async (connection) => {
         await sql`create temporary table import_line (
           number bigint not null, address text primary key, old_domain text not null, old_username text not null,
-          provider text not null, home text not null, sealed bytea, sealed_to text[], taken boolean not null
+          provider text not null, home text not null, sealed bytea, sealed_to text[], quota_bytes bigint,
+          taken boolean not null
         )`.execute(connection)
         await sql`create index on import_line (old_username)`.execute(connection)
         await sql`create index on import_line (home)`.execute(connection)
@@ -118,14 +119,16 @@ async function insertLines(db: Kysely<DB>, people: readonly ImportedPerson[]): P
   // An array of arrays would have to be rectangular: the names of the recipients travel as one text.
   await sql`
     insert into import_line
-    select number, address, old_domain, old_username, provider, home, sealed, string_to_array(sealed_to, ' '), taken
+    select number, address, old_domain, old_username, provider, home, sealed, string_to_array(sealed_to, ' '), quota_bytes,
+      taken
     from unnest(
       ${column(({ number }) => number)}::bigint[], ${column(({ address }) => address)}::text[],
       ${column(({ oldDomain }) => oldDomain)}::text[], ${column(({ oldUsername }) => oldUsername)}::text[],
       ${column(({ provider }) => provider)}::text[], ${column(({ home }) => home)}::text[],
       ${column(({ sealed }) => sealed && Buffer.from(sealed.bytes))}::bytea[],
-      ${column(({ sealed }) => sealed?.to.join(' ') ?? null)}::text[], ${column(({ taken }) => taken)}::boolean[]
-    ) as line (number, address, old_domain, old_username, provider, home, sealed, sealed_to, taken)
+      ${column(({ sealed }) => sealed?.to.join(' ') ?? null)}::text[], ${column(({ quotaBytes }) => quotaBytes)}::bigint[],
+      ${column(({ taken }) => taken)}::boolean[]
+    ) as line (number, address, old_domain, old_username, provider, home, sealed, sealed_to, quota_bytes, taken)
     order by number
     on conflict (address) do nothing`.execute(db)
 }
@@ -134,16 +137,17 @@ async function insertLines(db: Kysely<DB>, people: readonly ImportedPerson[]): P
 async function write(db: Kysely<DB>, by: By, from: number): Promise<{ awaited: number; pending: number }> {
   const { rows } = await sql<{ state: string; count: string }>`
     with made as (
-      insert into migration (address, provider_id, old_domain, old_username, state, route, home)
+      insert into migration (address, provider_id, old_domain, old_username, state, route, home, quota_bytes)
       select line.address, provider.id, old_domain, old_username,
         case when sealed is null then 'awaited' else 'pending' end,
         case provider.cutover when 'proxied' then 'old' else 'new' end,
-        case when sealed is not null then line.home end
+        case when sealed is not null then line.home end, line.quota_bytes
       from import_line as line join provider on provider.name = line.provider
       where taken and number >= ${from} and number < ${from + BATCH} and not exists (select from account where account.address = line.address)
       order by number
       on conflict (address) do update
-        set old_username = excluded.old_username, state = excluded.state, home = excluded.home, changed_at = now()
+        set old_username = excluded.old_username, state = excluded.state, home = excluded.home,
+          quota_bytes = coalesce(excluded.quota_bytes, migration.quota_bytes), changed_at = now()
         where migration.state = 'awaited' and migration.account_id is null
           and migration.provider_id = excluded.provider_id
       returning id, address, state

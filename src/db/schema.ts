@@ -184,6 +184,7 @@ export interface Migration {
   old_username: string;
   paused_from: string | null;
   provider_id: number;
+  quota_bytes: Int8 | null;
   route: string;
   state: string;
 }

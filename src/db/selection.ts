@@ -5,7 +5,10 @@ import type { MigrationFilter } from '../policy/records.ts'
 import type { DB, Migration as MigrationTable } from './schema.ts'
 import { SITUATION_COLUMNS, toSituation } from './situation.ts'
 
-type MigrationRow = Omit<Selectable<MigrationTable>, 'account_id' | 'provider_id' | 'home' | 'is_double'> & {
+type MigrationRow = Omit<
+  Selectable<MigrationTable>,
+  'account_id' | 'provider_id' | 'home' | 'is_double' | 'quota_bytes'
+> & {
   provider: string
 }
 

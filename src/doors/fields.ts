@@ -4,6 +4,7 @@ import { parseAdministratorName } from '../model/administrator.ts'
 import { likeliest } from '../model/likeliest.ts'
 import { isPassword } from '../model/password.ts'
 import { type CopyWindow, CUTOVERS, type Cutover, parseWindow } from '../model/provider.ts'
+import { parseSize } from '../model/quota.ts'
 import { isUsername } from '../model/username.ts'
 import { InvalidField } from './mistakes.ts'
 
@@ -129,6 +130,14 @@ export function username(text: string): string {
 export function password(text: string): string {
   if (isPassword(text)) return text
   throw new InvalidField('It must be one line of UTF-8, 1 to 1024 bytes, without NUL.')
+}
+
+/** How many bytes of mail somebody may have on NEW; null: as many as there is room for. */
+export function quota(text: string): number | null {
+  if (text.toLowerCase() === 'none') return null
+  const bytes = parseSize(text)
+  if (bytes !== null) return bytes
+  throw new InvalidField('It must be a size, as 500M, 2G or a number of bytes, or "none".')
 }
 
 /** Why somebody changes something. */

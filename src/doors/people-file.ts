@@ -2,6 +2,7 @@ import { setImmediate as turnOfOthers } from 'node:timers/promises'
 import { parse } from 'csv-parse/sync'
 import { parseAddress } from '../model/address.ts'
 import { isPassword } from '../model/password.ts'
+import { parseSize } from '../model/quota.ts'
 import { isUsername } from '../model/username.ts'
 import type { BadLine, PersonLine } from '../policy/import-people.ts'
 import { undefused } from './csv-cell.ts'
@@ -26,8 +27,8 @@ interface Layout {
 }
 
 /**
- * The people of a CSV file (RFC 4180, UTF-8) with the columns address, old_username and old_password, of which the last
- * two may be missing or empty; `;` and tabs part fields as well as `,`. Address and user name may be defused, as our own
+ * The people of a CSV file (RFC 4180, UTF-8) with the columns address, old_username, old_password and quota, of which
+ * all but the first may be missing or empty; `;` and tabs part fields as well as `,`. Address and user name may be defused, as our own
  * exports have them; a password is taken as it stands. What a line says is never repeated.
  * @throws InvalidField when the header names another column, or when the file says nothing of anybody
  */
@@ -131,14 +132,17 @@ function personIn(text: string, { columns, delimiter }: Layout) {
   if (fields.every((field) => field === '')) return null
   if (fields.slice(columns.length).some((field) => field !== '')) return { reason: 'it has too many fields' }
   const field = (name: Column) => fields[columns.indexOf(name)] || null
-  const [address, oldUsername, password] = [
+  const [address, oldUsername, password, quota] = [
     parseAddress(undefused(field('address') ?? '')),
     undefused(field('old_username') ?? '') || null,
     field('old_password'),
+    field('quota'),
   ]
+  const quotaBytes = quota === null ? null : parseSize(quota.trim())
   if (address === null) return { reason: 'its address is no mail address' }
   if (oldUsername !== null && !isUsername(oldUsername))
     return { reason: 'its old user name is too long, or not one line' }
   if (password !== null && !isPassword(password)) return { reason: 'its password is too long, or not one line' }
-  return { address, oldUsername, password }
+  if (quota !== null && quotaBytes === null) return { reason: 'its quota is no size, as 500M or 2G' }
+  return { address, oldUsername, password, quotaBytes }
 }

@@ -2,7 +2,7 @@ import { likeliest } from '../model/likeliest.ts'
 import { InvalidField } from './mistakes.ts'
 
 /** What a file of people may say of each, in the order that they have without a header. */
-export const COLUMNS = ['address', 'old_username', 'old_password'] as const
+export const COLUMNS = ['address', 'old_username', 'old_password', 'quota'] as const
 export type Column = (typeof COLUMNS)[number]
 
 // What other programs call the same.

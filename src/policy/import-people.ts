@@ -16,6 +16,8 @@ export interface PersonLine {
   readonly oldUsername: string | null
   /** Null: the person is awaited. */
   readonly password: string | null
+  /** Null: the line says none. */
+  readonly quotaBytes: number | null
 }
 
 /** A line that cannot be used. The reason repeats nothing of it: it may hold a password. */
@@ -185,11 +187,11 @@ async function takeIn(
 
 type Wanted = Candidate & { readonly standing: Standing | undefined }
 
-/** Whether the line brings anything: who is there already stays, but who is awaited may get a user name or password. */
+/** Whether the line brings anything: who is there already stays, but who is awaited may get a user name, password or quota. */
 function brings({ line, standing }: Wanted): boolean {
   if (standing === undefined) return true
   const renames = line.oldUsername !== null && line.oldUsername !== standing.oldUsername
-  return standing.awaited && (line.password !== null || renames)
+  return standing.awaited && (line.password !== null || line.quotaBytes !== null || renames)
 }
 
 function usernameOf({ line, source, standing }: Wanted): string {
@@ -209,6 +211,7 @@ async function personOf(wanted: Wanted, { sealer, home }: ImportSurroundings): P
   return {
     ...{ number: line.number, address: address.text, home: expandHome(home, address), taken, sealed },
     ...{ provider: provider.name, oldDomain: source.oldDomain, oldUsername: username },
+    quotaBytes: line.quotaBytes,
   }
 }
 

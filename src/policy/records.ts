@@ -67,6 +67,8 @@ export interface Accounts {
   /** Sets a password of NEW's own: OLD is not asked about it any more. */
   setPassword(address: string, passwordHash: string, by: By): Promise<boolean>
   setEnabled(address: string, enabled: boolean, by: By): Promise<boolean>
+  /** Null: no quota. */
+  setQuota(address: string, bytes: number | null, by: By): Promise<boolean>
 }
 
 export interface MigrationFilter {
@@ -182,6 +184,8 @@ export interface ImportedPerson {
   readonly oldUsername: string
   readonly home: string
   readonly sealed: Sealed | null
+  /** Null: the line says none. */
+  readonly quotaBytes: number | null
   /** Whether there is anything to write. */
   readonly taken: boolean
 }

@@ -39,7 +39,7 @@ function imported(person: string, changes: Partial<ImportedPerson> = {}): Import
   const address = `${person}@old.example`
   return {
     ...{ number: 1, address, provider: PROVIDER.name, oldDomain: 'old.example', oldUsername: person, taken: true },
-    ...{ home: `/imported/${person}`, sealed: null, ...changes },
+    ...{ home: `/imported/${person}`, sealed: null, quotaBytes: null, ...changes },
   }
 }
 

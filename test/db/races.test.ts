@@ -98,7 +98,7 @@ t.test('nobody is imported from a domain that was removed after the file was rea
   await add('third.example')
   const person = {
     ...{ number: 1, address: 'carl@third.example', provider: PROVIDER.name, oldDomain: 'third.example' },
-    ...{ oldUsername: 'carl', home: '/home/carl', sealed: null, taken: true },
+    ...{ oldUsername: 'carl', home: '/home/carl', sealed: null, quotaBytes: null, taken: true },
   }
   const written = imports(database.kysely).gather(async (gathering) => {
     await gathering.add([person])

@@ -30,7 +30,7 @@ t.test('installed into the configuration of Debian, ours is what counts', async 
   // Postfix waits 10 s, and mailferry takes its time itself.
   t.match(read, /^auth_failure_delay = 0$/m)
   t.match(read, /^service anvil \{\n {2}unix_listener anvil-auth-penalty \{\n {4}mode = 00\n/m)
-  t.match(read, /^protocol imap \{\n {2}mail_plugins = " listescape imap_zlib"/m)
+  t.match(read, /^protocol imap \{\n {2}mail_plugins = " listescape quota imap_quota imap_zlib"/m)
   t.match(read, /^ {2}separator = \/$/m)
   t.same(read.match(/^ {2}driver = .*/gm), ['  driver = lua', '  driver = prefetch', '  driver = lua'])
 })

@@ -105,7 +105,7 @@ t.test('a mistake in one line hurts no other', async (t) => {
     Buffer.from('anna@old.example,"not closed\nbert@old.example,,pw "of" bert\n'),
     Buffer.from(`carl@old.example,${'x'.repeat(9000)}\n`),
     Buffer.from('dora@old.example,,d\xe9j\xe0\n', 'latin1'),
-    Buffer.from('emil@old.example,a,b,c\n\n,,\nemil\n"fritz@old.example"; fritz ;"a ""b"" "\n'),
+    Buffer.from('emil@old.example,a,b,,c\n\n,,\nemil\n"fritz@old.example"; fritz ;"a ""b"" "\n'),
     Buffer.from(`gerd@old.example,${'u'.repeat(256)}\nhugo@old.example,,a\rb\n`),
     Buffer.from('ida@old.example,,,,\n'),
   ])
@@ -129,6 +129,12 @@ t.test(
     t.same((await read('\ufeffOld Password;ADDRESS\r\npw,1;anna@old.example\r\n')).map(plain), [
       [2, 'anna@old.example', null, 'pw,1'],
     ])
+    t.same(
+      (await read('quota,address\n2G,anna@old.example\n,bert@old.example\nmuch,carl@old.example\n')).map((line) =>
+        'reason' in line ? line.reason : line.quotaBytes,
+      ),
+      [2 * 1024 ** 3, null, 'its quota is no size, as 500M or 2G'],
+    )
     t.same((await read('address\nanna@old.example\n')).map(plain), [[2, 'anna@old.example', null, null]])
     const flaws: [string, RegExp][] = [
       ['address,password', /: there is no password \(is old_password meant\?\)$/],

@@ -70,6 +70,13 @@ for (const name of ['lua', 'lua-unix', 'checkpassword'] as const) {
 
     await usesMailbox(dovecot.port, 'bert@renamed.example')
     if (name !== 'checkpassword') await listsAll(t, dovecot.configurationFile)
+    await mustRun(ferry.service, 'account', 'quota', 'bert@new.example', '10K')
+    await t.rejects(
+      usesMailbox(dovecot.port, 'bert@renamed.example', 20_000),
+      { message: /OVERQUOTA/ },
+      'over the quota',
+    )
+    await mustRun(ferry.service, 'account', 'quota', 'bert@new.example', 'none')
     t.match(dovecot.log(), /user=<bert@new\.example>/, 'the session is the new address’s')
 
     await ferry.old.stop()
@@ -102,9 +109,10 @@ async function listsAll(t: Test, configurationFile: string): Promise<void> {
   t.match(boxes, { exitCode: 0, stdout: /bert@new\.example +an archive\.of things/ })
 }
 
-async function usesMailbox(port: number, user: keyof typeof PEOPLE): Promise<void> {
+async function usesMailbox(port: number, user: keyof typeof PEOPLE, bytes = 0): Promise<void> {
   await using wire = await ImapWire.open({ host: 'localhost', port, user, password: PEOPLE[user] })
-  await wire.command('CREATE "an archive.of things"')
+  if (bytes > 0) await wire.command('APPEND INBOX ', Buffer.from(`Subject: large\r\n\r\n${'x'.repeat(bytes)}`))
+  else await wire.command('CREATE "an archive.of things"')
   await wire.command('SELECT INBOX')
 }
 

@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import type { Account } from '../../model/account.ts'
 import type { Address } from '../../model/address.ts'
+import { sizeText } from '../../model/quota.ts'
 import type { House } from '../house.ts'
 import { addressOnNew } from '../person.ts'
 import { by, withReason } from './actor.ts'
-import { address, examples } from './arguments.ts'
+import { address, examples, quota as quotaBytes } from './arguments.ts'
 import { EXIT, Failure } from './exit.ts'
 import { printDone, printList, printRecord } from './output.ts'
 import type { Outside } from './outside.ts'
@@ -16,6 +17,7 @@ export function addAccountCommands(mailferry: Command, outside: Outside): void {
   addList(account, outside)
   addShow(account, outside)
   addPasswd(account, outside)
+  addQuota(account, outside)
   addEnabling(account, outside, 'disable', false)
   addEnabling(account, outside, 'enable', true)
 }
@@ -56,6 +58,26 @@ function addPasswd(account: Command, { open }: Outside): void {
     const hash = await house.hasher.hash(await readPassword(name))
     if (!(await house.accounts.setPassword(name, hash, by(options)))) throw gone(name)
     await printDone(accountList.row(await found(house, name)), `${name} has a new password`, options)
+  })
+}
+
+function addQuota(account: Command, { open }: Outside): void {
+  const quota = account
+    .command('quota')
+    .description('set how much mail somebody may have on the new server')
+    .argument('<address>', 'the new or the old address', address)
+    .argument('<size>', 'as 500M, 2G or a number of bytes; none: as much as there is room for', quotaBytes)
+    .option('--json', 'print the account as JSON')
+  examples(
+    withReason(quota),
+    'mailferry account quota anna@new.example 2G',
+    'mailferry account quota anna@new.example none',
+  ).action(async (typed: Address, bytes: number | null, options) => {
+    await using house = await open()
+    const name = await addressOnNew(house, typed)
+    if (!(await house.accounts.setQuota(name, bytes, by(options)))) throw gone(name)
+    const done = bytes === null ? 'has no quota' : `may have ${sizeText(bytes)} of mail`
+    await printDone(accountList.row(await found(house, name)), `${name} ${done}`, options)
   })
 }
 

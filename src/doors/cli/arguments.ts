@@ -17,6 +17,7 @@ export const administratorName = typed(fields.administratorName)
 export const code = typed(fields.code)
 export const search = typed(fields.search)
 export const username = typed(fields.username)
+export const quota = typed(fields.quota)
 export const reason = typed(fields.reason)
 export const time = typed(fields.time)
 

@@ -22,7 +22,7 @@ export function addImportCommand(mailferry: Command, { open }: Outside): void {
   const command = mailferry
     .command('import')
     .description(
-      'expect the people of a CSV file: address, old_username (optional), old_password (optional); - is standard input',
+      'expect the people of a CSV file: address, old_username, old_password, quota (all but the first optional); - is standard input',
     )
     .argument('<file>')
     .option('--dry-run', 'look at every line, and write nothing')

@@ -18,7 +18,10 @@ export const providerList: ListShape<Provider> = {
 
 export const domainList: ListShape<Domain> = { row: domainRow, columns: ['domain', 'new_domain', 'provider'] }
 
-export const accountList: ListShape<Account> = { row: accountRow, columns: ['address', 'enabled', 'home'] }
+export const accountList: ListShape<Account> = {
+  row: accountRow,
+  columns: ['address', 'enabled', 'quota_bytes', 'home'],
+}
 
 export const migrationList: ListShape<Migration> = {
   row: migrationRow,

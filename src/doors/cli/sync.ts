@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Address } from '../../model/address.ts'
 import { REMEDIES } from '../../model/attempt.ts'
-import { ACTIVE_STATES } from '../../model/migration.ts'
+import { ACTIVE_STATES, type Migration } from '../../model/migration.ts'
 import type { Ending } from '../../policy/advance.ts'
 import { addressOnNew } from '../person.ts'
 import { keepErasing } from '../worker/erasing.ts'
@@ -56,8 +56,10 @@ export function addSyncCommand(mailferry: Command, outside: Outside): void {
       early: options.account !== undefined,
       limitMs: options.timeLimit * 60_000,
     })
+    // Before anything is told: there may be nothing to do.
+    const one = options.account === undefined ? null : await activeMigration(options.account, house)
     using watcher = watcherFor(options)
-    if (options.account !== undefined) await syncOne(options.account, house, watcher, stop)
+    if (one !== null) await syncOne(one, house, watcher, stop)
     else {
       const { slots, once = false } = options
       const how = { slots, once, stop }
@@ -76,7 +78,7 @@ function watcherFor({ quiet, json }: Options): Watcher & Disposable {
   })
 }
 
-async function syncOne(typed: Address, house: CopyingHouse, watcher: Watcher, stop: AbortSignal): Promise<void> {
+async function activeMigration(typed: Address, house: CopyingHouse): Promise<Migration> {
   const name = await addressOnNew(house, typed)
   const migration = await house.migrations.find(name)
   if (migration === null) throw new Failure(EXIT.data, `${name} has no migration`)
@@ -86,6 +88,10 @@ async function syncOne(typed: Address, house: CopyingHouse, watcher: Watcher, st
       `the migration of ${name} is ${[migration.state, migration.code].filter(Boolean).join(': ')}`,
     )
   }
+  return migration
+}
+
+async function syncOne(migration: Migration, house: CopyingHouse, watcher: Watcher, stop: AbortSignal): Promise<void> {
   const report = await oneTurn(house, migration, stop, watcher.message)
   watcher.ended(report)
   process.exitCode = exitCodeOf(report.ending, report.waitMs)

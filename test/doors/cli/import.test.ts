@@ -117,11 +117,13 @@ t.test('the same file again changes nothing, and a later one completes who is aw
 })
 
 t.test('an awaited person signs in as who the file says, and is captured', async (t) => {
+  t.match((await load('address,quota\nanna@old.example,3G\n')).result, { awaited: 1, kept: 0 })
   const asked = await ferry.old.loginCount()
   t.equal(await verdictOn('anna@old.example', 'wrong'), 'mismatch')
   t.equal(await stateOf('anna@old.example'), 'awaited')
   t.equal(await verdictOn('anna@old.example', 'pw of anna'), 'ok')
   t.equal(await ferry.old.loginCount(), asked + 2)
+  t.match(await rows(ferry.service, 'account', 'show', 'anna@old.example'), { quota_bytes: 3 * 1024 ** 3 })
   const anna = await rows(ferry.service, 'migration', 'show', 'anna@old.example')
   t.match(anna, { state: 'pending', old_username: 'anna7', credential_sealed_to: [/^age1/] })
   t.match(anna.audit, [{ action: 'migration.capture', actor: 'person' }, { action: 'migration.import' }])

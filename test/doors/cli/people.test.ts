@@ -7,6 +7,7 @@ import { openEmbedded } from '../../../src/db/embedded/postgres.ts'
 import { COMPILED } from '../../support/compiled.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../../support/ferry.ts'
 import { runProgram } from '../../support/service.ts'
+import { until } from '../../support/until.ts'
 import { mistakeIn } from './mistake.ts'
 
 const PROGRAM = join(import.meta.dirname, '../../../src/mailferry.ts')
@@ -33,7 +34,33 @@ t.test('accounts are listed and shown, by the old address too', async (t) => {
   const bert = { address: 'bert@new.example', enabled: true, home: '/var/vmail/new.example/bert', quota_bytes: null }
   t.same(all[1], bert)
   t.same(await rows(ferry.service, 'account', 'show', 'Bert@Renamed.example'), bert)
-  t.match(await mustRun(ferry.service, 'account', 'list'), /^ADDRESS +ENABLED +HOME\nanna@old\.example +yes +\/var\//)
+  t.match(
+    await mustRun(ferry.service, 'account', 'list'),
+    /^ADDRESS +ENABLED +QUOTA BYTES +HOME\nanna@old\.example +yes +- +\/var\//,
+  )
+})
+
+t.test('a quota is set, reaches Dovecot with the next answer, and is taken away', async (t) => {
+  const fields = async () => (await ferry.service.passdb('anna@old.example', PEOPLE['anna@old.example'])).body.fields
+  const rule = async (expected: string | undefined) =>
+    await until(async () => (await fields()).userdb_quota_rule === expected, `quota_rule ${expected}`)
+  const quota = (...args: string[]) => mustRun(ferry.service, 'account', 'quota', 'Anna@old.example', ...args)
+  t.equal(await quota('1536M', '--reason', 'as agreed'), 'anna@old.example may have 1536M of mail\n')
+  await rule(`*:bytes=${1536 * 1024 ** 2}`)
+  t.match(await rows(ferry.service, 'account', 'show', 'anna@old.example'), { quota_bytes: 1536 * 1024 ** 2 })
+  t.equal(await quota('none'), 'anna@old.example has no quota\n')
+  await rule(undefined)
+  const [off, on] = await rows(ferry.service, 'audit', 'list', '--address', 'anna@old.example')
+  t.match(off, { action: 'account.quota', detail: 'none' })
+  t.match(on, { action: 'account.quota', detail: `${1536 * 1024 ** 2} bytes`, reason: 'as agreed' })
+  for (const size of ['0', '-1', '1.5G', 'much', '1E', '9999999999T', '']) {
+    t.match(
+      await mistake('account', 'quota', 'anna@old.example', '--', size),
+      { exitCode: 64, line: /'size'.*500M/ },
+      size,
+    )
+  }
+  t.match(await mistake('account', 'quota', 'nobody@old.example', '1G'), { exitCode: 65, line: /no account/ })
 })
 
 t.test('a password of NEW comes from standard input as it is, and OLD is not asked about it any more', async (t) => {
@@ -74,6 +101,11 @@ t.test('a password typed at a terminal is asked twice and not shown', async (t) 
   t.match(same, { exitCode: 0, seen: /Password of anna@old\.example: .*again: .*has a new password/s })
   t.notMatch(differ.seen + same.seen, /typed/)
   t.equal(await verdictOn('anna@old.example', 'typed ünï'), 'ok')
+})
+
+t.test('to copy somebody who is not there says only that', async (t) => {
+  const nobody = await ferry.service.run(['sync', '--account', 'nobody@old.example'])
+  t.same(nobody, { exitCode: 65, stdout: '', stderr: 'mailferry: there is no account nobody@old.example\n' })
 })
 
 t.test('a disabled account lets nobody in until it is enabled', async (t) => {

@@ -8,10 +8,14 @@ import { accountRow } from '../../rows.ts'
 import { by, Reason, ReasonBody } from './by.ts'
 import { Account } from './components.ts'
 import { PAGE, pageIn, pageOf, pageRow } from './paging.ts'
-import { exactly, Text, the } from './schema.ts'
+import { exactly, orNull, Text, the } from './schema.ts'
 import { reading } from './wrong.ts'
 
 const Person = Type.Object({ address: Type.String({ description: 'The new or the old address' }) })
+const QuotaBody = exactly({
+  quota_bytes: orNull(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
+  reason: Reason,
+})
 const PasswordBody = exactly({ password: Text, reason: Reason })
 
 /** `/accounts`: people who have an account on the new server. */
@@ -49,6 +53,21 @@ export const accounts: FastifyPluginAsyncTypebox<{ house: House }> = async (app,
       },
     )
   }
+
+  app.post(
+    '/accounts/:address/quota',
+    {
+      schema: {
+        summary: 'Set how much mail somebody may have on the new server; null: as much as there is room for',
+        ...{ params: Person, body: QuotaBody, response: { 200: the(Account) } },
+      },
+    },
+    async ({ params, body }) => {
+      const name = await named(params.address)
+      await house.accounts.setQuota(name, body.quota_bytes, by(body.reason))
+      return await rowOf(name)
+    },
+  )
 
   app.post(
     '/accounts/:address/passwd',

@@ -25,7 +25,8 @@ const Outcome = Type.Object({
 const Refused = Type.Object({ error: Text, ...Type.Partial(Outcome).properties })
 /** As it came, to be read line by line. */
 const Csv = Type.Unsafe<Buffer>({
-  description: 'UTF-8: address, old_username (may be missing), old_password (may be missing); a header names others',
+  description:
+    'UTF-8: address, old_username, old_password, quota (all but the first may be missing); a header names others',
 })
 
 /** `/import`: people of a CSV file are expected. */

@@ -4,6 +4,7 @@ import type { Account } from '../../../../model/account.ts'
 import { type Administrator, may } from '../../../../model/administrator.ts'
 import { type Attempt, type Outcome, REMEDIES } from '../../../../model/attempt.ts'
 import type { Migration } from '../../../../model/migration.ts'
+import { sizeText } from '../../../../model/quota.ts'
 import { form, reasonField, textField } from '../forms.ts'
 import type { Around, PanelHouse } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
@@ -96,7 +97,7 @@ function personFacts(migration: Migration, account: Account | null): Piece {
       account === null ? 'none yet: has not signed in' : account.enabled ? 'may sign in' : badge('disabled', 'bad'),
     ],
     ['Home', account?.home ?? null],
-    ['Quota', account?.quotaBytes ? `${account.quotaBytes} bytes` : null],
+    ['Quota', account?.quotaBytes ? sizeText(account.quotaBytes) : null],
   ])
 }
 
@@ -109,7 +110,7 @@ function actionSection(migration: Migration, account: Account | null, who: Admin
     ${ACTIONS.map((action) => actionForm(action, migration, csrf))}
     ${!settled && passwordForm(path, csrf)}
     ${!settled && forceLink(path)}
-    ${account !== null && may(who.role, 'own') && enablingForm(path, account, csrf)}
+    ${account !== null && may(who.role, 'own') && html`${quotaForm(path, account, csrf)}${enablingForm(path, account, csrf)}`}
   </section>`
 }
 
@@ -149,6 +150,22 @@ function forceLink(path: string): Piece {
     <a class="button danger" href="${path}/force">Finish by force…</a>
     <p>Without a last attempt and without a clean ledger. The next page says what would be lost.</p>
   </div>`
+}
+
+function quotaForm(path: string, { quotaBytes }: Account, csrf: string): Piece {
+  const value = quotaBytes === null ? 'none' : sizeText(quotaBytes)
+  return form(
+    `${path}/quota`,
+    csrf,
+    html`<div class="action">
+      <button>Set quota</button>
+      <div>
+        <p>How much mail the person may have on the new server. What is copied is not stopped by it.</p>
+        ${textField({ name: 'quota', label: 'Quota', value, required: true, hint: 'As 500M or 2G, or "none".' })}
+        ${reasonField('reason-quota')}
+      </div>
+    </div>`,
+  )
 }
 
 function enablingForm(path: string, { enabled, address }: Account, csrf: string): Piece {

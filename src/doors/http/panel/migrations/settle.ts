@@ -1,11 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
+import type { By } from '../../../../model/audit.ts'
 import type { Ledger } from '../../../../model/ledger.ts'
 import { sentence } from '../../../../model/ledger-words.ts'
 import { isPassword } from '../../../../model/password.ts'
+import { sizeText } from '../../../../model/quota.ts'
 import { BULK_STEPS } from '../../../../policy/bulk.ts'
 import type { OldAnswer } from '../../../../policy/ports.ts'
 import { whyNotRenewed } from '../../../../policy/renew-credential.ts'
+import { quota as readQuota } from '../../../fields.ts'
+import { InvalidField } from '../../../mistakes.ts'
 import { Secret, Why } from '../bodies.ts'
 import { form, reasonField } from '../forms.ts'
 import type { Around } from '../house.ts'
@@ -19,6 +23,7 @@ import { found, Person } from './page.ts'
 
 const NewPassword = Type.Object({ ...Why.properties, password: Secret() })
 
+const NewQuota = Type.Object({ ...Why.properties, quota: Type.String({ maxLength: 40 }) })
 const SETTLE = { permission: 'settle' } as const
 const OWN = { permission: 'own' } as const
 
@@ -83,6 +88,17 @@ export const settling: FastifyPluginAsyncTypebox<Around> = async (app, { house }
     },
   )
 
+  app.post(
+    '/admin/migrations/:address/quota',
+    { config: OWN, schema: { params: Person, body: NewQuota } },
+    async (request, reply) => {
+      const { address } = request.params
+      const { quota, reason } = request.body
+      const notice = await quotaSet(address, quota, by(request, reason), house.accounts)
+      return goOn(request, reply, migrationPath(address), notice)
+    },
+  )
+
   for (const [name, enabled] of [
     ['disable', false],
     ['enable', true],
@@ -99,6 +115,23 @@ export const settling: FastifyPluginAsyncTypebox<Around> = async (app, { house }
         })
       },
     )
+  }
+}
+
+async function quotaSet(
+  address: string,
+  text: string,
+  why: By,
+  accounts: Around['house']['accounts'],
+): Promise<Notice> {
+  try {
+    const bytes = readQuota(text.trim())
+    if (!(await accounts.setQuota(address, bytes, why))) throw new NotFound()
+    const done = bytes === null ? 'has no quota now' : `may have ${sizeText(bytes)} of mail now`
+    return { kind: 'good', text: `${address} ${done}.` }
+  } catch (error) {
+    if (!(error instanceof InvalidField)) throw error
+    return { kind: 'bad', text: `The quota was not changed. ${error.message}` }
   }
 }
 
