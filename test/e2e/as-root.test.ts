@@ -75,9 +75,9 @@ t.test('plain OfflineIMAP does so too', async (t) => {
 t.test('doctor tells whose home others own', async (t) => {
   chownSync(home('cleo'), 0, 0)
   const { stdout } = await service.run(['doctor'])
-  t.match(stdout, /^fail {2}copying +others own the home of 1 people: \S+\/cleo\n +what to do: +chown -R nobody: /m)
+  t.match(stdout, /^fail {2}copying +who copies does not own \S+\/cleo\n +what to do: +chown -R nobody: /m)
   chownSync(home('cleo'), owner.uid, owner.gid)
-  t.notMatch((await service.run(['doctor'])).stdout, 'others own')
+  t.notMatch((await service.run(['doctor'])).stdout, 'does not own')
 })
 
 /** Of what was made below a folder; links are their person's own. */

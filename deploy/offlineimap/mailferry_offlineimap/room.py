@@ -22,7 +22,10 @@ def _refuse(home, size):
     if not kept:
         return
     for folder in [home] + kept['folders']:
-        status = os.statvfs(folder)
+        try:
+            status = os.statvfs(folder)
+        except OSError:
+            continue  # It is on another host, or not for this user to see: nothing of it is filled here.
         floor = min(status.f_blocks * status.f_frsize * kept['percent'] / 100, kept['bytes'])
         if status.f_bavail * status.f_frsize - size < floor:
             raise OSError(errno.ENOSPC, 'the rest of the disk is kept free', folder)

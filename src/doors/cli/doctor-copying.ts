@@ -5,6 +5,8 @@ import { PLACE_FILE, STRANDED_REMEDY, strandedText } from '../../policy/places.t
 import type { House } from '../house.ts'
 import type { Finding } from './doctor-checks.ts'
 
+const HOMES_SHOWN = 3
+
 /** Whether everybody who is due is copied, and what this host remembers of people is there. */
 export async function* checkCopying(house: House): AsyncGenerator<Finding> {
   const check = 'copying'
@@ -44,7 +46,8 @@ async function foreignHomes({ settings, migrations }: House): Promise<Pick<Findi
     for await (const { home } of orders) if (isForeign(home, owner)) foreign.push(home)
   })
   if (foreign.length === 0) return null
-  const found = `others own the home of ${foreign.length} people: ${foreign.slice(0, 3).join(', ')}`
+  const more = foreign.length > HOMES_SHOWN ? ` and ${foreign.length - HOMES_SHOWN} more` : ''
+  const found = `who copies does not own ${foreign.slice(0, HOMES_SHOWN).join(', ')}${more}`
   return { found, remedy: `chown -R ${userOf(owner)}: ${foreign[0]}, and so on` }
 }
 
