@@ -25,6 +25,7 @@ import { reports } from './db/reports.ts'
 import { sealings } from './db/sealings.ts'
 import { shares } from './db/shares.ts'
 import { situations } from './db/situations.ts'
+import { visits } from './db/visits.ts'
 import type { House } from './doors/house.ts'
 import type { Check } from './doors/http/health.ts'
 import type { Asked } from './doors/http/passdb.ts'
@@ -80,7 +81,10 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
   const { kysely } = database
   let changes: Changes | undefined
   let presence: AsyncDisposable | undefined
-  const successes = new Successes(settings.cacheMs, () => changes?.isListening() ?? false)
+  const isTold = () => changes?.isListening() ?? false
+  const successes = new Successes(settings.cacheMs, isTold)
+  const repeats = new Refusals(settings.refusalMemoryMs, isTold)
+  const counted = failures(database.pool, settings.limits)
   const queueLimitMs = settings.answerLimitMs - settings.oldLimitMs - DATABASE_LIMIT_MS
   const budget = openBudget(shares(kysely, LEASE_MS))
   const guarded = guardOld(timed(old(settings.oldLimitMs), 'old', time), { budget, queueLimitMs })
@@ -89,8 +93,12 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     hasher: timed(boundHasher(argon2id, Math.min(availableParallelism(), MOST_HASHES)), 'hash', time),
     old: guarded,
     sealer: sealerInForce(settings),
-    captures: forgetful(timed(captures(kysely), 'database', time), (address) => successes.forget(address)),
-    failures: timed(failures(database.pool, settings.limits), 'database', time),
+    captures: forgetful(timed(captures(kysely), 'database', time), (address) => {
+      successes.forget(address)
+      repeats.forget()
+    }),
+    failures: { ...timed(counted, 'database', time), isShut: counted.isShut },
+    visits: timed(visits(database.pool), 'database', time),
     refusals: new Refusals(settings.refusalMemoryMs),
     digest: keyedDigest(),
     credentials: credentials(kysely),
@@ -181,7 +189,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     renewCredential: (address, password, by) => renewCredential(address, password, by, surroundings),
     signInAdministrator: (question) => signInAdministrator(question, panel),
     asked: {
-      signIn: signIn(surroundings, { answerLimitMs: settings.answerLimitMs, successes }),
+      signIn: signIn(surroundings, { answerLimitMs: settings.answerLimitMs, successes, repeats }),
       lookUp: (username) => lookUp(username, surroundings),
       addresses: () => allAddresses(readiedAccounts(records.accounts, database)),
       providers: guarded.status,
@@ -189,6 +197,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     watch() {
       changes ??= database.listen((address) => {
         successes.forget(address)
+        repeats.forget()
         if (address === null) surroundings.refusals.forget()
       })
       presence ??= announce(kysely, hostname(), async () => ((await recipientsInForce(settings)) ?? []).map(shortName))

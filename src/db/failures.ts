@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import ipaddr from 'ipaddr.js'
 import { LRUCache } from 'lru-cache'
 import type pg from 'pg'
 import { RateLimiterPostgres } from 'rate-limiter-flexible'
+import { networkOf } from '../model/network.ts'
 import type { Failures, Suspect, Tries } from '../policy/ports.ts'
 
 /** How many failed sign-ins within ten minutes are too many: of a person, a client's network, at a provider; 0: none. */
@@ -40,6 +40,10 @@ export function failures(pool: pg.Pool, limits: Limits, prefix = ''): Failures &
       return name === null ? [] : [{ key: `${prefix}${side}:${name}`, limit: limits[side] }]
     })
 
+  function exceed(key: string, forMs: number): void {
+    exceeded.set(key, true, { ttl: Math.min(Math.max(1, forMs), REMEMBERED_MS) })
+  }
+
   async function isLimited(suspect: Suspect): Promise<boolean> {
     const keys = keysOf(suspect)
     if (keys.length === 0) return false
@@ -47,16 +51,18 @@ export function failures(pool: pg.Pool, limits: Limits, prefix = ''): Failures &
     const values = [keys.map(({ key }) => key), Date.now()]
     const { rows } = await pool.query({ name: 'read-failures', text: READ, values })
     const over = rows.filter((row) => keys.some(({ key, limit }) => row.key === key && row.points >= limit))
-    for (const { key, expire } of over) {
-      exceeded.set(key, true, { ttl: Math.min(Math.max(1, expire - Date.now()), REMEMBERED_MS) })
-    }
+    for (const { key, expire } of over) exceed(key, expire - Date.now())
     return over.length > 0
   }
 
   /** Whether that was within the limits. */
   async function count(suspect: Suspect): Promise<boolean> {
     const within = await Promise.all(
-      keysOf(suspect).map(async ({ key, limit }) => (await counter.penalty(key)).consumedPoints <= limit),
+      keysOf(suspect).map(async ({ key, limit }) => {
+        const { consumedPoints, msBeforeNext } = await counter.penalty(key)
+        if (consumedPoints >= limit) exceed(key, msBeforeNext)
+        return consumedPoints <= limit
+      }),
     )
     if (++counts % SWEEP_EVERY === 0) await pool.query(SWEEP, [Date.now(), SWEEP_ROWS])
     return within.every(Boolean)
@@ -64,6 +70,7 @@ export function failures(pool: pg.Pool, limits: Limits, prefix = ''): Failures &
 
   return {
     isLimited,
+    isShut: (client) => keysOf({ person: null, client, provider: null }).some(({ key }) => exceeded.has(key)),
     count: async (suspect) => void (await count(suspect)),
     take: async (suspect) => !(await isLimited(suspect)) && (await count(suspect)),
     async giveBack(suspect) {
@@ -91,18 +98,9 @@ function openCounter(pool: pg.Pool): RateLimiterPostgres {
 /** What a failure is counted under; null: under nothing. */
 function nameOf(side: Side, { person, client, provider }: Suspect): string | null {
   // Persons only as digests: what strangers type by mistake may be a password.
-  if (side === 'person') return digest(person)
-  if (side === 'client') return client === null ? null : networkOf(client)
+  if (side === 'person') return person === null ? null : digest(person)
+  if (side === 'client') return client === null ? null : (networkOf(client) ?? digest(client))
   return provider
-}
-
-/** Whoever has an IPv6 address has a whole /64 of them (RFC 6177). */
-function networkOf(client: string): string {
-  if (!ipaddr.isValid(client)) return digest(client)
-  const address = ipaddr.process(client)
-  if (address instanceof ipaddr.IPv4) return address.toString()
-  const network = address.parts.slice(0, 4).map((part) => part.toString(16))
-  return `${network.join(':')}::/64`
 }
 
 function digest(text: string): string {

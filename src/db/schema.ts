@@ -264,6 +264,11 @@ export interface Upgrade {
   sha256: string;
 }
 
+export interface Visit {
+  digest: string;
+  seen_at: Generated<Timestamp>;
+}
+
 export interface Worker {
   alive_until: Timestamp;
   id: string;
@@ -294,5 +299,6 @@ export interface DB {
   retired_recipient: RetiredRecipient;
   turn: Turn;
   upgrade: Upgrade;
+  visit: Visit;
   worker: Worker;
 }

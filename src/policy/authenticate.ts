@@ -6,7 +6,7 @@ import { COLLISION, capture, refusal, refuse, suspectsOf } from './admit.ts'
 import { askEach, isRefused } from './ask-old.ts'
 import type { Digest } from './digest.ts'
 import { type Meant, meant, type Origin } from './meant.ts'
-import type { Captures, Directory, Failures, Hasher, Old, Sealer } from './ports.ts'
+import type { Captures, Directory, Failures, Hasher, Old, Sealer, Visits } from './ports.ts'
 import type { Refusals } from './remember.ts'
 import { settleHere } from './settle-here.ts'
 import { codeOf, during, Trouble } from './trouble.ts'
@@ -18,6 +18,8 @@ export interface Attempt {
   readonly clientAddress: string | null
   /** Aborted when nobody waits for the answer any more, or its time is over. */
   readonly signal: AbortSignal
+  /** Told whose people the person is one of, as soon as that is known. */
+  onProvider?(name: string): void
 }
 
 /** What the sign-in needs from outside. */
@@ -28,6 +30,7 @@ export interface Surroundings {
   readonly sealer: Sealer
   readonly captures: Captures
   readonly failures: Failures
+  readonly visits: Visits
   readonly refusals: Refusals
   readonly digest: Digest
   /** Template of an account's home on NEW. */
@@ -45,9 +48,13 @@ export async function authenticate(attempt: Attempt, outside: Surroundings): Pro
     const address = parseAddress(attempt.username)
     if (address === null || !isPassword(attempt.password)) return MISMATCH
     const who = await meant(withoutDetail(address, outside.recipientDelimiter), outside.directory)
+    const [origin] = [...who.entitled, ...who.rivals]
+    if (origin !== undefined) attempt.onProvider?.(origin.provider.name)
     // A rival's password is not tried on the account.
     const known = who.isRival ? null : who.known
     if (known === null) return await appeal(who, who.entitled, attempt, outside)
+    // Not looked at, so not called wrong either.
+    if (!(await isHeard(known.account.address, attempt, outside))) return tempfail('throttled')
     const settled = await settleHere(known, who, attempt, outside)
     if (settled !== null) return settled
     // An account without a live migration is never taken over by OLD's password, nor is a password that was set on NEW.
@@ -56,6 +63,12 @@ export async function authenticate(attempt: Attempt, outside: Surroundings): Pro
   } catch (cause) {
     return cause instanceof Trouble ? tempfail(cause.code, cause.cause) : tempfail(codeOf(cause), cause)
   }
+}
+
+/** Costs a hash only where the client's network is not over its limit, or the person has signed in from there. */
+async function isHeard(person: string, { clientAddress }: Attempt, { failures, visits }: Surroundings) {
+  if (clientAddress === null || !failures.isShut(clientAddress)) return true
+  return await during('database', visits.has(person, clientAddress))
 }
 
 /** Whoever fails often waits before OLD is asked; what it just refused, it is not asked again. */
@@ -69,7 +82,9 @@ async function appeal(
   if (asked.length > 0 && asked.every((origin) => isRefused(origin, attempt, outside))) return MISMATCH
   const suspects = suspectsOf(person.text, asked, attempt)
   for (const suspect of suspects) {
-    if (await during('database', outside.failures.isLimited(suspect))) return tempfail('throttled')
+    if (!(await during('database', outside.failures.isLimited(suspect)))) continue
+    // Nobody else could say yes: it is wrong, and who watches for guesses is to see it.
+    return asked.length === 0 ? await refuse(suspects, outside) : tempfail('throttled')
   }
   const verdict = await askEntitled(entitled, { known, isClosed }, attempt, outside)
   if (verdict.verdict !== 'mismatch') return verdict

@@ -2,31 +2,54 @@ import { setTimeout as wait } from 'node:timers/promises'
 
 const WINDOW_MS = 60_000
 const WINDOWS = 5
-/** Longer than that no refusal is held back: it keeps a worker of Dovecot busy. */
+/** Longer than that no refusal is held back: it keeps a worker of Dovecot busy, and Postfix waits 10 s. */
 const LONGEST_MS = 8_000
 
 /**
- * Holds a refusal back until it has taken as long as the longest one of the last minutes. Whether OLD was asked, a
- * hash computed, or nobody of that name exists, is then not to be seen from the time of the answer.
+ * Holds a refusal back until it has taken as long as the longest one of the last minutes at its provider. Whether OLD
+ * was asked, a hash computed, or nobody of that name exists, is then not to be seen from the time of the answer.
  */
 export class EvenTime {
-  // Longest refusals by minute, the running one first.
+  readonly #byProvider = new Map<string | null, Longest>()
+
+  /** Whether there is no refusal yet that others could be as long as. */
+  isUnknown(provider: string | null): boolean {
+    return this.#longestOf(provider) === 0
+  }
+
+  /**
+   * Resolves when a refusal whose question came at `startedAt` (performance.now) may be given.
+   * @param provider null: of nobody's domain, which is as slow as the slowest provider
+   */
+  async hold(provider: string | null, startedAt: number, signal: AbortSignal): Promise<void> {
+    const taken = performance.now() - startedAt
+    const own = this.#byProvider.get(provider) ?? new Longest()
+    this.#byProvider.set(provider, own.note(taken))
+    const missing = this.#longestOf(provider) - taken
+    if (missing > 0) await wait(missing, undefined, { signal }).catch(() => undefined)
+  }
+
+  #longestOf(provider: string | null): number {
+    const named = this.#byProvider.get(provider)
+    const all = provider === null ? [...this.#byProvider.values()] : named === undefined ? [] : [named]
+    return Math.max(0, ...all.map((longest) => longest.value))
+  }
+}
+
+class Longest {
+  // By minute, the running one first.
   #longest: number[] = []
   #windowEnds = 0
 
-  /** Whether there is no refusal yet that others could be as long as. */
-  get isUnknown(): boolean {
+  get value(): number {
     this.#turn()
-    return this.#longest.every((longest) => longest === 0)
+    return Math.max(0, ...this.#longest)
   }
 
-  /** Resolves when a refusal whose question came at `startedAt` (performance.now) may be given. */
-  async hold(startedAt: number, signal: AbortSignal): Promise<void> {
-    const taken = performance.now() - startedAt
+  note(taken: number): this {
     this.#turn()
     this.#longest[0] = Math.min(Math.max(taken, this.#longest[0] ?? 0), LONGEST_MS)
-    const missing = Math.max(...this.#longest) - taken
-    if (missing > 0) await wait(missing, undefined, { signal }).catch(() => undefined)
+    return this
   }
 
   #turn(): void {

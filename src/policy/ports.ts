@@ -102,8 +102,8 @@ export interface ProviderStatus {
 
 /** Whom a failed sign-in is counted against. */
 export interface Suspect {
-  /** The canonical address that was typed. */
-  readonly person: string
+  /** The canonical address that was typed; null: only the client is to blame. */
+  readonly person: string | null
   /** IP address of the client; null when the door does not say. */
   readonly client: string | null
   /** Name of the provider that would be asked; null when none would be. */
@@ -115,6 +115,14 @@ export interface Failures {
   /** Whether the person, the client's network or the provider has reached its limit. Throws when it cannot tell. */
   isLimited(suspect: Suspect): Promise<boolean>
   count(suspect: Suspect): Promise<void>
+  /** Whether this process knows that the client's network is over its limit; asks nobody. */
+  isShut(client: string | null): boolean
+}
+
+/** Who has signed in from which network lately. */
+export interface Visits {
+  has(person: string, client: string): Promise<boolean>
+  note(person: string, client: string): Promise<void>
 }
 
 /** Sign-ins that are counted before it is known whether they fail: many guesses at one moment get no further. */

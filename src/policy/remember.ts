@@ -5,29 +5,35 @@ const MOST = 50_000
 /** How exactly lru-cache keeps time: asking the clock at each look-up costs more than the look-up. */
 const CLOCK_MS = 1_000
 
-/** Remembers refused questions by their digest for a short time, so that OLD is not asked them again. */
+/** Remembers refused questions by their digest for a short time, so that nobody has to decide them again. */
 export class Refusals {
   readonly #refused: LRUCache<string, true> | null
+  readonly #isTold: () => boolean
   #changes = 0
 
-  /** @param ttlMs 0: remembers nothing */
-  constructor(ttlMs: number) {
+  /**
+   * @param ttlMs 0: remembers nothing
+   * @param isTold whether changes are heard of; while they are not, nothing is remembered
+   */
+  constructor(ttlMs: number, isTold = () => true) {
     this.#refused = ttlMs === 0 ? null : new LRUCache({ max: MOST, ttl: ttlMs })
+    this.#isTold = isTold
   }
 
   has(digest: string): boolean {
-    return this.#refused?.has(digest) ?? false
+    return this.#isTold() && (this.#refused?.has(digest) ?? false)
   }
 
   /** What to call when the question that is asked from now on is refused. */
   recorder(digest: string): () => void {
     const before = this.#changes
+    const wasTold = this.#isTold()
     return () => {
-      if (this.#changes === before) this.#refused?.set(digest, true)
+      if (wasTold && this.#isTold() && this.#changes === before) this.#refused?.set(digest, true)
     }
   }
 
-  /** Forgets everything: providers or domains are not what they were. */
+  /** Forgets everything: what it rests on is not what it was. */
   forget(): void {
     this.#changes++
     this.#refused?.clear()

@@ -1,9 +1,10 @@
 import { parseAddress } from '../model/address.ts'
-import type { Verdict } from '../model/verdict.ts'
+import { MISMATCH, type Verdict } from '../model/verdict.ts'
 import { authenticate, type Surroundings } from './authenticate.ts'
 import { coalesce, type OnGone } from './coalesce.ts'
 import { EvenTime } from './even.ts'
-import type { Successes } from './remember.ts'
+import type { Refusals, Successes } from './remember.ts'
+import { during } from './trouble.ts'
 
 /** A person's sign-in, as a door asks about it. */
 export interface Question {
@@ -19,15 +20,18 @@ export interface SignInLimits {
   /** The whole time for an answer. */
   readonly answerLimitMs: number
   readonly successes: Successes
+  /** What was refused just now, as it was typed. */
+  readonly repeats: Refusals
 }
 
 /**
  * The way of a sign-in: a question that was answered yes lately is answered so again; identical ones are decided
- * together; what is decided, `authenticate` decides; and a refusal takes the time of any other.
+ * together; what is decided, `authenticate` decides; and a refusal takes the time of any other at that provider. Only the
+ * repeated guess is refused at once: that tells nothing but that it was refused before.
  */
 export function signIn(
   outside: Surroundings,
-  { answerLimitMs, successes }: SignInLimits,
+  { answerLimitMs, successes, repeats }: SignInLimits,
 ): (question: Question) => Promise<Verdict> {
   const decideOnce = coalesce()
   const even = new EvenTime()
@@ -36,14 +40,34 @@ export function signIn(
     const startedAt = performance.now()
     const signal = AbortSignal.any([gone, AbortSignal.timeout(answerLimitMs)])
     const record = successes.recorder(asTyped)
-    const verdict = await authenticate({ ...question, signal }, outside)
+    const refused = repeats.recorder(asTyped)
+    let provider: string | null = null
+    const onProvider = (name: string) => {
+      provider = name
+    }
+    const verdict = await authenticate({ ...question, signal, onProvider }, outside)
     if (verdict.verdict === 'mismatch') {
       // The first refusal has none to be like: it takes at least the time of a password check.
-      if (even.isUnknown) await outside.hasher.verify(null, '').catch(() => undefined)
-      await even.hold(startedAt, signal)
+      if (even.isUnknown(provider)) await outside.hasher.verify(null, '').catch(() => undefined)
+      await even.hold(provider, startedAt, signal)
+      refused()
     }
     record(verdict)
+    await noteVisit(verdict, question.clientAddress)
     return verdict
+  }
+
+  /** Noted or not: the person is in. */
+  async function noteVisit(verdict: Verdict, client: string | null): Promise<void> {
+    if (verdict.verdict !== 'ok' || client === null) return
+    await during('database', outside.visits.note(verdict.account.address, client)).catch(() => undefined)
+  }
+
+  async function refuseAgain({ clientAddress: client }: Question): Promise<Verdict> {
+    // Counted or not: it is wrong.
+    const counted = outside.failures.count({ person: null, client, provider: null })
+    await during('database', counted).catch(() => undefined)
+    return MISMATCH
   }
 
   return async (question) => {
@@ -52,6 +76,7 @@ export function signIn(
     const asTyped = outside.digest(username, password)
     const remembered = successes.get(asTyped)
     if (remembered !== undefined) return remembered
+    if (repeats.has(asTyped)) return await refuseAgain(question)
     const canonical = outside.digest(parseAddress(username)?.text ?? username, password)
     return await decideOnce(canonical, onGone, (gone) => decide(question, asTyped, gone))
   }

@@ -46,6 +46,23 @@ t.test('each side has its own limit, which holds for the others on the same side
   t.equal(await open().isLimited(suspect({ person: 'bert@old.example', client: null, provider: 'new' })), false)
 })
 
+t.test('who counts a failure too many knows the network as shut, until it runs out', async (t) => {
+  const counted = open()
+  for (let number = 0; number < LIMITS.client; number++) {
+    t.equal(counted.isShut('192.0.2.1'), false)
+    await counted.count(suspect({ person: null, provider: null }))
+  }
+  t.equal(counted.isShut('192.0.2.1'), true)
+  t.equal(counted.isShut('192.0.2.2'), false)
+  t.equal(counted.isShut(null), false)
+  t.equal(open({ ...LIMITS, client: 0 }).isShut('192.0.2.1'), false)
+  const other = open()
+  t.equal(other.isShut('192.0.2.1'), false, 'another instance has to look')
+  await other.isLimited(suspect({ person: null, provider: null }))
+  t.equal(other.isShut('192.0.2.1'), true)
+  t.equal(await open().isLimited(suspect({ client: null, provider: null })), false, 'nobody in person was to blame')
+})
+
 t.test('all instances count together, also at the same moment', async (t) => {
   const instances = [open(), open(), open()]
   await Promise.all(instances.map((instance) => instance.count(suspect())))

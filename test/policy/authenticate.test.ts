@@ -126,11 +126,35 @@ t.test('a limit stops the question to OLD, not the person whose right password i
   t.match(await ask(outside, 'anna@old.example', 'other'), { verdict: 'tempfail', code: 'throttled' })
   t.same(await ask(outside, 'anna@old.example', 'right'), { verdict: 'ok', account: anna })
   t.same(seen.asked, [])
-  for (const known of [null, { ...captured, from: null, isLive: false }]) {
-    const stranger = world({ known, limited: true })
-    const verdict = await ask(stranger.outside, 'anna@old.example', 'other')
-    t.match(verdict, { verdict: 'tempfail', code: 'throttled' }, 'whoever it is')
+  const newcomer = world({ limited: true })
+  const verdict = await ask(newcomer.outside, 'anna@old.example', 'other')
+  t.match(verdict, { verdict: 'tempfail', code: 'throttled' }, 'who is new')
+})
+
+t.test('where OLD has no say a wrong password is called wrong, whatever the limits', async (t) => {
+  const people: [string, KnownAccount | null][] = [
+    ['anna@old.example', { ...captured, isLive: false }],
+    ['anna@old.example', { ...captured, passwordSource: 'new' }],
+    ['anna@old.example', { ...captured, from: null, isLive: false }],
+    ['anna@elsewhere.example', null],
+  ]
+  for (const [address, known] of people) {
+    const { outside, seen } = world({ known, limited: true })
+    t.same(await ask(outside, address, 'other'), { verdict: 'mismatch' })
+    t.equal(seen.failures.length, 1, 'and is counted on')
   }
+})
+
+t.test('a network over its limit costs no hash, but for who has signed in from there', async (t) => {
+  for (const known of [captured, { ...captured, isLive: false }, null]) {
+    const stranger = world({ known, shut: true })
+    t.match(await ask(stranger.outside, 'anna@new.example', 'right'), { verdict: 'tempfail', code: 'throttled' })
+    t.equal(stranger.seen.verified, 0)
+  }
+  const { outside, seen } = world({ known: captured, shut: true, visitors: ['anna@new.example'] })
+  t.same(await ask(outside, 'anna@old.example', 'right'), { verdict: 'ok', account: anna })
+  t.match(await ask(outside, 'anna@old.example', 'other'), { verdict: 'tempfail', code: 'throttled' })
+  t.equal(seen.verified, 2)
 })
 
 t.test(

@@ -1,27 +1,32 @@
+import { mock } from 'node:test'
 import t from 'tap'
 import type { Account } from '../../src/model/account.ts'
 import type { Verdict } from '../../src/model/verdict.ts'
 import type { Surroundings } from '../../src/policy/authenticate.ts'
 import { keyedDigest } from '../../src/policy/digest.ts'
-import type { OldAnswer } from '../../src/policy/ports.ts'
+import type { OldAnswer, Suspect } from '../../src/policy/ports.ts'
 import { Refusals, Successes } from '../../src/policy/remember.ts'
 import { type Question, signIn } from '../../src/policy/sign-in.ts'
 
 const NO: OldAnswer = { kind: 'no' }
 const YES: OldAnswer = { kind: 'yes' }
 
-/** A sign-in where everybody is a newcomer of old.example, and OLD answers when `old` does. */
-function newcomers(old: (signal: AbortSignal) => Promise<OldAnswer>, { answerLimitMs = 60_000 } = {}) {
-  const seen = { asked: [] as string[], verified: 0, isTold: true }
+/** A sign-in where everybody is a newcomer of old.example or other.example, and OLD answers when `old` does. */
+function newcomers(
+  old: (signal: AbortSignal, provider: string) => Promise<OldAnswer>,
+  { answerLimitMs = 60_000, refusalMemoryMs = 0 } = {},
+) {
+  const seen = { asked: [] as string[], verified: 0, isTold: true, failures: [] as Suspect[], visits: [] as string[] }
+  const repeats = new Refusals(refusalMemoryMs, () => seen.isTold)
   const successes = new Successes(60_000, () => seen.isTold)
   const outside: Surroundings = {
     home: '/home/%n',
     recipientDelimiter: '',
     directory: {
       sourcesOf: async (domain) =>
-        domain === 'old.example'
-          ? [{ provider: { name: 'old', loginName: '%u' } as never, oldDomain: domain, newDomain: domain }]
-          : [],
+        domain === 'elsewhere.example'
+          ? []
+          : [{ provider: { name: domain, loginName: '%u' } as never, oldDomain: domain, newDomain: domain }],
       accountOf: async () => null,
       awaited: async () => null,
     },
@@ -33,9 +38,9 @@ function newcomers(old: (signal: AbortSignal) => Promise<OldAnswer>, { answerLim
       },
     },
     old: {
-      async ask({ username, password, signal }) {
+      async ask({ username, password, signal, provider }) {
         seen.asked.push(`${username} ${password}`)
-        return await old(signal)
+        return await old(signal, provider.name)
       },
     },
     sealer: { seal: async () => ({ bytes: new Uint8Array(), to: [] }) },
@@ -45,14 +50,19 @@ function newcomers(old: (signal: AbortSignal) => Promise<OldAnswer>, { answerLim
       drop: async () => undefined,
       collide: async () => undefined,
     },
-    failures: { isLimited: async () => false, count: async () => undefined },
+    failures: {
+      isLimited: async () => false,
+      isShut: () => false,
+      count: async (suspect) => void seen.failures.push(suspect),
+    },
+    visits: { has: async () => false, note: async (...visit) => void seen.visits.push(visit.join(' ')) },
     refusals: new Refusals(0),
     digest: keyedDigest(),
   }
-  const decide = signIn(outside, { answerLimitMs, successes })
+  const decide = signIn(outside, { answerLimitMs, successes, repeats })
   const ask = (username: string, password: string, onGone: Question['onGone'] = () => undefined): Promise<Verdict> =>
-    decide({ username, password, clientAddress: null, onGone })
-  return { ask, seen, successes }
+    decide({ username, password, clientAddress: '192.0.2.7', onGone })
+  return { ask, seen, successes, repeats }
 }
 
 t.test('identical questions that arrive together are decided once, others each', async (t) => {
@@ -162,13 +172,67 @@ t.test('a refusal takes as long as the slowest one lately, whoever it is about',
     return performance.now() - began
   }
   await ask('nobody@elsewhere.example', 'x')
-  t.equal(seen.verified, 1, 'the first one of all takes the time of a password check')
+  t.equal(seen.verified, 1, 'the first one takes the time of a password check')
   const slowest = await time('anna@old.example')
   slow = false
   for (const username of ['bert@old.example', 'anna@elsewhere.example', 'not an address', '']) {
     t.ok((await time(username)) >= slowest * 0.95, username || 'an empty name')
   }
-  t.equal(seen.verified, 1)
+  t.equal(seen.verified, 2, 'as the first one of each provider')
+})
+
+t.test(
+  'a guess that was just refused is refused without waiting, whoever it is about, and its client pays',
+  async (t) => {
+    const { ask, seen, repeats } = newcomers(
+      async () => {
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        return NO
+      },
+      { refusalMemoryMs: 60_000 },
+    )
+    const people = ['anna@old.example', 'anna@elsewhere.example', 'not an address']
+    for (const person of people) await ask(person, 'x')
+    t.equal(seen.asked.length, 1)
+    const before = seen.failures.length
+    // Whoever waits now waits for ever.
+    mock.timers.enable({ apis: ['setTimeout'] })
+    t.teardown(() => mock.timers.reset())
+    for (let repeat = 0; repeat < 400; repeat++) {
+      t.match(await ask(people[repeat % people.length] ?? '', 'x'), { verdict: 'mismatch' })
+    }
+    t.equal(seen.asked.length, 1)
+    t.same(
+      seen.failures.slice(before),
+      Array(400).fill({ person: null, client: '192.0.2.7', provider: null }),
+      'nobody’s limit but the client’s',
+    )
+    mock.timers.reset()
+    repeats.forget()
+    await ask('anna@old.example', 'x')
+    t.equal(seen.asked.length, 2, 'after a change it is decided again')
+    seen.isTold = false
+    await ask('anna@old.example', 'x')
+    t.equal(seen.asked.length, 3, 'while nobody tells of changes, too')
+  },
+)
+
+t.test('a slow provider holds up the refusals of no other', async (t) => {
+  const { ask, seen } = newcomers(async (_, provider) => {
+    if (provider === 'old.example') await new Promise((resolve) => setTimeout(resolve, 30))
+    return NO
+  })
+  await ask('anna@old.example', 'x')
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  t.match(await ask('anna@other.example', 'x'), { verdict: 'mismatch' })
+  t.equal(seen.asked.length, 2)
+})
+
+t.test('from where somebody signed in is noted when it was decided, not each time', async (t) => {
+  const { ask, seen } = newcomers(async () => YES)
+  for (let time = 0; time < 3; time++) await ask('anna@old.example', 'x')
+  t.same(seen.visits, ['anna@old.example 192.0.2.7'])
 })
 
 async function until(isSo: () => boolean): Promise<void> {

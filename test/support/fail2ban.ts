@@ -14,3 +14,9 @@ export async function countedByFail2ban(logFile: string, filter: string): Promis
     .filter((line) => line !== '')
     .map((line) => line.slice('|  '.length))
 }
+
+/** The networks that fail2ban would count a failure of, once for each. */
+export async function networksSeenByFail2ban(logFile: string, filter: string): Promise<string[]> {
+  const { stdout } = await runProgram('fail2ban-regex', ['--out', 'id', logFile, filter], { PATH: process.env.PATH })
+  return stdout.split('\n').filter((line) => line !== '')
+}

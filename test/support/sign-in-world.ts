@@ -37,6 +37,10 @@ export interface World {
   sources?: readonly Omit<Source, 'newDomain'>[]
   captures?: Surroundings['captures']['capture']
   limited?: boolean
+  /** The client's network is known to be over its limit. */
+  shut?: boolean
+  /** Who has signed in from there. */
+  visitors?: string[]
 }
 
 /** Surroundings with old.example → new.example. */
@@ -88,10 +92,15 @@ export function world({
       },
     },
     failures: {
-      isLimited: async () => limited,
+      isLimited: async () => limited || (given.shut ?? false),
+      isShut: () => given.shut ?? false,
       async count(suspect) {
         seen.failures.push(suspect)
       },
+    },
+    visits: {
+      has: async (person) => given.visitors?.includes(person) ?? false,
+      note: async () => undefined,
     },
     refusals: new Refusals(60_000),
     digest: keyedDigest(),

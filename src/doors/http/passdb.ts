@@ -3,7 +3,10 @@ import type { FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
 import { type TSchema, Type } from 'typebox'
 import type { Account } from '../../model/account.ts'
+import { parseAddress } from '../../model/address.ts'
+import { networkOf } from '../../model/network.ts'
 import { type Ok, tempfail, type Verdict } from '../../model/verdict.ts'
+import { keyedDigest } from '../../policy/digest.ts'
 import type { ProviderStatus } from '../../policy/ports.ts'
 import type { Question } from '../../policy/sign-in.ts'
 import type { ClientOf } from './client-address.ts'
@@ -54,6 +57,7 @@ const SCHEMA = {
 const STATUS = { mismatch: 401, disabled: 403, expired: 403 } as const
 const CHECKPASSWORD = 'mailferry-checkpassword'
 const LOGGED_LENGTH = 100
+const DIGEST_LENGTH = 12
 
 /** `POST /v1/passdb`: may this person in? */
 export const passdb: FastifyPluginAsyncTypebox<{
@@ -70,6 +74,7 @@ export const passdb: FastifyPluginAsyncTypebox<{
     }
     let workedSince: number | null = null
     const { username, password } = body
+    const client = clientOf(body.real_rip)
     const onGone = (gone: () => void) => {
       workedSince = performance.now()
       callWhenGone(reply, gone)
@@ -79,12 +84,12 @@ export const passdb: FastifyPluginAsyncTypebox<{
       metrics.inFlight--
       const door = headers['user-agent'] === CHECKPASSWORD ? 'checkpassword' : 'http'
       metrics.answered(door, verdict, workedSince)
-      logVerdict(log, verdict, body)
+      logVerdict(log, verdict, { ...body, client })
       return answer(reply, verdict).type('application/json; charset=utf-8').send(text)
     }
     metrics.inFlight++
     return asked
-      .signIn({ username, password, clientAddress: clientOf(body.real_rip), onGone })
+      .signIn({ username, password, clientAddress: client, onGone })
       .then(settle, (cause) => settle(tempfail('internal', cause)))
   })
 }
@@ -127,12 +132,28 @@ function welcome(account: Account): string {
   return text
 }
 
-function logVerdict(log: Logger, verdict: Verdict, body: { service?: unknown; session?: unknown }): void {
-  const asked = { verdict: verdict.verdict, service: short(body.service), session: short(body.session) }
+interface Asking {
+  readonly username: string
+  readonly client: string | null
+  readonly service?: unknown
+  readonly session?: unknown
+}
+
+function logVerdict(log: Logger, verdict: Verdict, { username, client, service, session }: Asking): void {
+  const asked = { verdict: verdict.verdict, service: short(service), session: short(session) }
   // Dovecot's own log tells of every yes, and who comes every few minutes would fill ours.
   if (verdict.verdict === 'ok') log.debug(asked, 'passdb')
-  else if (verdict.verdict !== 'tempfail') log.info(asked, 'passdb')
-  else log.info({ ...asked, code: verdict.code, cause: causeOf(verdict.cause) }, 'passdb')
+  else if (verdict.verdict === 'tempfail') {
+    log.info({ ...asked, code: verdict.code, cause: causeOf(verdict.cause) }, 'passdb')
+  } else log.info({ ...asked, ...guesser(username, client) }, 'passdb')
+}
+
+const personDigest = keyedDigest()
+
+/** From which network, and about whom; persons only as digests: what is typed by mistake may be a password. */
+function guesser(username: string, client: string | null) {
+  const person = personDigest(parseAddress(username)?.text ?? username, '').slice(0, DIGEST_LENGTH)
+  return client === null ? { person } : { person, client: networkOf(client) ?? client }
 }
 
 /** A word of Dovecot's for the log, unless it is none. */
