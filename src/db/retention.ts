@@ -87,7 +87,7 @@ const ERASING: Readonly<Record<Erasable, (time: RawBuilder<Date>, actor: string)
     chosen as (
       select migration_id, migration.address, ${HELD_SINCE} as since
         from credential join migration on migration.id = migration_id
-        where ${HELD_SINCE} < ${time} order by migration_id limit ${BATCH} for update of credential skip locked
+        where ${HELD_SINCE} < ${time} order by migration_id limit ${BATCH} for update of credential
     ), gone as (
       delete from credential using chosen where credential.migration_id = chosen.migration_id returning 1
     ), noted as (
