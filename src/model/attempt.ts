@@ -53,8 +53,8 @@ export const REMEDIES: Readonly<Partial<Record<Outcome, string>>> = {
     '"mailferry migration set-password"; until then the new server admits or refuses the person as the provider says ' +
     '(--after-refusal)',
   'credential-unopened':
-    'no identity of the copying host opens the kept credential: put the right identity there; or the next right ' +
-    'sign-in seals it anew, or "mailferry migration set-password"',
+    'no credential is kept any more, or no identity of the copying host opens it: put the right identity there; or the ' +
+    'next right sign-in seals it anew, or "mailferry migration set-password"',
   'endpoint-changed':
     'the old server is at another place, or proves itself in another way, than this host has approved: look at ' +
     '"mailferry provider show"; when it is right, "mailferry provider approve" on the copying host, which goes on',

@@ -5,6 +5,7 @@ import { sql } from 'kysely'
 import t from 'tap'
 import { captures } from '../../src/db/captures.ts'
 import { type Database, openDatabase } from '../../src/db/database.ts'
+import { domains } from '../../src/db/domains.ts'
 import { providers } from '../../src/db/providers.ts'
 import { reports } from '../../src/db/reports.ts'
 import { retention } from '../../src/db/retention.ts'
@@ -23,6 +24,8 @@ t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir })
   await database.ready()
   await providers(database.kysely).add(PROVIDER, BY)
+  const domain = { name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name, sharesNames: false }
+  await domains(database.kysely, '/home/%u').add(domain, BY)
 })
 t.after(async () => {
   await database[Symbol.asyncDispose]()

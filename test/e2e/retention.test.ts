@@ -57,11 +57,13 @@ t.test('the worker erases what has become old, and the report tells, also what i
   t.match(overview, /notice warn[^<]*<?[^>]*>The kept passwords of 1 people .*ben@old\.example\./)
 })
 
-t.test('whose credential was erased is not copied any more, and still gets in', async (t) => {
+t.test('whose credential was erased is not copied any more, until the next right sign-in', async (t) => {
   await query(service.dataDir, 'update turn set due_at = now()')
   t.match(await syncOnce(service), { [ANNA]: 'credential-unopened' })
-  t.match(await rows(service, 'migration', 'show', ANNA), { credential_sealed_at: null })
+  t.match(await rows(service, 'migration', 'show', ANNA), { code: 'credential-unopened', credential_sealed_at: null })
   t.match(await service.passdb(ANNA, PASSWORD), { status: 200 })
+  t.match(await rows(service, 'migration', 'show', ANNA), { code: null, credential_sealed_at: /^20/ })
+  t.match(await syncOnce(service), { [ANNA]: /complete|unchanged/ })
 })
 
 t.end()

@@ -75,9 +75,9 @@ export async function found({ migrations }: Pick<PanelHouse, 'migrations'>, addr
 function status(migration: Migration, attempt: Attempt | undefined): Piece {
   const isRunning = attempt !== undefined && attempt.endedAt === null
   const remedy = REMEDIES[migration.code as Outcome]
-  return html`<section class="card" aria-live="polite">
+  return html`<section class="card">
     <h2>State</h2>
-    <p>${stateBadge(migration)} ${migration.isClosing && badge('to be finished', 'info')} changed ${when(migration.changedAt, 'relative')}</p>
+    <p><span aria-live="polite">${stateBadge(migration)}</span> ${migration.isClosing && badge('to be finished', 'info')} changed ${when(migration.changedAt, 'relative')}</p>
     ${isRunning && html`<p>${badge('copying', 'info')} ${attempt.messages} messages so far, on ${attempt.host}, begun ${when(attempt.startedAt, 'relative')}</p>`}
     ${remedy && html`<p class="notice warn">${remedy}</p>`}
   </section>`
