@@ -30,7 +30,7 @@ async function peopleFile(count: number, name = 'p'): Promise<string> {
   file.write('address,old_username,old_password\n')
   for (let number = 1; number <= count; number++) {
     const password = number % 10 === 0 ? `pw ${number}` : ''
-    const line = `${name}${number}@old.example,user${number}${LONG_NAME},${password}\n`
+    const line = `${name}${number}@old.example,${name}${number}${LONG_NAME},${password}\n`
     if (!file.write(line)) await once(file, 'drain')
   }
   file.end()
@@ -86,7 +86,7 @@ t.test(
     t.ok(again.memory < MEMORY_LIMIT_KB, `${again.memory} kB`)
     t.ok(again.memory - few.memory < GROWTH_LIMIT_KB, `${few.memory} and ${again.memory} kB`)
     const found = await rows(service, 'migration', 'list', '--search', 'p99990@')
-    t.match(found, [{ old_username: `user99990${LONG_NAME}`, state: 'pending' }])
+    t.match(found, [{ old_username: `p99990${LONG_NAME}`, state: 'pending' }])
   },
 )
 
