@@ -19,7 +19,7 @@ export function collisions(db: Kysely<DB>): Collisions {
                 and (provider_id, old_username) <> (collision.provider_id, collision.old_username)
             union all select 'mailbox', address from migration
               where provider_id = collision.provider_id and old_username = collision.old_username
-                and state <> 'done' and address <> collision.address
+                and state <> 'done' and not is_double and address <> collision.address
             union all select 'home', address from home
               where path = collision.home and address <> collision.address
             limit 1

@@ -45,7 +45,9 @@ function gathering(db: Kysely<DB>): Gathering {
     async add(people) {
       await insertLines(db, people)
       const bad = await inTheWay(db, people)
-      await sql`update import_line set taken = false where number = any(${[...bad.keys()]}::bigint[])`.execute(db)
+      if (bad.size > 0) {
+        await sql`update import_line set taken = false where number = any(${[...bad.keys()]}::bigint[])`.execute(db)
+      }
       return [...bad].map(([number, reason]) => ({ number, reason }))
     },
     write: (by) =>
@@ -63,6 +65,7 @@ function gathering(db: Kysely<DB>): Gathering {
   }
 }
 
+// Nobody counts the rows of a temporary table: the order says which index finds them.
 /** Why lines cannot be taken, by their number: somebody of an earlier line, or who is here, has what only one can have. */
 async function inTheWay(db: Kysely<DB>, people: readonly ImportedPerson[]): Promise<Map<number, string>> {
   const column = <T>(value: (person: ImportedPerson) => T) => people.map(value)
@@ -77,15 +80,22 @@ async function inTheWay(db: Kysely<DB>, people: readonly ImportedPerson[]): Prom
     select line.number, 'the same person stands in line ' || first.number as reason
       from line join import_line as first using (address) where line.number <> first.number
     union all select line.number, 'line ' || other.number || ' is the same user on the old server'
-      from line join import_line as other using (provider, old_username)
-      where line.taken and other.taken and other.number < line.number and other.address <> line.address
+      from line cross join lateral (
+        select number from import_line as one
+          where one.old_username = line.old_username and one.provider = line.provider and one.taken
+            and one.number < line.number and one.address <> line.address
+          order by old_username limit 1
+      ) as other where line.taken
     union all select line.number, migration.address || ' is the same user on the old server already'
       from line join provider on provider.name = line.provider
         join migration on provider_id = provider.id and migration.old_username = line.old_username
-      where line.taken and migration.state <> 'done' and migration.address <> line.address
+      where line.taken and migration.state <> 'done' and not is_double and migration.address <> line.address
     union all select line.number, 'it would have one home with line ' || other.number
-      from line join import_line as other using (home)
-      where line.taken and other.taken and other.number < line.number and other.address <> line.address
+      from line cross join lateral (
+        select number from import_line as one
+          where one.home = line.home and one.taken and one.number < line.number and one.address <> line.address
+          order by home limit 1
+      ) as other where line.taken
     union all select line.number, 'it would have one home with ' || home.address
       from line join home on path = line.home where line.taken and home.address <> line.address`.execute(db)
   // The first reason is the plainest.
