@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 
@@ -24,11 +26,13 @@ export interface End {
 /** The descriptor that `handOver` is read from. */
 export const HAND_OVER = 3
 const GRACE_MS = 10_000
+/** A third of the processor time that others get who want it at the same moment. */
+const NICE = 5
 const LINE_LENGTH = 10_000
 // Nothing of this process's environment but what programs need: it may hold tokens.
 const ENVIRONMENT = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR']
 
-/** Runs a program in a process group of its own; when this resolves, nothing of the group is left. */
+/** Runs a program behind all others, in a process group of its own; when this resolves, nothing of the group is left. */
 export async function runProcess(start: Start): Promise<End> {
   const child = spawn(start.program, start.args, {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
@@ -36,6 +40,7 @@ export async function runProcess(start: Start): Promise<End> {
     cwd: '/',
     env: Object.fromEntries(ENVIRONMENT.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
   })
+  giveWay(child.pid)
   let error: NodeJS.ErrnoException | null = null
   let grace: NodeJS.Timeout | undefined
   const kill = (signal: NodeJS.Signals) => killGroup(child.pid, signal)
@@ -60,6 +65,18 @@ export async function runProcess(start: Start): Promise<End> {
   start.signal.removeEventListener('abort', interrupt)
   clearTimeout(grace)
   return { exitCode: child.exitCode, error }
+}
+
+/** People who sign in on this host wait for a processor, copies do not. */
+function giveWay(pid: number | undefined): void {
+  try {
+    if (pid === undefined) return
+    setPriority(pid, NICE)
+    // Where Linux shares the processors among sessions first, the session's own priority is what counts (sched(7)).
+    writeFileSync(`/proc/${pid}/autogroup`, `${NICE}`)
+  } catch {
+    // It has ended already, or Linux does not.
+  }
 }
 
 function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {

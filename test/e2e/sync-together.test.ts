@@ -14,20 +14,22 @@ const LATE = ['late@old.example', 'secret'] as const
 const BIG = ['big@old.example', 'secret of big'] as const
 const CUT = ['cut@old.example', 'secret of cut'] as const
 const NIGHT = ['night@old.example', 'secret of night'] as const
+const ONLY = ['only@old.example', 'secret of only'] as const
+const NEWCOMER = ['newcomer@old.example', 'secret'] as const
 
 const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
 chmodSync(homes, 0o755)
 t.after(() => rmSync(homes, { recursive: true }))
 const postgres = await startDebianPostgres()
 t.teardown(() => postgres[Symbol.asyncDispose]())
-const ferry = await startFerry(Object.fromEntries([...people, LATE, BIG, CUT, NIGHT]), {
+const ferry = await startFerry(Object.fromEntries([...people, LATE, BIG, CUT, ONLY, NEWCOMER, NIGHT]), {
   MAILFERRY_HOME: `${homes}/%d/%n`,
   DATABASE_URL: postgres.url,
 })
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry
 for (const person of people) await seed(old.port, person, 15)
-for (const person of [BIG, CUT, NIGHT]) await seed(old.port, person, 600, ['INBOX'])
+for (const person of [BIG, CUT, ONLY, NIGHT]) await seed(old.port, person, 600, ['INBOX'])
 
 const show = (address: string) => rows(service, 'migration', 'show', address)
 const isBegun = ({ event }: SyncEvent) => event === 'begun'
@@ -102,6 +104,25 @@ t.test('who is paused or whose worker is stopped is cut off in order, and goes o
   t.match(await show(CUT[0]), { state: 'pending', attempts: [{ outcome: 'stopped' }, { outcome: 'stopped' }] })
   t.same(await syncOnce(service), { [CUT[0]]: 'complete' }, 'it is its turn at once')
   t.equal(filesOf(CUT[0]).length, 600)
+})
+
+t.test('where there is one connection only, a copy that has it ends for who signs in, and goes on later', async (t) => {
+  await mustRun(service, 'provider', 'set', 'old', '--max-connections', '1')
+  await service.passdb(...ONLY)
+  const worker = startSync(service)
+  const isOnly = ({ event, address }: SyncEvent) => event === 'ended' && address === ONLY[0]
+  await attemptRuns(worker, ONLY[0])
+  // So that it cannot end before.
+  signalEngines(ONLY[0], 'SIGSTOP')
+  let answer = await service.passdb(...NEWCOMER)
+  while (answer.body.code === 'old-busy') answer = await service.passdb(...NEWCOMER)
+  t.match(answer, { status: 200 })
+  t.match(await worker.seen(isOnly), { outcome: 'stopped' })
+  await worker.seen((event) => isOnly(event) && event.outcome === 'complete')
+  worker.kill('SIGTERM')
+  t.equal(await worker.end, 0, worker.stderr)
+  t.equal(filesOf(ONLY[0]).length, 600)
+  await mustRun(service, 'provider', 'set', 'old', '--max-connections', '10')
 })
 
 t.test('who is being copied when the window closes is cut off in order, and goes on when it opens', async (t) => {

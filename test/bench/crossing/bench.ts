@@ -2,10 +2,11 @@ import type { Line, Row } from '../row.ts'
 import { table } from '../table.ts'
 import { claims } from './claims.ts'
 import { ledger } from './ledger.ts'
+import { signingIn } from './signing-in.ts'
 import { throughput } from './throughput.ts'
 import { unchanged } from './unchanged.ts'
 
-const ROWS: readonly Row[] = [throughput, unchanged, ledger, claims]
+const ROWS: readonly Row[] = [throughput, unchanged, signingIn, ledger, claims]
 const PACE = { rounds: 3, seconds: 2, people: 0 }
 
 const HELP = `usage: npm run bench:crossing -- [ROW …]

@@ -1,3 +1,4 @@
+import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +15,12 @@ export interface WorldSettings {
   /** In each of the mailboxes. */
   readonly messages: number
   readonly mailboxes?: readonly string[]
+  /** People without mail who have not signed in yet. */
+  readonly newcomers?: number
 }
+
+/** User name and password. */
+export type Newcomer = readonly [string, string]
 
 /** What a command took: seconds by the clock, and of all processors, children included. */
 export interface Spent {
@@ -26,9 +32,12 @@ export interface Spent {
 /** People with mail on OLD who have signed in, and nothing copied yet. */
 export interface World extends AsyncDisposable {
   readonly people: readonly string[]
+  readonly newcomers: readonly Newcomer[]
   readonly service: RunningService
   /** Runs a program of `bin`, or another one. */
   run(program: string, args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Spent>
+  /** Starts a program of `bin`. */
+  start(program: string, args: readonly string[]): ChildProcess
   query(text: string): Promise<pg.QueryResult>
   /** Nothing is copied, nothing is remembered, and everybody's turn is now. */
   reset(): Promise<void>
@@ -36,11 +45,13 @@ export interface World extends AsyncDisposable {
   readonly metadata: (share: number) => string
 }
 
-export async function startWorld({ people, messages, mailboxes = ['INBOX', 'Sent'] }: WorldSettings): Promise<World> {
+export async function startWorld(settings: WorldSettings): Promise<World> {
+  const { people, messages, mailboxes = ['INBOX', 'Sent'], newcomers: later = 0 } = settings
   const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
   chmodSync(homes, 0o755)
   const all = Array.from({ length: people }, (_, at) => [`p${at}@old.example`, `secret of ${at}`] as const)
-  const ferry = await startFerry(Object.fromEntries(all), {
+  const newcomers = Array.from({ length: later }, (_, at) => [`n${at}@old.example`, `secret of ${at}`] as const)
+  const ferry = await startFerry(Object.fromEntries([...all, ...newcomers]), {
     MAILFERRY_HOME: `${homes}/%d/%n`,
     MAILFERRY_LOG_LEVEL: 'warn',
   })
@@ -51,8 +62,10 @@ export async function startWorld({ people, messages, mailboxes = ['INBOX', 'Sent
   const metadata = (share: number) => join(service.dataDir, `offlineimap-${share}`)
   return {
     people: all.map(([address]) => address),
+    newcomers,
     service,
     metadata,
+    start: (program, args) => spawn(join(BIN, program), args, { env: service.environment, stdio: 'ignore' }),
     run: (program, args, env = {}) => run(program, args, { ...service.environment, ...env }),
     query: (text) => query(service.dataDir, text),
     async reset() {
