@@ -34,8 +34,9 @@ export class Share {
   #held = 0
   /** So many may be kept although nobody needs them. */
   #spare = 0
-  /** The most that were needed at a time, lately. */
+  /** The most that were needed at a time, since the last tick and in the time before it. */
   #peak = 0
+  #peakBefore = 0
   #peakSince = 0
   #asking: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
@@ -85,7 +86,7 @@ export class Share {
 
   /** What is kept of what there is: what is needed, and of what was needed lately a little. */
   get #kept(): number {
-    const spare = Math.min(Math.max(0, this.#peak - this.#need), this.#spare)
+    const spare = Math.min(Math.max(0, this.#peak - this.#need, this.#peakBefore - this.#need), this.#spare)
     return Math.max(this.#seats.size, Math.min(this.#may, this.#need + spare))
   }
 
@@ -168,6 +169,7 @@ export class Share {
     const now = performance.now()
     if (now - this.#peakSince >= TICK_MS) {
       this.#peakSince = now
+      this.#peakBefore = this.#peak
       this.#peak = this.#need
     }
     if (this.#held === 0 && this.#need === 0) return

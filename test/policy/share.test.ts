@@ -31,6 +31,33 @@ t.test('who comes after another one does not ask', async (t) => {
   t.same(asked, [{ keep: 0, want: 1 }])
 })
 
+t.test('what was used a moment ago is there for who comes now, and given back when nobody does', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  let now = 0
+  t.intercept(performance, 'now', { value: () => now })
+  const { share, asked } = dealing()
+  const next = async () => {
+    now += 1_000
+    mock.timers.tick(1_000)
+    await settle()
+  }
+  const two = async () => {
+    for (const seat of await Promise.all([taken(share), taken(share)])) seat[Symbol.dispose]()
+  }
+  for (let time = 0; time < 3; time++) {
+    const before = asked.length
+    await two()
+    if (time > 0) t.equal(asked.length, before, 'nobody has to ask')
+    await next()
+    const seat = await taken(share)
+    seat[Symbol.dispose]()
+    await next()
+  }
+  for (let second = 0; second < 3; second++) await next()
+  t.same(asked.at(-1), { keep: 0, want: 0 })
+})
+
 t.test('many who come together ask twice at most', async (t) => {
   const { share, asked } = dealing()
   const seats = await Promise.all(Array.from({ length: 12 }, () => taken(share)))
