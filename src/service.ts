@@ -34,7 +34,7 @@ import { old } from './imap/ask.ts'
 import { oldMail } from './imap/listing.ts'
 import { probe } from './imap/probe.ts'
 import { newMail } from './maildir/listing.ts'
-import { ADMINISTRATOR_LIMITS, signInAdministrator } from './policy/administrator-sign-in.ts'
+import { ADMINISTRATOR_LIMITS, ADMINISTRATOR_TOTAL, signInAdministrator } from './policy/administrator-sign-in.ts'
 import type { Surroundings } from './policy/authenticate.ts'
 import { boundHasher } from './policy/bound-hasher.ts'
 import { type Budget, openBudget } from './policy/budget.ts'
@@ -57,7 +57,7 @@ import { signIn } from './policy/sign-in.ts'
 import { testProvider } from './policy/test-provider.ts'
 import { timed } from './policy/timed.ts'
 import { DATABASE_LIMIT_MS } from './policy/trouble.ts'
-import { trySignIn } from './policy/try-sign-in.ts'
+import { TRIAL_LIMITS, trySignIn } from './policy/try-sign-in.ts'
 import { verifyAccount } from './policy/verify-account.ts'
 import { copyingState } from './proofs/copying-state.ts'
 import { dropOldKeys, rotateKey } from './rotate-key.ts'
@@ -124,8 +124,11 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     administrators: administrators(kysely),
     totpSealer: totpSealer(() => panelKeyInForce(settings)),
     tries: readiedTries(failures(database.pool, ADMINISTRATOR_LIMITS, 'admin-'), database),
+    allTries: failures(database.pool, ADMINISTRATOR_TOTAL, 'admin-all-'),
+    visits: surroundings.visits,
     hasher: surroundings.hasher,
   }
+  const trials = readiedTries(failures(database.pool, TRIAL_LIMITS, 'trial-'), database)
   const endpoints = approvedEndpoints(settings)
   const onTrust = (provider: string, detail: string) =>
     records.audit.record(provider, {
@@ -150,8 +153,8 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       'seal-key': () => sealsToLivingKey(surroundings.sealer, sealings(kysely)),
     },
     probe: (provider) => probeWith(provider),
-    testProvider: (provider, actor) => testProvider(provider, actor, { ...records, probe: probeWith }),
-    trySignIn: (provider, username, password) => trySignIn(provider, username, password, guarded),
+    testProvider: (provider, actor) => testProvider(provider, actor, { ...records, probe: probeWith, trials }),
+    trySignIn: (provider, username, password) => trySignIn(provider, username, password, { old: guarded, trials }),
     health: healthOf({
       providers: records.providers,
       probe: (provider) => probeWith(provider),

@@ -1,7 +1,8 @@
 import { type Administrator, parseAdministratorName } from '../model/administrator.ts'
+import { networkOf } from '../model/network.ts'
 import { within } from '../model/within.ts'
 import type { Administrators, TotpSealer } from './administrators.ts'
-import type { Hasher, Tries } from './ports.ts'
+import type { Hasher, Tries, Visits } from './ports.ts'
 import { totpStep } from './totp.ts'
 import { DATABASE_LIMIT_MS } from './trouble.ts'
 
@@ -26,11 +27,17 @@ export interface AdministratorSurroundings {
   readonly administrators: Pick<Administrators, 'find' | 'useTotpStep' | 'noteSignIn'>
   readonly hasher: Hasher
   readonly totpSealer: Pick<TotpSealer, 'open'>
+  /** For a name from one network, and for the network. */
   readonly tries: Tries
+  /** For a name from everywhere. */
+  readonly allTries: Tries
+  readonly visits: Visits
 }
 
-/** Failed sign-ins within ten minutes, after which nothing more is tried for a name or a client's network. */
+/** Failed sign-ins within ten minutes, after which nothing more is tried for a name from one network, or for that network. */
 export const ADMINISTRATOR_LIMITS = { person: 10, client: 30, provider: 0 }
+/** The same for a name from everywhere; a network where the administrator has signed in before is not among these. */
+export const ADMINISTRATOR_TOTAL = { person: 100, client: 0, provider: 0 }
 
 /** May this administrator in? Whoever failed too often is not asked about, right or wrong. Never throws. */
 export async function signInAdministrator(
@@ -38,16 +45,39 @@ export async function signInAdministrator(
   around: AdministratorSurroundings,
 ): Promise<AdministratorAnswer> {
   const name = parseAdministratorName(question.name)
-  const suspect = { person: name ?? question.name, client: question.client, provider: null }
+  let taken: Taken | null
   try {
-    if (!(await during(around.tries.take(suspect)))) return { kind: 'throttled' }
+    taken = await take(name ?? question.name, question.client, around)
   } catch (cause) {
     return { kind: 'could-not-ask', cause }
   }
+  if (taken === null) return { kind: 'throttled' }
   const answer = await decide(name, question, around).catch((cause) => ({ kind: 'could-not-ask' as const, cause }))
-  // Given back or not: the answer stands.
-  if (answer.kind !== 'refused') await during(around.tries.giveBack(suspect)).catch(() => undefined)
+  // Given back or not, noted or not: the answer stands.
+  if (answer.kind !== 'refused') await during(taken.giveBack()).catch(() => undefined)
+  if (answer.kind === 'ok') await during(taken.noteVisit()).catch(() => undefined)
   return answer
+}
+
+/** A try that was within the limits. */
+interface Taken {
+  giveBack(): Promise<unknown>
+  noteVisit(): Promise<void>
+}
+
+/** Strangers elsewhere keep nobody out who signs in from where they did before. */
+async function take(name: string, client: string | null, around: AdministratorSurroundings): Promise<Taken | null> {
+  const { tries, allTries, visits } = around
+  const [here, everywhere] = [`${name}\0${networkOf(client ?? '')}`, `administrator ${name}`]
+  const pair = { person: here, client, provider: null }
+  const total = { person: name, client: null, provider: null }
+  if (!(await during(tries.take(pair)))) return null
+  const isKnown = client !== null && (await during(visits.has(everywhere, client)))
+  if (!isKnown && !(await during(allTries.take(total)))) return null
+  return {
+    giveBack: () => Promise.all([tries.giveBack(pair), ...(isKnown ? [] : [allTries.giveBack(total)])]),
+    noteVisit: async () => void (client !== null && (await visits.note(everywhere, client))),
+  }
 }
 
 async function decide(

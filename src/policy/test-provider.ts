@@ -1,11 +1,13 @@
 import { isIP } from 'node:net'
 import type { Provider } from '../model/provider.ts'
+import type { Tries } from './ports.ts'
 import type { ProbeStep } from './probe.ts'
 import type { Domains, Providers } from './records.ts'
 
 export interface TestSurroundings {
   readonly providers: Pick<Providers, 'find' | 'set' | 'noteTest'>
   readonly domains: Pick<Domains, 'list'>
+  readonly trials: Pick<Tries, 'take'>
   /** Goes to a provider step by step; at last, a stranger of that domain is tried. */
   probe(provider: Provider, stranger: string): AsyncIterable<ProbeStep>
 }
@@ -16,6 +18,11 @@ export async function* testProvider(
   actor: string,
   outside: TestSurroundings,
 ): AsyncGenerator<ProbeStep> {
+  const suspect = { person: null, client: null, provider: provider.name }
+  if (!(await outside.trials.take(suspect))) {
+    yield TOO_MANY
+    return
+  }
   let failed: ProbeStep | undefined
   for await (const step of outside.probe(provider, await domainAt(provider, outside))) {
     if (!step.ok) failed ??= step
@@ -23,6 +30,14 @@ export async function* testProvider(
     yield step
   }
   if (!failed?.isBusy) await outside.providers.noteTest(provider, failed?.step ?? null)
+}
+
+const TOO_MANY: ProbeStep = {
+  step: 'resolve',
+  ok: false,
+  found: 'not taken: too many tests of this provider',
+  remedy: 'try again in ten minutes',
+  milliseconds: 0,
 }
 
 /** A mail domain of the provider; when it has none yet, one that looks like it. */

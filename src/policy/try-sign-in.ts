@@ -1,11 +1,30 @@
 import type { Provider } from '../model/provider.ts'
 import type { Code } from '../model/verdict.ts'
-import type { Old, OldAnswer } from './ports.ts'
+import type { Old, OldAnswer, Tries } from './ports.ts'
 
-/** Asks a provider whether a password is right there, and keeps nothing of it. */
-export async function trySignIn(provider: Provider, username: string, password: string, old: Old): Promise<OldAnswer> {
+/** Trials within ten minutes, after which nothing more is tried for a user name, or at a provider. */
+export const TRIAL_LIMITS = { person: 10, client: 0, provider: 60 }
+
+export interface TrialSurroundings {
+  readonly old: Old
+  readonly trials: Tries
+}
+
+/** Asks a provider whether a password is right there, and keeps nothing of it. A right one counts against nobody. */
+export async function trySignIn(
+  provider: Provider,
+  username: string,
+  password: string,
+  { old, trials }: TrialSurroundings,
+): Promise<OldAnswer> {
+  const suspect = { person: `${provider.name} ${username}`, client: null, provider: provider.name }
+  if (!(await trials.take(suspect))) {
+    return { kind: 'trouble', code: 'throttled', cause: 'too many trials', answered: false }
+  }
   const { signal } = new AbortController()
-  return await old.ask({ provider, username, password, clientAddress: null, signal })
+  const answer = await old.ask({ provider, username, password, clientAddress: null, signal })
+  if (answer.kind === 'yes') await trials.giveBack(suspect)
+  return answer
 }
 
 /** What a trial sign-in came to, in words. */
@@ -23,7 +42,7 @@ const REMEDIES: Readonly<Record<Code, string>> = {
   'old-protocol': `${TEST}, which also learns how a password is refused there`,
   'old-busy': 'try again; if it stays, allow fewer connections (--max-connections), or ask for more there',
   'breaker-open': `wait half a minute: it did not answer and is left alone meanwhile; or ${TEST}`,
-  throttled: 'try again later',
+  throttled: 'try again in ten minutes: too much was tried',
   collision: 'mailferry report tells who wants what somebody else has',
   database: 'look at mailferry doctor',
   internal: 'look at the log of mailferry serve',

@@ -6,9 +6,11 @@ import t from 'tap'
 import { administrators } from '../../src/db/administrators.ts'
 import { type Database, openDatabase } from '../../src/db/database.ts'
 import { failures } from '../../src/db/failures.ts'
+import { visits } from '../../src/db/visits.ts'
 import { argon2id } from '../../src/hash/argon2id.ts'
 import {
   ADMINISTRATOR_LIMITS,
+  ADMINISTRATOR_TOTAL,
   type AdministratorQuestion,
   type AdministratorSurroundings,
   signInAdministrator,
@@ -36,7 +38,7 @@ t.before(async () => {
 })
 t.beforeEach(async () => {
   const [{ kysely, pool }] = databases
-  await pool.query('truncate administrator, audit, failed_sign_in')
+  await pool.query('truncate administrator, audit, failed_sign_in, visit')
   const { sealed, uri } = await newTotp('anna', sealer)
   totp = URI.parse(uri) as TOTP
   const passwordHash = await argon2id.hash(PASSWORD)
@@ -62,6 +64,8 @@ function instance({ kysely, pool } = databases[0]): AdministratorSurroundings {
     },
     totpSealer: sealer,
     tries: failures(pool, ADMINISTRATOR_LIMITS, 'admin-'),
+    allTries: failures(pool, ADMINISTRATOR_TOTAL, 'admin-all-'),
+    visits: visits(pool),
   }
 }
 
@@ -111,7 +115,7 @@ t.test('a wrong name, password or code are one answer, for the same work', async
     t.same(await ask(question), { kind: 'refused' }, JSON.stringify(question))
     t.same(hashed, [question.password ?? PASSWORD], 'one password is hashed')
     const { rows } = await pool.query('select points from failed_sign_in')
-    t.same(rows, [{ points: 1 }, { points: 1 }], 'counted for the name and the client')
+    t.same(rows, Array(3).fill({ points: 1 }), 'counted for the name, the client, and the name from there')
   }
 })
 
@@ -124,18 +128,36 @@ t.test('a code is good once, whoever asks when and where', async (t) => {
   t.equal(await kindOf({ code: codeAt(-1) }), 'refused', 'nor is one from before')
 })
 
-t.test('after ten failures nothing is tried for a name, by no instance, whatever failed', async (t) => {
-  const instances = databases.map(instance)
-  for (let number = 0; number < 10; number++) {
-    const question = number < 5 ? { password: 'wrong' } : { code: 'no code' }
-    t.equal(await kindOf({ ...question, client: `192.0.2.${number}` }, instances[number % 2]), 'refused')
-  }
-  hashed.length = 0
-  for (const around of [...instances, instance()]) {
-    t.same(await ask({ name: 'Anna', client: '192.0.2.99', code: codeAt(0) }, around), { kind: 'throttled' })
-  }
-  t.same(hashed, [])
-  t.equal(await kindOf({ name: 'bert', client: '192.0.2.1' }), 'ok', 'another name')
+t.test(
+  'after ten failures nothing is tried for a name from that network, by no instance, whatever failed',
+  async (t) => {
+    const instances = databases.map(instance)
+    for (let number = 0; number < 10; number++) {
+      const question = number < 5 ? { password: 'wrong' } : { code: 'no code' }
+      t.equal(await kindOf({ ...question, client: `2001:db8::${number}` }, instances[number % 2]), 'refused')
+    }
+    hashed.length = 0
+    for (const around of [...instances, instance()]) {
+      t.same(await ask({ name: 'Anna', client: '2001:db8::99', code: codeAt(0) }, around), { kind: 'throttled' })
+    }
+    t.same(hashed, [])
+    t.equal(await kindOf({ name: 'bert', client: '2001:db8::1' }), 'ok', 'another name')
+    t.equal(await kindOf({ client: '192.0.2.1' }), 'code-wanted', 'another network')
+  },
+)
+
+t.test('strangers from everywhere keep an administrator out, but not where they have signed in before', async (t) => {
+  const [home, hotel] = ['192.0.2.1', '192.0.2.2']
+  t.equal(await kindOf({ name: 'bert', client: home }), 'ok')
+  const counted = failures(databases[0].pool, ADMINISTRATOR_TOTAL, 'admin-all-')
+  for (let number = 0; number < 99; number++) await counted.count({ person: 'bert', client: null, provider: null })
+  t.equal(await kindOf({ name: 'bert', password: 'wrong', client: '198.51.100.1' }), 'refused')
+  t.equal(await kindOf({ name: 'bert', client: hotel }), 'throttled')
+  const other = instance(databases[1])
+  t.equal(await kindOf({ name: 'bert', client: home }, other), 'ok')
+  t.equal(await kindOf({ name: 'anna', client: hotel }), 'code-wanted', 'another name')
+  for (let number = 0; number < 10; number++) await kindOf({ name: 'bert', password: 'wrong', client: home }, other)
+  t.equal(await kindOf({ name: 'bert', client: home }, other), 'throttled', 'guesses from there have their own limit')
 })
 
 t.test('after thirty failures nothing is tried for a network', async (t) => {
@@ -149,7 +171,7 @@ t.test('after thirty failures nothing is tried for a network', async (t) => {
 t.test('guesses at the same moment are no more than one after the other', async (t) => {
   const instances = databases.map(instance)
   const guesses = Array.from({ length: 40 }, (_, number) => {
-    return kindOf({ password: `guess ${number}`, client: `192.0.2.${number}` }, instances[number % 2])
+    return kindOf({ password: `guess ${number}`, client: `2001:db8::${number}` }, instances[number % 2])
   })
   const kinds = await Promise.all(guesses)
   t.equal(kinds.filter((kind) => kind === 'throttled').length, 30)
