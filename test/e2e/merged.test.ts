@@ -6,7 +6,9 @@ import { certificates } from '../support/certificates.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../support/ferry.ts'
 import { startNew } from '../support/new.ts'
 import { type Old, startOld } from '../support/old.ts'
+import { addAdministrators, OWNER } from '../support/panel.ts'
 import { signIn } from '../support/sign-in.ts'
+import { Visitor } from '../support/visitor.ts'
 
 // renamed.example of one old server and second.example of another become new.example.
 
@@ -82,6 +84,10 @@ t.test('who wants what somebody else has is shown by name everywhere, until it i
     [{ result: 'fail', found: /anna@renamed\.example/, remedy: /rename one of the two/ }],
   )
   t.same((await rows(ferry.service, 'report', '--provider', 'second')).collisions, [])
+  await addAdministrators(ferry.service, OWNER)
+  const owner = await Visitor.signedIn(ferry.service.url, OWNER)
+  const { text } = await owner.get('/admin')
+  t.match(text, /anna@renamed\.example of old would be anna@new\.example, which is anna@second\.example/)
   await run('migration', 'finish', 'bert@new.example', '--force')
   await run('domain', 'remove', 'renamed.example')
   t.same((await rows(ferry.service, 'report')).collisions, [])
