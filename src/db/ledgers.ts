@@ -1,5 +1,14 @@
 import type { Insertable, Kysely, Selectable, Transaction } from 'kysely'
-import type { Counts, Difference, FolderState, Kind, Ledger, LedgerCode, LedgerFolder } from '../model/ledger.ts'
+import {
+  type Counts,
+  type Difference,
+  type FolderState,
+  type Kind,
+  type Ledger,
+  type LedgerCode,
+  type LedgerFolder,
+  noCounts,
+} from '../model/ledger.ts'
 import type { LedgerFence, Ledgers, Saved } from '../policy/ledger-ports.ts'
 import type { DB, LedgerDifference, LedgerFolder as LedgerFolderTable } from './schema.ts'
 
@@ -92,7 +101,8 @@ function toFolder(row: Selectable<LedgerFolderTable>): LedgerFolder {
   const { name, directory, remark, messages, proved, extra, duplicated } = row
   return {
     ...{ name, directory, remark, messages, proved, extra, duplicated },
-    ...{ state: row.state as FolderState, counts: row.counts as unknown as Counts },
+    // What an earlier version did not count is none.
+    ...{ state: row.state as FolderState, counts: { ...noCounts(), ...(row.counts as unknown as Partial<Counts>) } },
     uidValidity: row.uid_validity === null ? null : Number(row.uid_validity),
     ...{ provedUids: row.proved_uids, lostUids: row.lost_uids, acceptedUids: row.accepted_uids },
     acceptedUnlisted: row.accepted_unlisted,
