@@ -17,6 +17,9 @@ t.test(
     t.match(await run('mailferry', '--version'), { exitCode: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: '' })
     t.match(await run('emit-offlineimaprc', '--help'), { exitCode: 0, stdout: /^Usage: /, stderr: '' })
     t.match(await run('checkpassword'), { exitCode: 2, stderr: /^checkpassword: usage/ })
+    for (const program of readdirSync(join(root, 'bin'))) {
+      t.notMatch((await run(program, '--help')).exitCode, 127, `${program} starts`)
+    }
     const all = modules(join(root, 'dist'))
     const imports = all.map((module) => `await import(${JSON.stringify(module)})`).join('\n')
     const read = await runProgram(process.execPath, ['--input-type=module', '-e', imports], env)
@@ -71,7 +74,6 @@ function installed(t: Test): { root: string; env: NodeJS.ProcessEnv } {
 /** All but those that are started as programs: these run when they are imported. */
 function modules(folder: string): string[] {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  return names
-    .filter((name) => name.endsWith('.js') && !['mailferry.js', 'emit-offlineimaprc.js'].includes(name))
-    .map((name) => join(folder, name))
+  const programs = readdirSync(join(CHECKOUT, 'bin')).map((name) => `${name}.js`)
+  return names.filter((name) => name.endsWith('.js') && !programs.includes(name)).map((name) => join(folder, name))
 }
