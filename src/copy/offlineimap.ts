@@ -33,7 +33,7 @@ async function copy(
   { signal, onMessage }: EngineRun,
   { metadata, program = 'offlineimap', emit }: OfflineImapPlace,
 ): Promise<Result> {
-  const output = new Output(password, username)
+  const output = new Output()
   const file = join(metadata, `m-${order.id}.rc`)
   try {
     await writeFile(file, (await Array.fromAsync(emit(order, HAND_OVER))).join(''), { mode: 0o600 })

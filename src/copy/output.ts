@@ -1,3 +1,5 @@
+import { isOrdinary } from '../model/ordinary-words.ts'
+
 /** What one account of an OfflineIMAP run came to, as the pythonfile reports it. */
 export interface Report {
   readonly account: string
@@ -12,45 +14,45 @@ const REPORT = 'mailferry: {'
 const LINES_KEPT = 20
 const LINE_LENGTH = 500
 
-/** Reads the lines of a run as they come: keeps its report and its last lines, with nothing secret in them. */
+/** What OfflineIMAP and the pythonfile say when all is well, and where Python was: shown as it stands. */
+const KNOWN_LINES: readonly RegExp[] = [
+  /^mailferry: m-\d+ (in)?complete$/,
+  /^\*\*\* (Processing|Finished) account '?m-\d+'?( in \d+:\d+)?$/,
+  /^Establishing connection( to [\w.:-]+)? \(m-\d+-old\)$/,
+  /^Creating folder .*\[m-\d+-(old|new)\]$/,
+  /^Syncing .+: IMAP -> Maildir$/,
+  /^Skipping .+ \(not changed\)$/,
+  /^(IGNORED: )?Copy message UID \d+ (\(\d+\/\d+\) )?m-\d+-old:.+ -> m-\d+-new/,
+  /^(Adding|Deleting) flag \S+ (to|from) \d+ messages on \S+/,
+  /^ *File "[^"]*", line \d+, in \w+$/,
+]
+/** Accounts by their numbers, and the numbers of errors: `m-17:`, `28]`. */
+const KNOWN_WORD = /^(\[?m-\d+(-old|-new)?[\]:]?|\[Errno|\d{1,3}\]|-)$/
+
+/**
+ * Reads the lines of a run as they come: keeps its report and its last lines. A server may repeat a password, in
+ * whatever form: of what is no known line only known words are shown, whatever the password is.
+ */
 export class Output {
-  readonly #secrets: readonly string[]
   readonly #lines: string[] = []
   report: Report | null = null
-
-  constructor(password: string, username: string) {
-    this.#secrets = formsOf(password, username)
-  }
 
   read(line: string): void {
     const at = line.indexOf(REPORT)
     if (at !== -1) this.report = parse(line.slice(at + 'mailferry: '.length)) ?? this.report
-    else if (line.trim() !== '') this.#lines.push(this.#clean(line).slice(0, LINE_LENGTH))
+    else if (line.trim() !== '') this.#lines.push(shown(line).slice(0, LINE_LENGTH))
     if (this.#lines.length > LINES_KEPT) this.#lines.shift()
   }
 
   last(): string {
     return this.#lines.join('\n')
   }
-
-  #clean(line: string): string {
-    return this.#secrets.reduce((text, secret) => text.replaceAll(secret, '(not shown)'), line)
-  }
 }
 
-/** The password as a program may print it, longest first. */
-function formsOf(password: string, username: string): string[] {
-  const bytes = Buffer.from(password)
-  const plain = Buffer.from(`\0${username}\0${password}`)
-  const forms = [
-    plain.toString('base64'),
-    bytes.toString('base64'),
-    encodeURIComponent(password),
-    JSON.stringify(password).slice(1, -1),
-    password.replace(/["\\]/g, '\\$&'),
-    password,
-  ]
-  return [...new Set(forms)].sort((a, b) => b.length - a.length)
+function shown(line: string): string {
+  if (KNOWN_LINES.some((known) => known.test(line))) return line
+  const words = line.split(/[\s\p{Cc}]+/u).filter((word) => word !== '')
+  return words.map((word) => (isOrdinary(word) || KNOWN_WORD.test(word) ? word : '…')).join(' ')
 }
 
 function parse(text: string): Report | null {
