@@ -1,5 +1,7 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -9,6 +11,13 @@ import { serverPid } from '../../src/db/embedded/cluster.ts'
 import { lockFolder } from '../../src/db/embedded/lock.ts'
 import { type EmbeddedPostgres, openEmbedded } from '../../src/db/embedded/postgres.ts'
 import { until } from '../support/until.ts'
+
+/** Takes the lock of a folder and keeps it; or says that it is busy. */
+const HOLDER = `
+  import { lockFolder } from ${JSON.stringify(join(import.meta.dirname, '../../src/db/embedded/lock.ts'))}
+  const lock = await lockFolder(process.argv[1], 'test')
+  process.stdout.write(lock === null ? 'busy' : 'held')
+  if (lock !== null) setInterval(() => undefined, 1000)`
 
 function folder(t: Test): string {
   const made = mkdtempSync(join(tmpdir(), 'mailferry-embedded-'))
@@ -92,6 +101,34 @@ t.test('a folder is locked by one process at a time', async (t) => {
   const again = await lockFolder(locked, 'test')
   t.ok(again)
   again?.[Symbol.dispose]()
+})
+
+t.test('a lock is the folder’s own: no other user, no other network, and no dead process keeps it', async (t) => {
+  const locked = folder(t)
+  const { dev, ino } = statSync(locked)
+  const squatter = createServer().listen(`\0mailferry/test/${dev}-${ino}`)
+  await once(squatter, 'listening')
+  t.after(() => squatter.close())
+  const holder = spawn(process.execPath, ['--input-type=module', '-e', HOLDER, locked], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await once(holder.stdout, 'data')
+  t.equal(await lockFolder(locked, 'test'), null)
+  const elsewhere = spawnSync('unshare', [
+    '--map-root-user',
+    '--net',
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    HOLDER,
+    locked,
+  ])
+  t.equal(elsewhere.stdout.toString(), 'busy', elsewhere.stderr.toString())
+  t.equal(statSync(join(locked, 'test.lock')).mode & 0o777, 0o600)
+  holder.kill('SIGKILL')
+  await once(holder, 'exit')
+  using again = await lockFolder(locked, 'test')
+  t.ok(again)
 })
 
 t.test('whoever reaches the database is no superuser, and can become none', async (t) => {

@@ -1,21 +1,35 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { statSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { closeSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+
+// flock(1), for which Node has no call; where it is everywhere.
+const PATH = '/usr/bin:/bin:/usr/local/bin'
+const BUSY = 1
 
 /**
- * A lock on a folder that the kernel ends with this process, however it dies: a listening socket in Linux' abstract
- * name space (unix(7)), named after the folder's device and inode. Null: another process has it.
+ * A lock on a folder that the kernel ends with this process, however it dies: flock(2) on a file inside, which only its
+ * owner can open. It belongs to the open file, so that it stays when the program that took it ends. Null: another
+ * process has it.
  */
 export async function lockFolder(folder: string, purpose: string): Promise<Disposable | null> {
-  const { dev, ino } = statSync(folder)
-  const server = createServer((connection) => connection.destroy())
-  server.listen(`\0mailferry/${purpose}/${dev}-${ino}`)
+  const file = join(folder, `${purpose}.lock`)
+  const descriptor = openSync(file, 'a', 0o600)
   try {
-    await once(server, 'listening')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return null
-    throw error
+    const status = await flock(descriptor)
+    if (status === 0) return { [Symbol.dispose]: () => closeSync(descriptor) }
+    closeSync(descriptor)
+    if (status === BUSY) return null
+  } catch (cause) {
+    closeSync(descriptor)
+    throw new Error('flock is missing: apt-get install util-linux', { cause })
   }
-  server.unref()
-  return { [Symbol.dispose]: () => server.close() }
+  throw new Error(`${file} cannot be locked: does its file system know flock(2)?`)
+}
+
+/** Takes the lock for whoever has the file open; returns the exit code. */
+async function flock(descriptor: number): Promise<number | null> {
+  const child = spawn('flock', ['-n', '3'], { stdio: ['ignore', 'ignore', 'ignore', descriptor], env: { PATH } })
+  const [status] = await once(child, 'close')
+  return status
 }
