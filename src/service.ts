@@ -34,6 +34,7 @@ import { old } from './imap/ask.ts'
 import { oldMail } from './imap/listing.ts'
 import { probe } from './imap/probe.ts'
 import { newMail } from './maildir/listing.ts'
+import { within } from './model/within.ts'
 import { ADMINISTRATOR_LIMITS, ADMINISTRATOR_TOTAL, signInAdministrator } from './policy/administrator-sign-in.ts'
 import type { Surroundings } from './policy/authenticate.ts'
 import { boundHasher } from './policy/bound-hasher.ts'
@@ -214,11 +215,13 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
   }
 }
 
+const ASK_LIMIT_MS = 1_000
+
 /** @throws SettingsError when what is sealed here can be kept, or opened, nowhere */
 async function sealsToLivingKey(sealer: Sealer, { isRetired }: Pick<Sealings, 'isRetired'>): Promise<void> {
   const { to } = await sealer.seal({ address: '', provider: null, username: '', password: '' })
   // Whether the database is away, another check tells.
-  if (!(await isRetired(to).catch(() => false))) return
+  if (!(await within(ASK_LIMIT_MS, isRetired(to)).catch(() => false))) return
   const remedy = 'set MAILFERRY_RECIPIENTS to the new one, which "mailferry key show" tells on the copying host'
   throw new SettingsError(`this host seals to a retired key: ${remedy}`)
 }
