@@ -102,7 +102,10 @@ const contentType = fc.oneof(
   fc.constantFrom(null, ...TYPES),
 )
 
-export const sent: fc.Arbitrary<Sent> = fc.record({
+// Whoever may ask here may also ask who is there: that is no question, and not refused.
+const isList = ({ method, path }: Sent) => method === 'GET' && path === '/v1/userdb'
+
+const anything: fc.Arbitrary<Sent> = fc.record({
   method: fc.oneof({ weight: 30, arbitrary: fc.constant('POST') }, fc.constantFrom('GET', 'PUT', 'DELETE', 'QUERY')),
   path: fc.oneof(
     { weight: 30, arbitrary: fc.constant('/v1/passdb') },
@@ -111,6 +114,7 @@ export const sent: fc.Arbitrary<Sent> = fc.record({
   contentType,
   body,
 })
+export const sent = anything.filter((one) => !isList(one))
 
 /** Requests whose body is not as long as they say. */
 export const misframed = fc.tuple(
