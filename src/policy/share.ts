@@ -32,6 +32,8 @@ export class Share {
   #may = 0
   /** So many the others know of. */
   #held = 0
+  /** So many the others believe to be wanted. */
+  #told = 0
   /** So many may be kept although nobody needs them. */
   #spare = 0
   /** The most that were needed at a time, since the last tick and in the time before it. */
@@ -74,7 +76,7 @@ export class Share {
     for (const waiter of this.#waiting) waiter.giveUp()
     this.#end(this.#seats.size, 'stopped')
     this.#may = 0
-    if (this.#held === 0 && this.#asking === undefined) return
+    if (this.#held === 0 && this.#told === 0 && this.#asking === undefined) return
     // Where the others cannot be told, the lease tells them.
     const told = (this.#asking ?? Promise.resolve()).then(() => this.#claim(0, 0)).catch(() => undefined)
     await within(LEAVE_LIMIT_MS, told).catch(() => undefined)
@@ -123,6 +125,7 @@ export class Share {
     const want = Math.max(keep, this.#need)
     const impatient = [...this.#waiting].filter((waiter) => waiter.isImpatient)
     this.#may = Math.min(this.#may, keep)
+    this.#told = want
     try {
       const { may, excess, most } = await this.#claim(keep, want)
       if (this.#isClosed) return true
@@ -161,7 +164,8 @@ export class Share {
   }
 
   #goOn(isAnswered: boolean): void {
-    const isBehind = this.#held > this.#kept || (!this.#isShort && this.#waiting.size > 0)
+    const isWantedLess = this.#told > Math.max(this.#kept, this.#need)
+    const isBehind = this.#held > this.#kept || isWantedLess || (!this.#isShort && this.#waiting.size > 0)
     if (isAnswered && isBehind) {
       this.#ask()
       return
@@ -172,7 +176,7 @@ export class Share {
       this.#peakBefore = this.#peak
       this.#peak = this.#need
     }
-    if (this.#held === 0 && this.#need === 0) return
+    if (this.#held === 0 && this.#need === 0 && this.#told === 0) return
     this.#timer = setTimeout(() => this.#ask(), this.#waiting.size > 0 ? HUNGRY_MS : TICK_MS)
     if (this.#waiting.size === 0) this.#timer.unref()
   }

@@ -31,6 +31,16 @@ t.test('who comes after another one does not ask', async (t) => {
   t.same(asked, [{ keep: 0, want: 1 }])
 })
 
+t.test('who did not wait for what others have is taken back at once', async (t) => {
+  const { share, asked } = dealing({ may: 0 })
+  t.equal(await share.take({ limitMs: 0 }), null)
+  await settle()
+  t.same(asked, [
+    { keep: 0, want: 1 },
+    { keep: 0, want: 0 },
+  ])
+})
+
 t.test('what was used a moment ago is there for who comes now, and given back when nobody does', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())
