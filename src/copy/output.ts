@@ -1,4 +1,4 @@
-import { isOrdinary } from '../model/ordinary-words.ts'
+import { ordinary } from '../model/ordinary-words.ts'
 
 /** What one account of an OfflineIMAP run came to, as the pythonfile reports it. */
 export interface Report {
@@ -51,8 +51,7 @@ export class Output {
 
 function shown(line: string): string {
   if (KNOWN_LINES.some((known) => known.test(line))) return line
-  const words = line.split(/[\s\p{Cc}]+/u).filter((word) => word !== '')
-  return words.map((word) => (isOrdinary(word) || KNOWN_WORD.test(word) ? word : '…')).join(' ')
+  return ordinary(line, (word) => KNOWN_WORD.test(word))
 }
 
 function parse(text: string): Report | null {

@@ -22,7 +22,7 @@ const WORDS = new Set(
   skipped space status stopped such sync syncing taken traceback trying unexpectedly uid using valid validity verify
   version while whole without would write written attributeerror brokenpipeerror connectionrefusederror
   connectionreseterror filenotfounderror gaierror indexerror interruptederror keyerror offlineimaperror oserror
-  permissionerror runtimeerror sslcertverificationerror sslerror timeouterror typeerror unicodedecodeerror valueerror`.split(
+  permissionerror runtimeerror image malformed sslcertverificationerror sslerror timeouterror typeerror unicodedecodeerror valueerror`.split(
     /\s+/,
   ),
 )
@@ -35,3 +35,21 @@ export function isOrdinary(word: string): boolean {
 export function plain(word: string): string {
   return word.toLowerCase().replace(/^[("'[]+|[)"'\].,:;!?]+$/g, '')
 }
+
+/** A text in which every other word is left out. */
+export function ordinary(text: string, isKnown: (word: string) => boolean = () => false): string {
+  const words = text.split(/[\s\p{Cc}]+/u).filter((word) => word !== '')
+  return words.map((word) => (isOrdinary(word) || isKnown(word) ? word : '…')).join(' ')
+}
+
+/** What an error may say where everybody reads it: which file could not be used, or its ordinary words. */
+export function errorText(error: unknown): string {
+  const { code = '', path } = error as NodeJS.ErrnoException
+  const text = path === undefined ? `${code} ${ordinary(String(error))}` : `${code} ${path}`
+  return text
+    .replaceAll(/\p{Cc}/gu, '…')
+    .trim()
+    .slice(0, TEXT_LENGTH)
+}
+
+const TEXT_LENGTH = 500

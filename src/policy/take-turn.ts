@@ -1,5 +1,6 @@
 import type { Outcome, Result } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
+import { errorText } from '../model/ordinary-words.ts'
 import { advance, type Ending } from './advance.ts'
 import type { Engine, Interruption, Look, Looks, Proof, Turn, Turns, Worker } from './copying.ts'
 import { isUnchanged, objection } from './guard.ts'
@@ -74,8 +75,12 @@ export async function takeTurn(turn: Turn, around: TurnSurroundings, run: TurnRu
 async function withinLimit(turn: Turn, around: TurnSurroundings, run: TurnRun): Promise<Seen> {
   const limit = new AbortController()
   const timer = setTimeout(() => limit.abort('timeout' satisfies Interruption), around.limitMs)
+  const signal = AbortSignal.any([run.signal, limit.signal])
   try {
-    return await lookAndCopy(turn, around, { ...run, signal: AbortSignal.any([run.signal, limit.signal]) })
+    return await lookAndCopy(turn, around, { ...run, signal })
+  } catch (error) {
+    const { outcome, output } = broken(error, signal)
+    return without(outcome, output)
   } finally {
     clearTimeout(timer)
   }
@@ -118,6 +123,21 @@ async function copyAndProve(
   run: TurnRun,
 ): Promise<Result> {
   const copied = await around.engine.copy(turn.order, credential, run)
+  try {
+    return await prove(copied, turn, credential, around, run)
+  } catch (error) {
+    const { outcome, output } = broken(error, run.signal)
+    return { ...copied, outcome, output: `${copied.output}\n${output}`.trim() }
+  }
+}
+
+async function prove(
+  copied: Result,
+  turn: Turn,
+  credential: Credential,
+  around: TurnSurroundings,
+  run: TurnRun,
+): Promise<Result> {
   const flaw = copied.outcome === 'complete' ? await around.proof.flaw(turn, credential, run.signal) : null
   if (run.signal.aborted && copied.outcome === 'complete')
     return { ...copied, outcome: run.signal.reason as Interruption }
@@ -131,6 +151,14 @@ async function copyAndProve(
 }
 
 const LOST: Outcome = 'ledger-lost'
+
+/** A turn always comes to its end: who is never given back is taken again and again. */
+function broken(error: unknown, { aborted, reason }: AbortSignal): Pick<Result, 'outcome' | 'output'> {
+  return {
+    outcome: aborted ? (reason as Interruption) : 'incomplete',
+    output: `an error ended it: ${errorText(error)}`,
+  }
+}
 
 type Trouble = Extract<Look, { kind: 'trouble' }> & { code: Outcome }
 

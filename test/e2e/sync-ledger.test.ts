@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -42,6 +42,21 @@ t.test('it is finished by force only, until somebody accepts what differs', asyn
   t.match((await service.run(['verify', ANNA[0], '--accept'])).exitCode, 0)
   t.equal((await sync()).exitCode, 0)
   t.match(await migration(), { state: 'synced', code: null, remedy: null })
+})
+
+t.test('a file that cannot be read ends the attempt, names it, and counts as a failure', async (t) => {
+  const file = join(homes, 'old.example', 'anna', 'Maildir', 'cur', '1.unreadable:2,S')
+  symlinkSync(join(homes, 'gone'), file)
+  await seed(old.port, ANNA, 1, ['Sent'])
+  const { exitCode, stdout } = await sync()
+  t.equal(exitCode, 75)
+  t.match(JSON.parse(stdout.split('\n')[0] ?? ''), { outcome: 'incomplete', messages: 1 })
+  const [last] = (await migration()).attempts
+  t.match(last, { outcome: 'incomplete', messages: 1 })
+  t.match(last.output, `an error ended it: ENOENT ${file}`)
+  rmSync(file)
+  t.equal((await sync()).exitCode, 0)
+  t.match(await migration(), { state: 'synced' })
 })
 
 t.test('a finished migration leaves nothing of what was read for its ledgers', async (t) => {

@@ -29,7 +29,7 @@ const LOST: Flaw = {
 }
 
 /** A turn whose ledgers find these flaws, one after the other; what was done, and what was written at its end. */
-async function take(turn: Turn, flaws: (Flaw | null)[], copies: Partial<Result>[] = []) {
+async function take(turn: Turn, flaws: (Flaw | Error | null)[], copies: Partial<Result>[] = [], given: object = {}) {
   const done: string[] = []
   const ends: TurnEnd[] = []
   const around = {
@@ -53,7 +53,9 @@ async function take(turn: Turn, flaws: (Flaw | null)[], copies: Partial<Result>[
     proof: {
       async flaw() {
         done.push('compare')
-        return flaws.shift() ?? null
+        const flaw = flaws.shift() ?? null
+        if (flaw instanceof Error) throw flaw
+        return flaw
       },
     },
     room: { left: () => 1 },
@@ -64,10 +66,11 @@ async function take(turn: Turn, flaws: (Flaw | null)[], copies: Partial<Result>[
       },
     },
     ...{ limitMs: 60_000, now: () => new Date(), chance: () => 0.5 },
+    ...given,
   }
   const run = { signal: new AbortController().signal, onMessage: () => undefined }
   const { ending } = await takeTurn(turn, around as unknown as TurnSurroundings, run)
-  return { ending, done, result: ends[0]?.attempt?.result, code: ends[0]?.plan.situation.code }
+  return { ending, done, result: ends[0]?.attempt?.result, code: ends[0]?.plan.situation.code, end: ends[0] }
 }
 
 const DROPPED = ['drop 1  2,3', 'drop 1 .Sent 9']
@@ -101,4 +104,26 @@ t.test('who is synced is compared again when the last ledger was not clean, thou
   const synced: Turn = { ...TURN, state: 'synced', seen: [INBOX], completedAt: new Date(), hasCopied: true }
   t.match(await take({ ...synced, isProved: true }, []), { ending: 'unchanged', done: [] })
   t.match(await take(synced, []), { ending: 'complete', done: ['copy', 'compare'] })
+})
+
+t.test('what is thrown ends the turn: as one that failed, with what was copied and the error’s words', async (t) => {
+  const unreadable = Object.assign(new Error('secret'), { code: 'EACCES', path: '/anna/cur/1' })
+  const { end, ...seen } = await take(TURN, [unreadable])
+  t.match(seen, {
+    ending: 'incomplete',
+    result: { messages: 2, output: 'copied\nan error ended it: EACCES /anna/cur/1' },
+  })
+  t.match(end, { plan: { failures: 1, situation: { state: 'pending' } }, attempt: { id: '1' }, seen: null })
+  const again = await take(TURN, [LOST, unreadable], [{ messages: 5 }, { messages: 3 }])
+  t.match(again.result, { outcome: 'incomplete', messages: 8, output: /the ledger lost\ncopied\n.*EACCES/ })
+})
+
+t.test('so does what is thrown before anything is copied, and its secrets are not shown', async (t) => {
+  const remembers = () => {
+    throw new Error('file is not a database: hunter2')
+  }
+  const { end, done, result } = await take(TURN, [], [], { engine: { remembers } })
+  t.strictSame(done, [])
+  t.match(result, { outcome: 'incomplete', output: 'an error ended it: Error: file is not a database: …' })
+  t.match(end, { plan: { failures: 1 }, attempt: { id: null } })
 })
