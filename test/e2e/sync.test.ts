@@ -8,6 +8,7 @@ import { ImapWire } from '../support/imap-wire.ts'
 import { query } from '../support/query.ts'
 import { seed } from '../support/seed.ts'
 import { startSync, syncOnce } from '../support/sync.ts'
+import { until } from '../support/until.ts'
 
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
 const CLEO = ['cleo@old.example', 'secret of cleo'] as const
@@ -95,7 +96,7 @@ t.test('what OLD refused for a while, the same password heals; nobody is kept ou
   await old.setPassword(...BEN)
   // A change of the provider forgets what was refused.
   await mustRun(service, 'provider', 'set', 'old', '--after-refusal', 'admit')
-  t.match(await service.passdb(...BEN), { status: 200 })
+  await until(async () => (await service.passdb(...BEN)).status === 200, 'that is heard')
   t.match(await migration(BEN[0]), { state: 'pending', code: null })
   t.same(await syncOnce(service), { [BEN[0]]: 'complete' })
 })
