@@ -1,52 +1,76 @@
-import { mkdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { type Settings, SettingsError } from './config.ts'
 import { type Endpoint, parseEndpoint } from './model/endpoint.ts'
 import type { Endpoints } from './policy/ports.ts'
 import { type Access, createFile, handOver, replaceFile } from './whole-file.ts'
 
+/** What a folder says that this user may not write in. */
+const CLOSED = ['EACCES', 'EPERM', 'EROFS']
+
 /**
  * Where this host may send credentials: a file for each provider, beside the identity file, where no database and no
- * web-facing service can change it.
+ * web-facing service can change it. Where the copying user may not write there, the data directory keeps it: it counts
+ * as long as there is none beside the identity.
  */
-export function approvedEndpoints({ identityFile }: Pick<Settings, 'identityFile'>): Endpoints {
-  const folder = `${identityFile}.endpoints`
-  // A name out of the database makes no path.
-  const fileOf = (provider: string) => join(folder, `${encodeURIComponent(provider)}.json`)
+export function approvedEndpoints({ identityFile, dataDir }: Pick<Settings, 'identityFile' | 'dataDir'>): Endpoints {
+  const beside = `${identityFile}.endpoints`
+  const instead = join(dataDir, basename(beside))
 
   /** False: there is one, which `put` leaves as it is. */
   function write(provider: string, endpoint: Endpoint, put: typeof createFile): boolean {
     const access = accessOf(identityFile)
-    try {
+    const writeIn = (folder: string) => {
       makeFolder(folder, access)
-      put(fileOf(provider), `${JSON.stringify(endpoint)}\n`, access)
+      put(fileIn(folder, provider), `${JSON.stringify(endpoint)}\n`, access)
+    }
+    let folder = beside
+    try {
+      try {
+        writeIn(folder)
+      } catch (error) {
+        if (!isClosed(error) || existsSync(fileIn(beside, provider))) throw error
+        folder = instead
+        writeIn(folder)
+      }
       return true
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'EEXIST') return false
       const remedy = `run "mailferry provider approve ${provider}" as a user who may write there`
-      throw new SettingsError(`cannot write ${fileOf(provider)} (${code}): ${remedy}`)
+      throw new SettingsError(`cannot write ${fileIn(folder, provider)} (${code}): ${remedy}`)
     }
   }
 
-  function approved(provider: string): Endpoint | null {
-    try {
-      const endpoint = parseEndpoint(readFileSync(fileOf(provider), 'utf8'))
-      if (endpoint !== null) return endpoint
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'ENOENT') return null
-      throw new SettingsError(`cannot read ${fileOf(provider)} (${code})`)
-    }
-    const remedy = `"mailferry provider approve ${provider}" writes it again`
-    throw new SettingsError(`${fileOf(provider)} does not hold an endpoint: ${remedy}`)
-  }
-
+  const read = (provider: string) => readIn(beside, provider) ?? readIn(instead, provider)
   return {
-    approved,
+    approved: (provider) => read(provider)?.endpoint ?? null,
+    keptIn: (provider) => read(provider)?.file ?? null,
     trust: (provider, endpoint) => write(provider, endpoint, createFile),
     approve: (provider, endpoint) => void write(provider, endpoint, replaceFile),
   }
+}
+
+/** A name out of the database makes no path. */
+function fileIn(folder: string, provider: string): string {
+  return join(folder, `${encodeURIComponent(provider)}.json`)
+}
+
+function readIn(folder: string, provider: string): { endpoint: Endpoint; file: string } | null {
+  const file = fileIn(folder, provider)
+  try {
+    const endpoint = parseEndpoint(readFileSync(file, 'utf8'))
+    if (endpoint !== null) return { endpoint, file }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return null
+    throw new SettingsError(`cannot read ${file} (${code})`)
+  }
+  throw new SettingsError(`${file} does not hold an endpoint: "mailferry provider approve ${provider}" writes it again`)
+}
+
+function isClosed(error: unknown): boolean {
+  return CLOSED.includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
 /** Whoever may read the identity may read what it is for. */

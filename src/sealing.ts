@@ -1,8 +1,8 @@
-import { statSync } from 'node:fs'
 import { type Settings, SettingsError } from './config.ts'
 import { recipientsFile, recipientsInForce } from './data-dir.ts'
 import type { Sealer } from './policy/ports.ts'
 import { sealTo } from './seal/age.ts'
+import { fileStamp } from './whole-file.ts'
 
 /**
  * Seals to the recipients in force when something is sealed: a running service notices that they were replaced, and
@@ -27,13 +27,4 @@ export function sealerInForce(settings: Settings): Sealer {
 function stampOf(settings: Settings): string {
   if (settings.recipients.length > 0) return ''
   return [recipientsFile(settings), settings.identityFile].map(fileStamp).join(' ')
-}
-
-function fileStamp(file: string): string {
-  try {
-    const { ino, size, mtimeNs } = statSync(file, { bigint: true })
-    return `${ino}:${size}:${mtimeNs}`
-  } catch {
-    return '-'
-  }
 }

@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
@@ -49,7 +50,17 @@ function putWhole(path: string, text: string, access: Access, put: (from: string
 
 /** Only root can give something to somebody else. */
 export function handOver(path: string, { uid, gid }: Pick<Access, 'uid' | 'gid'>): void {
-  if (process.getuid?.() === 0 && uid !== undefined && gid !== undefined) chownSync(path, uid, gid)
+  if (process.geteuid?.() === 0 && uid !== undefined && gid !== undefined) chownSync(path, uid, gid)
+}
+
+/** Another one whenever the file may say something else. */
+export function fileStamp(file: string): string {
+  try {
+    const { ino, size, mtimeNs } = statSync(file, { bigint: true })
+    return `${ino}:${size}:${mtimeNs}`
+  } catch {
+    return '-'
+  }
 }
 
 /** The name of a file is safe on the disk only when its folder is. */

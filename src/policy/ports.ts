@@ -174,6 +174,8 @@ export interface Opener {
 export interface Endpoints {
   /** Null: nobody has said so yet. @throws when that cannot be told */
   approved(provider: string): Endpoint | null
+  /** The file that says so; null: there is none. @throws when that cannot be told */
+  keptIn(provider: string): string | null
   /** Approves an endpoint; false: another one is approved already. @throws when it cannot be kept */
   trust(provider: string, endpoint: Endpoint): boolean
   /** Approves an endpoint in the place of another. @throws when it cannot be kept */

@@ -131,9 +131,10 @@ function* checkApproval(provider: Provider, { settings, endpoints }: House): Gen
   const remedy = `when "mailferry provider show ${provider.name}" is right: mailferry provider approve ${provider.name}`
   try {
     const approved = endpoints.approved(provider.name)
-    if (approved === null || isSameEndpoint(approved, endpointOf(provider))) return
-    const found = `nothing is copied: this host sends kept passwords to ${endpointText(approved)} only`
-    yield { check, result: 'fail', found, remedy }
+    if (approved === null) return
+    const only = `this host sends kept passwords to ${endpointText(approved)} only (${endpoints.keptIn(provider.name)})`
+    if (isSameEndpoint(approved, endpointOf(provider))) yield { check, result: 'ok', found: only }
+    else yield { check, result: 'fail', found: `nothing is copied: ${only}`, remedy }
   } catch (error) {
     yield failed(check, error, remedy)
   }
