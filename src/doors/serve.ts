@@ -62,8 +62,8 @@ async function openDoors(
   administration: Later,
 ): Promise<FastifyInstance[]> {
   const doorWith = (guard: Pick<HttpDoor, 'doorToken' | 'hostNames'>) => {
-    const { asked, checks } = served
-    const door = httpDoor({ asked, checks, metrics, log, proxyNetworks: settings.proxyNetworks, ...guard })
+    const { asked, checks, adminToken } = served
+    const door = httpDoor({ asked, checks, adminToken, metrics, log, proxyNetworks: settings.proxyNetworks, ...guard })
     passOn(door, administration)
     return door
   }

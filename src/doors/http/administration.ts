@@ -7,14 +7,13 @@ import { type HttpDoor, httpDoor } from './server.ts'
 
 export interface Administration extends HttpDoor {
   readonly house: House
-  readonly adminToken: string
   /** 32 bytes that encrypt the panel's sessions. */
   readonly sessionKey: Buffer
 }
 
 /** What administrators use: the API, its description together with the door's, and the panel. Not listening itself. */
-export function administration({ house, adminToken, sessionKey, ...door }: Administration): FastifyInstance {
+export function administration({ house, sessionKey, ...door }: Administration): FastifyInstance {
   return httpDoor({ ...door, prepare: describeRoutes })
-    .register(admin, { house, adminToken })
+    .register(admin, { house, adminToken: door.adminToken })
     .register(panel, { house, sessionKey, log: door.log })
 }

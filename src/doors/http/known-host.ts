@@ -1,20 +1,25 @@
 import { isIP } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { showsToken } from './token.ts'
 
 /** Misdirected Request (RFC 9110, section 15.5.20). */
 const MISDIRECTED = 421
+/** Monitoring asks them by whatever name, and they tell no secret. */
+const OPEN = ['/livez', '/readyz', '/metrics']
 
 /**
  * Lets nobody pass who calls this host by a name that is not its own: a page from elsewhere whose name suddenly leads
  * here (DNS rebinding) would be of the same origin as the panel. An address cannot be led elsewhere, and whoever
- * names no host (HTTP/1.0) is no browser.
+ * names no host (HTTP/1.0) is no browser. Nor can such a page show a token: whoever does may use any name.
  */
-export function requireKnownHost(names: readonly string[]) {
+export function requireKnownHost(names: readonly string[], tokens: readonly (string | null)[]) {
+  const shown = tokens.filter((token) => token !== null).map(showsToken)
   const known = new Set(['localhost', ...names.map((name) => name.toLowerCase())])
   return (request: FastifyRequest, reply: FastifyReply, next: () => void) => {
     // What a proxy adds (X-Forwarded-Host) a page can add, too.
     const { host } = request.headers
-    if (host === undefined || isKnown(host, known)) next()
+    const isOpen = OPEN.includes(request.routeOptions.url ?? '')
+    if (host === undefined || isOpen || isKnown(host, known) || shown.some((shows) => shows(request))) next()
     else
       reply
         .code(MISDIRECTED)

@@ -21,6 +21,8 @@ export interface HttpDoor {
   readonly log: Logger
   /** What Dovecot has to show; null where the socket's file mode guards the door. */
   readonly doorToken: string | null
+  /** What lets an administrator call this host by any name. */
+  readonly adminToken: string
   /** What this host may be called on TCP; null where nobody can call it by a name. */
   readonly hostNames: readonly string[] | null
   /** Networks of webmails and proxies: their addresses are nobody's client. */
@@ -31,7 +33,7 @@ export interface HttpDoor {
 
 /** The HTTP door, not listening yet. */
 export function httpDoor(door: HttpDoor): FastifyInstance {
-  const { asked, checks, metrics, log, doorToken, hostNames, proxyNetworks, prepare } = door
+  const { asked, checks, metrics, log, doorToken, adminToken, hostNames, proxyNetworks, prepare } = door
   // Without a logger of its own Fastify makes none for each question.
   const app = Fastify({
     ...LIMITS,
@@ -47,7 +49,7 @@ export function httpDoor(door: HttpDoor): FastifyInstance {
   // The schemas describe the answers. A serializer of its own for each would take 40 MB.
   app.setSerializerCompiler(() => JSON.stringify)
   tellErrorsShortly(app, log)
-  if (hostNames !== null) app.addHook('onRequest', requireKnownHost(hostNames))
+  if (hostNames !== null) app.addHook('onRequest', requireKnownHost(hostNames, [doorToken, adminToken]))
   prepare?.(app)
   app.register(health, { checks, metrics, asked, doorToken })
   if (doorToken === null) app.register(status, { asked })

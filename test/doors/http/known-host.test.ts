@@ -1,11 +1,11 @@
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { HttpWire } from './http-wire.ts'
-import { listeningDoor, scriptedDoor } from './scripted-door.ts'
+import { ADMIN_TOKEN, listeningDoor, scriptedDoor } from './scripted-door.ts'
 
 const NAMES = ['ferry.internal', 'Mailferry.example']
 
-t.test('whoever calls this host by a name that is not its own is sent away, whatever is asked', async (t) => {
+t.test('whoever calls this host by a name that is not its own is sent away', async (t) => {
   const { app, logged } = scriptedDoor({ hostNames: NAMES })
   t.teardown(() => app.close())
   await app.listen({ host: '127.0.0.1', port: 0 })
@@ -21,13 +21,29 @@ t.test('whoever calls this host by a name that is not its own is sent away, what
   t.match(await status('/livez', [], '1.0'), { status: 200 }, 'no browser leaves it out')
   const strange = ['evil.example', `evil.example:${port}`, 'localhost.evil.example', '127.0.0.1.evil.example', '']
   for (const host of [...strange, 'a@localhost', '[evil.example]', 'localhost:x', '[::1', 'ferry.internal.']) {
-    for (const path of ['/livez', '/readyz', '/metrics', '/v1/passdb', '/nothing']) {
+    for (const path of ['/v1/passdb', '/v1/admin/people', '/admin', '/nothing', '/livez/']) {
       const answer = await status(path, [`Host: ${host}`, 'X-Forwarded-Host: localhost'])
       t.match(answer, { status: 421, head: /connection: close/, body: /MAILFERRY_HOST_NAMES/ }, `${host} ${path}`)
       t.notMatch(answer?.body, /evil/)
     }
   }
   t.same(logged, [])
+})
+
+t.test('whoever shows a token may call this host by any name, and monitoring may do so without', async (t) => {
+  const doorToken = 'the token of the door'
+  const { app } = scriptedDoor({ hostNames: NAMES, doorToken })
+  t.teardown(() => app.close())
+  const ask = async (url: string, token?: string) => {
+    const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    return (await app.inject({ url, headers: { host: 'mailhost:8025', ...authorization } })).statusCode
+  }
+  t.equal(await ask('/v1/userdb?username=anna@new.example', doorToken), 200)
+  t.equal(await ask('/nothing', ADMIN_TOKEN), 404)
+  for (const token of [undefined, '', 'guessed', `${doorToken} `]) {
+    t.equal(await ask('/v1/userdb?username=anna@new.example', token), 421, token ?? 'none')
+  }
+  for (const url of ['/livez', '/readyz', '/metrics?x=1']) t.equal(await ask(url), 200, url)
 })
 
 t.test('on the socket every name will do, and none', async (t) => {

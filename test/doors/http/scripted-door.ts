@@ -15,6 +15,8 @@ import type { Question } from '../../../src/policy/sign-in.ts'
 
 export const account: Account = { address: 'anna@new.example', home: '/home/anna', quotaBytes: 1024, enabled: true }
 
+export const ADMIN_TOKEN = 'the token of administrators'
+
 export interface Script {
   verdict?: Verdict
   signIn?: (question: Question) => Promise<Verdict>
@@ -49,6 +51,7 @@ export function scriptedDoor({ verdict = MISMATCH, doorToken = null, hostNames =
   return {
     app: httpDoor({
       ...{ asked, checks, metrics, log, doorToken, hostNames },
+      adminToken: ADMIN_TOKEN,
       proxyNetworks: script.proxyNetworks ?? [],
       prepare: describeRoutes,
     }),
