@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ownerOf } from './become-owner.ts'
 import { type Settings, SettingsError } from './config.ts'
 import type { Opener } from './policy/ports.ts'
 import { isRecipient, newIdentity, openWith, recipientsOf } from './seal/age.ts'
 import { panelKeyIn } from './seal/panel-key.ts'
 import { flawOfToken } from './setting-values.ts'
-import { createFile, keptLine } from './whole-file.ts'
+import { createFile, fileStamp, keptLine } from './whole-file.ts'
 
 /** What the service cannot run without, and makes at its first start. */
 export interface Secrets {
@@ -45,23 +46,36 @@ export async function recipientsInForce(settings: Settings): Promise<readonly st
   return existsSync(settings.identityFile) ? await identityRecipients(settings) : null
 }
 
-/** Makes the age identity and remembers its recipient, which is returned. @throws SettingsError when there is one */
+/**
+ * Makes the age identity and remembers its recipient, which is returned. Root makes them for who copies here.
+ * @throws SettingsError when there is one
+ */
 export async function initialiseKey(settings: Settings): Promise<string> {
   const { file, recipient } = await newIdentity()
   try {
     mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 })
-    createFile(settings.identityFile, file)
+    createFile(settings.identityFile, file, { ...ownerOf(settings), mode: 0o600 })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new SettingsError(`MAILFERRY_IDENTITY_FILE: cannot create ${settings.identityFile} (${code})`)
   }
-  createFile(recipientsFile(settings), `${recipient}\n`, { mode: 0o644 })
+  createFile(recipientsFile(settings), `${recipient}\n`, { ...ownerOf(settings), mode: 0o644 })
   return recipient
 }
 
-/** Opens with the identity file of the settings. @throws SettingsError when it cannot be read */
-export function identityOpener({ identityFile }: Settings): Promise<Opener> {
-  return fromIdentity(identityFile, openWith)
+/**
+ * Opens with the identity file of the settings, as it is when something is opened: a running worker notices that the
+ * key was rotated. @throws SettingsError when it cannot be read
+ */
+export async function identityOpener({ identityFile }: Settings): Promise<Opener> {
+  const read = async () => ({ stamp: fileStamp(identityFile), opener: await fromIdentity(identityFile, openWith) })
+  let known = await read()
+  return {
+    async open(sealed) {
+      if (known.stamp !== fileStamp(identityFile)) known = await read()
+      return await known.opener.open(sealed)
+    },
+  }
 }
 
 /** The recipients that the identity file of the settings belongs to. @throws SettingsError when it cannot be read */

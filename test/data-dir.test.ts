@@ -1,9 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadSettings, SettingsError } from '../src/config.ts'
-import { panelKeyInForce } from '../src/data-dir.ts'
+import { identityOpener, initialiseKey, panelKeyInForce } from '../src/data-dir.ts'
+import { addIdentity, keepNewestIdentity } from '../src/key-files.ts'
+import { sealTo } from '../src/seal/age.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailferry-data-dir-'))
 t.after(() => rmSync(folder, { recursive: true }))
@@ -43,6 +45,36 @@ t.test('a panel key that is none is refused in a line that does not repeat it', 
     ),
   )
   t.equal(readFileSync(join(dataDir, 'panel-key'), 'utf8'), 's3cret\n', 'it is not replaced')
+})
+
+t.test('what opens goes by the identity file as it is now', async (t) => {
+  const settings = loadSettings({ MAILFERRY_DATA_DIR: join(folder, 'rotated') })
+  const anna = { address: 'anna@new.example', provider: 'old', username: 'anna', password: 'Correct-Horse-9' }
+  const sealedTo = async (recipient: string) => (await sealTo([recipient]).seal(anna)).bytes
+  const before = await sealedTo(await initialiseKey(settings))
+  const opener = await identityOpener(settings)
+  t.same(await opener.open(before), anna)
+  const after = await sealedTo(await addIdentity(settings))
+  t.same([await opener.open(before), await opener.open(after)], [anna, anna])
+  await keepNewestIdentity(settings)
+  await t.rejects(opener.open(before))
+  t.same(await opener.open(after), anna)
+})
+
+t.test('the key that root makes belongs to who copies on this host', async (t) => {
+  const dataDir = mkdtempSync(join(folder, 'owned-'))
+  const owner = process.getuid?.() || 4_242
+  if (process.getuid?.() === 0) chownSync(dataDir, owner, owner)
+  const elsewhere = join(folder, 'identity-elsewhere')
+  await initialiseKey(loadSettings({ MAILFERRY_DATA_DIR: dataDir, MAILFERRY_IDENTITY_FILE: elsewhere }))
+  const access = [elsewhere, join(dataDir, 'recipients')].map((path) => statSync(path))
+  t.same(
+    access.map(({ uid, mode }) => [uid, mode & 0o777]),
+    [
+      [owner, 0o600],
+      [owner, 0o644],
+    ],
+  )
 })
 
 t.end()
