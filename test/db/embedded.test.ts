@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import t, { type Test } from 'tap'
 import { serverPid } from '../../src/db/embedded/cluster.ts'
 import { lockFolder } from '../../src/db/embedded/lock.ts'
 import { type EmbeddedPostgres, openEmbedded } from '../../src/db/embedded/postgres.ts'
+import { serverUser } from '../../src/db/embedded/server-user.ts'
 import { until } from '../support/until.ts'
 
 /** Takes the lock of a folder and keeps it; or says that it is busy. */
@@ -143,6 +144,8 @@ t.test('whoever reaches the database is no superuser, and can become none', asyn
   await t.rejects(superuser.connect(), { code: '28000' }, 'over no connection')
 })
 
+/** No directory service knows this one. */
+const STRANGER = 54_321
 const isRoot = process.getuid?.() === 0
 
 t.test('for root, PostgreSQL runs as a user of its own, or as who owns the data directory', async (t) => {
@@ -164,6 +167,32 @@ t.test('for root, PostgreSQL runs as a user of its own, or as who owns the data 
   chownSync(given, uidOf('games'), 0)
   await using _ = await openEmbedded(given)
   t.equal(userOf(given), uidOf('games'))
+  const files = readdirSync(given).filter((name) => /\.(log|lock)$/.test(name))
+  t.ok(files.length > 1)
+  t.same(
+    [...new Set(files.map((name) => statSync(join(given, name)).uid))],
+    [uidOf('games')],
+    'for when that one comes',
+  )
+})
+
+t.test('a cluster stays with its owner, also one who does not stand in /etc/passwd', async (t) => {
+  const dataDir = folder(t)
+  const cluster = join(dataDir, 'postgres')
+  mkdirSync(cluster)
+  if (!isRoot) return t.match(serverUser(cluster, dataDir), { isSelf: true })
+  chownSync(cluster, STRANGER, STRANGER)
+  t.same(serverUser(cluster, dataDir), { name: String(STRANGER), uid: STRANGER, gid: STRANGER, isSelf: false })
+  chownSync(cluster, 0, 0)
+  chownSync(dataDir, STRANGER, STRANGER)
+  t.match(serverUser(cluster, dataDir), { uid: STRANGER })
+  rmSync(cluster, { recursive: true })
+  await t.rejects(openEmbedded(dataDir), { message: /initdb failed: .*could not look up effective user ID 54321/s })
+  t.same(
+    readdirSync(dataDir).filter((name) => name !== 'postgres.lock'),
+    [],
+    'nothing is made, and nobody else gets it',
+  )
 })
 
 function uidOf(name: string): number {

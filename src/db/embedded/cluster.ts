@@ -15,6 +15,7 @@ import {
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import { postgresBinaries } from './binaries.ts'
+import { openOwned } from './owned-file.ts'
 import { type ServerUser, serverUser } from './server-user.ts'
 
 // PostgreSQL finds its cluster as an inherited open folder, so that neither the modes of the folders above it nor the
@@ -52,9 +53,14 @@ export async function createCluster(dataDir: string): Promise<void> {
   const unfinished = `${cluster}.unfinished`
   rmSync(unfinished, { recursive: true, force: true })
   mkdirSync(unfinished, { mode: 0o700 })
-  chownSync(unfinished, user.uid, user.gid)
-  initialise(binaries, unfinished, user)
-  renameSync(unfinished, cluster)
+  try {
+    chownSync(unfinished, user.uid, user.gid)
+    initialise(binaries, unfinished, user)
+    renameSync(unfinished, cluster)
+  } catch (error) {
+    rmSync(unfinished, { recursive: true, force: true })
+    throw error
+  }
 }
 
 /** Starts the server of an existing cluster; `exit` resolves when it ends. */
@@ -67,7 +73,7 @@ export async function launchServer(
   const binaries = await postgresBinaries(user, dataDir)
   handOver(cluster, user)
   const folder = openSync(cluster, 'r')
-  const log = openSync(clusterLog(dataDir), 'a', 0o600)
+  const log = openOwned(clusterLog(dataDir))
   const settings = Object.entries({ ...SETTINGS, ...options }).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const server = spawn(join(binaries, 'bin/postgres'), ['-D', INHERITED_PATH, ...settings], {
     stdio: ['ignore', log, log, folder],
@@ -88,7 +94,7 @@ export async function launchServer(
   }
 }
 
-/** Gives a cluster that belonged to somebody else to whom it runs as. */
+/** Gives a cluster that belonged to root, or to nobody, to whom it runs as. */
 function handOver(cluster: string, { uid, gid, isSelf }: ServerUser): void {
   if (isSelf || statSync(cluster).uid === uid) return
   const inside = readdirSync(cluster, { recursive: true, encoding: 'utf8' }).map((path) => join(cluster, path))

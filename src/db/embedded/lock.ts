@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { join } from 'node:path'
+import { openOwned } from './owned-file.ts'
 
 // flock(1), for which Node has no call; where it is everywhere.
 const PATH = '/usr/bin:/bin:/usr/local/bin'
@@ -14,7 +15,7 @@ const BUSY = 1
  */
 export async function lockFolder(folder: string, purpose: string): Promise<Disposable | null> {
   const file = join(folder, `${purpose}.lock`)
-  const descriptor = openSync(file, 'a', 0o600)
+  const descriptor = openOwned(file)
   try {
     const status = await flock(descriptor)
     if (status === 0) return { [Symbol.dispose]: () => closeSync(descriptor) }
@@ -22,7 +23,9 @@ export async function lockFolder(folder: string, purpose: string): Promise<Dispo
     if (status === BUSY) return null
   } catch (cause) {
     closeSync(descriptor)
-    throw new Error('flock is missing: apt-get install util-linux', { cause })
+    const { code } = cause as NodeJS.ErrnoException
+    const why = code === 'ENOENT' ? 'is missing: apt-get install util-linux' : `cannot be run (${code})`
+    throw new Error(`flock ${why}`, { cause })
   }
   throw new Error(`${file} cannot be locked: does its file system know flock(2)?`)
 }

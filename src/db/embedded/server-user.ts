@@ -26,10 +26,12 @@ export function serverUser(cluster: string, dataDir: string): ServerUser {
   const self = userInfo()
   if (self.uid !== 0) return { name: self.username, uid: self.uid, gid: self.gid, isSelf: true }
   const users = systemUsers()
-  const owners = [cluster, dataDir].map((path) => statSync(path, { throwIfNoEntry: false })?.uid)
-  const owner = owners.find((uid) => uid !== undefined && uid !== 0 && uid !== NOBODY)
-  const fit = users.find(({ uid }) => uid === owner) ?? users.find(({ name }) => name === OWN) ?? madeUser()
-  return { ...fit, isSelf: false }
+  const owners = [cluster, dataDir].map((path) => statSync(path, { throwIfNoEntry: false }))
+  const owner = owners.find((stats) => stats !== undefined && stats.uid !== 0 && stats.uid !== NOBODY)
+  if (owner === undefined) return { ...(users.find(({ name }) => name === OWN) ?? madeUser()), isSelf: false }
+  // Whom a directory service knows does not stand in the file.
+  const { uid, gid } = owner
+  return { ...(users.find((user) => user.uid === uid) ?? { name: String(uid), uid, gid }), isSelf: false }
 }
 
 /** @throws with the line that makes it */
