@@ -23,9 +23,14 @@ export function captures(db: Kysely<DB>): Captures {
         return 'collision'
       }
     },
-    async confirm(address, hash) {
-      await sql`update account_password set is_confirmed = true
-        where account_id = ${idOf(address)} and password_hash = ${hash}`.execute(db)
+    async confirm(address, hash, seenHash) {
+      // Held: a newer password that is being written is waited for, and makes this one doubtful.
+      const { rows } = await sql`
+        with held as (select id from account where address = ${address} and password_hash = ${seenHash} for share)
+        update account_password set is_confirmed = true
+          from held where account_id = held.id and account_password.password_hash = ${hash}
+          returning account_password.id`.execute(db)
+      return rows.length > 0
     },
     async drop(address, hash) {
       await sql`delete from account_password
@@ -41,7 +46,7 @@ const idOf = (address: string) => sql`(select id from account where address = ${
 const EARLIER_KEPT = 4
 
 /** Who arrives, without what opens anything. */
-type Person = Omit<Arrival, 'passwordHash' | 'sealed'>
+type Person = Omit<Arrival, 'passwordHash' | 'seenHash' | 'sealed'>
 
 /** What only one person can have: a home on NEW, and a mailbox on OLD. */
 const ONE_PERSONS = ['home_pkey', 'migration_mailbox']
@@ -124,12 +129,12 @@ async function takeOver(accountId: string, arrival: Person, sealed: Sealed, trx:
  * A new password of a captured person; null when OLD has no say about the account (any more), a collision when it is
  * another person's of OLD.
  */
-async function renew(arrival: Arrival, trx: Transaction<DB>): Promise<Account | 'collision' | null> {
+async function renew(arrival: Arrival, trx: Transaction<DB>): Promise<Account | 'collision' | 'changed' | null> {
   const found = await trx
     .selectFrom('account')
     .innerJoin('migration', 'migration.account_id', 'account.id')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
-    .select(['account.id as account_id', 'migration.id', ...ACCOUNT_COLUMNS])
+    .select(['account.id as account_id', 'migration.id', 'password_hash', ...ACCOUNT_COLUMNS])
     .where('account.address', '=', arrival.address.text)
     .where('account.password_source', '=', 'old')
     .where(({ eb, or }) => or([eb('migration.state', '<>', 'done'), eb('provider.reopens', '=', true)]))
@@ -138,7 +143,10 @@ async function renew(arrival: Arrival, trx: Transaction<DB>): Promise<Account | 
     .forUpdate(['account', 'migration'])
     .executeTakeFirst()
   if (found === undefined) return (await isAnothers(arrival, trx)) ? 'collision' : null
-  if (arrival.passwordHash !== null) await addPassword(found.account_id, arrival.passwordHash, trx)
+  if (arrival.passwordHash !== null) {
+    if (found.password_hash !== arrival.seenHash) return 'changed'
+    await addPassword(found.account_id, arrival.passwordHash, trx)
+  }
   const detail = arrival.sealed === null ? {} : await renewCredential(found.id, arrival.sealed, trx)
   await record(trx, arrival.address.text, { ...PERSON, action: 'migration.renew', ...detail })
   return toAccount(found)

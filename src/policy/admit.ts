@@ -4,7 +4,7 @@ import { DISABLED, EXPIRED, MISMATCH, tempfail, type Verdict } from '../model/ve
 import type { Attempt, Surroundings } from './authenticate.ts'
 import type { Origin } from './meant.ts'
 import type { OldAnswer, Suspect } from './ports.ts'
-import { during } from './trouble.ts'
+import { Changed, during } from './trouble.ts'
 
 // How a sign-in ends: what is written, what is counted, what is said.
 
@@ -26,16 +26,20 @@ export async function refuse(suspects: readonly Suspect[], { failures }: Surroun
 interface Proved {
   /** Null: a password that is kept already. */
   readonly hash: string | null
+  /** The account's password when the sign-in looked at it; null: there was no account. */
+  readonly seenHash: string | null
   /** The password, where the migration needs it; null: what it has still opens the mailbox. */
   readonly credential: string | null
 }
 
-/** Writes what OLD's yes proved. */
-export async function capture(origin: Origin, { hash, credential }: Proved, outside: Surroundings): Promise<Verdict> {
+/** Writes what OLD's yes proved. @throws Changed when the account has another password by now than was seen */
+export async function capture(origin: Origin, proved: Proved, outside: Surroundings): Promise<Verdict> {
+  const { hash: passwordHash, seenHash, credential } = proved
   const sealed = credential === null ? null : await sealedFor(origin, credential, outside)
   const home = expandHome(outside.home, origin.address)
-  const arrival = { ...origin, home, passwordHash: hash, sealed }
+  const arrival = { ...origin, home, passwordHash, seenHash, sealed }
   const account = await during('database', outside.captures.capture(arrival))
+  if (account === 'changed') throw new Changed()
   if (account === 'collision') return COLLISION
   return account === null ? MISMATCH : admit(account)
 }
@@ -55,7 +59,7 @@ export function admit(account: Account): Verdict {
 }
 
 export function provisional(account: Account): Verdict {
-  return { verdict: 'ok', account, isProvisional: true }
+  return account.enabled ? { verdict: 'ok', account, isProvisional: true } : DISABLED
 }
 
 export function refusal(answer: Exclude<OldAnswer, { kind: 'yes' }>): Verdict {

@@ -1,4 +1,4 @@
-import { parseAddress, withoutDetail } from '../model/address.ts'
+import { type Address, parseAddress, withoutDetail } from '../model/address.ts'
 import { expandHome } from '../model/home.ts'
 import { isPassword } from '../model/password.ts'
 import { DISABLED, MISMATCH, tempfail, type Verdict } from '../model/verdict.ts'
@@ -9,7 +9,7 @@ import { type Meant, meant, type Origin } from './meant.ts'
 import type { Captures, Directory, Failures, Hasher, Old, Sealer, Visits } from './ports.ts'
 import type { Refusals } from './remember.ts'
 import { settleHere } from './settle-here.ts'
-import { codeOf, during, Trouble } from './trouble.ts'
+import { Changed, codeOf, during, Trouble } from './trouble.ts'
 
 /** A sign-in that is to be decided. */
 export interface Attempt {
@@ -39,6 +39,9 @@ export interface Surroundings {
   readonly recipientDelimiter: string
 }
 
+/** How often a sign-in is decided anew because the account changed meanwhile. */
+const MOST_ANEW = 2
+
 /**
  * May this person in? The account's own password decides first. Where it does not settle the question and OLD still
  * has a say, OLD is asked; its yes captures the person, or renews what was captured.
@@ -47,22 +50,35 @@ export async function authenticate(attempt: Attempt, outside: Surroundings): Pro
   try {
     const address = parseAddress(attempt.username)
     if (address === null || !isPassword(attempt.password)) return MISMATCH
-    const who = await meant(withoutDetail(address, outside.recipientDelimiter), outside.directory)
-    const [origin] = [...who.entitled, ...who.rivals]
-    if (origin !== undefined) attempt.onProvider?.(origin.provider.name)
-    // A rival's password is not tried on the account.
-    const known = who.isRival ? null : who.known
-    if (known === null) return await appeal(who, who.entitled, attempt, outside)
-    // Not looked at, so not called wrong either.
-    if (!(await isHeard(known.account.address, attempt, outside))) return tempfail('throttled')
-    const settled = await settleHere(known, who, attempt, outside)
-    if (settled !== null) return settled
-    // An account without a live migration is never taken over by OLD's password, nor is a password that was set on NEW.
-    const hasSay = known.isLive && known.passwordSource === 'old'
-    return await appeal(who, hasSay ? who.entitled : [], attempt, outside)
+    return await decide(withoutDetail(address, outside.recipientDelimiter), attempt, outside, MOST_ANEW)
   } catch (cause) {
     return cause instanceof Trouble ? tempfail(cause.code, cause.cause) : tempfail(codeOf(cause), cause)
   }
+}
+
+async function decide(typed: Address, attempt: Attempt, outside: Surroundings, anew: number): Promise<Verdict> {
+  try {
+    return await decideOnce(typed, attempt, outside)
+  } catch (cause) {
+    if (!(cause instanceof Changed) || anew === 0) throw cause
+    return await decide(typed, attempt, outside, anew - 1)
+  }
+}
+
+async function decideOnce(typed: Address, attempt: Attempt, outside: Surroundings): Promise<Verdict> {
+  const who = await meant(typed, outside.directory)
+  const [origin] = [...who.entitled, ...who.rivals]
+  if (origin !== undefined) attempt.onProvider?.(origin.provider.name)
+  // A rival's password is not tried on the account.
+  const known = who.isRival ? null : who.known
+  if (known === null) return await appeal(who, who.entitled, attempt, outside)
+  // Not looked at, so not called wrong either.
+  if (!(await isHeard(known.account.address, attempt, outside))) return tempfail('throttled')
+  const settled = await settleHere(known, who, attempt, outside)
+  if (settled !== null) return settled
+  // An account without a live migration is never taken over by OLD's password, nor is a password that was set on NEW.
+  const hasSay = known.isLive && known.passwordSource === 'old'
+  return await appeal(who, hasSay ? who.entitled : [], attempt, outside)
 }
 
 /** Costs a hash only where the client's network is not over its limit, or the person has signed in from there. */
@@ -107,7 +123,8 @@ async function askEntitled(
   if (isClosed) return DISABLED
   // Another password opens the mailbox as well, as long as the kept one does.
   const brings = known === null || known.needsCredential
-  return await capture(origin, { hash, credential: brings ? attempt.password : null }, outside)
+  const proved = { hash, seenHash: known?.passwords[0]?.hash ?? null, credential: brings ? attempt.password : null }
+  return await capture(origin, proved, outside)
 }
 
 /** What becomes of somebody whose address on NEW is another's; null: it is nobody. */

@@ -32,9 +32,9 @@ export async function meant(typed: Address, directory: Directory): Promise<Meant
   const isClosed = known === null ? isGivenUp(awaited) : !known.account.enabled
   const named = sources.map((source) => originOf(typed, person, source))
   const from = known === null ? awaited : known.from
-  if (from === null) return { person, known, isClosed, entitled: known ? [] : named, rivals: [], isRival: false }
+  if (from === null) return { person, known, isClosed, entitled: known ? [] : once(named), rivals: [], isRival: false }
   const owner = { ...from, address: person }
-  const rivals = named.filter((one) => !isSame(one, owner))
+  const rivals = once(named.filter((one) => !isSame(one, owner)))
   // Under the new name either of them may be meant.
   const isRival = typed.text !== person.text && rivals.length > 0
   return { person, known, isClosed, entitled: isRival ? [] : [owner], rivals, isRival }
@@ -46,6 +46,11 @@ function isGivenUp(awaited: Awaited | null): boolean {
 
 function originOf(typed: Address, person: Address, { provider, oldDomain }: Source): Origin {
   return { address: person, provider, oldDomain, oldUsername: oldUsername(provider, inDomain(typed, oldDomain)) }
+}
+
+/** Each person once: domains that share one mailbox are asked for it once. */
+function once(origins: readonly Origin[]): Origin[] {
+  return origins.filter((one, at) => origins.findIndex((other) => isSame(one, other)) === at)
 }
 
 /** Whether both are one person: of one domain, or by one name at one provider. */

@@ -188,6 +188,8 @@ export interface Arrival {
   readonly home: string
   /** Null: one that is kept already. */
   readonly passwordHash: string | null
+  /** The account's password when the sign-in looked at it; null: there was no account. */
+  readonly seenHash: string | null
   /** Null: the kept credential is not known to be wrong. A newcomer always brings one. */
   readonly sealed: Sealed | null
   readonly provider: Provider
@@ -198,16 +200,17 @@ export interface Arrival {
 export interface Captures {
   /**
    * Writes account, credential and migration, or adds a password to a captured account and renews its credential, in
-   * one transaction. The passwords it had before are doubtful then. Null: meanwhile OLD has no say about it any more. A collision: the address, the mailbox on OLD or the
-   * home is somebody else's; who collided is kept for the administrator.
+   * one transaction. The passwords it had before are doubtful then. Null: meanwhile OLD has no say about it any more.
+   * Changed: the account has another password than was seen, which may be this one; nothing is written. A collision:
+   * the address, the mailbox on OLD or the home is somebody else's; who collided is kept for the administrator.
    */
-  capture(arrival: Arrival): Promise<Account | 'collision' | null>
-  /** OLD confirmed a doubtful password once more. */
-  confirm(address: string, hash: string): Promise<void>
+  capture(arrival: Arrival): Promise<Account | 'collision' | 'changed' | null>
+  /** OLD confirmed a doubtful password once more; false: the present one is not the one that was seen any more. */
+  confirm(address: string, hash: string, seenHash: string): Promise<boolean>
   /** OLD does not know a doubtful password any more. */
   drop(address: string, hash: string): Promise<void>
   /** Keeps for the administrator that somebody wants an address that is somebody else's. */
-  collide(arrival: Omit<Arrival, 'passwordHash' | 'sealed'>): Promise<void>
+  collide(arrival: Omit<Arrival, 'passwordHash' | 'seenHash' | 'sealed'>): Promise<void>
 }
 
 /** Migrations that are being copied at this moment. */

@@ -15,6 +15,13 @@ export class Trouble extends Error {
   }
 }
 
+/** The account is not any more what the sign-in was decided by: it is to be decided anew. */
+export class Changed extends Trouble {
+  constructor() {
+    super('database', new Error('the account changed meanwhile'))
+  }
+}
+
 export function codeOf(cause: unknown): Code {
   return cause instanceof HashQueueFull ? 'throttled' : 'internal'
 }

@@ -17,6 +17,7 @@ import { finish, pause } from '../../src/model/migration.ts'
 import type { Arrival } from '../../src/policy/ports.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
+import { until } from '../support/until.ts'
 
 const DOMAIN = { name: 'old.example', newDomain: 'old.example', sharesNames: false }
 const folder = mkdtempSync(join(tmpdir(), 'mailferry-captures-'))
@@ -39,6 +40,7 @@ function arrival(person: string, changes: Partial<Arrival> = {}): Arrival {
     address,
     home: `/home/${person}`,
     passwordHash: 'hash one',
+    seenHash: null,
     sealed: { bytes: new Uint8Array([1]), to: ['age1'] },
     provider: PROVIDER,
     oldDomain: 'old.example',
@@ -47,9 +49,13 @@ function arrival(person: string, changes: Partial<Arrival> = {}): Arrival {
   }
 }
 
-const capture = (one: Arrival) => captures(database.kysely).capture(one)
+/** A sign-in that begins when nobody else's is on its way. */
+const capture = async (one: Arrival) =>
+  await captures(database.kysely).capture({ ...one, seenHash: (await hashOf(one)) ?? null })
 const passwordsOf = async (one: Arrival) =>
   (await directory(database.kysely).accountOf(one.address.text))?.passwords ?? []
+const keptOf = async (one: Arrival) =>
+  (await passwordsOf(one)).map(({ hash, isDoubtful }) => `${hash}${isDoubtful ? '?' : ''}`)
 const hashOf = async (one: Arrival) => (await passwordsOf(one))[0]?.hash
 const sealedOf = async (one: Arrival) => {
   const migration = await migrations(database.kysely).find(one.address.text)
@@ -59,8 +65,10 @@ const sealedOf = async (one: Arrival) => {
 
 t.test('twenty captures of one person at once, on as many connections as there are, make one account', async (t) => {
   const one = arrival('anna')
-  const captured = await Promise.all(Array.from({ length: 20 }, () => capture(one)))
-  for (const account of captured) t.match(account, { address: 'anna@old.example', home: '/home/anna', enabled: true })
+  const captured = await Promise.all(Array.from({ length: 20 }, () => captures(database.kysely).capture(one)))
+  const [account, ...others] = captured.filter((end) => end !== 'changed')
+  t.match(account, { address: 'anna@old.example', home: '/home/anna', enabled: true })
+  t.same(others, [], 'the others decide anew')
   const all = await Array.fromAsync(migrations(database.kysely).list({}))
   t.match(all, [{ address: 'anna@old.example', state: 'pending', route: 'new', oldUsername: 'anna@old.example' }])
   t.equal(all.length, 1)
@@ -76,12 +84,12 @@ t.test(
     for (const name of ['two', 'three', 'four', 'five', 'six']) {
       await capture({ ...one, passwordHash: `hash ${name}`, sealed: null })
     }
-    const kept = async () => (await passwordsOf(one)).map(({ hash, isDoubtful }) => `${hash}${isDoubtful ? '?' : ''}`)
+    const kept = () => keptOf(one)
     t.same(await kept(), ['hash six', 'hash five?', 'hash four?', 'hash three?', 'hash two?'])
-    await confirm(one.address.text, 'hash three')
+    t.equal(await confirm(one.address.text, 'hash three', 'hash six'), true)
     await drop(one.address.text, 'hash five')
     t.same(await kept(), ['hash six', 'hash four?', 'hash three', 'hash two?'])
-    await confirm(arrival('anna').address.text, 'hash two')
+    t.equal(await confirm(arrival('anna').address.text, 'hash two', 'hash one'), false)
     await drop(arrival('anna').address.text, 'hash two')
     t.same(await kept(), ['hash six', 'hash four?', 'hash three', 'hash two?'], 'another person’s are another’s')
     t.same(await sealedOf(one), [1], 'the credential still opens the mailbox')
@@ -98,6 +106,42 @@ t.test(
     t.same(await kept(), ['hash of NEW'])
   },
 )
+
+t.test('several connections with one new password add it once, and push no other out', async (t) => {
+  const one = arrival('nina')
+  await capture(one)
+  for (const name of ['two', 'three', 'four']) await capture({ ...one, passwordHash: `hash ${name}`, sealed: null })
+  const salted = Array.from({ length: 6 }, (_, salt) => ({ ...one, passwordHash: `hash five, salt ${salt}` }))
+  const ends = await Promise.all(
+    salted.map((arriving) => captures(database.kysely).capture({ ...arriving, seenHash: 'hash four', sealed: null })),
+  )
+  t.equal(ends.filter((end) => end === 'changed').length, 5)
+  const [present, ...earlier] = await keptOf(one)
+  t.match(present, /^hash five, salt \d$/)
+  t.same(earlier, ['hash four?', 'hash three?', 'hash two?', 'hash one?'])
+})
+
+t.test('a password is not confirmed once a newer one came, also while that is being written', async (t) => {
+  const one = arrival('olga')
+  await capture(one)
+  await capture({ ...one, passwordHash: 'hash two', sealed: null })
+  const { confirm } = captures(database.kysely)
+  const client = await database.pool.connect()
+  try {
+    await client.query('begin')
+    await client.query(`update account set password_hash = 'hash three' where address = $1`, [one.address.text])
+    const confirmed = confirm(one.address.text, 'hash one', 'hash two')
+    const waits = `select from pg_stat_activity where wait_event_type = 'Lock'`
+    await until(async () => (await database.pool.query(waits)).rowCount === 1, 'it waits')
+    await client.query('commit')
+    t.equal(await confirmed, false)
+  } finally {
+    client.release(true)
+  }
+  t.same(await keptOf(one), ['hash three', 'hash one?'])
+  t.equal(await confirm(one.address.text, 'hash one', 'hash three'), true)
+  t.same(await keptOf(one), ['hash three', 'hash one'])
+})
 
 t.test('a new password renews hash and credential, and lets a refused credential be tried again', async (t) => {
   const one = arrival('bert')

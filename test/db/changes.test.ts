@@ -5,6 +5,7 @@ import { captures } from '../../src/db/captures.ts'
 import { type Changes, listen } from '../../src/db/changes.ts'
 import { type Database, openDatabase } from '../../src/db/database.ts'
 import { domains } from '../../src/db/domains.ts'
+import { imports } from '../../src/db/imports.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
 import { parseAddress } from '../../src/model/address.ts'
@@ -48,6 +49,7 @@ async function captured(person: string): Promise<string> {
       address,
       home: `/home/${person}`,
       passwordHash: 'hash',
+      seenHash: null,
       sealed: { bytes: new Uint8Array([1]), to: [] },
       provider: PROVIDER,
     },
@@ -90,6 +92,7 @@ t.test('a renewed password is heard, a first sign-in or a pause need not be', as
       address: parseAddress(bert) as never,
       home: '/',
       passwordHash: 'hash two',
+      seenHash: 'hash',
       sealed: { bytes: new Uint8Array([2]), to: [] },
     },
     ...{ provider: PROVIDER, oldDomain: 'old.example', oldUsername: bert },
@@ -114,6 +117,31 @@ t.test('a change of domains or of a provider is heard as one of everybody', asyn
     t.same(listener.heard, [null], what)
   }
 })
+
+t.test(
+  'who becomes awaited, or awaited as somebody else, is heard as everybody, once for a whole import',
+  async (t) => {
+    const person = (number: number, oldUsername: string) => ({
+      ...{ number, address: `awaited${number}@old.example`, provider: PROVIDER.name, oldDomain: 'old.example' },
+      ...{ oldUsername, home: `/home/awaited${number}`, sealed: null, quotaBytes: null, taken: true },
+    })
+    const write = (names: readonly string[]) =>
+      imports(database.kysely).gather(async (gathering) => {
+        await gathering.add(names.map((name, number) => person(number, name)))
+        return await gathering.write(BY)
+      })
+    using listener = await listening()
+    for (const names of [
+      ['one', 'two', 'three'],
+      ['one', 'two', 'drei'],
+    ]) {
+      listener.heard.length = 0
+      await write(names)
+      await until(() => listener.heard.length > 0, names.join())
+      t.same(listener.heard, [null])
+    }
+  },
+)
 
 t.test('what is rolled back is not heard', async (t) => {
   const carl = await captured('carl')

@@ -52,7 +52,12 @@ const isDue = async (id: string) => (await all.due(WORKER, 1000)).some(({ migrat
 /** A person who has signed in; returns the number of the migration. */
 async function captured(person: string): Promise<string> {
   await captures(database.kysely).capture({
-    ...{ address: parseAddress(nameOf(person)) as never, home: `/home/${person}`, passwordHash: 'hash' },
+    ...{
+      address: parseAddress(nameOf(person)) as never,
+      home: `/home/${person}`,
+      passwordHash: 'hash',
+      seenHash: null,
+    },
     ...{ sealed: { bytes: new Uint8Array([1]), to: [] }, provider: PROVIDER },
     ...{ oldDomain: 'old.example', oldUsername: person },
   })

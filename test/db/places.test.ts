@@ -41,7 +41,13 @@ async function copiedBy(person: string, by: Worker): Promise<string> {
   const address = parseAddress(`${person}@old.example`)
   if (address === null) throw new Error(person)
   await captures(database.kysely).capture({
-    ...{ address, home: `/home/${person}`, passwordHash: 'hash', sealed: { bytes: new Uint8Array([1]), to: [] } },
+    ...{
+      address,
+      home: `/home/${person}`,
+      passwordHash: 'hash',
+      seenHash: null,
+      sealed: { bytes: new Uint8Array([1]), to: [] },
+    },
     ...{ provider: PROVIDER, oldDomain: 'old.example', oldUsername: address.text },
   })
   const id = (await migrations(database.kysely).find(address.text))?.id ?? ''

@@ -37,7 +37,13 @@ function capture(person: string, oldDomain: string) {
   const address = parseAddress(`${person}@${oldDomain}`)
   if (address === null) throw new Error(person)
   return captures(database.kysely).capture({
-    ...{ address, home: `/home/${person}`, passwordHash: 'hash', sealed: { bytes: new Uint8Array([1]), to: ['age1'] } },
+    ...{
+      address,
+      home: `/home/${person}`,
+      passwordHash: 'hash',
+      seenHash: null,
+      sealed: { bytes: new Uint8Array([1]), to: ['age1'] },
+    },
     ...{ provider: PROVIDER, oldDomain, oldUsername: address.text },
   })
 }

@@ -34,7 +34,8 @@ async function capture(person: number, password: number): Promise<void> {
   const address = parseAddress(`p${person}@old.example`)
   if (address === null) throw new Error(String(person))
   await captures(database.kysely).capture({
-    ...{ address, home: `/home/${person}`, passwordHash: `hash ${password}`, provider: PROVIDER },
+    ...{ address, home: `/home/${person}`, provider: PROVIDER },
+    ...{ passwordHash: password === 1 ? 'hash' : null, seenHash: null },
     ...{ oldDomain: 'old.example', oldUsername: address.text },
     sealed: { bytes: new Uint8Array([password]), to: ['age1old'] },
   })

@@ -56,7 +56,7 @@ async function captured(person: string, provider = ROOMY): Promise<string> {
   const address = parseAddress(`${person}@old.example`)
   if (address === null) throw new Error(person)
   await captures(database.kysely).capture({
-    ...{ address, home: `/home/${person}`, passwordHash: 'hash', sealed: sealed(1) },
+    ...{ address, home: `/home/${person}`, passwordHash: 'hash', seenHash: null, sealed: sealed(1) },
     ...{ provider, oldDomain: domainOf(provider), oldUsername: address.text },
   })
   return (await migrations(database.kysely).find(address.text))?.id ?? ''

@@ -43,6 +43,7 @@ t.before(async () => {
       address,
       home: `/home/${number}`,
       passwordHash: 'hash',
+      seenHash: null,
       sealed: { bytes: new Uint8Array([1]), to: ['age1'] },
       provider: { ...PROVIDER, name: number <= 8 ? 'one' : 'other' },
       oldDomain: number <= 8 ? 'one.example' : 'other.example',

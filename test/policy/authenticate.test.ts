@@ -273,6 +273,7 @@ t.test('where the provider wants it, OLD decides about a kept password that it r
   )
 })
 
+const DOUBTFUL_RIGHT = { hash: 'hash of right', isDoubtful: true }
 const DOUBTFUL = { ...captured, passwords: [...captured.passwords, { hash: 'hash of earlier', isDoubtful: true }] }
 
 t.test('a doubtful password counts again when OLD says so, and unsettles nothing', async (t) => {
@@ -289,10 +290,74 @@ t.test('a doubtful password that OLD does not know any more is gone; trouble the
   const no = world({ known: DOUBTFUL })
   t.same(await ask(no.outside, 'anna@new.example', 'earlier'), { verdict: 'mismatch' })
   t.match(no.seen, { dropped: ['hash of earlier'], failures: [{ person: 'anna@new.example', provider: 'old' }] })
+  const over = world({ known: { ...DOUBTFUL, isLive: false } })
+  t.same(await ask(over.outside, 'anna@new.example', 'earlier'), { verdict: 'mismatch' })
+  t.same(over.seen.dropped, [], 'once the move is over the old server’s no takes nothing away')
   const old = { kind: 'trouble', code: 'old-unreachable', cause: '', answered: false } as const
   const away = world({ known: DOUBTFUL, old })
   t.match(await ask(away.outside, 'anna@new.example', 'earlier'), { verdict: 'tempfail', code: 'old-unreachable' })
   t.match(away.seen, { dropped: [], confirmed: [] })
+})
+
+t.test('a new password that another connection brought meanwhile is not added again', async (t) => {
+  const renewed = { ...captured, passwords: [{ hash: 'hash of changed', isDoubtful: false }, DOUBTFUL_RIGHT] }
+  for (const known of [captured, null]) {
+    const { outside, seen } = world({
+      ...{ known, meanwhile: renewed, old: { kind: 'yes' } },
+      captures: async ({ seenHash }) => (seenHash === 'hash of changed' ? anna : 'changed'),
+    })
+    t.same(await ask(outside, 'anna@new.example', 'changed'), { verdict: 'ok', account: anna })
+    t.match(seen.arrivals, [{ seenHash: known === null ? null : 'hash of right' }])
+    t.equal(seen.arrivals.length, 1)
+    t.same(seen.asked, ['anna@old.example changed'])
+  }
+  const other = world({
+    ...{ known: captured, meanwhile: renewed, old: { kind: 'yes' } },
+    captures: async ({ seenHash }) => (seenHash === 'hash of changed' ? anna : 'changed'),
+  })
+  t.match(await ask(other.outside, 'anna@new.example', 'a third one'), { verdict: 'ok' }, 'another one is added to it')
+  t.equal(other.seen.arrivals.length, 2)
+  const restless = world({ known: captured, old: { kind: 'yes' }, captures: async () => 'changed' })
+  t.match(await ask(restless.outside, 'anna@new.example', 'changed'), { verdict: 'tempfail', code: 'database' })
+  t.equal(restless.seen.arrivals.length, 3, 'not for ever')
+})
+
+t.test('nobody is let in by what was so before OLD was asked', async (t) => {
+  const wanting = { ...captured, needsCredential: true }
+  const ofNew = { ...captured, passwords: [{ hash: 'hash of NEW', isDoubtful: false }], passwordSource: 'new' } as const
+  const trouble = { kind: 'trouble', code: 'old-timeout', cause: null, answered: false } as const
+  for (const old of [{ kind: 'yes' }, { kind: 'no' }, trouble] as const) {
+    for (const [known, password] of [
+      [wanting, 'right'],
+      [DOUBTFUL, 'earlier'],
+      [{ ...DOUBTFUL, needsCredential: true }, 'earlier'],
+    ] as const) {
+      const what = `${old.kind}, ${password}`
+      const set = world({ known, old, meanwhile: ofNew, captures: async () => null })
+      const refused = password === 'earlier' && old.kind === 'trouble' ? 'tempfail' : 'mismatch'
+      t.match(await ask(set.outside, 'anna@new.example', password), { verdict: refused }, what)
+      t.same(set.seen.confirmed, [], what)
+      if (refused === 'tempfail' || (password === 'earlier' && old.kind === 'no')) continue
+      const disabled = { ...known, account: { ...anna, enabled: false } }
+      const shut = world({ known, old, meanwhile: disabled, captures: async () => null })
+      t.same(await ask(shut.outside, 'anna@new.example', password), { verdict: 'disabled' }, what)
+    }
+  }
+})
+
+t.test('an earlier password is asked about once more when a newer one came while OLD thought', async (t) => {
+  const passwords = [{ hash: 'hash of newer', isDoubtful: false }, DOUBTFUL_RIGHT, ...DOUBTFUL.passwords.slice(1)]
+  const meanwhile = { ...captured, passwords }
+  for (const [known, password] of [
+    [DOUBTFUL, 'earlier'],
+    [{ ...captured, needsCredential: true }, 'right'],
+  ] as const) {
+    const old = () => ({ kind: seen.asked.length === 1 && password === 'earlier' ? 'yes' : 'no' }) as const
+    const { outside, seen } = world({ known, meanwhile, old })
+    t.same(await ask(outside, 'anna@new.example', password), { verdict: 'mismatch' })
+    t.same(seen.confirmed, [])
+    t.same(seen.dropped, [`hash of ${password}`])
+  }
 })
 
 t.test('a confirmed earlier password is as good as the present one', async (t) => {

@@ -146,6 +146,17 @@ t.test('one mailbox under two domains is one person', async (t) => {
   t.same(seen.asked, ['anna wrong'])
 })
 
+t.test('who is asked for under two domains by one name at one provider is asked for once', async (t) => {
+  const provider = { ...live.provider, loginName: '%n' } as const
+  const sources = ['old.example', 'alias.example'].map((oldDomain) => ({ provider, oldDomain }))
+  const newcomer = world({ sources, old: { kind: 'yes' } })
+  t.match(await ask(newcomer.outside, 'anna@new.example', 'right'), { verdict: 'ok' })
+  t.same(newcomer.seen.asked, ['anna right'])
+  const rival = world({ sources, known: ofOther })
+  await ask(rival.outside, 'anna@new.example', 'wrong')
+  t.same(rival.seen.asked, ['anna@other.example wrong', 'anna wrong'])
+})
+
 t.test('what became somebody else’s in the meantime is a collision, too', async (t) => {
   const { outside } = world({ old: { kind: 'yes' }, captures: async () => 'collision' })
   t.match(await ask(outside, 'anna@old.example', 'right'), COLLISION)

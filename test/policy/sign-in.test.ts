@@ -46,7 +46,7 @@ function newcomers(
     sealer: { seal: async () => ({ bytes: new Uint8Array(), to: [] }) },
     captures: {
       capture: async ({ address }) => ({ address: address.text, enabled: true }) as Account,
-      confirm: async () => undefined,
+      confirm: async () => true,
       drop: async () => undefined,
       collide: async () => undefined,
     },

@@ -5,6 +5,7 @@ import { keyedDigest } from '../../src/policy/digest.ts'
 import type {
   Arrival,
   Awaited,
+  KeptPassword,
   KnownAccount,
   OldAnswer,
   OldMailbox,
@@ -30,6 +31,8 @@ export const captured: KnownAccount = {
 
 export interface World {
   known?: KnownAccount | null
+  /** What becomes of the account while OLD is asked for the first time. */
+  meanwhile?: KnownAccount | null
   awaited?: Awaited | null
   /** What OLD says, to everybody or by question. */
   old?: OldAnswer | ((question: OldQuestion) => OldAnswer | Promise<OldAnswer>)
@@ -82,6 +85,7 @@ export function world({
     old: {
       async ask(question) {
         seen.asked.push(`${question.username} ${question.password}`)
+        if (given.meanwhile !== undefined && seen.asked.length === 1) known = given.meanwhile
         return typeof old === 'function' ? await old(question) : old
       },
     },
@@ -111,8 +115,12 @@ export function world({
         if (captures) return await captures(arrival)
         return known?.account ?? { ...anna, address: arrival.address.text, home: arrival.home }
       },
-      async confirm(_, hash) {
+      async confirm(_, hash, seenHash) {
+        if (known?.passwords[0]?.hash !== seenHash) return false
+        const confirmed = (one: KeptPassword) => (one.hash === hash ? { hash, isDoubtful: false } : one)
+        known = { ...known, passwords: known.passwords.map(confirmed) }
         seen.confirmed.push(hash)
+        return true
       },
       async drop(_, hash) {
         seen.dropped.push(hash)
