@@ -19,7 +19,7 @@ import offlineimap
 if not offlineimap.__version__.startswith('8.0.'):
     sys.exit('mailferry: the repairs are made for OfflineIMAP 8.0, this is %s' % offlineimap.__version__)
 
-from mailferry_offlineimap import connection, credentials, durable, folders, messages, owner, room, run, tls
+from mailferry_offlineimap import connection, credentials, durable, folders, leftovers, messages, owner, room, run, tls
 
 # One line per repair; the reason stands in its function.
 REPAIRS = [
@@ -45,6 +45,7 @@ REPAIRS = [
     messages.bytes_untouched,
     messages.dates_kept,
     messages.order_kept,
+    leftovers.whole_or_copied_again,
     durable.synced_before_known,
     owner.state_of_its_owner,
     owner.homes_of_their_owners,

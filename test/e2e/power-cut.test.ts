@@ -1,9 +1,13 @@
+import { readdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import t from 'tap'
 import { compareAccounts } from '../support/compare.ts'
 import { Copying, type CopyingRunSettings } from '../support/copying.ts'
 import { forgetfulDisk } from '../support/forgetful-disk.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { seedMailboxes } from '../support/mailboxes.ts'
+import type { Run } from '../support/offlineimap.ts'
 
 const PEOPLE = { anna: 'secret of anna' }
 const ANNA = ['anna', PEOPLE.anna] as const
@@ -23,12 +27,12 @@ async function freshOrder() {
 }
 
 /** Lets new mail come and be copied until the power is cut; then comes the next run. */
-async function copyAndCut(settings: CopyingRunSettings = {}, endAt?: number) {
+async function copyAndCut(settings: CopyingRunSettings = {}, endAt?: number, kept?: 'names') {
   const { id, order } = await freshOrder()
   await copying.run([order])
   await receive()
   const cut = await copying.run([order], { ...settings, env: disk.environment(endAt) })
-  const lost = disk.cutPower()
+  const lost = disk.cutPower(kept)
   const next = await copying.run([order], settings)
   t.equal(next.code, 0, next.output)
   const { total } = await compareAccounts(copying.onOld(...ANNA), copying.onNew(id))
@@ -50,6 +54,15 @@ async function receive() {
   await wire.command('STORE 1 FLAGS (\\Flagged)')
 }
 
+function filesOf(id: number): string[] {
+  const names = readdirSync(join(copying.new.mailRoot, `m-${id}`), { recursive: true, encoding: 'utf8' })
+  return names.filter((name) => name.includes(',U=')).sort()
+}
+
+function copiedBy({ output }: Run): number {
+  return output.match(/^.*Copy message/gm)?.length ?? 0
+}
+
 const WHOLE = { missing: 0, altered: 0, dates: 0, flags: 0, extra: 0 }
 
 t.test('a power cut after a run loses nothing that the run has noted', async (t) => {
@@ -64,6 +77,27 @@ t.test('nor does one in the middle of a run, wherever it comes; and nothing is t
   }
 })
 
+t.test('nor does one that leaves names without bytes: such messages are copied again, once', async (t) => {
+  for (const endAt of [100, 203]) {
+    const { lost, total } = await copyAndCut({}, endAt, 'names')
+    t.match([lost > 0, total], [true, WHOLE], `at change ${endAt}; ${lost} changes were lost`)
+  }
+})
+
+t.test('what is whole stays, whatever OLD says of its size', async (t) => {
+  const { id, order } = await freshOrder()
+  await copying.run([order])
+  const files = filesOf(id)
+  await rm(join(copying.folder, 'metadata', `Account-m-${id}`), { recursive: true })
+  const untold = `
+from mailferry_offlineimap import leftovers
+leftovers._sizes = lambda folder, uids: {}
+`
+  const { code, output } = await copying.run([order], { appended: untold })
+  t.equal(code, 0, output)
+  t.same(filesOf(id), files)
+})
+
 t.test('a first copy is as safe: its mailboxes are on the disk with their messages', async (t) => {
   await seedMailboxes(copying.onOld(...ANNA), { separator: '/', prefix: '' })
   const { id, order } = await freshOrder()
@@ -71,6 +105,26 @@ t.test('a first copy is as safe: its mailboxes are on the disk with their messag
   disk.cutPower()
   const { total } = await compareAccounts(copying.onOld(...ANNA), copying.onNew(id))
   t.match([code, total], [0, WHOLE])
+})
+
+t.test('what the disk could not keep is not noted, though it says so once; the next run copies it again', async (t) => {
+  const { id, order } = await freshOrder()
+  const full = `
+import ctypes, errno
+from mailferry_offlineimap import durable
+answers = [0, errno.ENOSPC]
+def syncfs(self, descriptor):
+    number = answers.pop(0) if answers else 0
+    ctypes.set_errno(number)
+    return -1 if number else 0
+durable._libc, durable.SECONDS_BETWEEN = type('Libc', (), {'syncfs': syncfs})(), 0
+`
+  const failed = await copying.run([order], { appended: full })
+  t.match([failed.code, copiedBy(failed), filesOf(id).length], [1, 2, 1], failed.output)
+  t.match(failed.output, /"reason": "new-full"/)
+  const next = await copying.run([order])
+  const { total } = await compareAccounts(copying.onOld(...ANNA), copying.onNew(id))
+  t.match([next.code, copiedBy(next), total], [0, total.messages - 1, WHOLE], next.output)
 })
 
 t.test('without the repair a power cut loses mail, and the next run does not know: exit code 0', async (t) => {

@@ -3,9 +3,10 @@
  *
  * Everything below FORGETFUL_BELOW is done as usual and written down in FORGETFUL_STORE, which is on the same file
  * system: what was done to which file or directory, what was there before, and what was synced. forgetful-disk.ts then
- * undoes what no sync has followed. The disk is as harsh as POSIX allows: fsync of a file keeps its bytes and times,
- * fsync of a directory keeps its entries, syncfs and sync keep all. With FORGETFUL_END the process is killed (SIGKILL)
- * before the change of that number. What goes through stdio or mmap is not seen.
+ * undoes what no sync has followed: fsync of a file keeps its bytes and times, fsync of a directory keeps its entries,
+ * syncfs and sync keep all. POSIX lets a disk lose any part of the rest; this one loses all of it, or all but the
+ * entries, as file systems do that write names before bytes. With FORGETFUL_END the process is killed (SIGKILL) before
+ * the change of that number. What goes through stdio or mmap is not seen.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -20,8 +20,11 @@ const SOURCE = join(import.meta.dirname, 'forgetful-disk.c')
 export interface ForgetfulDisk extends Disposable {
   /** The environment of the programs. `endAt`: each is killed before its so many-th change. */
   environment(endAt?: number): NodeJS.ProcessEnv
-  /** When its programs have ended: undoes what was not synced. Returns how many changes that were. */
-  cutPower(): number
+  /**
+   * When its programs have ended: undoes what was not synced. Returns how many changes that were.
+   * `names`: all names are kept, as by file systems that write them before the bytes.
+   */
+  cutPower(kept?: 'names'): number
 }
 
 /** What the programs wrote down. */
@@ -50,8 +53,9 @@ export function forgetfulDisk(below: string): ForgetfulDisk {
       FORGETFUL_STORE: store,
       ...(endAt !== undefined && { FORGETFUL_END: String(endAt) }),
     }),
-    cutPower() {
-      const lost = existsSync(journal) ? unsynced(changesIn(readFileSync(journal, 'utf8'))) : []
+    cutPower(kept) {
+      const changes = existsSync(journal) ? unsynced(changesIn(readFileSync(journal, 'utf8'))) : []
+      const lost = kept === 'names' ? changes.filter(isOfFile) : changes
       const files = pathsBelow(below)
       for (const change of lost) undoBytes(change, files)
       for (const change of lost) undoEntry(change)
@@ -85,6 +89,10 @@ function unsynced(changes: readonly Change[]): Change[] {
     if (kind === 'content') return !synced.has(subject)
     return kind === 'time' ? !timed.has(subject) : !synced.has(directory)
   })
+}
+
+function isOfFile({ kind }: Change): boolean {
+  return kind === 'content' || kind === 'time'
 }
 
 function deviceOf(subject: string): string {

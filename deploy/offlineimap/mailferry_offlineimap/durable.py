@@ -2,6 +2,7 @@
 import ctypes
 import os
 import time
+from contextlib import suppress
 
 from offlineimap.folder.Base import BaseFolder
 from offlineimap.folder.LocalStatusSQLite import LocalStatusSQLiteFolder
@@ -13,6 +14,8 @@ SECONDS_BETWEEN = 2  # What a killed run has not noted yet, the next one knows b
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _file_systems = {}  # device: descriptor. Opened before anything is written, so that syncfs tells every error since.
+_unnoted = {}  # directory of a mailbox: names, without flags, of the files that were copied since the last note
+_failure = None  # What syncfs said. It says so once: nothing in this run can be called copied any more.
 
 
 def synced_before_known():
@@ -26,11 +29,21 @@ def synced_before_known():
         _watch(root)
         _watch(self.getroot())
         opened(self)
+        if _failure:
+            raise _failure
         self._in_transactions, self._noted_at = 1, time.monotonic()
 
     def cachemessagelist(self, *args, **kw):
         _watch(self.getfullname())
         cached(self, *args, **kw)
+
+    def savemessage(self, uid, msg, flags, rtime):
+        known = uid in self.messagelist
+        result = saved(self, uid, msg, flags, rtime)
+        if not known:
+            name = os.path.basename(self.messagelist[uid]['filename'])
+            _unnoted.setdefault(self.getfullname(), set()).add(_without_flags(name))
+        return result
 
     def write(self, *args, **kw):
         written(self, *args, **kw)
@@ -44,6 +57,7 @@ def synced_before_known():
             closed(self)
     opened = replace(LocalStatusSQLiteFolder, 'openfiles', openfiles)
     cached = replace(MaildirFolder, 'cachemessagelist', cachemessagelist)
+    saved = replace(MaildirFolder, 'savemessage', savemessage)
     written = replace(LocalStatusSQLiteFolder, '_LocalStatusSQLiteFolder__sql_write', write)
     closed = replace(LocalStatusSQLiteFolder, 'closefiles', closefiles)
     replace(BaseFolder, 'dofsync', lambda self: False)
@@ -57,10 +71,35 @@ def _watch(folder):
 
 
 def _note(status):
-    if status.connection is not None and status.connection.in_transaction:
-        for descriptor in _file_systems.values():
-            if _libc.syncfs(descriptor) != 0:
-                number = ctypes.get_errno()
-                raise OSError(number, 'NEW cannot keep what was copied: %s' % os.strerror(number))
+    global _failure
+    if _failure is None and status.connection is not None and status.connection.in_transaction:
+        try:
+            for descriptor in _file_systems.values():
+                _sync(descriptor)
+        except OSError as error:
+            _failure = error
+            status.connection.rollback()
+            _remove_unnoted()
+            raise
         status.connection.commit()
+        _unnoted.clear()
     status._noted_at = time.monotonic()
+
+
+def _sync(descriptor):
+    if _libc.syncfs(descriptor) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, 'NEW cannot keep what was copied: %s' % os.strerror(number))
+
+
+def _remove_unnoted():
+    """They look whole as long as they are in memory, and the next run would take them for copied."""
+    for folder, names in _unnoted.items():
+        for path in (os.path.join(folder, place, name) for place in ('new', 'cur')
+                     for name in os.listdir(os.path.join(folder, place)) if _without_flags(name) in names):
+            with suppress(OSError):
+                os.unlink(path)
+
+
+def _without_flags(name):
+    return name.partition(':')[0]
