@@ -36,15 +36,10 @@ const ERASING: Readonly<Record<Erasable, (time: RawBuilder<Date>, actor: string)
     chosen as (select id from audit where at < ${time} order by at limit ${BATCH}),
     gone as (delete from audit using chosen where audit.id = chosen.id returning 1)`,
 
-  // Of whom mail is still copied, what a turn goes by stays: the last attempt of each outcome, and one that copied.
   attempts: (time) => sql`
     chosen as (
       select attempt.id from attempt join migration on migration.id = migration_id
-        where ended_at < ${time} and (migration.state = 'done' or (
-          exists (select from attempt later where later.migration_id = attempt.migration_id and later.id > attempt.id
-            and later.outcome = attempt.outcome)
-          and (messages = 0 or exists (select from attempt later where later.migration_id = attempt.migration_id
-            and later.id > attempt.id and later.messages > 0))))
+        where ended_at < ${time} and (migration.state = 'done' or ${IS_SUPERSEDED})
         order by ended_at limit ${BATCH}
     ),
     gone as (delete from attempt using chosen where attempt.id = chosen.id returning 1)`,
@@ -99,3 +94,10 @@ const ERASING: Readonly<Record<Erasable, (time: RawBuilder<Date>, actor: string)
 
 /** Since when somebody's credential is kept although they do not finish: a new one begins anew. */
 export const HELD_SINCE = sql<Date>`greatest(credential.sealed_at, migration.created_at)`
+
+/** What a turn goes by stays, while mail is copied: the last attempt of each outcome, and one that copied. */
+export const IS_SUPERSEDED = sql<boolean>`(
+  exists (select from attempt later where later.migration_id = attempt.migration_id and later.id > attempt.id
+    and later.outcome = attempt.outcome)
+  and (messages = 0 or exists (select from attempt later where later.migration_id = attempt.migration_id
+    and later.id > attempt.id and later.messages > 0)))`

@@ -4,6 +4,7 @@ import { ACTIVE_STATES, finish, needsCredential, type Situation } from '../model
 import type { Plan } from '../policy/advance.ts'
 import type { Turn, TurnEnd, TurnKept, Worker } from '../policy/copying.ts'
 import { record } from './audit.ts'
+import { IS_SUPERSEDED } from './retention.ts'
 import type { DB, Migration as MigrationTable } from './schema.ts'
 import { SITUATION_COLUMNS, stepDetail, toSituation, writeSituation } from './situation.ts'
 
@@ -144,5 +145,5 @@ async function writeAttempt(
   }
   await sql`delete from attempt where migration_id = ${migrationId} and id <= (
     select id from attempt where migration_id = ${migrationId} order by id desc offset ${ATTEMPTS_KEPT} limit 1
-  )`.execute(trx)
+  ) and ${IS_SUPERSEDED}`.execute(trx)
 }

@@ -202,6 +202,20 @@ t.test('only so many attempts are kept', async (t) => {
   t.equal((await attempts(database.kysely).last(id, 1000)).length, 100)
 })
 
+t.test('of more attempts stays what a turn goes by', async (t) => {
+  const id = await captured('guarded')
+  const now = early(SOMEBODY)
+  await sql`insert into attempt (migration_id, host, ended_at, outcome) values (${id}, 'host', now(), 'old-recreated')`.execute(
+    database.kysely,
+  )
+  await end(await taken(id, now), 'complete')
+  for (let at = 0; at < 102; at++) await end(await taken(id, now), 'stopped')
+  const kept = await attempts(database.kysely).last(id, 1000)
+  t.match(kept.slice(-3), [{ outcome: 'stopped' }, { outcome: 'complete' }, { outcome: 'old-recreated' }])
+  t.equal(kept.length, 102)
+  t.equal((await taken(id, now)).overruled, null, 'a complete one came after')
+})
+
 t.test('outside of its provider’s window a migration is due, begun and renewed only for who asks for it', async (t) => {
   const db = database.kysely
   const set = (from: number, until: number) => {
