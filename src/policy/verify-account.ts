@@ -48,7 +48,12 @@ async function seated(order: VerifyOrder, surroundings: VerifyAccountSurrounding
   const patience = { limitMs: SEAT_LIMIT_MS, signal: stop }
   using seat = await surroundings.budget.take(order.provider.name, 'copying', patience)
   if (seat === null) throw new CouldNotAsk('old-busy', 'all connections that copying may have are in use: try again')
-  return await verify(order, surroundings, { ...options, signal: AbortSignal.any([stop, seat.signal]) })
+  try {
+    return await verify(order, surroundings, { ...options, signal: AbortSignal.any([stop, seat.signal]) })
+  } catch (error) {
+    if (stop.aborted || !seat.signal.aborted) throw error
+    throw new CouldNotAsk('old-busy', 'sign-ins need the connection: try again', error)
+  }
 }
 
 async function orderOf(address: string, given: VerifyAccountSurroundings): Promise<VerifyOrder> {
