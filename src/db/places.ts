@@ -82,7 +82,7 @@ async function stranded(db: Kysely<DB>, where: ReturnType<typeof sql<boolean>>):
       from turn join migration on migration.id = migration_id join provider on provider.id = turn.provider_id
         left join place on place.id = turn.place
       where due_at <= now() and is_open(provider, now()) and is_free(turn) and turn.place is not null
-        and not is_released and not is_served(turn.place) and ${where}
+        and not is_released and is_abandoned(turn.place) and ${where}
       group by 1, 2 order by 1, 2`.execute(db)
   return rows
 }

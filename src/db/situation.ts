@@ -35,10 +35,10 @@ export async function writeSituation(id: string, to: Situation, db: Kysely<DB>):
   if (to.state === 'done') await db.deleteFrom('credential').where('migration_id', '=', id).execute()
 }
 
-/** Its turn is now, and its failures are forgotten. Released: also for whoever does not remember it, when nobody does. */
+/** Its turn is now, and its failures are forgotten. Released: also for whoever does not remember it, when its place is abandoned. */
 export async function makeDue(id: string, isReleased: boolean, db: Kysely<DB>): Promise<void> {
   const dueAt = sql<Date>`clock_timestamp()`
-  const released = sql<boolean>`is_released or (${isReleased} and place is not null and not is_served(place))`
+  const released = sql<boolean>`is_released or (${isReleased} and place is not null and is_abandoned(place))`
   const now = { due_at: dueAt, failures: 0, quiet: 0, is_released: released }
   await db.updateTable('turn').set(now).where('migration_id', '=', id).execute()
 }

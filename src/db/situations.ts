@@ -64,7 +64,7 @@ async function moveBatch(
         from moving where migration.id = moving.id and is_news
     ), made_due as (
       update turn set due_at = clock_timestamp(), failures = 0, quiet = 0,
-          is_released = is_released or (is_let_go and place is not null and not is_served(place))
+          is_released = is_released or (is_let_go and place is not null and is_abandoned(place))
         from moving where migration_id = id and is_due
     ), noted as (
       insert into audit (actor, action, subject, reason, detail)

@@ -34,7 +34,7 @@ export type Situation = Pick<Migration, 'state' | 'pausedFrom' | 'code' | 'isClo
 
 /**
  * What a step makes of a situation. `isDue`: its turn is now, and its failures are forgotten; `isReleased`: also where it
- * is not remembered, when nobody works where it is.
+ * is not remembered, when nobody has worked for long where it is.
  */
 export type Stepped = Situation & { readonly isDue?: boolean; readonly isReleased?: boolean }
 
@@ -54,7 +54,8 @@ export const resume: Step = (from) => {
 
 export const retry: Step = (from) => {
   refuseUncopied(from)
-  const now = { isDue: true, isReleased: true }
+  // What "provider approve" retries stays with the host that approves; it has looked there.
+  const now = { isDue: true, isReleased: from.code !== 'endpoint-changed' }
   if (from.state === 'failed') return { ...from, ...PENDING, ...now }
   // Without the code what is lost is copied again.
   return { ...from, code: from.code === 'ledger-lost' ? null : from.code, ...now }

@@ -15,12 +15,12 @@ export interface Stranded {
 /**
  * Where copying states are. A migration belongs to the one that remembers it: whoever copied it elsewhere would bring back
  * what the person has moved or deleted since. It goes elsewhere when its state is replaced by another in the same folder, or
- * when nobody works with it and a person says "retry".
+ * when a person says "retry" an hour after the last work with it, or has another place adopt it.
  */
 export interface Places {
   /** The worker is at work in this folder until this is disposed. */
   serve(worker: Worker, folder: string): Promise<AsyncDisposable>
-  /** Those whom neither a worker of this place nor any other that runs will take. */
+  /** Those who are remembered at other places, where nobody has worked for an hour. */
   strandedBesides(place: string): Promise<Stranded[]>
   /** Those of all places but the one that was at work last, and of that one who have waited long. */
   stranded(scope: Scope): Promise<Stranded[]>
@@ -38,4 +38,5 @@ export function strandedText({ host, folder, people }: Stranded): string {
 
 export const STRANDED_REMEDY =
   'run "mailferry sync" there, or bring that folder here (MAILFERRY_OFFLINEIMAP_METADATA); when it is lost, ' +
-  '"mailferry migration retry", which copies nothing twice but brings back what people moved or deleted on the new server'
+  '"mailferry migration retry", from an hour after the last work there on, or "mailferry sync --adopt" here at once: that ' +
+  'copies nothing twice but brings back what people moved or deleted on the new server'

@@ -60,17 +60,17 @@ t.test('a folder that was brought back goes on where it was', async (t) => {
   t.match((await doctor()).stdout, /^ok {4}copying /m)
 })
 
-t.test('"retry" may come first', async (t) => {
+t.test('a "retry" from before the loss was seen does not overrule it', async (t) => {
   rmSync(metadata, { recursive: true })
   await receive()
   await mustRun(service, 'migration', 'retry', ANNA[0])
-  t.match(await syncOnce(service), { [ANNA[0]]: 'complete', [BEN[0]]: 'state-lost' })
-  t.equal(filesOf('anna'), 13)
+  t.match(await syncOnce(service), { [ANNA[0]]: 'state-lost', [BEN[0]]: 'state-lost' })
   await mustRun(service, 'migration', 'retry', '--all', '--code', 'state-lost')
-  await syncOnce(service)
+  t.match(await syncOnce(service), { [ANNA[0]]: 'complete', [BEN[0]]: 'complete' })
+  t.equal(filesOf('anna'), 13)
 })
 
-t.test('a new copying host says whom it may not take, and ends with 69; "retry" gives them to it', async (t) => {
+t.test('a new copying host says whom it may not take, and ends with 69; "retry" gives them', async (t) => {
   const there = mkdtempSync(join(tmpdir(), 'mailferry-metadata-'))
   t.teardown(() => rmSync(there, { recursive: true }))
   const env = { MAILFERRY_OFFLINEIMAP_METADATA: there }
@@ -79,6 +79,11 @@ t.test('a new copying host says whom it may not take, and ends with 69; "retry" 
   await syncOnce(service)
   await receive()
   await makeDue(ANNA[0])
+  const early = startSync(service, ['--once'], env)
+  t.equal(await early.end, 0, early.stderr)
+  t.same(outcomes(early), {}, 'cron may have it run again where it was')
+  const long = "update place set seen_at = now() - interval '61 minutes' where folder = $1"
+  await query(service.dataDir, long, [metadata])
   const first = startSync(service, ['--once'], env)
   t.equal(await first.end, 69)
   t.match(first.events, [

@@ -40,6 +40,8 @@ const NOW = { isDue: true, isReleased: true }
 
 t.test('a retry makes the turn of whoever is copied due, and is refused where nothing is copied', async (t) => {
   t.same(retry(at('failed', { code: 'new-full' })), { ...at('pending'), ...NOW })
+  const moved = retry(at('failed', { code: 'endpoint-changed' }))
+  t.same(moved, { ...at('pending'), isDue: true, isReleased: false }, 'by the host that approves the new place')
   for (const code of [null, 'ledger-differs']) {
     t.same(retry(at('pending', { code })), { ...at('pending', { code }), ...NOW })
   }
