@@ -37,7 +37,7 @@ export function approvedEndpoints({ identityFile, dataDir }: Pick<Settings, 'ide
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'EEXIST') return false
-      const remedy = `run "mailferry provider approve ${provider}" as a user who may write there`
+      const remedy = `run "postferry provider approve ${provider}" as a user who may write there`
       throw new SettingsError(`cannot write ${fileIn(folder, provider)} (${code}): ${remedy}`)
     }
   }
@@ -66,7 +66,7 @@ function readIn(folder: string, provider: string): { endpoint: Endpoint; file: s
     if (code === 'ENOENT') return null
     throw new SettingsError(`cannot read ${file} (${code})`)
   }
-  throw new SettingsError(`${file} does not hold an endpoint: "mailferry provider approve ${provider}" writes it again`)
+  throw new SettingsError(`${file} does not hold an endpoint: "postferry provider approve ${provider}" writes it again`)
 }
 
 function isClosed(error: unknown): boolean {
@@ -80,7 +80,7 @@ function accessOf(identityFile: string): Access {
     return { mode: mode & 0o640, uid, gid }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new SettingsError(`MAILFERRY_IDENTITY_FILE: cannot read ${identityFile} (${code}): this is no copying host`)
+    throw new SettingsError(`POSTFERRY_IDENTITY_FILE: cannot read ${identityFile} (${code}): this is no copying host`)
   }
 }
 

@@ -17,17 +17,17 @@ const NO_SUCH_USER = 3
 const TEMPFAIL = 111
 const INPUT_LIMIT = 16 * 1024
 const ANSWER_LIMIT = 64 * 1024
-const INSTALLED = '/etc/mailferry/mailferry.env'
+const INSTALLED = '/etc/postferry/postferry.env'
 /** Seconds. The service answers within 40 s; Dovecot gives up after 60 s. */
 const CLIENT_LIMIT = 45
 
 /** Why the socket could not be asked, for the log; others by their code. */
 const CAUSES: Readonly<Record<string, string>> = {
-  ENOENT: 'it is not there: mailferry does not run, or MAILFERRY_SOCKET is another',
-  ECONNREFUSED: 'nobody answers there: mailferry does not run',
+  ENOENT: 'it is not there: postferry does not run, or POSTFERRY_SOCKET is another',
+  ECONNREFUSED: 'nobody answers there: postferry does not run',
   EACCES: "no permission: extra_groups in Dovecot's service auth and service auth-worker must be its group",
 }
-const NONSENSE = 'mailferry gave an answer that is none'
+const NONSENSE = 'postferry gave an answer that is none'
 
 const MISUSED: Outcome = {
   exit: MISUSE,
@@ -67,7 +67,7 @@ function personIn(bytes: Buffer): [string, string] | null {
 /** @param cause why there is no answer, when there is none */
 function signedIn({ verdict, user, fields, code }: Answer, cause = NONSENSE): Outcome {
   if (verdict === 'mismatch' || verdict === 'disabled' || verdict === 'expired') return { exit: REFUSED }
-  if (verdict === 'tempfail') return { exit: TEMPFAIL, message: `mailferry could not ask, code ${codeIn(code)}` }
+  if (verdict === 'tempfail') return { exit: TEMPFAIL, message: `postferry could not ask, code ${codeIn(code)}` }
   const environment = verdict === 'ok' ? environmentOf(user, fields) : null
   return environment === null ? { exit: TEMPFAIL, message: cause } : { run: environment }
 }
@@ -116,7 +116,7 @@ function readDescriptor3(): Buffer {
 
 function ask(path: string, question: object, onAnswer: (answer: Answer, cause: string) => void): void {
   const body = JSON.stringify(question)
-  const head = `POST ${path} HTTP/1.0\r\nuser-agent: mailferry-checkpassword\r\ncontent-type: application/json`
+  const head = `POST ${path} HTTP/1.0\r\nuser-agent: postferry-checkpassword\r\ncontent-type: application/json`
   const socket = socketPath()
   const connection = connect(socket)
   let response = ''
@@ -126,11 +126,11 @@ function ask(path: string, question: object, onAnswer: (answer: Answer, cause: s
     connection.destroy()
     onAnswer(answerIn(text), cause)
   }
-  const seconds = Number(process.env.MAILFERRY_CLIENT_LIMIT_SECONDS) || CLIENT_LIMIT
-  const limit = setTimeout(answer, 1_000 * seconds, '', `mailferry did not answer within ${seconds} s`)
+  const seconds = Number(process.env.POSTFERRY_CLIENT_LIMIT_SECONDS) || CLIENT_LIMIT
+  const limit = setTimeout(answer, 1_000 * seconds, '', `postferry did not answer within ${seconds} s`)
   connection.setEncoding('utf8').on('data', (chunk: string) => {
     response += chunk
-    if (response.length > ANSWER_LIMIT) answer('', "mailferry's answer is too long")
+    if (response.length > ANSWER_LIMIT) answer('', "postferry's answer is too long")
   })
   connection.on('end', () => answer(response, causeIn(response)))
   connection.on('error', ({ code = '' }: NodeJS.ErrnoException) => {
@@ -143,7 +143,7 @@ function ask(path: string, question: object, onAnswer: (answer: Answer, cause: s
 function causeIn(response: string): string {
   const [, status] = /^HTTP\/1\.[01] (\d{3}) /.exec(response) ?? []
   return status === undefined
-    ? 'mailferry closed the connection without an answer'
+    ? 'postferry closed the connection without an answer'
     : `${NONSENSE}: HTTP status ${status}`
 }
 
@@ -159,14 +159,14 @@ function answerIn(response: string): Answer {
 
 function socketPath(): string {
   // Dovecot passes no environment on: the settings file of the installation completes it, where it may be read.
-  const { MAILFERRY_SOCKET: socket, MAILFERRY_DATA_DIR: dataDir } = { ...installedSettings(), ...process.env }
-  return socket || `${dataDir || './data'}/mailferry.sock`
+  const { POSTFERRY_SOCKET: socket, POSTFERRY_DATA_DIR: dataDir } = { ...installedSettings(), ...process.env }
+  return socket || `${dataDir || './data'}/postferry.sock`
 }
 
 /** The settings file, where it may be read. It does not go into the environment: the program would inherit its secrets. */
 function installedSettings(): NodeJS.Dict<string> {
   try {
-    return parseEnv(readFileSync(process.env.MAILFERRY_SETTINGS_FILE ?? INSTALLED, 'utf8'))
+    return parseEnv(readFileSync(process.env.POSTFERRY_SETTINGS_FILE ?? INSTALLED, 'utf8'))
   } catch {
     return {}
   }

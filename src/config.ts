@@ -37,7 +37,7 @@ export interface Settings {
   /** What a browser, Dovecot or a proxy may call this host on TCP, besides its IP addresses, localhost and `host`. */
   readonly hostNames: readonly string[]
   /** Null: made at first start, in the data directory. */
-  readonly doorToken: string | null
+  readonly authToken: string | null
   readonly adminToken: string | null
   /** Null: made at first need, in the data directory. */
   readonly panelKey: Buffer | null
@@ -72,40 +72,40 @@ export interface Settings {
 
 const SETTINGS = {
   DATABASE_URL: postgresUrl({ default: undefined }),
-  MAILFERRY_DATA_DIR: str({ default: './data' }),
-  MAILFERRY_SOCKET: str({ default: undefined }),
-  MAILFERRY_HOST: str({ default: '127.0.0.1' }),
-  MAILFERRY_PORT: port({ default: 8025 }),
-  MAILFERRY_PLAIN_HTTP: yesOrNo({ default: false }),
-  MAILFERRY_HOST_NAMES: names({ default: undefined }),
-  MAILFERRY_DOOR_TOKEN: token({ default: undefined }),
-  MAILFERRY_ADMIN_TOKEN: token({ default: undefined }),
-  MAILFERRY_PANEL_KEY: panelKey({ default: undefined }),
-  MAILFERRY_RECIPIENTS: ageRecipients({ default: undefined }),
-  MAILFERRY_IDENTITY_FILE: str({ default: undefined }),
-  MAILFERRY_HOME: home({ default: '/var/vmail/%d/%n' }),
-  MAILFERRY_LOG_LEVEL: str({ choices: LOG_LEVELS, default: 'info' }),
-  MAILFERRY_OLD_LIMIT_SECONDS: count({ default: 20 }),
-  MAILFERRY_ANSWER_LIMIT_SECONDS: count({ default: 40 }),
-  MAILFERRY_CACHE_SECONDS: count({ default: 300 }),
-  MAILFERRY_REFUSAL_MEMORY_SECONDS: count({ default: 30 }),
-  MAILFERRY_LIMIT_PERSON: count({ default: 30 }),
-  MAILFERRY_LIMIT_CLIENT: count({ default: 100 }),
-  MAILFERRY_LIMIT_PROVIDER: count({ default: 3_000 }),
-  MAILFERRY_KEEP_AUDIT_DAYS: count({ default: 400 }),
-  MAILFERRY_KEEP_ATTEMPTS_DAYS: count({ default: 90 }),
-  MAILFERRY_KEEP_STEPS_DAYS: count({ default: 400 }),
-  MAILFERRY_KEEP_LEDGERS_DAYS: count({ default: 400 }),
-  MAILFERRY_KEEP_CREDENTIALS_DAYS: count({ default: 730 }),
-  MAILFERRY_PROXY_NETWORKS: networks({ default: undefined }),
-  MAILFERRY_RECIPIENT_DELIMITER: delimiter({ default: '' }),
-  MAILFERRY_OFFLINEIMAP_METADATA: str({ default: undefined }),
-  MAILFERRY_KEEP_FREE_PERCENT: percent({ default: 5 }),
-  MAILFERRY_KEEP_FREE_MIB: count({ default: 2_048 }),
+  POSTFERRY_DATA_DIR: str({ default: './data' }),
+  POSTFERRY_SOCKET: str({ default: undefined }),
+  POSTFERRY_HOST: str({ default: '127.0.0.1' }),
+  POSTFERRY_PORT: port({ default: 8025 }),
+  POSTFERRY_PLAIN_HTTP: yesOrNo({ default: false }),
+  POSTFERRY_HOST_NAMES: names({ default: undefined }),
+  POSTFERRY_AUTH_TOKEN: token({ default: undefined }),
+  POSTFERRY_ADMIN_TOKEN: token({ default: undefined }),
+  POSTFERRY_PANEL_KEY: panelKey({ default: undefined }),
+  POSTFERRY_RECIPIENTS: ageRecipients({ default: undefined }),
+  POSTFERRY_IDENTITY_FILE: str({ default: undefined }),
+  POSTFERRY_HOME: home({ default: '/var/vmail/%d/%n' }),
+  POSTFERRY_LOG_LEVEL: str({ choices: LOG_LEVELS, default: 'info' }),
+  POSTFERRY_OLD_LIMIT_SECONDS: count({ default: 20 }),
+  POSTFERRY_ANSWER_LIMIT_SECONDS: count({ default: 40 }),
+  POSTFERRY_CACHE_SECONDS: count({ default: 300 }),
+  POSTFERRY_REFUSAL_MEMORY_SECONDS: count({ default: 30 }),
+  POSTFERRY_LIMIT_PERSON: count({ default: 30 }),
+  POSTFERRY_LIMIT_CLIENT: count({ default: 100 }),
+  POSTFERRY_LIMIT_PROVIDER: count({ default: 3_000 }),
+  POSTFERRY_KEEP_AUDIT_DAYS: count({ default: 400 }),
+  POSTFERRY_KEEP_ATTEMPTS_DAYS: count({ default: 90 }),
+  POSTFERRY_KEEP_STEPS_DAYS: count({ default: 400 }),
+  POSTFERRY_KEEP_LEDGERS_DAYS: count({ default: 400 }),
+  POSTFERRY_KEEP_CREDENTIALS_DAYS: count({ default: 730 }),
+  POSTFERRY_PROXY_NETWORKS: networks({ default: undefined }),
+  POSTFERRY_RECIPIENT_DELIMITER: delimiter({ default: '' }),
+  POSTFERRY_OFFLINEIMAP_METADATA: str({ default: undefined }),
+  POSTFERRY_KEEP_FREE_PERCENT: percent({ default: 5 }),
+  POSTFERRY_KEEP_FREE_MIB: count({ default: 2_048 }),
 }
 
 /** Each of these may be given as a file that holds it: `…_FILE`. */
-const IN_FILES = ['MAILFERRY_DOOR_TOKEN', 'MAILFERRY_ADMIN_TOKEN', 'MAILFERRY_PANEL_KEY', 'DATABASE_URL']
+const IN_FILES = ['POSTFERRY_AUTH_TOKEN', 'POSTFERRY_ADMIN_TOKEN', 'POSTFERRY_PANEL_KEY', 'DATABASE_URL']
 
 /** The names that a settings file may hold. */
 export const SETTING_NAMES: ReadonlySet<string> = new Set([
@@ -114,7 +114,7 @@ export const SETTING_NAMES: ReadonlySet<string> = new Set([
 ])
 
 /** What else our programs read, in an environment alone: where the settings are, and what Dovecot's files say. */
-const ENVIRONMENT_NAMES = ['MAILFERRY_SETTINGS_FILE', 'MAILFERRY_URL', 'MAILFERRY_CLIENT_LIMIT_SECONDS']
+const ENVIRONMENT_NAMES = ['POSTFERRY_SETTINGS_FILE', 'POSTFERRY_URL', 'POSTFERRY_CLIENT_LIMIT_SECONDS']
 
 /**
  * The settings in force, from the environment and the files that it names.
@@ -123,74 +123,74 @@ const ENVIRONMENT_NAMES = ['MAILFERRY_SETTINGS_FILE', 'MAILFERRY_URL', 'MAILFERR
 export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
   refuseUnknown(environment)
   const env = cleanEnv(withFiles(environment), SETTINGS, { reporter: refuseWrong })
-  const dataDir = resolve(env.MAILFERRY_DATA_DIR)
-  if (env.MAILFERRY_PORT !== 0 && !env.MAILFERRY_PLAIN_HTTP) refuseOpenHost(env.MAILFERRY_HOST)
-  refuseBudget(env.MAILFERRY_OLD_LIMIT_SECONDS, env.MAILFERRY_ANSWER_LIMIT_SECONDS)
+  const dataDir = resolve(env.POSTFERRY_DATA_DIR)
+  if (env.POSTFERRY_PORT !== 0 && !env.POSTFERRY_PLAIN_HTTP) refuseOpenHost(env.POSTFERRY_HOST)
+  refuseBudget(env.POSTFERRY_OLD_LIMIT_SECONDS, env.POSTFERRY_ANSWER_LIMIT_SECONDS)
   return {
     databaseUrl: env.DATABASE_URL ?? null,
     dataDir,
-    socket: resolve(env.MAILFERRY_SOCKET ?? `${dataDir}/mailferry.sock`),
-    host: env.MAILFERRY_HOST,
-    port: env.MAILFERRY_PORT,
-    plainHttp: env.MAILFERRY_PLAIN_HTTP,
-    hostNames: env.MAILFERRY_HOST_NAMES ?? [],
-    doorToken: env.MAILFERRY_DOOR_TOKEN ?? null,
-    adminToken: env.MAILFERRY_ADMIN_TOKEN ?? null,
-    panelKey: env.MAILFERRY_PANEL_KEY ?? null,
-    recipients: env.MAILFERRY_RECIPIENTS ?? [],
-    identityFile: resolve(env.MAILFERRY_IDENTITY_FILE ?? `${dataDir}/identity`),
-    identityNamed: env.MAILFERRY_IDENTITY_FILE !== undefined,
-    home: env.MAILFERRY_HOME,
-    logLevel: env.MAILFERRY_LOG_LEVEL,
-    oldLimitMs: env.MAILFERRY_OLD_LIMIT_SECONDS * 1_000,
-    answerLimitMs: env.MAILFERRY_ANSWER_LIMIT_SECONDS * 1_000,
-    cacheMs: env.MAILFERRY_CACHE_SECONDS * 1_000,
-    refusalMemoryMs: env.MAILFERRY_REFUSAL_MEMORY_SECONDS * 1_000,
+    socket: resolve(env.POSTFERRY_SOCKET ?? `${dataDir}/postferry.sock`),
+    host: env.POSTFERRY_HOST,
+    port: env.POSTFERRY_PORT,
+    plainHttp: env.POSTFERRY_PLAIN_HTTP,
+    hostNames: env.POSTFERRY_HOST_NAMES ?? [],
+    authToken: env.POSTFERRY_AUTH_TOKEN ?? null,
+    adminToken: env.POSTFERRY_ADMIN_TOKEN ?? null,
+    panelKey: env.POSTFERRY_PANEL_KEY ?? null,
+    recipients: env.POSTFERRY_RECIPIENTS ?? [],
+    identityFile: resolve(env.POSTFERRY_IDENTITY_FILE ?? `${dataDir}/identity`),
+    identityNamed: env.POSTFERRY_IDENTITY_FILE !== undefined,
+    home: env.POSTFERRY_HOME,
+    logLevel: env.POSTFERRY_LOG_LEVEL,
+    oldLimitMs: env.POSTFERRY_OLD_LIMIT_SECONDS * 1_000,
+    answerLimitMs: env.POSTFERRY_ANSWER_LIMIT_SECONDS * 1_000,
+    cacheMs: env.POSTFERRY_CACHE_SECONDS * 1_000,
+    refusalMemoryMs: env.POSTFERRY_REFUSAL_MEMORY_SECONDS * 1_000,
     limits: {
-      person: env.MAILFERRY_LIMIT_PERSON,
-      client: env.MAILFERRY_LIMIT_CLIENT,
-      provider: env.MAILFERRY_LIMIT_PROVIDER,
+      person: env.POSTFERRY_LIMIT_PERSON,
+      client: env.POSTFERRY_LIMIT_CLIENT,
+      provider: env.POSTFERRY_LIMIT_PROVIDER,
     },
     keep: {
-      audit: env.MAILFERRY_KEEP_AUDIT_DAYS,
-      attempts: env.MAILFERRY_KEEP_ATTEMPTS_DAYS,
-      steps: env.MAILFERRY_KEEP_STEPS_DAYS,
-      ledgers: env.MAILFERRY_KEEP_LEDGERS_DAYS,
-      credentials: env.MAILFERRY_KEEP_CREDENTIALS_DAYS,
+      audit: env.POSTFERRY_KEEP_AUDIT_DAYS,
+      attempts: env.POSTFERRY_KEEP_ATTEMPTS_DAYS,
+      steps: env.POSTFERRY_KEEP_STEPS_DAYS,
+      ledgers: env.POSTFERRY_KEEP_LEDGERS_DAYS,
+      credentials: env.POSTFERRY_KEEP_CREDENTIALS_DAYS,
     },
-    proxyNetworks: env.MAILFERRY_PROXY_NETWORKS ?? [],
-    recipientDelimiter: env.MAILFERRY_RECIPIENT_DELIMITER,
-    offlineimapMetadata: resolve(env.MAILFERRY_OFFLINEIMAP_METADATA ?? `${dataDir}/offlineimap`),
-    keptFree: { percent: env.MAILFERRY_KEEP_FREE_PERCENT, bytes: env.MAILFERRY_KEEP_FREE_MIB * 2 ** 20 },
+    proxyNetworks: env.POSTFERRY_PROXY_NETWORKS ?? [],
+    recipientDelimiter: env.POSTFERRY_RECIPIENT_DELIMITER,
+    offlineimapMetadata: resolve(env.POSTFERRY_OFFLINEIMAP_METADATA ?? `${dataDir}/offlineimap`),
+    keptFree: { percent: env.POSTFERRY_KEEP_FREE_PERCENT, bytes: env.POSTFERRY_KEEP_FREE_MIB * 2 ** 20 },
   }
 }
 
-/** mailferry speaks no TLS of its own. */
+/** postferry speaks no TLS of its own. */
 function refuseOpenHost(host: string): void {
   if (isLoopback(host)) return
   const proxied = 'keep 127.0.0.1 with a proxy with TLS in front (deploy/nginx)'
   const reason = `is open to other hosts, and passwords would travel there in the clear`
-  throw new SettingsError(`MAILFERRY_HOST=${host} ${reason}: ${proxied}, or allow it with MAILFERRY_PLAIN_HTTP=yes`)
+  throw new SettingsError(`POSTFERRY_HOST=${host} ${reason}: ${proxied}, or allow it with POSTFERRY_PLAIN_HTTP=yes`)
 }
 
 /** Besides the question to OLD, the answer needs time for the queue before it and the database after it. */
 const BESIDES_OLD_SECONDS = 5
-/** Dovecot's Lua and checkpassword wait 50 s at most (MAILFERRY_CLIENT_LIMIT_SECONDS): they must hear the answer. */
+/** Dovecot's Lua and checkpassword wait 50 s at most (POSTFERRY_CLIENT_LIMIT_SECONDS): they must hear the answer. */
 const MOST_ANSWER_SECONDS = 49
 
 function refuseBudget(oldLimit: number, answerLimit: number): void {
-  if (oldLimit < 1) throw new SettingsError('MAILFERRY_OLD_LIMIT_SECONDS must be at least 1')
+  if (oldLimit < 1) throw new SettingsError('POSTFERRY_OLD_LIMIT_SECONDS must be at least 1')
   if (answerLimit < oldLimit + BESIDES_OLD_SECONDS) {
-    const least = `MAILFERRY_OLD_LIMIT_SECONDS and ${BESIDES_OLD_SECONDS} (${oldLimit + BESIDES_OLD_SECONDS})`
-    throw new SettingsError(`MAILFERRY_ANSWER_LIMIT_SECONDS must be at least ${least}`)
+    const least = `POSTFERRY_OLD_LIMIT_SECONDS and ${BESIDES_OLD_SECONDS} (${oldLimit + BESIDES_OLD_SECONDS})`
+    throw new SettingsError(`POSTFERRY_ANSWER_LIMIT_SECONDS must be at least ${least}`)
   }
   if (answerLimit > MOST_ANSWER_SECONDS)
-    throw new SettingsError(`MAILFERRY_ANSWER_LIMIT_SECONDS must be at most ${MOST_ANSWER_SECONDS}`)
+    throw new SettingsError(`POSTFERRY_ANSWER_LIMIT_SECONDS must be at most ${MOST_ANSWER_SECONDS}`)
 }
 
 function refuseUnknown(environment: NodeJS.ProcessEnv): void {
   const known = new Set([...SETTING_NAMES, ...ENVIRONMENT_NAMES])
-  const unknown = Object.keys(environment).filter((name) => name.startsWith('MAILFERRY_') && !known.has(name))
+  const unknown = Object.keys(environment).filter((name) => name.startsWith('POSTFERRY_') && !known.has(name))
   if (unknown.length > 0) throw new SettingsError(unknown.map((name) => unknownName(name, known)).join('; '))
 }
 
@@ -232,36 +232,36 @@ export function redacted(settings: Settings): Record<string, string | number> {
   const whether = (secret: string | Buffer | null) => (secret === null ? 'not set' : 'set')
   return {
     DATABASE_URL: whether(settings.databaseUrl),
-    MAILFERRY_DATA_DIR: settings.dataDir,
-    MAILFERRY_SOCKET: settings.socket,
-    MAILFERRY_HOST: settings.host,
-    MAILFERRY_PORT: settings.port,
-    MAILFERRY_PLAIN_HTTP: settings.plainHttp ? 'yes' : 'no',
-    MAILFERRY_HOST_NAMES: settings.hostNames.join(' ') || 'not set',
-    MAILFERRY_DOOR_TOKEN: whether(settings.doorToken),
-    MAILFERRY_ADMIN_TOKEN: whether(settings.adminToken),
-    MAILFERRY_PANEL_KEY: whether(settings.panelKey),
+    POSTFERRY_DATA_DIR: settings.dataDir,
+    POSTFERRY_SOCKET: settings.socket,
+    POSTFERRY_HOST: settings.host,
+    POSTFERRY_PORT: settings.port,
+    POSTFERRY_PLAIN_HTTP: settings.plainHttp ? 'yes' : 'no',
+    POSTFERRY_HOST_NAMES: settings.hostNames.join(' ') || 'not set',
+    POSTFERRY_AUTH_TOKEN: whether(settings.authToken),
+    POSTFERRY_ADMIN_TOKEN: whether(settings.adminToken),
+    POSTFERRY_PANEL_KEY: whether(settings.panelKey),
     // Public keys.
-    MAILFERRY_RECIPIENTS: settings.recipients.join(' ') || 'not set',
-    MAILFERRY_IDENTITY_FILE: settings.identityFile,
-    MAILFERRY_HOME: settings.home,
-    MAILFERRY_LOG_LEVEL: settings.logLevel,
-    MAILFERRY_OLD_LIMIT_SECONDS: settings.oldLimitMs / 1_000,
-    MAILFERRY_ANSWER_LIMIT_SECONDS: settings.answerLimitMs / 1_000,
-    MAILFERRY_CACHE_SECONDS: settings.cacheMs / 1_000,
-    MAILFERRY_REFUSAL_MEMORY_SECONDS: settings.refusalMemoryMs / 1_000,
-    MAILFERRY_LIMIT_PERSON: settings.limits.person,
-    MAILFERRY_LIMIT_CLIENT: settings.limits.client,
-    MAILFERRY_LIMIT_PROVIDER: settings.limits.provider,
-    MAILFERRY_KEEP_AUDIT_DAYS: settings.keep.audit,
-    MAILFERRY_KEEP_ATTEMPTS_DAYS: settings.keep.attempts,
-    MAILFERRY_KEEP_STEPS_DAYS: settings.keep.steps,
-    MAILFERRY_KEEP_LEDGERS_DAYS: settings.keep.ledgers,
-    MAILFERRY_KEEP_CREDENTIALS_DAYS: settings.keep.credentials,
-    MAILFERRY_PROXY_NETWORKS: settings.proxyNetworks.join(' ') || 'not set',
-    MAILFERRY_RECIPIENT_DELIMITER: settings.recipientDelimiter,
-    MAILFERRY_OFFLINEIMAP_METADATA: settings.offlineimapMetadata,
-    MAILFERRY_KEEP_FREE_PERCENT: settings.keptFree.percent,
-    MAILFERRY_KEEP_FREE_MIB: settings.keptFree.bytes / 2 ** 20,
+    POSTFERRY_RECIPIENTS: settings.recipients.join(' ') || 'not set',
+    POSTFERRY_IDENTITY_FILE: settings.identityFile,
+    POSTFERRY_HOME: settings.home,
+    POSTFERRY_LOG_LEVEL: settings.logLevel,
+    POSTFERRY_OLD_LIMIT_SECONDS: settings.oldLimitMs / 1_000,
+    POSTFERRY_ANSWER_LIMIT_SECONDS: settings.answerLimitMs / 1_000,
+    POSTFERRY_CACHE_SECONDS: settings.cacheMs / 1_000,
+    POSTFERRY_REFUSAL_MEMORY_SECONDS: settings.refusalMemoryMs / 1_000,
+    POSTFERRY_LIMIT_PERSON: settings.limits.person,
+    POSTFERRY_LIMIT_CLIENT: settings.limits.client,
+    POSTFERRY_LIMIT_PROVIDER: settings.limits.provider,
+    POSTFERRY_KEEP_AUDIT_DAYS: settings.keep.audit,
+    POSTFERRY_KEEP_ATTEMPTS_DAYS: settings.keep.attempts,
+    POSTFERRY_KEEP_STEPS_DAYS: settings.keep.steps,
+    POSTFERRY_KEEP_LEDGERS_DAYS: settings.keep.ledgers,
+    POSTFERRY_KEEP_CREDENTIALS_DAYS: settings.keep.credentials,
+    POSTFERRY_PROXY_NETWORKS: settings.proxyNetworks.join(' ') || 'not set',
+    POSTFERRY_RECIPIENT_DELIMITER: settings.recipientDelimiter,
+    POSTFERRY_OFFLINEIMAP_METADATA: settings.offlineimapMetadata,
+    POSTFERRY_KEEP_FREE_PERCENT: settings.keptFree.percent,
+    POSTFERRY_KEEP_FREE_MIB: settings.keptFree.bytes / 2 ** 20,
   }
 }

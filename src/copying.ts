@@ -27,7 +27,7 @@ import { copyingState } from './proofs/copying-state.ts'
 import { openReady, type Service } from './service.ts'
 import { keptLine } from './whole-file.ts'
 
-const PYTHON_FILE = join(import.meta.dirname, '../deploy/offlineimap/mailferry.py')
+const PYTHON_FILE = join(import.meta.dirname, '../deploy/offlineimap/postferry.py')
 
 /** What copies mail, wired together; on a host that has the identity file. */
 export async function openCopying(settings: Settings, options: CopyingOptions): Promise<CopyingHouse> {
@@ -100,7 +100,7 @@ function ledgerProof({ ledgers }: Service, copyingState: CopyingState, { id: hol
         if (code === null) return null
         return {
           outcome: `ledger-${code}`,
-          sentence: `the ledger ${sentence({ code, folders })}; mailferry verify ${address}`,
+          sentence: `the ledger ${sentence({ code, folders })}; postferry verify ${address}`,
           lost: lostIn(folders),
         }
       } catch (error) {
@@ -129,7 +129,7 @@ function placeIn(metadata: string): string {
     return keptLine(join(metadata, PLACE_FILE), randomUUID)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new SettingsError(`MAILFERRY_OFFLINEIMAP_METADATA: cannot write in ${metadata} (${code})`)
+    throw new SettingsError(`POSTFERRY_OFFLINEIMAP_METADATA: cannot write in ${metadata} (${code})`)
   }
 }
 

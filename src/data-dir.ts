@@ -11,7 +11,7 @@ import { createFile, fileStamp, keptLine } from './whole-file.ts'
 
 /** What the service cannot run without, and makes at its first start. */
 export interface Secrets {
-  readonly doorToken: string
+  readonly authToken: string
   readonly adminToken: string
   readonly recipients: readonly string[]
 }
@@ -22,7 +22,7 @@ const TOKEN_BYTES = 32
 export async function provideSecrets(settings: Settings): Promise<Secrets> {
   mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 })
   return {
-    doorToken: settings.doorToken ?? soundToken(join(settings.dataDir, 'door-token')),
+    authToken: settings.authToken ?? soundToken(join(settings.dataDir, 'auth-token')),
     adminToken: settings.adminToken ?? soundToken(join(settings.dataDir, 'admin-token')),
     recipients: (await recipientsInForce(settings)) ?? [await initialiseKey(settings)],
   }
@@ -35,7 +35,7 @@ export function panelKeyInForce({ panelKey, dataDir }: Pick<Settings, 'panelKey'
   const file = join(dataDir, 'panel-key')
   const key = panelKeyIn(keptToken(file))
   if (key !== null) return key
-  throw new SettingsError(`${file} does not hold 32 bytes in base64 or hex: restore it, or set MAILFERRY_PANEL_KEY`)
+  throw new SettingsError(`${file} does not hold 32 bytes in base64 or hex: restore it, or set POSTFERRY_PANEL_KEY`)
 }
 
 /** Who can open what is sealed, or null when no key was made yet. */
@@ -57,7 +57,7 @@ export async function initialiseKey(settings: Settings): Promise<string> {
     createFile(settings.identityFile, file, { ...ownerOf(settings), mode: 0o600 })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new SettingsError(`MAILFERRY_IDENTITY_FILE: cannot create ${settings.identityFile} (${code})`)
+    throw new SettingsError(`POSTFERRY_IDENTITY_FILE: cannot create ${settings.identityFile} (${code})`)
   }
   createFile(recipientsFile(settings), `${recipient}\n`, { ...ownerOf(settings), mode: 0o644 })
   return recipient
@@ -92,7 +92,7 @@ function keptRecipients(file: string): string[] {
   } catch (error) {
     throw new SettingsError(`cannot read ${file} (${(error as NodeJS.ErrnoException).code})`)
   }
-  throw new SettingsError(`${file} does not hold age public keys (age1…): set MAILFERRY_RECIPIENTS, or remove the file`)
+  throw new SettingsError(`${file} does not hold age public keys (age1…): set POSTFERRY_RECIPIENTS, or remove the file`)
 }
 
 async function fromIdentity<T>(file: string, read: (file: string) => Promise<T>): Promise<T> {
@@ -100,7 +100,7 @@ async function fromIdentity<T>(file: string, read: (file: string) => Promise<T>)
     return await read(file)
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? 'it is no age identity file'
-    throw new SettingsError(`MAILFERRY_IDENTITY_FILE: cannot read ${file} (${reason})`)
+    throw new SettingsError(`POSTFERRY_IDENTITY_FILE: cannot read ${file} (${reason})`)
   }
 }
 

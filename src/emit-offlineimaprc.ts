@@ -5,7 +5,7 @@ import { offlineimaprc } from './emit/offlineimap.ts'
 import { environment } from './environment.ts'
 import { openReady } from './service.ts'
 
-const PYTHON_FILE = join(import.meta.dirname, '../deploy/offlineimap/mailferry.py')
+const PYTHON_FILE = join(import.meta.dirname, '../deploy/offlineimap/postferry.py')
 
 await runEmit(process.argv.slice(2), async () => {
   const settings = loadSettings(environment())

@@ -3,16 +3,16 @@ import { parseEnv } from 'node:util'
 import { SETTING_NAMES, SettingsError, unknownName } from './config.ts'
 
 /** Of a system-wide installation. */
-const INSTALLED = '/etc/mailferry/mailferry.env'
+const INSTALLED = '/etc/postferry/postferry.env'
 const SETTING = /^\s*([A-Z][A-Z0-9_]*)\s*=(.*)$/
 const [NOTHING, WHOLE_QUOTE, HALF_QUOTE] = [/^\s*(#.*)?$/, /^(["'`]).*\1\s*(#.*)?$/, /^["'`]/]
 
 /**
- * The environment, completed by the settings file. MAILFERRY_SETTINGS_FILE names another one; empty, there is none.
+ * The environment, completed by the settings file. POSTFERRY_SETTINGS_FILE names another one; empty, there is none.
  * @throws SettingsError
  */
 export function environment(own: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
-  const { MAILFERRY_SETTINGS_FILE: named } = own
+  const { POSTFERRY_SETTINGS_FILE: named } = own
   const text = named === '' ? '' : settingsText(named ?? INSTALLED, named !== undefined)
   if (text === '') return own
   refuseFlaws(named ?? INSTALLED, text)
@@ -25,7 +25,7 @@ function settingsText(file: string, isNamed: boolean): string {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' && !isNamed) return ''
-    const remedy = code === 'EACCES' ? 'run this as a user who may read it, such as the one of "mailferry serve"' : code
+    const remedy = code === 'EACCES' ? 'run this as a user who may read it, such as the one of "postferry serve"' : code
     throw new SettingsError(`cannot read the settings in ${file}: ${remedy}`)
   }
 }

@@ -7,18 +7,18 @@ import { replaceFile } from './whole-file.ts'
 /** Adds a new key to the identity file, as its last one; returns its recipient. @throws SettingsError */
 export async function addIdentity({ identityFile }: Settings): Promise<string> {
   const { file, recipient } = await newIdentity()
-  await rewrite('MAILFERRY_IDENTITY_FILE', identityFile, async (text) => `${text.trimEnd()}\n${file}`)
+  await rewrite('POSTFERRY_IDENTITY_FILE', identityFile, async (text) => `${text.trimEnd()}\n${file}`)
   return recipient
 }
 
 /** Takes all keys but the last one out of the identity file. @throws SettingsError */
 export async function keepNewestIdentity({ identityFile }: Settings): Promise<void> {
-  await rewrite('MAILFERRY_IDENTITY_FILE', identityFile, newestIdentityAlone)
+  await rewrite('POSTFERRY_IDENTITY_FILE', identityFile, newestIdentityAlone)
 }
 
 /** @throws SettingsError */
 export async function keepRecipients(settings: Settings, recipients: readonly string[]): Promise<void> {
-  await rewrite('MAILFERRY_DATA_DIR', recipientsFile(settings), async () => `${recipients.join('\n')}\n`)
+  await rewrite('POSTFERRY_DATA_DIR', recipientsFile(settings), async () => `${recipients.join('\n')}\n`)
 }
 
 /** Replaces a file whole; who may read it stays the same. A new one may be read by all. */

@@ -57,10 +57,10 @@ export async function dropOldKeys(
     if (old.length === 0) throw new Refusal('there is no old key: the identity file holds one only')
     const explicit = inForce.filter((recipient) => old.includes(recipient))
     if (explicit.length > 0)
-      throw new Refusal('the recipients in force still name an old key: see "mailferry key show"')
+      throw new Refusal('the recipients in force still name an old key: see "postferry key show"')
     await refuseSealingToOld(shortName(newest), instances)
     const left = await sealings.retire(old.map(shortName), shortName(newest))
-    if (left > 0) throw new Refusal(`${left} credentials are not sealed to the new key yet: run "mailferry key rotate"`)
+    if (left > 0) throw new Refusal(`${left} credentials are not sealed to the new key yet: run "postferry key rotate"`)
     await keepNewestIdentity(settings)
     await audit.record(shortName(newest), { ...by, action: 'key.drop', detail: old.map(shortName).join(', ') })
     return old
@@ -77,13 +77,13 @@ async function refuseSealingToOld(newest: string, instances: Instances): Promise
   }
   const hosts = new Set(live.filter(({ sealsTo }) => !sealsTo.includes(newest)).map(({ host }) => host))
   if (hosts.size === 0) return
-  const remedy = 'set MAILFERRY_RECIPIENTS to the new key there, and restart "mailferry serve"'
+  const remedy = 'set POSTFERRY_RECIPIENTS to the new key there, and restart "postferry serve"'
   throw new Refusal(`sign-ins are still sealed to an old key on ${[...hosts].join(', ')}: ${remedy}`)
 }
 
 async function alone<T>(sealings: Sealings, work: () => Promise<T>): Promise<T> {
   const done = await sealings.alone(async () => ({ result: await work() }))
-  if (done === null) throw new Refusal('another "mailferry key rotate" is running')
+  if (done === null) throw new Refusal('another "postferry key rotate" is running')
   return done.result
 }
 
@@ -91,7 +91,7 @@ async function alone<T>(sealings: Sealings, work: () => Promise<T>): Promise<T> 
 async function keysOf(settings: Settings) {
   const own = await identityRecipients(settings)
   const newest = own.at(-1)
-  if (newest === undefined) throw new SettingsError(`MAILFERRY_IDENTITY_FILE: no key in ${settings.identityFile}`)
+  if (newest === undefined) throw new SettingsError(`POSTFERRY_IDENTITY_FILE: no key in ${settings.identityFile}`)
   const inForce = (await recipientsInForce(settings)) ?? []
   return { own, newest, inForce, others: inForce.filter((recipient) => !own.includes(recipient)) }
 }

@@ -15,7 +15,7 @@ export function sealerInForce(settings: Settings): Sealer {
       const stamp = stampOf(settings)
       if (known?.stamp !== stamp) {
         const recipients = await recipientsInForce(settings)
-        if (recipients === null) throw new SettingsError('no key to seal to: run "mailferry key init"')
+        if (recipients === null) throw new SettingsError('no key to seal to: run "postferry key init"')
         known = { stamp, sealer: sealTo(recipients) }
       }
       return await known.sealer.seal(credential)

@@ -222,7 +222,7 @@ async function sealsToLivingKey(sealer: Sealer, { isRetired }: Pick<Sealings, 'i
   const { to } = await sealer.seal({ address: '', provider: null, username: '', password: '' })
   // Whether the database is away, another check tells.
   if (!(await within(ASK_LIMIT_MS, isRetired(to)).catch(() => false))) return
-  const remedy = 'set MAILFERRY_RECIPIENTS to the new one, which "mailferry key show" tells on the copying host'
+  const remedy = 'set POSTFERRY_RECIPIENTS to the new one, which "postferry key show" tells on the copying host'
   throw new SettingsError(`this host seals to a retired key: ${remedy}`)
 }
 

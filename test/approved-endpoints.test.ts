@@ -15,7 +15,7 @@ import t from 'tap'
 import { approvedEndpoints } from '../src/approved-endpoints.ts'
 import type { Endpoint } from '../src/model/endpoint.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-endpoints-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-endpoints-'))
 t.after(() => rmSync(folder, { recursive: true }))
 const dataDir = join(folder, 'data')
 mkdirSync(dataDir)
@@ -131,7 +131,7 @@ t.test('what cannot be read or written is told, and approves nothing', async (t)
   t.throws(() => blocked.endpoints.approve('old', OLD), { message: /cannot write .*ENOTDIR.* provider approve old/ })
   const nowhere = approvedEndpoints({ identityFile: '/nowhere/identity', dataDir: '/nowhere' })
   t.equal(nowhere.approved('old'), null)
-  t.throws(() => nowhere.approve('old', OLD), { message: /MAILFERRY_IDENTITY_FILE.*no copying host/ })
+  t.throws(() => nowhere.approve('old', OLD), { message: /POSTFERRY_IDENTITY_FILE.*no copying host/ })
 })
 
 t.end()

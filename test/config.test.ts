@@ -4,7 +4,7 @@ import t from 'tap'
 import { loadSettings, redacted } from '../src/config.ts'
 
 t.test('every setting that is documented is told, by its name and with its documented default', async (t) => {
-  const documented = readFileSync(join(import.meta.dirname, '../deploy/mailferry.env'), 'utf8')
+  const documented = readFileSync(join(import.meta.dirname, '../deploy/postferry.env'), 'utf8')
   const defaults = [...documented.matchAll(/^#([A-Z_]+)=(.*)$/gm)]
   const told = redacted(loadSettings({}))
   t.same(Object.keys(told).sort(), defaults.map(([, name]) => name).sort())
@@ -18,26 +18,26 @@ t.test('a name that is no setting is refused, with the likeliest right one', asy
     return () => loadSettings(Object.fromEntries(names.map((name) => [name, '/x'])))
   }
   const cases: [string, string][] = [
-    ['MAILFERRY_DATADIR', ': is MAILFERRY_DATA_DIR meant?'],
-    ['MAILFERRY_HOEM', ': is MAILFERRY_HOME meant?'],
-    ['MAILFERRY_IDENTITY', ': is MAILFERRY_IDENTITY_FILE meant?'],
-    ['MAILFERRY_DOOR_TOKEN_FIEL', ': is MAILFERRY_DOOR_TOKEN_FILE meant?'],
-    ['MAILFERRY_SOMETHING_ELSE_ALTOGETHER', ''],
+    ['POSTFERRY_DATADIR', ': is POSTFERRY_DATA_DIR meant?'],
+    ['POSTFERRY_HOEM', ': is POSTFERRY_HOME meant?'],
+    ['POSTFERRY_IDENTITY', ': is POSTFERRY_IDENTITY_FILE meant?'],
+    ['POSTFERRY_AUTH_TOKEN_FIEL', ': is POSTFERRY_AUTH_TOKEN_FILE meant?'],
+    ['POSTFERRY_SOMETHING_ELSE_ALTOGETHER', ''],
   ]
   for (const [name, meant] of cases) t.throws(flaw(name), { message: `there is no setting ${name}${meant}` })
-  t.throws(flaw('MAILFERRY_HOEM', 'MAILFERRY_PROT'), { message: /MAILFERRY_HOEM.*; .*MAILFERRY_PROT/ }, 'all at once')
+  t.throws(flaw('POSTFERRY_HOEM', 'POSTFERRY_PROT'), { message: /POSTFERRY_HOEM.*; .*POSTFERRY_PROT/ }, 'all at once')
 })
 
 t.test("what Dovecot's files say in an environment is no mistake there", async (t) => {
-  const names = ['MAILFERRY_URL', 'MAILFERRY_SOCKET', 'MAILFERRY_CLIENT_LIMIT_SECONDS', 'MAILFERRY_SETTINGS_FILE']
+  const names = ['POSTFERRY_URL', 'POSTFERRY_SOCKET', 'POSTFERRY_CLIENT_LIMIT_SECONDS', 'POSTFERRY_SETTINGS_FILE']
   t.ok(loadSettings(Object.fromEntries(names.map((name) => [name, '/x']))))
 })
 
 t.test('of a secret only whether it is set is told', async (t) => {
   const secrets = {
-    DATABASE_URL: 'postgresql://ferry:hush-1@localhost/mailferry',
-    MAILFERRY_DOOR_TOKEN: `hush-2-${'x'.repeat(32)}`,
-    MAILFERRY_ADMIN_TOKEN: `hush-3-${'x'.repeat(32)}`,
+    DATABASE_URL: 'postgresql://ferry:hush-1@localhost/postferry',
+    POSTFERRY_AUTH_TOKEN: `hush-2-${'x'.repeat(32)}`,
+    POSTFERRY_ADMIN_TOKEN: `hush-3-${'x'.repeat(32)}`,
   }
   const told = redacted(loadSettings(secrets))
   t.notMatch(JSON.stringify(told), /hush/)
@@ -48,9 +48,9 @@ t.test('of a secret only whether it is set is told', async (t) => {
 })
 
 t.test('what is not loopback is refused without TLS, unless it is allowed', async (t) => {
-  for (const MAILFERRY_HOST of ['127.0.0.1', '127.8.8.8', '::1', '0:0:0:0:0:0:0:1', '::ffff:127.0.0.1', 'LocalHost'])
-    t.equal(loadSettings({ MAILFERRY_HOST }).host, MAILFERRY_HOST)
-  for (const MAILFERRY_HOST of [
+  for (const POSTFERRY_HOST of ['127.0.0.1', '127.8.8.8', '::1', '0:0:0:0:0:0:0:1', '::ffff:127.0.0.1', 'LocalHost'])
+    t.equal(loadSettings({ POSTFERRY_HOST }).host, POSTFERRY_HOST)
+  for (const POSTFERRY_HOST of [
     '0.0.0.0',
     '::',
     '192.0.2.1',
@@ -58,17 +58,17 @@ t.test('what is not loopback is refused without TLS, unless it is allowed', asyn
     'mail.example',
     'localhost.example',
   ]) {
-    t.throws(() => loadSettings({ MAILFERRY_HOST }), { message: /^MAILFERRY_HOST=\S+ is open to other hosts/ })
-    t.throws(() => loadSettings({ MAILFERRY_HOST, MAILFERRY_PLAIN_HTTP: 'no' }))
-    t.equal(loadSettings({ MAILFERRY_HOST, MAILFERRY_PLAIN_HTTP: 'yes' }).host, MAILFERRY_HOST)
-    t.equal(loadSettings({ MAILFERRY_HOST, MAILFERRY_PORT: '0' }).port, 0, 'nobody listens there')
+    t.throws(() => loadSettings({ POSTFERRY_HOST }), { message: /^POSTFERRY_HOST=\S+ is open to other hosts/ })
+    t.throws(() => loadSettings({ POSTFERRY_HOST, POSTFERRY_PLAIN_HTTP: 'no' }))
+    t.equal(loadSettings({ POSTFERRY_HOST, POSTFERRY_PLAIN_HTTP: 'yes' }).host, POSTFERRY_HOST)
+    t.equal(loadSettings({ POSTFERRY_HOST, POSTFERRY_PORT: '0' }).port, 0, 'nobody listens there')
   }
-  t.throws(() => loadSettings({ MAILFERRY_PLAIN_HTTP: 'true' }), { message: 'MAILFERRY_PLAIN_HTTP must be yes or no' })
+  t.throws(() => loadSettings({ POSTFERRY_PLAIN_HTTP: 'true' }), { message: 'POSTFERRY_PLAIN_HTTP must be yes or no' })
 })
 
 t.test('a token that can be guessed is refused, wherever it stands', async (t) => {
   const file = join(t.testdir({ token: `${'x'.repeat(31)}\n`, good: `${'x'.repeat(32)}\n` }), 'token')
-  for (const name of ['MAILFERRY_DOOR_TOKEN', 'MAILFERRY_ADMIN_TOKEN']) {
+  for (const name of ['POSTFERRY_AUTH_TOKEN', 'POSTFERRY_ADMIN_TOKEN']) {
     const flaw = { message: new RegExp(`^${name} must have 32 characters at least`) }
     t.throws(() => loadSettings({ [name]: 'x' }), flaw)
     t.throws(() => loadSettings({ [name]: 'x'.repeat(31) }), flaw)
@@ -79,7 +79,7 @@ t.test('a token that can be guessed is refused, wherever it stands', async (t) =
 })
 
 t.test('names of hosts are names alone', async (t) => {
-  t.same(loadSettings({ MAILFERRY_HOST_NAMES: 'Ferry.example, mx_1' }).hostNames, ['ferry.example', 'mx_1'])
-  for (const MAILFERRY_HOST_NAMES of ['https://a.example', 'a.example:443', '*', 'a..b', '-a.example', '[::1]'])
-    t.throws(() => loadSettings({ MAILFERRY_HOST_NAMES }), { message: /^MAILFERRY_HOST_NAMES must be names of hosts/ })
+  t.same(loadSettings({ POSTFERRY_HOST_NAMES: 'Ferry.example, mx_1' }).hostNames, ['ferry.example', 'mx_1'])
+  for (const POSTFERRY_HOST_NAMES of ['https://a.example', 'a.example:443', '*', 'a..b', '-a.example', '[::1]'])
+    t.throws(() => loadSettings({ POSTFERRY_HOST_NAMES }), { message: /^POSTFERRY_HOST_NAMES must be names of hosts/ })
 })

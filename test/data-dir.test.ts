@@ -7,7 +7,7 @@ import { identityOpener, initialiseKey, panelKeyInForce } from '../src/data-dir.
 import { addIdentity, keepNewestIdentity } from '../src/key-files.ts'
 import { sealTo } from '../src/seal/age.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-data-dir-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-data-dir-'))
 t.after(() => rmSync(folder, { recursive: true }))
 
 t.test('the panel key is made at first need, for its user alone, and stays', async (t) => {
@@ -24,16 +24,16 @@ t.test('a panel key of the settings is taken as it is, and none is made', async 
   const file = join(folder, 'given')
   const key = 'ab'.repeat(32)
   writeFileSync(file, `${key}\n`)
-  const MAILFERRY_DATA_DIR = join(folder, 'none')
-  for (const given of [{ MAILFERRY_PANEL_KEY: key }, { MAILFERRY_PANEL_KEY_FILE: file }]) {
-    t.same(panelKeyInForce(loadSettings({ MAILFERRY_DATA_DIR, ...given })), Buffer.from(key, 'hex'))
+  const POSTFERRY_DATA_DIR = join(folder, 'none')
+  for (const given of [{ POSTFERRY_PANEL_KEY: key }, { POSTFERRY_PANEL_KEY_FILE: file }]) {
+    t.same(panelKeyInForce(loadSettings({ POSTFERRY_DATA_DIR, ...given })), Buffer.from(key, 'hex'))
   }
-  t.throws(() => statSync(MAILFERRY_DATA_DIR))
+  t.throws(() => statSync(POSTFERRY_DATA_DIR))
 })
 
 t.test('a panel key that is none is refused in a line that does not repeat it', async (t) => {
-  t.throws(() => loadSettings({ MAILFERRY_PANEL_KEY: 's3cret' }), {
-    message: 'MAILFERRY_PANEL_KEY must be 32 bytes in base64 or hex',
+  t.throws(() => loadSettings({ POSTFERRY_PANEL_KEY: 's3cret' }), {
+    message: 'POSTFERRY_PANEL_KEY must be 32 bytes in base64 or hex',
   })
   const dataDir = mkdtempSync(join(folder, 'broken-'))
   writeFileSync(join(dataDir, 'panel-key'), 's3cret\n')
@@ -41,14 +41,14 @@ t.test('a panel key that is none is refused in a line that does not repeat it', 
   t.throws(
     refused,
     new SettingsError(
-      `${dataDir}/panel-key does not hold 32 bytes in base64 or hex: restore it, or set MAILFERRY_PANEL_KEY`,
+      `${dataDir}/panel-key does not hold 32 bytes in base64 or hex: restore it, or set POSTFERRY_PANEL_KEY`,
     ),
   )
   t.equal(readFileSync(join(dataDir, 'panel-key'), 'utf8'), 's3cret\n', 'it is not replaced')
 })
 
 t.test('what opens goes by the identity file as it is now', async (t) => {
-  const settings = loadSettings({ MAILFERRY_DATA_DIR: join(folder, 'rotated') })
+  const settings = loadSettings({ POSTFERRY_DATA_DIR: join(folder, 'rotated') })
   const anna = { address: 'anna@new.example', provider: 'old', username: 'anna', password: 'Correct-Horse-9' }
   const sealedTo = async (recipient: string) => (await sealTo([recipient]).seal(anna)).bytes
   const before = await sealedTo(await initialiseKey(settings))
@@ -66,7 +66,7 @@ t.test('the key that root makes belongs to who copies on this host', async (t) =
   const owner = process.getuid?.() || 4_242
   if (process.getuid?.() === 0) chownSync(dataDir, owner, owner)
   const elsewhere = join(folder, 'identity-elsewhere')
-  await initialiseKey(loadSettings({ MAILFERRY_DATA_DIR: dataDir, MAILFERRY_IDENTITY_FILE: elsewhere }))
+  await initialiseKey(loadSettings({ POSTFERRY_DATA_DIR: dataDir, POSTFERRY_IDENTITY_FILE: elsewhere }))
   const access = [elsewhere, join(dataDir, 'recipients')].map((path) => statSync(path))
   t.same(
     access.map(({ uid, mode }) => [uid, mode & 0o777]),

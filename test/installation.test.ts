@@ -14,7 +14,7 @@ t.test(
     const built = await runProgram('sh', ['-c', `cd ${root} && ${SCRIPTS.build}`], env)
     t.same(built, { exitCode: 0, stdout: '', stderr: '' })
     const run = (command: string, ...args: string[]) => runProgram(join(root, 'bin', command), args, env)
-    t.match(await run('mailferry', '--version'), { exitCode: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: '' })
+    t.match(await run('postferry', '--version'), { exitCode: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: '' })
     t.match(await run('emit-offlineimaprc', '--help'), { exitCode: 0, stdout: /^Usage: /, stderr: '' })
     t.match(await run('checkpassword'), { exitCode: 2, stderr: /^checkpassword: usage/ })
     for (const program of readdirSync(join(root, 'bin'))) {
@@ -68,7 +68,7 @@ function installed(t: Test): { root: string; env: NodeJS.ProcessEnv } {
     mkdirSync(join(root, dirname(path)), { recursive: true })
     symlinkSync(join(CHECKOUT, path), join(root, path))
   }
-  return { root, env: { PATH: `${join(root, 'old')}:/usr/bin:/bin`, MAILFERRY_DATA_DIR: join(root, 'data') } }
+  return { root, env: { PATH: `${join(root, 'old')}:/usr/bin:/bin`, POSTFERRY_DATA_DIR: join(root, 'data') } }
 }
 
 /** All but those that are started as programs: these run when they are imported. */

@@ -9,7 +9,7 @@ import { createFile } from '../src/whole-file.ts'
 const MODULE = join(import.meta.dirname, '../src/whole-file.ts')
 const ROUNDS = 200
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-whole-file-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-whole-file-'))
 t.after(() => rmSync(folder, { recursive: true }))
 
 t.test('a file is made for its owner alone, and never over another', async (t) => {

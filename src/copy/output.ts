@@ -10,13 +10,13 @@ export interface Report {
   readonly messages: number
 }
 
-const REPORT = 'mailferry: {'
+const REPORT = 'postferry: {'
 const LINES_KEPT = 20
 const LINE_LENGTH = 500
 
 /** What OfflineIMAP and the pythonfile say when all is well, and where Python was: shown as it stands. */
 const KNOWN_LINES: readonly RegExp[] = [
-  /^mailferry: m-\d+ (in)?complete$/,
+  /^postferry: m-\d+ (in)?complete$/,
   /^\*\*\* (Processing|Finished) account '?m-\d+'?( in \d+:\d+)?$/,
   /^Establishing connection( to [\w.:-]+)? \(m-\d+-old\)$/,
   /^Creating folder .*\[m-\d+-(old|new)\]$/,
@@ -39,7 +39,7 @@ export class Output {
 
   read(line: string): void {
     const at = line.indexOf(REPORT)
-    if (at !== -1) this.report = parse(line.slice(at + 'mailferry: '.length)) ?? this.report
+    if (at !== -1) this.report = parse(line.slice(at + 'postferry: '.length)) ?? this.report
     else if (line.trim() !== '') this.#lines.push(shown(line).slice(0, LINE_LENGTH))
     if (this.#lines.length > LINES_KEPT) this.#lines.shift()
   }

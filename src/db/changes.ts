@@ -10,7 +10,7 @@ export interface Changes extends Disposable {
 /** Hears of an account whose sign-in may be decided otherwise now; null: of every account. */
 export type OnForget = (address: string | null) => void
 
-const CHANNEL = 'mailferry_forget'
+const CHANNEL = 'postferry_forget'
 const CONNECT_LIMIT_MS = 4_000
 const BEAT_MS = 5_000
 const SILENCE_LIMIT_MS = 4_000
@@ -61,7 +61,7 @@ export function listen(place: pg.ClientConfig, onForget: OnForget): Changes {
 async function openEar(place: pg.ClientConfig, onForget: OnForget): Promise<Ear> {
   const client = new pg.Client({
     ...place,
-    application_name: 'mailferry listener',
+    application_name: 'postferry listener',
     connectionTimeoutMillis: CONNECT_LIMIT_MS,
     keepAlive: true,
   }) as Connected

@@ -98,7 +98,7 @@ function openPool(place: pg.ClientConfig): { pool: pg.Pool; connected: ReadonlyS
   const busy = busyProcesses(place, CONNECT_LIMIT_MS)
   const pool = new pg.Pool({
     ...place,
-    application_name: 'mailferry',
+    application_name: 'postferry',
     max: POOL_SIZE,
     connectionTimeoutMillis: CONNECT_LIMIT_MS,
     lock_timeout: LOCK_LIMIT_MS,

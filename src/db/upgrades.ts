@@ -16,7 +16,7 @@ export class SchemaError extends Error {}
 
 export class UpgradePending extends SchemaError {
   constructor(pending: readonly Upgrade[]) {
-    super(`upgrade ${pending.map(({ name }) => name).join(', ')} is pending: run "mailferry upgrade"`)
+    super(`upgrade ${pending.map(({ name }) => name).join(', ')} is pending: run "postferry upgrade"`)
   }
 }
 
@@ -45,11 +45,11 @@ export async function pendingUpgrades(client: ClientBase, shipped: readonly Upgr
   for (const { number, name, sha256 } of applied) {
     const own = shipped.find((upgrade) => upgrade.number === number)
     if (own === undefined) {
-      throw new SchemaError(`the database has upgrade ${name}, which this program does not know: run a newer mailferry`)
+      throw new SchemaError(`the database has upgrade ${name}, which this program does not know: run a newer postferry`)
     }
     if (own.sha256 !== sha256) {
       throw new SchemaError(
-        `upgrade ${name} was edited after it was applied: restore the file that came with mailferry`,
+        `upgrade ${name} was edited after it was applied: restore the file that came with postferry`,
       )
     }
   }

@@ -22,9 +22,9 @@ interface Options {
 }
 
 const HELP = `
-mailferry does not learn what comes of such a run: report and panel know what "mailferry sync" has proved.
+postferry does not learn what comes of such a run: report and panel know what "postferry sync" has proved.
 
-Example: emit-offlineimaprc --output /var/lib/mailferry/offlineimaprc --shard 1/2`
+Example: emit-offlineimaprc --output /var/lib/postferry/offlineimaprc --shard 1/2`
 
 /** Runs `emit-offlineimaprc`, and sets the exit code of the process. */
 export async function runEmit(args: readonly string[], open: () => Promise<EmitHouse>): Promise<void> {
@@ -51,7 +51,7 @@ function program(open: () => Promise<EmitHouse>): Command {
 
 async function emit({ output, provider, shard }: Options, house: EmitHouse): Promise<void> {
   if (provider !== undefined && (await house.providers.find(provider)) === null) {
-    throw new Failure(EXIT.data, `there is no provider ${provider}: see "mailferry provider list"`)
+    throw new Failure(EXIT.data, `there is no provider ${provider}: see "postferry provider list"`)
   }
   const share = { ...(provider !== undefined && { provider }), ...(shard !== undefined && { shard }) }
   await house.migrations.readOrders(share, async (work) => {

@@ -60,5 +60,5 @@ export async function administratorNamed(
 }
 
 export function noAdministrator(name: string): Missing {
-  return new Missing(`there is no administrator ${name} (mailferry admin list shows them)`)
+  return new Missing(`there is no administrator ${name} (postferry admin list shows them)`)
 }

@@ -133,7 +133,7 @@ export function readProviderForm(
 /** Who is not on this host cannot know what a relative path starts from. */
 function absoluteCa(text: string): string {
   if (isAbsolute(text)) return readableCa(text)
-  throw new InvalidField("It must be an absolute path on mailferry's host.")
+  throw new InvalidField("It must be an absolute path on postferry's host.")
 }
 
 function yesOrNo(text: string): boolean {

@@ -11,11 +11,11 @@ import { type Later, later, passOn } from './http/pass-on.ts'
 import type { Asked } from './http/passdb.ts'
 import { type HttpDoor, httpDoor } from './http/server.ts'
 
-/** What `mailferry serve` runs. */
+/** What `postferry serve` runs. */
 export interface Served extends AsyncDisposable {
   readonly asked: Asked
   readonly checks: Record<string, Check>
-  readonly doorToken: string
+  readonly authToken: string
   readonly adminToken: string
   readonly house: House
   /** 32 bytes that encrypt the panel's sessions. */
@@ -34,7 +34,7 @@ const DRAIN_LIMIT_MS = 2_000
 export async function serve(settings: Settings, lock: Lock, open: (time: Time) => Promise<Served>): Promise<void> {
   mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 })
   using held = await lock(settings.dataDir)
-  if (held === null) throw new ListenError(`another "mailferry serve" runs on the data directory ${settings.dataDir}`)
+  if (held === null) throw new ListenError(`another "postferry serve" runs on the data directory ${settings.dataDir}`)
   const log = pino({ level: settings.logLevel }, destination({ dest: 2, sync: false }))
   const stopped = stopSignal()
   const metrics = createMetrics()
@@ -61,18 +61,18 @@ async function openDoors(
   log: Logger,
   administration: Later,
 ): Promise<FastifyInstance[]> {
-  const doorWith = (guard: Pick<HttpDoor, 'doorToken' | 'hostNames'>) => {
+  const doorWith = (guard: Pick<HttpDoor, 'authToken' | 'hostNames'>) => {
     const { asked, checks, adminToken } = served
     const door = httpDoor({ asked, checks, adminToken, metrics, log, proxyNetworks: settings.proxyNetworks, ...guard })
     passOn(door, administration)
     return door
   }
-  const socketDoor = doorWith({ doorToken: null, hostNames: null })
+  const socketDoor = doorWith({ authToken: null, hostNames: null })
   const doors = [socketDoor]
   try {
     await listenOnSocket(socketDoor, settings.socket)
     if (settings.port !== 0) {
-      const portDoor = doorWith({ doorToken: served.doorToken, hostNames: [settings.host, ...settings.hostNames] })
+      const portDoor = doorWith({ authToken: served.authToken, hostNames: [settings.host, ...settings.hostNames] })
       doors.push(portDoor)
       await listenOnPort(portDoor, settings.host, settings.port)
     }

@@ -3,11 +3,11 @@ import type { CopyOrder } from '../model/migration.ts'
 import type { Provider } from '../model/provider.ts'
 
 export interface OfflineImapSettings {
-  /** Absolute path of deploy/offlineimap/mailferry.py. */
+  /** Absolute path of deploy/offlineimap/postferry.py. */
   readonly pythonFile: string
   /** Absolute path of the folder where OfflineIMAP remembers what it has copied; its parent must exist. */
   readonly metadata: string
-  /** What opens the credentials; by default the `bin/mailferry` that belongs to the pythonfile. */
+  /** What opens the credentials; by default the `bin/postferry` that belongs to the pythonfile. */
   readonly command?: string | undefined
   /** An open pipe on which whoever starts the run hands over the credentials, instead of the command. */
   readonly starter?: number | undefined
@@ -54,9 +54,9 @@ function general({ pythonFile, metadata, command, starter, keptFree, timeout = 6
     `metadata = ${path('metadata', metadata)}`,
     `pythonfile = ${path('pythonFile', pythonFile)}`,
     `socktimeout = ${whole('timeout', timeout, 1, 86_400)}`,
-    ...(command === undefined ? [] : [`mailferry_command = ${data(command)}`]),
-    ...(keptFree === undefined ? [] : [`mailferry_keep_free = ${data(keptFree)}`]),
-    ...(starter === undefined ? [] : [`mailferry_starter = ${whole('starter', starter, 3, 1000)}`]),
+    ...(command === undefined ? [] : [`postferry_command = ${data(command)}`]),
+    ...(keptFree === undefined ? [] : [`postferry_keep_free = ${data(keptFree)}`]),
+    ...(starter === undefined ? [] : [`postferry_starter = ${whole('starter', starter, 3, 1000)}`]),
   )
 }
 
@@ -87,8 +87,8 @@ function account({ id, home, provider }: CopyOrder): string {
     'sync_deletes = no',
     `folderfilter = folder_filter("${name}")`,
     `nametrans = folder_name("${name}")`,
-    `mailferry_include = ${data(provider.include)}`,
-    `mailferry_exclude = ${data(provider.exclude)}`,
+    `postferry_include = ${data(provider.include)}`,
+    `postferry_exclude = ${data(provider.exclude)}`,
   )
 }
 

@@ -6,7 +6,7 @@ import { outcomeOf } from './outcome.ts'
 import { transportTo } from './transport.ts'
 
 /** Every entry of imapflow's own that is not taken away would be sent. */
-const CLIENT = { name: 'mailferry', version: '', vendor: '', 'support-url': '' }
+const CLIENT = { name: 'postferry', version: '', vendor: '', 'support-url': '' }
 
 /** imapflow takes a fifth of a command's start: only who goes to OLD waits for it. */
 export const signInRoom = () => import('./sign-in.ts')

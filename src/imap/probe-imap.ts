@@ -41,5 +41,5 @@ export const capabilities: Take = async ({ socket, provider }) => {
 function remedyOfDisabled({ name, tls }: Provider, has: (name: string) => boolean): string {
   if (tls !== 'none') return 'ask whoever runs the old server to allow sign-ins by password from here'
   const way = has('STARTTLS') ? '--tls starttls' : '--tls implicit --port 993'
-  return `the server wants TLS first: mailferry provider set ${name} ${way}`
+  return `the server wants TLS first: postferry provider set ${name} ${way}`
 }

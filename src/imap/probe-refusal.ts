@@ -83,11 +83,11 @@ function seconds(milliseconds: number): string {
 /** A Dovecot counts failures by address, and all people come from ours, unless it believes us whose client it is. */
 function remedyOfDelay({ name, forwardsClient }: Provider, ourAddress: string): string {
   const there = `on the old server, when it is a Dovecot: login_trusted_networks = ${ourAddress}`
-  return forwardsClient ? there : `${there}; then here: mailferry provider set ${name} --forward-client`
+  return forwardsClient ? there : `${there}; then here: postferry provider set ${name} --forward-client`
 }
 
 function stranger({ loginName }: Provider, domain: string): { username: string; password: string } {
-  const local = `mailferry-test-${randomBytes(6).toString('hex')}`
+  const local = `postferry-test-${randomBytes(6).toString('hex')}`
   return {
     username: loginName === '%n' ? local : `${local}@${domain}`,
     password: randomBytes(15).toString('base64url'),

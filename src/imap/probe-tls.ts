@@ -16,7 +16,7 @@ export const startTls: Take = async (way) => {
   if (!/^s OK\b/i.test(answer)) {
     throw new ProbeFailure(
       `the server does not offer STARTTLS: ${quote(answer.slice(2))}`,
-      `mailferry provider set ${way.provider.name} --tls implicit --port 993`,
+      `postferry provider set ${way.provider.name} --tls implicit --port 993`,
     )
   }
   return await handshake(way)
@@ -50,7 +50,7 @@ function trustOf(provider: Provider): tls.ConnectionOptions {
   } catch (error) {
     throw new ProbeFailure(
       `cannot read the CA file ${provider.caFile} (${(error as NodeJS.ErrnoException).code})`,
-      `mailferry provider set ${provider.name} --ca-file FILE, or --no-ca-file to trust the system's`,
+      `postferry provider set ${provider.name} --ca-file FILE, or --no-ca-file to trust the system's`,
     )
   }
 }
@@ -60,7 +60,7 @@ function handshakeFailure(error: NodeJS.ErrnoException, { provider: { name, port
   if (!/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD_LAYER_FAILURE/.test(error.code ?? '')) return error
   return new ProbeFailure(
     `port ${port} does not speak TLS from the start`,
-    `mailferry provider set ${name} --tls starttls --port 143`,
+    `postferry provider set ${name} --tls starttls --port 143`,
   )
 }
 
@@ -69,7 +69,7 @@ function flawOf(
   certificate: tls.PeerCertificate,
   { name, host, fingerprint }: Provider,
 ): { what: string; remedy: string } | null {
-  const set = `mailferry provider set ${name}`
+  const set = `postferry provider set ${name}`
   const pin = `${set} --fingerprint ${withColons(fingerprintOf(certificate))}`
   if (fingerprint !== null) {
     if (fingerprintOf(certificate) === fingerprint) return null

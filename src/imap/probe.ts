@@ -82,15 +82,15 @@ async function resultOf(step: ProbeStep['step'], provider: Provider, taken: Prom
 
 /** What to try when the network itself broke a step. */
 function usualRemedy(step: ProbeStep['step'], { name, host, port, tls }: Provider, code: string | undefined): string {
-  if (step === 'resolve') return `check the name of the host (mailferry provider set ${name} --host …) and the resolver`
+  if (step === 'resolve') return `check the name of the host (postferry provider set ${name} --host …) and the resolver`
   if (step === 'connect') {
-    const elsewhere = `check host and port (mailferry provider set ${name} --host … --port …)`
+    const elsewhere = `check host and port (postferry provider set ${name} --host … --port …)`
     return code === 'ECONNREFUSED'
       ? elsewhere
       : `check that no firewall drops connections to ${host} port ${port}, and ${elsewhere}`
   }
   if (step === 'greeting' && tls !== 'implicit' && code === 'ETIMEDOUT') {
-    return `if port ${port} speaks TLS from the start: mailferry provider set ${name} --tls implicit`
+    return `if port ${port} speaks TLS from the start: postferry provider set ${name} --tls implicit`
   }
   return 'try again; when it stays, ask whoever runs the old server whether it limits or blocks connections from here'
 }

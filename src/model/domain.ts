@@ -32,7 +32,7 @@ export function objectionTo(added: Domain, there: readonly Domain[], telling: Te
   }
   const [other] = others
   if (other !== undefined && !/%[du]/.test(telling.home)) {
-    return `with MAILFERRY_HOME=${telling.home} a person of ${added.newDomain} and one of ${other.newDomain} would share a home: put %d or %u into it first`
+    return `with POSTFERRY_HOME=${telling.home} a person of ${added.newDomain} and one of ${other.newDomain} would share a home: put %d or %u into it first`
   }
   const alike = others.find(({ provider }) => provider === added.provider)
   if (alike !== undefined && telling.loginName === '%n' && !telling.sharesNames) {
@@ -52,7 +52,7 @@ export function mergingText(added: Domain, there: readonly Domain[]): string | n
   if (merged.length === 0) return null
   return (
     `${merged.join(', ')} and ${added.name} become ${added.newDomain} together: whoever comes as anna@${added.newDomain} is asked ` +
-    'for at each of them; of two people with one name the first to come gets the address, and "mailferry report" names the other'
+    'for at each of them; of two people with one name the first to come gets the address, and "postferry report" names the other'
   )
 }
 

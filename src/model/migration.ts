@@ -68,7 +68,7 @@ export const accept: Step = (from) => ({ ...from, isDue: from.state === 'pending
 export const close: Step = (from) => {
   refuseUncopied(from)
   if (from.state === 'failed') {
-    throw new Refusal(`the migration has failed (${from.code}): "mailferry migration show" says what to do first`)
+    throw new Refusal(`the migration has failed (${from.code}): "postferry migration show" says what to do first`)
   }
   if (from.isClosing) throw new Refusal('the migration is to be finished already')
   return { ...from, isClosing: true, isDue: true }

@@ -51,7 +51,7 @@ function sealedFor({ address, provider, oldUsername }: Origin, password: string,
 /** Right, and yet not to be let in: two people, or one with two names, want what only one can have. */
 export const COLLISION = tempfail(
   'collision',
-  new Error('somebody else has it: "mailferry report" tells who wants what'),
+  new Error('somebody else has it: "postferry report" tells who wants what'),
 )
 
 export function admit(account: Account): Verdict {

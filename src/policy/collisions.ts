@@ -48,5 +48,5 @@ export function collisionText({ address, provider, oldUsername, what, whose }: C
 export const COLLISION_REMEDIES: Readonly<Record<Collision['what'], string>> = {
   address: 'rename one of the two on the old server, or give one of the two domains another new name',
   mailbox: 'one mailbox becomes one account: import the other address with its own old user name, or make it an alias',
-  home: 'put %d or %u into MAILFERRY_HOME: it holds for everybody who comes from then on',
+  home: 'put %d or %u into POSTFERRY_HOME: it holds for everybody who comes from then on',
 }

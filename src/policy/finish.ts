@@ -60,10 +60,10 @@ function objection(
   }
   if (isCopied) return `${address} is being copied: finish it afterwards, or cut that off with --force`
   if (!ACTIVE_STATES.includes(state)) {
-    const how = state === 'paused' ? 'resume it first' : `${code}: "mailferry migration show" says what to do`
+    const how = state === 'paused' ? 'resume it first' : `${code}: "postferry migration show" says what to do`
     return `no last attempt can be made for ${address}, who is ${state} (${how}); ${proofOf(ledger)}; ${FORCED}`
   }
-  if (ledger === null) return `${proofOf(ledger)}: run "mailferry verify ${address}" first; ${FORCED}`
+  if (ledger === null) return `${proofOf(ledger)}: run "postferry verify ${address}" first; ${FORCED}`
   if (ledger.code === null) return null
   return `${proofOf(ledger)}; ${FORCED}`
 }

@@ -147,7 +147,7 @@ function theSource(domain: string, sources: readonly Source[]): Source | null {
   return sources.find(({ oldDomain }) => oldDomain === domain) ?? (another === undefined ? (only ?? null) : null)
 }
 
-/** A line with what mailferry knows about its person. */
+/** A line with what postferry knows about its person. */
 interface Candidate {
   readonly line: PersonLine
   readonly address: Address

@@ -2,7 +2,7 @@ import type { Worker } from './copying.ts'
 import type { Scope } from './report.ts'
 
 /** In the folder of a copying state: the place's name, which goes wherever the folder goes. */
-export const PLACE_FILE = 'mailferry-place'
+export const PLACE_FILE = 'postferry-place'
 
 /** People who are due, and whose copying state is where nobody works. */
 export interface Stranded {
@@ -37,6 +37,6 @@ export function strandedText({ host, folder, people }: Stranded): string {
 }
 
 export const STRANDED_REMEDY =
-  'run "mailferry sync" there, or bring that folder here (MAILFERRY_OFFLINEIMAP_METADATA); when it is lost, ' +
-  '"mailferry migration retry", from an hour after the last work there on, or "mailferry sync --adopt" here at once: that ' +
+  'run "postferry sync" there, or bring that folder here (POSTFERRY_OFFLINEIMAP_METADATA); when it is lost, ' +
+  '"postferry migration retry", from an hour after the last work there on, or "postferry sync --adopt" here at once: that ' +
   'copies nothing twice but brings back what people moved or deleted on the new server'

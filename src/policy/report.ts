@@ -159,5 +159,5 @@ export function warning({ expiring: { people, at, addresses } }: Report): string
   const whose = `the kept passwords of ${people} people who never finish`
   const names = `${addresses.join(', ')}${people > addresses.length ? ', …' : ''}`
   const day = at.toISOString().slice(0, 10)
-  return `${whose} are erased from ${day} on (MAILFERRY_KEEP_CREDENTIALS_DAYS): ${names}`
+  return `${whose} are erased from ${day} on (POSTFERRY_KEEP_CREDENTIALS_DAYS): ${names}`
 }

@@ -13,7 +13,7 @@ export function seatedProbe(probe: Probe, budget: Budget, limitMs: number): Prob
     yield {
       ...{ step: 'connect', ok: false, isBusy: true },
       found: `all ${provider.maxConnections} connections that it may get are in use`,
-      remedy: `try again, or allow more (mailferry provider set ${provider.name} --max-connections …)`,
+      remedy: `try again, or allow more (postferry provider set ${provider.name} --max-connections …)`,
       milliseconds: Math.ceil(performance.now() - startedAt),
     }
   }

@@ -43,7 +43,7 @@ const TOO_MANY: ProbeStep = {
 /** A mail domain of the provider; when it has none yet, one that looks like it. */
 async function domainAt({ name, host }: Provider, { domains }: TestSurroundings): Promise<string> {
   const own = (await domains.list()).find(({ provider }) => provider === name)
-  return own?.name ?? (isIP(host) === 0 ? host : 'mailferry.invalid')
+  return own?.name ?? (isIP(host) === 0 ? host : 'postferry.invalid')
 }
 
 /** Keeps how a provider refuses, unless it was removed or pointed elsewhere since it was asked. */

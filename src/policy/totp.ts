@@ -17,7 +17,7 @@ const WINDOW = 1
 export async function newTotp(name: string, sealer: TotpSealer): Promise<NewTotp> {
   const bytes = randomBytes(SECRET_BYTES)
   const { TOTP, secret } = await withSecret(bytes)
-  const uri = new TOTP({ ...FORM, issuer: 'mailferry', label: name, secret }).toString()
+  const uri = new TOTP({ ...FORM, issuer: 'postferry', label: name, secret }).toString()
   return { sealed: sealer.seal(name, bytes), uri }
 }
 

@@ -34,7 +34,7 @@ export interface Trial {
   readonly remedy: string | null
 }
 
-const TEST = 'test the way there (mailferry provider test)'
+const TEST = 'test the way there (postferry provider test)'
 const REMEDIES: Readonly<Record<Code, string>> = {
   'old-unreachable': TEST,
   'old-timeout': TEST,
@@ -43,9 +43,9 @@ const REMEDIES: Readonly<Record<Code, string>> = {
   'old-busy': 'try again; if it stays, allow fewer connections (--max-connections), or ask for more there',
   'breaker-open': `wait half a minute: it did not answer and is left alone meanwhile; or ${TEST}`,
   throttled: 'try again in ten minutes: too much was tried',
-  collision: 'mailferry report tells who wants what somebody else has',
-  database: 'look at mailferry doctor',
-  internal: 'look at the log of mailferry serve',
+  collision: 'postferry report tells who wants what somebody else has',
+  database: 'look at postferry doctor',
+  internal: 'look at the log of postferry serve',
 }
 
 /** What OLD's answer to a trial means. */

@@ -37,7 +37,7 @@ export function forgetProofs(folder: string, migrationId: string): void {
 }
 
 function pathIn(folder: string, migrationId: string): string {
-  return join(folder, `mailferry-proofs-${migrationId}.sqlite`)
+  return join(folder, `postferry-proofs-${migrationId}.sqlite`)
 }
 
 function removeFile(path: string): void {

@@ -13,5 +13,5 @@ export function panelKeyIn(text: string): Buffer | null {
 
 /** A key of its own for a purpose (RFC 5869 with SHA-256): 32 bytes. */
 export function derivedKey(panelKey: Uint8Array, purpose: Purpose): Buffer {
-  return Buffer.from(hkdfSync('sha256', panelKey, '', `mailferry ${purpose}`, KEY_BYTES))
+  return Buffer.from(hkdfSync('sha256', panelKey, '', `postferry ${purpose}`, KEY_BYTES))
 }

@@ -27,7 +27,7 @@ const ROWS: readonly Row[] = [
 
 const HELP = `usage: npm run bench -- [--rows ROW,…] [--rounds N] [--seconds S] [--people N] [ROW …]
 
-Measures mailferry against a reference, in turns in one run, and prints a Markdown table. A missed target is a
+Measures postferry against a reference, in turns in one run, and prints a Markdown table. A missed target is a
 measurement like any other: the exit code is 1 only when a row could not be measured.
 
   --rows ROW,…   only these rows (or name them one after the other); all of them take less than ten minutes
@@ -94,7 +94,7 @@ async function measure(rows: readonly Row[], pace: Pace): Promise<number> {
 }
 
 function headingOf({ rounds }: Pace): string {
-  const cores = `${availableParallelism()} shared cores (mailferry, what it is compared with, the servers and what asks them)`
+  const cores = `${availableParallelism()} shared cores (postferry, what it is compared with, the servers and what asks them)`
   const load = `load average at the start ${loadavg()[0]?.toFixed(1)}`
   return `${cores}, Node ${process.version}, ${load}. Medians of ${rounds} rounds in turns; in brackets the middle half of their ratios.`
 }

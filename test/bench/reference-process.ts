@@ -4,7 +4,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
 import { Type } from 'typebox'
 
-// What mailferry is compared with over HTTP, as a process of its own: `bare-fastify`, `node-http` or `refusing`, and a
+// What postferry is compared with over HTTP, as a process of its own: `bare-fastify`, `node-http` or `refusing`, and a
 // port or the path of a socket.
 const [kind, place = ''] = process.argv.slice(2)
 const listening = place.startsWith('/') ? { path: place } : { host: '127.0.0.1', port: Number(place) }
@@ -38,7 +38,7 @@ async function bareFastify(): Promise<Server> {
   return app.server
 }
 
-/** As long as mailferry: a connection is not to close while the other side is measured. */
+/** As long as postferry: a connection is not to close while the other side is measured. */
 const KEEP_ALIVE_MS = 72_000
 
 /** The least that Node can answer. */

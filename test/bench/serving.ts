@@ -12,7 +12,7 @@ const BIN = join(import.meta.dirname, '../../bin')
 const START_LIMIT_MS = 60_000
 const STOP_LIMIT_MS = 15_000
 
-/** `bin/mailferry serve` as it is installed: compiled, with its embedded PostgreSQL and the settings of the sample. */
+/** `bin/postferry serve` as it is installed: compiled, with its embedded PostgreSQL and the settings of the sample. */
 export interface Serving extends AsyncDisposable {
   readonly dataDir: string
   readonly port: number
@@ -27,19 +27,19 @@ export interface Serving extends AsyncDisposable {
 }
 
 export async function startServing(settings: NodeJS.ProcessEnv = {}): Promise<Serving> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'mailferry-bench-'))
+  const dataDir = mkdtempSync(join(tmpdir(), 'postferry-bench-'))
   const port = await freePort()
   const env = {
     PATH: process.env.PATH,
-    MAILFERRY_DATA_DIR: dataDir,
-    MAILFERRY_PORT: String(port),
+    POSTFERRY_DATA_DIR: dataDir,
+    POSTFERRY_PORT: String(port),
     DATABASE_URL: '',
     NODE_OPTIONS: process.env.NODE_OPTIONS ?? '',
     ...settings,
   }
   const log = openSync(join(dataDir, 'serve.log'), 'a')
   // It ends with us, however we end.
-  const server = spawn('setpriv', ['--pdeathsig', 'TERM', join(BIN, 'mailferry'), 'serve'], {
+  const server = spawn('setpriv', ['--pdeathsig', 'TERM', join(BIN, 'postferry'), 'serve'], {
     env,
     stdio: ['ignore', log, log],
   })
@@ -59,11 +59,11 @@ export async function startServing(settings: NodeJS.ProcessEnv = {}): Promise<Se
   return {
     dataDir,
     port,
-    socket: join(dataDir, 'mailferry.sock'),
-    token: readFileSync(join(dataDir, 'door-token'), 'utf8').trim(),
+    socket: join(dataDir, 'postferry.sock'),
+    token: readFileSync(join(dataDir, 'auth-token'), 'utf8').trim(),
     async command(...args) {
-      const { exitCode, stderr } = await runProgram(join(BIN, 'mailferry'), args, env)
-      if (exitCode !== 0) throw new Error(`mailferry ${args.join(' ')} ended with ${exitCode}: ${stderr}`)
+      const { exitCode, stderr } = await runProgram(join(BIN, 'postferry'), args, env)
+      if (exitCode !== 0) throw new Error(`postferry ${args.join(' ')} ended with ${exitCode}: ${stderr}`)
     },
     async metric(name) {
       const text = await (await fetch(`${url}/metrics`)).text()
@@ -82,7 +82,7 @@ async function ready(url: string, server: ChildProcess, dataDir: string): Promis
     if (answer?.ok) return
     await pause(50)
   }
-  throw new Error(`mailferry serve did not start: ${readFileSync(join(dataDir, 'serve.log'), 'utf8')}`)
+  throw new Error(`postferry serve did not start: ${readFileSync(join(dataDir, 'serve.log'), 'utf8')}`)
 }
 
 async function end(server: ChildProcess): Promise<void> {

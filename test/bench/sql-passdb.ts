@@ -9,16 +9,16 @@ import { startPassdb } from './asking-dovecot.ts'
 import type { Person } from './lanes/lane.ts'
 import { COST } from './lanes/verify.ts'
 
-/** A Dovecot that verifies mailferry's kind of hash itself, out of a PostgreSQL on a Unix socket. */
+/** A Dovecot that verifies postferry's kind of hash itself, out of a PostgreSQL on a Unix socket. */
 export async function startSqlPassdb(people: readonly Person[]): Promise<Dovecot & AsyncDisposable> {
   await using opened = new AsyncDisposableStack()
-  const folder = mkdtempSync(join(tmpdir(), 'mailferry-sql-'))
+  const folder = mkdtempSync(join(tmpdir(), 'postferry-sql-'))
   opened.defer(() => rmSync(folder, { recursive: true, force: true }))
   const sockets = join(folder, 'sockets')
   const postgres = opened.use(await openReachable(folder, sockets))
   await fill(postgres.connection, people)
   const query = "SELECT hash AS password FROM person WHERE username = '%u'"
-  const connect = `host=${sockets} user=mailferry dbname=mailferry`
+  const connect = `host=${sockets} user=postferry dbname=postferry`
   const settings = join(folder, 'sql.conf.ext')
   writeFileSync(settings, `driver = pgsql\nconnect = ${connect}\npassword_query = ${query}\n`)
   chmodSync(settings, 0o644)

@@ -4,9 +4,9 @@ import { Output } from '../../src/copy/output.ts'
 t.test('the report is read, and is none of the last lines', async (t) => {
   const output = new Output()
   output.read('first')
-  output.read('mailferry: {"account":"m-1","complete":true,"reason":null,"folders":2,"messages":6}')
-  output.read('mailferry: {"account":1}')
-  output.read('mailferry: {broken')
+  output.read('postferry: {"account":"m-1","complete":true,"reason":null,"folders":2,"messages":6}')
+  output.read('postferry: {"account":1}')
+  output.read('postferry: {broken')
   t.same(output.report, { account: 'm-1', complete: true, reason: null, folders: 2, messages: 6 })
   t.equal(output.last(), 'first')
 })
@@ -42,7 +42,7 @@ t.test('what OfflineIMAP says by itself is shown as it stands', async (t) => {
     'Copy message UID 7 (1/5) m-3-old:Sommer 2024 -> m-3-new:.Sommer 2024',
     'Skipping INBOX (not changed)',
     '  File "/usr/lib/python3/dist-packages/offlineimap/accounts.py", line 293, in syncrunner',
-    'mailferry: m-3 incomplete',
+    'postferry: m-3 incomplete',
     "*** Finished account 'm-3' in 0:03",
     'OSError: [Errno 28] No space left on device',
   ]

@@ -12,7 +12,7 @@ import type { Administrators, NewAdministrator } from '../../src/policy/administ
 const BY = { actor: 'tests', reason: 'as agreed' }
 const SEALED = Buffer.from('sealed')
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-administrators-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-administrators-'))
 let database: Database
 let known: Administrators
 t.before(async () => {

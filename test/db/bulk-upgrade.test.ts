@@ -9,7 +9,7 @@ import { applyUpgrades, shippedUpgrades } from '../../src/db/upgrades.ts'
 t.test(
   'people of the time before keep their migrations, under their addresses, with the states that are known',
   async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'mailferry-bulk-'))
+    const folder = mkdtempSync(join(tmpdir(), 'postferry-bulk-'))
     t.teardown(() => rmSync(folder, { recursive: true }))
     await using server = await openEmbedded(folder, { fsync: 'off' })
     const client = new pg.Client(server.connection)

@@ -20,7 +20,7 @@ import { PROVIDER } from '../support/copying.ts'
 import { until } from '../support/until.ts'
 
 const DOMAIN = { name: 'old.example', newDomain: 'old.example', sharesNames: false }
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-captures-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-captures-'))
 let database: Database
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })

@@ -177,7 +177,7 @@ t.test('a server that accepts connections and says nothing is as good as away', 
 t.test('a connection that is cut is replaced', async (t) => {
   using listener = await listening()
   await postgres.query(
-    `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'mailferry listener'`,
+    `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'postferry listener'`,
   )
   await until(() => listener.heard.length === 2, 'it listens again')
   t.ok(listener.isListening())
@@ -187,7 +187,7 @@ t.test('whoever stops listening hears nothing more, and leaves no connection beh
   const listener = await listening()
   listener[Symbol.dispose]()
   t.equal(listener.isListening(), false)
-  const left = `select from pg_stat_activity where application_name = 'mailferry listener'`
+  const left = `select from pg_stat_activity where application_name = 'postferry listener'`
   let rows = 1
   const counting = (async () => {
     while (rows > 0) rows = (await postgres.query(left)).rowCount ?? 0

@@ -22,7 +22,7 @@ import type { Turn, TurnKept, Turns, Worker } from '../../src/policy/copying.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-closing-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-closing-'))
 const WORKER: Worker = { id: randomUUID(), host: 'copyhost', place: 'here', adopts: false, early: false }
 const EARLY: Worker = { ...WORKER, early: true }
 const TAKEN_AT = new Date('2026-11-23T12:00:00Z')

@@ -10,7 +10,7 @@ import type { DB } from '../../src/db/schema.ts'
 import { applyUpgrades, shippedUpgrades } from '../../src/db/upgrades.ts'
 
 t.test('who shared a home or a mailbox before goes on as they are, and is told; nobody joins them', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'mailferry-collisions-'))
+  const folder = mkdtempSync(join(tmpdir(), 'postferry-collisions-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
   await using server = await openEmbedded(folder, { fsync: 'off' })
   const pool = new pg.Pool(server.connection)

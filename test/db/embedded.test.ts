@@ -21,7 +21,7 @@ const HOLDER = `
   if (lock !== null) setInterval(() => undefined, 1000)`
 
 function folder(t: Test): string {
-  const made = mkdtempSync(join(tmpdir(), 'mailferry-embedded-'))
+  const made = mkdtempSync(join(tmpdir(), 'postferry-embedded-'))
   t.after(() => rmSync(made, { recursive: true }))
   return made
 }
@@ -107,7 +107,7 @@ t.test('a folder is locked by one process at a time', async (t) => {
 t.test('a lock is the folder’s own: no other user, no other network, and no dead process keeps it', async (t) => {
   const locked = folder(t)
   const { dev, ino } = statSync(locked)
-  const squatter = createServer().listen(`\0mailferry/test/${dev}-${ino}`)
+  const squatter = createServer().listen(`\0postferry/test/${dev}-${ino}`)
   await once(squatter, 'listening')
   t.after(() => squatter.close())
   const holder = spawn(process.execPath, ['--input-type=module', '-e', HOLDER, locked], {
@@ -153,14 +153,14 @@ t.test('for root, PostgreSQL runs as a user of its own, or as who owns the data 
   const own = folder(t)
   {
     await using _ = await openEmbedded(own)
-    t.equal(userOf(own), isRoot ? uidOf('mailferry') : process.getuid?.())
+    t.equal(userOf(own), isRoot ? uidOf('postferry') : process.getuid?.())
   }
   if (!isRoot) return
   const nobodys = join(own, 'postgres')
   execFileSync('chown', ['-R', 'nobody', nobodys])
   {
     await using server = await openEmbedded(own)
-    t.equal(userOf(own), uidOf('mailferry'), "never as nobody, who is everybody's")
+    t.equal(userOf(own), uidOf('postferry'), "never as nobody, who is everybody's")
     t.equal((await query(server, 'select 1 as one')).rows[0].one, 1)
   }
   const given = folder(t)

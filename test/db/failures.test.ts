@@ -9,7 +9,7 @@ import type { Suspect } from '../../src/policy/ports.ts'
 
 const LIMITS = { person: 3, client: 5, provider: 8 }
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-failures-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-failures-'))
 let database: Database
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })

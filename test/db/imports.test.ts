@@ -18,7 +18,7 @@ import type { ImportedPerson } from '../../src/policy/records.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-imports-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-imports-'))
 const SEALED = { bytes: new Uint8Array([1]), to: ['age1'] }
 let database: Database
 t.before(async () => {

@@ -9,7 +9,7 @@ import { ledgers } from '../../src/db/ledgers.ts'
 import { type Difference, type Ledger, type LedgerFolder, noCounts } from '../../src/model/ledger.ts'
 import type { Saved } from '../../src/policy/ledger-ports.ts'
 
-const dataDir = mkdtempSync(join(tmpdir(), 'mailferry-ledgers-'))
+const dataDir = mkdtempSync(join(tmpdir(), 'postferry-ledgers-'))
 let database: Database
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir })

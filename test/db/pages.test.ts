@@ -13,7 +13,7 @@ import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
 
 const COUNT = 60
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-pages-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-pages-'))
 let database: Database
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })

@@ -19,7 +19,7 @@ import type { Worker } from '../../src/policy/copying.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-places-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-places-'))
 let database: Database
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })

@@ -17,7 +17,7 @@ import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
 import { until } from '../support/until.ts'
 
-const dataDir = mkdtempSync(join(tmpdir(), 'mailferry-races-'))
+const dataDir = mkdtempSync(join(tmpdir(), 'postferry-races-'))
 let database: Database
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir })

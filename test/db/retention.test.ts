@@ -18,7 +18,7 @@ import { PROVIDER } from '../support/copying.ts'
 
 const ACTOR = 'sync on host'
 const FOR_EVER: Periods = { audit: 0, attempts: 0, steps: 0, ledgers: 0, credentials: 0 }
-const dataDir = mkdtempSync(join(tmpdir(), 'mailferry-retention-'))
+const dataDir = mkdtempSync(join(tmpdir(), 'postferry-retention-'))
 let database: Database
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir })

@@ -16,7 +16,7 @@ const PEOPLE = 300
 const ROUNDS = 60
 
 const DOMAIN = { name: 'old.example', newDomain: 'old.example', sharesNames: false }
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-sealings-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-sealings-'))
 let database: Database
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })

@@ -13,7 +13,7 @@ import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
 import { until } from '../support/until.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-shares-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-shares-'))
 let database: Database
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })

@@ -16,7 +16,7 @@ import type { Worker } from '../../src/policy/copying.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-situations-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-situations-'))
 const WORKER: Worker = { id: randomUUID(), host: 'host', place: 'here', adopts: false, early: false }
 let database: Database
 let many: Bulk

@@ -21,7 +21,7 @@ import type { Turn, TurnKept, Turns, Worker } from '../../src/policy/copying.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-turns-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-turns-'))
 const ROOMY = { ...PROVIDER, name: 'roomy', maxConnections: 1000 }
 const domainOf = ({ name }: Provider) => `${name}.example`
 let database: Database

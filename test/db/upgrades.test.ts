@@ -8,7 +8,7 @@ import { applyUpgrades, pendingUpgrades, shippedUpgrades } from '../../src/db/up
 import { generateTypes } from '../support/db-types.ts'
 import { type DebianPostgres, startDebianPostgres } from '../support/debian-postgres.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-upgrades-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-upgrades-'))
 let server: DebianPostgres
 let databases = 0
 t.before(async () => {

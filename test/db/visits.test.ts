@@ -5,7 +5,7 @@ import t from 'tap'
 import { type Database, openDatabase } from '../../src/db/database.ts'
 import { visits } from '../../src/db/visits.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-visits-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-visits-'))
 let database: Database
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })

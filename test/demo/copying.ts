@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { decodeName } from '../support/mailbox-names.ts'
-import type { Mailferry } from './mailferry.ts'
+import type { Postferry } from './postferry.ts'
 import { columns, dim, say, shortened } from './show.ts'
 import type { Stage } from './stage.ts'
 
@@ -14,7 +14,7 @@ export interface Task {
 }
 
 /** Runs the real OfflineIMAP and shows how far it is. @returns how many messages it copied */
-export async function copy(stage: Stage, ferry: Mailferry, task: Task): Promise<number> {
+export async function copy(stage: Stage, ferry: Postferry, task: Task): Promise<number> {
   say(dim(`$ offlineimap -c ${task.file}`))
   const progress = new Progress(task)
   const log = join(stage.folder, 'offlineimap.log')
@@ -45,7 +45,7 @@ class Progress {
   read(line: string): void {
     const [, account, folder] = / *Copy message UID .* (m-\d+)-old:(.*) -> /.exec(line) ?? []
     if (account && folder !== undefined) this.#count(account, folder)
-    const complete = /mailferry: (?:Account )?(m-\d+) complete/.exec(line)?.[1]
+    const complete = /postferry: (?:Account )?(m-\d+) complete/.exec(line)?.[1]
     if (complete) this.#complete(complete)
   }
 

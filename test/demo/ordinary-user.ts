@@ -19,11 +19,11 @@ interface User {
 
 /**
  * Runs the demo again as an ordinary user. Dovecot serves no mail of root's, so whoever owns the mail must write it; on
- * one machine it is simplest when this user runs mailferry and OfflineIMAP as a whole.
+ * one machine it is simplest when this user runs postferry and OfflineIMAP as a whole.
  * @returns its exit code
  */
 export async function asOrdinaryUser(args: readonly string[]): Promise<number> {
-  const user = await named('mailferry')
+  const user = await named('postferry')
   const stopping = new AbortController()
   for (const signal of ENDINGS) process.on(signal, () => stopping.abort(exitCodeFor(signal)))
   try {
@@ -59,12 +59,12 @@ interface Place extends AsyncDisposable {
 /** This checkout, or a copy of what runs in it where the user cannot reach it: below /root, or made with umask 077. */
 async function reachable(user: User, tmp: string, signal: AbortSignal): Promise<Place> {
   const all = await Promise.all([
-    may(user, join(CHECKOUT, 'bin/mailferry'), '--help'),
+    may(user, join(CHECKOUT, 'bin/postferry'), '--help'),
     may(user, 'test', '-r', join(CHECKOUT, 'test/demo/demo.ts')),
   ])
   if (all.every(Boolean)) return { checkout: CHECKOUT, [Symbol.asyncDispose]: async () => undefined }
   print(dim(`${user.name} cannot read ${CHECKOUT}: the demo runs from a copy of it.`))
-  const copy = await mkdtemp(join(tmp, 'mailferry-copy-'))
+  const copy = await mkdtemp(join(tmp, 'postferry-copy-'))
   const remove = () => rm(copy, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
   try {
     await run('cp', ['--archive', '--parents', ...(await whatRuns()), copy], { cwd: CHECKOUT, signal })

@@ -5,8 +5,8 @@ import type { Dovecot } from '../support/dovecot.ts'
 import { type ImapAccount, ImapWire } from '../support/imap-wire.ts'
 import { startNew } from '../support/new.ts'
 import { startOld } from '../support/old.ts'
-import type { Mailferry } from './mailferry.ts'
 import { newAddressOf, PEOPLE, type Person, TOWNS, type Town, townOf } from './people.ts'
+import type { Postferry } from './postferry.ts'
 import type { Stage } from './stage.ts'
 
 export interface OldServer {
@@ -28,9 +28,9 @@ export function startOldServers(stage: Stage): Promise<OldServer[]> {
 }
 
 /** Starts NEW: a real Dovecot with the files of deploy/dovecot. */
-export function startNewServer(stage: Stage, ferry: Mailferry): Promise<Dovecot> {
+export function startNewServer(stage: Stage, ferry: Postferry): Promise<Dovecot> {
   return stage.start(async () => {
-    return startNew({ door: 'lua', url: ferry.url, token: await ferry.doorToken(), homeRoot: ferry.homes })
+    return startNew({ door: 'lua', url: ferry.url, token: await ferry.authToken(), homeRoot: ferry.homes })
   })
 }
 

@@ -15,7 +15,7 @@ export class Stage {
   #over = false
 
   constructor() {
-    this.folder = mkdtempSync(join(temporary(), 'mailferry-demo-'))
+    this.folder = mkdtempSync(join(temporary(), 'postferry-demo-'))
     // All servers make their folders in here.
     process.env.TMPDIR = this.folder
   }

@@ -3,8 +3,8 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { Dovecot } from '../support/dovecot.ts'
 import { copy, type Task } from './copying.ts'
-import { Mailferry } from './mailferry.ts'
 import { newAddressOf, PEOPLE, type Person, townOf } from './people.ts'
+import { Postferry } from './postferry.ts'
 import { compare, isExact, result } from './proof.ts'
 import {
   accountAt,
@@ -24,19 +24,19 @@ const TRAVELLERS = PEOPLE.filter(({ staysAway }) => !staysAway)
 export async function story(stage: Stage, keep: boolean): Promise<void> {
   const began = performance.now()
   greet(stage)
-  const ferry = await Mailferry.prepare(stage)
+  const ferry = await Postferry.prepare(stage)
 
   step('OLD: two old IMAP servers, real Dovecots')
   const old = await startOldServers(stage)
   await showOld(old)
 
-  step('mailferry, with PostgreSQL inside of its data directory')
+  step('postferry, with PostgreSQL inside of its data directory')
   say(`Ready: ${(await ferry.serve()).join(', ')}.`)
 
-  step('mailferry is told about OLD: a provider for each server, and its domains')
+  step('postferry is told about OLD: a provider for each server, and its domains')
   for (const server of old) await introduce(ferry, server)
 
-  step('NEW: a real Dovecot that asks mailferry who may sign in (deploy/dovecot/2.3)')
+  step('NEW: a real Dovecot that asks postferry who may sign in (deploy/dovecot/2.3)')
   const now = await startNewServer(stage, ferry)
   say(`IMAP on ${now.host}:${now.tlsPort}. It knows nobody yet.`)
 
@@ -46,7 +46,7 @@ export async function story(stage: Stage, keep: boolean): Promise<void> {
 
   step('OfflineIMAP copies their mail')
   say(
-    `It runs as ${userInfo().username}, who owns the mail on NEW and runs mailferry, too: the usual way on one machine.`,
+    `It runs as ${userInfo().username}, who owns the mail on NEW and runs postferry, too: the usual way on one machine.`,
   )
   const task = await order(stage, ferry, old)
   await copy(stage, ferry, task)
@@ -63,7 +63,7 @@ export async function story(stage: Stage, keep: boolean): Promise<void> {
 }
 
 function greet({ folder }: Stage): void {
-  print(bold('mailferry demo: people move from OLD to NEW by signing in at NEW'))
+  print(bold('postferry demo: people move from OLD to NEW by signing in at NEW'))
   print(dim(`Everything runs on this machine as ${userInfo().username}, in ${folder}, and is removed in the end.`))
 }
 
@@ -79,17 +79,17 @@ async function showOld(servers: OldServer[]): Promise<void> {
   say(dim('anna and dora have what breaks copies: odd folder names, broken messages, dates from 1970 to 2038.'))
 }
 
-async function introduce(ferry: Mailferry, { town, dovecot }: OldServer): Promise<void> {
+async function introduce(ferry: Postferry, { town, dovecot }: OldServer): Promise<void> {
   const { host, port, tlsPort, ca, fingerprint } = dovecot
   const way =
     town.provider === 'slash'
       ? ['--port', `${tlsPort}`, '--ca-file', ca]
       : ['--port', `${port}`, '--tls', 'starttls', '--fingerprint', fingerprint]
-  await ferry.command('mailferry', 'provider', 'add', town.provider, '--host', host, ...way)
-  await ferry.command('mailferry', 'provider', 'test', town.provider)
+  await ferry.command('postferry', 'provider', 'add', town.provider, '--host', host, ...way)
+  await ferry.command('postferry', 'provider', 'test', town.provider)
   for (const [domain, newDomain] of Object.entries(town.domains)) {
     const renamed = domain === newDomain ? [] : ['--new-domain', newDomain]
-    await ferry.command('mailferry', 'domain', 'add', domain, '--provider', town.provider, ...renamed)
+    await ferry.command('postferry', 'domain', 'add', domain, '--provider', town.provider, ...renamed)
   }
 }
 
@@ -113,18 +113,18 @@ async function tryWrongPassword(now: Dovecot, person: Person): Promise<string[]>
   return [person.address, password, red('NO [AUTHENTICATIONFAILED]'), '']
 }
 
-async function showCaptured(ferry: Mailferry): Promise<void> {
+async function showCaptured(ferry: Postferry): Promise<void> {
   say('\nEach first sign-in made an account, sealed the credential and queued a migration, in one transaction:')
-  await ferry.command('mailferry', 'migration', 'list')
+  await ferry.command('postferry', 'migration', 'list')
   const away = PEOPLE.filter(({ staysAway }) => staysAway).map(({ address }) => address)
   say(dim(`${away.join(' and ')} did not sign in: that mailbox stays as it is.`))
 }
 
-async function order(stage: Stage, ferry: Mailferry, old: OldServer[]): Promise<Task> {
+async function order(stage: Stage, ferry: Postferry, old: OldServer[]): Promise<Task> {
   const file = join(stage.folder, 'offlineimaprc')
   await ferry.command('emit-offlineimaprc', '--output', file)
   say(dim(`${statSync(file).size} bytes, mode ${(statSync(file).mode & 0o777).toString(8)}, no secret in it`))
-  const list = (await ferry.ask('mailferry', 'migration', 'list', '--json')).join('')
+  const list = (await ferry.ask('postferry', 'migration', 'list', '--json')).join('')
   const migrations: { id: string; address: string }[] = JSON.parse(list)
   const sights = await Promise.all(TRAVELLERS.map(async (person) => look(await accountOnOld(old, person))))
   return {
@@ -162,7 +162,7 @@ async function stay({ folder }: Stage, now: Dovecot): Promise<never> {
     ['user name', 'demo password'],
     TRAVELLERS.map((person) => [newAddressOf(person), person.password]),
   )
-  print(`\nThe commands work on it, too: MAILFERRY_DATA_DIR=${folder}/data bin/mailferry migration list`)
+  print(`\nThe commands work on it, too: POSTFERRY_DATA_DIR=${folder}/data bin/postferry migration list`)
   print('Ctrl-C stops and removes everything.')
   return new Promise(() => setInterval(() => undefined, 60_000))
 }

@@ -11,9 +11,9 @@ async function installed(t: Test, change = (text: string) => text): Promise<stri
   await cp('/usr/share/dovecot', folder, { recursive: true })
   const authFile = join(folder, 'conf.d/10-auth.conf')
   await writeFile(authFile, (await readFile(authFile, 'utf8')).replace(/^!include auth-system/m, '#$&'))
-  const own = change(await readFile(join(SHIPPED, 'mailferry.conf'), 'utf8'))
-  await writeFile(join(folder, 'conf.d/11-mailferry.conf'), own)
-  for (const name of ['mailferry-lua.conf.ext', 'mailferry-checkpassword.conf.ext']) {
+  const own = change(await readFile(join(SHIPPED, 'postferry.conf'), 'utf8'))
+  await writeFile(join(folder, 'conf.d/11-postferry.conf'), own)
+  for (const name of ['postferry-lua.conf.ext', 'postferry-checkpassword.conf.ext']) {
     await cp(join(SHIPPED, name), join(folder, 'conf.d', name))
   }
   // A protocol of its own, because it is there that plugins are lost when the order is wrong.
@@ -27,7 +27,7 @@ t.test('installed into the configuration of Debian, ours is what counts', async 
   const read = await installed(t)
   t.match(read, /^mail_location = maildir:~\/Maildir$/m)
   t.match(read, /^auth_username_chars = $/m)
-  // Postfix waits 10 s, and mailferry takes its time itself.
+  // Postfix waits 10 s, and postferry takes its time itself.
   t.match(read, /^auth_failure_delay = 0$/m)
   t.match(read, /^service anvil \{\n {2}unix_listener anvil-auth-penalty \{\n {4}mode = 00\n/m)
   t.match(read, /^protocol imap \{\n {2}mail_plugins = " listescape quota imap_quota imap_zlib"/m)
@@ -36,7 +36,7 @@ t.test('installed into the configuration of Debian, ours is what counts', async 
 })
 
 t.test('checkpassword takes the place of Lua by one line', async (t) => {
-  const read = await installed(t, (text) => text.replace('!include mailferry-lua.conf.ext\n#!', '!'))
+  const read = await installed(t, (text) => text.replace('!include postferry-lua.conf.ext\n#!', '!'))
   t.same(read.match(/^ {2}driver = .*/gm), [
     '  driver = checkpassword',
     '  driver = prefetch',

@@ -6,12 +6,12 @@ import t, { type Test } from 'tap'
 import { askUser } from '../support/auth-master.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { startNew } from '../support/new.ts'
-import { type Asked, json, type Reply, ScriptedMailferry, text } from '../support/scripted-mailferry.ts'
+import { type Asked, json, type Reply, ScriptedPostferry, text } from '../support/scripted-postferry.ts'
 import { runProgram } from '../support/service.ts'
 import { signIn } from '../support/sign-in.ts'
 import { until } from '../support/until.ts'
 
-const TOKEN = 'door-token-of-this-test'
+const TOKEN = 'auth-token-of-this-test'
 const IN = /^OK Logged in/
 const REFUSED = /^NO \[AUTHENTICATIONFAILED\]/
 const EXPIRED = /^NO \[EXPIRED\]/
@@ -88,24 +88,24 @@ function drip(response: ServerResponse): void {
 t.jobs = 3
 
 async function stage(t: Test, kind: 'tcp' | 'unix', more: { clientLimitSeconds?: number; configuration?: string }) {
-  const mailferry = await ScriptedMailferry.start(kind)
-  t.teardown(() => mailferry[Symbol.asyncDispose]())
+  const postferry = await ScriptedPostferry.start(kind)
+  t.teardown(() => postferry[Symbol.asyncDispose]())
   const door = {
-    tcp: { door: 'lua', url: `${mailferry.url}/`, token: TOKEN },
-    unix: { door: 'lua-unix', socket: mailferry.socket },
+    tcp: { door: 'lua', url: `${postferry.url}/`, token: TOKEN },
+    unix: { door: 'lua-unix', socket: postferry.socket },
   } as const
   const dovecot = await startNew({ ...door[kind], ...more, isScripted: true })
   t.teardown(() => dovecot[Symbol.asyncDispose]())
-  return { mailferry, dovecot }
+  return { postferry, dovecot }
 }
 
 for (const kind of ['tcp', 'unix'] as const) {
   t.test(`the shipped Lua over ${kind}`, async (t) => {
-    const { mailferry, dovecot } = await stage(t, kind, { clientLimitSeconds: 1 })
+    const { postferry, dovecot } = await stage(t, kind, { clientLimitSeconds: 1 })
 
-    t.test('ok lets in, as whom and where mailferry says', async (t) => {
+    t.test('ok lets in, as whom and where postferry says', async (t) => {
       const home = join(dovecot.mailRoot, 'home of ann')
-      mailferry.reply = welcome(home)
+      postferry.reply = welcome(home)
       await using ann = await ImapWire.open({ host: 'localhost', port: dovecot.port, user: USER, password: PASSWORD })
       await ann.command('SELECT INBOX')
       t.ok(existsSync(join(home, 'Maildir')), 'the mail is in the given home')
@@ -115,8 +115,8 @@ for (const kind of ['tcp', 'unix'] as const) {
       )
     })
 
-    t.test('mailferry is asked with name, password, where from and how', async (t) => {
-      const { path, headers, body } = mailferry.asked.at(-1) as Asked
+    t.test('postferry is asked with name, password, where from and how', async (t) => {
+      const { path, headers, body } = postferry.asked.at(-1) as Asked
       t.equal(path, '/v1/passdb')
       t.equal(headers['content-type'], 'application/json')
       t.equal(headers.authorization, kind === 'tcp' ? `Bearer ${TOKEN}` : undefined)
@@ -127,22 +127,22 @@ for (const kind of ['tcp', 'unix'] as const) {
 
     t.test('the verdict alone decides, and everything else is "try again"', async (t) => {
       const cases = [...VERDICTS, ...NONSENSE]
-      mailferry.reply = (response, asked) =>
+      postferry.reply = (response, asked) =>
         cases[Number.parseInt(String(asked?.body.username), 10)]?.reply(response, asked)
-      const before = mailferry.asked.length
+      const before = postferry.asked.length
       await Promise.all(
         cases.map(async ({ what, seen }, index) => {
           t.match(await signIn(dovecot.port, `${index}@old.example`, PASSWORD), seen, what)
         }),
       )
-      t.equal(mailferry.asked.length, before + cases.length, 'each is asked once')
-      await until(() => /mailferry: .*old-timeout/.test(dovecot.log()), 'the log says why')
+      t.equal(postferry.asked.length, before + cases.length, 'each is asked once')
+      await until(() => /postferry: .*old-timeout/.test(dovecot.log()), 'the log says why')
     })
 
     for (const [what, reply] of Object.entries(SLOW)) {
       t.test(`${what} is "try again" within the limit, is let go, and does not spoil the next sign-in`, async (t) => {
         const letGo = Promise.withResolvers<void>()
-        mailferry.reply = (response) => {
+        postferry.reply = (response) => {
           response.on('close', letGo.resolve)
           reply(response)
         }
@@ -150,38 +150,38 @@ for (const kind of ['tcp', 'unix'] as const) {
         t.match(await signIn(dovecot.port, USER, PASSWORD), TRY_AGAIN)
         t.ok(performance.now() - began < 30_000, 'within its limit of a second, not the usual 45 s')
         await letGo.promise
-        mailferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
+        postferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
         t.match(await signIn(dovecot.port, USER, PASSWORD), IN)
       })
     }
 
     t.test('names and passwords arrive exactly', async (t) => {
-      mailferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
+      postferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
       for (const hostile of HOSTILE) {
         t.match(await signIn(dovecot.port, `${hostile}@old.example`, hostile), IN)
-        const { username, password } = mailferry.asked.at(-1)?.body ?? {}
+        const { username, password } = postferry.asked.at(-1)?.body ?? {}
         t.same({ username, password }, { username: `${hostile}@old.example`, password: hostile })
       }
     })
 
     t.test('what is not UTF-8 is refused without asking, so that no two passwords become one', async (t) => {
-      mailferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
-      const before = mailferry.asked.length
+      postferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
+      const before = postferry.asked.length
       t.match(await signIn(dovecot.port, USER, Buffer.from('p\xe4ss', 'latin1')), REFUSED)
       t.match(await signIn(dovecot.port, Buffer.from('\xe4nn@old.example', 'latin1'), PASSWORD), REFUSED)
-      t.equal(mailferry.asked.length, before)
+      t.equal(postferry.asked.length, before)
     })
 
     t.test('a look-up without password finds the home, nobody, or could not ask', async (t) => {
       const lookUp = () => askUser(join(dovecot.folder, 'run', 'auth-userdb'), USER)
-      mailferry.reply = json(200, { found: true, fields: { home: '/mail/ann' } })
+      postferry.reply = json(200, { found: true, fields: { home: '/mail/ann' } })
       t.match(await lookUp(), /^USER\t1\tann@old\.example\t.*home=\/mail\/ann/)
-      t.match(mailferry.asked.at(-1), { path: '/v1/userdb', body: { username: USER } })
-      mailferry.reply = json(404, { found: false })
+      t.match(postferry.asked.at(-1), { path: '/v1/userdb', body: { username: USER } })
+      postferry.reply = json(404, { found: false })
       t.match(await lookUp(), /^NOTFOUND\t/)
-      mailferry.reply = json(404, { message: 'Not Found' })
+      postferry.reply = json(404, { message: 'Not Found' })
       t.match(await lookUp(), /^FAIL\t/)
-      mailferry.reply = json(503, {})
+      postferry.reply = json(503, {})
       t.match(await lookUp(), /^FAIL\t/)
     })
 
@@ -189,42 +189,42 @@ for (const kind of ['tcp', 'unix'] as const) {
       const listed = () =>
         runProgram('doveadm', ['-c', dovecot.configurationFile, 'user', '*'], { PATH: process.env.PATH })
       const names = Array.from({ length: 100_000 }, (_, number) => `person-${number}@old.example`)
-      mailferry.reply = json(200, names)
+      postferry.reply = json(200, names)
       const { exitCode, stdout } = await listed()
       t.same({ exitCode, listed: stdout.trim().split('\n').length }, { exitCode: 0, listed: names.length })
       t.same(new Set(stdout.trim().split('\n')), new Set(names))
-      t.match(mailferry.asked.at(-1), { path: '/v1/userdb' })
-      mailferry.reply = json(200, [])
+      t.match(postferry.asked.at(-1), { path: '/v1/userdb' })
+      postferry.reply = json(200, [])
       t.match(await listed(), { exitCode: 0, stdout: '' })
       for (const reply of [
         text(200, JSON.stringify(names).slice(0, -1)),
         json(503, { code: 'database' }),
         json(403, {}),
       ]) {
-        mailferry.reply = reply
+        postferry.reply = reply
         t.match(await listed(), { exitCode: 75, stderr: /User listing returned failure/ })
       }
     })
 
-    t.test('while mailferry is away people see "try again", and get in as soon as it is back', async (t) => {
-      mailferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
+    t.test('while postferry is away people see "try again", and get in as soon as it is back', async (t) => {
+      postferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
       t.match(await signIn(dovecot.port, USER, PASSWORD), IN)
-      await mailferry.close()
+      await postferry.close()
       t.match(await signIn(dovecot.port, USER, PASSWORD), TRY_AGAIN)
-      await until(() => /mailferry: .*(refused|No such file)/i.test(dovecot.log()), 'the log says why')
-      await mailferry.listen()
+      await until(() => /postferry: .*(refused|No such file)/i.test(dovecot.log()), 'the log says why')
+      await postferry.listen()
       t.match(await signIn(dovecot.port, USER, PASSWORD), IN)
     })
 
     if (kind === 'tcp') {
-      t.test('a renewed door token is read without a restart', async (t) => {
-        const file = join(dovecot.folder, 'mailferry.token')
+      t.test('a renewed auth token is read without a restart', async (t) => {
+        const file = join(dovecot.folder, 'postferry.token')
         await writeFile(file, 'renewed')
-        mailferry.reply = json(403, { error: 'forbidden' })
+        postferry.reply = json(403, { error: 'forbidden' })
         t.match(await signIn(dovecot.port, USER, PASSWORD), TRY_AGAIN)
-        mailferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
+        postferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
         t.match(await signIn(dovecot.port, USER, PASSWORD), IN)
-        t.equal(mailferry.asked.at(-1)?.headers.authorization, 'Bearer renewed')
+        t.equal(postferry.asked.at(-1)?.headers.authorization, 'Bearer renewed')
       })
     }
 
@@ -240,10 +240,10 @@ t.test('whose client it is a webmail says whom Dovecot trusts, and nobody else',
       ['127.0.0.1', '203.0.113.9'],
       ['192.0.2.1', '127.0.0.1'],
     ]) {
-      const { mailferry, dovecot } = await stage(t, kind, { configuration: `login_trusted_networks = ${trusted}` })
-      mailferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
+      const { postferry, dovecot } = await stage(t, kind, { configuration: `login_trusted_networks = ${trusted}` })
+      postferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
       t.match(await signIn(dovecot.port, USER, PASSWORD, '203.0.113.9'), IN)
-      t.equal(mailferry.asked.at(-1)?.body.real_rip, client, `${kind}, ${trusted} is trusted`)
+      t.equal(postferry.asked.at(-1)?.body.real_rip, client, `${kind}, ${trusted} is trusted`)
     }
   }
 })
@@ -251,8 +251,8 @@ t.test('whose client it is a webmail says whom Dovecot trusts, and nobody else',
 t.test('an answer may take its time: the old server is slow to refuse', async (t) => {
   await Promise.all(
     (['tcp', 'unix'] as const).map(async (kind) => {
-      const { mailferry, dovecot } = await stage(t, kind, {})
-      mailferry.reply = (response) => void setTimeout(() => response.writeHead(401).end('{"verdict":"mismatch"}'), 6000)
+      const { postferry, dovecot } = await stage(t, kind, {})
+      postferry.reply = (response) => void setTimeout(() => response.writeHead(401).end('{"verdict":"mismatch"}'), 6000)
       t.match(await signIn(dovecot.port, USER, PASSWORD), REFUSED, kind)
     }),
   )

@@ -5,7 +5,7 @@ import { DISABLED, MISMATCH, tempfail, type Verdict } from '../../src/model/verd
 import { account, scriptedDoor } from '../doors/http/scripted-door.ts'
 import { countedByFail2ban, networksSeenByFail2ban } from '../support/fail2ban.ts'
 
-const FILTER = join(import.meta.dirname, '../../deploy/fail2ban/mailferry-filter.conf')
+const FILTER = join(import.meta.dirname, '../../deploy/fail2ban/postferry-filter.conf')
 
 const VERDICTS: Record<string, Verdict> = {
   wrong: MISMATCH,
@@ -15,7 +15,7 @@ const VERDICTS: Record<string, Verdict> = {
   away: tempfail('old-unreachable', new Error('"verdict":"mismatch","client":"198.51.100.1","msg":"passdb"}')),
 }
 
-t.test('the shipped filter counts wrong passwords in mailferry’s own log by network, and nothing else', async (t) => {
+t.test('the shipped filter counts wrong passwords in postferry’s own log by network, and nothing else', async (t) => {
   const { app, logged } = scriptedDoor({
     signIn: async ({ password }) => VERDICTS[password] ?? MISMATCH,
     proxyNetworks: ['198.51.100.0/24'],
@@ -29,7 +29,7 @@ t.test('the shipped filter counts wrong passwords in mailferry’s own log by ne
   // A webmail that does not say for whom, and a door that does not know.
   for (const client of ['198.51.100.7', undefined]) await sign('wrong', client)
 
-  const file = join(t.testdir(), 'mailferry.log')
+  const file = join(t.testdir(), 'postferry.log')
   writeFileSync(file, logged.join(''))
   t.same(await networksSeenByFail2ban(file, FILTER), ['192.0.2.1', '2001:db8:0:7::/64'])
   for (const line of await countedByFail2ban(file, FILTER)) {

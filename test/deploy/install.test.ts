@@ -12,13 +12,13 @@ t.test('whom the services run as is made before they are started, and alone may 
   t.ok(started > 0 && UNITS.length > 0)
   for (const unit of UNITS) {
     const text = readFileSync(join(CHECKOUT, 'deploy/systemd', unit), 'utf8')
-    if (!text.includes('/bin/mailferry ')) continue
+    if (!text.includes('/bin/postferry ')) continue
     const [user, group] = [/^User=(.+)$/m.exec(text)?.[1], /^Group=(.+)$/m.exec(text)?.[1]]
     const made = install.search(new RegExp(`adduser --system --group --home \\S+ ${user}\\n`))
     t.ok(made > 0 && made < started, `${unit}: ${user}`)
     t.match(
       install,
-      new RegExp(`install -D -m 640 -g ${group} deploy/mailferry\\.env /etc/mailferry/mailferry\\.env\\n`),
+      new RegExp(`install -D -m 640 -g ${group} deploy/postferry\\.env /etc/postferry/postferry\\.env\\n`),
     )
   }
 })

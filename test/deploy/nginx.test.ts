@@ -19,7 +19,7 @@ const LOOPBACK = '127.0.0.0/8'
 const all = new AsyncDisposableStack()
 t.teardown(() => all.disposeAsync())
 const { old, service } = all.use(
-  await startFerry(Object.fromEntries([ANNA]), { MAILFERRY_HOST_NAMES: 'mailferry.example' }),
+  await startFerry(Object.fromEntries([ANNA]), { POSTFERRY_HOST_NAMES: 'postferry.example' }),
 )
 await addAdministrators(service, OWNER)
 const upstream = new URL(service.url).host
@@ -32,7 +32,7 @@ t.test('the panel is used through nginx, by HTTP/2, with a cookie for TLS only',
   page = await signedIn(context, nginx.url, OWNER)
   t.equal(await page.evaluate('performance.getEntriesByType("navigation")[0].nextHopProtocol'), 'h2')
   const [cookie] = await context.cookies()
-  t.match(cookie, { name: 'mailferry', path: '/admin', secure: true, httpOnly: true, sameSite: 'Strict' })
+  t.match(cookie, { name: 'postferry', path: '/admin', secure: true, httpOnly: true, sameSite: 'Strict' })
 })
 
 t.test('what lives in a page arrives through nginx', async () => {
@@ -60,7 +60,7 @@ t.test('a large file is imported through nginx, one that is too large is not', a
   t.equal(await send(nginx, 'POST', '/admin/import', { 'content-length': `${18 * 1024 * 1024}` }), 413)
 })
 
-t.test('nothing of mailferry but the panel is reached', async (t) => {
+t.test('nothing of postferry but the panel is reached', async (t) => {
   for (const path of [
     '/v1/passdb',
     '/v1/admin/migrations',
@@ -78,7 +78,7 @@ t.test('nothing of mailferry but the panel is reached', async (t) => {
 
 t.test('the panel is reached by the names that it was told, and by no other', async (t) => {
   const status = (host: string) => send(nginx, 'GET', '/admin/sign-in', { host })
-  t.equal(await status('mailferry.example'), 200)
+  t.equal(await status('postferry.example'), 200)
   t.equal(await status('elsewhere.example'), 421)
 })
 
@@ -105,7 +105,7 @@ t.test('a browser that comes back takes TLS, and no old one', async (t) => {
   t.equal(await handshake('TLSv1.2'), undefined)
 })
 
-t.test('nobody tells mailferry through nginx to be somebody else, on TCP or on the socket', async (t) => {
+t.test('nobody tells postferry through nginx to be somebody else, on TCP or on the socket', async (t) => {
   chmodSync(service.dataDir, 0o711)
   chmodSync(service.socket, 0o666)
   await using bySocket = await startNginx({ upstream: `unix:${service.socket}`, network: LOOPBACK })
@@ -114,7 +114,7 @@ t.test('nobody tells mailferry through nginx to be somebody else, on TCP or on t
     const headers = { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'http' }
     const profile = await other.profile({ ignoreHTTPSErrors: true, extraHTTPHeaders: headers })
     await signedIn(profile, way.url, OWNER)
-    t.match(await profile.cookies(), [{ name: 'mailferry', secure: true }])
+    t.match(await profile.cookies(), [{ name: 'postferry', secure: true }])
     const signIns = `select detail from audit where action = 'admin.sign-in' order by id desc limit 1`
     t.same((await query(service.dataDir, signIns)).rows, [{ detail: 'from 127.0.0.1' }])
   }

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
-import { json, type Reply, ScriptedMailferry, text } from '../support/scripted-mailferry.ts'
+import { json, type Reply, ScriptedPostferry, text } from '../support/scripted-postferry.ts'
 import { type Ended, runProgram } from '../support/service.ts'
 
 const CHECKPASSWORD = join(import.meta.dirname, '../../bin/checkpassword')
@@ -103,9 +103,9 @@ function check(bytes: string | Buffer, env: NodeJS.ProcessEnv, prog = ['printenv
 }
 
 t.test('as a process: hostile input never ends in a yes, and whoever is right still gets in', async (t) => {
-  await using mailferry = await ScriptedMailferry.start('unix')
-  mailferry.reply = json(401, { success: false, verdict: 'mismatch' })
-  const env = { PATH: process.env.PATH, MAILFERRY_SOCKET: mailferry.socket }
+  await using postferry = await ScriptedPostferry.start('unix')
+  postferry.reply = json(401, { success: false, verdict: 'mismatch' })
+  const env = { PATH: process.env.PATH, POSTFERRY_SOCKET: postferry.socket }
   const long = ['x'.repeat(20_000), `a@b\0${'x'.repeat(20_000)}`, `${'x'.repeat(9_000)}@b\0x\0\0`].map((each) =>
     Buffer.from(each),
   )
@@ -123,28 +123,28 @@ t.test('as a process: hostile input never ends in a yes, and whoever is right st
     }
   })
   await Promise.all(lanes)
-  mailferry.reply = json(200, { verdict: 'ok', user: 'anna@new.example', fields: { userdb_home: '/home/anna' } })
+  postferry.reply = json(200, { verdict: 'ok', user: 'anna@new.example', fields: { userdb_home: '/home/anna' } })
   t.match(await check('anna@old.example\0top secret\0\0', env), { exitCode: 0, stdout: 'anna@new.example\n' })
-  t.match(mailferry.asked.at(-1)?.headers, { 'user-agent': 'mailferry-checkpassword' })
+  t.match(postferry.asked.at(-1)?.headers, { 'user-agent': 'postferry-checkpassword' })
 })
 
 t.test('what goes wrong inside is "try again", not "wrong password"', async (t) => {
-  for (const MAILFERRY_SOCKET of ['/nowhere/mailferry.sock', import.meta.filename, `/tmp/${'x'.repeat(5_000)}`]) {
-    const env = { PATH: process.env.PATH, MAILFERRY_SOCKET }
+  for (const POSTFERRY_SOCKET of ['/nowhere/postferry.sock', import.meta.filename, `/tmp/${'x'.repeat(5_000)}`]) {
+    const env = { PATH: process.env.PATH, POSTFERRY_SOCKET }
     t.match(await check('anna@old.example\0top secret\0\0', env), { exitCode: 111, stdout: '' })
   }
-  await using mailferry = await ScriptedMailferry.start('unix')
-  mailferry.reply = json(200, { verdict: 'ok', user: 'anna@new.example', fields: {} })
-  const env = { PATH: process.env.PATH, MAILFERRY_SOCKET: mailferry.socket }
+  await using postferry = await ScriptedPostferry.start('unix')
+  postferry.reply = json(200, { verdict: 'ok', user: 'anna@new.example', fields: {} })
+  const env = { PATH: process.env.PATH, POSTFERRY_SOCKET: postferry.socket }
   for (const prog of ['', '/nowhere/program']) {
     t.match(await check('anna@old.example\0top secret\0\0', env, [prog]), { exitCode: 111 }, `the program “${prog}”`)
   }
 })
 
 t.test('the log tells a missing socket, silence and a broken answer apart, and no secret', async (t) => {
-  await using mailferry = await ScriptedMailferry.start('unix')
-  const said = async (MAILFERRY_SOCKET: string) => {
-    const env = { PATH: process.env.PATH, MAILFERRY_SOCKET, MAILFERRY_CLIENT_LIMIT_SECONDS: '1' }
+  await using postferry = await ScriptedPostferry.start('unix')
+  const said = async (POSTFERRY_SOCKET: string) => {
+    const env = { PATH: process.env.PATH, POSTFERRY_SOCKET, POSTFERRY_CLIENT_LIMIT_SECONDS: '1' }
     const asked = await check('anna@old.example\0top secret\0\0', env)
     t.match(asked, { exitCode: 111, stdout: '' })
     t.notMatch(asked.stderr, /top secret/)
@@ -153,23 +153,23 @@ t.test('the log tells a missing socket, silence and a broken answer apart, and n
   const cannot = (socket: string) => `checkpassword: cannot open ${socket}: `
   t.match(await said('/nowhere/a.sock'), `${cannot('/nowhere/a.sock')}it is not there: `)
   const replies: [Reply, string][] = [
-    [json(503, { verdict: 'tempfail', code: 'old-unreachable' }), 'mailferry could not ask, code old-unreachable'],
-    [json(503, { verdict: 'tempfail', code: 'top secret' }), 'mailferry could not ask, code unknown'],
-    [json(403, { error: 'no' }), 'mailferry gave an answer that is none: HTTP status 403'],
+    [json(503, { verdict: 'tempfail', code: 'old-unreachable' }), 'postferry could not ask, code old-unreachable'],
+    [json(503, { verdict: 'tempfail', code: 'top secret' }), 'postferry could not ask, code unknown'],
+    [json(403, { error: 'no' }), 'postferry gave an answer that is none: HTTP status 403'],
     [
       json(200, { verdict: 'ok', user: 'a@b', fields: { uid: 0 } }),
-      'mailferry gave an answer that is none: HTTP status 200',
+      'postferry gave an answer that is none: HTTP status 200',
     ],
-    [(response) => response.destroy(), 'mailferry closed the connection without an answer'],
-    [() => undefined, 'mailferry did not answer within 1 s'],
+    [(response) => response.destroy(), 'postferry closed the connection without an answer'],
+    [() => undefined, 'postferry did not answer within 1 s'],
   ]
   for (const [reply, line] of replies) {
-    mailferry.reply = reply
-    t.equal(await said(mailferry.socket), `checkpassword: ${line}\n`)
+    postferry.reply = reply
+    t.equal(await said(postferry.socket), `checkpassword: ${line}\n`)
   }
-  await mailferry.close()
-  writeFileSync(mailferry.socket, '')
-  t.match(await said(mailferry.socket), `${cannot(mailferry.socket)}nobody answers there: `)
+  await postferry.close()
+  writeFileSync(postferry.socket, '')
+  t.match(await said(postferry.socket), `${cannot(postferry.socket)}nobody answers there: `)
 })
 
 const NONSENSE: Record<string, Reply> = {
@@ -192,9 +192,9 @@ const NONSENSE: Record<string, Reply> = {
 
 for (const [what, reply] of Object.entries(NONSENSE)) {
   t.test(`${what} is "try again", not "wrong password"`, async (t) => {
-    await using mailferry = await ScriptedMailferry.start('unix')
-    mailferry.reply = reply
-    const env = { PATH: process.env.PATH, MAILFERRY_SOCKET: mailferry.socket, MAILFERRY_CLIENT_LIMIT_SECONDS: '1' }
+    await using postferry = await ScriptedPostferry.start('unix')
+    postferry.reply = reply
+    const env = { PATH: process.env.PATH, POSTFERRY_SOCKET: postferry.socket, POSTFERRY_CLIENT_LIMIT_SECONDS: '1' }
     const began = performance.now()
     t.match(await check('anna@old.example\0top secret\0\0', env), { exitCode: 111, stdout: '' })
     t.ok(performance.now() - began < 30_000, 'within its limit, not the usual 45 s')

@@ -14,13 +14,13 @@ import { PROVIDER } from '../support/copying.ts'
 import { runProgram } from '../support/service.ts'
 
 const EMIT = join(import.meta.dirname, '../../src/emit-offlineimaprc.ts')
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-emit-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-emit-'))
 const dataDir = join(folder, 'data')
 const output = join(folder, 'offlineimaprc')
 t.after(() => rmSync(folder, { recursive: true }))
 
 const emit = (...args: string[]) =>
-  runProgram(process.execPath, [EMIT, ...args], { PATH: process.env.PATH, MAILFERRY_DATA_DIR: dataDir })
+  runProgram(process.execPath, [EMIT, ...args], { PATH: process.env.PATH, POSTFERRY_DATA_DIR: dataDir })
 
 /** The homes that are copied to, by the numbers in them. */
 function people(text: string): number[] {

@@ -7,7 +7,7 @@ const ANNA = 'anna@old.example'
 const DEVICE = 'of-the-phone'
 const APP_PASSWORDS = `passdb {\n  driver = static\n  args = password=${DEVICE}\n}`
 // Each sign-in is decided anew.
-const FORGETFUL = { MAILFERRY_CACHE_SECONDS: '0' }
+const FORGETFUL = { POSTFERRY_CACHE_SECONDS: '0' }
 
 let ferry: Ferry
 t.before(async () => {

@@ -16,8 +16,8 @@ const CLEO = ['cleo@old.example', 'secret of cleo'] as const
 const DORA = ['dora@old.example', 'secret of dora'] as const
 
 const { mail: owner } = await users()
-const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
-const elsewhere = mkdtempSync(join(tmpdir(), 'mailferry-elsewhere-'))
+const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
+const elsewhere = mkdtempSync(join(tmpdir(), 'postferry-elsewhere-'))
 chmodSync(homes, 0o755)
 chownSync(homes, owner.uid, owner.gid)
 t.after(() => {
@@ -27,7 +27,7 @@ t.after(() => {
 const postgres = await startDebianPostgres()
 t.teardown(() => postgres[Symbol.asyncDispose]())
 const ferry = await startFerry(Object.fromEntries([ANNA, BEN, CLEO, DORA]), {
-  MAILFERRY_HOME: `${homes}/%d/%n`,
+  POSTFERRY_HOME: `${homes}/%d/%n`,
   DATABASE_URL: postgres.url,
 })
 t.teardown(() => ferry[Symbol.asyncDispose]())
@@ -67,7 +67,7 @@ t.test('where the copying state is another’s, root becomes that one for all of
 
 t.test('plain OfflineIMAP does so too', async (t) => {
   const plain = await runPlainOfflineimap(service)
-  t.match(plain.stdout + plain.stderr, /mailferry: m-\d+ complete/)
+  t.match(plain.stdout + plain.stderr, /postferry: m-\d+ complete/)
   t.ok(readdirSync(join(home('dora'), 'Maildir', 'new')).length > 0)
   t.same([ownersBelow(metadata), ownersBelow(homes)], [[owner.uid], [owner.uid]])
 })

@@ -19,7 +19,7 @@ const COPIES = 12
 const BUSY = ['old-busy', 'throttled', 'database']
 const people = Array.from({ length: COUNT }, (_, at) => [`p${at}@old.example`, `secret of ${at}`] as const)
 
-const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
 chmodSync(homes, 0o755)
 t.after(() => rmSync(homes, { recursive: true }))
 const all = new AsyncDisposableStack()
@@ -27,14 +27,14 @@ t.teardown(() => all.disposeAsync())
 const postgres = all.use(await startDebianPostgres())
 // What is guessed wrong here is no attack.
 const settings = {
-  ...{ DATABASE_URL: postgres.url, MAILFERRY_HOME: `${homes}/%d/%n` },
-  ...{ MAILFERRY_LIMIT_PERSON: '0', MAILFERRY_LIMIT_CLIENT: '0', MAILFERRY_LIMIT_PROVIDER: '0' },
+  ...{ DATABASE_URL: postgres.url, POSTFERRY_HOME: `${homes}/%d/%n` },
+  ...{ POSTFERRY_LIMIT_PERSON: '0', POSTFERRY_LIMIT_CLIENT: '0', POSTFERRY_LIMIT_PROVIDER: '0' },
 }
 const ferry = all.use(await startFerry(Object.fromEntries(people), settings))
 const { old, service } = ferry
-const MAILFERRY_RECIPIENTS = readFileSync(join(service.dataDir, 'recipients'), 'utf8').trim()
+const POSTFERRY_RECIPIENTS = readFileSync(join(service.dataDir, 'recipients'), 'utf8').trim()
 const instances = [service]
-while (instances.length < 3) instances.push(all.use(await startService({ ...settings, MAILFERRY_RECIPIENTS })))
+while (instances.length < 3) instances.push(all.use(await startService({ ...settings, POSTFERRY_RECIPIENTS })))
 const turnstile = all.use(await startTurnstile(old.tlsPort, MOST))
 const place = ['--port', `${turnstile.port}`, '--max-connections', `${MOST}`]
 await mustRun(service, 'provider', 'set', 'old', ...place)

@@ -8,17 +8,17 @@ import { changeFile, fileOf } from '../support/ledgers.ts'
 import { query } from '../support/query.ts'
 import { startRelay } from '../support/relay.ts'
 import { seed } from '../support/seed.ts'
-import { runMailferry } from '../support/service.ts'
+import { runPostferry } from '../support/service.ts'
 import { startSync, syncOnce } from '../support/sync.ts'
 
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
 const BEN = ['ben@old.example', 'secret of ben'] as const
 const CLEO = ['cleo@old.example', 'secret of cleo'] as const
 
-const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
 chmodSync(homes, 0o755)
 t.after(() => rmSync(homes, { recursive: true }))
-const ferry = await startFerry(Object.fromEntries([ANNA, BEN, CLEO]), { MAILFERRY_HOME: `${homes}/%d/%n` })
+const ferry = await startFerry(Object.fromEntries([ANNA, BEN, CLEO]), { POSTFERRY_HOME: `${homes}/%d/%n` })
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry
 for (const person of [ANNA, BEN] as const) {
@@ -30,16 +30,16 @@ await syncOnce(service)
 const show = (address: string) => rows(service, 'migration', 'show', address)
 /** As on the host that takes sign-ins, which cannot open a credential. */
 const queue = (address: string) =>
-  runMailferry(['migration', 'finish', address, '--queue', '--reason', 'agreed'], {
+  runPostferry(['migration', 'finish', address, '--queue', '--reason', 'agreed'], {
     ...service.environment,
-    MAILFERRY_IDENTITY_FILE: '/nowhere/identity',
+    POSTFERRY_IDENTITY_FILE: '/nowhere/identity',
   })
 
 t.test('a host without the key asks, and sync finishes after an attempt and a ledger of its own', async (t) => {
   const before = await show(ANNA[0])
-  const proofs = join(service.dataDir, 'offlineimap', `mailferry-proofs-${before.id}.sqlite`)
+  const proofs = join(service.dataDir, 'offlineimap', `postferry-proofs-${before.id}.sqlite`)
   t.ok(existsSync(proofs))
-  t.match(await queue(ANNA[0]), { exitCode: 0, stdout: /^mailferry sync finishes the migration of anna@/ })
+  t.match(await queue(ANNA[0]), { exitCode: 0, stdout: /^postferry sync finishes the migration of anna@/ })
   t.match(await show(ANNA[0]), { state: 'synced', closing: true })
   const sync = startSync(service, ['--once'])
   t.equal(await sync.end, 0, sync.stderr)

@@ -10,10 +10,10 @@ import { seed } from '../support/seed.ts'
 const people = Array.from({ length: 7 }, (_, at) => [`p${at}@old.example`, `secret of ${at}`] as const)
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
 
-const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
 chmodSync(homes, 0o755)
 t.after(() => rmSync(homes, { recursive: true }))
-const ferry = await startFerry(Object.fromEntries([...people, ANNA]), { MAILFERRY_HOME: `${homes}/%d/%n` })
+const ferry = await startFerry(Object.fromEntries([...people, ANNA]), { POSTFERRY_HOME: `${homes}/%d/%n` })
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry
 for (const person of [...people, ANNA]) {
@@ -40,7 +40,7 @@ t.test('what failed is told in a line for each cause', async (t) => {
   t.match(await runCronLine(service), {
     ...{ exitCode: 0, stdout: '' },
     stderr:
-      /^mailferry: not copied, credential-refused: anna@old\.example; the old server refuses the kept password: [^\n]+\n$/,
+      /^postferry: not copied, credential-refused: anna@old\.example; the old server refuses the kept password: [^\n]+\n$/,
   })
   await old.stop()
   await everybodyDue()
@@ -49,7 +49,7 @@ t.test('what failed is told in a line for each cause', async (t) => {
   t.match(stdout, '')
   t.match(
     stderr,
-    /^mailferry: not copied, old-unreachable: (p\d@old\.example, ){4}p\d@old\.example and 2 more; it is tried again\n$/,
+    /^postferry: not copied, old-unreachable: (p\d@old\.example, ){4}p\d@old\.example and 2 more; it is tried again\n$/,
   )
   await mustRun(service, 'migration', 'retry', '--all', '--state', 'synced')
   t.same(await runCronLine(service), SILENT)

@@ -12,7 +12,7 @@ import { startNew } from '../support/new.ts'
 import { formsFound, watchProcesses } from '../support/secrets.ts'
 import { signIn } from '../support/sign-in.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-crossing-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-crossing-'))
 chmodSync(folder, 0o711)
 t.after(() => rmSync(folder, { recursive: true }))
 
@@ -27,14 +27,14 @@ const SECRETS = Object.values(PEOPLE)
 const FOLDERS = ['Sent', 'Plans.2024', `${PYTHON}`, 'Trash', '%(home)s ] "x"']
 
 t.test('README and deploy/cron have the same line', async (t) => {
-  const shipped = readFileSync(join(import.meta.dirname, '../../deploy/cron/mailferry'), 'utf8')
+  const shipped = readFileSync(join(import.meta.dirname, '../../deploy/cron/postferry'), 'utf8')
   t.ok(shipped.includes(` vmail ${cronCommand()}\n`))
 })
 
 t.test('people cross over, and no password is anywhere in clear', async (t) => {
   const homes = join(folder, 'homes')
   await using postgres = await startDebianPostgres()
-  await using ferry = await startFerry(PEOPLE, { MAILFERRY_HOME: `${homes}/%d/%n`, DATABASE_URL: postgres.url })
+  await using ferry = await startFerry(PEOPLE, { POSTFERRY_HOME: `${homes}/%d/%n`, DATABASE_URL: postgres.url })
   const { old, service } = ferry
   await using dovecot = await startNew({ door: 'lua', url: service.url, token: service.token, homeRoot: homes })
   for (const [user, password] of Object.entries(PEOPLE)) await fill(old.port, user, password)

@@ -6,7 +6,7 @@ import { type Ferry, startFerry } from '../support/ferry.ts'
 import type { Answer } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
-/** No answer is ever later than this, whatever happens (MAILFERRY_ANSWER_LIMIT_SECONDS). */
+/** No answer is ever later than this, whatever happens (POSTFERRY_ANSWER_LIMIT_SECONDS). */
 const ANSWER_LIMIT_MS = 35_000
 const TROUBLE = { status: 503, body: { verdict: 'tempfail', code: 'database' } }
 const POOL_SIZE = 10
@@ -20,7 +20,7 @@ t.before(async () => {
   postgres = await startDebianPostgres()
   const people = Object.fromEntries([KNOWN, ...NEWCOMERS].map((person) => [person, passwordOf(person)]))
   // Without its memory every answer needs the database.
-  ferry = await startFerry(people, { DATABASE_URL: postgres.url, MAILFERRY_CACHE_SECONDS: '0' })
+  ferry = await startFerry(people, { DATABASE_URL: postgres.url, POSTFERRY_CACHE_SECONDS: '0' })
   await signIn(KNOWN)
 })
 t.after(async () => {
@@ -72,7 +72,7 @@ async function heldUp(count: number): Promise<{ people: string[]; answers: Promi
 t.test('connections that are cut while people are written leave nothing of them, and the service alive', async (t) => {
   const before = await written()
   const { people, answers, lock } = await heldUp(5)
-  await postgres.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name ~ '^mailferry'`)
+  await postgres.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name ~ '^postferry'`)
   for (const answer of await answers) t.match(answer, TROUBLE)
   await lock[Symbol.asyncDispose]()
   t.same(await written(), before)
@@ -131,7 +131,7 @@ async function setAndReload(setting: string): Promise<void> {
   await postgres.query(`alter system set ${setting}`)
   await postgres.query('select pg_reload_conf()')
   await postgres.query(
-    `select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name ~ '^mailferry'`,
+    `select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name ~ '^postferry'`,
   )
 }
 
@@ -159,7 +159,7 @@ async function takeAll(): Promise<pg.Client[]> {
       taken.push(client)
     } catch {
       const cut = await taken[0]?.query(
-        `select pg_terminate_backend(pid) from pg_stat_activity where application_name ~ '^mailferry'`,
+        `select pg_terminate_backend(pid) from pg_stat_activity where application_name ~ '^postferry'`,
       )
       if (cut?.rowCount === 0) return taken
     }

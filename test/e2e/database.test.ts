@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type DebianPostgres, startDebianPostgres } from '../support/debian-postgres.ts'
 import { startFerry } from '../support/ferry.ts'
-import { get, runMailferry, startService } from '../support/service.ts'
+import { get, runPostferry, startService } from '../support/service.ts'
 
 let postgres: DebianPostgres
 t.before(async () => {
@@ -58,10 +58,10 @@ t.test('a service that starts while the database is away is not ready, and becom
 
 t.test('a command tells in one line that the database is away, without its password', async (t) => {
   await postgres.stop()
-  const { exitCode, stderr, stdout } = await runMailferry(['provider', 'list'], { DATABASE_URL: postgres.url })
+  const { exitCode, stderr, stdout } = await runPostferry(['provider', 'list'], { DATABASE_URL: postgres.url })
   await postgres.start()
   t.equal(exitCode, 69)
-  t.match(stderr, /^mailferry: .*database.*\n$/)
+  t.match(stderr, /^postferry: .*database.*\n$/)
   t.notOk((stdout + stderr).includes(postgres.password))
 })
 

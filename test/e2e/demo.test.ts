@@ -45,7 +45,7 @@ function startDemo(t: Test): Show {
 }
 
 function folderOf({ output }: Show): string {
-  return /in (\/\S+mailferry-demo-\w+)/.exec(output)?.[1] ?? ''
+  return /in (\/\S+postferry-demo-\w+)/.exec(output)?.[1] ?? ''
 }
 
 /** Processes that have the folder in their command line or environment, or work in it. */

@@ -8,10 +8,10 @@ import { until } from '../support/until.ts'
 
 // What is tried here in vain is no guessing, and whatever is asked is decided.
 const PATIENT = {
-  MAILFERRY_LIMIT_PERSON: '0',
-  MAILFERRY_LIMIT_CLIENT: '0',
-  MAILFERRY_LIMIT_PROVIDER: '0',
-  MAILFERRY_REFUSAL_MEMORY_SECONDS: '0',
+  POSTFERRY_LIMIT_PERSON: '0',
+  POSTFERRY_LIMIT_CLIENT: '0',
+  POSTFERRY_LIMIT_PROVIDER: '0',
+  POSTFERRY_REFUSAL_MEMORY_SECONDS: '0',
 }
 const PERSON_LIMIT = 3
 const CLIENT_LIMIT = 5
@@ -29,7 +29,7 @@ t.before(async () => {
   const people = Object.fromEntries(PEOPLE.map((person) => [person, 'first']))
   ferry = await startFerry(people, { DATABASE_URL: postgres.url, ...PATIENT })
   const recipient = readFileSync(join(ferry.service.dataDir, 'recipients'), 'utf8').trim()
-  shared = { DATABASE_URL: postgres.url, MAILFERRY_RECIPIENTS: recipient }
+  shared = { DATABASE_URL: postgres.url, POSTFERRY_RECIPIENTS: recipient }
   instances = [ferry.service, await startService({ ...shared, ...PATIENT })]
 })
 t.after(async () => {
@@ -137,7 +137,7 @@ t.test('a finished migration leaves the password as it is, and OLD unasked', asy
 })
 
 t.test('what fails at one instance counts at the other, and never against who has the right password', async (t) => {
-  const limits = { MAILFERRY_LIMIT_PERSON: String(PERSON_LIMIT), MAILFERRY_LIMIT_CLIENT: String(CLIENT_LIMIT) }
+  const limits = { POSTFERRY_LIMIT_PERSON: String(PERSON_LIMIT), POSTFERRY_LIMIT_CLIENT: String(CLIENT_LIMIT) }
   await using one = await startService({ ...shared, ...limits })
   await using other = await startService({ ...shared, ...limits })
   const ask = (instance: RunningService, username: string, password: string, real_rip: string) =>

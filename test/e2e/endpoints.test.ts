@@ -15,13 +15,13 @@ const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
 const BEN = ['ben@old.example', 'secret of ben'] as const
 const PEOPLE = Object.fromEntries([ANNA, BEN])
 
-const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
 chmodSync(homes, 0o755)
 t.after(() => rmSync(homes, { recursive: true }))
 const all = new AsyncDisposableStack()
 t.teardown(() => all.disposeAsync())
 const { server: tls } = await certificates()
-const ferry = all.use(await startFerry(PEOPLE, { MAILFERRY_HOME: `${homes}/%d/%n` }))
+const ferry = all.use(await startFerry(PEOPLE, { POSTFERRY_HOME: `${homes}/%d/%n` }))
 // Looks exactly like OLD, and whoever runs it reads what is sent there.
 const stranger = all.use(await startOld({ people: PEOPLE, tls }))
 const { old, service } = ferry
@@ -65,7 +65,7 @@ t.test('after a change no kept password goes anywhere, whichever way it is asked
   t.match({ state, code, remedy }, { state: 'failed', code: 'endpoint-changed', remedy: /provider approve/ })
   t.match(attempts[0].output, `approved on this host is localhost port ${old.tlsPort} with TLS`)
   await mustRun(service, 'migration', 'retry', ANNA[0])
-  t.match(await service.run(['verify', ANNA[0]]), { exitCode: 77, stderr: /mailferry provider approve/ })
+  t.match(await service.run(['verify', ANNA[0]]), { exitCode: 77, stderr: /postferry provider approve/ })
   t.match(await openFor(await idOf(ANNA[0])), { code: 'endpoint-changed', password: undefined })
   const plain = await runPlainOfflineimap(service)
   t.equal(plain.exitCode, 1)
@@ -132,7 +132,7 @@ t.test(
     await pointTo(home)
     t.match(await mustRun(service, 'provider', 'test', 'old'), /sends kept passwords to localhost port \d+ with TLS/)
     await pointTo(away)
-    t.match(await mustRun(service, 'provider', 'test', 'old'), /only: mailferry provider approve old\n$/)
+    t.match(await mustRun(service, 'provider', 'test', 'old'), /only: postferry provider approve old\n$/)
     await mustRun(service, 'migration', 'retry', BEN[0])
     t.match(await openFor(await idOf(BEN[0])), { code: 'endpoint-changed' })
   },

@@ -8,7 +8,7 @@ const DELAY_MS = 1_000
 let ferry: Ferry
 t.before(async () => {
   const people = { 'known@old.example': 'right', 'moved@old.example': 'right', 'later@old.example': 'right' }
-  const noLimits = { MAILFERRY_LIMIT_PERSON: '0', MAILFERRY_LIMIT_PROVIDER: '0' }
+  const noLimits = { POSTFERRY_LIMIT_PERSON: '0', POSTFERRY_LIMIT_PROVIDER: '0' }
   ferry = await startFerry(people, noLimits, { failureDelay: `${DELAY_MS / 1_000} secs` })
   for (const person of ['known', 'moved']) {
     t.match(await ferry.service.passdb(`${person}@old.example`, 'right'), { status: 200 })

@@ -10,10 +10,10 @@ const BEN = ['ben@old.example', 'secret of ben'] as const
 const CLEO = ['cleo@old.example', 'secret of cleo'] as const
 const people = [ANNA, BEN, CLEO] as const
 
-const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
 chmodSync(homes, 0o755)
 t.after(() => rmSync(homes, { recursive: true }))
-const ferry = await startFerry(Object.fromEntries(people), { MAILFERRY_HOME: `${homes}/%d/%n` })
+const ferry = await startFerry(Object.fromEntries(people), { POSTFERRY_HOME: `${homes}/%d/%n` })
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry
 for (const person of people) {

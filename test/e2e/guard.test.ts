@@ -5,7 +5,7 @@ import { until } from '../support/until.ts'
 
 let ferry: Ferry
 t.before(async () => {
-  const settings = { MAILFERRY_LIMIT_PERSON: '3', MAILFERRY_CACHE_SECONDS: '300' }
+  const settings = { POSTFERRY_LIMIT_PERSON: '3', POSTFERRY_CACHE_SECONDS: '300' }
   ferry = await startFerry({ 'anna@old.example': 'right', 'bert@old.example': 'right' }, settings)
 })
 t.after(() => ferry[Symbol.asyncDispose]())
@@ -43,7 +43,7 @@ t.test('an OLD that has gone opens the breaker; it is seen, and closes when OLD 
   t.same([...new Set(codes)], ['old-unreachable', 'breaker-open'])
   t.match(await rows(ferry.service, 'provider', 'show', 'old'), { breaker: 'open' })
   const metrics = (await get(ferry.service.socket, '/metrics')).body
-  t.match(metrics, /^mailferry_old_breaker\{provider="old",state="open"\} 1$/m)
+  t.match(metrics, /^postferry_old_breaker\{provider="old",state="open"\} 1$/m)
   t.match(await ferry.service.passdb('anna@old.example', 'right'), { status: 200 }, 'who is known is not concerned')
   await ferry.old.start()
   const tryAgain = () => ferry.service.passdb('later@old.example', 'wrong')

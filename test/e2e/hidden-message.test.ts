@@ -9,7 +9,7 @@ import { startService } from '../support/service.ts'
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
 const FIVE = [1, 2, 3, 4, 5].map((number) => ({ uid: number, body: `Subject: ${number}\r\n\r\n${number}\r\n` }))
 
-const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
 chmodSync(homes, 0o755)
 t.after(() => rmSync(homes, { recursive: true }))
 let isHiding = true
@@ -18,7 +18,7 @@ const old = await startScriptedMailbox({
   tell: ({ number, usual }) => (isHiding && number === 3 ? '' : usual),
 })
 t.teardown(() => old[Symbol.asyncDispose]())
-const service = await startService({ MAILFERRY_HOME: `${homes}/%d/%n` })
+const service = await startService({ POSTFERRY_HOME: `${homes}/%d/%n` })
 t.teardown(() => service[Symbol.asyncDispose]())
 const way = ['--host', '127.0.0.1', '--port', `${old.port}`, '--tls', 'none']
 await mustRun(service, 'provider', 'add', 'old', ...way)

@@ -13,7 +13,7 @@ const MEMORY_LIMIT_KB = 400 * 1024
 const GROWTH_LIMIT_KB = 20 * 1024
 const LONG_NAME = 'x'.repeat(200)
 // As it is started on a server: how garbage is collected decides how much memory a process takes.
-const MAILFERRY = join(import.meta.dirname, '../../bin/mailferry')
+const POSTFERRY = join(import.meta.dirname, '../../bin/postferry')
 
 let service: RunningService
 t.before(async () => {
@@ -40,7 +40,7 @@ async function peopleFile(count: number, name = 'p'): Promise<string> {
 
 /** Imports the file; how many kB of memory that took at most. */
 async function load(path: string) {
-  const child = spawn(MAILFERRY, ['import', path], { env: service.environment })
+  const child = spawn(POSTFERRY, ['import', path], { env: service.environment })
   let [stdout, stderr, memory] = ['', '', 0]
   child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text))
@@ -60,7 +60,7 @@ function peakOf(pid: number): number {
 
 t.test('an import that is killed leaves nobody behind', async (t) => {
   const path = await peopleFile(50_000)
-  const child = spawn(MAILFERRY, ['import', path], { env: service.environment })
+  const child = spawn(POSTFERRY, ['import', path], { env: service.environment })
   for await (const text of child.stderr.setEncoding('utf8')) if (/^20000 lines read$/m.test(text)) child.kill('SIGKILL')
   t.equal(child.signalCode ?? (await once(child, 'exit'))[1], 'SIGKILL')
   t.same(await rows(service, 'migration', 'list'), [])

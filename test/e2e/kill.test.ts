@@ -98,12 +98,12 @@ async function killOften(t: Test, kills: number, settings: NodeJS.ProcessEnv, qu
 
 /** What the dead service has sent is still worked on for a moment. */
 async function connectionsEnd(query: Query): Promise<void> {
-  const open = () => query(`select from pg_stat_activity where application_name ~ '^mailferry'`)
+  const open = () => query(`select from pg_stat_activity where application_name ~ '^postferry'`)
   await until(async () => (await open()).rowCount === 0, 'the connections of the killed service end')
 }
 
 async function onEmbedded(dataDir: string, text: string): Promise<pg.QueryResult> {
-  const client = new pg.Client({ host: clusterFolder(dataDir), user: 'mailferry', database: 'mailferry' })
+  const client = new pg.Client({ host: clusterFolder(dataDir), user: 'postferry', database: 'postferry' })
   await client.connect()
   return await client.query(text).finally(() => client.end())
 }

@@ -38,7 +38,7 @@ async function verifyOnce(old: Old, folder: string, username: string, home = use
 
 t.test('ten thousand messages are proved in the memory of one thousand', async (t) => {
   await using old = await startOld({ people: { few: 'x', many: 'x' } })
-  const folder = await mkdtemp(join(tmpdir(), 'mailferry-memory-'))
+  const folder = await mkdtemp(join(tmpdir(), 'postferry-memory-'))
   t.teardown(() => rm(folder, { recursive: true }))
   for (const [user, count] of [
     ['few', FEW],

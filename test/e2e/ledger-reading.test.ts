@@ -59,7 +59,7 @@ t.test('what was proved and is unchanged is not read again, and OLD is only read
   t.match(await look(), { asked: 0, fetched: 0 })
   const [changed] = told((await kept.find('1')) as Ledger)
   t.match(changed, /^altered Drafts 1 /, 'a changed file with its old time is seen')
-  const file = join(copying.folder, 'metadata/mailferry-proofs-1.sqlite')
+  const file = join(copying.folder, 'metadata/postferry-proofs-1.sqlite')
   t.equal((await stat(file)).uid, copying.new.mailOwner.uid, 'belongs to whom OfflineIMAP runs as')
   const all = MESSAGES - 3 + 2
   await rm(file)

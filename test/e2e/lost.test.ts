@@ -9,7 +9,7 @@ import { seed } from '../support/seed.ts'
 
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
 
-const place = mkdtempSync(join(tmpdir(), 'mailferry-lost-'))
+const place = mkdtempSync(join(tmpdir(), 'postferry-lost-'))
 chmodSync(place, 0o755)
 t.after(() => rmSync(place, { recursive: true }))
 const inbox = join(place, 'old.example/anna/Maildir')
@@ -32,7 +32,7 @@ exit $ended
 )
 const ferry = await startFerry(
   { [ANNA[0]]: ANNA[1] },
-  { MAILFERRY_HOME: `${place}/%d/%n`, PATH: `${place}:${process.env.PATH}` },
+  { POSTFERRY_HOME: `${place}/%d/%n`, PATH: `${place}:${process.env.PATH}` },
 )
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry

@@ -24,10 +24,10 @@ let second: Old
 let run: (...args: string[]) => Promise<string>
 let homes: string
 t.before(async () => {
-  homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+  homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
   chmodSync(homes, 0o711)
   second = await startOld({ people: SECOND, tls: (await certificates()).server })
-  ferry = await startFerry(FIRST, { MAILFERRY_HOME: `${homes}/mail/%d/%n` })
+  ferry = await startFerry(FIRST, { POSTFERRY_HOME: `${homes}/mail/%d/%n` })
   run = (...args) => mustRun(ferry.service, ...args)
   await run('provider', 'add', 'second', '--host', 'localhost', '--port', `${second.tlsPort}`, '--ca-file', second.ca)
 })

@@ -22,10 +22,10 @@ type DoorName = Door['door']
 
 /** A ferry whose homes are below the mail root of the NEW that asks it. */
 async function crossing(name: DoorName) {
-  const folder = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+  const folder = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
   chmodSync(folder, 0o711)
   const homeRoot = join(folder, 'homes')
-  const ferry = await startFerry(PEOPLE, { MAILFERRY_HOME: `${homeRoot}/%d/%n` })
+  const ferry = await startFerry(PEOPLE, { POSTFERRY_HOME: `${homeRoot}/%d/%n` })
   const { url, token, socket, dataDir } = ferry.service
   chmodSync(dataDir, 0o711)
   const doors: Record<DoorName, Door> = {
@@ -36,7 +36,7 @@ async function crossing(name: DoorName) {
   return {
     ferry,
     settings: { ...doors[name], homeRoot },
-    /** Makes the socket that of whoever owns the mail, as if mailferry ran as they do. */
+    /** Makes the socket that of whoever owns the mail, as if postferry ran as they do. */
     async handOver() {
       const { mail } = await users()
       chownSync(socket, mail.uid, mail.gid)
@@ -83,7 +83,7 @@ for (const name of ['lua', 'lua-unix', 'checkpassword'] as const) {
     t.match(await enter('late@old.example', 'not captured yet'), /^NO \[UNAVAILABLE\]/, 'OLD away: a newcomer')
     t.match(await enter('anna@old.example', 'correct horse'), /^OK /, 'OLD away: a captured person')
     await ferry.service.stop()
-    t.match(await enter('anna@old.example', 'correct horse'), /^NO \[UNAVAILABLE\]/, 'mailferry away')
+    t.match(await enter('anna@old.example', 'correct horse'), /^NO \[UNAVAILABLE\]/, 'postferry away')
   })
 }
 
@@ -119,8 +119,8 @@ async function usesMailbox(port: number, user: keyof typeof PEOPLE, bytes = 0): 
 t.test('checkpassword used alone obeys the exit codes', async (t) => {
   await using ferry = await startFerry(PEOPLE)
   const { socket } = ferry.service
-  const check = (input: string | Buffer, { prog = ['printenv', 'USER'], MAILFERRY_SOCKET = socket } = {}) =>
-    runProgram('sh', ['-c', 'exec "$0" "$@" 3<&0', CHECKPASSWORD, ...prog], { MAILFERRY_SOCKET }, input)
+  const check = (input: string | Buffer, { prog = ['printenv', 'USER'], POSTFERRY_SOCKET = socket } = {}) =>
+    runProgram('sh', ['-c', 'exec "$0" "$@" 3<&0', CHECKPASSWORD, ...prog], { POSTFERRY_SOCKET }, input)
   t.match(await check('bert@renamed.example\0 пароль "with" \\ {3} %s \0\0'), {
     exitCode: 0,
     stdout: 'bert@new.example\n',
@@ -129,7 +129,7 @@ t.test('checkpassword used alone obeys the exit codes', async (t) => {
   t.match(await check(Buffer.from('anna@old.example\0\xff\0\0', 'latin1')), { exitCode: 1, stdout: '' })
   t.match(await check('anna@old.example'), { exitCode: 2, stderr: /usage/ })
   t.match(await check('anna@old.example\0correct horse\0\0', { prog: [] }), { exitCode: 2, stderr: /usage/ })
-  t.match(await check('anna@old.example\0correct horse\0\0', { MAILFERRY_SOCKET: '/nowhere' }), { exitCode: 111 })
+  t.match(await check('anna@old.example\0correct horse\0\0', { POSTFERRY_SOCKET: '/nowhere' }), { exitCode: 111 })
   t.match(await check('anna@old.example\0correct horse\0\0', { prog: ['sh', '-c', 'exit 7'] }), { exitCode: 7 })
   await ferry.old.stop()
   t.match(await check('late@old.example\0not captured yet\0\0'), { exitCode: 111, stdout: '' })

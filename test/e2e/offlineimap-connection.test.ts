@@ -15,7 +15,7 @@ async function tryAll(providers: Partial<Provider>[], settings: { without?: stri
   await copying.credentials(providers.map((_, at) => ({ id: `m-${at + 1}`, user: USER, password: PASSWORD })))
   const orders = providers.map((provider, at) => copying.order(at + 1, provider))
   const run = await copying.run(orders, settings)
-  return { ...run, copied: providers.map((_, at) => run.output.includes(`mailferry: m-${at + 1} complete`)) }
+  return { ...run, copied: providers.map((_, at) => run.output.includes(`postferry: m-${at + 1} complete`)) }
 }
 
 t.test('a server without AUTH=PLAIN is signed in to with LOGIN, any characters', async (t) => {
@@ -33,8 +33,8 @@ t.test('a wrong password is tried once; the account fails, the others are copied
   const { code, output } = await copying.run([copying.order(1), copying.order(2)])
   t.equal(code, 1)
   t.match(output, /ERROR: m-1: no sign-in at localhost: .*\[AUTHENTICATIONFAILED\]/)
-  t.match(output, 'mailferry: m-1 incomplete')
-  t.match(output, 'mailferry: m-2 complete')
+  t.match(output, 'postferry: m-1 incomplete')
+  t.match(output, 'postferry: m-2 complete')
   t.equal((await copying.old.loginCount()) - before, 2)
   await copying.credentials([wrong])
   await copying.run([copying.order(1)], { without: 'connection.sign_in_once' })
@@ -65,11 +65,11 @@ t.test('an OLD that is silent, away or not there ends its account in time, alone
   const orders = providers.map((provider, at) => copying.order(at + 1, provider))
   const { code, output } = await copying.run(orders, { emitter: { timeout: 1 } })
   t.equal(code, 1)
-  t.strictSame(output.match(/mailferry: m-\d+ \w+/g), [
-    'mailferry: m-1 incomplete',
-    'mailferry: m-2 incomplete',
-    'mailferry: m-3 incomplete',
-    'mailferry: m-4 complete',
+  t.strictSame(output.match(/postferry: m-\d+ \w+/g), [
+    'postferry: m-1 incomplete',
+    'postferry: m-2 incomplete',
+    'postferry: m-3 incomplete',
+    'postferry: m-4 complete',
   ])
 })
 

@@ -87,7 +87,7 @@ t.test('one mailbox that cannot be opened fails alone, and is named', async (t) 
   const { code, output, id } = await copy(copying)
   t.equal(code, 1, output)
   t.match(output, /ERROR: .*two/)
-  t.match(output, `mailferry: m-${id} incomplete`)
+  t.match(output, `postferry: m-${id} incomplete`)
   await using now = await ImapWire.open(copying.onNew(id))
   for (const [name, count] of Object.entries({ one: 1, two: 0, three: 1 })) {
     t.match((await now.command(`STATUS ${name} (MESSAGES)`))[0]?.line, `MESSAGES ${count}`)

@@ -55,7 +55,7 @@ const DIRECTORIES = `
 import json, sys
 from importlib.util import module_from_spec, spec_from_file_location
 path = sys.path[1] if sys.path[0] == '' else sys.path[0]
-spec = spec_from_file_location('names', path + '/mailferry_offlineimap/names.py')
+spec = spec_from_file_location('names', path + '/postferry_offlineimap/names.py')
 names = module_from_spec(spec)
 spec.loader.exec_module(names)
 accounts = json.load(sys.stdin)
@@ -100,7 +100,7 @@ const MATCHES = `
 import json, sys
 from importlib.util import module_from_spec, spec_from_file_location
 path = sys.path[1] if sys.path[0] == '' else sys.path[0]
-spec = spec_from_file_location('patterns', path + '/mailferry_offlineimap/patterns.py')
+spec = spec_from_file_location('patterns', path + '/postferry_offlineimap/patterns.py')
 patterns = module_from_spec(spec)
 spec.loader.exec_module(patterns)
 print(json.dumps([patterns.matches(*each) for each in json.load(sys.stdin)]))`

@@ -15,7 +15,7 @@ await seed(copying.old.port, ['anna', PEOPLE.anna], 3)
 /** What the run reports about its first account. */
 async function report(id: number, settings: CopyingRunSettings = {}) {
   const { output } = await copying.run([copying.order(id)], settings)
-  const line = /mailferry: (\{.*\})/.exec(output)?.[1]
+  const line = /postferry: (\{.*\})/.exec(output)?.[1]
   return line === undefined ? output : JSON.parse(line)
 }
 

@@ -20,7 +20,7 @@ t.teardown(() => copying[Symbol.asyncDispose]())
 }
 
 const results = (output: string) =>
-  output.match(/mailferry: m-\d+ \w+/g)?.map((line) => line.slice('mailferry: '.length))
+  output.match(/postferry: m-\d+ \w+/g)?.map((line) => line.slice('postferry: '.length))
 const orders = [1, 2, 3].map((id) => copying.order(id))
 const asking = (...ids: number[]) =>
   ids
@@ -75,34 +75,34 @@ t.test('a command that fails or talks nonsense ends the run, and its answer is n
   await copying.credentials([secret], 78)
   const failed = await copying.run(orders)
   t.equal(failed.code, 1)
-  t.match(failed.output, /^mailferry: no credential can be opened: .*open-credentials ended with status 78$/m)
+  t.match(failed.output, /^postferry: no credential can be opened: .*open-credentials ended with status 78$/m)
   for (const nonsense of [secret.slice(0, -1), '[1]', '"x"', '{"user":"anna","password":"secret of anna"}']) {
     await copying.credentials([nonsense])
     const { code, output } = await copying.run(orders)
     t.equal(code, 1)
-    t.match(output, /^mailferry: no credential can be opened: .* answered something else than JSON lines$/m)
+    t.match(output, /^postferry: no credential can be opened: .* answered something else than JSON lines$/m)
     t.notMatch(output, PEOPLE.anna)
     t.notMatch(output, 'Traceback')
   }
   await chmod(copying.command, 0o644)
   const missing = await copying.run(orders)
   t.equal(missing.code, 1)
-  t.match(missing.output, /^mailferry: no credential can be opened: .*Permission denied/m)
+  t.match(missing.output, /^postferry: no credential can be opened: .*Permission denied/m)
 })
 
-t.test('by default the command is bin/mailferry of the checkout that holds the pythonfile', async (t) => {
-  const root = await mkdtemp(join(tmpdir(), 'mailferry-checkout-'))
+t.test('by default the command is bin/postferry of the checkout that holds the pythonfile', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'postferry-checkout-'))
   t.teardown(() => rm(root, { recursive: true }))
   await chmod(root, 0o755)
   await cp(join(copying.folder, 'offlineimap'), join(root, 'deploy', 'offlineimap'), { recursive: true })
   await mkdir(join(root, 'bin'))
-  await writeFile(join(root, 'bin', 'mailferry'), '#!/bin/sh\necho "called with $*" >&2\nexit 3\n', { mode: 0o755 })
-  await symlink(join(root, 'deploy', 'offlineimap', 'mailferry.py'), join(root, 'link.py'))
+  await writeFile(join(root, 'bin', 'postferry'), '#!/bin/sh\necho "called with $*" >&2\nexit 3\n', { mode: 0o755 })
+  await symlink(join(root, 'deploy', 'offlineimap', 'postferry.py'), join(root, 'link.py'))
   const file = await copying.emit(orders, { emitter: { pythonFile: join(root, 'link.py'), command: undefined } })
   const { code, output } = await runOfflineimap(file, { owner: copying.new.mailOwner })
   t.equal(code, 1)
   t.match(output, 'called with credential open')
-  t.match(output, `${join(root, 'bin', 'mailferry')} ended with status 3`)
+  t.match(output, `${join(root, 'bin', 'postferry')} ended with status 3`)
 })
 
 t.test('trouble on NEW stops one account, not those after it', async (t) => {
@@ -162,11 +162,11 @@ t.test('a run that is stopped by SIGTERM does not end as if all were copied', as
 })
 
 t.test('another OfflineIMAP than 8.0 is refused', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'mailferry-other-'))
+  const folder = await mkdtemp(join(tmpdir(), 'postferry-other-'))
   t.teardown(() => rm(folder, { recursive: true }))
   await mkdir(join(folder, 'offlineimap'))
   await writeFile(join(folder, 'offlineimap', '__init__.py'), "__version__ = '7.3.4'\n")
-  const pythonFile = fileURLToPath(new URL('../../deploy/offlineimap/mailferry.py', import.meta.url))
+  const pythonFile = fileURLToPath(new URL('../../deploy/offlineimap/postferry.py', import.meta.url))
   const child = spawn('/usr/bin/python3', [pythonFile], {
     env: { PYTHONPATH: folder },
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -177,7 +177,7 @@ t.test('another OfflineIMAP than 8.0 is refused', async (t) => {
   })
   const [code] = await once(child, 'close')
   t.equal(code, 1)
-  t.equal(words, 'mailferry: the repairs are made for OfflineIMAP 8.0, this is 7.3.4\n')
+  t.equal(words, 'postferry: the repairs are made for OfflineIMAP 8.0, this is 7.3.4\n')
 })
 
 t.end()

@@ -21,7 +21,7 @@ async function tryAll(providers: Partial<Provider>[], settings: CopyingRunSettin
   await copying.credentials(providers.map((_, at) => ({ id: `m-${at + 1}`, user: USER, password: PASSWORD })))
   const orders = providers.map((provider, at) => copying.order(at + 1, provider))
   const run = await copying.run(orders, settings)
-  return { ...run, copied: providers.map((_, at) => run.output.includes(`mailferry: m-${at + 1} complete`)) }
+  return { ...run, copied: providers.map((_, at) => run.output.includes(`postferry: m-${at + 1} complete`)) }
 }
 
 for (const tls of ['implicit', 'starttls'] as const) {

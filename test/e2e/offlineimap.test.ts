@@ -25,7 +25,7 @@ for (const naming of OLDS) {
     await t.test('arrives complete: every mailbox, byte, date and system flag', async (t) => {
       const run = await copy()
       t.equal(run.code, 0, run.output)
-      t.match(run.output, 'mailferry: m-1 complete')
+      t.match(run.output, 'postferry: m-1 complete')
       const { folders, total, onlyOnNew } = await compare()
       t.strictSame(total, { messages: total.messages, missing: 0, altered: 0, dates: 0, flags: 0, extra: 0 })
       t.ok(total.messages > 250)
@@ -107,7 +107,7 @@ for (const naming of OLDS) {
       const run = await copy()
       t.equal(run.code, 2, run.output)
       t.match(run.output, 'UID validity problem')
-      t.match(run.output, 'mailferry: m-1 incomplete')
+      t.match(run.output, 'postferry: m-1 incomplete')
       const drafts = (await compare()).folders.find((folder) => folder.new === 'Drafts')
       t.match(drafts, { missing: 1, extra: 4 })
     })

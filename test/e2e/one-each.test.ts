@@ -13,7 +13,7 @@ const PEOPLE = {
 let ferry: Ferry
 let add: (...args: string[]) => ReturnType<Ferry['service']['run']>
 t.before(async () => {
-  ferry = await startFerry(PEOPLE, { MAILFERRY_HOME: '/srv/mail/%d/%n' })
+  ferry = await startFerry(PEOPLE, { POSTFERRY_HOME: '/srv/mail/%d/%n' })
   add = (...args) => ferry.service.run(['domain', 'add', ...args])
 })
 t.after(() => ferry[Symbol.asyncDispose]())
@@ -56,7 +56,7 @@ t.test('a provider that is asked without the domain serves a second one only whe
 t.test('a template that gives two people one home lets the second one not in, and is told', async (t) => {
   t.equal(await verdictOn('anna@old.example', 'anna one'), 'ok')
   await ferry.service.stop()
-  ferry.service.environment.MAILFERRY_HOME = '/srv/mail/old.example/%n'
+  ferry.service.environment.POSTFERRY_HOME = '/srv/mail/old.example/%n'
   await ferry.service.start()
   t.equal(await verdictOn('anna@renamed.example', 'anna two'), 'collision')
   t.match(ferry.service.log(), /"code":"collision"/)
@@ -68,13 +68,13 @@ t.test('a template that gives two people one home lets the second one not in, an
   )
   t.match(await collisions('homes'), [{ result: 'fail', found: /one home/, remedy: /put %d or %u into it/ }])
   t.match(await collisions('collision'), [
-    { found: /with a home that is anna@old\.example's/, remedy: /MAILFERRY_HOME/ },
+    { found: /with a home that is anna@old\.example's/, remedy: /POSTFERRY_HOME/ },
     {},
     {},
   ])
   t.match(await add('third.example', '--provider', 'old'), { exitCode: 65, stderr: /would share a home: put %d or %u/ })
   await ferry.service.stop()
-  ferry.service.environment.MAILFERRY_HOME = '/srv/mail/%d/%n'
+  ferry.service.environment.POSTFERRY_HOME = '/srv/mail/%d/%n'
   await ferry.service.start()
   t.equal(await verdictOn('anna@renamed.example', 'anna two'), 'ok')
   t.same(await collisions('homes'), [])

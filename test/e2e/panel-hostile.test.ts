@@ -23,7 +23,7 @@ const MESSAGE_ID = `<${image}@old.example>`
 /** What a user name on an old server may be. */
 const NAMES = Object.values({ ...HOSTILE, long: long.slice(0, 255) })
 
-const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
 chmodSync(homes, 0o755)
 const all = new AsyncDisposableStack()
 t.teardown(async () => {
@@ -34,7 +34,7 @@ const old = all.use(
   await startOld({ people: Object.fromEntries([ANNA]), configuration: `login_greeting = well ${script}${image}` }),
 )
 const relay = all.use(await startRelay(old.port, refusing))
-const service = all.use(await startService({ MAILFERRY_HOME: `${homes}/%d/%n` }))
+const service = all.use(await startService({ POSTFERRY_HOME: `${homes}/%d/%n` }))
 await mustRun(service, 'provider', 'add', 'old', '--host', 'localhost', '--port', `${relay.port}`, '--tls', 'none')
 await mustRun(service, 'domain', 'add', 'old.example', '--provider', 'old')
 await addAdministrators(service, OWNER)

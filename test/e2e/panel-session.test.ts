@@ -51,7 +51,7 @@ t.test('the cookie is for the panel alone, for no script, and for no request fro
   const visitor = await Visitor.signedIn(url, OWNER)
   const given = (await visitor.get('/admin')).headers.getSetCookie()
   t.equal(given.length, 1)
-  t.match(given[0], /^mailferry=[^;]+; Path=\/admin; HttpOnly; SameSite=Strict$/)
+  t.match(given[0], /^postferry=[^;]+; Path=\/admin; HttpOnly; SameSite=Strict$/)
   const behindTls = await new Visitor(url, { 'x-forwarded-proto': 'https' }).get('/admin/sign-in')
   t.match(behindTls.headers.getSetCookie()[0], /; HttpOnly; Secure; SameSite=Strict$/)
 })
@@ -128,7 +128,7 @@ t.test('a code is wanted besides the password once it is turned on, and works on
   const secret = /secret: <code>([A-Z2-7]+)</.exec((await visitor.get('/admin/account')).text)?.[1]
   const totp = URI.parse(`otpauth://totp/x?secret=${secret}`) as TOTP
   await visitor.post('/admin/account/totp/confirm', { code: totp.generate() === '000000' ? '000001' : '000000' })
-  t.match((await Visitor.signedIn(url, OWNER)).cookie, 'mailferry', 'not before it is confirmed')
+  t.match((await Visitor.signedIn(url, OWNER)).cookie, 'postferry', 'not before it is confirmed')
   const confirming = totp.generate()
   await visitor.post('/admin/account/totp/confirm', { code: confirming })
   t.ok(await isIn(visitor.cookie))

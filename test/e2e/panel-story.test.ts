@@ -15,7 +15,7 @@ import { startSync } from '../support/sync.ts'
 
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
 
-const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
 chmodSync(homes, 0o755)
 const all = new AsyncDisposableStack()
 t.teardown(async () => {
@@ -24,7 +24,7 @@ t.teardown(async () => {
 })
 const old = all.use(await startOld({ people: Object.fromEntries([ANNA]) }))
 await seed(old.port, ANNA, 60)
-const service = all.use(await startService({ MAILFERRY_HOME: `${homes}/%d/%n` }))
+const service = all.use(await startService({ POSTFERRY_HOME: `${homes}/%d/%n` }))
 const dovecot = all.use(await startNew({ door: 'lua', url: service.url, token: service.token, homeRoot: homes }))
 await addAdministrators(service, OWNER)
 const chromium = all.use(await startChromium(service.url))
@@ -210,7 +210,7 @@ t.test('who signs out is out', async (t) => {
   await notice(page).filter({ hasText: 'You are signed out' }).waitFor()
   await page.goBack()
   await page.reload()
-  await heading(page, 'mailferry').waitFor()
+  await heading(page, 'postferry').waitFor()
   t.match(page.url(), /\/admin\/sign-in/)
 })
 

@@ -7,28 +7,28 @@ import type { Dovecot } from '../support/dovecot.ts'
 import { countedByFail2ban } from '../support/fail2ban.ts'
 import { startNew } from '../support/new.ts'
 import { type Postfix, startPostfix } from '../support/postfix.ts'
-import { json, ScriptedMailferry } from '../support/scripted-mailferry.ts'
+import { json, ScriptedPostferry } from '../support/scripted-postferry.ts'
 import { Smtp } from '../support/smtp.ts'
 import { until } from '../support/until.ts'
 
 const SASL = join(import.meta.dirname, '../../bin/postfix-sasl')
 const LISTENER = 'service auth {\n  unix_listener postfix-auth {\n    mode = 0666\n  }\n}'
 
-let mailferry: ScriptedMailferry
+let postferry: ScriptedPostferry
 let dovecot: Dovecot
 let postfix: Postfix
 
 t.before(async () => {
-  mailferry = await ScriptedMailferry.start('tcp')
-  t.teardown(() => mailferry[Symbol.asyncDispose]())
-  const door = { door: 'lua', url: mailferry.url, token: 'door-token-of-this-test' } as const
+  postferry = await ScriptedPostferry.start('tcp')
+  t.teardown(() => postferry[Symbol.asyncDispose]())
+  const door = { door: 'lua', url: postferry.url, token: 'auth-token-of-this-test' } as const
   dovecot = await startNew({ ...door, isScripted: true, configuration: LISTENER })
   t.teardown(() => dovecot[Symbol.asyncDispose]())
-  const saslPath = join(dovecot.folder, 'run/mailferry-auth')
+  const saslPath = join(dovecot.folder, 'run/postferry-auth')
   await startSasl(saslPath, join(dovecot.folder, 'run/postfix-auth'))
   postfix = await startPostfix({ saslPath })
   t.teardown(() => postfix[Symbol.asyncDispose]())
-  mailferry.reply = (response, asked) => {
+  postferry.reply = (response, asked) => {
     const { username, password } = asked?.body ?? {}
     if (password === 'right') json(200, { verdict: 'ok', user: username, fields: { userdb_home: '/x' } })(response)
     else if (password === 'too late') setTimeout(() => json(401, { verdict: 'mismatch' })(response), 11_000)
@@ -71,11 +71,11 @@ t.test(
   },
 )
 
-t.test('so it is while mailferry is away, whoever asks', async (t) => {
-  await mailferry.close()
+t.test('so it is while postferry is away, whoever asks', async (t) => {
+  await postferry.close()
   t.match(await send('away', 'right'), /^454 /)
   t.match(await send('away', 'wrong'), /^454 /)
-  await mailferry.listen()
+  await postferry.listen()
   t.match(await send('anna', 'right'), /^235 /)
 })
 

@@ -90,7 +90,7 @@ t.test('what is whole stays, whatever OLD says of its size', async (t) => {
   const files = filesOf(id)
   await rm(join(copying.folder, 'metadata', `Account-m-${id}`), { recursive: true })
   const untold = `
-from mailferry_offlineimap import leftovers
+from postferry_offlineimap import leftovers
 leftovers._sizes = lambda folder, uids: {}
 `
   const { code, output } = await copying.run([order], { appended: untold })
@@ -111,7 +111,7 @@ t.test('what the disk could not keep is not noted, though it says so once; the n
   const { id, order } = await freshOrder()
   const full = `
 import ctypes, errno
-from mailferry_offlineimap import durable
+from postferry_offlineimap import durable
 answers = [0, errno.ENOSPC]
 def syncfs(self, descriptor):
     number = answers.pop(0) if answers else 0
@@ -134,7 +134,7 @@ t.test('without the repair a power cut loses mail, and the next run does not kno
 
 t.test('all that keeps mail is that it is synced before it is noted', async (t) => {
   const unsynced = `
-from mailferry_offlineimap import durable
+from postferry_offlineimap import durable
 durable._libc = type('Libc', (), {'syncfs': lambda self, descriptor: 0})()
 `
   const { total } = await copyAndCut({ appended: unsynced })

@@ -12,10 +12,10 @@ const ANNA = 'anna@old.example'
 const BEN = 'ben@old.example'
 const PASSWORD = 'Correct-Horse-9'
 
-const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
 chmodSync(homes, 0o755)
 t.after(() => rmSync(homes, { recursive: true }))
-const settings = { MAILFERRY_HOME: `${homes}/%d/%n`, MAILFERRY_KEEP_AUDIT_DAYS: '30' }
+const settings = { POSTFERRY_HOME: `${homes}/%d/%n`, POSTFERRY_KEEP_AUDIT_DAYS: '30' }
 const { service, ...ferry } = await startFerry({ [ANNA]: PASSWORD, [BEN]: PASSWORD }, settings)
 t.teardown(() => ferry[Symbol.asyncDispose]())
 await addAdministrators(service, VIEWER)

@@ -18,7 +18,7 @@ const { service } = ferry
 const recipientIn = (dataDir: string) => readFileSync(join(dataDir, 'recipients'), 'utf8').trim()
 const before = recipientIn(service.dataDir)
 // The host that takes sign-ins seals to what its settings say.
-const signIns = all.use(await startService({ DATABASE_URL: postgres.url, MAILFERRY_RECIPIENTS: before }))
+const signIns = all.use(await startService({ DATABASE_URL: postgres.url, POSTFERRY_RECIPIENTS: before }))
 
 const signIn = (name: string) => signIns.passdb(`${name}@old.example`, `pw of ${name}`)
 const drop = () => service.run(['key', 'rotate', '--drop-old'])
@@ -29,7 +29,7 @@ t.test('an old key stays while any service that lives seals to it, and the refus
   await mustRun(service, 'key', 'rotate')
   t.match(await drop(), {
     exitCode: 65,
-    stderr: `still sealed to an old key on ${hostname()}: set MAILFERRY_RECIPIENTS`,
+    stderr: `still sealed to an old key on ${hostname()}: set POSTFERRY_RECIPIENTS`,
   })
   t.equal(keys(), 2)
   t.match(await signIn('ben'), { status: 200 }, 'and whoever comes is let in')
@@ -50,19 +50,19 @@ t.test(
     t.match(await signIn('anna'), { status: 200 }, 'who is here already is let in')
     t.match(await get(signIns.socket, '/readyz'), {
       status: 503,
-      body: { checks: { 'seal-key': { ok: false, reason: /seals to a retired key: set MAILFERRY_RECIPIENTS/ } } },
+      body: { checks: { 'seal-key': { ok: false, reason: /seals to a retired key: set POSTFERRY_RECIPIENTS/ } } },
     })
     const imported = await signIns.run(
       ['import', '-'],
       'address,old_username,old_password\ndora@old.example,,pw of dora\n',
     )
-    t.match(imported, { exitCode: 78, stderr: /MAILFERRY_RECIPIENTS.*retired key/ })
+    t.match(imported, { exitCode: 78, stderr: /POSTFERRY_RECIPIENTS.*retired key/ })
   },
 )
 
 t.test('with the new key all is well, at once', async (t) => {
   await signIns.stop()
-  signIns.environment.MAILFERRY_RECIPIENTS = recipientIn(service.dataDir)
+  signIns.environment.POSTFERRY_RECIPIENTS = recipientIn(service.dataDir)
   await signIns.start()
   t.match(await get(signIns.socket, '/readyz'), { status: 200 })
   t.match(await signIn('cleo'), { status: 200 })

@@ -8,10 +8,10 @@ import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { HttpWire } from '../doors/http/http-wire.ts'
 import { mustRun } from '../support/ferry.ts'
-import { get, post, runMailferry, startService } from '../support/service.ts'
+import { get, post, runPostferry, startService } from '../support/service.ts'
 import { HANG_MS, until } from '../support/until.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-serve-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-serve-'))
 t.after(() => rmSync(folder, { recursive: true }))
 
 t.test(
@@ -19,9 +19,9 @@ t.test(
   async (t) => {
     await using service = await startService()
     const mode = (name: string) => statSync(join(service.dataDir, name)).mode & 0o777
-    for (const secret of ['door-token', 'admin-token', 'identity']) t.equal(mode(secret), 0o600, secret)
-    t.equal(mode('mailferry.sock'), 0o660)
-    t.match(service.log(), /bin\/mailferry provider add .*\n.*provider test .*\n.*domain add /)
+    for (const secret of ['auth-token', 'admin-token', 'identity']) t.equal(mode(secret), 0o600, secret)
+    t.equal(mode('postferry.sock'), 0o660)
+    t.match(service.log(), /bin\/postferry provider add .*\n.*provider test .*\n.*domain add /)
     const question = { username: 'a@b', password: 'x' }
     const token = { authorization: `Bearer ${service.token}` }
     t.match(await post(service.url, '/v1/passdb', question), { status: 403, body: { verdict: undefined } })
@@ -33,7 +33,7 @@ t.test(
 t.test('a later start continues with the same tokens, key and data', async (t) => {
   await using service = await startService()
   const kept = () =>
-    ['door-token', 'identity', 'recipients'].map((name) => readFileSync(join(service.dataDir, name), 'utf8'))
+    ['auth-token', 'identity', 'recipients'].map((name) => readFileSync(join(service.dataDir, name), 'utf8'))
   const before = kept()
   await mustRun(service, 'provider', 'add', 'old', '--host', 'imap.old.example')
   t.equal(await service.stop(), 0, 'SIGTERM ends it well')
@@ -55,7 +55,7 @@ t.test('SIGTERM ends it within seconds, whoever holds a connection open', async 
 
 t.test('SIGTERM under load: who can be answered is, who cannot is told to try again, and it ends', async (t) => {
   await using old = await startSilence()
-  await using service = await startService({ MAILFERRY_LIMIT_CLIENT: '0' })
+  await using service = await startService({ POSTFERRY_LIMIT_CLIENT: '0' })
   await mustRun(service, ...['provider', 'add', 'old', '--host', '127.0.0.1', '--port', `${old.port}`, '--tls', 'none'])
   await mustRun(service, 'domain', 'add', 'old.example', '--provider', 'old')
   const token = { authorization: `Bearer ${service.token}` }
@@ -115,19 +115,19 @@ t.test('after a SIGKILL the next start continues', async (t) => {
 
 t.test('a second one on the same data directory is refused in one line', async (t) => {
   await using service = await startService()
-  const second = await runMailferry(['serve'], { ...service.environment, MAILFERRY_PORT: '0' })
+  const second = await runPostferry(['serve'], { ...service.environment, POSTFERRY_PORT: '0' })
   t.equal(second.exitCode, 69)
-  t.equal(second.stderr, `mailferry: another "mailferry serve" runs on the data directory ${service.dataDir}\n`)
+  t.equal(second.stderr, `postferry: another "postferry serve" runs on the data directory ${service.dataDir}\n`)
   t.match(await get(service.socket, '/readyz'), { status: 200 }, 'the first one goes on')
 })
 
 t.test('a socket that another service listens on is left to it', async (t) => {
   await using service = await startService()
   const dataDir = join(folder, 'other')
-  const settings = { MAILFERRY_DATA_DIR: dataDir, MAILFERRY_PORT: '0', MAILFERRY_SOCKET: service.socket }
-  t.match(await runMailferry(['serve'], settings), {
+  const settings = { POSTFERRY_DATA_DIR: dataDir, POSTFERRY_PORT: '0', POSTFERRY_SOCKET: service.socket }
+  t.match(await runPostferry(['serve'], settings), {
     exitCode: 69,
-    stderr: /MAILFERRY_SOCKET: another program listens/,
+    stderr: /POSTFERRY_SOCKET: another program listens/,
   })
   t.match(await get(service.socket, '/readyz'), { status: 200 })
 })
@@ -137,12 +137,12 @@ t.test('a port in use is told in one line that names the setting', async (t) => 
   await new Promise((resolve) => other.once('listening', resolve))
   const { port } = other.address() as { port: number }
   const dataDir = join(folder, 'port')
-  const ended = await runMailferry(['serve'], { MAILFERRY_DATA_DIR: dataDir, MAILFERRY_PORT: `${port}` })
+  const ended = await runPostferry(['serve'], { POSTFERRY_DATA_DIR: dataDir, POSTFERRY_PORT: `${port}` })
   other.close()
   t.match(ended, { exitCode: 69, stdout: '' })
   t.match(
     ended.stderr,
-    new RegExp(`mailferry: MAILFERRY_HOST, MAILFERRY_PORT: cannot listen on 127.0.0.1 port ${port}`),
+    new RegExp(`postferry: POSTFERRY_HOST, POSTFERRY_PORT: cannot listen on 127.0.0.1 port ${port}`),
   )
   t.notMatch(ended.stderr, /\n {4}at /)
   t.notOk(existsSync(join(dataDir, 'postgres/postmaster.pid')))
@@ -152,26 +152,26 @@ t.test('wrong settings stop the start with one line that names them, before anyt
   const file = join(folder, 'not-a-key')
   writeFileSync(file, 'no age identity\n')
   const cases: [NodeJS.ProcessEnv, RegExp][] = [
-    [{ MAILFERRY_PORT: '99999' }, /MAILFERRY_PORT must be a port/],
-    [{ MAILFERRY_LOG_LEVEL: 'loud' }, /MAILFERRY_LOG_LEVEL must be one of/],
-    [{ MAILFERRY_HOME: 'relative/%n' }, /MAILFERRY_HOME must be an absolute path/],
-    [{ MAILFERRY_HOME: '/srv/mail' }, /MAILFERRY_HOME must tell people apart/],
+    [{ POSTFERRY_PORT: '99999' }, /POSTFERRY_PORT must be a port/],
+    [{ POSTFERRY_LOG_LEVEL: 'loud' }, /POSTFERRY_LOG_LEVEL must be one of/],
+    [{ POSTFERRY_HOME: 'relative/%n' }, /POSTFERRY_HOME must be an absolute path/],
+    [{ POSTFERRY_HOME: '/srv/mail' }, /POSTFERRY_HOME must tell people apart/],
     [{ DATABASE_URL: 'mysql://secret-of-db@host/x' }, /DATABASE_URL must be a postgresql:\/\/ URL/],
-    [{ MAILFERRY_RECIPIENTS: 'age1nonsense' }, /MAILFERRY_RECIPIENTS must be age public keys/],
-    [{ MAILFERRY_DOOR_TOKEN_FILE: '/nowhere' }, /MAILFERRY_DOOR_TOKEN_FILE: cannot read \/nowhere \(ENOENT\)/],
+    [{ POSTFERRY_RECIPIENTS: 'age1nonsense' }, /POSTFERRY_RECIPIENTS must be age public keys/],
+    [{ POSTFERRY_AUTH_TOKEN_FILE: '/nowhere' }, /POSTFERRY_AUTH_TOKEN_FILE: cannot read \/nowhere \(ENOENT\)/],
     [
-      { MAILFERRY_HOST: '0.0.0.0', MAILFERRY_PORT: '1' },
-      /MAILFERRY_HOST=0\.0\.0\.0 is open .* MAILFERRY_PLAIN_HTTP=yes/,
+      { POSTFERRY_HOST: '0.0.0.0', POSTFERRY_PORT: '1' },
+      /POSTFERRY_HOST=0\.0\.0\.0 is open .* POSTFERRY_PLAIN_HTTP=yes/,
     ],
-    [{ MAILFERRY_ADMIN_TOKEN: 'secret-of-db' }, /MAILFERRY_ADMIN_TOKEN must have 32 characters at least/],
-    [{ MAILFERRY_IDENTITY_FILE: file }, /MAILFERRY_IDENTITY_FILE: cannot read .*not-a-key/],
+    [{ POSTFERRY_ADMIN_TOKEN: 'secret-of-db' }, /POSTFERRY_ADMIN_TOKEN must have 32 characters at least/],
+    [{ POSTFERRY_IDENTITY_FILE: file }, /POSTFERRY_IDENTITY_FILE: cannot read .*not-a-key/],
   ]
   const dataDir = join(folder, 'settings')
   for (const [settings, line] of cases) {
-    const ended = await runMailferry(['serve'], { MAILFERRY_DATA_DIR: dataDir, MAILFERRY_PORT: '0', ...settings })
+    const ended = await runPostferry(['serve'], { POSTFERRY_DATA_DIR: dataDir, POSTFERRY_PORT: '0', ...settings })
     t.equal(ended.exitCode, 78, `${Object.keys(settings)}`)
     t.match(ended.stderr, line)
-    t.match(ended.stderr, /^mailferry: [^\n]*\n$/)
+    t.match(ended.stderr, /^postferry: [^\n]*\n$/)
     t.notMatch(ended.stderr, /secret-of-db/)
     t.notOk(existsSync(join(dataDir, 'postgres')))
   }
@@ -180,9 +180,9 @@ t.test('wrong settings stop the start with one line that names them, before anyt
 t.test('a weak token in the data directory stops the start', async (t) => {
   const dataDir = join(folder, 'token')
   mkdirSync(dataDir)
-  writeFileSync(join(dataDir, 'door-token'), 'guess-me\n')
-  const ended = await runMailferry(['serve'], { MAILFERRY_DATA_DIR: dataDir, MAILFERRY_PORT: '0' })
-  t.match(ended, { exitCode: 78, stderr: /door-token must have 32 characters at least/ })
+  writeFileSync(join(dataDir, 'auth-token'), 'guess-me\n')
+  const ended = await runPostferry(['serve'], { POSTFERRY_DATA_DIR: dataDir, POSTFERRY_PORT: '0' })
+  t.match(ended, { exitCode: 78, stderr: /auth-token must have 32 characters at least/ })
   t.notMatch(ended.stderr, 'guess-me')
 })
 
@@ -190,23 +190,23 @@ t.test('recipients that are none stop the start', async (t) => {
   const dataDir = join(folder, 'recipients')
   mkdirSync(dataDir)
   writeFileSync(join(dataDir, 'recipients'), 'garbage\n')
-  const ended = await runMailferry(['serve'], { MAILFERRY_DATA_DIR: dataDir, MAILFERRY_PORT: '0' })
+  const ended = await runPostferry(['serve'], { POSTFERRY_DATA_DIR: dataDir, POSTFERRY_PORT: '0' })
   t.match(ended, { exitCode: 78, stderr: /recipients does not hold age public keys/ })
 })
 
 t.test('a data directory that cannot be used is told in one line', async (t) => {
   const file = join(folder, 'a-file')
   writeFileSync(file, '')
-  const ended = await runMailferry(['serve'], { MAILFERRY_DATA_DIR: join(file, 'data'), MAILFERRY_PORT: '0' })
-  t.match(ended.stderr, /^mailferry: [^\n]*a-file[^\n]*\n$/)
+  const ended = await runPostferry(['serve'], { POSTFERRY_DATA_DIR: join(file, 'data'), POSTFERRY_PORT: '0' })
+  t.match(ended.stderr, /^postferry: [^\n]*a-file[^\n]*\n$/)
   t.not(ended.exitCode, 0)
 })
 
 t.test('a socket’s name that is too long is told in one line', async (t) => {
   const deep = join(folder, 'x'.repeat(110))
   mkdirSync(deep)
-  const ended = await runMailferry(['serve'], { MAILFERRY_DATA_DIR: deep, MAILFERRY_PORT: '0' })
-  t.match(ended, { exitCode: 69, stderr: /MAILFERRY_SOCKET: .* longer than/ })
+  const ended = await runPostferry(['serve'], { POSTFERRY_DATA_DIR: deep, POSTFERRY_PORT: '0' })
+  t.match(ended, { exitCode: 69, stderr: /POSTFERRY_SOCKET: .* longer than/ })
 })
 
 t.end()

@@ -15,7 +15,7 @@ const PEOPLE = {
 
 let ferry: Ferry
 t.before(async () => {
-  ferry = await startFerry(PEOPLE, { MAILFERRY_HOME: '/srv/mail/%d/%n' })
+  ferry = await startFerry(PEOPLE, { POSTFERRY_HOME: '/srv/mail/%d/%n' })
 })
 t.after(() => ferry[Symbol.asyncDispose]())
 

@@ -5,17 +5,17 @@ import t from 'tap'
 import { mustRun, rows, startFerry } from '../support/ferry.ts'
 import { query } from '../support/query.ts'
 import { seed } from '../support/seed.ts'
-import { runMailferry } from '../support/service.ts'
+import { runPostferry } from '../support/service.ts'
 import { outcomes, startSync, syncOnce } from '../support/sync.ts'
 import { until } from '../support/until.ts'
 
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
 const BEN = ['ben@old.example', 'secret of ben'] as const
 
-const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
 chmodSync(homes, 0o755)
 t.after(() => rmSync(homes, { recursive: true }))
-const ferry = await startFerry(Object.fromEntries([ANNA, BEN]), { MAILFERRY_HOME: `${homes}/%d/%n` })
+const ferry = await startFerry(Object.fromEntries([ANNA, BEN]), { POSTFERRY_HOME: `${homes}/%d/%n` })
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry
 for (const person of [ANNA, BEN]) {
@@ -71,9 +71,9 @@ t.test('a "retry" from before the loss was seen does not overrule it', async (t)
 })
 
 t.test('a new copying host says whom it may not take, and ends with 69; "retry" gives them', async (t) => {
-  const there = mkdtempSync(join(tmpdir(), 'mailferry-metadata-'))
+  const there = mkdtempSync(join(tmpdir(), 'postferry-metadata-'))
   t.teardown(() => rmSync(there, { recursive: true }))
-  const env = { MAILFERRY_OFFLINEIMAP_METADATA: there }
+  const env = { POSTFERRY_OFFLINEIMAP_METADATA: there }
   await receive()
   await mustRun(service, 'migration', 'retry', ANNA[0])
   await syncOnce(service)
@@ -90,10 +90,10 @@ t.test('a new copying host says whom it may not take, and ends with 69; "retry" 
     { event: 'stranded', places: [{ folder: metadata, people: 1 }] },
     { event: 'end', done: 0 },
   ])
-  const plain = await runMailferry(['sync', '--once'], { ...service.environment, ...env })
-  t.match(plain.stdout, /1 person is due whose copying state is where nobody works: .*"mailferry migration retry"/)
-  const alone = await runMailferry(['sync', '--account', ANNA[0]], { ...service.environment, ...env })
-  t.match(alone, { exitCode: 75, stderr: /its copying state is elsewhere \(.*"mailferry migration retry"/ })
+  const plain = await runPostferry(['sync', '--once'], { ...service.environment, ...env })
+  t.match(plain.stdout, /1 person is due whose copying state is where nobody works: .*"postferry migration retry"/)
+  const alone = await runPostferry(['sync', '--account', ANNA[0]], { ...service.environment, ...env })
+  t.match(alone, { exitCode: 75, stderr: /its copying state is elsewhere \(.*"postferry migration retry"/ })
   t.match(await mustRun(service, 'report'), /everybody is across; but 1 person is due whose copying state/)
   t.match(await rows(service, 'report'), { stranded: [{ folder: metadata, people: 1 }] })
   t.match(await doctor(), { exitCode: 69, stdout: /^fail {2}copying +1 person is due/m })
@@ -106,12 +106,12 @@ t.test('a new copying host says whom it may not take, and ends with 69; "retry" 
 })
 
 t.test('while a worker runs where the state is, others leave its people to it', async (t) => {
-  const there = mkdtempSync(join(tmpdir(), 'mailferry-metadata-'))
+  const there = mkdtempSync(join(tmpdir(), 'postferry-metadata-'))
   t.teardown(() => rmSync(there, { recursive: true }))
   const worker = startSync(service)
   await until(async () => (await query(service.dataDir, 'select from worker')).rowCount === 1, 'it is at work')
   await makeDue(BEN[0])
-  const other = startSync(service, ['--once'], { MAILFERRY_OFFLINEIMAP_METADATA: there })
+  const other = startSync(service, ['--once'], { POSTFERRY_OFFLINEIMAP_METADATA: there })
   t.equal(await other.end, 0, other.stderr)
   t.same(outcomes(other), {})
   worker.kill('SIGTERM')

@@ -9,10 +9,10 @@ import { startNew } from '../support/new.ts'
 
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
 
-const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
 chmodSync(homes, 0o711)
 t.after(() => rmSync(homes, { recursive: true }))
-const ferry = await startFerry({ [ANNA[0]]: ANNA[1] }, { MAILFERRY_HOME: `${homes}/%d/%n` }, { userIpConnections: 1 })
+const ferry = await startFerry({ [ANNA[0]]: ANNA[1] }, { POSTFERRY_HOME: `${homes}/%d/%n` }, { userIpConnections: 1 })
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry
 const dovecot = await startNew({ door: 'lua', url: service.url, token: service.token, homeRoot: homes })

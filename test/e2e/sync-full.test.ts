@@ -16,7 +16,7 @@ const disk = await mountSmallDisk(10 * SIZE)
 t.teardown(() => disk[Symbol.asyncDispose]())
 const ferry = await startFerry(
   { [ANNA[0]]: ANNA[1] },
-  { MAILFERRY_HOME: `${disk.folder}/%d/%n`, MAILFERRY_KEEP_FREE_PERCENT: `${PERCENT}` },
+  { POSTFERRY_HOME: `${disk.folder}/%d/%n`, POSTFERRY_KEEP_FREE_PERCENT: `${PERCENT}` },
 )
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry

@@ -12,10 +12,10 @@ const BEN = ['ben@old.example', 'secret of ben'] as const
 const CLEO = ['cleo@old.example', 'secret of cleo'] as const
 const people = [ANNA, BEN, CLEO] as const
 
-const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
 chmodSync(homes, 0o755)
 t.after(() => rmSync(homes, { recursive: true }))
-const ferry = await startFerry(Object.fromEntries(people), { MAILFERRY_HOME: `${homes}/%d/%n` })
+const ferry = await startFerry(Object.fromEntries(people), { POSTFERRY_HOME: `${homes}/%d/%n` })
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry
 for (const person of people) {
@@ -28,9 +28,9 @@ const show = (address: string) => rows(service, 'migration', 'show', address)
 const sync = (address: string) => service.run(['sync', '--account', address, '--json'])
 
 t.test('a folder that cannot keep the copying state is named, and nothing is copied', async (t) => {
-  const worker = startSync(service, ['--account', ANNA[0]], { MAILFERRY_OFFLINEIMAP_METADATA: '/dev/null/nowhere' })
+  const worker = startSync(service, ['--account', ANNA[0]], { POSTFERRY_OFFLINEIMAP_METADATA: '/dev/null/nowhere' })
   t.equal(await worker.end, 78)
-  t.equal(worker.stderr, 'mailferry: MAILFERRY_OFFLINEIMAP_METADATA: cannot write in /dev/null/nowhere (ENOTDIR)\n')
+  t.equal(worker.stderr, 'postferry: POSTFERRY_OFFLINEIMAP_METADATA: cannot write in /dev/null/nowhere (ENOTDIR)\n')
   t.match(await show(ANNA[0]), { state: 'synced', attempts: { length: 1 } })
 })
 

@@ -8,10 +8,10 @@ import { seed } from '../support/seed.ts'
 
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
 
-const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
 chmodSync(homes, 0o755)
 t.after(() => rmSync(homes, { recursive: true }))
-const ferry = await startFerry({ [ANNA[0]]: ANNA[1] }, { MAILFERRY_HOME: `${homes}/%d/%n` })
+const ferry = await startFerry({ [ANNA[0]]: ANNA[1] }, { POSTFERRY_HOME: `${homes}/%d/%n` })
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry
 await seed(old.port, ANNA, 10)
@@ -31,7 +31,7 @@ t.test('a copy that differs from OLD is not called synced, says what to do, and 
   t.equal(exitCode, 75)
   t.match(JSON.parse(stdout.split('\n')[0] ?? ''), { outcome: 'ledger-differs', messages: 1 })
   t.match(await migration(), {
-    ...{ state: 'pending', code: 'ledger-differs', remedy: /mailferry verify/, ledger: /differs: .* 1 altered/ },
+    ...{ state: 'pending', code: 'ledger-differs', remedy: /postferry verify/, ledger: /differs: .* 1 altered/ },
     attempts: [{ outcome: 'ledger-differs', output: /the ledger differs: of 21 messages in 2 folders, 1 altered/ }],
   })
   t.match(await rows(service, 'migration', 'list', '--code', 'ledger-differs'), [{ address: ANNA[0] }])
@@ -61,7 +61,7 @@ t.test('a file that cannot be read ends the attempt, names it, and counts as a f
 
 t.test('a finished migration leaves nothing of what was read for its ledgers', async (t) => {
   const { id } = await migration()
-  const proofs = join(service.dataDir, 'offlineimap', `mailferry-proofs-${id}.sqlite`)
+  const proofs = join(service.dataDir, 'offlineimap', `postferry-proofs-${id}.sqlite`)
   t.ok(existsSync(proofs), 'it was there')
   t.match(await finish(), { exitCode: 0, stdout: /done now; the ledger of .* is clean/ })
   t.notOk(existsSync(proofs))

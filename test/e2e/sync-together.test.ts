@@ -17,13 +17,13 @@ const NIGHT = ['night@old.example', 'secret of night'] as const
 const ONLY = ['only@old.example', 'secret of only'] as const
 const NEWCOMER = ['newcomer@old.example', 'secret'] as const
 
-const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
 chmodSync(homes, 0o755)
 t.after(() => rmSync(homes, { recursive: true }))
 const postgres = await startDebianPostgres()
 t.teardown(() => postgres[Symbol.asyncDispose]())
 const ferry = await startFerry(Object.fromEntries([...people, LATE, BIG, CUT, ONLY, NEWCOMER, NIGHT]), {
-  MAILFERRY_HOME: `${homes}/%d/%n`,
+  POSTFERRY_HOME: `${homes}/%d/%n`,
   DATABASE_URL: postgres.url,
 })
 t.teardown(() => ferry[Symbol.asyncDispose]())

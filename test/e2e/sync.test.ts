@@ -14,11 +14,11 @@ const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
 const CLEO = ['cleo@old.example', 'secret of cleo'] as const
 const BEN = ['ben@old.example', 'secret of ben'] as const
 
-const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
 chmodSync(homes, 0o755)
 t.after(() => rmSync(homes, { recursive: true }))
 const people = [ANNA, BEN] as const
-const ferry = await startFerry(Object.fromEntries([ANNA, BEN, CLEO]), { MAILFERRY_HOME: `${homes}/%d/%n` })
+const ferry = await startFerry(Object.fromEntries([ANNA, BEN, CLEO]), { POSTFERRY_HOME: `${homes}/%d/%n` })
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry
 for (const person of people) {

@@ -56,10 +56,10 @@ for (const name of ['lua', 'lua-unix', 'checkpassword'] as const) {
 }
 
 async function ferryWithEverybody() {
-  const folder = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+  const folder = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
   chmodSync(folder, 0o711)
   const homeRoot = join(folder, 'mail')
-  const { old, service, ...ferry } = await startFerry(PEOPLE, { MAILFERRY_HOME: `${homeRoot}/%d/%n` })
+  const { old, service, ...ferry } = await startFerry(PEOPLE, { POSTFERRY_HOME: `${homeRoot}/%d/%n` })
   const run = (...args: string[]) => mustRun(service, ...args)
   await run(
     'provider',

@@ -6,7 +6,7 @@ import type { Provider } from '../../src/model/provider.ts'
 import { PROVIDER } from '../support/copying.ts'
 import { askPython } from '../support/python.ts'
 
-const SETTINGS = { pythonFile: '/opt/mailferry/deploy/offlineimap/mailferry.py', metadata: '/var/lib/mailferry/sync' }
+const SETTINGS = { pythonFile: '/opt/postferry/deploy/offlineimap/postferry.py', metadata: '/var/lib/postferry/sync' }
 
 async function emit(orders: CopyOrder[], settings = SETTINGS): Promise<string> {
   const ids = orders.map(({ id }) => id)
@@ -57,17 +57,17 @@ t.test('one account is two repositories: OLD is only read, NEW never shrinks', a
       sync_deletes: 'no',
       folderfilter: 'folder_filter("m-17")',
       nametrans: 'folder_name("m-17")',
-      mailferry_include: '[]',
-      mailferry_exclude: '[]',
+      postferry_include: '[]',
+      postferry_exclude: '[]',
     },
   })
 })
 
 t.test('what is to be kept free is said once, for all accounts', async (t) => {
-  const keptFree = { percent: 5, bytes: 2 ** 31, folders: ['/var/lib/mailferry', '/var/lib/100%'] }
+  const keptFree = { percent: 5, bytes: 2 ** 31, folders: ['/var/lib/postferry', '/var/lib/100%'] }
   const text = await Array.fromAsync(offlineimaprc({ ids: [], orders: [] }, { ...SETTINGS, keptFree }))
   const [sections] = await parse([text.join('')])
-  t.same(JSON.parse(sections?.general?.mailferry_keep_free ?? ''), keptFree)
+  t.same(JSON.parse(sections?.general?.postferry_keep_free ?? ''), keptFree)
 })
 
 t.test('TLS is said in so many words', async (t) => {
@@ -155,8 +155,8 @@ t.test('whatever a provider or a home holds is carried exactly or refused, and c
       names: Object.keys(sections),
       general: sections.general,
       home: JSON.parse(sections['Repository m-1-new']?.localfolders ?? ''),
-      include: JSON.parse(old.mailferry_include ?? ''),
-      exclude: JSON.parse(old.mailferry_exclude ?? ''),
+      include: JSON.parse(old.postferry_include ?? ''),
+      exclude: JSON.parse(old.postferry_exclude ?? ''),
       caFile: provider.tls === 'none' || provider.fingerprint || provider.caFile === null ? null : old.sslcacertfile,
       evaluated: [old.remoteusereval, old.remotepasseval, old.folderfilter, old.nametrans],
       lines: text.split(/[\n\r]/).length,
@@ -186,7 +186,7 @@ t.test('what no file can carry is refused by name', async (t) => {
     await refused({ tls: 'implicit', caFile }, 'caFile')
   }
   await refused({ tls: 'implicit', fingerprint: 'AA:BB' }, 'fingerprint')
-  for (const pythonFile of ['mailferry.py', '/opt/$HOME/mailferry.py', '/a\rb']) {
+  for (const pythonFile of ['postferry.py', '/opt/$HOME/postferry.py', '/a\rb']) {
     await t.rejects(emit([], { ...SETTINGS, pythonFile }), RangeError)
   }
   for (const id of ['', '1,2', '1/2', 'all', '1\n', '-1']) {

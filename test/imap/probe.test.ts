@@ -70,7 +70,7 @@ t.test('every step of each kind of connection is shown, in the order in which it
     const days = steps.filter(({ daysLeft }) => daysLeft !== undefined)
     t.match(days, way.tls === 'none' ? [] : [{ step: 'tls', daysLeft: 29 }])
     if (way.tls === 'none') t.match(found.tls, /in the clear/)
-    else t.match(found.tls, `TLSv1.3, for localhost, 127.0.0.1, issued by mailferry test ca, 29 days left`)
+    else t.match(found.tls, `TLSv1.3, for localhost, 127.0.0.1, issued by postferry test ca, 29 days left`)
     if (way.tls !== 'none') t.match(found.tls, certs.server.fingerprint)
   }
   t.equal(await server.loginCount(), before + 6, 'two strangers were tried each time')
@@ -125,7 +125,7 @@ t.test('how it refuses a stranger is told, and learned when it is new', async (t
         t.match(steps.at(-1), { step: 'refusal', ...wanted })
         t.equal(steps.at(-1)?.learned, name === 'in words of its own' ? 'geht nicht …' : undefined)
         t.equal(tried.length, steps.at(-1)?.ok ? 2 : 1)
-        for (const name of tried) t.match(name, /^mailferry-test-[0-9a-f]{12}@old\.example$/)
+        for (const name of tried) t.match(name, /^postferry-test-[0-9a-f]{12}@old\.example$/)
       }),
     ),
   )
@@ -139,7 +139,7 @@ t.test('a stranger has the form of name that OLD wants', async (t) => {
   }
   await using fake = await startScriptedImap(scripted({ signIn }))
   await stepsTo(provider({ host: '127.0.0.1', port: fake.port, tls: 'none', loginName: '%n' }))
-  for (const name of tried) t.match(name, /^mailferry-test-[0-9a-f]{12}$/)
+  for (const name of tried) t.match(name, /^postferry-test-[0-9a-f]{12}$/)
   t.equal(new Set(tried).size, 2)
 })
 
@@ -160,7 +160,7 @@ t.test('an old server that makes everybody wait for one who guesses is told, wit
   t.match(untold, { step: 'refusal', ok: true, found: /the second after [4-9]\.\d s: .*everybody wait/ })
   t.equal(
     untold?.remedy,
-    `on the old server, when it is a Dovecot: ${login}; then here: mailferry provider set old --forward-client`,
+    `on the old server, when it is a Dovecot: ${login}; then here: postferry provider set old --forward-client`,
   )
   const told = (await stepsTo({ ...place, forwardsClient: true }, 30_000)).at(-1)
   t.match(told, { ok: true, found: 'refuses as expected: "Authentication failed."' })
@@ -172,7 +172,7 @@ t.test('a certificate that nobody trusted has signed can be pinned after a look'
     const { step, found, remedy } = await failureOf(t, way)
     t.equal(step, 'tls')
     t.match(found, /nobody who is trusted here has signed/)
-    t.match(found, 'issued by mailferry test ca')
+    t.match(found, 'issued by postferry test ca')
     t.match(remedy, `--fingerprint ${certs.server.fingerprint}`)
     t.match(remedy, '--ca-file')
   }

@@ -36,7 +36,7 @@ const load = (module: string) => `
 import json, sys
 from importlib.util import module_from_spec, spec_from_file_location
 path = sys.path[1] if sys.path[0] == '' else sys.path[0]
-spec = spec_from_file_location('${module}', path + '/mailferry_offlineimap/${module}.py')
+spec = spec_from_file_location('${module}', path + '/postferry_offlineimap/${module}.py')
 ${module} = module_from_spec(spec)
 spec.loader.exec_module(${module})`
 

@@ -12,7 +12,7 @@ const address = (text: string) => {
 }
 
 t.test('every address has a home that can be made, and no two have the same', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+  const folder = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
   const domain = `${'d'.repeat(63)}.${'e'.repeat(63)}.${'f'.repeat(63)}.${'g'.repeat(57)}.xx`
   const locals = ['anna', 'a'.repeat(64), '𐐨'.repeat(64), `${'𐐨'.repeat(63)}x`, `${'𐐨'.repeat(63)}y`]

@@ -17,7 +17,7 @@ t.test('where no last attempt can be made nobody is asked for one, and is told w
   const reasons: [Situation, RegExp][] = [
     [at('awaited'), /has never come/],
     [at('paused', { pausedFrom: 'synced' }), /resume it first/],
-    [at('failed', { code: 'old-shrunk' }), /has failed \(old-shrunk\): "mailferry migration show"/],
+    [at('failed', { code: 'old-shrunk' }), /has failed \(old-shrunk\): "postferry migration show"/],
     [at('done'), /done already/],
   ]
   for (const [situation, message] of reasons) t.throws(() => close(situation), { message }, situation.state)

@@ -24,7 +24,7 @@ const PASSWORD = 'pw of anna'
 const STEP_MS = 30_000
 const sealer = totpSealer(() => Buffer.alloc(32, 7))
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-sign-in-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-sign-in-'))
 let databases: readonly [Database, Database]
 /** Anna's authenticator. */
 let totp: TOTP

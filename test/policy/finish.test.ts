@@ -64,7 +64,7 @@ t.test('a migration with a clean ledger is finished, what was proved is told, an
 t.test('without a ledger a migration is finished by force only', async (t) => {
   const never = world('pending', null)
   await t.rejects(never.finish(false), {
-    message: /never compared .* run "mailferry verify anna@new\.example" first; --force/,
+    message: /never compared .* run "postferry verify anna@new\.example" first; --force/,
   })
   t.same([never.changes, never.forgotten], [[], []])
   t.match(await never.finish(true), { migration: { state: 'done' }, proof: /never compared/ })

@@ -34,7 +34,7 @@ t.test('what is not six digits is wrong', async (t) => {
 
 t.test('an authenticator reads the secret that is sealed, and who it is for', async (t) => {
   const { sealed, uri } = await newTotp('anna@new.example', sealer)
-  t.match(uri, /^otpauth:\/\/totp\/mailferry:anna%40new\.example\?issuer=mailferry&secret=[A-Z2-7]{32}&/)
+  t.match(uri, /^otpauth:\/\/totp\/postferry:anna%40new\.example\?issuer=postferry&secret=[A-Z2-7]{32}&/)
   const { secret } = URI.parse(uri)
   t.same(sealer.open('anna@new.example', sealed), Buffer.from(secret.bytes))
   t.not((await newTotp('anna@new.example', sealer)).uri, uri)

@@ -11,7 +11,7 @@ import { TRIAL_LIMITS, trySignIn } from '../../src/policy/try-sign-in.ts'
 
 const OLD = usualProvider('old', 'imap.old.example')
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-trials-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-trials-'))
 let database: Database
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })

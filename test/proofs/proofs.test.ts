@@ -6,7 +6,7 @@ import t from 'tap'
 import { forgetProofs, openProofs } from '../../src/proofs/proofs.ts'
 import { dropReceiptsIn, receiptsIn } from '../../src/proofs/receipts.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-proofs-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-proofs-'))
 t.teardown(() => rmSync(folder, { recursive: true }))
 const one = { digest: 'd', messageId: '<m>', length: 3 }
 
@@ -30,7 +30,7 @@ t.test('what was read is remembered, by mailbox and its UIDVALIDITY', async (t) 
   proofs.messages.add('INBOX', 2, new Map())
   t.equal(proofs.messages.of('INBOX', 1).size, 0, 'a mailbox has one UIDVALIDITY')
   t.equal(proofs.messages.of('Sent', 1).size, 1)
-  t.equal(statSync(join(folder, 'made/mailferry-proofs-7.sqlite')).mode & 0o777, 0o600)
+  t.equal(statSync(join(folder, 'made/postferry-proofs-7.sqlite')).mode & 0o777, 0o600)
 })
 
 t.test('what is known of a directory is what was there last', async (t) => {
@@ -62,10 +62,10 @@ t.test('what is known of a directory is what was there last', async (t) => {
 })
 
 t.test('a file that cannot be used is replaced, and without any there are no proofs', async (t) => {
-  const other = new DatabaseSync(join(folder, 'mailferry-proofs-1.sqlite'))
+  const other = new DatabaseSync(join(folder, 'postferry-proofs-1.sqlite'))
   other.exec('pragma user_version = 99')
   other.close()
-  writeFileSync(join(folder, 'mailferry-proofs-2.sqlite'), 'no database')
+  writeFileSync(join(folder, 'postferry-proofs-2.sqlite'), 'no database')
   for (const id of ['1', '2']) {
     using proofs = openProofs(folder, id)
     proofs.messages.add('INBOX', 1, new Map([[1, { ...one, size: 4 }]]))
@@ -107,7 +107,7 @@ t.test('what was read is forgotten with its file, and where there is none nothin
   openProofs(place, '77')[Symbol.dispose]()
   forgetProofs(place, '7')
   forgetProofs(join(folder, 'nowhere'), '7')
-  t.same(readdirSync(place), ['mailferry-proofs-77.sqlite'])
+  t.same(readdirSync(place), ['postferry-proofs-77.sqlite'])
 })
 
 t.end()

@@ -24,14 +24,14 @@ export interface World extends AsyncDisposable {
 }
 
 export async function startWorld(): Promise<World> {
-  const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+  const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
   chmodSync(homes, 0o755)
   await using started = new AsyncDisposableStack()
   started.defer(() => rmSync(homes, { recursive: true }))
   const { server: tls } = await certificates()
   const kontor = started.use(await startOld({ people: Object.fromEntries([CLARA]), tls }))
   const weber = started.use(await startOld({ people: {}, tls }))
-  const service = started.use(await startService({ MAILFERRY_HOME: `${homes}/%d/%n` }))
+  const service = started.use(await startService({ POSTFERRY_HOME: `${homes}/%d/%n` }))
   for (const [name, old] of Object.entries({ kontor, weber })) await addProvider(service, name, old)
   await fillInstallation(service, ['kontor', 'weber'], PEOPLE)
   await addAdministrators(service, OWNER, OPERATOR, VIEWER)

@@ -17,6 +17,6 @@ t.test('keys for two purposes have nothing in common, and stay the same', async 
   const [totp, session] = [derivedKey(KEY, 'totp'), derivedKey(KEY, 'session')]
   t.notSame(totp, session)
   t.notSame(totp, derivedKey(Buffer.alloc(32, 8), 'totp'))
-  // HKDF-SHA256 of thirty-two times 07, without salt, info "mailferry session".
+  // HKDF-SHA256 of thirty-two times 07, without salt, info "postferry session".
   t.equal(session.toString('hex'), 'c0c2d52ebd4d1ac9ce2549630d65854bcb3866c73bb152c025ba9035a7396930')
 })

@@ -38,7 +38,7 @@ export function certificates(): Promise<Certificates> {
 }
 
 async function makeCertificates(): Promise<Certificates> {
-  const folder = mkdtempSync(join(tmpdir(), 'mailferry-tls-'))
+  const folder = mkdtempSync(join(tmpdir(), 'postferry-tls-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   await chmod(folder, 0o711)
   const [ca, otherCa] = await Promise.all([makeCa(folder, 'ca'), makeCa(folder, 'other-ca')])
@@ -57,7 +57,7 @@ const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-
 /** @returns the path without ending: `.pem` is the certificate, `.key` its key */
 async function makeCa(folder: string, name: string): Promise<string> {
   const ca = join(folder, name)
-  const subject = ['-subj', `/CN=mailferry test ${name}`, '-addext', 'keyUsage=critical,keyCertSign,cRLSign']
+  const subject = ['-subj', `/CN=postferry test ${name}`, '-addext', 'keyUsage=critical,keyCertSign,cRLSign']
   await run('openssl', [
     'req',
     '-x509',

@@ -28,7 +28,7 @@ export class Copying implements AsyncDisposable {
   readonly new: Dovecot
   /** Belongs to whom OfflineIMAP runs as. */
   readonly folder: string
-  /** What opens the credentials: an executable that stands in for `bin/mailferry`. */
+  /** What opens the credentials: an executable that stands in for `bin/postferry`. */
   readonly command: string
 
   private constructor(old: Old, now: Dovecot, folder: string) {
@@ -40,7 +40,7 @@ export class Copying implements AsyncDisposable {
 
   static async start(settings: OldSettings): Promise<Copying> {
     const [old, now] = await Promise.all([startOld(settings), startPlainNew()])
-    const folder = await mkdtemp(join(tmpdir(), 'mailferry-copying-'))
+    const folder = await mkdtemp(join(tmpdir(), 'postferry-copying-'))
     const copying = new Copying(old, now, folder)
     await cp(SHIPPED, join(folder, 'offlineimap'), { recursive: true, filter: (path) => !path.includes('__pycache__') })
     await chmod(folder, 0o755)
@@ -52,8 +52,8 @@ export class Copying implements AsyncDisposable {
 
   /** The pythonfile, or a copy of it that lacks one line of its list of repairs, or has more at its end. */
   async #pythonFile({ without, appended = '' }: CopyingRunSettings): Promise<string> {
-    if (!without && !appended) return join(this.folder, 'offlineimap', 'mailferry.py')
-    const whole = await readFile(join(SHIPPED, 'mailferry.py'), 'utf8')
+    if (!without && !appended) return join(this.folder, 'offlineimap', 'postferry.py')
+    const whole = await readFile(join(SHIPPED, 'postferry.py'), 'utf8')
     const line = without ? `    ${without},\n` : ''
     if (!whole.includes(line)) throw new Error(`no such repair: ${without}`)
     const file = join(this.folder, 'offlineimap', 'changed.py')

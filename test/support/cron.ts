@@ -15,8 +15,8 @@ export function cronCommand(): string {
 /** Runs the README's cron line once as cron does, on this service's data directory. */
 export async function runCronLine(service: RunningService): Promise<Ended> {
   const command = cronCommand()
-    .replaceAll('/var/lib/mailferry', service.dataDir)
-    .replaceAll('/opt/mailferry/', `${CHECKOUT}/`)
+    .replaceAll('/var/lib/postferry', service.dataDir)
+    .replaceAll('/opt/postferry/', `${CHECKOUT}/`)
   return await runLine(command, service)
 }
 
@@ -27,8 +27,8 @@ export async function runPlainOfflineimap(service: RunningService): Promise<Ende
 }
 
 async function runLine(command: string, service: RunningService): Promise<Ended> {
-  const { DATABASE_URL, MAILFERRY_DATA_DIR } = service.environment
-  return await runProgram('sh', ['-c', command], { PATH: '/usr/bin:/bin', DATABASE_URL, MAILFERRY_DATA_DIR })
+  const { DATABASE_URL, POSTFERRY_DATA_DIR } = service.environment
+  return await runProgram('sh', ['-c', command], { PATH: '/usr/bin:/bin', DATABASE_URL, POSTFERRY_DATA_DIR })
 }
 
 /** Gives copied mail to the user who serves it: what cron does by running as that user. */

@@ -12,13 +12,13 @@ const SCHEMA_FILE = join(import.meta.dirname, '../../src/db/schema.ts')
 
 /** Runs kysely-codegen against a fresh database with all upgrades; returns its exit code and output. */
 export async function generateTypes(verify: boolean): Promise<{ status: number | null; output: string }> {
-  const folder = mkdtempSync(join(tmpdir(), 'mailferry-types-'))
+  const folder = mkdtempSync(join(tmpdir(), 'postferry-types-'))
   try {
     await using embedded = await openEmbedded(folder, { fsync: 'off' })
     const client = new pg.Client(embedded.connection)
     await client.connect()
     await applyUpgrades(client, await shippedUpgrades()).finally(() => client.end())
-    const url = `postgres://mailferry@localhost/mailferry?host=${encodeURIComponent(clusterFolder(folder))}`
+    const url = `postgres://postferry@localhost/postferry?host=${encodeURIComponent(clusterFolder(folder))}`
     const done = spawnSync(
       join(import.meta.dirname, '../../node_modules/.bin/kysely-codegen'),
       ['--dialect', 'postgres', '--url', url, '--out-file', SCHEMA_FILE, ...(verify ? ['--verify'] : [])],

@@ -10,7 +10,7 @@ import { freePort } from './loopback.ts'
 import { HANG_MS } from './until.ts'
 
 const BIN = '/usr/lib/postgresql/15/bin'
-const WAITING = `select from pg_stat_activity where application_name = 'mailferry' and wait_event_type = 'Lock'`
+const WAITING = `select from pg_stat_activity where application_name = 'postferry' and wait_event_type = 'Lock'`
 
 /** Debian's PostgreSQL 15 on a loopback port, with a password. */
 export interface DebianPostgres extends AsyncDisposable {
@@ -19,7 +19,7 @@ export interface DebianPostgres extends AsyncDisposable {
   query(text: string): Promise<pg.QueryResult>
   /** Locks a table until disposed of. */
   hold(table: string): Promise<AsyncDisposable>
-  /** Resolves when so many statements of mailferry wait for a lock. */
+  /** Resolves when so many statements of postferry wait for a lock. */
   waiting(count: number): Promise<void>
   start(): Promise<void>
   stop(): Promise<void>
@@ -32,7 +32,7 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
   if (!existsSync(`${BIN}/postgres`)) {
     throw new Error('PostgreSQL 15 is missing: apt-get install -y --no-install-recommends postgresql-15')
   }
-  const folder = mkdtempSync(join(tmpdir(), 'mailferry-pg15-'))
+  const folder = mkdtempSync(join(tmpdir(), 'postferry-pg15-'))
   const { uid, gid, isSelf } = serverUser(join(folder, 'data'), folder)
   const as = isSelf ? {} : { uid, gid }
   const password = 'database-secret-7Q'

@@ -48,7 +48,7 @@ export interface Place {
 
 /** Starts a complete Dovecot out of a folder of its own. @throws with Dovecot's own words when it does not start */
 export async function startDovecot(settings: DovecotSettings): Promise<Dovecot> {
-  const folder = await mkdtemp(join(tmpdir(), `mailferry-${settings.name}-`))
+  const folder = await mkdtemp(join(tmpdir(), `postferry-${settings.name}-`))
   try {
     return await startIn(folder, settings)
   } catch (error) {
@@ -109,7 +109,7 @@ function rigConfiguration(
 base_dir = ${folder}/run
 state_dir = ${folder}/run
 log_path = ${folder}/dovecot.log
-instance_name = mailferry-${name}
+instance_name = postferry-${name}
 login_greeting = ${name} ready.
 listen = 127.0.0.1
 protocols = imap

@@ -48,7 +48,7 @@ export async function startFerry(
 /** Runs a command that has to succeed; returns what it prints. */
 export async function mustRun(service: RunningService, ...args: string[]): Promise<string> {
   const { exitCode, stdout, stderr } = await service.run(args)
-  if (exitCode !== 0) throw new Error(`mailferry ${args.join(' ')} ended with ${exitCode}: ${stderr}`)
+  if (exitCode !== 0) throw new Error(`postferry ${args.join(' ')} ended with ${exitCode}: ${stderr}`)
   return stdout
 }
 

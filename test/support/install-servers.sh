@@ -11,9 +11,9 @@ if ! command -v dpkg-query >/dev/null; then
   exit 69
 fi
 
-# Whom mailferry's own PostgreSQL, and the demo, run as for root.
-if [ "$(id -u)" -eq 0 ] && ! getent passwd mailferry >/dev/null; then
-  useradd --system --user-group --no-create-home --shell /usr/sbin/nologin mailferry
+# Whom postferry's own PostgreSQL, and the demo, run as for root.
+if [ "$(id -u)" -eq 0 ] && ! getent passwd postferry >/dev/null; then
+  useradd --system --user-group --no-create-home --shell /usr/sbin/nologin postferry
 fi
 
 here=$(dpkg-query -W -f='${db:Status-Status}:${Package}\n' $packages 2>/dev/null || true)

@@ -84,7 +84,7 @@ export async function withCopy(naming: Naming = { separator: '/', prefix: '' }) 
   const order = copying.order(1)
   const { code, output } = await copying.run([order])
   if (code !== 0) throw new Error(output)
-  const empty = await mkdtemp(join(tmpdir(), 'mailferry-no-metadata-'))
+  const empty = await mkdtemp(join(tmpdir(), 'postferry-no-metadata-'))
   return {
     ...{ copying, order, empty },
     maildir: join(order.home, 'Maildir'),

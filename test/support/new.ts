@@ -8,7 +8,7 @@ import { type Dovecot, type Place, startDovecot } from './dovecot.ts'
 const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url))
 const SHIPPED = join(CHECKOUT, 'deploy/dovecot/2.3')
 
-/** How the new server asks mailferry. */
+/** How the new server asks postferry. */
 export type Door =
   | { door: 'lua'; url: string; token: string }
   | { door: 'lua-unix'; socket: string }
@@ -16,25 +16,25 @@ export type Door =
 
 export type NewSettings = Door & {
   /**
-   * Where the homes are that mailferry answers with. Made when it is not there. Must be reachable for `mailOwner`, so
+   * Where the homes are that postferry answers with. Made when it is not there. Must be reachable for `mailOwner`, so
    * not inside a folder with mode 0700. Without it: the server's own `mailRoot`.
    */
   homeRoot?: string
   tls?: Certificate
   /** Whoever answers it is a script, and may answer anything. */
   isScripted?: boolean
-  /** Shortens the time that the Lua script gives mailferry. */
+  /** Shortens the time that the Lua script gives postferry. */
   clientLimitSeconds?: number
   /** More Dovecot settings, after all others. */
   configuration?: string
 }
 
 /** How the Lua script calls a yes that it cannot use. */
-const MISUNDERSTOOD = /mailferry: ok without user or with fields that are not strings/
+const MISUNDERSTOOD = /postferry: ok without user or with fields that are not strings/
 
 /**
  * The new server: a real Dovecot with the very files that an administrator installs, only in other places. Its disposal
- * throws when mailferry ever gave it an answer that it could not use.
+ * throws when postferry ever gave it an answer that it could not use.
  */
 export async function startNew(settings: NewSettings): Promise<Dovecot> {
   const dovecot = await startShipped(settings)
@@ -43,7 +43,7 @@ export async function startNew(settings: NewSettings): Promise<Dovecot> {
     async [Symbol.asyncDispose]() {
       const log = dovecot.log()
       await dovecot[Symbol.asyncDispose]()
-      if (!settings.isScripted && MISUNDERSTOOD.test(log)) throw new Error('Dovecot did not understand mailferry')
+      if (!settings.isScripted && MISUNDERSTOOD.test(log)) throw new Error('Dovecot did not understand postferry')
     },
   }
 }
@@ -54,49 +54,49 @@ function startShipped(settings: NewSettings): Promise<Dovecot> {
     ...(settings.tls && { tls: settings.tls }),
     ...(settings.homeRoot && { mailRoot: settings.homeRoot }),
     configuration: async (place) => {
-      await installed('mailferry.lua', place, {})
-      await installed('mailferry.conf', place, {
+      await installed('postferry.lua', place, {})
+      await installed('postferry.conf', place, {
         'mail_uid = vmail': `mail_uid = ${place.users.mail.uid}`,
         'mail_gid = vmail': `mail_gid = ${place.users.mail.gid}`,
         ...(settings.door === 'checkpassword' && {
-          '!include mailferry-lua.conf.ext\n#!include': '!include',
+          '!include postferry-lua.conf.ext\n#!include': '!include',
         }),
       })
       await (settings.door === 'checkpassword' ? installCheckpassword(place, settings) : installLua(place, settings))
-      return `!include ${place.folder}/mailferry.conf\n${settings.configuration ?? ''}`
+      return `!include ${place.folder}/postferry.conf\n${settings.configuration ?? ''}`
     },
   })
 }
 
 async function installLua(place: Place, settings: NewSettings & { door: 'lua' | 'lua-unix' }): Promise<void> {
   const environment = environmentOf(place, settings)
-  if (settings.clientLimitSeconds) environment.push(`MAILFERRY_CLIENT_LIMIT_SECONDS=${settings.clientLimitSeconds}`)
+  if (settings.clientLimitSeconds) environment.push(`POSTFERRY_CLIENT_LIMIT_SECONDS=${settings.clientLimitSeconds}`)
   if (settings.door === 'lua') {
     const file = tokenFile(place)
     await writeFile(file, `${settings.token}\n`, { mode: 0o600 })
     await chown(file, place.users.auth.uid, place.users.auth.gid)
   }
-  await installed('mailferry-lua.conf.ext', place, {
+  await installed('postferry-lua.conf.ext', place, {
     ...(settings.door === 'lua-unix' && { '#extra_groups = vmail': extraGroup(place) }),
-    '/etc/dovecot/mailferry.lua': join(place.folder, 'mailferry.lua'),
-    'MAILFERRY_URL=http://127.0.0.1:8025 MAILFERRY_DOOR_TOKEN_FILE=/etc/dovecot/mailferry.token': environment.join(' '),
+    '/etc/dovecot/postferry.lua': join(place.folder, 'postferry.lua'),
+    'POSTFERRY_URL=http://127.0.0.1:8025 POSTFERRY_AUTH_TOKEN_FILE=/etc/dovecot/postferry.token': environment.join(' '),
   })
 }
 
 function environmentOf(place: Place, settings: NewSettings & { door: 'lua' | 'lua-unix' }): string[] {
-  if (settings.door === 'lua-unix') return [`MAILFERRY_SOCKET=${settings.socket}`]
-  return [`MAILFERRY_URL=${settings.url}`, `MAILFERRY_DOOR_TOKEN_FILE=${tokenFile(place)}`]
+  if (settings.door === 'lua-unix') return [`POSTFERRY_SOCKET=${settings.socket}`]
+  return [`POSTFERRY_URL=${settings.url}`, `POSTFERRY_AUTH_TOKEN_FILE=${tokenFile(place)}`]
 }
 
 function tokenFile({ folder }: Place): string {
-  return join(folder, 'mailferry.token')
+  return join(folder, 'postferry.token')
 }
 
 async function installCheckpassword(place: Place, settings: NewSettings & { door: 'checkpassword' }): Promise<void> {
   const program = await reachableProgram(place)
-  await installed('mailferry-checkpassword.conf.ext', place, {
-    '/run/mailferry/mailferry.sock': settings.socket,
-    '/opt/mailferry/': program,
+  await installed('postferry-checkpassword.conf.ext', place, {
+    '/run/postferry/postferry.sock': settings.socket,
+    '/opt/postferry/': program,
     'extra_groups = vmail': extraGroup(place),
     'uid=vmail gid=vmail': `uid=${place.users.mail.uid} gid=${place.users.mail.gid}`,
   })

@@ -9,7 +9,7 @@ import { certificates } from './certificates.ts'
 import { freePort } from './loopback.ts'
 import { HANG_MS } from './until.ts'
 
-const SHIPPED = join(import.meta.dirname, '../../deploy/nginx/mailferry.conf')
+const SHIPPED = join(import.meta.dirname, '../../deploy/nginx/postferry.conf')
 
 /** A running nginx with the very site file that an administrator installs, only in other places. */
 export interface Nginx extends AsyncDisposable {
@@ -20,23 +20,23 @@ export interface Nginx extends AsyncDisposable {
 }
 
 export interface NginxSettings {
-  /** Where mailferry listens: `127.0.0.1:8025`, or `unix:` and a path. */
+  /** Where postferry listens: `127.0.0.1:8025`, or `unix:` and a path. */
   readonly upstream: string
   /** Whom the site is for; without it, whom the file names. */
   readonly network?: string
 }
 
 export async function startNginx({ upstream, network }: NginxSettings): Promise<Nginx> {
-  const folder = mkdtempSync(join(tmpdir(), 'mailferry-nginx-'))
+  const folder = mkdtempSync(join(tmpdir(), 'postferry-nginx-'))
   chmodSync(folder, 0o711)
   const { server: tls } = await certificates()
   const port = await freePort()
   const site = installed({
     'server 127.0.0.1:8025;': `server ${upstream};`,
     'listen 443 ssl http2;\n  listen [::]:443 ssl http2;': `listen 127.0.0.1:${port} ssl http2;`,
-    'server_name mailferry.example;': 'server_name localhost;',
-    '/etc/ssl/mailferry/fullchain.pem': tls.cert,
-    '/etc/ssl/mailferry/privkey.pem': tls.key,
+    'server_name postferry.example;': 'server_name localhost;',
+    '/etc/ssl/postferry/fullchain.pem': tls.cert,
+    '/etc/ssl/postferry/privkey.pem': tls.key,
     ...(network && { '192.0.2.0/24': network }),
   })
   writeFileSync(join(folder, 'site.conf'), site)
@@ -64,7 +64,7 @@ export async function startNginx({ upstream, network }: NginxSettings): Promise<
 function installed(places: Readonly<Record<string, string>>): string {
   let text = readFileSync(SHIPPED, 'utf8')
   for (const [shipped, here] of Object.entries(places)) {
-    if (!text.includes(shipped)) throw new Error(`mailferry.conf does not contain ${shipped}`)
+    if (!text.includes(shipped)) throw new Error(`postferry.conf does not contain ${shipped}`)
     text = text.replaceAll(shipped, () => here)
   }
   return text

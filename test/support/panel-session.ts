@@ -19,7 +19,7 @@ export async function sessionCookie(service: RunningService, session: Session, k
   const { name, signedInAt, touchedAt } = session
   const own = panelKeyIn(readFileSync(join(service.dataDir, 'panel-key'), 'utf8').trim())
   const app = Fastify()
-  app.register(secureSession, { key: derivedKey(key ?? own ?? Buffer.alloc(0), 'session'), cookieName: 'mailferry' })
+  app.register(secureSession, { key: derivedKey(key ?? own ?? Buffer.alloc(0), 'session'), cookieName: 'postferry' })
   await app.ready()
   const made = app.createSecureSession({
     ...{ name, stamp: await stampOf(service, name), signedInAt },
@@ -27,7 +27,7 @@ export async function sessionCookie(service: RunningService, session: Session, k
   })
   const cookie = encodeURIComponent(app.encodeSecureSession(made))
   await app.close()
-  return `mailferry=${cookie}`
+  return `postferry=${cookie}`
 }
 
 async function stampOf({ dataDir }: RunningService, name: string): Promise<string> {

@@ -16,7 +16,7 @@ export const VIEWER: Person = { name: 'vera', password: 'Views-the-ferry-3', rol
 export async function addAdministrators(service: RunningService, ...people: readonly Person[]): Promise<void> {
   for (const { name, password, role } of people) {
     const { exitCode, stderr } = await service.run(['admin', 'add', name, '--role', role], `${password}\n`)
-    if (exitCode !== 0) throw new Error(`mailferry admin add ended with ${exitCode}: ${stderr}`)
+    if (exitCode !== 0) throw new Error(`postferry admin add ended with ${exitCode}: ${stderr}`)
   }
 }
 

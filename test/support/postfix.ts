@@ -24,7 +24,7 @@ export interface PostfixSettings {
 /** Starts a Postfix out of a folder of its own. Its master runs as root only. */
 export async function startPostfix({ saslPath }: PostfixSettings): Promise<Postfix> {
   if (process.getuid?.() !== 0) throw new Error('Postfix starts as root only: run this test as root')
-  const folder = mkdtempSync(join(tmpdir(), 'mailferry-postfix-'))
+  const folder = mkdtempSync(join(tmpdir(), 'postferry-postfix-'))
   chmodSync(folder, 0o755)
   for (const place of ['queue', 'data']) mkdirSync(join(folder, place))
   execFileSync('chown', ['postfix:', join(folder, 'data')])

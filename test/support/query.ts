@@ -3,7 +3,7 @@ import { clusterFolder } from '../../src/db/embedded/cluster.ts'
 
 /** Asks the embedded database of a data directory that is in use. */
 export async function query(dataDir: string, text: string, values?: unknown[]): Promise<pg.QueryResult> {
-  const client = new pg.Client({ host: clusterFolder(dataDir), user: 'mailferry', database: 'mailferry' })
+  const client = new pg.Client({ host: clusterFolder(dataDir), user: 'postferry', database: 'postferry' })
   await client.connect()
   return await client.query(text, values).finally(() => client.end())
 }

@@ -28,7 +28,7 @@ export interface Answer {
   readonly body: any
 }
 
-/** A running `mailferry serve` with its own data directory, and the commands that work on the same one. */
+/** A running `postferry serve` with its own data directory, and the commands that work on the same one. */
 export interface RunningService extends AsyncDisposable {
   readonly dataDir: string
   readonly environment: NodeJS.ProcessEnv
@@ -46,29 +46,29 @@ export interface RunningService extends AsyncDisposable {
 }
 
 export async function startService(settings: NodeJS.ProcessEnv = {}): Promise<RunningService> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'mailferry-data-'))
+  const dataDir = mkdtempSync(join(tmpdir(), 'postferry-data-'))
   const port = await freePort()
   const environment: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
     ...COMPILED,
-    MAILFERRY_DATA_DIR: dataDir,
-    MAILFERRY_PORT: String(port),
-    MAILFERRY_LOG_LEVEL: 'debug',
+    POSTFERRY_DATA_DIR: dataDir,
+    POSTFERRY_PORT: String(port),
+    POSTFERRY_LOG_LEVEL: 'debug',
     ...settings,
   }
-  const socket = environment.MAILFERRY_SOCKET ?? join(dataDir, 'mailferry.sock')
+  const socket = environment.POSTFERRY_SOCKET ?? join(dataDir, 'postferry.sock')
   let server: ChildProcess
   let log = ''
 
   async function start(): Promise<void> {
-    server = spawn(process.execPath, [join(CHECKOUT, 'src/mailferry.ts'), 'serve'], { env: environment })
+    server = spawn(process.execPath, [join(CHECKOUT, 'src/postferry.ts'), 'serve'], { env: environment })
     // tap ends a test file, and so stops this service, only when nothing else keeps the process alive.
     server.unref()
     for (const stream of [server.stdout, server.stderr] as Socket[])
       stream.unref().on('data', (chunk) => (log += chunk))
     const deadline = Date.now() + HANG_MS
     while (!(await answers(socket))) {
-      if (server.exitCode !== null || Date.now() > deadline) throw new Error(`mailferry serve did not start: ${log}`)
+      if (server.exitCode !== null || Date.now() > deadline) throw new Error(`postferry serve did not start: ${log}`)
       await wait(20)
     }
   }
@@ -89,28 +89,28 @@ export async function startService(settings: NodeJS.ProcessEnv = {}): Promise<Ru
     socket,
     url: `http://127.0.0.1:${port}`,
     get token() {
-      return readFileSync(join(dataDir, 'door-token'), 'utf8').trim()
+      return readFileSync(join(dataDir, 'auth-token'), 'utf8').trim()
     },
     get pid() {
       return server.pid ?? 0
     },
     log: () => log,
-    run: (args, input) => runMailferry(args, environment, input),
+    run: (args, input) => runPostferry(args, environment, input),
     passdb: (username, password) => post(socket, '/v1/passdb', { username, password }),
     start,
     stop,
     async [Symbol.asyncDispose]() {
       await stop()
       // Whoever is the last to use the embedded server stops it; after a SIGKILL that is this command.
-      if (existsSync(join(dataDir, 'postgres/postmaster.pid'))) await runMailferry(['upgrade'], environment)
+      if (existsSync(join(dataDir, 'postgres/postmaster.pid'))) await runPostferry(['upgrade'], environment)
       rmSync(dataDir, { recursive: true, force: true })
     },
   }
 }
 
-/** Runs a `mailferry` command to its end. */
-export function runMailferry(args: readonly string[], env: NodeJS.ProcessEnv, input = ''): Promise<Ended> {
-  return runProgram(process.execPath, [join(CHECKOUT, 'src/mailferry.ts'), ...args], env, input)
+/** Runs a `postferry` command to its end. */
+export function runPostferry(args: readonly string[], env: NodeJS.ProcessEnv, input = ''): Promise<Ended> {
+  return runProgram(process.execPath, [join(CHECKOUT, 'src/postferry.ts'), ...args], env, input)
 }
 
 export async function runProgram(

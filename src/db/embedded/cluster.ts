@@ -79,7 +79,7 @@ export async function launchServer(
     stdio: ['ignore', log, log, folder],
     cwd: '/',
     env: ENVIRONMENT,
-    // A session of its own: Ctrl-C ends mailferry first, which then ends the server.
+    // A session of its own: Ctrl-C ends postferry first, which then ends the server.
     detached: true,
     ...identity(user),
   })
@@ -107,7 +107,7 @@ export function serverPid(dataDir: string): number {
 }
 
 /**
- * Nobody can be the superuser over a connection: all that mailferry does, it does as the owner of its own database,
+ * Nobody can be the superuser over a connection: all that postferry does, it does as the owner of its own database,
  * whom PostgreSQL lets run no program and read no file.
  */
 function initialise(binaries: string, folder: string, user: ServerUser): void {
@@ -115,10 +115,10 @@ function initialise(binaries: string, folder: string, user: ServerUser): void {
     ...['-D', INHERITED_PATH, '--username=postgres', '--auth=trust', '--encoding=UTF8'],
     ...['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-instructions'],
   ])
-  const made = 'create role mailferry login\ncreate database mailferry owner mailferry\n'
+  const made = 'create role postferry login\ncreate database postferry owner postferry\n'
   const said = run(join(binaries, 'bin/postgres'), folder, user, ['--single', '-D', INHERITED_PATH, 'postgres'], made)
-  if (/^.*(ERROR|FATAL|PANIC):.*/m.test(said)) throw new Error(`the database mailferry cannot be made: ${said.trim()}`)
-  writeFileSync(join(folder, 'pg_hba.conf'), 'local all mailferry trust\n')
+  if (/^.*(ERROR|FATAL|PANIC):.*/m.test(said)) throw new Error(`the database postferry cannot be made: ${said.trim()}`)
+  writeFileSync(join(folder, 'pg_hba.conf'), 'local all postferry trust\n')
 }
 
 /** Returns what it said on standard error. @throws when it fails */

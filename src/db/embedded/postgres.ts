@@ -5,9 +5,9 @@ import { breakWhenSilent } from '../silence.ts'
 import { clusterFolder, clusterLog, createCluster, launchServer, serverPid } from './cluster.ts'
 import { lockFolder } from './lock.ts'
 
-/** A PostgreSQL server that lives in the data directory, shared by all mailferry processes that use it. */
+/** A PostgreSQL server that lives in the data directory, shared by all postferry processes that use it. */
 export interface EmbeddedPostgres extends AsyncDisposable {
-  /** How this process, and no other, reaches the database `mailferry` on it. */
+  /** How this process, and no other, reaches the database `postferry` on it. */
   readonly connection: pg.ClientConfig
 }
 
@@ -34,7 +34,7 @@ const NOT_RUNNING = ['ENOENT', 'ECONNREFUSED']
  */
 export async function openEmbedded(dataDir: string, options: Record<string, string> = {}): Promise<EmbeddedPostgres> {
   await makeCluster(dataDir)
-  const server = { host: `/proc/self/fd/${openSync(clusterFolder(dataDir), 'r')}`, user: 'mailferry' }
+  const server = { host: `/proc/self/fd/${openSync(clusterFolder(dataDir), 'r')}`, user: 'postferry' }
   const place = {
     dataDir,
     options,
@@ -67,7 +67,7 @@ export async function openEmbedded(dataDir: string, options: Record<string, stri
   keepSeat()
 
   return {
-    connection: { ...server, database: 'mailferry' },
+    connection: { ...server, database: 'postferry' },
     async [Symbol.asyncDispose]() {
       leaving = true
       await returning

@@ -11,7 +11,7 @@ export interface ServerUser {
   readonly isSelf: boolean
 }
 
-const OWN = 'mailferry'
+const OWN = 'postferry'
 /** Whatever has no user of its own runs as this one, and could reach into what belongs to it. */
 const NOBODY = 65_534
 const ADD_OWN = ['useradd', '--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin', OWN]
@@ -20,7 +20,7 @@ const RETRY_MS = 200
 
 /**
  * This process's user; for root, whom PostgreSQL refuses, the owner of the cluster or of the data directory, or else a
- * user of mailferry's own, which is made when it is missing.
+ * user of postferry's own, which is made when it is missing.
  */
 export function serverUser(cluster: string, dataDir: string): ServerUser {
   const self = userInfo()
@@ -37,7 +37,7 @@ export function serverUser(cluster: string, dataDir: string): ServerUser {
 /** @throws with the line that makes it */
 function madeUser(): Omit<ServerUser, 'isSelf'> {
   const [command = '', ...args] = ADD_OWN
-  process.stderr.write(`mailferry: PostgreSQL does not run as root: ${ADD_OWN.join(' ')}\n`)
+  process.stderr.write(`postferry: PostgreSQL does not run as root: ${ADD_OWN.join(' ')}\n`)
   for (let tries = 0; tries < TRIES; tries++) {
     const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' }
     spawnSync(command, args, { env, stdio: 'ignore' })

@@ -12,8 +12,8 @@ import type { Outside } from './outside.ts'
 import { readPassword } from './password-input.ts'
 import { accountList } from './rows.ts'
 
-export function addAccountCommands(mailferry: Command, outside: Outside): void {
-  const account = mailferry.command('account').description('people who have an account on the new server')
+export function addAccountCommands(postferry: Command, outside: Outside): void {
+  const account = postferry.command('account').description('people who have an account on the new server')
   addList(account, outside)
   addShow(account, outside)
   addPasswd(account, outside)
@@ -24,7 +24,7 @@ export function addAccountCommands(mailferry: Command, outside: Outside): void {
 
 function addList(account: Command, { open }: Outside): void {
   const list = account.command('list').description('list the accounts').option('--json', 'print one JSON array')
-  examples(list, 'mailferry account list').action(async (options) => {
+  examples(list, 'postferry account list').action(async (options) => {
     await using house = await open()
     await printList(house.accounts.list(), accountList, options)
   })
@@ -36,7 +36,7 @@ function addShow(account: Command, { open }: Outside): void {
     .description('show everything about an account')
     .argument('<address>', 'the new or the old address', address)
     .option('--json', 'print one JSON object')
-  examples(show, 'mailferry account show anna@new.example').action(async (typed: Address, options) => {
+  examples(show, 'postferry account show anna@new.example').action(async (typed: Address, options) => {
     await using house = await open()
     await printRecord(accountList.row(await found(house, await addressOnNew(house, typed))), options)
   })
@@ -50,8 +50,8 @@ function addPasswd(account: Command, { open }: Outside): void {
     .option('--json', 'print the account as JSON')
   examples(
     withReason(passwd),
-    'mailferry account passwd anna@new.example',
-    'mailferry account passwd anna@new.example <password-file',
+    'postferry account passwd anna@new.example',
+    'postferry account passwd anna@new.example <password-file',
   ).action(async (typed: Address, options) => {
     await using house = await open()
     const name = await addressOnNew(house, typed)
@@ -70,8 +70,8 @@ function addQuota(account: Command, { open }: Outside): void {
     .option('--json', 'print the account as JSON')
   examples(
     withReason(quota),
-    'mailferry account quota anna@new.example 2G',
-    'mailferry account quota anna@new.example none',
+    'postferry account quota anna@new.example 2G',
+    'postferry account quota anna@new.example none',
   ).action(async (typed: Address, bytes: number | null, options) => {
     await using house = await open()
     const name = await addressOnNew(house, typed)
@@ -87,7 +87,7 @@ function addEnabling(account: Command, { open }: Outside, verb: string, enabled:
     .description(enabled ? 'let somebody in again' : 'let somebody in no more')
     .argument('<address>', 'the new or the old address', address)
     .option('--json', 'print the account as JSON')
-  examples(withReason(command), `mailferry account ${verb} anna@new.example`).action(
+  examples(withReason(command), `postferry account ${verb} anna@new.example`).action(
     async (typed: Address, options) => {
       await using house = await open()
       const name = await addressOnNew(house, typed)

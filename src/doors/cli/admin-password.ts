@@ -21,8 +21,8 @@ export function addPasswd(admin: Command, { open }: Outside): void {
     .option('--json', 'print the administrator as JSON')
   examples(
     withReason(passwd),
-    'mailferry admin passwd anna',
-    'mailferry admin passwd anna --no-totp <password-file',
+    'postferry admin passwd anna',
+    'postferry admin passwd anna --no-totp <password-file',
   ).action(async (name: string, options: { totp?: boolean; reason?: string; json?: boolean }) => {
     await using house = await open()
     await administratorNamed(house, name)

@@ -9,8 +9,8 @@ import { printDone, printList } from './output.ts'
 import type { Outside } from './outside.ts'
 import { administratorList } from './rows.ts'
 
-export function addAdminCommands(mailferry: Command, outside: Outside): void {
-  const admin = mailferry.command('admin').description('who may use the panel')
+export function addAdminCommands(postferry: Command, outside: Outside): void {
+  const admin = postferry.command('admin').description('who may use the panel')
   addAdd(admin, outside)
   addList(admin, outside)
   addRemove(admin, outside)
@@ -32,8 +32,8 @@ function addAdd(admin: Command, { open }: Outside): void {
     .option('--json', 'print the administrator as JSON')
   examples(
     withReason(add),
-    'mailferry admin add anna --totp',
-    'mailferry admin add bert --role viewer <password-file',
+    'postferry admin add anna --totp',
+    'postferry admin add bert --role viewer <password-file',
   ).action(async (name: string, options: { role: Role; totp?: boolean; reason?: string; json?: boolean }) => {
     await using house = await open()
     if ((await house.administrators.find(name)) !== null) {
@@ -49,7 +49,7 @@ function addAdd(admin: Command, { open }: Outside): void {
 
 function addList(admin: Command, { open }: Outside): void {
   const list = admin.command('list').description('list the administrators').option('--json', 'print one JSON array')
-  examples(list, 'mailferry admin list').action(async (options) => {
+  examples(list, 'postferry admin list').action(async (options) => {
     await using house = await open()
     await printList(await house.administrators.list(), administratorList, options)
   })
@@ -61,7 +61,7 @@ function addRemove(admin: Command, { open }: Outside): void {
     .description('let somebody use the panel no more, and end all sessions of theirs')
     .argument('<name>', 'as admin list shows it', administratorName)
     .option('--json', 'print the removed administrator as JSON')
-  examples(withReason(remove), 'mailferry admin remove anna').action(async (name: string, options) => {
+  examples(withReason(remove), 'postferry admin remove anna').action(async (name: string, options) => {
     await using house = await open()
     const administrator = await administratorNamed(house, name)
     if (!(await house.administrators.remove(name, by(options)))) throw noAdministrator(name)
@@ -76,7 +76,7 @@ function addRole(admin: Command, { open }: Outside): void {
     .argument('<name>', 'as admin list shows it', administratorName)
     .addArgument(new Argument('<role>').choices(ROLES))
     .option('--json', 'print the administrator as JSON')
-  examples(withReason(role), 'mailferry admin role bert operator').action(async (name: string, role: Role, options) => {
+  examples(withReason(role), 'postferry admin role bert operator').action(async (name: string, role: Role, options) => {
     await using house = await open()
     if (!(await house.administrators.setRole(name, role, by(options)))) throw noAdministrator(name)
     const administrator = await administratorNamed(house, name)

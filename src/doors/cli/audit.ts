@@ -6,8 +6,8 @@ import { printList } from './output.ts'
 import type { Outside } from './outside.ts'
 import { auditList } from './rows.ts'
 
-export function addAuditCommands(mailferry: Command, { open }: Outside): void {
-  const audit = mailferry.command('audit').description('who changed what, and why')
+export function addAuditCommands(postferry: Command, { open }: Outside): void {
+  const audit = postferry.command('audit').description('who changed what, and why')
   const list = audit
     .command('list')
     .description('list the changes, the newest first')
@@ -16,8 +16,8 @@ export function addAuditCommands(mailferry: Command, { open }: Outside): void {
     .option('--json', 'print one JSON array')
   examples(
     list,
-    'mailferry audit list --since 2026-11-23',
-    'mailferry audit list --address anna@new.example --json',
+    'postferry audit list --since 2026-11-23',
+    'postferry audit list --address anna@new.example --json',
   ).action(async (options: { address?: Address; since?: Date; json?: boolean }) => {
     await using house = await open()
     const { address, since } = options

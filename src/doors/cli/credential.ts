@@ -25,15 +25,15 @@ interface Wanted {
 const ACCOUNT_NAME = /^m-([1-9]\d{0,17})$/
 const BATCH = 100
 
-export function addCredentialCommands(mailferry: Command, { open }: Outside): void {
-  const credential = mailferry.command('credential').description('what opens an account on the old server')
+export function addCredentialCommands(postferry: Command, { open }: Outside): void {
+  const credential = postferry.command('credential').description('what opens an account on the old server')
   const opening = credential
     .command('open')
     .description(
       'read account names (m-1, m-2, …) line by line, print user and password as a JSON object per line; behind a name ' +
         'may stand where they will be sent, as {"host":…,"port":…,"tls":…,"trusts":…}',
     )
-  examples(opening, 'printf "m-1\\nm-2\\n" | mailferry credential open | your-copying-program').action(async () => {
+  examples(opening, 'printf "m-1\\nm-2\\n" | postferry credential open | your-copying-program').action(async () => {
     if (process.stdout.isTTY) throw new Failure(EXIT.usage, 'passwords are not shown on a terminal: pipe the output')
     await using house = await open()
     const keyring = await house.keyring()

@@ -32,7 +32,7 @@ export async function* examine({ settings, openUnready }: Outside): AsyncGenerat
   if (!(yield* checkFiles(inForce))) return
   yield await checkKey(inForce)
   if (inForce.databaseUrl === null && !existsSync(inForce.dataDir)) {
-    const remedy = 'start "mailferry serve", or set DATABASE_URL'
+    const remedy = 'start "postferry serve", or set DATABASE_URL'
     yield { check: 'database', result: 'warn', found: 'not made yet', remedy }
   } else yield* checkRecords(openUnready)
   yield await checkOfflineimap()
@@ -44,7 +44,7 @@ async function checkKey(settings: Settings): Promise<Finding> {
   try {
     const recipients = await recipientsInForce(settings)
     if (recipients === null)
-      return { check, result: 'fail', found: 'no key was made', remedy: 'run "mailferry key init"' }
+      return { check, result: 'fail', found: 'no key was made', remedy: 'run "postferry key init"' }
     const { identity, why } = await identityHere(settings, recipients)
     const signOfCopying = copiesHere(settings)
     switch (identity) {
@@ -68,7 +68,7 @@ async function checkKey(settings: Settings): Promise<Finding> {
 
 /** What tells that this host copies mail, and so needs the identity file; null: nothing does. */
 function copiesHere({ identityNamed, offlineimapMetadata }: Settings): string | null {
-  if (identityNamed) return 'MAILFERRY_IDENTITY_FILE names it'
+  if (identityNamed) return 'POSTFERRY_IDENTITY_FILE names it'
   return existsSync(offlineimapMetadata) ? `this host has copied mail (${offlineimapMetadata})` : null
 }
 
@@ -82,7 +82,7 @@ async function* checkRecords(openUnready: Outside['openUnready']): AsyncGenerato
   const reach = await tried('database', house.database.reach(), 'answers', 'start PostgreSQL, or correct DATABASE_URL')
   yield reach
   if (reach.result === 'fail') return
-  const upgrades = await tried('upgrades', house.database.check(), 'none is pending', 'run "mailferry upgrade"')
+  const upgrades = await tried('upgrades', house.database.check(), 'none is pending', 'run "postferry upgrade"')
   yield upgrades
   if (upgrades.result === 'fail') return
   yield* checkProviders(house)
@@ -96,7 +96,7 @@ async function* checkProviders(house: House): AsyncGenerator<Finding> {
   const all = await providers.list()
   const served = new Set((await domains.list()).map(({ provider }) => provider))
   if (all.length === 0) {
-    const remedy = 'mailferry provider add NAME --host HOST'
+    const remedy = 'postferry provider add NAME --host HOST'
     yield { check: 'providers', result: 'warn', found: 'there is none', remedy }
   }
   for (let start = 0; start < all.length; start += PROBES_AT_ONCE) {
@@ -105,7 +105,7 @@ async function* checkProviders(house: House): AsyncGenerator<Finding> {
   for (const provider of all) yield* checkApproval(provider, house)
   for (const { name } of all) {
     if (served.has(name)) continue
-    const remedy = `mailferry domain add DOMAIN --provider ${name}`
+    const remedy = `postferry domain add DOMAIN --provider ${name}`
     yield { check: `provider ${name}`, result: 'warn', found: 'no domain comes from it', remedy }
   }
 }
@@ -118,7 +118,7 @@ async function checkProvider(provider: Provider, probe: House['probe']): Promise
       check,
       result: isBusy ? 'warn' : 'fail',
       found: `${step}: ${found}`,
-      remedy: `mailferry provider test ${provider.name}`,
+      remedy: `postferry provider test ${provider.name}`,
     }
   }
   return { check, result: 'ok', found: `${provider.host} port ${provider.port} answers` }
@@ -128,7 +128,7 @@ async function checkProvider(provider: Provider, probe: House['probe']): Promise
 function* checkApproval(provider: Provider, { settings, endpoints }: House): Generator<Finding> {
   if (!existsSync(settings.identityFile)) return
   const check = `provider ${provider.name}`
-  const remedy = `when "mailferry provider show ${provider.name}" is right: mailferry provider approve ${provider.name}`
+  const remedy = `when "postferry provider show ${provider.name}" is right: postferry provider approve ${provider.name}`
   try {
     const approved = endpoints.approved(provider.name)
     if (approved === null) return
@@ -144,7 +144,7 @@ async function checkPanel({ administrators }: House): Promise<Finding> {
   const check = 'panel'
   const all = await administrators.list()
   if (all.some(({ role }) => role === 'owner')) return { check, result: 'ok', found: `${all.length} may sign in` }
-  return { check, result: 'warn', found: 'it has no owner yet', remedy: 'mailferry admin add NAME' }
+  return { check, result: 'warn', found: 'it has no owner yet', remedy: 'postferry admin add NAME' }
 }
 
 async function tried(check: string, work: Promise<void>, found: string, remedy: string): Promise<Finding> {
@@ -158,7 +158,7 @@ async function tried(check: string, work: Promise<void>, found: string, remedy: 
 
 function failed(check: string, error: unknown, remedy: string): Finding {
   const found = explain(error)
-    .line.replace(/^mailferry: /, '')
+    .line.replace(/^postferry: /, '')
     .trim()
   return { check, result: 'fail', found, remedy }
 }

@@ -16,7 +16,7 @@ export async function* checkCopying(house: House): AsyncGenerator<Finding> {
   for (const each of stranded) yield { check, result: 'fail', found: strandedText(each), remedy: STRANDED_REMEDY }
   if (failures.length > 0) {
     const found = `what stops people: ${failures.map(({ code, people }) => `${code} (${people})`).join(', ')}`
-    yield { check, result: 'warn', found, remedy: 'mailferry migration list --code CODE, and migration show' }
+    yield { check, result: 'warn', found, remedy: 'postferry migration list --code CODE, and migration show' }
   }
   const foreign = await foreignHomes(house)
   if (foreign !== null) yield { check, result: 'fail', ...foreign }
@@ -32,7 +32,7 @@ async function lostHere({ places, settings }: House): Promise<Pick<Finding, 'fou
   if (known === null || known.people === 0 || isThere(known.id, folder)) return null
   return {
     found: `${folder} is not what it was: it remembers nothing of ${known.people} people who are copied with it`,
-    remedy: 'bring it back from a backup before the next "mailferry sync", which stops them otherwise (state-lost)',
+    remedy: 'bring it back from a backup before the next "postferry sync", which stops them otherwise (state-lost)',
   }
 }
 

@@ -8,7 +8,7 @@ import type { Settings } from '../../config.ts'
 import type { Finding } from './doctor-checks.ts'
 
 const ANSWER_LIMIT_MS = 15_000
-const SECRETS = ['door-token', 'admin-token', 'panel-key']
+const SECRETS = ['auth-token', 'admin-token', 'panel-key']
 const OFFLINEIMAP_TESTED = '8.0.'
 const [WRITABLE_BY_OTHERS, FOR_OTHERS] = [0o022, 0o007]
 
@@ -17,12 +17,12 @@ export function* checkFiles({ dataDir, identityFile }: Settings): Generator<Find
   const check = 'data directory'
   const folder = modeOf(dataDir)
   if (isFile(dataDir)) {
-    const remedy = 'let MAILFERRY_DATA_DIR name a folder'
+    const remedy = 'let POSTFERRY_DATA_DIR name a folder'
     yield { check, result: 'fail', found: `${dataDir} is a file, and no folder`, remedy }
     return false
   }
   if (folder === null) {
-    yield { check, result: 'warn', found: `${dataDir} is not there`, remedy: '"mailferry serve" makes it' }
+    yield { check, result: 'warn', found: `${dataDir} is not there`, remedy: '"postferry serve" makes it' }
     return true
   }
   if (!isMine(dataDir)) {
@@ -30,7 +30,7 @@ export function* checkFiles({ dataDir, identityFile }: Settings): Generator<Find
       check,
       result: 'fail',
       found: `${dataDir} is closed to this user`,
-      remedy: 'run as the user of "mailferry serve"',
+      remedy: 'run as the user of "postferry serve"',
     }
     return false
   }
@@ -41,7 +41,7 @@ export function* checkFiles({ dataDir, identityFile }: Settings): Generator<Find
   }
   for (const file of [identityFile, ...SECRETS.map((name) => join(dataDir, name))]) {
     const mode = modeOf(file)
-    // A group may be let in on purpose: Dovecot's, to the door token.
+    // A group may be let in on purpose: Dovecot's, to the auth token.
     if (mode === null || (mode & (WRITABLE_BY_OTHERS | FOR_OTHERS)) === 0) continue
     yield { check, result: 'fail', found: `${file} has mode ${octal(mode)}`, remedy: `chmod 600 ${file}` }
   }
@@ -91,16 +91,16 @@ async function checkDoor(
     const [response] = await once(asked, 'response')
     const status = JSON.parse((await response.setEncoding('utf8').toArray()).join('')).status
     if (status === 'ready') return { check, result: 'ok', found: `${where} is ready` }
-    const remedy = 'see the findings above, and the log of "mailferry serve"'
+    const remedy = 'see the findings above, and the log of "postferry serve"'
     return { check, result: 'fail', found: `${where} is not ready`, remedy }
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ECONNREFUSED') {
-      const remedy = 'start "mailferry serve"; a host that only copies mail needs none'
+      const remedy = 'start "postferry serve"; a host that only copies mail needs none'
       return { check, result: 'warn', found: `nobody answers on ${where}`, remedy }
     }
     const found = error instanceof SyntaxError ? `another program answers on ${where}` : `${where}: ${message}`
-    return { check, result: 'fail', found, remedy: 'correct MAILFERRY_SOCKET, MAILFERRY_HOST or MAILFERRY_PORT' }
+    return { check, result: 'fail', found, remedy: 'correct POSTFERRY_SOCKET, POSTFERRY_HOST or POSTFERRY_PORT' }
   }
 }
 

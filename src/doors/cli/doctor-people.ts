@@ -18,13 +18,13 @@ export async function* checkPeople(house: House): AsyncGenerator<Finding> {
 
 const TITLES: Readonly<Record<Sharing['what'], string>> = { home: 'home', mailbox: 'mailbox on the old server' }
 const REMEDIES: Readonly<Record<Sharing['what'], string>> = {
-  home: 'pause them (mailferry migration pause), take their mail apart, and write a home of its own for all but one into the table account',
-  mailbox: 'ask whose it is, and finish the migration of the others (mailferry migration finish --force)',
+  home: 'pause them (postferry migration pause), take their mail apart, and write a home of its own for all but one into the table account',
+  mailbox: 'ask whose it is, and finish the migration of the others (postferry migration finish --force)',
 }
 
 async function* checkHomeTemplate({ settings: { home }, domains }: House): AsyncGenerator<Finding> {
   const names = new Set((await domains.list()).map(({ newDomain }) => newDomain))
   if (names.size < 2 || /%[du]/.test(home)) return
-  const found = `MAILFERRY_HOME=${home} gives people of ${[...names].join(', ')} one home`
+  const found = `POSTFERRY_HOME=${home} gives people of ${[...names].join(', ')} one home`
   yield { check: 'homes', result: 'fail', found, remedy: 'put %d or %u into it: who is here keeps their home' }
 }

@@ -10,14 +10,14 @@ const CHECK_WIDTH = 18
 /** When these fail, every other command ends with the same exit code. */
 const SETTLED_BY_SETTINGS = ['settings', 'key']
 
-export function addDoctorCommand(mailferry: Command, outside: Outside): void {
-  const doctor = mailferry
+export function addDoctorCommand(postferry: Command, outside: Outside): void {
+  const doctor = postferry
     .command('doctor')
     .description(
       'look for what is wrong, and say what to do; exit code 78 when settings or key are wrong, 69 when something else has to be done',
     )
     .option('--json', 'print the findings as one JSON array')
-  examples(doctor, 'mailferry doctor').action(async (options) => {
+  examples(doctor, 'postferry doctor').action(async (options) => {
     const findings: Finding[] = []
     for await (const finding of examine(outside)) {
       findings.push(finding)

@@ -17,8 +17,8 @@ interface AddOptions {
   readonly json?: boolean
 }
 
-export function addDomainCommands(mailferry: Command, outside: Outside): void {
-  const domain = mailferry.command('domain').description('mail domains that people come from')
+export function addDomainCommands(postferry: Command, outside: Outside): void {
+  const domain = postferry.command('domain').description('mail domains that people come from')
   addAdd(domain, outside)
   addList(domain, outside)
   addRemove(domain, outside)
@@ -38,15 +38,15 @@ function addAdd(domain: Command, { open }: Outside): void {
     .option('--json', 'print the domain as JSON')
   examples(
     withReason(add),
-    'mailferry domain add old.example --provider old',
-    'mailferry domain add old.example --provider old --new-domain new.example',
+    'postferry domain add old.example --provider old',
+    'postferry domain add old.example --provider old --new-domain new.example',
   ).action(async (name: string, options: AddOptions) => {
     const { newDomain = name, sharedNames: sharesNames = false } = options
     const added: Domain = { name, newDomain, provider: options.provider }
     await using house = await open()
     const provider = await namedProvider(house, options.provider)
     await house.domains.add({ ...added, sharesNames }, by(options))
-    const test = `mailferry provider test ${provider.name}`
+    const test = `postferry provider test ${provider.name}`
     const renamed = newDomain === name ? null : `on the new server it is ${newDomain}`
     const said = [domainAdded(name, provider, test), renamed, mergingText(added, await house.domains.list())]
     await printDone(domainList.row(added), said.filter((part) => part !== null).join('; '), options)
@@ -55,7 +55,7 @@ function addAdd(domain: Command, { open }: Outside): void {
 
 function addList(domain: Command, { open }: Outside): void {
   const list = domain.command('list').description('list the domains').option('--json', 'print one JSON array')
-  examples(list, 'mailferry domain list').action(async (options) => {
+  examples(list, 'postferry domain list').action(async (options) => {
     await using house = await open()
     await printList(await house.domains.list(), domainList, options)
   })
@@ -67,11 +67,11 @@ function addRemove(domain: Command, { open }: Outside): void {
     .description('let nobody new of a domain sign in any more; accounts stay')
     .argument('<domain>', 'as it is on the old server', domainName)
     .option('--json', 'print the removed domain as JSON')
-  examples(withReason(remove), 'mailferry domain remove old.example').action(async (name: string, options) => {
+  examples(withReason(remove), 'postferry domain remove old.example').action(async (name: string, options) => {
     await using house = await open()
     const removed = (await house.domains.list()).find((domain) => domain.name === name)
     if (removed === undefined || !(await house.domains.remove(name, by(options)))) {
-      throw new Failure(EXIT.data, `there is no domain ${name} (mailferry domain list shows them)`)
+      throw new Failure(EXIT.data, `there is no domain ${name} (postferry domain list shows them)`)
     }
     await printDone(domainList.row(removed), `domain ${name} is removed`, options)
   })

@@ -41,7 +41,7 @@ export function explain(error: unknown): Explanation {
   if (error instanceof CommanderError) return explainUsage(error)
   const { what, exitCode } = known(error) ?? troubleOf(error)
   return {
-    line: `mailferry: ${visible(oneLine(what))}\n`,
+    line: `postferry: ${visible(oneLine(what))}\n`,
     exitCode: typeof exitCode === 'number' ? exitCode : EXIT[exitCode],
   }
 }
@@ -51,7 +51,7 @@ function explainUsage({ exitCode, code, message }: CommanderError): Explanation 
   if (exitCode === 0) return { line: '', exitCode }
   if (code === 'commander.help') return { line: '', exitCode: EXIT.usage }
   const what = oneLine(message.replace(/^error: /, ''))
-  return { line: `mailferry: ${visible(what)} (--help shows how)\n`, exitCode: EXIT.usage }
+  return { line: `postferry: ${visible(what)} (--help shows how)\n`, exitCode: EXIT.usage }
 }
 
 function known(error: unknown): { what: string; exitCode: number } | null {

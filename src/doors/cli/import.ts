@@ -18,8 +18,8 @@ interface Options {
   readonly json?: boolean
 }
 
-export function addImportCommand(mailferry: Command, { open }: Outside): void {
-  const command = mailferry
+export function addImportCommand(postferry: Command, { open }: Outside): void {
+  const command = postferry
     .command('import')
     .description(
       'expect the people of a CSV file: address, old_username, old_password, quota (all but the first optional); - is standard input',
@@ -31,9 +31,9 @@ export function addImportCommand(mailferry: Command, { open }: Outside): void {
     .option('--json', 'print the bad lines and the numbers as one JSON object')
   examples(
     withReason(command),
-    'mailferry import people.csv --dry-run',
-    'mailferry import people.csv',
-    'gpg --decrypt people.csv.gpg | mailferry import -',
+    'postferry import people.csv --dry-run',
+    'postferry import people.csv',
+    'gpg --decrypt people.csv.gpg | postferry import -',
   ).action(async (file: string, options: Options) => {
     await using house = await open()
     const report = new Report(options.json ?? false)

@@ -17,7 +17,7 @@ export function addRotate(key: Command, { open }: Outside): void {
       'instead: take the old keys out of the identity file, once nothing is sealed to them any more',
     )
     .option('--json', 'print what was done as JSON')
-  examples(withReason(rotate), 'mailferry key rotate --reason yearly', 'mailferry key rotate --drop-old').action(
+  examples(withReason(rotate), 'postferry key rotate --reason yearly', 'postferry key rotate --drop-old').action(
     async (options: { dropOld?: boolean; reason?: string; json?: boolean }) => {
       await using house = await open()
       if (options.dropOld) {
@@ -42,8 +42,8 @@ function fields({ recipient, started, resealed, unopened, unopenedCount, setting
 
 function sentence({ recipient, started, resealed, settingsDiffer }: Rotation): string {
   const next = settingsDiffer
-    ? 'set MAILFERRY_RECIPIENTS to it on every host, restart serve there, and run "mailferry key rotate" again'
-    : 'once no other host seals to an old key: mailferry key rotate --drop-old'
+    ? 'set POSTFERRY_RECIPIENTS to it on every host, restart serve there, and run "postferry key rotate" again'
+    : 'once no other host seals to an old key: postferry key rotate --drop-old'
   return `${started ? 'the new key is' : 'going on with'} ${recipient}; ${resealed} credentials sealed to it; next: ${next}`
 }
 

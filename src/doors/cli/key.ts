@@ -9,8 +9,8 @@ import { addRotate } from './key-rotate.ts'
 import { print, printDone, printList, printRecord } from './output.ts'
 import type { Outside } from './outside.ts'
 
-export function addKeyCommands(mailferry: Command, outside: Outside): void {
-  const key = mailferry.command('key').description('the key that credentials are sealed with')
+export function addKeyCommands(postferry: Command, outside: Outside): void {
+  const key = postferry.command('key').description('the key that credentials are sealed with')
   addInit(key, outside)
   addShow(key, outside)
   addRotate(key, outside)
@@ -21,7 +21,7 @@ function addInit(key: Command, { settings }: Outside): void {
     .command('init')
     .description('make the key: writes the identity file, prints the recipient; an existing key is never overwritten')
     .option('--json', 'print recipient and identity file as JSON')
-  examples(init, 'mailferry key init', 'MAILFERRY_IDENTITY_FILE=/etc/mailferry/identity mailferry key init').action(
+  examples(init, 'postferry key init', 'POSTFERRY_IDENTITY_FILE=/etc/postferry/identity postferry key init').action(
     async (options) => {
       const inForce = settings()
       refuseExisting(inForce)
@@ -38,10 +38,10 @@ function addShow(key: Command, { settings, open }: Outside): void {
     .command('show')
     .description('show who can open what is sealed, how much to which key, and whether the identity file is here')
     .option('--json', 'print one JSON object')
-  examples(show, 'mailferry key show').action(async (options) => {
+  examples(show, 'postferry key show').action(async (options) => {
     const inForce = settings()
     const recipients = await recipientsInForce(inForce)
-    if (recipients === null) throw new Failure(EXIT.config, 'there is no key yet: run "mailferry key init"')
+    if (recipients === null) throw new Failure(EXIT.config, 'there is no key yet: run "postferry key init"')
     const { identity } = await identityHere(inForce, recipients)
     const fields = { recipients, identity_file: inForce.identityFile, identity }
     const sealed = await sealedCounts(inForce, open)

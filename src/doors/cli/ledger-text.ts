@@ -64,10 +64,10 @@ function advice({ code, folders }: Ledger): string[] {
   const { counts } = totalOf(folders)
   const said: string[] = []
   if (counts.waiting > 0) said.push('The next copying run brings what is not copied yet.')
-  if (code === 'lost') said.push('What is lost is copied again by: mailferry migration retry ADDRESS')
+  if (code === 'lost') said.push('What is lost is copied again by: postferry migration retry ADDRESS')
   if (code === 'shrunk') said.push('Ask the person, and look at the disk and the home of the account.')
   if (code === 'shrunk' || counts.waiting < totalOf(folders).faults) {
-    said.push('What is right as it is can be accepted: mailferry verify ADDRESS --accept')
+    said.push('What is right as it is can be accepted: postferry verify ADDRESS --accept')
   }
   return said
 }

@@ -15,7 +15,7 @@ export function withFilter(command: Command): Command {
     .option('--domain <domain>', 'from this domain of the old server', domain)
     .option('--code <code>', 'failed or not proved, with this code', code)
     .option('--search <text>', 'with this in the address or the old user name', search)
-    .option('--closing', 'to be finished by "mailferry sync"')
+    .option('--closing', 'to be finished by "postferry sync"')
 }
 
 /** What `withFilter` has read among a command's options. */

@@ -34,14 +34,14 @@ export function addFinish(migration: Command, outside: Outside): void {
       '--force',
       'without a last attempt and a clean ledger, or when the person has never come: says what is lost',
     )
-    .addOption(new Option('--queue', 'let "mailferry sync" do it, wherever it runs').conflicts('force'))
+    .addOption(new Option('--queue', 'let "postferry sync" do it, wherever it runs').conflicts('force'))
   const json = withBulk(finish).option('--json', 'print the migration, or with --all the counts, as JSON')
   examples(
     withReason(json),
-    'mailferry migration finish anna@new.example',
-    'mailferry migration finish anna@new.example --queue',
-    'mailferry migration finish --queue --all --state synced --dry-run',
-    'mailferry migration finish anna@new.example --force --reason agreed',
+    'postferry migration finish anna@new.example',
+    'postferry migration finish anna@new.example --queue',
+    'postferry migration finish --queue --all --state synced --dry-run',
+    'postferry migration finish anna@new.example --force --reason agreed',
   ).action(async (typed: Address | undefined, options: Options) => {
     const one = oneOrAll(typed, options)
     if (one === null && !options.queue) throw new Failure(EXIT.usage, 'finish --all needs --queue (--help shows how)')
@@ -62,7 +62,7 @@ interface Done {
 
 async function queue(name: string, { migrations }: House, options: Options): Promise<Done | null> {
   const migration = await migrations.take(name, close, { ...by(options), action: 'migration.close' })
-  const sentence = `mailferry sync finishes the migration of ${name} as soon as a last attempt has a clean ledger`
+  const sentence = `postferry sync finishes the migration of ${name} as soon as a last attempt has a clean ledger`
   return migration && { migration, sentence }
 }
 

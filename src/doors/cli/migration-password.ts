@@ -22,8 +22,8 @@ export function addSetPassword(migration: Command, { open }: Outside): void {
     .option('--json', 'print the migration as JSON')
   examples(
     withReason(setPassword),
-    'mailferry migration set-password anna@new.example',
-    'mailferry migration set-password anna@new.example <password-file',
+    'postferry migration set-password anna@new.example',
+    'postferry migration set-password anna@new.example <password-file',
   ).action(async (typed: Address, options) => {
     await using house = await open()
     const name = await migrationOnNew(house, typed)

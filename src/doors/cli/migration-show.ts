@@ -22,7 +22,7 @@ export function addShow(migration: Command, { open }: Outside): void {
     .description('show everything about a migration: attempts, ledger, credential (not the password), last changes')
     .argument('<address>', 'the new or the old address', address)
     .option('--json', 'print one JSON object')
-  examples(show, 'mailferry migration show anna@new.example').action(
+  examples(show, 'postferry migration show anna@new.example').action(
     async (typed: Address, options: { json?: boolean }) => {
       await using house = await open()
       const name = await migrationOnNew(house, typed)

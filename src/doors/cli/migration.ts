@@ -32,8 +32,8 @@ const STEPS: readonly StepCommand[] = [
   },
 ]
 
-export function addMigrationCommands(mailferry: Command, outside: Outside): void {
-  const migration = mailferry.command('migration').description('people whose mail is being moved')
+export function addMigrationCommands(postferry: Command, outside: Outside): void {
+  const migration = postferry.command('migration').description('people whose mail is being moved')
   addList(migration, outside)
   addShow(migration, outside)
   for (const step of STEPS) addStep(migration, outside, step)
@@ -45,11 +45,11 @@ function addList(migration: Command, { open }: Outside): void {
   const list = withFilter(migration.command('list').description('list the migrations, or those that match'))
   examples(
     list.option('--json', 'print one JSON array'),
-    'mailferry migration list',
-    'mailferry migration list --state failed --provider old',
-    'mailferry migration list --code credential-refused',
-    'mailferry migration list --search anna',
-    "mailferry migration list --json | jq -r '.[].address'",
+    'postferry migration list',
+    'postferry migration list --state failed --provider old',
+    'postferry migration list --code credential-refused',
+    'postferry migration list --search anna',
+    "postferry migration list --json | jq -r '.[].address'",
   ).action(async (options: MigrationFilter & { json?: boolean }) => {
     await using house = await open()
     await requireProvider(options, house)
@@ -63,8 +63,8 @@ function addStep(migration: Command, { open }: Outside, { verb, description, don
   ).option('--json', 'print the migration, or with --all the counts, as JSON')
   examples(
     withReason(command),
-    `mailferry migration ${verb} anna@new.example`,
-    `mailferry migration ${verb} --all --provider old --dry-run`,
+    `postferry migration ${verb} anna@new.example`,
+    `postferry migration ${verb} --all --provider old --dry-run`,
   ).action(async (typed: Address | undefined, options: BulkOptions) => {
     const one = oneOrAll(typed, options)
     await using house = await open()

@@ -10,5 +10,5 @@ export async function namedProvider({ providers }: Pick<House, 'providers'>, nam
 }
 
 export function noProvider(name: string): Missing {
-  return new Missing(`there is no provider ${name} (mailferry provider list shows them)`)
+  return new Missing(`there is no provider ${name} (postferry provider list shows them)`)
 }

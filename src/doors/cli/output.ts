@@ -1,7 +1,7 @@
 import { defused } from '../csv-cell.ts'
 import { json, line, record, tableRow, visible } from './text.ts'
 
-/** Whoever reads the output has gone: `mailferry … | head`. */
+/** Whoever reads the output has gone: `postferry … | head`. */
 export class OutputClosed extends Error {}
 
 /** The output cannot be written: a full disk. */

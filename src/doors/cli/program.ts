@@ -18,44 +18,44 @@ import { addSyncCommand } from './sync.ts'
 import { addUpgradeCommand } from './upgrade.ts'
 import { addVerifyCommand } from './verify.ts'
 
-/** Runs `mailferry`, and sets the exit code of the process. */
-export async function runMailferry(args: readonly string[], outside: Outside): Promise<void> {
+/** Runs `postferry`, and sets the exit code of the process. */
+export async function runPostferry(args: readonly string[], outside: Outside): Promise<void> {
   await runCommandLine(program(outside), args)
 }
 
 /** The whole command line. What is wrong with the arguments is thrown. */
 export function program(outside: Outside): Command {
-  const mailferry = new Command('mailferry')
+  const postferry = new Command('postferry')
     .description('Moves people from an old IMAP server to a new Dovecot at their first sign-in.')
     .version(version())
     .exitOverride()
     // The one line about a mistake is written by whoever catches it.
     .configureOutput({ outputError: () => undefined })
-  addServe(mailferry, outside)
-  addProviderCommands(mailferry, outside)
-  addDomainCommands(mailferry, outside)
-  addAccountCommands(mailferry, outside)
-  addMigrationCommands(mailferry, outside)
-  addImportCommand(mailferry, outside)
-  addSyncCommand(mailferry, outside)
-  addVerifyCommand(mailferry, outside)
-  addReportCommand(mailferry, outside)
-  addAuditCommands(mailferry, outside)
-  addCredentialCommands(mailferry, outside)
-  addKeyCommands(mailferry, outside)
-  addAdminCommands(mailferry, outside)
-  addUpgradeCommand(mailferry, outside)
-  addDoctorCommand(mailferry, outside)
+  addServe(postferry, outside)
+  addProviderCommands(postferry, outside)
+  addDomainCommands(postferry, outside)
+  addAccountCommands(postferry, outside)
+  addMigrationCommands(postferry, outside)
+  addImportCommand(postferry, outside)
+  addSyncCommand(postferry, outside)
+  addVerifyCommand(postferry, outside)
+  addReportCommand(postferry, outside)
+  addAuditCommands(postferry, outside)
+  addCredentialCommands(postferry, outside)
+  addKeyCommands(postferry, outside)
+  addAdminCommands(postferry, outside)
+  addUpgradeCommand(postferry, outside)
+  addDoctorCommand(postferry, outside)
   return examples(
-    mailferry,
-    'mailferry serve',
-    'mailferry provider add old --host imap.old.example',
-    'mailferry domain add old.example --provider old',
-    'mailferry doctor',
+    postferry,
+    'postferry serve',
+    'postferry provider add old --host imap.old.example',
+    'postferry domain add old.example --provider old',
+    'postferry doctor',
   )
 }
 
-function addServe(mailferry: Command, { serve }: Outside): void {
-  const command = mailferry.command('serve').description('answer sign-ins until SIGTERM or SIGINT')
-  examples(command, 'mailferry serve', 'MAILFERRY_DATA_DIR=/var/lib/mailferry mailferry serve').action(serve)
+function addServe(postferry: Command, { serve }: Outside): void {
+  const command = postferry.command('serve').description('answer sign-ins until SIGTERM or SIGINT')
+  examples(command, 'postferry serve', 'POSTFERRY_DATA_DIR=/var/lib/postferry postferry serve').action(serve)
 }

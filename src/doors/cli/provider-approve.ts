@@ -18,7 +18,7 @@ export function addApprove(provider: Command, { open }: Outside): void {
     .argument('<name>')
   examples(
     withReason(approve).option('--json', 'print the endpoint, and how many migrations go on, as JSON'),
-    'mailferry provider approve old',
+    'postferry provider approve old',
   ).action(async (name: string, options: { json?: boolean; reason?: string }) => {
     await using house = await open()
     const endpoint = endpointOf(await namedProvider(house, name))
@@ -54,5 +54,5 @@ export async function approveTested(provider: Provider, house: House): Promise<s
     return `this host sends kept passwords to ${endpointText(endpoint)} from now on`
   }
   if (isSameEndpoint(approved, endpoint)) return null
-  return `this host sends kept passwords to ${endpointText(approved)} only: mailferry provider approve ${name}`
+  return `this host sends kept passwords to ${endpointText(approved)} only: postferry provider approve ${name}`
 }

@@ -33,8 +33,8 @@ export function addTest(provider: Command, { open }: Outside): void {
     .option('--json', 'print the steps as one JSON array, or the sign-in as one JSON object')
   examples(
     test,
-    'mailferry provider test old',
-    'mailferry provider test old --sign-in anna@old.example <password-file',
+    'postferry provider test old',
+    'postferry provider test old --sign-in anna@old.example <password-file',
   ).action(async (name: string, options: Options) => {
     await using house = await open()
     const provider = await namedProvider(house, name)

@@ -16,8 +16,8 @@ import { addTest } from './provider-test.ts'
 import { providerList } from './rows.ts'
 import { statusOfService } from './running.ts'
 
-export function addProviderCommands(mailferry: Command, outside: Outside): void {
-  const provider = mailferry.command('provider').description('old IMAP services that people come from')
+export function addProviderCommands(postferry: Command, outside: Outside): void {
+  const provider = postferry.command('provider').description('old IMAP services that people come from')
   addAdd(provider, outside)
   addList(provider, outside)
   addShow(provider, outside)
@@ -35,8 +35,8 @@ function addAdd(provider: Command, { open }: Outside): void {
   withReason(withProviderOptions(add.requiredOption('--host <host>', 'DNS name or IP address', host)))
   examples(
     add.option('--json', 'print the provider as JSON'),
-    'mailferry provider add old --host imap.old.example',
-    "mailferry provider add isp --host mail.isp.example --tls starttls --login-name '%n' --exclude 'Spam*'",
+    'postferry provider add old --host imap.old.example',
+    "postferry provider add isp --host mail.isp.example --tls starttls --login-name '%n' --exclude 'Spam*'",
   ).action(async (name: string, options: ProviderOptions & { host: string }) => {
     const { json: _, reason: __, ...fields } = options
     const added = newProvider(name, fields.host, fields)
@@ -44,7 +44,7 @@ function addAdd(provider: Command, { open }: Outside): void {
     await house.providers.add(added, by(options))
     await printDone(
       providerList.row(added),
-      `provider ${name} is added; next: mailferry provider test ${name}`,
+      `provider ${name} is added; next: postferry provider test ${name}`,
       options,
     )
   })
@@ -52,7 +52,7 @@ function addAdd(provider: Command, { open }: Outside): void {
 
 function addList(provider: Command, { open }: Outside): void {
   const list = provider.command('list').description('list the providers')
-  examples(list.option('--json', 'print one JSON array'), 'mailferry provider list').action(async (options) => {
+  examples(list.option('--json', 'print one JSON array'), 'postferry provider list').action(async (options) => {
     await using house = await open()
     await printList(await house.providers.list(), providerList, options)
   })
@@ -63,7 +63,7 @@ function addShow(provider: Command, { open }: Outside): void {
     .command('show')
     .description('show everything about a provider, and how the service on this host uses it')
     .argument('<name>')
-  examples(show.option('--json', 'print one JSON object'), 'mailferry provider show old').action(
+  examples(show.option('--json', 'print one JSON object'), 'postferry provider show old').action(
     async (name, options) => {
       await using house = await open()
       const row = providerList.row(await namedProvider(house, name))
@@ -87,10 +87,10 @@ function addSet(provider: Command, { open }: Outside): void {
     .option('--no-exclude', 'leave no mailbox out any more')
   examples(
     set.option('--json', 'print the provider as JSON'),
-    'mailferry provider set old --ca-file /etc/mailferry/old-ca.pem',
-    "mailferry provider set old --exclude Trash --exclude 'Spam*'",
-    'mailferry provider set old --no-fingerprint',
-    'mailferry provider set old --window 20:00-06:00',
+    'postferry provider set old --ca-file /etc/postferry/old-ca.pem',
+    "postferry provider set old --exclude Trash --exclude 'Spam*'",
+    'postferry provider set old --no-fingerprint',
+    'postferry provider set old --window 20:00-06:00',
   ).action(async (name: string, options: ProviderOptions) => {
     const { json: _, reason: __, ...fields } = options
     if (Object.keys(fields).length === 0) throw new Failure(EXIT.usage, 'say what to change (--help shows how)')
@@ -98,21 +98,21 @@ function addSet(provider: Command, { open }: Outside): void {
     const before = await namedProvider(house, name)
     const changed = changedProvider(before, fields)
     await house.providers.set(changed, by(options))
-    const next = `mailferry provider test ${name}${approval(before, changed)}`
+    const next = `postferry provider test ${name}${approval(before, changed)}`
     await printDone(providerList.row(changed), `provider ${name} is changed; next: ${next}`, options)
   })
 }
 
 function approval(before: Provider, now: Provider): string {
   if (isSameEndpoint(endpointOf(before), endpointOf(now))) return ''
-  return `, and mailferry provider approve ${now.name} on the copying host, which copies nothing from there before`
+  return `, and postferry provider approve ${now.name} on the copying host, which copies nothing from there before`
 }
 
 function addRemove(provider: Command, { open }: Outside): void {
   const remove = provider.command('remove').description('remove a provider that nobody comes from').argument('<name>')
   examples(
     withReason(remove).option('--json', 'print the removed provider as JSON'),
-    'mailferry provider remove old',
+    'postferry provider remove old',
   ).action(async (name, options) => {
     await using house = await open()
     const removed = await namedProvider(house, name)

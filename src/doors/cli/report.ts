@@ -19,8 +19,8 @@ interface Options {
 
 const DAYS_SHOWN = 14
 
-export function addReportCommand(mailferry: Command, { open }: Outside): void {
-  const command = mailferry
+export function addReportCommand(postferry: Command, { open }: Outside): void {
+  const command = postferry
     .command('report')
     .description('how far the people are: by provider and domain, by day, and what stops them')
     .option('--awaited', 'list who has never come, instead')
@@ -34,9 +34,9 @@ export function addReportCommand(mailferry: Command, { open }: Outside): void {
     )
   examples(
     command,
-    'mailferry report',
-    'mailferry report --json',
-    'mailferry report --awaited --domain old.example --csv',
+    'postferry report',
+    'postferry report --json',
+    'postferry report --awaited --domain old.example --csv',
   ).action(async (options: Options) => {
     await using house = await open()
     const { provider } = options

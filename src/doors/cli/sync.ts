@@ -27,8 +27,8 @@ interface Options {
 const SLOTS = 2
 const SLOTS_LIMIT = 64
 
-export function addSyncCommand(mailferry: Command, outside: Outside): void {
-  const sync = mailferry
+export function addSyncCommand(postferry: Command, outside: Outside): void {
+  const sync = postferry
     .command('sync')
     .description('copy the mail of all active migrations until SIGTERM; several may share the work')
     .option('--once', 'end when everybody whose turn it is has had it')
@@ -45,10 +45,10 @@ export function addSyncCommand(mailferry: Command, outside: Outside): void {
     .addOption(new Option('--json', 'print a JSON object per line').conflicts('quiet'))
   examples(
     sync,
-    'mailferry sync',
-    'mailferry sync --slots 4',
-    'mailferry sync --once --quiet',
-    'mailferry sync --account anna@new.example',
+    'postferry sync',
+    'postferry sync --slots 4',
+    'postferry sync --once --quiet',
+    'postferry sync --account anna@new.example',
   ).action(async (options: Options) => {
     const stop = stopSignal()
     await using house = await outside.openCopying({
@@ -96,7 +96,7 @@ async function syncOne(migration: Migration, house: CopyingHouse, watcher: Watch
   watcher.ended(report)
   process.exitCode = exitCodeOf(report.ending, report.waitMs)
   if (report.waitMs === null && report.proof === null)
-    process.stderr.write(`mailferry: ${REMEDIES[report.ending as 'new-full'] ?? report.ending}\n`)
+    process.stderr.write(`postferry: ${REMEDIES[report.ending as 'new-full'] ?? report.ending}\n`)
 }
 
 function exitCodeOf(ending: Ending, waitMs: number | null): number {

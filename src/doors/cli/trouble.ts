@@ -10,7 +10,7 @@ export interface Trouble {
 // PostgreSQL's error classes (PostgreSQL documentation, appendix A).
 const BY_SQL_STATE: readonly (readonly [RegExp, Trouble['exitCode'], string])[] = [
   [/^(28|3D|42501)/, 'config', 'DATABASE_URL: the database refuses it'],
-  [/^MF001/, 'config', 'MAILFERRY_RECIPIENTS'],
+  [/^MF001/, 'config', 'POSTFERRY_RECIPIENTS'],
   [/^(57|53|08)/, 'unavailable', 'the database is away'],
   [/./, 'software', 'the database refuses a statement'],
 ]
@@ -27,11 +27,11 @@ export function troubleOf(error: unknown): Trouble {
   if (syscall === 'mkdir') {
     const what =
       code === 'EEXIST' || code === 'ENOTDIR' ? `${path} is, or lies below, a file that is no folder` : message
-    return { what: `MAILFERRY_DATA_DIR: ${what}`, exitCode: 'cannotCreate' }
+    return { what: `POSTFERRY_DATA_DIR: ${what}`, exitCode: 'cannotCreate' }
   }
   if (code === 'EACCES' || code === 'EPERM') return { what: message, exitCode: 'permission' }
   if (first instanceof TypeError || first instanceof RangeError || first instanceof ReferenceError) {
-    return { what: `${message} (this is a mistake in mailferry)`, exitCode: 'software' }
+    return { what: `${message} (this is a mistake in postferry)`, exitCode: 'software' }
   }
   return { what: message, exitCode: 'unavailable' }
 }

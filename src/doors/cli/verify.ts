@@ -20,8 +20,8 @@ interface Options {
   reason?: string
 }
 
-export function addVerifyCommand(mailferry: Command, { open, becomeOwner }: Outside): void {
-  const verify = mailferry
+export function addVerifyCommand(postferry: Command, { open, becomeOwner }: Outside): void {
+  const verify = postferry
     .command('verify')
     .description('compare a person on the old and the new server message by message; run it on the copying host')
     .argument('<address>', 'the new or the old address', address)
@@ -29,7 +29,7 @@ export function addVerifyCommand(mailferry: Command, { open, becomeOwner }: Outs
     .option('--strict', 'end with 65 also for what was changed on the new server after the copy')
     .option('--json', 'print the whole ledger as one JSON object')
   verify.addHelpText('after', `\n${NOT_COMPARED}`)
-  examples(withReason(verify), 'mailferry verify anna@new.example', 'mailferry verify anna@new.example --json').action(
+  examples(withReason(verify), 'postferry verify anna@new.example', 'postferry verify anna@new.example --json').action(
     async (typed: Address, { accept = false, strict = false, json: asJson, reason }: Options) => {
       becomeOwner()
       await using house = await open()
@@ -54,8 +54,8 @@ const EXITS: Partial<Record<CouldNotAsk['code'], number>> = {
 }
 
 const REMEDIES: Partial<Record<CouldNotAsk['code'], string>> = {
-  'credential-refused': ' (mailferry migration set-password)',
-  'endpoint-changed': ' (mailferry provider approve)',
+  'credential-refused': ' (postferry migration set-password)',
+  'endpoint-changed': ' (postferry provider approve)',
 }
 
 /** Why there is no ledger, as the end of a command. */

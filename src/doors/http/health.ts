@@ -19,7 +19,7 @@ const Readiness = Type.Object({
     Type.Record(
       Type.String(),
       Type.Object({ ok: Type.Boolean(), reason: Type.Optional(Type.String({ description: 'What is wrong' })) }),
-      { description: 'On the socket, and for whoever shows the door token' },
+      { description: 'On the socket, and for whoever shows the auth token' },
     ),
   ),
 })
@@ -33,13 +33,13 @@ interface Health {
   readonly metrics: Metrics
   readonly asked: Pick<Asked, 'providers'>
   /** Who shows it is told why the service is not ready; null where everybody may know. */
-  readonly doorToken: string | null
+  readonly authToken: string | null
 }
 
 /** `/livez`, `/readyz`, `/healthz` and `/metrics`. */
 export const health: FastifyPluginAsync<Health> = async (app: FastifyInstance, health) => {
-  const { checks, metrics, asked, doorToken } = health
-  const mayKnow = doorToken === null ? () => true : showsToken(doorToken)
+  const { checks, metrics, asked, authToken } = health
+  const mayKnow = authToken === null ? () => true : showsToken(authToken)
   const check = together(() => resultsOf(checks))
   app.get('/livez', { schema: LIVEZ }, async () => ({ status: 'alive' }))
   for (const path of ['/readyz', '/healthz']) {

@@ -24,7 +24,7 @@ export function requireKnownHost(names: readonly string[], tokens: readonly (str
       reply
         .code(MISDIRECTED)
         .header('connection', 'close')
-        .send({ error: 'this host is not known by that name: MAILFERRY_HOST_NAMES lists those that it has' })
+        .send({ error: 'this host is not known by that name: POSTFERRY_HOST_NAMES lists those that it has' })
   }
 }
 

@@ -12,18 +12,18 @@ export class ListenError extends Error {}
 /** Listens on a Unix socket; one that nobody listens on any more is replaced. */
 export async function listenOnSocket(app: FastifyInstance, path: string): Promise<void> {
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES) {
-    throw new ListenError(`MAILFERRY_SOCKET: ${path} is longer than the ${SOCKET_PATH_BYTES} bytes of a socket's name`)
+    throw new ListenError(`POSTFERRY_SOCKET: ${path} is longer than the ${SOCKET_PATH_BYTES} bytes of a socket's name`)
   }
   // What is wrong with a route has nothing to do with the socket.
   await app.ready()
-  if (await isUsed(path)) throw new ListenError(`MAILFERRY_SOCKET: another program listens on ${path}`)
+  if (await isUsed(path)) throw new ListenError(`POSTFERRY_SOCKET: another program listens on ${path}`)
   if (statSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path)
   const umask = process.umask(0o777 & ~SOCKET_MODE)
   try {
     await app.listen({ path })
     chmodSync(path, SOCKET_MODE)
   } catch (error) {
-    throw new ListenError(`MAILFERRY_SOCKET: cannot listen on ${path} (${(error as NodeJS.ErrnoException).code})`)
+    throw new ListenError(`POSTFERRY_SOCKET: cannot listen on ${path} (${(error as NodeJS.ErrnoException).code})`)
   } finally {
     process.umask(umask)
   }
@@ -43,6 +43,6 @@ export async function listenOnPort(app: FastifyInstance, host: string, port: num
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     const reason = code === 'EADDRINUSE' ? 'another program uses it' : code
-    throw new ListenError(`MAILFERRY_HOST, MAILFERRY_PORT: cannot listen on ${host} port ${port} (${reason})`)
+    throw new ListenError(`POSTFERRY_HOST, POSTFERRY_PORT: cannot listen on ${host} port ${port} (${reason})`)
   }
 }

@@ -31,13 +31,13 @@ export function createMetrics(): Metrics {
   const verdicts = new Tallies()
   showVerdicts(registry, verdicts)
   const passdbSeconds = new Histogram({
-    name: 'mailferry_passdb_seconds',
+    name: 'postferry_passdb_seconds',
     help: 'Time from question to verdict, where the answer was not remembered',
     buckets: SECONDS,
     registers,
   })
   const turnedAway = new Counter({
-    name: 'mailferry_shed_total',
+    name: 'postferry_shed_total',
     help: 'Questions turned away because of overload; they are not among the verdicts',
     labelNames: ['route'],
     registers,
@@ -86,7 +86,7 @@ class Tallies {
 
 function showVerdicts(registry: Registry, tallies: Tallies): void {
   new Counter({
-    name: 'mailferry_verdicts_total',
+    name: 'postferry_verdicts_total',
     help: 'Answers to sign-ins, by door, verdict and, for tempfail, its code',
     labelNames: ['door', 'verdict', 'code'],
     registers: [registry],
@@ -99,7 +99,7 @@ function showVerdicts(registry: Registry, tallies: Tallies): void {
 
 function stepSeconds(registry: Registry): Histogram<'step'> {
   const histogram = new Histogram({
-    name: 'mailferry_step_seconds',
+    name: 'postferry_step_seconds',
     help: 'Time of the steps of a sign-in: hash (our own password hash), old (the old server), database',
     labelNames: ['step'],
     buckets: SECONDS,
@@ -112,7 +112,7 @@ function stepSeconds(registry: Registry): Histogram<'step'> {
 
 function showInFlight(registry: Registry, metrics: { readonly inFlight: number }): void {
   new Gauge({
-    name: 'mailferry_questions_in_flight',
+    name: 'postferry_questions_in_flight',
     help: 'Questions that are being answered',
     registers: [registry],
     collect() {
@@ -124,9 +124,9 @@ function showInFlight(registry: Registry, metrics: { readonly inFlight: number }
 function providerGauges(registry: Registry): (providers: readonly ProviderStatus[]) => void {
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Gauge({ name, help, labelNames, registers: [registry] })
-  const running = gauge('mailferry_old_connections', 'Questions being asked at the old server', ['provider'])
-  const waiting = gauge('mailferry_old_waiting', 'Questions that wait for a connection to the old server', ['provider'])
-  const breaker = gauge('mailferry_old_breaker', '1: the state of the circuit breaker', ['provider', 'state'])
+  const running = gauge('postferry_old_connections', 'Questions being asked at the old server', ['provider'])
+  const waiting = gauge('postferry_old_waiting', 'Questions that wait for a connection to the old server', ['provider'])
+  const breaker = gauge('postferry_old_breaker', '1: the state of the circuit breaker', ['provider', 'state'])
   return (providers) => {
     // A provider that was removed is not shown any more.
     for (const each of [running, waiting, breaker]) each.reset()

@@ -8,7 +8,7 @@ const bearer = (description: string) => ({ type: 'http' as const, scheme: 'beare
 const DOCUMENT = {
   openapi: '3.1.0',
   info: {
-    title: 'mailferry',
+    title: 'postferry',
     version: version(),
     license: { name: 'MIT', identifier: 'MIT' },
     description: 'Moves people from an old IMAP server to a new Dovecot at their first sign-in.',
@@ -20,7 +20,7 @@ const DOCUMENT = {
   ],
   components: {
     securitySchemes: {
-      doorToken: bearer('The door token; asked for on TCP, not on the socket'),
+      authToken: bearer('The auth token; asked for on TCP, not on the socket'),
       adminToken: bearer('The admin token'),
     },
   },

@@ -49,13 +49,13 @@ export const ANSWERS: Readonly<Record<number, TSchema>> = {
 const SCHEMA = {
   summary: 'May this person in? An answer without a verdict means: try again',
   tags: ['door'],
-  security: [{ doorToken: [] }],
+  security: [{ authToken: [] }],
   body: PassdbQuestion,
   response: ANSWERS,
 }
 
 const STATUS = { mismatch: 401, disabled: 403, expired: 403 } as const
-const CHECKPASSWORD = 'mailferry-checkpassword'
+const CHECKPASSWORD = 'postferry-checkpassword'
 const LOGGED_LENGTH = 100
 const DIGEST_LENGTH = 12
 

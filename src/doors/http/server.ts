@@ -20,7 +20,7 @@ export interface HttpDoor {
   readonly metrics: Metrics
   readonly log: Logger
   /** What Dovecot has to show; null where the socket's file mode guards the door. */
-  readonly doorToken: string | null
+  readonly authToken: string | null
   /** What lets an administrator call this host by any name. */
   readonly adminToken: string
   /** What this host may be called on TCP; null where nobody can call it by a name. */
@@ -33,7 +33,7 @@ export interface HttpDoor {
 
 /** The HTTP door, not listening yet. */
 export function httpDoor(door: HttpDoor): FastifyInstance {
-  const { asked, checks, metrics, log, doorToken, adminToken, hostNames, proxyNetworks, prepare } = door
+  const { asked, checks, metrics, log, authToken, adminToken, hostNames, proxyNetworks, prepare } = door
   // Without a logger of its own Fastify makes none for each question.
   const app = Fastify({
     ...LIMITS,
@@ -49,12 +49,12 @@ export function httpDoor(door: HttpDoor): FastifyInstance {
   // The schemas describe the answers. A serializer of its own for each would take 40 MB.
   app.setSerializerCompiler(() => JSON.stringify)
   tellErrorsShortly(app, log)
-  if (hostNames !== null) app.addHook('onRequest', requireKnownHost(hostNames, [doorToken, adminToken]))
+  if (hostNames !== null) app.addHook('onRequest', requireKnownHost(hostNames, [authToken, adminToken]))
   prepare?.(app)
-  app.register(health, { checks, metrics, asked, doorToken })
-  if (doorToken === null) app.register(status, { asked })
+  app.register(health, { checks, metrics, asked, authToken })
+  if (authToken === null) app.register(status, { asked })
   app.register(async (guarded) => {
-    if (doorToken !== null) guarded.addHook('onRequest', requireToken(doorToken, 'door'))
+    if (authToken !== null) guarded.addHook('onRequest', requireToken(authToken, 'auth'))
     await shedUnderPressure(guarded, (path) => metrics.shed(path === '/v1/userdb' ? 'userdb' : 'passdb'))
     guarded.withTypeProvider<TypeBoxTypeProvider>().register(passdb, {
       ...{ asked, metrics, log },

@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
  * Lets nobody pass who does not show the token (RFC 6750, section 2.1); the body is not read before.
  * @param whose what people call it
  */
-export function requireToken(token: string, whose: 'door' | 'admin') {
+export function requireToken(token: string, whose: 'auth' | 'admin') {
   const isRight = showsToken(token)
   return (request: FastifyRequest, reply: FastifyReply, next: () => void) => {
     if (isRight(request)) next()

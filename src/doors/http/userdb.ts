@@ -18,7 +18,7 @@ export const ANSWERS = {
 const SCHEMA = {
   summary: "Where is this person's mail?",
   tags: ['door'],
-  security: [{ doorToken: [] }],
+  security: [{ authToken: [] }],
   body: Type.Object({ username: Type.String() }),
   response: ANSWERS,
 }
@@ -26,7 +26,7 @@ const SCHEMA = {
 const LIST = {
   summary: 'Who has an account?',
   tags: ['door'],
-  security: [{ doorToken: [] }],
+  security: [{ authToken: [] }],
   response: {
     200: Type.Unsafe<Readable>(
       Type.Array(Type.String(), { description: 'All addresses; cut off when it does not end' }),

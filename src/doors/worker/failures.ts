@@ -49,8 +49,8 @@ export class Failures implements Watcher, Disposable {
       const shown = [...addresses].slice(0, ADDRESSES_SHOWN).join(', ')
       const more = addresses.size > ADDRESSES_SHOWN ? ` and ${addresses.size - ADDRESSES_SHOWN} more` : ''
       const remedy = again ? 'it is tried again' : (REMEDIES[ending as Outcome] ?? 'a person has to act')
-      yield `mailferry: not copied, ${ending}: ${shown}${more}; ${remedy}`
+      yield `postferry: not copied, ${ending}: ${shown}${more}; ${remedy}`
     }
-    for (const each of this.#stranded) yield `mailferry: ${strandedText(each)}: ${STRANDED_REMEDY}`
+    for (const each of this.#stranded) yield `postferry: ${strandedText(each)}: ${STRANDED_REMEDY}`
   }
 }

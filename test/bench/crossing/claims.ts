@@ -26,7 +26,7 @@ export const claims: Row = {
   name: 'claims',
   about: 'turns that four workers take and end, without asking OLD',
   async measure({ rounds }): Promise<Line[]> {
-    const dataDir = mkdtempSync(join(tmpdir(), 'mailferry-claims-'))
+    const dataDir = mkdtempSync(join(tmpdir(), 'postferry-claims-'))
     try {
       await using opened = new AsyncDisposableStack()
       const databases: Database[] = []

@@ -13,18 +13,18 @@ export const ledger: Row = {
   async measure({ rounds }): Promise<Line[]> {
     await using world = await startWorld({ people: 1, messages: MESSAGES, mailboxes: ['INBOX'] })
     const [person = ''] = world.people
-    await world.run('mailferry', ['sync', '--account', person])
+    await world.run('postferry', ['sync', '--account', person])
     const { rows } = await world.query('select id from migration')
     const metadata = join(world.metadata(1), '../offlineimap')
     const rate = async () => {
-      const { stdout } = await world.run('mailferry', ['verify', person, '--json'])
+      const { stdout } = await world.run('postferry', ['verify', person, '--json'])
       const { messages, seconds, clean } = JSON.parse(stdout)
       if (!clean || messages !== MESSAGES) throw new Error(`the ledger is not clean: ${stdout.slice(0, 500)}`)
       return messages / seconds
     }
     const [whole, again]: [number[], number[]] = [[], []]
     for (let round = 0; round < rounds; round++) {
-      rmSync(join(metadata, `mailferry-proofs-${rows[0].id}.sqlite`))
+      rmSync(join(metadata, `postferry-proofs-${rows[0].id}.sqlite`))
       whole.push(await rate())
       again.push(await rate())
     }

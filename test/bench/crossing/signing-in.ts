@@ -43,7 +43,7 @@ export const signingIn: Row = {
 
 async function whileCopying(world: World, measure: () => Promise<number[]>): Promise<number[]> {
   await world.reset()
-  const worker = world.start('mailferry', ['sync'])
+  const worker = world.start('postferry', ['sync'])
   const ended = once(worker, 'exit')
   try {
     await copies(world)

@@ -17,7 +17,7 @@ export const throughput: Row = {
     const [whole, proving]: [number[], number[]] = [[], []]
     const copying = async () => {
       await world.reset()
-      const { seconds } = await world.run('mailferry', ['sync', '--once', '--slots', `${SLOTS}`])
+      const { seconds } = await world.run('postferry', ['sync', '--once', '--slots', `${SLOTS}`])
       const { rows } = await world.query('select sum(seconds) as seconds, count(*) as count from ledger')
       if (Number(rows[0].count) !== PEOPLE) throw new Error(`${rows[0].count} of ${PEOPLE} were proved`)
       const comparing = Number(rows[0].seconds)
@@ -37,7 +37,7 @@ export const throughput: Row = {
 async function byCron(world: World): Promise<number> {
   await world.reset()
   for (const share of SHARES) {
-    const env = { MAILFERRY_OFFLINEIMAP_METADATA: world.metadata(share) }
+    const env = { POSTFERRY_OFFLINEIMAP_METADATA: world.metadata(share) }
     await world.run('emit-offlineimaprc', ['--shard', `${share}/${SLOTS}`, '--output', rc(world, share)], env)
   }
   const runs = SHARES.map((share) => world.run('offlineimap', ['-1', '-o', '-c', rc(world, share)]))

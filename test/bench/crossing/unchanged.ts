@@ -29,7 +29,7 @@ export const unchanged: Row = {
 
 async function pass(crowd: WorldSettings, rounds: number): Promise<Line> {
   await using world = await startWorld(crowd)
-  await world.run('mailferry', ['sync', '--once', '--slots', '4'])
+  await world.run('postferry', ['sync', '--once', '--slots', '4'])
   const rc = `${world.metadata(1)}.rc`
   await world.run('emit-offlineimaprc', ['--output', rc])
   const worker = startSync(world.service)

@@ -47,13 +47,13 @@ export interface World extends AsyncDisposable {
 
 export async function startWorld(settings: WorldSettings): Promise<World> {
   const { people, messages, mailboxes = ['INBOX', 'Sent'], newcomers: later = 0 } = settings
-  const homes = mkdtempSync(join(tmpdir(), 'mailferry-homes-'))
+  const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
   chmodSync(homes, 0o755)
   const all = Array.from({ length: people }, (_, at) => [`p${at}@old.example`, `secret of ${at}`] as const)
   const newcomers = Array.from({ length: later }, (_, at) => [`n${at}@old.example`, `secret of ${at}`] as const)
   const ferry = await startFerry(Object.fromEntries([...all, ...newcomers]), {
-    MAILFERRY_HOME: `${homes}/%d/%n`,
-    MAILFERRY_LOG_LEVEL: 'warn',
+    POSTFERRY_HOME: `${homes}/%d/%n`,
+    POSTFERRY_LOG_LEVEL: 'warn',
   })
   const { old, service } = ferry
   await mustRun(service, 'provider', 'set', 'old', '--max-connections', '20')
@@ -85,7 +85,7 @@ export async function startWorld(settings: WorldSettings): Promise<World> {
 }
 
 async function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Spent> {
-  const path = program.startsWith('mailferry') || program.startsWith('emit') ? join(BIN, program) : program
+  const path = program.startsWith('postferry') || program.startsWith('emit') ? join(BIN, program) : program
   const script = 'TIMEFORMAT="spent %R %U %S"; time "$0" "$@"'
   const { exitCode, stdout, stderr } = await runProgram('bash', ['-c', script, path, ...args], env)
   const [, seconds, user, system] = /spent ([\d.]+) ([\d.]+) ([\d.]+)\s*$/.exec(stderr) ?? []

@@ -1,7 +1,7 @@
 import { hash, verify } from '@node-rs/argon2'
 import type { Lane, Person } from './lane.ts'
 
-/** What mailferry hashes with. */
+/** What postferry hashes with. */
 export const COST = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
 export interface VerifySettings {

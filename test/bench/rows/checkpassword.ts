@@ -24,16 +24,16 @@ export const checkpassword: Row = {
     const question = join(place, 'question')
     writeFileSync(question, `${ferry.people[0]?.username}\0not the password\0\0`)
     const compare = async (socket: string, times: number) => {
-      const env = { PATH: '/usr/bin:/bin', MAILFERRY_SOCKET: socket }
+      const env = { PATH: '/usr/bin:/bin', POSTFERRY_SOCKET: socket }
       const refused = () => started(CHECKPASSWORD, ['/bin/true'], env, question, REFUSED)
       return await inTurns(times, refused, () => started(process.execPath, ['-e', '0'], env, question, 0))
     }
-    // mailferry holds each refusal back until it has taken as long as any other: the first line is the program's own time.
+    // postferry holds each refusal back until it has taken as long as any other: the first line is the program's own time.
     const program = await compare(refusing.socket, STARTS_PER_ROUND * rounds)
     const held = await compare(ferry.serving.socket, rounds)
     return [
       timeLine('checkpassword, refused by a service that says no at once', 'node -e 0', program, MOST),
-      timeLine('the same, refused by mailferry, which takes its even time', 'node -e 0', held, MOST),
+      timeLine('the same, refused by postferry, which takes its even time', 'node -e 0', held, MOST),
     ]
   },
 }

@@ -13,7 +13,7 @@ export const coldDovecot: Row = {
   name: 'cold-dovecot',
   about: "the same through a real Dovecot, against Dovecot's own passdb sql",
   async measure({ rounds, seconds }) {
-    await using ferry = await startKnown({ people: PEOPLE, environment: { MAILFERRY_CACHE_SECONDS: '0' } })
+    await using ferry = await startKnown({ people: PEOPLE, environment: { POSTFERRY_CACHE_SECONDS: '0' } })
     await using ourDovecot = await startLua(ferry.serving.port, ferry.serving.token)
     await using theirDovecot = await startSqlPassdb(ferry.people)
     using ours = await startLoad(askDovecot(ourDovecot, ferry.people, LANES))

@@ -15,7 +15,7 @@ export const coldHttp: Row = {
   name: 'cold-http',
   about: 'a known person whose password has to be hashed, against nothing but the hash; event-loop delay',
   async measure({ rounds, seconds }) {
-    await using ferry = await startKnown({ people: PEOPLE, environment: { MAILFERRY_CACHE_SECONDS: '0' } })
+    await using ferry = await startKnown({ people: PEOPLE, environment: { POSTFERRY_CACHE_SECONDS: '0' } })
     using ours = await startLoad(askOverHttp(ferry, LANES))
     using theirs = await startLoad({ kind: 'verify', people: ferry.people, lanes: LANES })
     const delays: number[] = []

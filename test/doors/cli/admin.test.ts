@@ -13,7 +13,7 @@ import { formsFound } from '../../support/secrets.ts'
 import { type Ended, type RunningService, startService } from '../../support/service.ts'
 import { mistakeIn } from './mistake.ts'
 
-const PROGRAM = join(import.meta.dirname, '../../../src/mailferry.ts')
+const PROGRAM = join(import.meta.dirname, '../../../src/postferry.ts')
 /** All that was printed. */
 let printed = ''
 
@@ -47,7 +47,7 @@ t.test('doctor warns while the panel has no owner', async (t) => {
     const { stdout } = await service.run(['doctor', '--json'])
     return JSON.parse(stdout).find(({ check }: { check: string }) => check === 'panel')
   }
-  t.match(await finding(), { result: 'warn', found: 'it has no owner yet', remedy: 'mailferry admin add NAME' })
+  t.match(await finding(), { result: 'warn', found: 'it has no owner yet', remedy: 'postferry admin add NAME' })
   await admin(['add', 'vera', '--role', 'viewer'], 'password of vera\n')
   t.match(await finding(), { result: 'warn' })
   await admin(['add', 'olga'], 'password of olga\n')
@@ -77,9 +77,9 @@ t.test('a password has to be long enough', async (t) => {
     t.match(await admin(args, 'nine char\n'), {
       exitCode: 65,
       stdout: '',
-      stderr: 'mailferry: the password is too short: it must have at least 10 characters\n',
+      stderr: 'postferry: the password is too short: it must have at least 10 characters\n',
     })
-    t.match(await admin(args, '\n'), { exitCode: 65, stderr: /^mailferry: the password is empty[^\n]*\n$/ })
+    t.match(await admin(args, '\n'), { exitCode: 65, stderr: /^postferry: the password is empty[^\n]*\n$/ })
   }
   t.equal((await list()).length, 3)
   t.equal(await signIn('olga', 'password of olga'), 'ok')
@@ -97,7 +97,7 @@ t.test('a TOTP secret is printed once, for an authenticator', async (t) => {
   t.equal(await signIn('tom', 'password of tom'), 'code-wanted')
   t.equal(await signIn('tom', 'password of tom', totp.generate()), 'ok')
   const { stdout } = await admin(['add', 'tim', '--totp', '--json'], 'password of tim\n')
-  t.match(JSON.parse(stdout), { name: 'tim', totp: true, totp_uri: /^otpauth:\/\/totp\/mailferry:tim\?/ })
+  t.match(JSON.parse(stdout), { name: 'tim', totp: true, totp_uri: /^otpauth:\/\/totp\/postferry:tim\?/ })
   const elsewhere = [JSON.stringify(await list()), await mustRun(service, 'audit', 'list'), service.log()].join('\n')
   const dump = (await query(service.dataDir, 'select row::text from administrator as row')).rows
   t.same(formsFound(Buffer.from(elsewhere + JSON.stringify(dump)), [totp.secret.base32, totp.secret.hex]), [])
@@ -141,7 +141,7 @@ t.test('roles change, administrators go, and the last owner stays', async (t) =>
   t.match(await rows(service, 'admin', 'role', 'vera', 'operator'), { name: 'vera', role: 'operator' })
   t.match(await admin(['role', 'vera', 'viewer']), { exitCode: 0, stdout: 'vera is viewer now\n' })
   for (const name of ['tom', 'tim', 'quentin']) await mustRun(service, 'admin', 'remove', name)
-  t.match(await mistake('remove', 'olga'), { exitCode: 65, line: /^mailferry: olga is the last owner: / })
+  t.match(await mistake('remove', 'olga'), { exitCode: 65, line: /^postferry: olga is the last owner: / })
   t.match(await mistake('role', 'olga', 'viewer'), { exitCode: 65, line: /last owner/ })
   t.match(await rows(service, 'admin', 'remove', 'vera'), { name: 'vera', role: 'viewer' })
   t.equal(await signIn('vera', 'password of vera'), 'refused')
@@ -152,11 +152,11 @@ t.test('roles change, administrators go, and the last owner stays', async (t) =>
 })
 
 t.test('what cannot be done is told before a password is asked for', async (t) => {
-  t.match(await mistake('add', 'Olga'), { exitCode: 65, line: 'mailferry: administrator olga exists already\n' })
+  t.match(await mistake('add', 'Olga'), { exitCode: 65, line: 'postferry: administrator olga exists already\n' })
   for (const [verb = '', ...more] of [['passwd'], ['remove'], ['role', 'owner']]) {
     t.match(await mistake(verb, 'nobody', ...more), {
       exitCode: 65,
-      line: /^mailferry: there is no administrator nobody /,
+      line: /^postferry: there is no administrator nobody /,
     })
   }
 })

@@ -5,7 +5,7 @@ import { openEmbedded } from '../../../src/db/embedded/postgres.ts'
 import { COMPILED } from '../../support/compiled.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../../support/ferry.ts'
 import { formsFound } from '../../support/secrets.ts'
-import { runMailferry } from '../../support/service.ts'
+import { runPostferry } from '../../support/service.ts'
 import { mistakeIn } from './mistake.ts'
 
 const PEOPLE = {
@@ -53,7 +53,7 @@ t.test('every change by a command has its actor, action, subject and reason', as
   await signIn('anna@old.example', 'pw of anna')
   const run = async (args: string[], input = '', env: NodeJS.ProcessEnv = {}) => {
     const all = [...args, '--reason', 'as agreed']
-    const { exitCode, stderr } = await runMailferry(all, { ...ferry.service.environment, ...env }, input)
+    const { exitCode, stderr } = await runPostferry(all, { ...ferry.service.environment, ...env }, input)
     t.equal(exitCode, 0, `${args.join(' ')} ${stderr}`)
   }
   const anna = 'anna@old.example'

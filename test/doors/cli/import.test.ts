@@ -7,7 +7,7 @@ import { formsFound } from '../../support/secrets.ts'
 import { runProgram } from '../../support/service.ts'
 import { mistakeIn } from './mistake.ts'
 
-const PROGRAM = join(import.meta.dirname, '../../../src/mailferry.ts')
+const PROGRAM = join(import.meta.dirname, '../../../src/postferry.ts')
 const PEOPLE = {
   anna7: 'pw of anna',
   'bert@renamed.example': 'pw, "of" bert',
@@ -56,7 +56,7 @@ dora@old.example,,"s3cret and broken
   for (const options of [[], ['--dry-run']]) {
     const { exitCode, result, stderr, stdout } = await load(bad, ...options)
     t.equal(exitCode, 65)
-    t.match(stderr, /^mailferry: 4 of 7 lines cannot be imported/)
+    t.match(stderr, /^postferry: 4 of 7 lines cannot be imported/)
     t.match(result, { bad_lines: reasons, lines: 7, bad: 4, awaited: 1, pending: 2, kept: 0, written: false })
     t.same(formsFound(Buffer.from(stdout + stderr), ['s3cret', 'not the password']), [])
   }
@@ -180,7 +180,7 @@ t.test('a file comes by standard input as well; one that cannot be read is one l
     t.match(await mistakeIn(['import', path], ferry.service.environment), { exitCode: 65, line: /cannot read .* \(E/ })
   }
   t.match(await ferry.service.run(['import', '-'], 'address,nonsense\n'), { exitCode: 65, stderr: /header/ })
-  const empty = { exitCode: 65, stdout: '', stderr: 'mailferry: the file names nobody\n' }
+  const empty = { exitCode: 65, stdout: '', stderr: 'postferry: the file names nobody\n' }
   t.same(await ferry.service.run(['import', '-']), empty)
   t.same(await ferry.service.run(['import', '/dev/null', '--dry-run']), empty)
   t.same(await ferry.service.run(['import', '-'], 'address\n'), empty)

@@ -8,10 +8,10 @@ import t from 'tap'
 import { openEmbedded } from '../../../src/db/embedded/postgres.ts'
 import { COMPILED } from '../../support/compiled.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../../support/ferry.ts'
-import { runMailferry } from '../../support/service.ts'
+import { runPostferry } from '../../support/service.ts'
 import { mistakeIn } from './mistake.ts'
 
-const PROGRAM = join(import.meta.dirname, '../../../src/mailferry.ts')
+const PROGRAM = join(import.meta.dirname, '../../../src/postferry.ts')
 const SIGNING_IN = Array.from({ length: 40 }, (_, at) => `s${at}@old.example`)
 const IMPORTED = 4_000
 let ferry: Ferry
@@ -86,9 +86,9 @@ t.test('the old key is dropped once nothing is sealed to it, and no earlier', as
   copyFileSync(identityFile(), saved)
   await query(`update credential set sealed_to = null where migration_id = (select min(migration_id) from credential)`)
   const drop = ['key', 'rotate', '--drop-old']
-  t.match(await mistakeIn(drop, ferry.service.environment), { exitCode: 65, line: /^mailferry: 1 credentials are not/ })
+  t.match(await mistakeIn(drop, ferry.service.environment), { exitCode: 65, line: /^postferry: 1 credentials are not/ })
   t.match(await rows(ferry.service, 'key', 'rotate'), { started: false, resealed: 1 })
-  const old = { ...ferry.service.environment, MAILFERRY_RECIPIENTS: recipientsOf(saved)[0] ?? '' }
+  const old = { ...ferry.service.environment, POSTFERRY_RECIPIENTS: recipientsOf(saved)[0] ?? '' }
   t.match(await mistakeIn(drop, old), { exitCode: 65, line: /still name an old key/ })
   t.match(await mustRun(ferry.service, ...drop), /^dropped age1/)
   t.equal(identities().length, 1)
@@ -112,7 +112,7 @@ t.test('a credential that cannot be opened is named, and stops no other', async 
   await query(`update credential set sealed = 'nonsense' where migration_id = ${damaged}`)
   const { exitCode, stdout, stderr } = await ferry.service.run(['key', 'rotate', '--json'])
   t.equal(exitCode, 65)
-  t.match(stderr, /^mailferry: 1 credentials cannot be opened: p7@old\.example\n$/)
+  t.match(stderr, /^postferry: 1 credentials cannot be opened: p7@old\.example\n$/)
   t.match(JSON.parse(stdout), { resealed: IMPORTED + 30, unopened: ['p7@old.example'], unopened_count: 1 })
   t.equal((await wronglyOpened()).length, 1)
 })
@@ -121,14 +121,14 @@ t.test('recipients of the settings are left to the administrator, who is told', 
   const before = recipientsOf(identityFile()).at(-1) ?? ''
   await query(`delete from credential where sealed = 'nonsense'`)
   await mustRun(ferry.service, 'key', 'rotate', '--drop-old')
-  const env = { ...ferry.service.environment, MAILFERRY_RECIPIENTS: before }
-  const first = await runMailferry(['key', 'rotate'], env)
-  t.match(first, { exitCode: 0, stdout: /^the new key is (age1\w+);.* next: set MAILFERRY_RECIPIENTS to it/ })
+  const env = { ...ferry.service.environment, POSTFERRY_RECIPIENTS: before }
+  const first = await runPostferry(['key', 'rotate'], env)
+  t.match(first, { exitCode: 0, stdout: /^the new key is (age1\w+);.* next: set POSTFERRY_RECIPIENTS to it/ })
   const recipient = /age1\w+/.exec(first.stdout)?.[0] ?? ''
-  t.match(await runMailferry(['key', 'rotate', '--drop-old'], env), { exitCode: 65 })
-  const changed = { ...env, MAILFERRY_RECIPIENTS: recipient }
-  t.match(await runMailferry(['key', 'rotate'], changed), { exitCode: 0, stdout: /^going on with .*--drop-old\n$/ })
-  const drop = () => runMailferry(['key', 'rotate', '--drop-old'], changed)
+  t.match(await runPostferry(['key', 'rotate', '--drop-old'], env), { exitCode: 65 })
+  const changed = { ...env, POSTFERRY_RECIPIENTS: recipient }
+  t.match(await runPostferry(['key', 'rotate'], changed), { exitCode: 0, stdout: /^going on with .*--drop-old\n$/ })
+  const drop = () => runPostferry(['key', 'rotate', '--drop-old'], changed)
   t.match(await drop(), { exitCode: 65, stderr: /still sealed to an old key on/ }, 'the service has other settings')
   await ferry.service.stop()
   t.match(await drop(), { exitCode: 0 })

@@ -10,7 +10,7 @@ import { runProgram } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 import { mistakeIn } from './mistake.ts'
 
-const PROGRAM = join(import.meta.dirname, '../../../src/mailferry.ts')
+const PROGRAM = join(import.meta.dirname, '../../../src/postferry.ts')
 const PEOPLE = {
   'anna@old.example': 'pw of anna',
   'bert@renamed.example': 'pw of bert',
@@ -74,7 +74,7 @@ t.test('a password of NEW comes from standard input as it is, and OLD is not ask
     refused.map(async (input) => {
       const { exitCode, stderr } = await passwd(input)
       t.equal(exitCode, 65, JSON.stringify(input.slice(0, 20)))
-      t.match(stderr, /^mailferry: [^\n]*password[^\n]*\n$/)
+      t.match(stderr, /^postferry: [^\n]*password[^\n]*\n$/)
     }),
   )
   const args = [PROGRAM, 'account', 'passwd', 'carl@old.example']
@@ -105,7 +105,7 @@ t.test('a password typed at a terminal is asked twice and not shown', async (t) 
 
 t.test('to copy somebody who is not there says only that', async (t) => {
   const nobody = await ferry.service.run(['sync', '--account', 'nobody@old.example'])
-  t.same(nobody, { exitCode: 65, stdout: '', stderr: 'mailferry: there is no account nobody@old.example\n' })
+  t.same(nobody, { exitCode: 65, stdout: '', stderr: 'postferry: there is no account nobody@old.example\n' })
 })
 
 t.test('a disabled account lets nobody in until it is enabled', async (t) => {
@@ -139,7 +139,7 @@ t.test('a migration is paused, resumed and finished, which erases its credential
   t.match(await mistake('migration', 'pause', 'carl@old.example'), { exitCode: 65, line: /paused already/ })
   t.match(await mistake('migration', 'retry', 'carl@old.example'), { exitCode: 65, line: /resume it first/ })
   t.match(await step('resume', 'carl@old.example'), { state: 'pending', paused_from: null })
-  const elsewhere = { ...ferry.service.environment, MAILFERRY_IDENTITY_FILE: '/nowhere/identity' }
+  const elsewhere = { ...ferry.service.environment, POSTFERRY_IDENTITY_FILE: '/nowhere/identity' }
   const early = await runProgram(process.execPath, [PROGRAM, 'migration', 'finish', 'carl@old.example'], elsewhere)
   t.equal(early.exitCode, 78)
   t.match(early.stderr, /finish is for the copying host \(--force finishes without a last attempt/)
@@ -155,7 +155,7 @@ t.test('a migration is paused, resumed and finished, which erases its credential
 t.test('another password of OLD is kept only when OLD accepts it', async (t) => {
   const set = (input: string) => ferry.service.run(['migration', 'set-password', 'bert@new.example'], input)
   await ferry.old.setPassword('bert@renamed.example', 'renewed "ü" ')
-  t.match(await set('wrong\n'), { exitCode: 77, stdout: '', stderr: /^mailferry: the old server refuses [^\n]*\n$/ })
+  t.match(await set('wrong\n'), { exitCode: 77, stdout: '', stderr: /^postferry: the old server refuses [^\n]*\n$/ })
   t.match(await opened([await idOf('bert@renamed.example')]), [{ password: 'pw of bert' }])
   t.match(await set('renewed "ü" \n'), { exitCode: 0, stdout: /accepts/ })
   t.match(await opened([await idOf('bert@renamed.example')]), [{ password: 'renewed "ü" ' }])
@@ -194,7 +194,7 @@ t.test('a sealed credential that was moved to another account, or damaged, is no
 })
 
 t.test('credentials are opened with the identity only, and never onto a terminal', async (t) => {
-  const environment = { ...ferry.service.environment, MAILFERRY_IDENTITY_FILE: '/nowhere/identity' }
+  const environment = { ...ferry.service.environment, POSTFERRY_IDENTITY_FILE: '/nowhere/identity' }
   t.match(await mistakeIn(['credential', 'open'], environment), { exitCode: 78, line: /IDENTITY_FILE.*ENOENT/ })
   const command = `echo ${await idOf('anna@old.example')} | ${process.execPath} ${PROGRAM} credential open`
   const shown = await runProgram('script', ['-qec', command, '/dev/null'], ferry.service.environment)

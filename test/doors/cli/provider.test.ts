@@ -12,7 +12,7 @@ import { type RunningService, startService } from '../../support/service.ts'
 import { mistakeIn } from './mistake.ts'
 
 const certs = await certificates()
-const folder = mkdtempSync(join(tmpdir(), 'mailferry-provider-'))
+const folder = mkdtempSync(join(tmpdir(), 'postferry-provider-'))
 t.after(() => rmSync(folder, { recursive: true }))
 let service: RunningService
 t.before(async () => {
@@ -102,13 +102,13 @@ t.test('nobody is said to sign in at a provider whose last test failed, or that 
   const said = async (domain: string) => await mustRun(service, 'domain', 'add', domain, '--provider', 'gone')
   const port = `${await freePort()}`
   await mustRun(service, ...['provider', 'add', 'gone', '--host', '127.0.0.1', '--port', port, '--tls', 'none'])
-  const untested = 'gone was not tested yet as it is now: mailferry provider test gone\n'
+  const untested = 'gone was not tested yet as it is now: postferry provider test gone\n'
   t.equal(await said('one.example'), `one.example is added; ${untested}`)
   t.equal((await service.run(['provider', 'test', 'gone'])).exitCode, 69)
   t.match(await rows(service, 'provider', 'show', 'gone'), { tested_at: /^20/, test_failed: 'connect' })
   t.equal(
     await said('two.example'),
-    'two.example is added, but nobody can sign in: the last test of gone failed (connect); mailferry provider test gone\n',
+    'two.example is added, but nobody can sign in: the last test of gone failed (connect); postferry provider test gone\n',
   )
   await mustRun(service, 'provider', 'set', 'gone', '--max-connections', '3')
   t.match(await rows(service, 'provider', 'show', 'gone'), { test_failed: 'connect' })
@@ -133,7 +133,7 @@ t.test('what does not fit the records is one line and exit code 65', async (t) =
   for (const [args, line] of unfit) {
     const mistake = await mistakeIn(args, service.environment)
     t.match(mistake, { exitCode: 65, line }, args.join(' '))
-    t.match(mistake.line, /^mailferry: [^\n]+\n$/)
+    t.match(mistake.line, /^postferry: [^\n]+\n$/)
   }
 })
 
@@ -165,9 +165,9 @@ t.test('provider test tells what to change until it succeeds', async (t) => {
   await using old = await startOld({ people: {}, tls: certs.foreign })
   await mustRun(service, 'provider', 'add', 'old', '--host', 'localhost', '--port', `${old.tlsPort}`)
   const failed = await service.run(['provider', 'test', 'old'])
-  t.match(failed, { exitCode: 69, stderr: 'mailferry: provider old cannot be used: tls failed\n' })
+  t.match(failed, { exitCode: 69, stderr: 'postferry: provider old cannot be used: tls failed\n' })
   t.match(failed.stdout, /^ok +resolve .*\nok +connect .*\nfail +tls .*\n +what to do: .*--fingerprint .*\n$/)
-  const advice = /mailferry (provider set old --fingerprint \S+)$/m.exec(failed.stdout)?.[1] ?? ''
+  const advice = /postferry (provider set old --fingerprint \S+)$/m.exec(failed.stdout)?.[1] ?? ''
   await mustRun(service, ...advice.split(' '))
   const steps = await rows(service, 'provider', 'test', 'old')
   t.same(

@@ -4,10 +4,10 @@ import { loadSettings } from '../../../src/config.ts'
 import { explain } from '../../../src/doors/cli/exit.ts'
 import { program } from '../../../src/doors/cli/program.ts'
 import { COMPILED } from '../../support/compiled.ts'
-import { runMailferry } from '../../support/service.ts'
+import { runPostferry } from '../../support/service.ts'
 import { mistakeIn } from './mistake.ts'
 
-const NOWHERE = { ...COMPILED, MAILFERRY_DATA_DIR: '/dev/null/nowhere', MAILFERRY_PORT: '0' }
+const NOWHERE = { ...COMPILED, POSTFERRY_DATA_DIR: '/dev/null/nowhere', POSTFERRY_PORT: '0' }
 t.test('a mistake in the arguments is one line that names it, and exit code 64', async (t) => {
   const add = ['provider', 'add', 'old', '--host', 'imap.old.example']
   const mistakes: [string[], RegExp][] = [
@@ -85,7 +85,7 @@ t.test('a mistake in the arguments is one line that names it, and exit code 64',
   for (const [args, line] of mistakes) {
     const mistake = await mistakeIn(args)
     t.match(mistake, { exitCode: 64, line }, args.join(' '))
-    t.match(mistake.line, /^mailferry: [^\p{Cc}]+\n$/u, 'one line without control characters')
+    t.match(mistake.line, /^postferry: [^\p{Cc}]+\n$/u, 'one line without control characters')
   }
 })
 
@@ -132,7 +132,7 @@ t.test('every command has a description and examples that it understands', async
     for (const example of examples) {
       // Without quotes, redirections, pipes and settings before it.
       const words = example
-        .replace(/^.*mailferry /, '')
+        .replace(/^.*postferry /, '')
         .replace(/ [<|].*$/, '')
         .replaceAll("'", '')
       t.notMatch((await mistakeIn(words.split(' '))).line, '(--help shows how)', example)
@@ -141,33 +141,33 @@ t.test('every command has a description and examples that it understands', async
 })
 
 t.test('--help and --version work whatever the settings are', async (t) => {
-  const wrong = { ...COMPILED, MAILFERRY_PORT: 'nonsense' }
+  const wrong = { ...COMPILED, POSTFERRY_PORT: 'nonsense' }
   const [help, version, none, one] = await Promise.all([
-    runMailferry(['provider', 'add', '--help'], wrong),
-    runMailferry(['--version'], wrong),
-    runMailferry([], wrong),
-    runMailferry(['provider', 'list'], wrong),
+    runPostferry(['provider', 'add', '--help'], wrong),
+    runPostferry(['--version'], wrong),
+    runPostferry([], wrong),
+    runPostferry(['provider', 'list'], wrong),
   ])
   t.match(help, { exitCode: 0, stdout: /--fingerprint <sha256>/, stderr: '' })
   t.match(version, { exitCode: 0, stdout: /^\d+\.\d+\.\d+\n$/ })
-  t.match(none, { exitCode: 64, stdout: '', stderr: /^Usage: mailferry/ })
-  t.same(one, { exitCode: 78, stdout: '', stderr: 'mailferry: MAILFERRY_PORT must be a port from 0 to 65535\n' })
+  t.match(none, { exitCode: 64, stdout: '', stderr: /^Usage: postferry/ })
+  t.same(one, { exitCode: 78, stdout: '', stderr: 'postferry: POSTFERRY_PORT must be a port from 0 to 65535\n' })
 })
 
 t.test('time limits that do not add up are one line that names which', (t) => {
   const flaw = (OLD: string, ANSWER: string) => () =>
-    loadSettings({ MAILFERRY_OLD_LIMIT_SECONDS: OLD, MAILFERRY_ANSWER_LIMIT_SECONDS: ANSWER })
-  t.throws(flaw('0', '35'), { message: 'MAILFERRY_OLD_LIMIT_SECONDS must be at least 1' })
-  t.throws(flaw('40', '44'), { message: /^MAILFERRY_ANSWER_LIMIT_SECONDS must be at least .*45/ })
-  t.throws(flaw('15', '50'), { message: 'MAILFERRY_ANSWER_LIMIT_SECONDS must be at most 49' })
+    loadSettings({ POSTFERRY_OLD_LIMIT_SECONDS: OLD, POSTFERRY_ANSWER_LIMIT_SECONDS: ANSWER })
+  t.throws(flaw('0', '35'), { message: 'POSTFERRY_OLD_LIMIT_SECONDS must be at least 1' })
+  t.throws(flaw('40', '44'), { message: /^POSTFERRY_ANSWER_LIMIT_SECONDS must be at least .*45/ })
+  t.throws(flaw('15', '50'), { message: 'POSTFERRY_ANSWER_LIMIT_SECONDS must be at most 49' })
   t.match(flaw('15', '49')(), { oldLimitMs: 15_000, answerLimitMs: 49_000 })
   t.end()
 })
 
 t.test('a data directory that cannot be made is one line and exit code 73', async (t) => {
-  const { exitCode, stderr } = await runMailferry(['provider', 'list'], NOWHERE)
+  const { exitCode, stderr } = await runPostferry(['provider', 'list'], NOWHERE)
   t.equal(exitCode, 73)
-  t.match(stderr, /^mailferry: MAILFERRY_DATA_DIR: [^\n]*\n$/)
+  t.match(stderr, /^postferry: POSTFERRY_DATA_DIR: [^\n]*\n$/)
 })
 
 t.test('a database that is away is one line without its password, and exit code 69', async (t) => {
@@ -178,12 +178,12 @@ t.test('a database that is away is one line without its password, and exit code 
   ]
   await Promise.all(
     urls.map(async (url) => {
-      const { exitCode, stderr, stdout } = await runMailferry(['account', 'list', '--json'], {
+      const { exitCode, stderr, stdout } = await runPostferry(['account', 'list', '--json'], {
         ...NOWHERE,
         DATABASE_URL: url,
       })
       t.equal(exitCode, 69)
-      t.match(stderr, /^mailferry: the database is away: [^\n]*\n$/)
+      t.match(stderr, /^postferry: the database is away: [^\n]*\n$/)
       t.notMatch(stderr + stdout, /s3cret/)
       t.equal(stdout, '')
     }),
@@ -208,9 +208,9 @@ t.test('what the database says is told in one line, with the exit code of whose 
     ],
     [said('3D000', 'database "x" does not exist'), 78, 'DATABASE_URL: the database refuses it: database "x"'],
     [said('42P01', 'relation "y" does not exist'), 70, 'the database refuses a statement'],
-    [new TypeError('undefined is not\na function'), 70, 'undefined is not a function (this is a mistake in mailferry)'],
+    [new TypeError('undefined is not\na function'), 70, 'undefined is not a function (this is a mistake in postferry)'],
   ]
-  for (const [cause, exitCode, line] of causes) t.match(explain(cause), { exitCode, line: `mailferry: ${line}` })
+  for (const [cause, exitCode, line] of causes) t.match(explain(cause), { exitCode, line: `postferry: ${line}` })
 })
 
 function unused(): never {

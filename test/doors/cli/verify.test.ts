@@ -10,15 +10,15 @@ import { ordinary } from '../../support/ledgers.ts'
 import { runProgram } from '../../support/service.ts'
 import { mistakeIn } from './mistake.ts'
 
-const PROGRAM = join(import.meta.dirname, '../../../src/mailferry.ts')
+const PROGRAM = join(import.meta.dirname, '../../../src/postferry.ts')
 const PEOPLE = { 'anna@old.example': 'pw of anna', 'bert@renamed.example': 'pw of bert' }
 const ANNA = 'anna@old.example'
-const homes = mkdtempSync(join(tmpdir(), 'mailferry-verify-'))
+const homes = mkdtempSync(join(tmpdir(), 'postferry-verify-'))
 const drafts = join(homes, ANNA, 'Maildir/.Entw&APw-rfe/cur')
 let ferry: Ferry
 
 t.before(async () => {
-  ferry = await startFerry(PEOPLE, { ...COMPILED, MAILFERRY_HOME: `${homes}/%u` })
+  ferry = await startFerry(PEOPLE, { ...COMPILED, POSTFERRY_HOME: `${homes}/%u` })
   for (const [user, password] of Object.entries(PEOPLE)) {
     await ferry.service.passdb(user, password)
     await using wire = await ImapWire.open({ host: 'localhost', port: ferry.old.port, user, password })
@@ -42,7 +42,7 @@ t.test('before anything is copied, everything is missing and said to be', async 
   t.equal(exitCode, 65)
   t.match(stdout, /^anna@old\.example: differs: of 8 messages in 2 folders, 8 missing, 2 folders missing/)
   t.match(stdout, /^missing +Entwürfe +1 +<draft 1> +here +nowhere$/m)
-  t.match(stderr, /^mailferry: anna@old\.example differs: [^\n]*\n$/)
+  t.match(stderr, /^postferry: anna@old\.example differs: [^\n]*\n$/)
   t.match(await ledgerShown(), /^\d{4}-\S+Z differs: /)
 })
 
@@ -87,7 +87,7 @@ t.test('an altered message is a fault until an administrator accepts it', async 
   t.equal(exitCode, 65)
   t.match(stdout, /^Entwürfe +there +4 +2 +1 altered, 1 removed$/m)
   t.match(stdout, /^altered +Entwürfe +3 +<draft 3> +\d+ bytes, SHA-256 /m)
-  t.match(stdout, /mailferry verify ADDRESS --accept$/m)
+  t.match(stdout, /postferry verify ADDRESS --accept$/m)
   t.match(await verify(ANNA, '--accept'), { exitCode: 0, stdout: /: 2 accepted as they are\n/ })
   t.match(await verify(ANNA), { exitCode: 0, stderr: '' })
 })
@@ -103,17 +103,17 @@ t.test('progress is one line on a terminal, which is gone in the end', async (t)
 
 t.test('what cannot be asked is no ledger: each cause has its exit code', async (t) => {
   const before = await ledgerShown()
-  const withoutIdentity = { ...ferry.service.environment, MAILFERRY_IDENTITY_FILE: '/nowhere/identity' }
+  const withoutIdentity = { ...ferry.service.environment, POSTFERRY_IDENTITY_FILE: '/nowhere/identity' }
   t.match(await mistakeIn(['verify', ANNA], withoutIdentity), { exitCode: 78, line: /IDENTITY_FILE/ })
   t.match(await mistakeIn(['verify', 'nobody@old.example'], ferry.service.environment), { exitCode: 65 })
   await mustRun(ferry.service, 'migration', 'pause', ANNA)
   t.match(await verify(ANNA), { exitCode: 69, stdout: '', stderr: /is paused: its credential is not opened/ })
   await mustRun(ferry.service, 'migration', 'resume', ANNA)
   await ferry.old.setPassword(ANNA, 'another')
-  t.match(await verify(ANNA), { exitCode: 77, stdout: '', stderr: /refuses the password \(mailferry migration set-pa/ })
+  t.match(await verify(ANNA), { exitCode: 77, stdout: '', stderr: /refuses the password \(postferry migration set-pa/ })
   await ferry.old.setPassword(ANNA, PEOPLE[ANNA])
   await ferry.old.stop()
-  t.match(await verify(ANNA), { exitCode: 75, stdout: '', stderr: /^mailferry: [^\n]*old-unreachable[^\n]*\n$/ })
+  t.match(await verify(ANNA), { exitCode: 75, stdout: '', stderr: /^postferry: [^\n]*old-unreachable[^\n]*\n$/ })
   await ferry.old.start()
   t.equal(await ledgerShown(), before)
 })

@@ -80,7 +80,7 @@ t.test('a question has 64 KiB at most, and a file of people 16 MiB', async (t) =
 
 t.test('while the database is away the answer is "try later", without a word about where it is', async (t) => {
   const port = await freePort()
-  const DATABASE_URL = `postgresql://ferry:database-secret-7Q@127.0.0.1:${port}/mailferry`
+  const DATABASE_URL = `postgresql://ferry:database-secret-7Q@127.0.0.1:${port}/postferry`
   await using away = await startService({ ...COMPILED, DATABASE_URL })
   const { get, post } = adminApi(away)
   for (const answer of [await get('/providers'), await post('/domains', { domain: 'a.example', provider: 'x' })]) {

@@ -177,7 +177,7 @@ t.test('the audit is filtered by person, door, kind and time', async (t) => {
 
 t.test('the settings in force are told, secrets only as set or not', async (t) => {
   const { body } = await api.get('/settings')
-  t.match(body, { MAILFERRY_DATA_DIR: ferry.service.dataDir, MAILFERRY_LOG_LEVEL: 'debug', DATABASE_URL: 'not set' })
+  t.match(body, { POSTFERRY_DATA_DIR: ferry.service.dataDir, POSTFERRY_LOG_LEVEL: 'debug', DATABASE_URL: 'not set' })
 })
 
 t.end()

@@ -99,7 +99,7 @@ t.test('a body that is not as long as its head says is no question of its own', 
 })
 
 t.test('the running service refuses all of it, and lets in who may come in', async (t) => {
-  const unlimited = { MAILFERRY_LIMIT_PERSON: '0', MAILFERRY_LIMIT_CLIENT: '0', MAILFERRY_LIMIT_PROVIDER: '0' }
+  const unlimited = { POSTFERRY_LIMIT_PERSON: '0', POSTFERRY_LIMIT_CLIENT: '0', POSTFERRY_LIMIT_PROVIDER: '0' }
   await using ferry = await startFerry({ 'anna@old.example': 'correct horse' }, unlimited)
   const anything = fc.sample(sent, { seed: SEED, numRuns: Math.ceil(RUNS / 80) }).map(framed)
   const strangers = fc

@@ -3,7 +3,7 @@ import t from 'tap'
 import { HttpWire } from './http-wire.ts'
 import { ADMIN_TOKEN, listeningDoor, scriptedDoor } from './scripted-door.ts'
 
-const NAMES = ['ferry.internal', 'Mailferry.example']
+const NAMES = ['ferry.internal', 'Postferry.example']
 
 t.test('whoever calls this host by a name that is not its own is sent away', async (t) => {
   const { app, logged } = scriptedDoor({ hostNames: NAMES })
@@ -15,7 +15,7 @@ t.test('whoever calls this host by a name that is not its own is sent away', asy
     return await wire.ask(`GET ${path} HTTP/${version}\r\n${[...lines, '', ''].join('\r\n')}`)
   }
   const own = ['127.0.0.1', `127.0.0.1:${port}`, 'localhost', `localhost:${port}`, 'LOCALHOST', 'ferry.internal:80']
-  for (const host of [...own, 'mailferry.example', '192.0.2.7:8025', '[::1]:8025', '[2001:db8::1]']) {
+  for (const host of [...own, 'postferry.example', '192.0.2.7:8025', '[::1]:8025', '[2001:db8::1]']) {
     t.match(await status('/livez', [`Host: ${host}`]), { status: 200 }, host)
   }
   t.match(await status('/livez', [], '1.0'), { status: 200 }, 'no browser leaves it out')
@@ -23,7 +23,7 @@ t.test('whoever calls this host by a name that is not its own is sent away', asy
   for (const host of [...strange, 'a@localhost', '[evil.example]', 'localhost:x', '[::1', 'ferry.internal.']) {
     for (const path of ['/v1/passdb', '/v1/admin/people', '/admin', '/nothing', '/livez/']) {
       const answer = await status(path, [`Host: ${host}`, 'X-Forwarded-Host: localhost'])
-      t.match(answer, { status: 421, head: /connection: close/, body: /MAILFERRY_HOST_NAMES/ }, `${host} ${path}`)
+      t.match(answer, { status: 421, head: /connection: close/, body: /POSTFERRY_HOST_NAMES/ }, `${host} ${path}`)
       t.notMatch(answer?.body, /evil/)
     }
   }
@@ -31,16 +31,16 @@ t.test('whoever calls this host by a name that is not its own is sent away', asy
 })
 
 t.test('whoever shows a token may call this host by any name, and monitoring may do so without', async (t) => {
-  const doorToken = 'the token of the door'
-  const { app } = scriptedDoor({ hostNames: NAMES, doorToken })
+  const authToken = 'the token of the door'
+  const { app } = scriptedDoor({ hostNames: NAMES, authToken })
   t.teardown(() => app.close())
   const ask = async (url: string, token?: string) => {
     const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` }
     return (await app.inject({ url, headers: { host: 'mailhost:8025', ...authorization } })).statusCode
   }
-  t.equal(await ask('/v1/userdb?username=anna@new.example', doorToken), 200)
+  t.equal(await ask('/v1/userdb?username=anna@new.example', authToken), 200)
   t.equal(await ask('/nothing', ADMIN_TOKEN), 404)
-  for (const token of [undefined, '', 'guessed', `${doorToken} `]) {
+  for (const token of [undefined, '', 'guessed', `${authToken} `]) {
     t.equal(await ask('/v1/userdb?username=anna@new.example', token), 421, token ?? 'none')
   }
   for (const url of ['/livez', '/readyz', '/metrics?x=1']) t.equal(await ask(url), 200, url)

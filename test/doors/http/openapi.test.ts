@@ -17,11 +17,11 @@ type Operation = {
 }
 
 const ADMIN_TOKEN = 'the-admin-token'
-const DOOR_TOKEN = 'the-door-token'
-const dataDir = mkdtempSync(join(tmpdir(), 'mailferry-openapi-'))
+const AUTH_TOKEN = 'the-auth-token'
+const dataDir = mkdtempSync(join(tmpdir(), 'postferry-openapi-'))
 let house: Service
 t.before(async () => {
-  house = await openService(loadSettings({ MAILFERRY_DATA_DIR: dataDir }))
+  house = await openService(loadSettings({ POSTFERRY_DATA_DIR: dataDir }))
 })
 t.after(async () => {
   await house[Symbol.asyncDispose]()
@@ -29,8 +29,8 @@ t.after(async () => {
 })
 
 /** A whole door, the routes that it has, and how it describes them. */
-async function describedDoor(doorToken: string | null) {
-  const app: FastifyInstance = scriptedDoor({ doorToken }).app
+async function describedDoor(authToken: string | null) {
+  const app: FastifyInstance = scriptedDoor({ authToken }).app
   const routes: RouteOptions[] = []
   app.addHook('onRoute', (route) => void routes.push(route))
   app.register(admin, { house, adminToken: ADMIN_TOKEN })
@@ -47,10 +47,10 @@ function operationsOf(paths: Record<string, Record<string, Operation>>): [string
   )
 }
 
-for (const doorToken of [null, DOOR_TOKEN]) {
-  const door = doorToken === null ? 'the socket' : 'TCP'
+for (const authToken of [null, AUTH_TOKEN]) {
+  const door = authToken === null ? 'the socket' : 'TCP'
   t.test(`on ${door} every route is described, and nothing else`, async (t) => {
-    const { routes, statusCode, document } = await describedDoor(doorToken)
+    const { routes, statusCode, document } = await describedDoor(authToken)
     t.equal(statusCode, 200, 'nobody has to show a token')
     const made = routes
       .flatMap(({ method, url }) => [method].flat().map((one) => `${one} ${url.replace(/:(\w+)/g, '{$1}')}`))
@@ -73,19 +73,19 @@ function checkOperation(t: Test, route: string, operation: Operation, document: 
   t.same(declared, route.match(/(?<={)\w+/g) ?? [], `${route} describes its parameters`)
   const schemes = (operation.security ?? []).flatMap(Object.keys)
   t.match(document.components, { securitySchemes: Object.fromEntries(schemes.map((name) => [name, { type: 'http' }])) })
-  const expected = /\/v1\/admin\//.test(route) ? ['adminToken'] : /\/v1\/(pass|user)db/.test(route) ? ['doorToken'] : []
+  const expected = /\/v1\/admin\//.test(route) ? ['adminToken'] : /\/v1\/(pass|user)db/.test(route) ? ['authToken'] : []
   t.same(schemes, expected, `${route} says which token it wants`)
 }
 
 t.test('everything that is referred to is there, and no secret is in it', async (t) => {
-  const { body, document } = await describedDoor(DOOR_TOKEN)
+  const { body, document } = await describedDoor(AUTH_TOKEN)
   t.equal(document.openapi, '3.1.0')
   const references: string[] = body.match(/(?<="\$ref":"#\/components\/schemas\/)[^"]+/g) ?? []
   const referred = new Set(references)
   t.ok(referred.size > 10)
   for (const name of referred) t.ok(document.components.schemas[name], name)
   t.notMatch(body, /"\$ref":"(?!#\/components\/schemas\/)/)
-  for (const secret of [ADMIN_TOKEN, DOOR_TOKEN, dataDir]) t.notMatch(body, secret)
+  for (const secret of [ADMIN_TOKEN, AUTH_TOKEN, dataDir]) t.notMatch(body, secret)
 })
 
 t.end()

@@ -32,9 +32,9 @@ t.test('a question beyond the crowd is turned away, until the crowd is gone', as
   t.equal((await get(door.socket, '/livez')).status, 200)
   const metrics: string = (await get(door.socket, '/metrics')).body
   for (const line of [
-    `mailferry_questions_in_flight ${QUESTIONS_LIMIT}`,
-    'mailferry_shed_total{route="passdb"} 1',
-    'mailferry_shed_total{route="userdb"} 1',
+    `postferry_questions_in_flight ${QUESTIONS_LIMIT}`,
+    'postferry_shed_total{route="passdb"} 1',
+    'postferry_shed_total{route="userdb"} 1',
   ]) {
     t.ok(metrics.includes(`${line}\n`), line)
   }
@@ -42,7 +42,7 @@ t.test('a question beyond the crowd is turned away, until the crowd is gone', as
   all.resolve(MISMATCH)
   for (const wire of crowd) for (let answer = 0; answer < 100; answer++) await wire.response()
   t.equal((await late.ask(ASK))?.status, 401)
-  t.match((await get(door.socket, '/metrics')).body, /^mailferry_questions_in_flight 0$/m)
+  t.match((await get(door.socket, '/metrics')).body, /^postferry_questions_in_flight 0$/m)
   for (const wire of crowd) wire.socket.destroy()
 })
 
@@ -108,7 +108,7 @@ t.test('a client that hangs up is told to whoever works for it, one that gets it
   impatient.socket.destroy()
   await until(() => gone === 2, 'both are told')
   await until(
-    async () => /^mailferry_questions_in_flight 0$/m.test((await get(door.socket, '/metrics')).body),
+    async () => /^postferry_questions_in_flight 0$/m.test((await get(door.socket, '/metrics')).body),
     'nothing is left',
   )
   process.off('warning', warn)
@@ -145,7 +145,7 @@ function connectionsOf(server: Server): Promise<number> {
 }
 
 t.test('without the token nothing of a body is read', async (t) => {
-  await using door = await listeningDoor({ doorToken: 'right' })
+  await using door = await listeningDoor({ authToken: 'right' })
   for (const path of ['/v1/passdb', '/v1/userdb']) {
     using wire = await HttpWire.open(door.socket)
     const answer = await wire.ask(request(path, 'no JSON', { 'content-length': '1000', authorization: 'Bearer wrong' }))

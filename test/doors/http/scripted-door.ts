@@ -24,13 +24,13 @@ export interface Script {
   addresses?: Asked['addresses']
   providers?: readonly ProviderStatus[]
   checks?: Record<string, Check>
-  doorToken?: string | null
+  authToken?: string | null
   hostNames?: readonly string[] | null
   proxyNetworks?: readonly string[]
 }
 
 /** The HTTP door with nothing behind it but a script, what it was asked, and what it logged. */
-export function scriptedDoor({ verdict = MISMATCH, doorToken = null, hostNames = null, ...script }: Script) {
+export function scriptedDoor({ verdict = MISMATCH, authToken = null, hostNames = null, ...script }: Script) {
   const logged: string[] = []
   const questions: object[] = []
   const asked: Asked = {
@@ -50,7 +50,7 @@ export function scriptedDoor({ verdict = MISMATCH, doorToken = null, hostNames =
   const checks = script.checks ?? { database: async () => undefined }
   return {
     app: httpDoor({
-      ...{ asked, checks, metrics, log, doorToken, hostNames },
+      ...{ asked, checks, metrics, log, authToken, hostNames },
       adminToken: ADMIN_TOKEN,
       proxyNetworks: script.proxyNetworks ?? [],
       prepare: describeRoutes,
@@ -64,7 +64,7 @@ export function scriptedDoor({ verdict = MISMATCH, doorToken = null, hostNames =
 /** The same, listening on a Unix socket. */
 export async function listeningDoor(script: Script) {
   const door = scriptedDoor(script)
-  const folder = mkdtempSync(join(tmpdir(), 'mailferry-door-'))
+  const folder = mkdtempSync(join(tmpdir(), 'postferry-door-'))
   const socket = join(folder, 'door.sock')
   await door.app.listen({ path: socket })
   return {

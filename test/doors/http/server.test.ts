@@ -3,7 +3,7 @@ import { MISMATCH, tempfail, type Verdict } from '../../../src/model/verdict.ts'
 import { get } from '../../support/service.ts'
 import { account, listeningDoor, type Script, scriptedDoor } from './scripted-door.ts'
 
-const TOKEN = 'the-door-token'
+const TOKEN = 'the-auth-token'
 
 /** A door that gives one verdict, and what it logged. */
 function door(script: Script = {}) {
@@ -99,8 +99,8 @@ t.test('a malformed question is refused without a verdict, and asks nothing', as
   t.same(questions, [])
 })
 
-t.test('on TCP the door token is asked for, health is not', async (t) => {
-  const { app, questions, post } = door({ doorToken: TOKEN })
+t.test('on TCP the auth token is asked for, health is not', async (t) => {
+  const { app, questions, post } = door({ authToken: TOKEN })
   const alike = [`Bearer ${TOKEN}x`, `Bearer ${TOKEN.slice(0, -1)}`, `Bearer ${TOKEN.slice(0, -1)}N`, `bearer ${TOKEN}`]
   for (const authorization of ['', 'Bearer wrong', TOKEN, `Basic ${TOKEN}`, ...alike]) {
     const answer = await post('/v1/passdb', QUESTION, authorization ? { authorization } : {})
@@ -134,7 +134,7 @@ t.test('userdb answers found, not found, or could not look', async (t) => {
 
 t.test('who has an account is told to whoever may ask, as one array out of many pages', async (t) => {
   const { app } = door({
-    doorToken: TOKEN,
+    authToken: TOKEN,
     async *addresses() {
       yield ['a@b', 'b@b']
       yield ['c@b']
@@ -181,7 +181,7 @@ t.test('neither log nor metrics nor errors tell a name or a password', async (t)
     ]
     const metrics = (await app.inject({ url: '/metrics' })).body
     const told = [...logged, metrics, ...answers.map(({ body }) => JSON.stringify(body))].join('\n')
-    t.match(metrics, /mailferry_verdicts_total\{/)
+    t.match(metrics, /postferry_verdicts_total\{/)
     t.notMatch(told, /top secret|anna/)
   }
 })
@@ -206,11 +206,11 @@ t.test('readyz names what is missing, livez stays', async (t) => {
   t.equal((await app.inject({ url: '/livez' })).statusCode, 200)
 })
 
-t.test('on TCP only the door token is told what is missing', async (t) => {
+t.test('on TCP only the auth token is told what is missing', async (t) => {
   const away = async () => {
     throw new Error('password authentication failed for user "ferry"')
   }
-  const { app } = door({ doorToken: TOKEN, checks: { database: away } })
+  const { app } = door({ authToken: TOKEN, checks: { database: away } })
   for (const url of ['/readyz', '/healthz']) {
     for (const authorization of ['', `Bearer ${TOKEN}x`]) {
       const { statusCode, body } = await app.inject({ url, headers: { authorization } })
@@ -292,7 +292,7 @@ t.test('metrics count verdicts by door and code, steps by kind, and show each pr
     ],
   })
   await post('/v1/passdb', QUESTION)
-  await post('/v1/passdb', QUESTION, { 'user-agent': 'mailferry-checkpassword' })
+  await post('/v1/passdb', QUESTION, { 'user-agent': 'postferry-checkpassword' })
   await post('/v1/passdb', QUESTION, { 'user-agent': 'anything else' })
   t.equal(await metrics.time('old', async () => 'work'), 'work')
   await t.rejects(
@@ -301,18 +301,18 @@ t.test('metrics count verdicts by door and code, steps by kind, and show each pr
   )
   const seen = (await app.inject({ url: '/metrics' })).body
   for (const line of [
-    'mailferry_verdicts_total{door="http",verdict="tempfail",code="old-busy"} 2',
-    'mailferry_verdicts_total{door="checkpassword",verdict="tempfail",code="old-busy"} 1',
-    'mailferry_passdb_seconds_count 3',
-    'mailferry_step_seconds_count{step="old"} 2',
-    'mailferry_step_seconds_count{step="hash"} 0',
-    'mailferry_step_seconds_count{step="database"} 0',
-    'mailferry_old_connections{provider="old"} 3',
-    'mailferry_old_waiting{provider="old"} 14',
-    'mailferry_old_breaker{provider="old",state="half-open"} 1',
-    'mailferry_old_breaker{provider="old",state="closed"} 0',
-    'mailferry_old_breaker{provider="other",state="closed"} 1',
-    'mailferry_questions_in_flight 0',
+    'postferry_verdicts_total{door="http",verdict="tempfail",code="old-busy"} 2',
+    'postferry_verdicts_total{door="checkpassword",verdict="tempfail",code="old-busy"} 1',
+    'postferry_passdb_seconds_count 3',
+    'postferry_step_seconds_count{step="old"} 2',
+    'postferry_step_seconds_count{step="hash"} 0',
+    'postferry_step_seconds_count{step="database"} 0',
+    'postferry_old_connections{provider="old"} 3',
+    'postferry_old_waiting{provider="old"} 14',
+    'postferry_old_breaker{provider="old",state="half-open"} 1',
+    'postferry_old_breaker{provider="old",state="closed"} 0',
+    'postferry_old_breaker{provider="other",state="closed"} 1',
+    'postferry_questions_in_flight 0',
   ]) {
     t.ok(seen.split('\n').includes(line), line)
   }
@@ -321,7 +321,7 @@ t.test('metrics count verdicts by door and code, steps by kind, and show each pr
 t.test('the state of the providers is told on the socket, and on TCP to nobody', async (t) => {
   const providers = [{ provider: 'old', breaker: 'open', running: 0, waiting: 2 }] as const
   t.same((await door({ providers }).app.inject({ url: '/v1/status' })).json(), { providers })
-  const overTcp = door({ providers, doorToken: TOKEN }).app
+  const overTcp = door({ providers, authToken: TOKEN }).app
   for (const authorization of ['', `Bearer ${TOKEN}`]) {
     t.equal((await overTcp.inject({ url: '/v1/status', headers: { authorization } })).statusCode, 404)
   }

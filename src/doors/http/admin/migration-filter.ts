@@ -14,7 +14,7 @@ export const FILTER = {
   domain: said('From this domain of the old server'),
   code: said('Failed or not proved, with this code'),
   search: said('With this in the address or the old user name'),
-  closing: Type.Optional(Type.Boolean({ description: 'To be finished by mailferry sync, or not' })),
+  closing: Type.Optional(Type.Boolean({ description: 'To be finished by postferry sync, or not' })),
   never_came: Type.Optional(Type.Boolean({ description: 'Still expected, and not signed in yet' })),
 }
 const Filter = Type.Object(FILTER)

@@ -46,7 +46,7 @@ export const migrations: FastifyPluginAsyncTypebox<{ house: House }> = async (ap
     '/migrations/:address/finish',
     {
       schema: {
-        summary: 'Let mailferry sync make a last attempt, and erase the credential when its ledger is clean',
+        summary: 'Let postferry sync make a last attempt, and erase the credential when its ledger is clean',
         ...{ params: Person, body: FinishBody, response: { 200: the(Finished), 202: the(Migration) } },
       },
     },

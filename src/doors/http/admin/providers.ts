@@ -15,7 +15,7 @@ const Named = Type.Object({ name: Text })
 const FIELDS = {
   port: Type.Optional(Type.Integer()),
   tls: Type.Optional(Type.Enum(TLS_MODES)),
-  ca_file: Type.Optional(orNull(Type.String({ description: "Path of a PEM file on mailferry's host" }))),
+  ca_file: Type.Optional(orNull(Type.String({ description: "Path of a PEM file on postferry's host" }))),
   fingerprint: Type.Optional(orNull(Text)),
   max_connections: Type.Optional(Type.Integer()),
   copy_connections: Type.Optional(orNull(Type.Integer())),

@@ -111,7 +111,7 @@ function page(all: readonly Administrator[], self: string, csrf: string): Piece 
         all,
         'There is none.',
       )}
-      <p class="faint">Everybody turns on a second factor at <a href="/admin/account">their own account</a>. Who has lost it: <code>mailferry admin passwd NAME --no-totp</code></p>
+      <p class="faint">Everybody turns on a second factor at <a href="/admin/account">their own account</a>. Who has lost it: <code>postferry admin passwd NAME --no-totp</code></p>
     </section>
     <section class="card">
       <h2>Add an administrator</h2>

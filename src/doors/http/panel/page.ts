@@ -67,7 +67,7 @@ function framed(frame: Frame, content: Content): Piece {
       <meta name="viewport" content="width=device-width, initial-scale=1" />
       <meta name="htmx-config" content=${HTMX} />
       ${refreshSeconds !== undefined && html`<noscript><meta http-equiv="refresh" content=${refreshSeconds} /></noscript>`}
-      <title>${title} · mailferry</title>
+      <title>${title} · postferry</title>
       <link rel="icon" href=${ICON.url} type="image/svg+xml" />
       <link rel="stylesheet" href=${STYLE.url} />
       <script src=${SCRIPT.url} defer></script>
@@ -83,7 +83,7 @@ function framed(frame: Frame, content: Content): Piece {
 function header({ administrator, path, csrf }: Frame): Piece | null {
   if (administrator === null) return null
   return html`<header class="top">
-    <a class="brand" href="/admin"><img src=${ICON.url} alt="" width="28" height="28" />mailferry</a>
+    <a class="brand" href="/admin"><img src=${ICON.url} alt="" width="28" height="28" />postferry</a>
     <nav aria-label="Pages">
       <ul>
         ${PLACES.filter(({ permission }) => may(administrator.role, permission)).map((place) => html`<li><a href=${place.path} aria-current=${isAt(place, path) ? 'page' : undefined}>${place.title}</a></li>`)}

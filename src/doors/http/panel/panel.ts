@@ -89,7 +89,7 @@ export async function panel(app: FastifyInstance, { house, sessionKey, log }: Pa
 async function protect(pages: FastifyInstance, key: Buffer): Promise<void> {
   await pages.register(formbody, { bodyLimit: FORM_LIMIT })
   await pages.register(secureSession, {
-    ...{ key, cookieName: 'mailferry', expiry: IDLE_LIMIT_S },
+    ...{ key, cookieName: 'postferry', expiry: IDLE_LIMIT_S },
     cookie: { path: '/admin', httpOnly: true, sameSite: 'strict' },
   })
   await pages.register(csrfProtection, { sessionPlugin: '@fastify/secure-session', getToken: tokenIn })

@@ -10,7 +10,7 @@ export async function settingsPage(app: FastifyInstance, { house }: Around): Pro
   app.get('/admin/settings', async (request, reply) => {
     const rows = Object.entries(redacted(house.settings))
     const list = table<(typeof rows)[number]>(
-      'As mailferry serve has read them at its start',
+      'As postferry serve has read them at its start',
       [
         { head: 'Setting', cell: ([name]) => html`<code>${name}</code>` },
         { head: 'In force', cell: ([, value]) => String(value) },
@@ -24,7 +24,7 @@ export async function settingsPage(app: FastifyInstance, { house }: Around): Pro
       { title: 'Settings' },
       html`<h1>Settings</h1>
         <section class="card">
-          <p>They are changed in the environment (<code>/etc/mailferry/mailferry.env</code>), and hold after a restart. Secrets are not shown.</p>
+          <p>They are changed in the environment (<code>/etc/postferry/postferry.env</code>), and hold after a restart. Secrets are not shown.</p>
           ${list}
         </section>`,
     )

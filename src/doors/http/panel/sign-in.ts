@@ -105,7 +105,7 @@ function ask(request: FastifyRequest, reply: FastifyReply, { status, notice, ...
 
 function signInForm(csrf: string, { name = '', next, unsent }: Omit<Asking, 'status' | 'notice'>): Piece {
   return html`<div class="card narrow">
-    <h1>mailferry</h1>
+    <h1>postferry</h1>
     ${form(
       SIGN_IN_PATH,
       csrf,
@@ -117,6 +117,6 @@ function signInForm(csrf: string, { name = '', next, unsent }: Omit<Asking, 'sta
         <div class="buttons"><button class="main">Sign in</button></div>
       `,
     )}
-    <p class="faint">No account yet? On the server: <code>mailferry admin add NAME</code></p>
+    <p class="faint">No account yet? On the server: <code>postferry admin add NAME</code></p>
   </div>`
 }

@@ -19,12 +19,12 @@ const BY_STATUS: Readonly<Record<number, Omit<Trouble, 'status'>>> = {
   400: { title: 'That was not understood', advice: 'Go back and fill in the form again.' },
   403: { title: 'Not allowed', advice: 'Your role does not allow this. An owner can give you another one.' },
   404: { title: 'There is no such page', advice: 'Look for it from the overview.' },
-  413: { title: 'Too large', advice: 'On the server, mailferry import takes files of any size.' },
+  413: { title: 'Too large', advice: 'On the server, postferry import takes files of any size.' },
   503: { title: 'The database is away', advice: 'Nothing was changed. Try again in a moment.' },
 }
 const OUR_FAULT = {
   title: 'Something went wrong',
-  advice: 'The log of mailferry serve says what. Try again in a moment.',
+  advice: 'The log of postferry serve says what. Try again in a moment.',
 }
 
 const TOO_OLD: Trouble = {

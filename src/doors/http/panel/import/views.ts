@@ -19,7 +19,7 @@ bert@old.example,bert77,his old password</pre>
       ${form(
         PATH,
         csrf,
-        html`${textField({ name: 'file', label: 'CSV file', type: 'file', required: true, hint: `At most ${limit / 1024 / 1024} MB; larger ones on the server: mailferry import people.csv` })}
+        html`${textField({ name: 'file', label: 'CSV file', type: 'file', required: true, hint: `At most ${limit / 1024 / 1024} MB; larger ones on the server: postferry import people.csv` })}
           ${checkField({ name: 'verify', label: 'Ask the old server about every password', checked: false, hint: 'A line whose password it refuses is bad. Takes longer.' })}
           <div class="buttons"><button class="main">Read the file</button></div>`,
         { enctype: 'multipart/form-data' },

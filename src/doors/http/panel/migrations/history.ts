@@ -19,7 +19,7 @@ export function attemptSection(attempts: readonly Attempt[]): Piece {
         { head: 'Last lines', cell: linesOf },
       ],
       attempts,
-      html`There was none yet. <code>mailferry sync</code> on the copying host makes them.`,
+      html`There was none yet. <code>postferry sync</code> on the copying host makes them.`,
     )}
   </section>`
 }

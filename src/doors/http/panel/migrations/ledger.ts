@@ -14,7 +14,7 @@ export function ledgerSection(ledger: Ledger | null, address: string): Piece {
 
 function never(address: string): Content {
   return html`<p class="empty">Old and new server were not compared yet. The first complete attempt does it; or, on the copying host:
-    <code>mailferry verify ${address}</code></p>`
+    <code>postferry verify ${address}</code></p>`
 }
 
 function found(ledger: Ledger, address: string): Content {
@@ -68,6 +68,6 @@ function differences({ differences, folders }: Ledger, address: string): Content
       differences.slice(0, SHOWN),
       '',
     )}
-    ${more > 0 && html`<p class="faint">and ${more} more: <code>mailferry verify ${address} --json</code></p>`}
-    <p class="faint">What is right as it is can be accepted on the copying host: <code>mailferry verify ${address} --accept</code></p>`
+    ${more > 0 && html`<p class="faint">and ${more} more: <code>postferry verify ${address} --json</code></p>`}
+    <p class="faint">What is right as it is can be accepted on the copying host: <code>postferry verify ${address} --accept</code></p>`
 }

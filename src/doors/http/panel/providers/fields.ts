@@ -82,7 +82,7 @@ export function providerFields(body: ProviderBody, errors: Readonly<Record<strin
     ${more(
       'Whose certificate is trusted',
       isSaid(['ca_file', 'fingerprint'], body, errors),
-      html`${textField({ ...at('ca_file'), label: 'CA file', hint: "On mailferry's host: a PEM file whose certificates are trusted instead of the system's." })}
+      html`${textField({ ...at('ca_file'), label: 'CA file', hint: "On postferry's host: a PEM file whose certificates are trusted instead of the system's." })}
         ${textField({ ...at('fingerprint'), label: 'Fingerprint', hint: 'SHA-256 of the one certificate that is trusted, whatever its names and dates. The connection test shows it.' })}`,
     )}
     ${more(
@@ -112,7 +112,7 @@ export function confirmation(errors: Readonly<Record<string, string>>): Piece {
   return more(
     'When host, port, protection or certificate change',
     names.some((name) => errors[name]),
-    html`<p>People's passwords are sent there. On the copying host somebody has to approve it, too: <code>mailferry provider approve</code>.</p>
+    html`<p>People's passwords are sent there. On the copying host somebody has to approve it, too: <code>postferry provider approve</code>.</p>
       ${textField({ name: 'current', label: 'Your current password', type: 'password', autocomplete: 'current-password', error: errors.current })}
       ${textField({ name: 'code', label: 'Your code', autocomplete: 'one-time-code', hint: 'If you sign in with one.', error: errors.code })}
       ${checkField({ name: 'plain_text', label: 'Passwords may travel in the clear', checked: false, hint: 'Only to take the protection away.' })}`,

@@ -52,10 +52,10 @@ def results_told():
         reason = None if whole else report.reason(errors, self.ui.uidval_problem, stopped)
         self.ui.uidval_problem |= earlier
         if whole:
-            self.ui.info('mailferry: %s complete' % self)
+            self.ui.info('postferry: %s complete' % self)
         else:
-            self.ui.warn('mailferry: %s incomplete' % self)
-        self.ui.info('mailferry: %s' % report.line(str(self), reason))
+            self.ui.warn('postferry: %s incomplete' % self)
+        self.ui.info('postferry: %s' % report.line(str(self), reason))
     syncrunner = replace(SyncableAccount, 'syncrunner', told)
     report.count_copies()
 

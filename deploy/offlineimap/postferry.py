@@ -1,4 +1,4 @@
-"""The pythonfile of the offlineimaprc that mailferry emits.
+"""The pythonfile of the offlineimaprc that postferry emits.
 
 OfflineIMAP loads it once per run, before the first account. It opens all
 credentials of the run in one go and repairs OfflineIMAP 8.0 in process, so
@@ -17,9 +17,9 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import offlineimap
 
 if not offlineimap.__version__.startswith('8.0.'):
-    sys.exit('mailferry: the repairs are made for OfflineIMAP 8.0, this is %s' % offlineimap.__version__)
+    sys.exit('postferry: the repairs are made for OfflineIMAP 8.0, this is %s' % offlineimap.__version__)
 
-from mailferry_offlineimap import connection, credentials, durable, folders, leftovers, messages, owner, room, run, tls
+from postferry_offlineimap import connection, credentials, durable, folders, leftovers, messages, owner, room, run, tls
 
 # One line per repair; the reason stands in its function.
 REPAIRS = [

@@ -9,7 +9,7 @@ from offlineimap.error import OfflineImapError
 
 from . import report, settings, starter
 
-COMMAND = os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', '..', '..', 'bin', 'mailferry')
+COMMAND = os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', '..', '..', 'bin', 'postferry')
 SECONDS_TO_START, SECONDS_PER_ACCOUNT = 60, 0.5
 
 _lock = threading.Lock()
@@ -28,7 +28,7 @@ def _credential(account):
     global _answers
     with _lock:
         if _answers is None:
-            _answers = _handed_over() if settings.general('mailferry_starter', None) else _open(settings.accounts())
+            _answers = _handed_over() if settings.general('postferry_starter', None) else _open(settings.accounts())
     answer = _answers.get(account, {})
     if not _usable(answer):
         reason = answer.get('error', 'no usable answer')
@@ -44,29 +44,29 @@ def _usable(answer):
 
 def _handed_over():
     """A program that starts the run gives the credentials itself, and ends the run when it ends."""
-    lines = starter.opened(settings.general('mailferry_starter', None))
+    lines = starter.opened(settings.general('postferry_starter', None))
     try:
         return read(lines)
     except (ValueError, KeyError, TypeError):
-        sys.exit('mailferry: no credential was handed over')
+        sys.exit('postferry: no credential was handed over')
 
 
 def _open(accounts):
     """Asks the command for all accounts; without its complete answer there is nothing to do for any of them."""
-    command = os.path.normpath(settings.general('mailferry_command', COMMAND))
+    command = os.path.normpath(settings.general('postferry_command', COMMAND))
     wanted = ''.join('%s %s\n' % (account, json.dumps(settings.endpoint(account))) for account in accounts)
     try:
         done = subprocess.run([command, 'credential', 'open'], input=wanted.encode(),
                               stdout=subprocess.PIPE, timeout=SECONDS_TO_START + SECONDS_PER_ACCOUNT * len(accounts))
     except (OSError, subprocess.TimeoutExpired) as error:
-        sys.exit('mailferry: no credential can be opened: %s' % error)
+        sys.exit('postferry: no credential can be opened: %s' % error)
     if done.returncode != 0:
-        sys.exit('mailferry: no credential can be opened: %s ended with status %d' % (command, done.returncode))
+        sys.exit('postferry: no credential can be opened: %s ended with status %d' % (command, done.returncode))
     try:
         return read(done.stdout.splitlines())
     except (ValueError, KeyError, TypeError):
         # The error itself may hold what was read.
-        sys.exit('mailferry: no credential can be opened: %s answered something else than JSON lines' % command)
+        sys.exit('postferry: no credential can be opened: %s answered something else than JSON lines' % command)
 
 
 def read(lines):

@@ -14,8 +14,8 @@ export interface Asked {
 /** Answers one question, or does anything else with the connection. */
 export type Reply = (response: ServerResponse, asked?: Asked) => void
 
-/** Stands in for mailferry where no real one can be made to answer so: it says what the test tells it to. */
-export class ScriptedMailferry implements AsyncDisposable {
+/** Stands in for postferry where no real one can be made to answer so: it says what the test tells it to. */
+export class ScriptedPostferry implements AsyncDisposable {
   readonly url: string
   readonly socket: string
   /** All questions so far. */
@@ -28,16 +28,16 @@ export class ScriptedMailferry implements AsyncDisposable {
   private constructor(kind: 'tcp' | 'unix', folder: string, port: number) {
     this.#folder = folder
     this.url = `http://127.0.0.1:${port}`
-    this.socket = join(folder, 'mailferry.sock')
+    this.socket = join(folder, 'postferry.sock')
     this.#address = kind === 'tcp' ? { port, host: '127.0.0.1' } : { path: this.socket }
   }
 
-  static async start(kind: 'tcp' | 'unix'): Promise<ScriptedMailferry> {
-    const folder = await mkdtemp(join(tmpdir(), 'mailferry-scripted-'))
+  static async start(kind: 'tcp' | 'unix'): Promise<ScriptedPostferry> {
+    const folder = await mkdtemp(join(tmpdir(), 'postferry-scripted-'))
     await chmod(folder, 0o711)
-    const mailferry = new ScriptedMailferry(kind, folder, await freePort())
-    await mailferry.listen()
-    return mailferry
+    const postferry = new ScriptedPostferry(kind, folder, await freePort())
+    await postferry.listen()
+    return postferry
   }
 
   async listen(): Promise<void> {

@@ -1,17 +1,17 @@
--- Dovecot 2.3 asks mailferry who may sign in (passdb) and where their mail is (userdb).
--- mailferry.conf loads this file and says where mailferry is.
+-- Dovecot 2.3 asks postferry who may sign in (passdb) and where their mail is (userdb).
+-- postferry.conf loads this file and says where postferry is.
 --
 -- There are three kinds of answer: yes, no, could not ask. Whatever is not clearly one of the first two is the third:
 -- the mail client then shows "try again", nobody is asked to retype a password, no fail2ban counts it.
 
 local json = require("cjson.safe")
 
-local URL = (os.getenv("MAILFERRY_URL") or "http://127.0.0.1:8025"):gsub("/+$", "")
-local SOCKET = os.getenv("MAILFERRY_SOCKET")
-local TOKEN_FILE = os.getenv("MAILFERRY_DOOR_TOKEN_FILE")
+local URL = (os.getenv("POSTFERRY_URL") or "http://127.0.0.1:8025"):gsub("/+$", "")
+local SOCKET = os.getenv("POSTFERRY_SOCKET")
+local TOKEN_FILE = os.getenv("POSTFERRY_AUTH_TOKEN_FILE")
 
--- An old server has 20 s for a question and mailferry 40 s for its answer; Dovecot gives a worker up after 60 s.
-local CLIENT_LIMIT_SECONDS = tonumber(os.getenv("MAILFERRY_CLIENT_LIMIT_SECONDS")) or 45
+-- An old server has 20 s for a question and postferry 40 s for its answer; Dovecot gives a worker up after 60 s.
+local CLIENT_LIMIT_SECONDS = tonumber(os.getenv("POSTFERRY_CLIENT_LIMIT_SECONDS")) or 45
 -- The limit above ends a silence, and the connection with it. This one ends an answer that drips in for ever, but
 -- leaves its connection open: so it comes second.
 local WHOLE_LIMIT_SECONDS = CLIENT_LIMIT_SECONDS * 1.2
@@ -32,18 +32,18 @@ local PASSDB_RESULT = {
 local token
 local call
 
--- Read when it is first needed: Dovecot may start before mailferry has made the file.
+-- Read when it is first needed: Dovecot may start before postferry has made the file.
 local function read_token()
   local file, cause = io.open(TOKEN_FILE or "")
   if not file then
-    return nil, "MAILFERRY_DOOR_TOKEN_FILE: " .. cause
+    return nil, "POSTFERRY_AUTH_TOKEN_FILE: " .. cause
   end
   local content = file:read("a") or ""
   file:close()
   return content:match("^%s*(.-)%s*$")
 end
 
--- Each way to mailferry is a function(path, body) that returns status and body of the answer, or nil and the cause.
+-- Each way to postferry is a function(path, body) that returns status and body of the answer, or nil and the cause.
 -- Without a body it is a GET.
 local function over_tcp()
   local client = dovecot.http.client({
@@ -109,7 +109,7 @@ local function over_socket()
   end
 end
 
--- Returns what mailferry answered as a table, or nil and the cause.
+-- Returns what postferry answered as a table, or nil and the cause.
 local function ask(path, question)
   local status, content = call(path, json.encode(question))
   if not status then
@@ -119,14 +119,14 @@ local function ask(path, question)
   if type(answer) ~= "table" then
     answer = {}
   end
-  -- The door token may have been renewed: read it again next time.
+  -- The auth token may have been renewed: read it again next time.
   if status == 403 and answer.verdict == nil then
     token = nil
   end
   return answer, "HTTP status " .. status .. " without an answer"
 end
 
--- Dovecot's extra fields are strings; mailferry sends nothing else.
+-- Dovecot's extra fields are strings; postferry sends nothing else.
 local function all_strings(fields)
   if type(fields) ~= "table" then
     return false
@@ -139,7 +139,7 @@ local function all_strings(fields)
   return true
 end
 
--- JSON carries nothing but UTF-8. mailferry refuses any other password just so.
+-- JSON carries nothing but UTF-8. postferry refuses any other password just so.
 local function carried(text)
   return utf8.len(text) ~= nil and not text:find("\0", 1, true)
 end
@@ -160,16 +160,16 @@ function auth_password_verify(req, password)
   local verdict = answer and answer.verdict
   local result = PASSDB_RESULT[verdict or "none"]
   if result == nil then
-    return PASSDB_RESULT.tempfail, "mailferry: " .. cause
+    return PASSDB_RESULT.tempfail, "postferry: " .. cause
   end
   if verdict == "tempfail" then
-    return result, "mailferry: could not ask, code " .. tostring(answer.code)
+    return result, "postferry: could not ask, code " .. tostring(answer.code)
   end
   if verdict ~= "ok" then
     return result, verdict
   end
   if type(answer.user) ~= "string" or answer.user == "" or not all_strings(answer.fields) then
-    return PASSDB_RESULT.tempfail, "mailferry: ok without user or with fields that are not strings"
+    return PASSDB_RESULT.tempfail, "postferry: ok without user or with fields that are not strings"
   end
   answer.fields.user = answer.user
   return result, answer.fields
@@ -181,12 +181,12 @@ function auth_userdb_lookup(req)
   end
   local answer, cause = ask("/v1/userdb", { username = req.user })
   if answer and answer.found == false then
-    return auth.USERDB_RESULT_USER_UNKNOWN, "not known to mailferry"
+    return auth.USERDB_RESULT_USER_UNKNOWN, "not known to postferry"
   end
   if answer and answer.found == true and all_strings(answer.fields) then
     return auth.USERDB_RESULT_OK, answer.fields
   end
-  return auth.USERDB_RESULT_INTERNAL_FAILURE, "mailferry: " .. cause
+  return auth.USERDB_RESULT_INTERNAL_FAILURE, "postferry: " .. cause
 end
 
 -- Everybody who has an account: for doveadm with -A or a pattern. What is not a whole list is none.
@@ -197,7 +197,7 @@ function auth_userdb_iterate()
     token = nil
   end
   if type(names) ~= "table" then
-    error("mailferry: " .. (status and "HTTP status " .. status .. " without a whole list" or content))
+    error("postferry: " .. (status and "HTTP status " .. status .. " without a whole list" or content))
   end
   return names
 end

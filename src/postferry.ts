@@ -2,7 +2,7 @@ import { becomeOwner } from './become-owner.ts'
 import { loadSettings, type Settings } from './config.ts'
 import { panelKeyInForce, provideSecrets } from './data-dir.ts'
 import { lockFolder } from './db/embedded/lock.ts'
-import { runMailferry } from './doors/cli/program.ts'
+import { runPostferry } from './doors/cli/program.ts'
 import { welcome } from './doors/cli/welcome.ts'
 import type { Served } from './doors/serve.ts'
 import { environment } from './environment.ts'
@@ -27,7 +27,7 @@ async function openServed(time: Time): Promise<Served> {
   return {
     asked: service.asked,
     checks: service.checks,
-    doorToken: secrets.doorToken,
+    authToken: secrets.authToken,
     adminToken: secrets.adminToken,
     house: service,
     sessionKey: derivedKey(panelKeyInForce(settings()), 'session'),
@@ -36,7 +36,7 @@ async function openServed(time: Time): Promise<Served> {
   }
 }
 
-await runMailferry(process.argv.slice(2), {
+await runPostferry(process.argv.slice(2), {
   settings,
   becomeOwner: () => becomeOwner(settings()),
   open: () => openReady(settings()),

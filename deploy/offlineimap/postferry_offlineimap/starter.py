@@ -1,4 +1,4 @@
-"""The program that started the run, at the other end of a pipe: `mailferry sync`."""
+"""The program that started the run, at the other end of a pipe: `postferry sync`."""
 import os
 import signal
 import threading

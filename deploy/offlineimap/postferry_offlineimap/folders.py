@@ -65,8 +65,8 @@ def own_status_per_mailbox():
 
 
 def _decided(account, mailboxes):
-    include = settings.of_old(account, 'mailferry_include', []) or ['*']
-    exclude = settings.of_old(account, 'mailferry_exclude', [])
+    include = settings.of_old(account, 'postferry_include', []) or ['*']
+    exclude = settings.of_old(account, 'postferry_exclude', [])
     found = names.directories(mailboxes)
 
     def copied(name, separator):

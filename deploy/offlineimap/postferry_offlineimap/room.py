@@ -18,7 +18,7 @@ def some_left():
 
 
 def _refuse(home, size):
-    kept = settings.general('mailferry_keep_free', None)
+    kept = settings.general('postferry_keep_free', None)
     if not kept:
         return
     for folder in [home] + kept['folders']:

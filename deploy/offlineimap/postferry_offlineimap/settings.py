@@ -1,4 +1,4 @@
-"""What stands in the offlineimaprc. Options of mailferry's own are JSON, so that any character is safe in them."""
+"""What stands in the offlineimaprc. Options of postferry's own are JSON, so that any character is safe in them."""
 import json
 
 from offlineimap import globals as given

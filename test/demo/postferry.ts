@@ -12,8 +12,8 @@ const BIN = join(import.meta.dirname, '../../bin')
 // The first start makes a database, on a busy machine too.
 const START_LIMIT_MS = 60_000
 
-/** mailferry as an administrator has it after `npm ci`: the commands in bin/, with settings from the environment. */
-export class Mailferry {
+/** postferry as an administrator has it after `npm ci`: the commands in bin/, with settings from the environment. */
+export class Postferry {
   readonly url: string
   /** Below it are the homes on NEW. */
   readonly homes: string
@@ -21,8 +21,8 @@ export class Mailferry {
   readonly #stage: Stage
   readonly #dataDir: string
 
-  static async prepare(stage: Stage): Promise<Mailferry> {
-    return new Mailferry(stage, await freePort())
+  static async prepare(stage: Stage): Promise<Postferry> {
+    return new Postferry(stage, await freePort())
   }
 
   private constructor(stage: Stage, port: number) {
@@ -34,29 +34,29 @@ export class Mailferry {
       PATH: process.env.PATH,
       HOME: stage.folder,
       LANG: 'C.UTF-8',
-      MAILFERRY_DATA_DIR: this.#dataDir,
-      MAILFERRY_PORT: String(port),
-      MAILFERRY_HOME: `${this.homes}/%d/%n`,
-      // Set and empty: the settings of a mailferry that is installed on this machine do not count here.
+      POSTFERRY_DATA_DIR: this.#dataDir,
+      POSTFERRY_PORT: String(port),
+      POSTFERRY_HOME: `${this.homes}/%d/%n`,
+      // Set and empty: the settings of a postferry that is installed on this machine do not count here.
       DATABASE_URL: '',
       DATABASE_URL_FILE: '',
     }
   }
 
-  /** Starts `mailferry serve` and waits until it is ready. @returns the checks that say so */
+  /** Starts `postferry serve` and waits until it is ready. @returns the checks that say so */
   async serve(): Promise<string[]> {
-    say(dim('$ bin/mailferry serve'))
+    say(dim('$ bin/postferry serve'))
     const log = join(this.#stage.folder, 'serve.log')
     const server = await this.#stage.start(() => this.#startServer(log))
     const answer = await Promise.race([this.#firstAnswer(), server.ended])
-    if (!(answer instanceof Response)) throw new Error(`mailferry serve did not start: ${server.output.join('\n')}`)
+    if (!(answer instanceof Response)) throw new Error(`postferry serve did not start: ${server.output.join('\n')}`)
     const { status, checks } = (await answer.json()) as { status: string; checks: object }
-    if (status !== 'ready') throw new Error(`mailferry serve is not ready: ${JSON.stringify(checks)}`)
+    if (status !== 'ready') throw new Error(`postferry serve is not ready: ${JSON.stringify(checks)}`)
     return Object.keys(checks)
   }
 
   /** Shows and runs a command of bin/, which must succeed. @returns its lines */
-  async command(program: 'mailferry' | 'emit-offlineimaprc', ...args: string[]): Promise<string[]> {
+  async command(program: 'postferry' | 'emit-offlineimaprc', ...args: string[]): Promise<string[]> {
     say(dim(`$ bin/${program} ${args.map(quoted).join(' ')}`))
     const lines = await this.ask(program, ...args)
     if (lines.length > 0) say(lines.join('\n'))
@@ -75,16 +75,16 @@ export class Mailferry {
     return Program.start(command, args, { env: this.env, ...settings })
   }
 
-  /** What Dovecot shows at mailferry's door. */
-  async doorToken(): Promise<string> {
-    return (await readFile(join(this.#dataDir, 'door-token'), 'utf8')).trim()
+  /** What Dovecot shows at postferry's door. */
+  async authToken(): Promise<string> {
+    return (await readFile(join(this.#dataDir, 'auth-token'), 'utf8')).trim()
   }
 
   async #firstAnswer(): Promise<Response | undefined> {
     const deadline = Date.now() + START_LIMIT_MS
     while (Date.now() < deadline) {
       // The token is made at the start; without it /readyz does not name its checks.
-      const authorization = `Bearer ${await this.doorToken().catch(() => '')}`
+      const authorization = `Bearer ${await this.authToken().catch(() => '')}`
       const answer = await fetch(`${this.url}/readyz`, { headers: { authorization } }).catch(() => undefined)
       if (answer) return answer
       await pause(50)
@@ -93,7 +93,7 @@ export class Mailferry {
   }
 
   async #startServer(log: string) {
-    const server = await this.run(join(BIN, 'mailferry'), ['serve'], { log, patience: 15_000 })
+    const server = await this.run(join(BIN, 'postferry'), ['serve'], { log, patience: 15_000 })
     const stop = async () => {
       await server.stop()
       await this.#stopDatabase()

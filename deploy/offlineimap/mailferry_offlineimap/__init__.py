@@ -1,1 +1,0 @@
-"""What mailferry adds to OfflineIMAP 8.0; installed by ../mailferry.py."""
