@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import { loadSettings } from './config.ts'
-import { runEmit } from './doors/emit.ts'
-import { offlineimaprc } from './emit/offlineimap.ts'
-import { environment } from './environment.ts'
-import { openReady } from './service.ts'
+import { loadSettings } from './settings.ts'
+import { runEmit } from './cli/commands/emit-offlineimaprc.ts'
+import { offlineimaprc } from './engines/offlineimap/config.ts'
+import { environment } from './settings-file.ts'
+import { openReady } from './wiring/service.ts'
 
 const PYTHON_FILE = join(import.meta.dirname, '../deploy/offlineimap/postferry.py')
 

@@ -1,9 +1,9 @@
 import type { Kysely, Selectable, Updateable } from 'kysely'
 import type { Account } from '../model/account.ts'
 import type { Change } from '../model/audit.ts'
-import type { Accounts } from '../policy/records.ts'
+import type { Accounts } from '../operations/ports.ts'
 import { record } from './audit.ts'
-import { readPage } from './page.ts'
+import { readPage } from './cursor.ts'
 import type { Account as AccountTable, DB } from './schema.ts'
 
 export const ACCOUNT_COLUMNS = ['account.address', 'account.home', 'account.quota_bytes', 'account.enabled'] as const

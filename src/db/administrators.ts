@@ -2,9 +2,9 @@ import { type Kysely, type Selectable, sql, type UpdateObject } from 'kysely'
 import { type Administrator, byAdministrator, type Role } from '../model/administrator.ts'
 import type { Change } from '../model/audit.ts'
 import { Refusal } from '../model/refusal.ts'
-import type { Administrators, NewAdministrator } from '../policy/administrators.ts'
+import type { Administrators, NewAdministrator } from '../operations/administrators.ts'
 import { record } from './audit.ts'
-import { isUniqueViolation } from './errors.ts'
+import { isUniqueViolation } from './connection/errors.ts'
 import type { Administrator as AdministratorTable, DB } from './schema.ts'
 
 export function administrators(db: Kysely<DB>): Administrators {

@@ -1,8 +1,8 @@
 import type { Kysely } from 'kysely'
 import type { AuditEntry, Change } from '../model/audit.ts'
 import { Refusal } from '../model/refusal.ts'
-import type { Audit, AuditFilter, PageRequest } from '../policy/records.ts'
-import { readPage } from './page.ts'
+import type { Audit, AuditFilter, PageRequest } from '../operations/ports.ts'
+import { readPage } from './cursor.ts'
 import type { DB } from './schema.ts'
 
 const BATCH = 1_000

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import type { Collision, Collisions, Sharing } from '../policy/collisions.ts'
+import type { Collision, Collisions, Sharing } from '../operations/collisions.ts'
 import type { DB } from './schema.ts'
 
 /** Whoever has not tried again for so long does not want it any more. */

@@ -1,12 +1,12 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { ACTIVE_STATES, heal } from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
-import type { Sealed } from '../policy/ports.ts'
-import type { Credentials } from '../policy/records.ts'
+import type { Sealed } from '../auth/ports.ts'
+import type { Credentials } from '../operations/ports.ts'
 import { record } from './audit.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
-import { makeDue, SITUATION_COLUMNS, stepDetail, toSituation, writeSituation } from './situation.ts'
+import { makeDue, SITUATION_COLUMNS, stepDetail, toSituation, writeSituation } from './status.ts'
 
 export function credentials(db: Kysely<DB>): Credentials {
   return {

@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { type Domain, objectionTo } from '../model/domain.ts'
 import type { LoginName } from '../model/provider.ts'
 import { Refusal } from '../model/refusal.ts'
-import type { Domains } from '../policy/records.ts'
+import type { Domains } from '../operations/ports.ts'
 import { record } from './audit.ts'
 import type { DB } from './schema.ts'
 

@@ -1,8 +1,8 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { By } from '../model/audit.ts'
 import { Refusal } from '../model/refusal.ts'
-import type { Gathering, ImportedPerson, Imports, Standing } from '../policy/records.ts'
-import { isUniqueViolation } from './errors.ts'
+import type { Gathering, ImportedPerson, Imports, Standing } from '../operations/ports.ts'
+import { isUniqueViolation } from './connection/errors.ts'
 import type { DB } from './schema.ts'
 
 // One statement for many more would be silent for so long that its connection is taken for a dead one.

@@ -9,7 +9,7 @@ import {
   type LedgerFolder,
   noCounts,
 } from '../model/ledger.ts'
-import type { LedgerFence, Ledgers, Saved } from '../policy/ledger-ports.ts'
+import type { LedgerFence, Ledgers, Saved } from '../ledger/ports.ts'
 import type { DB, LedgerDifference, LedgerFolder as LedgerFolderTable } from './schema.ts'
 
 const BATCH = 1_000

@@ -1,8 +1,8 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Migration } from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
-import type { MigrationFilter, MigrationPageRequest, MigrationSort, Page } from '../policy/records.ts'
-import { type Reach, readPage } from './page.ts'
+import type { MigrationFilter, MigrationPageRequest, MigrationSort, Page } from '../operations/ports.ts'
+import { type Reach, readPage } from './cursor.ts'
 import type { DB } from './schema.ts'
 import { CODE, selectMigrations, toMigration } from './selection.ts'
 

@@ -1,14 +1,14 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Change } from '../model/audit.ts'
 import { ACTIVE_STATES, type CopyOrder, finish, type Migration } from '../model/migration.ts'
-import type { Finishing, Migrations, Share } from '../policy/records.ts'
+import type { Finishing, Migrations, Share } from '../operations/ports.ts'
 import { record } from './audit.ts'
 import { findLedger } from './ledgers.ts'
 import { migrationPage } from './migration-page.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
 import { selectMigrations, toMigration } from './selection.ts'
-import { isSame, makeDue, stepDetail, writeSituation } from './situation.ts'
+import { isSame, makeDue, stepDetail, writeSituation } from './status.ts'
 
 const BATCH = 1_000
 

@@ -1,9 +1,9 @@
 import { type Insertable, type Kysely, type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely'
 import type { AfterRefusal, CopyWindow, Cutover, LoginName, Provider, TlsMode } from '../model/provider.ts'
 import { Refusal } from '../model/refusal.ts'
-import type { Providers } from '../policy/records.ts'
+import type { Providers } from '../operations/ports.ts'
 import { record } from './audit.ts'
-import { isForeignKeyViolation, isUniqueViolation } from './errors.ts'
+import { isForeignKeyViolation, isUniqueViolation } from './connection/errors.ts'
 import type { DB, Provider as ProviderTable } from './schema.ts'
 
 const INVALID_PARAMETER = '22023'

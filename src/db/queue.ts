@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { Logger, makeWorkerUtils, run, runMigrations } from 'graphile-worker'
 import type pg from 'pg'
-import type { Due, Worker } from '../policy/copying.ts'
+import type { Due, Worker } from '../copying/ports.ts'
 
 /** Wake-ups for due migrations, shared by all workers of one place: whoever is free takes the next. */
 export interface Queue extends AsyncDisposable {

@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { State } from '../model/migration.ts'
 import { ERASABLE, type Erasable } from '../model/retention.ts'
-import type { Reports, Scope } from '../policy/report.ts'
+import type { Reports, Scope } from '../operations/report.ts'
 import { HELD_SINCE } from './retention.ts'
 import type { DB } from './schema.ts'
 

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import type { Sealings } from '../policy/records.ts'
+import type { Sealings } from '../operations/ports.ts'
 import { inOrder } from './credentials.ts'
 import type { DB } from './schema.ts'
 

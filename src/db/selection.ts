@@ -1,9 +1,9 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import type { Migration, Route } from '../model/migration.ts'
-import type { Selection } from '../policy/bulk.ts'
-import type { MigrationFilter } from '../policy/records.ts'
+import type { Selection } from '../operations/bulk.ts'
+import type { MigrationFilter } from '../operations/ports.ts'
 import type { DB, Migration as MigrationTable } from './schema.ts'
-import { SITUATION_COLUMNS, toSituation } from './situation.ts'
+import { SITUATION_COLUMNS, toSituation } from './status.ts'
 
 type MigrationRow = Omit<
   Selectable<MigrationTable>,

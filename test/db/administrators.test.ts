@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import t from 'tap'
 import { administrators } from '../../src/db/administrators.ts'
 import { audit } from '../../src/db/audit.ts'
-import { type Database, openDatabase } from '../../src/db/database.ts'
+import { type Database, openDatabase } from '../../src/db/connection/database.ts'
 import { byAdministrator, type Role } from '../../src/model/administrator.ts'
 import { Refusal } from '../../src/model/refusal.ts'
-import type { Administrators, NewAdministrator } from '../../src/policy/administrators.ts'
+import type { Administrators, NewAdministrator } from '../../src/operations/administrators.ts'
 
 const BY = { actor: 'tests', reason: 'as agreed' }
 const SEALED = Buffer.from('sealed')

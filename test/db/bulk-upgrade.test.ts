@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import t from 'tap'
 import { openEmbedded } from '../../src/db/embedded/postgres.ts'
-import { applyUpgrades, shippedUpgrades } from '../../src/db/upgrades.ts'
+import { applyUpgrades, shippedUpgrades } from '../../src/db/connection/upgrades.ts'
 
 t.test(
   'people of the time before keep their migrations, under their addresses, with the states that are known',

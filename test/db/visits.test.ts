@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { type Database, openDatabase } from '../../src/db/database.ts'
+import { type Database, openDatabase } from '../../src/db/connection/database.ts'
 import { visits } from '../../src/db/visits.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'postferry-visits-'))

@@ -6,7 +6,7 @@ import { print, red } from './show.ts'
 import { perform } from './stage.ts'
 import { story } from './story.ts'
 
-const COMPILED = join(import.meta.dirname, '../../dist/postferry.js')
+const COMPILED = join(import.meta.dirname, '../../dist/main.js')
 const HELP = `npm run demo [-- --keep]
 
 Three people move from two old IMAP servers to a new Dovecot by signing in there. All servers are real, run on this

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { DISABLED, MISMATCH, tempfail, type Verdict } from '../../src/model/verdict.ts'
-import { account, scriptedDoor } from '../doors/http/scripted-door.ts'
+import { account, scriptedDoor } from '../http/scripted-door.ts'
 import { countedByFail2ban, networksSeenByFail2ban } from '../support/fail2ban.ts'
 
 const FILTER = join(import.meta.dirname, '../../deploy/fail2ban/postferry-filter.conf')

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { oldMail } from '../../src/imap/listing.ts'
+import { oldMail } from '../../src/imap/read/listing.ts'
 import type { Mailbox } from '../../src/model/mailbox.ts'
 import { PROVIDER } from '../support/copying.ts'
 import { type MailboxScript, startScriptedMailbox } from '../support/scripted-mailbox.ts'

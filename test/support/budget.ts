@@ -1,4 +1,4 @@
-import { type Allotment, openBudget, type Shares } from '../../src/policy/budget.ts'
+import { type Allotment, openBudget, type Shares } from '../../src/source/budget.ts'
 
 /** A budget of one process alone. */
 export function budgetOf(most: number) {

@@ -2,7 +2,7 @@ import { chmod, chown, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type OfflineImapSettings, offlineimaprc } from '../../src/emit/offlineimap.ts'
+import { type OfflineImapSettings, offlineimaprc } from '../../src/engines/offlineimap/config.ts'
 import type { CopyOrder } from '../../src/model/migration.ts'
 import { type Provider, usualProvider } from '../../src/model/provider.ts'
 import { type Dovecot, type Place, startDovecot } from './dovecot.ts'

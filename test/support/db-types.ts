@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { clusterFolder } from '../../src/db/embedded/cluster.ts'
 import { openEmbedded } from '../../src/db/embedded/postgres.ts'
-import { applyUpgrades, shippedUpgrades } from '../../src/db/upgrades.ts'
+import { applyUpgrades, shippedUpgrades } from '../../src/db/connection/upgrades.ts'
 
 const SCHEMA_FILE = join(import.meta.dirname, '../../src/db/schema.ts')
 

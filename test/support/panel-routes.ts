@@ -1,7 +1,7 @@
 import Fastify, { type RouteOptions } from 'fastify'
 import { pino } from 'pino'
-import type { PanelHouse } from '../../src/doors/http/panel/house.ts'
-import { panel } from '../../src/doors/http/panel/panel.ts'
+import type { PanelHouse } from '../../src/http/panel/house.ts'
+import { panel } from '../../src/http/panel/panel.ts'
 import type { Permission, Role } from '../../src/model/administrator.ts'
 import { OWNER } from './panel.ts'
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import secureSession from '@fastify/secure-session'
 import Fastify from 'fastify'
-import { derivedKey, panelKeyIn } from '../../src/seal/panel-key.ts'
+import { derivedKey, panelKeyIn } from '../../src/keys/panel-key.ts'
 import { query } from './query.ts'
 import type { RunningService } from './service.ts'
 

@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { TSchema } from 'typebox'
 import { Errors } from 'typebox/schema'
-import { ANSWERS as passdbAnswers } from '../../src/doors/http/passdb.ts'
-import { ANSWERS as userdbAnswers } from '../../src/doors/http/userdb.ts'
+import { ANSWERS as passdbAnswers } from '../../src/http/auth/passdb.ts'
+import { ANSWERS as userdbAnswers } from '../../src/http/auth/userdb.ts'
 import { COMPILED } from './compiled.ts'
 import { freePort } from './loopback.ts'
 import { HANG_MS } from './until.ts'
@@ -61,7 +61,7 @@ export async function startService(settings: NodeJS.ProcessEnv = {}): Promise<Ru
   let log = ''
 
   async function start(): Promise<void> {
-    server = spawn(process.execPath, [join(CHECKOUT, 'src/postferry.ts'), 'serve'], { env: environment })
+    server = spawn(process.execPath, [join(CHECKOUT, 'src/main.ts'), 'serve'], { env: environment })
     // tap ends a test file, and so stops this service, only when nothing else keeps the process alive.
     server.unref()
     for (const stream of [server.stdout, server.stderr] as Socket[])
@@ -110,7 +110,7 @@ export async function startService(settings: NodeJS.ProcessEnv = {}): Promise<Ru
 
 /** Runs a `postferry` command to its end. */
 export function runPostferry(args: readonly string[], env: NodeJS.ProcessEnv, input = ''): Promise<Ended> {
-  return runProgram(process.execPath, [join(CHECKOUT, 'src/postferry.ts'), ...args], env, input)
+  return runProgram(process.execPath, [join(CHECKOUT, 'src/main.ts'), ...args], env, input)
 }
 
 export async function runProgram(

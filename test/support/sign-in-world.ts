@@ -1,7 +1,7 @@
 import type { Account } from '../../src/model/account.ts'
 import { usualProvider } from '../../src/model/provider.ts'
-import { authenticate, type Surroundings } from '../../src/policy/authenticate.ts'
-import { keyedDigest } from '../../src/policy/digest.ts'
+import { authenticate, type Surroundings } from '../../src/auth/authenticate.ts'
+import { keyedDigest } from '../../src/auth/credential-digest.ts'
 import type {
   Arrival,
   Awaited,
@@ -12,8 +12,8 @@ import type {
   OldQuestion,
   Source,
   Suspect,
-} from '../../src/policy/ports.ts'
-import { Refusals } from '../../src/policy/remember.ts'
+} from '../../src/auth/ports.ts'
+import { Refusals } from '../../src/auth/auth-cache.ts'
 
 // A sign-in with nothing behind it but scripts, that write down what they are asked.
 

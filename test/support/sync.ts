@@ -40,7 +40,7 @@ process.once('exit', () => {
 
 /** Starts a worker on the service's database and metadata. */
 export function startSync(service: RunningService, args: string[] = [], env: NodeJS.ProcessEnv = {}): Sync {
-  const command = [join(CHECKOUT, 'src/postferry.ts'), 'sync', '--json', ...args]
+  const command = [join(CHECKOUT, 'src/main.ts'), 'sync', '--json', ...args]
   const child: ChildProcess = spawn(process.execPath, command, { env: { ...service.environment, ...env } })
   started.add(child)
   const events: SyncEvent[] = []

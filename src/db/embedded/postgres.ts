@@ -1,7 +1,7 @@
 import { existsSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
-import { breakWhenSilent } from '../silence.ts'
+import { breakWhenSilent } from '../connection/stall-timeout.ts'
 import { clusterFolder, clusterLog, createCluster, launchServer, serverPid } from './cluster.ts'
 import { lockFolder } from './lock.ts'
 

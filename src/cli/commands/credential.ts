@@ -1,0 +1,88 @@
+import { hostname } from 'node:os'
+import { createInterface } from 'node:readline'
+import type { Command } from 'commander'
+import type { Outcome } from '../../model/attempt.ts'
+import { type Endpoint, parseEndpoint } from '../../model/endpoint.ts'
+import type { Keyring } from '../../keys/keyring.ts'
+import type { HandedOut } from '../../operations/ports.ts'
+import type { House } from '../../operations/house.ts'
+import { by } from '../terminal/actor.ts'
+import { examples } from '../terminal/arguments.ts'
+import { EXIT, Failure } from '../terminal/exit.ts'
+import { print } from '../terminal/output.ts'
+import type { Outside } from '../deps.ts'
+import { json } from '../terminal/text.ts'
+
+/** What is known of one account name; in the field names that the copying host reads. */
+type Opened = { id: string; user: string; password: string } | { id: string; error: string; code?: Outcome }
+
+/** An account name, and where whoever asks will send what opens it; null: wherever its provider is. */
+interface Wanted {
+  readonly id: string
+  readonly sentTo: Endpoint | null
+}
+
+const ACCOUNT_NAME = /^m-([1-9]\d{0,17})$/
+const BATCH = 100
+
+export function addCredentialCommands(postferry: Command, { open }: Outside): void {
+  const credential = postferry.command('credential').description('what opens an account on the old server')
+  const opening = credential
+    .command('open')
+    .description(
+      'read account names (m-1, m-2, …) line by line, print user and password as a JSON object per line; behind a name ' +
+        'may stand where they will be sent, as {"host":…,"port":…,"tls":…,"trusts":…}',
+    )
+  examples(opening, 'printf "m-1\\nm-2\\n" | postferry credential open | your-copying-program').action(async () => {
+    if (process.stdout.isTTY) throw new Failure(EXIT.usage, 'passwords are not shown on a terminal: pipe the output')
+    await using house = await open()
+    const keyring = await house.keyring()
+    const wanted = await wantedOn(process.stdin)
+    const who = by({})
+    await house.audit.record(hostname(), { ...who, action: 'credential.open', detail: `${wanted.length} asked for` })
+    for (const batch of batchesOf(wanted)) {
+      for (const opened of await openBatch(batch, house, keyring, `${who.actor} on ${hostname()}`))
+        await print(`${json(opened)}\n`)
+    }
+  })
+}
+
+/** All of them, before the first answer: who asks may write everything before reading anything. */
+async function wantedOn(input: NodeJS.ReadableStream): Promise<Wanted[]> {
+  const wanted: Wanted[] = []
+  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (line !== '') wanted.push(parse(line))
+  }
+  return wanted
+}
+
+function parse(line: string): Wanted {
+  const [id = '', ...place] = line.split(' ')
+  if (place.length === 0) return { id, sentTo: null }
+  const sentTo = parseEndpoint(place.join(' '))
+  if (sentTo === null) throw new Failure(EXIT.data, `behind ${id} stands no endpoint (--help shows how)`)
+  return { id, sentTo }
+}
+
+function* batchesOf(wanted: readonly Wanted[]): Generator<readonly Wanted[]> {
+  for (let start = 0; start < wanted.length; start += BATCH) yield wanted.slice(start, start + BATCH)
+}
+
+async function openBatch(
+  wanted: readonly Wanted[],
+  { credentials }: House,
+  keyring: Keyring,
+  who: string,
+): Promise<Opened[]> {
+  const ids = wanted.map(({ id }) => ACCOUNT_NAME.exec(id)?.[1]).filter((id) => id !== undefined)
+  const handed = await credentials.handOut(ids, who)
+  const kept = new Map(handed.map((credential) => [`m-${credential.migrationId}`, credential]))
+  return await Promise.all(wanted.map((one) => openOne(one, kept.get(one.id), keyring)))
+}
+
+async function openOne({ id, sentTo }: Wanted, kept: HandedOut | undefined, keyring: Keyring): Promise<Opened> {
+  if (kept === undefined) return { id, error: 'no active migration with a credential has this name' }
+  const { credential, refused, why } = await keyring.open(kept, sentTo ?? undefined)
+  if (refused !== undefined) return { id, error: why, code: refused }
+  return { id, user: credential.username, password: credential.password }
+}

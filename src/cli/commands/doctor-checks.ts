@@ -1,0 +1,172 @@
+import { existsSync } from 'node:fs'
+import type { Settings } from '../../settings.ts'
+import { recipientsInForce } from '../../keys/secrets.ts'
+import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.ts'
+import type { Provider } from '../../model/provider.ts'
+import type { House } from '../../operations/house.ts'
+import { checkCopying } from './doctor-copying.ts'
+import { checkDoors, checkFiles, checkOfflineimap } from './doctor-host.ts'
+import { checkPeople } from './doctor-people.ts'
+import { explain } from '../terminal/exit.ts'
+import { identityHere } from './key.ts'
+import type { Outside } from '../deps.ts'
+
+/** What `doctor` found about one thing: well, worth a look, or in need of something done. */
+export interface Finding {
+  readonly check: string
+  readonly result: 'ok' | 'warn' | 'fail'
+  readonly found: string
+  readonly remedy?: string
+}
+
+const PROBES_AT_ONCE = 8
+
+/** Looks at everything, one thing after the other, and makes nothing. */
+export async function* examine({ settings, openUnready }: Outside): AsyncGenerator<Finding> {
+  const inForce = attempt(settings)
+  if (inForce instanceof Error) {
+    yield { check: 'settings', result: 'fail', found: inForce.message, remedy: 'correct the setting that is named' }
+    return
+  }
+  yield { check: 'settings', result: 'ok', found: `data directory ${inForce.dataDir}` }
+  if (!(yield* checkFiles(inForce))) return
+  yield await checkKey(inForce)
+  if (inForce.databaseUrl === null && !existsSync(inForce.dataDir)) {
+    const remedy = 'start "postferry serve", or set DATABASE_URL'
+    yield { check: 'database', result: 'warn', found: 'not made yet', remedy }
+  } else yield* checkRecords(openUnready)
+  yield await checkOfflineimap()
+  yield* checkDoors(inForce)
+}
+
+async function checkKey(settings: Settings): Promise<Finding> {
+  const check = 'key'
+  try {
+    const recipients = await recipientsInForce(settings)
+    if (recipients === null)
+      return { check, result: 'fail', found: 'no key was made', remedy: 'run "postferry key init"' }
+    const { identity, why } = await identityHere(settings, recipients)
+    const signOfCopying = copiesHere(settings)
+    switch (identity) {
+      case 'matches':
+        return { check, result: 'ok', found: `${why} opens what is sealed; only a copying host should have it` }
+      case 'absent':
+        if (signOfCopying !== null) {
+          const remedy = 'put it there; or, when other hosts copy, take away what tells that this one does'
+          return { check, result: 'fail', found: `${why}, but ${signOfCopying}`, remedy }
+        }
+        return { check, result: 'ok', found: `sealing only: ${why}, which is right for a web-facing host` }
+      case 'unreadable':
+        return { check, result: 'warn', found: why, remedy: 'on a copying host: run as a user who may read it' }
+      case 'does not match':
+        return { check, result: 'fail', found: why, remedy: 'put the right identity file there, or take this one away' }
+    }
+  } catch (error) {
+    return failed(check, error, 'make it readable')
+  }
+}
+
+/** What tells that this host copies mail, and so needs the identity file; null: nothing does. */
+function copiesHere({ identityNamed, offlineimapMetadata }: Settings): string | null {
+  if (identityNamed) return 'POSTFERRY_IDENTITY_FILE names it'
+  return existsSync(offlineimapMetadata) ? `this host has copied mail (${offlineimapMetadata})` : null
+}
+
+async function* checkRecords(openUnready: Outside['openUnready']): AsyncGenerator<Finding> {
+  const opened = await openUnready().catch((error: Error) => error)
+  if (opened instanceof Error) {
+    yield failed('database', opened, 'see the reason')
+    return
+  }
+  await using house = opened
+  const reach = await tried('database', house.database.reach(), 'answers', 'start PostgreSQL, or correct DATABASE_URL')
+  yield reach
+  if (reach.result === 'fail') return
+  const upgrades = await tried('upgrades', house.database.check(), 'none is pending', 'run "postferry upgrade"')
+  yield upgrades
+  if (upgrades.result === 'fail') return
+  yield* checkProviders(house)
+  yield* checkPeople(house)
+  yield* checkCopying(house)
+  yield await checkPanel(house)
+}
+
+async function* checkProviders(house: House): AsyncGenerator<Finding> {
+  const { providers, domains, probe } = house
+  const all = await providers.list()
+  const served = new Set((await domains.list()).map(({ provider }) => provider))
+  if (all.length === 0) {
+    const remedy = 'postferry provider add NAME --host HOST'
+    yield { check: 'providers', result: 'warn', found: 'there is none', remedy }
+  }
+  for (let start = 0; start < all.length; start += PROBES_AT_ONCE) {
+    yield* await Promise.all(all.slice(start, start + PROBES_AT_ONCE).map((provider) => checkProvider(provider, probe)))
+  }
+  for (const provider of all) yield* checkApproval(provider, house)
+  for (const { name } of all) {
+    if (served.has(name)) continue
+    const remedy = `postferry domain add DOMAIN --provider ${name}`
+    yield { check: `provider ${name}`, result: 'warn', found: 'no domain comes from it', remedy }
+  }
+}
+
+async function checkProvider(provider: Provider, probe: House['probe']): Promise<Finding> {
+  const check = `provider ${provider.name}`
+  for await (const { ok, step, found, isBusy } of probe(provider)) {
+    if (ok) continue
+    return {
+      check,
+      result: isBusy ? 'warn' : 'fail',
+      found: `${step}: ${found}`,
+      remedy: `postferry provider test ${provider.name}`,
+    }
+  }
+  return { check, result: 'ok', found: `${provider.host} port ${provider.port} answers` }
+}
+
+/** Whether this host may send kept passwords where the provider is now. */
+function* checkApproval(provider: Provider, { settings, endpoints }: House): Generator<Finding> {
+  if (!existsSync(settings.identityFile)) return
+  const check = `provider ${provider.name}`
+  const remedy = `when "postferry provider show ${provider.name}" is right: postferry provider approve ${provider.name}`
+  try {
+    const approved = endpoints.approved(provider.name)
+    if (approved === null) return
+    const only = `this host sends kept passwords to ${endpointText(approved)} only (${endpoints.keptIn(provider.name)})`
+    if (isSameEndpoint(approved, endpointOf(provider))) yield { check, result: 'ok', found: only }
+    else yield { check, result: 'fail', found: `nothing is copied: ${only}`, remedy }
+  } catch (error) {
+    yield failed(check, error, remedy)
+  }
+}
+
+async function checkPanel({ administrators }: House): Promise<Finding> {
+  const check = 'panel'
+  const all = await administrators.list()
+  if (all.some(({ role }) => role === 'owner')) return { check, result: 'ok', found: `${all.length} may sign in` }
+  return { check, result: 'warn', found: 'it has no owner yet', remedy: 'postferry admin add NAME' }
+}
+
+async function tried(check: string, work: Promise<void>, found: string, remedy: string): Promise<Finding> {
+  try {
+    await work
+    return { check, result: 'ok', found }
+  } catch (error) {
+    return failed(check, error, remedy)
+  }
+}
+
+function failed(check: string, error: unknown, remedy: string): Finding {
+  const found = explain(error)
+    .line.replace(/^postferry: /, '')
+    .trim()
+  return { check, result: 'fail', found, remedy }
+}
+
+function attempt<T>(make: () => T): T | Error {
+  try {
+    return make()
+  } catch (error) {
+    return error as Error
+  }
+}

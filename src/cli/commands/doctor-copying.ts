@@ -1,0 +1,82 @@
+import { readFileSync, statSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { PLACE_FILE, STRANDED_REMEDY, strandedText } from '../../copying/copying-hosts.ts'
+import type { House } from '../../operations/house.ts'
+import type { Finding } from './doctor-checks.ts'
+
+const HOMES_SHOWN = 3
+
+/** Whether everybody who is due is copied, and what this host remembers of people is there. */
+export async function* checkCopying(house: House): AsyncGenerator<Finding> {
+  const check = 'copying'
+  const { failures, stranded } = await house.report({})
+  const lost = await lostHere(house)
+  if (lost !== null) yield { check, result: 'fail', ...lost }
+  for (const each of stranded) yield { check, result: 'fail', found: strandedText(each), remedy: STRANDED_REMEDY }
+  if (failures.length > 0) {
+    const found = `what stops people: ${failures.map(({ code, people }) => `${code} (${people})`).join(', ')}`
+    yield { check, result: 'warn', found, remedy: 'postferry migration list --code CODE, and migration show' }
+  }
+  const foreign = await foreignHomes(house)
+  if (foreign !== null) yield { check, result: 'fail', ...foreign }
+  if (lost === null && foreign === null && stranded.length + failures.length === 0) {
+    yield { check, result: 'ok', found: 'nobody is left behind' }
+  }
+}
+
+/** What was remembered in this host's folder, when it is not there any more. */
+async function lostHere({ places, settings }: House): Promise<Pick<Finding, 'found' | 'remedy'> | null> {
+  const folder = settings.offlineimapMetadata
+  const known = await places.lastAt(hostname(), folder)
+  if (known === null || known.people === 0 || isThere(known.id, folder)) return null
+  return {
+    found: `${folder} is not what it was: it remembers nothing of ${known.people} people who are copied with it`,
+    remedy: 'bring it back from a backup before the next "postferry sync", which stops them otherwise (state-lost)',
+  }
+}
+
+/** Homes that others than the copying user own: neither copying nor the person's own sign-in gets in there. */
+async function foreignHomes({ settings, migrations }: House): Promise<Pick<Finding, 'found' | 'remedy'> | null> {
+  const owner = ownerOf(settings.offlineimapMetadata)
+  // Root copies for each owner in that one's name.
+  if (owner === null || owner === 0) return null
+  const foreign: string[] = []
+  await migrations.readOrders({}, async ({ orders }) => {
+    for await (const { home } of orders) if (isForeign(home, owner)) foreign.push(home)
+  })
+  if (foreign.length === 0) return null
+  const more = foreign.length > HOMES_SHOWN ? ` and ${foreign.length - HOMES_SHOWN} more` : ''
+  const found = `who copies does not own ${foreign.slice(0, HOMES_SHOWN).join(', ')}${more}`
+  return { found, remedy: `chown -R ${userOf(owner)}: ${foreign[0]}, and so on` }
+}
+
+function isForeign(home: string, owner: number): boolean {
+  return [home, join(home, 'Maildir')].some((path) => ![null, owner].includes(ownerOf(path)))
+}
+
+/** Null: it is not there, or this user cannot tell. */
+function ownerOf(path: string): number | null {
+  try {
+    return statSync(path).uid
+  } catch {
+    return null
+  }
+}
+
+/** Its name where it has one. */
+function userOf(uid: number): string {
+  const line = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((entry) => entry.split(':')[2] === String(uid))
+  return line?.split(':')[0] ?? String(uid)
+}
+
+function isThere(place: string, folder: string): boolean {
+  try {
+    return readFileSync(join(folder, PLACE_FILE), 'utf8').trim() === place
+  } catch (error) {
+    // Whoever may not read it cannot tell.
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT'
+  }
+}

@@ -1,0 +1,135 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { accessSync, constants, statSync } from 'node:fs'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Settings } from '../../settings.ts'
+import type { Finding } from './doctor-checks.ts'
+
+const ANSWER_LIMIT_MS = 15_000
+const SECRETS = ['auth-token', 'admin-token', 'panel-key']
+const OFFLINEIMAP_TESTED = '8.0.'
+const [WRITABLE_BY_OTHERS, FOR_OTHERS] = [0o022, 0o007]
+
+/** Who may read and write what lies in the data directory. @returns whether this user may look any further */
+export function* checkFiles({ dataDir, identityFile }: Settings): Generator<Finding, boolean> {
+  const check = 'data directory'
+  const folder = modeOf(dataDir)
+  if (isFile(dataDir)) {
+    const remedy = 'let POSTFERRY_DATA_DIR name a folder'
+    yield { check, result: 'fail', found: `${dataDir} is a file, and no folder`, remedy }
+    return false
+  }
+  if (folder === null) {
+    yield { check, result: 'warn', found: `${dataDir} is not there`, remedy: '"postferry serve" makes it' }
+    return true
+  }
+  if (!isMine(dataDir)) {
+    yield {
+      check,
+      result: 'fail',
+      found: `${dataDir} is closed to this user`,
+      remedy: 'run as the user of "postferry serve"',
+    }
+    return false
+  }
+  if ((folder & WRITABLE_BY_OTHERS) === 0) yield { check, result: 'ok', found: `${dataDir} has mode ${octal(folder)}` }
+  else {
+    const remedy = `chmod go-w ${dataDir}`
+    yield { check, result: 'fail', found: `${dataDir} can be written by others (mode ${octal(folder)})`, remedy }
+  }
+  for (const file of [identityFile, ...SECRETS.map((name) => join(dataDir, name))]) {
+    const mode = modeOf(file)
+    // A group may be let in on purpose: Dovecot's, to the auth token.
+    if (mode === null || (mode & (WRITABLE_BY_OTHERS | FOR_OTHERS)) === 0) continue
+    yield { check, result: 'fail', found: `${file} has mode ${octal(mode)}`, remedy: `chmod 600 ${file}` }
+  }
+  return true
+}
+
+export async function checkOfflineimap(): Promise<Finding> {
+  const check = 'offlineimap'
+  try {
+    const { stdout } = await promisify(execFile)('offlineimap', ['--version'], {
+      timeout: ANSWER_LIMIT_MS,
+      // Nothing else of the environment: it may hold tokens.
+      env: { PATH: process.env.PATH, HOME: process.env.HOME },
+    })
+    const version = stdout.trim().split('\n')[0] ?? ''
+    if (version.startsWith(OFFLINEIMAP_TESTED)) return { check, result: 'ok', found: version }
+    const remedy = `install ${OFFLINEIMAP_TESTED}x on the copying host (Debian 12: apt-get install offlineimap3)`
+    return { check, result: 'warn', found: `version ${version} is not the one that was tested`, remedy }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      return { check, result: 'warn', found: `does not run: ${(error as Error).message.split('\n')[0]}` }
+    }
+    return { check, result: 'warn', found: 'not here', remedy: 'on the copying host: apt-get install offlineimap3' }
+  }
+}
+
+/** Whether `serve` answers where the settings say. */
+export async function* checkDoors({ socket, host, port }: Settings): AsyncGenerator<Finding> {
+  yield await checkDoor(`socket ${socket}`, { socketPath: socket })
+  if (port !== 0) yield await checkDoor(`${host} port ${port}`, { host: REACHED_AT[host] ?? host, port })
+}
+
+const REACHED_AT: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
+
+async function checkDoor(
+  where: string,
+  door: { socketPath: string } | { host: string; port: number },
+): Promise<Finding> {
+  const check = 'serve'
+  try {
+    const asked = request({
+      ...door,
+      path: '/readyz',
+      agent: false,
+      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+    }).end()
+    const [response] = await once(asked, 'response')
+    const status = JSON.parse((await response.setEncoding('utf8').toArray()).join('')).status
+    if (status === 'ready') return { check, result: 'ok', found: `${where} is ready` }
+    const remedy = 'see the findings above, and the log of "postferry serve"'
+    return { check, result: 'fail', found: `${where} is not ready`, remedy }
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+      const remedy = 'start "postferry serve"; a host that only copies mail needs none'
+      return { check, result: 'warn', found: `nobody answers on ${where}`, remedy }
+    }
+    const found = error instanceof SyntaxError ? `another program answers on ${where}` : `${where}: ${message}`
+    return { check, result: 'fail', found, remedy: 'correct POSTFERRY_SOCKET, POSTFERRY_HOST or POSTFERRY_PORT' }
+  }
+}
+
+/** Null: it is not there, or nobody can tell this user. */
+function modeOf(path: string): number | null {
+  try {
+    return statSync(path).mode & 0o777
+  } catch {
+    return null
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return !statSync(path).isDirectory()
+  } catch {
+    return false
+  }
+}
+
+function isMine(folder: string): boolean {
+  try {
+    accessSync(folder, constants.R_OK | constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, '0')
+}

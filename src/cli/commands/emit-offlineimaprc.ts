@@ -1,0 +1,76 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { Command, InvalidArgumentError } from 'commander'
+import type { Provider } from '../../model/provider.ts'
+import type { CopyWork, Migrations, Providers, Share } from '../../operations/ports.ts'
+import { EXIT, Failure } from '../terminal/exit.ts'
+import { runCommandLine } from '../terminal/run.ts'
+import { gathered, replaceFile } from '../../files/write-file.ts'
+
+/** What `emit-offlineimaprc` needs. */
+export interface EmitHouse extends AsyncDisposable {
+  readonly providers: Pick<Providers, 'find'>
+  readonly migrations: Pick<Migrations, 'readOrders'>
+  /** The configuration for this work as chunks of text. */
+  emit(work: CopyWork): AsyncIterable<string>
+}
+
+interface Options {
+  output?: string
+  provider?: Provider['name']
+  shard?: Share['shard']
+}
+
+const HELP = `
+postferry does not learn what comes of such a run: report and panel know what "postferry sync" has proved.
+
+Example: emit-offlineimaprc --output /var/lib/postferry/offlineimaprc --shard 1/2`
+
+/** Runs `emit-offlineimaprc`, and sets the exit code of the process. */
+export async function runEmit(args: readonly string[], open: () => Promise<EmitHouse>): Promise<void> {
+  await runCommandLine(program(open), args)
+}
+
+function program(open: () => Promise<EmitHouse>): Command {
+  return (
+    new Command('emit-offlineimaprc')
+      .description('Writes the OfflineIMAP configuration of all active migrations. It holds no secret.')
+      .option('--output <FILE>', 'replace FILE whole, mode 0600 (default: standard output)')
+      .option('--provider <NAME>', 'only the migrations from this provider')
+      .option('--shard <K/N>', 'only the K-th of N equal parts, counted from 1', parseShard)
+      .addHelpText('after', HELP)
+      .exitOverride()
+      // The one line about a mistake is written by whoever catches it.
+      .configureOutput({ outputError: () => undefined })
+      .action(async (options: Options) => {
+        await using house = await open()
+        await emit(options, house)
+      })
+  )
+}
+
+async function emit({ output, provider, shard }: Options, house: EmitHouse): Promise<void> {
+  if (provider !== undefined && (await house.providers.find(provider)) === null) {
+    throw new Failure(EXIT.data, `there is no provider ${provider}: see "postferry provider list"`)
+  }
+  const share = { ...(provider !== undefined && { provider }), ...(shard !== undefined && { shard }) }
+  await house.migrations.readOrders(share, async (work) => {
+    const text = house.emit(work)
+    if (output === undefined) await pipeline(Readable.from(gathered(text)), process.stdout, { end: false })
+    else await replaceFile(output, text).catch((error) => refuseOutput(output, error))
+  })
+}
+
+function refuseOutput(output: string, error: NodeJS.ErrnoException): never {
+  // What is no error of the file system has its own explanation.
+  if (error.syscall === undefined) throw error
+  throw new Failure(EXIT.cannotCreate, `cannot write ${output} (${error.code}): its folder must exist and be writable`)
+}
+
+function parseShard(text: string): NonNullable<Share['shard']> {
+  const [, number, of] = /^(\d{1,6})\/(\d{1,6})$/.exec(text)?.map(Number) ?? []
+  if (number === undefined || of === undefined || number < 1 || number > of) {
+    throw new InvalidArgumentError('It is K/N, with K from 1 to N.')
+  }
+  return { number, of }
+}

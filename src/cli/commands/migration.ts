@@ -1,0 +1,77 @@
+import type { Command } from 'commander'
+import type { Address } from '../../model/address.ts'
+import type { State } from '../../model/migration.ts'
+import { BULK_STEPS } from '../../operations/bulk.ts'
+import type { MigrationFilter } from '../../operations/ports.ts'
+import { migrationOnNew, noMigration } from '../../operations/person.ts'
+import { by, withReason } from '../terminal/actor.ts'
+import { address, examples } from '../terminal/arguments.ts'
+import { type BulkOptions, carryOutBulk, oneOrAll, withBulk } from './migration-bulk.ts'
+import { filterOf, requireProvider, withFilter } from './migration-filter.ts'
+import { addFinish } from './migration-finish.ts'
+import { addSetPassword } from './migration-password.ts'
+import { addShow } from './migration-show.ts'
+import { printDone, printList } from '../terminal/output.ts'
+import type { Outside } from '../deps.ts'
+import { migrationList } from '../terminal/rows.ts'
+
+interface StepCommand {
+  readonly verb: Exclude<keyof typeof BULK_STEPS, 'close'>
+  readonly description: string
+  done(state: State): string
+}
+
+const is = (state: State) => `is ${state} now`
+const STEPS: readonly StepCommand[] = [
+  { verb: 'pause', description: 'copy no mail until it is resumed', done: is },
+  { verb: 'resume', description: 'go on where it was paused', done: is },
+  {
+    verb: 'retry',
+    description: 'try again now, after a failure or before its turn',
+    done: (state) => `is ${state}, and its turn is now`,
+  },
+]
+
+export function addMigrationCommands(postferry: Command, outside: Outside): void {
+  const migration = postferry.command('migration').description('people whose mail is being moved')
+  addList(migration, outside)
+  addShow(migration, outside)
+  for (const step of STEPS) addStep(migration, outside, step)
+  addFinish(migration, outside)
+  addSetPassword(migration, outside)
+}
+
+function addList(migration: Command, { open }: Outside): void {
+  const list = withFilter(migration.command('list').description('list the migrations, or those that match'))
+  examples(
+    list.option('--json', 'print one JSON array'),
+    'postferry migration list',
+    'postferry migration list --state failed --provider old',
+    'postferry migration list --code credential-refused',
+    'postferry migration list --search anna',
+    "postferry migration list --json | jq -r '.[].address'",
+  ).action(async (options: MigrationFilter & { json?: boolean }) => {
+    await using house = await open()
+    await requireProvider(options, house)
+    await printList(house.migrations.list(filterOf(options)), migrationList, options)
+  })
+}
+
+function addStep(migration: Command, { open }: Outside, { verb, description, done }: StepCommand): void {
+  const command = withBulk(
+    migration.command(verb).description(description).argument('[address]', 'the new or the old address', address),
+  ).option('--json', 'print the migration, or with --all the counts, as JSON')
+  examples(
+    withReason(command),
+    `postferry migration ${verb} anna@new.example`,
+    `postferry migration ${verb} --all --provider old --dry-run`,
+  ).action(async (typed: Address | undefined, options: BulkOptions) => {
+    const one = oneOrAll(typed, options)
+    await using house = await open()
+    if (one === null) return await carryOutBulk(verb, options, house)
+    const name = await migrationOnNew(house, one)
+    const after = await house.migrations.take(name, BULK_STEPS[verb], { ...by(options), action: `migration.${verb}` })
+    if (after === null) throw noMigration(name)
+    await printDone(migrationList.row(after), `the migration of ${name} ${done(after.state)}`, options)
+  })
+}

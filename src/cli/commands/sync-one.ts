@@ -1,0 +1,43 @@
+import type { Migration } from '../../model/migration.ts'
+import { STRANDED_REMEDY } from '../../copying/copying-hosts.ts'
+import type { TurnReport } from '../../copying/run-job.ts'
+import type { CopyingHouse } from '../../copying/worker-deps.ts'
+import { Leases } from '../../copying/leases.ts'
+import { EXIT, Failure } from '../terminal/exit.ts'
+
+export const ATTEMPT_LIMIT_MINUTES = 120
+/** So long a connection to OLD is waited for. */
+const SEAT_LIMIT_MS = 60_000
+
+/** Takes the turn of one person now. @throws Failure when it is not to be had */
+export async function oneTurn(
+  { around, budget, places }: Pick<CopyingHouse, 'around' | 'budget' | 'places'>,
+  { id, address, provider }: Pick<Migration, 'id' | 'address' | 'provider'>,
+  stop: AbortSignal,
+  onMessage: () => void,
+): Promise<TurnReport> {
+  using seat = await budget.take(provider, 'copying', { limitMs: SEAT_LIMIT_MS, signal: stop })
+  if (seat === null) {
+    const why = `all connections to ${provider} that copying may have are in use`
+    throw new Failure(EXIT.tempfail, `${address} cannot be copied now: ${why}`)
+  }
+  using leases = new Leases(around)
+  const leased = await leases.take(id)
+  if (leased === null) {
+    const place = await places.placeOf(id)
+    const why =
+      place === null || place.id === around.worker.place
+        ? 'somebody else is copying it'
+        : `its copying state is elsewhere (${place.host}, ${place.folder}): ${STRANDED_REMEDY}`
+    throw new Failure(EXIT.tempfail, `${address} cannot be copied now: ${why}`)
+  }
+  stop.addEventListener('abort', () => leases.stop())
+  return await leases.run(leased, seat, { onMessage })
+}
+
+/** Aborted when somebody wants the command to end. */
+export function stopSignal(): AbortSignal {
+  const stop = new AbortController()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
+  return stop.signal
+}

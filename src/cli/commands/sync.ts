@@ -1,0 +1,111 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { Address } from '../../model/address.ts'
+import { REMEDIES } from '../../model/attempt.ts'
+import { ACTIVE_STATES, type Migration } from '../../model/migration.ts'
+import type { Ending } from '../../copying/schedule.ts'
+import { addressOnNew } from '../../operations/person.ts'
+import { keepErasing } from '../../copying/erasing.ts'
+import { Failures } from '../../copying/failures.ts'
+import type { CopyingHouse } from '../../copying/worker-deps.ts'
+import { Progress } from '../terminal/sync-progress.ts'
+import { type Watcher, work } from '../../copying/worker.ts'
+import { address, examples } from '../terminal/arguments.ts'
+import { EXIT, Failure } from '../terminal/exit.ts'
+import { ATTEMPT_LIMIT_MINUTES, oneTurn, stopSignal } from './sync-one.ts'
+import type { Outside } from '../deps.ts'
+
+interface Options {
+  once?: boolean
+  account?: Address
+  slots: number
+  timeLimit: number
+  adopt?: boolean
+  quiet?: boolean
+  json?: boolean
+}
+
+const SLOTS = 2
+const SLOTS_LIMIT = 64
+
+export function addSyncCommand(postferry: Command, outside: Outside): void {
+  const sync = postferry
+    .command('sync')
+    .description('copy the mail of all active migrations until SIGTERM; several may share the work')
+    .option('--once', 'end when everybody whose turn it is has had it')
+    .option('--account <address>', 'one person, now, at any hour; the new or the old address', address)
+    .option('--slots <n>', 'so many people at a time', (text) => whole(text, SLOTS_LIMIT), SLOTS)
+    .option(
+      '--time-limit <minutes>',
+      'end an attempt after this; the next goes on',
+      (text) => whole(text, 10_000),
+      ATTEMPT_LIMIT_MINUTES,
+    )
+    .option('--adopt', 'also take people whose copying state is lost: where no other worker runs with it')
+    .option('--quiet', 'print what failed, and nothing when nothing did: for cron')
+    .addOption(new Option('--json', 'print a JSON object per line').conflicts('quiet'))
+  examples(
+    sync,
+    'postferry sync',
+    'postferry sync --slots 4',
+    'postferry sync --once --quiet',
+    'postferry sync --account anna@new.example',
+  ).action(async (options: Options) => {
+    const stop = stopSignal()
+    await using house = await outside.openCopying({
+      adopts: options.adopt === true,
+      early: options.account !== undefined,
+      limitMs: options.timeLimit * 60_000,
+    })
+    // Before anything is told: there may be nothing to do.
+    const one = options.account === undefined ? null : await activeMigration(options.account, house)
+    using watcher = watcherFor(options)
+    if (one !== null) await syncOne(one, house, watcher, stop)
+    else {
+      const { slots, once = false } = options
+      const how = { slots, once, stop }
+      const [stranded] = await Promise.all([work(house, watcher, how), keepErasing(house, watcher, how)])
+      if (once && stranded.length > 0) process.exitCode = EXIT.unavailable
+    }
+  })
+}
+
+function watcherFor({ quiet, json }: Options): Watcher & Disposable {
+  if (quiet) return new Failures((text) => process.stderr.write(text))
+  return new Progress({
+    isTerminal: process.stdout.isTTY,
+    asJson: json === true,
+    write: (text) => process.stdout.write(text),
+  })
+}
+
+async function activeMigration(typed: Address, house: CopyingHouse): Promise<Migration> {
+  const name = await addressOnNew(house, typed)
+  const migration = await house.migrations.find(name)
+  if (migration === null) throw new Failure(EXIT.data, `${name} has no migration`)
+  if (!ACTIVE_STATES.includes(migration.state)) {
+    throw new Failure(
+      EXIT.data,
+      `the migration of ${name} is ${[migration.state, migration.code].filter(Boolean).join(': ')}`,
+    )
+  }
+  return migration
+}
+
+async function syncOne(migration: Migration, house: CopyingHouse, watcher: Watcher, stop: AbortSignal): Promise<void> {
+  const report = await oneTurn(house, migration, stop, watcher.message)
+  watcher.ended(report)
+  process.exitCode = exitCodeOf(report.ending, report.waitMs)
+  if (report.waitMs === null && report.proof === null)
+    process.stderr.write(`postferry: ${REMEDIES[report.ending as 'new-full'] ?? report.ending}\n`)
+}
+
+function exitCodeOf(ending: Ending, waitMs: number | null): number {
+  if (ending === 'complete' || ending === 'unchanged') return 0
+  return waitMs === null ? EXIT.data : EXIT.tempfail
+}
+
+function whole(text: string, limit: number): number {
+  const number = /^[1-9]\d{0,5}$/.test(text) ? Number(text) : 0
+  if (number < 1 || number > limit) throw new InvalidArgumentError(`It must be a whole number from 1 to ${limit}.`)
+  return number
+}

@@ -1,0 +1,16 @@
+import type { Command } from 'commander'
+import { examples } from '../terminal/arguments.ts'
+import { printDone } from '../terminal/output.ts'
+import type { Outside } from '../deps.ts'
+
+export function addUpgradeCommand(postferry: Command, { openUnready }: Outside): void {
+  const upgrade = postferry
+    .command('upgrade')
+    .description('bring the database schema up to this program; a no-op when it is')
+    .option('--json', 'print the names of the applied upgrades as one JSON array')
+  examples(upgrade, 'postferry upgrade').action(async (options) => {
+    await using house = await openUnready()
+    const names = await house.database.upgrade()
+    await printDone(names, names.length === 0 ? 'nothing to do' : `applied ${names.join(', ')}`, options)
+  })
+}

@@ -1,0 +1,21 @@
+import type { Settings } from '../settings.ts'
+import type { House } from '../operations/house.ts'
+import type { CopyingHouse, CopyingOptions } from '../copying/worker-deps.ts'
+
+/** How a command gets the house, when it needs it. */
+export type OpenHouse = () => Promise<House>
+
+/** What the command line is handed by whoever wires it. */
+export interface Outside {
+  /** Throws a SettingsError when a setting is wrong. */
+  settings(): Settings
+  /** Root becomes who owns the copying state: for commands that write there. */
+  becomeOwner(): void
+  /** The database ready. */
+  open: OpenHouse
+  /** The database as it is: away, or with upgrades pending. */
+  openUnready: OpenHouse
+  serve(): Promise<void>
+  /** What copies mail, with the database ready. */
+  openCopying(options: CopyingOptions): Promise<CopyingHouse>
+}

@@ -1,0 +1,61 @@
+import { Command } from 'commander'
+import { version } from '../operations/version.ts'
+import { addAccountCommands } from './commands/account.ts'
+import { addAdminCommands } from './commands/admin.ts'
+import { examples } from './terminal/arguments.ts'
+import { addAuditCommands } from './commands/audit.ts'
+import { addCredentialCommands } from './commands/credential.ts'
+import { addDoctorCommand } from './commands/doctor.ts'
+import { addDomainCommands } from './commands/domain.ts'
+import { addImportCommand } from './commands/import.ts'
+import { addKeyCommands } from './commands/key.ts'
+import { addMigrationCommands } from './commands/migration.ts'
+import type { Outside } from './deps.ts'
+import { addProviderCommands } from './commands/provider.ts'
+import { addReportCommand } from './commands/report.ts'
+import { runCommandLine } from './terminal/run.ts'
+import { addSyncCommand } from './commands/sync.ts'
+import { addUpgradeCommand } from './commands/upgrade.ts'
+import { addVerifyCommand } from './commands/verify.ts'
+
+/** Runs `postferry`, and sets the exit code of the process. */
+export async function runPostferry(args: readonly string[], outside: Outside): Promise<void> {
+  await runCommandLine(program(outside), args)
+}
+
+/** The whole command line. What is wrong with the arguments is thrown. */
+export function program(outside: Outside): Command {
+  const postferry = new Command('postferry')
+    .description('Moves people from an old IMAP server to a new Dovecot at their first sign-in.')
+    .version(version())
+    .exitOverride()
+    // The one line about a mistake is written by whoever catches it.
+    .configureOutput({ outputError: () => undefined })
+  addServe(postferry, outside)
+  addProviderCommands(postferry, outside)
+  addDomainCommands(postferry, outside)
+  addAccountCommands(postferry, outside)
+  addMigrationCommands(postferry, outside)
+  addImportCommand(postferry, outside)
+  addSyncCommand(postferry, outside)
+  addVerifyCommand(postferry, outside)
+  addReportCommand(postferry, outside)
+  addAuditCommands(postferry, outside)
+  addCredentialCommands(postferry, outside)
+  addKeyCommands(postferry, outside)
+  addAdminCommands(postferry, outside)
+  addUpgradeCommand(postferry, outside)
+  addDoctorCommand(postferry, outside)
+  return examples(
+    postferry,
+    'postferry serve',
+    'postferry provider add old --host imap.old.example',
+    'postferry domain add old.example --provider old',
+    'postferry doctor',
+  )
+}
+
+function addServe(postferry: Command, { serve }: Outside): void {
+  const command = postferry.command('serve').description('answer sign-ins until SIGTERM or SIGINT')
+  examples(command, 'postferry serve', 'POSTFERRY_DATA_DIR=/var/lib/postferry postferry serve').action(serve)
+}

@@ -1,0 +1,44 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import * as fields from '../../operations/fields.ts'
+import { InvalidField } from '../../operations/mistakes.ts'
+
+// Parsers for commander: what they refuse ends as a usage error that names the option or argument.
+
+export const providerName = typed(fields.providerName)
+export const host = typed(fields.host)
+export const port = typed(fields.port)
+export const copyWindow = typed(fields.copyWindow)
+export const cutover = typed(fields.cutover)
+export const connections = typed(fields.connections)
+export const fingerprint = typed(fields.fingerprint)
+export const domain = typed(fields.domain)
+export const address = typed(fields.address)
+export const administratorName = typed(fields.administratorName)
+export const code = typed(fields.code)
+export const search = typed(fields.search)
+export const username = typed(fields.username)
+export const quota = typed(fields.quota)
+export const reason = typed(fields.reason)
+export const time = typed(fields.time)
+
+const pattern = typed(fields.pattern)
+
+/** Adds one mailbox pattern to those before it. */
+export function patterns(text: string, before: readonly string[] | false | undefined): readonly string[] {
+  return [...(before || []), pattern(text)]
+}
+
+/** Examples at the end of a command's help. */
+export function examples(command: Command, ...lines: string[]): Command {
+  return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  ${line}\n`).join('')}`.trimEnd())
+}
+
+function typed<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text)
+    } catch (error) {
+      throw error instanceof InvalidField ? new InvalidArgumentError(error.message) : error
+    }
+  }
+}

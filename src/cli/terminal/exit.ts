@@ -1,0 +1,69 @@
+import { CommanderError } from 'commander'
+import { SettingsError } from '../../settings.ts'
+import { Refusal } from '../../model/refusal.ts'
+import { ListenError } from '../../http/listen.ts'
+import { InvalidField, Missing } from '../../operations/mistakes.ts'
+import { OutputClosed, OutputError } from './output.ts'
+import { visible } from './text.ts'
+import { troubleOf } from './trouble.ts'
+
+/** Exit codes of sysexits(3). */
+export const EXIT = {
+  usage: 64,
+  data: 65,
+  unavailable: 69,
+  software: 70,
+  cannotCreate: 73,
+  inputOutput: 74,
+  tempfail: 75,
+  permission: 77,
+  config: 78,
+} as const
+
+/** A command ends here, with a line for the person and an exit code. */
+export class Failure extends Error {
+  readonly exitCode: number
+
+  constructor(exitCode: number, message: string) {
+    super(message)
+    this.exitCode = exitCode
+  }
+}
+
+export interface Explanation {
+  readonly line: string
+  readonly exitCode: number
+}
+
+/** One line that says what went wrong, and the exit code for it. */
+export function explain(error: unknown): Explanation {
+  if (error instanceof OutputClosed) return { line: '', exitCode: 0 }
+  if (error instanceof CommanderError) return explainUsage(error)
+  const { what, exitCode } = known(error) ?? troubleOf(error)
+  return {
+    line: `postferry: ${visible(oneLine(what))}\n`,
+    exitCode: typeof exitCode === 'number' ? exitCode : EXIT[exitCode],
+  }
+}
+
+/** What commander found wrong with the arguments; its help, asked for or not, is printed already. */
+function explainUsage({ exitCode, code, message }: CommanderError): Explanation {
+  if (exitCode === 0) return { line: '', exitCode }
+  if (code === 'commander.help') return { line: '', exitCode: EXIT.usage }
+  const what = oneLine(message.replace(/^error: /, ''))
+  return { line: `postferry: ${visible(what)} (--help shows how)\n`, exitCode: EXIT.usage }
+}
+
+function known(error: unknown): { what: string; exitCode: number } | null {
+  if (error instanceof Failure) return { what: error.message, exitCode: error.exitCode }
+  if (error instanceof SettingsError) return { what: error.message, exitCode: EXIT.config }
+  if (error instanceof Refusal || error instanceof InvalidField || error instanceof Missing)
+    return { what: error.message, exitCode: EXIT.data }
+  if (error instanceof OutputError) return { what: error.message, exitCode: EXIT.inputOutput }
+  if (error instanceof ListenError) return { what: error.message, exitCode: EXIT.unavailable }
+  return null
+}
+
+function oneLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, ' ')
+}

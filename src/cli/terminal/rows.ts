@@ -1,0 +1,58 @@
+import type { Account } from '../../model/account.ts'
+import type { Administrator } from '../../model/administrator.ts'
+import type { Attempt } from '../../model/attempt.ts'
+import type { AuditEntry } from '../../model/audit.ts'
+import type { Domain } from '../../model/domain.ts'
+import type { Migration } from '../../model/migration.ts'
+import type { Provider } from '../../model/provider.ts'
+import type { PeopleCount } from '../../operations/report.ts'
+import { accountRow, attemptRow, auditRow, domainRow, migrationRow, peopleRow, providerRow } from '../../operations/rows.ts'
+import type { ListShape } from './output.ts'
+
+// Which fields of a row are the columns of a table.
+
+export const providerList: ListShape<Provider> = {
+  row: providerRow,
+  columns: ['name', 'host', 'port', 'tls', 'max_connections', 'login_name', 'cutover', 'refusal'],
+}
+
+export const domainList: ListShape<Domain> = { row: domainRow, columns: ['domain', 'new_domain', 'provider'] }
+
+export const accountList: ListShape<Account> = {
+  row: accountRow,
+  columns: ['address', 'enabled', 'quota_bytes', 'home'],
+}
+
+export const migrationList: ListShape<Migration> = {
+  row: migrationRow,
+  columns: ['address', 'old_username', 'provider', 'state', 'route', 'code', 'closing'],
+}
+
+export const administratorList: ListShape<Administrator> = {
+  row: ({ name, role, hasTotp, createdAt, signedInAt }) => ({
+    name,
+    role,
+    totp: hasTotp,
+    created_at: createdAt,
+    signed_in_at: signedInAt,
+  }),
+  columns: ['name', 'role', 'totp', 'created_at', 'signed_in_at'],
+}
+
+export const auditList: ListShape<AuditEntry> = {
+  row: auditRow,
+  columns: ['at', 'actor', 'action', 'subject', 'detail', 'reason'],
+}
+
+export const peopleList: ListShape<PeopleCount> = {
+  row: peopleRow,
+  columns: [
+    ...['provider', 'domain', 'awaited', 'captured', 'copying', 'synced', 'done', 'paused', 'failed', 'people'],
+    'never_came',
+  ],
+}
+
+export const attemptList: ListShape<Attempt> = {
+  row: attemptRow,
+  columns: ['started_at', 'host', 'seconds', 'outcome', 'folders', 'messages'],
+}

@@ -1,0 +1,113 @@
+import { STRANDED_REMEDY, strandedText } from '../../copying/copying-hosts.ts'
+import { explain } from './exit.ts'
+import { json, visible } from './text.ts'
+import type { Watcher } from '../../copying/worker.ts'
+
+export interface Screen {
+  readonly isTerminal: boolean
+  readonly asJson: boolean
+  write(text: string): void
+}
+
+const LINE_START = '\r\x1b[K'
+const SHOW_MS = 500
+
+/** Tells people what a worker does: a line for each turn, and on a terminal how far it is. */
+export class Progress implements Watcher, Disposable {
+  readonly #screen: Screen
+  readonly #startedAt = performance.now()
+  readonly #timer: NodeJS.Timeout | undefined
+  #count = { waiting: 0, running: 0 }
+  #stranded = ''
+  #done = 0
+  #unfinished = 0
+  #messages = 0
+
+  constructor(screen: Screen) {
+    this.#screen = screen
+    if (screen.isTerminal && !screen.asJson) this.#timer = setInterval(() => this.#show(), SHOW_MS)
+  }
+
+  begun: Watcher['begun'] = ({ address }) => {
+    if (this.#screen.asJson) this.#tell({ event: 'begun', address })
+  }
+
+  message = (): void => {
+    this.#messages++
+  }
+
+  ended: Watcher['ended'] = ({ address, ending, result, startedAt, waitMs, proof }) => {
+    const seconds = (Date.now() - startedAt.getTime()) / 1000
+    const isDone = ending === 'complete' || ending === 'unchanged'
+    if (isDone) this.#done++
+    else this.#unfinished++
+    const { folders = 0, messages = 0 } = result ?? {}
+    const next = waitMs === null ? null : Math.round(waitMs / 1000)
+    if (this.#screen.asJson)
+      return this.#tell({
+        event: 'ended',
+        address,
+        outcome: ending,
+        folders,
+        messages,
+        seconds,
+        next,
+        finished: proof !== null,
+      })
+    const copied = ending === 'unchanged' ? '' : `, ${messages} messages copied in ${seconds.toFixed(1)} s`
+    const after =
+      proof !== null ? '; finished' : isDone ? '' : waitMs === null ? '; a person has to act' : `; again in ${next} s`
+    this.#line(`${address}: ${ending}${copied}${after}`)
+  }
+
+  trouble: Watcher['trouble'] = (error) => {
+    const message = explain(error).line.trim()
+    if (this.#screen.asJson) this.#tell({ event: 'trouble', message })
+    else this.#line(message)
+  }
+
+  counted: Watcher['counted'] = (count) => {
+    this.#count = count
+  }
+
+  stranded: Watcher['stranded'] = (all) => {
+    const text = all.map(strandedText).join('; ')
+    if (text === this.#stranded) return
+    this.#stranded = text
+    if (all.length === 0) return
+    if (this.#screen.asJson) this.#tell({ event: 'stranded', places: all })
+    else this.#line(`${text}: ${STRANDED_REMEDY}`)
+  };
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+    if (this.#screen.asJson) this.#tell({ event: 'end', ...this.#sum() })
+    else this.#line(`${this.#done} people done, ${this.#unfinished} not done, ${this.#messages} messages`)
+  }
+
+  #sum() {
+    return { done: this.#done, not_done: this.#unfinished, messages: this.#messages, ...this.#count }
+  }
+
+  #tell(event: Record<string, unknown>): void {
+    this.#screen.write(`${json({ time: new Date(), ...event })}\n`)
+  }
+
+  #line(text: string): void {
+    this.#screen.write(`${this.#timer === undefined ? '' : LINE_START}${visible(text)}\n`)
+  }
+
+  #show(): void {
+    const seconds = (performance.now() - this.#startedAt) / 1000
+    const { waiting, running } = this.#count
+    const ended = this.#done + this.#unfinished
+    const left = ended === 0 || waiting === 0 ? '' : `, ${span((seconds / ended) * waiting)} left`
+    const rate = `${this.#messages} messages (${(this.#messages / seconds).toFixed(0)}/s)`
+    this.#screen.write(`${LINE_START}${this.#done} done, ${running} running, ${waiting} waiting, ${rate}${left}`)
+  }
+}
+
+function span(seconds: number): string {
+  if (seconds < 90) return `${Math.round(seconds)} s`
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`
+}

@@ -1,0 +1,18 @@
+import type { Settings } from '../../settings.ts'
+
+/** What `postferry serve` prints when its doors are open. */
+export function welcome({ dataDir, socket, host, port, databaseUrl }: Settings): string {
+  const panel = port === 0 ? '' : `\n  panel           http://${host}:${port}/admin`
+  const tcp = port === 0 ? '' : ` and http://${host}:${port}`
+  return `postferry answers on ${socket}${tcp}
+  data directory  ${dataDir}
+  database        ${databaseUrl === null ? 'PostgreSQL inside of the data directory' : 'DATABASE_URL'}
+  auth token      ${dataDir}/auth-token (Dovecot shows it on TCP)${panel}
+
+Next:
+  bin/postferry admin add NAME
+  bin/postferry provider add NAME --host imap.old.example
+  bin/postferry provider test NAME
+  bin/postferry domain add old.example --provider NAME
+`
+}

@@ -1,0 +1,143 @@
+import type { Attempt, Outcome, Result } from '../model/attempt.ts'
+import type { By } from '../model/audit.ts'
+import type { MailboxStatus } from '../model/mailbox.ts'
+import type { CopyOrder, State } from '../model/migration.ts'
+import type { Provider } from '../model/provider.ts'
+import type { Plan } from './schedule.ts'
+import type { LostMessages } from '../ledger/ports.ts'
+import type { Credential, OldAnswer } from '../auth/ports.ts'
+
+/** One migration, leased to a worker: nobody else copies it meanwhile. */
+export interface Turn {
+  readonly migrationId: string
+  readonly address: string
+  readonly order: CopyOrder
+  /** Null: no quota. */
+  readonly quotaBytes: number | null
+  readonly state: State
+  /** The migration's: what its last ledger said while it was not clean. */
+  readonly code: string | null
+  /** Whether the last ledger was clean, whoever took it. */
+  readonly isProved: boolean
+  /** Somebody wants the migration finished: the turn ends with an attempt and a ledger, whether OLD has changed or not. */
+  readonly isClosing: boolean
+  readonly sealed: Uint8Array | null
+  readonly failures: number
+  readonly quiet: number
+  /** OLD's mailboxes before the last complete attempt; null: there was none. */
+  readonly seen: readonly MailboxStatus[] | null
+  readonly completedAt: Date | null
+  /** Whether any attempt has copied something. */
+  readonly hasCopied: boolean
+  /** The last outcome that stopped the migration, when no attempt was complete since: a person said "retry". */
+  readonly overruled: Outcome | null
+}
+
+/** Who takes turns. */
+export interface Worker {
+  readonly id: string
+  readonly host: string
+  /** The copying state that it works with: a migration belongs to one. */
+  readonly place: string
+  /** Takes migrations over from other places too. */
+  readonly adopts: boolean
+  /** Somebody wants them now: before their turn, and outside of their provider's window. */
+  readonly early: boolean
+  /** In whose name a migration that was closing is finished; missing: in the worker's own. */
+  readonly by?: By | undefined
+}
+
+/** The end of a turn; without an attempt only a look was taken. */
+export interface TurnEnd {
+  readonly plan: Plan
+  readonly attempt: { readonly id: string | null; readonly startedAt: Date; readonly result: Result } | null
+  /** What OLD holds, when all of it is on NEW now. */
+  readonly seen: readonly MailboxStatus[] | null
+}
+
+/** What was written at the end of a turn. */
+export interface TurnKept {
+  /** What proves the copy, when the migration was closing and is finished; else null. */
+  readonly proof: string | null
+}
+
+/** A migration whose turn it is. */
+export interface Due {
+  readonly migrationId: string
+  readonly provider: string
+}
+
+export interface Turns {
+  /** The time that turns go by. */
+  clock(): Promise<Date>
+  /** Migrations that this worker may take now, those that wait longest first. */
+  due(worker: Worker, limit: number, until?: Date): Promise<Due[]>
+  /** How many are due for this worker, and how many of all that were due are at work anywhere. */
+  count(worker: Worker, until?: Date): Promise<{ waiting: number; running: number }>
+  /** Takes the lease; null: it is somebody else's, or not to be copied. */
+  take(migrationId: string, worker: Worker): Promise<Turn | null>
+  /**
+   * Renews the leases of these migrations, and writes down how many messages each attempt has copied so far; returns
+   * which of them the worker still holds, and whether they still are to be copied.
+   */
+  renew(worker: Worker, messages: ReadonlyMap<string, number>): Promise<ReadonlyMap<string, boolean>>
+  /** Records that an engine starts; returns the attempt's number. */
+  begin(turn: Turn, worker: Worker): Promise<string>
+  /**
+   * Writes how the turn ended and gives the lease back; finishes a migration that was closing when the turn was taken
+   * and still is, when all of it is on NEW. Null: the lease was lost, and nothing is written.
+   */
+  end(turn: Turn, worker: Worker, end: TurnEnd): Promise<TurnKept | null>
+}
+
+export interface Attempts {
+  /** The last attempts of a migration, latest first. */
+  last(migrationId: string, limit: number): Promise<Attempt[]>
+}
+
+/** What OLD says when it is looked at before an attempt. */
+export type Look =
+  | { readonly kind: 'yes'; readonly mailboxes: readonly MailboxStatus[] }
+  | Exclude<OldAnswer, { kind: 'yes' }>
+
+export interface Looks {
+  /** Signs in and asks for the status of all mailboxes that are copied, with their sizes on demand. Never throws. */
+  look(
+    provider: Provider,
+    credential: Pick<Credential, 'username' | 'password'>,
+    signal: AbortSignal,
+    asksSizes: boolean,
+  ): Promise<Look>
+}
+
+/** Why a running attempt is to end, as the reason of its AbortSignal. */
+export type Interruption = 'stopped' | 'lost-lock' | 'timeout'
+
+/** What copies the mail of one person. */
+export interface Engine {
+  /** Whether its copying state knows of this migration. */
+  remembers(migrationId: string): boolean
+  /** One attempt. Never throws; what it started has ended when it resolves. */
+  copy(order: CopyOrder, credential: Credential, run: EngineRun): Promise<Result>
+}
+
+export interface EngineRun {
+  /** Aborted with an Interruption. */
+  readonly signal: AbortSignal
+  /** Called at each message that is about to be copied. */
+  onMessage(): void
+}
+
+/** What is the matter with a copy, as an outcome and in a sentence. */
+export interface Flaw {
+  readonly outcome: Outcome
+  readonly sentence: string
+  /** What the engine has to forget, so that it copies it again. */
+  readonly lost: readonly LostMessages[]
+}
+
+/** The last word before a migration is called synced. */
+export interface Proof {
+  /** Compares OLD with NEW. Null: all that OLD holds is on NEW. */
+  flaw(turn: Turn, credential: Credential, signal: AbortSignal): Promise<Flaw | null>
+}

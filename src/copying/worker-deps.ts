@@ -1,0 +1,36 @@
+import type { By } from '../model/audit.ts'
+import type { Budget } from '../source/budget.ts'
+import type { Due } from './ports.ts'
+import type { Places } from './copying-hosts.ts'
+import type { Accounts, Domains, Migrations } from '../operations/ports.ts'
+import type { TurnSurroundings } from './run-job.ts'
+
+/** How a worker was asked to work. */
+export interface CopyingOptions {
+  /** Takes people over whose copying state is elsewhere. */
+  readonly adopts: boolean
+  /** One person, now: before the turn, and outside of the provider's window. */
+  readonly early: boolean
+  /** After so long an attempt is ended. */
+  readonly limitMs: number
+  /** Who asked for it, when it was a person. */
+  readonly by?: By
+}
+
+/** What a worker copies mail with. */
+export interface CopyingHouse extends AsyncDisposable {
+  readonly around: TurnSurroundings
+  readonly budget: Pick<Budget, 'take'>
+  readonly places: Pick<Places, 'placeOf' | 'strandedBesides'>
+  readonly accounts: Accounts
+  readonly domains: Domains
+  readonly migrations: Pick<Migrations, 'find'>
+  /** Erases what is kept no longer, until it is stopped. */
+  eraseOld(stop: AbortSignal): Promise<void>
+  /** Works off wake-ups, so many at a time. Disposing waits for what runs. */
+  openQueue(slots: number, awake: (due: Due) => Promise<void>): Promise<WakeUps>
+}
+
+export interface WakeUps extends AsyncDisposable {
+  wake(due: readonly Due[]): Promise<void>
+}

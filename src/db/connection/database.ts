@@ -1,0 +1,122 @@
+import { mkdirSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import Cursor from 'pg-cursor'
+import { type Changes, listen, type OnForget } from './invalidation.ts'
+import { openEmbedded } from '../embedded/postgres.ts'
+import type { DB } from '../schema.ts'
+import { breakWhenSilent, busyProcesses } from './stall-timeout.ts'
+import { applyUpgrades, pendingUpgrades, shippedUpgrades, type Upgrade, UpgradePending } from './upgrades.ts'
+
+export interface DatabasePlace {
+  /** Null: PostgreSQL embedded in the data directory. */
+  readonly databaseUrl: string | null
+  readonly dataDir: string
+}
+
+export interface Database extends AsyncDisposable {
+  readonly kysely: Kysely<DB>
+  readonly pool: pg.Pool
+  /** Hears from now on what others change, while the database can be reached. */
+  listen(onForget: OnForget): Changes
+  /**
+   * Resolves when the database is there and has this program's schema; an empty or embedded one gets it here.
+   * @throws SchemaError when an upgrade is pending, was edited, or is newer than this program
+   */
+  ready(): Promise<void>
+  /** Asks the database now. Throws as `ready` does. */
+  check(): Promise<void>
+  /** Resolves when the database answers at all. */
+  reach(): Promise<void>
+  /** Applies the pending upgrades and returns their names. */
+  upgrade(): Promise<string[]>
+}
+
+// Whoever waits for the database gives up after 4 s. What waits for a connection or a lock is ended before that, so that
+// it holds no place in the pool for nobody. There is no limit on a statement: it would count the time that a listing
+// waits for its reader. A connection that is silent for longer than its limit is kept as long as its process works.
+const CONNECT_LIMIT_MS = 3_000
+const LOCK_LIMIT_MS = 3_000
+const SILENCE_LIMIT_MS = 8_000
+const LEAVE_LIMIT_MS = 2_000
+/** So long the locks of a host that was lost in mid-transaction are held. */
+const IDLE_TRANSACTION_LIMIT_MS = 300_000
+const POOL_SIZE = 10
+
+/** Opens the pool; an outside server that is away now is asked again at each `ready`. */
+export async function openDatabase(
+  { databaseUrl, dataDir }: DatabasePlace,
+  upgrades: Promise<readonly Upgrade[]> = shippedUpgrades(),
+): Promise<Database> {
+  const embedded = databaseUrl === null ? await openOwn(dataDir) : null
+  const place = embedded?.connection ?? { connectionString: databaseUrl ?? '' }
+  const { pool, connected } = openPool(place)
+  const kysely = new Kysely<DB>({ dialect: new PostgresDialect({ pool, cursor: Cursor }) })
+  const shipped = await upgrades
+  let settled = false
+
+  async function check(): Promise<void> {
+    const client = await pool.connect()
+    const pending = await pendingUpgrades(client, shipped).finally(() => client.release())
+    if (pending.length > 0) {
+      if (embedded === null && pending.length < shipped.length) throw new UpgradePending(pending)
+      await upgrade()
+    }
+    settled = true
+  }
+
+  // On a connection of its own: an upgrade may take longer than a statement of the service.
+  async function upgrade(): Promise<string[]> {
+    const client = new pg.Client({ ...place, connectionTimeoutMillis: CONNECT_LIMIT_MS, keepAlive: true })
+    client.on('error', () => undefined)
+    await client.connect()
+    return await applyUpgrades(client, shipped).finally(() => client.end())
+  }
+
+  return {
+    kysely,
+    pool,
+    listen: (onForget) => listen(place, onForget),
+    check,
+    reach: async () => void (await sql`select 1`.execute(kysely)),
+    ready: async () => (settled ? undefined : await check()),
+    upgrade,
+    async [Symbol.asyncDispose]() {
+      await Promise.race([pool.end(), wait(LEAVE_LIMIT_MS, undefined, { ref: false })])
+      // A server that does not close them keeps nobody.
+      for (const { connection } of connected) (connection.stream as Socket).unref()
+      await embedded?.[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** The pool, and its connections of the moment. */
+function openPool(place: pg.ClientConfig): { pool: pg.Pool; connected: ReadonlySet<pg.PoolClient> } {
+  const connected = new Set<pg.PoolClient>()
+  const busy = busyProcesses(place, CONNECT_LIMIT_MS)
+  const pool = new pg.Pool({
+    ...place,
+    application_name: 'postferry',
+    max: POOL_SIZE,
+    connectionTimeoutMillis: CONNECT_LIMIT_MS,
+    lock_timeout: LOCK_LIMIT_MS,
+    idle_in_transaction_session_timeout: IDLE_TRANSACTION_LIMIT_MS,
+    keepAlive: true,
+  })
+  // A connection that breaks is replaced by the pool, whether it is idle or in use; who uses it is told by its query.
+  pool.on('error', () => undefined)
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined)
+    breakWhenSilent(client, SILENCE_LIMIT_MS, busy)
+    connected.add(client)
+  })
+  pool.on('remove', (client) => connected.delete(client))
+  return { pool, connected }
+}
+
+async function openOwn(dataDir: string) {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  return await openEmbedded(dataDir)
+}

@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { ClientBase } from 'pg'
+
+/** One change of the database schema: a file `sql/NNNN_name.sql`. */
+export interface Upgrade {
+  readonly number: number
+  readonly name: string
+  readonly sql: string
+  readonly sha256: string
+}
+
+/** The schema and this program do not fit together; the message says what to do. */
+export class SchemaError extends Error {}
+
+export class UpgradePending extends SchemaError {
+  constructor(pending: readonly Upgrade[]) {
+    super(`upgrade ${pending.map(({ name }) => name).join(', ')} is pending: run "postferry upgrade"`)
+  }
+}
+
+const FOLDER = new URL('../../../sql/', import.meta.url)
+const FILE_NAME = /^(\d{4})_\w+\.sql$/
+const LOCK = 0x6d66_7570 // "mfup"
+const LOCK_POLL_MS = 50
+
+/** The upgrades that this program brings, in order. */
+export async function shippedUpgrades(folder: URL = FOLDER): Promise<Upgrade[]> {
+  const names = (await readdir(folder)).filter((name) => FILE_NAME.test(name)).sort()
+  return await Promise.all(
+    names.map(async (name) => {
+      const sql = await readFile(new URL(name, folder), 'utf8')
+      return { number: Number(name.slice(0, 4)), name, sql, sha256: createHash('sha256').update(sql).digest('hex') }
+    }),
+  )
+}
+
+/**
+ * The upgrades that the database still needs.
+ * @throws SchemaError when an applied upgrade was edited, or the database has one that this program does not know.
+ */
+export async function pendingUpgrades(client: ClientBase, shipped: readonly Upgrade[]): Promise<Upgrade[]> {
+  const applied = await appliedUpgrades(client)
+  for (const { number, name, sha256 } of applied) {
+    const own = shipped.find((upgrade) => upgrade.number === number)
+    if (own === undefined) {
+      throw new SchemaError(`the database has upgrade ${name}, which this program does not know: run a newer postferry`)
+    }
+    if (own.sha256 !== sha256) {
+      throw new SchemaError(
+        `upgrade ${name} was edited after it was applied: restore the file that came with postferry`,
+      )
+    }
+  }
+  return shipped.filter(({ number }) => !applied.some((upgrade) => upgrade.number === number))
+}
+
+/** Applies what is pending, each upgrade in a transaction of its own; several may run at once. Returns their names. */
+export async function applyUpgrades(client: ClientBase, shipped: readonly Upgrade[]): Promise<string[]> {
+  await lock(client)
+  try {
+    await client.query(`create table if not exists upgrade (
+      number integer primary key, name text not null, sha256 text not null, applied_at timestamptz not null default now()
+    )`)
+    const pending = await pendingUpgrades(client, shipped)
+    for (const upgrade of pending) await applyOne(client, upgrade)
+    return pending.map(({ name }) => name)
+  } finally {
+    await client.query('select pg_advisory_unlock($1)', [LOCK])
+  }
+}
+
+async function appliedUpgrades(client: ClientBase): Promise<Pick<Upgrade, 'number' | 'name' | 'sha256'>[]> {
+  const { rows } = await client.query(`select to_regclass('upgrade') is not null as exists`)
+  if (!rows[0].exists) return []
+  return (await client.query('select number, name, sha256 from upgrade order by number')).rows
+}
+
+async function applyOne(client: ClientBase, { number, name, sql, sha256 }: Upgrade): Promise<void> {
+  await client.query('begin')
+  try {
+    await client.query(sql)
+    await client.query('insert into upgrade (number, name, sha256) values ($1, $2, $3)', [number, name, sha256])
+    await client.query('commit')
+  } catch (cause) {
+    await client.query('rollback')
+    throw new SchemaError(`upgrade ${name} failed and changed nothing: ${(cause as Error).message}`, { cause })
+  }
+}
+
+// Polled: a session that waits inside pg_advisory_lock holds a snapshot, on which CREATE INDEX CONCURRENTLY waits.
+async function lock(client: ClientBase): Promise<void> {
+  while (!(await client.query('select pg_try_advisory_lock($1) as mine', [LOCK])).rows[0].mine) await wait(LOCK_POLL_MS)
+}

@@ -1,0 +1,149 @@
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
+import { proofOf } from '../model/ledger-words.ts'
+import { ACTIVE_STATES, finish, needsCredential, type Situation } from '../model/migration.ts'
+import type { Plan } from '../copying/schedule.ts'
+import type { Turn, TurnEnd, TurnKept, Worker } from '../copying/ports.ts'
+import { record } from './audit.ts'
+import { IS_SUPERSEDED } from './retention.ts'
+import type { DB, Migration as MigrationTable } from './schema.ts'
+import { SITUATION_COLUMNS, stepDetail, toSituation, writeSituation } from './status.ts'
+
+const ATTEMPTS_KEPT = 100
+
+/** A migration as it is at the end of its turn, and whether somebody wanted it finished when the turn was taken. */
+type Held = Pick<Selectable<MigrationTable>, (typeof SITUATION_COLUMNS)[number]> & {
+  readonly closing_before: boolean | null
+}
+
+/** Writes how a turn ended and what follows from it; null: the lease is somebody else's. */
+export async function endTurn(db: Kysely<DB>, turn: Turn, worker: Worker, end: TurnEnd): Promise<TurnKept | null> {
+  const { attempt } = end
+  if (attempt !== null)
+    return await db.transaction().execute((trx) => endAttempt(trx, turn, worker, { ...end, attempt }))
+  return (await giveBack(db, turn, worker, end)) ? { proof: null } : null
+}
+
+type AttemptEnd = TurnEnd & { readonly attempt: NonNullable<TurnEnd['attempt']> }
+
+async function endAttempt(trx: Transaction<DB>, turn: Turn, worker: Worker, end: AttemptEnd): Promise<TurnKept | null> {
+  const held = await hold(trx, turn, worker)
+  if (held === null) return null
+  await writeAttempt(trx, turn, worker, end.attempt)
+  const isAnswer = end.seen !== null && turn.isClosing && held.closing_before === true
+  const proof = isAnswer ? await cleanProof(trx, turn) : null
+  const plan = await fairPlan(trx, turn, end.plan)
+  if (proof === null) await follow(trx, turn, toSituation(held), plan.situation)
+  else await finishProved(trx, turn, worker, toSituation(held), proof)
+  await giveBack(trx, turn, worker, { ...end, plan })
+  return { proof }
+}
+
+/** Locks the migration before its turn, as all steps do. */
+async function hold(trx: Transaction<DB>, { migrationId }: Turn, worker: Worker): Promise<Held | null> {
+  await trx.selectFrom('migration').select('id').where('id', '=', migrationId).forUpdate().execute()
+  const held = await trx
+    .selectFrom('turn')
+    .innerJoin('migration', 'migration.id', 'turn.migration_id')
+    .select(SITUATION_COLUMNS)
+    .select(sql<boolean | null>`migration.closing_since < turn.taken_at`.as('closing_before'))
+    .where('turn.migration_id', '=', migrationId)
+    .where('turn.holder', '=', worker.id)
+    .forUpdate('turn')
+    .executeTakeFirst()
+  return held ?? null
+}
+
+/** What the last ledger proves; null: it is not clean any more. */
+async function cleanProof(trx: Transaction<DB>, { migrationId }: Turn): Promise<string | null> {
+  const ledger = await trx
+    .selectFrom('ledger')
+    .select('taken_at as takenAt')
+    .where('migration_id', '=', migrationId)
+    .where('code', 'is', null)
+    .executeTakeFirst()
+  return ledger === undefined ? null : proofOf({ ...ledger, code: null, folders: [] })
+}
+
+async function finishProved(
+  trx: Transaction<DB>,
+  { migrationId, address }: Turn,
+  { host, by = { actor: `sync on ${host}`, reason: null } }: Worker,
+  before: Situation,
+  proof: string,
+): Promise<void> {
+  await writeSituation(migrationId, finish(before), trx)
+  const detail = `${stepDetail(before, finish(before)).detail}, ${proof}`
+  await record(trx, address, { ...by, action: 'migration.finish', detail })
+}
+
+async function follow(
+  trx: Transaction<DB>,
+  { migrationId }: Turn,
+  before: Situation,
+  situation: Plan['situation'],
+): Promise<void> {
+  const isNews = situation.state !== before.state || (situation.code !== null && situation.code !== before.code)
+  if (!ACTIVE_STATES.includes(before.state) || !isNews) return
+  await writeSituation(migrationId, { ...situation, isClosing: before.isClosing }, trx)
+}
+
+// What was asked while the turn was running is due at once.
+const askedSince = sql<boolean>`coalesce(turn.due_at > turn.taken_at, false)`
+
+/**
+ * Gives the lease back, and keeps what was seen of OLD. The next turn comes when it was planned, as long as mail is to be
+ * copied. False: the lease is somebody else's.
+ */
+async function giveBack(
+  db: Kysely<DB>,
+  { migrationId }: Turn,
+  { id }: Worker,
+  { plan, seen }: Pick<TurnEnd, 'plan' | 'seen'>,
+): Promise<boolean> {
+  const { failures, quiet, waitMs } = plan
+  const { numAffectedRows = 0n } = await sql`
+    update turn set holder = null, leased_until = null,
+        failures = case when ${askedSince} then 0 else ${failures}::int end,
+        quiet = case when ${askedSince} then 0 else ${quiet}::int end,
+        due_at = case when not is_active then 'infinity' when ${askedSince} then now()
+          else now() + ${waitMs}::float * interval '1 millisecond' end,
+        seen = coalesce(${seen === null ? null : JSON.stringify(seen)}::jsonb, seen),
+        completed_at = case when ${seen !== null}::boolean then now() else completed_at end
+      -- Locked before the turn, as by all steps.
+      from (select state = any(${ACTIVE_STATES}) as is_active from migration where id = ${migrationId} for update) as held
+      where migration_id = ${migrationId} and holder = ${id}`.execute(db)
+  return numAffectedRows > 0n
+}
+
+/** A credential that was renewed while the old one was tried is neither refused nor unopened. */
+async function fairPlan(trx: Transaction<DB>, turn: Turn, plan: Plan): Promise<Plan> {
+  if (!needsCredential(plan.situation) || !(await isRenewed(trx, turn))) return plan
+  return { situation: { state: turn.state, pausedFrom: null, code: null }, failures: 0, quiet: 0, waitMs: 0 }
+}
+
+async function isRenewed(trx: Transaction<DB>, { migrationId, sealed }: Turn): Promise<boolean> {
+  const kept = await trx
+    .selectFrom('credential')
+    .select('sealed')
+    .where('migration_id', '=', migrationId)
+    .executeTakeFirst()
+  return sealed !== null && kept !== undefined && !kept.sealed.equals(sealed)
+}
+
+async function writeAttempt(
+  trx: Transaction<DB>,
+  { migrationId }: Turn,
+  { host }: Worker,
+  { id, startedAt, result }: NonNullable<TurnEnd['attempt']>,
+): Promise<void> {
+  // PostgreSQL's text holds no NUL.
+  const ended = { ...result, output: result.output.replaceAll('\0', '\ufffd'), ended_at: new Date() }
+  if (id !== null) await trx.updateTable('attempt').set(ended).where('id', '=', id).execute()
+  else {
+    const row = { migration_id: migrationId, host, started_at: startedAt, ...ended }
+    await trx.insertInto('attempt').values(row).execute()
+  }
+  await sql`delete from attempt where migration_id = ${migrationId} and id <= (
+    select id from attempt where migration_id = ${migrationId} order by id desc offset ${ATTEMPTS_KEPT} limit 1
+  ) and ${IS_SUPERSEDED}`.execute(trx)
+}

@@ -1,0 +1,179 @@
+import { type Kysely, sql, type Transaction } from 'kysely'
+import type { Account } from '../model/account.ts'
+import { PERSON } from '../model/audit.ts'
+import type { Arrival, Captures, Sealed } from '../auth/ports.ts'
+import { ACCOUNT_COLUMNS, toAccount } from './accounts.ts'
+import { record } from './audit.ts'
+import { renewCredential, storeCredential } from './credentials.ts'
+import { isUniqueViolation } from './connection/errors.ts'
+import type { DB } from './schema.ts'
+
+export function captures(db: Kysely<DB>): Captures {
+  return {
+    async capture(arrival) {
+      try {
+        const captured = await db
+          .transaction()
+          .execute(async (trx) => (await provision(arrival, trx)) ?? (await renew(arrival, trx)))
+        if (captured === 'collision') await collide(db, arrival)
+        return captured
+      } catch (error) {
+        if (!ONE_PERSONS.some((constraint) => isUniqueViolation(error, constraint))) throw error
+        await collide(db, arrival)
+        return 'collision'
+      }
+    },
+    async confirm(address, hash, seenHash) {
+      // Held: a newer password that is being written is waited for, and makes this one doubtful.
+      const { rows } = await sql`
+        with held as (select id from account where address = ${address} and password_hash = ${seenHash} for share)
+        update account_password set is_confirmed = true
+          from held where account_id = held.id and account_password.password_hash = ${hash}
+          returning account_password.id`.execute(db)
+      return rows.length > 0
+    },
+    async drop(address, hash) {
+      await sql`delete from account_password
+        where account_id = ${idOf(address)} and password_hash = ${hash}`.execute(db)
+    },
+    collide: (arrival) => collide(db, arrival),
+  }
+}
+
+const idOf = (address: string) => sql`(select id from account where address = ${address})`
+
+/** With the present one five: as many as one person has devices. Each costs whoever guesses wrong a hash more. */
+const EARLIER_KEPT = 4
+
+/** Who arrives, without what opens anything. */
+type Person = Omit<Arrival, 'passwordHash' | 'seenHash' | 'sealed'>
+
+/** What only one person can have: a home on NEW, and a mailbox on OLD. */
+const ONE_PERSONS = ['home_pkey', 'migration_mailbox']
+
+async function collide(db: Kysely<DB>, { address, home, provider, oldDomain, oldUsername }: Person): Promise<void> {
+  await sql`
+    insert into collision (address, provider_id, old_domain, old_username, home)
+      select ${address.text}, id, ${oldDomain}, ${oldUsername}, ${home} from provider where name = ${provider.name}
+      on conflict (address, provider_id, old_username)
+        do update set old_domain = excluded.old_domain, home = excluded.home, at = now()`.execute(db)
+}
+
+/** Account, migration and credential of a newcomer; null when the account exists. */
+async function provision({ passwordHash, sealed, ...arrival }: Arrival, trx: Transaction<DB>): Promise<Account | null> {
+  if (passwordHash === null || sealed === null) return null
+  const account = await trx
+    .insertInto('account')
+    .values({
+      address: arrival.address.text,
+      password_hash: passwordHash,
+      password_source: 'old',
+      // What was copied already decides it.
+      home: sql<string>`coalesce(
+        (select home from migration where address = ${arrival.address.text} and account_id is null), ${arrival.home})`,
+      quota_bytes: sql<string>`(
+        select quota_bytes from migration where address = ${arrival.address.text} and account_id is null)`,
+    })
+    .onConflict((conflict) => conflict.column('address').doNothing())
+    .returning(['account.id', ...ACCOUNT_COLUMNS])
+    .executeTakeFirst()
+  if (account === undefined) return null
+  await record(trx, arrival.address.text, { ...PERSON, action: 'migration.capture' })
+  const migration = await trx
+    .insertInto('migration')
+    .columns(['account_id', 'address', 'provider_id', 'old_domain', 'old_username', 'state', 'route'])
+    .expression(({ selectFrom, val }) =>
+      selectFrom('provider')
+        // It is held: a domain is not removed while its newcomers arrive.
+        .innerJoin('domain', 'domain.provider_id', 'provider.id')
+        .select([val(account.id).as('account_id'), val(account.address).as('address'), 'provider.id'])
+        .select([val(arrival.oldDomain).as('old_domain'), val(arrival.oldUsername).as('old_username')])
+        .select([val('pending').as('state'), val(routeOf(arrival)).as('route')])
+        .where('provider.name', '=', arrival.provider.name)
+        .where('domain.name', '=', arrival.oldDomain)
+        .forShare('domain'),
+    )
+    .onConflict((conflict) => conflict.column('address').doNothing())
+    .returning('id')
+    .executeTakeFirst()
+  if (migration === undefined) await takeOver(account.id, arrival, sealed, trx)
+  else await storeCredential(migration.id, sealed, trx)
+  return toAccount(account)
+}
+
+function routeOf({ provider }: Pick<Arrival, 'provider'>): 'old' | 'new' {
+  return provider.cutover === 'proxied' ? 'old' : 'new'
+}
+
+/**
+ * Gives the new account the migration that waited for it.
+ * @throws when the person was not awaited as who arrived, or the domain is not served any more: to be asked again
+ */
+async function takeOver(accountId: string, arrival: Person, sealed: Sealed, trx: Transaction<DB>): Promise<void> {
+  const { id } = await trx
+    .selectFrom('migration')
+    .innerJoin('provider', 'provider.id', 'migration.provider_id')
+    .select('migration.id')
+    .where('migration.address', '=', arrival.address.text)
+    .where('account_id', 'is', null)
+    .where('old_username', '=', arrival.oldUsername)
+    .where('provider.name', '=', arrival.provider.name)
+    .where(({ eb, or }) => or([eb('state', '<>', 'done'), eb('provider.reopens', '=', true)]))
+    .forUpdate('migration')
+    .executeTakeFirstOrThrow(() => new Error('the awaited migration or the domain changed in the meantime'))
+  await trx.updateTable('migration').set({ account_id: accountId, home: null }).where('id', '=', id).execute()
+  await renewCredential(id, sealed, trx)
+}
+
+/**
+ * A new password of a captured person; null when OLD has no say about the account (any more), a collision when it is
+ * another person's of OLD.
+ */
+async function renew(arrival: Arrival, trx: Transaction<DB>): Promise<Account | 'collision' | 'changed' | null> {
+  const found = await trx
+    .selectFrom('account')
+    .innerJoin('migration', 'migration.account_id', 'account.id')
+    .innerJoin('provider', 'provider.id', 'migration.provider_id')
+    .select(['account.id as account_id', 'migration.id', 'password_hash', ...ACCOUNT_COLUMNS])
+    .where('account.address', '=', arrival.address.text)
+    .where('account.password_source', '=', 'old')
+    .where(({ eb, or }) => or([eb('migration.state', '<>', 'done'), eb('provider.reopens', '=', true)]))
+    .where('migration.old_username', '=', arrival.oldUsername)
+    .where('provider.name', '=', arrival.provider.name)
+    .forUpdate(['account', 'migration'])
+    .executeTakeFirst()
+  if (found === undefined) return (await isAnothers(arrival, trx)) ? 'collision' : null
+  if (arrival.passwordHash !== null) {
+    if (found.password_hash !== arrival.seenHash) return 'changed'
+    await addPassword(found.account_id, arrival.passwordHash, trx)
+  }
+  const detail = arrival.sealed === null ? {} : await renewCredential(found.id, arrival.sealed, trx)
+  await record(trx, arrival.address.text, { ...PERSON, action: 'migration.renew', ...detail })
+  return toAccount(found)
+}
+
+/** Every password that was right before is doubtful from now on: it may be one that was given up because it was stolen. */
+async function addPassword(accountId: string, hash: string, trx: Transaction<DB>): Promise<void> {
+  await sql`update account_password set is_confirmed = false where account_id = ${accountId} and is_confirmed`.execute(
+    trx,
+  )
+  await sql`insert into account_password (account_id, password_hash)
+    select id, password_hash from account where id = ${accountId}`.execute(trx)
+  await sql`delete from account_password where id in (
+    select id from account_password where account_id = ${accountId} order by id desc offset ${EARLIER_KEPT})`.execute(
+    trx,
+  )
+  const present = { password_hash: hash, password_changed_at: new Date() }
+  await trx.updateTable('account').set(present).where('id', '=', accountId).execute()
+}
+
+async function isAnothers(arrival: Arrival, trx: Transaction<DB>): Promise<boolean> {
+  const owner = await trx
+    .selectFrom('migration')
+    .innerJoin('provider', 'provider.id', 'migration.provider_id')
+    .select(['provider.name', 'old_username'])
+    .where('address', '=', arrival.address.text)
+    .executeTakeFirst()
+  if (owner === undefined) return false
+  return owner.name !== arrival.provider.name || owner.old_username !== arrival.oldUsername
+}

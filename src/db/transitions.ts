@@ -1,0 +1,94 @@
+import { type Kysely, sql, type Transaction } from 'kysely'
+import type { Change } from '../model/audit.ts'
+import type { Move, Selection, Situations } from '../operations/bulk.ts'
+import type { DB } from './schema.ts'
+import { selectSelection } from './selection.ts'
+import { isSame, stepDetail, toSituation } from './status.ts'
+
+// One statement for many more would be silent for so long that its connection is taken for a dead one.
+const BATCH = 5_000
+
+export function situations(db: Kysely<DB>): Situations {
+  return {
+    async count(selection) {
+      const rows = await selectSelection(db, selection)
+        .clearSelect()
+        .select(['state', 'paused_from', 'code', sql<Date | null>`max(closing_since)`.as('closing_since')])
+        .select(({ fn }) => fn.countAll<string>().as('count'))
+        .groupBy(['state', 'paused_from', 'code', sql`closing_since is null`])
+        .orderBy('count', 'desc')
+        .execute()
+      return rows.map(({ count, ...row }) => ({ situation: toSituation(row), count: Number(count) }))
+    },
+    async move(selection, moves, change) {
+      const counts = moves.map(() => 0)
+      if (moves.length === 0) return counts
+      await db.transaction().execute(async (trx) => {
+        let last: string | null = '0'
+        while (last !== null) {
+          const batch = await moveBatch(trx, selection, last, moves, change)
+          for (const { number, count } of batch.moved) counts[number] = (counts[number] ?? 0) + count
+          last = batch.last
+        }
+      })
+      return counts
+    },
+  }
+}
+
+/** Moves the next of a selection after that number, each in the situation that it is in now; `last` null: there are none. */
+async function moveBatch(
+  trx: Transaction<DB>,
+  selection: Selection,
+  after: string,
+  moves: readonly Move[],
+  { actor, action, reason }: Change,
+): Promise<{ last: string | null; moved: { number: number; count: number }[] }> {
+  const chosen = selectSelection(trx, selection)
+    .clearSelect()
+    .select('migration.id')
+    .where('migration.id', '>', after)
+    .orderBy('migration.id')
+    .limit(BATCH)
+  const { rows } = await sql<{ last: string | null; number: number | null; count: string }>`
+    with chosen as materialized (${chosen}), locked as materialized (
+      select id, address, state, paused_from, code, closing_since is not null as closing
+        from migration where id in (select id from chosen) order by id for update
+    ), moving as materialized (
+      select id, address, number, to_state, to_paused_from, to_code, to_closing, is_news, is_due, is_let_go, detail
+        from locked join ${tableOf(moves)} on locked.state = move.state and locked.closing = move.closing
+          and locked.paused_from is not distinct from move.paused_from and locked.code is not distinct from move.code
+    ), moved as (
+      update migration set state = to_state, paused_from = to_paused_from, code = to_code, changed_at = now(),
+          closing_since = case when to_closing then coalesce(closing_since, clock_timestamp()) end
+        from moving where migration.id = moving.id and is_news
+    ), made_due as (
+      update turn set due_at = clock_timestamp(), failures = 0, quiet = 0,
+          is_released = is_released or (is_let_go and place is not null and is_abandoned(place))
+        from moving where migration_id = id and is_due
+    ), noted as (
+      insert into audit (actor, action, subject, reason, detail)
+        select ${actor}, ${action}, address, ${reason}, detail from moving order by id
+    )
+    select last, number, count(*) from (select max(id) as last from chosen) as chosen left join moving on true
+      group by last, number`.execute(trx)
+  return {
+    last: rows[0]?.last ?? null,
+    moved: rows.flatMap(({ number, count }) => (number === null ? [] : [{ number, count: Number(count) }])),
+  }
+}
+
+/** A row for each move, by its place in the list. */
+function tableOf(moves: readonly Move[]) {
+  const rows = moves.map(({ from, to }, number) => ({
+    ...{ number, state: from.state, paused_from: from.pausedFrom, code: from.code, closing: from.isClosing },
+    ...{ to_state: to.state, to_paused_from: to.pausedFrom, to_code: to.code, to_closing: to.isClosing },
+    ...{ is_news: !isSame(from, to), is_due: to.isDue ?? false, is_let_go: to.isReleased ?? false },
+    detail: stepDetail(from, to).detail,
+  }))
+  return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as move (
+    number integer, state text, paused_from text, code text, closing boolean,
+    to_state text, to_paused_from text, to_code text, to_closing boolean, is_news boolean, is_due boolean,
+    is_let_go boolean, detail text
+  )`
+}

@@ -1,0 +1,42 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import type { Settings } from '../settings.ts'
+
+/**
+ * Root, which could leave files that nobody else can use, becomes the owner of the copying state for the rest of this
+ * process. Where that is root itself, everything stays as it is.
+ */
+export function becomeOwner(settings: Settings): void {
+  const owner = ownerOf(settings)
+  if (process.getuid?.() !== 0 || owner === null || owner.uid === 0) return
+  const { uid, gid } = owner
+  const { name, home } = userWith(uid)
+  process.setgroups?.([gid, ...groupsOf(name)])
+  process.setgid?.(gid)
+  process.setuid?.(uid)
+  process.env.HOME = home
+}
+
+/** Who owns the copying state, or the data directory while there is none; null: there is neither. */
+export function ownerOf({ offlineimapMetadata, dataDir }: Settings): { uid: number; gid: number } | null {
+  const folder = [offlineimapMetadata, dataDir].find((path) => existsSync(path))
+  if (folder === undefined) return null
+  const { uid, gid } = statSync(folder)
+  return { uid, gid }
+}
+
+/** A user may have no name. */
+function userWith(uid: number): { name: string | undefined; home: string } {
+  const [name, , , , , home = '/'] = entries('/etc/passwd').find(([, , id]) => id === String(uid)) ?? []
+  return { name, home }
+}
+
+function groupsOf(name: string | undefined): number[] {
+  const theirs = entries('/etc/group').filter(([, , , members = '']) => members.split(',').includes(name ?? ''))
+  return name === undefined ? [] : theirs.map(([, , gid]) => Number(gid))
+}
+
+function entries(file: string): string[][] {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'))
+}

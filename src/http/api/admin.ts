@@ -1,0 +1,67 @@
+import { type FastifyPluginAsyncTypebox, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import type { RouteOptions } from 'fastify'
+import type { House } from '../../operations/house.ts'
+import { requireToken } from '../token.ts'
+import { accounts } from './accounts.ts'
+import { audit } from './audit.ts'
+import * as components from './components.ts'
+import { domains } from './domains.ts'
+import { databaseAway, explainErrors } from './errors.ts'
+import { importing } from './import.ts'
+import * as migrationComponents from './migration-components.ts'
+import { migrationDetail } from './migration-detail.ts'
+import { migrationList } from './migration-list.ts'
+import { migrations } from './migrations.ts'
+import { overview } from './overview.ts'
+import { providers } from './providers.ts'
+import { Mistake, the } from './schema.ts'
+
+export interface Admin {
+  readonly house: House
+  /** What an administrator has to show, on the socket too. */
+  readonly adminToken: string
+}
+
+const PREFIX = '/v1/admin'
+
+/** The administrators' API: what the commands do, by the same code, in JSON. */
+export const admin: FastifyPluginAsyncTypebox<Admin> = async (app, { house, adminToken }) => {
+  app.addHook('onRequest', requireToken(adminToken, 'admin'))
+  app.addHook('onRequest', async (_, reply) => void reply.header('cache-control', 'no-store'))
+  app.addHook('preValidation', async (request, reply) => {
+    // What may be said in a body may all be left out.
+    if (request.body === undefined) request.body = {}
+    const isReady = await house.database.ready().then(
+      () => true,
+      () => false,
+    )
+    if (!isReady) return databaseAway(reply)
+  })
+  app.setValidatorCompiler(TypeBoxValidatorCompiler)
+  explainErrors(app)
+  for (const component of [Mistake, ...Object.values({ ...components, ...migrationComponents })]) {
+    app.addSchema(component)
+  }
+  app.addHook('onRoute', describeRefusals)
+  for (const room of [
+    overview,
+    providers,
+    domains,
+    accounts,
+    migrationList,
+    migrationDetail,
+    migrations,
+    importing,
+    audit,
+  ]) {
+    await app.register(room, { prefix: PREFIX, house })
+  }
+}
+
+/** What every route may answer besides. */
+function describeRefusals(route: RouteOptions): void {
+  const ofBodies = route.schema?.body === undefined ? [] : [413, 415]
+  const refusals = Object.fromEntries([400, 403, 404, 409, 503, ...ofBodies].map((status) => [status, the(Mistake)]))
+  const response = { ...refusals, ...(route.schema?.response as object) }
+  route.schema = { tags: ['admin'], security: [{ adminToken: [] }], ...route.schema, response }
+}

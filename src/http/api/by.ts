@@ -1,0 +1,17 @@
+import { Type } from 'typebox'
+import type { By } from '../../model/audit.ts'
+import { reason as readReason } from '../../operations/fields.ts'
+import { exactly } from './schema.ts'
+import { readingAny } from './wrong.ts'
+
+/** Who changes something through the API, for the audit. */
+export const ACTOR = 'api'
+
+export const Reason = Type.Optional(Type.String({ description: 'Why, for the audit' }))
+export const ReasonQuery = exactly({ reason: Reason })
+export const ReasonBody = exactly({ reason: Reason })
+
+/** @throws WrongFields */
+export function by(reason: string | undefined): By {
+  return { actor: ACTOR, reason: readingAny('reason', readReason, reason) ?? null }
+}

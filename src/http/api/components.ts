@@ -1,0 +1,132 @@
+import { Type } from 'typebox'
+import { AFTER_REFUSALS, CUTOVERS, LOGIN_NAMES, TLS_MODES } from '../../model/provider.ts'
+import { ERASABLE } from '../../model/retention.ts'
+import { Count, listOf, orNull, Text, Time, the } from './schema.ts'
+
+// What the answers of the API consist of: the rows, by name.
+
+export const Provider = Type.Object(
+  {
+    name: Text,
+    host: Text,
+    port: Type.Integer(),
+    tls: Type.Enum(TLS_MODES),
+    ca_file: orNull(Text),
+    fingerprint: orNull(Text),
+    max_connections: Type.Integer(),
+    copy_connections: orNull(Type.Integer()),
+    login_name: Type.Enum(LOGIN_NAMES),
+    cutover: Type.Enum(CUTOVERS),
+    forward_client: Type.Boolean(),
+    refusal: orNull(Text),
+    reopens: Type.Boolean(),
+    after_refusal: Type.Enum(AFTER_REFUSALS),
+    window: orNull(Text),
+    include: listOf(Text),
+    exclude: listOf(Text),
+    tested_at: orNull(Time),
+    test_failed: orNull(Text),
+  },
+  { $id: 'Provider' },
+)
+
+export const Step = Type.Object(
+  {
+    step: Type.Enum(['resolve', 'connect', 'tls', 'greeting', 'capabilities', 'refusal']),
+    ok: Type.Boolean(),
+    found: Text,
+    milliseconds: Count,
+    remedy: Type.Optional(Text),
+    learned: Type.Optional(Text),
+    days_left: Type.Optional(Type.Integer()),
+  },
+  { $id: 'Step' },
+)
+
+export const Trial = Type.Object(
+  {
+    answer: Type.Enum(['yes', 'no', 'disabled', 'expired', 'trouble']),
+    code: orNull(Text),
+    said: Text,
+    remedy: orNull(Text),
+  },
+  { $id: 'Trial' },
+)
+
+export const Health = Type.Object(
+  {
+    provider: Text,
+    reachable: Type.Boolean(),
+    failed_step: orNull(Text),
+    latency_ms: orNull(Count),
+    days_left: orNull(Type.Integer()),
+    checked_at: Time,
+    breaker: orNull(Text),
+    connections_in_use: orNull(Count),
+    waiting: orNull(Count),
+  },
+  { $id: 'Health' },
+)
+
+export const Domain = Type.Object({ domain: Text, new_domain: Text, provider: Text }, { $id: 'Domain' })
+
+export const Account = Type.Object(
+  { address: Text, enabled: Type.Boolean(), home: Text, quota_bytes: orNull(Type.Integer()) },
+  { $id: 'Account' },
+)
+
+export const AuditEntry = Type.Object(
+  { at: Time, actor: Text, action: Text, subject: Text, reason: orNull(Text), detail: orNull(Text) },
+  { $id: 'AuditEntry' },
+)
+
+const COUNTS = {
+  awaited: Count,
+  captured: Count,
+  copying: Count,
+  synced: Count,
+  done: Count,
+  paused: Count,
+  failed: Count,
+  people: Count,
+  never_came: Count,
+}
+export const PeopleCount = Type.Object({ provider: Text, domain: Text, ...COUNTS }, { $id: 'PeopleCount' })
+
+export const Report = Type.Object(
+  {
+    people: listOf(the(PeopleCount)),
+    total: the(PeopleCount),
+    failures: listOf(Type.Object({ code: Text, people: Count })),
+    collisions: listOf(
+      Type.Object({
+        ...{ address: Text, provider: Text, old_domain: Text, old_username: Text },
+        ...{ what: Type.Enum(['address', 'mailbox', 'home']), whose: Text, at: Time },
+      }),
+    ),
+    stranded: listOf(Type.Object({ host: Text, folder: Text, people: Count })),
+    burn_down: listOf(
+      Type.Object({
+        day: Type.String({ format: 'date' }),
+        remaining: Count,
+        ...{ awaited: Count, pending: Count, synced: Count, paused: Count, failed: Count, done: Count },
+      }),
+    ),
+    remaining: Count,
+    per_day: Type.Number(),
+    estimated_end: orNull(Time),
+    erased: listOf(
+      Type.Object({
+        what: Type.Enum(ERASABLE),
+        days: orNull(Type.Integer({ description: 'So long it is kept; null: for ever' })),
+        looked_at: Time,
+        erased: Type.Integer({ minimum: 0, description: 'Rows, all in all' }),
+      }),
+    ),
+    expiring: Type.Object(
+      { people: Count, at: orNull(Time), addresses: listOf(Text) },
+      { description: 'Credentials of people who never finish, erased within thirty days' },
+    ),
+  },
+  { $id: 'Report' },
+)

@@ -1,0 +1,40 @@
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
+import { Refusal } from '../../model/refusal.ts'
+import { isDatabaseAway, isNulInText } from '../../operations/database-errors.ts'
+import { InvalidField, Missing } from '../../operations/mistakes.ts'
+import { tryLater } from '../auth/overload.ts'
+import { WrongFields } from './wrong.ts'
+
+/** Answers what cannot be done with what a person can do about it; what is our own mistake is the outer door's. */
+export function explainErrors(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError, _, reply) => {
+    const fields = error instanceof WrongFields ? error.fields : fieldsIn(error)
+    if (fields !== null) return reply.code(400).send({ error: 'some fields cannot be used', fields })
+    if (error instanceof InvalidField) return reply.code(400).send({ error: error.message })
+    if (error instanceof Missing) return reply.code(404).send({ error: error.message })
+    if (error instanceof Refusal) return reply.code(409).send({ error: error.message })
+    if (isDatabaseAway(error)) return databaseAway(reply)
+    if (isNulInText(error)) return reply.code(400).send({ error: 'no text may have a NUL in it' })
+    throw error
+  })
+}
+
+export function databaseAway(reply: FastifyReply): FastifyReply {
+  return tryLater(reply).send({ error: 'the database is away, or not ready yet: /readyz says more' })
+}
+
+type Details = Partial<Record<'requiredProperties' | 'additionalProperties' | 'allowedValues', readonly string[]>>
+
+/** The fields that do not fit their schema; null: the error is another one. */
+function fieldsIn({ validation, validationContext }: FastifyError): Record<string, string> | null {
+  if (validation === undefined) return null
+  return Object.fromEntries(
+    validation.flatMap(({ instancePath, message = 'is wrong', params }) => {
+      const { requiredProperties, additionalProperties, allowedValues } = params as Details
+      if (requiredProperties !== undefined) return requiredProperties.map((name) => [name, 'It is missing.'])
+      if (additionalProperties !== undefined) return additionalProperties.map((name) => [name, 'It is not known here.'])
+      const sentence = allowedValues === undefined ? message : `must be one of ${allowedValues.join(', ')}`
+      return [[instancePath.split('/')[1] || String(validationContext), `It ${sentence}.`]]
+    }),
+  )
+}

@@ -1,0 +1,168 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply } from 'fastify'
+import type { Logger } from 'pino'
+import { type TSchema, Type } from 'typebox'
+import type { Account } from '../../model/account.ts'
+import { parseAddress } from '../../model/address.ts'
+import { networkOf } from '../../model/network.ts'
+import { type Ok, tempfail, type Verdict } from '../../model/verdict.ts'
+import { keyedDigest } from '../../auth/credential-digest.ts'
+import type { ProviderStatus } from '../../auth/ports.ts'
+import type { Question } from '../../auth/login.ts'
+import type { ClientOf } from '../client-address.ts'
+import { onlyStrings, passdbFields } from './extra-fields.ts'
+import type { Metrics } from '../metrics.ts'
+import { QUESTIONS_LIMIT, shed, tryLater } from './overload.ts'
+
+/** What the doors ask. */
+export interface Asked {
+  signIn(question: Question): Promise<Verdict>
+  lookUp(username: string): Promise<Account | null>
+  /** Everybody who has an account, in pages. */
+  addresses(): AsyncGenerator<readonly string[]>
+  /** How each provider's connections are used in this process. */
+  providers(): ProviderStatus[]
+}
+
+// The field names are those of mailcow's Lua passdb.
+const PassdbQuestion = Type.Object({
+  username: Type.String(),
+  password: Type.String(),
+  // Whatever stands in these, it makes no question malformed.
+  service: Type.Optional(Type.Unknown()),
+  real_rip: Type.Optional(Type.Unknown()),
+  session: Type.Optional(Type.Unknown()),
+  secured: Type.Optional(Type.Unknown()),
+})
+
+const no = (...verdicts: readonly string[]) =>
+  Type.Object({ success: Type.Literal(false), verdict: Type.Enum([...verdicts]) })
+export const ANSWERS: Readonly<Record<number, TSchema>> = {
+  200: Type.Object({
+    ...{ success: Type.Literal(true), verdict: Type.Literal('ok'), user: Type.String() },
+    fields: Type.Record(Type.String(), Type.String(), { description: "Dovecot's extra fields" }),
+  }),
+  401: no('mismatch'),
+  403: Type.Union([no('disabled', 'expired'), Type.Object({ error: Type.String() })]),
+  503: Type.Object({ ...no('tempfail').properties, code: Type.String() }),
+}
+const SCHEMA = {
+  summary: 'May this person in? An answer without a verdict means: try again',
+  tags: ['door'],
+  security: [{ authToken: [] }],
+  body: PassdbQuestion,
+  response: ANSWERS,
+}
+
+const STATUS = { mismatch: 401, disabled: 403, expired: 403 } as const
+const CHECKPASSWORD = 'postferry-checkpassword'
+const LOGGED_LENGTH = 100
+const DIGEST_LENGTH = 12
+
+/** `POST /v1/passdb`: may this person in? */
+export const passdb: FastifyPluginAsyncTypebox<{
+  asked: Asked
+  metrics: Metrics
+  log: Logger
+  clientOf: ClientOf
+}> = async (app, { asked, metrics, log, clientOf }) => {
+  // No await stands in here: a remembered answer costs hardly more than its route.
+  app.post('/v1/passdb', { schema: SCHEMA }, ({ body, headers }, reply) => {
+    if (metrics.inFlight >= QUESTIONS_LIMIT) {
+      metrics.shed('passdb')
+      return shed(reply)
+    }
+    let workedSince: number | null = null
+    const { username, password } = body
+    const client = clientOf(body.real_rip)
+    const onGone = (gone: () => void) => {
+      workedSince = performance.now()
+      callWhenGone(reply, gone)
+    }
+    const settle = (decided: Verdict) => {
+      const { verdict, text } = worded(decided)
+      metrics.inFlight--
+      const door = headers['user-agent'] === CHECKPASSWORD ? 'checkpassword' : 'http'
+      metrics.answered(door, verdict, workedSince)
+      logVerdict(log, verdict, { ...body, client })
+      return answer(reply, verdict).type('application/json; charset=utf-8').send(text)
+    }
+    metrics.inFlight++
+    return asked
+      .signIn({ username, password, clientAddress: client, onGone })
+      .then(settle, (cause) => settle(tempfail('internal', cause)))
+  })
+}
+
+/** Calls back when the connection ends before its answer was sent. */
+function callWhenGone({ raw }: FastifyReply, gone: () => void): void {
+  if (raw.destroyed) gone()
+  else raw.once('close', () => raw.writableFinished || gone())
+}
+
+function answer(reply: FastifyReply, { verdict }: Verdict): FastifyReply {
+  if (verdict === 'ok') return reply
+  return verdict === 'tempfail' ? tryLater(reply) : reply.code(STATUS[verdict])
+}
+
+/** A verdict in words; one that cannot be put so is trouble of ours. */
+function worded(verdict: Verdict): { readonly verdict: Verdict; readonly text: string } {
+  try {
+    return { verdict, text: verdict.verdict === 'ok' ? welcome(verdict.account) : refusal(verdict) }
+  } catch (cause) {
+    const trouble = tempfail('internal', cause)
+    return { verdict: trouble, text: refusal(trouble) }
+  }
+}
+
+function refusal(verdict: Exclude<Verdict, Ok>): string {
+  const code = verdict.verdict === 'tempfail' ? { code: verdict.code } : {}
+  return JSON.stringify({ success: false, verdict: verdict.verdict, ...code })
+}
+
+/** Welcomes already in words: a person who comes again and again is remembered as the same account. */
+const welcomes = new WeakMap<Account, string>()
+
+function welcome(account: Account): string {
+  const known = welcomes.get(account)
+  if (known !== undefined) return known
+  const said = onlyStrings(account.address, passdbFields(account))
+  const text = JSON.stringify({ success: true, verdict: 'ok', ...said })
+  welcomes.set(account, text)
+  return text
+}
+
+interface Asking {
+  readonly username: string
+  readonly client: string | null
+  readonly service?: unknown
+  readonly session?: unknown
+}
+
+function logVerdict(log: Logger, verdict: Verdict, { username, client, service, session }: Asking): void {
+  const asked = { verdict: verdict.verdict, service: short(service), session: short(session) }
+  // Dovecot's own log tells of every yes, and who comes every few minutes would fill ours.
+  if (verdict.verdict === 'ok') log.debug(asked, 'passdb')
+  else if (verdict.verdict === 'tempfail') {
+    log.info({ ...asked, code: verdict.code, cause: causeOf(verdict.cause) }, 'passdb')
+  } else log.info({ ...asked, ...guesser(username, client) }, 'passdb')
+}
+
+const personDigest = keyedDigest()
+
+/** From which network, and about whom; persons only as digests: what is typed by mistake may be a password. */
+function guesser(username: string, client: string | null) {
+  const person = personDigest(parseAddress(username)?.text ?? username, '').slice(0, DIGEST_LENGTH)
+  return client === null ? { person } : { person, client: networkOf(client) ?? client }
+}
+
+/** A word of Dovecot's for the log, unless it is none. */
+function short(value: unknown): string | undefined {
+  return typeof value === 'string' && value.length <= LOGGED_LENGTH ? value : undefined
+}
+
+/** The cause without what a server said: its text could repeat the password. */
+function causeOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return ''
+  return 'responseStatus' in cause ? `OLD said ${cause.responseStatus}` : cause.message
+}

@@ -1,0 +1,82 @@
+import { Readable } from 'node:stream'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Logger } from 'pino'
+import { Type } from 'typebox'
+import { NoString, onlyStrings, userdbFields } from './extra-fields.ts'
+import type { Metrics } from '../metrics.ts'
+import { QUESTIONS_LIMIT, shed, tryLater } from './overload.ts'
+import type { Asked } from './passdb.ts'
+
+export const ANSWERS = {
+  200: Type.Object({
+    found: Type.Literal(true),
+    fields: Type.Record(Type.String(), Type.String(), { description: "Dovecot's extra fields" }),
+  }),
+  404: Type.Object({ found: Type.Literal(false) }),
+  503: Type.Object({ code: Type.String() }),
+}
+const SCHEMA = {
+  summary: "Where is this person's mail?",
+  tags: ['door'],
+  security: [{ authToken: [] }],
+  body: Type.Object({ username: Type.String() }),
+  response: ANSWERS,
+}
+
+const LIST = {
+  summary: 'Who has an account?',
+  tags: ['door'],
+  security: [{ authToken: [] }],
+  response: {
+    200: Type.Unsafe<Readable>(
+      Type.Array(Type.String(), { description: 'All addresses; cut off when it does not end' }),
+    ),
+    503: ANSWERS[503],
+  },
+}
+
+/** `POST /v1/userdb`: where is this person's mail? `GET`: who is there? */
+export const userdb: FastifyPluginAsyncTypebox<{ asked: Asked; metrics: Metrics; log: Logger }> = async (
+  app,
+  { asked, metrics, log },
+) => {
+  app.post('/v1/userdb', { schema: SCHEMA }, async (request, reply) => {
+    if (metrics.inFlight >= QUESTIONS_LIMIT) {
+      metrics.shed('userdb')
+      return shed(reply)
+    }
+    metrics.inFlight++
+    try {
+      const account = await asked.lookUp(request.body.username)
+      if (account === null) return await reply.code(404).send({ found: false })
+      // Dovecot goes on with the one right spelling of the address.
+      const { user, fields } = onlyStrings(account.address, userdbFields(account))
+      return { found: true, fields: { user, ...fields } }
+    } catch (cause) {
+      log.warn({ cause: String(cause) }, 'userdb')
+      return tryLater(reply).send({ code: cause instanceof NoString ? 'internal' : 'database' })
+    } finally {
+      metrics.inFlight--
+    }
+  })
+
+  app.get('/v1/userdb', { schema: LIST }, async (_, reply) => {
+    const pages = asked.addresses()
+    try {
+      const first = await pages.next()
+      return reply.type('application/json; charset=utf-8').send(Readable.from(inJson(first.value ?? [], pages)))
+    } catch (cause) {
+      log.warn({ cause: String(cause) }, 'userdb')
+      return tryLater(reply).send({ code: 'database' })
+    }
+  })
+}
+
+/** One array, a page at a time. */
+async function* inJson(first: readonly string[], others: AsyncIterable<readonly string[]>): AsyncGenerator<string> {
+  yield JSON.stringify(first).slice(0, -1)
+  for await (const page of others) {
+    if (page.length > 0) yield `,${JSON.stringify(page).slice(1, -1)}`
+  }
+  yield ']'
+}

@@ -1,0 +1,148 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import {
+  type Administrator,
+  isAdministratorPassword,
+  LEAST_PASSWORD_LENGTH,
+  parseAdministratorName,
+  ROLES,
+  type Role,
+} from '../../model/administrator.ts'
+import { Secret, SHORT_PASSWORD, Why } from './bodies.ts'
+import { choiceField, form, reasonField, textField } from './forms.ts'
+import type { Around } from './house.ts'
+import { html, type Piece } from './html.ts'
+import type { Notice } from './page.ts'
+import { badge, table, when } from './parts.ts'
+import { administrator } from './session.ts'
+import { by, goOn, show } from './show.ts'
+import { NotFound } from './trouble.ts'
+
+const PATH = '/admin/administrators'
+const OWN = { permission: 'own' } as const
+
+const OneRole = Type.Union(ROLES.map((role) => Type.Literal(role)))
+const One = Type.Object({ name: Type.String({ maxLength: 64 }) })
+const NewOne = Type.Object({
+  ...Why.properties,
+  name: Type.String(),
+  role: OneRole,
+  password: Secret(),
+})
+const NewPassword = Type.Object({ ...Why.properties, password: Secret() })
+const NewRole = Type.Object({ ...Why.properties, role: OneRole })
+
+/** Who may use these pages, and for what; for owners. */
+export const administratorPages: FastifyPluginAsyncTypebox<Around> = async (app, { house }) => {
+  const { administrators } = house
+
+  app.get(PATH, { config: OWN }, async (request, reply) => {
+    const all = await administrators.list()
+    return show(
+      request,
+      reply,
+      { title: 'Administrators' },
+      page(all, administrator(request).name, reply.generateCsrf()),
+    )
+  })
+
+  app.post(PATH, { config: OWN, schema: { body: NewOne } }, async (request, reply) => {
+    const { role, password, reason } = request.body
+    const name = parseAdministratorName(request.body.name.trim())
+    if (name === null) return goOn(request, reply, PATH, BAD_NAME)
+    if (!isAdministratorPassword(password)) return goOn(request, reply, PATH, SHORT_PASSWORD)
+    const passwordHash = await house.hasher.hash(password)
+    await administrators.add({ name, role, passwordHash, totpSealed: null }, by(request, reason))
+    return goOn(request, reply, PATH, { kind: 'good', text: `${name} can sign in now.` })
+  })
+
+  app.post(
+    `${PATH}/:name/password`,
+    { config: OWN, schema: { params: One, body: NewPassword } },
+    async (request, reply) => {
+      const { name } = request.params
+      const { password, reason } = request.body
+      if (!isAdministratorPassword(password)) return goOn(request, reply, PATH, SHORT_PASSWORD)
+      if (!(await administrators.setPassword(name, await house.hasher.hash(password), by(request, reason))))
+        throw new NotFound()
+      return goOn(request, reply, PATH, {
+        kind: 'good',
+        text: `${name} has a new password, and is signed out everywhere.`,
+      })
+    },
+  )
+
+  app.post(`${PATH}/:name/role`, { config: OWN, schema: { params: One, body: NewRole } }, async (request, reply) => {
+    const { name } = request.params
+    const { role, reason } = request.body
+    if (!(await administrators.setRole(name, role, by(request, reason)))) throw new NotFound()
+    return goOn(request, reply, PATH, { kind: 'good', text: `${name} is ${role} now.` })
+  })
+
+  app.post(`${PATH}/:name/remove`, { config: OWN, schema: { params: One, body: Why } }, async (request, reply) => {
+    const { name } = request.params
+    if (!(await administrators.remove(name, by(request, request.body.reason)))) throw new NotFound()
+    return goOn(request, reply, PATH, { kind: 'good', text: `${name} is removed.` })
+  })
+}
+
+const BAD_NAME: Notice = { kind: 'bad', text: 'Nobody is added: a name is 1 to 64 letters, digits and . _ - @.' }
+
+const ROLE_TITLES: Readonly<Record<Role, string>> = {
+  viewer: 'viewer: sees everything',
+  operator: 'operator: also settles and imports migrations',
+  owner: 'owner: also changes providers, accounts and administrators',
+}
+const ROLE_CHOICES = ROLES.map((role) => [role, ROLE_TITLES[role]] as const)
+
+function page(all: readonly Administrator[], self: string, csrf: string): Piece {
+  return html`<h1>Administrators</h1>
+    <section class="card">
+      ${table(
+        'Who may use these pages',
+        [
+          { head: 'Name', cell: ({ name }) => html`${name} ${name === self && badge('you', 'info')}` },
+          { head: 'Role', cell: ({ role }) => badge(role, 'plain') },
+          { head: 'Second factor', cell: ({ hasTotp }) => (hasTotp ? badge('on', 'good') : 'off') },
+          { head: 'Since', cell: ({ createdAt }) => when(createdAt) },
+          { head: 'Last sign-in', cell: ({ signedInAt }) => when(signedInAt, 'relative') },
+          { head: 'Change', cell: (one) => changeForms(one, csrf) },
+        ],
+        all,
+        'There is none.',
+      )}
+      <p class="faint">Everybody turns on a second factor at <a href="/admin/account">their own account</a>. Who has lost it: <code>postferry admin passwd NAME --no-totp</code></p>
+    </section>
+    <section class="card">
+      <h2>Add an administrator</h2>
+      ${form(
+        PATH,
+        csrf,
+        html`${textField({ name: 'name', label: 'Name', required: true })}
+          ${choiceField({ name: 'role', label: 'Role', value: 'viewer', choices: ROLE_CHOICES })}
+          ${textField({ name: 'password', label: 'Password', type: 'password', required: true, autocomplete: 'new-password', hint: `At least ${LEAST_PASSWORD_LENGTH} characters.` })}
+          ${reasonField('add-reason')}
+          <div class="buttons"><button class="main">Add</button></div>`,
+      )}
+    </section>`
+}
+
+function changeForms({ name, role }: Administrator, csrf: string): Piece {
+  const path = `${PATH}/${encodeURIComponent(name)}`
+  const others = ROLE_CHOICES.map(
+    ([choice]) => html`<option value=${choice} selected=${choice === role}>${choice}</option>`,
+  )
+  return html`<details>
+    <summary>Change ${name}</summary>
+    ${form(`${path}/role`, csrf, html`<div class="buttons"><select name="role" aria-label="Role of ${name}">${others}</select><button>Set role</button></div>`)}
+    ${form(
+      `${path}/password`,
+      csrf,
+      html`<div class="buttons">
+        <input type="password" name="password" required minlength=${LEAST_PASSWORD_LENGTH} autocomplete="new-password" aria-label="New password of ${name}" />
+        <button>Set password</button>
+      </div>`,
+    )}
+    ${form(`${path}/remove`, csrf, html`<div class="buttons"><button class="danger">Remove ${name}</button></div>`)}
+  </details>`
+}

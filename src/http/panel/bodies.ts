@@ -1,0 +1,17 @@
+import { Type } from 'typebox'
+import { LEAST_PASSWORD_LENGTH } from '../../model/administrator.ts'
+import type { Notice } from './page.ts'
+
+/** Why somebody does what a form does; every form that changes something may say it. */
+export const Why = Type.Object({ reason: Type.Optional(Type.String({ maxLength: 500 })) })
+
+/** What is typed again by whoever has to send a form once more, and is kept nowhere. */
+export function Secret(maxLength = 1024) {
+  return Type.String({ maxLength, format: 'password' })
+}
+
+/** What is said of a password that an administrator may not have. */
+export const SHORT_PASSWORD: Notice = {
+  kind: 'bad',
+  text: `Nothing is changed: a password has at least ${LEAST_PASSWORD_LENGTH} characters, on one line.`,
+}

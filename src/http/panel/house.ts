@@ -1,0 +1,36 @@
+import type { Logger } from 'pino'
+import type { House } from '../../operations/house.ts'
+import type { Events } from './events.ts'
+
+/** What the pages show and do. */
+export type PanelHouse = Pick<
+  House,
+  | 'settings'
+  | 'audit'
+  | 'providers'
+  | 'domains'
+  | 'accounts'
+  | 'migrations'
+  | 'bulk'
+  | 'credentials'
+  | 'ledgers'
+  | 'attempts'
+  | 'administrators'
+  | 'totpSealer'
+  | 'hasher'
+  | 'report'
+  | 'importPeople'
+  | 'renewCredential'
+  | 'finish'
+  | 'testProvider'
+  | 'trySignIn'
+  | 'health'
+  | 'signInAdministrator'
+>
+
+/** What each group of pages is handed. */
+export interface Around {
+  readonly house: PanelHouse
+  readonly events: Events
+  readonly log: Logger
+}

@@ -1,0 +1,97 @@
+import multipart from '@fastify/multipart'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { piecesOf, readPeople } from '../../../operations/import-file.ts'
+import { Why } from '../bodies.ts'
+import type { Around } from '../house.ts'
+import { administrator } from '../session.ts'
+import { by, goOn, show } from '../show.ts'
+import { NotFound, troubleOf } from '../trouble.ts'
+import { isRunning, type Upload, Uploads } from './uploads.ts'
+import { progressOf, uploadForm, uploadPage } from './views.ts'
+
+const PATH = '/admin/import'
+const SETTLE = { permission: 'settle' } as const
+const FILE_LIMIT = 16 * 1024 * 1024
+
+const One = Type.Object({ id: Type.String({ maxLength: 64 }) })
+const Confirmation = Type.Object({ ...Why.properties, skip_bad: Type.Optional(Type.String()) })
+// As @fastify/multipart gives it: fields are texts, files are bytes.
+type Form = { readonly file?: unknown; readonly verify?: unknown }
+
+/** People of a CSV file: first what it would do, then that. */
+export const importPages: FastifyPluginAsyncTypebox<Around> = async (app, { house, events, log }) => {
+  const uploads = new Uploads()
+  app.addHook('onClose', async () => uploads[Symbol.dispose]())
+  await app.register(multipart, {
+    attachFieldsToBody: 'keyValues',
+    limits: { fileSize: FILE_LIMIT, files: 1, fields: 8 },
+  })
+
+  const runFor = (request: FastifyRequest, reason: string | undefined): Parameters<Uploads['add']>[4] => {
+    const who = by(request, reason)
+    return async (file, options) => {
+      try {
+        return await house.importPeople(readPeople(piecesOf(file)), { ...options, by: who })
+      } catch (error) {
+        if (troubleOf(error as Error).status >= 500) log.error({ cause: (error as Error).message }, 'panel import')
+        throw error
+      }
+    }
+  }
+
+  app.get(PATH, { config: SETTLE }, async (request, reply) => {
+    return show(request, reply, { title: 'Import' }, uploadForm(reply.generateCsrf(), FILE_LIMIT))
+  })
+
+  app.post(PATH, { config: SETTLE }, async (request, reply) => {
+    const { file, verify } = request.body as Form
+    if (!Buffer.isBuffer(file) || file.length === 0) {
+      return goOn(request, reply, PATH, { kind: 'bad', text: 'No file was chosen, or it is empty.' })
+    }
+    const { name } = administrator(request)
+    if (!uploads.makeRoom(name)) {
+      return goOn(request, reply, PATH, {
+        kind: 'warn',
+        text: 'Other files are being imported: try again in a few minutes.',
+      })
+    }
+    const upload = uploads.add(name, 'people', verify === 'yes', file, runFor(request, undefined))
+    return reply.redirect(`${PATH}/${upload.id}`, 303)
+  })
+
+  app.get(`${PATH}/:id`, { config: SETTLE, schema: { params: One } }, async (request, reply) => {
+    const upload = found(uploads, request)
+    const isBusy = isRunning(upload)
+    return show(
+      request,
+      reply,
+      { title: 'Import', ...(isBusy && { refreshSeconds: 3 }) },
+      uploadPage(upload, reply.generateCsrf()),
+    )
+  })
+
+  app.get(`${PATH}/:id/events`, { config: SETTLE, schema: { params: One } }, async (request, reply) => {
+    const upload = found(uploads, request)
+    await events.stream(request, reply, async () => progressOf(upload))
+    return reply
+  })
+
+  app.post(
+    `${PATH}/:id/confirm`,
+    { config: SETTLE, schema: { params: One, body: Confirmation } },
+    async (request, reply) => {
+      const upload = found(uploads, request)
+      if (upload.preview !== null)
+        uploads.import(upload, request.body.skip_bad === 'yes', runFor(request, request.body.reason))
+      return reply.redirect(`${PATH}/${upload.id}`, 303)
+    },
+  )
+}
+
+function found(uploads: Uploads, request: FastifyRequest<{ Params: { id: string } }>): Upload {
+  const upload = uploads.find(request.params.id, administrator(request).name)
+  if (upload === null) throw new NotFound()
+  return upload
+}

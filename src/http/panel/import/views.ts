@@ -1,0 +1,107 @@
+import type { ImportOutcome } from '../../../operations/import.ts'
+import { checkField, form, reasonField, textField } from '../forms.ts'
+import { type Content, html, type Piece } from '../html.ts'
+import { noticeOf } from '../page.ts'
+import { facts, table } from '../parts.ts'
+import { troubleOf } from '../trouble.ts'
+import type { Upload } from './uploads.ts'
+
+const PATH = '/admin/import'
+
+export function uploadForm(csrf: string, limit: number): Piece {
+  return html`<h1>Import</h1>
+    <section class="card">
+      <p>Expects the people of a CSV file: who has no password in it is awaited until the first sign-in. Nothing is written before you have seen what the file would do.</p>
+      <pre>address,old_username,old_password
+anna@old.example,,
+bert@old.example,bert77,his old password</pre>
+      <p class="faint">The last two columns may be missing. The file stays in memory, for a quarter of an hour at most; delete your copy afterwards.</p>
+      ${form(
+        PATH,
+        csrf,
+        html`${textField({ name: 'file', label: 'CSV file', type: 'file', required: true, hint: `At most ${limit / 1024 / 1024} MB; larger ones on the server: postferry import people.csv` })}
+          ${checkField({ name: 'verify', label: 'Ask the old server about every password', checked: false, hint: 'A line whose password it refuses is bad. Takes longer.' })}
+          <div class="buttons"><button class="main">Read the file</button></div>`,
+        { enctype: 'multipart/form-data' },
+      )}
+    </section>`
+}
+
+export function uploadPage(upload: Upload, csrf: string): Piece {
+  const { id, preview, isImporting, result, trouble } = upload
+  if (trouble !== null) {
+    const { title, advice } = troubleOf(trouble)
+    return html`<h1>Import</h1>${noticeOf({ kind: 'bad', text: `${title}: ${advice}` })}${again()}`
+  }
+  if (result !== null) return html`<h1>Import</h1>${resultOf(result)}${again()}`
+  if (preview === null || isImporting) {
+    return html`<h1>Import</h1><section class="card" hx-sse:connect="${PATH}/${id}/events" hx-swap="innerMorph">${progressOf(upload)}</section>`
+  }
+  return html`<h1>What the file would do</h1>${previewOf(upload, preview, csrf)}`
+}
+
+/** How far it is; at the end, the way to the result. */
+export function progressOf({ id, lines, preview, isImporting, result, trouble }: Upload): Piece {
+  const isDone = trouble !== null || (isImporting ? result !== null : preview !== null)
+  const doing = isImporting ? 'Importing' : 'Reading the file'
+  if (!isDone)
+    return html`<p>${doing}: ${lines.toLocaleString('en')} lines so far.</p><progress aria-label=${doing}></progress>`
+  return html`<p>Done.</p><p hx-get="${PATH}/${id}" hx-trigger="load" hx-target="body" hx-select="body"><a href="${PATH}/${id}">See the result</a></p>`
+}
+
+function previewOf({ id, bad }: Upload, preview: ImportOutcome, csrf: string): Content {
+  const { awaited, pending } = preview
+  const good = awaited + pending
+  return html`<section class="card">${numbersOf(preview)}</section>
+    <section class="card">
+      <h2>${good === 0 ? 'There is nothing to import' : `Import ${good.toLocaleString('en')} people`}</h2>
+      ${good > 0 && confirmation(id, preview.bad, csrf)}
+      ${again()}
+    </section>
+    ${preview.bad > 0 && html`<section class="card"><h2>Bad lines</h2>${badTable(bad, preview.bad)}</section>`}`
+}
+
+function confirmation(id: string, bad: number, csrf: string): Piece {
+  const skip = checkField({
+    name: 'skip_bad',
+    label: `Leave the ${bad} bad lines out`,
+    checked: false,
+    hint: 'Without this nothing is imported while a line is bad.',
+  })
+  return form(
+    `${PATH}/${id}/confirm`,
+    csrf,
+    html`${bad > 0 && skip}${reasonField()}<div class="buttons"><button class="main">Import</button></div>`,
+  )
+}
+
+function resultOf(result: ImportOutcome): Content {
+  const text = result.written ? 'The people are imported.' : 'Nothing was imported, because lines are bad.'
+  return html`${noticeOf({ kind: result.written ? 'good' : 'bad', text })}<section class="card">${numbersOf(result)}</section>`
+}
+
+function numbersOf({ lines, awaited, pending, kept, bad }: ImportOutcome): Piece {
+  return facts([
+    ['Lines', lines.toLocaleString('en')],
+    ['Awaited', `${awaited.toLocaleString('en')} people: no password yet`],
+    ['Copied at once', `${pending.toLocaleString('en')} people: with their password`],
+    ['Stay as they are', kept.toLocaleString('en')],
+    ['Bad lines', bad.toLocaleString('en')],
+  ])
+}
+
+function badTable(bad: Upload['bad'], count: number): Piece {
+  return table(
+    `${bad.length} of ${count} bad lines`,
+    [
+      { head: 'Line', isNumber: true, cell: ({ number }) => number },
+      { head: 'Why', cell: ({ reason }) => reason },
+    ],
+    bad,
+    '',
+  )
+}
+
+function again(): Piece {
+  return html`<p><a href=${PATH}>Another file</a> · <a href="/admin/migrations?state=awaited">Who is awaited</a></p>`
+}

@@ -1,0 +1,73 @@
+import { CHANGES, type Difference, FAULTS, type Ledger, type LedgerFolder, totalOf } from '../../../model/ledger.ts'
+import { countsIn, NOT_COMPARED, sentence } from '../../../model/ledger-words.ts'
+import { decodeName } from '../../../model/mailbox.ts'
+import { type Content, html, type Piece } from '../html.ts'
+import { badge, facts, table, when } from '../parts.ts'
+
+/** How many differences a page shows. */
+const SHOWN = 100
+
+/** What the last comparison of both servers has found. */
+export function ledgerSection(ledger: Ledger | null, address: string): Piece {
+  return html`<section class="card"><h2>Ledger</h2>${ledger === null ? never(address) : found(ledger, address)}</section>`
+}
+
+function never(address: string): Content {
+  return html`<p class="empty">Old and new server were not compared yet. The first complete attempt does it; or, on the copying host:
+    <code>postferry verify ${address}</code></p>`
+}
+
+function found(ledger: Ledger, address: string): Content {
+  const { messages, proved, extra, duplicated } = totalOf(ledger.folders)
+  const clean = ledger.code === null ? badge('clean', 'good') : badge(ledger.code, 'bad')
+  return html`${facts([
+    ['Result', html`${clean} ${withoutWord(sentence(ledger))}`],
+    ['Taken', html`${when(ledger.takenAt, 'relative')} in ${ledger.seconds.toFixed(1)} s`],
+    ['Proved', `${proved} of ${messages} messages were found byte for byte`],
+    ['More on the new server', extra === 0 ? 'nothing' : `${extra} messages, ${duplicated} of them second copies`],
+  ])}
+    <p class="faint">${NOT_COMPARED}</p>
+    ${folderTable(ledger.folders)} ${differences(ledger, address)}`
+}
+
+/** The word before the colon stands beside it already. */
+function withoutWord(sentence: string): string {
+  return sentence.replace(/^\w+: /, '')
+}
+
+function folderTable(folders: readonly LedgerFolder[]): Piece {
+  return html`<h3>Folders</h3>${table(
+    'Each folder of the old server',
+    [
+      { head: 'Folder', cell: ({ name }) => decodeName(name) },
+      { head: 'On new', cell: ({ state, remark }) => (remark === null ? state : `${state}: ${remark}`) },
+      { head: 'Messages', isNumber: true, cell: ({ messages }) => messages },
+      { head: 'Proved', isNumber: true, cell: ({ proved }) => proved },
+      { head: 'What differs', cell: ({ counts }) => countsIn({ counts }, [...FAULTS, ...CHANGES]) || '–' },
+    ],
+    folders,
+    'The old server holds no folder with messages.',
+  )}`
+}
+
+function differences({ differences, folders }: Ledger, address: string): Content {
+  if (differences.length === 0) return null
+  const { faults, changes } = totalOf(folders)
+  const more = faults + changes - Math.min(SHOWN, differences.length)
+  return html`<h3>What differs</h3>
+    ${table<Difference>(
+      'Message by message',
+      [
+        { head: 'What', cell: ({ kind }) => kind },
+        { head: 'Folder', cell: ({ folder }) => decodeName(folder) },
+        { head: 'UID', isNumber: true, cell: ({ uid }) => uid ?? '–' },
+        { head: 'Message-ID', cell: ({ messageId }) => messageId || '–' },
+        { head: 'On old', cell: ({ old }) => old },
+        { head: 'On new', cell: ({ now }) => now },
+      ],
+      differences.slice(0, SHOWN),
+      '',
+    )}
+    ${more > 0 && html`<p class="faint">and ${more} more: <code>postferry verify ${address} --json</code></p>`}
+    <p class="faint">What is right as it is can be accepted on the copying host: <code>postferry verify ${address} --accept</code></p>`
+}

@@ -1,0 +1,184 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import type { Account } from '../../../model/account.ts'
+import { type Administrator, may } from '../../../model/administrator.ts'
+import { type Attempt, type Outcome, REMEDIES } from '../../../model/attempt.ts'
+import type { Migration } from '../../../model/migration.ts'
+import { sizeText } from '../../../model/quota.ts'
+import { form, reasonField, textField } from '../forms.ts'
+import type { Around, PanelHouse } from '../house.ts'
+import { type Content, html, type Piece } from '../html.ts'
+import { badge, facts, migrationPath, providerPath, stateBadge, when, withQuery } from '../parts.ts'
+import { administrator } from '../session.ts'
+import { show } from '../show.ts'
+import { NotFound } from '../trouble.ts'
+import { ACTIONS, type Action, objectionTo } from './actions.ts'
+import { attemptSection, auditTable, credentialSection } from './history.ts'
+import { ledgerSection } from './ledger.ts'
+
+const ATTEMPTS_SHOWN = 10
+const ENTRIES_SHOWN = 20
+
+export const Person = Type.Object({ address: Type.String({ maxLength: 400 }) })
+
+/** Everything about one person's migration, and what can be done with it. */
+export const migrationPage: FastifyPluginAsyncTypebox<Around> = async (app, { house, events }) => {
+  app.get('/admin/migrations/:address', { schema: { params: Person } }, async (request, reply) => {
+    const migration = await found(house, request.params.address)
+    const [attempts, ledger, credential, account, entries] = await Promise.all([
+      house.attempts.last(migration.id, ATTEMPTS_SHOWN),
+      house.ledgers.find(migration.id),
+      house.credentials.factsOf(migration.address),
+      house.accounts.find(migration.address),
+      house.audit.page({ filter: { subject: migration.address }, limit: ENTRIES_SHOWN }),
+    ])
+    const { address } = migration
+    const trail = withQuery('/admin/audit', { subject: address })
+    return show(
+      request,
+      reply,
+      { title: address },
+      html`<p class="trail"><a href="/admin/migrations">Migrations</a></p>
+        <h1>${address}</h1>
+        <div hx-sse:connect="${migrationPath(address)}/events" hx-swap="innerMorph">${status(migration, attempts[0])}</div>
+        <section class="card"><h2>Person</h2>${personFacts(migration, account)}</section>
+        ${actionSection(migration, account, administrator(request), reply.generateCsrf())}
+        ${ledgerSection(ledger, address)}
+        ${attemptSection(attempts)}
+        ${credentialSection(credential)}
+        <section class="card">
+          <h2>Audit</h2>
+          ${auditTable(entries.rows, 'Nobody has changed anything.')}
+          <p><a href=${trail}>All changes of this person</a></p>
+        </section>`,
+    )
+  })
+
+  app.get('/admin/migrations/:address/events', { schema: { params: Person } }, async (request, reply) => {
+    const { address } = request.params
+    await events.stream(request, reply, async () => {
+      const migration = await house.migrations.find(address)
+      return migration && status(migration, (await house.attempts.last(migration.id, 1))[0])
+    })
+    return reply
+  })
+}
+
+/** @throws NotFound */
+export async function found({ migrations }: Pick<PanelHouse, 'migrations'>, address: string): Promise<Migration> {
+  const migration = await migrations.find(address)
+  if (migration === null) throw new NotFound(`${address} has no migration`)
+  return migration
+}
+
+/** How it goes at this moment. */
+function status(migration: Migration, attempt: Attempt | undefined): Piece {
+  const isRunning = attempt !== undefined && attempt.endedAt === null
+  const remedy = REMEDIES[migration.code as Outcome]
+  return html`<section class="card">
+    <h2>State</h2>
+    <p><span aria-live="polite">${stateBadge(migration)}</span> ${migration.isClosing && badge('to be finished', 'info')} changed ${when(migration.changedAt, 'relative')}</p>
+    ${isRunning && html`<p>${badge('copying', 'info')} ${attempt.messages} messages so far, on ${attempt.host}, begun ${when(attempt.startedAt, 'relative')}</p>`}
+    ${remedy && html`<p class="notice warn">${remedy}</p>`}
+  </section>`
+}
+
+function personFacts(migration: Migration, account: Account | null): Piece {
+  const { provider, oldUsername, oldDomain, route, createdAt, pausedFrom } = migration
+  return facts([
+    ['Provider', html`<a href=${providerPath(provider)}>${provider}</a>`],
+    ['Called there', oldUsername],
+    ['Domain there', oldDomain],
+    ['Sessions and mail go to', route === 'old' ? 'the old server' : 'the new server'],
+    ['Paused from', pausedFrom],
+    ['Known since', when(createdAt)],
+    [
+      'Account',
+      account === null ? 'none yet: has not signed in' : account.enabled ? 'may sign in' : badge('disabled', 'bad'),
+    ],
+    ['Home', account?.home ?? null],
+    ['Quota', account?.quotaBytes ? sizeText(account.quotaBytes) : null],
+  ])
+}
+
+function actionSection(migration: Migration, account: Account | null, who: Administrator, csrf: string): Content {
+  if (!may(who.role, 'settle')) return null
+  const path = migrationPath(migration.address)
+  const settled = migration.state === 'done'
+  return html`<section class="card">
+    <h2>Actions</h2>
+    ${ACTIONS.map((action) => actionForm(action, migration, csrf))}
+    ${!settled && passwordForm(path, csrf)}
+    ${!settled && forceLink(path)}
+    ${account !== null && may(who.role, 'own') && html`${quotaForm(path, account, csrf)}${enablingForm(path, account, csrf)}`}
+  </section>`
+}
+
+function actionForm(action: Action, migration: Migration, csrf: string): Piece {
+  const { name, title, consequence, isDangerous } = action
+  const objection = objectionTo(action, migration)
+  if (objection !== null) {
+    return html`<div class="action"><button disabled>${title}</button><p class="faint">Not now: ${objection}.</p></div>`
+  }
+  const fields = html`<div class="action">
+    <button class=${isDangerous ? 'danger' : undefined}>${title}</button>
+    <div>
+      <p>${consequence}</p>
+      ${reasonField(`reason-${name}`)}
+    </div>
+  </div>`
+  return form(`${migrationPath(migration.address)}/${name}`, csrf, fields)
+}
+
+function passwordForm(path: string, csrf: string): Piece {
+  return form(
+    `${path}/set-password`,
+    csrf,
+    html`<div class="action">
+      <button>Set password</button>
+      <div>
+        <p>Keeps another password of the old server. It is asked first: a password that it refuses changes nothing.</p>
+        ${textField({ name: 'password', label: 'Password on the old server', type: 'password', required: true, autocomplete: 'off' })}
+        ${reasonField('reason-password')}
+      </div>
+    </div>`,
+  )
+}
+
+function forceLink(path: string): Piece {
+  return html`<div class="action">
+    <a class="button danger" href="${path}/force">Finish by force…</a>
+    <p>Without a last attempt and without a clean ledger. The next page says what would be lost.</p>
+  </div>`
+}
+
+function quotaForm(path: string, { quotaBytes }: Account, csrf: string): Piece {
+  const value = quotaBytes === null ? 'none' : sizeText(quotaBytes)
+  return form(
+    `${path}/quota`,
+    csrf,
+    html`<div class="action">
+      <button>Set quota</button>
+      <div>
+        <p>How much mail the person may have on the new server. What is copied is not stopped by it.</p>
+        ${textField({ name: 'quota', label: 'Quota', value, required: true, hint: 'As 500M or 2G, or "none".' })}
+        ${reasonField('reason-quota')}
+      </div>
+    </div>`,
+  )
+}
+
+function enablingForm(path: string, { enabled, address }: Account, csrf: string): Piece {
+  const [name, title] = enabled ? ['disable', 'Disable account'] : ['enable', 'Enable account']
+  const consequence = enabled
+    ? html`Nobody signs in as ${address} any more. Open sessions go on: <code>doveadm kick ${address}</code> ends them.`
+    : 'The person can sign in again.'
+  return form(
+    `${path}/${name}`,
+    csrf,
+    html`<div class="action">
+      <button class=${enabled ? 'danger' : undefined}>${title}</button>
+      <div><p>${consequence}</p>${reasonField('reason-enabling')}</div>
+    </div>`,
+  )
+}

@@ -1,0 +1,211 @@
+import type { FastifyInstance } from 'fastify'
+import { type Outcome, REMEDIES } from '../../model/attempt.ts'
+import { COLLISION_REMEDIES, type Collision, collisionText } from '../../operations/collisions.ts'
+import type { ProviderHealth } from '../../operations/provider-health.ts'
+import { outlook, type PeopleCount, type Report, total, warning } from '../../operations/report.ts'
+import { burnDownChart } from './chart.ts'
+import type { Around } from './house.ts'
+import { html, type Piece, textOf } from './html.ts'
+import { kept } from './kept.ts'
+import { noticeOf } from './page.ts'
+import { badge, capitalised, providerPath, table, when, withQuery } from './parts.ts'
+import { show } from './show.ts'
+
+/** How far everybody is, and how the old servers are. */
+export async function overview(app: FastifyInstance, { house, events }: Around): Promise<void> {
+  const reported = kept(() => house.report({}))
+
+  app.get('/admin', async (request, reply) => {
+    const report = await reported()
+    const today = new Date().toISOString().slice(0, 10)
+    return show(request, reply, { title: 'Overview' }, page(report, today))
+  })
+
+  app.get('/admin/events', async (request, reply) => {
+    await events.stream(request, reply, async () => live(await reported()))
+    return reply
+  })
+
+  app.get('/admin/health', async (request, reply) => {
+    const health = healthTable(await house.health())
+    if (request.headers['hx-request'] === undefined) {
+      return show(request, reply, { title: 'Old servers' }, html`<h1>Old servers</h1><div class="card">${health}</div>`)
+    }
+    return reply.type('text/html; charset=utf-8').send(textOf(health))
+  })
+}
+
+function page(report: Report, today: string): Piece {
+  return html`<h1>Overview</h1>
+    <div hx-sse:connect="/admin/events" hx-swap="innerMorph">${live(report)}</div>
+    ${report.people.length > 0 && details(report, today)}`
+}
+
+/** What changes before the eyes of whoever looks. */
+function live(report: Report): Piece {
+  return report.people.length === 0 ? nobodyYet() : counts(report)
+}
+
+function details(report: Report, today: string): Piece {
+  return html`<section class="card">
+      <h2>Burn-down</h2>
+      ${burnDownChart(report.burnDown, today)}
+      <details><summary>The same in numbers</summary>${dayTable(report)}</details>
+    </section>
+    <section class="card"><h2>What stops people</h2>${failureTable(report)}</section>
+    ${report.collisions.length > 0 && html`<section class="card"><h2>Who wants what somebody else has</h2>${collisionTable(report.collisions)}</section>`}
+    <section class="card">
+      <h2>Old servers</h2>
+      <div hx-get="/admin/health" hx-trigger="load, every 60s"><p><a href="/admin/health">Ask them now</a></p></div>
+    </section>
+    <section class="card"><h2>By provider and domain</h2>${domainTable(report.people)}</section>`
+}
+
+function nobodyYet(): Piece {
+  return html`<section class="card">
+      <h2>Nobody is here yet</h2>
+      <ol>
+        <li><a href="/admin/new-provider">Add the old server</a>, and test the connection to it.</li>
+        <li>Add the domains that it serves, on the same page.</li>
+        <li>People appear at their first sign-in at the new server; or <a href="/admin/import">expect them</a> from a file.</li>
+      </ol>
+    </section>`
+}
+
+const CARDS: readonly (readonly [keyof PeopleCount, string, string])[] = [
+  ['awaited', 'awaited', '/admin/migrations?state=awaited'],
+  ['captured', 'captured', '/admin/migrations?state=pending'],
+  ['copying', 'copying now', ''],
+  ['synced', 'synced', '/admin/migrations?state=synced'],
+  ['done', 'done', '/admin/migrations?state=done'],
+  ['paused', 'paused', '/admin/migrations?state=paused'],
+  ['failed', 'failed', '/admin/migrations?state=failed'],
+]
+
+function counts(report: Report): Piece {
+  const sum = total(report.people)
+  const warned = warning(report)
+  return html`<ul class="cards">
+      ${CARDS.map(([name, title, path]) => {
+        const content = html`<b>${sum[name].toLocaleString('en')}</b>${title}`
+        return html`<li>${path === '' ? html`<span class=${name}>${content}</span>` : html`<a class=${name} href=${path}>${content}</a>`}</li>`
+      })}
+    </ul>
+    <p>${sum.people.toLocaleString('en')} people: ${outlook(report)}.</p>
+    ${warned && noticeOf({ kind: 'warn', text: `${capitalised(warned)}.` })}`
+}
+
+function dayTable({ burnDown }: Report): Piece {
+  const number = (head: string, of: (day: Report['burnDown'][number]) => number) => {
+    return { head, isNumber: true, cell: (day: Report['burnDown'][number]) => of(day) }
+  }
+  return table(
+    'People at the end of each day',
+    [
+      { head: 'Day', cell: ({ day }) => day },
+      number('remaining', (day) => day.remaining),
+      number('awaited', (day) => day.awaited),
+      number('pending', (day) => day.pending),
+      number('synced', (day) => day.synced),
+      number('done', (day) => day.done),
+      number('paused', (day) => day.paused),
+      number('failed', (day) => day.failed),
+    ],
+    burnDown.slice(-30).reverse(),
+    'No day has passed yet.',
+  )
+}
+
+function failureTable({ failures }: Report): Piece {
+  return table(
+    'Migrations that have failed, or whose ledger is not clean, by code',
+    [
+      {
+        head: 'Code',
+        cell: ({ code }) => html`<a href=${withQuery('/admin/migrations', { code })}><code>${code}</code></a>`,
+      },
+      { head: 'People', isNumber: true, cell: ({ people }) => people },
+      { head: 'What to do', cell: ({ code }) => REMEDIES[code as Outcome] ?? '–' },
+    ],
+    failures,
+    'Nothing: no migration has failed, and no ledger differs.',
+  )
+}
+
+function collisionTable(collisions: readonly Collision[]): Piece {
+  return table(
+    'People who cannot be let in although their password is right',
+    [
+      { head: 'Who', cell: collisionText },
+      { head: 'Last tried', cell: ({ at }) => when(at, 'relative') },
+      { head: 'What to do', cell: ({ what }) => COLLISION_REMEDIES[what] },
+    ],
+    collisions,
+    'Nobody.',
+  )
+}
+
+function healthTable(providers: readonly ProviderHealth[]): Piece {
+  return table(
+    'Each provider as this host sees it',
+    [
+      { head: 'Provider', cell: ({ provider }) => html`<a href=${providerPath(provider)}>${provider}</a>` },
+      {
+        head: 'Reachable',
+        cell: ({ reachable, failedStep }) => (reachable ? badge('yes', 'good') : badge(`no: ${failedStep}`, 'bad')),
+      },
+      {
+        head: 'Breaker',
+        cell: ({ status }) =>
+          status === null ? 'not used yet' : badge(status.breaker, status.breaker === 'closed' ? 'good' : 'bad'),
+      },
+      {
+        head: 'Latency',
+        isNumber: true,
+        cell: ({ latencyMs }) => (latencyMs === null ? '–' : `${Math.round(latencyMs)} ms`),
+      },
+      {
+        head: 'Connections',
+        isNumber: true,
+        cell: ({ status }) => (status === null ? '–' : `${status.running} (${status.waiting} waiting)`),
+      },
+      {
+        head: 'Certificate',
+        isNumber: true,
+        cell: ({ daysLeft }) => (daysLeft === null ? '–' : `${daysLeft} days left`),
+      },
+      { head: 'Asked', cell: ({ checkedAt }) => when(checkedAt, 'relative') },
+    ],
+    providers,
+    html`There is none yet: <a href="/admin/new-provider">add the old server</a>.`,
+  )
+}
+
+function domainTable(people: readonly PeopleCount[]): Piece {
+  const number = (head: string, name: keyof PeopleCount) => ({
+    head,
+    isNumber: true,
+    cell: (row: PeopleCount) => row[name],
+  })
+  return table(
+    'People by where they come from',
+    [
+      {
+        head: 'Provider',
+        cell: ({ provider }) => html`<a href=${withQuery('/admin/migrations', { provider })}>${provider}</a>`,
+      },
+      {
+        head: 'Domain',
+        cell: ({ domain }) => html`<a href=${withQuery('/admin/migrations', { domain })}>${domain}</a>`,
+      },
+      number('People', 'people'),
+      number('never came', 'neverCame'),
+      number('captured', 'captured'),
+      number('synced', 'synced'),
+      number('done', 'done'),
+      number('failed', 'failed'),
+    ],
+    people,
+    'Nobody is here yet.',
+  )
+}

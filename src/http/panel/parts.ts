@@ -1,0 +1,109 @@
+import type { Migration, State } from '../../model/migration.ts'
+import { type Content, html, type Piece } from './html.ts'
+
+// What many pages are made of.
+
+type Tone = 'good' | 'warn' | 'bad' | 'info' | 'plain'
+
+const TONES: Readonly<Record<State, Tone>> = {
+  awaited: 'plain',
+  pending: 'info',
+  synced: 'good',
+  paused: 'warn',
+  failed: 'bad',
+  done: 'good',
+}
+
+export function badge(text: string, tone: Tone): Piece {
+  return html`<span class="badge ${tone}">${text}</span>`
+}
+
+export function stateBadge({ state, code }: Pick<Migration, 'state' | 'code'>): Piece {
+  return html`${badge(state, TONES[state])}${code !== null && html` <code>${code}</code>`}`
+}
+
+/** A moment; pages with scripts show it in the reader's own zone. */
+export function when(date: Date | null, form: 'moment' | 'relative' = 'moment'): Content {
+  if (date === null) return '–'
+  const iso = date.toISOString()
+  return html`<time datetime=${iso} data-form=${form} title=${iso}>${iso.slice(0, 16).replace('T', ' ')} UTC</time>`
+}
+
+/** Names and values, one below the other. */
+export function facts(entries: readonly (readonly [string, Content])[]): Piece {
+  return html`<dl class="facts">
+    ${entries.map(([name, value]) => html`<dt>${name}</dt><dd>${value === null || value === '' ? '–' : value}</dd>`)}
+  </dl>`
+}
+
+export interface Column<T> {
+  readonly head: Content
+  /** Numbers stand to the right. */
+  readonly isNumber?: boolean
+  /** Long names, such as addresses, want room. */
+  readonly isName?: boolean
+  /** The list is in its order. */
+  readonly sorted?: 'ascending' | 'descending' | undefined
+  cell(row: T): Content
+}
+
+/** Rows below each other, or what to do when there is none. */
+export function table<T>(caption: string, columns: readonly Column<T>[], rows: readonly T[], empty: Content): Piece {
+  if (rows.length === 0) return html`<p class="empty">${empty}</p>`
+  const kind = ({ isNumber, isName }: Column<T>) => (isNumber ? 'number' : isName ? 'name' : undefined)
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}>
+    <table>
+      <caption>${caption}</caption>
+      <thead><tr>${columns.map((column) => html`<th scope="col" class=${kind(column)} aria-sort=${column.sorted}>${column.head}</th>`)}</tr></thead>
+      <tbody>
+        ${rows.map((row) => html`<tr>${columns.map((column) => html`<td class=${kind(column)}>${column.cell(row)}</td>`)}</tr>`)}
+      </tbody>
+    </table>
+  </div>`
+}
+
+/** The path of the page about a person's migration. */
+export function migrationPath(address: string): string {
+  return `/admin/migrations/${encodeURIComponent(address)}`
+}
+
+export function providerPath(name: string): string {
+  return `/admin/providers/${encodeURIComponent(name)}`
+}
+
+/** A sentence out of words that stand behind others elsewhere. */
+export function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+/** A path with what is given of a query. */
+export function withQuery(path: string, query: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(query).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== '',
+  )
+  return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`
+}
+
+/** The places of a list that lie before and after what a page shows; null: there is nothing. */
+interface Places {
+  readonly before: string | null
+  readonly after: string | null
+}
+
+/**
+ * The ways from one page of a list to the others, or null when there is no other.
+ * @param to the path of the page with this place in its query; without, of the first
+ */
+export function pager(
+  label: string,
+  [first, previous, next]: readonly [string, string, string],
+  { before, after }: Places,
+  to: (place: { before?: string; after?: string }) => string,
+): Piece | null {
+  if (after === null && before === null) return null
+  return html`<nav class="pager" aria-label=${label}>
+    <a class="button" href=${to({})}>${first}</a>
+    ${before !== null && html`<a class="button" rel="prev" href=${to({ before })}>${previous}</a>`}
+    ${after !== null && html`<a class="button" rel="next" href=${to({ after })}>${next}</a>`}
+  </nav>`
+}

@@ -1,0 +1,140 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { may } from '../../../model/administrator.ts'
+import { type Domain, mergingText } from '../../../model/domain.ts'
+import type { Provider } from '../../../model/provider.ts'
+import { domainAdded, isReachable } from '../../../operations/domain-added.ts'
+import { domain as parseDomain } from '../../../operations/fields.ts'
+import { InvalidField } from '../../../operations/mistakes.ts'
+import { Why } from '../bodies.ts'
+import { checkField, choiceField, form, reasonField, textField } from '../forms.ts'
+import type { Around } from '../house.ts'
+import { html, type Piece } from '../html.ts'
+import type { Notice } from '../page.ts'
+import { capitalised, providerPath, table } from '../parts.ts'
+import { administrator } from '../session.ts'
+import { by, goOn, show } from '../show.ts'
+import { NotFound } from '../trouble.ts'
+
+const PATH = '/admin/providers'
+const OWN = { permission: 'own' } as const
+const NewDomain = Type.Object({
+  ...Why.properties,
+  domain: Type.String(),
+  provider: Type.String(),
+  new_domain: Type.Optional(Type.String()),
+  shared_names: Type.Optional(Type.String()),
+})
+
+/** Old servers, and the domains that they serve. */
+export const providerList: FastifyPluginAsyncTypebox<Around> = async (app, { house }) => {
+  app.get(PATH, async (request, reply) => {
+    const [providers, domains] = await Promise.all([house.providers.list(), house.domains.list()])
+    const csrf = may(administrator(request).role, 'own') ? reply.generateCsrf() : null
+    return show(request, reply, { title: 'Providers' }, page(providers, domains, csrf))
+  })
+
+  app.post('/admin/domains', { config: OWN, schema: { body: NewDomain } }, async (request, reply) => {
+    const { body } = request
+    try {
+      const name = parseDomain(body.domain.trim())
+      const newDomain = body.new_domain?.trim() ? parseDomain(body.new_domain.trim()) : name
+      const added = { name, newDomain, provider: body.provider }
+      const sharesNames = body.shared_names !== undefined
+      await house.domains.add({ ...added, sharesNames }, by(request, body.reason))
+      return goOn(request, reply, PATH, await addedNotice(added, house))
+    } catch (error) {
+      if (!(error instanceof InvalidField)) throw error
+      return goOn(request, reply, PATH, { kind: 'bad', text: `The domain was not added. ${error.message}` })
+    }
+  })
+
+  const One = Type.Object({ name: Type.String() })
+  app.post(
+    '/admin/domains/:name/remove',
+    { config: OWN, schema: { params: One, body: Why } },
+    async (request, reply) => {
+      const { name } = request.params
+      if (!(await house.domains.remove(name, by(request, request.body.reason)))) throw new NotFound()
+      return goOn(request, reply, PATH, {
+        kind: 'good',
+        text: `Nobody new of ${name} signs in any more; accounts stay.`,
+      })
+    },
+  )
+}
+
+async function addedNotice(added: Domain, { providers, domains }: Around['house']): Promise<Notice> {
+  const provider = await providers.find(added.provider)
+  if (provider === null) throw new NotFound()
+  const said = domainAdded(added.name, provider, `test the connection on the page of ${provider.name}`)
+  const merging = mergingText(added, await domains.list())
+  const text = `${capitalised(said)}.${merging === null ? '' : ` ${merging}.`}`
+  return { kind: isReachable(provider) ? 'good' : 'warn', text }
+}
+
+function page(providers: readonly Provider[], domains: readonly Domain[], csrf: string | null): Piece {
+  const add = html`<a class="button main" href="/admin/new-provider">Add an old server</a>`
+  return html`<h1>Providers</h1>
+    <section class="card">
+      <h2>Old servers</h2>
+      ${providerTable(providers, domains)}
+      ${csrf !== null && html`<div class="buttons">${add}</div>`}
+    </section>
+    <section class="card">
+      <h2>Domains</h2>
+      ${domainTable(domains, csrf)}
+      ${csrf !== null && providers.length > 0 && domainForm(providers, csrf)}
+    </section>`
+}
+
+function providerTable(providers: readonly Provider[], domains: readonly Domain[]): Piece {
+  const served = (name: string) => domains.filter(({ provider }) => provider === name).map((domain) => domain.name)
+  return table(
+    'Where people come from',
+    [
+      { head: 'Name', cell: ({ name }) => html`<a href=${providerPath(name)}>${name}</a>` },
+      { head: 'Host', cell: ({ host, port }) => `${host} port ${port}` },
+      { head: 'Protection', cell: ({ tls }) => tls },
+      { head: 'Connections', isNumber: true, cell: ({ maxConnections }) => maxConnections },
+      { head: 'People move', cell: ({ cutover }) => cutover },
+      { head: 'Domains', cell: ({ name }) => served(name).join(', ') || '–' },
+    ],
+    providers,
+    'There is none yet: add the server that people come from.',
+  )
+}
+
+function domainTable(domains: readonly Domain[], csrf: string | null): Piece {
+  const remove = (name: string, csrf: string) =>
+    form(
+      `/admin/domains/${encodeURIComponent(name)}/remove`,
+      csrf,
+      html`<button class="link" aria-label="Remove ${name}">Remove</button>`,
+    )
+  return table(
+    'Whose people may sign in with their old passwords',
+    [
+      { head: 'Domain', cell: ({ name }) => name },
+      { head: 'Becomes', cell: ({ name, newDomain }) => (name === newDomain ? 'the same' : newDomain) },
+      { head: 'Provider', cell: ({ provider }) => html`<a href=${providerPath(provider)}>${provider}</a>` },
+      ...(csrf === null ? [] : [{ head: 'Change', cell: ({ name }: Domain) => remove(name, csrf) }]),
+    ],
+    domains,
+    'There is none yet: nobody can sign in before a domain is added.',
+  )
+}
+
+function domainForm(providers: readonly Provider[], csrf: string): Piece {
+  return html`<h3>Add a domain</h3>
+    ${form(
+      '/admin/domains',
+      csrf,
+      html`${textField({ name: 'domain', label: 'Domain on the old server', required: true, placeholder: 'old.example' })}
+        ${choiceField({ name: 'provider', label: 'Served by', choices: providers.map(({ name }) => [name, name] as const) })}
+        ${textField({ name: 'new_domain', label: 'Domain on the new server', hint: 'Empty: the same.' })}
+        ${checkField({ name: 'shared_names', label: 'One name is one person in all domains of this provider', checked: false, hint: 'Asked for where the provider is asked without the domain.' })}
+        ${reasonField('domain-reason')}
+        <div class="buttons"><button class="main">Add the domain</button></div>`,
+    )}`
+}

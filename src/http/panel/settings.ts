@@ -1,0 +1,32 @@
+import type { FastifyInstance } from 'fastify'
+import { redacted } from '../../settings.ts'
+import type { Around } from './house.ts'
+import { html } from './html.ts'
+import { table } from './parts.ts'
+import { show } from './show.ts'
+
+/** The settings in force, to look at. */
+export async function settingsPage(app: FastifyInstance, { house }: Around): Promise<void> {
+  app.get('/admin/settings', async (request, reply) => {
+    const rows = Object.entries(redacted(house.settings))
+    const list = table<(typeof rows)[number]>(
+      'As postferry serve has read them at its start',
+      [
+        { head: 'Setting', cell: ([name]) => html`<code>${name}</code>` },
+        { head: 'In force', cell: ([, value]) => String(value) },
+      ],
+      rows,
+      '',
+    )
+    return show(
+      request,
+      reply,
+      { title: 'Settings' },
+      html`<h1>Settings</h1>
+        <section class="card">
+          <p>They are changed in the environment (<code>/etc/postferry/postferry.env</code>), and hold after a restart. Secrets are not shown.</p>
+          ${list}
+        </section>`,
+    )
+  })
+}

@@ -1,0 +1,54 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { byAdministrator } from '../../model/administrator.ts'
+import type { By } from '../../model/audit.ts'
+import { reason as readReason } from '../../operations/fields.ts'
+import type { Content } from './html.ts'
+import { type Frame, type Notice, pageOf } from './page.ts'
+import { administrator } from './session.ts'
+
+const HTML = 'text/html; charset=utf-8'
+
+interface Shown {
+  readonly title: string
+  readonly status?: number
+  readonly refreshSeconds?: number
+  /** Instead of what the last action has left. */
+  readonly notice?: Notice
+}
+
+/** Answers with a page. */
+export function show(request: FastifyRequest, reply: FastifyReply, shown: Shown, content: Content): FastifyReply {
+  return reply
+    .code(shown.status ?? 200)
+    .type(HTML)
+    .send(pageOf(frameOf(request, reply, shown), content))
+}
+
+/** What surrounds the content of a page for whoever asks. */
+export function frameOf(request: FastifyRequest, reply: FastifyReply, { title, notice, refreshSeconds }: Shown): Frame {
+  return {
+    title,
+    administrator: request.administrator,
+    path: request.url.split('?', 1)[0] ?? '',
+    csrf: reply.generateCsrf(),
+    notice: notice ?? takeNotice(request),
+    ...(refreshSeconds !== undefined && { refreshSeconds }),
+  }
+}
+
+/** Goes on to another page, which tells what was done. */
+export function goOn(request: FastifyRequest, reply: FastifyReply, path: string, notice: Notice): FastifyReply {
+  request.session.set('notice', notice)
+  return reply.redirect(path, 303)
+}
+
+/** Who does what a form does, for the audit. @throws InvalidField when the reason cannot be kept */
+export function by(request: FastifyRequest, reason: string | undefined): By {
+  return byAdministrator(administrator(request).name, reason ? readReason(reason) : null)
+}
+
+function takeNotice({ session }: FastifyRequest): Notice | undefined {
+  const notice = session.get('notice')
+  if (notice !== undefined) session.set('notice', undefined)
+  return notice
+}

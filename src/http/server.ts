@@ -1,0 +1,86 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import { isLoopback } from '../model/host.ts'
+import { clientOf } from './client-address.ts'
+import { type Check, health } from './health.ts'
+import { speakJson } from './json.ts'
+import { requireKnownHost } from './known-host.ts'
+import { LIMITS, limitConnections } from './limits.ts'
+import type { Metrics } from './metrics.ts'
+import { shedUnderPressure } from './auth/overload.ts'
+import { type Asked, passdb } from './auth/passdb.ts'
+import { status } from './status.ts'
+import { requireToken } from './token.ts'
+import { userdb } from './auth/userdb.ts'
+
+export interface HttpDoor {
+  readonly asked: Asked
+  readonly checks: Record<string, Check>
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** What Dovecot has to show; null where the socket's file mode guards the door. */
+  readonly authToken: string | null
+  /** What lets an administrator call this host by any name. */
+  readonly adminToken: string
+  /** What this host may be called on TCP; null where nobody can call it by a name. */
+  readonly hostNames: readonly string[] | null
+  /** Networks of webmails and proxies: their addresses are nobody's client. */
+  readonly proxyNetworks: readonly string[]
+  /** Called before the first route is made. */
+  readonly prepare?: (app: FastifyInstance) => void
+}
+
+/** The HTTP door, not listening yet. */
+export function httpDoor(door: HttpDoor): FastifyInstance {
+  const { asked, checks, metrics, log, authToken, adminToken, hostNames, proxyNetworks, prepare } = door
+  // Without a logger of its own Fastify makes none for each question.
+  const app = Fastify({
+    ...LIMITS,
+    forceCloseConnections: 'idle',
+    // Of a reverse proxy on this host; nobody else says for whom they ask, and by which way.
+    trustProxy: isThisHost,
+    // A password that looks like a number is a mistake of the door, not a string.
+    ajv: { customOptions: { coerceTypes: false } },
+    frameworkErrors: tellUnreadable,
+  })
+  limitConnections(app.server)
+  speakJson(app)
+  // The schemas describe the answers. A serializer of its own for each would take 40 MB.
+  app.setSerializerCompiler(() => JSON.stringify)
+  tellErrorsShortly(app, log)
+  if (hostNames !== null) app.addHook('onRequest', requireKnownHost(hostNames, [authToken, adminToken]))
+  prepare?.(app)
+  app.register(health, { checks, metrics, asked, authToken })
+  if (authToken === null) app.register(status, { asked })
+  app.register(async (guarded) => {
+    if (authToken !== null) guarded.addHook('onRequest', requireToken(authToken, 'auth'))
+    await shedUnderPressure(guarded, (path) => metrics.shed(path === '/v1/userdb' ? 'userdb' : 'passdb'))
+    guarded.withTypeProvider<TypeBoxTypeProvider>().register(passdb, {
+      ...{ asked, metrics, log },
+      clientOf: clientOf(proxyNetworks),
+    })
+    guarded.withTypeProvider<TypeBoxTypeProvider>().register(userdb, { asked, metrics, log })
+  })
+  return app
+}
+
+/** A Unix socket has no address. */
+function isThisHost(address: string | undefined): boolean {
+  return address === undefined || isLoopback(address)
+}
+
+/** What a path cannot be, before there is a route: its escapes are no UTF-8, or a part of it is too long. */
+function tellUnreadable({ statusCode = 400 }: FastifyError, _: FastifyRequest, reply: FastifyReply): void {
+  reply.code(statusCode).send({ error: statusCode === 414 ? 'the path is too long' : 'the path is not UTF-8' })
+}
+
+/** An error's body says what was wrong with the question, and nothing of what stood in it. */
+function tellErrorsShortly(app: FastifyInstance, log: Logger): void {
+  app.setErrorHandler((error: FastifyError, _, reply) => {
+    const status = error.statusCode ?? 500
+    if (status >= 500) log.error({ cause: error.message }, 'http')
+    return reply.code(status).send({ error: status >= 500 ? 'internal' : error.message })
+  })
+  app.setNotFoundHandler((_, reply) => reply.code(404).send({ error: 'no such page' }))
+}

@@ -1,0 +1,101 @@
+import { readFileSync, statSync } from 'node:fs'
+import net from 'node:net'
+import tls from 'node:tls'
+import type { ImapTransport } from 'imapflow'
+import type { Provider } from '../../model/provider.ts'
+
+/** More than a sign-in ever needs, and little enough to be thrown away at once. */
+const SIGN_IN_BYTES = 256 * 1024
+
+/** OLD's certificate is not the one that it has to be. */
+export class CertificateError extends Error {}
+
+class FloodError extends Error {
+  readonly code = 'Flood'
+}
+
+/**
+ * How imapflow reaches a provider: no byte is read or sent before the certificate was found right, and no more than
+ * `mostBytes` are read.
+ */
+export function transportTo(provider: Provider, mostBytes = SIGN_IN_BYTES): ImapTransport {
+  return {
+    connect({ host, port, servername, secure }, onConnect) {
+      if (!secure) return bounded(net.connect({ host, port }, onConnect), mostBytes)
+      return checked(
+        tls.connect({ host, port, ...named(servername), ...trust(provider) }),
+        provider,
+        mostBytes,
+        onConnect,
+      )
+    },
+    upgrade(socket, { host, servername }, onSecure) {
+      const options = { socket: socket as net.Socket, host, ...named(servername), ...trust(provider) }
+      return checked(tls.connect(options), provider, mostBytes, onSecure)
+    },
+  }
+}
+
+/** A pinned fingerprint alone decides; else the CA file, else what this system and Node trust. */
+export function trust({ fingerprint, caFile }: Provider): tls.ConnectionOptions {
+  if (fingerprint !== null) return { rejectUnauthorized: false }
+  return { secureContext: caFile === null ? publicContext() : contextOf(caFile) }
+}
+
+/** The SHA-256 fingerprint of a certificate: 64 lower-case hex digits. */
+export function fingerprintOf(certificate: tls.PeerCertificate): string {
+  return (certificate.fingerprint256 ?? '').replaceAll(':', '').toLowerCase()
+}
+
+function checked(
+  socket: tls.TLSSocket,
+  { fingerprint }: Provider,
+  mostBytes: number,
+  onSecure: () => void,
+): tls.TLSSocket {
+  return bounded(socket, mostBytes).once('secureConnect', () => {
+    const shown = fingerprint === null ? null : fingerprintOf(socket.getPeerCertificate())
+    if (shown === fingerprint) onSecure()
+    else socket.destroy(new CertificateError(`the certificate has the fingerprint ${shown}, not the pinned one`))
+  })
+}
+
+/** Ends a connection over which a server never stops talking, be it one line, one literal or one line after the other. */
+function bounded<S extends net.Socket>(socket: S, mostBytes: number): S {
+  const push = socket.push.bind(socket)
+  let room = mostBytes
+  // Not as a listener: it would let a socket flow that is about to be handed over to TLS.
+  socket.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
+    room -= chunk?.length ?? 0
+    if (room >= 0) return push(chunk, encoding)
+    socket.destroy(new FloodError('the server says more than a sign-in needs'))
+    return false
+  }
+  return socket
+}
+
+function named(servername: string | undefined): { servername?: string } {
+  return servername === undefined ? {} : { servername }
+}
+
+// Reading some hundred certificates takes 10 ms: not for each question.
+let trustedByAll: tls.SecureContext | undefined
+const byFile = new Map<string, { readonly version: string; readonly context: tls.SecureContext }>()
+
+function publicContext(): tls.SecureContext {
+  trustedByAll ??= tls.createSecureContext({
+    ca: [...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system')])],
+  })
+  return trustedByAll
+}
+
+/** Read again when the file has changed. */
+function contextOf(file: string): tls.SecureContext {
+  const { mtimeMs, size, ino } = statSync(file)
+  const version = `${mtimeMs} ${size} ${ino}`
+  const known = byFile.get(file)
+  if (known?.version === version) return known.context
+  const context = tls.createSecureContext({ ca: readFileSync(file, 'utf8') })
+  byFile.set(file, { version, context })
+  return context
+}

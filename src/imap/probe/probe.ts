@@ -1,0 +1,96 @@
+import { once } from 'node:events'
+import { Socket } from 'node:net'
+import type { Provider, TlsMode } from '../../model/provider.ts'
+import { within } from '../../model/timeout.ts'
+import type { ProbeStep } from '../../source/probe-step.ts'
+import { capabilities, greeting } from './imap.ts'
+import { connectTo, resolve } from './network.ts'
+import { refusal } from './refusal.ts'
+import { handshake, startTls } from './tls.ts'
+import { ProbeFailure, type Take, type Way } from './way.ts'
+
+export const PROBE_LIMIT_MS = 15_000
+const LEAVE_LIMIT_MS = 1_000
+
+const inTheClear: Take = async () => 'not used: passwords and mail travel in the clear'
+const STEPS: Readonly<Record<TlsMode, Partial<Record<ProbeStep['step'], Take>>>> = {
+  implicit: { resolve, connect: connectTo, tls: handshake, greeting, capabilities },
+  starttls: { resolve, connect: connectTo, greeting, tls: startTls, capabilities },
+  none: { resolve, connect: connectTo, tls: inTheClear, greeting, capabilities },
+}
+
+/**
+ * Goes to a provider step by step, up to the first that fails. Nobody is signed in.
+ * @param stranger the domain of a stranger whose sign-in is tried at last; undefined: none is
+ */
+export async function* probe(
+  provider: Provider,
+  stranger?: string,
+  limitMs: number = PROBE_LIMIT_MS,
+): AsyncGenerator<ProbeStep> {
+  const stop = new AbortController()
+  const stopped = once(stop.signal, 'abort').then(() => Promise.reject(stop.signal.reason))
+  stopped.catch(() => undefined)
+  const timer = setTimeout(() => stop.abort(new TimeLimit(`no answer within ${limitMs / 1000} s`)), limitMs)
+  const way: Way = { provider, addresses: [], socket: new Socket(), signal: stop.signal }
+  try {
+    for (const [step, take] of Object.entries(STEPS[provider.tls]) as [ProbeStep['step'], Take][]) {
+      const result = await attempt(step, way, Promise.race([take(way), stopped]))
+      yield result
+      if (!result.ok) return
+    }
+    clearTimeout(timer)
+    const { localAddress } = way.socket
+    await leave(way.socket)
+    if (stranger !== undefined) {
+      const limits = { limitMs, signal: stop.signal }
+      yield await refusal(provider, stranger, localAddress ?? 'ADDRESS', limits)
+    }
+  } finally {
+    clearTimeout(timer)
+    stop.abort()
+    way.socket.destroy()
+  }
+}
+
+/** OLD counts a connection until it has closed it itself. */
+async function leave(socket: Socket): Promise<void> {
+  if (!socket.resume().closed) await within(LEAVE_LIMIT_MS, once(socket, 'close')).catch(() => undefined)
+  socket.destroy()
+}
+
+class TimeLimit extends Error {
+  readonly code = 'ETIMEDOUT'
+}
+
+async function attempt(step: ProbeStep['step'], way: Way, taken: Promise<string>): Promise<ProbeStep> {
+  const startedAt = performance.now()
+  const result = await resultOf(step, way.provider, taken)
+  const seen = step === 'tls' && way.daysLeft !== undefined ? { daysLeft: way.daysLeft } : {}
+  return { step, ...result, ...seen, milliseconds: Math.ceil(performance.now() - startedAt) }
+}
+
+async function resultOf(step: ProbeStep['step'], provider: Provider, taken: Promise<string>) {
+  try {
+    return { ok: true, found: await taken }
+  } catch (error) {
+    const { message, code } = error as NodeJS.ErrnoException
+    const remedy = error instanceof ProbeFailure ? error.remedy : usualRemedy(step, provider, code)
+    return { ok: false, found: message, remedy }
+  }
+}
+
+/** What to try when the network itself broke a step. */
+function usualRemedy(step: ProbeStep['step'], { name, host, port, tls }: Provider, code: string | undefined): string {
+  if (step === 'resolve') return `check the name of the host (postferry provider set ${name} --host …) and the resolver`
+  if (step === 'connect') {
+    const elsewhere = `check host and port (postferry provider set ${name} --host … --port …)`
+    return code === 'ECONNREFUSED'
+      ? elsewhere
+      : `check that no firewall drops connections to ${host} port ${port}, and ${elsewhere}`
+  }
+  if (step === 'greeting' && tls !== 'implicit' && code === 'ETIMEDOUT') {
+    return `if port ${port} speaks TLS from the start: postferry provider set ${name} --tls implicit`
+  }
+  return 'try again; when it stays, ask whoever runs the old server whether it limits or blocks connections from here'
+}

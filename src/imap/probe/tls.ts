@@ -1,0 +1,124 @@
+import { once } from 'node:events'
+import { isIP } from 'node:net'
+import tls from 'node:tls'
+import type { Provider } from '../../model/provider.ts'
+import { linesUpTo, quote } from './lines.ts'
+import { ProbeFailure, type Take, type Way } from './way.ts'
+import { fingerprintOf, trust } from '../login/transport.ts'
+
+const DAY_MS = 24 * 60 * 60 * 1000
+const NAMES_SHOWN = 10
+
+/** STARTTLS (RFC 3501, section 6.2.1), then the handshake. */
+export const startTls: Take = async (way) => {
+  way.socket.write('s STARTTLS\r\n')
+  const answer = (await linesUpTo(way.socket, (line) => line.startsWith('s '))).at(-1) ?? ''
+  if (!/^s OK\b/i.test(answer)) {
+    throw new ProbeFailure(
+      `the server does not offer STARTTLS: ${quote(answer.slice(2))}`,
+      `postferry provider set ${way.provider.name} --tls implicit --port 993`,
+    )
+  }
+  return await handshake(way)
+}
+
+/** Lets any certificate through, to look at it, and then judges as the sign-in does. */
+export const handshake: Take = async (way) => {
+  const { provider } = way
+  const servername = isIP(provider.host) === 0 ? { servername: provider.host } : {}
+  const secure = tls.connect({
+    ...{ socket: way.socket, host: provider.host, ...servername },
+    ...trustOf(provider),
+    rejectUnauthorized: false,
+  })
+  secure.on('error', () => undefined)
+  await once(secure, 'secureConnect').catch((error) => {
+    throw handshakeFailure(error, way)
+  })
+  way.socket = secure
+  const certificate = secure.getPeerCertificate()
+  way.daysLeft = daysLeft(certificate)
+  const seen = `${secure.getProtocol()}, ${describe(certificate)}`
+  const flaw = flawOf(secure, certificate, provider)
+  if (flaw !== null) throw new ProbeFailure(`${flaw.what}: ${seen}`, flaw.remedy)
+  return seen
+}
+
+function trustOf(provider: Provider): tls.ConnectionOptions {
+  try {
+    return trust(provider)
+  } catch (error) {
+    throw new ProbeFailure(
+      `cannot read the CA file ${provider.caFile} (${(error as NodeJS.ErrnoException).code})`,
+      `postferry provider set ${provider.name} --ca-file FILE, or --no-ca-file to trust the system's`,
+    )
+  }
+}
+
+function handshakeFailure(error: NodeJS.ErrnoException, { provider: { name, port } }: Way): Error {
+  // The first bytes were no TLS record: the server speaks in the clear.
+  if (!/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD_LAYER_FAILURE/.test(error.code ?? '')) return error
+  return new ProbeFailure(
+    `port ${port} does not speak TLS from the start`,
+    `postferry provider set ${name} --tls starttls --port 143`,
+  )
+}
+
+function flawOf(
+  socket: tls.TLSSocket,
+  certificate: tls.PeerCertificate,
+  { name, host, fingerprint }: Provider,
+): { what: string; remedy: string } | null {
+  const set = `postferry provider set ${name}`
+  const pin = `${set} --fingerprint ${withColons(fingerprintOf(certificate))}`
+  if (fingerprint !== null) {
+    if (fingerprintOf(certificate) === fingerprint) return null
+    return {
+      what: `the certificate is not the pinned one (${withColons(fingerprint)})`,
+      remedy: `if the old server has a new certificate, check it by hand, then: ${pin}`,
+    }
+  }
+  if (socket.authorized) return null
+  const code = String(socket.authorizationError)
+  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
+    return { what: 'the certificate is out of its time', remedy: `renew it, or check it by hand and pin it: ${pin}` }
+  }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    const remedy = `${set} --host with a name of the certificate, or check it by hand and pin it: ${pin}`
+    return { what: `the certificate is not for ${host}`, remedy }
+  }
+  return {
+    what: `nobody who is trusted here has signed the certificate (${code})`,
+    remedy: `${set} --ca-file with the CA of the old server, or check the certificate by hand and pin it: ${pin}`,
+  }
+}
+
+function describe(certificate: tls.PeerCertificate): string {
+  const names = namesOf(certificate)
+  const shown = names.slice(0, NAMES_SHOWN).join(', ') + (names.length > NAMES_SHOWN ? ', …' : '')
+  return `for ${shown}, issued by ${issuerOf(certificate)}, ${validity(certificate)}, SHA-256 ${withColons(fingerprintOf(certificate))}`
+}
+
+function namesOf({ subjectaltname, subject }: tls.PeerCertificate): string[] {
+  if (subjectaltname === undefined) return [String(subject?.CN ?? 'nobody')]
+  return subjectaltname.split(', ').map((name) => name.replace(/^(DNS|IP Address):/, ''))
+}
+
+function issuerOf({ issuer }: tls.PeerCertificate): string {
+  return [issuer?.CN, issuer?.O].filter((name) => name !== undefined).join(', ') || 'nobody'
+}
+
+function validity(certificate: tls.PeerCertificate): string {
+  const days = daysLeft(certificate)
+  const end = new Date(certificate.valid_to)
+  return days < 0 ? `expired on ${end.toISOString().slice(0, 10)}` : `${days} days left`
+}
+
+function daysLeft({ valid_to }: tls.PeerCertificate): number {
+  return Math.floor((new Date(valid_to).getTime() - Date.now()) / DAY_MS)
+}
+
+/** As OpenSSL prints it. */
+function withColons(fingerprint: string): string {
+  return fingerprint.toUpperCase().replace(/(?<=..)(?=(..)+$)/g, ':')
+}

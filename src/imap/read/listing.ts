@@ -1,0 +1,149 @@
+import type { ImapFlow } from 'imapflow'
+import { CouldNotAsk } from '../../model/ledger.ts'
+import type { Mailbox } from '../../model/mailbox.ts'
+import { UidSet } from '../../model/uid-set.ts'
+import type { OldMail, OldMessage, OldSession, Opened } from '../../ledger/ports.ts'
+import { endingOf } from '../login/ending.ts'
+import { isWanted, listMailboxes } from './mailboxes.ts'
+import { atom, command, mailboxName, said, sequence, type Token, textOf } from './raw.ts'
+import { type Connection, readMessages } from './reading.ts'
+import { Roll } from './roll.ts'
+import { type Reader, readingSession, refusalOf, troubleOf } from './session.ts'
+import type { SignedIn } from '../login/sign-in.ts'
+
+/** Servers hang up on whoever asks for a broken message, or for much; one that does it all the time is no help. */
+const RENEWALS_LIMIT = 100
+
+/** Lists and reads what OLD has; nothing that it sends can change OLD. */
+export const oldMail: OldMail = {
+  async open(provider, username, password, signal) {
+    const session = new Session({ provider, username, password }, signal)
+    await session.connect()
+    return session
+  },
+}
+
+class Session implements OldSession, Connection {
+  readonly #reader: Reader
+  readonly #signal: AbortSignal | undefined
+  readonly #end = () => this.#client?.close()
+  #client: SignedIn | undefined
+  #opened: Mailbox | undefined
+  #renewals = 0
+
+  constructor(reader: Reader, signal: AbortSignal | undefined) {
+    this.#reader = reader
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#end)
+  }
+
+  get client(): SignedIn {
+    if (this.#client === undefined) throw new Error('not connected')
+    return this.#client
+  }
+
+  async connect(): Promise<void> {
+    const client = await readingSession(this.#reader)
+    this.#signal?.throwIfAborted()
+    this.#client = client
+    try {
+      await client.connect()
+    } catch (error) {
+      client.close()
+      throw notSignedIn(error, this.#reader)
+    }
+  }
+
+  async renew(): Promise<void> {
+    this.client.close()
+    if (++this.#renewals > RENEWALS_LIMIT) throw new CouldNotAsk('old-busy', 'the old server hangs up again and again')
+    await this.connect()
+    if (this.#opened !== undefined) await command(this.client, 'EXAMINE', [mailboxName(this.#opened.name)], {})
+  }
+
+  async mailboxes() {
+    try {
+      const mailboxes = await listMailboxes(this.client)
+      // Everybody has an INBOX (RFC 3501, section 5.1).
+      if (mailboxes.length === 0) throw new CouldNotAsk('old-protocol', 'the old server lists no mailbox at all')
+      return mailboxes.map((mailbox) => ({ mailbox, wanted: isWanted(mailbox, this.#reader.provider) }))
+    } catch (error) {
+      throw couldNotAsk(error, this.#reader)
+    }
+  }
+
+  async examine(mailbox: Mailbox): Promise<Opened> {
+    this.#opened = mailbox
+    try {
+      return await examine(this.client, mailbox)
+    } catch (error) {
+      const { status, text = '' } = endingOf(error)
+      if (status !== 'NO' && status !== 'BAD') throw couldNotAsk(error, this.#reader)
+      return { refusal: said(text || status) }
+    }
+  }
+
+  async *read(messages: readonly OldMessage[]) {
+    try {
+      yield* readMessages(this, messages)
+    } catch (error) {
+      throw couldNotAsk(error, this.#reader)
+    }
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.client.leave()
+    this.#signal?.removeEventListener('abort', this.#end)
+  }
+}
+
+const ITEMS = ['UID', 'FLAGS', 'INTERNALDATE', 'RFC822.SIZE'].map(atom)
+/** How many numbers one second question names. */
+const ASKED_AGAIN = 500
+
+async function examine(client: ImapFlow, { name }: Mailbox): Promise<Opened> {
+  const roll = new Roll()
+  let [isCounted, uidValidity] = [false, 0]
+  await command(client, 'EXAMINE', [mailboxName(name)], {
+    EXISTS(_, number) {
+      isCounted = true
+      roll.exists(number)
+    },
+    OK([first]) {
+      const [code, value] = (first as { section?: readonly Token[] } | undefined)?.section ?? []
+      if (textOf(code)?.toUpperCase() === 'UIDVALIDITY') uidValidity = Number(textOf(value))
+    },
+  })
+  if (!isCounted) return { refusal: 'the old server does not say how many messages there are' }
+  if (roll.size > 0) await call(client, 'UID FETCH', '1:*', roll)
+  const count = roll.size
+  // Messages may come and go while they are told; only what is left out twice is held back.
+  for (const numbers of batchesOf(roll.untold())) await call(client, 'FETCH', `${UidSet.of(numbers)}`, roll)
+  return { uidValidity, ...roll.result(count) }
+}
+
+async function call(client: ImapFlow, name: string, set: string, roll: Roll): Promise<void> {
+  await command(client, name, [sequence(set), ITEMS], {
+    EXISTS: (_, number) => roll.exists(number),
+    EXPUNGE: (_, number) => roll.expunge(number),
+    VANISHED: (values) => roll.vanish(UidSet.parse(textOf(values.at(-1)) ?? '')),
+    FETCH: (values, number) => roll.tell(number, values),
+  })
+}
+
+function* batchesOf(numbers: readonly number[]): Generator<readonly number[]> {
+  for (let start = 0; start < numbers.length; start += ASKED_AGAIN) yield numbers.slice(start, start + ASKED_AGAIN)
+}
+
+function notSignedIn(error: unknown, reader: Reader): CouldNotAsk {
+  const answer = refusalOf(error, reader)
+  if (answer.kind === 'trouble') return couldNotAsk(error, reader)
+  const what = answer.kind === 'no' ? 'refuses the password' : `says that the account is ${answer.kind}`
+  return new CouldNotAsk('credential-refused', `the old server ${what}`, error)
+}
+
+function couldNotAsk(error: unknown, reader: Reader): CouldNotAsk {
+  if (error instanceof CouldNotAsk) return error
+  const code = troubleOf(error, reader)
+  return new CouldNotAsk(code, `the old server could not be asked (${code})`, error)
+}

@@ -1,0 +1,72 @@
+import type { ImapFlow } from 'imapflow'
+import { decodeName, isInbox, type Mailbox } from '../../model/mailbox.ts'
+import type { Provider } from '../../model/provider.ts'
+import { matchesPattern } from './list-patterns.ts'
+import { atom, command, isList, type Token, textOf } from './raw.ts'
+
+/** What to ask of all mailboxes on the way, where the server can (RFC 5819); the answers come by name, some never. */
+export interface AskedStatus {
+  readonly items: readonly string[]
+  take(name: string, values: Token | undefined): void
+}
+
+const EVERYTHING = ['', '*'].map((value) => ({ type: 'STRING', value }))
+
+/** The person's own mailboxes that hold messages, as the pythonfile finds them. */
+export async function listMailboxes(client: ImapFlow, status?: AskedStatus): Promise<Mailbox[]> {
+  const { own, foreign } = namespaces(client)
+  // Nobody needs to know how other people's mailboxes are.
+  const asksStatus = status !== undefined && client.capabilities.has('LIST-STATUS') && foreign.length === 0
+  const extra = asksStatus ? [atom('RETURN'), [atom('STATUS'), status.items.map(atom)]] : []
+  const found = new Map<string, Mailbox>()
+  await command(client, 'LIST', [...EVERYTHING, ...extra], {
+    STATUS([name, values]) {
+      const text = textOf(name)
+      if (text !== null) status?.take(keyOf(text), values)
+    },
+    LIST([attributes, separator, name]) {
+      const text = textOf(name)
+      if (text === null || !holdsMessages(attributes) || foreign.some((prefix) => text.startsWith(prefix))) return
+      if (/[\0\r\n]/.test(text)) return
+      const key = keyOf(text)
+      found.set(key, { name: key, separator: textOf(separator), prefix: longest(own, text) })
+    },
+  })
+  return [...found.values()]
+}
+
+function keyOf(name: string): string {
+  return isInbox(name) ? 'INBOX' : name
+}
+
+/** Whether the provider's patterns want the mailbox. */
+export function isWanted({ name, separator }: Mailbox, { include, exclude }: Provider): boolean {
+  const text = decodeName(name)
+  const matches = (pattern: string) => matchesPattern(pattern, text, separator)
+  return (include.length === 0 || include.some(matches)) && !exclude.some(matches)
+}
+
+function holdsMessages(attributes: Token | undefined): boolean {
+  const words = isList(attributes) ? attributes.map((attribute) => textOf(attribute)?.toLowerCase()) : []
+  return !words.includes('\\noselect') && !words.includes('\\nonexistent')
+}
+
+/** Prefixes of the person's own mailboxes, and of other people's and shared ones (RFC 2342); imapflow has asked. */
+function namespaces(client: ImapFlow): { own: string[]; foreign: string[] } {
+  const said = client.capabilities.has('NAMESPACE') ? client.namespaces : undefined
+  const [own, others, shared] = [said?.personal, said?.other, said?.shared].map(prefixesOf)
+  const mine = own ?? []
+  return { own: mine, foreign: [...(others ?? []), ...(shared ?? [])].filter((prefix) => !mine.includes(prefix)) }
+}
+
+type Space = readonly { readonly prefix: string }[] | false
+
+function prefixesOf(space: Space | undefined): string[] {
+  return space ? space.map(({ prefix }) => prefix).filter((prefix) => prefix !== '') : []
+}
+
+function longest(prefixes: readonly string[], name: string): string {
+  return prefixes
+    .filter((prefix) => name.startsWith(prefix))
+    .reduce((best, prefix) => (prefix.length > best.length ? prefix : best), '')
+}

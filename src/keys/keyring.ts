@@ -1,0 +1,84 @@
+import { type Endpoint, endpointOf, endpointText, isSameEndpoint } from '../model/endpoint.ts'
+import type { Provider } from '../model/provider.ts'
+import type { Credential, Endpoints, Opener } from '../auth/ports.ts'
+
+/** A credential as it lies in the database, and where the database says that it belongs. */
+export interface KeptCredential {
+  readonly address: string
+  readonly sealed: Uint8Array
+  readonly provider: Provider
+}
+
+/** `why` is a sentence for people, without secrets. */
+export type Opened =
+  | { readonly credential: Credential; readonly refused?: undefined; readonly why?: undefined }
+  | {
+      readonly credential?: undefined
+      readonly refused: 'credential-unopened' | 'endpoint-changed'
+      readonly why: string
+    }
+
+/** The only way to a credential that is to be sent somewhere. */
+export interface Keyring {
+  /**
+   * Opens a credential for a place that this host has approved. A provider that was never approved here is approved
+   * by the first use.
+   * @param sentTo where it will be sent, if whoever asks does not go by the provider
+   */
+  open(kept: KeptCredential, sentTo?: Endpoint): Promise<Opened>
+}
+
+export interface KeyringSurroundings {
+  readonly opener: Opener
+  readonly endpoints: Pick<Endpoints, 'approved' | 'trust'>
+  /** Told when a provider is approved by its first use. */
+  onTrust(provider: string, endpoint: string): Promise<void>
+}
+
+export function keyring({ opener, endpoints, onTrust }: KeyringSurroundings): Keyring {
+  return {
+    async open(kept, sentTo = endpointOf(kept.provider)) {
+      const { name } = kept.provider
+      const before = attempt(() => endpoints.approved(name))
+      const objected = objection(name, sentTo, before)
+      if (objected !== null) return objected
+      const opened = await openOwn(kept, opener)
+      if (opened.refused !== undefined || before !== null) return opened
+      const isFirst = attempt(() => endpoints.trust(name, sentTo))
+      if (isFirst === true) await onTrust(name, endpointText(sentTo))
+      const after = isFirst instanceof Error ? isFirst : attempt(() => endpoints.approved(name))
+      return objection(name, sentTo, after) ?? opened
+    },
+  }
+}
+
+/** Whose it is and which provider it opens is sealed with it: it can be moved to nobody else. */
+async function openOwn({ address, sealed, provider }: KeptCredential, opener: Opener): Promise<Opened> {
+  // What failed may hold what was opened.
+  const credential = await opener.open(sealed).catch(() => null)
+  if (credential === null) return unopened('the kept credential cannot be opened on this host')
+  if (credential.address !== address) return unopened('the kept credential belongs to another address')
+  if (credential.provider !== null && credential.provider !== provider.name)
+    return unopened('the kept credential belongs to another provider')
+  return { credential }
+}
+
+function unopened(why: string): Opened {
+  return { refused: 'credential-unopened', why }
+}
+
+function objection(provider: string, endpoint: Endpoint, approved: Endpoint | Error | null): Opened | null {
+  if (approved === null) return null
+  if (approved instanceof Error) return { refused: 'endpoint-changed', why: approved.message }
+  if (isSameEndpoint(approved, endpoint)) return null
+  const [now, before] = [endpointText(endpoint), endpointText(approved)]
+  return { refused: 'endpoint-changed', why: `provider ${provider} is at ${now}; approved on this host is ${before}` }
+}
+
+function attempt<T>(work: () => T): T | Error {
+  try {
+    return work()
+  } catch (error) {
+    return error as Error
+  }
+}

@@ -1,0 +1,72 @@
+import type { Credential, Opener, Sealed, Sealer } from '../auth/ports.ts'
+import type { SealedCredential, Sealings } from '../operations/ports.ts'
+
+export interface Resealed {
+  readonly resealed: number
+  /** Addresses whose credential cannot be opened, or is somebody else's; a few of them. */
+  readonly unopened: readonly string[]
+  readonly unopenedCount: number
+}
+
+/** What came of a rotation of the key. */
+export interface Rotation extends Resealed {
+  /** The new key's recipient. */
+  readonly recipient: string
+  /** Whether the key was made now; else an earlier rotation goes on. */
+  readonly started: boolean
+  /** Whether the settings give other recipients than this key: an administrator has to change them. */
+  readonly settingsDiffer: boolean
+}
+
+export interface ResealSurroundings {
+  readonly sealings: Pick<Sealings, 'otherThan' | 'replace'>
+  readonly opener: Opener
+  readonly sealer: Sealer
+  /** Short names of whom the sealer seals to. */
+  readonly to: readonly string[]
+}
+
+const BATCH = 200
+const UNOPENED_NAMED = 20
+// Whoever keeps sealing to another key for so long was not told about the new one.
+const PASSES = 100
+
+/**
+ * Seals every credential to the sealer's recipients. Sign-ins may go on, and may seal to an old key meanwhile: it looks
+ * again until there is nothing left. Interrupted, it goes on where it was when it is called again.
+ */
+export async function reseal(outside: ResealSurroundings, onProgress: (resealed: number) => void): Promise<Resealed> {
+  let resealed = 0
+  for (let pass = 1; ; pass++) {
+    const { replaced, unopened } = await passOver(outside, (more) => onProgress(resealed + more))
+    resealed += replaced
+    if (replaced > 0 && pass < PASSES) continue
+    return { resealed, unopened: unopened.slice(0, UNOPENED_NAMED), unopenedCount: unopened.length }
+  }
+}
+
+async function passOver(outside: ResealSurroundings, onProgress: (replaced: number) => void) {
+  const { sealings, to } = outside
+  const unopened: string[] = []
+  let replaced = 0
+  let after = '0'
+  for (;;) {
+    const batch = await sealings.otherThan(to, after, BATCH)
+    const last = batch.at(-1)
+    if (last === undefined) return { replaced, unopened }
+    const renewed = await Promise.all(batch.map((one) => resealOne(one, outside)))
+    unopened.push(...batch.filter((_, at) => renewed[at] === null).map(({ address }) => address))
+    replaced += await sealings.replace(renewed.filter((one) => one !== null))
+    onProgress(replaced)
+    after = last.migrationId
+  }
+}
+
+async function resealOne(
+  before: SealedCredential,
+  { opener, sealer }: ResealSurroundings,
+): Promise<{ before: SealedCredential; sealed: Sealed } | null> {
+  const credential = await opener.open(before.sealed).catch((): Credential | null => null)
+  if (credential === null || credential.address !== before.address) return null
+  return { before, sealed: await sealer.seal(credential) }
+}

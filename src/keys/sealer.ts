@@ -1,0 +1,30 @@
+import { type Settings, SettingsError } from '../settings.ts'
+import { recipientsFile, recipientsInForce } from './secrets.ts'
+import type { Sealer } from '../auth/ports.ts'
+import { sealTo } from './age.ts'
+import { fileStamp } from '../files/atomic.ts'
+
+/**
+ * Seals to the recipients in force when something is sealed: a running service notices that they were replaced, and
+ * most commands seal nothing and need no key.
+ */
+export function sealerInForce(settings: Settings): Sealer {
+  let known: { readonly stamp: string; readonly sealer: Sealer } | undefined
+  return {
+    async seal(credential) {
+      const stamp = stampOf(settings)
+      if (known?.stamp !== stamp) {
+        const recipients = await recipientsInForce(settings)
+        if (recipients === null) throw new SettingsError('no key to seal to: run "postferry key init"')
+        known = { stamp, sealer: sealTo(recipients) }
+      }
+      return await known.sealer.seal(credential)
+    },
+  }
+}
+
+/** Another one whenever the files may say something else. */
+function stampOf(settings: Settings): string {
+  if (settings.recipients.length > 0) return ''
+  return [recipientsFile(settings), settings.identityFile].map(fileStamp).join(' ')
+}

@@ -1,0 +1,160 @@
+import { chmodSync, chownSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { KnownFile, KnownFiles, KnownMessage, KnownMessages, Proofs } from './ports.ts'
+
+/** Of the tables below; a file of another version is made anew. */
+const VERSION = 1
+const BUSY_LIMIT_MS = 10_000
+
+const TABLES = `
+create table message (mailbox text, uid_validity integer, uid integer, size integer, digest text, message_id text,
+  length integer, primary key (mailbox, uid_validity, uid)) without rowid;
+create table file (directory text, name text, stamp text, digest text, message_id text,
+  length integer, primary key (directory, name)) without rowid;
+pragma user_version = ${VERSION};`
+
+/**
+ * What was read of a migration's mail on both sides, in a file of its own beside the copying engine's. It may be
+ * removed at any time; one that cannot be used is replaced, and where none can be written there is none.
+ */
+export function openProofs(folder: string, migrationId: string): Proofs {
+  const database = openFile(folder, pathIn(folder, migrationId))
+  return {
+    messages: messages(database),
+    files: files(database),
+    [Symbol.dispose]: () => database.close(),
+  }
+}
+
+/** Removes the file, where there is one and it may be removed. */
+export function forgetProofs(folder: string, migrationId: string): void {
+  try {
+    removeFile(pathIn(folder, migrationId))
+  } catch {
+    // It belongs to somebody else; nothing depends on it.
+  }
+}
+
+function pathIn(folder: string, migrationId: string): string {
+  return join(folder, `postferry-proofs-${migrationId}.sqlite`)
+}
+
+function removeFile(path: string): void {
+  for (const end of ['', '-journal']) rmSync(path + end, { force: true })
+}
+
+function openFile(folder: string, path: string): DatabaseSync {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    try {
+      return openTables(path, folder)
+    } catch {
+      removeFile(path)
+      return openTables(path, folder)
+    }
+  } catch {
+    return openTables(':memory:', null)
+  }
+}
+
+function openTables(path: string, folder: string | null): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: BUSY_LIMIT_MS })
+  try {
+    const { user_version: version } = database.prepare('pragma user_version').get() as { user_version: number }
+    if (version === 0) database.exec(`begin immediate; ${TABLES} commit`)
+    else if (version !== VERSION) throw new Error(`version ${version}`)
+    if (folder !== null) handOver(path, folder)
+    database.prepare('select count(*) from message').get()
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/** What root has made belongs to whom the folder belongs, who will want to write it too. */
+function handOver(path: string, folder: string): void {
+  chmodSync(path, 0o600)
+  if (process.getuid?.() !== 0) return
+  const { uid, gid } = statSync(folder)
+  chownSync(path, uid, gid)
+}
+
+interface Row {
+  readonly digest: string
+  readonly message_id: string
+  readonly length: number
+}
+
+const digestIn = ({ digest, message_id, length }: Row) => ({ digest, messageId: message_id, length })
+
+function messages(database: DatabaseSync): KnownMessages {
+  const select = database.prepare('select * from message where mailbox = ? and uid_validity = ?')
+  const insert = database.prepare('insert or replace into message values (?, ?, ?, ?, ?, ?, ?)')
+  const remove = database.prepare('delete from message where mailbox = ? and uid_validity = ? and uid = ?')
+  const sum = database.prepare('select coalesce(sum(size), 0) as bytes from message')
+  const removeOthers = database.prepare('delete from message where mailbox = ? and uid_validity <> ?')
+  return {
+    of(mailbox, uidValidity) {
+      const known = new Map<number, KnownMessage>()
+      for (const row of select.iterate(mailbox, uidValidity)) {
+        const { uid, size } = row as unknown as { uid: number; size: number }
+        known.set(uid, { size, ...digestIn(row as unknown as Row) })
+      }
+      return known
+    },
+    add: (mailbox, uidValidity, fresh) =>
+      atOnce(database, () => {
+        removeOthers.run(mailbox, uidValidity)
+        for (const [uid, { size, digest, messageId, length }] of fresh) {
+          insert.run(mailbox, uidValidity, uid, size, digest, messageId, length)
+        }
+      }),
+    bytes: () => (sum.get() as { bytes: number }).bytes,
+    forget: (mailbox, uidValidity, uids) =>
+      atOnce(database, () => {
+        for (const uid of uids) remove.run(mailbox, uidValidity, uid)
+      }),
+  }
+}
+
+function files(database: DatabaseSync): KnownFiles {
+  const select = database.prepare('select * from file where directory = ?')
+  const insert = database.prepare('insert or replace into file values (?, ?, ?, ?, ?, ?)')
+  const remove = database.prepare('delete from file where directory = ? and name = ?')
+  function of(directory: string): Map<string, KnownFile> {
+    const known = new Map<string, KnownFile>()
+    for (const row of select.iterate(directory)) {
+      const { name, stamp } = row as unknown as { name: string; stamp: string }
+      known.set(name, { stamp, ...digestIn(row as unknown as Row) })
+    }
+    return known
+  }
+  return {
+    of,
+    keep(directory, now) {
+      const before = of(directory)
+      const gone = [...before.keys()].filter((name) => !now.has(name))
+      const fresh = [...now].filter(([name, { stamp }]) => before.get(name)?.stamp !== stamp)
+      if (gone.length + fresh.length === 0) return
+      atOnce(database, () => {
+        for (const name of gone) remove.run(directory, name)
+        for (const [name, { stamp, digest, messageId, length }] of fresh) {
+          insert.run(directory, name, stamp, digest, messageId, length)
+        }
+      })
+    },
+  }
+}
+
+function atOnce(database: DatabaseSync, write: () => void): void {
+  database.exec('begin immediate')
+  try {
+    write()
+    database.exec('commit')
+  } catch (error) {
+    database.exec('rollback')
+    throw error
+  }
+}

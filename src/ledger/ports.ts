@@ -1,0 +1,164 @@
+import type { MessageDigest } from '../model/message-digest.ts'
+import type { Ledger, LedgerFolder } from '../model/ledger.ts'
+import type { Mailbox } from '../model/mailbox.ts'
+import type { Provider } from '../model/provider.ts'
+
+/** A message as OLD lists it. */
+export interface OldMessage {
+  readonly uid: number
+  /** RFC822.SIZE. */
+  readonly size: number
+  /** INTERNALDATE in whole seconds since 1970; NaN when it cannot be read. */
+  readonly date: number
+  /** The system flags as Maildir letters, sorted: `FRS`. */
+  readonly flags: string
+}
+
+/** A message of NEW's Maildir. */
+export interface NewMessage extends MessageDigest {
+  readonly directory: string
+  /** The file's time in whole seconds since 1970. */
+  readonly date: number
+  readonly flags: string
+  /** The UID on OLD of what the copying engine stored under this name, for this directory; null: it did not. */
+  readonly copyOf: number | null
+}
+
+/** A message that OLD counts and does not list, so that nothing can be said of it. */
+export interface UnlistedMessage {
+  /** Null: OLD does not even tell that. */
+  readonly uid: number | null
+  /** What OLD tells of it. */
+  readonly remark: string
+}
+
+/** A mailbox that OLD has opened, or why it has not. */
+export type Opened =
+  | {
+      readonly uidValidity: number
+      /** By ascending UID. */
+      readonly messages: OldMessage[]
+      /** Together with them: as many as OLD says that there are. */
+      readonly unlisted: readonly UnlistedMessage[]
+    }
+  | { readonly refusal: string }
+
+/** What reading a message from OLD gave. `gone`: OLD does not have it any more. */
+export type Reading = { readonly uid: number } & (
+  | MessageDigest
+  | { readonly unreadable: string }
+  | { readonly gone: true }
+)
+
+export interface OldMail {
+  /** Signs in; an aborted signal ends the connection. @throws CouldNotAsk, as everything that is done with the session */
+  open(provider: Provider, username: string, password: string, signal?: AbortSignal): Promise<OldSession>
+}
+
+/** A connection to OLD that only reads. */
+export interface OldSession extends AsyncDisposable {
+  /** The person's own mailboxes that hold messages, and whether the provider's patterns want each one. */
+  mailboxes(): Promise<{ readonly mailbox: Mailbox; readonly wanted: boolean }[]>
+  /** Opens a mailbox read-only and lists it. */
+  examine(mailbox: Mailbox): Promise<Opened>
+  /** Reads messages of the open mailbox. */
+  read(messages: readonly OldMessage[]): AsyncIterable<Reading>
+}
+
+export interface NewMail {
+  /** The Maildir of a home; without one it has no directories. */
+  open(home: string, known: KnownFiles): Promise<NewTree>
+}
+
+export interface NewTree {
+  /** The directories that hold messages; empty for the INBOX. */
+  readonly directories: readonly string[]
+  /** The directory that the copying engine makes of each mailbox's name. */
+  directoriesOf(mailboxes: readonly Mailbox[]): ReadonlyMap<string, string>
+  /** What people read for a directory. */
+  titleOf(directory: string): string
+  read(directory: string): Promise<NewMessage[]>
+}
+
+/** Digests of files that have not changed since, by directory and by name without flags. */
+export interface KnownFiles {
+  of(directory: string): ReadonlyMap<string, KnownFile>
+  /** Replaces what is known of the directory. */
+  keep(directory: string, files: ReadonlyMap<string, KnownFile>): void
+}
+
+export interface KnownFile extends MessageDigest {
+  /** Changes with everything that changes the file. */
+  readonly stamp: string
+}
+
+/** Digests of messages of OLD that were read before. */
+export interface KnownMessages {
+  of(mailbox: string, uidValidity: number): ReadonlyMap<number, KnownMessage>
+  add(mailbox: string, uidValidity: number, messages: ReadonlyMap<number, KnownMessage>): void
+  forget(mailbox: string, uidValidity: number, uids: readonly number[]): void
+  /** How large they are together. */
+  bytes(): number
+}
+
+export interface KnownMessage extends MessageDigest {
+  readonly size: number
+}
+
+/** What was read before. It may be lost at any time: then it is read again. */
+export interface Proofs extends Disposable {
+  readonly messages: KnownMessages
+  readonly files: KnownFiles
+}
+
+/** What the copying engine remembers of one folder. */
+export interface Receipts {
+  /** The UIDs that it has delivered, with the flags that OLD had then as Maildir letters. */
+  readonly flagsOf: ReadonlyMap<number, string>
+  /** The highest of them, 0 without any. */
+  readonly lastUid: number
+}
+
+/** Messages of one folder that the copying engine has delivered, and that no ledger has seen. */
+export interface LostMessages {
+  readonly directory: string
+  readonly uidValidity: number
+  readonly uids: Iterable<number>
+}
+
+export interface CopyingState {
+  openProofs(migrationId: string): Proofs
+  /** Removes what was read before, where this host has it. Never throws. */
+  forgetProofs(migrationId: string): void
+  /** Null when it remembers nothing of the folder, or of another one that had the name. */
+  receipts(migrationId: string, directory: string, uidValidity: number): Receipts | null
+  /** Has it forget that it has delivered these, so that its next run copies them again. None may be running. */
+  dropReceipts(migrationId: string, lost: LostMessages): void
+}
+
+/** What a new ledger goes on from. */
+export interface LastLedger {
+  /** Null: there is none. */
+  readonly takenAt: Date | null
+  readonly folders: readonly LedgerFolder[]
+}
+
+/** What must still be so when a ledger is saved. */
+export interface LedgerFence {
+  /** When the one was taken that it goes on from. */
+  readonly after: Date | null
+  /** Whose lease it was taken under; null: a person compares, and nobody else is kept away. */
+  readonly holder: string | null
+}
+
+/** `overtaken`: another was saved meanwhile. `too-late`: the lease is lost, or the migration finished. */
+export type Saved = 'saved' | 'overtaken' | 'too-late'
+
+/** The last ledger of each migration. */
+export interface Ledgers {
+  /** Replaces the migration's ledger, alone with its row, when the fence still holds. */
+  save(migrationId: string, ledger: Ledger, fence: LedgerFence): Promise<Saved>
+  /** Null: OLD and NEW were never compared. */
+  find(migrationId: string): Promise<Ledger | null>
+  last(migrationId: string): Promise<LastLedger>
+}

@@ -1,0 +1,79 @@
+import { type Ledger, NotKept } from '../model/ledger.ts'
+import { codeOf, type LedgerPurpose } from '../model/ledger-code.ts'
+import type { Provider } from '../model/provider.ts'
+import { Comparison } from './compare-mailboxes.ts'
+import type { CopyingState, Ledgers, NewMail, OldMail } from './ports.ts'
+
+/** Whose mail is compared. */
+export interface VerifyOrder {
+  readonly migrationId: string
+  /** The account's home on NEW. */
+  readonly home: string
+  readonly provider: Provider
+  readonly username: string
+  readonly password: string
+}
+
+export interface VerifySurroundings {
+  readonly oldMail: OldMail
+  readonly newMail: NewMail
+  readonly copyingState: CopyingState
+  readonly ledgers: Ledgers
+}
+
+/** How far a comparison is. */
+export interface VerifyProgress {
+  /** Readable name of the folder at work. */
+  readonly folder: string
+  /** Counted from 1. */
+  readonly number: number
+  readonly of: number
+  /** In all folders so far; what was read before counts too. */
+  readonly messages: number
+  readonly fetched: number
+}
+
+export interface VerifyOptions {
+  /** What the ledger is for; a turn, unless it says otherwise. */
+  readonly purpose?: LedgerPurpose
+  /** The worker under whose lease the ledger is taken; without, a person compares. */
+  readonly holder?: string
+  /** All differences found now are right as they are, from now on. */
+  readonly accept?: boolean
+  readonly watch?: (progress: VerifyProgress) => void
+  /** Stops at once; the next comparison goes on there. */
+  readonly signal?: AbortSignal
+}
+
+/** Others may save a ledger while one is taken; what they have read needs no reading then. */
+const TRIES = 5
+
+/**
+ * Compares OLD with NEW message by message and keeps the result. What was read before and is unchanged is not read
+ * again. OLD is only ever read.
+ * @throws CouldNotAsk without a ledger when OLD cannot be asked
+ * @throws NotKept when the result is not for keeping any more
+ */
+export async function verify(
+  order: VerifyOrder,
+  { oldMail, newMail, copyingState, ledgers }: VerifySurroundings,
+  options: VerifyOptions = {},
+): Promise<Ledger> {
+  const started = performance.now()
+  const { migrationId } = order
+  const { purpose = 'turn', holder = null } = options
+  using proofs = copyingState.openProofs(migrationId)
+  await using old = await oldMail.open(order.provider, order.username, order.password, options.signal)
+  for (let tries = 1; ; tries++) {
+    const last = await ledgers.last(migrationId)
+    const before = new Map(last.folders.map((folder) => [folder.name, folder]))
+    const tree = await newMail.open(order.home, proofs.files)
+    const comparison = new Comparison({ migrationId, old, tree, proofs, copyingState, before, options })
+    const result = await comparison.run()
+    const seconds = (performance.now() - started) / 1000
+    const ledger = { takenAt: new Date(), seconds, ...result, code: codeOf(result.folders, purpose) }
+    const saved = await ledgers.save(migrationId, ledger, { after: last.takenAt, holder })
+    if (saved === 'saved') return ledger
+    if (saved === 'too-late' || tries === TRIES) throw new NotKept(saved)
+  }
+}

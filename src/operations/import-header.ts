@@ -1,0 +1,43 @@
+import { likeliest } from '../model/closest-word.ts'
+import { InvalidField } from './mistakes.ts'
+
+/** What a file of people may say of each, in the order that they have without a header. */
+export const COLUMNS = ['address', 'old_username', 'old_password', 'quota'] as const
+export type Column = (typeof COLUMNS)[number]
+
+// What other programs call the same.
+const CALLED: Readonly<Record<string, Column>> = {
+  ...{ email: 'address', e_mail: 'address', mail: 'address', email_address: 'address' },
+  ...{ user: 'old_username', username: 'old_username', user_name: 'old_username', login: 'old_username' },
+  ...{ pass: 'old_password', passwd: 'old_password', password: 'old_password' },
+}
+const WORD = /^[\p{L}\d_]{1,40}$/u
+
+/**
+ * The columns that the first line of a file names, or null when it is a person's line already.
+ * @throws InvalidField when it names what is no column
+ */
+export function headerIn(fields: readonly string[]): readonly Column[] | null {
+  const names = fields.map((field) => field.trim().toLowerCase().replace(/[ -]/g, '_'))
+  const isPerson = fields.some((field) => field.includes('@')) && !names.includes('address')
+  if (isPerson || !names.some((name) => isColumn(name) || Object.hasOwn(CALLED, name))) return null
+  const flaws = names.filter((name) => !isColumn(name)).map(unknown)
+  for (const name of new Set(names.filter((name, at) => names.indexOf(name) < at && isColumn(name)))) {
+    flaws.push(`${name} stands there twice`)
+  }
+  if (!names.includes('address')) flaws.push('address is missing')
+  if (flaws.length === 0) return names.filter(isColumn)
+  throw new InvalidField(
+    `the header may name ${COLUMNS.join(', ')}, each once, and nothing else: ${[...new Set(flaws)].join(', ')}`,
+  )
+}
+
+function isColumn(name: string): name is Column {
+  return COLUMNS.some((column) => column === name)
+}
+
+function unknown(name: string): string {
+  if (!WORD.test(name)) return 'one name is no word'
+  const meant = CALLED[name] ?? likeliest(name, COLUMNS)
+  return meant === null ? `there is no ${name}` : `there is no ${name} (is ${meant} meant?)`
+}

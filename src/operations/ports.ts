@@ -1,0 +1,242 @@
+import type { Account } from '../model/account.ts'
+import type { AuditEntry, By, Change } from '../model/audit.ts'
+import type { Domain } from '../model/domain.ts'
+import type { Ledger } from '../model/ledger.ts'
+import type { CopyOrder, Migration, State, Step } from '../model/migration.ts'
+import type { Provider } from '../model/provider.ts'
+import type { Sealed } from '../auth/ports.ts'
+
+// What administrators' doors work on. Whatever does not exist is null or false; what cannot be done is a Refusal. Each
+// change is written into the audit in its own transaction.
+
+/** Which page of a list: the first, or the one after or before a place that another page has told. */
+export interface PageRequest {
+  readonly limit: number
+  readonly after?: string | undefined
+  readonly before?: string | undefined
+}
+
+export interface Page<T> {
+  readonly rows: readonly T[]
+  /** The place before which there are more rows, and the one after which there are; null: there are none. */
+  readonly before: string | null
+  readonly after: string | null
+}
+
+export interface AuditFilter {
+  readonly subject?: string
+  readonly actor?: string
+  readonly action?: string
+  readonly since?: Date
+}
+
+export interface Audit {
+  /** The newest first, streamed. */
+  list(filter: AuditFilter): AsyncIterable<AuditEntry>
+  /** The newest first. @throws Refusal when there is no such place */
+  page(request: PageRequest & { readonly filter?: AuditFilter }): Promise<Page<AuditEntry>>
+  /** Writes down what changes nothing in the database. */
+  record(subject: string, change: Change): Promise<void>
+}
+
+export interface Providers {
+  list(): Promise<Provider[]>
+  find(name: string): Promise<Provider | null>
+  add(provider: Provider, by: By): Promise<void>
+  /** Replaces the provider of that name. */
+  set(provider: Provider, by: By): Promise<void>
+  /** Keeps how a test of it ended, unless it is reached in another way by now. */
+  noteTest(tested: Provider, failedStep: string | null): Promise<void>
+  remove(name: string, by: By): Promise<boolean>
+}
+
+export interface Domains {
+  list(): Promise<Domain[]>
+  /** @throws Refusal when its people could not be told from others */
+  add(domain: Domain & { readonly sharesNames: boolean }, by: By): Promise<void>
+  remove(name: string, by: By): Promise<boolean>
+}
+
+export interface Accounts {
+  /** By address, streamed. */
+  list(): AsyncIterable<Account>
+  page(request: PageRequest): Promise<Page<Account>>
+  find(address: string): Promise<Account | null>
+  /** So many addresses behind this one, in their order. */
+  addressesAfter(address: string, limit: number): Promise<string[]>
+  /** Sets a password of NEW's own: OLD is not asked about it any more. */
+  setPassword(address: string, passwordHash: string, by: By): Promise<boolean>
+  setEnabled(address: string, enabled: boolean, by: By): Promise<boolean>
+  /** Null: no quota. */
+  setQuota(address: string, bytes: number | null, by: By): Promise<boolean>
+}
+
+export interface MigrationFilter {
+  readonly state?: State
+  readonly provider?: string
+  readonly domain?: string
+  readonly code?: string
+  /** A part of the address or of the old user name. */
+  readonly search?: string
+  /** Somebody wants it finished. */
+  readonly closing?: boolean
+  /** Has not signed in yet, and is still expected. */
+  readonly neverCame?: boolean
+}
+
+/** Whatever a list is sorted by, equals are in the order of their addresses. */
+export const MIGRATION_SORTS = ['address', 'state', 'provider', 'code', 'created_at', 'changed_at'] as const
+export type MigrationSort = (typeof MIGRATION_SORTS)[number]
+
+export interface MigrationPageRequest extends PageRequest {
+  readonly filter?: MigrationFilter
+  /** By address, unless it says otherwise. */
+  readonly sort?: MigrationSort
+  readonly descending?: boolean
+}
+
+/** Which part of the copying work: a provider's, and the K-th of N shards, counted from 1. */
+export interface Share {
+  readonly provider?: string
+  readonly shard?: { readonly number: number; readonly of: number }
+}
+
+/** Active migrations by number, streamed: first the numbers, then what each one needs. */
+export interface CopyWork {
+  readonly ids: AsyncIterable<string>
+  readonly orders: AsyncIterable<CopyOrder>
+}
+
+/** What decides whether a migration may be finished. */
+export interface Finishing {
+  readonly migration: Migration
+  readonly ledger: Ledger | null
+  /** By any worker on any host. */
+  readonly isCopied: boolean
+}
+
+export interface Migrations {
+  /** By address, streamed. */
+  list(filter: MigrationFilter): AsyncIterable<Migration>
+  /** @throws Refusal when there is no such place */
+  page(request: MigrationPageRequest): Promise<Page<Migration>>
+  count(filter: MigrationFilter): Promise<number>
+  find(address: string): Promise<Migration | null>
+  /** Takes a step, alone with the row; a step to `done` erases the credential. Null: there is no such migration. */
+  take(address: string, step: Step, change: Change): Promise<Migration | null>
+  /**
+   * Finishes a migration, alone with its row, its turn and its ledger. Null: there is no such migration.
+   * @param judge says what is written into the audit, or throws why it is not finished
+   */
+  finish(address: string, judge: (found: Finishing) => Change): Promise<Migration | null>
+  /** What a copying engine has to know of an active migration; null: it is not active, or not there. */
+  orderOf(address: string): Promise<CopyOrder | null>
+  /** Reads the active migrations of a share that may be copied at this hour, as they are at one moment. */
+  readOrders<T>(share: Share, read: (work: CopyWork) => Promise<T>): Promise<T>
+}
+
+/** A credential as it lies in the database. */
+export interface SealedCredential {
+  readonly migrationId: string
+  readonly address: string
+  readonly sealed: Uint8Array
+}
+
+/** A credential that is to be opened, and the provider that it is for. */
+export interface HandedOut extends SealedCredential {
+  readonly provider: Provider
+}
+
+/** What is known of a credential without opening it. */
+export interface CredentialFacts {
+  readonly sealedAt: Date
+  /** Short names of the recipients; null: nobody wrote them down. */
+  readonly sealedTo: readonly string[] | null
+  readonly openedAt: Date | null
+  readonly openedBy: string | null
+}
+
+export interface Credentials {
+  /** Hands out the sealed credentials of active migrations among these, and writes down when and to whom. */
+  handOut(migrationIds: readonly string[], to: string): Promise<HandedOut[]>
+  factsOf(address: string): Promise<CredentialFacts | null>
+  /**
+   * Replaces the credential of an unfinished migration, and heals what its lack or refusal stopped.
+   * @param home where mail is copied to while there is no account
+   */
+  renew(address: string, sealed: Sealed, home: string, by: By): Promise<void>
+}
+
+/** What is there of a person already: an account, a migration, or both. */
+export interface Standing {
+  /** Nobody has seen the person yet, and no password is kept. */
+  readonly awaited: boolean
+  readonly oldUsername: string | null
+}
+
+/** A person of a file, ready to be written. */
+export interface ImportedPerson {
+  /** Of the line in the file. */
+  readonly number: number
+  readonly address: string
+  readonly provider: string
+  readonly oldDomain: string
+  readonly oldUsername: string
+  readonly home: string
+  readonly sealed: Sealed | null
+  /** Null: the line says none. */
+  readonly quotaBytes: number | null
+  /** Whether there is anything to write. */
+  readonly taken: boolean
+}
+
+/** People of a file, out of everybody's sight until they are written. */
+export interface Gathering {
+  /** Who of these is there already, by address. */
+  standing(addresses: readonly string[]): Promise<Map<string, Standing>>
+  /** Adds people; returns those who cannot be written beside the others or who is there, with the reason. */
+  add(people: readonly ImportedPerson[]): Promise<{ number: number; reason: string }[]>
+  /** Writes all of them in one transaction; returns how many were made or completed, by their state. */
+  write(by: By): Promise<{ awaited: number; pending: number }>
+}
+
+export interface Imports {
+  /** Works with a gathering that is gone afterwards. */
+  gather<T>(work: (gathering: Gathering) => Promise<T>): Promise<T>
+}
+
+/** Which keys open the credentials. */
+export interface Sealings {
+  /** Does the work while nobody else does it; null when somebody does. */
+  alone<T>(work: () => Promise<T>): Promise<T | null>
+  /** How many credentials are sealed to which recipients, by short names; null: nobody wrote them down. */
+  counts(): Promise<{ to: readonly string[] | null; count: number }[]>
+  /** Credentials that are sealed to others than these, by number, after that one. */
+  otherThan(to: readonly string[], after: string, limit: number): Promise<SealedCredential[]>
+  /** Replaces those that are still what they were; all are sealed to the same. Returns how many. */
+  replace(renewed: readonly { before: SealedCredential; sealed: Sealed }[]): Promise<number>
+  /**
+   * From now on nothing is kept that is sealed to these, or others that are retired, alone. Returns how many credentials
+   * are not sealed to the newest: then nothing is retired.
+   */
+  retire(recipients: readonly string[], newest: string): Promise<number>
+  /** A key that was retired is there again. */
+  reinstate(recipient: string): Promise<void>
+  /** Whether what is sealed to these would be refused. */
+  isRetired(to: readonly string[]): Promise<boolean>
+}
+
+/** A service that takes sign-ins, as it last spoke of itself. */
+export interface Instance {
+  readonly host: string
+  /** Short names of recipients. */
+  readonly sealsTo: readonly string[]
+  readonly seenAt: Date
+}
+
+export interface Instances {
+  /** The time that they go by. */
+  clock(): Promise<Date>
+  /** Those that were seen lately. */
+  live(): Promise<Instance[]>
+}

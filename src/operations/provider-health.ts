@@ -1,0 +1,67 @@
+import { bulkhead } from 'cockatiel'
+import { LRUCache } from 'lru-cache'
+import type { Provider } from '../model/provider.ts'
+import type { ProviderStatus } from '../auth/ports.ts'
+import type { ProbeStep } from '../source/probe-step.ts'
+
+/** How a provider is. */
+export interface ProviderHealth {
+  readonly provider: string
+  readonly reachable: boolean
+  /** The step on the way there that failed. */
+  readonly failedStep: ProbeStep['step'] | null
+  /** All steps together; null when one failed. */
+  readonly latencyMs: number | null
+  /** For how many days its certificate is still valid; null: none was seen. */
+  readonly daysLeft: number | null
+  readonly checkedAt: Date
+  /** How sign-ins of this process use it; null: none has asked there yet. */
+  readonly status: ProviderStatus | null
+}
+
+type Found = Omit<ProviderHealth, 'status'>
+
+export interface HealthSurroundings {
+  readonly providers: { list(): Promise<readonly Provider[]> }
+  /** Goes to a provider step by step, up to the first that fails. */
+  probe(provider: Provider): AsyncIterable<ProbeStep>
+  /** How the providers' connections are used. */
+  status(): readonly ProviderStatus[]
+}
+
+const KEPT_MS = 60_000
+const MOST_KEPT = 1_000
+const PROBES_AT_ONCE = 8
+
+/** Tells how each provider is. What was found is told for a minute, however many ask, before one looks again. */
+export function healthOf({ providers, probe, status }: HealthSurroundings): () => Promise<ProviderHealth[]> {
+  const places = bulkhead(PROBES_AT_ONCE, Number.POSITIVE_INFINITY)
+  const known = new LRUCache<string, Found, Provider>({
+    max: MOST_KEPT,
+    ttl: KEPT_MS,
+    fetchMethod: (_key, _stale, { context }) => places.execute(() => look(context, probe(context))),
+  })
+  return async () => {
+    const all = await providers.list()
+    // By everything that is set: one that was changed is looked at again.
+    const found = await Promise.all(
+      all.map((provider) => known.forceFetch(JSON.stringify(provider), { context: provider })),
+    )
+    const uses = new Map(status().map((use) => [use.provider, use]))
+    return found.map((one) => ({ ...one, status: uses.get(one.provider) ?? null }))
+  }
+}
+
+async function look({ name }: Provider, probing: AsyncIterable<ProbeStep>): Promise<Found> {
+  const steps = await Array.fromAsync(probing)
+  // What we use up ourselves is there.
+  const failed = steps.find(({ ok, isBusy }) => !ok && !isBusy)
+  return {
+    provider: name,
+    reachable: failed === undefined,
+    failedStep: failed?.step ?? null,
+    latencyMs: steps.every(({ ok }) => ok) ? steps.reduce((all, { milliseconds }) => all + milliseconds, 0) : null,
+    daysLeft: steps.find(({ step }) => step === 'tls')?.daysLeft ?? null,
+    checkedAt: new Date(),
+  }
+}

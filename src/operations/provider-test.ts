@@ -1,0 +1,54 @@
+import { isIP } from 'node:net'
+import type { Provider } from '../model/provider.ts'
+import type { Tries } from '../auth/ports.ts'
+import type { ProbeStep } from '../source/probe-step.ts'
+import type { Domains, Providers } from './ports.ts'
+
+export interface TestSurroundings {
+  readonly providers: Pick<Providers, 'find' | 'set' | 'noteTest'>
+  readonly domains: Pick<Domains, 'list'>
+  readonly trials: Pick<Tries, 'take'>
+  /** Goes to a provider step by step; at last, a stranger of that domain is tried. */
+  probe(provider: Provider, stranger: string): AsyncIterable<ProbeStep>
+}
+
+/** Goes to a provider step by step, and keeps how that ended, and how it refuses a stranger when that is learned. */
+export async function* testProvider(
+  provider: Provider,
+  actor: string,
+  outside: TestSurroundings,
+): AsyncGenerator<ProbeStep> {
+  const suspect = { person: null, client: null, provider: provider.name }
+  if (!(await outside.trials.take(suspect))) {
+    yield TOO_MANY
+    return
+  }
+  let failed: ProbeStep | undefined
+  for await (const step of outside.probe(provider, await domainAt(provider, outside))) {
+    if (!step.ok) failed ??= step
+    if (step.learned !== undefined) await keepRefusal(provider, step.learned, actor, outside)
+    yield step
+  }
+  if (!failed?.isBusy) await outside.providers.noteTest(provider, failed?.step ?? null)
+}
+
+const TOO_MANY: ProbeStep = {
+  step: 'resolve',
+  ok: false,
+  found: 'not taken: too many tests of this provider',
+  remedy: 'try again in ten minutes',
+  milliseconds: 0,
+}
+
+/** A mail domain of the provider; when it has none yet, one that looks like it. */
+async function domainAt({ name, host }: Provider, { domains }: TestSurroundings): Promise<string> {
+  const own = (await domains.list()).find(({ provider }) => provider === name)
+  return own?.name ?? (isIP(host) === 0 ? host : 'postferry.invalid')
+}
+
+/** Keeps how a provider refuses, unless it was removed or pointed elsewhere since it was asked. */
+async function keepRefusal(asked: Provider, refusal: string, actor: string, { providers }: TestSurroundings) {
+  const now = await providers.find(asked.name)
+  if (now === null || now.host !== asked.host || now.port !== asked.port) return
+  await providers.set({ ...now, refusal }, { actor, reason: 'learned by provider test' })
+}

@@ -1,0 +1,56 @@
+import { parseAddress } from '../model/address.ts'
+import type { By } from '../model/audit.ts'
+import { expandHome } from '../model/home.ts'
+import { Refusal } from '../model/refusal.ts'
+import type { Directory, Old, OldAnswer, Sealer } from '../auth/ports.ts'
+import type { Credentials } from './ports.ts'
+
+export interface RenewalSurroundings {
+  readonly directory: Pick<Directory, 'accountOf' | 'awaited'>
+  readonly old: Old
+  readonly sealer: Sealer
+  readonly credentials: Pick<Credentials, 'renew'>
+  /** Template of an account's home on NEW. */
+  readonly home: string
+}
+
+/**
+ * Stores another password for an account on OLD once OLD has accepted it, and returns what OLD said.
+ * @throws Refusal when there is no unfinished migration of that address
+ */
+export async function renewCredential(
+  address: string,
+  password: string,
+  by: By,
+  { directory, old, sealer, credentials, home }: RenewalSurroundings,
+): Promise<OldAnswer> {
+  const person = parseAddress(address)
+  const known = await directory.accountOf(address)
+  const live = known === null ? await directory.awaited(address) : known.isLive ? known.from : null
+  if (person === null || live === null) throw new Refusal(`${address} has no unfinished migration`)
+  const answer = await old.ask({
+    provider: live.provider,
+    username: live.oldUsername,
+    password,
+    clientAddress: null,
+    signal: new AbortController().signal,
+  })
+  if (answer.kind === 'yes') {
+    const sealed = await sealer.seal({ address, provider: live.provider.name, username: live.oldUsername, password })
+    await credentials.renew(address, sealed, expandHome(home, person), by)
+  }
+  return answer
+}
+
+/** Why the credential was not renewed. */
+export function whyNotRenewed(answer: Exclude<OldAnswer, { kind: 'yes' }>): string {
+  switch (answer.kind) {
+    case 'no':
+      return 'the old server refuses this password: nothing is changed'
+    case 'disabled':
+    case 'expired':
+      return `the old server says that the account is ${answer.kind}: nothing is changed`
+    case 'trouble':
+      return `the old server could not be asked (${answer.code}): nothing is changed, try again`
+  }
+}

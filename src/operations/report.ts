@@ -1,0 +1,163 @@
+import type { State } from '../model/migration.ts'
+import type { Erased, Expiring } from '../model/retention.ts'
+import type { Collision, Collisions } from './collisions.ts'
+import { type Places, type Stranded, strandedText } from '../copying/copying-hosts.ts'
+import type { Copying } from '../auth/ports.ts'
+
+/** People of one domain of one provider, by how far they are. */
+export interface PeopleCount {
+  readonly provider: string
+  readonly domain: string
+  readonly awaited: number
+  /** Waiting for their first complete copy. */
+  readonly captured: number
+  /** At this moment, in whatever state. */
+  readonly copying: number
+  readonly synced: number
+  readonly done: number
+  readonly paused: number
+  readonly failed: number
+  readonly people: number
+  /** Those of them who are still expected, and have not signed in yet. */
+  readonly neverCame: number
+}
+
+/** How many people came into a state, less those who left it, on a day. */
+export interface DayChange {
+  /** In UTC: `2026-11-23`. */
+  readonly day: string
+  readonly state: State
+  readonly change: number
+}
+
+/** How many people were in each state at the end of a day. */
+export type DayCount = { readonly day: string; readonly remaining: number } & Readonly<Record<State, number>>
+
+export interface Report {
+  readonly people: readonly PeopleCount[]
+  /** What stops people: who has failed, and whose last ledger is not clean. */
+  readonly failures: readonly { readonly code: string; readonly people: number }[]
+  readonly collisions: readonly Collision[]
+  /** Who is due, and copied by nobody. */
+  readonly stranded: readonly Stranded[]
+  readonly burnDown: readonly DayCount[]
+  /** People who were not across yet, neither synced nor done. */
+  readonly remaining: number
+  /** People who came across each day, lately. */
+  readonly perDay: number
+  /** Null: nobody remains, or nobody came across lately. */
+  readonly estimatedEnd: Date | null
+  /** What is kept for how long; empty: no worker has looked yet. */
+  readonly erased: readonly Erased[]
+  readonly expiring: Expiring
+}
+
+/** Whom a report is about; without a name, all. */
+export interface Scope {
+  readonly provider?: string | undefined
+  readonly domain?: string | undefined
+}
+
+export interface Reports {
+  people(scope: Scope, copying: readonly string[]): Promise<PeopleCount[]>
+  failures(scope: Scope): Promise<{ code: string; people: number }[]>
+  /** In the order of the days. */
+  days(scope: Scope): Promise<DayChange[]>
+  /** How many people came across for the first time since then. */
+  crossedSince(scope: Scope, time: Date): Promise<number>
+  erased(): Promise<Erased[]>
+  /** Credentials that are kept for so many days, and were kept before that time already. */
+  expiring(scope: Scope, days: number, before: Date): Promise<Expiring>
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000
+const RECENT_DAYS = 7
+/** So long before it is erased a credential is told. */
+const TOLD_DAYS = 30
+const NONE_EXPIRES: Expiring = { people: 0, at: null, addresses: [] }
+const NOBODY: Readonly<Record<State, number>> = { awaited: 0, pending: 0, synced: 0, paused: 0, failed: 0, done: 0 }
+
+export interface ReportSurroundings {
+  readonly collisions: Pick<Collisions, 'wanted'>
+  readonly reports: Reports
+  readonly copying: Copying
+  readonly places: Pick<Places, 'stranded'>
+}
+
+export async function report(
+  scope: Scope,
+  now: Date,
+  { reports, copying, places, ...records }: ReportSurroundings,
+): Promise<Report> {
+  const [people, failures, collisions, stranded, changes] = await Promise.all([
+    reports.people(scope, await copying.migrationIds()),
+    reports.failures(scope),
+    records.collisions.wanted().then((all) => all.filter((one) => isWithin(one, scope))),
+    places.stranded(scope),
+    reports.days(scope),
+  ])
+  const burnDown = burnDownOf(changes, now)
+  const remaining = burnDown.at(-1)?.remaining ?? 0
+  const recentDays = Math.min(RECENT_DAYS, burnDown.length)
+  const crossed = await reports.crossedSince(scope, new Date(now.getTime() - RECENT_DAYS * DAY_MS))
+  const perDay = recentDays === 0 ? 0 : crossed / recentDays
+  const estimatedEnd = remaining === 0 || perDay === 0 ? null : new Date(now.getTime() + (remaining / perDay) * DAY_MS)
+  const erased = await reports.erased()
+  const days = erased.find(({ what }) => what === 'credentials')?.days ?? 0
+  const toldBefore = new Date(now.getTime() - (days - TOLD_DAYS) * DAY_MS)
+  const expiring = days === 0 ? NONE_EXPIRES : await reports.expiring(scope, days, toldBefore)
+  return { people, failures, collisions, stranded, burnDown, remaining, perDay, estimatedEnd, erased, expiring }
+}
+
+function isWithin({ provider, oldDomain }: Collision, scope: Scope): boolean {
+  return (scope.provider ?? provider) === provider && (scope.domain ?? oldDomain) === oldDomain
+}
+
+/** Every day from the first change until now. */
+export function burnDownOf(changes: readonly DayChange[], now: Date): DayCount[] {
+  const first = changes[0]?.day
+  if (first === undefined) return []
+  const byDay = Map.groupBy(changes, ({ day }) => day)
+  const counts = { ...NOBODY }
+  const days: DayCount[] = []
+  for (let time = Date.parse(first); time <= now.getTime(); time += DAY_MS) {
+    const day = new Date(time).toISOString().slice(0, 10)
+    for (const { state, change } of byDay.get(day) ?? []) counts[state] += change
+    const remaining = counts.awaited + counts.pending + counts.paused + counts.failed
+    days.push({ day, remaining, ...counts })
+  }
+  return days
+}
+
+/** All of them together. */
+export function total(people: readonly PeopleCount[]): PeopleCount {
+  const sum = (count: (row: PeopleCount) => number) => people.reduce((total, row) => total + count(row), 0)
+  return {
+    ...{ provider: 'all', domain: 'all', awaited: sum((row) => row.awaited), captured: sum((row) => row.captured) },
+    ...{ copying: sum((row) => row.copying), synced: sum((row) => row.synced), done: sum((row) => row.done) },
+    ...{ paused: sum((row) => row.paused), failed: sum((row) => row.failed), people: sum((row) => row.people) },
+    neverCame: sum((row) => row.neverCame),
+  }
+}
+
+/** When it will be over, and what is in the way, in words. */
+export function outlook(report: Report): string {
+  return [end(report), ...report.stranded.map(strandedText)].join('; but ')
+}
+
+function end({ people, remaining, perDay, estimatedEnd }: Report): string {
+  if (people.length === 0) return 'nobody is here yet'
+  if (remaining === 0) return 'everybody is across'
+  if (estimatedEnd === null) return `${remaining} remain; nobody came across lately`
+  const rate = Math.round(perDay * 10) / 10
+  return `${remaining} remain; ${rate} a day came across lately: at this rate the last on ${estimatedEnd.toISOString().slice(0, 10)}`
+}
+
+/** Whose credentials are erased before long, in words; null: nobody's. */
+export function warning({ expiring: { people, at, addresses } }: Report): string | null {
+  if (at === null) return null
+  const whose = `the kept passwords of ${people} people who never finish`
+  const names = `${addresses.join(', ')}${people > addresses.length ? ', …' : ''}`
+  const day = at.toISOString().slice(0, 10)
+  return `${whose} are erased from ${day} on (POSTFERRY_KEEP_CREDENTIALS_DAYS): ${names}`
+}

@@ -1,0 +1,286 @@
+import { availableParallelism, hostname } from 'node:os'
+import { approvedEndpoints } from '../keys/approved-endpoints.ts'
+import { type Settings, SettingsError } from '../settings.ts'
+import { identityOpener, panelKeyInForce, recipientsInForce } from '../keys/secrets.ts'
+import { accounts } from '../db/accounts.ts'
+import { administrators } from '../db/administrators.ts'
+import { attempts } from '../db/attempts.ts'
+import { audit } from '../db/audit.ts'
+import { captures } from '../db/provisioning.ts'
+import type { Changes } from '../db/connection/invalidation.ts'
+import { collisions } from '../db/collisions.ts'
+import { copying } from '../db/copying.ts'
+import { credentials } from '../db/credentials.ts'
+import { type Database, openDatabase } from '../db/connection/database.ts'
+import { directory } from '../db/directory.ts'
+import { domains } from '../db/domains.ts'
+import { failures } from '../db/rate-limits.ts'
+import { imports } from '../db/imports.ts'
+import { announce, instances } from '../db/instances.ts'
+import { ledgers } from '../db/ledgers.ts'
+import { migrations } from '../db/migrations.ts'
+import { places } from '../db/copying-hosts.ts'
+import { providers } from '../db/providers.ts'
+import { reports } from '../db/reports.ts'
+import { sealings } from '../db/sealings.ts'
+import { shares } from '../db/connection-shares.ts'
+import { situations } from '../db/transitions.ts'
+import { visits } from '../db/visits.ts'
+import type { House } from '../operations/house.ts'
+import type { Check } from '../http/health.ts'
+import type { Asked } from '../http/auth/passdb.ts'
+import { argon2id } from '../auth/argon2id.ts'
+import { old } from '../imap/login/ask.ts'
+import { oldMail } from '../imap/read/listing.ts'
+import { probe } from '../imap/probe/probe.ts'
+import { newMail } from '../maildir/listing.ts'
+import { within } from '../model/timeout.ts'
+import { ADMINISTRATOR_LIMITS, ADMINISTRATOR_TOTAL, signInAdministrator } from '../operations/administrator-login.ts'
+import type { Surroundings } from '../auth/authenticate.ts'
+import { boundHasher } from '../auth/hash-pool.ts'
+import { type Budget, openBudget } from '../source/budget.ts'
+import { bulk } from '../operations/bulk.ts'
+import { keyedDigest } from '../auth/credential-digest.ts'
+import { finishMigration } from '../operations/finish.ts'
+import { guardOld } from '../source/guard.ts'
+import { healthOf } from '../operations/provider-health.ts'
+import { importPeople, oneAtATime } from '../operations/import.ts'
+import { keyring } from '../keys/keyring.ts'
+import { allAddresses, lookUp } from '../operations/userdb.ts'
+import type { Captures, Directory, Sealer, Time, Tries } from '../auth/ports.ts'
+import type { Accounts, Sealings } from '../operations/ports.ts'
+import { Refusals, Successes } from '../auth/auth-cache.ts'
+import { type RenewalSurroundings, renewCredential } from '../operations/renew-credential.ts'
+import { report } from '../operations/report.ts'
+import { seatedProbe } from '../source/budgeted-probe.ts'
+import { LEASE_MS } from '../source/connection-share.ts'
+import { signIn } from '../auth/login.ts'
+import { testProvider } from '../operations/provider-test.ts'
+import { timed } from '../source/timed.ts'
+import { DATABASE_LIMIT_MS } from '../auth/unavailable.ts'
+import { TRIAL_LIMITS, trySignIn } from '../operations/provider-login-test.ts'
+import { verifyAccount } from '../operations/verify.ts'
+import { copyingState } from '../engines/offlineimap/state.ts'
+import { dropOldKeys, rotateKey } from '../keys/rotate.ts'
+import { shortName } from '../keys/age.ts'
+import { totpSealer } from '../keys/totp-sealer.ts'
+import { sealerInForce } from '../keys/sealer.ts'
+
+/** Everything that the doors can ask for, wired together. Dispose to let go of the database. */
+export interface Service extends House {
+  readonly asked: Asked
+  readonly database: Database
+  readonly budget: Budget
+  /** What has to be well for the service to be ready, by name. */
+  readonly checks: Readonly<Record<string, Check>>
+  /** Begins to remember right passwords, and to hear of what makes them wrong. */
+  watch(): void
+}
+
+export async function openService(settings: Settings, time: Time = (_, work) => work()): Promise<Service> {
+  const database = await openDatabase(settings)
+  const { kysely } = database
+  let changes: Changes | undefined
+  let presence: AsyncDisposable | undefined
+  const isTold = () => changes?.isListening() ?? false
+  const successes = new Successes(settings.cacheMs, isTold)
+  const repeats = new Refusals(settings.refusalMemoryMs, isTold)
+  const counted = failures(database.pool, settings.limits)
+  const queueLimitMs = settings.answerLimitMs - settings.oldLimitMs - DATABASE_LIMIT_MS
+  const budget = openBudget(shares(kysely, LEASE_MS))
+  const guarded = guardOld(timed(old(settings.oldLimitMs), 'old', time), { budget, queueLimitMs })
+  const surroundings = {
+    directory: timed(readied(directory(kysely), database), 'database', time),
+    hasher: timed(boundHasher(argon2id, Math.min(availableParallelism(), MOST_HASHES)), 'hash', time),
+    old: guarded,
+    sealer: sealerInForce(settings),
+    captures: forgetful(timed(captures(kysely), 'database', time), (address) => {
+      successes.forget(address)
+      repeats.forget()
+    }),
+    failures: { ...timed(counted, 'database', time), isShut: counted.isShut },
+    visits: timed(visits(database.pool), 'database', time),
+    refusals: new Refusals(settings.refusalMemoryMs),
+    digest: keyedDigest(),
+    credentials: credentials(kysely),
+    home: settings.home,
+    recipientDelimiter: settings.recipientDelimiter,
+  } satisfies Surroundings & RenewalSurroundings
+  const records = {
+    audit: audit(kysely),
+    providers: providers(kysely),
+    domains: domains(kysely, settings.home),
+    accounts: accounts(kysely),
+    migrations: migrations(kysely),
+    credentials: surroundings.credentials,
+    ledgers: ledgers(kysely),
+    attempts: attempts(kysely),
+  }
+  const probeWith = seatedProbe(
+    (provider, stranger) => probe(provider, stranger, settings.oldLimitMs),
+    budget,
+    queueLimitMs,
+  )
+  const panel = {
+    administrators: administrators(kysely),
+    totpSealer: totpSealer(() => panelKeyInForce(settings)),
+    tries: readiedTries(failures(database.pool, ADMINISTRATOR_LIMITS, 'admin-'), database),
+    allTries: failures(database.pool, ADMINISTRATOR_TOTAL, 'admin-all-'),
+    visits: surroundings.visits,
+    hasher: surroundings.hasher,
+  }
+  const trials = readiedTries(failures(database.pool, TRIAL_LIMITS, 'trial-'), database)
+  const endpoints = approvedEndpoints(settings)
+  const onTrust = (provider: string, detail: string) =>
+    records.audit.record(provider, {
+      actor: `copying on ${hostname()}`,
+      reason: null,
+      action: 'provider.trust',
+      detail,
+    })
+  const openKeyring = async () => keyring({ opener: await identityOpener(settings), endpoints, onTrust })
+  const ways = { oldMail, newMail, copyingState: copyingState(() => settings.offlineimapMetadata) }
+  return {
+    settings,
+    database,
+    budget,
+    hasher: argon2id,
+    ...records,
+    administrators: panel.administrators,
+    totpSealer: panel.totpSealer,
+    checks: {
+      database: database.reach,
+      upgrades: database.check,
+      'seal-key': () => sealsToLivingKey(surroundings.sealer, sealings(kysely)),
+    },
+    probe: (provider) => probeWith(provider),
+    testProvider: (provider, actor) => testProvider(provider, actor, { ...records, probe: probeWith, trials }),
+    trySignIn: (provider, username, password) => trySignIn(provider, username, password, { old: guarded, trials }),
+    health: healthOf({
+      providers: records.providers,
+      probe: (provider) => probeWith(provider),
+      status: guarded.status,
+    }),
+    bulk: bulk(situations(kysely)),
+    places: places(kysely),
+    report: (scope) =>
+      report(scope, new Date(), {
+        ...{
+          reports: reports(kysely),
+          collisions: collisions(kysely),
+          copying: copying(kysely),
+          places: places(kysely),
+        },
+      }),
+    collisions: collisions(kysely),
+    importPeople: oneAtATime((lines, options) =>
+      importPeople(lines, options, { ...surroundings, imports: imports(kysely) }),
+    ),
+    verify: (address, options) =>
+      verifyAccount(
+        address,
+        { ...records, ...ways, budget, keyring: openKeyring, reader: `verify on ${hostname()}` },
+        options,
+      ),
+    finish: (address, force, by) => finishMigration(address, force, by, { ...records, ...ways }),
+    sealings: sealings(kysely),
+    rotateKey: (by, onProgress) =>
+      rotateKey(settings, { sealings: sealings(kysely), audit: records.audit }, by, onProgress),
+    dropOldKeys: (by) =>
+      dropOldKeys(settings, { sealings: sealings(kysely), audit: records.audit, instances: instances(kysely) }, by),
+    keyring: openKeyring,
+    endpoints,
+    renewCredential: (address, password, by) => renewCredential(address, password, by, surroundings),
+    signInAdministrator: (question) => signInAdministrator(question, panel),
+    asked: {
+      signIn: signIn(surroundings, { answerLimitMs: settings.answerLimitMs, successes, repeats }),
+      lookUp: (username) => lookUp(username, surroundings),
+      addresses: () => allAddresses(readiedAccounts(records.accounts, database)),
+      providers: guarded.status,
+    },
+    watch() {
+      changes ??= database.listen((address) => {
+        successes.forget(address)
+        repeats.forget()
+        if (address === null) surroundings.refusals.forget()
+      })
+      presence ??= announce(kysely, hostname(), async () => ((await recipientsInForce(settings)) ?? []).map(shortName))
+    },
+    async [Symbol.asyncDispose]() {
+      changes?.[Symbol.dispose]()
+      await presence?.[Symbol.asyncDispose]()
+      await budget[Symbol.asyncDispose]()
+      await database[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const ASK_LIMIT_MS = 1_000
+
+/** @throws SettingsError when what is sealed here can be kept, or opened, nowhere */
+async function sealsToLivingKey(sealer: Sealer, { isRetired }: Pick<Sealings, 'isRetired'>): Promise<void> {
+  const { to } = await sealer.seal({ address: '', provider: null, username: '', password: '' })
+  // Whether the database is away, another check tells.
+  if (!(await within(ASK_LIMIT_MS, isRetired(to)).catch(() => false))) return
+  const remedy = 'set POSTFERRY_RECIPIENTS to the new one, which "postferry key show" tells on the copying host'
+  throw new SettingsError(`this host seals to a retired key: ${remedy}`)
+}
+
+/** Hashing runs on the threads that also look up the names of hosts: one of them stays free. */
+const MOST_HASHES = 3
+
+/** Looks nothing up before the database has this program's schema. */
+function readied(found: Directory, database: Database): Directory {
+  return {
+    async sourcesOf(domain) {
+      await database.ready()
+      return await found.sourcesOf(domain)
+    },
+    accountOf: found.accountOf,
+    awaited: found.awaited,
+  }
+}
+
+function readiedAccounts({ addressesAfter }: Pick<Accounts, 'addressesAfter'>, database: Database) {
+  return {
+    async addressesAfter(address: string, limit: number) {
+      await database.ready()
+      return await addressesAfter(address, limit)
+    },
+  }
+}
+
+/** Counts nothing before the database has this program's schema. */
+function readiedTries({ take, giveBack }: Tries, database: Database): Tries {
+  return {
+    async take(suspect) {
+      await database.ready()
+      return await take(suspect)
+    },
+    giveBack,
+  }
+}
+
+/** Our own renewal of a password is forgotten at once: what the database tells comes a moment later. */
+function forgetful({ capture, ...others }: Captures, forget: (address: string) => void): Captures {
+  return {
+    ...others,
+    async capture(arrival) {
+      const account = await capture(arrival)
+      forget(arrival.address.text)
+      return account
+    },
+  }
+}
+
+/** The service with its database there, as a command needs it. @throws when it is not */
+export async function openReady(settings: Settings): Promise<Service> {
+  const service = await openService(settings)
+  try {
+    await service.database.ready()
+    return service
+  } catch (error) {
+    await service[Symbol.asyncDispose]()
+    throw error
+  }
+}

@@ -1,0 +1,57 @@
+import { mock } from 'node:test'
+import t from 'tap'
+import { Leases } from '../../src/copying/leases.ts'
+import type { Seat } from '../../src/source/budget.ts'
+import type { TurnSurroundings } from '../../src/copying/run-job.ts'
+
+let now = 0
+mock.method(performance, 'now', () => now)
+mock.timers.enable({ apis: ['setInterval'] })
+
+const SECONDS = 1_000
+
+/** Lets the time pass, in steps as small as those in which leases are renewed. */
+async function pass(ms: number): Promise<void> {
+  for (const end = now + ms; now < end; ) {
+    now += SECONDS
+    mock.timers.tick(SECONDS)
+    // Whatever the timers began goes on.
+    await new Promise(setImmediate)
+  }
+}
+
+t.test('a lease is as old as its question, however late the answer came', async (t) => {
+  const seen: unknown[] = []
+  const around = {
+    worker: { id: 'w', host: 'h', place: 'p', adopts: false, early: false },
+    turns: {
+      async take(migrationId: string) {
+        await pass(8 * SECONDS)
+        const standing = { state: 'pending', failures: 0, quiet: 0, isClosing: false }
+        return { migrationId, address: 'anna@new.example', order: {}, sealed: new Uint8Array(), ...standing }
+      },
+      renew: () => Promise.reject(new Error('the database is away')),
+      end: async () => null,
+    },
+    keyring: { open: async () => ({ credential: { address: 'anna@new.example', username: 'anna', password: 'x' } }) },
+    looks: {
+      look: (_provider: unknown, _credential: unknown, signal: AbortSignal) =>
+        new Promise((resolve) => {
+          signal.addEventListener('abort', () => {
+            seen.push([now, signal.reason])
+            resolve({ kind: 'trouble', code: 'old-timeout', cause: null, answered: false })
+          })
+        }),
+    },
+    ...{ limitMs: 3_600_000, now: () => new Date(), chance: () => 0.5 },
+  } as unknown as TurnSurroundings
+  using leases = new Leases(around)
+  const leased = await leases.take('1')
+  t.match(leased, { askedAt: 0, turn: { migrationId: '1' } })
+  if (leased === null) return
+  const seat = { signal: new AbortController().signal } as Seat
+  const ended = leases.run(leased, seat, { onMessage: () => undefined })
+  await pass(40 * SECONDS)
+  t.same(seen, [[25 * SECONDS, 'lost-lock']], 'before the lease of half a minute is over, and somebody else takes it')
+  t.match(await ended, { ending: 'lost-lock' })
+})

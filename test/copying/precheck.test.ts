@@ -1,0 +1,77 @@
+import t from 'tap'
+import type { MailboxStatus } from '../../src/model/mailbox.ts'
+import type { Turn } from '../../src/copying/ports.ts'
+import { isUnchanged, objection } from '../../src/copying/precheck.ts'
+import { PROVIDER } from '../support/copying.ts'
+
+const HOUR = 3_600_000
+const NOW = new Date('2026-01-02T00:00:00Z')
+const inbox: MailboxStatus = { name: 'INBOX', uidValidity: '7', uidNext: 101, messages: 100, highestModseq: '500' }
+const sent: MailboxStatus = { name: 'Sent', uidValidity: '8', uidNext: 31, messages: 30, highestModseq: '60' }
+const turn: Turn = {
+  migrationId: '1',
+  address: 'anna@new.example',
+  order: { id: '1', home: '/anna', provider: PROVIDER },
+  state: 'synced',
+  isClosing: false,
+  code: null,
+  isProved: true,
+  quotaBytes: null,
+  sealed: null,
+  failures: 0,
+  quiet: 0,
+  seen: [inbox, sent],
+  completedAt: new Date(NOW.getTime() - HOUR),
+  hasCopied: true,
+  overruled: null,
+}
+
+t.test('the same mailboxes in any order are unchanged; any difference is a change', async (t) => {
+  const unchanged = (...now: MailboxStatus[]) => isUnchanged(turn, now, NOW)
+  t.ok(unchanged(sent, inbox))
+  t.notOk(unchanged(inbox), 'one has gone')
+  t.notOk(unchanged(inbox, sent, { ...sent, name: 'More' }))
+  for (const other of [
+    { uidNext: 32 },
+    { messages: 29 },
+    { highestModseq: '61' },
+    { uidValidity: '9' },
+    { uidValidity: null },
+  ]) {
+    t.notOk(unchanged(inbox, { ...sent, ...other }), JSON.stringify(other))
+  }
+  t.notOk(isUnchanged({ ...turn, seen: null, completedAt: null }, [inbox, sent], NOW), 'never complete')
+})
+
+t.test('without HIGHESTMODSEQ everything is compared once a day, because flags do not show', async (t) => {
+  const now = [inbox, { ...sent, highestModseq: null }]
+  t.ok(isUnchanged({ ...turn, seen: now }, now, NOW))
+  t.notOk(isUnchanged({ ...turn, seen: now }, now, new Date(NOW.getTime() + 24 * HOUR)))
+})
+
+t.test('OLD that was made anew, has shrunk or is not remembered is not copied', async (t) => {
+  t.equal(objection(turn, [inbox, sent], true), null)
+  t.equal(objection(turn, [{ ...inbox, uidValidity: '70' }, sent], true), 'old-recreated')
+  t.equal(objection(turn, [{ ...inbox, messages: 0 }, sent], true), 'old-shrunk')
+  t.equal(objection(turn, [], true), 'old-shrunk')
+  t.equal(objection(turn, [inbox, sent], false), 'state-lost')
+})
+
+t.test('a mailbox that was empty, is away or tells nothing was not made anew', async (t) => {
+  const empty = { ...turn, seen: [{ ...sent, messages: 0 }] }
+  t.equal(objection(empty, [{ ...sent, uidValidity: '9' }], true), null)
+  t.equal(objection(turn, [inbox], true), null)
+  t.equal(objection(turn, [inbox, { ...sent, uidValidity: null }], true), null)
+})
+
+t.test('tidying up is no shrinking', async (t) => {
+  t.equal(objection(turn, [{ ...inbox, messages: 40 }, sent], true), null, 'more than half is left')
+  const few = { ...turn, seen: [{ ...inbox, messages: 19 }] }
+  t.equal(objection(few, [{ ...inbox, messages: 0 }], true), null, 'few messages')
+})
+
+t.test('what a person has overruled is let through, and nothing else', async (t) => {
+  t.equal(objection({ ...turn, overruled: 'old-shrunk' }, [], true), null)
+  t.equal(objection({ ...turn, overruled: 'old-shrunk' }, [], false), 'state-lost')
+  t.equal(objection({ ...turn, hasCopied: false }, [inbox, sent], false), null, 'nothing was copied yet')
+})

@@ -1,0 +1,129 @@
+import t from 'tap'
+import type { Result } from '../../src/model/attempt.ts'
+import type { MailboxStatus } from '../../src/model/mailbox.ts'
+import type { Flaw, Turn, TurnEnd } from '../../src/copying/ports.ts'
+import { type TurnSurroundings, takeTurn } from '../../src/copying/run-job.ts'
+import { PROVIDER } from '../support/copying.ts'
+
+const INBOX: MailboxStatus = { name: 'INBOX', uidValidity: '7', uidNext: 6, messages: 5, highestModseq: '9' }
+const TURN: Turn = {
+  ...{ migrationId: '1', address: 'anna@new.example', order: { id: '1', home: '/anna', provider: PROVIDER } },
+  ...{
+    state: 'pending',
+    code: null,
+    isProved: false,
+    quotaBytes: null,
+    isClosing: false,
+    sealed: new Uint8Array(),
+    failures: 0,
+    quiet: 0,
+  },
+  ...{ seen: null, completedAt: null, hasCopied: false, overruled: null },
+}
+const LOST: Flaw = {
+  ...{ outcome: 'ledger-lost', sentence: 'the ledger lost' },
+  lost: [
+    { directory: '', uidValidity: 7, uids: [2, 3] },
+    { directory: '.Sent', uidValidity: 8, uids: [9] },
+  ],
+}
+
+/** A turn whose ledgers find these flaws, one after the other; what was done, and what was written at its end. */
+async function take(turn: Turn, flaws: (Flaw | Error | null)[], copies: Partial<Result>[] = [], given: object = {}) {
+  const done: string[] = []
+  const ends: TurnEnd[] = []
+  const around = {
+    worker: { id: 'w', host: 'h', place: 'p', adopts: false, early: false },
+    turns: {
+      begin: async () => '1',
+      end: async (_turn: Turn, _worker: unknown, end: TurnEnd) => {
+        ends.push(end)
+        return { proof: null }
+      },
+    },
+    looks: { look: async () => ({ kind: 'yes', mailboxes: [INBOX] }) },
+    engine: {
+      remembers: () => true,
+      async copy() {
+        done.push('copy')
+        return { outcome: 'complete', folders: 1, messages: 2, output: 'copied', ...copies.shift() }
+      },
+    },
+    keyring: { open: async () => ({ credential: { address: turn.address, username: 'anna', password: 'x' } }) },
+    proof: {
+      async flaw() {
+        done.push('compare')
+        const flaw = flaws.shift() ?? null
+        if (flaw instanceof Error) throw flaw
+        return flaw
+      },
+    },
+    room: { left: () => 1 },
+    copyingState: {
+      forgetProofs: () => undefined,
+      dropReceipts: (id: string, { directory, uids }: { directory: string; uids: Iterable<number> }) => {
+        done.push(`drop ${id} ${directory} ${[...uids]}`)
+      },
+    },
+    ...{ limitMs: 60_000, now: () => new Date(), chance: () => 0.5 },
+    ...given,
+  }
+  const run = { signal: new AbortController().signal, onMessage: () => undefined }
+  const { ending } = await takeTurn(turn, around as unknown as TurnSurroundings, run)
+  return { ending, done, result: ends[0]?.attempt?.result, code: ends[0]?.plan.situation.code, end: ends[0] }
+}
+
+const DROPPED = ['drop 1  2,3', 'drop 1 .Sent 9']
+
+t.test('what was delivered and never seen on NEW is copied again by itself, in the same turn', async (t) => {
+  const healed = await take(TURN, [LOST, null], [{ messages: 5 }, { messages: 3 }])
+  t.strictSame(healed.done, ['copy', 'compare', ...DROPPED, 'copy', 'compare'])
+  t.match(healed, {
+    ending: 'complete',
+    code: null,
+    result: { messages: 8, output: /copied\nthe ledger lost\ncopied/ },
+  })
+})
+
+t.test('what is lost again is copied again only when a person says so', async (t) => {
+  const again = await take(TURN, [LOST, LOST, null])
+  t.strictSame(again.done, ['copy', 'compare', ...DROPPED, 'copy', 'compare'])
+  t.match(again, { ending: 'ledger-lost', code: 'ledger-lost' })
+  const later = await take({ ...TURN, code: 'ledger-lost' }, [LOST, null])
+  t.strictSame(later.done, ['copy', 'compare'])
+  t.match(later, { ending: 'ledger-lost', result: { output: 'copied\nthe ledger lost' } })
+})
+
+t.test('a copy that does not come to its end the second time ends the turn as it did', async (t) => {
+  const cut = await take(TURN, [LOST], [{}, { outcome: 'old-unreachable' }])
+  t.match(cut, { ending: 'old-unreachable', code: null })
+  t.strictSame(cut.done.at(-1), 'copy')
+})
+
+t.test('who is synced is compared again when the last ledger was not clean, though OLD has nothing new', async (t) => {
+  const synced: Turn = { ...TURN, state: 'synced', seen: [INBOX], completedAt: new Date(), hasCopied: true }
+  t.match(await take({ ...synced, isProved: true }, []), { ending: 'unchanged', done: [] })
+  t.match(await take(synced, []), { ending: 'complete', done: ['copy', 'compare'] })
+})
+
+t.test('what is thrown ends the turn: as one that failed, with what was copied and the error’s words', async (t) => {
+  const unreadable = Object.assign(new Error('secret'), { code: 'EACCES', path: '/anna/cur/1' })
+  const { end, ...seen } = await take(TURN, [unreadable])
+  t.match(seen, {
+    ending: 'incomplete',
+    result: { messages: 2, output: 'copied\nan error ended it: EACCES /anna/cur/1' },
+  })
+  t.match(end, { plan: { failures: 1, situation: { state: 'pending' } }, attempt: { id: '1' }, seen: null })
+  const again = await take(TURN, [LOST, unreadable], [{ messages: 5 }, { messages: 3 }])
+  t.match(again.result, { outcome: 'incomplete', messages: 8, output: /the ledger lost\ncopied\n.*EACCES/ })
+})
+
+t.test('so does what is thrown before anything is copied, and its secrets are not shown', async (t) => {
+  const remembers = () => {
+    throw new Error('file is not a database: hunter2')
+  }
+  const { end, done, result } = await take(TURN, [], [], { engine: { remembers } })
+  t.strictSame(done, [])
+  t.match(result, { outcome: 'incomplete', output: 'an error ended it: Error: file is not a database: …' })
+  t.match(end, { plan: { failures: 1 }, attempt: { id: null } })
+})

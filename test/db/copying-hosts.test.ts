@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import t from 'tap'
+import { captures } from '../../src/db/provisioning.ts'
+import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import { domains } from '../../src/db/domains.ts'
+import { migrations } from '../../src/db/migrations.ts'
+import { places } from '../../src/db/copying-hosts.ts'
+import { providers } from '../../src/db/providers.ts'
+import { situations } from '../../src/db/transitions.ts'
+import { turns } from '../../src/db/jobs.ts'
+import { parseAddress } from '../../src/model/address.ts'
+import { retry } from '../../src/model/migration.ts'
+import { bulk } from '../../src/operations/bulk.ts'
+import type { Worker } from '../../src/copying/ports.ts'
+import { BY } from '../support/by.ts'
+import { PROVIDER } from '../support/copying.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'postferry-places-'))
+let database: Database
+t.before(async () => {
+  database = await openDatabase({ databaseUrl: null, dataDir: folder })
+  await database.ready()
+  await providers(database.kysely).add({ ...PROVIDER, maxConnections: 1000 }, BY)
+  const domain = { name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name, sharesNames: false }
+  await domains(database.kysely, '/home/%u').add(domain, BY)
+})
+t.after(async () => {
+  await database[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+const all = () => places(database.kysely)
+const worker = (place: string, host = 'one'): Worker => ({
+  ...{ id: randomUUID(), host, place, adopts: false, early: true },
+})
+
+/** A person whom a worker has copied, and who is due again. */
+async function copiedBy(person: string, by: Worker): Promise<string> {
+  const address = parseAddress(`${person}@old.example`)
+  if (address === null) throw new Error(person)
+  await captures(database.kysely).capture({
+    ...{
+      address,
+      home: `/home/${person}`,
+      passwordHash: 'hash',
+      seenHash: null,
+      sealed: { bytes: new Uint8Array([1]), to: [] },
+    },
+    ...{ provider: PROVIDER, oldDomain: 'old.example', oldUsername: address.text },
+  })
+  const id = (await migrations(database.kysely).find(address.text))?.id ?? ''
+  await turns(database.kysely).take(id, by)
+  await sql`update turn set holder = null, leased_until = null, due_at = now() where migration_id = ${id}`.execute(
+    database.kysely,
+  )
+  return id
+}
+/** An hour later. */
+const passesBy = (place: string) =>
+  sql`update place set seen_at = seen_at - interval '61 minutes' where id = ${place}`.execute(database.kysely)
+const mayTake = async (id: string, by: Worker) =>
+  (await turns(database.kysely).due(by, 1000)).some(({ migrationId }) => migrationId === id)
+const retried = (person: string) =>
+  migrations(database.kysely).take(`${person}@old.example`, retry, { ...BY, action: 'migration.retry' })
+
+t.test('who is copied by nobody is told to every other place, from an hour after the last work on', async (t) => {
+  const [here, there] = [worker('here'), worker('there', 'two')]
+  const serving = await all().serve(here, '/state')
+  const id = await copiedBy('anna', here)
+  t.same(await all().strandedBesides('there'), [])
+  t.notOk(await mayTake(id, there))
+  await serving[Symbol.asyncDispose]()
+  t.same(await all().strandedBesides('there'), [], 'it rests between two runs of cron')
+  await passesBy('here')
+  t.same(await all().strandedBesides('there'), [{ host: 'one', folder: '/state', people: 1 }])
+  t.same(await all().strandedBesides('here'), [], 'the own worker takes them')
+  t.same(await all().stranded({}), [], 'an installation of one place rests between two runs of cron')
+  await using _ = await all().serve(there, '/state')
+  t.same(await all().stranded({}), [{ host: 'one', folder: '/state', people: 1 }])
+  t.same(await all().stranded({ provider: 'another' }), [])
+  t.notOk(await mayTake(id, there), 'the same folder of another host is another one')
+})
+
+t.test('a retry gives a person to any place, an hour after the last work where she is remembered', async (t) => {
+  const [here, there] = [worker('home'), worker('abroad', 'three')]
+  const serving = await all().serve(here, '/home-state')
+  const id = await copiedBy('ben', here)
+  await retried('ben')
+  t.notOk(await mayTake(id, there), 'it is for that worker to take her')
+  await serving[Symbol.asyncDispose]()
+  await retried('ben')
+  await bulk(situations(database.kysely)).carryOut('retry', { addresses: ['ben@old.example'] }, BY)
+  t.notOk(await mayTake(id, there), 'it may come back')
+  await passesBy('home')
+  await retried('ben')
+  t.ok(await mayTake(id, there))
+  t.ok(await mayTake(id, here), 'also for the one that comes back')
+  t.match(await turns(database.kysely).take(id, there), { overruled: 'state-lost' })
+  await using _ = await all().serve(there, '/abroad')
+  t.match(await all().placeOf(id), { id: 'abroad', host: 'three', folder: '/abroad' })
+  t.notOk(await mayTake(id, here))
+})
+
+t.test('who adopts takes whom no worker is there for', async (t) => {
+  const [here, there] = [worker('manned'), { ...worker('adopting', 'five'), adopts: true }]
+  const serving = await all().serve(here, '/manned')
+  const id = await copiedBy('dora', here)
+  t.notOk(await mayTake(id, there))
+  await serving[Symbol.asyncDispose]()
+  t.ok(await mayTake(id, there), 'at once')
+})
+
+t.test('many that are retried go to any place then, too', async (t) => {
+  const [here, there] = [worker('cabin'), worker('camp', 'six')]
+  const serving = await all().serve(here, '/cabin')
+  const id = await copiedBy('emil', here)
+  await serving[Symbol.asyncDispose]()
+  await passesBy('cabin')
+  await bulk(situations(database.kysely)).carryOut('retry', { addresses: ['emil@old.example'] }, BY)
+  t.ok(await mayTake(id, there))
+})
+
+t.test('a folder’s next place has the people of the one before, unless that one lives', async (t) => {
+  const [before, after] = [worker('before', 'four'), worker('after', 'four')]
+  const serving = await all().serve(before, '/replaced')
+  const id = await copiedBy('cleo', before)
+  await using _ = await all().serve(after, '/replaced')
+  t.notOk(await mayTake(id, after), 'another host of that name')
+  await serving[Symbol.asyncDispose]()
+  await using again = await all().serve({ ...after, id: randomUUID() }, '/replaced')
+  t.ok(again)
+  t.ok(await mayTake(id, after))
+  t.match(await all().lastAt('four', '/replaced'), { id: 'after', people: 1 })
+})
+
+t.end()

@@ -1,0 +1,287 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import t from 'tap'
+import { attempts } from '../../src/db/attempts.ts'
+import { captures } from '../../src/db/provisioning.ts'
+import { credentials } from '../../src/db/credentials.ts'
+import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import { domains } from '../../src/db/domains.ts'
+import { migrations } from '../../src/db/migrations.ts'
+import { providers } from '../../src/db/providers.ts'
+import { turns } from '../../src/db/jobs.ts'
+import { parseAddress } from '../../src/model/address.ts'
+import type { Outcome } from '../../src/model/attempt.ts'
+import { finish, pause, resume, retry } from '../../src/model/migration.ts'
+import type { Provider } from '../../src/model/provider.ts'
+import { advance } from '../../src/copying/schedule.ts'
+import type { Turn, TurnKept, Turns, Worker } from '../../src/copying/ports.ts'
+import { BY } from '../support/by.ts'
+import { PROVIDER } from '../support/copying.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'postferry-turns-'))
+const ROOMY = { ...PROVIDER, name: 'roomy', maxConnections: 1000 }
+const domainOf = ({ name }: Provider) => `${name}.example`
+let database: Database
+let all: Turns
+t.before(async () => {
+  database = await openDatabase({ databaseUrl: null, dataDir: folder })
+  await database.ready()
+  for (const provider of [{ ...PROVIDER, maxConnections: 3 }, ROOMY]) {
+    await providers(database.kysely).add(provider, BY)
+    const name = domainOf(provider)
+    await domains(database.kysely, '/home/%u').add(
+      { name, newDomain: name, provider: provider.name, sharesNames: false },
+      BY,
+    )
+  }
+  all = turns(database.kysely)
+})
+t.after(async () => {
+  await database[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+const worker = (place = 'here', adopts = false): Worker => ({
+  ...{ id: randomUUID(), host: 'host', place, adopts, early: false },
+})
+const early = (by: Worker): Worker => ({ ...by, early: true })
+const SOMEBODY = worker()
+const sealed = (byte: number) => ({ bytes: new Uint8Array([byte]), to: [] })
+
+/** A person who has signed in; returns the number of the migration. */
+async function captured(person: string, provider = ROOMY): Promise<string> {
+  const address = parseAddress(`${person}@old.example`)
+  if (address === null) throw new Error(person)
+  await captures(database.kysely).capture({
+    ...{ address, home: `/home/${person}`, passwordHash: 'hash', seenHash: null, sealed: sealed(1) },
+    ...{ provider, oldDomain: domainOf(provider), oldUsername: address.text },
+  })
+  return (await migrations(database.kysely).find(address.text))?.id ?? ''
+}
+
+async function taken(id: string, by = SOMEBODY): Promise<Turn> {
+  const turn = await all.take(id, by)
+  if (turn === null) throw new Error('the turn was not given')
+  return turn
+}
+
+function end(turn: Turn, outcome: Outcome, by = SOMEBODY): Promise<TurnKept | null> {
+  const result = { outcome, folders: 1, messages: 2, output: 'with \0' }
+  const plan = advance(turn, outcome, 0.5)
+  return all.end(turn, by, {
+    plan,
+    attempt: { id: null, startedAt: new Date(), result },
+    seen: outcome === 'complete' ? [] : null,
+  })
+}
+
+const copied = (id: string, messages = 0) => new Map([[id, messages]])
+const isDue = async (id: string, by = worker()) =>
+  (await all.due(by, 1000)).some(({ migrationId }) => migrationId === id)
+const expire = (id: string) =>
+  sql`update turn set leased_until = now() - interval '1 s' where migration_id = ${id}`.execute(database.kysely)
+
+t.test('whoever signs in is due at once, and has one turn however many ask for it', async (t) => {
+  const id = await captured('one')
+  t.ok(await isDue(id))
+  const asked = await Promise.all(Array.from({ length: 8 }, () => all.take(id, worker())))
+  t.equal(asked.filter((turn) => turn !== null).length, 1)
+  t.notOk(await isDue(id))
+})
+
+t.test('a turn that ends is written down, and comes again later', async (t) => {
+  const id = await captured('two')
+  t.ok(await end(await taken(id), 'complete'))
+  t.match(await migrations(database.kysely).find('two@old.example'), { state: 'synced' })
+  t.match(await attempts(database.kysely).last(id, 9), [{ outcome: 'complete', messages: 2, output: 'with \ufffd' }])
+  t.notOk(await isDue(id), 'not now')
+  t.match(await all.take(id, early(SOMEBODY)), { completedAt: Date, seen: [] }, 'but when a person asks for it')
+})
+
+t.test('a lease that is not renewed ends; who lost it writes nothing any more', async (t) => {
+  const id = await captured('three')
+  const turn = await taken(id)
+  await all.begin(turn, SOMEBODY)
+  await expire(id)
+  const other = worker()
+  t.equal((await all.renew(SOMEBODY, copied(id))).get(id), true, 'nobody has taken it yet')
+  await expire(id)
+  const again = await taken(id, other)
+  t.equal((await all.renew(SOMEBODY, copied(id))).has(id), false)
+  t.equal(await end(turn, 'complete'), null)
+  t.match(await migrations(database.kysely).find('three@old.example'), { state: 'pending' })
+  t.match(await attempts(database.kysely).last(id, 9), [{ outcome: 'lost-lock' }])
+  t.ok(await end(again, 'complete', other))
+})
+
+t.test('who is paused is never due, and is at once when resumed; so is who is retried or healed', async (t) => {
+  const id = await captured('four')
+  const step = (step: typeof pause) =>
+    migrations(database.kysely).take('four@old.example', step, { ...BY, action: 'step' })
+  const turn = await taken(id)
+  await step(pause)
+  t.equal((await all.renew(SOMEBODY, copied(id))).get(id), false, 'whoever copies is told')
+  await end(turn, 'stopped')
+  t.notOk(await isDue(id))
+  await step(resume)
+  t.ok(await isDue(id))
+  await end(await taken(id), 'old-shrunk')
+  t.match(await migrations(database.kysely).find('four@old.example'), { state: 'failed', code: 'old-shrunk' })
+  t.notOk(await isDue(id))
+  t.equal(await all.take(id, early(SOMEBODY)), null, 'nobody copies what has failed')
+  await step(retry)
+  t.ok(await isDue(id))
+  const overruling = await taken(id)
+  t.equal(overruling.overruled, 'old-shrunk')
+  await end(overruling, 'credential-refused')
+  await credentials(database.kysely).renew('four@old.example', sealed(2), '/home/four', BY)
+  t.ok(await isDue(id))
+  await step(finish)
+  t.notOk(await isDue(id))
+})
+
+t.test('what the ledger says stays with a migration until a ledger is clean', async (t) => {
+  const id = await captured('proved')
+  const found = () => migrations(database.kysely).find('proved@old.example')
+  const next = async (outcome: Outcome) => {
+    const turn = await all.take(id, early(SOMEBODY))
+    if (turn === null) throw new Error('the turn was not given')
+    await end(turn, outcome)
+    return await found()
+  }
+  t.match(await next('ledger-differs'), { state: 'pending', code: 'ledger-differs' })
+  t.match(await next('old-unreachable'), { state: 'pending', code: 'ledger-differs' })
+  t.match(await next('ledger-shrunk'), { state: 'pending', code: 'ledger-shrunk' })
+  t.match(await next('complete'), { state: 'synced', code: null })
+})
+
+t.test('a credential that was renewed while the old one was tried is not called refused', async (t) => {
+  const id = await captured('five')
+  const turn = await taken(id)
+  await credentials(database.kysely).renew('five@old.example', sealed(2), '/home/five', BY)
+  await end(turn, 'credential-refused')
+  t.match(await migrations(database.kysely).find('five@old.example'), { state: 'pending', code: null })
+  t.ok(await isDue(id))
+})
+
+t.test('of a provider’s people no more are woken than may be copied at a time', async (t) => {
+  const ids = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((person) => captured(person, PROVIDER)))
+  const due = async () => (await all.due(worker(), 1000)).filter(({ migrationId }) => ids.includes(migrationId))
+  const first = await due()
+  t.same(
+    first.map(({ provider }) => provider),
+    [PROVIDER.name, PROVIDER.name],
+  )
+  for (const { migrationId } of first) await taken(migrationId)
+  t.same(await due(), [])
+  const { rows: opened } = await sql`select from credential
+    where migration_id = any(${ids}::bigint[]) and opened_at is not null`.execute(database.kysely)
+  t.equal(opened.length, 2, 'nobody else’s credential is called opened')
+})
+
+t.test('a migration stays with its copying state, unless another place adopts it', async (t) => {
+  const id = await captured('six')
+  await end(await taken(id), 'stopped')
+  t.ok(await isDue(id), 'another worker of the same place')
+  const elsewhere = worker('elsewhere')
+  t.notOk(await isDue(id, elsewhere))
+  t.equal(await all.take(id, early(elsewhere)), null)
+  t.ok(await isDue(id, worker('elsewhere', true)))
+  const adopted = await taken(id, { ...elsewhere, adopts: true })
+  t.equal(adopted.overruled, 'state-lost', 'that its state is not here is known')
+  await end(adopted, 'stopped', elsewhere)
+  t.ok(await isDue(id, elsewhere))
+})
+
+t.test('only so many attempts are kept', async (t) => {
+  const id = await captured('seven')
+  for (let at = 0; at < 105; at++) await end(await taken(id), 'stopped')
+  t.equal((await attempts(database.kysely).last(id, 1000)).length, 100)
+})
+
+t.test('of more attempts stays what a turn goes by', async (t) => {
+  const id = await captured('guarded')
+  const now = early(SOMEBODY)
+  await sql`insert into attempt (migration_id, host, ended_at, outcome) values (${id}, 'host', now(), 'old-recreated')`.execute(
+    database.kysely,
+  )
+  await end(await taken(id, now), 'complete')
+  for (let at = 0; at < 102; at++) await end(await taken(id, now), 'stopped')
+  const kept = await attempts(database.kysely).last(id, 1000)
+  t.match(kept.slice(-3), [{ outcome: 'stopped' }, { outcome: 'complete' }, { outcome: 'old-recreated' }])
+  t.equal(kept.length, 102)
+  t.equal((await taken(id, now)).overruled, null, 'a complete one came after')
+})
+
+t.test('outside of its provider’s window a migration is due, begun and renewed only for who asks for it', async (t) => {
+  const db = database.kysely
+  const set = (from: number, until: number) => {
+    const at = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString().slice(11, 16)
+    return providers(db).set({ ...ROOMY, window: { from: at(from), until: at(until), zone: 'UTC' } }, BY)
+  }
+  const id = await captured('window')
+  const orders = () => migrations(db).readOrders({ provider: ROOMY.name }, ({ ids }) => Array.fromAsync(ids))
+  const waiting: Record<string, number> = {}
+  for (const [from, until, open] of [
+    [-1, 1, true],
+    [1, 2, false],
+    [1, -1, false],
+    [-1, -2, true],
+  ] as const) {
+    await set(from, until)
+    t.equal(await isDue(id), open, `${from} to ${until}`)
+    t.equal((await orders()).includes(id), open, 'as for cron')
+    waiting[String(open)] = (await all.count(worker())).waiting
+  }
+  t.ok(Number(waiting.false) < Number(waiting.true), 'nobody waits for the window to open')
+  await set(1, 2)
+  t.equal(await all.take(id, SOMEBODY), null)
+  await set(-1, 1)
+  const turn = await taken(id)
+  await set(1, 2)
+  t.equal((await all.renew(SOMEBODY, copied(id))).get(id), false, 'it ends with the window')
+  await end(turn, 'stopped')
+  const asked = early(SOMEBODY)
+  t.ok(await all.take(id, asked), 'a person wants it now')
+  t.equal((await all.renew(asked, copied(id))).get(id), true)
+  await providers(db).set(ROOMY, BY)
+})
+
+t.test('a window goes by the clocks of its zone, over midnight and when they change', async (t) => {
+  const db = database.kysely
+  const isOpen = async (from: string, until: string, zone: string, moment: string) => {
+    await providers(db).set({ ...ROOMY, window: { from, until, zone } }, BY)
+    const { rows } = await sql<{ open: boolean }>`
+      select is_open(provider, ${moment}::timestamptz) as open from provider where name = ${ROOMY.name}`.execute(db)
+    return rows[0]?.open
+  }
+  for (const [from, until, zone, moment, open] of [
+    ['20:00', '06:00', 'UTC', '2026-06-01T19:59:59Z', false],
+    ['20:00', '06:00', 'UTC', '2026-06-01T20:00:00Z', true],
+    ['20:00', '06:00', 'UTC', '2026-06-02T00:00:00Z', true],
+    ['20:00', '06:00', 'UTC', '2026-06-02T06:00:00Z', false],
+    ['20:00', '06:00', 'Europe/Berlin', '2026-01-15T18:30:00Z', false],
+    ['20:00', '06:00', 'Europe/Berlin', '2026-07-15T18:30:00Z', true],
+    // 02:00 becomes 03:00 at 01:00Z: that night has no half past two.
+    ['02:00', '03:00', 'Europe/Berlin', '2026-03-29T00:59:59Z', false],
+    ['02:00', '03:00', 'Europe/Berlin', '2026-03-29T01:00:00Z', false],
+    ['02:00', '03:00', 'Europe/Berlin', '2026-03-30T00:30:00Z', true],
+    // 03:00 becomes 02:00 at 01:00Z: that night has it twice.
+    ['02:00', '03:00', 'Europe/Berlin', '2026-10-25T00:30:00Z', true],
+    ['02:00', '03:00', 'Europe/Berlin', '2026-10-25T01:30:00Z', true],
+    ['02:00', '03:00', 'Europe/Berlin', '2026-10-25T02:00:00Z', false],
+    ['09:00', '10:00', 'Asia/Kolkata', '2026-06-01T03:30:00Z', true],
+  ] as const) {
+    t.equal(await isOpen(from, until, zone, moment), open, `${from}-${until} ${zone} at ${moment}`)
+  }
+  await t.rejects(isOpen('20:00', '06:00', 'Mars/Base', '2026-06-01T00:00:00Z'), {
+    message: /does not know the time zone Mars\/Base/,
+  })
+  await providers(db).set(ROOMY, BY)
+  t.type(await all.due(worker(), 1), Array, 'and everybody else is found')
+})
+
+t.end()

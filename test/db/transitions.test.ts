@@ -1,0 +1,190 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import t from 'tap'
+import { audit } from '../../src/db/audit.ts'
+import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import { migrations } from '../../src/db/migrations.ts'
+import { providers } from '../../src/db/providers.ts'
+import { situations } from '../../src/db/transitions.ts'
+import { turns } from '../../src/db/jobs.ts'
+import { pause } from '../../src/model/migration.ts'
+import { type Bulk, bulk } from '../../src/operations/bulk.ts'
+import type { Worker } from '../../src/copying/ports.ts'
+import { BY } from '../support/by.ts'
+import { PROVIDER } from '../support/copying.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'postferry-situations-'))
+const WORKER: Worker = { id: randomUUID(), host: 'host', place: 'here', adopts: false, early: false }
+let database: Database
+let many: Bulk
+t.before(async () => {
+  database = await openDatabase({ databaseUrl: null, dataDir: folder })
+  await database.ready()
+  for (const name of ['old', 'other']) await providers(database.kysely).add({ ...PROVIDER, name }, BY)
+  many = bulk(situations(database.kysely))
+})
+t.after(async () => {
+  await database[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+/** So many people, by their states as SQL writes them; everybody else is gone, and so is what was written down. */
+async function people(states: Record<string, number>, provider = 'old'): Promise<void> {
+  await sql`truncate migration, audit cascade`.execute(database.kysely)
+  for (const [state, count] of Object.entries(states)) await add(state, count, provider)
+}
+
+async function add(state: string, count: number, provider: string): Promise<void> {
+  const [name = '', code = null] = state.split(':')
+  const address = sql`${`${name}${code ?? ''}`} || n || ${`@${provider}.example`}`
+  await sql`insert into migration
+      (address, provider_id, old_domain, old_username, state, paused_from, code, route, home, changed_at)
+    select ${address}, provider.id, 'old.example', ${address}, ${name}, case ${name} when 'paused' then 'synced' end, ${code},
+      'new', '/h/' || ${address}, now() - interval '1 hour'
+    from provider cross join generate_series(1, ${count}::int) as n where provider.name = ${provider}`.execute(
+    database.kysely,
+  )
+  await sql`update turn set due_at = now() + interval '1 hour', failures = 5 where due_at < 'infinity'`.execute(
+    database.kysely,
+  )
+}
+
+const all = { filter: {} }
+const states = async () => {
+  const { rows } = await sql<{ state: string; count: number }>`
+    select state || case when closing_since is not null then ' closing' else '' end as state, count(*)::int as count
+      from migration group by 1 order by 1`.execute(database.kysely)
+  return Object.fromEntries(rows.map(({ state, count }) => [state, count]))
+}
+const entries = () => Array.fromAsync(audit(database.kysely).list({}))
+const due = async () => (await turns(database.kysely).count(WORKER)).waiting
+
+t.test('what a bulk action would change is told by states and reasons, and nothing is changed', async (t) => {
+  await people({ pending: 3, synced: 2, 'failed:new-full': 2, 'failed:old-shrunk': 1, paused: 4, done: 5 })
+  t.same(sorted(await many.preview('pause', all)), {
+    changed: [
+      { from: 'failed', to: 'paused', count: 3 },
+      { from: 'pending', to: 'paused', count: 3 },
+      { from: 'synced', to: 'paused', count: 2 },
+    ],
+    refused: [
+      { reason: 'the migration is done already', count: 5 },
+      { reason: 'the migration is paused already', count: 4 },
+    ],
+  })
+  t.same(await states(), { done: 5, failed: 3, paused: 4, pending: 3, synced: 2 })
+  t.same(await entries(), [])
+})
+
+t.test('a bulk action does what its preview says, in the audit as single steps are', async (t) => {
+  await people({ pending: 2, 'failed:new-full': 1, done: 1, awaited: 1 })
+  const told = await many.preview('pause', all)
+  t.same(await many.carryOut('pause', all, { actor: 'tests', reason: 'a bad night' }), told)
+  t.same(await states(), { done: 1, paused: 4 })
+  const written = (await entries()).sort((one, other) => one.subject.localeCompare(other.subject))
+  const paused = (subject: string, from: string) => {
+    return { subject, actor: 'tests', action: 'migration.pause', reason: 'a bad night', detail: `${from} → paused` }
+  }
+  t.match(written, [
+    paused('awaited1@old.example', 'awaited'),
+    paused('failednew-full1@old.example', 'failed'),
+    paused('pending1@old.example', 'pending'),
+    paused('pending2@old.example', 'pending'),
+  ])
+  t.equal(written.length, 4)
+  await many.carryOut('resume', all, BY)
+  t.same(await states(), { awaited: 1, done: 1, failed: 1, pending: 2 })
+  t.match(await migrations(database.kysely).find('failednew-full1@old.example'), { code: 'new-full', pausedFrom: null })
+  const { rows } = await sql`select from_state, to_state from migration_step where from_state is not null`.execute(
+    database.kysely,
+  )
+  t.equal(rows.length, 8, 'every state is kept for the reports')
+})
+
+t.test('a selection is a filter or addresses', async (t) => {
+  await people({ pending: 3, synced: 3 })
+  await add('pending', 2, 'other')
+  t.match(await many.carryOut('pause', { filter: { provider: 'other' } }, BY), { changed: [{ count: 2 }] })
+  t.match(await many.carryOut('pause', { filter: { state: 'synced', search: 'd1@' } }, BY), { changed: [{ count: 1 }] })
+  const addresses = ['pending1@old.example', 'paused1@nowhere.example', 'pending3@old.example']
+  t.match(await many.carryOut('pause', { addresses }, BY), { changed: [{ from: 'pending', count: 2 }], refused: [] })
+  t.same(await states(), { paused: 5, pending: 1, synced: 2 })
+  t.same(await many.carryOut('resume', { addresses: [] }, BY), { changed: [], refused: [] })
+})
+
+t.test('a retry makes all turns due at once, and changes nobody who is active', async (t) => {
+  await people({ pending: 2, synced: 1, 'failed:new-full': 3, paused: 1 })
+  t.equal(await due(), 0)
+  t.match(sorted(await many.carryOut('retry', all, BY)), {
+    changed: [{ from: 'failed', to: 'pending', count: 3 }, { count: 2 }, { count: 1 }],
+    refused: [{ reason: /resume it first/, count: 1 }],
+  })
+  t.same(await states(), { paused: 1, pending: 5, synced: 1 })
+  t.equal(await due(), 6)
+  const synced = await migrations(database.kysely).find('synced1@old.example')
+  t.ok(Date.now() - (synced?.changedAt.getTime() ?? 0) > 3_000_000, 'its row is as it was')
+  const { rows } = await sql`select from turn where failures > 0 and due_at < 'infinity'`.execute(database.kysely)
+  t.equal(rows.length, 0, 'failures are forgotten')
+})
+
+t.test('whoever can be finished is asked to be, once, and no more when paused', async (t) => {
+  await people({ pending: 1, synced: 2, 'failed:new-full': 1, awaited: 1 })
+  await many.carryOut('close', all, BY)
+  t.same(await states(), { awaited: 1, failed: 1, 'pending closing': 1, 'synced closing': 2 })
+  t.equal(await due(), 3)
+  t.match(await many.preview('close', { filter: { closing: true } }), {
+    changed: [],
+    refused: [{ reason: /to be finished already/, count: 3 }],
+  })
+  t.equal(await migrations(database.kysely).count({ closing: false }), 2)
+  await many.carryOut('pause', { filter: { closing: true } }, BY)
+  t.same(await states(), { awaited: 1, failed: 1, paused: 3 })
+})
+
+t.test('thousands are changed once each, whatever they become meanwhile', async (t) => {
+  await people({ 'failed:new-full': 6_000, pending: 6_000 })
+  t.match(sorted(await many.carryOut('retry', all, BY)), {
+    changed: [
+      { from: 'failed', to: 'pending', count: 6_000 },
+      { from: 'pending', to: 'pending', count: 6_000 },
+    ],
+  })
+  t.same(await states(), { pending: 12_000 })
+  t.equal((await entries()).length, 12_000)
+  t.equal(await due(), 12_000)
+})
+
+t.test('who changed between the look and the change is left alone, and is not counted', async (t) => {
+  await people({ pending: 2 })
+  const found = situations(database.kysely)
+  const late = bulk({
+    ...found,
+    async count(selection) {
+      const counts = await found.count(selection)
+      await migrations(database.kysely).take('pending1@old.example', pause, { ...BY, action: 'migration.pause' })
+      return counts
+    },
+  })
+  t.match(await late.carryOut('close', all, BY), { changed: [{ from: 'pending', to: 'pending', count: 1 }] })
+  t.same(await states(), { paused: 1, 'pending closing': 1 })
+})
+
+t.test('two at once change everybody once', async (t) => {
+  await people({ pending: 6_000 })
+  const both = await Promise.all([1, 2].map(() => many.carryOut('pause', all, BY)))
+  const counts = both.map(({ changed }) => changed.reduce((sum, { count }) => sum + count, 0))
+  t.equal((counts[0] ?? 0) + (counts[1] ?? 0), 6_000)
+  t.equal((await entries()).length, 6_000)
+})
+
+function sorted({ changed, refused }: Awaited<ReturnType<Bulk['preview']>>) {
+  return {
+    changed: [...changed].sort((one, other) => one.from.localeCompare(other.from)),
+    refused: [...refused].sort((one, other) => one.reason.localeCompare(other.reason)),
+  }
+}
+
+t.end()

@@ -1,0 +1,42 @@
+import t from 'tap'
+import { oldMail } from '../../../src/imap/read/listing.ts'
+import type { Mailbox } from '../../../src/model/mailbox.ts'
+import { PROVIDER } from '../../support/copying.ts'
+import { ImapWire } from '../../support/imap-wire.ts'
+import { startOld } from '../../support/old.ts'
+import { tamperWith } from '../../support/tampering.ts'
+
+const old = await startOld({ people: { anna: 'x' } })
+t.teardown(() => old[Symbol.asyncDispose]())
+
+t.test('an OLD that lists nothing at all could not be asked: nobody has an empty account', async (t) => {
+  await using way = await tamperWith(old.port, (said) => said.replace(/^\* LIST .*\r\n/gm, ''))
+  await using session = await oldMail.open({ ...PROVIDER, port: way.port }, 'anna', 'x')
+  await t.rejects(session.mailboxes(), { code: 'old-protocol', message: /lists no mailbox/ })
+})
+
+t.test('an OLD that hangs up whatever it is asked for ends the reading, and is not asked for ever', async (t) => {
+  let hangUp = false
+  await using way = await tamperWith(old.port, (said) => {
+    return hangUp ? said.replace(/\{\d+\}\r\n.*$/s, '{9999999999999}\r\n') : said
+  })
+  const body = 'Subject: x\r\n\r\nx\r\n'
+  await using wire = await ImapWire.open({ host: 'localhost', port: old.port, user: 'anna', password: 'x' })
+  for (let number = 0; number < 60; number++) await wire.command('APPEND INBOX ', Buffer.from(body))
+  await using session = await oldMail.open({ ...PROVIDER, port: way.port }, 'anna', 'x')
+  const [inbox] = await session.mailboxes()
+  const opened = await session.examine(inbox?.mailbox as Mailbox)
+  const messages = 'messages' in opened ? opened.messages : []
+  t.equal(messages.length, 60)
+  t.same(await Array.fromAsync(session.read(messages.slice(0, 2)), (one) => 'digest' in one), [true, true])
+  hangUp = true
+  const readings: unknown[] = []
+  const reading = async () => {
+    for await (const one of session.read(messages)) readings.push(one)
+  }
+  await t.rejects(reading(), { code: 'old-busy' })
+  t.ok(readings.length < 60)
+  t.match(readings[0], { uid: 1, unreadable: /./ })
+})
+
+t.end()

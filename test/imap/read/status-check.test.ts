@@ -1,0 +1,130 @@
+import { chmodSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { looks } from '../../../src/imap/read/status-check.ts'
+import type { Provider } from '../../../src/model/provider.ts'
+import type { Look } from '../../../src/copying/ports.ts'
+import { PROVIDER } from '../../support/copying.ts'
+import { type Old, startOld } from '../../support/old.ts'
+import { startRelay } from '../../support/relay.ts'
+import { type Connection, type Script, scripted, startScriptedImap } from '../../support/scripted-imap.ts'
+import { seed } from '../../support/seed.ts'
+
+const ANNA = ['anna', 'Correct-Horse-9'] as const
+const MAILBOXES = ['INBOX', 'Sent', 'M&APw-ll', 'Box "of" (mail)']
+/** With a pattern each mailbox is asked about on its own, whichever it is. */
+const ONE_BY_ONE: Partial<Provider> = { exclude: ['no such mailbox'] }
+
+let old: Old
+t.before(async () => {
+  old = await startOld({ people: { [ANNA[0]]: ANNA[1] } })
+  await seed(old.port, ANNA, 3, MAILBOXES)
+})
+t.after(() => old[Symbol.asyncDispose]())
+
+async function look(port: number, changes: Partial<Provider> = {}, asksSizes = false): Promise<Look> {
+  const credential = { address: 'anna@old.example', username: ANNA[0], password: ANNA[1] }
+  return await looks.look({ ...PROVIDER, ...changes, port }, credential, new AbortController().signal, asksSizes)
+}
+
+/** A look, and how often OLD answered STATUS. */
+async function listenedTo(changes: Partial<Provider> = {}): Promise<{ seen: Look; statusCommands: number }> {
+  let said = ''
+  await using relay = await startRelay(old.port, (data) => {
+    said += data
+    return data
+  })
+  const seen = await look(relay.port, changes)
+  return { seen, statusCommands: said.split('OK Status completed').length - 1 }
+}
+
+t.test('an OLD that can is asked about all mailboxes at once, and says the same as one by one', async (t) => {
+  const once = await listenedTo()
+  const oneByOne = await listenedTo(ONE_BY_ONE)
+  t.match([once.statusCommands, oneByOne.statusCommands], [0, MAILBOXES.length])
+  t.same(once.seen, oneByOne.seen)
+  t.match(once.seen, { kind: 'yes', mailboxes: { length: MAILBOXES.length } })
+  const { mailboxes } = once.seen as Extract<Look, { kind: 'yes' }>
+  t.same(mailboxes.map(({ name }) => name).sort(), [...MAILBOXES].sort())
+  for (const mailbox of mailboxes) t.match(mailbox, { messages: 3, uidNext: 4, uidValidity: /^\d+$/ }, mailbox.name)
+})
+
+t.test('sizes are told on demand by an OLD that knows them', async (t) => {
+  const sizes = async (asks: boolean) => {
+    const { mailboxes } = (await look(old.port, {}, asks)) as Extract<Look, { kind: 'yes' }>
+    return mailboxes.map(({ size }) => size)
+  }
+  t.same(await sizes(false), Array(4).fill(undefined))
+  for (const size of await sizes(true))
+    t.ok(Number(size) > 200 && Number(size) < 600, `${size} bytes in three messages`)
+})
+
+t.test('a mailbox that OLD cannot open is looked at by each attempt, whichever way it was asked', async (t) => {
+  const sent = join(old.home(ANNA[0]), 'mail', '.Sent')
+  chmodSync(sent, 0)
+  for (const changes of [{}, ONE_BY_ONE]) {
+    const { mailboxes } = (await look(old.port, changes)) as Extract<Look, { kind: 'yes' }>
+    t.match(
+      mailboxes.find(({ name }) => name === 'Sent'),
+      { uidValidity: null, messages: 0 },
+    )
+  }
+  chmodSync(sent, 0o700)
+})
+
+t.test('an OLD that announces the short way and refuses it is asked the long one', async (t) => {
+  await using server = await startScriptedImap(
+    scripted(
+      signedIn((connection, tag, name, rest) => {
+        if (name === 'LIST' && rest.includes('RETURN')) return connection.say(`${tag} BAD what\r\n`)
+        if (name === 'LIST') return connection.say(`* LIST () "/" INBOX\r\n${tag} OK done\r\n`)
+        if (name !== 'STATUS') return false
+        return connection.say(`* STATUS INBOX (MESSAGES 2 UIDNEXT 3 UIDVALIDITY 4)\r\n${tag} OK done\r\n`)
+      }),
+    ),
+  )
+  t.same(await look(server.port), {
+    kind: 'yes',
+    mailboxes: [{ name: 'INBOX', messages: 2, uidNext: 3, uidValidity: '4', highestModseq: null }],
+  })
+})
+
+t.test('what is refused after the sign-in is no refused password', async (t) => {
+  await using server = await startScriptedImap(
+    scripted(
+      signedIn((connection, tag, name) => {
+        return name === 'LIST' && connection.say(`${tag} NO [AUTHENTICATIONFAILED] Login failed.\r\n`)
+      }),
+    ),
+  )
+  t.match(await look(server.port), { kind: 'trouble' })
+})
+
+t.test('a look signs in as the door asks: any password arrives whole, and a NO is a no whatever it says', async (t) => {
+  const password = 'Fähre "\\{5}'
+  const credential = { address: 'anna@old.example', username: ANNA[0], password }
+  const lookAs = async (script: Script) => {
+    await using server = await startScriptedImap(scripted(script))
+    return await looks.look({ ...PROVIDER, port: server.port }, credential, new AbortController().signal, false)
+  }
+  const right: Script['signIn'] = ({ connection, tag, ...tried }) =>
+    connection.say(tried.password === password ? `${tag} OK in\r\n` : `${tag} NO Login failed.\r\n`)
+  for (const capability of ['IMAP4rev1', 'IMAP4rev1 AUTH=PLAIN', 'IMAP4rev1 AUTH=LOGIN LOGINDISABLED']) {
+    t.match(await lookAs({ capability, signIn: right }), { kind: 'yes' }, capability)
+  }
+  const partial: Script['signIn'] = ({ connection, tag }) =>
+    connection.say(`${tag} NO Some of the requested messages no longer exist\r\n`)
+  t.match(await lookAs({ signIn: partial }), { kind: 'trouble' })
+  t.match(await lookAs({ greeting: '* PREAUTH welcome\r\n' }), { kind: 'trouble' })
+})
+
+/** Lets everybody in. */
+function signedIn(command: NonNullable<Script['command']>): Script {
+  return {
+    capability: 'IMAP4rev1 LIST-STATUS',
+    command,
+    signIn: ({ connection, tag }: { connection: Connection; tag: string }) => connection.say(`${tag} OK in\r\n`),
+  }
+}
+
+t.end()

@@ -1,0 +1,106 @@
+import t from 'tap'
+import { type Endpoint, endpointOf } from '../../src/model/endpoint.ts'
+import { type Provider, usualProvider } from '../../src/model/provider.ts'
+import { keyring } from '../../src/keys/keyring.ts'
+import type { Credential } from '../../src/auth/ports.ts'
+
+const OLD: Provider = { ...usualProvider('old', 'imap.old.example'), caFile: '/etc/old-ca.pem' }
+const ANNA = { address: 'anna@new.example', provider: 'old', username: 'anna', password: 'Correct-Horse-9' }
+
+function ring(sealed: Partial<Credential> = {}) {
+  const approved = new Map<string, Endpoint>()
+  const trusted: string[] = []
+  let opened = 0
+  const { open } = keyring({
+    opener: {
+      async open() {
+        opened++
+        return { ...ANNA, ...sealed }
+      },
+    },
+    endpoints: {
+      approved: (name) => approved.get(name) ?? null,
+      trust(name, endpoint) {
+        if (approved.has(name)) return false
+        approved.set(name, endpoint)
+        return true
+      },
+    },
+    onTrust: async (name, endpoint) => void trusted.push(`${name}: ${endpoint}`),
+  })
+  return {
+    approved,
+    trusted,
+    opened: () => opened,
+    open: (provider: Provider, sentTo?: Endpoint) =>
+      open({ address: ANNA.address, sealed: new Uint8Array(), provider }, sentTo),
+  }
+}
+
+t.test('the first use approves where a provider is, and says so; from then on it is no news', async (t) => {
+  const { open, trusted, approved } = ring()
+  t.same(await Promise.all([open(OLD), open(OLD)]), [{ credential: ANNA }, { credential: ANNA }], 'two at once too')
+  t.same(await open({ ...OLD, maxConnections: 3, refusal: 'nein' }), { credential: ANNA })
+  t.same(trusted, ['old: imap.old.example port 993 with TLS, trusting /etc/old-ca.pem'])
+  t.same(approved.get('old'), endpointOf(OLD))
+})
+
+t.test('nothing is opened for another place, or for one that proves itself in another way', async (t) => {
+  const changes: Partial<Provider>[] = [
+    ...[{ host: 'imap.evil.example' }, { port: 1993 }, { caFile: null }, { caFile: '/tmp/own-ca.pem' }],
+    ...[{ fingerprint: 'ab'.repeat(32) }, { tls: 'starttls' as const }, { tls: 'none' as const }],
+  ]
+  for (const change of changes) {
+    const { open, opened } = ring()
+    await open(OLD)
+    const answer = await open({ ...OLD, ...change })
+    t.match(answer, {
+      refused: 'endpoint-changed',
+      why: /approved on this host is imap\.old\.example port 993 with TLS/,
+    })
+    t.equal(opened(), 1, JSON.stringify(change))
+    t.same(await open(OLD), { credential: ANNA }, 'as before it is')
+  }
+})
+
+t.test('of two first uses at the same moment, for two places, one is first', async (t) => {
+  const { open, trusted } = ring()
+  const [first, second] = await Promise.all([open(OLD), open({ ...OLD, host: 'imap.evil.example' })])
+  t.match([first, second], [{ credential: ANNA }, { refused: 'endpoint-changed' }])
+  t.equal(trusted.length, 1)
+})
+
+t.test('whoever sends it elsewhere than the provider says gets nothing', async (t) => {
+  const { open } = ring()
+  await open(OLD)
+  t.match(await open(OLD, { ...endpointOf(OLD), host: 'imap.evil.example' }), { refused: 'endpoint-changed' })
+  const moved = { ...OLD, host: 'imap.evil.example' }
+  t.same(await open(moved, endpointOf(OLD)), { credential: ANNA }, 'it goes where it was approved')
+})
+
+t.test('a credential is for the person and the provider that it was sealed for', async (t) => {
+  t.match(await ring({ address: 'bert@new.example' }).open(OLD), { refused: 'credential-unopened', why: /address/ })
+  const elsewhere = ring()
+  const answer = await elsewhere.open({ ...OLD, name: 'new-one', host: 'imap.evil.example' })
+  t.match(answer, { refused: 'credential-unopened', why: /another provider/ }, 'a new name is no way around')
+  t.same(elsewhere.approved.size, 0, 'and approves nothing')
+  t.match(await ring({ provider: null }).open(OLD), { credential: { username: 'anna' } }, 'sealed before that was kept')
+})
+
+t.test('where it cannot be told what is approved, nothing is opened', async (t) => {
+  const fail = () => {
+    throw new Error('cannot read it (EACCES)')
+  }
+  const opener = { open: async () => ANNA }
+  const kept = { address: ANNA.address, sealed: new Uint8Array(), provider: OLD }
+  const onTrust = async () => undefined
+  for (const endpoints of [
+    { approved: fail, trust: fail },
+    { approved: () => null, trust: fail },
+  ]) {
+    const { open } = keyring({ opener, endpoints, onTrust })
+    t.match(await open(kept), { refused: 'endpoint-changed', why: 'cannot read it (EACCES)', credential: undefined })
+  }
+})
+
+t.end()

@@ -1,0 +1,121 @@
+import t from 'tap'
+import { type Difference, noCounts } from '../../src/model/ledger.ts'
+import { UidSet } from '../../src/model/uid-set.ts'
+import { type DigestedMessage, type Evidence, FolderFindings, pairMessages } from '../../src/ledger/pair-messages.ts'
+import type { NewMessage, Receipts } from '../../src/ledger/ports.ts'
+import { settle } from '../../src/ledger/explain-unpaired.ts'
+
+const message = (uid: number, digest: string, more: Partial<DigestedMessage> = {}): DigestedMessage => {
+  return { uid, digest, size: 100, date: 1000, flags: '', messageId: '', length: 90, ...more }
+}
+const copy = (digest: string, more: Partial<NewMessage> = {}): NewMessage => {
+  return { digest, directory: '', date: 1000, flags: '', messageId: '', length: 90, copyOf: null, ...more }
+}
+const receipts = (flagsOf: Record<number, string>): Receipts => {
+  const entries = Object.entries(flagsOf).map(([uid, flags]) => [Number(uid), flags] as const)
+  return { flagsOf: new Map(entries), lastUid: Math.max(0, ...entries.map(([uid]) => uid)) }
+}
+
+/** One folder on OLD against its directory, with what else is on NEW; each difference as `kind uid`. */
+function told(
+  old: DigestedMessage[],
+  now: NewMessage[],
+  { elsewhere = [], ...known }: Partial<Evidence> & { elsewhere?: NewMessage[] } = {},
+) {
+  const differences: Difference[] = []
+  const none = { proved: UidSet.parse(''), accepted: UidSet.parse(''), acceptedUnlisted: 0, receipts: null }
+  const evidence = { ...none, ...known }
+  const findings = new FolderFindings('INBOX', '', evidence, (difference) => differences.push(difference))
+  const folder = { findings, left: pairMessages(old, now, findings) }
+  const settled = settle([folder], elsewhere, (directory) => directory).get(folder)
+  const counted = Object.fromEntries(Object.entries(findings.counts).filter(([, count]) => count > 0))
+  const kinds = differences.map(({ kind, uid }) => `${kind} ${uid}`)
+  return {
+    kinds,
+    counted,
+    extra: settled?.extra,
+    duplicated: folder.left.duplicated,
+    found: [...findings.found],
+    lost: [...findings.lost],
+  }
+}
+
+t.test('messages with the same bytes are counted, and exact twins find each other', async (t) => {
+  const old = [message(1, 'a', { flags: 'S' }), message(2, 'a', { date: 5 }), message(3, 'a')]
+  const now = [copy('a'), copy('a', { date: 5 }), copy('a', { flags: 'S' }), copy('a'), copy('b')]
+  t.same(told(old, now), { kinds: [], counted: {}, extra: 2, duplicated: 1, found: [1, 2, 3], lost: [] })
+  t.same(told(old, now.slice(1)).kinds, [])
+  t.same(told(old, now.slice(1, 3)).kinds, ['missing 3'])
+})
+
+t.test('a date that OLD cannot tell is no difference', async (t) => {
+  t.same(told([message(1, 'a', { date: Number.NaN })], [copy('a')]).kinds, [])
+  t.same(told([message(1, 'a', { date: 1 })], [copy('a')]).kinds, ['date 1'])
+})
+
+t.test('what is not there was removed, is waiting, or is missing, as far as is known', async (t) => {
+  const old = [message(1, 'a'), message(2, 'b'), message(3, 'c')]
+  t.same(told(old, []).kinds, ['missing 1', 'missing 2', 'missing 3'])
+  t.same(told(old, [], { receipts: receipts({}) }).kinds, ['waiting 1', 'waiting 2', 'waiting 3'])
+  t.same(told(old, [], { receipts: receipts({ 2: '' }) }).kinds, ['missing 1', 'lost 2', 'waiting 3'])
+  t.same(told(old, [], { proved: UidSet.parse('1:2') }).kinds, ['removed 1', 'removed 2', 'missing 3'])
+  const both = { receipts: receipts({ 1: '', 2: '', 3: '' }), proved: UidSet.parse('1') }
+  t.same(told(old, [], both).kinds, ['removed 1', 'lost 2', 'lost 3'], 'only a ledger has seen a message on NEW')
+  t.same(told(old, [], { ...both, accepted: UidSet.parse('2') }), {
+    ...told([], []),
+    kinds: ['removed 1', 'accepted 2', 'lost 3'],
+    counted: { removed: 1, accepted: 1, lost: 1 },
+    lost: [3],
+  })
+  t.same(told(old, [], { accepted: UidSet.parse('1:3') }).counted, { accepted: 3 })
+})
+
+t.test('flags that were set on NEW are told from flags that did not arrive', async (t) => {
+  const [old, now] = [[message(1, 'a', { flags: 'S' })], [copy('a', { flags: 'F' })]]
+  t.same(told(old, now).kinds, ['flags 1'])
+  t.same(told(old, now, { proved: UidSet.parse('1') }).kinds, ['reflagged 1'])
+  t.same(told(old, now, { receipts: receipts({ 1: 'S' }) }).kinds, ['reflagged 1'])
+  t.same(told(old, now, { receipts: receipts({ 1: 'F' }), proved: UidSet.parse('1') }).kinds, ['flags 1'])
+})
+
+t.test('an altered message is known by its name, its Message-ID, or its date and length', async (t) => {
+  const one = message(7, 'a', { messageId: '<x>' })
+  const known = { receipts: receipts({ 1: '', 2: '', 3: '', 7: '' }) }
+  const named = [copy('z', { copyOf: 7, date: 9, length: 1 })]
+  t.same(told([one], named, known).kinds, ['altered 7'])
+  t.same(told([one], named).kinds, ['missing 7'], 'a name from a folder that is no more means nothing')
+  t.same(told([one], [copy('z', { messageId: '<x>', date: 9, length: 1 })]).kinds, ['altered 7'])
+  t.same(told([one], [copy('z', { length: 91 })]).kinds, ['altered 7'])
+  t.same(told([one], [copy('z', { length: 200 })]).kinds, ['missing 7'])
+  t.same(told([message(1, 'a')], [copy('z', { date: 9 })]).kinds, ['missing 1'], 'two without Message-ID are not one')
+  const both = told(
+    [message(1, 'a', { messageId: '<x>' }), message(2, 'b')],
+    [copy('z', { messageId: '<x>', copyOf: 2 })],
+    known,
+  )
+  t.same(both.kinds, ['altered 2', 'lost 1'], 'the surest sign counts')
+})
+
+t.test('the copy of one message is never taken for another one altered, however alike they are', async (t) => {
+  const removed = message(2, 'a', { messageId: '<x>' })
+  const left = [copy('z', { copyOf: 5, messageId: '<x>' })]
+  const known = { receipts: receipts({ 2: '', 5: '' }) }
+  t.match(told([removed], left, known), { kinds: ['lost 2'], extra: 1 })
+  t.same(told([removed], left).kinds, ['altered 2'], 'without receipts its name tells nothing')
+})
+
+t.test('a message elsewhere on NEW has moved, each copy for one message', async (t) => {
+  const old = [message(1, 'a'), message(2, 'a'), message(3, 'b')]
+  const elsewhere = [copy('a', { directory: '.x' }), copy('c', { directory: '.x' })]
+  const { kinds, counted, found } = told(old, [copy('z')], { elsewhere })
+  t.same(kinds, ['moved 1', 'altered 2', 'missing 3'])
+  t.same(counted, { moved: 1, altered: 1, missing: 1 })
+  t.same(found, [1])
+})
+
+t.test('ten thousand messages without a counterpart are settled in no time', async (t) => {
+  const old = Array.from({ length: 10_000 }, (_, at) => message(at + 1, `o${at}`, { messageId: `<${at}>` }))
+  const now = old.map(({ uid }) => copy(`n${uid}`, { messageId: `<new${uid}>`, length: 1 }))
+  t.same(told(old, now).counted, { missing: 10_000 })
+  t.same(Object.keys(noCounts()).length, 11)
+})

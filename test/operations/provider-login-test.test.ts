@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import { failures } from '../../src/db/rate-limits.ts'
+import { usualProvider } from '../../src/model/provider.ts'
+import type { OldQuestion } from '../../src/auth/ports.ts'
+import { testProvider } from '../../src/operations/provider-test.ts'
+import { TRIAL_LIMITS, trySignIn } from '../../src/operations/provider-login-test.ts'
+
+const OLD = usualProvider('old', 'imap.old.example')
+
+const folder = mkdtempSync(join(tmpdir(), 'postferry-trials-'))
+let database: Database
+t.before(async () => {
+  database = await openDatabase({ databaseUrl: null, dataDir: folder })
+  await database.ready()
+})
+t.beforeEach(async () => void (await database.pool.query('truncate failed_sign_in')))
+t.after(async () => {
+  await database[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+function trying() {
+  const asked: string[] = []
+  const old = {
+    async ask({ username, password }: OldQuestion) {
+      asked.push(username)
+      return { kind: password === 'right' ? ('yes' as const) : ('no' as const) }
+    },
+  }
+  const trials = failures(database.pool, TRIAL_LIMITS, 'trial-')
+  const attempt = (username: string, password: string) => trySignIn(OLD, username, password, { old, trials })
+  return { asked, trials, attempt }
+}
+
+t.test('trials that fail are counted for the user name, right ones are not', async (t) => {
+  const { asked, attempt } = trying()
+  for (let number = 0; number < 15; number++) t.match(await attempt('anna', 'right'), { kind: 'yes' })
+  for (let number = 0; number < TRIAL_LIMITS.person; number++) {
+    t.match(await attempt('anna', `guess ${number}`), { kind: 'no' })
+  }
+  t.match(await attempt('anna', 'right'), { kind: 'trouble', code: 'throttled' })
+  t.equal(asked.length, 15 + TRIAL_LIMITS.person)
+  t.match(await attempt('bert', 'right'), { kind: 'yes' })
+})
+
+t.test('trials and tests together have a limit at a provider', async (t) => {
+  const { asked, attempt, trials } = trying()
+  let probed = 0
+  const outside = {
+    providers: { find: async () => OLD, set: async () => undefined as never, noteTest: async () => undefined },
+    domains: { list: async () => [] },
+    trials,
+    async *probe() {
+      probed++
+      yield { step: 'resolve' as const, ok: true, found: '', milliseconds: 1 }
+    },
+  }
+  const test = () => Array.fromAsync(testProvider(OLD, 'tests', outside))
+  for (let number = 0; number < TRIAL_LIMITS.provider - 1; number++) await attempt(`person ${number}`, 'guess')
+  t.match(await test(), [{ ok: true }])
+  t.match(await test(), [{ ok: false, found: /too many tests/, remedy: /ten minutes/ }])
+  t.match(await attempt('anna', 'right'), { kind: 'trouble', code: 'throttled' })
+  t.equal(probed, 1)
+  t.equal(asked.length, TRIAL_LIMITS.provider - 1)
+})

@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { loadSettings, redacted } from '../src/settings.ts'
+
+t.test('every setting that is documented is told, by its name and with its documented default', async (t) => {
+  const documented = readFileSync(join(import.meta.dirname, '../deploy/postferry.env'), 'utf8')
+  const defaults = [...documented.matchAll(/^#([A-Z_]+)=(.*)$/gm)]
+  const told = redacted(loadSettings({}))
+  t.same(Object.keys(told).sort(), defaults.map(([, name]) => name).sort())
+  for (const [, name = '', value = ''] of defaults.filter(([, , value = '']) => /^\d+$/.test(value))) {
+    t.equal(String(told[name]), value, name)
+  }
+})
+
+t.test('a name that is no setting is refused, with the likeliest right one', async (t) => {
+  const flaw = (...names: string[]) => {
+    return () => loadSettings(Object.fromEntries(names.map((name) => [name, '/x'])))
+  }
+  const cases: [string, string][] = [
+    ['POSTFERRY_DATADIR', ': is POSTFERRY_DATA_DIR meant?'],
+    ['POSTFERRY_HOEM', ': is POSTFERRY_HOME meant?'],
+    ['POSTFERRY_IDENTITY', ': is POSTFERRY_IDENTITY_FILE meant?'],
+    ['POSTFERRY_AUTH_TOKEN_FIEL', ': is POSTFERRY_AUTH_TOKEN_FILE meant?'],
+    ['POSTFERRY_SOMETHING_ELSE_ALTOGETHER', ''],
+  ]
+  for (const [name, meant] of cases) t.throws(flaw(name), { message: `there is no setting ${name}${meant}` })
+  t.throws(flaw('POSTFERRY_HOEM', 'POSTFERRY_PROT'), { message: /POSTFERRY_HOEM.*; .*POSTFERRY_PROT/ }, 'all at once')
+})
+
+t.test("what Dovecot's files say in an environment is no mistake there", async (t) => {
+  const names = ['POSTFERRY_URL', 'POSTFERRY_SOCKET', 'POSTFERRY_CLIENT_LIMIT_SECONDS', 'POSTFERRY_SETTINGS_FILE']
+  t.ok(loadSettings(Object.fromEntries(names.map((name) => [name, '/x']))))
+})
+
+t.test('of a secret only whether it is set is told', async (t) => {
+  const secrets = {
+    DATABASE_URL: 'postgresql://ferry:hush-1@localhost/postferry',
+    POSTFERRY_AUTH_TOKEN: `hush-2-${'x'.repeat(32)}`,
+    POSTFERRY_ADMIN_TOKEN: `hush-3-${'x'.repeat(32)}`,
+  }
+  const told = redacted(loadSettings(secrets))
+  t.notMatch(JSON.stringify(told), /hush/)
+  for (const name of Object.keys(secrets)) {
+    t.equal(told[name], 'set')
+    t.equal(redacted(loadSettings({}))[name], 'not set')
+  }
+})
+
+t.test('what is not loopback is refused without TLS, unless it is allowed', async (t) => {
+  for (const POSTFERRY_HOST of ['127.0.0.1', '127.8.8.8', '::1', '0:0:0:0:0:0:0:1', '::ffff:127.0.0.1', 'LocalHost'])
+    t.equal(loadSettings({ POSTFERRY_HOST }).host, POSTFERRY_HOST)
+  for (const POSTFERRY_HOST of [
+    '0.0.0.0',
+    '::',
+    '192.0.2.1',
+    '::ffff:192.0.2.1',
+    'mail.example',
+    'localhost.example',
+  ]) {
+    t.throws(() => loadSettings({ POSTFERRY_HOST }), { message: /^POSTFERRY_HOST=\S+ is open to other hosts/ })
+    t.throws(() => loadSettings({ POSTFERRY_HOST, POSTFERRY_PLAIN_HTTP: 'no' }))
+    t.equal(loadSettings({ POSTFERRY_HOST, POSTFERRY_PLAIN_HTTP: 'yes' }).host, POSTFERRY_HOST)
+    t.equal(loadSettings({ POSTFERRY_HOST, POSTFERRY_PORT: '0' }).port, 0, 'nobody listens there')
+  }
+  t.throws(() => loadSettings({ POSTFERRY_PLAIN_HTTP: 'true' }), { message: 'POSTFERRY_PLAIN_HTTP must be yes or no' })
+})
+
+t.test('a token that can be guessed is refused, wherever it stands', async (t) => {
+  const file = join(t.testdir({ token: `${'x'.repeat(31)}\n`, good: `${'x'.repeat(32)}\n` }), 'token')
+  for (const name of ['POSTFERRY_AUTH_TOKEN', 'POSTFERRY_ADMIN_TOKEN']) {
+    const flaw = { message: new RegExp(`^${name} must have 32 characters at least`) }
+    t.throws(() => loadSettings({ [name]: 'x' }), flaw)
+    t.throws(() => loadSettings({ [name]: 'x'.repeat(31) }), flaw)
+    t.throws(() => loadSettings({ [`${name}_FILE`]: file }), flaw)
+    t.throws(() => loadSettings({ [name]: `${'x'.repeat(32)} y` }), { message: /without blanks/ })
+    t.equal(redacted(loadSettings({ [`${name}_FILE`]: file.replace(/token$/, 'good') }))[name], 'set')
+  }
+})
+
+t.test('names of hosts are names alone', async (t) => {
+  t.same(loadSettings({ POSTFERRY_HOST_NAMES: 'Ferry.example, mx_1' }).hostNames, ['ferry.example', 'mx_1'])
+  for (const POSTFERRY_HOST_NAMES of ['https://a.example', 'a.example:443', '*', 'a..b', '-a.example', '[::1]'])
+    t.throws(() => loadSettings({ POSTFERRY_HOST_NAMES }), { message: /^POSTFERRY_HOST_NAMES must be names of hosts/ })
+})

@@ -1,0 +1,152 @@
+import { mock } from 'node:test'
+import t from 'tap'
+import type { Allotment } from '../../src/source/budget.ts'
+import { LEASE_MS, Share } from '../../src/source/connection-share.ts'
+
+const LONG = { limitMs: 60_000 }
+const settle = () => new Promise((resolve) => setImmediate(resolve))
+
+/** A database that deals out as it is told, and what it was asked. */
+function dealing(...answers: (Partial<Allotment> | Error)[]) {
+  const asked: { keep: number; want: number }[] = []
+  const share = new Share(async (keep, want) => {
+    asked.push({ keep, want })
+    const answer = answers.shift() ?? {}
+    if (answer instanceof Error) throw answer
+    return { may: want, excess: 0, most: 20, ...answer }
+  })
+  t.teardown(() => share.close())
+  return { share, asked }
+}
+
+async function taken(share: Share) {
+  const seat = await share.take(LONG)
+  if (seat === null) throw new Error('no seat')
+  return seat
+}
+
+t.test('who comes after another one does not ask', async (t) => {
+  const { share, asked } = dealing()
+  for (let times = 0; times < 5; times++) (await taken(share))[Symbol.dispose]()
+  t.same(asked, [{ keep: 0, want: 1 }])
+})
+
+t.test('who did not wait for what others have is taken back at once', async (t) => {
+  const { share, asked } = dealing({ may: 0 })
+  t.equal(await share.take({ limitMs: 0 }), null)
+  await settle()
+  t.same(asked, [
+    { keep: 0, want: 1 },
+    { keep: 0, want: 0 },
+  ])
+})
+
+t.test('what was used a moment ago is there for who comes now, and given back when nobody does', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  let now = 0
+  t.intercept(performance, 'now', { value: () => now })
+  const { share, asked } = dealing()
+  const next = async () => {
+    now += 1_000
+    mock.timers.tick(1_000)
+    await settle()
+  }
+  const two = async () => {
+    for (const seat of await Promise.all([taken(share), taken(share)])) seat[Symbol.dispose]()
+  }
+  for (let time = 0; time < 3; time++) {
+    const before = asked.length
+    await two()
+    if (time > 0) t.equal(asked.length, before, 'nobody has to ask')
+    await next()
+    const seat = await taken(share)
+    seat[Symbol.dispose]()
+    await next()
+  }
+  for (let second = 0; second < 3; second++) await next()
+  t.same(asked.at(-1), { keep: 0, want: 0 })
+})
+
+t.test('many who come together ask twice at most', async (t) => {
+  const { share, asked } = dealing()
+  const seats = await Promise.all(Array.from({ length: 12 }, () => taken(share)))
+  t.equal(seats.length, 12)
+  t.same(asked, [
+    { keep: 0, want: 1 },
+    { keep: 1, want: 12 },
+  ])
+})
+
+t.test('while it is asked, no more are in use than it said to keep', async (t) => {
+  const answers: ((answer: Allotment) => void)[] = []
+  const share = new Share(() => new Promise((resolve) => answers.push(resolve)))
+  t.teardown(() => share.close())
+  const first = [taken(share), taken(share), taken(share)]
+  answers.shift()?.({ may: 1, excess: 0, most: 20 })
+  await first[0]
+  await settle()
+  t.match([share.running, share.waiting], [1, 2])
+  answers.shift()?.({ may: 3, excess: 0, most: 20 })
+  await Promise.all(first)
+  for (const seat of await Promise.all(first)) seat[Symbol.dispose]()
+  t.equal(share.running, 0)
+  for (const answer of answers) answer({ may: 0, excess: 0, most: 20 })
+})
+
+t.test('who does not wait is told so by the next answer', async (t) => {
+  const { share } = dealing({ may: 0 }, { may: 0 })
+  t.equal(await share.take({ limitMs: 0 }), null)
+  t.equal(share.waiting, 0)
+})
+
+t.test('who is told that there are too many ends that many, the latest first', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const { share } = dealing({}, {}, { may: 0, excess: 1 }, { may: 0, excess: 1 }, { may: 0, excess: 2 })
+  const [first, second] = await Promise.all([taken(share), taken(share)])
+  const next = async () => {
+    mock.timers.tick(1_000)
+    await settle()
+  }
+  await next()
+  t.match([first?.signal.aborted, second?.signal.reason], [false, 'stopped'])
+  await next()
+  t.equal(first?.signal.aborted, false, 'the one that is about to end counts')
+  await next()
+  t.equal(first?.signal.reason, 'stopped')
+})
+
+t.test('while nobody can be asked, what is held may be used until its lease ends', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const away = Array.from({ length: 40 }, () => new Error('away'))
+  const { share } = dealing({}, ...away)
+  const seat = await taken(share)
+  for (let seconds = 0; seconds < 20; seconds++) {
+    mock.timers.tick(1_000)
+    await settle()
+  }
+  t.equal(seat.signal.aborted, false)
+  for (let seconds = 20; seconds < LEASE_MS / 1000 - 4; seconds++) {
+    mock.timers.tick(1_000)
+    await settle()
+  }
+  t.equal(seat.signal.reason, 'lost-lock', 'well before others may take it')
+  seat[Symbol.dispose]()
+  const late = share.take({ limitMs: 50 })
+  await settle()
+  mock.timers.tick(50)
+  t.equal(await late, null, 'nor is it used again')
+})
+
+t.test('at the end everything is given back, and nobody gets a seat any more', async (t) => {
+  const { share, asked } = dealing({ may: 1 }, { may: 1 })
+  const seat = await taken(share)
+  const waiting = share.take(LONG)
+  await share.close()
+  t.equal(seat.signal.reason, 'stopped')
+  t.equal(await waiting, null)
+  t.equal(await share.take(LONG), null)
+  t.same(asked.at(-1), { keep: 0, want: 0 })
+})
