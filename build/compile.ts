@@ -1,6 +1,6 @@
 // Makes dist from src with Node alone, because an installation has no compiler. The types become blanks: each line of
 // dist has the number that it has in src.
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import { dirname, join } from 'node:path'
 
@@ -8,10 +8,11 @@ const SRC = join(import.meta.dirname, '../src')
 const DIST = join(import.meta.dirname, '../dist')
 
 const compiled = new Set<string>()
-for (const file of filesIn(SRC).filter((file) => /\.c?ts$/.test(file))) {
-  const target = file.replace(/ts$/, 'js')
+for (const file of filesIn(SRC)) {
+  const target = file.replace(/\.(c?)ts$/, '.$1js')
   mkdirSync(dirname(join(DIST, target)), { recursive: true })
-  writeFileSync(join(DIST, target), javascript(readFileSync(join(SRC, file), 'utf8')))
+  if (target === file) copyFileSync(join(SRC, file), join(DIST, file))
+  else writeFileSync(join(DIST, target), javascript(readFileSync(join(SRC, file), 'utf8')))
   compiled.add(target)
 }
 // What is left of older versions goes last: commands may be running.

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { loadSettings } from './settings.ts'
 import { runEmit } from './cli/commands/emit-offlineimaprc.ts'
 import { offlineimaprc } from './engines/offlineimap/config.ts'
+import { loadSettings } from './settings.ts'
 import { environment } from './settings-file.ts'
 import { openReady } from './wiring/service.ts'
 

@@ -1,8 +1,8 @@
 import { makeValidator } from 'envalid'
 import ipaddr from 'ipaddr.js'
-import { flawOfHomeTemplate } from './model/home.ts'
 import { isRecipient } from './keys/age.ts'
 import { panelKeyIn } from './keys/panel-key.ts'
+import { flawOfHomeTemplate } from './model/home.ts'
 
 const LEAST_TOKEN_LENGTH = 32
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { cleanEnv, str } from 'envalid'
+import { likeliest } from './model/closest-word.ts'
 import { isLoopback } from './model/host.ts'
 import type { KeptFree } from './model/kept-free.ts'
-import { likeliest } from './model/closest-word.ts'
 import type { Periods } from './model/retention.ts'
 import {
   ageRecipients,

@@ -1,6 +1,6 @@
+import type { OldAnswer } from '../source/ports.ts'
 import type { Attempt, Surroundings } from './authenticate.ts'
 import type { Origin } from './origins.ts'
-import type { OldAnswer } from './ports.ts'
 
 type Asking = Pick<Surroundings, 'old' | 'refusals' | 'digest'>
 

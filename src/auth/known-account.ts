@@ -1,10 +1,10 @@
 import type { Account } from '../model/account.ts'
 import type { Verdict } from '../model/verdict.ts'
-import { admit, capture, provisional, refusal, refuse, suspectsOf } from './provision.ts'
 import { askOld } from './ask-source.ts'
 import type { Attempt, Surroundings } from './authenticate.ts'
 import type { Meant, Origin } from './origins.ts'
 import type { Hasher, KeptPassword, KnownAccount } from './ports.ts'
+import { admit, capture, provisional, refusal, refuse, suspectsOf } from './provision.ts'
 import { Changed, during } from './unavailable.ts'
 
 /** What the passwords that are kept here say; null: it is none of them. */

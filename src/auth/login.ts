@@ -1,9 +1,9 @@
 import { parseAddress } from '../model/address.ts'
 import { MISMATCH, type Verdict } from '../model/verdict.ts'
+import type { Refusals, Successes } from './auth-cache.ts'
 import { authenticate, type Surroundings } from './authenticate.ts'
 import { coalesce, type OnGone } from './coalesce.ts'
 import { EvenTime } from './failure-delay.ts'
-import type { Refusals, Successes } from './auth-cache.ts'
 import { during } from './unavailable.ts'
 
 /** A person's sign-in, as a door asks about it. */

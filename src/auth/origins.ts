@@ -1,6 +1,7 @@
 import { type Address, inDomain } from '../model/address.ts'
 import { oldUsername } from '../model/provider.ts'
-import type { Awaited, Directory, KnownAccount, OldMailbox, Source } from './ports.ts'
+import type { OldMailbox } from '../source/ports.ts'
+import type { Awaited, Directory, KnownAccount, Source } from './ports.ts'
 import { during } from './unavailable.ts'
 
 /** Where a person's account is on OLD, and what it is called on NEW. */

@@ -1,21 +1,14 @@
+import type { Sealed } from '../keys/ports.ts'
 import type { Account, PasswordSource } from '../model/account.ts'
 import type { Address } from '../model/address.ts'
-import type { Endpoint } from '../model/endpoint.ts'
 import type { Provider } from '../model/provider.ts'
-import type { Code } from '../model/verdict.ts'
+import type { OldMailbox } from '../source/ports.ts'
 
 /** What a domain of OLD says about its people. */
 export interface Source {
   readonly provider: Provider
   readonly oldDomain: string
   readonly newDomain: string
-}
-
-/** An account on OLD. */
-export interface OldMailbox {
-  readonly provider: Provider
-  readonly oldDomain: string
-  readonly oldUsername: string
 }
 
 /** A password that is kept of an account. */
@@ -56,50 +49,6 @@ export interface Directory {
   awaited(address: string): Promise<Awaited | null>
 }
 
-/** What OLD said. `trouble` is everything that is neither yes nor no. */
-export type OldAnswer =
-  | { readonly kind: 'yes' }
-  | { readonly kind: 'no' }
-  | { readonly kind: 'disabled' }
-  | { readonly kind: 'expired' }
-  | {
-      readonly kind: 'trouble'
-      readonly code: Code
-      readonly cause: unknown
-      /** Whether OLD said anything at all, its greeting at least: it is alive, whatever became of the sign-in. */
-      readonly answered: boolean
-    }
-
-/** A question to OLD. */
-export interface OldQuestion {
-  readonly provider: Provider
-  readonly username: string
-  readonly password: string
-  /** IP address of the person's client; null when the door does not say. */
-  readonly clientAddress: string | null
-  /** Aborted when nobody waits for the answer any more. */
-  readonly signal: AbortSignal
-  /** Told before the answer when OLD still has the connection then, and until when. */
-  onLeaving?(gone: Promise<void>): void
-}
-
-export interface Old {
-  /** Never throws; answers within its own time limit. */
-  ask(question: OldQuestion): Promise<OldAnswer>
-}
-
-export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const
-
-/** How a provider's connections are used in this process. */
-export interface ProviderStatus {
-  readonly provider: string
-  readonly breaker: (typeof BREAKER_STATES)[number]
-  /** Questions being asked. */
-  readonly running: number
-  /** Questions in the queue. */
-  readonly waiting: number
-}
-
 /** Whom a failed sign-in is counted against. */
 export interface Suspect {
   /** The canonical address that was typed; null: only the client is to blame. */
@@ -133,53 +82,10 @@ export interface Tries {
   giveBack(suspect: Suspect): Promise<void>
 }
 
-/** What a sign-in spends its time on. */
-export type Effort = 'hash' | 'old' | 'database'
-
-/** Does work, and notes how long it took. */
-export type Time = <T>(effort: Effort, work: () => Promise<T>) => Promise<T>
-
 export interface Hasher {
   hash(password: string): Promise<string>
   /** `hash` null costs the same time and is never right. */
   verify(hash: string | null, password: string): Promise<boolean>
-}
-
-/** What opens an account on OLD, and whose it is. */
-export interface Credential {
-  /** The account's address on NEW, so that a sealed credential cannot be moved to another account unnoticed. */
-  readonly address: string
-  /** Name of the provider that it opens the account at, for the same reason; null: sealed before that was kept. */
-  readonly provider: string | null
-  readonly username: string
-  readonly password: string
-}
-
-/** A sealed credential, and short names of the recipients who can open it. */
-export interface Sealed {
-  readonly bytes: Uint8Array
-  readonly to: readonly string[]
-}
-
-export interface Sealer {
-  seal(credential: Credential): Promise<Sealed>
-}
-
-export interface Opener {
-  /** Throws when none of the identities opens it. */
-  open(sealed: Uint8Array): Promise<Credential>
-}
-
-/** Where this host may send credentials, by the names of providers; no database can change it. */
-export interface Endpoints {
-  /** Null: nobody has said so yet. @throws when that cannot be told */
-  approved(provider: string): Endpoint | null
-  /** The file that says so; null: there is none. @throws when that cannot be told */
-  keptIn(provider: string): string | null
-  /** Approves an endpoint; false: another one is approved already. @throws when it cannot be kept */
-  trust(provider: string, endpoint: Endpoint): boolean
-  /** Approves an endpoint in the place of another. @throws when it cannot be kept */
-  approve(provider: string, endpoint: Endpoint): void
 }
 
 /** A person whom OLD let in, ready to be written. */

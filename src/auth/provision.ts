@@ -1,9 +1,10 @@
 import type { Account } from '../model/account.ts'
 import { expandHome } from '../model/home.ts'
 import { DISABLED, EXPIRED, MISMATCH, tempfail, type Verdict } from '../model/verdict.ts'
+import type { OldAnswer } from '../source/ports.ts'
 import type { Attempt, Surroundings } from './authenticate.ts'
 import type { Origin } from './origins.ts'
-import type { OldAnswer, Suspect } from './ports.ts'
+import type { Suspect } from './ports.ts'
 import { Changed, during } from './unavailable.ts'
 
 // How a sign-in ends: what is written, what is counted, what is said.

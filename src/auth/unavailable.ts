@@ -1,5 +1,5 @@
-import type { Code } from '../model/verdict.ts'
 import { within } from '../model/timeout.ts'
+import type { Code } from '../model/verdict.ts'
 import { HashQueueFull } from './hash-pool.ts'
 
 /** How long one look at the database may take, and how long the writing of a capture. */

@@ -1,6 +1,6 @@
-import type { Settings } from '../settings.ts'
-import type { House } from '../operations/house.ts'
 import type { CopyingHouse, CopyingOptions } from '../copying/worker-deps.ts'
+import type { House } from '../operations/house.ts'
+import type { Settings } from '../settings.ts'
 
 /** How a command gets the house, when it needs it. */
 export type OpenHouse = () => Promise<House>

@@ -1,5 +1,5 @@
-import type { Worker } from './ports.ts'
 import type { Scope } from '../operations/report.ts'
+import type { Worker } from './ports.ts'
 
 /** In the folder of a copying state: the place's name, which goes wherever the folder goes. */
 export const PLACE_FILE = 'postferry-place'

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { CopyingHouse } from './worker-deps.ts'
 import type { Watcher } from './worker.ts'
+import type { CopyingHouse } from './worker-deps.ts'
 
 const LOOK_MS = 600_000
 

@@ -1,9 +1,9 @@
-import { type Outcome, REMEDIES } from '../model/attempt.ts'
-import type { Ending } from './schedule.ts'
-import { STRANDED_REMEDY, type Stranded, strandedText } from './copying-hosts.ts'
-import type { TurnReport } from './run-job.ts'
 import { explain } from '../cli/terminal/exit.ts'
 import { visible } from '../cli/terminal/text.ts'
+import { type Outcome, REMEDIES } from '../model/attempt.ts'
+import { STRANDED_REMEDY, type Stranded, strandedText } from './copying-hosts.ts'
+import type { TurnReport } from './run-job.ts'
+import type { Ending } from './schedule.ts'
 import type { Watcher } from './worker.ts'
 
 /** Whatever comes of these comes by itself. */

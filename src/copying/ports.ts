@@ -1,11 +1,12 @@
+import type { Credential } from '../keys/ports.ts'
+import type { LostMessages } from '../ledger/ports.ts'
 import type { Attempt, Outcome, Result } from '../model/attempt.ts'
 import type { By } from '../model/audit.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import type { CopyOrder, State } from '../model/migration.ts'
 import type { Provider } from '../model/provider.ts'
+import type { OldAnswer } from '../source/ports.ts'
 import type { Plan } from './schedule.ts'
-import type { LostMessages } from '../ledger/ports.ts'
-import type { Credential, OldAnswer } from '../auth/ports.ts'
 
 /** One migration, leased to a worker: nobody else copies it meanwhile. */
 export interface Turn {

@@ -1,13 +1,13 @@
+import type { Keyring, Opened } from '../keys/keyring.ts'
+import type { Credential } from '../keys/ports.ts'
+import type { CopyingState } from '../ledger/ports.ts'
 import type { Outcome, Result } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { errorText } from '../model/redact.ts'
-import { advance, type Ending } from './schedule.ts'
+import { lackOfRoom, type Room } from './free-space.ts'
 import type { Engine, Interruption, Look, Looks, Proof, Turn, Turns, Worker } from './ports.ts'
 import { isUnchanged, objection } from './precheck.ts'
-import type { Keyring, Opened } from '../keys/keyring.ts'
-import type { CopyingState } from '../ledger/ports.ts'
-import type { Credential } from '../auth/ports.ts'
-import { lackOfRoom, type Room } from './free-space.ts'
+import { advance, type Ending } from './schedule.ts'
 
 /** What a turn needs around it. */
 export interface TurnSurroundings {

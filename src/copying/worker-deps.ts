@@ -1,8 +1,8 @@
 import type { By } from '../model/audit.ts'
-import type { Budget } from '../source/budget.ts'
-import type { Due } from './ports.ts'
-import type { Places } from './copying-hosts.ts'
 import type { Accounts, Domains, Migrations } from '../operations/ports.ts'
+import type { Budget } from '../source/budget.ts'
+import type { Places } from './copying-hosts.ts'
+import type { Due } from './ports.ts'
 import type { TurnSurroundings } from './run-job.ts'
 
 /** How a worker was asked to work. */

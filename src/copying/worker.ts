@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Due, Turn } from './ports.ts'
 import type { Stranded } from './copying-hosts.ts'
+import { Leases } from './leases.ts'
+import type { Due, Turn } from './ports.ts'
 import type { TurnReport } from './run-job.ts'
 import type { CopyingHouse, WakeUps } from './worker-deps.ts'
-import { Leases } from './leases.ts'
 
 /** What a worker tells of its work. */
 export interface Watcher {

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
-import type { Outcome } from '../model/attempt.ts'
 import type { Attempts } from '../copying/ports.ts'
+import type { Outcome } from '../model/attempt.ts'
 import type { DB } from './schema.ts'
 
 export function attempts(db: Kysely<DB>): Attempts {

@@ -1,7 +1,7 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
+import type { Sealed } from '../keys/ports.ts'
 import { ACTIVE_STATES, heal } from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
-import type { Sealed } from '../auth/ports.ts'
 import type { Credentials } from '../operations/ports.ts'
 import { record } from './audit.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'

@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely'
+import type { Due, Turn, Turns, Worker } from '../copying/ports.ts'
 import type { Outcome } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { ACTIVE_STATES, type State } from '../model/migration.ts'
-import type { Due, Turn, Turns, Worker } from '../copying/ports.ts'
+import { endTurn } from './job-end.ts'
 import { type ProviderRow, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
-import { endTurn } from './job-end.ts'
 
 // How long a worker that died keeps others away; it renews its leases far more often.
 const LEASE = sql`interval '30 seconds'`

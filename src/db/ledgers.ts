@@ -1,4 +1,5 @@
 import type { Insertable, Kysely, Selectable, Transaction } from 'kysely'
+import type { LedgerFence, Ledgers, Saved } from '../ledger/ports.ts'
 import {
   type Counts,
   type Difference,
@@ -9,7 +10,6 @@ import {
   type LedgerFolder,
   noCounts,
 } from '../model/ledger.ts'
-import type { LedgerFence, Ledgers, Saved } from '../ledger/ports.ts'
 import type { DB, LedgerDifference, LedgerFolder as LedgerFolderTable } from './schema.ts'
 
 const BATCH = 1_000

@@ -1,11 +1,12 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
+import type { Arrival, Captures } from '../auth/ports.ts'
+import type { Sealed } from '../keys/ports.ts'
 import type { Account } from '../model/account.ts'
 import { PERSON } from '../model/audit.ts'
-import type { Arrival, Captures, Sealed } from '../auth/ports.ts'
 import { ACCOUNT_COLUMNS, toAccount } from './accounts.ts'
 import { record } from './audit.ts'
-import { renewCredential, storeCredential } from './credentials.ts'
 import { isUniqueViolation } from './connection/errors.ts'
+import { renewCredential, storeCredential } from './credentials.ts'
 import type { DB } from './schema.ts'
 
 export function captures(db: Kysely<DB>): Captures {

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type pg from 'pg'
 import { RateLimiterPostgres } from 'rate-limiter-flexible'
-import { networkOf } from '../model/network.ts'
 import type { Failures, Suspect, Tries } from '../auth/ports.ts'
+import { networkOf } from '../model/network.ts'
 
 /** How many failed sign-ins within ten minutes are too many: of a person, a client's network, at a provider; 0: none. */
 export type Limits = Readonly<Record<Side, number>>

@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
-import type { Erasable } from '../model/retention.ts'
 import type { Retention } from '../copying/retention.ts'
+import type { Erasable } from '../model/retention.ts'
 import type { DB } from './schema.ts'
 
 /** So many rows, or people, in one transaction: nobody waits for long. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type pg from 'pg'
-import { networkOf } from '../model/network.ts'
 import type { Visits } from '../auth/ports.ts'
+import { networkOf } from '../model/network.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1_000
 const MOST_REMEMBERED = 50_000

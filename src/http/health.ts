@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { Type } from 'typebox'
 import { within } from '../model/timeout.ts'
-import type { Metrics } from './metrics.ts'
 import type { Asked } from './auth/passdb.ts'
+import type { Metrics } from './metrics.ts'
 import { showsToken } from './token.ts'
 
 const CHECK_LIMIT_MS = 3_000

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Verdict } from '../model/verdict.ts'
-import { BREAKER_STATES, type Effort, type ProviderStatus, type Time } from '../auth/ports.ts'
+import { BREAKER_STATES, type Effort, type ProviderStatus, type Time } from '../source/ports.ts'
 
 /** Who passed a sign-in on. */
 export type Door = 'http' | 'checkpassword'

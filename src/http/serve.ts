@@ -1,14 +1,14 @@
 import { mkdirSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import { destination, type Logger, pino } from 'pino'
-import type { Settings } from '../settings.ts'
-import type { Time } from '../auth/ports.ts'
 import type { House } from '../operations/house.ts'
+import type { Settings } from '../settings.ts'
+import type { Time } from '../source/ports.ts'
+import type { Asked } from './auth/passdb.ts'
 import type { Check } from './health.ts'
 import { ListenError, listenOnPort, listenOnSocket } from './listen.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { type Later, later, passOn } from './pass-on.ts'
-import type { Asked } from './auth/passdb.ts'
 import { type HttpDoor, httpDoor } from './server.ts'
 
 /** What `postferry serve` runs. */

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { Type } from 'typebox'
-import { BREAKER_STATES } from '../auth/ports.ts'
+import { BREAKER_STATES } from '../source/ports.ts'
 import type { Asked } from './auth/passdb.ts'
 
 const Status = Type.Object({

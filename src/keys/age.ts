@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import type { Credential, Opener, Sealer } from '../auth/ports.ts'
+import type { Credential, Opener, Sealer } from './ports.ts'
 
 const SHORT_LENGTH = 16
 

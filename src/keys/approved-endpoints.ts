@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { type Settings, SettingsError } from '../settings.ts'
-import { type Endpoint, parseEndpoint } from '../model/endpoint.ts'
-import type { Endpoints } from '../auth/ports.ts'
 import { type Access, createFile, handOver, replaceFile } from '../files/atomic.ts'
+import { type Endpoint, parseEndpoint } from '../model/endpoint.ts'
+import { type Settings, SettingsError } from '../settings.ts'
+import type { Endpoints } from './ports.ts'
 
 /** What a folder says that this user may not write in. */
 const CLOSED = ['EACCES', 'EPERM', 'EROFS']

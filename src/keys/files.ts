@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
-import { type Settings, SettingsError } from '../settings.ts'
-import { recipientsFile } from './secrets.ts'
-import { newestIdentityAlone, newIdentity } from './age.ts'
 import { replaceFile } from '../files/atomic.ts'
+import { type Settings, SettingsError } from '../settings.ts'
+import { newestIdentityAlone, newIdentity } from './age.ts'
+import { recipientsFile } from './secrets.ts'
 
 /** Adds a new key to the identity file, as its last one; returns its recipient. @throws SettingsError */
 export async function addIdentity({ identityFile }: Settings): Promise<string> {

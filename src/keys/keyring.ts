@@ -1,6 +1,6 @@
 import { type Endpoint, endpointOf, endpointText, isSameEndpoint } from '../model/endpoint.ts'
 import type { Provider } from '../model/provider.ts'
-import type { Credential, Endpoints, Opener } from '../auth/ports.ts'
+import type { Credential, Endpoints, Opener } from './ports.ts'
 
 /** A credential as it lies in the database, and where the database says that it belongs. */
 export interface KeptCredential {

@@ -1,5 +1,5 @@
-import type { Credential, Opener, Sealed, Sealer } from '../auth/ports.ts'
 import type { SealedCredential, Sealings } from '../operations/ports.ts'
+import type { Credential, Opener, Sealed, Sealer } from './ports.ts'
 
 export interface Resealed {
   readonly resealed: number

@@ -1,12 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { type Settings, SettingsError } from '../settings.ts'
-import { identityOpener, identityRecipients, recipientsInForce } from './secrets.ts'
-import { addIdentity, keepNewestIdentity, keepRecipients } from './files.ts'
 import type { By } from '../model/audit.ts'
 import { Refusal } from '../model/refusal.ts'
 import type { Audit, Instances, Sealings } from '../operations/ports.ts'
-import { type Rotation, reseal } from './reseal.ts'
+import { type Settings, SettingsError } from '../settings.ts'
 import { sealTo, shortName } from './age.ts'
+import { addIdentity, keepNewestIdentity, keepRecipients } from './files.ts'
+import { type Rotation, reseal } from './reseal.ts'
+import { identityOpener, identityRecipients, recipientsInForce } from './secrets.ts'
 
 interface Records {
   readonly sealings: Sealings

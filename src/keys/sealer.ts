@@ -1,8 +1,8 @@
-import { type Settings, SettingsError } from '../settings.ts'
-import { recipientsFile, recipientsInForce } from './secrets.ts'
-import type { Sealer } from '../auth/ports.ts'
-import { sealTo } from './age.ts'
 import { fileStamp } from '../files/atomic.ts'
+import { type Settings, SettingsError } from '../settings.ts'
+import { sealTo } from './age.ts'
+import type { Sealer } from './ports.ts'
+import { recipientsFile, recipientsInForce } from './secrets.ts'
 
 /**
  * Seals to the recipients in force when something is sealed: a running service notices that they were replaced, and

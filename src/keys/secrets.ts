@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createFile, fileStamp, keptLine } from '../files/atomic.ts'
 import { ownerOf } from '../files/become-owner.ts'
+import { flawOfToken } from '../setting-values.ts'
 import { type Settings, SettingsError } from '../settings.ts'
-import type { Opener } from '../auth/ports.ts'
 import { isRecipient, newIdentity, openWith, recipientsOf } from './age.ts'
 import { panelKeyIn } from './panel-key.ts'
-import { flawOfToken } from '../setting-values.ts'
-import { createFile, fileStamp, keptLine } from '../files/atomic.ts'
+import type { Opener } from './ports.ts'
 
 /** What the service cannot run without, and makes at its first start. */
 export interface Secrets {

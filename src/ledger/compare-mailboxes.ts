@@ -8,9 +8,9 @@ import {
 } from '../model/ledger.ts'
 import { type Mailbox, titleOf } from '../model/mailbox.ts'
 import { UidSet } from '../model/uid-set.ts'
+import { type Paired, type Settled, settle } from './explain-unpaired.ts'
 import { type DigestedMessage, type Evidence, FolderFindings, pairMessages } from './pair-messages.ts'
 import type { CopyingState, NewTree, OldMessage, OldSession, Proofs } from './ports.ts'
-import { type Paired, type Settled, settle } from './explain-unpaired.ts'
 import type { VerifyOptions } from './verify.ts'
 
 export interface Materials {

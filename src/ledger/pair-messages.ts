@@ -1,5 +1,5 @@
-import type { MessageDigest } from '../model/message-digest.ts'
 import { type Difference, type Kind, noCounts } from '../model/ledger.ts'
+import type { MessageDigest } from '../model/message-digest.ts'
 import type { UidSet } from '../model/uid-set.ts'
 import type { NewMessage, OldMessage, Receipts, UnlistedMessage } from './ports.ts'
 

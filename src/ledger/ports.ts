@@ -1,6 +1,6 @@
-import type { MessageDigest } from '../model/message-digest.ts'
 import type { Ledger, LedgerFolder } from '../model/ledger.ts'
 import type { Mailbox } from '../model/mailbox.ts'
+import type { MessageDigest } from '../model/message-digest.ts'
 import type { Provider } from '../model/provider.ts'
 
 /** A message as OLD lists it. */

@@ -1,7 +1,7 @@
 import { existsSync, type StatsFs, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { KeptFree } from '../model/kept-free.ts'
 import type { Room } from '../copying/free-space.ts'
+import type { KeptFree } from '../model/kept-free.ts'
 
 /** @param folders besides the home, on whose file systems room is kept free too */
 export function roomBeside(kept: KeptFree, folders: readonly string[]): Room {

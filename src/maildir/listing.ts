@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Digesting, type MessageDigest } from '../model/message-digest.ts'
-import type { KnownFile, KnownFiles, NewMail, NewMessage, NewTree } from '../ledger/ports.ts'
 import { directoriesOf, titleOfDirectory } from '../engines/offlineimap/folder-names.ts'
+import type { KnownFile, KnownFiles, NewMail, NewMessage, NewTree } from '../ledger/ports.ts'
+import { Digesting, type MessageDigest } from '../model/message-digest.ts'
 
 /** How many files are looked at side by side. */
 const SIDE_BY_SIDE = 16

@@ -21,13 +21,13 @@ const TIME = /^\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?$/
 
 export function providerName(text: string): string {
   if (NAME.test(text)) return text
-  throw new InvalidField('It must be letters, digits, "../doors", "_" and "-", at most 64, a letter or digit first.')
+  throw new InvalidField('It must be letters, digits, ".", "_" and "-", at most 64, a letter or digit first.')
 }
 
 export function host(text: string): string {
   if (isIP(text) !== 0 && !text.includes('%')) return text
   const name = /[^\0-\x7f]/.test(text) ? (parseDomain(text) ?? '') : text.toLowerCase().replace(/\.$/, '')
-  const labels = name.split('../doors')
+  const labels = name.split('.')
   if (
     name.length <= HOST_LENGTH &&
     labels.every((label) => HOST_LABEL.test(label)) &&
@@ -103,7 +103,7 @@ export function address(text: string): Address {
 
 export function administratorName(text: string): string {
   const parsed = parseAdministratorName(text)
-  if (parsed === null) throw new InvalidField('It must be letters, digits, "../doors", "_", "-" and "@", at most 64.')
+  if (parsed === null) throw new InvalidField('It must be letters, digits, ".", "_", "-" and "@", at most 64.')
   return parsed
 }
 

@@ -1,10 +1,10 @@
+import type { CopyingState } from '../ledger/ports.ts'
 import type { By } from '../model/audit.ts'
 import type { Ledger } from '../model/ledger.ts'
 import { codeOf } from '../model/ledger-code.ts'
 import { proofOf } from '../model/ledger-words.ts'
 import { ACTIVE_STATES, type Migration } from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
-import type { CopyingState } from '../ledger/ports.ts'
 import type { Migrations } from './ports.ts'
 
 export interface FinishSurroundings {

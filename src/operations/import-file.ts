@@ -4,10 +4,10 @@ import { parseAddress } from '../model/address.ts'
 import { isPassword } from '../model/password.ts'
 import { parseSize } from '../model/quota.ts'
 import { isUsername } from '../model/username.ts'
-import type { BadLine, PersonLine } from './import.ts'
 import { undefused } from './csv-cell.ts'
-import { InvalidField } from './mistakes.ts'
+import type { BadLine, PersonLine } from './import.ts'
 import { COLUMNS, type Column, headerIn } from './import-header.ts'
+import { InvalidField } from './mistakes.ts'
 
 // No field holds a line break, so a line is a record, and a mistake in one line hurts no other.
 

@@ -1,10 +1,12 @@
 import { LRUCache } from 'lru-cache'
+import type { Directory, Source } from '../auth/ports.ts'
+import type { Sealer } from '../keys/ports.ts'
 import { type Address, inDomain } from '../model/address.ts'
 import type { By } from '../model/audit.ts'
 import { expandHome } from '../model/home.ts'
 import { oldUsername } from '../model/provider.ts'
 import { Refusal } from '../model/refusal.ts'
-import type { Directory, Old, OldAnswer, Sealer, Source } from '../auth/ports.ts'
+import type { Old, OldAnswer } from '../source/ports.ts'
 import type { Gathering, ImportedPerson, Imports, Standing } from './ports.ts'
 
 /** A person as a line of a file names them: by the old or the new address. */

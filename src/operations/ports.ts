@@ -1,10 +1,10 @@
+import type { Sealed } from '../keys/ports.ts'
 import type { Account } from '../model/account.ts'
 import type { AuditEntry, By, Change } from '../model/audit.ts'
 import type { Domain } from '../model/domain.ts'
 import type { Ledger } from '../model/ledger.ts'
 import type { CopyOrder, Migration, State, Step } from '../model/migration.ts'
 import type { Provider } from '../model/provider.ts'
-import type { Sealed } from '../auth/ports.ts'
 
 // What administrators' doors work on. Whatever does not exist is null or false; what cannot be done is a Refusal. Each
 // change is written into the audit in its own transaction.

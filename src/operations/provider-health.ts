@@ -1,7 +1,7 @@
 import { bulkhead } from 'cockatiel'
 import { LRUCache } from 'lru-cache'
 import type { Provider } from '../model/provider.ts'
-import type { ProviderStatus } from '../auth/ports.ts'
+import type { ProviderStatus } from '../source/ports.ts'
 import type { ProbeStep } from '../source/probe-step.ts'
 
 /** How a provider is. */

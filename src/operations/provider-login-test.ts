@@ -1,6 +1,7 @@
+import type { Tries } from '../auth/ports.ts'
 import type { Provider } from '../model/provider.ts'
 import type { Code } from '../model/verdict.ts'
-import type { Old, OldAnswer, Tries } from '../auth/ports.ts'
+import type { Old, OldAnswer } from '../source/ports.ts'
 
 /** Trials within ten minutes, after which nothing more is tried for a user name, or at a provider. */
 export const TRIAL_LIMITS = { person: 10, client: 0, provider: 60 }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
-import type { Provider } from '../model/provider.ts'
 import type { Tries } from '../auth/ports.ts'
+import type { Provider } from '../model/provider.ts'
 import type { ProbeStep } from '../source/probe-step.ts'
 import type { Domains, Providers } from './ports.ts'
 

@@ -1,8 +1,10 @@
+import type { Directory } from '../auth/ports.ts'
+import type { Sealer } from '../keys/ports.ts'
 import { parseAddress } from '../model/address.ts'
 import type { By } from '../model/audit.ts'
 import { expandHome } from '../model/home.ts'
 import { Refusal } from '../model/refusal.ts'
-import type { Directory, Old, OldAnswer, Sealer } from '../auth/ports.ts'
+import type { Old, OldAnswer } from '../source/ports.ts'
 import type { Credentials } from './ports.ts'
 
 export interface RenewalSurroundings {

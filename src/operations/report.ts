@@ -1,8 +1,8 @@
+import type { Copying } from '../auth/ports.ts'
+import { type Places, type Stranded, strandedText } from '../copying/copying-hosts.ts'
 import type { State } from '../model/migration.ts'
 import type { Erased, Expiring } from '../model/retention.ts'
 import type { Collision, Collisions } from './collisions.ts'
-import { type Places, type Stranded, strandedText } from '../copying/copying-hosts.ts'
-import type { Copying } from '../auth/ports.ts'
 
 /** People of one domain of one provider, by how far they are. */
 export interface PeopleCount {

@@ -7,13 +7,13 @@ import { decodeName } from '../model/mailbox.ts'
 import type { Migration } from '../model/migration.ts'
 import { type Provider, windowText } from '../model/provider.ts'
 import type { Erased } from '../model/retention.ts'
-import type { Collision } from './collisions.ts'
-import type { ProviderHealth } from './provider-health.ts'
-import type { OldAnswer, ProviderStatus } from '../auth/ports.ts'
+import type { OldAnswer, ProviderStatus } from '../source/ports.ts'
 import type { ProbeStep } from '../source/probe-step.ts'
+import type { Collision } from './collisions.ts'
 import type { CredentialFacts } from './ports.ts'
-import { type PeopleCount, type Report, total } from './report.ts'
+import type { ProviderHealth } from './provider-health.ts'
 import { trialOf } from './provider-login-test.ts'
+import { type PeopleCount, type Report, total } from './report.ts'
 
 // The names of the fields are a contract with whoever reads JSON, of a command or of the API.
 

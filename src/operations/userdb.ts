@@ -1,6 +1,6 @@
+import type { Directory } from '../auth/ports.ts'
 import type { Account } from '../model/account.ts'
 import { type Address, inDomain, parseAddress, withoutDetail } from '../model/address.ts'
-import type { Directory } from '../auth/ports.ts'
 import type { Accounts } from './ports.ts'
 
 const PAGE = 5_000

@@ -1,11 +1,11 @@
+import type { Keyring } from '../keys/keyring.ts'
+import { type VerifyOptions, type VerifyOrder, type VerifySurroundings, verify } from '../ledger/verify.ts'
 import type { By } from '../model/audit.ts'
 import { CouldNotAsk, type Ledger } from '../model/ledger.ts'
 import { accept } from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
 import type { Budget } from '../source/budget.ts'
-import type { Keyring } from '../keys/keyring.ts'
 import type { Credentials, Migrations } from './ports.ts'
-import { type VerifyOptions, type VerifyOrder, type VerifySurroundings, verify } from '../ledger/verify.ts'
 
 /** So long a connection to OLD is waited for. */
 const SEAT_LIMIT_MS = 60_000

@@ -7,7 +7,7 @@ import {
   type IBreaker,
   isBrokenCircuitError,
 } from 'cockatiel'
-import type { OldAnswer, OldQuestion, ProviderStatus } from '../auth/ports.ts'
+import type { OldAnswer, OldQuestion, ProviderStatus } from './ports.ts'
 
 /** So many people in a row whom OLD did not answer at all open the breaker. */
 const MOST_PEOPLE = 10

@@ -1,6 +1,6 @@
+import type { Interruption } from '../copying/ports.ts'
 import { within } from '../model/timeout.ts'
 import type { Allotment, Patience, Seat } from './budget.ts'
-import type { Interruption } from '../copying/ports.ts'
 
 /** How long a share is kept without a word from its holder. */
 export const LEASE_MS = 30_000

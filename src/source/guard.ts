@@ -2,7 +2,7 @@ import type { Provider } from '../model/provider.ts'
 import type { Code } from '../model/verdict.ts'
 import { Breaker } from './breaker.ts'
 import type { Budget, SeatsInUse, Use } from './budget.ts'
-import type { Old, OldAnswer, ProviderStatus } from '../auth/ports.ts'
+import type { Old, OldAnswer, ProviderStatus } from './ports.ts'
 
 /** What stands before one provider in this process. */
 interface Gate {

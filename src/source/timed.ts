@@ -1,4 +1,4 @@
-import type { Effort, Time } from '../auth/ports.ts'
+import type { Effort, Time } from './ports.ts'
 
 type Work = (...args: unknown[]) => Promise<unknown>
 

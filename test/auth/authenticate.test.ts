@@ -1,5 +1,6 @@
 import t from 'tap'
-import type { KnownAccount, OldAnswer } from '../../src/auth/ports.ts'
+import type { KnownAccount } from '../../src/auth/ports.ts'
+import type { OldAnswer } from '../../src/source/ports.ts'
 import { anna, ask, captured, live, world } from '../support/sign-in-world.ts'
 
 t.test('a known password is settled without OLD', async (t) => {

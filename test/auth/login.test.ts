@@ -1,12 +1,13 @@
 import { mock } from 'node:test'
 import t from 'tap'
-import type { Account } from '../../src/model/account.ts'
-import type { Verdict } from '../../src/model/verdict.ts'
+import { Refusals, Successes } from '../../src/auth/auth-cache.ts'
 import type { Surroundings } from '../../src/auth/authenticate.ts'
 import { keyedDigest } from '../../src/auth/credential-digest.ts'
-import type { OldAnswer, Suspect } from '../../src/auth/ports.ts'
-import { Refusals, Successes } from '../../src/auth/auth-cache.ts'
 import { type Question, signIn } from '../../src/auth/login.ts'
+import type { Suspect } from '../../src/auth/ports.ts'
+import type { Account } from '../../src/model/account.ts'
+import type { Verdict } from '../../src/model/verdict.ts'
+import type { OldAnswer } from '../../src/source/ports.ts'
 
 const NO: OldAnswer = { kind: 'no' }
 const YES: OldAnswer = { kind: 'yes' }

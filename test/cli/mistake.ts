@@ -1,6 +1,6 @@
-import { loadSettings } from '../../src/settings.ts'
-import { type Explanation, explain } from '../../src/cli/terminal/exit.ts'
 import { program } from '../../src/cli/program.ts'
+import { type Explanation, explain } from '../../src/cli/terminal/exit.ts'
+import { loadSettings } from '../../src/settings.ts'
 import { openReady, openService } from '../../src/wiring/service.ts'
 
 // Whatever gets past the arguments ends here.

@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { Turn } from '../../src/copying/ports.ts'
 import { lackOfRoom } from '../../src/copying/free-space.ts'
+import type { Turn } from '../../src/copying/ports.ts'
 import { PROVIDER } from '../support/copying.ts'
 
 const mailbox = (size: number | null) => ({

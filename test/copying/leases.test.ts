@@ -1,8 +1,8 @@
 import { mock } from 'node:test'
 import t from 'tap'
 import { Leases } from '../../src/copying/leases.ts'
-import type { Seat } from '../../src/source/budget.ts'
 import type { TurnSurroundings } from '../../src/copying/run-job.ts'
+import type { Seat } from '../../src/source/budget.ts'
 
 let now = 0
 mock.method(performance, 'now', () => now)

@@ -1,7 +1,7 @@
 import t from 'tap'
-import type { MailboxStatus } from '../../src/model/mailbox.ts'
 import type { Turn } from '../../src/copying/ports.ts'
 import { isUnchanged, objection } from '../../src/copying/precheck.ts'
+import type { MailboxStatus } from '../../src/model/mailbox.ts'
 import { PROVIDER } from '../support/copying.ts'
 
 const HOUR = 3_600_000

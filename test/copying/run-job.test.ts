@@ -1,8 +1,8 @@
 import t from 'tap'
-import type { Result } from '../../src/model/attempt.ts'
-import type { MailboxStatus } from '../../src/model/mailbox.ts'
 import type { Flaw, Turn, TurnEnd } from '../../src/copying/ports.ts'
 import { type TurnSurroundings, takeTurn } from '../../src/copying/run-job.ts'
+import type { Result } from '../../src/model/attempt.ts'
+import type { MailboxStatus } from '../../src/model/mailbox.ts'
 import { PROVIDER } from '../support/copying.ts'
 
 const INBOX: MailboxStatus = { name: 'INBOX', uidValidity: '7', uidNext: 6, messages: 5, highestModseq: '9' }

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { OUTCOMES } from '../../src/model/attempt.ts'
 import { advance, type Ending, FOR_A_PERSON } from '../../src/copying/schedule.ts'
+import { OUTCOMES } from '../../src/model/attempt.ts'
 
 const MINUTE = 60_000
 const SYNCED = { state: 'synced', failures: 0, quiet: 0 } as const

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import t from 'tap'
-import { openEmbedded } from '../../src/db/embedded/postgres.ts'
 import { applyUpgrades, shippedUpgrades } from '../../src/db/connection/upgrades.ts'
+import { openEmbedded } from '../../src/db/embedded/postgres.ts'
 
 t.test(
   'people of the time before keep their migrations, under their addresses, with the states that are known',

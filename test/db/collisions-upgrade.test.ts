@@ -5,9 +5,9 @@ import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import t from 'tap'
 import { collisions } from '../../src/db/collisions.ts'
+import { applyUpgrades, shippedUpgrades } from '../../src/db/connection/upgrades.ts'
 import { openEmbedded } from '../../src/db/embedded/postgres.ts'
 import type { DB } from '../../src/db/schema.ts'
-import { applyUpgrades, shippedUpgrades } from '../../src/db/connection/upgrades.ts'
 
 t.test('who shared a home or a mailbox before goes on as they are, and is told; nobody joins them', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'postferry-collisions-'))

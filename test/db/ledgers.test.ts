@@ -6,8 +6,8 @@ import { sql } from 'kysely'
 import t from 'tap'
 import { type Database, openDatabase } from '../../src/db/connection/database.ts'
 import { ledgers } from '../../src/db/ledgers.ts'
-import { type Difference, type Ledger, type LedgerFolder, noCounts } from '../../src/model/ledger.ts'
 import type { Saved } from '../../src/ledger/ports.ts'
+import { type Difference, type Ledger, type LedgerFolder, noCounts } from '../../src/model/ledger.ts'
 
 const dataDir = mkdtempSync(join(tmpdir(), 'postferry-ledgers-'))
 let database: Database

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
+import type { Suspect } from '../../src/auth/ports.ts'
 import { type Database, openDatabase } from '../../src/db/connection/database.ts'
 import { failures } from '../../src/db/rate-limits.ts'
-import type { Suspect } from '../../src/auth/ports.ts'
 
 const LIMITS = { person: 3, client: 5, provider: 8 }
 

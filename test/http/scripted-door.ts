@@ -3,15 +3,15 @@ import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
+import type { Question } from '../../src/auth/login.ts'
+import type { Asked } from '../../src/http/auth/passdb.ts'
 import type { Check } from '../../src/http/health.ts'
 import { createMetrics } from '../../src/http/metrics.ts'
 import { describeRoutes } from '../../src/http/openapi.ts'
-import type { Asked } from '../../src/http/auth/passdb.ts'
 import { httpDoor } from '../../src/http/server.ts'
 import type { Account } from '../../src/model/account.ts'
 import { MISMATCH, type Verdict } from '../../src/model/verdict.ts'
-import type { ProviderStatus } from '../../src/auth/ports.ts'
-import type { Question } from '../../src/auth/login.ts'
+import type { ProviderStatus } from '../../src/source/ports.ts'
 
 export const account: Account = { address: 'anna@new.example', home: '/home/anna', quotaBytes: 1024, enabled: true }
 

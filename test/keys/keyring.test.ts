@@ -1,8 +1,8 @@
 import t from 'tap'
+import { keyring } from '../../src/keys/keyring.ts'
+import type { Credential } from '../../src/keys/ports.ts'
 import { type Endpoint, endpointOf } from '../../src/model/endpoint.ts'
 import { type Provider, usualProvider } from '../../src/model/provider.ts'
-import { keyring } from '../../src/keys/keyring.ts'
-import type { Credential } from '../../src/auth/ports.ts'
 
 const OLD: Provider = { ...usualProvider('old', 'imap.old.example'), caFile: '/etc/old-ca.pem' }
 const ANNA = { address: 'anna@new.example', provider: 'old', username: 'anna', password: 'Correct-Horse-9' }

@@ -2,10 +2,10 @@ import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { loadSettings, SettingsError } from '../../src/settings.ts'
-import { identityOpener, initialiseKey, panelKeyInForce } from '../../src/keys/secrets.ts'
-import { addIdentity, keepNewestIdentity } from '../../src/keys/files.ts'
 import { sealTo } from '../../src/keys/age.ts'
+import { addIdentity, keepNewestIdentity } from '../../src/keys/files.ts'
+import { identityOpener, initialiseKey, panelKeyInForce } from '../../src/keys/secrets.ts'
+import { loadSettings, SettingsError } from '../../src/settings.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'postferry-data-dir-'))
 t.after(() => rmSync(folder, { recursive: true }))

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
-import { forgetProofs, openProofs } from '../../src/ledger/digest-cache.ts'
 import { dropReceiptsIn, receiptsIn } from '../../src/engines/offlineimap/local-status.ts'
+import { forgetProofs, openProofs } from '../../src/ledger/digest-cache.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'postferry-proofs-'))
 t.teardown(() => rmSync(folder, { recursive: true }))

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { type Difference, noCounts } from '../../src/model/ledger.ts'
-import { UidSet } from '../../src/model/uid-set.ts'
+import { settle } from '../../src/ledger/explain-unpaired.ts'
 import { type DigestedMessage, type Evidence, FolderFindings, pairMessages } from '../../src/ledger/pair-messages.ts'
 import type { NewMessage, Receipts } from '../../src/ledger/ports.ts'
-import { settle } from '../../src/ledger/explain-unpaired.ts'
+import { type Difference, noCounts } from '../../src/model/ledger.ts'
+import { UidSet } from '../../src/model/uid-set.ts'
 
 const message = (uid: number, digest: string, more: Partial<DigestedMessage> = {}): DigestedMessage => {
   return { uid, digest, size: 100, date: 1000, flags: '', messageId: '', length: 90, ...more }

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { type LedgerFolder, noCounts } from '../../src/model/ledger.ts'
 import type { LedgerFence, Saved } from '../../src/ledger/ports.ts'
 import { type VerifySurroundings, verify } from '../../src/ledger/verify.ts'
+import { type LedgerFolder, noCounts } from '../../src/model/ledger.ts'
 import { PROVIDER } from '../support/copying.ts'
 
 const INBOX = { name: 'INBOX', separator: '/', prefix: '' }

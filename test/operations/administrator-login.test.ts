@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TOTP, URI } from 'otpauth'
 import t from 'tap'
+import { argon2id } from '../../src/auth/argon2id.ts'
 import { administrators } from '../../src/db/administrators.ts'
 import { type Database, openDatabase } from '../../src/db/connection/database.ts'
 import { failures } from '../../src/db/rate-limits.ts'
 import { visits } from '../../src/db/visits.ts'
-import { argon2id } from '../../src/auth/argon2id.ts'
+import { totpSealer } from '../../src/keys/totp-sealer.ts'
 import {
   ADMINISTRATOR_LIMITS,
   ADMINISTRATOR_TOTAL,
@@ -16,7 +17,6 @@ import {
   signInAdministrator,
 } from '../../src/operations/administrator-login.ts'
 import { newTotp } from '../../src/operations/totp.ts'
-import { totpSealer } from '../../src/keys/totp-sealer.ts'
 import { BY } from '../support/by.ts'
 import { formsFound } from '../support/secrets.ts'
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { defused, undefused } from '../../src/operations/csv-cell.ts'
-import { piecesOf, readPeople } from '../../src/operations/import-file.ts'
 import { isPassword } from '../../src/model/password.ts'
 import { isUsername } from '../../src/model/username.ts'
+import { defused, undefused } from '../../src/operations/csv-cell.ts'
+import { piecesOf, readPeople } from '../../src/operations/import-file.ts'
 
 type Line = Awaited<ReturnType<typeof read>>[number]
 

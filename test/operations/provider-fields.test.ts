@@ -1,8 +1,13 @@
 import t from 'tap'
 import { formOf } from '../../src/http/panel/providers/fields.ts'
-import { changedProvider, newProvider, type ProviderForm, readProviderForm } from '../../src/operations/provider-fields.ts'
-import { providerRow } from '../../src/operations/rows.ts'
 import { type Provider, usualProvider } from '../../src/model/provider.ts'
+import {
+  changedProvider,
+  newProvider,
+  type ProviderForm,
+  readProviderForm,
+} from '../../src/operations/provider-fields.ts'
+import { providerRow } from '../../src/operations/rows.ts'
 import { certificates } from '../support/certificates.ts'
 
 const certs = await certificates()

@@ -5,9 +5,9 @@ import t from 'tap'
 import { type Database, openDatabase } from '../../src/db/connection/database.ts'
 import { failures } from '../../src/db/rate-limits.ts'
 import { usualProvider } from '../../src/model/provider.ts'
-import type { OldQuestion } from '../../src/auth/ports.ts'
-import { testProvider } from '../../src/operations/provider-test.ts'
 import { TRIAL_LIMITS, trySignIn } from '../../src/operations/provider-login-test.ts'
+import { testProvider } from '../../src/operations/provider-test.ts'
+import type { OldQuestion } from '../../src/source/ports.ts'
 
 const OLD = usualProvider('old', 'imap.old.example')
 

@@ -1,7 +1,7 @@
 import { URI } from 'otpauth'
 import t from 'tap'
-import { newTotp, totpStep } from '../../src/operations/totp.ts'
 import { totpSealer } from '../../src/keys/totp-sealer.ts'
+import { newTotp, totpStep } from '../../src/operations/totp.ts'
 
 const sealer = totpSealer(() => Buffer.alloc(32, 7))
 

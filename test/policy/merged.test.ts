@@ -1,6 +1,6 @@
 import t from 'tap'
 import { usualProvider } from '../../src/model/provider.ts'
-import type { OldAnswer, OldQuestion } from '../../src/auth/ports.ts'
+import type { OldAnswer, OldQuestion } from '../../src/source/ports.ts'
 import { anna, ask, captured, live, type World, world } from '../support/sign-in-world.ts'
 
 // old.example and other.example, of another provider, both become new.example.

@@ -2,7 +2,7 @@ import { mock } from 'node:test'
 import t from 'tap'
 import type { Provider } from '../../src/model/provider.ts'
 import { guardOld } from '../../src/source/guard.ts'
-import type { Old, OldAnswer, OldQuestion } from '../../src/auth/ports.ts'
+import type { Old, OldAnswer, OldQuestion } from '../../src/source/ports.ts'
 import { budgetOf } from '../support/budget.ts'
 
 const provider = { name: 'old', host: 'old.example', port: 993, maxConnections: 3 } as Provider

@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
+import { applyUpgrades, shippedUpgrades } from '../../src/db/connection/upgrades.ts'
 import { clusterFolder } from '../../src/db/embedded/cluster.ts'
 import { openEmbedded } from '../../src/db/embedded/postgres.ts'
-import { applyUpgrades, shippedUpgrades } from '../../src/db/connection/upgrades.ts'
 
 const SCHEMA_FILE = join(import.meta.dirname, '../../src/db/schema.ts')
 

@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 import { old } from '../../src/imap/login/ask.ts'
 import { type Provider, usualProvider } from '../../src/model/provider.ts'
-import type { OldAnswer } from '../../src/auth/ports.ts'
+import type { OldAnswer } from '../../src/source/ports.ts'
 import { type Connection, type Script, scripted, startScriptedImap, type Tried } from './scripted-imap.ts'
 import { HANG_MS, until } from './until.ts'
 

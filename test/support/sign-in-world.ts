@@ -1,19 +1,10 @@
-import type { Account } from '../../src/model/account.ts'
-import { usualProvider } from '../../src/model/provider.ts'
+import { Refusals } from '../../src/auth/auth-cache.ts'
 import { authenticate, type Surroundings } from '../../src/auth/authenticate.ts'
 import { keyedDigest } from '../../src/auth/credential-digest.ts'
-import type {
-  Arrival,
-  Awaited,
-  KeptPassword,
-  KnownAccount,
-  OldAnswer,
-  OldMailbox,
-  OldQuestion,
-  Source,
-  Suspect,
-} from '../../src/auth/ports.ts'
-import { Refusals } from '../../src/auth/auth-cache.ts'
+import type { Arrival, Awaited, KeptPassword, KnownAccount, Source, Suspect } from '../../src/auth/ports.ts'
+import type { Account } from '../../src/model/account.ts'
+import { usualProvider } from '../../src/model/provider.ts'
+import type { OldAnswer, OldMailbox, OldQuestion } from '../../src/source/ports.ts'
 
 // A sign-in with nothing behind it but scripts, that write down what they are asked.
 

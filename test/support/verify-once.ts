@@ -1,8 +1,9 @@
 // Compares one mailbox in a process of its own, and prints what it needed.
-import { oldMail } from '../../src/imap/read/listing.ts'
-import { newMail } from '../../src/maildir/listing.ts'
-import { verify } from '../../src/ledger/verify.ts'
+
 import { copyingState } from '../../src/engines/offlineimap/state.ts'
+import { oldMail } from '../../src/imap/read/listing.ts'
+import { verify } from '../../src/ledger/verify.ts'
+import { newMail } from '../../src/maildir/listing.ts'
 import { keptInMemory, summary } from './ledgers.ts'
 
 const { home, metadata, provider, username, password } = JSON.parse(process.env.ORDER ?? '')

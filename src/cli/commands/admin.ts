@@ -1,13 +1,13 @@
 import { Argument, type Command, Option } from 'commander'
 import { ROLES, type Role } from '../../model/administrator.ts'
 import { administratorNamed, noAdministrator } from '../../operations/person.ts'
+import type { Outside } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
-import { addPasswd, newSecrets, printWithTotp } from './admin-password.ts'
 import { administratorName, examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { printDone, printList } from '../terminal/output.ts'
-import type { Outside } from '../deps.ts'
 import { administratorList } from '../terminal/rows.ts'
+import { addPasswd, newSecrets, printWithTotp } from './admin-password.ts'
 
 export function addAdminCommands(postferry: Command, outside: Outside): void {
   const admin = postferry.command('admin').description('who may use the panel')
@@ -22,7 +22,7 @@ function addAdd(admin: Command, { open }: Outside): void {
   const add = admin
     .command('add')
     .description('let somebody use the panel; the password is one line on standard input')
-    .argument('<name>', 'letters, digits, "../../doors/cli", "_", "-" and "@"', administratorName)
+    .argument('<name>', 'letters, digits, ".", "_", "-" and "@"', administratorName)
     .addOption(
       new Option('--role <role>', 'viewer sees, operator settles migrations, owner changes everything')
         .choices(ROLES)

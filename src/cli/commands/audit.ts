@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import type { Address } from '../../model/address.ts'
 import { renamed } from '../../operations/person.ts'
+import type { Outside } from '../deps.ts'
 import { address, examples, time } from '../terminal/arguments.ts'
 import { printList } from '../terminal/output.ts'
-import type { Outside } from '../deps.ts'
 import { auditList } from '../terminal/rows.ts'
 
 export function addAuditCommands(postferry: Command, { open }: Outside): void {

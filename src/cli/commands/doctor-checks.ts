@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs'
-import type { Settings } from '../../settings.ts'
 import { recipientsInForce } from '../../keys/secrets.ts'
 import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { House } from '../../operations/house.ts'
+import type { Settings } from '../../settings.ts'
+import type { Outside } from '../deps.ts'
+import { explain } from '../terminal/exit.ts'
 import { checkCopying } from './doctor-copying.ts'
 import { checkDoors, checkFiles, checkOfflineimap } from './doctor-host.ts'
 import { checkPeople } from './doctor-people.ts'
-import { explain } from '../terminal/exit.ts'
 import { identityHere } from './key.ts'
-import type { Outside } from '../deps.ts'
 
 /** What `doctor` found about one thing: well, worth a look, or in need of something done. */
 export interface Finding {

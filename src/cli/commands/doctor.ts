@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
+import type { Outside } from '../deps.ts'
 import { examples } from '../terminal/arguments.ts'
-import { examine, type Finding } from './doctor-checks.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { print, printList } from '../terminal/output.ts'
-import type { Outside } from '../deps.ts'
 import { line } from '../terminal/text.ts'
+import { examine, type Finding } from './doctor-checks.ts'
 
 const CHECK_WIDTH = 18
 /** When these fail, every other command ends with the same exit code. */

@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
 import { type Domain, mergingText } from '../../model/domain.ts'
 import { domainAdded } from '../../operations/domain-added.ts'
+import type { Outside } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
 import { domain as domainName, examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
-import { namedProvider } from './named-provider.ts'
 import { printDone, printList } from '../terminal/output.ts'
-import type { Outside } from '../deps.ts'
 import { domainList } from '../terminal/rows.ts'
+import { namedProvider } from './named-provider.ts'
 
 interface AddOptions {
   readonly provider: string

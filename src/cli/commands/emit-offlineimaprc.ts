@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Command, InvalidArgumentError } from 'commander'
+import { gathered, replaceFile } from '../../files/write-file.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { CopyWork, Migrations, Providers, Share } from '../../operations/ports.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { runCommandLine } from '../terminal/run.ts'
-import { gathered, replaceFile } from '../../files/write-file.ts'
 
 /** What `emit-offlineimaprc` needs. */
 export interface EmitHouse extends AsyncDisposable {

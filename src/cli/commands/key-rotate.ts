@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import type { Rotation } from '../../keys/reseal.ts'
 import type { House } from '../../operations/house.ts'
+import type { Outside } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
 import { examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { printDone } from '../terminal/output.ts'
-import type { Outside } from '../deps.ts'
 import { Progress } from '../terminal/progress.ts'
 
 export function addRotate(key: Command, { open }: Outside): void {

@@ -1,13 +1,13 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import type { Settings } from '../../settings.ts'
 import { identityRecipients, initialiseKey, recipientsInForce } from '../../keys/secrets.ts'
+import type { Settings } from '../../settings.ts'
+import type { Outside } from '../deps.ts'
 import { examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
-import { addRotate } from './key-rotate.ts'
 import { print, printDone, printList, printRecord } from '../terminal/output.ts'
-import type { Outside } from '../deps.ts'
+import { addRotate } from './key-rotate.ts'
 
 export function addKeyCommands(postferry: Command, outside: Outside): void {
   const key = postferry.command('key').description('the key that credentials are sealed with')

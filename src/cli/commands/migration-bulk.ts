@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
 import type { Address } from '../../model/address.ts'
 import type { BulkAction, BulkOutcome } from '../../operations/bulk.ts'
-import type { MigrationFilter } from '../../operations/ports.ts'
 import type { House } from '../../operations/house.ts'
+import type { MigrationFilter } from '../../operations/ports.ts'
 import { by } from '../terminal/actor.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
-import { filterOf, requireProvider, withFilter } from './migration-filter.ts'
 import { print } from '../terminal/output.ts'
 import { json } from '../terminal/text.ts'
+import { filterOf, requireProvider, withFilter } from './migration-filter.ts'
 
 export interface BulkOptions extends MigrationFilter {
   readonly all?: boolean

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { STATES } from '../../model/migration.ts'
-import type { MigrationFilter } from '../../operations/ports.ts'
 import type { House } from '../../operations/house.ts'
+import type { MigrationFilter } from '../../operations/ports.ts'
 import { code, domain, search } from '../terminal/arguments.ts'
 import { noProvider } from './named-provider.ts'
 

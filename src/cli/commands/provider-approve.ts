@@ -3,11 +3,11 @@ import type { Command } from 'commander'
 import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { House } from '../../operations/house.ts'
+import type { Outside } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
 import { examples } from '../terminal/arguments.ts'
-import { namedProvider } from './named-provider.ts'
 import { printDone } from '../terminal/output.ts'
-import type { Outside } from '../deps.ts'
+import { namedProvider } from './named-provider.ts'
 
 export function addApprove(provider: Command, { open }: Outside): void {
   const approve = provider

@@ -1,18 +1,18 @@
 import type { Command } from 'commander'
 import type { Provider } from '../../model/provider.ts'
-import type { OldAnswer } from '../../auth/ports.ts'
-import type { ProbeStep } from '../../source/probe-step.ts'
 import type { House } from '../../operations/house.ts'
 import { stepRow, trialRow } from '../../operations/rows.ts'
+import type { OldAnswer } from '../../source/ports.ts'
+import type { ProbeStep } from '../../source/probe-step.ts'
+import type { Outside } from '../deps.ts'
 import { by } from '../terminal/actor.ts'
 import { examples, username } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
-import { namedProvider } from './named-provider.ts'
 import { print, printList } from '../terminal/output.ts'
-import type { Outside } from '../deps.ts'
 import { readPassword } from '../terminal/password-input.ts'
-import { approveTested } from './provider-approve.ts'
 import { json, line } from '../terminal/text.ts'
+import { namedProvider } from './named-provider.ts'
+import { approveTested } from './provider-approve.ts'
 
 interface Options {
   readonly signIn?: string

@@ -1,13 +1,13 @@
 import { type Command, Option } from 'commander'
 import { COLLISION_REMEDIES, type Collision, collisionText } from '../../operations/collisions.ts'
-import { outlook, type Report, total, warning } from '../../operations/report.ts'
 import type { House } from '../../operations/house.ts'
+import { outlook, type Report, total, warning } from '../../operations/report.ts'
 import { erasedRow, reportRow } from '../../operations/rows.ts'
-import { domain, examples } from '../terminal/arguments.ts'
-import { noProvider } from './named-provider.ts'
-import { print, printCsv, printList, printRecord } from '../terminal/output.ts'
 import type { Outside } from '../deps.ts'
+import { domain, examples } from '../terminal/arguments.ts'
+import { print, printCsv, printList, printRecord } from '../terminal/output.ts'
 import { migrationList, peopleList } from '../terminal/rows.ts'
+import { noProvider } from './named-provider.ts'
 
 interface Options {
   readonly awaited?: boolean

@@ -1,8 +1,8 @@
-import type { Migration } from '../../model/migration.ts'
 import { STRANDED_REMEDY } from '../../copying/copying-hosts.ts'
+import { Leases } from '../../copying/leases.ts'
 import type { TurnReport } from '../../copying/run-job.ts'
 import type { CopyingHouse } from '../../copying/worker-deps.ts'
-import { Leases } from '../../copying/leases.ts'
+import type { Migration } from '../../model/migration.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 
 export const ATTEMPT_LIMIT_MINUTES = 120

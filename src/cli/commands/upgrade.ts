@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
+import type { Outside } from '../deps.ts'
 import { examples } from '../terminal/arguments.ts'
 import { printDone } from '../terminal/output.ts'
-import type { Outside } from '../deps.ts'
 
 export function addUpgradeCommand(postferry: Command, { openUnready }: Outside): void {
   const upgrade = postferry

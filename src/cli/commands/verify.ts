@@ -4,12 +4,12 @@ import { CouldNotAsk, type Ledger, NotKept, totalOf } from '../../model/ledger.t
 import { NOT_COMPARED, sentence } from '../../model/ledger-words.ts'
 import { migrationOnNew } from '../../operations/person.ts'
 import { differenceRow, ledgerSummary } from '../../operations/rows.ts'
+import type { Outside } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
 import { address, examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { ledgerText } from '../terminal/ledger-text.ts'
 import { print } from '../terminal/output.ts'
-import type { Outside } from '../deps.ts'
 import { json } from '../terminal/text.ts'
 import { showProgress } from '../terminal/verify-progress.ts'
 

@@ -6,7 +6,15 @@ import type { Domain } from '../../model/domain.ts'
 import type { Migration } from '../../model/migration.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { PeopleCount } from '../../operations/report.ts'
-import { accountRow, attemptRow, auditRow, domainRow, migrationRow, peopleRow, providerRow } from '../../operations/rows.ts'
+import {
+  accountRow,
+  attemptRow,
+  auditRow,
+  domainRow,
+  migrationRow,
+  peopleRow,
+  providerRow,
+} from '../../operations/rows.ts'
 import type { ListShape } from './output.ts'
 
 // Which fields of a row are the columns of a table.

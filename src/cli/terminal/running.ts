@@ -1,5 +1,5 @@
 import { request } from 'node:http'
-import type { ProviderStatus } from '../../auth/ports.ts'
+import type { ProviderStatus } from '../../source/ports.ts'
 
 const LIMIT_MS = 3_000
 

@@ -1,7 +1,7 @@
 import { STRANDED_REMEDY, strandedText } from '../../copying/copying-hosts.ts'
+import type { Watcher } from '../../copying/worker.ts'
 import { explain } from './exit.ts'
 import { json, visible } from './text.ts'
-import type { Watcher } from '../../copying/worker.ts'
 
 export interface Screen {
   readonly isTerminal: boolean

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Engine, EngineRun } from '../../copying/ports.ts'
+import type { Credential } from '../../keys/ports.ts'
 import { OUTCOMES, type Outcome, type Result } from '../../model/attempt.ts'
 import type { CopyOrder } from '../../model/migration.ts'
-import type { Engine, EngineRun } from '../../copying/ports.ts'
-import type { Credential } from '../../auth/ports.ts'
-import { Output } from './output.ts'
 import { type End, HAND_OVER, runProcess } from '../process.ts'
+import { Output } from './output.ts'
 
 export interface OfflineImapPlace {
   /** The folder of OfflineIMAP's metadata; the same for every way of running it. */

@@ -27,7 +27,7 @@ export function directoriesOf(mailboxes: readonly Mailbox[]): Map<string, string
 /** What people read for a directory, with `/` between the levels. */
 export function titleOfDirectory(directory: string): string {
   if (directory === '') return 'INBOX'
-  const levels = directory.slice(1).split('../../maildir')
+  const levels = directory.slice(1).split('.')
   return levels
     .map((level) =>
       decodeName(level).replace(/\\([0-9a-f]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),

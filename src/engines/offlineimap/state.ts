@@ -1,5 +1,5 @@
-import type { CopyingState } from '../../ledger/ports.ts'
 import { forgetProofs, openProofs } from '../../ledger/digest-cache.ts'
+import type { CopyingState } from '../../ledger/ports.ts'
 import { dropReceiptsIn, receiptsIn } from './local-status.ts'
 
 /** @param metadataOf the folder where OfflineIMAP remembers what it has copied of a migration */

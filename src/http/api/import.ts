@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { Refusal } from '../../model/refusal.ts'
-import type { BadLine } from '../../operations/import.ts'
 import type { House } from '../../operations/house.ts'
-import { InvalidField } from '../../operations/mistakes.ts'
+import type { BadLine } from '../../operations/import.ts'
 import { piecesOf, readPeople } from '../../operations/import-file.ts'
+import { InvalidField } from '../../operations/mistakes.ts'
 import { by, Reason } from './by.ts'
 import { Count, exactly, listOf, Text } from './schema.ts'
 

@@ -5,7 +5,14 @@ import type { Ledger } from '../../model/ledger.ts'
 import { address } from '../../operations/fields.ts'
 import type { House } from '../../operations/house.ts'
 import { migrationOnNew, noMigration } from '../../operations/person.ts'
-import { attemptRow, auditRow, credentialRow, differenceRow, ledgerSummary, migrationRow } from '../../operations/rows.ts'
+import {
+  attemptRow,
+  auditRow,
+  credentialRow,
+  differenceRow,
+  ledgerSummary,
+  migrationRow,
+} from '../../operations/rows.ts'
 import { MigrationDetail } from './migration-components.ts'
 import { exactly, the } from './schema.ts'
 import { reading } from './wrong.ts'

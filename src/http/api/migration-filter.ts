@@ -1,8 +1,8 @@
 import { type Static, Type } from 'typebox'
 import { STATES } from '../../model/migration.ts'
-import type { MigrationFilter } from '../../operations/ports.ts'
 import { code, domain, search } from '../../operations/fields.ts'
 import type { House } from '../../operations/house.ts'
+import type { MigrationFilter } from '../../operations/ports.ts'
 import { readingAll, readingAny, refuseNoProvider } from './wrong.ts'
 
 const said = (description: string) => Type.Optional(Type.String({ description }))

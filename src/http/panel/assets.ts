@@ -14,7 +14,7 @@ export interface Asset {
   readonly compressed: Buffer
 }
 
-const OWN = join(import.meta.dirname, '../../doors/http/panel/assets')
+const OWN = join(import.meta.dirname, 'assets')
 const HTMX = join(createRequire(import.meta.url).resolve('htmx.org/package.json'), '../dist')
 const TYPES: Readonly<Record<string, string>> = {
   css: 'text/css; charset=utf-8',
@@ -44,6 +44,6 @@ export function serveAssets(app: FastifyInstance): void {
 function asset(name: string, ...files: readonly string[]): Asset {
   const body = Buffer.from(files.map((file) => readFileSync(file, 'utf8')).join('\n'))
   const version = createHash('sha256').update(body).digest('hex').slice(0, 12)
-  const type = TYPES[name.split('../../doors/http/panel').at(-1) ?? ''] ?? ''
+  const type = TYPES[name.split('.').at(-1) ?? ''] ?? ''
   return { url: `/admin/assets/${version}/${name}`, type, body, compressed: gzipSync(body) }
 }

@@ -1,6 +1,6 @@
 import type { ImapFlowOptions } from 'imapflow'
 import type { Provider } from '../../model/provider.ts'
-import type { Old, OldQuestion } from '../../auth/ports.ts'
+import type { Old, OldQuestion } from '../../source/ports.ts'
 import { type Ending, endingOf, TIME_LIMIT } from './ending.ts'
 import { outcomeOf } from './outcome.ts'
 import { transportTo } from './transport.ts'

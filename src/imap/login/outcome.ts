@@ -1,5 +1,5 @@
 import type { Code } from '../../model/verdict.ts'
-import type { OldAnswer, OldQuestion } from '../../auth/ports.ts'
+import type { OldAnswer, OldQuestion } from '../../source/ports.ts'
 import { causeOf } from './cause.ts'
 import type { Ending } from './ending.ts'
 import { isLearned } from './learned.ts'

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
 import { within } from '../../model/timeout.ts'
-import type { OldQuestion } from '../../auth/ports.ts'
+import type { OldQuestion } from '../../source/ports.ts'
 import { type Ending, endingOf, NotSignedIn } from './ending.ts'
 
 /** RFC 4959 leaves long initial responses to continuations: not every server takes a long line before the sign-in. */

@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import type { Provider } from '../../model/provider.ts'
-import type { OldAnswer, OldQuestion } from '../../auth/ports.ts'
+import type { OldAnswer, OldQuestion } from '../../source/ports.ts'
 import type { ProbeStep } from '../../source/probe-step.ts'
 import { endingOfQuestion } from '../login/ask.ts'
 import type { Ending } from '../login/ending.ts'

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { isIP } from 'node:net'
 import tls from 'node:tls'
 import type { Provider } from '../../model/provider.ts'
+import { fingerprintOf, trust } from '../login/transport.ts'
 import { linesUpTo, quote } from './lines.ts'
 import { ProbeFailure, type Take, type Way } from './way.ts'
-import { fingerprintOf, trust } from '../login/transport.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const NAMES_SHOWN = 10

@@ -1,15 +1,15 @@
 import type { ImapFlow } from 'imapflow'
+import type { OldMail, OldMessage, OldSession, Opened } from '../../ledger/ports.ts'
 import { CouldNotAsk } from '../../model/ledger.ts'
 import type { Mailbox } from '../../model/mailbox.ts'
 import { UidSet } from '../../model/uid-set.ts'
-import type { OldMail, OldMessage, OldSession, Opened } from '../../ledger/ports.ts'
 import { endingOf } from '../login/ending.ts'
+import type { SignedIn } from '../login/sign-in.ts'
 import { isWanted, listMailboxes } from './mailboxes.ts'
 import { atom, command, mailboxName, said, sequence, type Token, textOf } from './raw.ts'
 import { type Connection, readMessages } from './reading.ts'
 import { Roll } from './roll.ts'
 import { type Reader, readingSession, refusalOf, troubleOf } from './session.ts'
-import type { SignedIn } from '../login/sign-in.ts'
 
 /** Servers hang up on whoever asks for a broken message, or for much; one that does it all the time is no help. */
 const RENEWALS_LIMIT = 100

@@ -1,7 +1,7 @@
 import type { ImapFlow } from 'imapflow'
+import type { OldMessage, Reading } from '../../ledger/ports.ts'
 import { Digesting, type MessageDigest } from '../../model/message-digest.ts'
 import { UidSet } from '../../model/uid-set.ts'
-import type { OldMessage, Reading } from '../../ledger/ports.ts'
 import { endingOf } from '../login/ending.ts'
 import { atom, bytesOf, command, itemsOf, said, sequence, textOf } from './raw.ts'
 

@@ -1,5 +1,5 @@
-import type { UidSet } from '../../model/uid-set.ts'
 import type { OldMessage, UnlistedMessage } from '../../ledger/ports.ts'
+import type { UidSet } from '../../model/uid-set.ts'
 import { isList, itemsOf, type Token, textOf } from './raw.ts'
 
 /** What OLD has told of one message so far. */

@@ -1,5 +1,5 @@
 import type { Code } from '../../model/verdict.ts'
-import type { OldAnswer, OldQuestion } from '../../auth/ports.ts'
+import type { OldAnswer, OldQuestion } from '../../source/ports.ts'
 import { optionsFor, signInRoom } from '../login/ask.ts'
 import { endingOf } from '../login/ending.ts'
 import { outcomeOf } from '../login/outcome.ts'

@@ -1,7 +1,7 @@
 import type { ImapFlow } from 'imapflow'
+import type { Look, Looks } from '../../copying/ports.ts'
 import type { MailboxStatus } from '../../model/mailbox.ts'
 import type { Provider } from '../../model/provider.ts'
-import type { Look, Looks } from '../../copying/ports.ts'
 import { endingOf } from '../login/ending.ts'
 import { isWanted, listMailboxes } from './mailboxes.ts'
 import { atom, command, isList, mailboxName, type Token, textOf } from './raw.ts'

@@ -144,7 +144,7 @@ t.test('a CA file is kept by its absolute path when it holds certificates', asyn
   writeFileSync(join(folder, 'text.pem'), 'no certificate')
   writeFileSync(join(folder, 'damaged.pem'), '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n')
   copyFileSync(certs.server.key, join(folder, 'key.pem'))
-  for (const name of ['nowhere.pem', 'text.pem', 'damaged.pem', 'key.pem', '../../doors/cli']) {
+  for (const name of ['nowhere.pem', 'text.pem', 'damaged.pem', 'key.pem', '.']) {
     const file = join(folder, name)
     const mistake = await mistakeIn(['provider', 'set', 'isp', '--ca-file', file], service.environment)
     t.match(mistake, { exitCode: 65, line: `--ca-file ${file}: ` })

@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { sql } from 'kysely'
 import t from 'tap'
+import { DATABASE_LIMIT_MS } from '../../../src/auth/unavailable.ts'
 import { type Database, openDatabase } from '../../../src/db/connection/database.ts'
 import { shippedUpgrades, type Upgrade } from '../../../src/db/connection/upgrades.ts'
-import { DATABASE_LIMIT_MS } from '../../../src/auth/unavailable.ts'
 import { type DebianPostgres, startDebianPostgres } from '../../support/debian-postgres.ts'
 import { startRelay } from '../../support/relay.ts'
 

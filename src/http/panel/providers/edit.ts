@@ -5,7 +5,12 @@ import { endpointOf, isSameEndpoint } from '../../../model/endpoint.ts'
 import { mostForCopying, type Provider, windowText } from '../../../model/provider.ts'
 import { providerName } from '../../../operations/fields.ts'
 import { InvalidField } from '../../../operations/mistakes.ts'
-import { changedProvider, newProvider, type ProviderFields, readProviderForm } from '../../../operations/provider-fields.ts'
+import {
+  changedProvider,
+  newProvider,
+  type ProviderFields,
+  readProviderForm,
+} from '../../../operations/provider-fields.ts'
 import { Why } from '../bodies.ts'
 import { form, reasonField, textField } from '../forms.ts'
 import type { Around, PanelHouse } from '../house.ts'

@@ -1,0 +1,59 @@
+import type { Provider } from '../model/provider.ts'
+import type { Code } from '../model/verdict.ts'
+
+/** An account on OLD. */
+export interface OldMailbox {
+  readonly provider: Provider
+  readonly oldDomain: string
+  readonly oldUsername: string
+}
+
+/** What OLD said. `trouble` is everything that is neither yes nor no. */
+export type OldAnswer =
+  | { readonly kind: 'yes' }
+  | { readonly kind: 'no' }
+  | { readonly kind: 'disabled' }
+  | { readonly kind: 'expired' }
+  | {
+      readonly kind: 'trouble'
+      readonly code: Code
+      readonly cause: unknown
+      /** Whether OLD said anything at all, its greeting at least: it is alive, whatever became of the sign-in. */
+      readonly answered: boolean
+    }
+
+/** A question to OLD. */
+export interface OldQuestion {
+  readonly provider: Provider
+  readonly username: string
+  readonly password: string
+  /** IP address of the person's client; null when the door does not say. */
+  readonly clientAddress: string | null
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal
+  /** Told before the answer when OLD still has the connection then, and until when. */
+  onLeaving?(gone: Promise<void>): void
+}
+
+export interface Old {
+  /** Never throws; answers within its own time limit. */
+  ask(question: OldQuestion): Promise<OldAnswer>
+}
+
+export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const
+
+/** How a provider's connections are used in this process. */
+export interface ProviderStatus {
+  readonly provider: string
+  readonly breaker: (typeof BREAKER_STATES)[number]
+  /** Questions being asked. */
+  readonly running: number
+  /** Questions in the queue. */
+  readonly waiting: number
+}
+
+/** What a sign-in spends its time on. */
+export type Effort = 'hash' | 'old' | 'database'
+
+/** Does work, and notes how long it took. */
+export type Time = <T>(effort: Effort, work: () => Promise<T>) => Promise<T>
