@@ -163,7 +163,9 @@ function socketPath(): string {
   return socket || `${dataDir || './data'}/postferry.sock`
 }
 
-/** The settings file, where it may be read. It does not go into the environment: the program would inherit its secrets. */
+/**
+ * The settings file, where it may be read. It does not go into the environment: the program would inherit its secrets.
+ */
 function installedSettings(): NodeJS.Dict<string> {
   try {
     return parseEnv(readFileSync(process.env.POSTFERRY_SETTINGS_FILE ?? INSTALLED, 'utf8'))

@@ -6,8 +6,8 @@ const ANSWER_LIMIT_MS = 9_500
 const LINE_LIMIT = 64 * 1024
 
 /**
- * Stands between Postfix and Dovecot's authentication, and hangs up where Dovecot could not ask. Postfix would take that
- * for a wrong password (535, which fail2ban counts); of a connection that is lost it says 454, and connects anew.
+ * Stands between Postfix and Dovecot's authentication, and hangs up where Dovecot could not ask. Postfix would take
+ * that for a wrong password (535, which fail2ban counts); of a connection that is lost it says 454, and connects anew.
  * Protocol: https://doc.dovecot.org/2.3/developer_manual/design/auth_protocol/
  */
 function relayTo(dovecotSocket: string): Server {

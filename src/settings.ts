@@ -48,7 +48,7 @@ export interface Settings {
   readonly identityNamed: boolean
   readonly home: string
   readonly logLevel: string
-  /** How long one question to OLD may take. */
+  /** How long one question to the source may take. */
   readonly oldLimitMs: number
   /** How long the whole answer to a sign-in may take. */
   readonly answerLimitMs: number
@@ -173,15 +173,15 @@ function refuseOpenHost(host: string): void {
   throw new SettingsError(`POSTFERRY_HOST=${host} ${reason}: ${proxied}, or allow it with POSTFERRY_PLAIN_HTTP=yes`)
 }
 
-/** Besides the question to OLD, the answer needs time for the queue before it and the database after it. */
-const BESIDES_OLD_SECONDS = 5
+/** Besides the question to the source, the answer needs time for the queue before it and the database after it. */
+const BESIDES_SOURCE_SECONDS = 5
 /** Dovecot's Lua and checkpassword wait 50 s at most (POSTFERRY_CLIENT_LIMIT_SECONDS): they must hear the answer. */
 const MOST_ANSWER_SECONDS = 49
 
 function refuseBudget(oldLimit: number, answerLimit: number): void {
   if (oldLimit < 1) throw new SettingsError('POSTFERRY_OLD_LIMIT_SECONDS must be at least 1')
-  if (answerLimit < oldLimit + BESIDES_OLD_SECONDS) {
-    const least = `POSTFERRY_OLD_LIMIT_SECONDS and ${BESIDES_OLD_SECONDS} (${oldLimit + BESIDES_OLD_SECONDS})`
+  if (answerLimit < oldLimit + BESIDES_SOURCE_SECONDS) {
+    const least = `POSTFERRY_OLD_LIMIT_SECONDS and ${BESIDES_SOURCE_SECONDS} (${oldLimit + BESIDES_SOURCE_SECONDS})`
     throw new SettingsError(`POSTFERRY_ANSWER_LIMIT_SECONDS must be at least ${least}`)
   }
   if (answerLimit > MOST_ANSWER_SECONDS)

@@ -1,29 +1,29 @@
-import type { OldAnswer } from '../source/ports.ts'
-import type { Attempt, Surroundings } from './authenticate.ts'
+import type { SourceAnswer } from '../source/ports.ts'
+import type { Attempt, Deps } from './authenticate.ts'
 import type { Origin } from './origins.ts'
 
-type Asking = Pick<Surroundings, 'old' | 'refusals' | 'digest'>
+type Asking = Pick<Deps, 'old' | 'refusals' | 'digest'>
 
-/** What OLD said, and of whom; of several without a yes, what says most about a right password. */
+/** What the source said, and of whom; of several without a yes, what says most about a right password. */
 export interface Said {
-  readonly answer: OldAnswer
+  readonly answer: SourceAnswer
   readonly origin: Origin
 }
 
-const NO: OldAnswer = { kind: 'no' }
-const BY_WEIGHT: readonly OldAnswer['kind'][] = ['no', 'expired', 'disabled', 'trouble']
+const NO: SourceAnswer = { kind: 'no' }
+const BY_WEIGHT: readonly SourceAnswer['kind'][] = ['no', 'expired', 'disabled', 'trouble']
 
-/** Whether OLD refused this password of this person just now. */
+/** Whether the source refused this password of this person just now. */
 export function isRefused(origin: Origin, { password }: Attempt, { refusals, digest }: Asking): boolean {
   return refusals.has(digestOf(origin, password, digest))
 }
 
-/** Asks OLD, unless it just refused this very question. */
-export async function askOld(origin: Origin, attempt: Attempt, outside: Asking): Promise<OldAnswer> {
-  if (isRefused(origin, attempt, outside)) return NO
-  const remember = outside.refusals.recorder(digestOf(origin, attempt.password, outside.digest))
+/** Asks the source, unless it just refused this very question. */
+export async function askSource(origin: Origin, attempt: Attempt, deps: Asking): Promise<SourceAnswer> {
+  if (isRefused(origin, attempt, deps)) return NO
+  const remember = deps.refusals.recorder(digestOf(origin, attempt.password, deps.digest))
   const { provider, oldUsername: username } = origin
-  const answer = await outside.old.ask({ ...attempt, provider, username })
+  const answer = await deps.old.ask({ ...attempt, provider, username })
   if (answer.kind === 'no') remember()
   return answer
 }
@@ -32,12 +32,12 @@ export async function askOld(origin: Origin, attempt: Attempt, outside: Asking):
 export async function askEach(
   [first, ...others]: readonly [Origin, ...Origin[]],
   attempt: Attempt,
-  outside: Asking,
+  deps: Asking,
 ): Promise<Said> {
   const decided = new AbortController()
   const signal = AbortSignal.any([attempt.signal, decided.signal])
   const asked = [first, ...others].map((origin) => {
-    return { origin, answer: askOld(origin, { ...attempt, signal }, outside) }
+    return { origin, answer: askSource(origin, { ...attempt, signal }, deps) }
   })
   let said: Said = { origin: first, answer: NO }
   for (const { origin, answer: pending } of asked) {

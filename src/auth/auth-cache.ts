@@ -6,7 +6,7 @@ const MOST = 50_000
 const CLOCK_MS = 1_000
 
 /** Remembers refused questions by their digest for a short time, so that nobody has to decide them again. */
-export class Refusals {
+export class NegativeCache {
   readonly #refused: LRUCache<string, true> | null
   readonly #isTold: () => boolean
   #changes = 0
@@ -41,7 +41,7 @@ export class Refusals {
 }
 
 /** Remembers accepted questions by their digest, until what they rest on changes. */
-export class Successes {
+export class PositiveCache {
   readonly #accepted: LRUCache<string, Ok> | null
   readonly #isTold: () => boolean
   #changes = 0

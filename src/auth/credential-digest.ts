@@ -4,8 +4,8 @@ import { hash, randomBytes } from 'node:crypto'
 export type Digest = (person: string, password: string) => string
 
 /**
- * Digests under keys that only this process has and that die with it. Built as HMAC is (RFC 2104): a hash of a hash, each
- * with a key before it; Node's own Hmac takes twice as long, and every sign-in waits for it.
+ * Digests under keys that only this process has and that die with it. Built as HMAC is (RFC 2104): a hash of a hash,
+ * each with a key before it; Node's own Hmac takes twice as long, and every sign-in waits for it.
  */
 export function keyedDigest(): Digest {
   const [inner, outer] = [newKey(), newKey()]

@@ -6,10 +6,10 @@ const WINDOWS = 5
 const LONGEST_MS = 8_000
 
 /**
- * Holds a refusal back until it has taken as long as the longest one of the last minutes at its provider. Whether OLD
- * was asked, a hash computed, or nobody of that name exists, is then not to be seen from the time of the answer.
+ * Holds a refusal back until it has taken as long as the longest one of the last minutes at its provider. Whether the
+ * source was asked, a hash computed, or nobody of that name exists, is then not to be seen from the time of the answer.
  */
-export class EvenTime {
+export class FailureDelay {
   readonly #byProvider = new Map<string | null, Longest>()
 
   /** Whether there is no refusal yet that others could be as long as. */
@@ -42,17 +42,17 @@ class Longest {
   #windowEnds = 0
 
   get value(): number {
-    this.#turn()
+    this.#job()
     return Math.max(0, ...this.#longest)
   }
 
   note(taken: number): this {
-    this.#turn()
+    this.#job()
     this.#longest[0] = Math.min(Math.max(taken, this.#longest[0] ?? 0), LONGEST_MS)
     return this
   }
 
-  #turn(): void {
+  #job(): void {
     const now = performance.now()
     if (now < this.#windowEnds) return
     const passed = 1 + Math.floor((now - this.#windowEnds) / WINDOW_MS)

@@ -1,7 +1,7 @@
 import type { Account } from '../model/account.ts'
 import type { Verdict } from '../model/verdict.ts'
-import { askOld } from './ask-source.ts'
-import type { Attempt, Surroundings } from './authenticate.ts'
+import { askSource } from './ask-source.ts'
+import type { Attempt, Deps } from './authenticate.ts'
 import type { Meant, Origin } from './origins.ts'
 import type { Hasher, KeptPassword, KnownAccount } from './ports.ts'
 import { admit, capture, provisional, refusal, refuse, suspectsOf } from './provision.ts'
@@ -12,13 +12,13 @@ export async function settleHere(
   known: KnownAccount,
   { entitled: [origin] }: Meant,
   attempt: Attempt,
-  outside: Surroundings,
+  deps: Deps,
 ): Promise<Verdict | null> {
-  const kept = await matching(known.passwords, attempt.password, outside.hasher)
+  const kept = await matching(known.passwords, attempt.password, deps.hasher)
   if (kept === null) return null
-  if (kept.isDoubtful) return origin === undefined ? null : await askAgain(known, kept, origin, attempt, outside)
+  if (kept.isDoubtful) return origin === undefined ? null : await askAgain(known, kept, origin, attempt, deps)
   const isAsked = known.needsCredential && known.account.enabled && origin !== undefined
-  return isAsked ? await askAsWell(known, kept, origin, attempt, outside) : admit(known.account)
+  return isAsked ? await askAsWell(known, kept, origin, attempt, deps) : admit(known.account)
 }
 
 /** One after the other: mostly it is the first, and there is no other. */
@@ -27,51 +27,51 @@ async function matching(passwords: readonly KeptPassword[], password: string, { 
   return null
 }
 
-/** A newer password came after this one: it counts again when OLD says so, also once the move is over. */
+/** A newer password came after this one: it counts again when the source says so, also once the move is over. */
 async function askAgain(
   known: KnownAccount,
   { hash }: KeptPassword,
   origin: Origin,
   attempt: Attempt,
-  outside: Surroundings,
+  deps: Deps,
 ): Promise<Verdict> {
   const { address } = known.account
-  const answer = await askOld(origin, attempt, outside)
+  const answer = await askSource(origin, attempt, deps)
   if (answer.kind === 'no') {
     // Once the move is over a server that knows nobody any more may be what answers.
-    if (known.isLive) await during('database', outside.captures.drop(address, hash))
-    return await refuse(suspectsOf(address, [origin], attempt), outside)
+    if (known.isLive) await during('database', deps.captures.drop(address, hash))
+    return await refuse(suspectsOf(address, [origin], attempt), deps)
   }
   if (answer.kind !== 'yes') return refusal(answer)
   const seenHash = known.passwords[0]?.hash ?? hash
-  if (!(await during('database', outside.captures.confirm(address, hash, seenHash)))) throw new Changed()
+  if (!(await during('database', deps.captures.confirm(address, hash, seenHash)))) throw new Changed()
   const confirmed = { hash, isDoubtful: false }
   return known.needsCredential && known.account.enabled
-    ? await renewed(known, confirmed, origin, attempt, outside)
-    : admit(await unchanged(known, confirmed, outside))
+    ? await renewed(known, confirmed, origin, attempt, deps)
+    : admit(await unchanged(known, confirmed, deps))
 }
 
 /**
- * A right password, and a migration that wants one: OLD is asked as well. Trouble there keeps nobody out; its no, once
- * the move is over or as the provider wants it, neither.
+ * A right password, and a migration that wants one: the source is asked as well. Trouble there keeps nobody out; its
+ * no, once the move is over or as the provider wants it, neither.
  */
 async function askAsWell(
   known: KnownAccount,
   kept: KeptPassword,
   origin: Origin,
   attempt: Attempt,
-  outside: Surroundings,
+  deps: Deps,
 ): Promise<Verdict> {
-  const answer = await askOld(origin, attempt, outside)
+  const answer = await askSource(origin, attempt, deps)
   switch (answer.kind) {
     case 'yes':
-      return await renewed(known, kept, origin, attempt, outside)
+      return await renewed(known, kept, origin, attempt, deps)
     case 'trouble':
-      return provisional(await unchanged(known, kept, outside))
+      return provisional(await unchanged(known, kept, deps))
     default:
-      if (!known.isLive || origin.provider.afterRefusal === 'admit') return admit(await unchanged(known, kept, outside))
+      if (!known.isLive || origin.provider.afterRefusal === 'admit') return admit(await unchanged(known, kept, deps))
       return answer.kind === 'no'
-        ? await refuse(suspectsOf(origin.address.text, [origin], attempt), outside)
+        ? await refuse(suspectsOf(origin.address.text, [origin], attempt), deps)
         : refusal(answer)
   }
 }
@@ -82,17 +82,20 @@ async function renewed(
   kept: KeptPassword,
   origin: Origin,
   { password }: Attempt,
-  outside: Surroundings,
+  deps: Deps,
 ): Promise<Verdict> {
   const proved = { hash: null, seenHash: kept.hash, credential: password }
-  const verdict = await capture(origin, proved, outside).catch(() => null)
+  const verdict = await capture(origin, proved, deps).catch(() => null)
   if (verdict?.verdict === 'ok' || verdict?.verdict === 'disabled') return verdict
-  const account = await unchanged(known, kept, outside)
+  const account = await unchanged(known, kept, deps)
   return verdict === null ? provisional(account) : admit(account)
 }
 
-/** The account as it is by now: OLD may have thought for long. @throws Changed when the password does not count as it did */
-async function unchanged({ account }: KnownAccount, kept: KeptPassword, { directory }: Surroundings): Promise<Account> {
+/**
+ * The account as it is by now: the source may have thought for long. @throws Changed when the password does not count
+ * as it did
+ */
+async function unchanged({ account }: KnownAccount, kept: KeptPassword, { directory }: Deps): Promise<Account> {
   const now = await during('database', directory.accountOf(account.address))
   const isKept = now?.passwords.some(({ hash, isDoubtful }) => hash === kept.hash && isDoubtful === kept.isDoubtful)
   if (!now || !isKept) throw new Changed()

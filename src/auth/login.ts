@@ -1,9 +1,9 @@
 import { parseAddress } from '../model/address.ts'
 import { MISMATCH, type Verdict } from '../model/verdict.ts'
-import type { Refusals, Successes } from './auth-cache.ts'
-import { authenticate, type Surroundings } from './authenticate.ts'
+import type { NegativeCache, PositiveCache } from './auth-cache.ts'
+import { authenticate, type Deps } from './authenticate.ts'
 import { coalesce, type OnGone } from './coalesce.ts'
-import { EvenTime } from './failure-delay.ts'
+import { FailureDelay } from './failure-delay.ts'
 import { during } from './unavailable.ts'
 
 /** A person's sign-in, as a door asks about it. */
@@ -19,22 +19,22 @@ export interface Question {
 export interface SignInLimits {
   /** The whole time for an answer. */
   readonly answerLimitMs: number
-  readonly successes: Successes
+  readonly successes: PositiveCache
   /** What was refused just now, as it was typed. */
-  readonly repeats: Refusals
+  readonly repeats: NegativeCache
 }
 
 /**
  * The way of a sign-in: a question that was answered yes lately is answered so again; identical ones are decided
- * together; what is decided, `authenticate` decides; and a refusal takes the time of any other at that provider. Only the
- * repeated guess is refused at once: that tells nothing but that it was refused before.
+ * together; what is decided, `authenticate` decides; and a refusal takes the time of any other at that provider. Only
+ * the repeated guess is refused at once: that tells nothing but that it was refused before.
  */
 export function signIn(
-  outside: Surroundings,
+  deps: Deps,
   { answerLimitMs, successes, repeats }: SignInLimits,
 ): (question: Question) => Promise<Verdict> {
   const decideOnce = coalesce()
-  const even = new EvenTime()
+  const even = new FailureDelay()
 
   async function decide(question: Question, asTyped: string, gone: AbortSignal): Promise<Verdict> {
     const startedAt = performance.now()
@@ -45,10 +45,10 @@ export function signIn(
     const onProvider = (name: string) => {
       provider = name
     }
-    const verdict = await authenticate({ ...question, signal, onProvider }, outside)
+    const verdict = await authenticate({ ...question, signal, onProvider }, deps)
     if (verdict.verdict === 'mismatch') {
       // The first refusal has none to be like: it takes at least the time of a password check.
-      if (even.isUnknown(provider)) await outside.hasher.verify(null, '').catch(() => undefined)
+      if (even.isUnknown(provider)) await deps.hasher.verify(null, '').catch(() => undefined)
       await even.hold(provider, startedAt, signal)
       refused()
     }
@@ -60,12 +60,12 @@ export function signIn(
   /** Noted or not: the person is in. */
   async function noteVisit(verdict: Verdict, client: string | null): Promise<void> {
     if (verdict.verdict !== 'ok' || client === null) return
-    await during('database', outside.visits.note(verdict.account.address, client)).catch(() => undefined)
+    await during('database', deps.visits.note(verdict.account.address, client)).catch(() => undefined)
   }
 
   async function refuseAgain({ clientAddress: client }: Question): Promise<Verdict> {
     // Counted or not: it is wrong.
-    const counted = outside.failures.count({ person: null, client, provider: null })
+    const counted = deps.failures.count({ person: null, client, provider: null })
     await during('database', counted).catch(() => undefined)
     return MISMATCH
   }
@@ -73,11 +73,11 @@ export function signIn(
   return async (question) => {
     const { username, password, onGone } = question
     // A mail client always spells its name alike: canonical is only what is decided.
-    const asTyped = outside.digest(username, password)
+    const asTyped = deps.digest(username, password)
     const remembered = successes.get(asTyped)
     if (remembered !== undefined) return remembered
     if (repeats.has(asTyped)) return await refuseAgain(question)
-    const canonical = outside.digest(parseAddress(username)?.text ?? username, password)
+    const canonical = deps.digest(parseAddress(username)?.text ?? username, password)
     return await decideOnce(canonical, onGone, (gone) => decide(question, asTyped, gone))
   }
 }

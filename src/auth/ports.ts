@@ -2,10 +2,10 @@ import type { Sealed } from '../keys/ports.ts'
 import type { Account, PasswordSource } from '../model/account.ts'
 import type { Address } from '../model/address.ts'
 import type { Provider } from '../model/provider.ts'
-import type { OldMailbox } from '../source/ports.ts'
+import type { SourceMailbox } from '../source/ports.ts'
 
-/** What a domain of OLD says about its people. */
-export interface Source {
+/** What a domain of the source says about its people. */
+export interface SourceDomain {
   readonly provider: Provider
   readonly oldDomain: string
   readonly newDomain: string
@@ -14,36 +14,39 @@ export interface Source {
 /** A password that is kept of an account. */
 export interface KeptPassword {
   readonly hash: string
-  /** Since it was proved a newer one came: OLD is to be asked about it once more before it counts. */
+  /** Since it was proved a newer one came: the source is to be asked about it once more before it counts. */
   readonly isDoubtful: boolean
 }
 
 /** An account as the sign-in needs it. */
 export interface KnownAccount {
   readonly account: Account
-  /** The present one first, then earlier ones that OLD confirmed; of OLD's several may be right. */
+  /** The present one first, then earlier ones that source confirmed; of the source's several may be right. */
   readonly passwords: readonly KeptPassword[]
   readonly passwordSource: PasswordSource
-  /** Null: the account was made on NEW. */
-  readonly from: OldMailbox | null
-  /** The move is not finished yet: OLD still has a say about a password that came from there. */
+  /** Null: the account was made on the destination. */
+  readonly from: SourceMailbox | null
+  /** The move is not finished yet: the source still has a say about a password that came from there. */
   readonly isLive: boolean
-  /** A right sign-in is to bring a credential: OLD refuses the kept one, nobody can open it, or a move begins again. */
+  /**
+   * A right sign-in is to bring a credential: the source refuses the kept one, nobody can open it, or a move begins
+   * again.
+   */
   readonly needsCredential: boolean
 }
 
 /** A person who was imported and has no account yet. */
-export interface Awaited extends OldMailbox {
+export interface Awaited extends SourceMailbox {
   /** Nobody waits any more: the migration is finished, and sign-ins do not open it again. */
   readonly closed: boolean
 }
 
 export interface Directory {
   /**
-   * The domains of OLD that an address may belong to. One that is renamed is that one alone; what others become may be
-   * any of them. The one of that very name comes first.
+   * The domains of the source that an address may belong to. One that is renamed is that one alone; what others become
+   * may be any of them. The one of that very name comes first.
    */
-  sourcesOf(domain: string): Promise<readonly Source[]>
+  sourceDomainsOf(domain: string): Promise<readonly SourceDomain[]>
   accountOf(address: string): Promise<KnownAccount | null>
   /** Who has a migration under this address, and no account. */
   awaited(address: string): Promise<Awaited | null>
@@ -88,7 +91,7 @@ export interface Hasher {
   verify(hash: string | null, password: string): Promise<boolean>
 }
 
-/** A person whom OLD let in, ready to be written. */
+/** A person whom the source let in, ready to be written. */
 export interface Arrival {
   readonly address: Address
   readonly home: string
@@ -106,14 +109,17 @@ export interface Arrival {
 export interface Captures {
   /**
    * Writes account, credential and migration, or adds a password to a captured account and renews its credential, in
-   * one transaction. The passwords it had before are doubtful then. Null: meanwhile OLD has no say about it any more.
-   * Changed: the account has another password than was seen, which may be this one; nothing is written. A collision:
-   * the address, the mailbox on OLD or the home is somebody else's; who collided is kept for the administrator.
+   * one transaction. The passwords it had before are doubtful then. Null: meanwhile the source has no say about it any
+   * more. Changed: the account has another password than was seen, which may be this one; nothing is written. A
+   * collision: the address, the mailbox at the source or the home is somebody else's; who collided is kept for the
+   * administrator.
    */
   capture(arrival: Arrival): Promise<Account | 'collision' | 'changed' | null>
-  /** OLD confirmed a doubtful password once more; false: the present one is not the one that was seen any more. */
+  /**
+   * The source confirmed a doubtful password once more; false: the present one is not the one that was seen any more.
+   */
   confirm(address: string, hash: string, seenHash: string): Promise<boolean>
-  /** OLD does not know a doubtful password any more. */
+  /** The source does not know a doubtful password any more. */
   drop(address: string, hash: string): Promise<void>
   /** Keeps for the administrator that somebody wants an address that is somebody else's. */
   collide(arrival: Omit<Arrival, 'passwordHash' | 'seenHash' | 'sealed'>): Promise<void>

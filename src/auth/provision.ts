@@ -1,8 +1,8 @@
 import type { Account } from '../model/account.ts'
 import { expandHome } from '../model/home.ts'
 import { DISABLED, EXPIRED, MISMATCH, tempfail, type Verdict } from '../model/verdict.ts'
-import type { OldAnswer } from '../source/ports.ts'
-import type { Attempt, Surroundings } from './authenticate.ts'
+import type { SourceAnswer } from '../source/ports.ts'
+import type { Attempt, Deps } from './authenticate.ts'
 import type { Origin } from './origins.ts'
 import type { Suspect } from './ports.ts'
 import { Changed, during } from './unavailable.ts'
@@ -17,13 +17,13 @@ export function suspectsOf(person: string, asked: readonly Origin[], { clientAdd
     : [...providers].map((provider) => ({ person, client, provider }))
 }
 
-export async function refuse(suspects: readonly Suspect[], { failures }: Surroundings): Promise<Verdict> {
+export async function refuse(suspects: readonly Suspect[], { failures }: Deps): Promise<Verdict> {
   // Counted or not: the password is wrong.
   for (const suspect of suspects.slice(0, 1)) await during('database', failures.count(suspect)).catch(() => undefined)
   return MISMATCH
 }
 
-/** What is kept of somebody whom OLD let in. */
+/** What is kept of somebody whom the source let in. */
 interface Proved {
   /** Null: a password that is kept already. */
   readonly hash: string | null
@@ -33,19 +33,19 @@ interface Proved {
   readonly credential: string | null
 }
 
-/** Writes what OLD's yes proved. @throws Changed when the account has another password by now than was seen */
-export async function capture(origin: Origin, proved: Proved, outside: Surroundings): Promise<Verdict> {
+/** Writes what the source's yes proved. @throws Changed when the account has another password by now than was seen */
+export async function capture(origin: Origin, proved: Proved, deps: Deps): Promise<Verdict> {
   const { hash: passwordHash, seenHash, credential } = proved
-  const sealed = credential === null ? null : await sealedFor(origin, credential, outside)
-  const home = expandHome(outside.home, origin.address)
+  const sealed = credential === null ? null : await sealedFor(origin, credential, deps)
+  const home = expandHome(deps.home, origin.address)
   const arrival = { ...origin, home, passwordHash, seenHash, sealed }
-  const account = await during('database', outside.captures.capture(arrival))
+  const account = await during('database', deps.captures.capture(arrival))
   if (account === 'changed') throw new Changed()
   if (account === 'collision') return COLLISION
   return account === null ? MISMATCH : admit(account)
 }
 
-function sealedFor({ address, provider, oldUsername }: Origin, password: string, { sealer }: Surroundings) {
+function sealedFor({ address, provider, oldUsername }: Origin, password: string, { sealer }: Deps) {
   return sealer.seal({ address: address.text, provider: provider.name, username: oldUsername, password })
 }
 
@@ -63,7 +63,7 @@ export function provisional(account: Account): Verdict {
   return account.enabled ? { verdict: 'ok', account, isProvisional: true } : DISABLED
 }
 
-export function refusal(answer: Exclude<OldAnswer, { kind: 'yes' }>): Verdict {
+export function refusal(answer: Exclude<SourceAnswer, { kind: 'yes' }>): Verdict {
   switch (answer.kind) {
     case 'no':
       return MISMATCH

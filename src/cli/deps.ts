@@ -6,7 +6,7 @@ import type { Settings } from '../settings.ts'
 export type OpenHouse = () => Promise<House>
 
 /** What the command line is handed by whoever wires it. */
-export interface Outside {
+export interface CliDeps {
   /** Throws a SettingsError when a setting is wrong. */
   settings(): Settings
   /** Root becomes who owns the copying state: for commands that write there. */

@@ -14,38 +14,38 @@ import { addReportCommand } from './commands/report.ts'
 import { addSyncCommand } from './commands/sync.ts'
 import { addUpgradeCommand } from './commands/upgrade.ts'
 import { addVerifyCommand } from './commands/verify.ts'
-import type { Outside } from './deps.ts'
+import type { CliDeps } from './deps.ts'
 import { examples } from './terminal/arguments.ts'
 import { runCommandLine } from './terminal/run.ts'
 
 /** Runs `postferry`, and sets the exit code of the process. */
-export async function runPostferry(args: readonly string[], outside: Outside): Promise<void> {
-  await runCommandLine(program(outside), args)
+export async function runPostferry(args: readonly string[], deps: CliDeps): Promise<void> {
+  await runCommandLine(program(deps), args)
 }
 
 /** The whole command line. What is wrong with the arguments is thrown. */
-export function program(outside: Outside): Command {
+export function program(deps: CliDeps): Command {
   const postferry = new Command('postferry')
     .description('Moves people from an old IMAP server to a new Dovecot at their first sign-in.')
     .version(version())
     .exitOverride()
     // The one line about a mistake is written by whoever catches it.
     .configureOutput({ outputError: () => undefined })
-  addServe(postferry, outside)
-  addProviderCommands(postferry, outside)
-  addDomainCommands(postferry, outside)
-  addAccountCommands(postferry, outside)
-  addMigrationCommands(postferry, outside)
-  addImportCommand(postferry, outside)
-  addSyncCommand(postferry, outside)
-  addVerifyCommand(postferry, outside)
-  addReportCommand(postferry, outside)
-  addAuditCommands(postferry, outside)
-  addCredentialCommands(postferry, outside)
-  addKeyCommands(postferry, outside)
-  addAdminCommands(postferry, outside)
-  addUpgradeCommand(postferry, outside)
-  addDoctorCommand(postferry, outside)
+  addServe(postferry, deps)
+  addProviderCommands(postferry, deps)
+  addDomainCommands(postferry, deps)
+  addAccountCommands(postferry, deps)
+  addMigrationCommands(postferry, deps)
+  addImportCommand(postferry, deps)
+  addSyncCommand(postferry, deps)
+  addVerifyCommand(postferry, deps)
+  addReportCommand(postferry, deps)
+  addAuditCommands(postferry, deps)
+  addCredentialCommands(postferry, deps)
+  addKeyCommands(postferry, deps)
+  addAdminCommands(postferry, deps)
+  addUpgradeCommand(postferry, deps)
+  addDoctorCommand(postferry, deps)
   return examples(
     postferry,
     'postferry serve',
@@ -55,7 +55,7 @@ export function program(outside: Outside): Command {
   )
 }
 
-function addServe(postferry: Command, { serve }: Outside): void {
+function addServe(postferry: Command, { serve }: CliDeps): void {
   const command = postferry.command('serve').description('answer sign-ins until SIGTERM or SIGINT')
   examples(command, 'postferry serve', 'POSTFERRY_DATA_DIR=/var/lib/postferry postferry serve').action(serve)
 }

@@ -13,9 +13,9 @@ export interface Stranded {
 }
 
 /**
- * Where copying states are. A migration belongs to the one that remembers it: whoever copied it elsewhere would bring back
- * what the person has moved or deleted since. It goes elsewhere when its state is replaced by another in the same folder, or
- * when a person says "retry" an hour after the last work with it, or has another place adopt it.
+ * Where copying states are. A migration belongs to the one that remembers it: whoever copied it elsewhere would bring
+ * back what the person has moved or deleted since. It goes elsewhere when its state is replaced by another in the same
+ * folder, or when a person says "retry" an hour after the last work with it, or has another place adopt it.
  */
 export interface Places {
   /** The worker is at work in this folder until this is disposed. */

@@ -1,18 +1,19 @@
 import type { MailboxStatus } from '../model/mailbox.ts'
-import type { Turn } from './ports.ts'
+import type { Job } from './ports.ts'
 
-/** Room on NEW's disks. */
+/** Room on the destination's disks. */
 export interface Room {
   /** How many bytes more may be copied into a home, so that what is to be kept free for others stays so. */
   left(home: string): number
 }
 
 /**
- * Why what OLD holds will not fit into NEW, or null: before anything of it is copied.
- * @param known how many bytes of OLD's messages ledgers have read, for an OLD that does not tell how large its mailboxes are
+ * Why what the source holds will not fit into the destination, or null: before anything of it is copied.
+ * @param known how many bytes of the source's messages ledgers have read, for a source that does not tell how large its
+ * mailboxes are
  */
 export function lackOfRoom(
-  { order, quotaBytes, seen, hasCopied }: Turn,
+  { order, quotaBytes, seen, hasCopied }: Job,
   now: readonly MailboxStatus[],
   known: () => number,
   room: Room,
@@ -36,7 +37,7 @@ function freshBytes(total: number | null, before: number | null, hasCopied: bool
   return hasCopied ? null : total
 }
 
-/** Null: OLD does not tell it of all. */
+/** Null: the source does not tell it of all. */
 function sizeOf(mailboxes: readonly MailboxStatus[]): number | null {
   const sizes = mailboxes.map(({ size }) => size ?? null)
   return sizes.includes(null) ? null : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0)

@@ -1,6 +1,6 @@
 import type { Seat } from '../source/budget.ts'
-import type { Interruption, Turn } from './ports.ts'
-import { type TurnReport, type TurnRun, type TurnSurroundings, takeTurn } from './run-job.ts'
+import type { Interruption, Job } from './ports.ts'
+import { type JobDeps, type JobReport, type JobRun, runJob } from './run-job.ts'
 
 const RENEW_MS = 5_000
 // Well before others may take over what could not be renewed.
@@ -8,7 +8,7 @@ const LOST_MS = 20_000
 
 /** A turn that was leased. */
 export interface Leased {
-  readonly turn: Turn
+  readonly job: Job
   /** Before it was asked for: the lease may be as old as that, however late the answer came. */
   readonly askedAt: number
 }
@@ -22,13 +22,13 @@ interface Running {
 
 /** The turns that run in this process, and their leases: who loses the lease stops copying before another begins. */
 export class Leases implements Disposable {
-  readonly #around: TurnSurroundings
+  readonly #deps: JobDeps
   readonly #running = new Map<string, Running>()
   readonly #timer: NodeJS.Timeout
   #renewing = false
 
-  constructor(around: TurnSurroundings) {
-    this.#around = around
+  constructor(deps: JobDeps) {
+    this.#deps = deps
     this.#timer = setInterval(() => this.#renew(), RENEW_MS)
   }
 
@@ -39,15 +39,15 @@ export class Leases implements Disposable {
   /** Leases a turn; null: it is not to be had. */
   async take(migrationId: string): Promise<Leased | null> {
     const askedAt = performance.now()
-    const { turns, worker } = this.#around
-    const turn = await turns.take(migrationId, worker)
-    return turn && { turn, askedAt }
+    const { jobs, worker } = this.#deps
+    const job = await jobs.take(migrationId, worker)
+    return job && { job, askedAt }
   }
 
-  /** Takes the turn that was leased, to its end, with one connection to OLD at a time. */
-  async run({ turn, askedAt }: Leased, seat: Seat, { onMessage }: Pick<TurnRun, 'onMessage'>): Promise<TurnReport> {
+  /** Takes the turn that was leased, to its end, with one connection to the source at a time. */
+  async run({ job, askedAt }: Leased, seat: Seat, { onMessage }: Pick<JobRun, 'onMessage'>): Promise<JobReport> {
     const running: Running = { interrupt: new AbortController(), renewedAt: askedAt, messages: 0 }
-    this.#running.set(turn.migrationId, running)
+    this.#running.set(job.migrationId, running)
     const yieldSeat = () => abort(running.interrupt, seat.signal.reason)
     seat.signal.addEventListener('abort', yieldSeat)
     if (seat.signal.aborted) yieldSeat()
@@ -56,9 +56,9 @@ export class Leases implements Disposable {
       onMessage()
     }
     try {
-      return await takeTurn(turn, this.#around, { signal: running.interrupt.signal, onMessage: count })
+      return await runJob(job, this.#deps, { signal: running.interrupt.signal, onMessage: count })
     } finally {
-      this.#running.delete(turn.migrationId)
+      this.#running.delete(job.migrationId)
     }
   }
 
@@ -80,8 +80,8 @@ export class Leases implements Disposable {
     if (this.#renewing || asked.length === 0) return
     this.#renewing = true
     try {
-      const { turns, worker } = this.#around
-      const held = await turns.renew(worker, new Map(asked.map(([id, { messages }]) => [id, messages])))
+      const { jobs, worker } = this.#deps
+      const held = await jobs.renew(worker, new Map(asked.map(([id, { messages }]) => [id, messages])))
       for (const [id, running] of asked) judge(running, held.get(id), askedAt)
     } catch {
       // The database is away: the next beat asks again, or gives up.

@@ -5,11 +5,11 @@ import type { By } from '../model/audit.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import type { CopyOrder, State } from '../model/migration.ts'
 import type { Provider } from '../model/provider.ts'
-import type { OldAnswer } from '../source/ports.ts'
+import type { SourceAnswer } from '../source/ports.ts'
 import type { Plan } from './schedule.ts'
 
 /** One migration, leased to a worker: nobody else copies it meanwhile. */
-export interface Turn {
+export interface Job {
   readonly migrationId: string
   readonly address: string
   readonly order: CopyOrder
@@ -20,12 +20,15 @@ export interface Turn {
   readonly code: string | null
   /** Whether the last ledger was clean, whoever took it. */
   readonly isProved: boolean
-  /** Somebody wants the migration finished: the turn ends with an attempt and a ledger, whether OLD has changed or not. */
+  /**
+   * Somebody wants the migration finished: the turn ends with an attempt and a ledger, whether the source has changed
+   * or not.
+   */
   readonly isClosing: boolean
   readonly sealed: Uint8Array | null
   readonly failures: number
   readonly quiet: number
-  /** OLD's mailboxes before the last complete attempt; null: there was none. */
+  /** The source's mailboxes before the last complete attempt; null: there was none. */
   readonly seen: readonly MailboxStatus[] | null
   readonly completedAt: Date | null
   /** Whether any attempt has copied something. */
@@ -49,15 +52,15 @@ export interface Worker {
 }
 
 /** The end of a turn; without an attempt only a look was taken. */
-export interface TurnEnd {
+export interface JobEnd {
   readonly plan: Plan
   readonly attempt: { readonly id: string | null; readonly startedAt: Date; readonly result: Result } | null
-  /** What OLD holds, when all of it is on NEW now. */
+  /** What the source holds, when all of it is on the destination now. */
   readonly seen: readonly MailboxStatus[] | null
 }
 
 /** What was written at the end of a turn. */
-export interface TurnKept {
+export interface JobKept {
   /** What proves the copy, when the migration was closing and is finished; else null. */
   readonly proof: string | null
 }
@@ -68,7 +71,7 @@ export interface Due {
   readonly provider: string
 }
 
-export interface Turns {
+export interface Jobs {
   /** The time that turns go by. */
   clock(): Promise<Date>
   /** Migrations that this worker may take now, those that wait longest first. */
@@ -76,19 +79,19 @@ export interface Turns {
   /** How many are due for this worker, and how many of all that were due are at work anywhere. */
   count(worker: Worker, until?: Date): Promise<{ waiting: number; running: number }>
   /** Takes the lease; null: it is somebody else's, or not to be copied. */
-  take(migrationId: string, worker: Worker): Promise<Turn | null>
+  take(migrationId: string, worker: Worker): Promise<Job | null>
   /**
    * Renews the leases of these migrations, and writes down how many messages each attempt has copied so far; returns
    * which of them the worker still holds, and whether they still are to be copied.
    */
   renew(worker: Worker, messages: ReadonlyMap<string, number>): Promise<ReadonlyMap<string, boolean>>
   /** Records that an engine starts; returns the attempt's number. */
-  begin(turn: Turn, worker: Worker): Promise<string>
+  begin(job: Job, worker: Worker): Promise<string>
   /**
    * Writes how the turn ended and gives the lease back; finishes a migration that was closing when the turn was taken
-   * and still is, when all of it is on NEW. Null: the lease was lost, and nothing is written.
+   * and still is, when all of it is on the destination. Null: the lease was lost, and nothing is written.
    */
-  end(turn: Turn, worker: Worker, end: TurnEnd): Promise<TurnKept | null>
+  end(job: Job, worker: Worker, end: JobEnd): Promise<JobKept | null>
 }
 
 export interface Attempts {
@@ -96,10 +99,10 @@ export interface Attempts {
   last(migrationId: string, limit: number): Promise<Attempt[]>
 }
 
-/** What OLD says when it is looked at before an attempt. */
+/** What the source says when it is looked at before an attempt. */
 export type Look =
   | { readonly kind: 'yes'; readonly mailboxes: readonly MailboxStatus[] }
-  | Exclude<OldAnswer, { kind: 'yes' }>
+  | Exclude<SourceAnswer, { kind: 'yes' }>
 
 export interface Looks {
   /** Signs in and asks for the status of all mailboxes that are copied, with their sizes on demand. Never throws. */
@@ -139,6 +142,6 @@ export interface Flaw {
 
 /** The last word before a migration is called synced. */
 export interface Proof {
-  /** Compares OLD with NEW. Null: all that OLD holds is on NEW. */
-  flaw(turn: Turn, credential: Credential, signal: AbortSignal): Promise<Flaw | null>
+  /** Compares the source with the destination. Null: all that source holds is on the destination. */
+  flaw(job: Job, credential: Credential, signal: AbortSignal): Promise<Flaw | null>
 }

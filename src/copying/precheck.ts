@@ -1,8 +1,8 @@
 import type { Outcome } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
-import type { Turn } from './ports.ts'
+import type { Job } from './ports.ts'
 
-/** OLD may lose so large a part of its messages between two attempts. */
+/** The source may lose so large a part of its messages between two attempts. */
 const SHRINK_SHARE = 0.5
 /** So many messages are lost by tidying up. */
 const SHRINK_LEAST = 20
@@ -13,21 +13,21 @@ const FLAGS_MS = 24 * 60 * 60 * 1000
  * Why this migration must not be copied now, or null. What a person has overruled by "retry" is let through.
  * @param remembered whether the engine still has its state of this migration
  */
-export function objection(turn: Turn, now: readonly MailboxStatus[], remembered: boolean): Outcome | null {
-  const found = first(turn, now, remembered)
-  return found === turn.overruled ? null : found
+export function objection(job: Job, now: readonly MailboxStatus[], remembered: boolean): Outcome | null {
+  const found = first(job, now, remembered)
+  return found === job.overruled ? null : found
 }
 
-function first(turn: Turn, now: readonly MailboxStatus[], remembered: boolean): Outcome | null {
-  if (turn.hasCopied && !remembered) return 'state-lost'
-  if (turn.seen === null) return null
-  if (turn.seen.some((before) => isRecreated(before, now))) return 'old-recreated'
-  const [before, after] = [total(turn.seen), total(now)]
+function first(job: Job, now: readonly MailboxStatus[], remembered: boolean): Outcome | null {
+  if (job.hasCopied && !remembered) return 'state-lost'
+  if (job.seen === null) return null
+  if (job.seen.some((before) => isRecreated(before, now))) return 'old-recreated'
+  const [before, after] = [total(job.seen), total(now)]
   return before - after >= SHRINK_LEAST && after < before * (1 - SHRINK_SHARE) ? 'old-shrunk' : null
 }
 
-/** Whether OLD holds exactly what it held before the last complete attempt. */
-export function isUnchanged({ seen, completedAt }: Turn, now: readonly MailboxStatus[], time: Date): boolean {
+/** Whether the source holds exactly what it held before the last complete attempt. */
+export function isUnchanged({ seen, completedAt }: Job, now: readonly MailboxStatus[], time: Date): boolean {
   if (seen === null || completedAt === null || now.some(({ uidValidity }) => uidValidity === null)) return false
   const showsFlags = now.every(({ highestModseq }) => highestModseq !== null)
   if (!showsFlags && time.getTime() - completedAt.getTime() > FLAGS_MS) return false

@@ -5,14 +5,14 @@ import type { Outcome, Result } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { errorText } from '../model/redact.ts'
 import { lackOfRoom, type Room } from './free-space.ts'
-import type { Engine, Interruption, Look, Looks, Proof, Turn, Turns, Worker } from './ports.ts'
+import type { Engine, Interruption, Job, Jobs, Look, Looks, Proof, Worker } from './ports.ts'
 import { isUnchanged, objection } from './precheck.ts'
 import { advance, type Ending } from './schedule.ts'
 
 /** What a turn needs around it. */
-export interface TurnSurroundings {
+export interface JobDeps {
   readonly worker: Worker
-  readonly turns: Turns
+  readonly jobs: Jobs
   readonly looks: Looks
   readonly engine: Engine
   readonly keyring: Keyring
@@ -27,14 +27,14 @@ export interface TurnSurroundings {
 }
 
 /** What whoever runs a turn is told, and how it is ended early. */
-export interface TurnRun {
+export interface JobRun {
   /** Aborted with an Interruption. */
   readonly signal: AbortSignal
   onMessage(): void
 }
 
 /** How a turn ended. */
-export interface TurnReport {
+export interface JobReport {
   readonly address: string
   readonly ending: Ending
   readonly result: Result | null
@@ -52,18 +52,18 @@ interface Seen {
   readonly mailboxes: readonly MailboxStatus[] | null
 }
 
-/** Looks at OLD, copies when there is something to copy, and writes down what has come of it. */
-export async function takeTurn(turn: Turn, around: TurnSurroundings, run: TurnRun): Promise<TurnReport> {
-  const startedAt = around.now()
-  const seen = await withinLimit(turn, around, run)
+/** Looks at the source, copies when there is something to copy, and writes down what has come of it. */
+export async function runJob(job: Job, deps: JobDeps, run: JobRun): Promise<JobReport> {
+  const startedAt = deps.now()
+  const seen = await withinLimit(job, deps, run)
   const complete = seen.ending === 'complete'
-  const plan = advance(turn, seen.ending, around.chance())
+  const plan = advance(job, seen.ending, deps.chance())
   const attempt = seen.result && { id: seen.attemptId, startedAt, result: seen.result }
-  const kept = await around.turns.end(turn, around.worker, { plan, attempt, seen: complete ? seen.mailboxes : null })
+  const kept = await deps.jobs.end(job, deps.worker, { plan, attempt, seen: complete ? seen.mailboxes : null })
   const proof = kept?.proof ?? null
-  if (proof !== null) around.copyingState.forgetProofs(turn.migrationId)
+  if (proof !== null) deps.copyingState.forgetProofs(job.migrationId)
   return {
-    address: turn.address,
+    address: job.address,
     ending: kept === null ? 'lost-lock' : seen.ending,
     result: seen.result,
     startedAt,
@@ -72,12 +72,12 @@ export async function takeTurn(turn: Turn, around: TurnSurroundings, run: TurnRu
   }
 }
 
-async function withinLimit(turn: Turn, around: TurnSurroundings, run: TurnRun): Promise<Seen> {
+async function withinLimit(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> {
   const limit = new AbortController()
-  const timer = setTimeout(() => limit.abort('timeout' satisfies Interruption), around.limitMs)
+  const timer = setTimeout(() => limit.abort('timeout' satisfies Interruption), deps.limitMs)
   const signal = AbortSignal.any([run.signal, limit.signal])
   try {
-    return await lookAndCopy(turn, around, { ...run, signal })
+    return await lookAndCopy(job, deps, { ...run, signal })
   } catch (error) {
     const { outcome, output } = broken(error, signal)
     return without(outcome, output)
@@ -86,67 +86,56 @@ async function withinLimit(turn: Turn, around: TurnSurroundings, run: TurnRun): 
   }
 }
 
-async function lookAndCopy(turn: Turn, around: TurnSurroundings, run: TurnRun): Promise<Seen> {
-  const { credential, refused, why } = await opened(turn, around.keyring)
+async function lookAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> {
+  const { credential, refused, why } = await opened(job, deps.keyring)
   if (refused !== undefined) return without(refused, why)
-  const look = await around.looks.look(turn.order.provider, credential, run.signal, asksSizes(turn))
+  const look = await deps.looks.look(job.order.provider, credential, run.signal, asksSizes(job))
   if (run.signal.aborted) return without(OUTCOME_OF_CUT_LOOK[run.signal.reason as Interruption])
   if (look.kind !== 'yes') return without(OUTCOME_OF_LOOK[look.kind] ?? (look as Trouble).code, wordsOf(look))
   const { mailboxes } = look
-  const objected = objection(turn, mailboxes, around.engine.remembers(turn.migrationId))
+  const objected = objection(job, mailboxes, deps.engine.remembers(job.migrationId))
   if (objected !== null) return without(objected)
-  if (turn.state === 'synced' && turn.isProved && !turn.isClosing && isUnchanged(turn, mailboxes, around.now())) {
+  if (job.state === 'synced' && job.isProved && !job.isClosing && isUnchanged(job, mailboxes, deps.now())) {
     return { ending: 'unchanged', result: null, attemptId: null, mailboxes }
   }
-  const lack = lackOfRoom(turn, mailboxes, () => bytesRead(turn, around), around.room)
+  const lack = lackOfRoom(job, mailboxes, () => bytesRead(job, deps), deps.room)
   if (lack !== null) return without('new-full', lack)
-  const attemptId = await around.turns.begin(turn, around.worker)
-  const result = await copyAndProve(turn, credential, around, run)
+  const attemptId = await deps.jobs.begin(job, deps.worker)
+  const result = await copyAndProve(job, credential, deps, run)
   return { ending: result.outcome, result, attemptId, mailboxes }
 }
 
 /** Before all of it is copied, and where a quota bounds it. */
-function asksSizes({ seen, quotaBytes }: Turn): boolean {
+function asksSizes({ seen, quotaBytes }: Job): boolean {
   return seen === null || quotaBytes !== null
 }
 
-function bytesRead({ migrationId }: Turn, { copyingState }: TurnSurroundings): number {
+function bytesRead({ migrationId }: Job, { copyingState }: JobDeps): number {
   using proofs = copyingState.openProofs(migrationId)
   return proofs.messages.bytes()
 }
 
 /** What the engine calls complete is complete when the ledger says so too. */
-async function copyAndProve(
-  turn: Turn,
-  credential: Credential,
-  around: TurnSurroundings,
-  run: TurnRun,
-): Promise<Result> {
-  const copied = await around.engine.copy(turn.order, credential, run)
+async function copyAndProve(job: Job, credential: Credential, deps: JobDeps, run: JobRun): Promise<Result> {
+  const copied = await deps.engine.copy(job.order, credential, run)
   try {
-    return await prove(copied, turn, credential, around, run)
+    return await prove(copied, job, credential, deps, run)
   } catch (error) {
     const { outcome, output } = broken(error, run.signal)
     return { ...copied, outcome, output: `${copied.output}\n${output}`.trim() }
   }
 }
 
-async function prove(
-  copied: Result,
-  turn: Turn,
-  credential: Credential,
-  around: TurnSurroundings,
-  run: TurnRun,
-): Promise<Result> {
-  const flaw = copied.outcome === 'complete' ? await around.proof.flaw(turn, credential, run.signal) : null
+async function prove(copied: Result, job: Job, credential: Credential, deps: JobDeps, run: JobRun): Promise<Result> {
+  const flaw = copied.outcome === 'complete' ? await deps.proof.flaw(job, credential, run.signal) : null
   if (run.signal.aborted && copied.outcome === 'complete')
     return { ...copied, outcome: run.signal.reason as Interruption }
   if (flaw === null) return copied
   const told = { ...copied, outcome: flaw.outcome, output: `${copied.output}\n${flaw.sentence}`.trim() }
   // By itself once: what is lost again and again may be taken away on purpose.
-  if (flaw.lost.length === 0 || turn.code === LOST) return told
-  for (const lost of flaw.lost) around.copyingState.dropReceipts(turn.migrationId, lost)
-  const again = await copyAndProve({ ...turn, code: LOST }, credential, around, run)
+  if (flaw.lost.length === 0 || job.code === LOST) return told
+  for (const lost of flaw.lost) deps.copyingState.dropReceipts(job.migrationId, lost)
+  const again = await copyAndProve({ ...job, code: LOST }, credential, deps, run)
   return { ...again, messages: copied.messages + again.messages, output: `${told.output}\n${again.output}`.trim() }
 }
 
@@ -183,7 +172,7 @@ function wordsOf(look: Look): string {
   return (look.cause instanceof Error ? look.cause.message : String(look.cause ?? '')).slice(0, 500)
 }
 
-async function opened({ sealed, address, order }: Turn, keyring: Keyring): Promise<Opened> {
+async function opened({ sealed, address, order }: Job, keyring: Keyring): Promise<Opened> {
   if (sealed === null) return { refused: 'credential-unopened', why: 'no credential is kept' }
   return await keyring.open({ address, sealed, provider: order.provider })
 }

@@ -1,5 +1,5 @@
 import type { Outcome } from '../model/attempt.ts'
-import { ACTIVE_STATES, type Situation, type State } from '../model/migration.ts'
+import { ACTIVE_STATES, type MigrationStatus, type State } from '../model/migration.ts'
 
 /** Where a migration stands before its turn ends. */
 export interface Standing {
@@ -8,13 +8,13 @@ export interface Standing {
   readonly quiet: number
 }
 
-/** What a turn has come to; `unchanged`: OLD has nothing new, so nothing was copied. */
+/** What a turn has come to; `unchanged`: the source has nothing new, so nothing was copied. */
 export type Ending = Outcome | 'unchanged'
 
 /** What becomes of a migration after a turn. */
 export interface Plan {
   /** Whether somebody wants it finished is not the turn's to say. */
-  readonly situation: Omit<Situation, 'isClosing'>
+  readonly situation: Omit<MigrationStatus, 'isClosing'>
   readonly failures: number
   readonly quiet: number
   /** Until its next turn, in milliseconds. */
@@ -41,11 +41,11 @@ export const FOR_A_PERSON: readonly Outcome[] = [
 /** Nobody's fault: it is not counted. */
 const AGAIN: Readonly<Partial<Record<Outcome, number>>> = { stopped: 0, 'lost-lock': 0, locked: LOCKED_MS }
 /**
- * Shown until it is over, and tried again: OLD was copied and NEW is not like it; or nothing could be copied, for what is
- * kept of the person opens nothing.
+ * Shown until it is over, and tried again: the source was copied and the destination is not like it; or nothing could
+ * be copied, for what is kept of the person opens nothing.
  */
 const SHOWN: readonly Outcome[] = ['ledger-differs', 'ledger-lost', 'ledger-shrunk', 'credential-unopened']
-/** OLD was copied in part: what is on NEW is not all any more. */
+/** The source was copied in part: what is on the destination is not all any more. */
 const IN_PART: readonly Outcome[] = ['incomplete', 'timeout', 'killed', 'new-unwritable']
 
 /**
@@ -70,16 +70,16 @@ export function advance(standing: Standing, ending: Ending, chance: number): Pla
     return { situation: staying(standing), failures, quiet, waitMs: spread * again }
   }
   const failures = standing.failures + 1
-  const situation = situationAfter(standing, ending)
+  const situation = statusAfter(standing, ending)
   return { situation, failures, quiet: 0, waitMs: spread * retryAfter(failures) }
 }
 
-function situationAfter(standing: Standing, ending: Outcome): Plan['situation'] {
+function statusAfter(standing: Standing, ending: Outcome): Plan['situation'] {
   if (SHOWN.includes(ending)) return { ...active('pending'), code: ending }
   return IN_PART.includes(ending) ? active('pending') : staying(standing)
 }
 
-/** How long to leave OLD alone after so many looks in a row that found nothing new. */
+/** How long to leave the source alone after so many looks in a row that found nothing new. */
 function interval(quiet: number): number {
   return Math.min(BUSY_MS * 2 ** Math.min(quiet, 10), IDLE_MS)
 }

@@ -3,7 +3,7 @@ import type { Accounts, Domains, Migrations } from '../operations/ports.ts'
 import type { Budget } from '../source/budget.ts'
 import type { Places } from './copying-hosts.ts'
 import type { Due } from './ports.ts'
-import type { TurnSurroundings } from './run-job.ts'
+import type { JobDeps } from './run-job.ts'
 
 /** How a worker was asked to work. */
 export interface CopyingOptions {
@@ -19,7 +19,7 @@ export interface CopyingOptions {
 
 /** What a worker copies mail with. */
 export interface CopyingHouse extends AsyncDisposable {
-  readonly around: TurnSurroundings
+  readonly deps: JobDeps
   readonly budget: Pick<Budget, 'take'>
   readonly places: Pick<Places, 'placeOf' | 'strandedBesides'>
   readonly accounts: Accounts

@@ -1,15 +1,15 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Stranded } from './copying-hosts.ts'
 import { Leases } from './leases.ts'
-import type { Due, Turn } from './ports.ts'
-import type { TurnReport } from './run-job.ts'
+import type { Due, Job } from './ports.ts'
+import type { JobReport } from './run-job.ts'
 import type { CopyingHouse, WakeUps } from './worker-deps.ts'
 
 /** What a worker tells of its work. */
 export interface Watcher {
-  begun(turn: Turn): void
+  begun(job: Job): void
   message(): void
-  ended(report: TurnReport): void
+  ended(report: JobReport): void
   /** Something else went wrong; the worker goes on. */
   trouble(error: unknown): void
   /** How many wait for a turn and are at work, on all hosts. */
@@ -41,13 +41,13 @@ const WOKEN_MS = 3_000
  * @returns who was due at the end, and is copied by nobody
  */
 export async function work(
-  house: Pick<CopyingHouse, 'around' | 'budget' | 'places' | 'openQueue'>,
+  house: Pick<CopyingHouse, 'deps' | 'budget' | 'places' | 'openQueue'>,
   watcher: Watcher,
   { slots, once, stop }: WorkOptions,
 ): Promise<readonly Stranded[]> {
-  const { turns, worker } = house.around
-  const until = once ? await turns.clock() : undefined
-  using leases = new Leases(house.around)
+  const { jobs, worker } = house.deps
+  const until = once ? await jobs.clock() : undefined
+  using leases = new Leases(house.deps)
   const bell = new Bell()
 
   async function awake({ migrationId, provider }: Due): Promise<void> {
@@ -56,7 +56,7 @@ export async function work(
       if (seat === null) return
       const leased = await leases.take(migrationId)
       if (leased === null) return
-      watcher.begun(leased.turn)
+      watcher.begun(leased.job)
       watcher.ended(await leases.run(leased, seat, { onMessage: watcher.message }))
       // There is room for the next.
       bell.ring()
@@ -75,11 +75,11 @@ export async function work(
   let stranded: readonly Stranded[] = []
   while (!stop.aborted) {
     try {
-      const due = await turns.due(worker, TURNS_AHEAD * slots, until)
+      const due = await jobs.due(worker, TURNS_AHEAD * slots, until)
       await woken.wake(due)
       const now = performance.now()
       if (due.length === 0 || now > nextCount) {
-        const count = await turns.count(worker, until)
+        const count = await jobs.count(worker, until)
         stranded = await house.places.strandedBesides(worker.place)
         nextCount = now + Math.max(PLAN_MS, COUNT_REST * (performance.now() - now))
         watcher.counted(count)

@@ -63,7 +63,7 @@ export function accounts(db: Kysely<DB>): Accounts {
   }
 }
 
-/** Whether there is such an account, which then is changed. A password of NEW's own is the only one. */
+/** Whether there is such an account, which then is changed. A password of the destination's own is the only one. */
 function change(db: Kysely<DB>, address: string, to: Updateable<AccountTable>, why: Change): Promise<boolean> {
   return db.transaction().execute(async (trx) => {
     const account = await trx

@@ -6,7 +6,7 @@ import type { Credentials } from '../operations/ports.ts'
 import { record } from './audit.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
-import { makeDue, SITUATION_COLUMNS, stepDetail, toSituation, writeSituation } from './status.ts'
+import { makeDue, SITUATION_COLUMNS, stepDetail, toStatus, writeStatus } from './status.ts'
 
 export function credentials(db: Kysely<DB>): Credentials {
   return {
@@ -77,9 +77,9 @@ export async function renewCredential(
     .where('id', '=', migrationId)
     .forUpdate()
     .executeTakeFirstOrThrow()
-  const before = toSituation(row)
+  const before = toStatus(row)
   const after = heal(before)
-  if (after !== before) await writeSituation(migrationId, after, trx)
+  if (after !== before) await writeStatus(migrationId, after, trx)
   if (after.isDue) await makeDue(migrationId, false, trx)
   await storeCredential(migrationId, sealed, trx)
   return stepDetail(before, after)

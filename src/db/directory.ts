@@ -14,7 +14,7 @@ const EARLIER_PASSWORDS = sql<KeptPassword[]>`coalesce((
 /** What a sign-in looks up. */
 export function directory(db: Kysely<DB>): Directory {
   return {
-    async sourcesOf(domain) {
+    async sourceDomainsOf(domain) {
       const rows = await db
         .selectFrom('domain')
         .innerJoin('provider', 'provider.id', 'domain.provider_id')

@@ -6,7 +6,7 @@ import type { Domains } from '../operations/ports.ts'
 import { record } from './audit.ts'
 import type { DB } from './schema.ts'
 
-/** @param home template of homes on NEW */
+/** @param home template of homes on the destination */
 export function domains(db: Kysely<DB>, home: string): Domains {
   return {
     list: () => list(db),

@@ -66,7 +66,9 @@ function gathering(db: Kysely<DB>): Gathering {
 }
 
 // Nobody counts the rows of a temporary table: the order says which index finds them.
-/** Why lines cannot be taken, by their number: somebody of an earlier line, or who is here, has what only one can have. */
+/**
+ * Why lines cannot be taken, by their number: somebody of an earlier line, or who is here, has what only one can have.
+ */
 async function inTheWay(db: Kysely<DB>, people: readonly ImportedPerson[]): Promise<Map<number, string>> {
   const column = <T>(value: (person: ImportedPerson) => T) => people.map(value)
   const { rows } = await sql<{ number: string; reason: string }>`

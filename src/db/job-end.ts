@@ -1,12 +1,12 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
-import type { Turn, TurnEnd, TurnKept, Worker } from '../copying/ports.ts'
+import type { Job, JobEnd, JobKept, Worker } from '../copying/ports.ts'
 import type { Plan } from '../copying/schedule.ts'
 import { proofOf } from '../model/ledger-words.ts'
-import { ACTIVE_STATES, finish, needsCredential, type Situation } from '../model/migration.ts'
+import { ACTIVE_STATES, finish, type MigrationStatus, needsCredential } from '../model/migration.ts'
 import { record } from './audit.ts'
 import { IS_SUPERSEDED } from './retention.ts'
 import type { DB, Migration as MigrationTable } from './schema.ts'
-import { SITUATION_COLUMNS, stepDetail, toSituation, writeSituation } from './status.ts'
+import { SITUATION_COLUMNS, stepDetail, toStatus, writeStatus } from './status.ts'
 
 const ATTEMPTS_KEPT = 100
 
@@ -16,30 +16,30 @@ type Held = Pick<Selectable<MigrationTable>, (typeof SITUATION_COLUMNS)[number]>
 }
 
 /** Writes how a turn ended and what follows from it; null: the lease is somebody else's. */
-export async function endTurn(db: Kysely<DB>, turn: Turn, worker: Worker, end: TurnEnd): Promise<TurnKept | null> {
+export async function endJob(db: Kysely<DB>, job: Job, worker: Worker, end: JobEnd): Promise<JobKept | null> {
   const { attempt } = end
   if (attempt !== null)
-    return await db.transaction().execute((trx) => endAttempt(trx, turn, worker, { ...end, attempt }))
-  return (await giveBack(db, turn, worker, end)) ? { proof: null } : null
+    return await db.transaction().execute((trx) => endAttempt(trx, job, worker, { ...end, attempt }))
+  return (await giveBack(db, job, worker, end)) ? { proof: null } : null
 }
 
-type AttemptEnd = TurnEnd & { readonly attempt: NonNullable<TurnEnd['attempt']> }
+type AttemptEnd = JobEnd & { readonly attempt: NonNullable<JobEnd['attempt']> }
 
-async function endAttempt(trx: Transaction<DB>, turn: Turn, worker: Worker, end: AttemptEnd): Promise<TurnKept | null> {
-  const held = await hold(trx, turn, worker)
+async function endAttempt(trx: Transaction<DB>, job: Job, worker: Worker, end: AttemptEnd): Promise<JobKept | null> {
+  const held = await hold(trx, job, worker)
   if (held === null) return null
-  await writeAttempt(trx, turn, worker, end.attempt)
-  const isAnswer = end.seen !== null && turn.isClosing && held.closing_before === true
-  const proof = isAnswer ? await cleanProof(trx, turn) : null
-  const plan = await fairPlan(trx, turn, end.plan)
-  if (proof === null) await follow(trx, turn, toSituation(held), plan.situation)
-  else await finishProved(trx, turn, worker, toSituation(held), proof)
-  await giveBack(trx, turn, worker, { ...end, plan })
+  await writeAttempt(trx, job, worker, end.attempt)
+  const isAnswer = end.seen !== null && job.isClosing && held.closing_before === true
+  const proof = isAnswer ? await cleanProof(trx, job) : null
+  const plan = await fairPlan(trx, job, end.plan)
+  if (proof === null) await follow(trx, job, toStatus(held), plan.situation)
+  else await finishProved(trx, job, worker, toStatus(held), proof)
+  await giveBack(trx, job, worker, { ...end, plan })
   return { proof }
 }
 
 /** Locks the migration before its turn, as all steps do. */
-async function hold(trx: Transaction<DB>, { migrationId }: Turn, worker: Worker): Promise<Held | null> {
+async function hold(trx: Transaction<DB>, { migrationId }: Job, worker: Worker): Promise<Held | null> {
   await trx.selectFrom('migration').select('id').where('id', '=', migrationId).forUpdate().execute()
   const held = await trx
     .selectFrom('turn')
@@ -54,7 +54,7 @@ async function hold(trx: Transaction<DB>, { migrationId }: Turn, worker: Worker)
 }
 
 /** What the last ledger proves; null: it is not clean any more. */
-async function cleanProof(trx: Transaction<DB>, { migrationId }: Turn): Promise<string | null> {
+async function cleanProof(trx: Transaction<DB>, { migrationId }: Job): Promise<string | null> {
   const ledger = await trx
     .selectFrom('ledger')
     .select('taken_at as takenAt')
@@ -66,39 +66,39 @@ async function cleanProof(trx: Transaction<DB>, { migrationId }: Turn): Promise<
 
 async function finishProved(
   trx: Transaction<DB>,
-  { migrationId, address }: Turn,
+  { migrationId, address }: Job,
   { host, by = { actor: `sync on ${host}`, reason: null } }: Worker,
-  before: Situation,
+  before: MigrationStatus,
   proof: string,
 ): Promise<void> {
-  await writeSituation(migrationId, finish(before), trx)
+  await writeStatus(migrationId, finish(before), trx)
   const detail = `${stepDetail(before, finish(before)).detail}, ${proof}`
   await record(trx, address, { ...by, action: 'migration.finish', detail })
 }
 
 async function follow(
   trx: Transaction<DB>,
-  { migrationId }: Turn,
-  before: Situation,
+  { migrationId }: Job,
+  before: MigrationStatus,
   situation: Plan['situation'],
 ): Promise<void> {
   const isNews = situation.state !== before.state || (situation.code !== null && situation.code !== before.code)
   if (!ACTIVE_STATES.includes(before.state) || !isNews) return
-  await writeSituation(migrationId, { ...situation, isClosing: before.isClosing }, trx)
+  await writeStatus(migrationId, { ...situation, isClosing: before.isClosing }, trx)
 }
 
 // What was asked while the turn was running is due at once.
 const askedSince = sql<boolean>`coalesce(turn.due_at > turn.taken_at, false)`
 
 /**
- * Gives the lease back, and keeps what was seen of OLD. The next turn comes when it was planned, as long as mail is to be
- * copied. False: the lease is somebody else's.
+ * Gives the lease back, and keeps what was seen of the source. The next turn comes when it was planned, as long as mail
+ * is to be copied. False: the lease is somebody else's.
  */
 async function giveBack(
   db: Kysely<DB>,
-  { migrationId }: Turn,
+  { migrationId }: Job,
   { id }: Worker,
-  { plan, seen }: Pick<TurnEnd, 'plan' | 'seen'>,
+  { plan, seen }: Pick<JobEnd, 'plan' | 'seen'>,
 ): Promise<boolean> {
   const { failures, quiet, waitMs } = plan
   const { numAffectedRows = 0n } = await sql`
@@ -116,12 +116,12 @@ async function giveBack(
 }
 
 /** A credential that was renewed while the old one was tried is neither refused nor unopened. */
-async function fairPlan(trx: Transaction<DB>, turn: Turn, plan: Plan): Promise<Plan> {
-  if (!needsCredential(plan.situation) || !(await isRenewed(trx, turn))) return plan
-  return { situation: { state: turn.state, pausedFrom: null, code: null }, failures: 0, quiet: 0, waitMs: 0 }
+async function fairPlan(trx: Transaction<DB>, job: Job, plan: Plan): Promise<Plan> {
+  if (!needsCredential(plan.situation) || !(await isRenewed(trx, job))) return plan
+  return { situation: { state: job.state, pausedFrom: null, code: null }, failures: 0, quiet: 0, waitMs: 0 }
 }
 
-async function isRenewed(trx: Transaction<DB>, { migrationId, sealed }: Turn): Promise<boolean> {
+async function isRenewed(trx: Transaction<DB>, { migrationId, sealed }: Job): Promise<boolean> {
   const kept = await trx
     .selectFrom('credential')
     .select('sealed')
@@ -132,9 +132,9 @@ async function isRenewed(trx: Transaction<DB>, { migrationId, sealed }: Turn): P
 
 async function writeAttempt(
   trx: Transaction<DB>,
-  { migrationId }: Turn,
+  { migrationId }: Job,
   { host }: Worker,
-  { id, startedAt, result }: NonNullable<TurnEnd['attempt']>,
+  { id, startedAt, result }: NonNullable<JobEnd['attempt']>,
 ): Promise<void> {
   // PostgreSQL's text holds no NUL.
   const ended = { ...result, output: result.output.replaceAll('\0', '\ufffd'), ended_at: new Date() }

@@ -1,16 +1,16 @@
 import { type Kysely, sql } from 'kysely'
-import type { Due, Turn, Turns, Worker } from '../copying/ports.ts'
+import type { Due, Job, Jobs, Worker } from '../copying/ports.ts'
 import type { Outcome } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { ACTIVE_STATES, type State } from '../model/migration.ts'
-import { endTurn } from './job-end.ts'
+import { endJob } from './job-end.ts'
 import { type ProviderRow, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
 
 // How long a worker that died keeps others away; it renews its leases far more often.
 const LEASE = sql`interval '30 seconds'`
 
-export function turns(db: Kysely<DB>): Turns {
+export function jobs(db: Kysely<DB>): Jobs {
   return {
     due: (worker, limit, until) => due(db, worker, limit, until),
     count: (worker, until) => count(db, worker, until),
@@ -28,7 +28,7 @@ export function turns(db: Kysely<DB>): Turns {
         .executeTakeFirstOrThrow()
       return id
     },
-    end: (turn, worker, end) => endTurn(db, turn, worker, end),
+    end: (job, worker, end) => endJob(db, job, worker, end),
   }
 }
 
@@ -81,7 +81,7 @@ async function renew(db: Kysely<DB>, { id, early }: Worker, messages: ReadonlyMa
 }
 
 /** What the function tells of a turn that it has leased. */
-interface TakenTurn {
+interface ClaimedJob {
   address: string
   home: string
   state: State
@@ -99,22 +99,22 @@ interface TakenTurn {
   quota_bytes: string | null
 }
 
-async function take(db: Kysely<DB>, migrationId: string, worker: Worker): Promise<Turn | null> {
+async function take(db: Kysely<DB>, migrationId: string, worker: Worker): Promise<Job | null> {
   const { id, host, place, adopts, early } = worker
-  const { rows } = await sql<TakenTurn>`
+  const { rows } = await sql<ClaimedJob>`
     select taken.*, migration.code, ledger.migration_id is not null and ledger.code is null as is_proved,
         account.quota_bytes
       from take_turn(${migrationId}, ${id}, ${host}, ${place}, ${adopts}, ${early}, ${LEASE}) as taken
         join migration on migration.id = ${migrationId} left join ledger on ledger.migration_id = migration.id
           left join account on account.id = migration.account_id`.execute(db)
   const [taken] = rows
-  return taken === undefined ? null : toTurn(migrationId, taken)
+  return taken === undefined ? null : toJob(migrationId, taken)
 }
 
-function toTurn(
+function toJob(
   migrationId: string,
-  { home, provider, is_closing, completed_at, has_copied, is_proved, quota_bytes, ...same }: TakenTurn,
-): Turn {
+  { home, provider, is_closing, completed_at, has_copied, is_proved, quota_bytes, ...same }: ClaimedJob,
+): Job {
   return {
     ...same,
     migrationId,

@@ -8,7 +8,7 @@ import { migrationPage } from './migration-page.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
 import { selectMigrations, toMigration } from './selection.ts'
-import { isSame, makeDue, stepDetail, writeSituation } from './status.ts'
+import { isSame, makeDue, stepDetail, writeStatus } from './status.ts'
 
 const BATCH = 1_000
 
@@ -43,7 +43,7 @@ export function migrations(db: Kysely<DB>): Migrations {
         if (before === null) return null
         const { isDue = false, isReleased = false, ...situation } = step(before)
         const after = isSame(before, situation) ? before : { ...before, ...situation, changedAt: new Date() }
-        if (after !== before) await writeSituation(before.id, after, trx)
+        if (after !== before) await writeStatus(before.id, after, trx)
         if (isDue) await makeDue(before.id, isReleased, trx)
         await record(trx, address, { ...stepDetail(before, after), ...change })
         return after
@@ -74,15 +74,15 @@ async function finishHeld(
 ): Promise<Migration | null> {
   const migration = await hold(trx, address)
   if (migration === null) return null
-  const turn = await trx
+  const job = await trx
     .selectFrom('turn')
     .select(sql<boolean>`holder is not null and not is_free(turn)`.as('is_copied'))
     .where('migration_id', '=', migration.id)
     .forUpdate()
     .executeTakeFirst()
   const after = { ...migration, ...finish(migration), changedAt: new Date() }
-  const change = judge({ migration, ledger: await findLedger(trx, migration.id), isCopied: turn?.is_copied ?? false })
-  await writeSituation(migration.id, after, trx)
+  const change = judge({ migration, ledger: await findLedger(trx, migration.id), isCopied: job?.is_copied ?? false })
+  await writeStatus(migration.id, after, trx)
   await record(trx, address, change)
   return after
 }

@@ -49,7 +49,7 @@ const EARLIER_KEPT = 4
 /** Who arrives, without what opens anything. */
 type Person = Omit<Arrival, 'passwordHash' | 'seenHash' | 'sealed'>
 
-/** What only one person can have: a home on NEW, and a mailbox on OLD. */
+/** What only one person can have: a home on the destination, and a mailbox at the source. */
 const ONE_PERSONS = ['home_pkey', 'migration_mailbox']
 
 async function collide(db: Kysely<DB>, { address, home, provider, oldDomain, oldUsername }: Person): Promise<void> {
@@ -127,8 +127,8 @@ async function takeOver(accountId: string, arrival: Person, sealed: Sealed, trx:
 }
 
 /**
- * A new password of a captured person; null when OLD has no say about the account (any more), a collision when it is
- * another person's of OLD.
+ * A new password of a captured person; null when the source has no say about the account (any more), a collision when
+ * it is another person's of the source.
  */
 async function renew(arrival: Arrival, trx: Transaction<DB>): Promise<Account | 'collision' | 'changed' | null> {
   const found = await trx
@@ -153,7 +153,9 @@ async function renew(arrival: Arrival, trx: Transaction<DB>): Promise<Account | 
   return toAccount(found)
 }
 
-/** Every password that was right before is doubtful from now on: it may be one that was given up because it was stolen. */
+/**
+ * Every password that was right before is doubtful from now on: it may be one that was given up because it was stolen.
+ */
 async function addPassword(accountId: string, hash: string, trx: Transaction<DB>): Promise<void> {
   await sql`update account_password set is_confirmed = false where account_id = ${accountId} and is_confirmed`.execute(
     trx,

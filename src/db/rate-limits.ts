@@ -5,7 +5,9 @@ import { RateLimiterPostgres } from 'rate-limiter-flexible'
 import type { Failures, Suspect, Tries } from '../auth/ports.ts'
 import { networkOf } from '../model/network.ts'
 
-/** How many failed sign-ins within ten minutes are too many: of a person, a client's network, at a provider; 0: none. */
+/**
+ * How many failed sign-ins within ten minutes are too many: of a person, a client's network, at a provider; 0: none.
+ */
 export type Limits = Readonly<Record<Side, number>>
 
 type Side = keyof Suspect

@@ -3,7 +3,7 @@ import type { Migration, Route } from '../model/migration.ts'
 import type { Selection } from '../operations/bulk.ts'
 import type { MigrationFilter } from '../operations/ports.ts'
 import type { DB, Migration as MigrationTable } from './schema.ts'
-import { SITUATION_COLUMNS, toSituation } from './status.ts'
+import { SITUATION_COLUMNS, toStatus } from './status.ts'
 
 type MigrationRow = Omit<
   Selectable<MigrationTable>,
@@ -52,7 +52,7 @@ export function toMigration(row: MigrationRow): Migration {
     oldDomain: row.old_domain,
     oldUsername: row.old_username,
     provider: row.provider,
-    ...toSituation(row),
+    ...toStatus(row),
     route: row.route as Route,
     createdAt: row.created_at,
     changedAt: row.changed_at,

@@ -1,14 +1,14 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Change } from '../model/audit.ts'
-import type { Move, Selection, Situations } from '../operations/bulk.ts'
+import type { Move, Selection, Transitions } from '../operations/bulk.ts'
 import type { DB } from './schema.ts'
 import { selectSelection } from './selection.ts'
-import { isSame, stepDetail, toSituation } from './status.ts'
+import { isSame, stepDetail, toStatus } from './status.ts'
 
 // One statement for many more would be silent for so long that its connection is taken for a dead one.
 const BATCH = 5_000
 
-export function situations(db: Kysely<DB>): Situations {
+export function situations(db: Kysely<DB>): Transitions {
   return {
     async count(selection) {
       const rows = await selectSelection(db, selection)
@@ -18,7 +18,7 @@ export function situations(db: Kysely<DB>): Situations {
         .groupBy(['state', 'paused_from', 'code', sql`closing_since is null`])
         .orderBy('count', 'desc')
         .execute()
-      return rows.map(({ count, ...row }) => ({ situation: toSituation(row), count: Number(count) }))
+      return rows.map(({ count, ...row }) => ({ situation: toStatus(row), count: Number(count) }))
     },
     async move(selection, moves, change) {
       const counts = moves.map(() => 0)
@@ -36,7 +36,10 @@ export function situations(db: Kysely<DB>): Situations {
   }
 }
 
-/** Moves the next of a selection after that number, each in the situation that it is in now; `last` null: there are none. */
+/**
+ * Moves the next of a selection after that number, each in the situation that it is in now; `last` null: there are
+ * none.
+ */
 async function moveBatch(
   trx: Transaction<DB>,
   selection: Selection,

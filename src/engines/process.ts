@@ -32,7 +32,9 @@ const LINE_LENGTH = 10_000
 // Nothing of this process's environment but what programs need: it may hold tokens.
 const ENVIRONMENT = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR']
 
-/** Runs a program behind all others, in a process group of its own; when this resolves, nothing of the group is left. */
+/**
+ * Runs a program behind all others, in a process group of its own; when this resolves, nothing of the group is left.
+ */
 export async function runProcess(start: Start): Promise<End> {
   const child = spawn(start.program, start.args, {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],

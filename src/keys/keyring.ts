@@ -28,14 +28,14 @@ export interface Keyring {
   open(kept: KeptCredential, sentTo?: Endpoint): Promise<Opened>
 }
 
-export interface KeyringSurroundings {
+export interface KeyringDeps {
   readonly opener: Opener
   readonly endpoints: Pick<Endpoints, 'approved' | 'trust'>
   /** Told when a provider is approved by its first use. */
   onTrust(provider: string, endpoint: string): Promise<void>
 }
 
-export function keyring({ opener, endpoints, onTrust }: KeyringSurroundings): Keyring {
+export function keyring({ opener, endpoints, onTrust }: KeyringDeps): Keyring {
   return {
     async open(kept, sentTo = endpointOf(kept.provider)) {
       const { name } = kept.provider

@@ -1,8 +1,10 @@
 import type { Endpoint } from '../model/endpoint.ts'
 
-/** What opens an account on OLD, and whose it is. */
+/** What opens an account at the source, and whose it is. */
 export interface Credential {
-  /** The account's address on NEW, so that a sealed credential cannot be moved to another account unnoticed. */
+  /**
+   * The account's address on the destination, so that a sealed credential cannot be moved to another account unnoticed.
+   */
   readonly address: string
   /** Name of the provider that it opens the account at, for the same reason; null: sealed before that was kept. */
   readonly provider: string | null

@@ -18,7 +18,7 @@ export interface Rotation extends Resealed {
   readonly settingsDiffer: boolean
 }
 
-export interface ResealSurroundings {
+export interface ResealDeps {
   readonly sealings: Pick<Sealings, 'otherThan' | 'replace'>
   readonly opener: Opener
   readonly sealer: Sealer
@@ -35,18 +35,18 @@ const PASSES = 100
  * Seals every credential to the sealer's recipients. Sign-ins may go on, and may seal to an old key meanwhile: it looks
  * again until there is nothing left. Interrupted, it goes on where it was when it is called again.
  */
-export async function reseal(outside: ResealSurroundings, onProgress: (resealed: number) => void): Promise<Resealed> {
+export async function reseal(deps: ResealDeps, onProgress: (resealed: number) => void): Promise<Resealed> {
   let resealed = 0
   for (let pass = 1; ; pass++) {
-    const { replaced, unopened } = await passOver(outside, (more) => onProgress(resealed + more))
+    const { replaced, unopened } = await passOver(deps, (more) => onProgress(resealed + more))
     resealed += replaced
     if (replaced > 0 && pass < PASSES) continue
     return { resealed, unopened: unopened.slice(0, UNOPENED_NAMED), unopenedCount: unopened.length }
   }
 }
 
-async function passOver(outside: ResealSurroundings, onProgress: (replaced: number) => void) {
-  const { sealings, to } = outside
+async function passOver(deps: ResealDeps, onProgress: (replaced: number) => void) {
+  const { sealings, to } = deps
   const unopened: string[] = []
   let replaced = 0
   let after = '0'
@@ -54,7 +54,7 @@ async function passOver(outside: ResealSurroundings, onProgress: (replaced: numb
     const batch = await sealings.otherThan(to, after, BATCH)
     const last = batch.at(-1)
     if (last === undefined) return { replaced, unopened }
-    const renewed = await Promise.all(batch.map((one) => resealOne(one, outside)))
+    const renewed = await Promise.all(batch.map((one) => resealOne(one, deps)))
     unopened.push(...batch.filter((_, at) => renewed[at] === null).map(({ address }) => address))
     replaced += await sealings.replace(renewed.filter((one) => one !== null))
     onProgress(replaced)
@@ -64,7 +64,7 @@ async function passOver(outside: ResealSurroundings, onProgress: (replaced: numb
 
 async function resealOne(
   before: SealedCredential,
-  { opener, sealer }: ResealSurroundings,
+  { opener, sealer }: ResealDeps,
 ): Promise<{ before: SealedCredential; sealed: Sealed } | null> {
   const credential = await opener.open(before.sealed).catch((): Credential | null => null)
   if (credential === null || credential.address !== before.address) return null

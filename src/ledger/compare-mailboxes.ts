@@ -10,13 +10,13 @@ import { type Mailbox, titleOf } from '../model/mailbox.ts'
 import { UidSet } from '../model/uid-set.ts'
 import { type Paired, type Settled, settle } from './explain-unpaired.ts'
 import { type DigestedMessage, type Evidence, FolderFindings, pairMessages } from './pair-messages.ts'
-import type { CopyingState, NewTree, OldMessage, OldSession, Proofs } from './ports.ts'
+import type { CopyingState, DestinationTree, Proofs, SourceMessage, SourceSession } from './ports.ts'
 import type { VerifyOptions } from './verify.ts'
 
 export interface Materials {
   readonly migrationId: string
-  readonly old: OldSession
-  readonly tree: NewTree
+  readonly old: SourceSession
+  readonly tree: DestinationTree
   readonly proofs: Proofs
   readonly copyingState: CopyingState
   /** The folders of the last ledger, by name. */
@@ -27,7 +27,7 @@ export interface Materials {
 /** A folder that was read on both sides. */
 interface ReadFolder extends Paired {
   readonly uidValidity: number
-  /** All that OLD lists, ascending. */
+  /** All that source lists, ascending. */
   readonly uids: readonly number[]
   /** How many more it counts. */
   readonly unlisted: number
@@ -95,11 +95,13 @@ export class Comparison {
     return { findings, left, uidValidity, uids: digested.uids, unlisted: unlisted.length }
   }
 
-  /** The messages with their digests; what OLD does not hand over is told, what it has lost meanwhile left out. */
+  /**
+   * The messages with their digests; what the source does not hand over is told, what it has lost meanwhile left out.
+   */
   async #digest(
     name: string,
     uidValidity: number,
-    messages: readonly OldMessage[],
+    messages: readonly SourceMessage[],
     findings: FolderFindings,
     report: () => void,
   ): Promise<{ messages: DigestedMessage[]; uids: number[] }> {
@@ -119,7 +121,7 @@ export class Comparison {
       const fresh = new Map<number, DigestedMessage>()
       try {
         for await (const { uid, ...reading } of old.read([...batch.values()])) {
-          const message = batch.get(uid) as OldMessage
+          const message = batch.get(uid) as SourceMessage
           if ('gone' in reading) gone.add(uid)
           else if ('unreadable' in reading) findings.tell('unreadable', message, reading.unreadable, 'unknown')
           else fresh.set(uid, { ...message, ...reading })
@@ -153,10 +155,10 @@ export class Comparison {
     if (++this.#listed[difference.kind] <= LISTED_PER_KIND) this.#differences.push(difference)
   }
 
-  /** What is in directories that are no folder's of OLD, when something is looked for. */
+  /** What is in directories that are no folder's of the source, when something is looked for. */
   async #elsewhere(read: readonly ReadFolder[]) {
     const { tree } = this.#given
-    if (read.every(({ left }) => left.onOld.length === 0)) return []
+    if (read.every(({ left }) => left.atSource.length === 0)) return []
     const own = new Set(read.map(({ findings }) => findings.directory))
     const others = tree.directories.filter((directory) => !own.has(directory))
     const messages = []
@@ -171,7 +173,7 @@ export class Comparison {
   ): LedgerFolder {
     const { tree, options } = this.#given
     const { name, directory, counts, found, lost, accepted, acceptedUnlisted } = findings
-    const renamedTo = this.#renamedTo(left.onOld.length, settled, taken)
+    const renamedTo = this.#renamedTo(left.atSource.length, settled, taken)
     const state = this.#stateOf(findings, renamedTo)
     return {
       ...{ name, directory, counts, uidValidity },
@@ -185,7 +187,9 @@ export class Comparison {
     }
   }
 
-  /** Where most of the messages that are not in their directory are together, and nothing of OLD's has its place. */
+  /**
+   * Where most of the messages that are not in their directory are together, and nothing of the source's has its place.
+   */
   #renamedTo(looked: number, { movedTo }: Settled, taken: ReadonlySet<string>): string | null {
     const [target, most] = [...movedTo].sort(([, a], [, b]) => b - a)[0] ?? ['', 0]
     return most * 2 > looked && !taken.has(target) ? target : null
@@ -211,7 +215,7 @@ export class Comparison {
   }
 }
 
-/** Those that are proved now or were before. What OLD does not list now may be what it listed before. */
+/** Those that are proved now or were before. What the source does not list now may be what it listed before. */
 function provedOf(uids: readonly number[], { evidence, found }: FolderFindings, unlisted: number): UidSet {
   const proved = uids.filter((uid) => evidence.proved.has(uid) || found.has(uid))
   if (unlisted === 0) return UidSet.of(proved)

@@ -1,5 +1,5 @@
 import type { DigestedMessage, FolderFindings, Leftovers } from './pair-messages.ts'
-import type { NewMessage } from './ports.ts'
+import type { DestinationMessage } from './ports.ts'
 
 /** A folder whose messages were paired as far as they are in its own directory. */
 export interface Paired {
@@ -9,24 +9,24 @@ export interface Paired {
 
 /** What has become of what was left. */
 export interface Settled {
-  /** How many messages are in which other directory of NEW. */
+  /** How many messages are in which other directory of the destination. */
   readonly movedTo: ReadonlyMap<string, number>
-  /** Messages in the folder's directory that have nothing to do with OLD. */
+  /** Messages in the folder's directory that have nothing to do with the source. */
   readonly extra: number
 }
 
 /**
- * Looks for what could not be paired: first by its bytes in all other directories of NEW, then by what it was in its
- * own directory. Whatever is still not found was removed, got lost, is waiting, or is missing.
+ * Looks for what could not be paired: first by its bytes in all other directories of the destination, then by what it
+ * was in its own directory. Whatever is still not found was removed, got lost, is waiting, or is missing.
  */
 export function settle<T extends Paired>(
   folders: readonly T[],
-  elsewhere: readonly NewMessage[],
+  elsewhere: readonly DestinationMessage[],
   titleOf: (directory: string) => string,
 ): Map<T, Settled> {
   const pool = new Pool([...folders.flatMap(({ left }) => left.onNew), ...elsewhere], ({ digest }) => digest)
   // All that moved, before anything is called altered: a folder's message may be another's that was moved there.
-  const moved = folders.map(({ findings, left }) => takeMoved(left.onOld, findings, pool, titleOf))
+  const moved = folders.map(({ findings, left }) => takeMoved(left.atSource, findings, pool, titleOf))
   return new Map(
     folders.map((folder, at) => {
       const { movedTo, lost } = moved[at] as ReturnType<typeof takeMoved>
@@ -38,26 +38,26 @@ export function settle<T extends Paired>(
   )
 }
 
-/** Messages of NEW that belong to nobody yet, found by a key. */
+/** Messages of the destination that belong to nobody yet, found by a key. */
 class Pool<K> {
-  readonly #free: Map<K | null, NewMessage[]>
-  readonly #keyOf: (message: NewMessage) => K | null
+  readonly #free: Map<K | null, DestinationMessage[]>
+  readonly #keyOf: (message: DestinationMessage) => K | null
 
-  constructor(messages: readonly NewMessage[], keyOf: (message: NewMessage) => K | null) {
+  constructor(messages: readonly DestinationMessage[], keyOf: (message: DestinationMessage) => K | null) {
     this.#free = Map.groupBy(messages, keyOf)
     this.#keyOf = keyOf
   }
 
-  take(key: K | null, fits: (message: NewMessage) => boolean = () => true): NewMessage | undefined {
+  take(key: K | null, fits: (message: DestinationMessage) => boolean = () => true): DestinationMessage | undefined {
     const candidates = key === null ? [] : (this.#free.get(key) ?? [])
     return candidates.splice(candidates.findIndex(fits) >>> 0, 1)[0]
   }
 
-  has(message: NewMessage): boolean {
+  has(message: DestinationMessage): boolean {
     return this.#free.get(this.#keyOf(message))?.includes(message) ?? false
   }
 
-  rest(): NewMessage[] {
+  rest(): DestinationMessage[] {
     return [...this.#free.values()].flat()
   }
 }
@@ -81,37 +81,41 @@ function takeMoved(
 }
 
 interface Sign {
-  readonly onOld: (message: DigestedMessage) => string | number | null
-  readonly onNew: (message: NewMessage) => string | number | null
-  readonly fits?: (message: DigestedMessage, other: NewMessage) => boolean
+  readonly atSource: (message: DigestedMessage) => string | number | null
+  readonly onNew: (message: DestinationMessage) => string | number | null
+  readonly fits?: (message: DigestedMessage, other: DestinationMessage) => boolean
 }
 
 const LENGTH_TOLERANCE = 0.02
 
 // How an altered message is known, the surest sign first: each is tried on all messages before the next.
 const SIGNS: readonly Sign[] = [
-  { onOld: ({ uid }) => uid, onNew: ({ copyOf }) => copyOf },
-  { onOld: ({ messageId }) => messageId || null, onNew: ({ messageId }) => messageId || null },
+  { atSource: ({ uid }) => uid, onNew: ({ copyOf }) => copyOf },
+  { atSource: ({ messageId }) => messageId || null, onNew: ({ messageId }) => messageId || null },
   {
-    onOld: ({ date }) => date,
+    atSource: ({ date }) => date,
     onNew: ({ date }) => date,
     fits: ({ length }, other) => Math.abs(length - other.length) <= length * LENGTH_TOLERANCE,
   },
 ]
 
 /** Pairs messages with what they have become; tells those for which there is nothing. */
-function takeAltered(lost: readonly DigestedMessage[], candidates: readonly NewMessage[], findings: FolderFindings) {
+function takeAltered(
+  lost: readonly DigestedMessage[],
+  candidates: readonly DestinationMessage[],
+  findings: FolderFindings,
+) {
   let [absent, free] = [lost, candidates]
-  // Without receipts the names on NEW may be from a folder of OLD that is no more.
+  // Without receipts the names on the destination may be from a folder of the source that is no more.
   const namesHold = findings.evidence.receipts !== null
   // A copy of one message is no other message, however much alike they are.
-  const isAnothers = ({ uid }: DigestedMessage, { copyOf }: NewMessage) =>
+  const isAnothers = ({ uid }: DigestedMessage, { copyOf }: DestinationMessage) =>
     namesHold && copyOf !== null && copyOf !== uid
-  for (const { onOld, onNew, fits = () => true } of namesHold ? SIGNS : SIGNS.slice(1)) {
+  for (const { atSource, onNew, fits = () => true } of namesHold ? SIGNS : SIGNS.slice(1)) {
     const pool = new Pool(free, onNew)
     absent = absent.filter((message) => {
-      const isThis = (other: NewMessage) => !isAnothers(message, other) && fits(message, other)
-      const other = pool.take(onOld(message), isThis)
+      const isThis = (other: DestinationMessage) => !isAnothers(message, other) && fits(message, other)
+      const other = pool.take(atSource(message), isThis)
       if (other !== undefined) findings.tell('altered', message, bytesText(message), bytesText(other))
       return other === undefined
     })

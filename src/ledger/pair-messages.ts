@@ -1,10 +1,10 @@
 import { type Difference, type Kind, noCounts } from '../model/ledger.ts'
 import type { MessageDigest } from '../model/message-digest.ts'
 import type { UidSet } from '../model/uid-set.ts'
-import type { NewMessage, OldMessage, Receipts, UnlistedMessage } from './ports.ts'
+import type { DestinationMessage, Receipts, SourceMessage, UnlistedMessage } from './ports.ts'
 
-/** A message of OLD that was read, now or before. */
-export type DigestedMessage = OldMessage & MessageDigest
+/** A message of the source that was read, now or before. */
+export type DigestedMessage = SourceMessage & MessageDigest
 
 /** What is known from before of one folder's messages. */
 export interface Evidence {
@@ -17,13 +17,13 @@ export interface Evidence {
 
 /** A folder under comparison, and what was found out about it so far. */
 export class FolderFindings {
-  /** OLD's name. */
+  /** The source's name. */
   readonly name: string
-  /** On NEW. */
+  /** On the destination. */
   readonly directory: string
   readonly evidence: Evidence
   readonly counts: Record<Kind, number> = noCounts()
-  /** UIDs of messages that are on NEW byte for byte. */
+  /** UIDs of messages that are on the destination byte for byte. */
   readonly found = new Set<number>()
   /** UIDs of messages that are lost. */
   readonly lost = new Set<number>()
@@ -40,7 +40,7 @@ export class FolderFindings {
     this.#remark = remark
   }
 
-  tell(kind: Kind, message: OldMessage & { messageId?: string }, old: string, now: string) {
+  tell(kind: Kind, message: SourceMessage & { messageId?: string }, old: string, now: string) {
     const { uid, size, date, messageId = '' } = message
     const isAccepted = this.evidence.accepted.has(uid)
     if (isAccepted) this.accepted.add(uid)
@@ -66,20 +66,20 @@ export class FolderFindings {
 
 /** What could not be paired within a folder. */
 export interface Leftovers {
-  readonly onOld: readonly DigestedMessage[]
-  readonly onNew: readonly NewMessage[]
-  /** Of these on NEW, second copies of what OLD's folder has. */
+  readonly atSource: readonly DigestedMessage[]
+  readonly onNew: readonly DestinationMessage[]
+  /** Of these on the destination, second copies of what the source's folder has. */
   readonly duplicated: number
 }
 
 /** Pairs a folder's messages as multisets by digest; of several with the same bytes, exact twins find each other. */
 export function pairMessages(
   old: readonly DigestedMessage[],
-  now: readonly NewMessage[],
+  now: readonly DestinationMessage[],
   findings: FolderFindings,
 ): Leftovers {
   const left = Map.groupBy(now, ({ digest }) => digest)
-  const paired = (message: DigestedMessage, isTwin: (twin: NewMessage) => boolean): boolean => {
+  const paired = (message: DigestedMessage, isTwin: (twin: DestinationMessage) => boolean): boolean => {
     const twins = left.get(message.digest) ?? []
     const [twin] = twins.splice(twins.findIndex(isTwin) >>> 0, 1)
     if (twin === undefined) return false
@@ -89,24 +89,24 @@ export function pairMessages(
   }
   const unlike = old.filter((one) => !paired(one, (twin) => sameDate(one, twin) && one.flags === twin.flags))
   const undated = unlike.filter((one) => !paired(one, (twin) => sameDate(one, twin)))
-  const onOld = undated.filter((one) => !paired(one, () => true))
+  const atSource = undated.filter((one) => !paired(one, () => true))
   const digests = new Set(old.map(({ digest }) => digest))
   const onNew = [...left.values()].flat()
-  return { onOld, onNew, duplicated: onNew.filter(({ digest }) => digests.has(digest)).length }
+  return { atSource, onNew, duplicated: onNew.filter(({ digest }) => digests.has(digest)).length }
 }
 
-function judgePair(old: DigestedMessage, now: NewMessage, findings: FolderFindings): void {
+function judgePair(old: DigestedMessage, now: DestinationMessage, findings: FolderFindings): void {
   if (!sameDate(old, now)) findings.tell('date', old, dateText(old.date), dateText(now.date))
   if (old.flags === now.flags) return
   const { proved, receipts } = findings.evidence
-  // What the engine delivered last is what OLD has: so the other flags were set on NEW.
+  // What the engine delivered last is what the source has: so the other flags were set on the destination.
   const delivered = receipts?.flagsOf.get(old.uid)
   const known = delivered === undefined ? proved.has(old.uid) : delivered === old.flags
   findings.tell(known ? 'reflagged' : 'flags', old, flagText(old.flags), flagText(now.flags))
 }
 
-/** A date that OLD cannot tell differs from none. */
-function sameDate(old: OldMessage, now: NewMessage): boolean {
+/** A date that source cannot tell differs from none. */
+function sameDate(old: SourceMessage, now: DestinationMessage): boolean {
   return Number.isNaN(old.date) || old.date === now.date
 }
 

@@ -3,8 +3,8 @@ import type { Mailbox } from '../model/mailbox.ts'
 import type { MessageDigest } from '../model/message-digest.ts'
 import type { Provider } from '../model/provider.ts'
 
-/** A message as OLD lists it. */
-export interface OldMessage {
+/** A message as the source lists it. */
+export interface SourceMessage {
   readonly uid: number
   /** RFC822.SIZE. */
   readonly size: number
@@ -14,70 +14,72 @@ export interface OldMessage {
   readonly flags: string
 }
 
-/** A message of NEW's Maildir. */
-export interface NewMessage extends MessageDigest {
+/** A message of the destination's Maildir. */
+export interface DestinationMessage extends MessageDigest {
   readonly directory: string
   /** The file's time in whole seconds since 1970. */
   readonly date: number
   readonly flags: string
-  /** The UID on OLD of what the copying engine stored under this name, for this directory; null: it did not. */
+  /** The UID at the source of what the copying engine stored under this name, for this directory; null: it did not. */
   readonly copyOf: number | null
 }
 
-/** A message that OLD counts and does not list, so that nothing can be said of it. */
+/** A message that source counts and does not list, so that nothing can be said of it. */
 export interface UnlistedMessage {
-  /** Null: OLD does not even tell that. */
+  /** Null: the source does not even tell that. */
   readonly uid: number | null
-  /** What OLD tells of it. */
+  /** What the source tells of it. */
   readonly remark: string
 }
 
-/** A mailbox that OLD has opened, or why it has not. */
+/** A mailbox that source has opened, or why it has not. */
 export type Opened =
   | {
       readonly uidValidity: number
       /** By ascending UID. */
-      readonly messages: OldMessage[]
-      /** Together with them: as many as OLD says that there are. */
+      readonly messages: SourceMessage[]
+      /** Together with them: as many as the source says that there are. */
       readonly unlisted: readonly UnlistedMessage[]
     }
   | { readonly refusal: string }
 
-/** What reading a message from OLD gave. `gone`: OLD does not have it any more. */
+/** What reading a message from the source gave. `gone`: the source does not have it any more. */
 export type Reading = { readonly uid: number } & (
   | MessageDigest
   | { readonly unreadable: string }
   | { readonly gone: true }
 )
 
-export interface OldMail {
-  /** Signs in; an aborted signal ends the connection. @throws CouldNotAsk, as everything that is done with the session */
-  open(provider: Provider, username: string, password: string, signal?: AbortSignal): Promise<OldSession>
+export interface SourceMail {
+  /**
+   * Signs in; an aborted signal ends the connection. @throws CouldNotAsk, as everything that is done with the session
+   */
+  open(provider: Provider, username: string, password: string, signal?: AbortSignal): Promise<SourceSession>
 }
 
-/** A connection to OLD that only reads. */
-export interface OldSession extends AsyncDisposable {
+/** A connection to the source that only reads. */
+export interface SourceSession extends AsyncDisposable {
   /** The person's own mailboxes that hold messages, and whether the provider's patterns want each one. */
   mailboxes(): Promise<{ readonly mailbox: Mailbox; readonly wanted: boolean }[]>
   /** Opens a mailbox read-only and lists it. */
   examine(mailbox: Mailbox): Promise<Opened>
   /** Reads messages of the open mailbox. */
-  read(messages: readonly OldMessage[]): AsyncIterable<Reading>
+  read(messages: readonly SourceMessage[]): AsyncIterable<Reading>
 }
 
-export interface NewMail {
+export interface DestinationMail {
   /** The Maildir of a home; without one it has no directories. */
-  open(home: string, known: KnownFiles): Promise<NewTree>
+  open(home: string, known: KnownFiles): Promise<DestinationTree>
 }
 
-export interface NewTree {
+export interface DestinationTree {
   /** The directories that hold messages; empty for the INBOX. */
   readonly directories: readonly string[]
   /** The directory that the copying engine makes of each mailbox's name. */
   directoriesOf(mailboxes: readonly Mailbox[]): ReadonlyMap<string, string>
   /** What people read for a directory. */
   titleOf(directory: string): string
-  read(directory: string): Promise<NewMessage[]>
+  read(directory: string): Promise<DestinationMessage[]>
 }
 
 /** Digests of files that have not changed since, by directory and by name without flags. */
@@ -92,7 +94,7 @@ export interface KnownFile extends MessageDigest {
   readonly stamp: string
 }
 
-/** Digests of messages of OLD that were read before. */
+/** Digests of messages of the source that were read before. */
 export interface KnownMessages {
   of(mailbox: string, uidValidity: number): ReadonlyMap<number, KnownMessage>
   add(mailbox: string, uidValidity: number, messages: ReadonlyMap<number, KnownMessage>): void
@@ -113,7 +115,7 @@ export interface Proofs extends Disposable {
 
 /** What the copying engine remembers of one folder. */
 export interface Receipts {
-  /** The UIDs that it has delivered, with the flags that OLD had then as Maildir letters. */
+  /** The UIDs that it has delivered, with the flags that source had then as Maildir letters. */
   readonly flagsOf: ReadonlyMap<number, string>
   /** The highest of them, 0 without any. */
   readonly lastUid: number
@@ -158,7 +160,7 @@ export type Saved = 'saved' | 'overtaken' | 'too-late'
 export interface Ledgers {
   /** Replaces the migration's ledger, alone with its row, when the fence still holds. */
   save(migrationId: string, ledger: Ledger, fence: LedgerFence): Promise<Saved>
-  /** Null: OLD and NEW were never compared. */
+  /** Null: the source and the destination were never compared. */
   find(migrationId: string): Promise<Ledger | null>
   last(migrationId: string): Promise<LastLedger>
 }

@@ -2,21 +2,21 @@ import { type Ledger, NotKept } from '../model/ledger.ts'
 import { codeOf, type LedgerPurpose } from '../model/ledger-code.ts'
 import type { Provider } from '../model/provider.ts'
 import { Comparison } from './compare-mailboxes.ts'
-import type { CopyingState, Ledgers, NewMail, OldMail } from './ports.ts'
+import type { CopyingState, DestinationMail, Ledgers, SourceMail } from './ports.ts'
 
 /** Whose mail is compared. */
 export interface VerifyOrder {
   readonly migrationId: string
-  /** The account's home on NEW. */
+  /** The account's home on the destination. */
   readonly home: string
   readonly provider: Provider
   readonly username: string
   readonly password: string
 }
 
-export interface VerifySurroundings {
-  readonly oldMail: OldMail
-  readonly newMail: NewMail
+export interface VerifyDeps {
+  readonly oldMail: SourceMail
+  readonly newMail: DestinationMail
   readonly copyingState: CopyingState
   readonly ledgers: Ledgers
 }
@@ -49,19 +49,19 @@ export interface VerifyOptions {
 const TRIES = 5
 
 /**
- * Compares OLD with NEW message by message and keeps the result. What was read before and is unchanged is not read
- * again. OLD is only ever read.
- * @throws CouldNotAsk without a ledger when OLD cannot be asked
+ * Compares the source with the destination message by message and keeps the result. What was read before and is
+ * unchanged is not read again. The source is only ever read.
+ * @throws CouldNotAsk without a ledger when the source cannot be asked
  * @throws NotKept when the result is not for keeping any more
  */
 export async function verify(
   order: VerifyOrder,
-  { oldMail, newMail, copyingState, ledgers }: VerifySurroundings,
+  { oldMail, newMail, copyingState, ledgers }: VerifyDeps,
   options: VerifyOptions = {},
 ): Promise<Ledger> {
   const started = performance.now()
   const { migrationId } = order
-  const { purpose = 'turn', holder = null } = options
+  const { purpose = 'job', holder = null } = options
   using proofs = copyingState.openProofs(migrationId)
   await using old = await oldMail.open(order.provider, order.username, order.password, options.signal)
   for (let tries = 1; ; tries++) {

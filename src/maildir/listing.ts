@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { directoriesOf, titleOfDirectory } from '../engines/offlineimap/folder-names.ts'
-import type { KnownFile, KnownFiles, NewMail, NewMessage, NewTree } from '../ledger/ports.ts'
+import type { DestinationMail, DestinationMessage, DestinationTree, KnownFile, KnownFiles } from '../ledger/ports.ts'
 import { Digesting, type MessageDigest } from '../model/message-digest.ts'
 
 /** How many files are looked at side by side. */
@@ -13,8 +13,8 @@ const WHOLE = 1024 * 1024
 /** How often a directory is listed again that changes while it is read. */
 const TRIES = 10
 
-/** NEW as the copying host has it: the Maildir in a home. */
-export const newMail: NewMail = {
+/** The destination as the copying host has it: the Maildir in a home. */
+export const newMail: DestinationMail = {
   async open(home, known) {
     const root = join(home, 'Maildir')
     const directories = await mailDirectories(root)
@@ -22,7 +22,7 @@ export const newMail: NewMail = {
   },
 }
 
-function tree(root: string, directories: readonly string[], known: KnownFiles): NewTree {
+function tree(root: string, directories: readonly string[], known: KnownFiles): DestinationTree {
   return {
     directories,
     directoriesOf,
@@ -38,7 +38,7 @@ async function mailDirectories(root: string): Promise<string[]> {
   return found
 }
 
-async function readDirectory(root: string, directory: string, known: KnownFiles): Promise<NewMessage[]> {
+async function readDirectory(root: string, directory: string, known: KnownFiles): Promise<DestinationMessage[]> {
   for (let tries = 1; ; tries++) {
     try {
       return await readOnce(root, directory, known)
@@ -49,7 +49,7 @@ async function readDirectory(root: string, directory: string, known: KnownFiles)
   }
 }
 
-async function readOnce(root: string, directory: string, known: KnownFiles): Promise<NewMessage[]> {
+async function readOnce(root: string, directory: string, known: KnownFiles): Promise<DestinationMessage[]> {
   const before = known.of(directory)
   const now = new Map<string, KnownFile>()
   const mark = `FMD5=${createHash('md5').update(directory).digest('hex')}`
@@ -58,10 +58,10 @@ async function readOnce(root: string, directory: string, known: KnownFiles): Pro
     const names = await entriesOf(join(root, directory, part))
     for (const name of names) if (!name.startsWith('.')) files.push({ name, path: join(root, directory, part, name) })
   }
-  const messages: NewMessage[] = []
+  const messages: DestinationMessage[] = []
   try {
     for (let start = 0; start < files.length; start += SIDE_BY_SIDE) {
-      const some = files.slice(start, start + SIDE_BY_SIDE).map(async ({ name, path }): Promise<NewMessage> => {
+      const some = files.slice(start, start + SIDE_BY_SIDE).map(async ({ name, path }): Promise<DestinationMessage> => {
         const [base = '', info = ''] = name.split(':2,')
         const { file, date } = await readFileOnce(path, before.get(base))
         now.set(base, file)

@@ -1,6 +1,6 @@
 import type { LoginName } from './provider.ts'
 
-/** A mail domain that a provider serves, and the domain that its addresses get on NEW. */
+/** A mail domain that a provider serves, and the domain that its addresses get on the destination. */
 export interface Domain {
   readonly name: string
   readonly newDomain: string
@@ -14,7 +14,7 @@ export const MOST_MERGED = 8
 export interface Telling {
   /** What the new domain's provider is asked with. */
   readonly loginName: LoginName
-  /** Template of homes on NEW. */
+  /** Template of homes on the destination. */
   readonly home: string
   /** Somebody said that whoever has one name in several domains is one person there. */
   readonly sharesNames: boolean

@@ -1,7 +1,10 @@
 import { hash } from 'node:crypto'
 import type { Address } from './address.ts'
 
-/** What is wrong with a template of homes on NEW, or null. `%d` is the domain, `%n` the local part, `%u` the address. */
+/**
+ * What is wrong with a template of homes on the destination, or null. `%d` is the domain, `%n` the local part, `%u` the
+ * address.
+ */
 export function flawOfHomeTemplate(template: string): string | null {
   if (!template.startsWith('/')) return 'must be an absolute path'
   if (/[\0\r\n]/.test(template)) return 'must not contain control characters'
@@ -16,8 +19,8 @@ const NAME_BYTES = 255
 const DIGEST_LENGTH = 32
 
 /**
- * An account's home on NEW. A canonical address has no character that a path would read as more than a name; a name that
- * would be too long for a file system ends in its digest.
+ * An account's home on the destination. A canonical address has no character that a path would read as more than a
+ * name; a name that would be too long for a file system ends in its digest.
  */
 export function expandHome(template: string, address: Address): string {
   const values = { d: address.domain, n: address.local, u: address.text }

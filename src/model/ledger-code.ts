@@ -7,8 +7,11 @@ interface Limits {
   readonly emptied: boolean
 }
 
-/** How much may be removed on NEW without a question. What nobody can copy again after a finish is asked about sooner. */
-const LIMITS = { turn: { share: 0.2, emptied: true }, finish: { share: 0.1, emptied: false } } as const
+/**
+ * How much may be removed on the destination without a question. What nobody can copy again after a finish is asked
+ * about sooner.
+ */
+const LIMITS = { job: { share: 0.2, emptied: true }, finish: { share: 0.1, emptied: false } } as const
 export type LedgerPurpose = keyof typeof LIMITS
 
 /** A person tidies up; a lost disk or a wrong home takes more. */

@@ -1,22 +1,23 @@
 import type { Code } from './verdict.ts'
 
-/** What is not on NEW as it is on OLD. */
+/** What is not on the destination as it is at the source. */
 export const FAULTS = ['missing', 'lost', 'waiting', 'altered', 'date', 'flags', 'unreadable'] as const
 
-/** What somebody did on NEW after the copy; it is told, and is no fault. */
+/** What somebody did on the destination after the copy; it is told, and is no fault. */
 export const CHANGES = ['moved', 'removed', 'reflagged', 'accepted'] as const
 
 /**
- * One word for what is the matter with a message of OLD:
- * - `missing`: nowhere on NEW, and never was as far as anybody knows
- * - `lost`: delivered to NEW as the copying engine remembers, and seen there by no ledger: it never copies it again
- * - `waiting`: arrived on OLD after the last attempt; the next one brings it
- * - `altered`: on NEW with other bytes
+ * One word for what is the matter with a message of the source:
+ * - `missing`: nowhere on the destination, and never was as far as anybody knows
+ * - `lost`: delivered to the destination as the copying engine remembers, and seen there by no ledger: it never copies
+ * it again
+ * - `waiting`: arrived at the source after the last attempt; the next one brings it
+ * - `altered`: on the destination with other bytes
  * - `date`, `flags`: the same bytes with another date or other system flags
- * - `unreadable`: OLD counts it, and does not list it or does not hand it over
- * - `moved`: in another folder of NEW
- * - `removed`: a ledger has seen it on NEW, and it is not there any more
- * - `reflagged`: was flagged on NEW as on OLD, and is not any more
+ * - `unreadable`: the source counts it, and does not list it or does not hand it over
+ * - `moved`: in another folder of the destination
+ * - `removed`: a ledger has seen it on the destination, and it is not there any more
+ * - `reflagged`: was flagged on the destination as at the source, and is not any more
  * - `accepted`: one of the above that an administrator has accepted
  */
 export type Kind = (typeof FAULTS)[number] | (typeof CHANGES)[number]
@@ -24,28 +25,28 @@ export type Kind = (typeof FAULTS)[number] | (typeof CHANGES)[number]
 export type Counts = Readonly<Record<Kind, number>>
 
 /**
- * `missing`: NEW never had it. `unreadable`: OLD does not open it. `renamed`: its messages are in another folder of
- * NEW. `removed`: a ledger has seen it.
+ * `missing`: the destination never had it. `unreadable`: the source does not open it. `renamed`: its messages are in
+ * another folder of the destination. `removed`: a ledger has seen it.
  */
 export type FolderState = 'there' | 'missing' | 'unreadable' | 'renamed' | 'removed'
 
-/** One mailbox of OLD against its directory on NEW. */
+/** One mailbox of the source against its directory on the destination. */
 export interface LedgerFolder {
-  /** In modified UTF-7, as OLD lists it. */
+  /** In modified UTF-7, as the source lists it. */
   readonly name: string
-  /** Its directory below the Maildir of NEW; empty for the INBOX. */
+  /** Its directory below the Maildir of the destination; empty for the INBOX. */
   readonly directory: string
   readonly state: FolderState
-  /** What OLD said of an unreadable folder, or what a renamed one is called on NEW. */
+  /** What the source said of an unreadable folder, or what a renamed one is called on the destination. */
   readonly remark: string | null
-  /** On OLD. */
+  /** On the source. */
   readonly messages: number
-  /** Of these, found on NEW byte for byte, wherever. */
+  /** Of these, found on the destination byte for byte, wherever. */
   readonly proved: number
   readonly counts: Counts
-  /** Messages in the directory that OLD's folder does not have. */
+  /** Messages in the directory that source's folder does not have. */
   readonly extra: number
-  /** Of these, second copies of messages that OLD has. */
+  /** Of these, second copies of messages that source has. */
   readonly duplicated: number
   readonly uidValidity: number | null
   /** The UIDs that this or an earlier ledger has proved, as a sequence-set. */
@@ -54,42 +55,42 @@ export interface LedgerFolder {
   readonly lostUids: string
   /** The UIDs whose differences an administrator has accepted. */
   readonly acceptedUids: string
-  /** How many that have no UID, because OLD counts them and does not list them, were accepted. */
+  /** How many that have no UID, because the source counts them and does not list them, were accepted. */
   readonly acceptedUnlisted: number
 }
 
-/** What is the matter with one message of OLD. */
+/** What is the matter with one message of the source. */
 export interface Difference {
   readonly kind: Kind
-  /** OLD's name of the folder, in modified UTF-7. */
+  /** The source's name of the folder, in modified UTF-7. */
   readonly folder: string
-  /** Null: OLD counts the message, and does not even tell that. */
+  /** Null: the source counts the message, and does not even tell that. */
   readonly uid: number | null
   readonly messageId: string
-  /** INTERNALDATE on OLD; null when it cannot be read. */
+  /** INTERNALDATE at the source; null when it cannot be read. */
   readonly date: Date | null
-  /** RFC822.SIZE on OLD; 0 when it does not tell it. */
+  /** RFC822.SIZE at the source; 0 when it does not tell it. */
   readonly size: number
-  /** How it is on OLD, and how on NEW. */
+  /** How it is at the source, and how on the destination. */
   readonly old: string
   readonly now: string
 }
 
 /**
- * `differs`: there are faults. `lost`: some of them are such that the copying engine has to forget them first. `shrunk`:
- * so much was removed on NEW that a person should look.
+ * `differs`: there are faults. `lost`: some of them are such that the copying engine has to forget them first.
+ * `shrunk`: so much was removed on the destination that a person should look.
  */
 export type LedgerCode = 'differs' | 'lost' | 'shrunk'
 
-/** OLD against NEW, message by message, at one moment. */
+/** The source against the destination, message by message, at one moment. */
 export interface Ledger {
   readonly takenAt: Date
   readonly seconds: number
   /** Null: clean. */
   readonly code: LedgerCode | null
-  /** In the order of OLD's names. */
+  /** In the order of the source's names. */
   readonly folders: readonly LedgerFolder[]
-  /** How many messages were read from OLD for it; of the others the proof was kept. */
+  /** How many messages were read from the source for it; of the others the proof was kept. */
   readonly fetched: number
   /** The first thousand of each kind; the folders have the true counts. */
   readonly differences: readonly Difference[]
@@ -101,7 +102,7 @@ export const LISTED_PER_KIND = 1_000
 export interface LedgerTotal extends Pick<LedgerFolder, 'messages' | 'proved' | 'counts' | 'extra' | 'duplicated'> {
   readonly faults: number
   readonly changes: number
-  /** Folders that NEW never had or OLD does not open. */
+  /** Folders that destination never had or the source does not open. */
   readonly badFolders: number
 }
 
@@ -138,11 +139,11 @@ const NOT_KEPT = {
   'too-late': 'the migration was finished or taken over by another worker meanwhile: its ledger stays as it was',
 } as const
 
-/** OLD could not be asked, so that there is no ledger. */
+/** The source could not be asked, so that there is no ledger. */
 export class CouldNotAsk extends Error {
   /**
-   * `credential-refused`: OLD says no; `no-credential`: there is none that may be opened; `endpoint-changed`: this host
-   * has approved another place to send it to.
+   * `credential-refused`: the source says no; `no-credential`: there is none that may be opened; `endpoint-changed`:
+   * this host has approved another place to send it to.
    */
   readonly code: Code | 'credential-refused' | 'no-credential' | 'endpoint-changed'
 

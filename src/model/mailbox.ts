@@ -1,6 +1,6 @@
-/** A mailbox as OLD's LIST and NAMESPACE announce it. */
+/** A mailbox as the source's LIST and NAMESPACE announce it. */
 export interface Mailbox {
-  /** In modified UTF-7 as OLD sends it; `INBOX` in this one spelling. */
+  /** In modified UTF-7 as the source sends it; `INBOX` in this one spelling. */
   readonly name: string
   readonly separator: string | null
   /** Prefix of the personal namespace that the name lies in, or empty. */
@@ -38,16 +38,18 @@ function runToText(run: string): string {
     .toString('utf16le')
 }
 
-/** What OLD says of one mailbox (STATUS, RFC 3501 section 6.3.10, RFC 7162). Numbers that may pass 2^53 are text. */
+/**
+ * What the source says of one mailbox (STATUS, RFC 3501 section 6.3.10, RFC 7162). Numbers that may pass 2^53 are text.
+ */
 export interface MailboxStatus {
-  /** Readable, with OLD's separator and prefix. */
+  /** Readable, with the source's separator and prefix. */
   readonly name: string
-  /** Null: OLD does not tell this mailbox's status. */
+  /** Null: the source does not tell this mailbox's status. */
   readonly uidValidity: string | null
   readonly uidNext: number
   readonly messages: number
-  /** Null: OLD does not offer it, so that changed flags do not show. */
+  /** Null: the source does not offer it, so that changed flags do not show. */
   readonly highestModseq: string | null
-  /** All its messages in bytes (RFC 8438). Null or missing: OLD does not tell, or was not asked. */
+  /** All its messages in bytes (RFC 8438). Null or missing: the source does not tell, or was not asked. */
   readonly size?: number | null
 }

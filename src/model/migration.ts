@@ -10,7 +10,7 @@ export const ACTIVE_STATES: readonly State[] = ['pending', 'synced']
 /** Where the person's sessions and mail go. */
 export type Route = 'old' | 'new'
 
-/** One account's move from OLD to NEW. */
+/** One account's move from the source to the destination. */
 export interface Migration {
   readonly id: string
   readonly address: string
@@ -30,16 +30,16 @@ export interface Migration {
 }
 
 /** The part of a migration that a step changes. */
-export type Situation = Pick<Migration, 'state' | 'pausedFrom' | 'code' | 'isClosing'>
+export type MigrationStatus = Pick<Migration, 'state' | 'pausedFrom' | 'code' | 'isClosing'>
 
 /**
- * What a step makes of a situation. `isDue`: its turn is now, and its failures are forgotten; `isReleased`: also where it
- * is not remembered, when nobody has worked for long where it is.
+ * What a step makes of a situation. `isDue`: its turn is now, and its failures are forgotten; `isReleased`: also where
+ * it is not remembered, when nobody has worked for long where it is.
  */
-export type Stepped = Situation & { readonly isDue?: boolean; readonly isReleased?: boolean }
+export type Stepped = MigrationStatus & { readonly isDue?: boolean; readonly isReleased?: boolean }
 
 /** A step of a migration's life. @throws Refusal when the step does not exist in that state */
-export type Step = (from: Situation) => Stepped
+export type Step = (from: MigrationStatus) => Stepped
 
 export const pause: Step = (from) => {
   if (from.state === 'paused') throw new Refusal('the migration is paused already')
@@ -82,11 +82,13 @@ export const finish: Step = (from) => {
 /** Codes of migrations whose kept credential opens nothing: a new one heals them. */
 export const NEEDS_CREDENTIAL: readonly string[] = ['credential-refused', 'credential-unopened']
 
-export function needsCredential({ code }: Pick<Situation, 'code'>): boolean {
+export function needsCredential({ code }: Pick<MigrationStatus, 'code'>): boolean {
   return code !== null && NEEDS_CREDENTIAL.includes(code)
 }
 
-/** What a right sign-in at OLD changes: who was awaited has come, and what lacked a credential goes on at once. */
+/**
+ * What a right sign-in at the source changes: who was awaited has come, and what lacked a credential goes on at once.
+ */
 export const heal: Step = (from) => {
   if (from.state === 'awaited' || from.state === 'done') return { ...from, ...PENDING }
   if (from.pausedFrom === 'awaited') return { ...from, pausedFrom: 'pending' }
@@ -99,13 +101,13 @@ export const heal: Step = (from) => {
 const PENDING = { state: 'pending', pausedFrom: null, code: null } as const
 
 /** No attempt can be made, neither now nor after a failure. */
-function refuseUncopied(from: Situation): void {
+function refuseUncopied(from: MigrationStatus): void {
   refuseDone(from)
   if (from.state === 'paused') throw new Refusal('the migration is paused: resume it first')
   if (from.state === 'awaited') throw new Refusal('the person has never come: there is nothing to copy yet')
 }
 
-function refuseDone({ state }: Situation): void {
+function refuseDone({ state }: MigrationStatus): void {
   if (state === 'done') throw new Refusal('the migration is done already')
 }
 
@@ -113,7 +115,7 @@ function refuseDone({ state }: Situation): void {
 export interface CopyOrder {
   /** The migration's number; also its name in the engine's configuration. */
   readonly id: string
-  /** Absolute path of the account's home on NEW. */
+  /** Absolute path of the account's home on the destination. */
   readonly home: string
   readonly provider: Provider
 }

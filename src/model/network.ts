@@ -1,8 +1,8 @@
 import ipaddr from 'ipaddr.js'
 
 /**
- * The network that an IP address stands for: whoever has an IPv6 address has a whole /64 of them (RFC 6177). Null: it is
- * no address.
+ * The network that an IP address stands for: whoever has an IPv6 address has a whole /64 of them (RFC 6177). Null: it
+ * is no address.
  */
 export function networkOf(client: string): string | null {
   if (!ipaddr.isValid(client)) return null

@@ -1,20 +1,20 @@
 import type { Address } from './address.ts'
 
-/** How the connection to OLD is protected. `starttls` never falls back to plain text. */
+/** How the connection to the source is protected. `starttls` never falls back to plain text. */
 export const TLS_MODES = ['implicit', 'starttls', 'none'] as const
 export type TlsMode = (typeof TLS_MODES)[number]
 
-/** How people get from OLD to NEW. */
+/** How people get from the source to the destination. */
 export const CUTOVERS = ['immediate', 'proxied'] as const
 export type Cutover = (typeof CUTOVERS)[number]
 
-/** What OLD is asked with: the full old address (`%u`) or its local part (`%n`). */
+/** What the source is asked with: the full old address (`%u`) or its local part (`%n`). */
 export const LOGIN_NAMES = ['%u', '%n'] as const
 export type LoginName = (typeof LOGIN_NAMES)[number]
 
 /**
- * What becomes of a person whose password is right here, and whom OLD refuses when it is asked again: `admit` lets them
- * in with what is kept here, `refuse` lets OLD decide as long as the password came from there.
+ * What becomes of a person whose password is right here, and whom the source refuses when it is asked again: `admit`
+ * lets them in with what is kept here, `refuse` lets the source decide as long as the password came from there.
  */
 export const AFTER_REFUSALS = ['admit', 'refuse'] as const
 export type AfterRefusal = (typeof AFTER_REFUSALS)[number]
@@ -41,7 +41,7 @@ export interface Provider {
   readonly tls: TlsMode
   /** Absolute path of a PEM file whose certificates are trusted instead of the system's. */
   readonly caFile: string | null
-  /** SHA-256 of OLD's certificate, 64 lower-case hex digits. When set, it alone decides. */
+  /** SHA-256 of the source's certificate, 64 lower-case hex digits. When set, it alone decides. */
   readonly fingerprint: string | null
   /** For sign-ins and copying, from all hosts together. */
   readonly maxConnections: number
@@ -51,7 +51,7 @@ export interface Provider {
   readonly cutover: Cutover
   /** The text of the NO that refuses a password, where it was learned (`provider test`). */
   readonly refusal: string | null
-  /** Whether OLD is told the client's address (IMAP ID `x-originating-ip`); it has to trust us. */
+  /** Whether the source is told the client's address (IMAP ID `x-originating-ip`); it has to trust us. */
   readonly forwardsClient: boolean
   /** Whether the next sign-in of a person whose migration is finished opens it again. */
   readonly reopens: boolean
@@ -83,7 +83,8 @@ export function mostForCopying(maxConnections: number): number {
   return Math.max(1, maxConnections - Math.max(1, Math.ceil(maxConnections / 4)))
 }
 
-// A zone is a place: PostgreSQL reads an offset's sign the other way round, and IST as Israel's time instead of India's.
+// A zone is a place: PostgreSQL reads an offset's sign the other way round, and IST as Israel's time instead of
+// India's.
 const PLACE = /^(?:UTC|[A-Za-z_]+\/[\w/+-]+)$/
 const WINDOW = /^(?<from>(?:[01]\d|2[0-3]):[0-5]\d)-(?<until>(?:[01]\d|2[0-3]):[0-5]\d)(?: (?<zone>\S+))?$/
 
@@ -98,7 +99,8 @@ export function parseWindow(text: string): CopyWindow | WindowFlaw {
   if (zone !== undefined && !PLACE.test(zone)) return 'zone'
   try {
     const { timeZone } = new Intl.DateTimeFormat('en', zone === undefined ? {} : { timeZone: zone }).resolvedOptions()
-    // As it was given: the name that Node makes of it may be an older one (Asia/Calcutta), which not every database has.
+    // As it was given: the name that Node makes of it may be an older one (Asia/Calcutta), which not every database
+    // has.
     return { from, until, zone: zone ?? timeZone }
   } catch {
     return 'zone'
@@ -109,7 +111,7 @@ export function windowText(window: CopyWindow | null): string | null {
   return window && `${window.from}-${window.until} ${window.zone}`
 }
 
-/** The user name that OLD knows a person by. */
-export function oldUsername(provider: Provider, onOld: Address): string {
-  return provider.loginName === '%n' ? onOld.local : onOld.text
+/** The user name that source knows a person by. */
+export function oldUsername(provider: Provider, atSource: Address): string {
+  return provider.loginName === '%n' ? atSource.local : atSource.text
 }

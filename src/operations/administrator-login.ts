@@ -23,7 +23,7 @@ export type AdministratorAnswer =
   | { readonly kind: 'refused' | 'code-wanted' | 'throttled' }
   | { readonly kind: 'could-not-ask'; readonly cause: unknown }
 
-export interface AdministratorSurroundings {
+export interface AdministratorDeps {
   readonly administrators: Pick<Administrators, 'find' | 'useTotpStep' | 'noteSignIn'>
   readonly hasher: Hasher
   readonly totpSealer: Pick<TotpSealer, 'open'>
@@ -34,7 +34,10 @@ export interface AdministratorSurroundings {
   readonly visits: Visits
 }
 
-/** Failed sign-ins within ten minutes, after which nothing more is tried for a name from one network, or for that network. */
+/**
+ * Failed sign-ins within ten minutes, after which nothing more is tried for a name from one network, or for that
+ * network.
+ */
 export const ADMINISTRATOR_LIMITS = { person: 10, client: 30, provider: 0 }
 /** The same for a name from everywhere; a network where the administrator has signed in before is not among these. */
 export const ADMINISTRATOR_TOTAL = { person: 100, client: 0, provider: 0 }
@@ -42,17 +45,17 @@ export const ADMINISTRATOR_TOTAL = { person: 100, client: 0, provider: 0 }
 /** May this administrator in? Whoever failed too often is not asked about, right or wrong. Never throws. */
 export async function signInAdministrator(
   question: AdministratorQuestion,
-  around: AdministratorSurroundings,
+  deps: AdministratorDeps,
 ): Promise<AdministratorAnswer> {
   const name = parseAdministratorName(question.name)
   let taken: Taken | null
   try {
-    taken = await take(name ?? question.name, question.client, around)
+    taken = await take(name ?? question.name, question.client, deps)
   } catch (cause) {
     return { kind: 'could-not-ask', cause }
   }
   if (taken === null) return { kind: 'throttled' }
-  const answer = await decide(name, question, around).catch((cause) => ({ kind: 'could-not-ask' as const, cause }))
+  const answer = await decide(name, question, deps).catch((cause) => ({ kind: 'could-not-ask' as const, cause }))
   // Given back or not, noted or not: the answer stands.
   if (answer.kind !== 'refused') await during(taken.giveBack()).catch(() => undefined)
   if (answer.kind === 'ok') await during(taken.noteVisit()).catch(() => undefined)
@@ -66,8 +69,8 @@ interface Taken {
 }
 
 /** Strangers elsewhere keep nobody out who signs in from where they did before. */
-async function take(name: string, client: string | null, around: AdministratorSurroundings): Promise<Taken | null> {
-  const { tries, allTries, visits } = around
+async function take(name: string, client: string | null, deps: AdministratorDeps): Promise<Taken | null> {
+  const { tries, allTries, visits } = deps
   const [here, everywhere] = [`${name}\0${networkOf(client ?? '')}`, `administrator ${name}`]
   const pair = { person: here, client, provider: null }
   const total = { person: name, client: null, provider: null }
@@ -83,7 +86,7 @@ async function take(name: string, client: string | null, around: AdministratorSu
 async function decide(
   name: string | null,
   { password, code, client }: AdministratorQuestion,
-  { administrators, hasher, totpSealer }: AdministratorSurroundings,
+  { administrators, hasher, totpSealer }: AdministratorDeps,
 ): Promise<AdministratorAnswer> {
   const known = name === null ? null : await during(administrators.find(name))
   const isRight = await hasher.verify(known?.passwordHash ?? null, password)

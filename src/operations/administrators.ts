@@ -42,7 +42,9 @@ export interface Administrators {
    */
   setTotp(name: string, sealed: Uint8Array | null, by: By, confirmedAt?: number | null): Promise<boolean>
   endSessions(name: string, by: By): Promise<boolean>
-  /** Uses a code up, by its time step; false when it or a later one was used before. Of several at once, one is first. */
+  /**
+   * Uses a code up, by its time step; false when it or a later one was used before. Of several at once, one is first.
+   */
   useTotpStep(name: string, step: number): Promise<boolean>
   /** @param client the IP address that it came from; null: unknown */
   noteSignIn(name: string, client: string | null): Promise<void>

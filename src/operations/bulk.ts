@@ -1,5 +1,14 @@
 import type { By, Change } from '../model/audit.ts'
-import { close, pause, resume, retry, type Situation, type State, type Step, type Stepped } from '../model/migration.ts'
+import {
+  close,
+  type MigrationStatus,
+  pause,
+  resume,
+  retry,
+  type State,
+  type Step,
+  type Stepped,
+} from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
 import type { MigrationFilter } from './ports.ts'
 
@@ -12,13 +21,13 @@ export type Selection = { readonly filter: MigrationFilter } | { readonly addres
 
 /** What becomes of everybody in one situation. */
 export interface Move {
-  readonly from: Situation
+  readonly from: MigrationStatus
   readonly to: Stepped
 }
 
 /** Migrations of a selection, by situation: a step depends on that alone. */
-export interface Situations {
-  count(selection: Selection): Promise<{ situation: Situation; count: number }[]>
+export interface Transitions {
+  count(selection: Selection): Promise<{ situation: MigrationStatus; count: number }[]>
   /**
    * Makes these moves in one transaction and writes them into the audit. Who is in another situation by then is left
    * alone. Returns how many were moved by each.
@@ -40,7 +49,7 @@ export interface Bulk {
   carryOut(action: BulkAction, selection: Selection, by: By): Promise<BulkOutcome>
 }
 
-export function bulk(situations: Situations): Bulk {
+export function bulk(situations: Transitions): Bulk {
   return {
     async preview(action, selection) {
       const { moves, refused } = sorted(await situations.count(selection), BULK_STEPS[action])
@@ -56,7 +65,7 @@ export function bulk(situations: Situations): Bulk {
 
 type Counted<T> = T & { readonly count: number }
 
-function sorted(found: readonly { situation: Situation; count: number }[], step: Step) {
+function sorted(found: readonly { situation: MigrationStatus; count: number }[], step: Step) {
   const moves: Counted<Move>[] = []
   const refused = new Map<string, number>()
   for (const { situation, count } of found) {

@@ -1,17 +1,17 @@
 // What only one person can have, and who wants it too.
 
 /**
- * Somebody whom OLD lets in, and who cannot be taken in: their address, their mailbox on OLD or their home is somebody
- * else's. It is over when it is not so any more.
+ * Somebody whom the source lets in, and who cannot be taken in: their address, their mailbox at the source or their
+ * home is somebody else's. It is over when it is not so any more.
  */
 export interface Collision {
-  /** What the person would be called on NEW. */
+  /** What the person would be called on the destination. */
   readonly address: string
   readonly provider: string
   readonly oldDomain: string
   readonly oldUsername: string
   readonly what: 'address' | 'mailbox' | 'home'
-  /** Who has it: an old user name where it is the address, an address on NEW else. */
+  /** Who has it: an old user name where it is the address, an address on the destination else. */
   readonly whose: string
   /** When the person was sent away the last time. */
   readonly at: Date
@@ -21,7 +21,7 @@ export interface Collision {
 export interface Sharing {
   readonly what: 'home' | 'mailbox'
   readonly name: string
-  /** On NEW. */
+  /** On the destination. */
   readonly addresses: readonly string[]
 }
 

@@ -120,7 +120,7 @@ export function search(text: string): string {
   throw new InvalidField(`It must be 1 to ${PATTERN_LENGTH} characters without control characters.`)
 }
 
-/** What OLD knows a person by. */
+/** What the source knows a person by. */
 export function username(text: string): string {
   if (isUsername(text)) return text
   throw new InvalidField('It must be 1 to 255 characters on one line.')
@@ -132,7 +132,7 @@ export function password(text: string): string {
   throw new InvalidField('It must be one line of UTF-8, 1 to 1024 bytes, without NUL.')
 }
 
-/** How many bytes of mail somebody may have on NEW; null: as many as there is room for. */
+/** How many bytes of mail somebody may have on the destination; null: as many as there is room for. */
 export function quota(text: string): number | null {
   if (text.toLowerCase() === 'none') return null
   const bytes = parseSize(text)

@@ -7,7 +7,7 @@ import { ACTIVE_STATES, type Migration } from '../model/migration.ts'
 import { Refusal } from '../model/refusal.ts'
 import type { Migrations } from './ports.ts'
 
-export interface FinishSurroundings {
+export interface FinishDeps {
   readonly migrations: Pick<Migrations, 'finish'>
   readonly copyingState: Pick<CopyingState, 'forgetProofs'>
 }
@@ -26,7 +26,7 @@ export async function finishMigration(
   address: string,
   force: boolean,
   by: By,
-  { migrations, copyingState }: FinishSurroundings,
+  { migrations, copyingState }: FinishDeps,
 ): Promise<Finished | null> {
   let proof = ''
   const migration = await migrations.finish(address, (found) => {

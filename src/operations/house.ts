@@ -9,7 +9,7 @@ import type { By } from '../model/audit.ts'
 import type { Ledger } from '../model/ledger.ts'
 import type { Provider } from '../model/provider.ts'
 import type { Settings } from '../settings.ts'
-import type { OldAnswer } from '../source/ports.ts'
+import type { SourceAnswer } from '../source/ports.ts'
 import type { ProbeStep } from '../source/probe-step.ts'
 import type { AdministratorAnswer, AdministratorQuestion } from './administrator-login.ts'
 import type { Administrators, TotpSealer } from './administrators.ts'
@@ -54,14 +54,14 @@ export interface House extends AsyncDisposable {
   /** The same, and at last a stranger is tried; keeps how the provider refuses when that is learned. */
   testProvider(provider: Provider, actor: string): AsyncIterable<ProbeStep>
   /** Asks a provider whether a password is right there. Nothing of it is kept. */
-  trySignIn(provider: Provider, username: string, password: string): Promise<OldAnswer>
+  trySignIn(provider: Provider, username: string, password: string): Promise<SourceAnswer>
   /** How each provider is, as of the last minute. */
   health(): Promise<ProviderHealth[]>
-  /** Renews the password that opens a person's account on OLD, after OLD accepted it. */
-  renewCredential(address: string, password: string, by: By): Promise<OldAnswer>
+  /** Renews the password that opens a person's account at the source, after the source accepted it. */
+  renewCredential(address: string, password: string, by: By): Promise<SourceAnswer>
   /**
-   * Compares an account's mail on OLD and NEW message by message, and keeps the result.
-   * @throws CouldNotAsk when OLD cannot be asked
+   * Compares an account's mail at the source and the destination message by message, and keeps the result.
+   * @throws CouldNotAsk when the source cannot be asked
    */
   verify(address: string, options?: VerifyAccountOptions): Promise<Ledger>
   importPeople(lines: AsyncIterable<PersonLine | BadLine>, options: ImportOptions): Promise<ImportOutcome>

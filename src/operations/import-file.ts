@@ -1,4 +1,4 @@
-import { setImmediate as turnOfOthers } from 'node:timers/promises'
+import { setImmediate as jobOfOthers } from 'node:timers/promises'
 import { parse } from 'csv-parse/sync'
 import { parseAddress } from '../model/address.ts'
 import { isPassword } from '../model/password.ts'
@@ -28,8 +28,8 @@ interface Layout {
 
 /**
  * The people of a CSV file (RFC 4180, UTF-8) with the columns address, old_username, old_password and quota, of which
- * all but the first may be missing or empty; `;` and tabs part fields as well as `,`. Address and user name may be defused, as our own
- * exports have them; a password is taken as it stands. What a line says is never repeated.
+ * all but the first may be missing or empty; `;` and tabs part fields as well as `,`. Address and user name may be
+ * defused, as our own exports have them; a password is taken as it stands. What a line says is never repeated.
  * @throws InvalidField when the header names another column, or when the file says nothing of anybody
  */
 export async function* readPeople(input: AsyncIterable<Uint8Array>): AsyncGenerator<PersonLine | BadLine> {
@@ -61,7 +61,7 @@ export async function* readPeople(input: AsyncIterable<Uint8Array>): AsyncGenera
  */
 export async function* piecesOf(file: Uint8Array, before: () => void = () => undefined): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < file.length; start += PIECE_BYTES) {
-    await turnOfOthers()
+    await jobOfOthers()
     before()
     yield file.subarray(start, start + PIECE_BYTES)
   }

@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache'
-import type { Directory, Source } from '../auth/ports.ts'
+import type { Directory, SourceDomain } from '../auth/ports.ts'
 import type { Sealer } from '../keys/ports.ts'
 import { type Address, inDomain } from '../model/address.ts'
 import type { By } from '../model/audit.ts'
 import { expandHome } from '../model/home.ts'
 import { oldUsername } from '../model/provider.ts'
 import { Refusal } from '../model/refusal.ts'
-import type { Old, OldAnswer } from '../source/ports.ts'
+import type { Source, SourceAnswer } from '../source/ports.ts'
 import type { Gathering, ImportedPerson, Imports, Standing } from './ports.ts'
 
 /** A person as a line of a file names them: by the old or the new address. */
@@ -28,12 +28,12 @@ export interface BadLine {
   readonly reason: string
 }
 
-export interface ImportSurroundings {
-  readonly directory: Pick<Directory, 'sourcesOf'>
-  readonly old: Old
+export interface ImportDeps {
+  readonly directory: Pick<Directory, 'sourceDomainsOf'>
+  readonly old: Source
   readonly sealer: Sealer
   readonly imports: Imports
-  /** Template of an account's home on NEW. */
+  /** Template of an account's home on the destination. */
   readonly home: string
 }
 
@@ -41,7 +41,7 @@ export interface ImportOptions {
   readonly dryRun: boolean
   /** Import the good lines although there are bad ones. */
   readonly skipBad: boolean
-  /** Ask OLD whether the passwords are right. */
+  /** Ask the source whether the passwords are right. */
   readonly verify: boolean
   readonly by: By
   onBad(line: BadLine): Promise<void>
@@ -65,20 +65,20 @@ const BATCH = 250
 const DOMAINS_REMEMBERED = 1_000
 
 /**
- * Imports people, all or (when a line is bad) nobody. Nobody gets an account: that takes OLD's word, at the first
- * sign-in. The lines are read once, and wait sealed and out of sight until the last one is read.
+ * Imports people, all or (when a line is bad) nobody. Nobody gets an account: that takes the source's word, at the
+ * first sign-in. The lines are read once, and wait sealed and out of sight until the last one is read.
  */
 export async function importPeople(
   lines: AsyncIterable<PersonLine | BadLine>,
   options: ImportOptions,
-  outside: ImportSurroundings,
+  deps: ImportDeps,
 ): Promise<ImportOutcome> {
-  const sources = rememberedSources(outside.directory)
-  const sealer = options.dryRun ? sealingOnce(outside.sealer) : outside.sealer
-  return await outside.imports.gather(async (gathering) => {
+  const sources = rememberedSources(deps.directory)
+  const sealer = options.dryRun ? sealingOnce(deps.sealer) : deps.sealer
+  return await deps.imports.gather(async (gathering) => {
     const counts = { lines: 0, bad: 0, awaited: 0, pending: 0, kept: 0 }
     for await (const batch of batchesOf(lines)) {
-      const { bad, ...good } = await takeIn(batch, gathering, options, { ...outside, sealer, sources })
+      const { bad, ...good } = await takeIn(batch, gathering, options, { ...deps, sealer, sources })
       for (const line of bad.sort((one, other) => one.number - other.number)) await options.onBad(line)
       counts.lines += batch.length
       counts.bad += bad.length
@@ -120,7 +120,7 @@ function sealingOnce(sealer: Sealer): Sealer {
   }
 }
 
-type Sources = (domain: string) => Promise<Source | null>
+type Sources = (domain: string) => Promise<SourceDomain | null>
 
 /** Reads ahead of nothing: the next lines are asked for when these are done with. */
 async function* batchesOf<T>(lines: AsyncIterable<T>): AsyncGenerator<T[]> {
@@ -134,17 +134,17 @@ async function* batchesOf<T>(lines: AsyncIterable<T>): AsyncGenerator<T[]> {
   if (batch.length > 0) yield batch
 }
 
-function rememberedSources(directory: Pick<Directory, 'sourcesOf'>): Sources {
-  const known = new LRUCache<string, { source: Source | null }>({ max: DOMAINS_REMEMBERED })
+function rememberedSources(directory: Pick<Directory, 'sourceDomainsOf'>): Sources {
+  const known = new LRUCache<string, { source: SourceDomain | null }>({ max: DOMAINS_REMEMBERED })
   return async (domain) => {
-    const entry = known.get(domain) ?? { source: theSource(domain, await directory.sourcesOf(domain)) }
+    const entry = known.get(domain) ?? { source: theSource(domain, await directory.sourceDomainsOf(domain)) }
     known.set(domain, entry)
     return entry.source
   }
 }
 
 /** A new domain that several old ones become does not tell which of them somebody is from. */
-function theSource(domain: string, sources: readonly Source[]): Source | null {
+function theSource(domain: string, sources: readonly SourceDomain[]): SourceDomain | null {
   const [only, another] = sources
   return sources.find(({ oldDomain }) => oldDomain === domain) ?? (another === undefined ? (only ?? null) : null)
 }
@@ -153,30 +153,30 @@ function theSource(domain: string, sources: readonly Source[]): Source | null {
 interface Candidate {
   readonly line: PersonLine
   readonly address: Address
-  readonly source: Source
+  readonly source: SourceDomain
 }
 
 async function takeIn(
   batch: readonly (PersonLine | BadLine)[],
   gathering: Gathering,
   { verify }: ImportOptions,
-  outside: ImportSurroundings & { sources: Sources },
+  deps: ImportDeps & { sources: Sources },
 ) {
   const bad: BadLine[] = batch.filter((line) => 'reason' in line)
   const candidates: Candidate[] = []
   for (const line of batch) {
     if ('reason' in line) continue
-    const source = await outside.sources(line.address.domain)
+    const source = await deps.sources(line.address.domain)
     if (source === null) bad.push({ number: line.number, reason: 'no provider serves its domain' })
     else candidates.push({ line, source, address: inDomain(line.address, source.newDomain) })
   }
   const standing = await gathering.standing(candidates.map(({ address }) => address.text))
   const wanted = candidates.map((candidate) => ({ ...candidate, standing: standing.get(candidate.address.text) }))
-  const refused = verify ? await refusedOf(wanted, outside.old) : []
+  const refused = verify ? await refusedOf(wanted, deps.old) : []
   const numbers = new Set(refused.map(({ number }) => number))
   const people: ImportedPerson[] = []
   // One after the other: sealing keeps the processor busy, and in the service people sign in meanwhile.
-  for (const one of wanted.filter(({ line }) => !numbers.has(line.number))) people.push(await personOf(one, outside))
+  for (const one of wanted.filter(({ line }) => !numbers.has(line.number))) people.push(await personOf(one, deps))
   const doubled = new Set<number>()
   for (const line of await gathering.add(people)) {
     doubled.add(line.number)
@@ -189,7 +189,10 @@ async function takeIn(
 
 type Wanted = Candidate & { readonly standing: Standing | undefined }
 
-/** Whether the line brings anything: who is there already stays, but who is awaited may get a user name, password or quota. */
+/**
+ * Whether the line brings anything: who is there already stays, but who is awaited may get a user name, password or
+ * quota.
+ */
 function brings({ line, standing }: Wanted): boolean {
   if (standing === undefined) return true
   const renames = line.oldUsername !== null && line.oldUsername !== standing.oldUsername
@@ -201,7 +204,7 @@ function usernameOf({ line, source, standing }: Wanted): string {
   return line.oldUsername ?? standing?.oldUsername ?? usual()
 }
 
-async function personOf(wanted: Wanted, { sealer, home }: ImportSurroundings): Promise<ImportedPerson> {
+async function personOf(wanted: Wanted, { sealer, home }: ImportDeps): Promise<ImportedPerson> {
   const { line, address, source } = wanted
   const { provider } = source
   const username = usernameOf(wanted)
@@ -217,8 +220,11 @@ async function personOf(wanted: Wanted, { sealer, home }: ImportSurroundings): P
   }
 }
 
-/** The lines whose password OLD does not confirm; asked with a quarter of a provider's connections: people sign in too. */
-async function refusedOf(wanted: readonly Wanted[], old: Old): Promise<BadLine[]> {
+/**
+ * The lines whose password the source does not confirm; asked with a quarter of a provider's connections: people sign
+ * in too.
+ */
+async function refusedOf(wanted: readonly Wanted[], old: Source): Promise<BadLine[]> {
   const refused: BadLine[] = []
   const asked = Map.groupBy(
     wanted.filter((one) => one.line.password !== null && brings(one)),
@@ -237,7 +243,7 @@ async function refusedOf(wanted: readonly Wanted[], old: Old): Promise<BadLine[]
   return refused
 }
 
-function ask(wanted: Wanted, old: Old): Promise<OldAnswer> {
+function ask(wanted: Wanted, old: Source): Promise<SourceAnswer> {
   return old.ask({
     provider: wanted.source.provider,
     username: usernameOf(wanted),
@@ -247,7 +253,7 @@ function ask(wanted: Wanted, old: Old): Promise<OldAnswer> {
   })
 }
 
-function reasonIn(answer: OldAnswer): string | null {
+function reasonIn(answer: SourceAnswer): string | null {
   switch (answer.kind) {
     case 'yes':
       return null

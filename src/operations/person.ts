@@ -7,7 +7,7 @@ type People = Pick<House, 'accounts' | 'domains'>
 type Movers = { readonly migrations: Pick<House['migrations'], 'find'>; readonly domains: House['domains'] }
 
 /**
- * The address on NEW of an account that is named by that, or by the address on OLD.
+ * The address on the destination of an account that is named by that, or by the address at the source.
  * @throws Missing when there is no such account
  */
 export async function addressOnNew(house: People, typed: Address): Promise<string> {
@@ -15,14 +15,14 @@ export async function addressOnNew(house: People, typed: Address): Promise<strin
 }
 
 /**
- * The address on NEW of a person with a migration, who may have no account yet.
+ * The address on the destination of a person with a migration, who may have no account yet.
  * @throws Missing when there is no such migration
  */
 export async function migrationOnNew(house: Movers, typed: Address): Promise<string> {
   return await whoeverIs(house, typed, house.migrations, `there is no migration of ${typed.text}`)
 }
 
-/** What a person is called on NEW when this is the address on OLD. */
+/** What a person is called on the destination when this is the address at the source. */
 export async function renamed(house: Pick<House, 'domains'>, typed: Address): Promise<string> {
   return (await renaming(house))(typed)
 }

@@ -64,7 +64,7 @@ export interface Accounts {
   find(address: string): Promise<Account | null>
   /** So many addresses behind this one, in their order. */
   addressesAfter(address: string, limit: number): Promise<string[]>
-  /** Sets a password of NEW's own: OLD is not asked about it any more. */
+  /** Sets a password of the destination's own: the source is not asked about it any more. */
   setPassword(address: string, passwordHash: string, by: By): Promise<boolean>
   setEnabled(address: string, enabled: boolean, by: By): Promise<boolean>
   /** Null: no quota. */
@@ -216,8 +216,8 @@ export interface Sealings {
   /** Replaces those that are still what they were; all are sealed to the same. Returns how many. */
   replace(renewed: readonly { before: SealedCredential; sealed: Sealed }[]): Promise<number>
   /**
-   * From now on nothing is kept that is sealed to these, or others that are retired, alone. Returns how many credentials
-   * are not sealed to the newest: then nothing is retired.
+   * From now on nothing is kept that is sealed to these, or others that are retired, alone. Returns how many
+   * credentials are not sealed to the newest: then nothing is retired.
    */
   retire(recipients: readonly string[], newest: string): Promise<number>
   /** A key that was retired is there again. */

@@ -21,7 +21,7 @@ export interface ProviderHealth {
 
 type Found = Omit<ProviderHealth, 'status'>
 
-export interface HealthSurroundings {
+export interface HealthDeps {
   readonly providers: { list(): Promise<readonly Provider[]> }
   /** Goes to a provider step by step, up to the first that fails. */
   probe(provider: Provider): AsyncIterable<ProbeStep>
@@ -34,7 +34,7 @@ const MOST_KEPT = 1_000
 const PROBES_AT_ONCE = 8
 
 /** Tells how each provider is. What was found is told for a minute, however many ask, before one looks again. */
-export function healthOf({ providers, probe, status }: HealthSurroundings): () => Promise<ProviderHealth[]> {
+export function healthOf({ providers, probe, status }: HealthDeps): () => Promise<ProviderHealth[]> {
   const places = bulkhead(PROBES_AT_ONCE, Number.POSITIVE_INFINITY)
   const known = new LRUCache<string, Found, Provider>({
     max: MOST_KEPT,

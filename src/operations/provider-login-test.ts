@@ -1,13 +1,13 @@
 import type { Tries } from '../auth/ports.ts'
 import type { Provider } from '../model/provider.ts'
 import type { Code } from '../model/verdict.ts'
-import type { Old, OldAnswer } from '../source/ports.ts'
+import type { Source, SourceAnswer } from '../source/ports.ts'
 
 /** Trials within ten minutes, after which nothing more is tried for a user name, or at a provider. */
 export const TRIAL_LIMITS = { person: 10, client: 0, provider: 60 }
 
-export interface TrialSurroundings {
-  readonly old: Old
+export interface TrialDeps {
+  readonly old: Source
   readonly trials: Tries
 }
 
@@ -16,8 +16,8 @@ export async function trySignIn(
   provider: Provider,
   username: string,
   password: string,
-  { old, trials }: TrialSurroundings,
-): Promise<OldAnswer> {
+  { old, trials }: TrialDeps,
+): Promise<SourceAnswer> {
   const suspect = { person: `${provider.name} ${username}`, client: null, provider: provider.name }
   if (!(await trials.take(suspect))) {
     return { kind: 'trouble', code: 'throttled', cause: 'too many trials', answered: false }
@@ -49,8 +49,8 @@ const REMEDIES: Readonly<Record<Code, string>> = {
   internal: 'look at the log of postferry serve',
 }
 
-/** What OLD's answer to a trial means. */
-export function trialOf(answer: OldAnswer, { loginName }: Pick<Provider, 'loginName'>): Trial {
+/** What the source's answer to a trial means. */
+export function trialOf(answer: SourceAnswer, { loginName }: Pick<Provider, 'loginName'>): Trial {
   switch (answer.kind) {
     case 'yes':
       return { said: 'the old server lets this person in', remedy: null }

@@ -4,7 +4,7 @@ import type { Provider } from '../model/provider.ts'
 import type { ProbeStep } from '../source/probe-step.ts'
 import type { Domains, Providers } from './ports.ts'
 
-export interface TestSurroundings {
+export interface TestDeps {
   readonly providers: Pick<Providers, 'find' | 'set' | 'noteTest'>
   readonly domains: Pick<Domains, 'list'>
   readonly trials: Pick<Tries, 'take'>
@@ -13,23 +13,19 @@ export interface TestSurroundings {
 }
 
 /** Goes to a provider step by step, and keeps how that ended, and how it refuses a stranger when that is learned. */
-export async function* testProvider(
-  provider: Provider,
-  actor: string,
-  outside: TestSurroundings,
-): AsyncGenerator<ProbeStep> {
+export async function* testProvider(provider: Provider, actor: string, deps: TestDeps): AsyncGenerator<ProbeStep> {
   const suspect = { person: null, client: null, provider: provider.name }
-  if (!(await outside.trials.take(suspect))) {
+  if (!(await deps.trials.take(suspect))) {
     yield TOO_MANY
     return
   }
   let failed: ProbeStep | undefined
-  for await (const step of outside.probe(provider, await domainAt(provider, outside))) {
+  for await (const step of deps.probe(provider, await domainAt(provider, deps))) {
     if (!step.ok) failed ??= step
-    if (step.learned !== undefined) await keepRefusal(provider, step.learned, actor, outside)
+    if (step.learned !== undefined) await keepRefusal(provider, step.learned, actor, deps)
     yield step
   }
-  if (!failed?.isBusy) await outside.providers.noteTest(provider, failed?.step ?? null)
+  if (!failed?.isBusy) await deps.providers.noteTest(provider, failed?.step ?? null)
 }
 
 const TOO_MANY: ProbeStep = {
@@ -41,13 +37,13 @@ const TOO_MANY: ProbeStep = {
 }
 
 /** A mail domain of the provider; when it has none yet, one that looks like it. */
-async function domainAt({ name, host }: Provider, { domains }: TestSurroundings): Promise<string> {
+async function domainAt({ name, host }: Provider, { domains }: TestDeps): Promise<string> {
   const own = (await domains.list()).find(({ provider }) => provider === name)
   return own?.name ?? (isIP(host) === 0 ? host : 'postferry.invalid')
 }
 
 /** Keeps how a provider refuses, unless it was removed or pointed elsewhere since it was asked. */
-async function keepRefusal(asked: Provider, refusal: string, actor: string, { providers }: TestSurroundings) {
+async function keepRefusal(asked: Provider, refusal: string, actor: string, { providers }: TestDeps) {
   const now = await providers.find(asked.name)
   if (now === null || now.host !== asked.host || now.port !== asked.port) return
   await providers.set({ ...now, refusal }, { actor, reason: 'learned by provider test' })

@@ -4,28 +4,29 @@ import { parseAddress } from '../model/address.ts'
 import type { By } from '../model/audit.ts'
 import { expandHome } from '../model/home.ts'
 import { Refusal } from '../model/refusal.ts'
-import type { Old, OldAnswer } from '../source/ports.ts'
+import type { Source, SourceAnswer } from '../source/ports.ts'
 import type { Credentials } from './ports.ts'
 
-export interface RenewalSurroundings {
+export interface RenewalDeps {
   readonly directory: Pick<Directory, 'accountOf' | 'awaited'>
-  readonly old: Old
+  readonly old: Source
   readonly sealer: Sealer
   readonly credentials: Pick<Credentials, 'renew'>
-  /** Template of an account's home on NEW. */
+  /** Template of an account's home on the destination. */
   readonly home: string
 }
 
 /**
- * Stores another password for an account on OLD once OLD has accepted it, and returns what OLD said.
+ * Stores another password for an account at the source once the source has accepted it, and returns what the source
+ * said.
  * @throws Refusal when there is no unfinished migration of that address
  */
 export async function renewCredential(
   address: string,
   password: string,
   by: By,
-  { directory, old, sealer, credentials, home }: RenewalSurroundings,
-): Promise<OldAnswer> {
+  { directory, old, sealer, credentials, home }: RenewalDeps,
+): Promise<SourceAnswer> {
   const person = parseAddress(address)
   const known = await directory.accountOf(address)
   const live = known === null ? await directory.awaited(address) : known.isLive ? known.from : null
@@ -45,7 +46,7 @@ export async function renewCredential(
 }
 
 /** Why the credential was not renewed. */
-export function whyNotRenewed(answer: Exclude<OldAnswer, { kind: 'yes' }>): string {
+export function whyNotRenewed(answer: Exclude<SourceAnswer, { kind: 'yes' }>): string {
   switch (answer.kind) {
     case 'no':
       return 'the old server refuses this password: nothing is changed'

@@ -77,7 +77,7 @@ const TOLD_DAYS = 30
 const NONE_EXPIRES: Expiring = { people: 0, at: null, addresses: [] }
 const NOBODY: Readonly<Record<State, number>> = { awaited: 0, pending: 0, synced: 0, paused: 0, failed: 0, done: 0 }
 
-export interface ReportSurroundings {
+export interface ReportDeps {
   readonly collisions: Pick<Collisions, 'wanted'>
   readonly reports: Reports
   readonly copying: Copying
@@ -87,7 +87,7 @@ export interface ReportSurroundings {
 export async function report(
   scope: Scope,
   now: Date,
-  { reports, copying, places, ...records }: ReportSurroundings,
+  { reports, copying, places, ...records }: ReportDeps,
 ): Promise<Report> {
   const [people, failures, collisions, stranded, changes] = await Promise.all([
     reports.people(scope, await copying.migrationIds()),

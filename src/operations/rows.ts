@@ -7,7 +7,7 @@ import { decodeName } from '../model/mailbox.ts'
 import type { Migration } from '../model/migration.ts'
 import { type Provider, windowText } from '../model/provider.ts'
 import type { Erased } from '../model/retention.ts'
-import type { OldAnswer, ProviderStatus } from '../source/ports.ts'
+import type { ProviderStatus, SourceAnswer } from '../source/ports.ts'
 import type { ProbeStep } from '../source/probe-step.ts'
 import type { Collision } from './collisions.ts'
 import type { CredentialFacts } from './ports.ts'
@@ -50,7 +50,7 @@ export function stepRow({ step, ok, found, remedy, learned, milliseconds, daysLe
   }
 }
 
-export function trialRow(answer: OldAnswer, provider: Provider) {
+export function trialRow(answer: SourceAnswer, provider: Provider) {
   return { answer: answer.kind, code: answer.kind === 'trouble' ? answer.code : null, ...trialOf(answer, provider) }
 }
 

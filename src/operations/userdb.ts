@@ -17,7 +17,7 @@ export async function lookUp(
 }
 
 async function addressOnNew(typed: Address, directory: Directory): Promise<Address> {
-  const [source] = await directory.sourcesOf(typed.domain)
+  const [source] = await directory.sourceDomainsOf(typed.domain)
   return source === undefined ? typed : inDomain(typed, source.newDomain)
 }
 

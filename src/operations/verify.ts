@@ -1,5 +1,5 @@
 import type { Keyring } from '../keys/keyring.ts'
-import { type VerifyOptions, type VerifyOrder, type VerifySurroundings, verify } from '../ledger/verify.ts'
+import { type VerifyDeps, type VerifyOptions, type VerifyOrder, verify } from '../ledger/verify.ts'
 import type { By } from '../model/audit.ts'
 import { CouldNotAsk, type Ledger } from '../model/ledger.ts'
 import { accept } from '../model/migration.ts'
@@ -7,10 +7,10 @@ import { Refusal } from '../model/refusal.ts'
 import type { Budget } from '../source/budget.ts'
 import type { Credentials, Migrations } from './ports.ts'
 
-/** So long a connection to OLD is waited for. */
+/** So long a connection to the source is waited for. */
 const SEAT_LIMIT_MS = 60_000
 
-export interface VerifyAccountSurroundings extends VerifySurroundings {
+export interface VerifyAccountDeps extends VerifyDeps {
   readonly migrations: Pick<Migrations, 'find' | 'orderOf' | 'take'>
   readonly credentials: Pick<Credentials, 'handOut'>
   readonly budget: Pick<Budget, 'take'>
@@ -26,37 +26,38 @@ export interface VerifyAccountOptions extends Omit<VerifyOptions, 'accept'> {
 }
 
 /**
- * Compares an account's mail on OLD and NEW, and keeps the result. Whose differences are accepted is due.
+ * Compares an account's mail at the source and the destination, and keeps the result. Whose differences are accepted is
+ * due.
  * @throws Refusal when the address has no migration
- * @throws CouldNotAsk when OLD cannot be asked, or with which credential is not to be had
+ * @throws CouldNotAsk when the source cannot be asked, or with which credential is not to be had
  */
 export async function verifyAccount(
   address: string,
-  surroundings: VerifyAccountSurroundings,
+  deps: VerifyAccountDeps,
   { acceptedBy, ...options }: VerifyAccountOptions = {},
 ): Promise<Ledger> {
-  const order = await orderOf(address, surroundings)
-  const ledger = await seated(order, surroundings, { ...options, accept: acceptedBy !== undefined })
+  const order = await orderOf(address, deps)
+  const ledger = await seated(order, deps, { ...options, accept: acceptedBy !== undefined })
   if (acceptedBy !== undefined) {
-    await surroundings.migrations.take(address, accept, { ...acceptedBy, action: 'migration.accept' })
+    await deps.migrations.take(address, accept, { ...acceptedBy, action: 'migration.accept' })
   }
   return ledger
 }
 
-async function seated(order: VerifyOrder, surroundings: VerifyAccountSurroundings, options: VerifyOptions) {
+async function seated(order: VerifyOrder, deps: VerifyAccountDeps, options: VerifyOptions) {
   const stop = options.signal ?? new AbortController().signal
   const patience = { limitMs: SEAT_LIMIT_MS, signal: stop }
-  using seat = await surroundings.budget.take(order.provider.name, 'copying', patience)
+  using seat = await deps.budget.take(order.provider.name, 'copying', patience)
   if (seat === null) throw new CouldNotAsk('old-busy', 'all connections that copying may have are in use: try again')
   try {
-    return await verify(order, surroundings, { ...options, signal: AbortSignal.any([stop, seat.signal]) })
+    return await verify(order, deps, { ...options, signal: AbortSignal.any([stop, seat.signal]) })
   } catch (error) {
     if (stop.aborted || !seat.signal.aborted) throw error
     throw new CouldNotAsk('old-busy', 'sign-ins need the connection: try again', error)
   }
 }
 
-async function orderOf(address: string, given: VerifyAccountSurroundings): Promise<VerifyOrder> {
+async function orderOf(address: string, given: VerifyAccountDeps): Promise<VerifyOrder> {
   const order = await given.migrations.orderOf(address)
   if (order === null) throw await notCopied(address, given)
   const { id, home, provider } = order
@@ -71,7 +72,7 @@ async function orderOf(address: string, given: VerifyAccountSurroundings): Promi
   return { migrationId: id, home, provider, username, password }
 }
 
-async function notCopied(address: string, { migrations }: VerifyAccountSurroundings): Promise<Error> {
+async function notCopied(address: string, { migrations }: VerifyAccountDeps): Promise<Error> {
   const migration = await migrations.find(address)
   if (migration === null) return new Refusal(`${address} has no migration`)
   return new CouldNotAsk(

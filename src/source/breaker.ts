@@ -7,9 +7,9 @@ import {
   type IBreaker,
   isBrokenCircuitError,
 } from 'cockatiel'
-import type { OldAnswer, OldQuestion, ProviderStatus } from './ports.ts'
+import type { ProviderStatus, SourceAnswer, SourceQuestion } from './ports.ts'
 
-/** So many people in a row whom OLD did not answer at all open the breaker. */
+/** So many people in a row whom the source did not answer at all open the breaker. */
 const MOST_PEOPLE = 10
 const PROBE_AFTER = { initialDelay: 5_000, maxDelay: 30_000 }
 
@@ -20,13 +20,13 @@ const STATES: Readonly<Record<CircuitState, ProviderStatus['breaker']>> = {
   [CircuitState.Isolated]: 'open',
 }
 
-/** Leaves an OLD alone that has stopped answering, whoever asks; asks it again later with one question. */
+/** Leaves a source alone that has stopped answering, whoever asks; asks it again later with one question. */
 export class Breaker {
   readonly #unanswered = new UnansweredPeople()
   readonly #circuit: CircuitBreakerPolicy
 
   constructor() {
-    const silent = handleWhenResult((answer) => isSilent(answer as OldAnswer))
+    const silent = handleWhenResult((answer) => isSilent(answer as SourceAnswer))
     const halfOpenAfter = new ExponentialBackoff(PROBE_AFTER)
     this.#circuit = circuitBreaker(silent, { breaker: this.#unanswered, halfOpenAfter })
   }
@@ -35,8 +35,8 @@ export class Breaker {
     return STATES[this.#circuit.state]
   }
 
-  /** @returns null when OLD is left alone */
-  async ask({ username, signal }: OldQuestion, ask: () => Promise<OldAnswer>): Promise<OldAnswer | null> {
+  /** @returns null when the source is left alone */
+  async ask({ username, signal }: SourceQuestion, ask: () => Promise<SourceAnswer>): Promise<SourceAnswer | null> {
     try {
       return await this.#circuit.execute(async () => {
         const answer = await ask()
@@ -44,7 +44,7 @@ export class Breaker {
           this.#unanswered.clear()
           return answer
         }
-        // Asked to see whether OLD is back, and given up: it is not known to be back.
+        // Asked to see whether the source is back, and given up: it is not known to be back.
         if (signal.aborted && this.state !== 'half-open') throw new GivenUp(answer)
         this.#unanswered.add(username)
         return answer
@@ -57,11 +57,11 @@ export class Breaker {
   }
 }
 
-function isSilent(answer: OldAnswer): boolean {
+function isSilent(answer: SourceAnswer): boolean {
   return answer.kind === 'trouble' && !answer.answered
 }
 
-/** One person, whose sign-in makes OLD hang, says nothing about the others. */
+/** One person, whose sign-in makes the source hang, says nothing about the others. */
 class UnansweredPeople implements IBreaker {
   readonly #people = new Set<string>()
   state: unknown
@@ -81,11 +81,11 @@ class UnansweredPeople implements IBreaker {
   }
 }
 
-/** We gave the question up: that says nothing about OLD, and the breaker counts no error but results. */
+/** We gave the question up: that says nothing about the source, and the breaker counts no error but results. */
 class GivenUp extends Error {
-  readonly answer: OldAnswer
+  readonly answer: SourceAnswer
 
-  constructor(answer: OldAnswer) {
+  constructor(answer: SourceAnswer) {
     super('given up')
     this.answer = answer
   }

@@ -1,6 +1,6 @@
 import { Share } from './connection-share.ts'
 
-/** What a connection to OLD is for: who signs in or waits for an answer comes before copying. */
+/** What a connection to the source is for: who signs in or waits for an answer comes before copying. */
 export const USES = ['sign-in', 'copying'] as const
 export type Use = (typeof USES)[number]
 
@@ -23,7 +23,7 @@ export interface Shares {
   claim(provider: string, use: Use, keep: number, want: number): Promise<Allotment>
 }
 
-/** Leave to have one connection to OLD, one after the other. Dispose when it is closed. */
+/** Leave to have one connection to the source, one after the other. Dispose when it is closed. */
 export interface Seat extends Disposable {
   /** Aborted with an Interruption: the connection has to be closed. */
   readonly signal: AbortSignal
@@ -43,7 +43,7 @@ export interface SeatsInUse {
   readonly waiting: number
 }
 
-/** No connection to OLD is made without a seat. */
+/** No connection to the source is made without a seat. */
 export interface Budget {
   /** Null: there was none in time. Never throws. */
   take(provider: string, use: Use, patience: Patience): Promise<Seat | null>

@@ -2,7 +2,7 @@ import type { Provider } from '../model/provider.ts'
 import type { Code } from '../model/verdict.ts'
 import { Breaker } from './breaker.ts'
 import type { Budget, SeatsInUse, Use } from './budget.ts'
-import type { Old, OldAnswer, ProviderStatus } from './ports.ts'
+import type { ProviderStatus, Source, SourceAnswer } from './ports.ts'
 
 /** What stands before one provider in this process. */
 interface Gate {
@@ -11,17 +11,17 @@ interface Gate {
   readonly breaker: Breaker
 }
 
-export interface GuardSurroundings {
+export interface GuardDeps {
   readonly budget: Pick<Budget, 'take'> & { inUse(use: Use): SeatsInUse[] }
   /** So long a question waits for a connection. */
   readonly queueLimitMs: number
 }
 
 /**
- * OLD, protected: each question takes a connection of those that the provider allows, and waits for it in turn but not
- * for ever; and nothing is asked for a while when OLD has stopped answering.
+ * the source, protected: each question takes a connection of those that the provider allows, and waits for it in turn
+ * but not for ever; and nothing is asked for a while when the source has stopped answering.
  */
-export function guardOld(old: Old, { budget, queueLimitMs }: GuardSurroundings): Old & { status(): ProviderStatus[] } {
+export function guardSource(old: Source, { budget, queueLimitMs }: GuardDeps): Source & { status(): ProviderStatus[] } {
   const gates = new Map<string, Gate>()
 
   function breakerOf({ name, host, port }: Provider): Breaker {
@@ -61,9 +61,9 @@ export function guardOld(old: Old, { budget, queueLimitMs }: GuardSurroundings):
   }
 }
 
-function trouble(code: Code, cause: unknown): OldAnswer {
+function trouble(code: Code, cause: unknown): SourceAnswer {
   return { kind: 'trouble', code, cause, answered: false }
 }
 
-const BUSY = trouble('old-busy', 'all connections to OLD are in use')
-const LEFT_ALONE = trouble('breaker-open', 'OLD does not answer, and is not asked for a while')
+const BUSY = trouble('old-busy', 'all connections to the old server are in use')
+const LEFT_ALONE = trouble('breaker-open', 'the old server does not answer, and is not asked for a while')

@@ -1,15 +1,15 @@
 import type { Provider } from '../model/provider.ts'
 import type { Code } from '../model/verdict.ts'
 
-/** An account on OLD. */
-export interface OldMailbox {
+/** An account at the source. */
+export interface SourceMailbox {
   readonly provider: Provider
   readonly oldDomain: string
   readonly oldUsername: string
 }
 
-/** What OLD said. `trouble` is everything that is neither yes nor no. */
-export type OldAnswer =
+/** What the source said. `trouble` is everything that is neither yes nor no. */
+export type SourceAnswer =
   | { readonly kind: 'yes' }
   | { readonly kind: 'no' }
   | { readonly kind: 'disabled' }
@@ -18,12 +18,14 @@ export type OldAnswer =
       readonly kind: 'trouble'
       readonly code: Code
       readonly cause: unknown
-      /** Whether OLD said anything at all, its greeting at least: it is alive, whatever became of the sign-in. */
+      /**
+       * Whether the source said anything at all, its greeting at least: it is alive, whatever became of the sign-in.
+       */
       readonly answered: boolean
     }
 
-/** A question to OLD. */
-export interface OldQuestion {
+/** A question to the source. */
+export interface SourceQuestion {
   readonly provider: Provider
   readonly username: string
   readonly password: string
@@ -31,13 +33,13 @@ export interface OldQuestion {
   readonly clientAddress: string | null
   /** Aborted when nobody waits for the answer any more. */
   readonly signal: AbortSignal
-  /** Told before the answer when OLD still has the connection then, and until when. */
+  /** Told before the answer when the source still has the connection then, and until when. */
   onLeaving?(gone: Promise<void>): void
 }
 
-export interface Old {
+export interface Source {
   /** Never throws; answers within its own time limit. */
-  ask(question: OldQuestion): Promise<OldAnswer>
+  ask(question: SourceQuestion): Promise<SourceAnswer>
 }
 
 export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const

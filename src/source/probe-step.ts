@@ -2,7 +2,10 @@
 export interface ProbeStep {
   readonly step: 'resolve' | 'connect' | 'tls' | 'greeting' | 'capabilities' | 'refusal'
   readonly ok: boolean
-  /** What was found: addresses, issuer, names, days left, …; partly in the words of OLD, so not fit for a terminal. */
+  /**
+   * What was found: addresses, issuer, names, days left, …; partly in the words of the source, so not fit for a
+   * terminal.
+   */
   readonly found: string
   /** It was not taken: all connections to the provider are in use. */
   readonly isBusy?: true
@@ -12,6 +15,6 @@ export interface ProbeStep {
   readonly learned?: string
   /** How long it took. */
   readonly milliseconds: number
-  /** For how many whole days OLD's certificate is still valid; negative: it is not any more. */
+  /** For how many whole days the source's certificate is still valid; negative: it is not any more. */
   readonly daysLeft?: number
 }

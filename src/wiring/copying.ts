@@ -7,7 +7,7 @@ import type { Proof, Worker } from '../copying/ports.ts'
 import { eraseOld } from '../copying/retention.ts'
 import type { CopyingHouse, CopyingOptions } from '../copying/worker-deps.ts'
 import { places } from '../db/copying-hosts.ts'
-import { turns } from '../db/jobs.ts'
+import { jobs } from '../db/jobs.ts'
 import { openQueue, upgradeQueue } from '../db/queue.ts'
 import { retention } from '../db/retention.ts'
 import { offlineimaprc } from '../engines/offlineimap/config.ts'
@@ -62,9 +62,9 @@ async function copying(service: Service, { adopts, early, limitMs, by }: Copying
   const worker: Worker = { id: randomUUID(), host: hostname(), place: placeIn(metadata), adopts, early, by }
   const serving = await all.serve(worker, metadata)
   return {
-    around: {
+    deps: {
       worker,
-      turns: turns(kysely),
+      jobs: jobs(kysely),
       looks,
       engine,
       keyring,
@@ -90,13 +90,13 @@ async function copying(service: Service, { adopts, early, limitMs, by }: Copying
 }
 
 function ledgerProof({ ledgers }: Service, copyingState: CopyingState, { id: holder }: Worker): Proof {
-  const around = { oldMail, newMail, copyingState, ledgers }
+  const deps = { oldMail, newMail, copyingState, ledgers }
   return {
     async flaw({ migrationId, address, order, isClosing }, { username, password }, signal) {
       try {
-        const purpose = isClosing ? 'finish' : 'turn'
+        const purpose = isClosing ? 'finish' : 'job'
         const asked = { migrationId, ...order, username, password }
-        const { code, folders } = await verify(asked, around, { signal, purpose, holder })
+        const { code, folders } = await verify(asked, deps, { signal, purpose, holder })
         if (code === null) return null
         return {
           outcome: `ledger-${code}`,

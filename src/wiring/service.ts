@@ -1,7 +1,7 @@
 import { availableParallelism, hostname } from 'node:os'
 import { argon2id } from '../auth/argon2id.ts'
-import { Refusals, Successes } from '../auth/auth-cache.ts'
-import type { Surroundings } from '../auth/authenticate.ts'
+import { NegativeCache, PositiveCache } from '../auth/auth-cache.ts'
+import type { Deps } from '../auth/authenticate.ts'
 import { keyedDigest } from '../auth/credential-digest.ts'
 import { boundHasher } from '../auth/hash-pool.ts'
 import { signIn } from '../auth/login.ts'
@@ -56,7 +56,7 @@ import type { Accounts, Sealings } from '../operations/ports.ts'
 import { healthOf } from '../operations/provider-health.ts'
 import { TRIAL_LIMITS, trySignIn } from '../operations/provider-login-test.ts'
 import { testProvider } from '../operations/provider-test.ts'
-import { type RenewalSurroundings, renewCredential } from '../operations/renew-credential.ts'
+import { type RenewalDeps, renewCredential } from '../operations/renew-credential.ts'
 import { report } from '../operations/report.ts'
 import { allAddresses, lookUp } from '../operations/userdb.ts'
 import { verifyAccount } from '../operations/verify.ts'
@@ -64,7 +64,7 @@ import { type Settings, SettingsError } from '../settings.ts'
 import { type Budget, openBudget } from '../source/budget.ts'
 import { seatedProbe } from '../source/budgeted-probe.ts'
 import { LEASE_MS } from '../source/connection-share.ts'
-import { guardOld } from '../source/guard.ts'
+import { guardSource } from '../source/guard.ts'
 import type { Time } from '../source/ports.ts'
 import { timed } from '../source/timed.ts'
 
@@ -85,13 +85,13 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
   let changes: Changes | undefined
   let presence: AsyncDisposable | undefined
   const isTold = () => changes?.isListening() ?? false
-  const successes = new Successes(settings.cacheMs, isTold)
-  const repeats = new Refusals(settings.refusalMemoryMs, isTold)
+  const successes = new PositiveCache(settings.cacheMs, isTold)
+  const repeats = new NegativeCache(settings.refusalMemoryMs, isTold)
   const counted = failures(database.pool, settings.limits)
   const queueLimitMs = settings.answerLimitMs - settings.oldLimitMs - DATABASE_LIMIT_MS
   const budget = openBudget(shares(kysely, LEASE_MS))
-  const guarded = guardOld(timed(old(settings.oldLimitMs), 'old', time), { budget, queueLimitMs })
-  const surroundings = {
+  const guarded = guardSource(timed(old(settings.oldLimitMs), 'old', time), { budget, queueLimitMs })
+  const deps = {
     directory: timed(readied(directory(kysely), database), 'database', time),
     hasher: timed(boundHasher(argon2id, Math.min(availableParallelism(), MOST_HASHES)), 'hash', time),
     old: guarded,
@@ -102,19 +102,19 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     }),
     failures: { ...timed(counted, 'database', time), isShut: counted.isShut },
     visits: timed(visits(database.pool), 'database', time),
-    refusals: new Refusals(settings.refusalMemoryMs),
+    refusals: new NegativeCache(settings.refusalMemoryMs),
     digest: keyedDigest(),
     credentials: credentials(kysely),
     home: settings.home,
     recipientDelimiter: settings.recipientDelimiter,
-  } satisfies Surroundings & RenewalSurroundings
+  } satisfies Deps & RenewalDeps
   const records = {
     audit: audit(kysely),
     providers: providers(kysely),
     domains: domains(kysely, settings.home),
     accounts: accounts(kysely),
     migrations: migrations(kysely),
-    credentials: surroundings.credentials,
+    credentials: deps.credentials,
     ledgers: ledgers(kysely),
     attempts: attempts(kysely),
   }
@@ -128,8 +128,8 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     totpSealer: totpSealer(() => panelKeyInForce(settings)),
     tries: readiedTries(failures(database.pool, ADMINISTRATOR_LIMITS, 'admin-'), database),
     allTries: failures(database.pool, ADMINISTRATOR_TOTAL, 'admin-all-'),
-    visits: surroundings.visits,
-    hasher: surroundings.hasher,
+    visits: deps.visits,
+    hasher: deps.hasher,
   }
   const trials = readiedTries(failures(database.pool, TRIAL_LIMITS, 'trial-'), database)
   const endpoints = approvedEndpoints(settings)
@@ -153,7 +153,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     checks: {
       database: database.reach,
       upgrades: database.check,
-      'seal-key': () => sealsToLivingKey(surroundings.sealer, sealings(kysely)),
+      'seal-key': () => sealsToLivingKey(deps.sealer, sealings(kysely)),
     },
     probe: (provider) => probeWith(provider),
     testProvider: (provider, actor) => testProvider(provider, actor, { ...records, probe: probeWith, trials }),
@@ -175,9 +175,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
         },
       }),
     collisions: collisions(kysely),
-    importPeople: oneAtATime((lines, options) =>
-      importPeople(lines, options, { ...surroundings, imports: imports(kysely) }),
-    ),
+    importPeople: oneAtATime((lines, options) => importPeople(lines, options, { ...deps, imports: imports(kysely) })),
     verify: (address, options) =>
       verifyAccount(
         address,
@@ -192,11 +190,11 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       dropOldKeys(settings, { sealings: sealings(kysely), audit: records.audit, instances: instances(kysely) }, by),
     keyring: openKeyring,
     endpoints,
-    renewCredential: (address, password, by) => renewCredential(address, password, by, surroundings),
+    renewCredential: (address, password, by) => renewCredential(address, password, by, deps),
     signInAdministrator: (question) => signInAdministrator(question, panel),
     asked: {
-      signIn: signIn(surroundings, { answerLimitMs: settings.answerLimitMs, successes, repeats }),
-      lookUp: (username) => lookUp(username, surroundings),
+      signIn: signIn(deps, { answerLimitMs: settings.answerLimitMs, successes, repeats }),
+      lookUp: (username) => lookUp(username, deps),
       addresses: () => allAddresses(readiedAccounts(records.accounts, database)),
       providers: guarded.status,
     },
@@ -204,7 +202,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       changes ??= database.listen((address) => {
         successes.forget(address)
         repeats.forget()
-        if (address === null) surroundings.refusals.forget()
+        if (address === null) deps.refusals.forget()
       })
       presence ??= announce(kysely, hostname(), async () => ((await recipientsInForce(settings)) ?? []).map(shortName))
     },
@@ -234,9 +232,9 @@ const MOST_HASHES = 3
 /** Looks nothing up before the database has this program's schema. */
 function readied(found: Directory, database: Database): Directory {
   return {
-    async sourcesOf(domain) {
+    async sourceDomainsOf(domain) {
       await database.ready()
-      return await found.sourcesOf(domain)
+      return await found.sourceDomainsOf(domain)
     },
     accountOf: found.accountOf,
     awaited: found.awaited,

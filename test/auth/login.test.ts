@@ -1,30 +1,30 @@
 import { mock } from 'node:test'
 import t from 'tap'
-import { Refusals, Successes } from '../../src/auth/auth-cache.ts'
-import type { Surroundings } from '../../src/auth/authenticate.ts'
+import { NegativeCache, PositiveCache } from '../../src/auth/auth-cache.ts'
+import type { Deps } from '../../src/auth/authenticate.ts'
 import { keyedDigest } from '../../src/auth/credential-digest.ts'
 import { type Question, signIn } from '../../src/auth/login.ts'
 import type { Suspect } from '../../src/auth/ports.ts'
 import type { Account } from '../../src/model/account.ts'
 import type { Verdict } from '../../src/model/verdict.ts'
-import type { OldAnswer } from '../../src/source/ports.ts'
+import type { SourceAnswer } from '../../src/source/ports.ts'
 
-const NO: OldAnswer = { kind: 'no' }
-const YES: OldAnswer = { kind: 'yes' }
+const NO: SourceAnswer = { kind: 'no' }
+const YES: SourceAnswer = { kind: 'yes' }
 
-/** A sign-in where everybody is a newcomer of old.example or other.example, and OLD answers when `old` does. */
+/** A sign-in where everybody is a newcomer of old.example or other.example, and the source answers when `old` does. */
 function newcomers(
-  old: (signal: AbortSignal, provider: string) => Promise<OldAnswer>,
+  old: (signal: AbortSignal, provider: string) => Promise<SourceAnswer>,
   { answerLimitMs = 60_000, refusalMemoryMs = 0 } = {},
 ) {
   const seen = { asked: [] as string[], verified: 0, isTold: true, failures: [] as Suspect[], visits: [] as string[] }
-  const repeats = new Refusals(refusalMemoryMs, () => seen.isTold)
-  const successes = new Successes(60_000, () => seen.isTold)
-  const outside: Surroundings = {
+  const repeats = new NegativeCache(refusalMemoryMs, () => seen.isTold)
+  const successes = new PositiveCache(60_000, () => seen.isTold)
+  const deps: Deps = {
     home: '/home/%n',
     recipientDelimiter: '',
     directory: {
-      sourcesOf: async (domain) =>
+      sourceDomainsOf: async (domain) =>
         domain === 'elsewhere.example'
           ? []
           : [{ provider: { name: domain, loginName: '%u' } as never, oldDomain: domain, newDomain: domain }],
@@ -57,10 +57,10 @@ function newcomers(
       count: async (suspect) => void seen.failures.push(suspect),
     },
     visits: { has: async () => false, note: async (...visit) => void seen.visits.push(visit.join(' ')) },
-    refusals: new Refusals(0),
+    refusals: new NegativeCache(0),
     digest: keyedDigest(),
   }
-  const decide = signIn(outside, { answerLimitMs, successes, repeats })
+  const decide = signIn(deps, { answerLimitMs, successes, repeats })
   const ask = (username: string, password: string, onGone: Question['onGone'] = () => undefined): Promise<Verdict> =>
     decide({ username, password, clientAddress: '192.0.2.7', onGone })
   return { ask, seen, successes, repeats }
@@ -96,7 +96,7 @@ t.test('a right password is remembered until its account changes, and only while
 })
 
 t.test('what changes while a question is decided is not remembered', async (t) => {
-  let answer: (answer: OldAnswer) => void = () => undefined
+  let answer: (answer: SourceAnswer) => void = () => undefined
   const { ask, seen, successes } = newcomers(() => new Promise((resolve) => (answer = resolve)))
   const first = ask('anna@old.example', 'x')
   await until(() => seen.asked.length === 1)
@@ -110,7 +110,7 @@ t.test('what changes while a question is decided is not remembered', async (t) =
 })
 
 t.test('what is not settled yet is not remembered', async (t) => {
-  const successes = new Successes(60_000, () => true)
+  const successes = new PositiveCache(60_000, () => true)
   const account = { address: 'anna@old.example', enabled: true } as Account
   successes.recorder('provisional')({ verdict: 'ok', account, isProvisional: true })
   t.equal(successes.get('provisional'), undefined)

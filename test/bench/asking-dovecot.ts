@@ -1,10 +1,10 @@
 import { join } from 'node:path'
+import { startNew } from '../support/destination.ts'
 import { type Dovecot, startDovecot } from '../support/dovecot.ts'
-import { startNew } from '../support/new.ts'
 import { QUIET } from './ferry.ts'
 import type { Person } from './lanes/lane.ts'
 
-/** NEW as it is shipped, asking whatever listens there over HTTP. */
+/** The destination as it is shipped, asking whatever listens there over HTTP. */
 export function startLua(port: number, token: string): Promise<Dovecot> {
   return startNew({ door: 'lua', url: `http://127.0.0.1:${port}`, token, configuration: QUIET })
 }

@@ -1,12 +1,12 @@
 import { certificates } from '../support/certificates.ts'
-import { type Old, startOld } from '../support/old.ts'
+import { type Source, startSource } from '../support/source-server.ts'
 import type { Person } from './lanes/lane.ts'
 import { startLoad } from './load.ts'
 import { type Serving, startServing } from './serving.ts'
 
-/** OLD with people, and a service that knows OLD. */
+/** The source with people, and a service that knows the source. */
 export interface Ferry extends AsyncDisposable {
-  readonly old: Old
+  readonly old: Source
   readonly serving: Serving
   readonly people: readonly Person[]
 }
@@ -16,7 +16,7 @@ export interface FerrySettings {
   readonly maxConnections?: number
   /** Settings of the service. */
   readonly environment?: NodeJS.ProcessEnv
-  /** More Dovecot settings of OLD. */
+  /** More Dovecot settings of the source. */
   readonly old?: string
 }
 
@@ -28,7 +28,7 @@ export async function startFerry(settings: FerrySettings): Promise<Ferry> {
   const people = Array.from({ length: settings.people }, (_, number) => personNumber(number))
   const { server: tls } = await certificates()
   const passwords = Object.fromEntries(people.map(({ username, password }) => [username, password]))
-  const old = opened.use(await startOld({ people: passwords, tls, configuration: settings.old ?? QUIET }))
+  const old = opened.use(await startSource({ people: passwords, tls, configuration: settings.old ?? QUIET }))
   const serving = opened.use(await startServing(settings.environment))
   const place = ['--host', 'localhost', '--port', `${old.tlsPort}`, '--ca-file', tls.ca]
   await serving.command('provider', 'add', 'old', ...place, '--max-connections', `${settings.maxConnections ?? 20}`)

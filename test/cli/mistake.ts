@@ -14,14 +14,14 @@ const reached = () => {
  */
 export async function mistakeIn(args: readonly string[], environment?: NodeJS.ProcessEnv): Promise<Explanation> {
   const settings = environment === undefined ? reached : () => loadSettings(environment)
-  const outside = {
+  const deps = {
     ...{ settings, serve: reached, openCopying: reached },
     becomeOwner: () => undefined,
     open: async () => openReady(settings()),
     openUnready: async () => openService(settings()),
   }
   try {
-    await program(outside).parseAsync(args, { from: 'user' })
+    await program(deps).parseAsync(args, { from: 'user' })
     return { line: 'nothing', exitCode: 0 }
   } catch (error) {
     return explain(error)

@@ -63,25 +63,28 @@ t.test('a quota is set, reaches Dovecot with the next answer, and is taken away'
   t.match(await mistake('account', 'quota', 'nobody@old.example', '1G'), { exitCode: 65, line: /no account/ })
 })
 
-t.test('a password of NEW comes from standard input as it is, and OLD is not asked about it any more', async (t) => {
-  const passwd = (input: string) => ferry.service.run(['account', 'passwd', 'carl@old.example'], input)
-  t.match(await passwd('  set here\t \n'), { exitCode: 0, stdout: /has a new password/, stderr: '' })
-  t.equal(await verdictOn('carl@old.example', '  set here\t '), 'ok')
-  t.equal(await verdictOn('carl@old.example', 'set here'), 'mismatch')
-  t.equal(await verdictOn('carl@old.example', PEOPLE['carl@old.example']), 'mismatch')
-  const refused = ['\n', 'two\nlines\n', 'carriage return\r\n', 'x'.repeat(100_000)]
-  await Promise.all(
-    refused.map(async (input) => {
-      const { exitCode, stderr } = await passwd(input)
-      t.equal(exitCode, 65, JSON.stringify(input.slice(0, 20)))
-      t.match(stderr, /^postferry: [^\n]*password[^\n]*\n$/)
-    }),
-  )
-  const args = [PROGRAM, 'account', 'passwd', 'carl@old.example']
-  const latin1 = await runProgram(process.execPath, args, ferry.service.environment, Buffer.from('ü\n', 'latin1'))
-  t.match(latin1, { exitCode: 65, stderr: /not UTF-8/ })
-  t.equal(await verdictOn('carl@old.example', '  set here\t '), 'ok', 'nothing else was set')
-})
+t.test(
+  'a password of the destination comes from standard input as it is, and the source is not asked about it any more',
+  async (t) => {
+    const passwd = (input: string) => ferry.service.run(['account', 'passwd', 'carl@old.example'], input)
+    t.match(await passwd('  set here\t \n'), { exitCode: 0, stdout: /has a new password/, stderr: '' })
+    t.equal(await verdictOn('carl@old.example', '  set here\t '), 'ok')
+    t.equal(await verdictOn('carl@old.example', 'set here'), 'mismatch')
+    t.equal(await verdictOn('carl@old.example', PEOPLE['carl@old.example']), 'mismatch')
+    const refused = ['\n', 'two\nlines\n', 'carriage return\r\n', 'x'.repeat(100_000)]
+    await Promise.all(
+      refused.map(async (input) => {
+        const { exitCode, stderr } = await passwd(input)
+        t.equal(exitCode, 65, JSON.stringify(input.slice(0, 20)))
+        t.match(stderr, /^postferry: [^\n]*password[^\n]*\n$/)
+      }),
+    )
+    const args = [PROGRAM, 'account', 'passwd', 'carl@old.example']
+    const latin1 = await runProgram(process.execPath, args, ferry.service.environment, Buffer.from('ü\n', 'latin1'))
+    t.match(latin1, { exitCode: 65, stderr: /not UTF-8/ })
+    t.equal(await verdictOn('carl@old.example', '  set here\t '), 'ok', 'nothing else was set')
+  },
+)
 
 t.test('a password typed at a terminal is asked twice and not shown', async (t) => {
   const command = `${process.execPath} ${PROGRAM} account passwd anna@old.example`
@@ -152,7 +155,7 @@ t.test('a migration is paused, resumed and finished, which erases its credential
   t.equal(rowCount, 0)
 })
 
-t.test('another password of OLD is kept only when OLD accepts it', async (t) => {
+t.test('another password of the source is kept only when the source accepts it', async (t) => {
   const set = (input: string) => ferry.service.run(['migration', 'set-password', 'bert@new.example'], input)
   await ferry.old.setPassword('bert@renamed.example', 'renewed "ü" ')
   t.match(await set('wrong\n'), { exitCode: 77, stdout: '', stderr: /^postferry: the old server refuses [^\n]*\n$/ })

@@ -2,15 +2,15 @@ import t from 'tap'
 import { certificates } from '../support/certificates.ts'
 import { COMPILED } from '../support/compiled.ts'
 import { mustRun, rows } from '../support/ferry.ts'
-import { startOld } from '../support/old.ts'
 import { startService } from '../support/service.ts'
+import { startSource } from '../support/source-server.ts'
 
 const certs = await certificates()
 
 t.test('a trial sign-in tells yes, no or which trouble, and leaves nothing', async (t) => {
   const password = 'pässword of anna'
   await using service = await startService(COMPILED)
-  await using old = await startOld({ people: { 'anna@old.example': password }, tls: certs.server })
+  await using old = await startSource({ people: { 'anna@old.example': password }, tls: certs.server })
   const way = ['--host', 'localhost', '--port', `${old.tlsPort}`, '--ca-file', certs.server.ca]
   await mustRun(service, 'provider', 'add', 'trial', ...way)
   const tryIt = (input: string, ...more: string[]) =>

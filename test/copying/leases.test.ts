@@ -1,7 +1,7 @@
 import { mock } from 'node:test'
 import t from 'tap'
 import { Leases } from '../../src/copying/leases.ts'
-import type { TurnSurroundings } from '../../src/copying/run-job.ts'
+import type { JobDeps } from '../../src/copying/run-job.ts'
 import type { Seat } from '../../src/source/budget.ts'
 
 let now = 0
@@ -22,9 +22,9 @@ async function pass(ms: number): Promise<void> {
 
 t.test('a lease is as old as its question, however late the answer came', async (t) => {
   const seen: unknown[] = []
-  const around = {
+  const deps = {
     worker: { id: 'w', host: 'h', place: 'p', adopts: false, early: false },
-    turns: {
+    jobs: {
       async take(migrationId: string) {
         await pass(8 * SECONDS)
         const standing = { state: 'pending', failures: 0, quiet: 0, isClosing: false }
@@ -44,10 +44,10 @@ t.test('a lease is as old as its question, however late the answer came', async 
         }),
     },
     ...{ limitMs: 3_600_000, now: () => new Date(), chance: () => 0.5 },
-  } as unknown as TurnSurroundings
-  using leases = new Leases(around)
+  } as unknown as JobDeps
+  using leases = new Leases(deps)
   const leased = await leases.take('1')
-  t.match(leased, { askedAt: 0, turn: { migrationId: '1' } })
+  t.match(leased, { askedAt: 0, job: { migrationId: '1' } })
   if (leased === null) return
   const seat = { signal: new AbortController().signal } as Seat
   const ended = leases.run(leased, seat, { onMessage: () => undefined })

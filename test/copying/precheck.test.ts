@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Turn } from '../../src/copying/ports.ts'
+import type { Job } from '../../src/copying/ports.ts'
 import { isUnchanged, objection } from '../../src/copying/precheck.ts'
 import type { MailboxStatus } from '../../src/model/mailbox.ts'
 import { PROVIDER } from '../support/copying.ts'
@@ -8,7 +8,7 @@ const HOUR = 3_600_000
 const NOW = new Date('2026-01-02T00:00:00Z')
 const inbox: MailboxStatus = { name: 'INBOX', uidValidity: '7', uidNext: 101, messages: 100, highestModseq: '500' }
 const sent: MailboxStatus = { name: 'Sent', uidValidity: '8', uidNext: 31, messages: 30, highestModseq: '60' }
-const turn: Turn = {
+const job: Job = {
   migrationId: '1',
   address: 'anna@new.example',
   order: { id: '1', home: '/anna', provider: PROVIDER },
@@ -27,7 +27,7 @@ const turn: Turn = {
 }
 
 t.test('the same mailboxes in any order are unchanged; any difference is a change', async (t) => {
-  const unchanged = (...now: MailboxStatus[]) => isUnchanged(turn, now, NOW)
+  const unchanged = (...now: MailboxStatus[]) => isUnchanged(job, now, NOW)
   t.ok(unchanged(sent, inbox))
   t.notOk(unchanged(inbox), 'one has gone')
   t.notOk(unchanged(inbox, sent, { ...sent, name: 'More' }))
@@ -40,38 +40,38 @@ t.test('the same mailboxes in any order are unchanged; any difference is a chang
   ]) {
     t.notOk(unchanged(inbox, { ...sent, ...other }), JSON.stringify(other))
   }
-  t.notOk(isUnchanged({ ...turn, seen: null, completedAt: null }, [inbox, sent], NOW), 'never complete')
+  t.notOk(isUnchanged({ ...job, seen: null, completedAt: null }, [inbox, sent], NOW), 'never complete')
 })
 
 t.test('without HIGHESTMODSEQ everything is compared once a day, because flags do not show', async (t) => {
   const now = [inbox, { ...sent, highestModseq: null }]
-  t.ok(isUnchanged({ ...turn, seen: now }, now, NOW))
-  t.notOk(isUnchanged({ ...turn, seen: now }, now, new Date(NOW.getTime() + 24 * HOUR)))
+  t.ok(isUnchanged({ ...job, seen: now }, now, NOW))
+  t.notOk(isUnchanged({ ...job, seen: now }, now, new Date(NOW.getTime() + 24 * HOUR)))
 })
 
-t.test('OLD that was made anew, has shrunk or is not remembered is not copied', async (t) => {
-  t.equal(objection(turn, [inbox, sent], true), null)
-  t.equal(objection(turn, [{ ...inbox, uidValidity: '70' }, sent], true), 'old-recreated')
-  t.equal(objection(turn, [{ ...inbox, messages: 0 }, sent], true), 'old-shrunk')
-  t.equal(objection(turn, [], true), 'old-shrunk')
-  t.equal(objection(turn, [inbox, sent], false), 'state-lost')
+t.test('the source that was made anew, has shrunk or is not remembered is not copied', async (t) => {
+  t.equal(objection(job, [inbox, sent], true), null)
+  t.equal(objection(job, [{ ...inbox, uidValidity: '70' }, sent], true), 'old-recreated')
+  t.equal(objection(job, [{ ...inbox, messages: 0 }, sent], true), 'old-shrunk')
+  t.equal(objection(job, [], true), 'old-shrunk')
+  t.equal(objection(job, [inbox, sent], false), 'state-lost')
 })
 
 t.test('a mailbox that was empty, is away or tells nothing was not made anew', async (t) => {
-  const empty = { ...turn, seen: [{ ...sent, messages: 0 }] }
+  const empty = { ...job, seen: [{ ...sent, messages: 0 }] }
   t.equal(objection(empty, [{ ...sent, uidValidity: '9' }], true), null)
-  t.equal(objection(turn, [inbox], true), null)
-  t.equal(objection(turn, [inbox, { ...sent, uidValidity: null }], true), null)
+  t.equal(objection(job, [inbox], true), null)
+  t.equal(objection(job, [inbox, { ...sent, uidValidity: null }], true), null)
 })
 
 t.test('tidying up is no shrinking', async (t) => {
-  t.equal(objection(turn, [{ ...inbox, messages: 40 }, sent], true), null, 'more than half is left')
-  const few = { ...turn, seen: [{ ...inbox, messages: 19 }] }
+  t.equal(objection(job, [{ ...inbox, messages: 40 }, sent], true), null, 'more than half is left')
+  const few = { ...job, seen: [{ ...inbox, messages: 19 }] }
   t.equal(objection(few, [{ ...inbox, messages: 0 }], true), null, 'few messages')
 })
 
 t.test('what a person has overruled is let through, and nothing else', async (t) => {
-  t.equal(objection({ ...turn, overruled: 'old-shrunk' }, [], true), null)
-  t.equal(objection({ ...turn, overruled: 'old-shrunk' }, [], false), 'state-lost')
-  t.equal(objection({ ...turn, hasCopied: false }, [inbox, sent], false), null, 'nothing was copied yet')
+  t.equal(objection({ ...job, overruled: 'old-shrunk' }, [], true), null)
+  t.equal(objection({ ...job, overruled: 'old-shrunk' }, [], false), 'state-lost')
+  t.equal(objection({ ...job, hasCopied: false }, [inbox, sent], false), null, 'nothing was copied yet')
 })

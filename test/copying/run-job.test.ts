@@ -1,12 +1,12 @@
 import t from 'tap'
-import type { Flaw, Turn, TurnEnd } from '../../src/copying/ports.ts'
-import { type TurnSurroundings, takeTurn } from '../../src/copying/run-job.ts'
+import type { Flaw, Job, JobEnd } from '../../src/copying/ports.ts'
+import { type JobDeps, runJob } from '../../src/copying/run-job.ts'
 import type { Result } from '../../src/model/attempt.ts'
 import type { MailboxStatus } from '../../src/model/mailbox.ts'
 import { PROVIDER } from '../support/copying.ts'
 
 const INBOX: MailboxStatus = { name: 'INBOX', uidValidity: '7', uidNext: 6, messages: 5, highestModseq: '9' }
-const TURN: Turn = {
+const TURN: Job = {
   ...{ migrationId: '1', address: 'anna@new.example', order: { id: '1', home: '/anna', provider: PROVIDER } },
   ...{
     state: 'pending',
@@ -29,14 +29,14 @@ const LOST: Flaw = {
 }
 
 /** A turn whose ledgers find these flaws, one after the other; what was done, and what was written at its end. */
-async function take(turn: Turn, flaws: (Flaw | Error | null)[], copies: Partial<Result>[] = [], given: object = {}) {
+async function take(job: Job, flaws: (Flaw | Error | null)[], copies: Partial<Result>[] = [], given: object = {}) {
   const done: string[] = []
-  const ends: TurnEnd[] = []
-  const around = {
+  const ends: JobEnd[] = []
+  const deps = {
     worker: { id: 'w', host: 'h', place: 'p', adopts: false, early: false },
-    turns: {
+    jobs: {
       begin: async () => '1',
-      end: async (_turn: Turn, _worker: unknown, end: TurnEnd) => {
+      end: async (_job: Job, _worker: unknown, end: JobEnd) => {
         ends.push(end)
         return { proof: null }
       },
@@ -49,7 +49,7 @@ async function take(turn: Turn, flaws: (Flaw | Error | null)[], copies: Partial<
         return { outcome: 'complete', folders: 1, messages: 2, output: 'copied', ...copies.shift() }
       },
     },
-    keyring: { open: async () => ({ credential: { address: turn.address, username: 'anna', password: 'x' } }) },
+    keyring: { open: async () => ({ credential: { address: job.address, username: 'anna', password: 'x' } }) },
     proof: {
       async flaw() {
         done.push('compare')
@@ -69,21 +69,24 @@ async function take(turn: Turn, flaws: (Flaw | Error | null)[], copies: Partial<
     ...given,
   }
   const run = { signal: new AbortController().signal, onMessage: () => undefined }
-  const { ending } = await takeTurn(turn, around as unknown as TurnSurroundings, run)
+  const { ending } = await runJob(job, deps as unknown as JobDeps, run)
   return { ending, done, result: ends[0]?.attempt?.result, code: ends[0]?.plan.situation.code, end: ends[0] }
 }
 
 const DROPPED = ['drop 1  2,3', 'drop 1 .Sent 9']
 
-t.test('what was delivered and never seen on NEW is copied again by itself, in the same turn', async (t) => {
-  const healed = await take(TURN, [LOST, null], [{ messages: 5 }, { messages: 3 }])
-  t.strictSame(healed.done, ['copy', 'compare', ...DROPPED, 'copy', 'compare'])
-  t.match(healed, {
-    ending: 'complete',
-    code: null,
-    result: { messages: 8, output: /copied\nthe ledger lost\ncopied/ },
-  })
-})
+t.test(
+  'what was delivered and never seen on the destination is copied again by itself, in the same turn',
+  async (t) => {
+    const healed = await take(TURN, [LOST, null], [{ messages: 5 }, { messages: 3 }])
+    t.strictSame(healed.done, ['copy', 'compare', ...DROPPED, 'copy', 'compare'])
+    t.match(healed, {
+      ending: 'complete',
+      code: null,
+      result: { messages: 8, output: /copied\nthe ledger lost\ncopied/ },
+    })
+  },
+)
 
 t.test('what is lost again is copied again only when a person says so', async (t) => {
   const again = await take(TURN, [LOST, LOST, null])
@@ -100,11 +103,14 @@ t.test('a copy that does not come to its end the second time ends the turn as it
   t.strictSame(cut.done.at(-1), 'copy')
 })
 
-t.test('who is synced is compared again when the last ledger was not clean, though OLD has nothing new', async (t) => {
-  const synced: Turn = { ...TURN, state: 'synced', seen: [INBOX], completedAt: new Date(), hasCopied: true }
-  t.match(await take({ ...synced, isProved: true }, []), { ending: 'unchanged', done: [] })
-  t.match(await take(synced, []), { ending: 'complete', done: ['copy', 'compare'] })
-})
+t.test(
+  'who is synced is compared again when the last ledger was not clean, though the source has nothing new',
+  async (t) => {
+    const synced: Job = { ...TURN, state: 'synced', seen: [INBOX], completedAt: new Date(), hasCopied: true }
+    t.match(await take({ ...synced, isProved: true }, []), { ending: 'unchanged', done: [] })
+    t.match(await take(synced, []), { ending: 'complete', done: ['copy', 'compare'] })
+  },
+)
 
 t.test('what is thrown ends the turn: as one that failed, with what was copied and the error’s words', async (t) => {
   const unreadable = Object.assign(new Error('secret'), { code: 'EACCES', path: '/anna/cur/1' })

@@ -3,14 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import type { Turn, TurnKept, Turns, Worker } from '../../src/copying/ports.ts'
+import type { Job, JobKept, Jobs, Worker } from '../../src/copying/ports.ts'
 import { advance } from '../../src/copying/schedule.ts'
 import { attempts } from '../../src/db/attempts.ts'
 import { audit } from '../../src/db/audit.ts'
 import { type Database, openDatabase } from '../../src/db/connection/database.ts'
 import { credentials } from '../../src/db/credentials.ts'
 import { domains } from '../../src/db/domains.ts'
-import { turns } from '../../src/db/jobs.ts'
+import { jobs } from '../../src/db/jobs.ts'
 import { ledgers } from '../../src/db/ledgers.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
@@ -27,7 +27,7 @@ const WORKER: Worker = { id: randomUUID(), host: 'copyhost', place: 'here', adop
 const EARLY: Worker = { ...WORKER, early: true }
 const TAKEN_AT = new Date('2026-11-23T12:00:00Z')
 let database: Database
-let all: Turns
+let all: Jobs
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })
   await database.ready()
@@ -36,7 +36,7 @@ t.before(async () => {
     { name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name, sharesNames: false },
     BY,
   )
-  all = turns(database.kysely)
+  all = jobs(database.kysely)
 })
 t.after(async () => {
   await database[Symbol.asyncDispose]()
@@ -64,10 +64,10 @@ async function captured(person: string): Promise<string> {
   return (await found(person))?.id ?? ''
 }
 
-async function taken(id: string, by = WORKER): Promise<Turn> {
-  const turn = await all.take(id, by)
-  if (turn === null) throw new Error('the turn was not given')
-  return turn
+async function taken(id: string, by = WORKER): Promise<Job> {
+  const job = await all.take(id, by)
+  if (job === null) throw new Error('the turn was not given')
+  return job
 }
 
 async function ledger(id: string, code: LedgerCode | null): Promise<void> {
@@ -78,15 +78,15 @@ async function ledger(id: string, code: LedgerCode | null): Promise<void> {
 }
 
 /** Ends a turn as an attempt does; a complete one has a clean ledger. */
-async function end(turn: Turn, outcome: Outcome): Promise<TurnKept | null> {
-  if (outcome === 'complete') await ledger(turn.migrationId, null)
-  return await endWithout(turn, outcome)
+async function end(job: Job, outcome: Outcome): Promise<JobKept | null> {
+  if (outcome === 'complete') await ledger(job.migrationId, null)
+  return await endWithout(job, outcome)
 }
 
-function endWithout(turn: Turn, outcome: Outcome): Promise<TurnKept | null> {
+function endWithout(job: Job, outcome: Outcome): Promise<JobKept | null> {
   const result = { outcome, folders: 1, messages: 2, output: '' }
-  return all.end(turn, WORKER, {
-    plan: advance(turn, outcome, 0.5),
+  return all.end(job, WORKER, {
+    plan: advance(job, outcome, 0.5),
     attempt: { id: null, startedAt: new Date(), result },
     seen: outcome === 'complete' ? [] : null,
   })
@@ -104,9 +104,9 @@ t.test('who is asked to be finished is due, and done by the next attempt with a 
   t.notOk(await isDue(id))
   t.match(await take('anna', close, 'migration.close'), { state: 'synced', isClosing: true })
   t.ok(await isDue(id))
-  const turn = await taken(id)
-  t.equal(turn.isClosing, true)
-  t.match(await end(turn, 'complete'), { proof: 'the ledger of 2026-11-23T12:00:00.000Z is clean' })
+  const job = await taken(id)
+  t.equal(job.isClosing, true)
+  t.match(await end(job, 'complete'), { proof: 'the ledger of 2026-11-23T12:00:00.000Z is clean' })
   t.match(await found('anna'), { state: 'done', isClosing: false })
   t.equal(await credentials(database.kysely).factsOf(nameOf('anna')), null, 'the credential is erased')
   t.match(await Array.fromAsync(audit(database.kysely).list({ subject: nameOf('anna') })), [
@@ -145,17 +145,17 @@ t.test('an attempt that is not complete finishes nobody, and the next one tries 
 t.test('a ledger that is not clean any more at the end finishes nobody', async (t) => {
   const id = await synced('dora')
   await take('dora', close)
-  const turn = await taken(id)
+  const job = await taken(id)
   await ledger(id, 'shrunk')
-  t.same(await endWithout(turn, 'complete'), { proof: null })
+  t.same(await endWithout(job, 'complete'), { proof: null })
   t.match(await found('dora'), { state: 'synced', isClosing: true })
 })
 
 t.test('what is asked while an attempt runs is answered by the next one, which comes at once', async (t) => {
   const id = await synced('emil')
-  const turn = await taken(id, EARLY)
+  const job = await taken(id, EARLY)
   await take('emil', close)
-  t.same(await end(turn, 'complete'), { proof: null })
+  t.same(await end(job, 'complete'), { proof: null })
   t.match(await found('emil'), { state: 'synced', isClosing: true })
   t.ok(await isDue(id))
   const next = await taken(id)
@@ -169,9 +169,9 @@ t.test('what is asked while an attempt runs is answered by the next one, which c
 t.test('who is paused meanwhile is not finished', async (t) => {
   const id = await synced('fritz')
   await take('fritz', close)
-  const turn = await taken(id)
+  const job = await taken(id)
   await take('fritz', pause)
-  t.same(await end(turn, 'complete'), { proof: null })
+  t.same(await end(job, 'complete'), { proof: null })
   t.match(await found('fritz'), { state: 'paused', isClosing: false })
 })
 
@@ -181,17 +181,17 @@ t.test('a retry ends a pause after failures, and begins to count anew', async (t
   t.notOk(await isDue(id))
   t.match(await take('gerd', retry), { state: 'pending' })
   t.ok(await isDue(id))
-  const turn = await taken(id)
-  t.equal(turn.failures, 0)
+  const job = await taken(id)
+  t.equal(job.failures, 0)
   await take('gerd', retry)
-  await end(turn, 'old-unreachable')
+  await end(job, 'old-unreachable')
   t.ok(await isDue(id), 'also when it is said while an attempt runs')
 })
 
 t.test('whoever looks at a running attempt sees how many messages it has copied', async (t) => {
   const id = await synced('hugo')
-  const turn = await taken(id, EARLY)
-  await all.begin(turn, WORKER)
+  const job = await taken(id, EARLY)
+  await all.begin(job, WORKER)
   const messages = async () => (await attempts(database.kysely).last(id, 2)).map((attempt) => attempt.messages)
   t.same(await messages(), [0, 2])
   await all.renew(EARLY, new Map([[id, 17]]))

@@ -8,7 +8,7 @@ import type { Worker } from '../../src/copying/ports.ts'
 import { type Database, openDatabase } from '../../src/db/connection/database.ts'
 import { places } from '../../src/db/copying-hosts.ts'
 import { domains } from '../../src/db/domains.ts'
-import { turns } from '../../src/db/jobs.ts'
+import { jobs } from '../../src/db/jobs.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
 import { captures } from '../../src/db/provisioning.ts'
@@ -53,7 +53,7 @@ async function copiedBy(person: string, by: Worker): Promise<string> {
     ...{ provider: PROVIDER, oldDomain: 'old.example', oldUsername: address.text },
   })
   const id = (await migrations(database.kysely).find(address.text))?.id ?? ''
-  await turns(database.kysely).take(id, by)
+  await jobs(database.kysely).take(id, by)
   await sql`update turn set holder = null, leased_until = null, due_at = now() where migration_id = ${id}`.execute(
     database.kysely,
   )
@@ -63,7 +63,7 @@ async function copiedBy(person: string, by: Worker): Promise<string> {
 const passesBy = (place: string) =>
   sql`update place set seen_at = seen_at - interval '61 minutes' where id = ${place}`.execute(database.kysely)
 const mayTake = async (id: string, by: Worker) =>
-  (await turns(database.kysely).due(by, 1000)).some(({ migrationId }) => migrationId === id)
+  (await jobs(database.kysely).due(by, 1000)).some(({ migrationId }) => migrationId === id)
 const retried = (person: string) =>
   migrations(database.kysely).take(`${person}@old.example`, retry, { ...BY, action: 'migration.retry' })
 
@@ -99,7 +99,7 @@ t.test('a retry gives a person to any place, an hour after the last work where s
   await retried('ben')
   t.ok(await mayTake(id, there))
   t.ok(await mayTake(id, here), 'also for the one that comes back')
-  t.match(await turns(database.kysely).take(id, there), { overruled: 'state-lost' })
+  t.match(await jobs(database.kysely).take(id, there), { overruled: 'state-lost' })
   await using _ = await all().serve(there, '/abroad')
   t.match(await all().placeOf(id), { id: 'abroad', host: 'three', folder: '/abroad' })
   t.notOk(await mayTake(id, here))

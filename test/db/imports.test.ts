@@ -121,7 +121,7 @@ t.test('mail that was copied before the first sign-in decides where the home is'
   )
 })
 
-t.test('who was awaited as somebody else on OLD gets no account: the question is asked again', async (t) => {
+t.test('who was awaited as somebody else at the source gets no account: the question is asked again', async (t) => {
   await write(imported('carl'))
   await t.rejects(capture(arrival('carl', { oldUsername: 'another' })), /changed in the meantime/)
   t.equal(await directory(database.kysely).accountOf('carl@old.example'), null)
@@ -151,7 +151,7 @@ t.test('who signs in while a file is read stays as they are', async (t) => {
   t.same(made, { awaited: 0, pending: 1 }, 'fritz alone')
   const [emil] = await credentials(database.kysely).handOut([(await find('emil'))?.id ?? ''], 'tests')
   t.same([...(emil?.sealed ?? [])], [2])
-  t.equal(await find('own'), null, 'an account of NEW’s own is not moved')
+  t.equal(await find('own'), null, 'an account of the destination’s own is not moved')
 })
 
 t.test('two imports at once make each person once', async (t) => {

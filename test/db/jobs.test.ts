@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import t from 'tap'
-import type { Turn, TurnKept, Turns, Worker } from '../../src/copying/ports.ts'
+import type { Job, JobKept, Jobs, Worker } from '../../src/copying/ports.ts'
 import { advance } from '../../src/copying/schedule.ts'
 import { attempts } from '../../src/db/attempts.ts'
 import { type Database, openDatabase } from '../../src/db/connection/database.ts'
 import { credentials } from '../../src/db/credentials.ts'
 import { domains } from '../../src/db/domains.ts'
-import { turns } from '../../src/db/jobs.ts'
+import { jobs } from '../../src/db/jobs.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
 import { captures } from '../../src/db/provisioning.ts'
@@ -25,7 +25,7 @@ const folder = mkdtempSync(join(tmpdir(), 'postferry-turns-'))
 const ROOMY = { ...PROVIDER, name: 'roomy', maxConnections: 1000 }
 const domainOf = ({ name }: Provider) => `${name}.example`
 let database: Database
-let all: Turns
+let all: Jobs
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })
   await database.ready()
@@ -37,7 +37,7 @@ t.before(async () => {
       BY,
     )
   }
-  all = turns(database.kysely)
+  all = jobs(database.kysely)
 })
 t.after(async () => {
   await database[Symbol.asyncDispose]()
@@ -62,16 +62,16 @@ async function captured(person: string, provider = ROOMY): Promise<string> {
   return (await migrations(database.kysely).find(address.text))?.id ?? ''
 }
 
-async function taken(id: string, by = SOMEBODY): Promise<Turn> {
-  const turn = await all.take(id, by)
-  if (turn === null) throw new Error('the turn was not given')
-  return turn
+async function taken(id: string, by = SOMEBODY): Promise<Job> {
+  const job = await all.take(id, by)
+  if (job === null) throw new Error('the turn was not given')
+  return job
 }
 
-function end(turn: Turn, outcome: Outcome, by = SOMEBODY): Promise<TurnKept | null> {
+function end(job: Job, outcome: Outcome, by = SOMEBODY): Promise<JobKept | null> {
   const result = { outcome, folders: 1, messages: 2, output: 'with \0' }
-  const plan = advance(turn, outcome, 0.5)
-  return all.end(turn, by, {
+  const plan = advance(job, outcome, 0.5)
+  return all.end(job, by, {
     plan,
     attempt: { id: null, startedAt: new Date(), result },
     seen: outcome === 'complete' ? [] : null,
@@ -88,7 +88,7 @@ t.test('whoever signs in is due at once, and has one turn however many ask for i
   const id = await captured('one')
   t.ok(await isDue(id))
   const asked = await Promise.all(Array.from({ length: 8 }, () => all.take(id, worker())))
-  t.equal(asked.filter((turn) => turn !== null).length, 1)
+  t.equal(asked.filter((job) => job !== null).length, 1)
   t.notOk(await isDue(id))
 })
 
@@ -103,15 +103,15 @@ t.test('a turn that ends is written down, and comes again later', async (t) => {
 
 t.test('a lease that is not renewed ends; who lost it writes nothing any more', async (t) => {
   const id = await captured('three')
-  const turn = await taken(id)
-  await all.begin(turn, SOMEBODY)
+  const job = await taken(id)
+  await all.begin(job, SOMEBODY)
   await expire(id)
   const other = worker()
   t.equal((await all.renew(SOMEBODY, copied(id))).get(id), true, 'nobody has taken it yet')
   await expire(id)
   const again = await taken(id, other)
   t.equal((await all.renew(SOMEBODY, copied(id))).has(id), false)
-  t.equal(await end(turn, 'complete'), null)
+  t.equal(await end(job, 'complete'), null)
   t.match(await migrations(database.kysely).find('three@old.example'), { state: 'pending' })
   t.match(await attempts(database.kysely).last(id, 9), [{ outcome: 'lost-lock' }])
   t.ok(await end(again, 'complete', other))
@@ -121,10 +121,10 @@ t.test('who is paused is never due, and is at once when resumed; so is who is re
   const id = await captured('four')
   const step = (step: typeof pause) =>
     migrations(database.kysely).take('four@old.example', step, { ...BY, action: 'step' })
-  const turn = await taken(id)
+  const job = await taken(id)
   await step(pause)
   t.equal((await all.renew(SOMEBODY, copied(id))).get(id), false, 'whoever copies is told')
-  await end(turn, 'stopped')
+  await end(job, 'stopped')
   t.notOk(await isDue(id))
   await step(resume)
   t.ok(await isDue(id))
@@ -147,9 +147,9 @@ t.test('what the ledger says stays with a migration until a ledger is clean', as
   const id = await captured('proved')
   const found = () => migrations(database.kysely).find('proved@old.example')
   const next = async (outcome: Outcome) => {
-    const turn = await all.take(id, early(SOMEBODY))
-    if (turn === null) throw new Error('the turn was not given')
-    await end(turn, outcome)
+    const job = await all.take(id, early(SOMEBODY))
+    if (job === null) throw new Error('the turn was not given')
+    await end(job, outcome)
     return await found()
   }
   t.match(await next('ledger-differs'), { state: 'pending', code: 'ledger-differs' })
@@ -160,9 +160,9 @@ t.test('what the ledger says stays with a migration until a ledger is clean', as
 
 t.test('a credential that was renewed while the old one was tried is not called refused', async (t) => {
   const id = await captured('five')
-  const turn = await taken(id)
+  const job = await taken(id)
   await credentials(database.kysely).renew('five@old.example', sealed(2), '/home/five', BY)
-  await end(turn, 'credential-refused')
+  await end(job, 'credential-refused')
   t.match(await migrations(database.kysely).find('five@old.example'), { state: 'pending', code: null })
   t.ok(await isDue(id))
 })
@@ -240,10 +240,10 @@ t.test('outside of its provider’s window a migration is due, begun and renewed
   await set(1, 2)
   t.equal(await all.take(id, SOMEBODY), null)
   await set(-1, 1)
-  const turn = await taken(id)
+  const job = await taken(id)
   await set(1, 2)
   t.equal((await all.renew(SOMEBODY, copied(id))).get(id), false, 'it ends with the window')
-  await end(turn, 'stopped')
+  await end(job, 'stopped')
   const asked = early(SOMEBODY)
   t.ok(await all.take(id, asked), 'a person wants it now')
   t.equal((await all.renew(asked, copied(id))).get(id), true)

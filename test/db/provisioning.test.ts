@@ -76,7 +76,7 @@ t.test('twenty captures of one person at once, on as many connections as there a
 })
 
 t.test(
-  'five passwords that OLD confirmed are kept; a new one makes the others doubtful, a confirmed one does not',
+  'five passwords that source confirmed are kept; a new one makes the others doubtful, a confirmed one does not',
   async (t) => {
     const one = arrival('moni')
     const { confirm, drop } = captures(database.kysely)
@@ -102,8 +102,8 @@ t.test(
     )
     await migrations(database.kysely).take(one.address.text, finish, { ...BY, action: 'finish' })
     t.equal((await kept()).length, 4, 'a finished migration keeps them')
-    await accounts(database.kysely).setPassword(one.address.text, 'hash of NEW', BY)
-    t.same(await kept(), ['hash of NEW'])
+    await accounts(database.kysely).setPassword(one.address.text, 'hash of the destination', BY)
+    t.same(await kept(), ['hash of the destination'])
   },
 )
 
@@ -162,16 +162,20 @@ t.test('what a person paused stays paused', async (t) => {
   t.match(await migrations(database.kysely).find(one.address.text), { state: 'paused', pausedFrom: 'pending' })
 })
 
-t.test('nothing is renewed once OLD has no say, even when it said yes just before', async (t) => {
+t.test('nothing is renewed once the source has no say, even when it said yes just before', async (t) => {
   const [own, done, other] = [arrival('dora'), arrival('emil'), arrival('fritz')]
   for (const one of [own, done, other]) await capture(one)
-  await accounts(database.kysely).setPassword(own.address.text, 'hash of NEW', BY)
+  await accounts(database.kysely).setPassword(own.address.text, 'hash of the destination', BY)
   await migrations(database.kysely).take(done.address.text, finish, { ...BY, action: 'finish' })
   const renewed = { passwordHash: 'hash two', sealed: { bytes: new Uint8Array([2]), to: ['age1'] } }
-  t.equal(await capture({ ...own, ...renewed }), null, 'a password set on NEW')
+  t.equal(await capture({ ...own, ...renewed }), null, 'a password set on the destination')
   t.equal(await capture({ ...done, ...renewed }), null, 'a finished migration')
-  t.equal(await capture({ ...other, ...renewed, oldUsername: 'somebody-else' }), 'collision', 'somebody else on OLD')
-  t.same(await Promise.all([own, done, other].map(hashOf)), ['hash of NEW', 'hash one', 'hash one'])
+  t.equal(
+    await capture({ ...other, ...renewed, oldUsername: 'somebody-else' }),
+    'collision',
+    'somebody else at the source',
+  )
+  t.same(await Promise.all([own, done, other].map(hashOf)), ['hash of the destination', 'hash one', 'hash one'])
   t.equal(await sealedOf(done), undefined, 'the credential of a finished migration is erased')
   await t.rejects(
     credentials(database.kysely).renew(

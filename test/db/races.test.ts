@@ -134,11 +134,11 @@ t.test('a finish goes by the ledger of the moment in which the migration is fini
   }
   const clean = { takenAt: new Date(), seconds: 1, code: null, folders: [folder], fetched: 0, differences: [] }
   t.equal(await ledgers(database.kysely).save(id, clean, { after: null, holder: null }), 'saved')
-  const surroundings = {
+  const deps = {
     migrations: migrations(database.kysely),
     copyingState: { forgetProofs: () => undefined },
   }
-  const finish = () => finishMigration('dora@fourth.example', false, BY, surroundings)
+  const finish = () => finishMigration('dora@fourth.example', false, BY, deps)
   const hold = `select from migration where id = ${id} for update`
   const ends = await whileLocked(hold, [finish], async (client) => {
     await client.query(`update ledger_folder set counts = counts || '{"missing": 3}' where migration_id = ${id}`)

@@ -7,7 +7,7 @@ import t from 'tap'
 import type { Worker } from '../../src/copying/ports.ts'
 import { audit } from '../../src/db/audit.ts'
 import { type Database, openDatabase } from '../../src/db/connection/database.ts'
-import { turns } from '../../src/db/jobs.ts'
+import { jobs } from '../../src/db/jobs.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
 import { situations } from '../../src/db/transitions.ts'
@@ -60,7 +60,7 @@ const states = async () => {
   return Object.fromEntries(rows.map(({ state, count }) => [state, count]))
 }
 const entries = () => Array.fromAsync(audit(database.kysely).list({}))
-const due = async () => (await turns(database.kysely).count(WORKER)).waiting
+const due = async () => (await jobs(database.kysely).count(WORKER)).waiting
 
 t.test('what a bulk action would change is told by states and reasons, and nothing is changed', async (t) => {
   await people({ pending: 3, synced: 2, 'failed:new-full': 2, 'failed:old-shrunk': 1, paused: 4, done: 5 })

@@ -9,7 +9,7 @@ export interface Task {
   file: string
   /** Whom OfflineIMAP's account names stand for. */
   names: Map<string, string>
-  /** How many messages there are on OLD. */
+  /** How many messages there are at the source. */
   messages: number
 }
 

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { type ImapAccount, ImapWire } from '../support/imap-wire.ts'
 import { type Naming, seedMailboxes, wireName } from '../support/mailboxes.ts'
 
-/** How OLD names mailboxes, and whose they are. */
+/** How the source names mailboxes, and whose they are. */
 export interface Town {
   provider: string
   naming: Naming
-  /** Domains on OLD, each with the one that it becomes on NEW. */
+  /** Domains at the source, each with the one that it becomes on the destination. */
   domains: Record<string, string>
 }
 
@@ -20,12 +20,12 @@ export const TOWNS: [Town, Town] = [
 ]
 
 export interface Person {
-  /** On OLD. */
+  /** On the source. */
   address: string
-  /** On OLD and, without anybody's doing, on NEW. */
+  /** On the source and, without anybody's doing, on the destination. */
   password: string
   seed: (account: ImapAccount, naming: Naming) => Promise<void>
-  /** Does not sign in at NEW. */
+  /** Does not sign in at the destination. */
   staysAway?: boolean
 }
 
@@ -36,7 +36,7 @@ export const PEOPLE: Person[] = [
   { address: 'emil@old.example', password: 'emil demo', seed: seedLife, staysAway: true },
 ]
 
-/** Where the person's mail is on OLD. */
+/** Where the person's mail is at the source. */
 export function townOf({ address }: Person): Town {
   const domain = domainOf(address)
   const town = TOWNS.find(({ domains }) => domain in domains)
@@ -44,7 +44,7 @@ export function townOf({ address }: Person): Town {
   return town
 }
 
-/** What the person is called on NEW. */
+/** What the person is called on the destination. */
 export function newAddressOf(person: Person): string {
   const domain = domainOf(person.address)
   return person.address.replace(domain, townOf(person).domains[domain] ?? domain)

@@ -15,7 +15,7 @@ const START_LIMIT_MS = 60_000
 /** postferry as an administrator has it after `npm ci`: the commands in bin/, with settings from the environment. */
 export class Postferry {
   readonly url: string
-  /** Below it are the homes on NEW. */
+  /** Below it are the homes on the destination. */
   readonly homes: string
   readonly env: NodeJS.ProcessEnv
   readonly #stage: Stage

@@ -12,13 +12,13 @@ export async function compare(name: string, old: ImapAccount, now: ImapAccount):
   const rows = comparison.folders.map((folder) => row(folder, width))
   const total = COUNTS.map((count) => comparison.total[count])
   say(`\n${bold(name)}`)
-  table(['on OLD', 'on NEW', ...COUNTS], [...rows, [`${rows.length} folders`, '', ...total]])
+  table(['at the source', 'on the destination', ...COUNTS], [...rows, [`${rows.length} folders`, '', ...total]])
   for (const { old, remarks } of comparison.folders) for (const remark of remarks) say(red(`${old}: ${remark}`))
-  for (const folder of comparison.onlyOnNew) say(red(`${folder} is on NEW only`))
+  for (const folder of comparison.onlyOnNew) say(red(`${folder} is on the destination only`))
   return comparison
 }
 
-/** Whether every message of OLD is on NEW, and nothing else. */
+/** Whether every message of the source is on the destination, and nothing else. */
 export function isExact({ complete, total, onlyOnNew }: Comparison): boolean {
   return complete && FAULTS.every((fault) => total[fault] === 0) && onlyOnNew.length === 0
 }
@@ -28,7 +28,7 @@ export function result(comparisons: Comparison[]): string {
   const sum = (count: (typeof COUNTS)[number]) => comparisons.reduce((all, { total }) => all + total[count], 0)
   const folders = comparisons.reduce((all, comparison) => all + comparison.folders.length, 0)
   const all = `${sum('messages')} messages in ${folders} folders of ${comparisons.length} people`
-  if (comparisons.every(isExact)) return `All ${all} are on NEW, byte for byte, with their dates and flags.`
+  if (comparisons.every(isExact)) return `All ${all} are on the destination, byte for byte, with their dates and flags.`
   return `Of ${all}: ${FAULTS.map((fault) => `${sum(fault)} ${fault}`).join(', ')}`
 }
 

@@ -1,41 +1,41 @@
 import { readFile } from 'node:fs/promises'
 import { certificates } from '../support/certificates.ts'
 import { listMailboxes } from '../support/compare.ts'
+import { startNew } from '../support/destination.ts'
 import type { Dovecot } from '../support/dovecot.ts'
 import { type ImapAccount, ImapWire } from '../support/imap-wire.ts'
-import { startNew } from '../support/new.ts'
-import { startOld } from '../support/old.ts'
+import { startSource } from '../support/source-server.ts'
 import { newAddressOf, PEOPLE, type Person, TOWNS, type Town, townOf } from './people.ts'
 import type { Postferry } from './postferry.ts'
 import type { Stage } from './stage.ts'
 
-export interface OldServer {
+export interface SourceServer {
   town: Town
   dovecot: Dovecot
 }
 
 /** Starts a real Dovecot for each provider and fills it. */
-export function startOldServers(stage: Stage): Promise<OldServer[]> {
+export function startSourceServers(stage: Stage): Promise<SourceServer[]> {
   return Promise.all(
     TOWNS.map(async (town) => {
       const inhabitants = PEOPLE.filter((person) => townOf(person) === town)
       const people = Object.fromEntries(inhabitants.map(({ address, password }) => [address, password]))
-      const dovecot = await stage.start(() => startOld({ people, ...town.naming }))
+      const dovecot = await stage.start(() => startSource({ people, ...town.naming }))
       for (const person of inhabitants) await person.seed(await accountAt(dovecot, person.address, person), town.naming)
       return { town, dovecot }
     }),
   )
 }
 
-/** Starts NEW: a real Dovecot with the files of deploy/dovecot. */
+/** Starts the destination: a real Dovecot with the files of deploy/dovecot. */
 export function startNewServer(stage: Stage, ferry: Postferry): Promise<Dovecot> {
   return stage.start(async () => {
     return startNew({ door: 'lua', url: ferry.url, token: await ferry.authToken(), homeRoot: ferry.homes })
   })
 }
 
-export function accountOnOld(servers: OldServer[], person: Person): Promise<ImapAccount> {
-  const server = servers.find(({ town }) => town === townOf(person)) as OldServer
+export function accountAtSource(servers: SourceServer[], person: Person): Promise<ImapAccount> {
+  const server = servers.find(({ town }) => town === townOf(person)) as SourceServer
   return accountAt(server.dovecot, person.address, person)
 }
 

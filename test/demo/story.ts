@@ -8,12 +8,12 @@ import { Postferry } from './postferry.ts'
 import { compare, isExact, result } from './proof.ts'
 import {
   accountAt,
+  accountAtSource,
   accountOnNew,
-  accountOnOld,
   look,
-  type OldServer,
+  type SourceServer,
   startNewServer,
-  startOldServers,
+  startSourceServers,
 } from './servers.ts'
 import { bold, dim, green, print, red, say, step, table } from './show.ts'
 import type { Stage } from './stage.ts'
@@ -26,27 +26,27 @@ export async function story(stage: Stage, keep: boolean): Promise<void> {
   greet(stage)
   const ferry = await Postferry.prepare(stage)
 
-  step('OLD: two old IMAP servers, real Dovecots')
-  const old = await startOldServers(stage)
-  await showOld(old)
+  step('the source: two old IMAP servers, real Dovecots')
+  const old = await startSourceServers(stage)
+  await showSource(old)
 
   step('postferry, with PostgreSQL inside of its data directory')
   say(`Ready: ${(await ferry.serve()).join(', ')}.`)
 
-  step('postferry is told about OLD: a provider for each server, and its domains')
+  step('postferry is told about the source: a provider for each server, and its domains')
   for (const server of old) await introduce(ferry, server)
 
-  step('NEW: a real Dovecot that asks postferry who may sign in (deploy/dovecot/2.3)')
+  step('the destination: a real Dovecot that asks postferry who may sign in (deploy/dovecot/2.3)')
   const now = await startNewServer(stage, ferry)
   say(`IMAP on ${now.host}:${now.tlsPort}. It knows nobody yet.`)
 
-  step('Three people sign in at NEW with their old passwords')
+  step('Three people sign in at the destination with their old passwords')
   await signIn(now)
   await showCaptured(ferry)
 
   step('OfflineIMAP copies their mail')
   say(
-    `It runs as ${userInfo().username}, who owns the mail on NEW and runs postferry, too: the usual way on one machine.`,
+    `It runs as ${userInfo().username}, who owns the mail on the destination and runs postferry, too: the usual way on one machine.`,
   )
   const task = await order(stage, ferry, old)
   await copy(stage, ferry, task)
@@ -56,21 +56,21 @@ export async function story(stage: Stage, keep: boolean): Promise<void> {
   const again = await copy(stage, ferry, task)
   if (again > 0) throw new Error(`the second run copied ${again} messages`)
 
-  step('OLD against NEW, message by message')
+  step('the source against the destination, message by message')
   const text = await prove(old, now)
   print(`\n${bold(green(text))} ${dim(`(${Math.round((performance.now() - began) / 1000)} s)`)}`)
   if (keep) await stay(stage, now)
 }
 
 function greet({ folder }: Stage): void {
-  print(bold('postferry demo: people move from OLD to NEW by signing in at NEW'))
+  print(bold('postferry demo: people move from the source to the destination by signing in at the destination'))
   print(dim(`Everything runs on this machine as ${userInfo().username}, in ${folder}, and is removed in the end.`))
 }
 
-async function showOld(servers: OldServer[]): Promise<void> {
+async function showSource(servers: SourceServer[]): Promise<void> {
   const rows = await Promise.all(
     PEOPLE.map(async (person) => {
-      const { folders, messages } = await look(await accountOnOld(servers, person))
+      const { folders, messages } = await look(await accountAtSource(servers, person))
       const { provider, naming } = townOf(person)
       return [person.address, provider, `"${naming.separator}"`, naming.prefix || '-', folders, messages]
     }),
@@ -79,7 +79,7 @@ async function showOld(servers: OldServer[]): Promise<void> {
   say(dim('anna and dora have what breaks copies: odd folder names, broken messages, dates from 1970 to 2038.'))
 }
 
-async function introduce(ferry: Postferry, { town, dovecot }: OldServer): Promise<void> {
+async function introduce(ferry: Postferry, { town, dovecot }: SourceServer): Promise<void> {
   const { host, port, tlsPort, ca, fingerprint } = dovecot
   const way =
     town.provider === 'slash'
@@ -100,7 +100,7 @@ async function signIn(now: Dovecot): Promise<void> {
     const { folders, messages } = await look(await accountAt(now, person.address, person))
     rows.push([person.address, person.password, green('OK'), `${folders} folder, ${messages} messages`])
   }
-  table(['signs in as', 'demo password', 'NEW says', 'and shows'], rows)
+  table(['signs in as', 'demo password', 'the destination says', 'and shows'], rows)
 }
 
 async function tryWrongPassword(now: Dovecot, person: Person): Promise<string[]> {
@@ -109,7 +109,8 @@ async function tryWrongPassword(now: Dovecot, person: Person): Promise<string[]>
     () => 'OK',
     ({ message }: Error) => message,
   )
-  if (!answer.startsWith('NO [AUTHENTICATIONFAILED]')) throw new Error(`NEW answers a wrong password with ${answer}`)
+  if (!answer.startsWith('NO [AUTHENTICATIONFAILED]'))
+    throw new Error(`the destination answers a wrong password with ${answer}`)
   return [person.address, password, red('NO [AUTHENTICATIONFAILED]'), '']
 }
 
@@ -120,13 +121,13 @@ async function showCaptured(ferry: Postferry): Promise<void> {
   say(dim(`${away.join(' and ')} did not sign in: that mailbox stays as it is.`))
 }
 
-async function order(stage: Stage, ferry: Postferry, old: OldServer[]): Promise<Task> {
+async function order(stage: Stage, ferry: Postferry, old: SourceServer[]): Promise<Task> {
   const file = join(stage.folder, 'offlineimaprc')
   await ferry.command('emit-offlineimaprc', '--output', file)
   say(dim(`${statSync(file).size} bytes, mode ${(statSync(file).mode & 0o777).toString(8)}, no secret in it`))
   const list = (await ferry.ask('postferry', 'migration', 'list', '--json')).join('')
   const migrations: { id: string; address: string }[] = JSON.parse(list)
-  const sights = await Promise.all(TRAVELLERS.map(async (person) => look(await accountOnOld(old, person))))
+  const sights = await Promise.all(TRAVELLERS.map(async (person) => look(await accountAtSource(old, person))))
   return {
     file,
     names: new Map(migrations.map(({ id, address }) => [`m-${id}`, address])),
@@ -137,16 +138,20 @@ async function order(stage: Stage, ferry: Postferry, old: OldServer[]): Promise<
 async function showArrived(now: Dovecot): Promise<void> {
   for (const person of TRAVELLERS) {
     const { folders, messages } = await look(await accountOnNew(now, person))
-    say(`${newAddressOf(person)} sees ${folders} folders, ${messages} messages at NEW.`)
+    say(`${newAddressOf(person)} sees ${folders} folders, ${messages} messages at the destination.`)
   }
 }
 
 /** @throws when anything is not as it was */
-async function prove(old: OldServer[], now: Dovecot): Promise<string> {
-  say(dim('missing: not on NEW; altered: other bytes; dates, flags: another date, other flags; extra: on NEW only'))
+async function prove(old: SourceServer[], now: Dovecot): Promise<string> {
+  say(
+    dim(
+      'missing: not on the destination; altered: other bytes; dates, flags: another date, other flags; extra: on the destination only',
+    ),
+  )
   const comparisons = []
   for (const person of TRAVELLERS) {
-    const accounts = [await accountOnOld(old, person), await accountOnNew(now, person)] as const
+    const accounts = [await accountAtSource(old, person), await accountOnNew(now, person)] as const
     comparisons.push(await compare(newAddressOf(person), ...accounts))
   }
   const text = result(comparisons)

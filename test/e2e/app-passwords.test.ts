@@ -19,17 +19,17 @@ const verdictOn = async (password: string) => {
   const { body } = await ferry.service.passdb(ANNA, password)
   return body.code ?? body.verdict
 }
-/** How often OLD is asked meanwhile. */
+/** How often the source is asked meanwhile. */
 const questionsOf = async (work: () => Promise<void>) => {
   const before = await ferry.old.loginCount()
   await work()
   return (await ferry.old.loginCount()) - before
 }
 
-t.test('two devices that take turns are both in, and OLD is asked about each of them once more', async (t) => {
+t.test('two devices that take turns are both in, and the source is asked about each of them once more', async (t) => {
   t.equal(await verdictOn('of the laptop'), 'ok')
   const asked = await questionsOf(async () => {
-    for (let turn = 0; turn < 10; turn++) {
+    for (let job = 0; job < 10; job++) {
       t.equal(await verdictOn(DEVICE), 'ok')
       t.equal(await verdictOn('of the laptop'), 'ok')
     }
@@ -42,7 +42,7 @@ t.test('two devices that take turns are both in, and OLD is asked about each of 
   )
 })
 
-t.test('with OLD away both are in', async (t) => {
+t.test('with the source away both are in', async (t) => {
   await ferry.old.stop()
   for (const password of ['of the laptop', DEVICE]) t.equal(await verdictOn(password), 'ok')
   t.equal(await verdictOn('another one'), 'old-unreachable')
@@ -60,15 +60,15 @@ t.test('a password that was changed because it was stolen is wrong at once; the 
   await ferry.old.start()
 })
 
-t.test('a finished migration keeps both, and a password of NEW’s own none', async (t) => {
+t.test('a finished migration keeps both, and a password of the destination’s own none', async (t) => {
   await mustRun(ferry.service, 'migration', 'finish', ANNA, '--force')
   const asked = await questionsOf(async () => {
     for (const password of ['changed', DEVICE]) t.equal(await verdictOn(password), 'ok')
   })
   t.equal(asked, 0)
-  t.match(await ferry.service.run(['account', 'passwd', ANNA], 'of NEW\n'), { exitCode: 0 })
+  t.match(await ferry.service.run(['account', 'passwd', ANNA], 'of the destination\n'), { exitCode: 0 })
   for (const password of ['changed', DEVICE]) t.equal(await verdictOn(password), 'mismatch')
-  t.equal(await verdictOn('of NEW'), 'ok')
+  t.equal(await verdictOn('of the destination'), 'ok')
 })
 
 t.end()

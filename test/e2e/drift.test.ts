@@ -66,13 +66,13 @@ async function becomes(t: Test, person: string, password: string, expected: { st
   await answersAre(t, person, password, expected, 'and then for good')
 }
 
-/** What opens the account on OLD, as the copying host gets it. */
+/** What opens the account at the source, as the copying host gets it. */
 async function credentialOf(person: string): Promise<{ user: string; password: string }> {
   const { id } = JSON.parse(await mustRun(ferry.service, 'migration', 'show', person, '--json'))
   return JSON.parse((await ferry.service.run(['credential', 'open'], `m-${id}\n`)).stdout)
 }
 
-t.test('a password that was changed on OLD is the one that counts, and the only one, everywhere', async (t) => {
+t.test('a password that was changed at the source is the one that counts, and the only one, everywhere', async (t) => {
   const anna = newcomer()
   await remembered(t, anna, 'first')
   await ferry.old.setPassword(anna, 'second')
@@ -80,7 +80,7 @@ t.test('a password that was changed on OLD is the one that counts, and the only 
   await becomes(t, anna, 'first', MISMATCH)
   const asked = await ferry.old.loginCount()
   await answersAre(t, anna, 'second', OK, 'the new one')
-  t.equal(await ferry.old.loginCount(), asked, 'which every instance knows by then without OLD')
+  t.equal(await ferry.old.loginCount(), asked, 'which every instance knows by then without the source')
   t.match(await credentialOf(anna), { password: 'first' }, 'nobody knows yet that it opens nothing any more')
   await postgres.query(`update migration set state = 'failed', code = 'credential-refused' where address = '${anna}'`)
   await until(async () => {
@@ -97,18 +97,21 @@ t.test('a new password that comes to both instances at the same moment is right 
   await becomes(t, anna, 'first', MISMATCH)
 })
 
-t.test('once a password was set on NEW, OLD’s is wrong everywhere, whatever OLD says', async (t) => {
-  const anna = newcomer()
-  await remembered(t, anna, 'first')
-  t.match(await ferry.service.run(['account', 'passwd', anna], 'of NEW\n'), { exitCode: 0 })
-  const asked = await ferry.old.loginCount()
-  await becomes(t, anna, 'first', MISMATCH)
-  await answersAre(t, anna, 'of NEW', OK, 'the new one')
-  await ferry.old.setPassword(anna, 'second')
-  await answersAre(t, anna, 'second', MISMATCH, 'a newer one of OLD')
-  t.equal(await ferry.old.loginCount(), asked, 'OLD is not asked')
-  await answersAre(t, anna, 'of NEW', OK, 'still')
-})
+t.test(
+  'once a password was set on the destination, the source’s is wrong everywhere, whatever the source says',
+  async (t) => {
+    const anna = newcomer()
+    await remembered(t, anna, 'first')
+    t.match(await ferry.service.run(['account', 'passwd', anna], 'of the destination\n'), { exitCode: 0 })
+    const asked = await ferry.old.loginCount()
+    await becomes(t, anna, 'first', MISMATCH)
+    await answersAre(t, anna, 'of the destination', OK, 'the new one')
+    await ferry.old.setPassword(anna, 'second')
+    await answersAre(t, anna, 'second', MISMATCH, 'a newer one of the source')
+    t.equal(await ferry.old.loginCount(), asked, 'the source is not asked')
+    await answersAre(t, anna, 'of the destination', OK, 'still')
+  },
+)
 
 t.test('whoever is disabled is disabled everywhere, until enabled', async (t) => {
   const anna = newcomer()
@@ -121,14 +124,14 @@ t.test('whoever is disabled is disabled everywhere, until enabled', async (t) =>
   await answersAre(t, anna, 'first', OK, 'enabled')
 })
 
-t.test('a finished migration leaves the password as it is, and OLD unasked', async (t) => {
+t.test('a finished migration leaves the password as it is, and the source unasked', async (t) => {
   const anna = newcomer()
   await remembered(t, anna, 'first')
   await mustRun(ferry.service, 'migration', 'finish', anna, '--force')
   await ferry.old.setPassword(anna, 'second')
   const asked = await ferry.old.loginCount()
   await answersAre(t, anna, 'first', OK, 'its own')
-  await answersAre(t, anna, 'second', MISMATCH, 'a newer one of OLD')
+  await answersAre(t, anna, 'second', MISMATCH, 'a newer one of the source')
   t.equal(await ferry.old.loginCount(), asked)
   t.equal(
     (await postgres.query("select from credential join migration on id = migration_id where state = 'done'")).rowCount,
@@ -153,9 +156,9 @@ t.test('what fails at one instance counts at the other, and never against who ha
   const asked = await ferry.old.loginCount()
   t.match(await other.passdb(known, 'another guess'), THROTTLED)
   t.match(await other.passdb(known, 'first'), OK, 'the right one is known here')
-  t.match(await other.passdb(changed, 'second'), THROTTLED, 'this one only OLD knows')
+  t.match(await other.passdb(changed, 'second'), THROTTLED, 'this one only the source knows')
   t.match(await other.passdb(guessed, 'first'), THROTTLED, 'as this one')
-  t.equal(await ferry.old.loginCount(), asked, 'OLD is spared')
+  t.equal(await ferry.old.loginCount(), asked, 'the source is spared')
 
   const strangers = Array.from({ length: CLIENT_LIMIT }, (_, number) =>
     ask(one, `stranger${number}@old.example`, 'guess', `2001:db8::${number}`),

@@ -6,9 +6,9 @@ import { adminApi } from '../support/admin.ts'
 import { certificates } from '../support/certificates.ts'
 import { runPlainOfflineimap } from '../support/cron.ts'
 import { mustRun, rows, startFerry } from '../support/ferry.ts'
-import { startOld } from '../support/old.ts'
 import { query } from '../support/query.ts'
 import { seed } from '../support/seed.ts'
+import { startSource } from '../support/source-server.ts'
 import { outcomes, startSync, syncOnce } from '../support/sync.ts'
 
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
@@ -22,8 +22,8 @@ const all = new AsyncDisposableStack()
 t.teardown(() => all.disposeAsync())
 const { server: tls } = await certificates()
 const ferry = all.use(await startFerry(PEOPLE, { POSTFERRY_HOME: `${homes}/%d/%n` }))
-// Looks exactly like OLD, and whoever runs it reads what is sent there.
-const stranger = all.use(await startOld({ people: PEOPLE, tls }))
+// Looks exactly like the source, and whoever runs it reads what is sent there.
+const stranger = all.use(await startSource({ people: PEOPLE, tls }))
 const { old, service } = ferry
 const api = adminApi(service)
 for (const person of [ANNA, BEN]) {

@@ -2,7 +2,7 @@ import t from 'tap'
 import { type Ferry, mustRun, startFerry } from '../support/ferry.ts'
 
 const ROUNDS = 15
-/** So late OLD's refusals come: without care, the time would tell whether OLD was asked. */
+/** So late the source's refusals come: without care, the time would tell whether the source was asked. */
 const DELAY_MS = 1_000
 
 let ferry: Ferry
@@ -36,7 +36,7 @@ t.test('nobody can tell from body or time of a refusal whom it is about', async 
     return taken
   }
   const times = new Map(Object.keys(KINDS).map((kind) => [kind, [] as number[]]))
-  // OLD has to have refused somebody before its time is known.
+  // The source has to have refused somebody before its time is known.
   for (let round = 0; round < 3; round++) await refused('later@old.example')
   for (let round = 0; round < ROUNDS; round++) {
     const kinds = Object.entries(KINDS).sort(() => Math.random() - 0.5)

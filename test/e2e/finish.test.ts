@@ -25,7 +25,7 @@ for (const [address] of [ANNA, BEN]) await mustRun(service, 'sync', '--account',
 const show = (address: string) => rows(service, 'migration', 'show', address)
 const finish = (address: string, ...options: string[]) => service.run(['migration', 'finish', address, ...options])
 
-t.test('what came to OLD since the last attempt is brought before the credential is erased', async (t) => {
+t.test('what came to the source since the last attempt is brought before the credential is erased', async (t) => {
   await seed(old.port, ANNA, 3, ['Sent'])
   const { exitCode, stdout, stderr } = await finish(ANNA[0])
   t.equal(exitCode, 0, stderr)
@@ -44,7 +44,7 @@ t.test('who has never been copied is copied first', async (t) => {
   t.equal(filesOf(CLEO[0]), 10)
 })
 
-t.test('while OLD is away nobody is finished but by force; what is known is told', async (t) => {
+t.test('while the source is away nobody is finished but by force; what is known is told', async (t) => {
   await old.stop()
   const { exitCode, stderr } = await finish(BEN[0])
   t.equal(exitCode, 75)
@@ -73,7 +73,7 @@ t.test('a folder that is empty now keeps nobody from being synced, but from bein
   t.match(await show(BEN[0]), { state: 'synced', code: null, ledger: /clean: all 10/ })
 })
 
-t.test('what NEW has lost is seen also when OLD has nothing new', async (t) => {
+t.test('what the destination has lost is seen also when the source has nothing new', async (t) => {
   const inbox = join(homes, 'old.example', 'ben', 'Maildir')
   for (const part of ['cur', 'new']) for (const name of readdirSync(join(inbox, part))) rmSync(join(inbox, part, name))
   for (const part of ['cur', 'new'])

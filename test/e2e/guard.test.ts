@@ -33,7 +33,7 @@ t.test('a right password that is known here gets in, however often somebody gues
   t.match(await ferry.service.passdb('anna@old.example', 'right'), { status: 200 })
 })
 
-t.test('an OLD that has gone opens the breaker; it is seen, and closes when OLD is back', async (t) => {
+t.test('a source that has gone opens the breaker; it is seen, and closes when the source is back', async (t) => {
   t.match(await rows(ferry.service, 'provider', 'show', 'old'), { breaker: 'closed', connections_in_use: 0 })
   await ferry.old.stop()
   const codes: string[] = []

@@ -30,7 +30,7 @@ const verify = (...options: string[]) => service.run(['verify', ANNA[0], ...opti
 const finish = () => service.run(['migration', 'finish', ANNA[0]])
 const migration = () => rows(service, 'migration', 'show', ANNA[0])
 
-t.test('a message that OLD counts and shows to nobody is named, and nobody is finished without it', async (t) => {
+t.test('a message that source counts and shows to nobody is named, and nobody is finished without it', async (t) => {
   t.match(await sync(), { exitCode: 75 })
   t.match(await migration(), {
     ...{ state: 'pending', code: 'ledger-differs', ledger: /differs: of 5 messages in 1 folders, 1 not handed over/ },
@@ -44,14 +44,17 @@ t.test('a message that OLD counts and shows to nobody is named, and nobody is fi
   t.match(await migration(), { state: 'pending' })
 })
 
-t.test('it is copied when OLD shows it again, and was not taken for one that the person has removed', async (t) => {
-  isHiding = false
-  t.match(await verify(), { exitCode: 65, stdout: /missing +INBOX +3 / })
-  t.match(await sync(), { exitCode: 0 })
-  t.match(await migration(), { state: 'synced', ledger: /clean: all 5 messages/ })
-})
+t.test(
+  'it is copied when the source shows it again, and was not taken for one that the person has removed',
+  async (t) => {
+    isHiding = false
+    t.match(await verify(), { exitCode: 65, stdout: /missing +INBOX +3 / })
+    t.match(await sync(), { exitCode: 0 })
+    t.match(await migration(), { state: 'synced', ledger: /clean: all 5 messages/ })
+  },
+)
 
-t.test('an administrator can accept that it is lost on OLD, and no other', async (t) => {
+t.test('an administrator can accept that it is lost at the source, and no other', async (t) => {
   isHiding = true
   t.match(await verify(), { exitCode: 65 })
   t.match(await verify('--accept'), { exitCode: 0, stdout: /1 accepted as they are/ })

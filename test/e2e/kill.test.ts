@@ -87,7 +87,7 @@ async function killOften(t: Test, kills: number, settings: NodeJS.ProcessEnv, qu
     for (const person of welcomed) t.equal((await signIn(person)).status, 200, `${person} gets in again`)
   }
   t.comment(`${answered} were answered before their kill, ${unanswered} were not`)
-  // The connections to OLD that the killed services held come back within half a minute.
+  // The connections to the source that the killed services held come back within half a minute.
   await Promise.all(
     people.map((person) => until(async () => (await signIn(person)).status === 200, `${person} gets in at last`)),
   )

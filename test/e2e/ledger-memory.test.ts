@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { PROVIDER } from '../support/copying.ts'
-import { type Old, startOld } from '../support/old.ts'
 import { runProgram } from '../support/service.ts'
+import { type Source, startSource } from '../support/source-server.ts'
 
 const BODY = 'A line of a message that is like most others, more or less.\n'.repeat(270)
 const MEGABYTE = 1024 * 1024
@@ -24,7 +24,7 @@ async function fill(maildir: string, count: number, owner: { uid: number; gid: n
   }
 }
 
-async function verifyOnce(old: Old, folder: string, username: string, home = username) {
+async function verifyOnce(old: Source, folder: string, username: string, home = username) {
   const provider = { ...PROVIDER, port: old.port }
   const order = { home: join(folder, home), metadata: join(folder, 'metadata'), provider, username, password: 'x' }
   const program = join(import.meta.dirname, '../support/verify-once.ts')
@@ -37,7 +37,7 @@ async function verifyOnce(old: Old, folder: string, username: string, home = use
 }
 
 t.test('ten thousand messages are proved in the memory of one thousand', async (t) => {
-  await using old = await startOld({ people: { few: 'x', many: 'x' } })
+  await using old = await startSource({ people: { few: 'x', many: 'x' } })
   const folder = await mkdtemp(join(tmpdir(), 'postferry-memory-'))
   t.teardown(() => rm(folder, { recursive: true }))
   for (const [user, count] of [

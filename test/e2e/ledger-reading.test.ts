@@ -18,7 +18,7 @@ import {
 } from '../support/ledgers.ts'
 import { tamperWith } from '../support/tampering.ts'
 
-/** The UIDs whose content OLD was asked for, by the commands that a client has sent. */
+/** The UIDs whose content the source was asked for, by the commands that a client has sent. */
 function asked(sent: string): number {
   const sets = [...sent.matchAll(/UID FETCH (\S+) \(UID BODY\.PEEK\[\](?!<[1-9])/g)].map(([, set = '']) => set)
   return sets
@@ -27,7 +27,7 @@ function asked(sent: string): number {
     .reduce((all, [first = 0, last = first]) => all + last - first + 1, 0)
 }
 
-t.test('what was proved and is unchanged is not read again, and OLD is only read', async (t) => {
+t.test('what was proved and is unchanged is not read again, and the source is only read', async (t) => {
   await using copy = await withCopy()
   const { copying, order, maildir } = copy
   const kept = keptInMemory()
@@ -39,13 +39,13 @@ t.test('what was proved and is unchanged is not read again, and OLD is only read
     const unknown = verbs.filter(
       (verb) => !/ (LOGIN|AUTHENTICATE|CAPABILITY|ID|NAMESPACE|ENABLE|LIST|EXAMINE|UID FETCH|LOGOUT)$/.test(verb),
     )
-    t.strictSame(unknown, [], 'no command that could change OLD')
+    t.strictSame(unknown, [], 'no command that could change the source')
     t.notMatch(way.sent(), /BODY\[|RFC822[^.]/, 'nothing that sets \\Seen')
     return { asked: asked(way.sent()), fetched: ledger.fetched, code: ledger.code }
   }
   t.match(await look(), { asked: MESSAGES, fetched: MESSAGES, code: null })
   t.strictSame(await look(), { asked: 0, fetched: 0, code: null })
-  await using old = await ImapWire.open(copying.onOld(...ANNA))
+  await using old = await ImapWire.open(copying.atSource(...ANNA))
   await old.command('APPEND Sent "01-Feb-2003 04:05:06 +0000" ', ordinary('late'))
   t.strictSame(await look(), { asked: 1, fetched: 1, code: 'differs' })
   await copying.run([order])
@@ -69,7 +69,7 @@ t.test('what was proved and is unchanged is not read again, and OLD is only read
   t.equal((await look()).asked, 0)
 })
 
-t.test('a folder and a message that OLD does not hand over are named, and everything else is proved', async (t) => {
+t.test('a folder and a message that source does not hand over are named, and everything else is proved', async (t) => {
   await using copy = await withCopy()
   const { copying, order, empty } = copy
   const mail = join(copying.old.home('anna'), 'mail')
@@ -81,7 +81,7 @@ t.test('a folder and a message that OLD does not hand over are named, and everyt
   t.match(summary(ledger), { code: 'differs', faults: 1, proved: MESSAGES - 1 - 4 })
 })
 
-t.test('without OLD there is no ledger, and what was read until then is not read again', async (t) => {
+t.test('without the source there is no ledger, and what was read until then is not read again', async (t) => {
   await using copy = await withCopy()
   const { copying, order } = copy
   const kept = keptInMemory()

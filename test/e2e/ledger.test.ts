@@ -45,7 +45,7 @@ for (const naming of [
   })
 }
 
-/** What people and accidents do to NEW, and OLD's own life; each in a folder of its own. */
+/** What people and accidents do to the destination, and the source's own life; each in a folder of its own. */
 async function tamper({ copying, maildir }: { copying: Copying; maildir: string }): Promise<void> {
   await rm(await fileOf(maildir, '.Sent', 2))
   await changeFile(await fileOf(maildir, '.Drafts', 2), (bytes) => {
@@ -62,7 +62,7 @@ async function tamper({ copying, maildir }: { copying: Copying; maildir: string 
     await rename(tidied, tidied.replace("/.apostrophe's/", '/.cur/'))
   }
   for (const directory of [".apostrophe's", '.(open']) await rm(join(maildir, directory), { recursive: true })
-  await using old = await ImapWire.open(copying.onOld(...ANNA))
+  await using old = await ImapWire.open(copying.atSource(...ANNA))
   await old.command('APPEND NIL ', ordinary('late'))
   const own = join(maildir, '.Work.inbox/cur/1.own.vm:2,S')
   await writeFile(own, ordinary('own'))
@@ -74,7 +74,7 @@ async function tamper({ copying, maildir }: { copying: Copying; maildir: string 
 const plain = (lines: string[]) =>
   lines.map((line) => line.replace(/\d+ bytes, SHA-256 [0-9a-f]{16}…/g, 'bytes')).sort()
 
-t.test('everything that was done to NEW is named exactly, as far as it can be known', async (t) => {
+t.test('everything that was done to the destination is named exactly, as far as it can be known', async (t) => {
   await using copy = await withCopy()
   const { copying, order, empty } = copy
   const kept = keptInMemory()
@@ -107,7 +107,7 @@ t.test('everything that was done to NEW is named exactly, as far as it can be kn
   )
   t.equal(delivered.code, 'lost')
 
-  // Its proofs are from before: they, and not OLD, say what the messages were.
+  // Its proofs are from before: they, and not the source, say what the messages were.
   const proved = await verifyCopy(copying, order, ANNA, kept, { metadata: empty })
   const late = 'missing NIL 5 here → nowhere'
   const removed = gone.map((one) => `removed ${one} here → was proved here before`)
@@ -138,7 +138,7 @@ t.test("a person's own changes leave the ledger clean; an administrator can acce
   t.match([again.code, ...told(again).filter((line) => line.startsWith('altered'))], ['differs', /^altered Drafts 3 /])
 })
 
-t.test('NEW that has lost much is not called clean, whatever was proved before', async (t) => {
+t.test('the destination that has lost much is not called clean, whatever was proved before', async (t) => {
   await using copy = await withCopy()
   const { copying, order, maildir } = copy
   const kept = keptInMemory()

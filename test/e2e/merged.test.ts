@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { certificates } from '../support/certificates.ts'
+import { startNew } from '../support/destination.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../support/ferry.ts'
-import { startNew } from '../support/new.ts'
-import { type Old, startOld } from '../support/old.ts'
 import { addAdministrators, OWNER } from '../support/panel.ts'
 import { signIn } from '../support/sign-in.ts'
+import { type Source, startSource } from '../support/source-server.ts'
 import { Visitor } from '../support/visitor.ts'
 
 // renamed.example of one old server and second.example of another become new.example.
@@ -20,13 +20,13 @@ const SECOND = {
 }
 
 let ferry: Ferry
-let second: Old
+let second: Source
 let run: (...args: string[]) => Promise<string>
 let homes: string
 t.before(async () => {
   homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
   chmodSync(homes, 0o711)
-  second = await startOld({ people: SECOND, tls: (await certificates()).server })
+  second = await startSource({ people: SECOND, tls: (await certificates()).server })
   ferry = await startFerry(FIRST, { POSTFERRY_HOME: `${homes}/mail/%d/%n` })
   run = (...args) => mustRun(ferry.service, ...args)
   await run('provider', 'add', 'second', '--host', 'localhost', '--port', `${second.tlsPort}`, '--ca-file', second.ca)

@@ -2,10 +2,10 @@ import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { type Door, startNew } from '../support/destination.ts'
 import { users } from '../support/dovecot-users.ts'
 import { mustRun, startFerry } from '../support/ferry.ts'
 import { ImapWire } from '../support/imap-wire.ts'
-import { type Door, startNew } from '../support/new.ts'
 import { runProgram } from '../support/service.ts'
 import { signIn } from '../support/sign-in.ts'
 import { until } from '../support/until.ts'
@@ -20,7 +20,7 @@ const PEOPLE = {
 
 type DoorName = Door['door']
 
-/** A ferry whose homes are below the mail root of the NEW that asks it. */
+/** A ferry whose homes are below the mail root of the destination that asks it. */
 async function crossing(name: DoorName) {
   const folder = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
   chmodSync(folder, 0o711)
@@ -80,8 +80,8 @@ for (const name of ['lua', 'lua-unix', 'checkpassword'] as const) {
     t.match(dovecot.log(), /user=<bert@new\.example>/, 'the session is the new address’s')
 
     await ferry.old.stop()
-    t.match(await enter('late@old.example', 'not captured yet'), /^NO \[UNAVAILABLE\]/, 'OLD away: a newcomer')
-    t.match(await enter('anna@old.example', 'correct horse'), /^OK /, 'OLD away: a captured person')
+    t.match(await enter('late@old.example', 'not captured yet'), /^NO \[UNAVAILABLE\]/, 'the source away: a newcomer')
+    t.match(await enter('anna@old.example', 'correct horse'), /^OK /, 'the source away: a captured person')
     await ferry.service.stop()
     t.match(await enter('anna@old.example', 'correct horse'), /^NO \[UNAVAILABLE\]/, 'postferry away')
   })

@@ -56,7 +56,7 @@ t.test('a debug log holds no password, whichever way it was sent', async (t) => 
   t.strictSame(leaks(stock.output), [encoded])
 })
 
-t.test('an OLD that is silent, away or not there ends its account in time, alone', async (t) => {
+t.test('a source that is silent, away or not there ends its account in time, alone', async (t) => {
   await using silent = await tamperWith(copying.old.port, () => '')
   const nothing = await tamperWith(copying.old.port, () => '')
   await nothing[Symbol.asyncDispose]()

@@ -27,7 +27,7 @@ await mkdir(cwd)
 await chown(cwd, uid, gid)
 
 for (const [user, password] of Object.entries(people)) {
-  await using old = await ImapWire.open(copying.onOld(user, password))
+  await using old = await ImapWire.open(copying.atSource(user, password))
   for (const name of HOSTILE) {
     const mailbox = Buffer.from(encodeName(name))
     await old.command('CREATE ', mailbox)
@@ -42,7 +42,7 @@ t.test('names, passwords, mailboxes, filters and homes are carried as they are; 
   const { code, output } = await copying.run(orders, { cwd })
   t.equal(code, 0, output)
   for (const [at, [user, password]] of Object.entries(people).entries()) {
-    const { complete, total } = await compareAccounts(copying.onOld(user, password), copying.onNew(at + 1))
+    const { complete, total } = await compareAccounts(copying.atSource(user, password), copying.onNew(at + 1))
     t.ok(complete, user)
     t.equal(total.messages, HOSTILE.length)
   }

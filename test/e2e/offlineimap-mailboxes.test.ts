@@ -18,11 +18,11 @@ async function copy(copying: Copying, settings: { without?: string; provider?: P
   await copying.credentials([{ id: `m-${id}`, user: 'anna', password: PEOPLE.anna }])
   const order = copying.order(id, provider)
   const run = await copying.run([order], without ? { without } : {})
-  const compare = () => compareAccounts(copying.onOld('anna', PEOPLE.anna), copying.onNew(id))
+  const compare = () => compareAccounts(copying.atSource('anna', PEOPLE.anna), copying.onNew(id))
   return { ...run, id, order, compare }
 }
 
-t.test("what OLD announces counts: other people's mailboxes stay, any name arrives", async (t) => {
+t.test("what the source announces counts: other people's mailboxes stay, any name arrives", async (t) => {
   await using copying = await Copying.start({
     people: PEOPLE,
     separator: '.',
@@ -37,7 +37,7 @@ namespace others {
   subscriptions = no
 }`,
   })
-  await using old = await ImapWire.open(copying.onOld('anna', PEOPLE.anna))
+  await using old = await ImapWire.open(copying.atSource('anna', PEOPLE.anna))
   const names = ['Public.board', 'INBOX.mine', `INBOX.${'"\\'.repeat(20)}`, `INBOX.${'x/'.repeat(50)}`]
   for (const name of names) {
     await old.command('CREATE ', Buffer.from(name))
@@ -61,7 +61,7 @@ namespace others {
 
 t.test('include and exclude are IMAP LIST patterns on readable names', async (t) => {
   await using copying = await Copying.start({ people: PEOPLE })
-  await seedMailboxes(copying.onOld('anna', PEOPLE.anna), { separator: '/', prefix: '' })
+  await seedMailboxes(copying.atSource('anna', PEOPLE.anna), { separator: '/', prefix: '' })
   const only = async (include: string[], exclude: string[] = []) => {
     const { compare } = await copy(copying, { provider: { include, exclude } })
     const { folders } = await compare()
@@ -78,7 +78,7 @@ t.test('include and exclude are IMAP LIST patterns on readable names', async (t)
 
 t.test('one mailbox that cannot be opened fails alone, and is named', async (t) => {
   await using copying = await Copying.start({ people: PEOPLE })
-  await using old = await ImapWire.open(copying.onOld('anna', PEOPLE.anna))
+  await using old = await ImapWire.open(copying.atSource('anna', PEOPLE.anna))
   for (const name of ['one', 'two', 'three']) {
     await old.command(`CREATE ${name}`)
     await old.command(`APPEND ${name} `, MESSAGE)

@@ -5,7 +5,7 @@ import t from 'tap'
 import { listMailboxes } from '../support/compare.ts'
 import { Copying } from '../support/copying.ts'
 import { ImapWire } from '../support/imap-wire.ts'
-import { encodeName, namesOnNew, type OldName } from '../support/mailbox-names.ts'
+import { encodeName, namesOnNew, type SourceName } from '../support/mailbox-names.ts'
 import { askPython } from '../support/python.ts'
 
 const copying = await Copying.start({ people: { anna: 'secret' } })
@@ -48,7 +48,7 @@ const account = fc
     const all = names.map((levels) => prefix + levels.join(separator ?? ''))
     const sendable = all.filter((name) => name !== '' && name.isWellFormed() && !/[\r\n\0]/.test(name))
     const unique = [...new Set(sendable.map((name) => (/^inbox$/i.test(name) ? 'INBOX' : name)))]
-    return unique.map((name): OldName => ({ name, separator, prefix: name.startsWith(prefix) ? prefix : '' }))
+    return unique.map((name): SourceName => ({ name, separator, prefix: name.startsWith(prefix) ? prefix : '' }))
   })
 
 const DIRECTORIES = `
@@ -61,7 +61,7 @@ spec.loader.exec_module(names)
 accounts = json.load(sys.stdin)
 print(json.dumps([names.directories([tuple(each) for each in account]) for account in accounts]))`
 
-t.test('every name becomes a directory that NEW lists under the name that we expect, and opens', async (t) => {
+t.test('every name becomes a directory that destination lists under the name that we expect, and opens', async (t) => {
   const accounts = fc.sample(account, { numRuns: 150, seed: 11 })
   const input = accounts.map((mailboxes) => mailboxes.map(({ name, separator, prefix }) => [name, separator, prefix]))
   const found = await askPython<Record<string, string>[]>(DIRECTORIES, input)
@@ -107,7 +107,7 @@ print(json.dumps([patterns.matches(*each) for each in json.load(sys.stdin)]))`
 
 t.test('patterns match as LIST of a real server does, and none takes long', async (t) => {
   const names = ['a', 'ab', 'abc', 'a/b', 'a/b/c', 'b/a', 'aa/bb', 'INBOX/kid', 'inbox.x', 'x%y', 'x*y']
-  await using old = await ImapWire.open(copying.onOld('anna', 'secret'))
+  await using old = await ImapWire.open(copying.atSource('anna', 'secret'))
   for (const name of names) await old.command('CREATE ', Buffer.from(name)).catch(() => {})
   const pattern = fc.string({ unit: fc.constantFrom(...'ab/*%%', 'INBOX', 'inbox', '.'), minLength: 1, maxLength: 6 })
   const patterns = [...new Set(fc.sample(pattern, { numRuns: 300, seed: 3 }))]

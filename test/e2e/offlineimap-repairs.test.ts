@@ -11,7 +11,7 @@ const PEOPLE = { anna: 'secret of anna' }
 // Every test shows what happens without the repair; the first one shows that with all of them all is well.
 const nasty = await Copying.start({ people: PEOPLE })
 t.teardown(() => nasty[Symbol.asyncDispose]())
-await seedMailboxes(nasty.onOld('anna', PEOPLE.anna), { separator: '/', prefix: '' })
+await seedMailboxes(nasty.atSource('anna', PEOPLE.anna), { separator: '/', prefix: '' })
 
 let last = 0
 /** Copies anna's mail to a fresh account. */
@@ -20,7 +20,7 @@ async function copy(copying: Copying, without?: string) {
   await copying.credentials([{ id: `m-${id}`, user: 'anna', password: PEOPLE.anna }])
   const order = copying.order(id)
   const run = await copying.run([order], without ? { without } : {})
-  const compare = () => compareAccounts(copying.onOld('anna', PEOPLE.anna), copying.onNew(id))
+  const compare = () => compareAccounts(copying.atSource('anna', PEOPLE.anna), copying.onNew(id))
   return { ...run, id, order, compare }
 }
 
@@ -74,7 +74,7 @@ t.test('the home is taken as it is written: variables, percent signs, blanks, an
 
 t.test('messages keep their order; without that many of one second are mixed up', async (t) => {
   await using copying = await Copying.start({ people: PEOPLE })
-  await using old = await ImapWire.open(copying.onOld('anna', PEOPLE.anna))
+  await using old = await ImapWire.open(copying.atSource('anna', PEOPLE.anna))
   const numbers = Array.from({ length: 150 }, (_, at) => at)
   await Promise.all(numbers.map((at) => old.command('APPEND INBOX ', Buffer.from(`Subject: ${at}\r\n\r\n`))))
   const order = async (without?: string) => {
@@ -88,13 +88,13 @@ t.test('messages keep their order; without that many of one second are mixed up'
   t.notSame(await order('messages.order_kept'), numbers)
 })
 
-t.test('line ends are kept where OLD keeps them: CR CR LF stays', async (t) => {
+t.test('line ends are kept where the source keeps them: CR CR LF stays', async (t) => {
   await using copying = await Copying.start({ people: PEOPLE, configuration: 'mail_save_crlf = yes' })
-  await using old = await ImapWire.open(copying.onOld('anna', PEOPLE.anna))
+  await using old = await ImapWire.open(copying.atSource('anna', PEOPLE.anna))
   const body = Buffer.from('Subject: x\r\n\r\na\r\r\nb\r\r\r\n\r\n')
   await old.command('APPEND INBOX ', body)
   await old.command('EXAMINE INBOX')
-  t.strictSame((await old.command('FETCH 1 BODY.PEEK[]'))[0]?.literals[0], body, 'OLD shows what it was given')
+  t.strictSame((await old.command('FETCH 1 BODY.PEEK[]'))[0]?.literals[0], body, 'the source shows what it was given')
   t.equal((await (await copy(copying)).compare()).complete, true)
 })
 

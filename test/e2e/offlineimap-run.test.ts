@@ -13,7 +13,7 @@ const PEOPLE = { anna: 'secret of anna', ben: 'secret of ben', cleo: 'secret of 
 const copying = await Copying.start({ people: PEOPLE })
 t.teardown(() => copying[Symbol.asyncDispose]())
 {
-  await using anna = await ImapWire.open(copying.onOld('anna', PEOPLE.anna))
+  await using anna = await ImapWire.open(copying.atSource('anna', PEOPLE.anna))
   await Promise.all(
     Array.from({ length: 300 }, (_, at) => anna.command('APPEND INBOX ', Buffer.from(`Subject: ${at}\r\n\r\n`))),
   )
@@ -105,7 +105,7 @@ t.test('by default the command is bin/postferry of the checkout that holds the p
   t.match(output, `${join(root, 'bin', 'postferry')} ended with status 3`)
 })
 
-t.test('trouble on NEW stops one account, not those after it', async (t) => {
+t.test('trouble on the destination stops one account, not those after it', async (t) => {
   const answers = [11, 12, 13].map((id, at) => {
     return { id: `m-${id}`, user: Object.keys(PEOPLE)[at] ?? '', password: Object.values(PEOPLE)[at] ?? '' }
   })

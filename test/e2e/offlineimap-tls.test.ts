@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Provider } from '../../src/model/provider.ts'
 import { type Certificate, certificates } from '../support/certificates.ts'
 import { Copying, type CopyingRunSettings } from '../support/copying.ts'
-import { type Old, startOld } from '../support/old.ts'
+import { type Source, startSource } from '../support/source-server.ts'
 import { tamperWith } from '../support/tampering.ts'
 
 const PASSWORD = ' päss"w\\ö{rd} 日本 %s'
@@ -11,7 +11,7 @@ const USER = 'änna@old.example'
 
 const { server, expired, wrongName, foreign } = await certificates()
 const copying = await Copying.start({ people: PEOPLE })
-const olds: Old[] = []
+const olds: Source[] = []
 t.teardown(async () => {
   await Promise.all([copying, ...olds].map((each) => each[Symbol.asyncDispose]()))
 })
@@ -29,7 +29,7 @@ for (const tls of ['implicit', 'starttls'] as const) {
 
   t.test(`${tls} TLS: only what can be verified is spoken to`, async (t) => {
     const certificates: Certificate[] = [expired, wrongName, foreign]
-    const bad = await Promise.all(certificates.map((certificate) => startOld({ people: PEOPLE, tls: certificate })))
+    const bad = await Promise.all(certificates.map((certificate) => startSource({ people: PEOPLE, tls: certificate })))
     olds.push(...bad)
     const good = { tls, port: at(copying.old), caFile: server.ca }
     const fingerprint = (certificate: Certificate) => certificate.fingerprint.replaceAll(':', '').toLowerCase()

@@ -6,20 +6,20 @@ import { Copying } from '../support/copying.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { type Naming, seedMailboxes, wireName } from '../support/mailboxes.ts'
 
-const OLDS: Naming[] = [
+const SOURCES: Naming[] = [
   { separator: '/', prefix: '' },
   { separator: '.', prefix: 'INBOX.' },
 ]
 const PEOPLE = { anna: 'secret of anna' }
 
-for (const naming of OLDS) {
-  t.test(`an OLD with separator "${naming.separator}" and prefix "${naming.prefix}"`, async (t) => {
+for (const naming of SOURCES) {
+  t.test(`a source with separator "${naming.separator}" and prefix "${naming.prefix}"`, async (t) => {
     await using copying = await Copying.start({ people: PEOPLE, ...naming })
     await copying.openAll(PEOPLE)
-    const [onOld, onNew] = [copying.onOld('anna', PEOPLE.anna), copying.onNew(1)]
-    await seedMailboxes(onOld, naming)
+    const [atSource, onNew] = [copying.atSource('anna', PEOPLE.anna), copying.onNew(1)]
+    await seedMailboxes(atSource, naming)
     const before = await stateOf(copying)
-    const compare = () => compareAccounts(onOld, onNew)
+    const compare = () => compareAccounts(atSource, onNew)
     const copy = () => copying.run([copying.order(1)])
 
     await t.test('arrives complete: every mailbox, byte, date and system flag', async (t) => {
@@ -61,31 +61,34 @@ for (const naming of OLDS) {
       t.equal(total.extra, 0)
     })
 
-    await t.test('takes its later changes along: new mail and flags, not what the person did on NEW', async (t) => {
-      await using old = await ImapWire.open(onOld)
-      await using now = await ImapWire.open(onNew)
-      await old.command('APPEND INBOX ', Buffer.from('Subject: later\r\n\r\nlater\r\n'))
-      await old.command('SELECT INBOX')
-      await old.command('STORE 1 FLAGS (\\Answered $Forwarded)')
-      await now.command('SELECT INBOX')
-      await now.command('STORE 2 FLAGS (\\Flagged MyOwnKeyword)')
-      await now.command('STORE 3 +FLAGS (\\Deleted)')
-      await now.command('UID EXPUNGE 3')
-      await now.command('NOOP')
-      const run = await copy()
-      t.equal(run.code, 0, run.output)
-      t.equal(run.output.match(/Copy message/g)?.length, 1)
-      const [inbox] = (await compare()).folders.filter((folder) => folder.old === 'INBOX')
-      t.match(inbox, { missing: 1, altered: 0, dates: 0, flags: 1, extra: 0 })
-      const flags = (await now.command('FETCH 1:2 FLAGS')).map(({ line }) => line)
-      t.match(flags[0], '\\Answered')
-      t.match(flags[1], /\\Flagged.* MyOwnKeyword/)
-      t.notMatch(await filesOf(copying), /\/T\b/)
-    })
+    await t.test(
+      'takes its later changes along: new mail and flags, not what the person did on the destination',
+      async (t) => {
+        await using old = await ImapWire.open(atSource)
+        await using now = await ImapWire.open(onNew)
+        await old.command('APPEND INBOX ', Buffer.from('Subject: later\r\n\r\nlater\r\n'))
+        await old.command('SELECT INBOX')
+        await old.command('STORE 1 FLAGS (\\Answered $Forwarded)')
+        await now.command('SELECT INBOX')
+        await now.command('STORE 2 FLAGS (\\Flagged MyOwnKeyword)')
+        await now.command('STORE 3 +FLAGS (\\Deleted)')
+        await now.command('UID EXPUNGE 3')
+        await now.command('NOOP')
+        const run = await copy()
+        t.equal(run.code, 0, run.output)
+        t.equal(run.output.match(/Copy message/g)?.length, 1)
+        const [inbox] = (await compare()).folders.filter((folder) => folder.old === 'INBOX')
+        t.match(inbox, { missing: 1, altered: 0, dates: 0, flags: 1, extra: 0 })
+        const flags = (await now.command('FETCH 1:2 FLAGS')).map(({ line }) => line)
+        t.match(flags[0], '\\Answered')
+        t.match(flags[1], /\\Flagged.* MyOwnKeyword/)
+        t.notMatch(await filesOf(copying), /\/T\b/)
+      },
+    )
 
-    await t.test('may be emptied, and nothing on NEW is lost', async (t) => {
+    await t.test('may be emptied, and nothing on the destination is lost', async (t) => {
       const count = (await compare()).folders.find((folder) => folder.old === 'INBOX')?.messages ?? 0
-      await using old = await ImapWire.open(onOld)
+      await using old = await ImapWire.open(atSource)
       await old.command('SELECT INBOX')
       await old.command('STORE 1:* +FLAGS (\\Deleted)')
       await old.command('EXPUNGE')
@@ -94,12 +97,12 @@ for (const naming of OLDS) {
       const run = await copy()
       t.equal(run.code, 0, run.output)
       const { folders, onlyOnNew } = await compare()
-      t.equal(folders.find((folder) => folder.old === 'INBOX')?.extra, count - 1, 'one was expunged on NEW')
+      t.equal(folders.find((folder) => folder.old === 'INBOX')?.extra, count - 1, 'one was expunged on the destination')
       t.strictSame(onlyOnNew, ['Sent'])
     })
 
-    await t.test('may be made anew, and nothing on NEW is mixed up: the run says so', async (t) => {
-      await using old = await ImapWire.open(onOld)
+    await t.test('may be made anew, and nothing on the destination is mixed up: the run says so', async (t) => {
+      await using old = await ImapWire.open(atSource)
       const name = Buffer.from(wireName(['Drafts'], naming))
       await old.command('DELETE ', name)
       await old.command('CREATE ', name)
@@ -114,10 +117,10 @@ for (const naming of OLDS) {
   })
 }
 
-t.test('without read-only OLD would change: new mail is new no more', async (t) => {
+t.test('without read-only the source would change: new mail is new no more', async (t) => {
   await using copying = await Copying.start({ people: PEOPLE })
   await copying.openAll(PEOPLE)
-  await using old = await ImapWire.open(copying.onOld('anna', PEOPLE.anna))
+  await using old = await ImapWire.open(copying.atSource('anna', PEOPLE.anna))
   await old.command('APPEND INBOX ', Buffer.from('Subject: new\r\n\r\n'))
   const before = await stateOf(copying)
   t.equal((await copying.run([copying.order(1)])).code, 0)
@@ -126,9 +129,11 @@ t.test('without read-only OLD would change: new mail is new no more', async (t) 
   t.not(await stateOf(copying), before)
 })
 
-/** OLD's mail as it lies on its disk (cur or new, flags in the name, size, time) and what IMAP says of the INBOX. */
+/**
+ * The source's mail as it lies on its disk (cur or new, flags in the name, size, time) and what IMAP says of the INBOX.
+ */
 async function stateOf(copying: Copying): Promise<string> {
-  await using wire = await ImapWire.open(copying.onOld('anna', PEOPLE.anna))
+  await using wire = await ImapWire.open(copying.atSource('anna', PEOPLE.anna))
   const status = await wire.command('STATUS INBOX (MESSAGES RECENT UNSEEN UIDNEXT UIDVALIDITY)')
   return `${status[0]?.line}\n${await filesOf(copying)}`
 }

@@ -4,10 +4,10 @@ import t from 'tap'
 import { startChromium } from '../support/browser.ts'
 import { mustRun } from '../support/ferry.ts'
 import { fillInstallation } from '../support/installation.ts'
-import { startOld } from '../support/old.ts'
 import { addAdministrators, fillSignIn, heading, OWNER } from '../support/panel.ts'
 import { PAGES } from '../support/panel-pages.ts'
 import { startService } from '../support/service.ts'
+import { startSource } from '../support/source-server.ts'
 
 const SCREENS = [
   { name: 'wide screen in light colours', viewport: { width: 1280, height: 900 }, colorScheme: 'light' },
@@ -18,7 +18,7 @@ const SCREENS = [
 t.setTimeout(600_000)
 const all = new AsyncDisposableStack()
 t.teardown(() => all.disposeAsync())
-const old = all.use(await startOld({ people: {} }))
+const old = all.use(await startSource({ people: {} }))
 const service = all.use(await startService())
 for (const name of ['kontor', 'weber'])
   await mustRun(service, 'provider', 'add', name, '--host', 'localhost', '--port', `${old.port}`, '--tls', 'none')

@@ -8,10 +8,10 @@ import { mustRun } from '../support/ferry.ts'
 import { HOSTILE } from '../support/hostile-texts.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { encodeName } from '../support/mailbox-names.ts'
-import { startOld } from '../support/old.ts'
 import { addAdministrators, button, heading, notice, OWNER, section, signedIn } from '../support/panel.ts'
 import { startRelay } from '../support/relay.ts'
 import { startService } from '../support/service.ts'
+import { startSource } from '../support/source-server.ts'
 
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
 const PHONE = { width: 360, height: 740 }
@@ -31,7 +31,7 @@ t.teardown(async () => {
   rmSync(homes, { recursive: true })
 })
 const old = all.use(
-  await startOld({ people: Object.fromEntries([ANNA]), configuration: `login_greeting = well ${script}${image}` }),
+  await startSource({ people: Object.fromEntries([ANNA]), configuration: `login_greeting = well ${script}${image}` }),
 )
 const relay = all.use(await startRelay(old.port, refusing))
 const service = all.use(await startService({ POSTFERRY_HOME: `${homes}/%d/%n` }))

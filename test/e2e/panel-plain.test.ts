@@ -3,10 +3,10 @@ import t from 'tap'
 import { startChromium } from '../support/browser.ts'
 import { mustRun } from '../support/ferry.ts'
 import { fillInstallation, TROUBLED } from '../support/installation.ts'
-import { startOld } from '../support/old.ts'
 import { addAdministrators, button, fact, heading, link, notice, OWNER, section, signedIn } from '../support/panel.ts'
 import { PAGES } from '../support/panel-pages.ts'
 import { startService } from '../support/service.ts'
+import { startSource } from '../support/source-server.ts'
 
 const WEIGHT_LIMIT = 100 * 1024
 const PEOPLE = 412
@@ -14,7 +14,7 @@ const ROWS = 50
 
 const all = new AsyncDisposableStack()
 t.teardown(() => all.disposeAsync())
-const old = all.use(await startOld({ people: {} }))
+const old = all.use(await startSource({ people: {} }))
 const service = all.use(await startService())
 for (const name of ['kontor', 'weber'])
   await mustRun(service, 'provider', 'add', name, '--host', 'localhost', '--port', `${old.port}`, '--tls', 'none')

@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import t from 'tap'
 import { startChromium } from '../support/browser.ts'
-import { startNew } from '../support/new.ts'
-import { startOld } from '../support/old.ts'
+import { startNew } from '../support/destination.ts'
 import { addAdministrators, button, fact, heading, link, notice, OWNER, section, signedIn } from '../support/panel.ts'
 import { startRelay } from '../support/relay.ts'
 import { seed } from '../support/seed.ts'
 import { startService } from '../support/service.ts'
 import { signIn } from '../support/sign-in.ts'
+import { startSource } from '../support/source-server.ts'
 import { startSync } from '../support/sync.ts'
 
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
@@ -22,7 +22,7 @@ t.teardown(async () => {
   await all.disposeAsync()
   rmSync(homes, { recursive: true })
 })
-const old = all.use(await startOld({ people: Object.fromEntries([ANNA]) }))
+const old = all.use(await startSource({ people: Object.fromEntries([ANNA]) }))
 await seed(old.port, ANNA, 60)
 const service = all.use(await startService({ POSTFERRY_HOME: `${homes}/%d/%n` }))
 const dovecot = all.use(await startNew({ door: 'lua', url: service.url, token: service.token, homeRoot: homes }))
@@ -36,7 +36,7 @@ t.test('a new installation says what to do first', async () => {
   await heading(page, 'Add an old server').waitFor()
 })
 
-// OLD without TLS, far away, and in words of its own.
+// The source without TLS, far away, and in words of its own.
 const farAway = all.use(await startRelay(old.port, inOwnWords, 1_000))
 
 t.test('a wrong field is told beside it, and nothing of what was typed is lost', async (t) => {

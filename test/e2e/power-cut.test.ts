@@ -13,7 +13,7 @@ const PEOPLE = { anna: 'secret of anna' }
 const ANNA = ['anna', PEOPLE.anna] as const
 const FRESH = 60
 
-// NEW's mail is on a disk that forgets; what OfflineIMAP remembers is on another one, which does not.
+// The destination's mail is on a disk that forgets; what OfflineIMAP remembers is on another one, which does not.
 const copying = await Copying.start({ people: PEOPLE })
 t.teardown(() => copying[Symbol.asyncDispose]())
 const disk = forgetfulDisk(copying.new.mailRoot)
@@ -35,13 +35,13 @@ async function copyAndCut(settings: CopyingRunSettings = {}, endAt?: number, kep
   const lost = disk.cutPower(kept)
   const next = await copying.run([order], settings)
   t.equal(next.code, 0, next.output)
-  const { total } = await compareAccounts(copying.onOld(...ANNA), copying.onNew(id))
+  const { total } = await compareAccounts(copying.atSource(...ANNA), copying.onNew(id))
   return { cut, lost, total }
 }
 
 /** New mail and a changed flag, with dates of long ago. */
 async function receive() {
-  await using wire = await ImapWire.open(copying.onOld(...ANNA))
+  await using wire = await ImapWire.open(copying.atSource(...ANNA))
   const text = (at: number) => Buffer.from(`Subject: ${at}\r\n\r\n${'x'.repeat(at * 100)}\r\n`)
   const numbers = Array.from({ length: FRESH }, (_, at) => at)
   await Promise.all(
@@ -84,7 +84,7 @@ t.test('nor does one that leaves names without bytes: such messages are copied a
   }
 })
 
-t.test('what is whole stays, whatever OLD says of its size', async (t) => {
+t.test('what is whole stays, whatever the source says of its size', async (t) => {
   const { id, order } = await freshOrder()
   await copying.run([order])
   const files = filesOf(id)
@@ -99,11 +99,11 @@ leftovers._sizes = lambda folder, uids: {}
 })
 
 t.test('a first copy is as safe: its mailboxes are on the disk with their messages', async (t) => {
-  await seedMailboxes(copying.onOld(...ANNA), { separator: '/', prefix: '' })
+  await seedMailboxes(copying.atSource(...ANNA), { separator: '/', prefix: '' })
   const { id, order } = await freshOrder()
   const { code } = await copying.run([order], { env: disk.environment() })
   disk.cutPower()
-  const { total } = await compareAccounts(copying.onOld(...ANNA), copying.onNew(id))
+  const { total } = await compareAccounts(copying.atSource(...ANNA), copying.onNew(id))
   t.match([code, total], [0, WHOLE])
 })
 
@@ -123,7 +123,7 @@ durable._libc, durable.SECONDS_BETWEEN = type('Libc', (), {'syncfs': syncfs})(),
   t.match([failed.code, copiedBy(failed), filesOf(id).length], [1, 2, 1], failed.output)
   t.match(failed.output, /"reason": "new-full"/)
   const next = await copying.run([order])
-  const { total } = await compareAccounts(copying.onOld(...ANNA), copying.onNew(id))
+  const { total } = await compareAccounts(copying.atSource(...ANNA), copying.onNew(id))
   t.match([next.code, copiedBy(next), total], [0, total.messages - 1, WHOLE], next.output)
 })
 

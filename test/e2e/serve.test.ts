@@ -66,9 +66,9 @@ t.test('SIGTERM under load: who can be answered is, who cannot is told to try ag
       ({ body }) => body.verdict ?? 'no verdict',
       () => 'cut off',
     )
-  // These wait for OLD for longer than the service has, and some of them for a place to ask it.
+  // These wait for the source for longer than the service has, and some of them for a place to ask it.
   const waiting = Array.from({ length: 40 }, (_, number) => ask(`p${number}@old.example`, service.url))
-  await until(() => old.connections() > 0, 'OLD is being asked')
+  await until(() => old.connections() > 0, 'the source is being asked')
   const strangers: string[] = []
   const load = Array.from({ length: 8 }, async () => {
     for (let answer = ''; answer !== 'cut off'; strangers.push(answer)) answer = await ask('nobody@else.example')
@@ -83,7 +83,7 @@ t.test('SIGTERM under load: who can be answered is, who cannot is told to try ag
   await Promise.all(load)
   t.notOk(strangers.includes('ok'))
   t.ok(strangers.includes('mismatch'))
-  await until(() => old.connections() === 0, 'OLD is left alone')
+  await until(() => old.connections() === 0, 'the source is left alone')
   for (const wire of idle) wire.socket.destroy()
 })
 

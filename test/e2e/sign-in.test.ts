@@ -10,7 +10,7 @@ const PEOPLE = {
   'emil@old.example': 'emil one',
   'five@old.example': 'five at once',
   'gone@old.example': 'never came',
-  'hugo@old.example': 'hugo of OLD',
+  'hugo@old.example': 'hugo of the source',
 }
 
 let ferry: Ferry
@@ -76,7 +76,7 @@ t.test('wrong passwords, strangers and nonsense look the same, and leave nothing
   t.same(await rows(ferry.service, 'account', 'list'), before)
 })
 
-t.test('five first sign-ins at once make one account and ask OLD once', async (t) => {
+t.test('five first sign-ins at once make one account and ask the source once', async (t) => {
   const asked = await ferry.old.loginCount()
   const five = Array.from({ length: 5 }, () => ferry.service.passdb('five@old.example', 'five at once'))
   for (const { body } of await Promise.all(five)) t.match(body, { verdict: 'ok', user: 'five@old.example' })
@@ -85,18 +85,18 @@ t.test('five first sign-ins at once make one account and ask OLD once', async (t
   t.equal(migrations.filter(({ address }: { address: string }) => address === 'five@old.example').length, 1)
 })
 
-t.test('a password changed on OLD takes over', async (t) => {
+t.test('a password changed at the source takes over', async (t) => {
   await ferry.service.passdb('carl@old.example', 'carl one')
   await ferry.old.setPassword('carl@old.example', 'carl two')
   t.match(await ferry.service.passdb('carl@old.example', 'carl two'), { status: 200 })
   t.match(await ferry.service.passdb('carl@old.example', 'carl one'), { status: 401 })
 })
 
-t.test('a password set on NEW is never overruled by OLD', async (t) => {
+t.test('a password set on the destination is never overruled by the source', async (t) => {
   await ferry.service.passdb('dora@old.example', 'dora one')
-  const set = await ferry.service.run(['account', 'passwd', 'dora@old.example'], 'dora of NEW\n')
+  const set = await ferry.service.run(['account', 'passwd', 'dora@old.example'], 'dora of the destination\n')
   t.equal(set.exitCode, 0, set.stderr)
-  t.match(await ferry.service.passdb('dora@old.example', 'dora of NEW'), { status: 200 })
+  t.match(await ferry.service.passdb('dora@old.example', 'dora of the destination'), { status: 200 })
   t.match(await ferry.service.passdb('dora@old.example', 'dora one'), { status: 401 })
 })
 
@@ -111,11 +111,11 @@ t.test('a disabled person is told so, and let in again when enabled', async (t) 
   t.match(await ferry.service.passdb('emil@old.example', 'emil one'), { status: 200 })
 })
 
-t.test('a finished migration keeps the password and ends OLD’s say', async (t) => {
-  await ferry.service.passdb('hugo@old.example', 'hugo of OLD')
+t.test('a finished migration keeps the password and ends the source’s say', async (t) => {
+  await ferry.service.passdb('hugo@old.example', 'hugo of the source')
   await mustRun(ferry.service, 'migration', 'finish', 'hugo@old.example', '--force')
   await ferry.old.setPassword('hugo@old.example', 'changed too late')
-  t.match(await ferry.service.passdb('hugo@old.example', 'hugo of OLD'), { status: 200 })
+  t.match(await ferry.service.passdb('hugo@old.example', 'hugo of the source'), { status: 200 })
   t.match(await ferry.service.passdb('hugo@old.example', 'changed too late'), { status: 401 })
 })
 
@@ -142,7 +142,7 @@ t.test('userdb finds captured people by both addresses, and nobody else', async 
   }
 })
 
-t.test('with OLD away a captured person gets in, and nobody is called wrong', async (t) => {
+t.test('with the source away a captured person gets in, and nobody is called wrong', async (t) => {
   await ferry.old.stop()
   t.match(await ferry.service.passdb('anna@old.example', 'correct horse'), { status: 200 })
   const trouble = { status: 503, body: { success: false, verdict: 'tempfail', code: 'old-unreachable' } }

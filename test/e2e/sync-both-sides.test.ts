@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { handOver } from '../support/cron.ts'
+import { startNew } from '../support/destination.ts'
 import { rows, startFerry } from '../support/ferry.ts'
 import { ImapWire } from '../support/imap-wire.ts'
-import { startNew } from '../support/new.ts'
 
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
 
@@ -29,28 +29,31 @@ const sync = async () => {
   return ended
 }
 
-t.test('what both sides do between two attempts meets: OLD brings, and takes nothing from NEW', async (t) => {
-  t.equal((await sync()).exitCode, 0)
-  t.same(mailOf(''), ['a', 'b', 'c', 'd', 'e', 'f'])
-  await on(
-    dovecot.port,
-    ...['SELECT INBOX', 'STORE 1 +FLAGS (\\Answered)', 'STORE 2 +FLAGS (\\Deleted)', 'EXPUNGE'],
-    ...['CREATE Kept', 'MOVE 2 Kept', ...appends('INBOX', 'written on NEW')],
-  )
-  await on(
-    old.port,
-    ...['SELECT INBOX', 'STORE 4 +FLAGS (\\Flagged)', 'STORE 5 +FLAGS (\\Deleted)', 'EXPUNGE', 'MOVE 5 Sent'],
-    ...appends('INBOX', 'new on OLD'),
-  )
-  const second = await sync()
-  t.equal(second.exitCode, 0, second.stdout + second.stderr)
-  t.match(await migration(), { state: 'synced', code: null, ledger: /clean.*on the new server since/ })
-  const inbox = ['a', 'd', 'e', 'f', 'new on OLD', 'written on NEW']
-  t.same(mailOf(''), inbox, 'deleted on NEW: not brought back; deleted on OLD: still there')
-  t.same(mailOf('.Kept'), ['c'], 'moved on NEW: left where the person has put it')
-  t.same(mailOf('.Sent'), ['f', 's'], 'moved on OLD: in its new mailbox as well')
-  t.same([flagsOf('a'), flagsOf('d')], ['R', 'F'], 'each side’s flags')
-})
+t.test(
+  'what both sides do between two attempts meets: the source brings, and takes nothing from the destination',
+  async (t) => {
+    t.equal((await sync()).exitCode, 0)
+    t.same(mailOf(''), ['a', 'b', 'c', 'd', 'e', 'f'])
+    await on(
+      dovecot.port,
+      ...['SELECT INBOX', 'STORE 1 +FLAGS (\\Answered)', 'STORE 2 +FLAGS (\\Deleted)', 'EXPUNGE'],
+      ...['CREATE Kept', 'MOVE 2 Kept', ...appends('INBOX', 'written on the destination')],
+    )
+    await on(
+      old.port,
+      ...['SELECT INBOX', 'STORE 4 +FLAGS (\\Flagged)', 'STORE 5 +FLAGS (\\Deleted)', 'EXPUNGE', 'MOVE 5 Sent'],
+      ...appends('INBOX', 'new at the source'),
+    )
+    const second = await sync()
+    t.equal(second.exitCode, 0, second.stdout + second.stderr)
+    t.match(await migration(), { state: 'synced', code: null, ledger: /clean.*on the new server since/ })
+    const inbox = ['a', 'd', 'e', 'f', 'new at the source', 'written on the destination']
+    t.same(mailOf(''), inbox, 'deleted on the destination: not brought back; deleted at the source: still there')
+    t.same(mailOf('.Kept'), ['c'], 'moved on the destination: left where the person has put it')
+    t.same(mailOf('.Sent'), ['f', 's'], 'moved at the source: in its new mailbox as well')
+    t.same([flagsOf('a'), flagsOf('d')], ['R', 'F'], 'each side’s flags')
+  },
+)
 
 t.test('nothing comes twice, however often it is copied', async (t) => {
   const before = ['', '.Kept', '.Sent'].map(mailOf)
@@ -60,7 +63,7 @@ t.test('nothing comes twice, however often it is copied', async (t) => {
   t.same([mailOf('.Kept'), mailOf('.Sent')], before.slice(1))
 })
 
-t.test('an OLD that allows no further connection is tried again later, and nobody has to act', async (t) => {
+t.test('a source that allows no further connection is tried again later, and nobody has to act', async (t) => {
   await on(old.port, ...appends('INBOX', 'late'))
   {
     await using _ = await ImapWire.open({ host: 'localhost', port: old.port, user: ANNA[0], password: ANNA[1] })

@@ -27,7 +27,7 @@ const migration = () => rows(service, 'migration', 'show', ANNA[0])
 const sync = () => service.run(['sync', '--account', ANNA[0], '--json'])
 const maildir = join(disk.folder, 'old.example', 'anna', 'Maildir')
 
-t.test('what does not fit into NEW is not begun, and everybody is told how much it is', async (t) => {
+t.test('what does not fit into the destination is not begun, and everybody is told how much it is', async (t) => {
   const { exitCode, stderr } = await sync()
   t.equal(exitCode, 65)
   t.match(stderr, 'make room')
@@ -49,7 +49,7 @@ t.test('with room again everything gets across once', async (t) => {
   t.equal(filesIn(maildir), MESSAGES)
 })
 
-t.test('who holds more on OLD than the quota of NEW allows is stopped', async (t) => {
+t.test('who holds more at the source than the quota of the destination allows is stopped', async (t) => {
   await query(service.dataDir, 'update account set quota_bytes = 1500000')
   await fill(old.port, ...ANNA, 1)
   t.equal((await sync()).exitCode, 65)

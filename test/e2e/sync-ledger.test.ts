@@ -22,7 +22,7 @@ const migration = () => rows(service, 'migration', 'show', ANNA[0])
 const sync = () => service.run(['sync', '--account', ANNA[0], '--json'])
 const finish = (...options: string[]) => service.run(['migration', 'finish', ANNA[0], ...options])
 
-t.test('a copy that differs from OLD is not called synced, says what to do, and is tried again', async (t) => {
+t.test('a copy that differs from the source is not called synced, says what to do, and is tried again', async (t) => {
   t.match(await migration(), { state: 'synced', ledger: /clean: all 20 messages/ })
   const file = await fileOf(join(homes, 'old.example', 'anna', 'Maildir'), '', 1)
   await changeFile(file, (bytes) => bytes.write('X', bytes.length - 3))

@@ -37,7 +37,7 @@ await seed(old.port, PROVED, FEW)
 
 const show = (address: string) => rows(service, 'migration', 'show', address)
 
-t.test('an OLD that is too slow for the look, the copy or the ledger ends the attempt at its limit', async (t) => {
+t.test('a source that is too slow for the look, the copy or the ledger ends the attempt at its limit', async (t) => {
   await using look = await slowly(LOOKED[0], 12_000)
   await using copy = await slowly(COPIED[0], 250)
   let heard = 0

@@ -25,7 +25,7 @@ const sync = (address: string) => service.run(['sync', '--account', address, '--
 const outcomeOf = (stdout: string) => JSON.parse(stdout.split('\n')[0] ?? '')
 
 t.test(
-  'a folder that OLD cannot read is named; the others get across, and it follows when it can be read',
+  'a folder that source cannot read is named; the others get across, and it follows when it can be read',
   async (t) => {
     await seed(old.port, ANNA, 3, ['INBOX', 'Broken', 'Sent'])
     await service.passdb(...ANNA)
@@ -45,7 +45,7 @@ t.test(
   },
 )
 
-t.test('an OLD that goes away in the middle is gone on with later, and nothing comes twice', async (t) => {
+t.test('a source that goes away in the middle is gone on with later, and nothing comes twice', async (t) => {
   await seed(old.port, BEN, MANY, ['INBOX'])
   await service.passdb(...BEN)
   // Slow, so that the end comes while there is much to copy.
@@ -65,7 +65,7 @@ t.test('an OLD that goes away in the middle is gone on with later, and nothing c
   t.equal(filesOf(BEN[0]).length, MANY)
 })
 
-t.test('an OLD that is slow takes longer, and that is all', async (t) => {
+t.test('a source that is slow takes longer, and that is all', async (t) => {
   await seed(old.port, CLEO, 5)
   await service.passdb(...CLEO)
   await using slow = await startRelay(old.tlsPort, undefined, 200)

@@ -71,7 +71,7 @@ t.test('what plain OfflineIMAP has copied, sync does not copy again', async (t) 
   t.equal(filesOf(ANNA[0]).length, 23)
 })
 
-t.test('a password that OLD refuses stops the migration, and the next right sign-in heals it', async (t) => {
+t.test('a password that source refuses stops the migration, and the next right sign-in heals it', async (t) => {
   await old.setPassword(ANNA[0], 'another one')
   await seed(old.port, [ANNA[0], 'another one'], 1, ['Sent'])
   const refused = await sync(ANNA[0])
@@ -85,11 +85,11 @@ t.test('a password that OLD refuses stops the migration, and the next right sign
   t.match(await migration(ANNA[0]), { state: 'synced' })
 })
 
-t.test('what OLD refused for a while, the same password heals; nobody is kept out meanwhile', async (t) => {
+t.test('what the source refused for a while, the same password heals; nobody is kept out meanwhile', async (t) => {
   await old.setPassword(BEN[0], 'locked for a while')
   await seed(old.port, [BEN[0], 'locked for a while'], 1, ['Sent'])
   t.equal((await sync(BEN[0])).exitCode, 65)
-  t.match(await service.passdb(...BEN), { status: 200 }, 'OLD says no')
+  t.match(await service.passdb(...BEN), { status: 200 }, 'the source says no')
   t.match(await migration(BEN[0]), { state: 'failed', code: 'credential-refused' }, 'which is still to be seen')
   await mustRun(service, 'provider', 'set', 'old', '--after-refusal', 'refuse')
   t.match(await service.passdb(...BEN), { status: 401 }, 'where it is to decide')
@@ -112,7 +112,7 @@ t.test('a credential that nobody can open is shown, and the next right sign-in s
   t.same(await syncOnce(service), { [BEN[0]]: 'complete' }, 'at once')
 })
 
-t.test('an OLD that is down is tried again later; nothing fails', async (t) => {
+t.test('a source that is down is tried again later; nothing fails', async (t) => {
   await old.stop()
   const down = await sync(BEN[0])
   await old.start()

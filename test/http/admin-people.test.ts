@@ -75,7 +75,7 @@ t.test('a migration is paused, resumed, retried and finished, each with its reas
   t.match(await step('pause', { reasn: 'x' }), { status: 400, body: { fields: { reasn: /not known/ } } })
 })
 
-t.test('another password of OLD is kept only when OLD accepts it', async (t) => {
+t.test('another password of the source is kept only when the source accepts it', async (t) => {
   const set = (password: string) => api.post('/migrations/anna@old.example/set-password', { password })
   await ferry.old.setPassword('anna@old.example', 'renewed')
   t.match(await set('wrong'), { status: 409, body: { error: /refuses this password/ } })

@@ -8,7 +8,7 @@ const INBOX: Mailbox = { name: 'INBOX', separator: '/', prefix: '' }
 
 const FIVE = [1, 2, 3, 4, 5].map((number) => ({ uid: number * 10, body: `Subject: ${number}\r\n\r\n${number}\r\n` }))
 
-/** What such an OLD lists, and what it does not, and what reading all that it lists gives. */
+/** What such a source lists, and what it does not, and what reading all that it lists gives. */
 async function look(script: Omit<MailboxScript, 'messages'>) {
   await using server = await startScriptedMailbox({ messages: FIVE, ...script })
   await using session = await oldMail.open({ ...PROVIDER, host: '127.0.0.1', port: server.port }, 'anna', 'x')
@@ -28,7 +28,7 @@ t.test('a mailbox whose messages are all told is counted and read', async (t) =>
   t.strictSame(await look({}), ALL)
 })
 
-t.test('a message that OLD counts and does not list is named by its number', async (t) => {
+t.test('a message that source counts and does not list is named by its number', async (t) => {
   const hidden = await look({ tell: ({ number, usual }) => (number === 3 ? '' : usual) })
   t.match(hidden, { listed: [10, 20, 40, 50], unlisted: [{ uid: null, remark: /number 3 of 5/ }] })
   const last = await look({ tell: ({ number, usual }) => (number > 3 ? '' : usual) })
@@ -50,12 +50,12 @@ t.test('a message without a size is named by its UID', async (t) => {
   t.match(none, { unlisted: [{ uid: 30, remark: /size/ }] })
 })
 
-t.test('what OLD leaves out once and tells when it is asked again is listed', async (t) => {
+t.test('what the source leaves out once and tells when it is asked again is listed', async (t) => {
   let asked = 0
   t.strictSame(await look({ tell: ({ number, usual }) => (number === 3 && asked++ === 0 ? '' : usual) }), ALL)
 })
 
-t.test('what goes and what comes while OLD lists is counted', async (t) => {
+t.test('what goes and what comes while the source lists is counted', async (t) => {
   const gone =
     (said: string) =>
     ({ number, usual }: { number: number; usual: string }) => {
@@ -87,7 +87,7 @@ t.test('flags that are told unasked hide nothing, and are no message of their ow
   t.match(await look({ tell }), { listed: [10, 20, 40, 50], unlisted: [{ uid: 30, remark: /size/ }] })
 })
 
-t.test('an OLD that does not say how many there are does not open the mailbox', async (t) => {
+t.test('a source that does not say how many there are does not open the mailbox', async (t) => {
   t.match(await look({ exists: '' }), { refusal: /how many/ })
 })
 

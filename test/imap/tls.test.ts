@@ -70,7 +70,7 @@ t.test('TLS is as the provider wants it, or nothing is asked', async (t) => {
   ])
 })
 
-t.test('what OLD said before TLS is forgotten', async (t) => {
+t.test('what the source said before TLS is forgotten', async (t) => {
   const talk = scripted({
     capability: 'IMAP4rev1 STARTTLS LOGINDISABLED AUTH=GSSAPI',
     certificate: certs.server,

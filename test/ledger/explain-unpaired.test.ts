@@ -1,14 +1,14 @@
 import t from 'tap'
 import { settle } from '../../src/ledger/explain-unpaired.ts'
 import { type DigestedMessage, type Evidence, FolderFindings, pairMessages } from '../../src/ledger/pair-messages.ts'
-import type { NewMessage, Receipts } from '../../src/ledger/ports.ts'
+import type { DestinationMessage, Receipts } from '../../src/ledger/ports.ts'
 import { type Difference, noCounts } from '../../src/model/ledger.ts'
 import { UidSet } from '../../src/model/uid-set.ts'
 
 const message = (uid: number, digest: string, more: Partial<DigestedMessage> = {}): DigestedMessage => {
   return { uid, digest, size: 100, date: 1000, flags: '', messageId: '', length: 90, ...more }
 }
-const copy = (digest: string, more: Partial<NewMessage> = {}): NewMessage => {
+const copy = (digest: string, more: Partial<DestinationMessage> = {}): DestinationMessage => {
   return { digest, directory: '', date: 1000, flags: '', messageId: '', length: 90, copyOf: null, ...more }
 }
 const receipts = (flagsOf: Record<number, string>): Receipts => {
@@ -16,11 +16,13 @@ const receipts = (flagsOf: Record<number, string>): Receipts => {
   return { flagsOf: new Map(entries), lastUid: Math.max(0, ...entries.map(([uid]) => uid)) }
 }
 
-/** One folder on OLD against its directory, with what else is on NEW; each difference as `kind uid`. */
+/**
+ * One folder at the source against its directory, with what else is on the destination; each difference as `kind uid`.
+ */
 function told(
   old: DigestedMessage[],
-  now: NewMessage[],
-  { elsewhere = [], ...known }: Partial<Evidence> & { elsewhere?: NewMessage[] } = {},
+  now: DestinationMessage[],
+  { elsewhere = [], ...known }: Partial<Evidence> & { elsewhere?: DestinationMessage[] } = {},
 ) {
   const differences: Difference[] = []
   const none = { proved: UidSet.parse(''), accepted: UidSet.parse(''), acceptedUnlisted: 0, receipts: null }
@@ -48,7 +50,7 @@ t.test('messages with the same bytes are counted, and exact twins find each othe
   t.same(told(old, now.slice(1, 3)).kinds, ['missing 3'])
 })
 
-t.test('a date that OLD cannot tell is no difference', async (t) => {
+t.test('a date that source cannot tell is no difference', async (t) => {
   t.same(told([message(1, 'a', { date: Number.NaN })], [copy('a')]).kinds, [])
   t.same(told([message(1, 'a', { date: 1 })], [copy('a')]).kinds, ['date 1'])
 })
@@ -60,7 +62,11 @@ t.test('what is not there was removed, is waiting, or is missing, as far as is k
   t.same(told(old, [], { receipts: receipts({ 2: '' }) }).kinds, ['missing 1', 'lost 2', 'waiting 3'])
   t.same(told(old, [], { proved: UidSet.parse('1:2') }).kinds, ['removed 1', 'removed 2', 'missing 3'])
   const both = { receipts: receipts({ 1: '', 2: '', 3: '' }), proved: UidSet.parse('1') }
-  t.same(told(old, [], both).kinds, ['removed 1', 'lost 2', 'lost 3'], 'only a ledger has seen a message on NEW')
+  t.same(
+    told(old, [], both).kinds,
+    ['removed 1', 'lost 2', 'lost 3'],
+    'only a ledger has seen a message on the destination',
+  )
   t.same(told(old, [], { ...both, accepted: UidSet.parse('2') }), {
     ...told([], []),
     kinds: ['removed 1', 'accepted 2', 'lost 3'],
@@ -70,7 +76,7 @@ t.test('what is not there was removed, is waiting, or is missing, as far as is k
   t.same(told(old, [], { accepted: UidSet.parse('1:3') }).counted, { accepted: 3 })
 })
 
-t.test('flags that were set on NEW are told from flags that did not arrive', async (t) => {
+t.test('flags that were set on the destination are told from flags that did not arrive', async (t) => {
   const [old, now] = [[message(1, 'a', { flags: 'S' })], [copy('a', { flags: 'F' })]]
   t.same(told(old, now).kinds, ['flags 1'])
   t.same(told(old, now, { proved: UidSet.parse('1') }).kinds, ['reflagged 1'])
@@ -104,7 +110,7 @@ t.test('the copy of one message is never taken for another one altered, however 
   t.same(told([removed], left).kinds, ['altered 2'], 'without receipts its name tells nothing')
 })
 
-t.test('a message elsewhere on NEW has moved, each copy for one message', async (t) => {
+t.test('a message elsewhere on the destination has moved, each copy for one message', async (t) => {
   const old = [message(1, 'a'), message(2, 'a'), message(3, 'b')]
   const elsewhere = [copy('a', { directory: '.x' }), copy('c', { directory: '.x' })]
   const { kinds, counted, found } = told(old, [copy('z')], { elsewhere })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { LedgerFence, Saved } from '../../src/ledger/ports.ts'
-import { type VerifySurroundings, verify } from '../../src/ledger/verify.ts'
+import { type VerifyDeps, verify } from '../../src/ledger/verify.ts'
 import { type LedgerFolder, noCounts } from '../../src/model/ledger.ts'
 import { PROVIDER } from '../support/copying.ts'
 
@@ -15,7 +15,7 @@ function world(ends: Saved[]) {
     ...{ name: 'INBOX', directory: '', state: 'there', remark: null, messages: 1, proved: 0, counts: noCounts() },
     ...{ extra: 0, duplicated: 0, uidValidity: 7, provedUids: '', lostUids: '', acceptedUids: '', acceptedUnlisted: 0 },
   }
-  const around = {
+  const deps = {
     oldMail: {
       open: async () => ({
         mailboxes: async () => [{ mailbox: INBOX, wanted: true }],
@@ -51,13 +51,13 @@ function world(ends: Saved[]) {
         return ends.shift() ?? 'overtaken'
       },
     },
-  } as unknown as VerifySurroundings
-  return { fences, accepted, around }
+  } as unknown as VerifyDeps
+  return { fences, accepted, deps }
 }
 
 t.test('a ledger that was overtaken is taken anew, from what the other one knows', async (t) => {
-  const { fences, accepted, around } = world(['overtaken', 'saved'])
-  const ledger = await verify(ORDER, around, { holder: 'w' })
+  const { fences, accepted, deps } = world(['overtaken', 'saved'])
+  const ledger = await verify(ORDER, deps, { holder: 'w' })
   t.match(ledger, { code: null, folders: [{ counts: { accepted: 1 } }] })
   t.same(accepted, ['', '5'])
   t.same(fences, [
@@ -68,9 +68,9 @@ t.test('a ledger that was overtaken is taken anew, from what the other one knows
 
 t.test('a ledger that is not to be kept is none, and nobody tries for ever', async (t) => {
   const late = world(['too-late'])
-  await t.rejects(verify(ORDER, late.around), { reason: 'too-late', message: /finished or taken over/ })
+  await t.rejects(verify(ORDER, late.deps), { reason: 'too-late', message: /finished or taken over/ })
   t.same(late.fences, [{ after: new Date(0), holder: null }])
   const never = world([])
-  await t.rejects(verify(ORDER, never.around), { reason: 'overtaken', message: /try again/ })
+  await t.rejects(verify(ORDER, never.deps), { reason: 'overtaken', message: /try again/ })
   t.equal(never.fences.length, 5)
 })

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { accept, close, finish, heal, pause, resume, retry, type Situation } from '../../src/model/migration.ts'
+import { accept, close, finish, heal, type MigrationStatus, pause, resume, retry } from '../../src/model/migration.ts'
 
-const at = (state: Situation['state'], more: Partial<Situation> = {}): Situation => ({
+const at = (state: MigrationStatus['state'], more: Partial<MigrationStatus> = {}): MigrationStatus => ({
   ...{ state, pausedFrom: null, code: null, isClosing: false, ...more },
 })
 const closing = { isClosing: true }
@@ -14,7 +14,7 @@ t.test('an active migration is asked to be finished once, and its turn is now', 
 })
 
 t.test('where no last attempt can be made nobody is asked for one, and is told what to do instead', async (t) => {
-  const reasons: [Situation, RegExp][] = [
+  const reasons: [MigrationStatus, RegExp][] = [
     [at('awaited'), /has never come/],
     [at('paused', { pausedFrom: 'synced' }), /resume it first/],
     [at('failed', { code: 'old-shrunk' }), /has failed \(old-shrunk\): "postferry migration show"/],

@@ -12,8 +12,8 @@ import { totpSealer } from '../../src/keys/totp-sealer.ts'
 import {
   ADMINISTRATOR_LIMITS,
   ADMINISTRATOR_TOTAL,
+  type AdministratorDeps,
   type AdministratorQuestion,
-  type AdministratorSurroundings,
   signInAdministrator,
 } from '../../src/operations/administrator-login.ts'
 import { newTotp } from '../../src/operations/totp.ts'
@@ -52,7 +52,7 @@ t.after(async () => {
 })
 
 /** What an instance of its own works with. */
-function instance({ kysely, pool } = databases[0]): AdministratorSurroundings {
+function instance({ kysely, pool } = databases[0]): AdministratorDeps {
   return {
     administrators: administrators(kysely),
     hasher: {
@@ -69,14 +69,14 @@ function instance({ kysely, pool } = databases[0]): AdministratorSurroundings {
   }
 }
 
-function ask(question: Partial<AdministratorQuestion>, around = instance()) {
-  return signInAdministrator({ name: 'anna', password: PASSWORD, code: null, client: '192.0.2.1', ...question }, around)
+function ask(question: Partial<AdministratorQuestion>, deps = instance()) {
+  return signInAdministrator({ name: 'anna', password: PASSWORD, code: null, client: '192.0.2.1', ...question }, deps)
 }
 
 const codeAt = (steps: number) => totp.generate({ timestamp: Date.now() + steps * STEP_MS })
 
-async function kindOf(question: Partial<AdministratorQuestion>, around = instance()): Promise<string> {
-  return (await ask(question, around)).kind
+async function kindOf(question: Partial<AdministratorQuestion>, deps = instance()): Promise<string> {
+  return (await ask(question, deps)).kind
 }
 
 t.test('the right password and code let in, which is noted with where it came from', async (t) => {
@@ -137,8 +137,8 @@ t.test(
       t.equal(await kindOf({ ...question, client: `2001:db8::${number}` }, instances[number % 2]), 'refused')
     }
     hashed.length = 0
-    for (const around of [...instances, instance()]) {
-      t.same(await ask({ name: 'Anna', client: '2001:db8::99', code: codeAt(0) }, around), { kind: 'throttled' })
+    for (const deps of [...instances, instance()]) {
+      t.same(await ask({ name: 'Anna', client: '2001:db8::99', code: codeAt(0) }, deps), { kind: 'throttled' })
     }
     t.same(hashed, [])
     t.equal(await kindOf({ name: 'bert', client: '2001:db8::1' }), 'ok', 'another name')
@@ -179,12 +179,12 @@ t.test('guesses at the same moment are no more than one after the other', async 
 })
 
 t.test('what does not fail is not counted', async (t) => {
-  const around = instance()
-  for (let number = 0; number < 12; number++) t.equal(await kindOf({}, around), 'code-wanted')
-  for (let number = 0; number < 9; number++) t.equal(await kindOf({ password: 'wrong' }, around), 'refused')
-  for (let number = 0; number < 3; number++) t.equal(await kindOf({}, around), 'code-wanted')
-  t.equal(await kindOf({ password: 'wrong' }, around), 'refused')
-  t.equal(await kindOf({}, around), 'throttled', 'nor does it wipe out what failed')
+  const deps = instance()
+  for (let number = 0; number < 12; number++) t.equal(await kindOf({}, deps), 'code-wanted')
+  for (let number = 0; number < 9; number++) t.equal(await kindOf({ password: 'wrong' }, deps), 'refused')
+  for (let number = 0; number < 3; number++) t.equal(await kindOf({}, deps), 'code-wanted')
+  t.equal(await kindOf({ password: 'wrong' }, deps), 'refused')
+  t.equal(await kindOf({}, deps), 'throttled', 'nor does it wipe out what failed')
 })
 
 t.test("administrators' and other people's failures are not counted together", async (t) => {
@@ -200,13 +200,13 @@ t.test('without the database nobody is called wrong', async (t) => {
   await using away = await openDatabase({ databaseUrl: 'postgresql://nobody@127.0.0.1:1/nowhere', dataDir: folder })
   const [here, gone] = [instance(), instance(away)]
   const code = codeAt(0)
-  for (const around of [
+  for (const deps of [
     gone,
     { ...here, administrators: gone.administrators },
     { ...here, administrators: { ...here.administrators, useTotpStep: gone.administrators.useTotpStep } },
     { ...here, administrators: { ...here.administrators, noteSignIn: gone.administrators.noteSignIn } },
   ]) {
-    t.match(await ask({ code }, around), { kind: 'could-not-ask', cause: Error })
+    t.match(await ask({ code }, deps), { kind: 'could-not-ask', cause: Error })
   }
   const { rows } = await databases[0].pool.query('select from failed_sign_in where points > 0')
   t.same(rows, [], 'nor is that counted as a failure')
@@ -214,10 +214,10 @@ t.test('without the database nobody is called wrong', async (t) => {
 })
 
 t.test('with another panel key codes cannot be asked about, until none are wanted', async (t) => {
-  const around = { ...instance(), totpSealer: totpSealer(() => Buffer.alloc(32, 8)) }
-  t.match(await ask({ code: codeAt(0) }, around), { kind: 'could-not-ask', cause: { message: /of anna .*panel key/ } })
+  const deps = { ...instance(), totpSealer: totpSealer(() => Buffer.alloc(32, 8)) }
+  t.match(await ask({ code: codeAt(0) }, deps), { kind: 'could-not-ask', cause: { message: /of anna .*panel key/ } })
   await administrators(databases[0].kysely).setTotp('anna', null, BY)
-  t.equal(await kindOf({}, around), 'ok')
+  t.equal(await kindOf({}, deps), 'ok')
 })
 
 t.test('no password and no TOTP secret is in the database, not even what was typed as a name', async (t) => {

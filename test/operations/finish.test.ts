@@ -34,7 +34,7 @@ function world(state: State, ledger: Ledger | null, isCopied = false) {
   }
   const changes: Change[] = []
   const forgotten: string[] = []
-  const surroundings = {
+  const deps = {
     migrations: {
       async finish(address: string, judge: (found: Finishing) => Change) {
         if (address !== migration.address) return null
@@ -45,7 +45,7 @@ function world(state: State, ledger: Ledger | null, isCopied = false) {
     },
     copyingState: { forgetProofs: (id: string) => void forgotten.push(id) },
   }
-  const finish = (force: boolean, address = migration.address) => finishMigration(address, force, BY, surroundings)
+  const finish = (force: boolean, address = migration.address) => finishMigration(address, force, BY, deps)
   return { finish, changes, forgotten }
 }
 

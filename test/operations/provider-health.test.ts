@@ -5,8 +5,8 @@ import { healthOf } from '../../src/operations/provider-health.ts'
 import type { ProviderStatus } from '../../src/source/ports.ts'
 import { certificates } from '../support/certificates.ts'
 import { freePort } from '../support/loopback.ts'
-import { startOld } from '../support/old.ts'
 import { scripted, startScriptedImap } from '../support/scripted-imap.ts'
+import { startSource } from '../support/source-server.ts'
 
 const USE: ProviderStatus = { provider: 'well', breaker: 'closed', running: 1, waiting: 2 }
 
@@ -17,7 +17,7 @@ function healthOfAll(all: readonly Provider[]) {
 
 t.test('each provider is told as the way there is, with how it is used', async (t) => {
   const { server: tls } = await certificates()
-  await using old = await startOld({ people: {}, tls })
+  await using old = await startSource({ people: {}, tls })
   const well = { ...usualProvider('well', 'localhost'), port: old.tlsPort, caFile: tls.ca }
   const untrusted = { ...well, name: 'untrusted', caFile: null }
   const away = { ...well, name: 'away', port: await freePort() }

@@ -7,7 +7,7 @@ import { failures } from '../../src/db/rate-limits.ts'
 import { usualProvider } from '../../src/model/provider.ts'
 import { TRIAL_LIMITS, trySignIn } from '../../src/operations/provider-login-test.ts'
 import { testProvider } from '../../src/operations/provider-test.ts'
-import type { OldQuestion } from '../../src/source/ports.ts'
+import type { SourceQuestion } from '../../src/source/ports.ts'
 
 const OLD = usualProvider('old', 'imap.old.example')
 
@@ -26,7 +26,7 @@ t.after(async () => {
 function trying() {
   const asked: string[] = []
   const old = {
-    async ask({ username, password }: OldQuestion) {
+    async ask({ username, password }: SourceQuestion) {
       asked.push(username)
       return { kind: password === 'right' ? ('yes' as const) : ('no' as const) }
     },
@@ -50,7 +50,7 @@ t.test('trials that fail are counted for the user name, right ones are not', asy
 t.test('trials and tests together have a limit at a provider', async (t) => {
   const { asked, attempt, trials } = trying()
   let probed = 0
-  const outside = {
+  const deps = {
     providers: { find: async () => OLD, set: async () => undefined as never, noteTest: async () => undefined },
     domains: { list: async () => [] },
     trials,
@@ -59,7 +59,7 @@ t.test('trials and tests together have a limit at a provider', async (t) => {
       yield { step: 'resolve' as const, ok: true, found: '', milliseconds: 1 }
     },
   }
-  const test = () => Array.fromAsync(testProvider(OLD, 'tests', outside))
+  const test = () => Array.fromAsync(testProvider(OLD, 'tests', deps))
   for (let number = 0; number < TRIAL_LIMITS.provider - 1; number++) await attempt(`person ${number}`, 'guess')
   t.match(await test(), [{ ok: true }])
   t.match(await test(), [{ ok: false, found: /too many tests/, remedy: /ten minutes/ }])

@@ -11,7 +11,7 @@ const step = (name: ProbeStep['step'], more: Partial<ProbeStep> = {}): ProbeStep
 /** What is noted of a test with these steps. */
 async function noted(...steps: ProbeStep[]): Promise<unknown[]> {
   const notes: unknown[] = []
-  const outside = {
+  const deps = {
     providers: {
       find: async () => OLD,
       set: async ({ refusal }: Provider) => void notes.push({ refusal }),
@@ -23,7 +23,7 @@ async function noted(...steps: ProbeStep[]): Promise<unknown[]> {
       yield* steps
     },
   }
-  t.same(await Array.fromAsync(testProvider(OLD, 'tests', outside)), steps)
+  t.same(await Array.fromAsync(testProvider(OLD, 'tests', deps)), steps)
   return notes
 }
 

@@ -26,8 +26,8 @@ function recorded(changes: DayChange[], crossed: number) {
   }
   return { reports, asked }
 }
-const made = (changes: DayChange[], crossed: number) => report({}, NOW, around(recorded(changes, crossed).reports))
-const around = (reports: Reports) => ({
+const made = (changes: DayChange[], crossed: number) => report({}, NOW, deps(recorded(changes, crossed).reports))
+const deps = (reports: Reports) => ({
   ...{ reports, copying: { migrationIds: async () => [] }, places: { stranded: async () => [] } },
   collisions: { wanted: async () => [] },
 })
@@ -47,7 +47,7 @@ t.test('the end is estimated from the days there were, a week of them at most', 
   const long = [{ day: '2026-01-01', state: 'awaited', change: 14 } as const]
   t.match(await made(long, 7), { remaining: 14, perDay: 1, estimatedEnd: new Date('2026-12-07T12:00:00Z') })
   const { reports, asked } = recorded(long, 7)
-  await report({}, NOW, around(reports))
+  await report({}, NOW, deps(reports))
   t.same(asked, [new Date('2026-11-16T12:00:00Z')])
 })
 

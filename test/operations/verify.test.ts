@@ -1,13 +1,13 @@
 import t from 'tap'
 import type { Interruption } from '../../src/copying/ports.ts'
-import { type VerifyAccountSurroundings, verifyAccount } from '../../src/operations/verify.ts'
+import { type VerifyAccountDeps, verifyAccount } from '../../src/operations/verify.ts'
 import { PROVIDER } from '../support/copying.ts'
 
 const ADDRESS = 'anna@new.example'
 
 /** A comparison whose connection goes on until its signal is aborted; `begun` is called when it is open. */
-function world(seat: AbortSignal, begun: () => void): VerifyAccountSurroundings {
-  const around = {
+function world(seat: AbortSignal, begun: () => void): VerifyAccountDeps {
+  const deps = {
     migrations: { orderOf: async () => ({ id: '1', home: '/anna', provider: PROVIDER }) },
     credentials: { handOut: async () => [new Uint8Array()] },
     budget: { take: async () => ({ signal: seat, [Symbol.dispose]: () => undefined }) },
@@ -21,7 +21,7 @@ function world(seat: AbortSignal, begun: () => void): VerifyAccountSurroundings 
     },
     reader: 'verify on host',
   }
-  return around as unknown as VerifyAccountSurroundings
+  return deps as unknown as VerifyAccountDeps
 }
 
 t.test('a comparison that gives up its connection to those who sign in says so', async (t) => {
@@ -36,6 +36,6 @@ t.test('a comparison that gives up its connection to those who sign in says so',
 t.test('one that its own caller stops ends with the caller’s reason', async (t) => {
   const stop = new AbortController()
   const reason = new Error('enough')
-  const around = world(new AbortController().signal, () => stop.abort(reason))
-  await t.rejects(verifyAccount(ADDRESS, around, { signal: stop.signal }), reason)
+  const deps = world(new AbortController().signal, () => stop.abort(reason))
+  await t.rejects(verifyAccount(ADDRESS, deps, { signal: stop.signal }), reason)
 })

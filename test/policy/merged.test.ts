@@ -1,6 +1,6 @@
 import t from 'tap'
 import { usualProvider } from '../../src/model/provider.ts'
-import type { OldAnswer, OldQuestion } from '../../src/source/ports.ts'
+import type { SourceAnswer, SourceQuestion } from '../../src/source/ports.ts'
 import { anna, ask, captured, live, type World, world } from '../support/sign-in-world.ts'
 
 // old.example and other.example, of another provider, both become new.example.
@@ -11,14 +11,14 @@ const other = {
   oldUsername: 'anna@other.example',
 }
 const ofOther = { ...captured, from: other }
-const AWAY: OldAnswer = { kind: 'trouble', code: 'old-unreachable', cause: '', answered: false }
+const AWAY: SourceAnswer = { kind: 'trouble', code: 'old-unreachable', cause: '', answered: false }
 const COLLISION = { verdict: 'tempfail', code: 'collision' }
 
-/** What OLD says by user name; no, where nothing is said. */
-function merged(answers: Record<string, OldAnswer['kind'] | OldAnswer>, more: World = {}) {
-  const old = ({ username }: OldQuestion): OldAnswer => {
+/** What the source says by user name; no, where nothing is said. */
+function merged(answers: Record<string, SourceAnswer['kind'] | SourceAnswer>, more: World = {}) {
+  const old = ({ username }: SourceQuestion): SourceAnswer => {
     const answer = answers[username] ?? 'no'
-    return typeof answer === 'string' ? ({ kind: answer } as OldAnswer) : answer
+    return typeof answer === 'string' ? ({ kind: answer } as SourceAnswer) : answer
   }
   return world({ sources: [live, other], old, ...more })
 }
@@ -27,8 +27,8 @@ t.test(
   'who is awaited from one of them is asked there by the new address, under the user name of the list',
   async (t) => {
     const awaited = { ...other, oldUsername: 'anna7', closed: false }
-    const { outside, seen } = merged({ anna7: 'yes' }, { awaited })
-    t.match(await ask(outside, 'anna@new.example', 'right'), {
+    const { deps, seen } = merged({ anna7: 'yes' }, { awaited })
+    t.match(await ask(deps, 'anna@new.example', 'right'), {
       verdict: 'ok',
       account: { address: 'anna@new.example' },
     })
@@ -39,29 +39,29 @@ t.test(
 
 t.test('a newcomer under the new address is asked for at each of them, and the yes decides', async (t) => {
   for (const yes of ['anna@old.example', 'anna@other.example']) {
-    const { outside, seen } = merged({ [yes]: 'yes' })
-    t.match(await ask(outside, 'anna@new.example', 'right'), { verdict: 'ok' }, yes)
+    const { deps, seen } = merged({ [yes]: 'yes' })
+    t.match(await ask(deps, 'anna@new.example', 'right'), { verdict: 'ok' }, yes)
     t.match(seen.arrivals, [{ oldUsername: yes }])
   }
   const neither = merged({})
-  t.same(await ask(neither.outside, 'anna@new.example', 'wrong'), { verdict: 'mismatch' })
+  t.same(await ask(neither.deps, 'anna@new.example', 'wrong'), { verdict: 'mismatch' })
   t.same(neither.seen.asked, ['anna@old.example wrong', 'anna@other.example wrong'])
   t.match(neither.seen.failures, [{ person: 'anna@new.example' }], 'one failure, not two')
   const both = merged({ 'anna@old.example': 'yes', 'anna@other.example': 'yes' })
-  await ask(both.outside, 'anna@new.example', 'right')
+  await ask(both.deps, 'anna@new.example', 'right')
   t.match(both.seen.arrivals, [{ oldUsername: 'anna@old.example' }], 'always the same of two')
 })
 
 t.test('while one of them cannot be asked, nobody is called wrong, and whom the other lets in is in', async (t) => {
   const away = merged({ 'anna@old.example': AWAY })
-  t.match(await ask(away.outside, 'anna@new.example', 'maybe'), { verdict: 'tempfail', code: 'old-unreachable' })
+  t.match(await ask(away.deps, 'anna@new.example', 'maybe'), { verdict: 'tempfail', code: 'old-unreachable' })
   const yes = merged({ 'anna@old.example': AWAY, 'anna@other.example': 'yes' })
-  t.match(await ask(yes.outside, 'anna@new.example', 'right'), { verdict: 'ok' })
+  t.match(await ask(yes.deps, 'anna@new.example', 'right'), { verdict: 'ok' })
 })
 
 t.test('the question that is not needed any more is given up', async (t) => {
   let isGivenUp = false
-  const { outside } = world({
+  const { deps } = world({
     sources: [live, other],
     old: async ({ username, signal }) => {
       if (username === 'anna@old.example') return { kind: 'yes' }
@@ -73,35 +73,35 @@ t.test('the question that is not needed any more is given up', async (t) => {
       })
     },
   })
-  t.match(await ask(outside, 'anna@new.example', 'right'), { verdict: 'ok' })
+  t.match(await ask(deps, 'anna@new.example', 'right'), { verdict: 'ok' })
   t.ok(isGivenUp)
 })
 
 t.test('what was refused as a person of one is still asked as a person of the other', async (t) => {
-  const { outside, seen } = merged({ 'anna@old.example': 'yes' })
-  t.same(await ask(outside, 'anna@other.example', 'right'), { verdict: 'mismatch' })
-  t.match(await ask(outside, 'anna@old.example', 'right'), { verdict: 'ok' })
+  const { deps, seen } = merged({ 'anna@old.example': 'yes' })
+  t.same(await ask(deps, 'anna@other.example', 'right'), { verdict: 'mismatch' })
+  t.match(await ask(deps, 'anna@old.example', 'right'), { verdict: 'ok' })
   t.same(seen.asked, ['anna@other.example right', 'anna@old.example right'])
 })
 
 t.test('what nobody was asked about is not remembered as refused', async (t) => {
-  const { outside, seen } = world({ sources: [], old: { kind: 'yes' } })
-  t.same(await ask(outside, 'anna@old.example', 'right'), { verdict: 'mismatch' })
-  const added = { ...outside, directory: world({ old: { kind: 'yes' } }).outside.directory }
+  const { deps, seen } = world({ sources: [], old: { kind: 'yes' } })
+  t.same(await ask(deps, 'anna@old.example', 'right'), { verdict: 'mismatch' })
+  const added = { ...deps, directory: world({ old: { kind: 'yes' } }).deps.directory }
   t.match(await ask(added, 'anna@old.example', 'right'), { verdict: 'ok' })
   t.equal(seen.failures.length, 1)
 })
 
 t.test('refusals are forgotten when providers or domains change, also by a question that is on its way', async (t) => {
-  const { outside, seen } = merged({})
-  await ask(outside, 'anna@old.example', 'x')
-  outside.refusals.forget()
-  await ask(outside, 'anna@old.example', 'x')
+  const { deps, seen } = merged({})
+  await ask(deps, 'anna@old.example', 'x')
+  deps.refusals.forget()
+  await ask(deps, 'anna@old.example', 'x')
   t.equal(seen.asked.length, 2)
-  const late = outside.refusals.recorder('digest')
-  outside.refusals.forget()
+  const late = deps.refusals.recorder('digest')
+  deps.refusals.forget()
   late()
-  t.notOk(outside.refusals.has('digest'))
+  t.notOk(deps.refusals.has('digest'))
 })
 
 t.test('two people who want one address are a collision for the second one, by any of their addresses', async (t) => {
@@ -113,26 +113,26 @@ t.test('two people who want one address are a collision for the second one, by a
   ]
   for (const standing of taken) {
     for (const typed of ['anna@old.example', 'anna@new.example']) {
-      const { outside, seen } = merged({ 'anna@old.example': 'yes' }, standing)
-      t.match(await ask(outside, typed, 'of old.example'), COLLISION, typed)
+      const { deps, seen } = merged({ 'anna@old.example': 'yes' }, standing)
+      t.match(await ask(deps, typed, 'of old.example'), COLLISION, typed)
       t.match(seen.collisions, [{ oldUsername: 'anna@old.example', provider: { name: 'old' } }])
       t.same(seen.arrivals, [])
       t.same(seen.failures, [])
     }
-    const { outside, seen } = merged({}, standing)
-    t.same(await ask(outside, 'anna@old.example', 'wrong'), { verdict: 'mismatch' }, 'a wrong password stays one')
+    const { deps, seen } = merged({}, standing)
+    t.same(await ask(deps, 'anna@old.example', 'wrong'), { verdict: 'mismatch' }, 'a wrong password stays one')
     t.same(seen.collisions, [])
     const away = merged({ 'anna@old.example': AWAY }, standing)
-    t.match(await ask(away.outside, 'anna@old.example', 'maybe'), { verdict: 'tempfail', code: 'old-unreachable' })
+    t.match(await ask(away.deps, 'anna@old.example', 'maybe'), { verdict: 'tempfail', code: 'old-unreachable' })
   }
 })
 
 t.test('a password is neither tried on nor sent to the other domain’s person', async (t) => {
-  const { outside, seen } = merged({ 'anna@other.example': 'yes' }, { known: ofOther })
-  t.same(await ask(outside, 'anna@old.example', 'right'), { verdict: 'mismatch' }, 'which is right for the other')
+  const { deps, seen } = merged({ 'anna@other.example': 'yes' }, { known: ofOther })
+  t.same(await ask(deps, 'anna@old.example', 'right'), { verdict: 'mismatch' }, 'which is right for the other')
   t.equal(seen.verified, 0)
   t.same(seen.asked, ['anna@old.example right'])
-  t.match(await ask(outside, 'anna@new.example', 'changed'), { verdict: 'ok' }, 'the person of the account')
+  t.match(await ask(deps, 'anna@new.example', 'changed'), { verdict: 'ok' }, 'the person of the account')
   t.same(seen.asked.slice(1), ['anna@other.example changed'])
 })
 
@@ -140,9 +140,9 @@ t.test('one mailbox under two domains is one person', async (t) => {
   const provider = { ...live.provider, loginName: '%n' } as const
   const sources = ['old.example', 'alias.example'].map((oldDomain) => ({ provider, oldDomain }))
   const known = { ...captured, from: { provider, oldDomain: 'old.example', oldUsername: 'anna' } }
-  const { outside, seen } = world({ sources, known })
-  t.same(await ask(outside, 'anna@alias.example', 'right'), { verdict: 'ok', account: anna })
-  t.same(await ask(outside, 'anna@alias.example', 'wrong'), { verdict: 'mismatch' })
+  const { deps, seen } = world({ sources, known })
+  t.same(await ask(deps, 'anna@alias.example', 'right'), { verdict: 'ok', account: anna })
+  t.same(await ask(deps, 'anna@alias.example', 'wrong'), { verdict: 'mismatch' })
   t.same(seen.asked, ['anna wrong'])
 })
 
@@ -150,16 +150,16 @@ t.test('who is asked for under two domains by one name at one provider is asked 
   const provider = { ...live.provider, loginName: '%n' } as const
   const sources = ['old.example', 'alias.example'].map((oldDomain) => ({ provider, oldDomain }))
   const newcomer = world({ sources, old: { kind: 'yes' } })
-  t.match(await ask(newcomer.outside, 'anna@new.example', 'right'), { verdict: 'ok' })
+  t.match(await ask(newcomer.deps, 'anna@new.example', 'right'), { verdict: 'ok' })
   t.same(newcomer.seen.asked, ['anna right'])
   const rival = world({ sources, known: ofOther })
-  await ask(rival.outside, 'anna@new.example', 'wrong')
+  await ask(rival.deps, 'anna@new.example', 'wrong')
   t.same(rival.seen.asked, ['anna@other.example wrong', 'anna wrong'])
 })
 
 t.test('what became somebody else’s in the meantime is a collision, too', async (t) => {
-  const { outside } = world({ old: { kind: 'yes' }, captures: async () => 'collision' })
-  t.match(await ask(outside, 'anna@old.example', 'right'), COLLISION)
+  const { deps } = world({ old: { kind: 'yes' }, captures: async () => 'collision' })
+  t.match(await ask(deps, 'anna@old.example', 'right'), COLLISION)
 })
 
 t.end()

@@ -5,11 +5,11 @@ import { certificates } from '../support/certificates.ts'
 import { mustRun } from '../support/ferry.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { fillInstallation } from '../support/installation.ts'
-import { type Old, startOld } from '../support/old.ts'
 import { addAdministrators, OPERATOR, OWNER, VIEWER } from '../support/panel.ts'
 import { query } from '../support/query.ts'
 import { seed } from '../support/seed.ts'
 import { type RunningService, startService } from '../support/service.ts'
+import { type Source, startSource } from '../support/source-server.ts'
 import { syncOnce } from '../support/sync.ts'
 
 const PEOPLE = 412
@@ -29,8 +29,8 @@ export async function startWorld(): Promise<World> {
   await using started = new AsyncDisposableStack()
   started.defer(() => rmSync(homes, { recursive: true }))
   const { server: tls } = await certificates()
-  const kontor = started.use(await startOld({ people: Object.fromEntries([CLARA]), tls }))
-  const weber = started.use(await startOld({ people: {}, tls }))
+  const kontor = started.use(await startSource({ people: Object.fromEntries([CLARA]), tls }))
+  const weber = started.use(await startSource({ people: {}, tls }))
   const service = started.use(await startService({ POSTFERRY_HOME: `${homes}/%d/%n` }))
   for (const [name, old] of Object.entries({ kontor, weber })) await addProvider(service, name, old)
   await fillInstallation(service, ['kontor', 'weber'], PEOPLE)
@@ -42,13 +42,13 @@ export async function startWorld(): Promise<World> {
   return { service, [Symbol.asyncDispose]: () => all.disposeAsync() }
 }
 
-async function addProvider(service: RunningService, name: string, { tlsPort, ca }: Old): Promise<void> {
+async function addProvider(service: RunningService, name: string, { tlsPort, ca }: Source): Promise<void> {
   const where = ['--host', 'localhost', '--port', `${tlsPort}`, '--ca-file', ca]
   await mustRun(service, 'provider', 'add', name, ...where, '--max-connections', '12')
 }
 
 /** Her mail is copied; later she gets some more, and flags what she has got. */
-async function move(service: RunningService, { port }: Old): Promise<void> {
+async function move(service: RunningService, { port }: Source): Promise<void> {
   for (const [folder, messages] of Object.entries(FOLDERS)) await seed(port, CLARA, messages, [folder])
   await service.passdb(...CLARA)
   await syncOnce(service, '--account', CLARA[0])

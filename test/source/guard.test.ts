@@ -1,46 +1,46 @@
 import { mock } from 'node:test'
 import t from 'tap'
 import type { Provider } from '../../src/model/provider.ts'
-import { guardOld } from '../../src/source/guard.ts'
-import type { Old, OldAnswer, OldQuestion } from '../../src/source/ports.ts'
+import { guardSource } from '../../src/source/guard.ts'
+import type { Source, SourceAnswer, SourceQuestion } from '../../src/source/ports.ts'
 import { budgetOf } from '../support/budget.ts'
 
 const provider = { name: 'old', host: 'old.example', port: 993, maxConnections: 3 } as Provider
-const SILENT: OldAnswer = { kind: 'trouble', code: 'old-unreachable', cause: 'down', answered: false }
+const SILENT: SourceAnswer = { kind: 'trouble', code: 'old-unreachable', cause: 'down', answered: false }
 const BUSY = { kind: 'trouble', code: 'old-busy' }
 const OPEN = { kind: 'trouble', code: 'breaker-open' }
 
-/** OLD as one process guards it. */
-function guarded(old: Old, queueLimitMs: number) {
+/** The source as one process guards it. */
+function guarded(old: Source, queueLimitMs: number) {
   const budget = budgetOf(provider.maxConnections)
   t.teardown(() => budget[Symbol.asyncDispose]())
-  return guardOld(old, { budget, queueLimitMs })
+  return guardSource(old, { budget, queueLimitMs })
 }
 
-function question(changes: Partial<OldQuestion> = {}): OldQuestion {
+function question(changes: Partial<SourceQuestion> = {}): SourceQuestion {
   const { signal } = new AbortController()
   return { provider, username: 'anna', password: 'x', clientAddress: null, signal, ...changes }
 }
 
-/** An OLD that answers when told to, and how many questions it has at a time. */
-function slowOld() {
-  const waiting: ((answer: OldAnswer) => void)[] = []
+/** A source that answers when told to, and how many questions it has at a time. */
+function slowSource() {
+  const waiting: ((answer: SourceAnswer) => void)[] = []
   const seen = { now: 0, most: 0, all: 0 }
   return {
     seen,
-    answerNext: (answer: OldAnswer = { kind: 'yes' }) => waiting.shift()?.(answer),
+    answerNext: (answer: SourceAnswer = { kind: 'yes' }) => waiting.shift()?.(answer),
     ask: async () => {
       seen.all++
       seen.most = Math.max(seen.most, ++seen.now)
-      return await new Promise<OldAnswer>((resolve) => waiting.push(resolve)).finally(() => seen.now--)
+      return await new Promise<SourceAnswer>((resolve) => waiting.push(resolve)).finally(() => seen.now--)
     },
   }
 }
 
 const settle = () => new Promise((resolve) => setTimeout(resolve, 5))
 
-t.test('OLD never gets more questions at a time than it allows, and gets them all', async (t) => {
-  const slow = slowOld()
+t.test('the source never gets more questions at a time than it allows, and gets them all', async (t) => {
+  const slow = slowSource()
   const old = guarded(slow, 60_000)
   const answers = Promise.all(Array.from({ length: 20 }, () => old.ask(question())))
   await settle()
@@ -55,7 +55,7 @@ t.test('OLD never gets more questions at a time than it allows, and gets them al
 })
 
 t.test('who waits too long for a place is told to try again, and is not asked about later', async (t) => {
-  const slow = slowOld()
+  const slow = slowSource()
   const old = guarded(slow, 20)
   const first = Array.from({ length: 3 }, () => old.ask(question()))
   t.match(await old.ask(question({ username: 'late' })), BUSY)
@@ -70,7 +70,7 @@ t.test('who waits too long for a place is told to try again, and is not asked ab
 })
 
 t.test('who has gone gives the place in the queue up', async (t) => {
-  const slow = slowOld()
+  const slow = slowSource()
   const old = guarded(slow, 60_000)
   const first = Array.from({ length: 3 }, () => old.ask(question()))
   const going = new AbortController()
@@ -84,10 +84,10 @@ t.test('who has gone gives the place in the queue up', async (t) => {
   t.equal(slow.seen.all, 3)
 })
 
-t.test('a connection that OLD has not closed yet is in use, though its question is answered', async (t) => {
+t.test('a connection that source has not closed yet is in use, though its question is answered', async (t) => {
   const { promise, resolve } = Promise.withResolvers<void>()
   let asked = 0
-  const ask = async ({ onLeaving }: OldQuestion): Promise<OldAnswer> => {
+  const ask = async ({ onLeaving }: SourceQuestion): Promise<SourceAnswer> => {
     if (asked++ < 3) onLeaving?.(promise)
     return { kind: 'no' }
   }
@@ -101,7 +101,7 @@ t.test('a connection that OLD has not closed yet is in use, though its question 
 })
 
 t.test('providers do not wait for each other', async (t) => {
-  const slow = slowOld()
+  const slow = slowSource()
   const old = guarded(slow, 100)
   for (let i = 0; i < 5; i++) {
     for (const name of ['one', 'other']) void old.ask(question({ provider: { ...provider, name } }))
@@ -110,10 +110,10 @@ t.test('providers do not wait for each other', async (t) => {
   t.equal(slow.seen.now, 6)
 })
 
-/** An OLD that is down until it is up, and how often it was asked. */
+/** A source that is down until it is up, and how often it was asked. */
 function upAndDown() {
   const seen = { asked: 0, isUp: false, onAsked: (): void => undefined }
-  const ask = async (): Promise<OldAnswer> => {
+  const ask = async (): Promise<SourceAnswer> => {
     seen.asked++
     seen.onAsked()
     return seen.isUp ? { kind: 'no' } : SILENT
@@ -122,13 +122,13 @@ function upAndDown() {
 }
 
 /** Asks for so many people, one after another, and returns the last answer. */
-async function askOften(old: Old, times: number): Promise<OldAnswer> {
+async function askOften(old: Source, times: number): Promise<SourceAnswer> {
   let answer = SILENT
   for (let asked = 0; asked < times; asked++) answer = await old.ask(question({ username: `person ${asked}` }))
   return answer
 }
 
-t.test('an OLD that stops answering is left alone, probed later, and asked again when it is back', async (t) => {
+t.test('a source that stops answering is left alone, probed later, and asked again when it is back', async (t) => {
   mock.timers.enable({ apis: ['Date'] })
   t.teardown(() => mock.timers.reset())
   const { ask, seen } = upAndDown()
@@ -161,8 +161,8 @@ t.test('another limit of connections leaves the breaker as it is', async (t) => 
   t.equal(seen.asked, 10)
 })
 
-t.test('whatever OLD answers, it is alive: one person’s trouble opens no breaker', async (t) => {
-  const answers: OldAnswer[] = [
+t.test('whatever the source answers, it is alive: one person’s trouble opens no breaker', async (t) => {
+  const answers: SourceAnswer[] = [
     { kind: 'no' },
     { kind: 'yes' },
     { kind: 'trouble', code: 'old-busy', cause: 'LIMIT', answered: true },
@@ -174,7 +174,7 @@ t.test('whatever OLD answers, it is alive: one person’s trouble opens no break
   }
 })
 
-t.test('one person whom OLD does not answer opens no breaker', async (t) => {
+t.test('one person whom the source does not answer opens no breaker', async (t) => {
   const { ask, seen } = upAndDown()
   const old = guarded({ ask }, 60_000)
   for (let asked = 0; asked < 30; asked++) t.same(await old.ask(question()), SILENT)
@@ -196,9 +196,9 @@ t.test('a probe that is given up does not close the breaker', async (t) => {
   t.equal(seen.asked, 11)
 })
 
-t.test('questions that we gave up say nothing about OLD', async (t) => {
+t.test('questions that we gave up say nothing about the source', async (t) => {
   let going = new AbortController()
-  const ask = async (): Promise<OldAnswer> => {
+  const ask = async (): Promise<SourceAnswer> => {
     going.abort()
     return SILENT
   }

@@ -6,8 +6,8 @@ import { type Answer, ask, type RunningService } from './service.ts'
 type Body = string | Buffer | object
 
 /**
- * Asks the administrators' API of a running service, on the socket; bodies are JSON unless they are text. An answer that
- * is not as it is described is an error.
+ * Asks the administrators' API of a running service, on the socket; bodies are JSON unless they are text. An answer
+ * that is not as it is described is an error.
  */
 export interface AdminApi {
   readonly token: string

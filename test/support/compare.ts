@@ -1,37 +1,40 @@
 import { createHash } from 'node:crypto'
 import { type ImapAccount, ImapWire, type Response } from './imap-wire.ts'
-import { decodeName, namesOnNew, type OldName } from './mailbox-names.ts'
+import { decodeName, namesOnNew, type SourceName } from './mailbox-names.ts'
 
-/** One of OLD's mailboxes against the one on NEW. All numbers but `extra` count OLD's messages. */
+/**
+ * One of the source's mailboxes against the one on the destination. All numbers but `extra` count the source's
+ * messages.
+ */
 export interface FolderComparison {
-  /** Readable, with OLD's separator and prefix. */
+  /** Readable, with the source's separator and prefix. */
   old: string
   /** Readable, with `/`. */
   new: string
-  /** Whether NEW has it. */
+  /** Whether the destination has it. */
   there: boolean
   messages: number
-  /** Not on NEW in any form. */
+  /** Not on the destination in any form. */
   missing: number
-  /** On NEW under the same Message-ID, with other bytes. */
+  /** On the destination under the same Message-ID, with other bytes. */
   altered: number
   /** Same bytes, another INTERNALDATE. */
   dates: number
   /** Same bytes, other system flags (\Seen, \Answered, \Flagged, \Deleted, \Draft). */
   flags: number
-  /** Messages on NEW that OLD does not have. */
+  /** Messages on the destination that source does not have. */
   extra: number
   /** What is wrong, a line per message, twenty at most. */
   remarks: string[]
 }
 
 export interface Comparison {
-  /** In the order of OLD's names. */
+  /** In the order of the source's names. */
   folders: FolderComparison[]
   total: Record<'messages' | 'missing' | 'altered' | 'dates' | 'flags' | 'extra', number>
-  /** Mailboxes of NEW, readable, that hold messages and have none on OLD. */
+  /** Mailboxes of the destination, readable, that hold messages and have none at the source. */
   onlyOnNew: string[]
-  /** Every mailbox and message of OLD is on NEW with its bytes, date and system flags. */
+  /** Every mailbox and message of the source is on the destination with its bytes, date and system flags. */
   complete: boolean
 }
 
@@ -55,9 +58,9 @@ export async function compareAccounts(old: ImapAccount, now: ImapAccount): Promi
   for (const { name } of oldNames.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const target = mapped.get(name) ?? name
     const there = newNames.delete(target)
-    const onOld = await readMailbox(oldWire, name)
+    const atSource = await readMailbox(oldWire, name)
     const onNew = there ? await readMailbox(newWire, target) : []
-    folders.push({ old: decodeName(name), new: decodeName(target), there, ...compareMessages(onOld, onNew) })
+    folders.push({ old: decodeName(name), new: decodeName(target), there, ...compareMessages(atSource, onNew) })
   }
   const onlyOnNew: string[] = []
   for (const name of newNames) if ((await readMailbox(newWire, name)).length > 0) onlyOnNew.push(decodeName(name))
@@ -77,10 +80,10 @@ function totalOf(folders: FolderComparison[]): Comparison['total'] {
 }
 
 /** The person's mailboxes that can be opened. */
-export async function listMailboxes(wire: ImapWire): Promise<OldName[]> {
+export async function listMailboxes(wire: ImapWire): Promise<SourceName[]> {
   const space = (await wire.command('NAMESPACE')).find(({ line }) => line.startsWith('* NAMESPACE'))
   const prefix = /^\* NAMESPACE \(\("((?:[^"\\]|\\.)*)"/.exec(space?.line ?? '')?.[1] ?? ''
-  const found: OldName[] = []
+  const found: SourceName[] = []
   for (const response of await wire.command('LIST "" "*"')) {
     const match = /^\* LIST \(([^)]*)\) ("\\?."|NIL) (.*)$/.exec(response.line)
     if (!match || /\\(Noselect|NonExistent)/i.test(match[1] ?? '')) continue
@@ -122,11 +125,19 @@ function instantOf(line: string): number {
 
 type Counts = Omit<FolderComparison, 'old' | 'new' | 'there'>
 
-function compareMessages(onOld: Message[], onNew: Message[]): Counts {
+function compareMessages(atSource: Message[], onNew: Message[]): Counts {
   const left = Map.groupBy(onNew, ({ hash }) => hash)
-  const counts: Counts = { messages: onOld.length, missing: 0, altered: 0, dates: 0, flags: 0, extra: 0, remarks: [] }
+  const counts: Counts = {
+    messages: atSource.length,
+    missing: 0,
+    altered: 0,
+    dates: 0,
+    flags: 0,
+    extra: 0,
+    remarks: [],
+  }
   // Of several with the same bytes, exact twins find each other first.
-  const unlike = onOld.filter((message) => !takeTwin(left, message, (twin) => isTwin(twin, message)))
+  const unlike = atSource.filter((message) => !takeTwin(left, message, (twin) => isTwin(twin, message)))
   const unmatched = unlike.filter((message) => {
     const twin = takeTwin(left, message, () => true)
     if (twin) remarkDifference(counts, message, twin)
@@ -156,11 +167,14 @@ function takeTwin(left: Map<string, Message[]>, message: Message, fits: (twin: M
 function remarkDifference(counts: Counts, message: Message, twin: Message): void {
   if (twin.date !== message.date) {
     counts.dates++
-    remark(counts, `UID ${message.uid} is dated ${iso(message.date)} on OLD, ${iso(twin.date)} on NEW`)
+    remark(
+      counts,
+      `UID ${message.uid} is dated ${iso(message.date)} at the source, ${iso(twin.date)} on the destination`,
+    )
   }
   if (twin.flags !== message.flags) {
     counts.flags++
-    remark(counts, `UID ${message.uid} is flagged (${message.flags}) on OLD, (${twin.flags}) on NEW`)
+    remark(counts, `UID ${message.uid} is flagged (${message.flags}) at the source, (${twin.flags}) on the destination`)
   }
 }
 

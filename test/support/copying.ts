@@ -8,7 +8,7 @@ import { type Provider, usualProvider } from '../../src/model/provider.ts'
 import { type Dovecot, type Place, startDovecot } from './dovecot.ts'
 import type { ImapAccount } from './imap-wire.ts'
 import { type Run, type RunSettings, runOfflineimap } from './offlineimap.ts'
-import { type Old, type OldSettings, startOld } from './old.ts'
+import { type Source, type SourceSettings, startSource } from './source-server.ts'
 
 const SHIPPED = fileURLToPath(new URL('../../deploy/offlineimap', import.meta.url))
 
@@ -24,22 +24,22 @@ export type Answer = { id: string; user: string; password: string } | { id: stri
 
 /** Real servers, the emitted offlineimaprc and the shipped pythonfile, without the service between them. */
 export class Copying implements AsyncDisposable {
-  readonly old: Old
+  readonly old: Source
   readonly new: Dovecot
   /** Belongs to whom OfflineIMAP runs as. */
   readonly folder: string
   /** What opens the credentials: an executable that stands in for `bin/postferry`. */
   readonly command: string
 
-  private constructor(old: Old, now: Dovecot, folder: string) {
+  private constructor(old: Source, now: Dovecot, folder: string) {
     this.old = old
     this.new = now
     this.folder = folder
     this.command = join(folder, 'open-credentials')
   }
 
-  static async start(settings: OldSettings): Promise<Copying> {
-    const [old, now] = await Promise.all([startOld(settings), startPlainNew()])
+  static async start(settings: SourceSettings): Promise<Copying> {
+    const [old, now] = await Promise.all([startSource(settings), startPlainNew()])
     const folder = await mkdtemp(join(tmpdir(), 'postferry-copying-'))
     const copying = new Copying(old, now, folder)
     await cp(SHIPPED, join(folder, 'offlineimap'), { recursive: true, filter: (path) => !path.includes('__pycache__') })
@@ -61,7 +61,10 @@ export class Copying implements AsyncDisposable {
     return file
   }
 
-  /** An order for one account of OLD; on NEW the account's name is `m-<id>` with the same password as everybody. */
+  /**
+   * An order for one account of the source; on the destination the account's name is `m-<id>` with the same password as
+   * everybody.
+   */
   order(id: number, provider: Partial<Provider> = {}): CopyOrder {
     return { id: String(id), home: join(this.new.mailRoot, `m-${id}`), provider: { ...this.provider(), ...provider } }
   }
@@ -83,7 +86,7 @@ export class Copying implements AsyncDisposable {
     await chmod(this.command, 0o755)
   }
 
-  /** The credentials of OLD's people, who are numbered from 1. */
+  /** The credentials of the source's people, who are numbered from 1. */
   async openAll(people: Record<string, string>): Promise<void> {
     await this.credentials(
       Object.entries(people).map(([user, password], at) => ({ id: `m-${at + 1}`, user, password })),
@@ -116,7 +119,7 @@ export class Copying implements AsyncDisposable {
     return file
   }
 
-  onOld(user: string, password: string): ImapAccount {
+  atSource(user: string, password: string): ImapAccount {
     return { host: 'localhost', port: this.old.port, user, password }
   }
 
@@ -137,7 +140,7 @@ export class Copying implements AsyncDisposable {
 
 export const PROVIDER: Provider = { ...usualProvider('old', 'localhost', 'none'), maxConnections: 4 }
 
-/** NEW as far as copied mail is concerned; everybody's password is `new`. */
+/** The destination as far as copied mail is concerned; everybody's password is `new`. */
 function startPlainNew(): Promise<Dovecot> {
   return startDovecot({
     name: 'new',

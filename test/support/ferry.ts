@@ -1,20 +1,20 @@
 import { certificates } from './certificates.ts'
-import { type Old, type OldSettings, startOld } from './old.ts'
 import { type RunningService, startService } from './service.ts'
+import { type Source, type SourceSettings, startSource } from './source-server.ts'
 
-/** A service that knows OLD: `old.example` as it is, and `renamed.example`, which becomes `new.example`. */
+/** A service that knows the source: `old.example` as it is, and `renamed.example`, which becomes `new.example`. */
 export interface Ferry extends AsyncDisposable {
-  readonly old: Old
+  readonly old: Source
   readonly service: RunningService
 }
 
 export async function startFerry(
   people: Record<string, string>,
   settings: NodeJS.ProcessEnv = {},
-  oldSettings: Partial<OldSettings> = {},
+  oldSettings: Partial<SourceSettings> = {},
 ): Promise<Ferry> {
   const { server: tls } = await certificates()
-  const old = await startOld({ people, tls, ...oldSettings })
+  const old = await startSource({ people, tls, ...oldSettings })
   try {
     const service = await startService(settings)
     await mustRun(

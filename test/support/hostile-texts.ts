@@ -1,4 +1,6 @@
-/** What strangers may call themselves and their folders, or let their server say: each would do harm if it were markup. */
+/**
+ * What strangers may call themselves and their folders, or let their server say: each would do harm if it were markup.
+ */
 export const HOSTILE: Readonly<Record<string, string>> = {
   script: '<script>globalThis.hacked = 1</script>',
   image: '<img src=x onerror="globalThis.hacked = 1">',

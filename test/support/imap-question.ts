@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 import { old } from '../../src/imap/login/ask.ts'
 import { type Provider, usualProvider } from '../../src/model/provider.ts'
-import type { OldAnswer } from '../../src/source/ports.ts'
+import type { SourceAnswer } from '../../src/source/ports.ts'
 import { type Connection, type Script, scripted, startScriptedImap, type Tried } from './scripted-imap.ts'
 import { HANG_MS, until } from './until.ts'
 
@@ -11,7 +11,7 @@ export const WRONG = 'a wrong one'
 /** The limit of rows that end by it. */
 export const SHORT_MS = 700
 
-/** What the answer is to be: yes, a no, or the code of the trouble with whether OLD answered the sign-in. */
+/** What the answer is to be: yes, a no, or the code of the trouble with whether the source answered the sign-in. */
 export type Wanted = string
 
 export interface Row {
@@ -66,12 +66,12 @@ async function askOne(t: Test, { talk, wanted, provider, limitMs = HANG_MS, pass
   await until(() => server.open === 0, 'the connection is closed')
 }
 
-export async function ask(changes: Partial<Provider>, password = RIGHT, limitMs = HANG_MS): Promise<OldAnswer> {
+export async function ask(changes: Partial<Provider>, password = RIGHT, limitMs = HANG_MS): Promise<SourceAnswer> {
   const provider = { ...usualProvider('old', '127.0.0.1', 'none'), ...changes }
   const signal = new AbortController().signal
   return await old(limitMs).ask({ provider, username: USER, password, clientAddress: null, signal })
 }
 
-export function nameOf(answer: OldAnswer): Wanted {
+export function nameOf(answer: SourceAnswer): Wanted {
   return answer.kind === 'trouble' ? `${answer.code} ${answer.answered ? 'answered' : 'unanswered'}` : answer.kind
 }

@@ -35,8 +35,8 @@ export async function verifyCopy(
 ): Promise<Ledger> {
   const { id: migrationId, home, provider } = order
   const { metadata = join(copying.folder, 'metadata') } = options
-  const surroundings = { oldMail, newMail, copyingState: copyingState(() => metadata), ledgers }
-  return await verify({ migrationId, home, provider, username, password }, surroundings, options)
+  const deps = { oldMail, newMail, copyingState: copyingState(() => metadata), ledgers }
+  return await verify({ migrationId, home, provider, username, password }, deps, options)
 }
 
 /** Each difference in a line: `kind folder UID old → new`; and folders that are not there. */
@@ -79,7 +79,7 @@ export function ordinary(subject: string): Buffer {
 /** Anna's nasty mailboxes, and the copy that OfflineIMAP has made of them. */
 export async function withCopy(naming: Naming = { separator: '/', prefix: '' }) {
   const copying = await Copying.start({ people: { [ANNA[0]]: ANNA[1] }, ...naming })
-  await seedMailboxes(copying.onOld(...ANNA), naming)
+  await seedMailboxes(copying.atSource(...ANNA), naming)
   await copying.openAll({ [ANNA[0]]: ANNA[1] })
   const order = copying.order(1)
   const { code, output } = await copying.run([order])
@@ -95,7 +95,7 @@ export async function withCopy(naming: Naming = { separator: '/', prefix: '' }) 
   }
 }
 
-/** The file of a message by its UID on OLD. */
+/** The file of a message by its UID at the source. */
 export async function fileOf(maildir: string, directory: string, uid: number): Promise<string> {
   const names = await readdir(join(maildir, directory, 'cur'))
   const recent = await readdir(join(maildir, directory, 'new'))

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
 
-/** A mailbox of OLD as its LIST and NAMESPACE name it: modified UTF-7, separator, prefix of its personal namespace. */
-export interface OldName {
+/**
+ * A mailbox of the source as its LIST and NAMESPACE name it: modified UTF-7, separator, prefix of its personal
+ * namespace.
+ */
+export interface SourceName {
   name: string
   separator: string | null
   prefix: string
@@ -30,8 +33,8 @@ export function decodeName(name: string): string {
   return text.isWellFormed() && encodeName(text) === name ? text : name
 }
 
-/** What each of OLD's mailboxes is called on NEW, whose separator is `/`; both in modified UTF-7. */
-export function namesOnNew(mailboxes: OldName[]): Map<string, string> {
+/** What each of the source's mailboxes is called on the destination, whose separator is `/`; both in modified UTF-7. */
+export function namesOnNew(mailboxes: SourceName[]): Map<string, string> {
   const candidates = mailboxes.map((mailbox) => {
     const levels = levelsOnNew(mailbox)
     return { name: mailbox.name, levels, changed: levels.some((level) => level !== fitting(level)) }
@@ -49,7 +52,7 @@ export function namesOnNew(mailboxes: OldName[]): Map<string, string> {
   return names
 }
 
-function levelsOnNew({ name, separator, prefix }: OldName): string[] {
+function levelsOnNew({ name, separator, prefix }: SourceName): string[] {
   if (isInbox(name)) return ['INBOX']
   const stripped = prefix && name.startsWith(prefix) && name !== prefix ? name.slice(prefix.length) : name
   const levels = (separator ? stripped.split(separator) : [stripped]).map(decodeName)
@@ -58,7 +61,7 @@ function levelsOnNew({ name, separator, prefix }: OldName): string[] {
   return rest.length === 0 || stripped !== name ? ['INBOX', ...levels] : ['INBOX', ...rest]
 }
 
-/** NEW has no room for its own separator, for control characters and for nothing. */
+/** The destination has no room for its own separator, for control characters and for nothing. */
 function fitting(level: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
   return level.replaceAll('/', '\u2215').replace(/[\x00-\x1f]/g, '\ufffd') || '_'

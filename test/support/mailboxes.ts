@@ -2,7 +2,7 @@ import { type ImapAccount, ImapWire, type Part } from './imap-wire.ts'
 import { encodeName } from './mailbox-names.ts'
 import { nastyMessages } from './messages.ts'
 
-/** How OLD names mailboxes. */
+/** How the source names mailboxes. */
 export interface Naming {
   separator: '/' | '.'
   prefix: '' | 'INBOX.'
@@ -104,7 +104,7 @@ export async function seedMailboxes(account: ImapAccount, naming: Naming): Promi
   await Promise.all(pending)
 }
 
-/** A mailbox's name on OLD in modified UTF-7. */
+/** A mailbox's name at the source in modified UTF-7. */
 export function wireName(levels: string[], { separator, prefix }: Naming): string {
   const inPrefix = levels[0] === 'INBOX' && prefix === 'INBOX.'
   return (inPrefix ? '' : prefix) + levels.map(encodeName).join(separator)

@@ -13,7 +13,7 @@ export interface Run {
 export interface RunSettings {
   /** More arguments, before the file. */
   args?: string[]
-  /** Whom it runs as: the owner of NEW's mail. */
+  /** Whom it runs as: the owner of the destination's mail. */
   owner?: { uid: number; gid: number }
   env?: NodeJS.ProcessEnv
   /** Where it runs; by default at the root, as under cron. */

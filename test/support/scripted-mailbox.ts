@@ -7,7 +7,7 @@ export interface ScriptedMessage {
 
 /** What one FETCH says of one message. */
 export interface Told {
-  /** As OLD counts, from 1. */
+  /** As the source counts, from 1. */
   readonly number: number
   readonly uid: number
   /** What was asked for: `(UID FLAGS)`. */
@@ -27,7 +27,7 @@ export interface MailboxScript {
   readonly exists?: string
 }
 
-/** An OLD with one INBOX that anybody may open, which says what no real server can be made to say. */
+/** A source with one INBOX that anybody may open, which says what no real server can be made to say. */
 export function startScriptedMailbox(script: MailboxScript): Promise<ScriptedImap> {
   return startScriptedImap(
     scripted({

@@ -1,16 +1,16 @@
-import { Refusals } from '../../src/auth/auth-cache.ts'
-import { authenticate, type Surroundings } from '../../src/auth/authenticate.ts'
+import { NegativeCache } from '../../src/auth/auth-cache.ts'
+import { authenticate, type Deps } from '../../src/auth/authenticate.ts'
 import { keyedDigest } from '../../src/auth/credential-digest.ts'
-import type { Arrival, Awaited, KeptPassword, KnownAccount, Source, Suspect } from '../../src/auth/ports.ts'
+import type { Arrival, Awaited, KeptPassword, KnownAccount, SourceDomain, Suspect } from '../../src/auth/ports.ts'
 import type { Account } from '../../src/model/account.ts'
 import { usualProvider } from '../../src/model/provider.ts'
-import type { OldAnswer, OldMailbox, OldQuestion } from '../../src/source/ports.ts'
+import type { SourceAnswer, SourceMailbox, SourceQuestion } from '../../src/source/ports.ts'
 
 // A sign-in with nothing behind it but scripts, that write down what they are asked.
 
 export const provider = usualProvider('old', 'imap.old.example')
 export const anna: Account = { address: 'anna@new.example', home: '/home/anna', quotaBytes: null, enabled: true }
-export const live: OldMailbox = { provider, oldDomain: 'old.example', oldUsername: 'anna@old.example' }
+export const live: SourceMailbox = { provider, oldDomain: 'old.example', oldUsername: 'anna@old.example' }
 export const captured: KnownAccount = {
   account: anna,
   passwords: [{ hash: 'hash of right', isDoubtful: false }],
@@ -22,14 +22,14 @@ export const captured: KnownAccount = {
 
 export interface World {
   known?: KnownAccount | null
-  /** What becomes of the account while OLD is asked for the first time. */
+  /** What becomes of the account while the source is asked for the first time. */
   meanwhile?: KnownAccount | null
   awaited?: Awaited | null
-  /** What OLD says, to everybody or by question. */
-  old?: OldAnswer | ((question: OldQuestion) => OldAnswer | Promise<OldAnswer>)
+  /** What the source says, to everybody or by question. */
+  old?: SourceAnswer | ((question: SourceQuestion) => SourceAnswer | Promise<SourceAnswer>)
   /** Old domains; all of them become new.example. */
-  sources?: readonly Omit<Source, 'newDomain'>[]
-  captures?: Surroundings['captures']['capture']
+  sources?: readonly Omit<SourceDomain, 'newDomain'>[]
+  captures?: Deps['captures']['capture']
   limited?: boolean
   /** The client's network is known to be over its limit. */
   shut?: boolean
@@ -57,10 +57,10 @@ export function world({
     failures: [] as Suspect[],
     verified: 0,
   }
-  const outside: Surroundings = {
+  const deps: Deps = {
     home: '/var/vmail/%d/%n',
     directory: {
-      async sourcesOf(domain) {
+      async sourceDomainsOf(domain) {
         return domain === 'new.example' ? sources : sources.filter(({ oldDomain }) => oldDomain === domain)
       },
       awaited: async (address) => (address === 'anna@new.example' ? awaited : null),
@@ -97,7 +97,7 @@ export function world({
       has: async (person) => given.visitors?.includes(person) ?? false,
       note: async () => undefined,
     },
-    refusals: new Refusals(60_000),
+    refusals: new NegativeCache(60_000),
     digest: keyedDigest(),
     recipientDelimiter: '+',
     captures: {
@@ -121,8 +121,8 @@ export function world({
       },
     },
   }
-  return { outside, seen }
+  return { deps, seen }
 }
 
-export const ask = (outside: Surroundings, username: string, password: string) =>
-  authenticate({ username, password, clientAddress: '192.0.2.7', signal: new AbortController().signal }, outside)
+export const ask = (deps: Deps, username: string, password: string) =>
+  authenticate({ username, password, clientAddress: '192.0.2.7', signal: new AbortController().signal }, deps)

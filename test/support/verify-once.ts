@@ -7,9 +7,9 @@ import { newMail } from '../../src/maildir/listing.ts'
 import { keptInMemory, summary } from './ledgers.ts'
 
 const { home, metadata, provider, username, password } = JSON.parse(process.env.ORDER ?? '')
-const surroundings = { oldMail, newMail, copyingState: copyingState(() => metadata), ledgers: keptInMemory() }
+const deps = { oldMail, newMail, copyingState: copyingState(() => metadata), ledgers: keptInMemory() }
 // What was read of one person is not another's, whose mailbox may be of the same second.
-const ledger = await verify({ migrationId: username, home, provider, username, password }, surroundings)
+const ledger = await verify({ migrationId: username, home, provider, username, password }, deps)
 const listed = ledger.differences.length
 const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage()
 const cpuSeconds = (userCPUTime + systemCPUTime) / 1e6

@@ -4,7 +4,7 @@ import type { Address } from '../../model/address.ts'
 import { sizeText } from '../../model/quota.ts'
 import type { House } from '../../operations/house.ts'
 import { addressOnNew } from '../../operations/person.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
 import { address, examples, quota as quotaBytes } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
@@ -12,17 +12,17 @@ import { printDone, printList, printRecord } from '../terminal/output.ts'
 import { readPassword } from '../terminal/password-input.ts'
 import { accountList } from '../terminal/rows.ts'
 
-export function addAccountCommands(postferry: Command, outside: Outside): void {
+export function addAccountCommands(postferry: Command, deps: CliDeps): void {
   const account = postferry.command('account').description('people who have an account on the new server')
-  addList(account, outside)
-  addShow(account, outside)
-  addPasswd(account, outside)
-  addQuota(account, outside)
-  addEnabling(account, outside, 'disable', false)
-  addEnabling(account, outside, 'enable', true)
+  addList(account, deps)
+  addShow(account, deps)
+  addPasswd(account, deps)
+  addQuota(account, deps)
+  addEnabling(account, deps, 'disable', false)
+  addEnabling(account, deps, 'enable', true)
 }
 
-function addList(account: Command, { open }: Outside): void {
+function addList(account: Command, { open }: CliDeps): void {
   const list = account.command('list').description('list the accounts').option('--json', 'print one JSON array')
   examples(list, 'postferry account list').action(async (options) => {
     await using house = await open()
@@ -30,7 +30,7 @@ function addList(account: Command, { open }: Outside): void {
   })
 }
 
-function addShow(account: Command, { open }: Outside): void {
+function addShow(account: Command, { open }: CliDeps): void {
   const show = account
     .command('show')
     .description('show everything about an account')
@@ -42,7 +42,7 @@ function addShow(account: Command, { open }: Outside): void {
   })
 }
 
-function addPasswd(account: Command, { open }: Outside): void {
+function addPasswd(account: Command, { open }: CliDeps): void {
   const passwd = account
     .command('passwd')
     .description('set a password, one line on standard input; the old server is not asked about it any more')
@@ -61,7 +61,7 @@ function addPasswd(account: Command, { open }: Outside): void {
   })
 }
 
-function addQuota(account: Command, { open }: Outside): void {
+function addQuota(account: Command, { open }: CliDeps): void {
   const quota = account
     .command('quota')
     .description('set how much mail somebody may have on the new server')
@@ -81,7 +81,7 @@ function addQuota(account: Command, { open }: Outside): void {
   })
 }
 
-function addEnabling(account: Command, { open }: Outside, verb: string, enabled: boolean): void {
+function addEnabling(account: Command, { open }: CliDeps, verb: string, enabled: boolean): void {
   const command = account
     .command(verb)
     .description(enabled ? 'let somebody in again' : 'let somebody in no more')

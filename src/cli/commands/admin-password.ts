@@ -3,7 +3,7 @@ import { type Administrator, isAdministratorPassword, LEAST_PASSWORD_LENGTH } fr
 import type { House } from '../../operations/house.ts'
 import { administratorNamed, noAdministrator } from '../../operations/person.ts'
 import { type NewTotp, newTotp } from '../../operations/totp.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
 import { administratorName, examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
@@ -11,7 +11,7 @@ import { print, printDone } from '../terminal/output.ts'
 import { readPassword } from '../terminal/password-input.ts'
 import { administratorList } from '../terminal/rows.ts'
 
-export function addPasswd(admin: Command, { open }: Outside): void {
+export function addPasswd(admin: Command, { open }: CliDeps): void {
   const passwd = admin
     .command('passwd')
     .description('set a password, one line on standard input, and end all sessions of theirs')

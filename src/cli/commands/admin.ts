@@ -1,7 +1,7 @@
 import { Argument, type Command, Option } from 'commander'
 import { ROLES, type Role } from '../../model/administrator.ts'
 import { administratorNamed, noAdministrator } from '../../operations/person.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
 import { administratorName, examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
@@ -9,16 +9,16 @@ import { printDone, printList } from '../terminal/output.ts'
 import { administratorList } from '../terminal/rows.ts'
 import { addPasswd, newSecrets, printWithTotp } from './admin-password.ts'
 
-export function addAdminCommands(postferry: Command, outside: Outside): void {
+export function addAdminCommands(postferry: Command, deps: CliDeps): void {
   const admin = postferry.command('admin').description('who may use the panel')
-  addAdd(admin, outside)
-  addList(admin, outside)
-  addRemove(admin, outside)
-  addPasswd(admin, outside)
-  addRole(admin, outside)
+  addAdd(admin, deps)
+  addList(admin, deps)
+  addRemove(admin, deps)
+  addPasswd(admin, deps)
+  addRole(admin, deps)
 }
 
-function addAdd(admin: Command, { open }: Outside): void {
+function addAdd(admin: Command, { open }: CliDeps): void {
   const add = admin
     .command('add')
     .description('let somebody use the panel; the password is one line on standard input')
@@ -47,7 +47,7 @@ function addAdd(admin: Command, { open }: Outside): void {
   })
 }
 
-function addList(admin: Command, { open }: Outside): void {
+function addList(admin: Command, { open }: CliDeps): void {
   const list = admin.command('list').description('list the administrators').option('--json', 'print one JSON array')
   examples(list, 'postferry admin list').action(async (options) => {
     await using house = await open()
@@ -55,7 +55,7 @@ function addList(admin: Command, { open }: Outside): void {
   })
 }
 
-function addRemove(admin: Command, { open }: Outside): void {
+function addRemove(admin: Command, { open }: CliDeps): void {
   const remove = admin
     .command('remove')
     .description('let somebody use the panel no more, and end all sessions of theirs')
@@ -69,7 +69,7 @@ function addRemove(admin: Command, { open }: Outside): void {
   })
 }
 
-function addRole(admin: Command, { open }: Outside): void {
+function addRole(admin: Command, { open }: CliDeps): void {
   const role = admin
     .command('role')
     .description('let somebody do more or less, and end all sessions of theirs')

@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import type { Address } from '../../model/address.ts'
 import { renamed } from '../../operations/person.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { address, examples, time } from '../terminal/arguments.ts'
 import { printList } from '../terminal/output.ts'
 import { auditList } from '../terminal/rows.ts'
 
-export function addAuditCommands(postferry: Command, { open }: Outside): void {
+export function addAuditCommands(postferry: Command, { open }: CliDeps): void {
   const audit = postferry.command('audit').description('who changed what, and why')
   const list = audit
     .command('list')

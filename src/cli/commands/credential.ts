@@ -6,7 +6,7 @@ import type { Outcome } from '../../model/attempt.ts'
 import { type Endpoint, parseEndpoint } from '../../model/endpoint.ts'
 import type { House } from '../../operations/house.ts'
 import type { HandedOut } from '../../operations/ports.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { by } from '../terminal/actor.ts'
 import { examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
@@ -25,7 +25,7 @@ interface Wanted {
 const ACCOUNT_NAME = /^m-([1-9]\d{0,17})$/
 const BATCH = 100
 
-export function addCredentialCommands(postferry: Command, { open }: Outside): void {
+export function addCredentialCommands(postferry: Command, { open }: CliDeps): void {
   const credential = postferry.command('credential').description('what opens an account on the old server')
   const opening = credential
     .command('open')

@@ -4,7 +4,7 @@ import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.t
 import type { Provider } from '../../model/provider.ts'
 import type { House } from '../../operations/house.ts'
 import type { Settings } from '../../settings.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { explain } from '../terminal/exit.ts'
 import { checkCopying } from './doctor-copying.ts'
 import { checkDoors, checkFiles, checkOfflineimap } from './doctor-host.ts'
@@ -22,7 +22,7 @@ export interface Finding {
 const PROBES_AT_ONCE = 8
 
 /** Looks at everything, one thing after the other, and makes nothing. */
-export async function* examine({ settings, openUnready }: Outside): AsyncGenerator<Finding> {
+export async function* examine({ settings, openUnready }: CliDeps): AsyncGenerator<Finding> {
   const inForce = attempt(settings)
   if (inForce instanceof Error) {
     yield { check: 'settings', result: 'fail', found: inForce.message, remedy: 'correct the setting that is named' }
@@ -72,7 +72,7 @@ function copiesHere({ identityNamed, offlineimapMetadata }: Settings): string | 
   return existsSync(offlineimapMetadata) ? `this host has copied mail (${offlineimapMetadata})` : null
 }
 
-async function* checkRecords(openUnready: Outside['openUnready']): AsyncGenerator<Finding> {
+async function* checkRecords(openUnready: CliDeps['openUnready']): AsyncGenerator<Finding> {
   const opened = await openUnready().catch((error: Error) => error)
   if (opened instanceof Error) {
     yield failed('database', opened, 'see the reason')

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { print, printList } from '../terminal/output.ts'
@@ -10,7 +10,7 @@ const CHECK_WIDTH = 18
 /** When these fail, every other command ends with the same exit code. */
 const SETTLED_BY_SETTINGS = ['settings', 'key']
 
-export function addDoctorCommand(postferry: Command, outside: Outside): void {
+export function addDoctorCommand(postferry: Command, deps: CliDeps): void {
   const doctor = postferry
     .command('doctor')
     .description(
@@ -19,7 +19,7 @@ export function addDoctorCommand(postferry: Command, outside: Outside): void {
     .option('--json', 'print the findings as one JSON array')
   examples(doctor, 'postferry doctor').action(async (options) => {
     const findings: Finding[] = []
-    for await (const finding of examine(outside)) {
+    for await (const finding of examine(deps)) {
       findings.push(finding)
       if (!options.json) await print(lines(finding))
     }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { type Domain, mergingText } from '../../model/domain.ts'
 import { domainAdded } from '../../operations/domain-added.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
 import { domain as domainName, examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
@@ -17,14 +17,14 @@ interface AddOptions {
   readonly json?: boolean
 }
 
-export function addDomainCommands(postferry: Command, outside: Outside): void {
+export function addDomainCommands(postferry: Command, deps: CliDeps): void {
   const domain = postferry.command('domain').description('mail domains that people come from')
-  addAdd(domain, outside)
-  addList(domain, outside)
-  addRemove(domain, outside)
+  addAdd(domain, deps)
+  addList(domain, deps)
+  addRemove(domain, deps)
 }
 
-function addAdd(domain: Command, { open }: Outside): void {
+function addAdd(domain: Command, { open }: CliDeps): void {
   const add = domain
     .command('add')
     .description('let the people of a domain sign in')
@@ -53,7 +53,7 @@ function addAdd(domain: Command, { open }: Outside): void {
   })
 }
 
-function addList(domain: Command, { open }: Outside): void {
+function addList(domain: Command, { open }: CliDeps): void {
   const list = domain.command('list').description('list the domains').option('--json', 'print one JSON array')
   examples(list, 'postferry domain list').action(async (options) => {
     await using house = await open()
@@ -61,7 +61,7 @@ function addList(domain: Command, { open }: Outside): void {
   })
 }
 
-function addRemove(domain: Command, { open }: Outside): void {
+function addRemove(domain: Command, { open }: CliDeps): void {
   const remove = domain
     .command('remove')
     .description('let nobody new of a domain sign in any more; accounts stay')

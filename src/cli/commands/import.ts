@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import type { Command } from 'commander'
 import type { BadLine, ImportOutcome } from '../../operations/import.ts'
 import { readPeople } from '../../operations/import-file.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
 import { examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
@@ -18,7 +18,7 @@ interface Options {
   readonly json?: boolean
 }
 
-export function addImportCommand(postferry: Command, { open }: Outside): void {
+export function addImportCommand(postferry: Command, { open }: CliDeps): void {
   const command = postferry
     .command('import')
     .description(

@@ -1,14 +1,14 @@
 import type { Command } from 'commander'
 import type { Rotation } from '../../keys/reseal.ts'
 import type { House } from '../../operations/house.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
 import { examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { printDone } from '../terminal/output.ts'
 import { Progress } from '../terminal/progress.ts'
 
-export function addRotate(key: Command, { open }: Outside): void {
+export function addRotate(key: Command, { open }: CliDeps): void {
   const rotate = key
     .command('rotate')
     .description('make a new key and seal every credential to it; interrupted, the same command goes on')

@@ -3,20 +3,20 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { identityRecipients, initialiseKey, recipientsInForce } from '../../keys/secrets.ts'
 import type { Settings } from '../../settings.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { print, printDone, printList, printRecord } from '../terminal/output.ts'
 import { addRotate } from './key-rotate.ts'
 
-export function addKeyCommands(postferry: Command, outside: Outside): void {
+export function addKeyCommands(postferry: Command, deps: CliDeps): void {
   const key = postferry.command('key').description('the key that credentials are sealed with')
-  addInit(key, outside)
-  addShow(key, outside)
-  addRotate(key, outside)
+  addInit(key, deps)
+  addShow(key, deps)
+  addRotate(key, deps)
 }
 
-function addInit(key: Command, { settings }: Outside): void {
+function addInit(key: Command, { settings }: CliDeps): void {
   const init = key
     .command('init')
     .description('make the key: writes the identity file, prints the recipient; an existing key is never overwritten')
@@ -33,7 +33,7 @@ function addInit(key: Command, { settings }: Outside): void {
   )
 }
 
-function addShow(key: Command, { settings, open }: Outside): void {
+function addShow(key: Command, { settings, open }: CliDeps): void {
   const show = key
     .command('show')
     .description('show who can open what is sealed, how much to which key, and whether the identity file is here')
@@ -54,7 +54,7 @@ function addShow(key: Command, { settings, open }: Outside): void {
 }
 
 /** How many credentials are sealed to which key; null without a database. */
-async function sealedCounts({ databaseUrl, dataDir }: Settings, open: Outside['open']) {
+async function sealedCounts({ databaseUrl, dataDir }: Settings, open: CliDeps['open']) {
   if (databaseUrl === null && !existsSync(join(dataDir, 'postgres'))) return null
   try {
     await using house = await open()

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import type { TurnReport } from '../../copying/run-job.ts'
+import type { JobReport } from '../../copying/run-job.ts'
 import type { Ending } from '../../copying/schedule.ts'
 import type { Address } from '../../model/address.ts'
 import { REMEDIES } from '../../model/attempt.ts'
@@ -8,14 +8,14 @@ import { ACTIVE_STATES, close, type Migration } from '../../model/migration.ts'
 import type { House } from '../../operations/house.ts'
 import { migrationOnNew, noMigration } from '../../operations/person.ts'
 import { SettingsError } from '../../settings.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
 import { address, examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { printDone } from '../terminal/output.ts'
 import { migrationList } from '../terminal/rows.ts'
 import { type BulkOptions, carryOutBulk, oneOrAll, withBulk } from './migration-bulk.ts'
-import { ATTEMPT_LIMIT_MINUTES, oneTurn, stopSignal } from './sync-one.ts'
+import { ATTEMPT_LIMIT_MINUTES, oneJob, stopSignal } from './sync-one.ts'
 import { explainNoLedger } from './verify.ts'
 
 interface Options extends BulkOptions {
@@ -23,7 +23,7 @@ interface Options extends BulkOptions {
   readonly queue?: boolean
 }
 
-export function addFinish(migration: Command, outside: Outside): void {
+export function addFinish(migration: Command, deps: CliDeps): void {
   const finish = migration
     .command('finish')
     .description(
@@ -45,11 +45,11 @@ export function addFinish(migration: Command, outside: Outside): void {
   ).action(async (typed: Address | undefined, options: Options) => {
     const one = oneOrAll(typed, options)
     if (one === null && !options.queue) throw new Failure(EXIT.usage, 'finish --all needs --queue (--help shows how)')
-    if (!options.queue) outside.becomeOwner()
-    await using house = await outside.open()
+    if (!options.queue) deps.becomeOwner()
+    await using house = await deps.open()
     if (one === null) return await carryOutBulk('close', options, house)
     const name = await migrationOnNew(house, one)
-    const done = options.queue ? await queue(name, house, options) : await finishNow(name, house, outside, options)
+    const done = options.queue ? await queue(name, house, options) : await finishNow(name, house, deps, options)
     if (done === null) throw noMigration(name)
     await printDone(migrationList.row(done.migration), done.sentence, options)
   })
@@ -66,8 +66,8 @@ async function queue(name: string, { migrations }: House, options: Options): Pro
   return migration && { migration, sentence }
 }
 
-async function finishNow(name: string, house: House, outside: Outside, options: Options): Promise<Done | null> {
-  const proof = options.force ? null : await makeLastAttempt(name, house, outside, by(options))
+async function finishNow(name: string, house: House, deps: CliDeps, options: Options): Promise<Done | null> {
+  const proof = options.force ? null : await makeLastAttempt(name, house, deps, by(options))
   const finished =
     proof === null
       ? await house.finish(name, options.force ?? false, by(options))
@@ -81,15 +81,15 @@ const FORCED = '--force finishes without a last attempt, and what is not across 
 const COMPARED: readonly Ending[] = ['complete', 'ledger-differs', 'ledger-lost', 'ledger-shrunk']
 
 /**
- * So that nothing stays behind that came to OLD since the last one. Ends with a ledger of this moment; returns what it
- * proves when the migration was to be finished by any attempt, and is; else null.
+ * So that nothing stays behind that came to the source since the last one. Ends with a ledger of this moment; returns
+ * what it proves when the migration was to be finished by any attempt, and is; else null.
  */
-async function makeLastAttempt(name: string, house: House, outside: Outside, who: By): Promise<string | null> {
+async function makeLastAttempt(name: string, house: House, deps: CliDeps, who: By): Promise<string | null> {
   const migration = await house.migrations.find(name)
   // Why the others cannot be finished is known without one.
   if (migration === null || !ACTIVE_STATES.includes(migration.state)) return null
   const stop = stopSignal()
-  const { ending, waitMs, proof } = await attempt(migration, outside, who, stop)
+  const { ending, waitMs, proof } = await attempt(migration, deps, who, stop)
   if (ending === 'unchanged') await house.verify(name, { signal: stop }).catch(explainNoLedger)
   else if (!COMPARED.includes(ending)) {
     const remedy = waitMs === null ? (REMEDIES[ending] ?? '') : 'try again'
@@ -99,11 +99,11 @@ async function makeLastAttempt(name: string, house: House, outside: Outside, who
   return proof
 }
 
-async function attempt(migration: Migration, outside: Outside, who: By, stop: AbortSignal): Promise<TurnReport> {
+async function attempt(migration: Migration, deps: CliDeps, who: By, stop: AbortSignal): Promise<JobReport> {
   try {
     const limitMs = ATTEMPT_LIMIT_MINUTES * 60_000
-    await using copying = await outside.openCopying({ adopts: false, early: true, limitMs, by: who })
-    return await oneTurn(copying, migration, stop, () => undefined)
+    await using copying = await deps.openCopying({ adopts: false, early: true, limitMs, by: who })
+    return await oneJob(copying, migration, stop, () => undefined)
   } catch (error) {
     if (error instanceof SettingsError) {
       throw new Failure(EXIT.config, `${error.message}; finish is for the copying host (${FORCED})`)

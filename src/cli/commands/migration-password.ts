@@ -3,8 +3,8 @@ import type { Address } from '../../model/address.ts'
 import type { House } from '../../operations/house.ts'
 import { migrationOnNew } from '../../operations/person.ts'
 import { whyNotRenewed } from '../../operations/renew-credential.ts'
-import type { OldAnswer } from '../../source/ports.ts'
-import type { Outside } from '../deps.ts'
+import type { SourceAnswer } from '../../source/ports.ts'
+import type { CliDeps } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
 import { address, examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
@@ -12,7 +12,7 @@ import { printDone } from '../terminal/output.ts'
 import { readPassword } from '../terminal/password-input.ts'
 import { migrationList } from '../terminal/rows.ts'
 
-export function addSetPassword(migration: Command, { open }: Outside): void {
+export function addSetPassword(migration: Command, { open }: CliDeps): void {
   const setPassword = migration
     .command('set-password')
     .description(
@@ -41,7 +41,7 @@ async function requireUnfinished({ migrations }: House, name: string): Promise<v
   throw new Failure(EXIT.data, `the migration of ${name} is done: it keeps no password`)
 }
 
-function refuseUnlessYes(answer: OldAnswer): void {
+function refuseUnlessYes(answer: SourceAnswer): void {
   if (answer.kind === 'yes') return
   throw new Failure(answer.kind === 'trouble' ? EXIT.tempfail : EXIT.permission, whyNotRenewed(answer))
 }

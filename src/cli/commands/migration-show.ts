@@ -6,7 +6,7 @@ import type { Migration } from '../../model/migration.ts'
 import type { House } from '../../operations/house.ts'
 import { migrationOnNew, noMigration } from '../../operations/person.ts'
 import { credentialRow } from '../../operations/rows.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { address, examples } from '../terminal/arguments.ts'
 import { ledgerLine } from '../terminal/ledger-text.ts'
 import { type ListShape, print, printList, printRecord } from '../terminal/output.ts'
@@ -16,7 +16,7 @@ import { visibleLines } from '../terminal/text.ts'
 const ATTEMPTS_SHOWN = 10
 const ENTRIES_SHOWN = 20
 
-export function addShow(migration: Command, { open }: Outside): void {
+export function addShow(migration: Command, { open }: CliDeps): void {
   const show = migration
     .command('show')
     .description('show everything about a migration: attempts, ledger, credential (not the password), last changes')

@@ -4,7 +4,7 @@ import type { State } from '../../model/migration.ts'
 import { BULK_STEPS } from '../../operations/bulk.ts'
 import { migrationOnNew, noMigration } from '../../operations/person.ts'
 import type { MigrationFilter } from '../../operations/ports.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
 import { address, examples } from '../terminal/arguments.ts'
 import { printDone, printList } from '../terminal/output.ts'
@@ -32,16 +32,16 @@ const STEPS: readonly StepCommand[] = [
   },
 ]
 
-export function addMigrationCommands(postferry: Command, outside: Outside): void {
+export function addMigrationCommands(postferry: Command, deps: CliDeps): void {
   const migration = postferry.command('migration').description('people whose mail is being moved')
-  addList(migration, outside)
-  addShow(migration, outside)
-  for (const step of STEPS) addStep(migration, outside, step)
-  addFinish(migration, outside)
-  addSetPassword(migration, outside)
+  addList(migration, deps)
+  addShow(migration, deps)
+  for (const step of STEPS) addStep(migration, deps, step)
+  addFinish(migration, deps)
+  addSetPassword(migration, deps)
 }
 
-function addList(migration: Command, { open }: Outside): void {
+function addList(migration: Command, { open }: CliDeps): void {
   const list = withFilter(migration.command('list').description('list the migrations, or those that match'))
   examples(
     list.option('--json', 'print one JSON array'),
@@ -57,7 +57,7 @@ function addList(migration: Command, { open }: Outside): void {
   })
 }
 
-function addStep(migration: Command, { open }: Outside, { verb, description, done }: StepCommand): void {
+function addStep(migration: Command, { open }: CliDeps, { verb, description, done }: StepCommand): void {
   const command = withBulk(
     migration.command(verb).description(description).argument('[address]', 'the new or the old address', address),
   ).option('--json', 'print the migration, or with --all the counts, as JSON')

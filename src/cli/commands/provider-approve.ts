@@ -3,13 +3,13 @@ import type { Command } from 'commander'
 import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { House } from '../../operations/house.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
 import { examples } from '../terminal/arguments.ts'
 import { printDone } from '../terminal/output.ts'
 import { namedProvider } from './named-provider.ts'
 
-export function addApprove(provider: Command, { open }: Outside): void {
+export function addApprove(provider: Command, { open }: CliDeps): void {
   const approve = provider
     .command('approve')
     .description(

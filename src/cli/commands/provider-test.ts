@@ -2,9 +2,9 @@ import type { Command } from 'commander'
 import type { Provider } from '../../model/provider.ts'
 import type { House } from '../../operations/house.ts'
 import { stepRow, trialRow } from '../../operations/rows.ts'
-import type { OldAnswer } from '../../source/ports.ts'
+import type { SourceAnswer } from '../../source/ports.ts'
 import type { ProbeStep } from '../../source/probe-step.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { by } from '../terminal/actor.ts'
 import { examples, username } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
@@ -19,7 +19,7 @@ interface Options {
   readonly json?: boolean
 }
 
-export function addTest(provider: Command, { open }: Outside): void {
+export function addTest(provider: Command, { open }: CliDeps): void {
   const test = provider
     .command('test')
     .description('go to a provider step by step and see how it refuses a stranger; exit code 69 when a step fails')
@@ -61,7 +61,7 @@ async function tellApproval(provider: Provider, house: House, options: Options):
   if (said !== null && !options.json) await print(`${line(said)}\n`)
 }
 
-const EXITS: Readonly<Record<Exclude<OldAnswer['kind'], 'yes'>, number>> = {
+const EXITS: Readonly<Record<Exclude<SourceAnswer['kind'], 'yes'>, number>> = {
   no: EXIT.permission,
   disabled: EXIT.permission,
   expired: EXIT.permission,

@@ -4,7 +4,7 @@ import type { Provider } from '../../model/provider.ts'
 import type { House } from '../../operations/house.ts'
 import { changedProvider, newProvider } from '../../operations/provider-fields.ts'
 import { usageRow } from '../../operations/rows.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
 import { examples, host, providerName } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
@@ -16,18 +16,18 @@ import { addApprove } from './provider-approve.ts'
 import { type ProviderOptions, withProviderOptions } from './provider-options.ts'
 import { addTest } from './provider-test.ts'
 
-export function addProviderCommands(postferry: Command, outside: Outside): void {
+export function addProviderCommands(postferry: Command, deps: CliDeps): void {
   const provider = postferry.command('provider').description('old IMAP services that people come from')
-  addAdd(provider, outside)
-  addList(provider, outside)
-  addShow(provider, outside)
-  addSet(provider, outside)
-  addRemove(provider, outside)
-  addTest(provider, outside)
-  addApprove(provider, outside)
+  addAdd(provider, deps)
+  addList(provider, deps)
+  addShow(provider, deps)
+  addSet(provider, deps)
+  addRemove(provider, deps)
+  addTest(provider, deps)
+  addApprove(provider, deps)
 }
 
-function addAdd(provider: Command, { open }: Outside): void {
+function addAdd(provider: Command, { open }: CliDeps): void {
   const add = provider
     .command('add')
     .description('add a provider')
@@ -50,7 +50,7 @@ function addAdd(provider: Command, { open }: Outside): void {
   })
 }
 
-function addList(provider: Command, { open }: Outside): void {
+function addList(provider: Command, { open }: CliDeps): void {
   const list = provider.command('list').description('list the providers')
   examples(list.option('--json', 'print one JSON array'), 'postferry provider list').action(async (options) => {
     await using house = await open()
@@ -58,7 +58,7 @@ function addList(provider: Command, { open }: Outside): void {
   })
 }
 
-function addShow(provider: Command, { open }: Outside): void {
+function addShow(provider: Command, { open }: CliDeps): void {
   const show = provider
     .command('show')
     .description('show everything about a provider, and how the service on this host uses it')
@@ -72,7 +72,7 @@ function addShow(provider: Command, { open }: Outside): void {
   )
 }
 
-function addSet(provider: Command, { open }: Outside): void {
+function addSet(provider: Command, { open }: CliDeps): void {
   const set = provider.command('set').description('change what is given, and nothing else').argument('<name>')
   withReason(withProviderOptions(set.option('--host <host>', 'DNS name or IP address', host)))
     .option('--plain-text', 'with --tls none: passwords may travel in the clear from now on')
@@ -108,7 +108,7 @@ function approval(before: Provider, now: Provider): string {
   return `, and postferry provider approve ${now.name} on the copying host, which copies nothing from there before`
 }
 
-function addRemove(provider: Command, { open }: Outside): void {
+function addRemove(provider: Command, { open }: CliDeps): void {
   const remove = provider.command('remove').description('remove a provider that nobody comes from').argument('<name>')
   examples(
     withReason(remove).option('--json', 'print the removed provider as JSON'),

@@ -3,7 +3,7 @@ import { COLLISION_REMEDIES, type Collision, collisionText } from '../../operati
 import type { House } from '../../operations/house.ts'
 import { outlook, type Report, total, warning } from '../../operations/report.ts'
 import { erasedRow, reportRow } from '../../operations/rows.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { domain, examples } from '../terminal/arguments.ts'
 import { print, printCsv, printList, printRecord } from '../terminal/output.ts'
 import { migrationList, peopleList } from '../terminal/rows.ts'
@@ -19,7 +19,7 @@ interface Options {
 
 const DAYS_SHOWN = 14
 
-export function addReportCommand(postferry: Command, { open }: Outside): void {
+export function addReportCommand(postferry: Command, { open }: CliDeps): void {
   const command = postferry
     .command('report')
     .description('how far the people are: by provider and domain, by day, and what stops them')

@@ -1,32 +1,32 @@
 import { STRANDED_REMEDY } from '../../copying/copying-hosts.ts'
 import { Leases } from '../../copying/leases.ts'
-import type { TurnReport } from '../../copying/run-job.ts'
+import type { JobReport } from '../../copying/run-job.ts'
 import type { CopyingHouse } from '../../copying/worker-deps.ts'
 import type { Migration } from '../../model/migration.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 
 export const ATTEMPT_LIMIT_MINUTES = 120
-/** So long a connection to OLD is waited for. */
+/** So long a connection to the source is waited for. */
 const SEAT_LIMIT_MS = 60_000
 
 /** Takes the turn of one person now. @throws Failure when it is not to be had */
-export async function oneTurn(
-  { around, budget, places }: Pick<CopyingHouse, 'around' | 'budget' | 'places'>,
+export async function oneJob(
+  { deps, budget, places }: Pick<CopyingHouse, 'deps' | 'budget' | 'places'>,
   { id, address, provider }: Pick<Migration, 'id' | 'address' | 'provider'>,
   stop: AbortSignal,
   onMessage: () => void,
-): Promise<TurnReport> {
+): Promise<JobReport> {
   using seat = await budget.take(provider, 'copying', { limitMs: SEAT_LIMIT_MS, signal: stop })
   if (seat === null) {
     const why = `all connections to ${provider} that copying may have are in use`
     throw new Failure(EXIT.tempfail, `${address} cannot be copied now: ${why}`)
   }
-  using leases = new Leases(around)
+  using leases = new Leases(deps)
   const leased = await leases.take(id)
   if (leased === null) {
     const place = await places.placeOf(id)
     const why =
-      place === null || place.id === around.worker.place
+      place === null || place.id === deps.worker.place
         ? 'somebody else is copying it'
         : `its copying state is elsewhere (${place.host}, ${place.folder}): ${STRANDED_REMEDY}`
     throw new Failure(EXIT.tempfail, `${address} cannot be copied now: ${why}`)

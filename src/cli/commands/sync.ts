@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { keepErasing } from '../../copying/erasing.ts'
-import { Failures } from '../../copying/failures.ts'
 import type { Ending } from '../../copying/schedule.ts'
 import { type Watcher, work } from '../../copying/worker.ts'
 import type { CopyingHouse } from '../../copying/worker-deps.ts'
@@ -8,11 +7,12 @@ import type { Address } from '../../model/address.ts'
 import { REMEDIES } from '../../model/attempt.ts'
 import { ACTIVE_STATES, type Migration } from '../../model/migration.ts'
 import { addressOnNew } from '../../operations/person.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { address, examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
+import { Failures } from '../terminal/sync-failures.ts'
 import { Progress } from '../terminal/sync-progress.ts'
-import { ATTEMPT_LIMIT_MINUTES, oneTurn, stopSignal } from './sync-one.ts'
+import { ATTEMPT_LIMIT_MINUTES, oneJob, stopSignal } from './sync-one.ts'
 
 interface Options {
   once?: boolean
@@ -27,7 +27,7 @@ interface Options {
 const SLOTS = 2
 const SLOTS_LIMIT = 64
 
-export function addSyncCommand(postferry: Command, outside: Outside): void {
+export function addSyncCommand(postferry: Command, deps: CliDeps): void {
   const sync = postferry
     .command('sync')
     .description('copy the mail of all active migrations until SIGTERM; several may share the work')
@@ -51,7 +51,7 @@ export function addSyncCommand(postferry: Command, outside: Outside): void {
     'postferry sync --account anna@new.example',
   ).action(async (options: Options) => {
     const stop = stopSignal()
-    await using house = await outside.openCopying({
+    await using house = await deps.openCopying({
       adopts: options.adopt === true,
       early: options.account !== undefined,
       limitMs: options.timeLimit * 60_000,
@@ -92,7 +92,7 @@ async function activeMigration(typed: Address, house: CopyingHouse): Promise<Mig
 }
 
 async function syncOne(migration: Migration, house: CopyingHouse, watcher: Watcher, stop: AbortSignal): Promise<void> {
-  const report = await oneTurn(house, migration, stop, watcher.message)
+  const report = await oneJob(house, migration, stop, watcher.message)
   watcher.ended(report)
   process.exitCode = exitCodeOf(report.ending, report.waitMs)
   if (report.waitMs === null && report.proof === null)

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { examples } from '../terminal/arguments.ts'
 import { printDone } from '../terminal/output.ts'
 
-export function addUpgradeCommand(postferry: Command, { openUnready }: Outside): void {
+export function addUpgradeCommand(postferry: Command, { openUnready }: CliDeps): void {
   const upgrade = postferry
     .command('upgrade')
     .description('bring the database schema up to this program; a no-op when it is')

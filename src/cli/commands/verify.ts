@@ -4,7 +4,7 @@ import { CouldNotAsk, type Ledger, NotKept, totalOf } from '../../model/ledger.t
 import { NOT_COMPARED, sentence } from '../../model/ledger-words.ts'
 import { migrationOnNew } from '../../operations/person.ts'
 import { differenceRow, ledgerSummary } from '../../operations/rows.ts'
-import type { Outside } from '../deps.ts'
+import type { CliDeps } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
 import { address, examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
@@ -20,7 +20,7 @@ interface Options {
   reason?: string
 }
 
-export function addVerifyCommand(postferry: Command, { open, becomeOwner }: Outside): void {
+export function addVerifyCommand(postferry: Command, { open, becomeOwner }: CliDeps): void {
   const verify = postferry
     .command('verify')
     .description('compare a person on the old and the new server message by message; run it on the copying host')

@@ -11,7 +11,7 @@ export function ledgerLine(ledger: Ledger | null): string | null {
   return ledger && `${ledger.takenAt.toISOString()} ${sentence(ledger)}`
 }
 
-/** A ledger for people: folders that are not as on OLD, the differences, and what an administrator can do. */
+/** A ledger for people: folders that are not as at the source, the differences, and what an administrator can do. */
 export function ledgerText(address: string, ledger: Ledger): string {
   const { fetched, seconds, folders } = ledger
   const { messages, proved, extra, duplicated } = totalOf(folders)
@@ -39,7 +39,7 @@ function folderTable(folders: readonly LedgerFolder[]): string {
     ...[messages, proved].map(String),
     line(countsIn({ counts }, [...FAULTS, ...CHANGES]) || null),
   ])
-  return table(['FOLDER', 'ON NEW', 'MESSAGES', 'PROVED', 'WHAT'], rows)
+  return table(['FOLDER', 'ON the new server', 'MESSAGES', 'PROVED', 'WHAT'], rows)
 }
 
 function differenceTable({ differences, folders }: Ledger): string {
@@ -50,7 +50,7 @@ function differenceTable({ differences, folders }: Ledger): string {
   const { faults, changes } = totalOf(folders)
   const rest = faults + changes - rows.length
   const more = rest > 0 ? `and ${rest} more: --json shows up to 1000 of each kind\n` : ''
-  return table(['KIND', 'FOLDER', 'UID', 'MESSAGE-ID', 'OLD', 'NEW'], rows) + more
+  return table(['KIND', 'FOLDER', 'UID', 'MESSAGE-ID', 'the old server', 'the new server'], rows) + more
 }
 
 function table(head: readonly string[], rows: readonly string[][]): string {

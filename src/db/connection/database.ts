@@ -34,9 +34,10 @@ export interface Database extends AsyncDisposable {
   upgrade(): Promise<string[]>
 }
 
-// Whoever waits for the database gives up after 4 s. What waits for a connection or a lock is ended before that, so that
-// it holds no place in the pool for nobody. There is no limit on a statement: it would count the time that a listing
-// waits for its reader. A connection that is silent for longer than its limit is kept as long as its process works.
+// Whoever waits for the database gives up after 4 s. What waits for a connection or a lock is ended before that, so
+// that it holds no place in the pool for nobody. There is no limit on a statement: it would count the time that a
+// listing waits for its reader. A connection that is silent for longer than its limit is kept as long as its process
+// works.
 const CONNECT_LIMIT_MS = 3_000
 const LOCK_LIMIT_MS = 3_000
 const SILENCE_LIMIT_MS = 8_000

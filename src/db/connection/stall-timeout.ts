@@ -29,8 +29,8 @@ export function breakWhenSilent(client: pg.Client, limitMs: number, busy = NOBOD
 }
 
 /**
- * The server's processes that work on something, asked on a connection of its own; none, when it does not answer in time.
- * Connections that fall silent together ask together.
+ * The server's processes that work on something, asked on a connection of its own; none, when it does not answer in
+ * time. Connections that fall silent together ask together.
  */
 export function busyProcesses(place: pg.ClientConfig, limitMs: number): Busy {
   let asked: Promise<ReadonlySet<number>> | undefined

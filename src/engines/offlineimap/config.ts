@@ -13,7 +13,7 @@ export interface OfflineImapSettings {
   readonly starter?: number | undefined
   /** What is left free on the file systems of the homes and of these folders. Missing: nothing. */
   readonly keptFree?: KeptFree & { readonly folders: readonly string[] }
-  /** After so many seconds without a word from OLD the account fails. */
+  /** After so many seconds without a word from the source the account fails. */
   readonly timeout?: number
 }
 
@@ -82,7 +82,7 @@ function account({ id, home, provider }: CopyOrder): string {
     ...server(provider),
     `remoteusereval = get_user("${name}")`,
     `remotepasseval = get_password("${name}")`,
-    // OLD is only read, and what OLD loses stays on NEW.
+    // The source is only read, and what the source loses stays on the destination.
     'readonly = yes',
     'sync_deletes = no',
     `folderfilter = folder_filter("${name}")`,

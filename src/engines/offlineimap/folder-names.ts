@@ -3,7 +3,7 @@ import { decodeName, encodeName, isInbox, type Mailbox } from '../../model/mailb
 
 /** Bytes in a file name. */
 const LONGEST = 255
-/** Looks like the slash that NEW's separator leaves no room for. */
+/** Looks like the slash that destination's separator leaves no room for. */
 const SLASH = '\u2215'
 
 /**
@@ -35,14 +35,14 @@ export function titleOfDirectory(directory: string): string {
     .join('/')
 }
 
-/** The levels of a mailbox's name on NEW, and whether something in them had to be replaced. */
+/** The levels of a mailbox's name on the destination, and whether something in them had to be replaced. */
 function levelsOf({ name, separator, prefix }: Mailbox): { levels: string[]; changed: boolean } {
   if (isInbox(name)) return { levels: [], changed: false }
   const stripped = prefix !== '' && name.startsWith(prefix) && name !== prefix ? name.slice(prefix.length) : name
   const parts = separator ? stripped.split(separator) : [stripped]
   let texts = parts.map(decodeName)
   const [first = '', ...rest] = texts
-  // NEW knows the top level INBOX in one spelling only, and there it is the inbox itself.
+  // The destination knows the top level INBOX in one spelling only, and there it is the inbox itself.
   if (isInbox(first)) texts = rest.length === 0 || stripped !== name ? ['INBOX', ...texts] : ['INBOX', ...rest]
   const levels = texts.map(fitting)
   return { levels, changed: levels.some((level, at) => level !== texts[at]) }

@@ -7,7 +7,8 @@ import type { LostMessages, Receipts } from '../../ledger/ports.ts'
 const BUSY_LIMIT_MS = 10_000
 
 /**
- * What OfflineIMAP remembers of a directory's folder: it notes a message when it has stored its file on NEW.
+ * What OfflineIMAP remembers of a directory's folder: it notes a message when it has stored its file on the
+ * destination.
  * @param metadata OfflineIMAP's folder
  */
 export function receiptsIn(

@@ -164,5 +164,5 @@ function short(value: unknown): string | undefined {
 /** The cause without what a server said: its text could repeat the password. */
 function causeOf(cause: unknown): string {
   if (!(cause instanceof Error)) return ''
-  return 'responseStatus' in cause ? `OLD said ${cause.responseStatus}` : cause.message
+  return 'responseStatus' in cause ? `the old server said ${cause.responseStatus}` : cause.message
 }

@@ -10,7 +10,7 @@ import {
 import { newTotp, totpStep } from '../../operations/totp.ts'
 import { Secret, SHORT_PASSWORD } from './bodies.ts'
 import { form, textField } from './forms.ts'
-import type { Around, PanelHouse } from './house.ts'
+import type { PanelDeps, PanelHouse } from './house.ts'
 import { type Content, html, type Piece } from './html.ts'
 import type { Notice } from './page.ts'
 import { qrCode } from './qr-code.ts'
@@ -35,7 +35,7 @@ const Current = Type.Object({ current: Secret() })
 const Code = Type.Object({ code: Secret(16) })
 
 /** What administrators change about themselves: password and second factor. */
-export const accountPage: FastifyPluginAsyncTypebox<Around> = async (app, { house }) => {
+export const accountPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
   app.get(PATH, (request, reply) => {
     const self = administrator(request)
     const csrf = reply.generateCsrf()

@@ -10,7 +10,7 @@ import {
 } from '../../model/administrator.ts'
 import { Secret, SHORT_PASSWORD, Why } from './bodies.ts'
 import { choiceField, form, reasonField, textField } from './forms.ts'
-import type { Around } from './house.ts'
+import type { PanelDeps } from './house.ts'
 import { html, type Piece } from './html.ts'
 import type { Notice } from './page.ts'
 import { badge, table, when } from './parts.ts'
@@ -33,7 +33,7 @@ const NewPassword = Type.Object({ ...Why.properties, password: Secret() })
 const NewRole = Type.Object({ ...Why.properties, role: OneRole })
 
 /** Who may use these pages, and for what; for owners. */
-export const administratorPages: FastifyPluginAsyncTypebox<Around> = async (app, { house }) => {
+export const administratorPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
   const { administrators } = house
 
   app.get(PATH, { config: OWN }, async (request, reply) => {

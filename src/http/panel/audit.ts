@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
 import type { AuditFilter } from '../../operations/ports.ts'
 import { textField } from './forms.ts'
-import type { Around } from './house.ts'
+import type { PanelDeps } from './house.ts'
 import { html, type Piece } from './html.ts'
 import { auditTable } from './migrations/history.ts'
 import { pager, withQuery } from './parts.ts'
@@ -17,7 +17,7 @@ const Query = Type.Object({ subject: word(400), actor: word(200), action: word(6
 type Query = Static<typeof Query>
 
 /** Who changed what, and why. */
-export const auditPage: FastifyPluginAsyncTypebox<Around> = async (app, { house }) => {
+export const auditPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
   app.get(PATH, { schema: { querystring: Query }, preHandler: refuseUnknown }, async (request, reply) => {
     const { query } = request
     const { after, before } = query

@@ -29,7 +29,7 @@ export type PanelHouse = Pick<
 >
 
 /** What each group of pages is handed. */
-export interface Around {
+export interface PanelDeps {
   readonly house: PanelHouse
   readonly events: Events
   readonly log: Logger

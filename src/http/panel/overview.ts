@@ -4,7 +4,7 @@ import { COLLISION_REMEDIES, type Collision, collisionText } from '../../operati
 import type { ProviderHealth } from '../../operations/provider-health.ts'
 import { outlook, type PeopleCount, type Report, total, warning } from '../../operations/report.ts'
 import { burnDownChart } from './chart.ts'
-import type { Around } from './house.ts'
+import type { PanelDeps } from './house.ts'
 import { html, type Piece, textOf } from './html.ts'
 import { kept } from './kept.ts'
 import { noticeOf } from './page.ts'
@@ -12,7 +12,7 @@ import { badge, capitalised, providerPath, table, when, withQuery } from './part
 import { show } from './show.ts'
 
 /** How far everybody is, and how the old servers are. */
-export async function overview(app: FastifyInstance, { house, events }: Around): Promise<void> {
+export async function overview(app: FastifyInstance, { house, events }: PanelDeps): Promise<void> {
   const reported = kept(() => house.report({}))
 
   app.get('/admin', async (request, reply) => {

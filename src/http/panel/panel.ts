@@ -10,7 +10,7 @@ import { administratorPages } from './administrators.ts'
 import { serveAssets } from './assets.ts'
 import { auditPage } from './audit.ts'
 import { Events } from './events.ts'
-import type { Around, PanelHouse } from './house.ts'
+import type { PanelDeps, PanelHouse } from './house.ts'
 import { importPages } from './import/pages.ts'
 import { bulk } from './migrations/bulk.ts'
 import { migrationList } from './migrations/list.ts'
@@ -76,8 +76,8 @@ export async function panel(app: FastifyInstance, { house, sessionKey, log }: Pa
       guarded.addHook('preValidation', signInForForm)
       // After the body was read, where the token stands.
       guarded.addHook('preHandler', protectForms)
-      const around: Around = { house, events: new Events(guarded, house.administrators), log }
-      for (const page of PAGES) await guarded.register(page, around)
+      const deps: PanelDeps = { house, events: new Events(guarded, house.administrators), log }
+      for (const page of PAGES) await guarded.register(page, deps)
       guarded.get('/admin/', (_, reply) => reply.redirect('/admin', 301))
       guarded.get('/admin/*', () => {
         throw new NotFound()

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import { redacted } from '../../settings.ts'
-import type { Around } from './house.ts'
+import type { PanelDeps } from './house.ts'
 import { html } from './html.ts'
 import { table } from './parts.ts'
 import { show } from './show.ts'
 
 /** The settings in force, to look at. */
-export async function settingsPage(app: FastifyInstance, { house }: Around): Promise<void> {
+export async function settingsPage(app: FastifyInstance, { house }: PanelDeps): Promise<void> {
   app.get('/admin/settings', async (request, reply) => {
     const rows = Object.entries(redacted(house.settings))
     const list = table<(typeof rows)[number]>(

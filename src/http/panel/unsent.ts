@@ -8,8 +8,8 @@ import { pathWithin } from './own-pages.ts'
 import { capitalised, facts } from './parts.ts'
 import { show } from './show.ts'
 
-// A form that was sent after its session had ended, and of which nothing was done. It goes with whoever signs in, as the
-// path and the query of a link; what is a secret is empty there.
+// A form that was sent after its session had ended, and of which nothing was done. It goes with whoever signs in, as
+// the path and the query of a link; what is a secret is empty there.
 
 const LENGTH = 64 * 1024
 

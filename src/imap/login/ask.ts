@@ -1,6 +1,6 @@
 import type { ImapFlowOptions } from 'imapflow'
 import type { Provider } from '../../model/provider.ts'
-import type { Old, OldQuestion } from '../../source/ports.ts'
+import type { Source, SourceQuestion } from '../../source/ports.ts'
 import { type Ending, endingOf, TIME_LIMIT } from './ending.ts'
 import { outcomeOf } from './outcome.ts'
 import { transportTo } from './transport.ts'
@@ -8,16 +8,18 @@ import { transportTo } from './transport.ts'
 /** Every entry of imapflow's own that is not taken away would be sent. */
 const CLIENT = { name: 'postferry', version: '', vendor: '', 'support-url': '' }
 
-/** imapflow takes a fifth of a command's start: only who goes to OLD waits for it. */
+/** imapflow takes a fifth of a command's start: only who goes to the source waits for it. */
 export const signInRoom = () => import('./sign-in.ts')
 
-/** Asks OLD by signing in over IMAP and leaving again. A refusal takes some servers 8 s. */
-export function old(limitMs: number): Old {
+/** Asks the source by signing in over IMAP and leaving again. A refusal takes some servers 8 s. */
+export function old(limitMs: number): Source {
   return { ask: async (question) => outcomeOf(await endingOfQuestion(question, limitMs), question) }
 }
 
-/** How a question ends. Nothing of it is left then, but for a connection that OLD is about to close. Never throws. */
-export async function endingOfQuestion(question: OldQuestion, limitMs: number): Promise<Ending> {
+/**
+ * How a question ends. Nothing of it is left then, but for a connection that source is about to close. Never throws.
+ */
+export async function endingOfQuestion(question: SourceQuestion, limitMs: number): Promise<Ending> {
   const { SignIn } = await signInRoom()
   if (question.signal.aborted) return TIME_LIMIT
   let end: (ending: Ending) => void = () => undefined
@@ -62,8 +64,8 @@ export function optionsFor(provider: Provider, limitMs: number, mostBytes?: numb
   }
 }
 
-/** Who asks: also the person's client, for an OLD that trusts us (as Dovecot's login_trusted_networks). */
-function introduction({ provider, clientAddress }: OldQuestion): Pick<ImapFlowOptions, 'clientInfo'> {
+/** Who asks: also the person's client, for a source that trusts us (as Dovecot's login_trusted_networks). */
+function introduction({ provider, clientAddress }: SourceQuestion): Pick<ImapFlowOptions, 'clientInfo'> {
   if (!provider.forwardsClient || clientAddress === null) return {}
   return { clientInfo: { ...CLIENT, 'x-originating-ip': clientAddress } }
 }

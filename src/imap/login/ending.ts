@@ -1,6 +1,6 @@
 import { CertificateError } from './transport.ts'
 
-/** How a question to OLD ended, as imapflow, Node's sockets and OpenSSL tell it. */
+/** How a question to the source ended, as imapflow, Node's sockets and OpenSSL tell it. */
 export interface Ending {
   /** Status of the tagged answer to the sign-in, if there was one: OK, NO, BAD or nonsense. */
   readonly status?: string
@@ -12,7 +12,7 @@ export interface Ending {
   readonly code?: string
   /** What the error says of itself. */
   readonly message?: string
-  /** OLD said hello: it is alive, however the sign-in ended. */
+  /** The source said hello: it is alive, however the sign-in ended. */
   readonly greeted?: boolean
   /** TLS was wanted, and could not be had. */
   readonly tlsFailed?: boolean

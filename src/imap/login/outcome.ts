@@ -1,15 +1,15 @@
 import type { Code } from '../../model/verdict.ts'
-import type { OldAnswer, OldQuestion } from '../../source/ports.ts'
+import type { SourceAnswer, SourceQuestion } from '../../source/ports.ts'
 import { causeOf } from './cause.ts'
 import type { Ending } from './ending.ts'
 import { isLearned } from './learned.ts'
 import { kindOfBye, kindOfText, speaksOfTrouble } from './wording.ts'
 
-/** What an answer of OLD amounts to: one of two sorts of no, or trouble with a code. */
-export type Kind = Exclude<OldAnswer['kind'], 'trouble' | 'yes'> | Code
+/** What an answer of the source amounts to: one of two sorts of no, or trouble with a code. */
+export type Kind = Exclude<SourceAnswer['kind'], 'trouble' | 'yes'> | Code
 
 /** What of a question the answer to it depends on. */
-export type Asked = Pick<OldQuestion, 'username' | 'password'> & {
+export type Asked = Pick<SourceQuestion, 'username' | 'password'> & {
   readonly provider: { readonly refusal: string | null }
 }
 
@@ -54,7 +54,7 @@ const ODD_ANSWER = /^(InvalidResponse|ContinuationRequest|ParserError)/
  * The answer that the ending of a question amounts to. Yes and no are only what the tagged answer to the sign-in says
  * clearly; everything else is trouble, so that a right password is never called wrong.
  */
-export function outcomeOf(ending: Ending, asked: Asked): OldAnswer {
+export function outcomeOf(ending: Ending, asked: Asked): SourceAnswer {
   if (ending.status === 'OK') return { kind: 'yes' }
   const kind = kindOf(ending, asked)
   if (kind === 'no' || kind === 'disabled' || kind === 'expired') return { kind }

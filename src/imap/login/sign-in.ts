@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
 import { within } from '../../model/timeout.ts'
-import type { OldQuestion } from '../../source/ports.ts'
+import type { SourceQuestion } from '../../source/ports.ts'
 import { type Ending, endingOf, NotSignedIn } from './ending.ts'
 
 /** RFC 4959 leaves long initial responses to continuations: not every server takes a long line before the sign-in. */
@@ -23,12 +23,12 @@ interface Wire {
   setAuthenticationState(): Promise<void>
 }
 
-type Person = Pick<OldQuestion, 'username' | 'password'>
+type Person = Pick<SourceQuestion, 'username' | 'password'>
 
 /**
  * A connection that signs in its own way. imapflow greets, protects the connection and reads what the server says; the
- * tagged answer to the sign-in, and nothing before it, is the answer. imapflow's own sign-in would take a NO of a certain
- * wording for OK, and repeat the password as often as it is asked for it.
+ * tagged answer to the sign-in, and nothing before it, is the answer. imapflow's own sign-in would take a NO of a
+ * certain wording for OK, and repeat the password as often as it is asked for it.
  */
 class OwnSignIn extends ImapFlow {
   readonly #person: Person
@@ -42,7 +42,7 @@ class OwnSignIn extends ImapFlow {
     this.wire.tagCounter = randomInt(2 ** 40)
   }
 
-  /** Logs out, and waits for OLD to close the connection: until then it counts it. Never throws. */
+  /** Logs out, and waits for the source to close the connection: until then it counts it. Never throws. */
   async leave(): Promise<void> {
     if (!this.isClosed) {
       this.wire.exec('LOGOUT', []).catch(() => undefined)
@@ -146,7 +146,7 @@ export class SignedIn extends OwnSignIn {
     const ending = await this.signIn()
     if (ending.status !== 'OK') throw new NotSignedIn(ending)
     await this.wire.setAuthenticationState()
-    // OLD has heard already who asks; imapflow would ask once more for its name.
+    // The source has heard already who asks; imapflow would ask once more for its name.
     this.capabilities.delete('ID')
   }
 }

@@ -7,7 +7,7 @@ import type { Provider } from '../../model/provider.ts'
 /** More than a sign-in ever needs, and little enough to be thrown away at once. */
 const SIGN_IN_BYTES = 256 * 1024
 
-/** OLD's certificate is not the one that it has to be. */
+/** The source's certificate is not the one that it has to be. */
 export class CertificateError extends Error {}
 
 class FloodError extends Error {
@@ -60,7 +60,9 @@ function checked(
   })
 }
 
-/** Ends a connection over which a server never stops talking, be it one line, one literal or one line after the other. */
+/**
+ * Ends a connection over which a server never stops talking, be it one line, one literal or one line after the other.
+ */
 function bounded<S extends net.Socket>(socket: S, mostBytes: number): S {
   const push = socket.push.bind(socket)
   let room = mostBytes

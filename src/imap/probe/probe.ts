@@ -53,7 +53,7 @@ export async function* probe(
   }
 }
 
-/** OLD counts a connection until it has closed it itself. */
+/** The source counts a connection until it has closed it itself. */
 async function leave(socket: Socket): Promise<void> {
   if (!socket.resume().closed) await within(LEAVE_LIMIT_MS, once(socket, 'close')).catch(() => undefined)
   socket.destroy()

@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import type { Provider } from '../../model/provider.ts'
-import type { OldAnswer, OldQuestion } from '../../source/ports.ts'
+import type { SourceAnswer, SourceQuestion } from '../../source/ports.ts'
 import type { ProbeStep } from '../../source/probe-step.ts'
 import { endingOfQuestion } from '../login/ask.ts'
 import type { Ending } from '../login/ending.ts'
@@ -99,7 +99,7 @@ function strangersAddress(): string {
   return `198.18.${randomInt(256)}.${randomInt(256)}`
 }
 
-function judge(ending: Ending, question: OldQuestion): Found {
+function judge(ending: Ending, question: SourceQuestion): Found {
   const answer = outcomeOf(ending, question)
   const said = `"${quote(ending.text ?? '')}"`
   switch (answer.kind) {
@@ -120,13 +120,13 @@ function judge(ending: Ending, question: OldQuestion): Found {
   }
 }
 
-function learn({ status, responseCode, text = '', code }: Ending, question: OldQuestion): Found | null {
+function learn({ status, responseCode, text = '', code }: Ending, question: SourceQuestion): Found | null {
   if (status !== 'NO' || responseCode !== undefined || code !== undefined) return null
   const learned = refusalIn(text, question)
   return learned === null ? null : { ok: true, found: `learned: it refuses with "${quote(text)}"`, learned }
 }
 
-function trouble({ status, text }: Ending, answer: OldAnswer & { kind: 'trouble' }, said: string): Found {
+function trouble({ status, text }: Ending, answer: SourceAnswer & { kind: 'trouble' }, said: string): Found {
   const words = text === undefined ? '' : `: ${said}`
   const found = `${answer.code}: ${status ?? 'no answer'} to a random name and password${words}`
   if (status === 'NO') {

@@ -1,5 +1,5 @@
 import type { ImapFlow } from 'imapflow'
-import type { OldMail, OldMessage, OldSession, Opened } from '../../ledger/ports.ts'
+import type { Opened, SourceMail, SourceMessage, SourceSession } from '../../ledger/ports.ts'
 import { CouldNotAsk } from '../../model/ledger.ts'
 import type { Mailbox } from '../../model/mailbox.ts'
 import { UidSet } from '../../model/uid-set.ts'
@@ -14,8 +14,8 @@ import { type Reader, readingSession, refusalOf, troubleOf } from './session.ts'
 /** Servers hang up on whoever asks for a broken message, or for much; one that does it all the time is no help. */
 const RENEWALS_LIMIT = 100
 
-/** Lists and reads what OLD has; nothing that it sends can change OLD. */
-export const oldMail: OldMail = {
+/** Lists and reads what the source has; nothing that it sends can change the source. */
+export const oldMail: SourceMail = {
   async open(provider, username, password, signal) {
     const session = new Session({ provider, username, password }, signal)
     await session.connect()
@@ -23,7 +23,7 @@ export const oldMail: OldMail = {
   },
 }
 
-class Session implements OldSession, Connection {
+class Session implements SourceSession, Connection {
   readonly #reader: Reader
   readonly #signal: AbortSignal | undefined
   readonly #end = () => this.#client?.close()
@@ -83,7 +83,7 @@ class Session implements OldSession, Connection {
     }
   }
 
-  async *read(messages: readonly OldMessage[]) {
+  async *read(messages: readonly SourceMessage[]) {
     try {
       yield* readMessages(this, messages)
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { ImapFlow } from 'imapflow'
-import type { OldMessage, Reading } from '../../ledger/ports.ts'
+import type { Reading, SourceMessage } from '../../ledger/ports.ts'
 import { Digesting, type MessageDigest } from '../../model/message-digest.ts'
 import { UidSet } from '../../model/uid-set.ts'
 import { endingOf } from '../login/ending.ts'
@@ -22,7 +22,7 @@ export interface Connection {
 /** Digests messages of the open mailbox, one in memory at a time; each gives one reading. */
 export async function* readMessages(
   connection: Connection,
-  messages: readonly OldMessage[],
+  messages: readonly SourceMessage[],
 ): AsyncGenerator<Reading, void, undefined> {
   for (const batch of batchesOf(messages)) {
     const found = await readBatch(connection, batch)
@@ -33,8 +33,8 @@ export async function* readMessages(
   }
 }
 
-function* batchesOf(messages: readonly OldMessage[]): Generator<readonly OldMessage[]> {
-  let batch: OldMessage[] = []
+function* batchesOf(messages: readonly SourceMessage[]): Generator<readonly SourceMessage[]> {
+  let batch: SourceMessage[] = []
   let bytes = 0
   for (const message of messages) {
     const full = batch.length >= BATCH_MESSAGES || bytes + message.size > BATCH_BYTES
@@ -49,8 +49,8 @@ function* batchesOf(messages: readonly OldMessage[]): Generator<readonly OldMess
   if (batch.length > 0) yield batch
 }
 
-/** The digests of those that OLD handed over; big messages are left out. */
-async function readBatch(connection: Connection, batch: readonly OldMessage[]): Promise<Map<number, MessageDigest>> {
+/** The digests of those that source handed over; big messages are left out. */
+async function readBatch(connection: Connection, batch: readonly SourceMessage[]): Promise<Map<number, MessageDigest>> {
   const found = new Map<number, MessageDigest>()
   const small = batch.filter(({ size }) => size <= PIECE)
   if (small.length === 0) return found
@@ -73,7 +73,7 @@ async function readBatch(connection: Connection, batch: readonly OldMessage[]): 
   return found
 }
 
-async function readAlone(connection: Connection, message: OldMessage): Promise<Reading> {
+async function readAlone(connection: Connection, message: SourceMessage): Promise<Reading> {
   const { uid } = message
   let reason = ''
   for (let tries = 1; tries <= 2; tries++) {
@@ -88,7 +88,7 @@ async function readAlone(connection: Connection, message: OldMessage): Promise<R
   return { uid, unreadable: said(reason) }
 }
 
-async function readPieces(client: ImapFlow, { uid, size }: OldMessage): Promise<Reading> {
+async function readPieces(client: ImapFlow, { uid, size }: SourceMessage): Promise<Reading> {
   const digesting = new Digesting()
   for (let start = 0; ; ) {
     const piece = await readPiece(client, uid, start)
@@ -104,7 +104,7 @@ async function readPieces(client: ImapFlow, { uid, size }: OldMessage): Promise<
   }
 }
 
-/** Null: OLD says OK, and hands over nothing. */
+/** Null: the source says OK, and hands over nothing. */
 async function readPiece(client: ImapFlow, uid: number, start: number): Promise<Buffer | null> {
   let answer: Buffer | null = null
   const piece = { ...BODY, partial: [start, PIECE] }
@@ -117,7 +117,7 @@ async function readPiece(client: ImapFlow, uid: number, start: number): Promise<
   return answer
 }
 
-/** Whether OLD still has a message: not every server says so of one whose content it cannot give. */
+/** Whether the source still has a message: not every server says so of one whose content it cannot give. */
 async function isThere(client: ImapFlow, uid: number): Promise<boolean> {
   let isTold = false
   await command(client, 'UID FETCH', [sequence(`${uid}`), [atom('UID')]], {

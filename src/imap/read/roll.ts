@@ -1,11 +1,11 @@
-import type { OldMessage, UnlistedMessage } from '../../ledger/ports.ts'
+import type { SourceMessage, UnlistedMessage } from '../../ledger/ports.ts'
 import type { UidSet } from '../../model/uid-set.ts'
 import { isList, itemsOf, type Token, textOf } from './raw.ts'
 
-/** What OLD has told of one message so far. */
-type Told = Partial<OldMessage>
+/** What the source has told of one message so far. */
+type Told = Partial<SourceMessage>
 
-/** The messages of a mailbox as OLD numbers them, from 1 (RFC 3501, section 2.3.1.2). */
+/** The messages of a mailbox as the source numbers them, from 1 (RFC 3501, section 2.3.1.2). */
 export class Roll {
   readonly #told: Told[] = []
 
@@ -53,8 +53,8 @@ export class Roll {
   }
 
   /** @param count of so many: what came later is for another time */
-  result(count: number): { messages: OldMessage[]; unlisted: UnlistedMessage[] } {
-    const messages = new Map<number, OldMessage>()
+  result(count: number): { messages: SourceMessage[]; unlisted: UnlistedMessage[] } {
+    const messages = new Map<number, SourceMessage>()
     const unlisted: UnlistedMessage[] = []
     for (const [at, { uid, size, date = Number.NaN, flags = '' }] of this.#told.entries()) {
       const isAnothers = uid !== undefined && messages.has(uid)

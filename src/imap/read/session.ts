@@ -1,12 +1,12 @@
 import type { Code } from '../../model/verdict.ts'
-import type { OldAnswer, OldQuestion } from '../../source/ports.ts'
+import type { SourceAnswer, SourceQuestion } from '../../source/ports.ts'
 import { optionsFor, signInRoom } from '../login/ask.ts'
 import { endingOf } from '../login/ending.ts'
 import { outcomeOf } from '../login/outcome.ts'
 import type { SignedIn } from '../login/sign-in.ts'
 
 /** Whose mailboxes are read, and with which password. */
-export type Reader = Pick<OldQuestion, 'provider' | 'username' | 'password'>
+export type Reader = Pick<SourceQuestion, 'provider' | 'username' | 'password'>
 
 const SIGN_IN_LIMIT_MS = 30_000
 /** Opening a large mailbox takes some servers long. */
@@ -15,7 +15,7 @@ const SILENCE_LIMIT_MS = 120_000
 const LITERAL_LIMIT = 256 * 1024 * 1024
 const LINE_LIMIT = 1024 * 1024
 
-/** A connection for reading, not made yet. Whoever uses it sends nothing that changes OLD. */
+/** A connection for reading, not made yet. Whoever uses it sends nothing that changes the source. */
 export async function readingSession(reader: Reader): Promise<SignedIn> {
   const options = {
     ...optionsFor(reader.provider, SIGN_IN_LIMIT_MS, Number.POSITIVE_INFINITY),
@@ -34,7 +34,7 @@ export async function readingSession(reader: Reader): Promise<SignedIn> {
 }
 
 /** What it means that the sign-in failed. */
-export function refusalOf(error: unknown, reader: Reader): Exclude<OldAnswer, { kind: 'yes' }> {
+export function refusalOf(error: unknown, reader: Reader): Exclude<SourceAnswer, { kind: 'yes' }> {
   const answer = outcomeOf(endingOf(error), reader)
   return answer.kind === 'yes' ? { kind: 'trouble', code: 'old-protocol', cause: 'OK', answered: true } : answer
 }

@@ -11,10 +11,10 @@ import { readingSession, refusalOf, troubleOf } from './session.ts'
 const LOOK_LIMIT_MS = 10 * 60_000
 const SIZES_LIMIT_MS = 60_000
 const LATE: Look = { kind: 'trouble', code: 'old-timeout', cause: 'the look took too long', answered: true }
-// Whatever OLD refuses after the sign-in, it is not the password.
+// Whatever the source refuses after the sign-in, it is not the password.
 const CUT_OFF = { kind: 'trouble', cause: 'the look was not answered', answered: true } as const
 
-/** Looks at OLD: which mailboxes are copied, and how they are. Changes nothing there. */
+/** Looks at the source: which mailboxes are copied, and how they are. Changes nothing there. */
 export const looks: Looks = {
   async look(provider, { username, password }, signal, asksSizes): Promise<Look> {
     const reader = { provider, username, password }
@@ -67,7 +67,7 @@ async function lookAround(client: ImapFlow, provider: Provider): Promise<Mailbox
   return found
 }
 
-/** How large they are, as far as OLD tells it in time (RFC 8438): some servers read every message for it. */
+/** How large they are, as far as the source tells it in time (RFC 8438): some servers read every message for it. */
 async function withSizes(client: ImapFlow, mailboxes: readonly MailboxStatus[]): Promise<readonly MailboxStatus[]> {
   if (!client.capabilities.has('STATUS=SIZE')) return mailboxes
   let isLate = false
@@ -101,7 +101,7 @@ async function askStatus(client: ImapFlow, name: string, items: readonly string[
       },
     })
   } catch (error) {
-    // A mailbox that OLD does not open is looked at by each attempt.
+    // A mailbox that source does not open is looked at by each attempt.
     if (!isRefused(error)) throw error
   }
   return values

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import type { Worker } from '../../../src/copying/ports.ts'
-import type { TurnSurroundings } from '../../../src/copying/run-job.ts'
+import type { JobDeps } from '../../../src/copying/run-job.ts'
 import { type Watcher, work } from '../../../src/copying/worker.ts'
 import type { CopyingHouse } from '../../../src/copying/worker-deps.ts'
 import { type Database, openDatabase } from '../../../src/db/connection/database.ts'
 import { shares } from '../../../src/db/connection-shares.ts'
 import { places } from '../../../src/db/copying-hosts.ts'
-import { turns } from '../../../src/db/jobs.ts'
+import { jobs } from '../../../src/db/jobs.ts'
 import { openQueue, upgradeQueue } from '../../../src/db/queue.ts'
 import { openBudget } from '../../../src/source/budget.ts'
 import { LEASE_MS } from '../../../src/source/connection-share.ts'
@@ -24,7 +24,7 @@ const PEOPLE = 500
 
 export const claims: Row = {
   name: 'claims',
-  about: 'turns that four workers take and end, without asking OLD',
+  about: 'turns that four workers take and end, without asking the source',
   async measure({ rounds }): Promise<Line[]> {
     const dataDir = mkdtempSync(join(tmpdir(), 'postferry-claims-'))
     try {
@@ -79,15 +79,15 @@ async function rate(databases: readonly Database[]): Promise<number> {
   return ended / ((performance.now() - start) / 1000)
 }
 
-/** A worker for whom OLD is always as it was. */
-function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'around' | 'budget' | 'places' | 'openQueue'> {
+/** A worker for whom the source is always as it was. */
+function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'deps' | 'budget' | 'places' | 'openQueue'> {
   const worker: Worker = { id: randomUUID(), host: 'bench', place: 'here', adopts: false, early: false }
   const unused = () => {
     throw new Error('nothing is read here')
   }
   const never = () => Promise.reject(new Error('nothing is copied here'))
-  const around: TurnSurroundings = {
-    ...{ worker, turns: turns(kysely), limitMs: 60_000, now: () => new Date(), chance: () => 0.5 },
+  const deps: JobDeps = {
+    ...{ worker, jobs: jobs(kysely), limitMs: 60_000, now: () => new Date(), chance: () => 0.5 },
     looks: { look: async () => ({ kind: 'yes', mailboxes: [] }) },
     keyring: { open: async ({ address }) => ({ credential: { address, provider: null, username: '', password: '' } }) },
     engine: { remembers: () => true, copy: never },
@@ -97,7 +97,7 @@ function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'around' | 'bud
   }
   const budget = openBudget(shares(kysely, LEASE_MS))
   return {
-    ...{ around, budget, places: places(kysely) },
+    ...{ deps, budget, places: places(kysely) },
     openQueue: (slots, awake) => openQueue(pool, worker, slots, awake),
   }
 }

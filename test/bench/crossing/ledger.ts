@@ -9,7 +9,7 @@ const MESSAGES = 5_000
 
 export const ledger: Row = {
   name: 'ledger',
-  about: 'comparing 5,000 messages on OLD and NEW',
+  about: 'comparing 5,000 messages at the source and the destination',
   async measure({ rounds }): Promise<Line[]> {
     await using world = await startWorld({ people: 1, messages: MESSAGES, mailboxes: ['INBOX'] })
     const [person = ''] = world.people

@@ -28,7 +28,12 @@ export const throughput: Row = {
     const compared = await inTurns(rounds, copying, () => byCron(world))
     return [
       rateLine('copying, messages', 'two plain OfflineIMAP runs (--shard)', compared, 0.95),
-      aloneLine('the same, with comparing OLD and NEW afterwards', `${rounded(median(whole))}/s`, '–', true),
+      aloneLine(
+        'the same, with comparing the source and the destination afterwards',
+        `${rounded(median(whole))}/s`,
+        '–',
+        true,
+      ),
       aloneLine('that comparing alone', `${rounded(median(proving))} s of ${SLOTS} workers’ time`, '–', true),
     ]
   },

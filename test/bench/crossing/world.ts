@@ -29,7 +29,7 @@ export interface Spent {
   readonly stdout: string
 }
 
-/** People with mail on OLD who have signed in, and nothing copied yet. */
+/** People with mail at the source who have signed in, and nothing copied yet. */
 export interface World extends AsyncDisposable {
   readonly people: readonly string[]
   readonly newcomers: readonly Newcomer[]

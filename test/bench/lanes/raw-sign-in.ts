@@ -10,14 +10,14 @@ export interface RawSignInSettings {
   readonly kind: 'raw-sign-in'
   readonly people: readonly Person[]
   readonly lanes: number
-  /** OLD's IMAP over TLS. */
+  /** The source's IMAP over TLS. */
   readonly port: number
   readonly ca: string
   /** Whose embedded PostgreSQL takes the commits. */
   readonly dataDir: string
 }
 
-/** The least that a first sign-in needs: a login at OLD, a hash, a commit. */
+/** The least that a first sign-in needs: a login at the source, a hash, a commit. */
 export async function rawSignInLanes({ people, lanes, port, ca, dataDir }: RawSignInSettings): Promise<Lane[]> {
   const { connection } = await openEmbedded(dataDir)
   const database = new pg.Client(connection)
@@ -46,7 +46,7 @@ function login(port: number, ca: Buffer, username: string, password: string): Pr
     let text = ''
     let greeted = false
     socket.on('error', reject)
-    socket.on('close', () => reject(new Error('OLD closed the connection')))
+    socket.on('close', () => reject(new Error('the source closed the connection')))
     socket.on('data', (chunk: string) => {
       text += chunk
       if (!greeted && text.includes('\r\n')) {
@@ -57,7 +57,7 @@ function login(port: number, ca: Buffer, username: string, password: string): Pr
       if (answer === undefined) return
       socket.destroy()
       if (answer === 'OK') resolve()
-      else reject(new Error(`OLD said ${answer}`))
+      else reject(new Error(`the source said ${answer}`))
     })
   })
 }

@@ -28,7 +28,8 @@ export const checkpassword: Row = {
       const refused = () => started(CHECKPASSWORD, ['/bin/true'], env, question, REFUSED)
       return await inTurns(times, refused, () => started(process.execPath, ['-e', '0'], env, question, 0))
     }
-    // postferry holds each refusal back until it has taken as long as any other: the first line is the program's own time.
+    // postferry holds each refusal back until it has taken as long as any other: the first line is the program's own
+    // time.
     const program = await compare(refusing.socket, STARTS_PER_ROUND * rounds)
     const held = await compare(ferry.serving.socket, rounds)
     return [

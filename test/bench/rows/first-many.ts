@@ -21,7 +21,7 @@ export const firstMany: Row = {
     using ours = await startLoad(askDovecot(ourDovecot, people, AT_A_TIME))
     using theirs = await startLoad(askDovecot(theirDovecot, people, AT_A_TIME))
     let next = 0
-    // Nobody signs in twice: whose mailbox OLD makes first takes longer.
+    // Nobody signs in twice: whose mailbox the source makes first takes longer.
     const rate = (load: Load) => async () => {
       const from = next
       next += PER_FIGURE

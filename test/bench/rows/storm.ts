@@ -11,9 +11,9 @@ const MOST_MB = 250
 
 export const storm: Row = {
   name: 'storm',
-  about: 'first sign-ins of many people with 5 connections each: questions to OLD, refusals, memory',
+  about: 'first sign-ins of many people with 5 connections each: questions to the source, refusals, memory',
   async measure({ people }) {
-    // OLD counts its logins in its debug log.
+    // The source counts its logins in its debug log.
     await using ferry = await startFerry({ people, maxConnections: 20, old: 'auth_debug = yes\n' })
     using load = await startLoad({
       ...askOverHttp(ferry, PEOPLE_AT_A_TIME * CONNECTIONS_EACH),
@@ -33,9 +33,9 @@ function linesOf({ outcomes, answers, elapsed }: LoadResult, logins: number, { p
   const refused = answers - yes - later
   const met = refused === 0 && yes === people.length * CONNECTIONS_EACH
   const tale = `${refused} (in after ${rounded(elapsed)} s, "try again" ${count(later)} times)`
-  const what = `first sign-ins of ${count(people.length)} people, ${CONNECTIONS_EACH} connections each, OLD bounded to 20`
+  const what = `first sign-ins of ${count(people.length)} people, ${CONNECTIONS_EACH} connections each, the source bounded to 20`
   return [
-    aloneLine(`${what}: questions to OLD`, count(logins), count(people.length), logins === people.length),
+    aloneLine(`${what}: questions to the source`, count(logins), count(people.length), logins === people.length),
     aloneLine('the same: refused', tale, '0', met),
     aloneLine('the same: peak resident memory', `${rounded(peak)} MB`, `< ${MOST_MB} MB`, peak < MOST_MB),
   ]

@@ -62,7 +62,7 @@ t.test('every change by a command has its actor, action, subject and reason', as
   await run(['migration', 'set-password', anna], 'pw of anna\n', { SUDO_USER: 'x\ny' })
   await run(['account', 'disable', anna])
   await run(['account', 'enable', anna])
-  await run(['account', 'passwd', anna], 'pw of NEW\n')
+  await run(['account', 'passwd', anna], 'pw of the destination\n')
   await run(['migration', 'finish', anna, '--force'])
   await run(['provider', 'set', 'old', '--max-connections', '7'])
   await run(['provider', 'add', 'other', '--host', 'localhost'])
@@ -165,13 +165,13 @@ t.test(
     await mustRun(ferry.service, 'migration', 'finish', carl[0], '--force')
     const asked = await ferry.old.loginCount()
     t.equal(await signIn(...carl), 'ok')
-    t.equal(await ferry.old.loginCount(), asked, 'OLD is not asked')
+    t.equal(await ferry.old.loginCount(), asked, 'the source is not asked')
     t.equal(await state(), 'done')
     await mustRun(ferry.service, 'provider', 'set', 'old', '--reopens')
     t.equal(await signIn(carl[0], 'wrong'), 'mismatch')
     t.equal(await ferry.old.loginCount(), asked, 'nor for a wrong password')
     await ferry.old.stop()
-    t.equal(await signIn(...carl), 'ok', 'with OLD away the person is in all the same')
+    t.equal(await signIn(...carl), 'ok', 'with the source away the person is in all the same')
     t.equal(await state(), 'done')
     await ferry.old.start()
     t.equal(await signIn(...carl), 'ok')
@@ -180,17 +180,17 @@ t.test(
       credential_sealed_to: [/^age1/],
       audit: [{ action: 'migration.renew', actor: 'person', detail: 'done → pending' }],
     })
-    t.equal(await signIn('anna@old.example', 'pw of NEW'), 'ok')
+    t.equal(await signIn('anna@old.example', 'pw of the destination'), 'ok')
     t.equal(
       (await rows(ferry.service, 'migration', 'show', 'anna@old.example')).state,
       'done',
-      'a password of NEW stays on NEW',
+      'a password of the destination stays on the destination',
     )
   },
 )
 
 t.test('no secret is in the audit', async (t) => {
-  const secrets = ['pw of anna', 'pw of bert', 'another of bert', 'pw of carl', 'pw of NEW']
+  const secrets = ['pw of anna', 'pw of bert', 'another of bert', 'pw of carl', 'pw of the destination']
   const { rows: entries } = await query('select * from audit')
   t.ok(entries.length > 20)
   t.same(formsFound(Buffer.from(JSON.stringify(entries)), secrets), [])

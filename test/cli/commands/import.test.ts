@@ -81,7 +81,7 @@ t.test('people are awaited, or copied at once where their password came along', 
     { address: 'bert@new.example', old_username: 'bert@renamed.example', state: 'pending' },
     { address: 'carl@old.example', old_username: 'carl@old.example', state: 'pending' },
   ])
-  t.same(await rows(ferry.service, 'account', 'list'), [], 'nobody gets an account without the word of OLD')
+  t.same(await rows(ferry.service, 'account', 'list'), [], 'nobody gets an account without the word of the source')
   t.match((await rows(ferry.service, 'migration', 'show', 'bert@renamed.example')).audit, [
     {
       action: 'migration.import',

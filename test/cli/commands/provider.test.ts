@@ -6,9 +6,9 @@ import { certificates } from '../../support/certificates.ts'
 import { COMPILED } from '../../support/compiled.ts'
 import { mustRun, rows } from '../../support/ferry.ts'
 import { freePort } from '../../support/loopback.ts'
-import { startOld } from '../../support/old.ts'
 import { scripted, startScriptedImap, type Tried } from '../../support/scripted-imap.ts'
 import { type RunningService, startService } from '../../support/service.ts'
+import { startSource } from '../../support/source-server.ts'
 import { mistakeIn } from '../mistake.ts'
 
 const certs = await certificates()
@@ -162,7 +162,7 @@ t.test('nothing that is kept can play with the terminal', async (t) => {
 })
 
 t.test('provider test tells what to change until it succeeds', async (t) => {
-  await using old = await startOld({ people: {}, tls: certs.foreign })
+  await using old = await startSource({ people: {}, tls: certs.foreign })
   await mustRun(service, 'provider', 'add', 'old', '--host', 'localhost', '--port', `${old.tlsPort}`)
   const failed = await service.run(['provider', 'test', 'old'])
   t.match(failed, { exitCode: 69, stderr: 'postferry: provider old cannot be used: tls failed\n' })

@@ -31,7 +31,7 @@ print(json.dumps([parsed(text) for text in json.load(sys.stdin)]))`
   return askPython(code, texts)
 }
 
-t.test('one account is two repositories: OLD is only read, NEW never shrinks', async (t) => {
+t.test('one account is two repositories: the source is only read, the destination never shrinks', async (t) => {
   const [sections] = await parse([await emit([order(17, { port: 993, tls: 'implicit' })])])
   t.strictSame(sections, {
     general: {

@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as job } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { QUESTIONS_LIMIT } from '../../../src/http/auth/overload.ts'
 import { MISMATCH, type Verdict } from '../../../src/model/verdict.ts'
@@ -72,7 +72,7 @@ async function keepBusy(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const end = performance.now() + 700
     while (performance.now() < end);
-    await turn()
+    await job()
   }
 }
 

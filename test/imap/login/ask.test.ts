@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import t from 'tap'
 import { old } from '../../../src/imap/login/ask.ts'
 import { type Provider, usualProvider } from '../../../src/model/provider.ts'
-import type { OldAnswer } from '../../../src/source/ports.ts'
+import type { SourceAnswer } from '../../../src/source/ports.ts'
 import { certificates } from '../../support/certificates.ts'
 import { freePort } from '../../support/loopback.ts'
-import { type Old, startOld } from '../../support/old.ts'
 import { scripted, startScriptedImap } from '../../support/scripted-imap.ts'
+import { type Source, startSource } from '../../support/source-server.ts'
 import { until } from '../../support/until.ts'
 
 const PASSWORDS = {
@@ -19,9 +19,9 @@ const PASSWORDS = {
 }
 
 const certs = await certificates()
-let server: Old
+let server: Source
 t.before(async () => {
-  server = await startOld({ people: PASSWORDS, tls: certs.server })
+  server = await startSource({ people: PASSWORDS, tls: certs.server })
 })
 t.after(() => server[Symbol.asyncDispose]())
 
@@ -30,7 +30,7 @@ function provider(changes: Partial<Provider> = {}): Provider {
   return { ...usualProvider('old', 'localhost'), ...place, ...changes }
 }
 
-function ask(provider: Provider, username: string, password: string): Promise<OldAnswer> {
+function ask(provider: Provider, username: string, password: string): Promise<SourceAnswer> {
   const signal = new AbortController().signal
   return old(15_000).ask({ provider, username, password, clientAddress: null, signal })
 }
@@ -63,7 +63,7 @@ t.test('a certificate that the CA file does not know is trouble, never a questio
       t.match(answer, { kind: 'trouble', code: 'old-tls' }, `${way.tls} ${wrong.caFile}`)
     }
   }
-  t.equal(await server.loginCount(), before, 'OLD saw no password')
+  t.equal(await server.loginCount(), before, 'the source saw no password')
 })
 
 t.test('a CA file that has changed is read again', async (t) => {
@@ -86,33 +86,37 @@ t.test('a pinned fingerprint alone decides', async (t) => {
     const wrong = { ...way, fingerprint: hex(certs.foreign.fingerprint) }
     t.match(await ask(wrong, 'anna@old.example', 'correct horse'), { kind: 'trouble', code: 'old-tls' }, way.tls)
   }
-  t.equal(await server.loginCount(), before + 2, 'OLD saw no password over a connection with another certificate')
+  t.equal(
+    await server.loginCount(),
+    before + 2,
+    'the source saw no password over a connection with another certificate',
+  )
 })
 
 t.test('expired and wrong-name certificates are trouble', async (t) => {
   for (const certificate of [certs.expired, certs.wrongName]) {
-    await using other = await startOld({ people: PASSWORDS, tls: certificate })
+    await using other = await startSource({ people: PASSWORDS, tls: certificate })
     const way = provider({ port: other.tlsPort, caFile: certificate.ca })
     t.match(await ask(way, 'anna@old.example', 'correct horse'), { kind: 'trouble', code: 'old-tls' })
   }
 })
 
-t.test('STARTTLS that OLD does not offer is trouble, never plain text', async (t) => {
-  await using bare = await startOld({ people: PASSWORDS, configuration: 'ssl = no' })
+t.test('STARTTLS that source does not offer is trouble, never plain text', async (t) => {
+  await using bare = await startSource({ people: PASSWORDS, configuration: 'ssl = no' })
   const answer = await ask({ ...startTls(), port: bare.port }, 'anna@old.example', 'correct horse')
   t.match(answer, { kind: 'trouble', code: 'old-tls' })
   t.equal(await bare.loginCount(), 0)
 })
 
-t.test('OLD that is away is trouble', async (t) => {
+t.test('the source that is away is trouble', async (t) => {
   const way = provider({ port: await freePort() })
   t.match(await ask(way, 'anna@old.example', 'x'), { kind: 'trouble', code: 'old-unreachable' })
   const nowhere = provider({ host: 'nowhere.invalid' })
   t.match(await ask(nowhere, 'anna@old.example', 'x'), { kind: 'trouble', code: 'old-unreachable' })
 })
 
-t.test('OLD that is out of order in its own words is trouble', async (t) => {
-  await using broken = await startOld({
+t.test('the source that is out of order in its own words is trouble', async (t) => {
+  await using broken = await startSource({
     people: PASSWORDS,
     tls: certs.server,
     configuration: 'passdb {\n  driver = checkpassword\n  args = /nowhere/checkpassword\n}',
@@ -121,14 +125,14 @@ t.test('OLD that is out of order in its own words is trouble', async (t) => {
   t.match(answer, { kind: 'trouble', code: 'old-unreachable' })
 })
 
-t.test('OLD sees a whole session: the sign-in is logged out of', async (t) => {
-  await using own = await startOld({ people: PASSWORDS, tls: certs.server })
+t.test('the source sees a whole session: the sign-in is logged out of', async (t) => {
+  await using own = await startSource({ people: PASSWORDS, tls: certs.server })
   t.same(await ask(provider({ port: own.tlsPort }), 'anna@old.example', 'correct horse'), { kind: 'yes' })
   t.ok(await until(() => own.log().includes('Logged out'), 'the session is over'))
 })
 
-t.test('the client’s address reaches an OLD that trusts us, where the provider says so', async (t) => {
-  await using trusting = await startOld({
+t.test('the client’s address reaches a source that trusts us, where the provider says so', async (t) => {
+  await using trusting = await startSource({
     people: PASSWORDS,
     tls: certs.server,
     configuration: 'login_trusted_networks = 127.0.0.0/8',
@@ -155,31 +159,34 @@ t.test('the client’s address reaches an OLD that trusts us, where the provider
   t.notMatch(trusting.log(), '192.0.2.99')
 })
 
-t.test('the answer does not wait for OLD to close the connection, and who asks is told when it has', async (t) => {
-  for (const [answer, kind] of [
-    ['OK done', 'yes'],
-    ['NO [AUTHENTICATIONFAILED] no', 'no'],
-  ] as const) {
-    const { promise: closing, resolve: close } = Promise.withResolvers<void>()
-    const talk = scripted({
-      signIn: ({ connection, tag }) => connection.say(`${tag} ${answer}\r\n`),
-      command: (_, __, name) => name === 'LOGOUT' && closing.then(() => false),
-    })
-    await using server = await startScriptedImap(talk)
-    let gone: Promise<void> | undefined
-    const onLeaving = (promise: Promise<void>) => {
-      gone = promise
+t.test(
+  'the answer does not wait for the source to close the connection, and who asks is told when it has',
+  async (t) => {
+    for (const [answer, kind] of [
+      ['OK done', 'yes'],
+      ['NO [AUTHENTICATIONFAILED] no', 'no'],
+    ] as const) {
+      const { promise: closing, resolve: close } = Promise.withResolvers<void>()
+      const talk = scripted({
+        signIn: ({ connection, tag }) => connection.say(`${tag} ${answer}\r\n`),
+        command: (_, __, name) => name === 'LOGOUT' && closing.then(() => false),
+      })
+      await using server = await startScriptedImap(talk)
+      let gone: Promise<void> | undefined
+      const onLeaving = (promise: Promise<void>) => {
+        gone = promise
+      }
+      const way = provider({ host: '127.0.0.1', port: server.port, tls: 'none', caFile: null })
+      const { signal } = new AbortController()
+      const question = { provider: way, username: 'anna', password: 'x', clientAddress: null, signal, onLeaving }
+      t.same(await old(15_000).ask(question), { kind })
+      t.equal(server.open, 1, 'it is still there')
+      close()
+      await gone
+      await until(() => server.open === 0, 'it is closed')
     }
-    const way = provider({ host: '127.0.0.1', port: server.port, tls: 'none', caFile: null })
-    const { signal } = new AbortController()
-    const question = { provider: way, username: 'anna', password: 'x', clientAddress: null, signal, onLeaving }
-    t.same(await old(15_000).ask(question), { kind })
-    t.equal(server.open, 1, 'it is still there')
-    close()
-    await gone
-    await until(() => server.open === 0, 'it is closed')
-  }
-})
+  },
+)
 
 t.test('a question that nobody waits for any more is given up at once', async (t) => {
   await using mute = await startScriptedImap(() => undefined)

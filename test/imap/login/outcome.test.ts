@@ -122,7 +122,7 @@ t.test('the code of a wrong password is trouble where the text speaks of trouble
   }
 })
 
-t.test('what breaks on the way to OLD is trouble with a code', async (t) => {
+t.test('what breaks on the way to the source is trouble with a code', async (t) => {
   for (const [ending, expected] of ERRORS) t.equal(name(ending), expected, JSON.stringify(ending))
 })
 
@@ -170,8 +170,8 @@ t.test('a cause tells the trouble and never the password', async (t) => {
   t.equal(cause({}), 'no answer')
   const repeated = fc.tuple(fc.string({ minLength: 4, unit: 'grapheme' }), fc.constantFrom(...FORMS), fc.lorem())
   fc.assert(
-    fc.property(repeated, ([password, form, around]) => {
-      const text = `${around} "${form(password)}" ${around} (${form(password)})`
+    fc.property(repeated, ([password, form, deps]) => {
+      const text = `${deps} "${form(password)}" ${deps} (${form(password)})`
       const said = cause({ status: 'NO', text }, password).toLowerCase()
       return form(password).trim() === '' || !said.includes(form(password).toLowerCase())
     }),

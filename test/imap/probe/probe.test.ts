@@ -5,13 +5,13 @@ import { type Provider, usualProvider } from '../../../src/model/provider.ts'
 import type { ProbeStep } from '../../../src/source/probe-step.ts'
 import { type Certificate, certificates } from '../../support/certificates.ts'
 import { freePort } from '../../support/loopback.ts'
-import { type Old, startOld } from '../../support/old.ts'
 import { type Script, scripted, startScriptedImap, type Tried } from '../../support/scripted-imap.ts'
+import { type Source, startSource } from '../../support/source-server.ts'
 
 const certs = await certificates()
-let server: Old
+let server: Source
 t.before(async () => {
-  server = await startOld({ people: {}, tls: certs.server, configuration: 'listen = 127.0.0.1, 127.0.0.2' })
+  server = await startSource({ people: {}, tls: certs.server, configuration: 'listen = 127.0.0.1, 127.0.0.2' })
 })
 t.after(() => server[Symbol.asyncDispose]())
 
@@ -131,7 +131,7 @@ t.test('how it refuses a stranger is told, and learned when it is new', async (t
   )
 })
 
-t.test('a stranger has the form of name that OLD wants', async (t) => {
+t.test('a stranger has the form of name that source wants', async (t) => {
   const tried: string[] = []
   const signIn = ({ username, connection, tag }: Tried) => {
     tried.push(username)
@@ -154,7 +154,7 @@ t.test('words of a moment are not learned', async (t) => {
 
 t.test('an old server that makes everybody wait for one who guesses is told, with what to do', async (t) => {
   const login = 'login_trusted_networks = 127.0.0.1'
-  await using old = await startOld({ people: {}, anvilPenalty: true, configuration: login })
+  await using old = await startSource({ people: {}, anvilPenalty: true, configuration: login })
   const place = provider({ host: '127.0.0.1', port: old.port, tls: 'none' })
   const untold = (await stepsTo(place, 30_000)).at(-1)
   t.match(untold, { step: 'refusal', ok: true, found: /the second after [4-9]\.\d s: .*everybody wait/ })
@@ -191,7 +191,7 @@ t.test('expired certificates and those of another host are told apart', async (t
     { tls: certs.wrongName, found: /not for localhost: .*for elsewhere\.example/, remedy: /--host/ },
   ]
   for (const { tls, found, remedy } of answers) {
-    await using other = await startOld({ people: {}, tls })
+    await using other = await startSource({ people: {}, tls })
     for (const way of [provider({ port: other.tlsPort }), provider({ port: other.port, tls: 'starttls' })]) {
       t.match(await failureOf(t, way), { step: 'tls', found, remedy })
     }
@@ -204,7 +204,7 @@ t.test('a CA file that has gone is named', async (t) => {
 })
 
 t.test('the wrong kind of connection is answered with the right one', async (t) => {
-  await using bare = await startOld({ people: {}, configuration: 'ssl = no' })
+  await using bare = await startSource({ people: {}, configuration: 'ssl = no' })
   const noStartTls = await failureOf(t, provider({ port: bare.port, tls: 'starttls' }))
   t.match(noStartTls, { step: 'tls', found: /does not offer STARTTLS/, remedy: /--tls implicit --port 993/ })
   const implicitToPlain = await failureOf(t, provider({ port: server.port }))
@@ -214,7 +214,7 @@ t.test('the wrong kind of connection is answered with the right one', async (t) 
 })
 
 t.test('a server that wants TLS before any password says so', async (t) => {
-  await using strict = await startOld({
+  await using strict = await startSource({
     people: {},
     configuration: 'listen = 127.0.0.1, 127.0.0.2\ndisable_plaintext_auth = yes',
   })

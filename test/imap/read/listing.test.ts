@@ -3,19 +3,19 @@ import { oldMail } from '../../../src/imap/read/listing.ts'
 import type { Mailbox } from '../../../src/model/mailbox.ts'
 import { PROVIDER } from '../../support/copying.ts'
 import { ImapWire } from '../../support/imap-wire.ts'
-import { startOld } from '../../support/old.ts'
+import { startSource } from '../../support/source-server.ts'
 import { tamperWith } from '../../support/tampering.ts'
 
-const old = await startOld({ people: { anna: 'x' } })
+const old = await startSource({ people: { anna: 'x' } })
 t.teardown(() => old[Symbol.asyncDispose]())
 
-t.test('an OLD that lists nothing at all could not be asked: nobody has an empty account', async (t) => {
+t.test('a source that lists nothing at all could not be asked: nobody has an empty account', async (t) => {
   await using way = await tamperWith(old.port, (said) => said.replace(/^\* LIST .*\r\n/gm, ''))
   await using session = await oldMail.open({ ...PROVIDER, port: way.port }, 'anna', 'x')
   await t.rejects(session.mailboxes(), { code: 'old-protocol', message: /lists no mailbox/ })
 })
 
-t.test('an OLD that hangs up whatever it is asked for ends the reading, and is not asked for ever', async (t) => {
+t.test('a source that hangs up whatever it is asked for ends the reading, and is not asked for ever', async (t) => {
   let hangUp = false
   await using way = await tamperWith(old.port, (said) => {
     return hangUp ? said.replace(/\{\d+\}\r\n.*$/s, '{9999999999999}\r\n') : said

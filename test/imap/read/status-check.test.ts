@@ -5,19 +5,19 @@ import type { Look } from '../../../src/copying/ports.ts'
 import { looks } from '../../../src/imap/read/status-check.ts'
 import type { Provider } from '../../../src/model/provider.ts'
 import { PROVIDER } from '../../support/copying.ts'
-import { type Old, startOld } from '../../support/old.ts'
 import { startRelay } from '../../support/relay.ts'
 import { type Connection, type Script, scripted, startScriptedImap } from '../../support/scripted-imap.ts'
 import { seed } from '../../support/seed.ts'
+import { type Source, startSource } from '../../support/source-server.ts'
 
 const ANNA = ['anna', 'Correct-Horse-9'] as const
 const MAILBOXES = ['INBOX', 'Sent', 'M&APw-ll', 'Box "of" (mail)']
 /** With a pattern each mailbox is asked about on its own, whichever it is. */
 const ONE_BY_ONE: Partial<Provider> = { exclude: ['no such mailbox'] }
 
-let old: Old
+let old: Source
 t.before(async () => {
-  old = await startOld({ people: { [ANNA[0]]: ANNA[1] } })
+  old = await startSource({ people: { [ANNA[0]]: ANNA[1] } })
   await seed(old.port, ANNA, 3, MAILBOXES)
 })
 t.after(() => old[Symbol.asyncDispose]())
@@ -27,7 +27,7 @@ async function look(port: number, changes: Partial<Provider> = {}, asksSizes = f
   return await looks.look({ ...PROVIDER, ...changes, port }, credential, new AbortController().signal, asksSizes)
 }
 
-/** A look, and how often OLD answered STATUS. */
+/** A look, and how often the source answered STATUS. */
 async function listenedTo(changes: Partial<Provider> = {}): Promise<{ seen: Look; statusCommands: number }> {
   let said = ''
   await using relay = await startRelay(old.port, (data) => {
@@ -38,7 +38,7 @@ async function listenedTo(changes: Partial<Provider> = {}): Promise<{ seen: Look
   return { seen, statusCommands: said.split('OK Status completed').length - 1 }
 }
 
-t.test('an OLD that can is asked about all mailboxes at once, and says the same as one by one', async (t) => {
+t.test('a source that can is asked about all mailboxes at once, and says the same as one by one', async (t) => {
   const once = await listenedTo()
   const oneByOne = await listenedTo(ONE_BY_ONE)
   t.match([once.statusCommands, oneByOne.statusCommands], [0, MAILBOXES.length])
@@ -49,7 +49,7 @@ t.test('an OLD that can is asked about all mailboxes at once, and says the same 
   for (const mailbox of mailboxes) t.match(mailbox, { messages: 3, uidNext: 4, uidValidity: /^\d+$/ }, mailbox.name)
 })
 
-t.test('sizes are told on demand by an OLD that knows them', async (t) => {
+t.test('sizes are told on demand by a source that knows them', async (t) => {
   const sizes = async (asks: boolean) => {
     const { mailboxes } = (await look(old.port, {}, asks)) as Extract<Look, { kind: 'yes' }>
     return mailboxes.map(({ size }) => size)
@@ -59,7 +59,7 @@ t.test('sizes are told on demand by an OLD that knows them', async (t) => {
     t.ok(Number(size) > 200 && Number(size) < 600, `${size} bytes in three messages`)
 })
 
-t.test('a mailbox that OLD cannot open is looked at by each attempt, whichever way it was asked', async (t) => {
+t.test('a mailbox that source cannot open is looked at by each attempt, whichever way it was asked', async (t) => {
   const sent = join(old.home(ANNA[0]), 'mail', '.Sent')
   chmodSync(sent, 0)
   for (const changes of [{}, ONE_BY_ONE]) {
@@ -72,7 +72,7 @@ t.test('a mailbox that OLD cannot open is looked at by each attempt, whichever w
   chmodSync(sent, 0o700)
 })
 
-t.test('an OLD that announces the short way and refuses it is asked the long one', async (t) => {
+t.test('a source that announces the short way and refuses it is asked the long one', async (t) => {
   await using server = await startScriptedImap(
     scripted(
       signedIn((connection, tag, name, rest) => {

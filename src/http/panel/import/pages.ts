@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { piecesOf, readPeople } from '../../../operations/import-file.ts'
 import { Why } from '../bodies.ts'
-import type { Around } from '../house.ts'
+import type { PanelDeps } from '../house.ts'
 import { administrator } from '../session.ts'
 import { by, goOn, show } from '../show.ts'
 import { NotFound, troubleOf } from '../trouble.ts'
@@ -21,7 +21,7 @@ const Confirmation = Type.Object({ ...Why.properties, skip_bad: Type.Optional(Ty
 type Form = { readonly file?: unknown; readonly verify?: unknown }
 
 /** People of a CSV file: first what it would do, then that. */
-export const importPages: FastifyPluginAsyncTypebox<Around> = async (app, { house, events, log }) => {
+export const importPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house, events, log }) => {
   const uploads = new Uploads()
   app.addHook('onClose', async () => uploads[Symbol.dispose]())
   await app.register(multipart, {

@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox'
 import type { BulkOutcome, Selection } from '../../../operations/bulk.ts'
 import { Why } from '../bodies.ts'
 import { form, hidden, reasonField } from '../forms.ts'
-import type { Around } from '../house.ts'
+import type { PanelDeps } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { badge, table, withQuery } from '../parts.ts'
 import { by, goOn, show } from '../show.ts'
@@ -26,7 +26,7 @@ const Order = Type.Object({
 type Order = Static<typeof Order>
 
 /** Many migrations at once: first what would happen, then that. */
-export const bulk: FastifyPluginAsyncTypebox<Around> = async (app, { house }) => {
+export const bulk: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
   app.post(`${PATH}/bulk`, { config: SETTLE, schema: { body: Order } }, async (request, reply) => {
     const { body } = request
     const action = actionIn(body)

@@ -3,7 +3,7 @@ import { may } from '../../../model/administrator.ts'
 import { type Migration, STATES } from '../../../model/migration.ts'
 import type { MigrationFilter, MigrationSort } from '../../../operations/ports.ts'
 import { choiceField, form, hidden, textField } from '../forms.ts'
-import type { Around } from '../house.ts'
+import type { PanelDeps } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { badge, type Column, migrationPath, pager, stateBadge, table, when, withQuery } from '../parts.ts'
 import { refuseUnknown } from '../query.ts'
@@ -15,7 +15,7 @@ import { changed, filterIn, ListQuery, pageIn } from './query.ts'
 const PATH = '/admin/migrations'
 
 /** All migrations: to search, filter, sort, and to choose some of them. */
-export const migrationList: FastifyPluginAsyncTypebox<Around> = async (app, { house }) => {
+export const migrationList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
   app.get(PATH, { schema: { querystring: ListQuery }, preHandler: refuseUnknown }, async (request, reply) => {
     const { query } = request
     const filter = filterIn(query)

@@ -6,7 +6,7 @@ import { type Attempt, type Outcome, REMEDIES } from '../../../model/attempt.ts'
 import type { Migration } from '../../../model/migration.ts'
 import { sizeText } from '../../../model/quota.ts'
 import { form, reasonField, textField } from '../forms.ts'
-import type { Around, PanelHouse } from '../house.ts'
+import type { PanelDeps, PanelHouse } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { badge, facts, migrationPath, providerPath, stateBadge, when, withQuery } from '../parts.ts'
 import { administrator } from '../session.ts'
@@ -22,7 +22,7 @@ const ENTRIES_SHOWN = 20
 export const Person = Type.Object({ address: Type.String({ maxLength: 400 }) })
 
 /** Everything about one person's migration, and what can be done with it. */
-export const migrationPage: FastifyPluginAsyncTypebox<Around> = async (app, { house, events }) => {
+export const migrationPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house, events }) => {
   app.get('/admin/migrations/:address', { schema: { params: Person } }, async (request, reply) => {
     const migration = await found(house, request.params.address)
     const [attempts, ledger, credential, account, entries] = await Promise.all([

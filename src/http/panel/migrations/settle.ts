@@ -9,10 +9,10 @@ import { BULK_STEPS } from '../../../operations/bulk.ts'
 import { quota as readQuota } from '../../../operations/fields.ts'
 import { InvalidField } from '../../../operations/mistakes.ts'
 import { whyNotRenewed } from '../../../operations/renew-credential.ts'
-import type { OldAnswer } from '../../../source/ports.ts'
+import type { SourceAnswer } from '../../../source/ports.ts'
 import { Secret, Why } from '../bodies.ts'
 import { form, reasonField } from '../forms.ts'
-import type { Around } from '../house.ts'
+import type { PanelDeps } from '../house.ts'
 import { html, type Piece } from '../html.ts'
 import type { Notice } from '../page.ts'
 import { capitalised, migrationPath } from '../parts.ts'
@@ -28,7 +28,7 @@ const SETTLE = { permission: 'settle' } as const
 const OWN = { permission: 'own' } as const
 
 /** What is done to one migration or its account. Each goes back to its page, which tells what was done. */
-export const settling: FastifyPluginAsyncTypebox<Around> = async (app, { house }) => {
+export const settling: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
   for (const { name } of ACTIONS) {
     app.post(
       `/admin/migrations/:address/${name}`,
@@ -122,7 +122,7 @@ async function quotaSet(
   address: string,
   text: string,
   why: By,
-  accounts: Around['house']['accounts'],
+  accounts: PanelDeps['house']['accounts'],
 ): Promise<Notice> {
   try {
     const bytes = readQuota(text.trim())
@@ -140,7 +140,7 @@ const NO_PASSWORD: Notice = {
   text: 'That is no password: one line, not empty, 1024 bytes at most. Nothing is changed.',
 }
 
-function toldBy(answer: OldAnswer): Notice {
+function toldBy(answer: SourceAnswer): Notice {
   if (answer.kind === 'yes') return { kind: 'good', text: 'The old server accepts the password; it is kept.' }
   return { kind: answer.kind === 'trouble' ? 'warn' : 'bad', text: `${capitalised(whyNotRenewed(answer))}.` }
 }

@@ -13,7 +13,7 @@ import {
 } from '../../../operations/provider-fields.ts'
 import { Why } from '../bodies.ts'
 import { form, reasonField, textField } from '../forms.ts'
-import type { Around, PanelHouse } from '../house.ts'
+import type { PanelDeps, PanelHouse } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { facts, providerPath, when } from '../parts.ts'
 import { administrator } from '../session.ts'
@@ -29,7 +29,7 @@ const OWN = { permission: 'own' } as const
 type Errors = Readonly<Record<string, string>>
 
 /** One old server: to look at, to add, to change, to remove. */
-export const providerPages: FastifyPluginAsyncTypebox<Around> = async (app, { house }) => {
+export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
   app.get(NEW_PATH, { config: OWN }, (request, reply) => showForm(request, reply, null, {}, {}))
 
   app.post(PATH, { config: OWN, schema: { body: ProviderBody } }, async (request, reply) => {

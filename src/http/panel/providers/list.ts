@@ -8,7 +8,7 @@ import { domain as parseDomain } from '../../../operations/fields.ts'
 import { InvalidField } from '../../../operations/mistakes.ts'
 import { Why } from '../bodies.ts'
 import { checkField, choiceField, form, reasonField, textField } from '../forms.ts'
-import type { Around } from '../house.ts'
+import type { PanelDeps } from '../house.ts'
 import { html, type Piece } from '../html.ts'
 import type { Notice } from '../page.ts'
 import { capitalised, providerPath, table } from '../parts.ts'
@@ -27,7 +27,7 @@ const NewDomain = Type.Object({
 })
 
 /** Old servers, and the domains that they serve. */
-export const providerList: FastifyPluginAsyncTypebox<Around> = async (app, { house }) => {
+export const providerList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
   app.get(PATH, async (request, reply) => {
     const [providers, domains] = await Promise.all([house.providers.list(), house.domains.list()])
     const csrf = may(administrator(request).role, 'own') ? reply.generateCsrf() : null
@@ -64,7 +64,7 @@ export const providerList: FastifyPluginAsyncTypebox<Around> = async (app, { hou
   )
 }
 
-async function addedNotice(added: Domain, { providers, domains }: Around['house']): Promise<Notice> {
+async function addedNotice(added: Domain, { providers, domains }: PanelDeps['house']): Promise<Notice> {
   const provider = await providers.find(added.provider)
   if (provider === null) throw new NotFound()
   const said = domainAdded(added.name, provider, `test the connection on the page of ${provider.name}`)

@@ -6,7 +6,7 @@ import { trialOf } from '../../../operations/provider-login-test.ts'
 import type { ProbeStep } from '../../../source/probe-step.ts'
 import { Secret } from '../bodies.ts'
 import { form, textField } from '../forms.ts'
-import type { Around } from '../house.ts'
+import type { PanelDeps } from '../house.ts'
 import { html, type Piece, textOf } from '../html.ts'
 import { type Frame, type Notice, noticeOf, openPage } from '../page.ts'
 import { badge, capitalised, providerPath } from '../parts.ts'
@@ -17,7 +17,7 @@ const SETTLE = { permission: 'settle' } as const
 const TrialBody = Type.Object({ username: Type.String({ maxLength: 255 }), password: Secret() })
 
 /** The connection test, whose page grows with each step as it happens, and a trial sign-in. */
-export const providerTest: FastifyPluginAsyncTypebox<Around> = async (app, { house }) => {
+export const providerTest: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
   app.post('/admin/providers/:name/test', { config: SETTLE, schema: { params: Named } }, async (request, reply) => {
     const provider = await found(house, request.params.name)
     const frame = frameOf(request, reply, { title: `Connection to ${provider.name}` })

@@ -6,7 +6,7 @@ import type { Certificate } from './certificates.ts'
 import { type Dovecot, type Place, startDovecot } from './dovecot.ts'
 import { until } from './until.ts'
 
-export interface OldSettings {
+export interface SourceSettings {
   /** User name, with or without domain, to password. */
   people: Record<string, string>
   separator?: '/' | '.'
@@ -23,7 +23,7 @@ export interface OldSettings {
 }
 
 /** A real old IMAP server. */
-export interface Old extends Dovecot {
+export interface Source extends Dovecot {
   /** The person's home; the mail is in `mail` below it. */
   home(user: string): string
   /** Adds a person, or changes the password. Holds from the next sign-in on. */
@@ -33,7 +33,7 @@ export interface Old extends Dovecot {
   loginCount(): Promise<number>
 }
 
-export async function startOld(settings: OldSettings): Promise<Old> {
+export async function startSource(settings: SourceSettings): Promise<Source> {
   const people = new Map(Object.entries(settings.people))
   let revision = 0
   const save = ({ folder, users }: Place) => writePeople(folder, users.auth, people, ++revision)
@@ -76,7 +76,7 @@ export async function startOld(settings: OldSettings): Promise<Old> {
   }
 }
 
-function configuration({ folder, mailRoot, users }: Place, settings: OldSettings): string {
+function configuration({ folder, mailRoot, users }: Place, settings: SourceSettings): string {
   const { separator = '/', prefix = '', userIpConnections = 100, anvilPenalty, failureDelay = 0 } = settings
   const passwd = `driver = passwd-file\n  args = username_format=%u ${folder}/people`
   return `

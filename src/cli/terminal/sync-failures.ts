@@ -1,10 +1,10 @@
-import { explain } from '../cli/terminal/exit.ts'
-import { visible } from '../cli/terminal/text.ts'
-import { type Outcome, REMEDIES } from '../model/attempt.ts'
-import { STRANDED_REMEDY, type Stranded, strandedText } from './copying-hosts.ts'
-import type { TurnReport } from './run-job.ts'
-import type { Ending } from './schedule.ts'
-import type { Watcher } from './worker.ts'
+import { STRANDED_REMEDY, type Stranded, strandedText } from '../../copying/copying-hosts.ts'
+import type { JobReport } from '../../copying/run-job.ts'
+import type { Ending } from '../../copying/schedule.ts'
+import type { Watcher } from '../../copying/worker.ts'
+import { type Outcome, REMEDIES } from '../../model/attempt.ts'
+import { explain } from './exit.ts'
+import { visible } from './text.ts'
 
 /** Whatever comes of these comes by itself. */
 const NOBODYS_FAULT: readonly Ending[] = ['complete', 'unchanged', 'stopped', 'lost-lock', 'locked']
@@ -25,7 +25,7 @@ export class Failures implements Watcher, Disposable {
   message = (): void => undefined
   counted = (): void => undefined
 
-  ended: Watcher['ended'] = ({ address, ending, waitMs, proof }: TurnReport) => {
+  ended: Watcher['ended'] = ({ address, ending, waitMs, proof }: JobReport) => {
     if (NOBODYS_FAULT.includes(ending) || proof !== null) return
     const { addresses } = this.#people.get(ending) ?? { addresses: new Set() }
     this.#people.set(ending, { addresses: addresses.add(address), again: waitMs !== null })
