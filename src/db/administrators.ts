@@ -1,7 +1,7 @@
 import { type Kysely, type Selectable, sql, type UpdateObject } from 'kysely'
 import { type Administrator, byAdministrator, type Role } from '../model/administrator.ts'
 import type { Change } from '../model/audit.ts'
-import { Refusal } from '../model/refusal.ts'
+import { Refused } from '../model/refused.ts'
 import type { Administrators, NewAdministrator } from '../operations/administrators.ts'
 import { record } from './audit.ts'
 import { isUniqueViolation } from './connection/errors.ts'
@@ -72,7 +72,7 @@ async function add(db: Kysely<DB>, { name, role, passwordHash, totpSealed }: New
       await record(trx, name, { ...why, detail: totpSealed === null ? role : `${role}, with TOTP` })
     })
   } catch (error) {
-    throw isUniqueViolation(error) ? new Refusal(`administrator ${name} exists already`) : error
+    throw isUniqueViolation(error) ? new Refused('conflict', `administrator ${name} exists already`) : error
   }
 }
 
@@ -99,7 +99,7 @@ async function keepAnOwner(trx: Kysely<DB>, name: string): Promise<void> {
     .forUpdate()
     .execute()
   if (owners.length > 1 || owners[0]?.name !== name) return
-  throw new Refusal(`${name} is the last owner: make somebody else an owner first`)
+  throw new Refused('conflict', `${name} is the last owner: make somebody else an owner first`)
 }
 
 async function useTotpStep(db: Kysely<DB>, name: string, step: number): Promise<boolean> {

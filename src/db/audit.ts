@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { AuditEntry, Change } from '../model/audit.ts'
-import { Refusal } from '../model/refusal.ts'
+import { Refused } from '../model/refused.ts'
 import type { Audit, AuditFilter, PageRequest } from '../operations/ports.ts'
 import { readPage } from './cursor.ts'
 import type { DB } from './schema.ts'
@@ -31,7 +31,7 @@ async function entryPage(db: Kysely<DB>, request: PageRequest & { readonly filte
     request,
     async ({ from, isBackwards, limit }) => {
       if (from !== null && !NUMBER.test(from))
-        throw new Refusal('there is no such place in the audit: begin with its first page')
+        throw new Refused('conflict', 'there is no such place in the audit: begin with its first page')
       return await selectEntries(db, request.filter ?? {})
         .select('id as place')
         .$if(from !== null, (query) => query.where('id', isBackwards ? '>' : '<', from ?? '0'))

@@ -1,7 +1,7 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Sealed } from '../keys/ports.ts'
 import { ACTIVE_STATES, heal } from '../model/migration.ts'
-import { Refusal } from '../model/refusal.ts'
+import { Refused } from '../model/refused.ts'
 import type { Credentials } from '../operations/ports.ts'
 import { record } from './audit.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
@@ -44,7 +44,7 @@ export function credentials(db: Kysely<DB>): Credentials {
           .where('address', '=', address)
           .where('state', '<>', 'done')
           .forUpdate()
-          .executeTakeFirstOrThrow(() => new Refusal(`${address} has no unfinished migration any more`))
+          .executeTakeFirstOrThrow(() => new Refused('conflict', `${address} has no unfinished migration any more`))
         if (account_id === null) {
           const kept = sql<string>`coalesce(home, ${home})`
           await trx.updateTable('migration').set({ home: kept }).where('id', '=', id).execute()

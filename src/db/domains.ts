@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { type Domain, objectionTo } from '../model/domain.ts'
 import type { LoginName } from '../model/provider.ts'
-import { Refusal } from '../model/refusal.ts'
+import { Refused } from '../model/refused.ts'
 import type { Domains } from '../operations/ports.ts'
 import { record } from './audit.ts'
 import type { DB } from './schema.ts'
@@ -16,15 +16,15 @@ export function domains(db: Kysely<DB>, home: string): Domains {
         // Two that are added at once see one another.
         await sql`lock table domain in share row exclusive mode`.execute(trx)
         const there = await list(trx)
-        if (there.some((other) => other.name === name)) throw new Refusal(`domain ${name} exists already`)
+        if (there.some((other) => other.name === name)) throw new Refused('conflict', `domain ${name} exists already`)
         const served = await trx
           .selectFrom('provider')
           .select(['id', 'login_name'])
           .where('name', '=', provider)
-          .executeTakeFirstOrThrow(() => new Refusal(`there is no provider ${provider}`))
+          .executeTakeFirstOrThrow(() => new Refused('conflict', `there is no provider ${provider}`))
         const loginName = served.login_name as LoginName
         const objection = objectionTo(added, there, { loginName, home, sharesNames })
-        if (objection !== null) throw new Refusal(objection)
+        if (objection !== null) throw new Refused('conflict', objection)
         await trx.insertInto('domain').values({ name, new_domain: newDomain, provider_id: served.id }).execute()
         const detail = `provider ${provider}, new domain ${newDomain}${sharesNames ? ', shared names' : ''}`
         await record(trx, name, { ...by, action: 'domain.add', detail })
@@ -41,7 +41,7 @@ export function domains(db: Kysely<DB>, home: string): Domains {
           .where('state', '<>', 'done')
           .limit(1)
           .executeTakeFirst()
-        if (live !== undefined) throw new Refusal(`domain ${name} still has unfinished migrations`)
+        if (live !== undefined) throw new Refused('conflict', `domain ${name} still has unfinished migrations`)
         const { numDeletedRows } = await trx.deleteFrom('domain').where('name', '=', name).executeTakeFirstOrThrow()
         if (numDeletedRows > 0n) await record(trx, name, { ...by, action: 'domain.remove' })
         await trx.deleteFrom('collision').where('old_domain', '=', name).execute()

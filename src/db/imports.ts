@@ -1,6 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { By } from '../model/audit.ts'
-import { Refusal } from '../model/refusal.ts'
+import { Refused } from '../model/refused.ts'
 import type { Gathering, ImportedPerson, Imports, Standing } from '../operations/ports.ts'
 import { isUniqueViolation } from './connection/errors.ts'
 import type { DB } from './schema.ts'
@@ -110,7 +110,8 @@ async function inOneTransaction<T>(db: Kysely<DB>, work: (trx: Transaction<DB>) 
     return await db.transaction().execute(work)
   } catch (error) {
     if (!isUniqueViolation(error)) throw error
-    throw new Refusal(
+    throw new Refused(
+      'conflict',
       'two people would have one mailbox on the old server, or one home: nobody is imported; look again',
     )
   }
@@ -123,7 +124,8 @@ async function holdDomains(trx: Kysely<DB>): Promise<void> {
     select distinct old_domain, held.name is not null as is_served
       from import_line left join held on held.name = old_domain where taken order by old_domain`.execute(trx)
   const gone = rows.find(({ is_served }) => !is_served)
-  if (gone !== undefined) throw new Refusal(`the domain ${gone.old_domain} was removed meanwhile: import again`)
+  if (gone !== undefined)
+    throw new Refused('conflict', `the domain ${gone.old_domain} was removed meanwhile: import again`)
 }
 
 async function insertLines(db: Kysely<DB>, people: readonly ImportedPerson[]): Promise<void> {

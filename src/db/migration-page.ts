@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Migration } from '../model/migration.ts'
-import { Refusal } from '../model/refusal.ts'
+import { Refused } from '../model/refused.ts'
 import type { MigrationFilter, MigrationPageRequest, MigrationSort, Page } from '../operations/ports.ts'
 import { type Reach, readPage } from './cursor.ts'
 import type { DB } from './schema.ts'
@@ -110,7 +110,7 @@ function textOf({ key, address }: Place): string {
   return Buffer.from(JSON.stringify([key, address])).toString('base64url')
 }
 
-/** @throws Refusal when it is no place in a list that is sorted so */
+/** @throws Refused when it is no place in a list that is sorted so */
 function placeIn(text: string, pattern: RegExp): Place {
   try {
     const [key, address] = JSON.parse(Buffer.from(text, 'base64url').toString())
@@ -119,5 +119,5 @@ function placeIn(text: string, pattern: RegExp): Place {
   } catch {
     // It is not of this program.
   }
-  throw new Refusal('there is no such place in the list: begin with its first page')
+  throw new Refused('conflict', 'there is no such place in the list: begin with its first page')
 }

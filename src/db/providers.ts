@@ -1,6 +1,6 @@
 import { type Insertable, type Kysely, type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely'
 import type { AfterRefusal, CopyWindow, Cutover, LoginName, Provider, TlsMode } from '../model/provider.ts'
-import { Refusal } from '../model/refusal.ts'
+import { Refused } from '../model/refused.ts'
 import type { Providers } from '../operations/ports.ts'
 import { record } from './audit.ts'
 import { isForeignKeyViolation, isUniqueViolation } from './connection/errors.ts'
@@ -80,7 +80,7 @@ export function providers(db: Kysely<DB>): Providers {
           await record(trx, provider.name, { ...by, action: 'provider.add' })
         })
       } catch (error) {
-        throw isUniqueViolation(error) ? new Refusal(`provider ${provider.name} exists already`) : error
+        throw isUniqueViolation(error) ? new Refused('conflict', `provider ${provider.name} exists already`) : error
       }
     },
     set: (provider, by) =>
@@ -115,7 +115,7 @@ export function providers(db: Kysely<DB>): Providers {
         })
       } catch (error) {
         if (!isForeignKeyViolation(error)) throw error
-        throw new Refusal(`provider ${name} still has domains or migrations`)
+        throw new Refused('conflict', `provider ${name} still has domains or migrations`)
       }
     },
   }
@@ -127,14 +127,17 @@ function isAt({ host, port, tls, caFile, fingerprint }: Provider): RawBuilder<Sq
     and fingerprint is not distinct from ${fingerprint}`
 }
 
-/** Asked here, because with an unknown zone nobody's turn could be found. @throws Refusal */
+/** Asked here, because with an unknown zone nobody's turn could be found. @throws Refused */
 async function knowsZoneOf({ window }: Provider, db: Kysely<DB>): Promise<void> {
   if (window === null) return
   try {
     await sql`select now() at time zone ${window.zone}`.execute(db)
   } catch (error) {
     if ((error as { code?: string }).code !== INVALID_PARAMETER) throw error
-    throw new Refusal(`the database does not know the time zone ${window.zone}: give another name of it with the hours`)
+    throw new Refused(
+      'conflict',
+      `the database does not know the time zone ${window.zone}: give another name of it with the hours`,
+    )
   }
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { By } from '../model/audit.ts'
-import { Refusal } from '../model/refusal.ts'
+import { Refused } from '../model/refused.ts'
 import type { Audit, Instances, Sealings } from '../operations/ports.ts'
 import { type Settings, SettingsError } from '../settings.ts'
 import { sealTo, shortName } from './age.ts'
@@ -45,7 +45,7 @@ export async function rotateKey(
   })
 }
 
-/** Takes all keys but the newest out of the identity file. @throws Refusal while anything may need them */
+/** Takes all keys but the newest out of the identity file. @throws Refused while anything may need them */
 export async function dropOldKeys(
   settings: Settings,
   { sealings, audit, instances }: Records,
@@ -54,13 +54,14 @@ export async function dropOldKeys(
   return await alone(sealings, async () => {
     const { own, newest, inForce } = await keysOf(settings)
     const old = own.filter((recipient) => recipient !== newest)
-    if (old.length === 0) throw new Refusal('there is no old key: the identity file holds one only')
+    if (old.length === 0) throw new Refused('conflict', 'there is no old key: the identity file holds one only')
     const explicit = inForce.filter((recipient) => old.includes(recipient))
     if (explicit.length > 0)
-      throw new Refusal('the recipients in force still name an old key: see "postferry key show"')
+      throw new Refused('conflict', 'the recipients in force still name an old key: see "postferry key show"')
     await refuseSealingToOld(shortName(newest), instances)
     const left = await sealings.retire(old.map(shortName), shortName(newest))
-    if (left > 0) throw new Refusal(`${left} credentials are not sealed to the new key yet: run "postferry key rotate"`)
+    if (left > 0)
+      throw new Refused('conflict', `${left} credentials are not sealed to the new key yet: run "postferry key rotate"`)
     await keepNewestIdentity(settings)
     await audit.record(shortName(newest), { ...by, action: 'key.drop', detail: old.map(shortName).join(', ') })
     return old
@@ -78,12 +79,12 @@ async function refuseSealingToOld(newest: string, instances: Instances): Promise
   const hosts = new Set(live.filter(({ sealsTo }) => !sealsTo.includes(newest)).map(({ host }) => host))
   if (hosts.size === 0) return
   const remedy = 'set POSTFERRY_RECIPIENTS to the new key there, and restart "postferry serve"'
-  throw new Refusal(`sign-ins are still sealed to an old key on ${[...hosts].join(', ')}: ${remedy}`)
+  throw new Refused('conflict', `sign-ins are still sealed to an old key on ${[...hosts].join(', ')}: ${remedy}`)
 }
 
 async function alone<T>(sealings: Sealings, work: () => Promise<T>): Promise<T> {
   const done = await sealings.alone(async () => ({ result: await work() }))
-  if (done === null) throw new Refusal('another "postferry key rotate" is running')
+  if (done === null) throw new Refused('conflict', 'another "postferry key rotate" is running')
   return done.result
 }
 

@@ -1,5 +1,5 @@
 import type { Provider } from './provider.ts'
-import { Refusal } from './refusal.ts'
+import { Refused } from './refused.ts'
 
 export const STATES = ['awaited', 'pending', 'synced', 'paused', 'failed', 'done'] as const
 export type State = (typeof STATES)[number]
@@ -38,17 +38,17 @@ export type MigrationStatus = Pick<Migration, 'state' | 'pausedFrom' | 'code' | 
  */
 export type Stepped = MigrationStatus & { readonly isDue?: boolean; readonly isReleased?: boolean }
 
-/** A step of a migration's life. @throws Refusal when the step does not exist in that state */
+/** A step of a migration's life. @throws Refused when the step does not exist in that state */
 export type Step = (from: MigrationStatus) => Stepped
 
 export const pause: Step = (from) => {
-  if (from.state === 'paused') throw new Refusal('the migration is paused already')
+  if (from.state === 'paused') throw new Refused('conflict', 'the migration is paused already')
   refuseDone(from)
   return { state: 'paused', pausedFrom: from.state, code: from.code, isClosing: false }
 }
 
 export const resume: Step = (from) => {
-  if (from.pausedFrom === null) throw new Refusal(`the migration is not paused, it is ${from.state}`)
+  if (from.pausedFrom === null) throw new Refused('conflict', `the migration is not paused, it is ${from.state}`)
   return { ...from, state: from.pausedFrom, pausedFrom: null }
 }
 
@@ -68,9 +68,12 @@ export const accept: Step = (from) => ({ ...from, isDue: from.state === 'pending
 export const close: Step = (from) => {
   refuseUncopied(from)
   if (from.state === 'failed') {
-    throw new Refusal(`the migration has failed (${from.code}): "postferry migration show" says what to do first`)
+    throw new Refused(
+      'conflict',
+      `the migration has failed (${from.code}): "postferry migration show" says what to do first`,
+    )
   }
-  if (from.isClosing) throw new Refusal('the migration is to be finished already')
+  if (from.isClosing) throw new Refused('conflict', 'the migration is to be finished already')
   return { ...from, isClosing: true, isDue: true }
 }
 
@@ -103,12 +106,12 @@ const PENDING = { state: 'pending', pausedFrom: null, code: null } as const
 /** No attempt can be made, neither now nor after a failure. */
 function refuseUncopied(from: MigrationStatus): void {
   refuseDone(from)
-  if (from.state === 'paused') throw new Refusal('the migration is paused: resume it first')
-  if (from.state === 'awaited') throw new Refusal('the person has never come: there is nothing to copy yet')
+  if (from.state === 'paused') throw new Refused('conflict', 'the migration is paused: resume it first')
+  if (from.state === 'awaited') throw new Refused('conflict', 'the person has never come: there is nothing to copy yet')
 }
 
 function refuseDone({ state }: MigrationStatus): void {
-  if (state === 'done') throw new Refusal('the migration is done already')
+  if (state === 'done') throw new Refused('conflict', 'the migration is done already')
 }
 
 /** What a copying engine has to know of a migration: nothing secret. */

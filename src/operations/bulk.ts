@@ -9,7 +9,7 @@ import {
   type Step,
   type Stepped,
 } from '../model/migration.ts'
-import { Refusal } from '../model/refusal.ts'
+import { isRefused } from '../model/refused.ts'
 import type { MigrationFilter } from './ports.ts'
 
 /** The steps that many migrations take at once. */
@@ -72,7 +72,7 @@ function sorted(found: readonly { situation: MigrationStatus; count: number }[],
     try {
       moves.push({ from: situation, to: step(situation), count })
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error
+      if (!isRefused(error, 'conflict')) throw error
       refused.set(error.message, (refused.get(error.message) ?? 0) + count)
     }
   }

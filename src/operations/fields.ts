@@ -5,8 +5,8 @@ import { likeliest } from '../model/closest-word.ts'
 import { isPassword } from '../model/password.ts'
 import { type CopyWindow, CUTOVERS, type Cutover, parseWindow } from '../model/provider.ts'
 import { parseSize } from '../model/quota.ts'
+import { Refused } from '../model/refused.ts'
 import { isUsername } from '../model/username.ts'
-import { InvalidField } from './mistakes.ts'
 
 // What people type, at any door. What cannot be used is an InvalidField.
 
@@ -21,7 +21,7 @@ const TIME = /^\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?$/
 
 export function providerName(text: string): string {
   if (NAME.test(text)) return text
-  throw new InvalidField('It must be letters, digits, ".", "_" and "-", at most 64, a letter or digit first.')
+  throw new Refused('invalid', 'It must be letters, digits, ".", "_" and "-", at most 64, a letter or digit first.')
 }
 
 export function host(text: string): string {
@@ -35,7 +35,7 @@ export function host(text: string): string {
   ) {
     return name
   }
-  throw new InvalidField('It must be a DNS name or an IP address alone, without scheme, port or blanks.')
+  throw new Refused('invalid', 'It must be a DNS name or an IP address alone, without scheme, port or blanks.')
 }
 
 export function port(text: string): number {
@@ -48,13 +48,14 @@ export function copyWindow(text: string): CopyWindow {
   if (typeof window !== 'string') return window
   switch (window) {
     case 'form':
-      throw new InvalidField(
+      throw new Refused(
+        'invalid',
         'It must be as 20:00-06:00, with a time zone behind it or not: "20:00-06:00 Europe/Berlin".',
       )
     case 'empty':
-      throw new InvalidField('It is empty: it ends when it begins. Without a window mail is copied at any hour.')
+      throw new Refused('invalid', 'It is empty: it ends when it begins. Without a window mail is copied at any hour.')
     case 'zone':
-      throw new InvalidField(unknownZone(text.split(' ')[1] ?? ''))
+      throw new Refused('invalid', unknownZone(text.split(' ')[1] ?? ''))
   }
 }
 
@@ -67,7 +68,8 @@ function unknownZone(zone: string): string {
 export function cutover(text: string): Cutover {
   const way = oneOf(CUTOVERS)(text)
   if (way === 'immediate') return way
-  throw new InvalidField(
+  throw new Refused(
+    'invalid',
     `It cannot be ${way} yet, which does not work so far: people move at their first sign-in (immediate).`,
   )
 }
@@ -80,56 +82,56 @@ export function connections(text: string): number {
 export function fingerprint(text: string): string {
   const digits = text.replaceAll(':', '').toLowerCase()
   if (/^[0-9a-f]{64}$/.test(digits) && /^(?:[^:]{64}|..(?::..){31})$/.test(text)) return digits
-  throw new InvalidField('It must be SHA-256: 64 hex digits, with or without colons.')
+  throw new Refused('invalid', 'It must be SHA-256: 64 hex digits, with or without colons.')
 }
 
 /** A pattern of mailbox names. */
 export function pattern(text: string): string {
   if (isShortLine(text, PATTERN_LENGTH)) return text
-  throw new InvalidField(`It must be 1 to ${PATTERN_LENGTH} characters without control characters.`)
+  throw new Refused('invalid', `It must be 1 to ${PATTERN_LENGTH} characters without control characters.`)
 }
 
 export function domain(text: string): string {
   const parsed = parseDomain(text)
-  if (parsed === null) throw new InvalidField('It must be a mail domain.')
+  if (parsed === null) throw new Refused('invalid', 'It must be a mail domain.')
   return parsed
 }
 
 export function address(text: string): Address {
   const parsed = parseAddress(text)
-  if (parsed === null) throw new InvalidField('It must be a mail address.')
+  if (parsed === null) throw new Refused('invalid', 'It must be a mail address.')
   return parsed
 }
 
 export function administratorName(text: string): string {
   const parsed = parseAdministratorName(text)
-  if (parsed === null) throw new InvalidField('It must be letters, digits, ".", "_", "-" and "@", at most 64.')
+  if (parsed === null) throw new Refused('invalid', 'It must be letters, digits, ".", "_", "-" and "@", at most 64.')
   return parsed
 }
 
 /** A stable word that says why something failed. */
 export function code(text: string): string {
   if (/^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(text)) return text
-  throw new InvalidField('It must be lower-case words with hyphens: credential-refused.')
+  throw new Refused('invalid', 'It must be lower-case words with hyphens: credential-refused.')
 }
 
 /** A part of a name, which no blanks around it belong to. */
 export function search(text: string): string {
   const trimmed = text.trim()
   if (isShortLine(trimmed, PATTERN_LENGTH)) return trimmed.normalize('NFC')
-  throw new InvalidField(`It must be 1 to ${PATTERN_LENGTH} characters without control characters.`)
+  throw new Refused('invalid', `It must be 1 to ${PATTERN_LENGTH} characters without control characters.`)
 }
 
 /** What the source knows a person by. */
 export function username(text: string): string {
   if (isUsername(text)) return text
-  throw new InvalidField('It must be 1 to 255 characters on one line.')
+  throw new Refused('invalid', 'It must be 1 to 255 characters on one line.')
 }
 
 /** What somebody signs in with; never trimmed. */
 export function password(text: string): string {
   if (isPassword(text)) return text
-  throw new InvalidField('It must be one line of UTF-8, 1 to 1024 bytes, without NUL.')
+  throw new Refused('invalid', 'It must be one line of UTF-8, 1 to 1024 bytes, without NUL.')
 }
 
 /** How many bytes of mail somebody may have on the destination; null: as many as there is room for. */
@@ -137,26 +139,26 @@ export function quota(text: string): number | null {
   if (text.toLowerCase() === 'none') return null
   const bytes = parseSize(text)
   if (bytes !== null) return bytes
-  throw new InvalidField('It must be a size, as 500M, 2G or a number of bytes, or "none".')
+  throw new Refused('invalid', 'It must be a size, as 500M, 2G or a number of bytes, or "none".')
 }
 
 /** Why somebody changes something. */
 export function reason(text: string): string {
   if (isShortLine(text, REASON_LENGTH)) return text
-  throw new InvalidField(`It must be 1 to ${REASON_LENGTH} characters on one line.`)
+  throw new Refused('invalid', `It must be 1 to ${REASON_LENGTH} characters on one line.`)
 }
 
 export function time(text: string): Date {
   const parsed = new Date(TIME.test(text) ? text : Number.NaN)
   if (!Number.isNaN(parsed.getTime())) return parsed
-  throw new InvalidField('It must be a date, or a date and a time: 2026-11-23, 2026-11-23T14:00, …T14:00Z.')
+  throw new Refused('invalid', 'It must be a date, or a date and a time: 2026-11-23, 2026-11-23T14:00, …T14:00Z.')
 }
 
 /** One of a few words. */
 export function oneOf<W extends string>(words: readonly W[]): (text: string) => W {
   return (text) => {
     const word = words.find((word) => word === text)
-    if (word === undefined) throw new InvalidField(`It must be one of ${words.join(', ')}.`)
+    if (word === undefined) throw new Refused('invalid', `It must be one of ${words.join(', ')}.`)
     return word
   }
 }
@@ -168,5 +170,5 @@ function isShortLine(text: string, length: number): boolean {
 function wholeNumber(text: string, limit: number): number {
   const number = /^[1-9]\d{0,8}$/.test(text) ? Number(text) : 0
   if (number >= 1 && number <= limit) return number
-  throw new InvalidField(`It must be a whole number from 1 to ${limit}.`)
+  throw new Refused('invalid', `It must be a whole number from 1 to ${limit}.`)
 }

@@ -4,7 +4,7 @@ import type { Ledger } from '../model/ledger.ts'
 import { codeOf } from '../model/ledger-code.ts'
 import { proofOf } from '../model/ledger-words.ts'
 import { ACTIVE_STATES, type Migration } from '../model/migration.ts'
-import { Refusal } from '../model/refusal.ts'
+import { Refused } from '../model/refused.ts'
 import type { Migrations } from './ports.ts'
 
 export interface FinishDeps {
@@ -20,7 +20,7 @@ export interface Finished {
 
 /**
  * Finishes a migration, which erases its credential. Null: there is no such migration.
- * @throws Refusal unless `force`, when the person never came, is being copied or not active, or has no clean ledger
+ * @throws Refused unless `force`, when the person never came, is being copied or not active, or has no clean ledger
  */
 export async function finishMigration(
   address: string,
@@ -32,7 +32,7 @@ export async function finishMigration(
   const migration = await migrations.finish(address, (found) => {
     const ledger = judged(found.ledger)
     const objected = force ? null : objection(found.migration, ledger, found.isCopied)
-    if (objected !== null) throw new Refusal(objected)
+    if (objected !== null) throw new Refused('conflict', objected)
     proof = proofOf(ledger)
     return { ...by, action: 'migration.finish', detail: `${found.migration.state} → done, ${proof}` }
   })

@@ -3,11 +3,11 @@ import { parse } from 'csv-parse/sync'
 import { parseAddress } from '../model/address.ts'
 import { isPassword } from '../model/password.ts'
 import { parseSize } from '../model/quota.ts'
+import { Refused } from '../model/refused.ts'
 import { isUsername } from '../model/username.ts'
 import { undefused } from './csv-cell.ts'
 import type { BadLine, PersonLine } from './import.ts'
 import { COLUMNS, type Column, headerIn } from './import-header.ts'
-import { InvalidField } from './mistakes.ts'
 
 // No field holds a line break, so a line is a record, and a mistake in one line hurts no other.
 
@@ -30,7 +30,7 @@ interface Layout {
  * The people of a CSV file (RFC 4180, UTF-8) with the columns address, old_username, old_password and quota, of which
  * all but the first may be missing or empty; `;` and tabs part fields as well as `,`. Address and user name may be
  * defused, as our own exports have them; a password is taken as it stands. What a line says is never repeated.
- * @throws InvalidField when the header names another column, or when the file says nothing of anybody
+ * @throws Refused when the header names another column, or when the file says nothing of anybody
  */
 export async function* readPeople(input: AsyncIterable<Uint8Array>): AsyncGenerator<PersonLine | BadLine> {
   let number = 0
@@ -52,7 +52,7 @@ export async function* readPeople(input: AsyncIterable<Uint8Array>): AsyncGenera
       yield { number, ...line }
     }
   }
-  if (told === 0) throw new InvalidField('the file names nobody')
+  if (told === 0) throw new Refused('invalid', 'the file names nobody')
 }
 
 /**

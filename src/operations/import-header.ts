@@ -1,5 +1,5 @@
 import { likeliest } from '../model/closest-word.ts'
-import { InvalidField } from './mistakes.ts'
+import { Refused } from '../model/refused.ts'
 
 /** What a file of people may say of each, in the order that they have without a header. */
 export const COLUMNS = ['address', 'old_username', 'old_password', 'quota'] as const
@@ -15,7 +15,7 @@ const WORD = /^[\p{L}\d_]{1,40}$/u
 
 /**
  * The columns that the first line of a file names, or null when it is a person's line already.
- * @throws InvalidField when it names what is no column
+ * @throws Refused when it names what is no column
  */
 export function headerIn(fields: readonly string[]): readonly Column[] | null {
   const names = fields.map((field) => field.trim().toLowerCase().replace(/[ -]/g, '_'))
@@ -27,7 +27,8 @@ export function headerIn(fields: readonly string[]): readonly Column[] | null {
   }
   if (!names.includes('address')) flaws.push('address is missing')
   if (flaws.length === 0) return names.filter(isColumn)
-  throw new InvalidField(
+  throw new Refused(
+    'invalid',
     `the header may name ${COLUMNS.join(', ')}, each once, and nothing else: ${[...new Set(flaws)].join(', ')}`,
   )
 }

@@ -5,7 +5,7 @@ import { type Address, inDomain } from '../model/address.ts'
 import type { By } from '../model/audit.ts'
 import { expandHome } from '../model/home.ts'
 import { oldUsername } from '../model/provider.ts'
-import { Refusal } from '../model/refusal.ts'
+import { Refused } from '../model/refused.ts'
 import type { Source, SourceAnswer } from '../source/ports.ts'
 import type { Gathering, ImportedPerson, Imports, Standing } from './ports.ts'
 
@@ -99,7 +99,7 @@ type Import<L> = (lines: L, options: ImportOptions) => Promise<ImportOutcome>
 export function oneAtATime<L>(importPeople: Import<L>): Import<L> {
   let isRunning = false
   return async (lines, options) => {
-    if (isRunning) throw new Refusal('another import is running: try again when it is over')
+    if (isRunning) throw new Refused('conflict', 'another import is running: try again when it is over')
     isRunning = true
     try {
       return await importPeople(lines, options)

@@ -1,14 +1,14 @@
 import { type Address, inDomain } from '../model/address.ts'
 import type { Administrator } from '../model/administrator.ts'
+import { Refused } from '../model/refused.ts'
 import type { House } from './house.ts'
-import { Missing } from './mistakes.ts'
 
 type People = Pick<House, 'accounts' | 'domains'>
 type Movers = { readonly migrations: Pick<House['migrations'], 'find'>; readonly domains: House['domains'] }
 
 /**
  * The address on the destination of an account that is named by that, or by the address at the source.
- * @throws Missing when there is no such account
+ * @throws Refused when there is no such account
  */
 export async function addressOnNew(house: People, typed: Address): Promise<string> {
   return await whoeverIs(house, typed, house.accounts, `there is no account ${typed.text}`)
@@ -16,7 +16,7 @@ export async function addressOnNew(house: People, typed: Address): Promise<strin
 
 /**
  * The address on the destination of a person with a migration, who may have no account yet.
- * @throws Missing when there is no such migration
+ * @throws Refused when there is no such migration
  */
 export async function migrationOnNew(house: Movers, typed: Address): Promise<string> {
   return await whoeverIs(house, typed, house.migrations, `there is no migration of ${typed.text}`)
@@ -42,14 +42,14 @@ async function whoeverIs(
   for (const address of [typed.text, await renamed(house, typed)]) {
     if ((await among.find(address)) !== null) return address
   }
-  throw new Missing(absence)
+  throw new Refused('not-found', absence)
 }
 
-export function noMigration(name: string): Missing {
-  return new Missing(`${name} has no migration`)
+export function noMigration(name: string): Refused {
+  return new Refused('not-found', `${name} has no migration`)
 }
 
-/** @throws Missing when there is no such administrator */
+/** @throws Refused when there is no such administrator */
 export async function administratorNamed(
   { administrators }: Pick<House, 'administrators'>,
   name: string,
@@ -59,6 +59,6 @@ export async function administratorNamed(
   return known.administrator
 }
 
-export function noAdministrator(name: string): Missing {
-  return new Missing(`there is no administrator ${name} (postferry admin list shows them)`)
+export function noAdministrator(name: string): Refused {
+  return new Refused('not-found', `there is no administrator ${name} (postferry admin list shows them)`)
 }

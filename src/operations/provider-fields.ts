@@ -12,10 +12,9 @@ import {
   type TlsMode,
   usualProvider,
 } from '../model/provider.ts'
-import { Refusal } from '../model/refusal.ts'
+import { isRefused, Refused } from '../model/refused.ts'
 import { readableCa } from './ca-file.ts'
 import { connections, copyWindow, cutover, fingerprint, host, oneOf, pattern, port } from './fields.ts'
-import { InvalidField } from './mistakes.ts'
 
 /** What somebody says of a provider; false takes a value away, and what is not said stays. */
 export interface ProviderFields {
@@ -46,15 +45,16 @@ export function newProvider(name: string, host: string, fields: ProviderFields):
 
 /**
  * The provider with what was given, and everything else as it is.
- * @throws InvalidField when its passwords would travel in the clear from now on, and nobody said that they may
- * @throws Refusal when that does not fit together
+ * @throws Refused when its passwords would travel in the clear from now on, and nobody said that they may
+ * @throws Refused when that does not fit together
  */
 export function changedProvider(provider: Provider, fields: ProviderFields): Provider {
-  if (fields.tls === 'none' && provider.tls !== 'none' && !fields.plainText) throw new InvalidField(IN_THE_CLEAR)
+  if (fields.tls === 'none' && provider.tls !== 'none' && !fields.plainText) throw new Refused('invalid', IN_THE_CLEAR)
   const changed = withFields(provider, fields)
   const most = mostForCopying(changed.maxConnections)
   if (changed.copyConnections === null || changed.copyConnections <= most) return changed
-  throw new Refusal(
+  throw new Refused(
+    'conflict',
     `of ${changed.maxConnections} connections copying may have ${most} at most: the others are for sign-ins`,
   )
 }
@@ -116,7 +116,7 @@ export function readProviderForm(
     try {
       return reader()
     } catch (error) {
-      if (!(error instanceof InvalidField)) throw error
+      if (!isRefused(error, 'invalid')) throw error
       errors[name] = error.message
       return {}
     }
@@ -133,7 +133,7 @@ export function readProviderForm(
 /** Who is not on this host cannot know what a relative path starts from. */
 function absoluteCa(text: string): string {
   if (isAbsolute(text)) return readableCa(text)
-  throw new InvalidField("It must be an absolute path on postferry's host.")
+  throw new Refused('invalid', "It must be an absolute path on postferry's host.")
 }
 
 function yesOrNo(text: string): boolean {

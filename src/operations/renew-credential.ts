@@ -3,7 +3,7 @@ import type { Sealer } from '../keys/ports.ts'
 import { parseAddress } from '../model/address.ts'
 import type { By } from '../model/audit.ts'
 import { expandHome } from '../model/home.ts'
-import { Refusal } from '../model/refusal.ts'
+import { Refused } from '../model/refused.ts'
 import type { Source, SourceAnswer } from '../source/ports.ts'
 import type { Credentials } from './ports.ts'
 
@@ -19,7 +19,7 @@ export interface RenewalDeps {
 /**
  * Stores another password for an account at the source once the source has accepted it, and returns what the source
  * said.
- * @throws Refusal when there is no unfinished migration of that address
+ * @throws Refused when there is no unfinished migration of that address
  */
 export async function renewCredential(
   address: string,
@@ -30,7 +30,7 @@ export async function renewCredential(
   const person = parseAddress(address)
   const known = await directory.accountOf(address)
   const live = known === null ? await directory.awaited(address) : known.isLive ? known.from : null
-  if (person === null || live === null) throw new Refusal(`${address} has no unfinished migration`)
+  if (person === null || live === null) throw new Refused('conflict', `${address} has no unfinished migration`)
   const answer = await old.ask({
     provider: live.provider,
     username: live.oldUsername,

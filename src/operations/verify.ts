@@ -3,7 +3,7 @@ import { type VerifyDeps, type VerifyOptions, type VerifyOrder, verify } from '.
 import type { By } from '../model/audit.ts'
 import { CouldNotAsk, type Ledger } from '../model/ledger.ts'
 import { accept } from '../model/migration.ts'
-import { Refusal } from '../model/refusal.ts'
+import { Refused } from '../model/refused.ts'
 import type { Budget } from '../source/budget.ts'
 import type { Credentials, Migrations } from './ports.ts'
 
@@ -28,7 +28,7 @@ export interface VerifyAccountOptions extends Omit<VerifyOptions, 'accept'> {
 /**
  * Compares an account's mail at the source and the destination, and keeps the result. Whose differences are accepted is
  * due.
- * @throws Refusal when the address has no migration
+ * @throws Refused when the address has no migration
  * @throws CouldNotAsk when the source cannot be asked, or with which credential is not to be had
  */
 export async function verifyAccount(
@@ -74,7 +74,7 @@ async function orderOf(address: string, given: VerifyAccountDeps): Promise<Verif
 
 async function notCopied(address: string, { migrations }: VerifyAccountDeps): Promise<Error> {
   const migration = await migrations.find(address)
-  if (migration === null) return new Refusal(`${address} has no migration`)
+  if (migration === null) return new Refused('conflict', `${address} has no migration`)
   return new CouldNotAsk(
     'no-credential',
     `the migration of ${address} is ${migration.state}: its credential is not opened`,

@@ -6,7 +6,7 @@ import { administrators } from '../../src/db/administrators.ts'
 import { audit } from '../../src/db/audit.ts'
 import { type Database, openDatabase } from '../../src/db/connection/database.ts'
 import { byAdministrator, type Role } from '../../src/model/administrator.ts'
-import { Refusal } from '../../src/model/refusal.ts'
+import { Refused } from '../../src/model/refused.ts'
 import type { Administrators, NewAdministrator } from '../../src/operations/administrators.ts'
 
 const BY = { actor: 'tests', reason: 'as agreed' }
@@ -50,7 +50,7 @@ t.test('administrators are listed by name and found with what the sign-in needs'
 
 t.test('a name is given once', async (t) => {
   await add('anna')
-  await t.rejects(add('anna', 'viewer'), new Refusal('administrator anna exists already'))
+  await t.rejects(add('anna', 'viewer'), new Refused('conflict', 'administrator anna exists already'))
   t.match(await known.list(), [{ role: 'owner' }])
 })
 
@@ -69,7 +69,7 @@ t.test('who is not there is not found, and not changed', async (t) => {
 })
 
 t.test('the last owner can neither be removed nor become less', async (t) => {
-  const refusal = new Refusal('anna is the last owner: make somebody else an owner first')
+  const refusal = new Refused('conflict', 'anna is the last owner: make somebody else an owner first')
   await add('anna')
   await add('bert', 'operator')
   await t.rejects(known.remove('anna', BY), refusal)

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { AFTER_REFUSALS, LOGIN_NAMES, TLS_MODES } from '../../model/provider.ts'
+import { isRefused } from '../../model/refused.ts'
 import { readableCa } from '../../operations/ca-file.ts'
-import { InvalidField } from '../../operations/mistakes.ts'
 import type { ProviderFields } from '../../operations/provider-fields.ts'
 import { connections, copyWindow, cutover, fingerprint, patterns, port } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
@@ -58,6 +58,6 @@ function caFile(path: string): string {
   try {
     return readableCa(path)
   } catch (error) {
-    throw error instanceof InvalidField ? new Failure(EXIT.data, `--ca-file ${error.message}`) : error
+    throw isRefused(error, 'invalid') ? new Failure(EXIT.data, `--ca-file ${error.message}`) : error
   }
 }

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { isRefused } from '../../model/refused.ts'
 import * as fields from '../../operations/fields.ts'
-import { InvalidField } from '../../operations/mistakes.ts'
 
 // Parsers for commander: what they refuse ends as a usage error that names the option or argument.
 
@@ -38,7 +38,7 @@ function typed<T>(parse: (text: string) => T): (text: string) => T {
     try {
       return parse(text)
     } catch (error) {
-      throw error instanceof InvalidField ? new InvalidArgumentError(error.message) : error
+      throw isRefused(error, 'invalid') ? new InvalidArgumentError(error.message) : error
     }
   }
 }

@@ -1,7 +1,6 @@
 import { CommanderError } from 'commander'
 import { ListenError } from '../../http/listen.ts'
-import { Refusal } from '../../model/refusal.ts'
-import { InvalidField, Missing } from '../../operations/mistakes.ts'
+import { Refused, type RefusedCode } from '../../model/refused.ts'
 import { SettingsError } from '../../settings.ts'
 import { OutputClosed, OutputError } from './output.ts'
 import { visible } from './text.ts'
@@ -57,11 +56,18 @@ function explainUsage({ exitCode, code, message }: CommanderError): Explanation 
 function known(error: unknown): { what: string; exitCode: number } | null {
   if (error instanceof Failure) return { what: error.message, exitCode: error.exitCode }
   if (error instanceof SettingsError) return { what: error.message, exitCode: EXIT.config }
-  if (error instanceof Refusal || error instanceof InvalidField || error instanceof Missing)
-    return { what: error.message, exitCode: EXIT.data }
+  if (error instanceof Refused) return { what: error.message, exitCode: EXIT[OF_REFUSED[error.code]] }
   if (error instanceof OutputError) return { what: error.message, exitCode: EXIT.inputOutput }
   if (error instanceof ListenError) return { what: error.message, exitCode: EXIT.unavailable }
   return null
+}
+
+const OF_REFUSED: Readonly<Record<RefusedCode, keyof typeof EXIT>> = {
+  invalid: 'data',
+  'not-found': 'data',
+  conflict: 'data',
+  forbidden: 'permission',
+  unavailable: 'tempfail',
 }
 
 function oneLine(text: string): string {

@@ -31,7 +31,7 @@ export function troubleOf(error: unknown): Trouble {
   }
   if (code === 'EACCES' || code === 'EPERM') return { what: message, exitCode: 'permission' }
   if (first instanceof TypeError || first instanceof RangeError || first instanceof ReferenceError) {
-    return { what: `${message} (this is a mistake in postferry)`, exitCode: 'software' }
+    return { what: `${message} (this is a bug in postferry)`, exitCode: 'software' }
   }
   return { what: message, exitCode: 'unavailable' }
 }

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
+import { Refused } from '../../model/refused.ts'
 import { address, password } from '../../operations/fields.ts'
 import type { House } from '../../operations/house.ts'
-import { Missing } from '../../operations/mistakes.ts'
 import { addressOnNew } from '../../operations/person.ts'
 import { accountRow } from '../../operations/rows.ts'
 import { by, Reason, ReasonBody } from './by.ts'
@@ -23,7 +23,7 @@ export const accounts: FastifyPluginAsyncTypebox<{ house: House }> = async (app,
   const named = (typed: string) => addressOnNew(house, reading('address', address, typed))
   const rowOf = async (name: string) => {
     const account = await house.accounts.find(name)
-    if (account === null) throw new Missing(`there is no account ${name} any more`)
+    if (account === null) throw new Refused('not-found', `there is no account ${name} any more`)
     return accountRow(account)
   }
 

@@ -11,7 +11,7 @@ export const Reason = Type.Optional(Type.String({ description: 'Why, for the aud
 export const ReasonQuery = exactly({ reason: Reason })
 export const ReasonBody = exactly({ reason: Reason })
 
-/** @throws WrongFields */
+/** @throws Refused */
 export function by(reason: string | undefined): By {
   return { actor: ACTOR, reason: readingAny('reason', readReason, reason) ?? null }
 }

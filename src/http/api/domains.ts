@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
+import { Refused } from '../../model/refused.ts'
 import { domain } from '../../operations/fields.ts'
 import type { House } from '../../operations/house.ts'
-import { Missing } from '../../operations/mistakes.ts'
 import { domainRow } from '../../operations/rows.ts'
 import { by, Reason, ReasonQuery } from './by.ts'
 import { Domain } from './components.ts'
@@ -56,7 +56,7 @@ export const domains: FastifyPluginAsyncTypebox<{ house: House }> = async (app, 
       const name = reading('domain', domain, params.domain)
       const removed = (await house.domains.list()).find((domain) => domain.name === name)
       if (removed === undefined || !(await house.domains.remove(name, by(query.reason)))) {
-        throw new Missing(`there is no domain ${name}`)
+        throw new Refused('not-found', `there is no domain ${name}`)
       }
       return domainRow(removed)
     },

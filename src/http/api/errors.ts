@@ -1,18 +1,19 @@
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
-import { Refusal } from '../../model/refusal.ts'
+import { Refused } from '../../model/refused.ts'
 import { isDatabaseAway, isNulInText } from '../../operations/database-errors.ts'
-import { InvalidField, Missing } from '../../operations/mistakes.ts'
 import { tryLater } from '../auth/overload.ts'
-import { WrongFields } from './wrong.ts'
+import { STATUS } from '../refused-status.ts'
 
 /** Answers what cannot be done with what a person can do about it; what is our own mistake is the outer door's. */
 export function explainErrors(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, _, reply) => {
-    const fields = error instanceof WrongFields ? error.fields : fieldsIn(error)
+    if (error instanceof Refused) {
+      const { code, message, fields } = error
+      if (code === 'unavailable') tryLater(reply)
+      return reply.code(STATUS[code]).send({ error: message, ...(fields !== null && { fields }) })
+    }
+    const fields = fieldsIn(error)
     if (fields !== null) return reply.code(400).send({ error: 'some fields cannot be used', fields })
-    if (error instanceof InvalidField) return reply.code(400).send({ error: error.message })
-    if (error instanceof Missing) return reply.code(404).send({ error: error.message })
-    if (error instanceof Refusal) return reply.code(409).send({ error: error.message })
     if (isDatabaseAway(error)) return databaseAway(reply)
     if (isNulInText(error)) return reply.code(400).send({ error: 'no text may have a NUL in it' })
     throw error

@@ -1,10 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { Refusal } from '../../model/refusal.ts'
+import { Refused } from '../../model/refused.ts'
 import type { House } from '../../operations/house.ts'
 import type { BadLine } from '../../operations/import.ts'
 import { piecesOf, readPeople } from '../../operations/import-file.ts'
-import { InvalidField } from '../../operations/mistakes.ts'
 import { by, Reason } from './by.ts'
 import { Count, exactly, listOf, Text } from './schema.ts'
 
@@ -22,7 +21,7 @@ const Outcome = Type.Object({
   ...{ lines: Count, bad: Count, awaited: Count, pending: Count, kept: Count },
   written: Type.Boolean(),
 })
-const Refused = Type.Object({ error: Text, ...Type.Partial(Outcome).properties })
+const NotImported = Type.Object({ error: Text, ...Type.Partial(Outcome).properties })
 /** As it came, to be read line by line. */
 const Csv = Type.Unsafe<Buffer>({
   description:
@@ -41,15 +40,15 @@ export const importing: FastifyPluginAsyncTypebox<{ house: House }> = async (app
       schema: {
         summary: 'Expect the people of a CSV file: all of them, or (when a line is bad) nobody',
         consumes: ['text/csv'],
-        ...{ body: Csv, querystring: Options, response: { 200: Outcome, 409: Refused } },
+        ...{ body: Csv, querystring: Options, response: { 200: Outcome, 409: NotImported } },
       },
     },
     async ({ body, query }, reply) => {
-      if (!Buffer.isBuffer(body)) throw new InvalidField('the people are sent as text/csv')
+      if (!Buffer.isBuffer(body)) throw new Refused('invalid', 'the people are sent as text/csv')
       // Longer than anybody is silent otherwise: the old server may be asked about each of them.
       reply.raw.socket?.setTimeout(0)
       const pieces = piecesOf(body, () => {
-        if (reply.raw.destroyed) throw new Refusal('whoever asked has gone: nothing is imported')
+        if (reply.raw.destroyed) throw new Refused('conflict', 'whoever asked has gone: nothing is imported')
       })
       const badLines: BadLine[] = []
       const outcome = await house.importPeople(readPeople(pieces), {

@@ -19,7 +19,7 @@ export const FILTER = {
 }
 const Filter = Type.Object(FILTER)
 
-/** @throws WrongFields */
+/** @throws Refused */
 export async function filterIn(said: Static<typeof Filter>, { providers }: House): Promise<MigrationFilter> {
   const { state, provider, closing, never_came: neverCame } = said
   const isThere = provider === undefined || (await providers.find(provider)) !== null

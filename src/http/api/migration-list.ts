@@ -11,7 +11,7 @@ import { Migration } from './migration-components.ts'
 import { FILTER, filterIn } from './migration-filter.ts'
 import { PAGE, pageIn, pageOf, pageRow } from './paging.ts'
 import { Count, exactly, listOf, Text } from './schema.ts'
-import { reading, WrongFields } from './wrong.ts'
+import { reading, wrongFields } from './wrong.ts'
 
 const ADDRESSES = 1_000
 
@@ -72,11 +72,11 @@ export const migrationList: FastifyPluginAsyncTypebox<{ house: House }> = async 
   )
 }
 
-/** Everybody is meant by an empty filter, and never by a missing one. @throws WrongFields */
+/** Everybody is meant by an empty filter, and never by a missing one. @throws Refused */
 async function selectionIn({ filter, addresses }: Static<typeof BulkBody>, house: House): Promise<Selection> {
   if (filter !== undefined && addresses === undefined) return { filter: await filterIn(filter, house) }
   if (filter !== undefined || addresses === undefined) {
-    throw new WrongFields({ filter: 'Say who: by a filter or by addresses, and not by both.' })
+    throw wrongFields({ filter: 'Say who: by a filter or by addresses, and not by both.' })
   }
   const rename = await renaming(house)
   return { addresses: addresses.map((typed) => rename(reading('addresses', address, typed))) }

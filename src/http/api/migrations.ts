@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { close, pause, resume, retry } from '../../model/migration.ts'
-import { Refusal } from '../../model/refusal.ts'
+import { Refused } from '../../model/refused.ts'
 import { address, password } from '../../operations/fields.ts'
 import type { House } from '../../operations/house.ts'
 import { migrationOnNew, noMigration } from '../../operations/person.ts'
@@ -75,7 +75,7 @@ export const migrations: FastifyPluginAsyncTypebox<{ house: House }> = async (ap
       const name = await named(params.address)
       const answer = await house.renewCredential(name, reading('password', password, body.password), by(body.reason))
       if (answer.kind === 'trouble') return await tryLater(reply).send({ error: whyNotRenewed(answer) })
-      if (answer.kind !== 'yes') throw new Refusal(whyNotRenewed(answer))
+      if (answer.kind !== 'yes') throw new Refused('conflict', whyNotRenewed(answer))
       const migration = await house.migrations.find(name)
       if (migration === null) throw noMigration(name)
       return migrationRow(migration)

@@ -1,15 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
 import { AFTER_REFUSALS, CUTOVERS, LOGIN_NAMES, TLS_MODES } from '../../model/provider.ts'
+import { Refused } from '../../model/refused.ts'
 import { password, providerName, username } from '../../operations/fields.ts'
 import type { House } from '../../operations/house.ts'
-import { InvalidField, Missing } from '../../operations/mistakes.ts'
 import { changedProvider, newProvider, type ProviderForm, readProviderForm } from '../../operations/provider-fields.ts'
 import { providerRow, stepRow, trialRow } from '../../operations/rows.ts'
 import { ACTOR, by, Reason, ReasonQuery } from './by.ts'
 import { Provider, Step, Trial } from './components.ts'
 import { exactly, listOf, orNull, Text, the } from './schema.ts'
-import { reading, readingAll, WrongFields } from './wrong.ts'
+import { reading, readingAll, wrongFields } from './wrong.ts'
 
 const Named = Type.Object({ name: Text })
 const FIELDS = {
@@ -46,7 +46,7 @@ const Changed = exactly({
 export const providers: FastifyPluginAsyncTypebox<{ house: House }> = async (app, { house }) => {
   const found = async (name: string) => {
     const provider = await house.providers.find(name)
-    if (provider === null) throw new Missing(`there is no provider ${name}`)
+    if (provider === null) throw new Refused('not-found', `there is no provider ${name}`)
     return provider
   }
 
@@ -86,7 +86,7 @@ export const providers: FastifyPluginAsyncTypebox<{ house: House }> = async (app
       },
     },
     async ({ params, body: { reason, ...form } }) => {
-      if (Object.keys(form).length === 0) throw new InvalidField('say what to change')
+      if (Object.keys(form).length === 0) throw new Refused('invalid', 'say what to change')
       const before = await found(params.name)
       const read = readingAll({
         provider: () => reading('tls', () => changedProvider(before, fieldsOf(form)), ''),
@@ -148,10 +148,10 @@ export const providers: FastifyPluginAsyncTypebox<{ house: House }> = async (app
   )
 }
 
-/** @throws WrongFields */
+/** @throws Refused */
 function fieldsOf(body: Omit<Static<typeof Changed>, 'reason'>) {
   const texts = Object.entries(body).map(([name, value]) => [name, Array.isArray(value) ? value : String(value ?? '')])
   const { fields, errors } = readProviderForm(Object.fromEntries(texts) as ProviderForm)
-  if (errors !== undefined) throw new WrongFields(errors)
+  if (errors !== undefined) throw wrongFields(errors)
   return fields
 }

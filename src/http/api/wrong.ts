@@ -1,26 +1,21 @@
-import { InvalidField } from '../../operations/mistakes.ts'
+import { isRefused, Refused } from '../../model/refused.ts'
 
-/** Fields of a question that cannot be used, each with a sentence that says what it must be. */
-export class WrongFields extends Error {
-  readonly fields: Readonly<Record<string, string>>
-
-  constructor(fields: Readonly<Record<string, string>>) {
-    super('some fields cannot be used')
-    this.fields = fields
-  }
+/** What is wrong with the fields of a request, each with a sentence that says what it must be. */
+export function wrongFields(fields: Readonly<Record<string, string>>): Refused {
+  return new Refused('invalid', 'some fields cannot be used', fields)
 }
 
-/** @throws WrongFields when the provider that is named is not there */
+/** @throws Refused when the provider that is named is not there */
 export function refuseNoProvider(isThere: boolean, name: string | undefined): void {
-  if (!isThere) throw new WrongFields({ provider: `There is no provider ${name}.` })
+  if (!isThere) throw wrongFields({ provider: `There is no provider ${name}.` })
 }
 
-/** Reads a field. @throws WrongFields */
+/** Reads a field. @throws Refused */
 export function reading<T>(field: string, read: (text: string) => T, text: string): T {
   try {
     return read(text)
   } catch (error) {
-    throw error instanceof InvalidField ? new WrongFields({ [field]: error.message }) : error
+    throw isRefused(error, 'invalid') ? wrongFields({ [field]: error.message }) : error
   }
 }
 
@@ -29,7 +24,7 @@ export function readingAny<T>(field: string, read: (text: string) => T, text: st
   return text === undefined ? undefined : reading(field, read, text)
 }
 
-/** Reads several, and tells what is wrong with all of them. @throws WrongFields */
+/** Reads several, and tells what is wrong with all of them. @throws Refused */
 export function readingAll<R extends Readonly<Record<string, () => unknown>>>(
   readers: R,
 ): { [Name in keyof R]: ReturnType<R[Name]> } {
@@ -38,11 +33,11 @@ export function readingAll<R extends Readonly<Record<string, () => unknown>>>(
     try {
       return [name, reader()]
     } catch (error) {
-      if (!(error instanceof WrongFields)) throw error
+      if (!isRefused(error, 'invalid')) throw error
       Object.assign(wrong, error.fields)
       return [name, undefined]
     }
   })
-  if (Object.keys(wrong).length > 0) throw new WrongFields(wrong)
+  if (Object.keys(wrong).length > 0) throw wrongFields(wrong)
   return Object.fromEntries(read)
 }

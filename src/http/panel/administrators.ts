@@ -16,7 +16,7 @@ import type { Notice } from './page.ts'
 import { badge, table, when } from './parts.ts'
 import { administrator } from './session.ts'
 import { by, goOn, show } from './show.ts'
-import { NotFound } from './trouble.ts'
+import { notFound } from './trouble.ts'
 
 const PATH = '/admin/administrators'
 const OWN = { permission: 'own' } as const
@@ -64,7 +64,7 @@ export const administratorPages: FastifyPluginAsyncTypebox<PanelDeps> = async (a
       const { password, reason } = request.body
       if (!isAdministratorPassword(password)) return goOn(request, reply, PATH, SHORT_PASSWORD)
       if (!(await administrators.setPassword(name, await house.hasher.hash(password), by(request, reason))))
-        throw new NotFound()
+        throw notFound()
       return goOn(request, reply, PATH, {
         kind: 'good',
         text: `${name} has a new password, and is signed out everywhere.`,
@@ -75,13 +75,13 @@ export const administratorPages: FastifyPluginAsyncTypebox<PanelDeps> = async (a
   app.post(`${PATH}/:name/role`, { config: OWN, schema: { params: One, body: NewRole } }, async (request, reply) => {
     const { name } = request.params
     const { role, reason } = request.body
-    if (!(await administrators.setRole(name, role, by(request, reason)))) throw new NotFound()
+    if (!(await administrators.setRole(name, role, by(request, reason)))) throw notFound()
     return goOn(request, reply, PATH, { kind: 'good', text: `${name} is ${role} now.` })
   })
 
   app.post(`${PATH}/:name/remove`, { config: OWN, schema: { params: One, body: Why } }, async (request, reply) => {
     const { name } = request.params
-    if (!(await administrators.remove(name, by(request, request.body.reason)))) throw new NotFound()
+    if (!(await administrators.remove(name, by(request, request.body.reason)))) throw notFound()
     return goOn(request, reply, PATH, { kind: 'good', text: `${name} is removed.` })
   })
 }

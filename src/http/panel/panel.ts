@@ -23,7 +23,7 @@ import { providerTest } from './providers/test.ts'
 import { IDLE_LIMIT_MS, requireAdministrator, requirePermission } from './session.ts'
 import { settingsPage } from './settings.ts'
 import { signInForForm, signInPages } from './sign-in.ts'
-import { NotFound, tellTrouble } from './trouble.ts'
+import { notFound, tellTrouble } from './trouble.ts'
 
 export interface PanelDoor {
   readonly house: PanelHouse
@@ -80,7 +80,7 @@ export async function panel(app: FastifyInstance, { house, sessionKey, log }: Pa
       for (const page of PAGES) await guarded.register(page, deps)
       guarded.get('/admin/', (_, reply) => reply.redirect('/admin', 301))
       guarded.get('/admin/*', () => {
-        throw new NotFound()
+        throw notFound()
       })
     })
   })

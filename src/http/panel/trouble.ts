@@ -1,9 +1,9 @@
 import type { FastifyError, FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { Refusal } from '../../model/refusal.ts'
+import { Refused } from '../../model/refused.ts'
 import { isDatabaseAway, isNulInText } from '../../operations/database-errors.ts'
-import { InvalidField } from '../../operations/mistakes.ts'
 import { tryLater } from '../auth/overload.ts'
+import { STATUS } from '../refused-status.ts'
 import { html } from './html.ts'
 import { isOwnForm, pageBefore } from './own-pages.ts'
 import { show } from './show.ts'
@@ -33,9 +33,9 @@ const TOO_OLD: Trouble = {
   advice: 'Nothing was changed. Open the page again, and send the form from there.',
 }
 
-/** What does not exist. */
-export class NotFound extends Error {
-  readonly statusCode = 404
+/** There is no such page, or not what it would show. */
+export function notFound(): Refused {
+  return new Refused('not-found', 'there is no such page')
 }
 
 /** Errors become pages, with nothing in them of what was sent and nothing of the inside. */
@@ -61,10 +61,15 @@ export function tellTrouble(app: FastifyInstance, log: Logger): void {
 
 /** What a person may know of an error; from 500 on the rest of it belongs into the log. */
 export function troubleOf(error: Error & Partial<FastifyError>): Trouble {
-  if (error instanceof Refusal) return { status: 409, title: 'That cannot be done now', advice: error.message }
+  if (error instanceof Refused) return refused(error)
   if (isTooOld(error)) return TOO_OLD
-  if (error instanceof InvalidField) return { ...troubleBy(400), advice: error.message }
   return troubleBy(statusOf(error))
+}
+
+function refused({ code, message: advice }: Refused): Trouble {
+  if (code === 'conflict') return { status: STATUS.conflict, title: 'That cannot be done now', advice }
+  const trouble = troubleBy(STATUS[code])
+  return code === 'invalid' ? { ...trouble, advice } : trouble
 }
 
 function isTooOld({ code }: Partial<FastifyError>): boolean {

@@ -1,7 +1,7 @@
 import { unescape as decoded } from 'node:querystring'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { InvalidField } from '../../operations/mistakes.ts'
+import { Refused } from '../../model/refused.ts'
 import { form, hidden, textField } from './forms.ts'
 import { html } from './html.ts'
 import { pathWithin } from './own-pages.ts'
@@ -36,7 +36,7 @@ function isSecret(name: string, properties: NonNullable<Schema['properties']>): 
 /** Shows what was not done, to be sent after all. */
 export function askAgain(request: FastifyRequest, reply: FastifyReply, unsent: string, back: string): FastifyReply {
   const { pathname = '', searchParams = new URLSearchParams() } = URL.parse(unsent, 'http://panel') ?? {}
-  if (pathWithin(pathname) === null) throw new InvalidField('It was no form of the panel.')
+  if (pathWithin(pathname) === null) throw new Refused('invalid', 'It was no form of the panel.')
   const fields = [...searchParams]
   const given = fields.filter(([, value]) => value !== '')
   const missing = fields.filter(([, value]) => value === '')

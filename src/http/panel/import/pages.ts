@@ -7,7 +7,7 @@ import { Why } from '../bodies.ts'
 import type { PanelDeps } from '../house.ts'
 import { administrator } from '../session.ts'
 import { by, goOn, show } from '../show.ts'
-import { NotFound, troubleOf } from '../trouble.ts'
+import { notFound, troubleOf } from '../trouble.ts'
 import { isRunning, type Upload, Uploads } from './uploads.ts'
 import { progressOf, uploadForm, uploadPage } from './views.ts'
 
@@ -92,6 +92,6 @@ export const importPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { h
 
 function found(uploads: Uploads, request: FastifyRequest<{ Params: { id: string } }>): Upload {
   const upload = uploads.find(request.params.id, administrator(request).name)
-  if (upload === null) throw new NotFound()
+  if (upload === null) throw notFound()
   return upload
 }

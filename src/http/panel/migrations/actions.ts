@@ -1,5 +1,5 @@
 import type { Migration } from '../../../model/migration.ts'
-import { Refusal } from '../../../model/refusal.ts'
+import { isRefused } from '../../../model/refused.ts'
 import { BULK_STEPS, type BulkAction } from '../../../operations/bulk.ts'
 
 /** What an administrator can do to a migration, or to many. */
@@ -42,7 +42,7 @@ export function objectionTo({ name }: Action, migration: Migration): string | nu
     BULK_STEPS[name](migration)
     return null
   } catch (error) {
-    if (error instanceof Refusal) return error.message
+    if (isRefused(error, 'conflict')) return error.message
     throw error
   }
 }

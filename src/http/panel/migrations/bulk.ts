@@ -7,7 +7,7 @@ import type { PanelDeps } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { badge, table, withQuery } from '../parts.ts'
 import { by, goOn, show } from '../show.ts'
-import { NotFound } from '../trouble.ts'
+import { notFound } from '../trouble.ts'
 import { type Action, actionOf } from './actions.ts'
 import { filterIn, ListQuery } from './query.ts'
 
@@ -40,7 +40,7 @@ export const bulk: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house })
     const { body } = request
     const action = actionIn(body)
     const selection = selectionIn(body)
-    if (selection === null) throw new NotFound()
+    if (selection === null) throw notFound()
     const { changed, refused } = sums(await house.bulk.carryOut(action.name, selection, by(request, body.reason)))
     const text = `${action.title}: ${changed} of ${changed + refused} people.`
     return goOn(request, reply, backTo(body), { kind: refused === 0 ? 'good' : 'warn', text })
@@ -49,7 +49,7 @@ export const bulk: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house })
 
 function actionIn({ action }: Order): Action {
   const found = actionOf(action)
-  if (found === undefined) throw new NotFound()
+  if (found === undefined) throw notFound()
   return found
 }
 

@@ -11,7 +11,7 @@ import { type Content, html, type Piece } from '../html.ts'
 import { badge, facts, migrationPath, providerPath, stateBadge, when, withQuery } from '../parts.ts'
 import { administrator } from '../session.ts'
 import { show } from '../show.ts'
-import { NotFound } from '../trouble.ts'
+import { notFound } from '../trouble.ts'
 import { ACTIONS, type Action, objectionTo } from './actions.ts'
 import { attemptSection, auditTable, credentialSection } from './history.ts'
 import { ledgerSection } from './ledger.ts'
@@ -64,10 +64,10 @@ export const migrationPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, {
   })
 }
 
-/** @throws NotFound */
+/** @throws Refused */
 export async function found({ migrations }: Pick<PanelHouse, 'migrations'>, address: string): Promise<Migration> {
   const migration = await migrations.find(address)
-  if (migration === null) throw new NotFound(`${address} has no migration`)
+  if (migration === null) throw notFound()
   return migration
 }
 

@@ -5,9 +5,9 @@ import type { Ledger } from '../../../model/ledger.ts'
 import { sentence } from '../../../model/ledger-words.ts'
 import { isPassword } from '../../../model/password.ts'
 import { sizeText } from '../../../model/quota.ts'
+import { isRefused } from '../../../model/refused.ts'
 import { BULK_STEPS } from '../../../operations/bulk.ts'
 import { quota as readQuota } from '../../../operations/fields.ts'
-import { InvalidField } from '../../../operations/mistakes.ts'
 import { whyNotRenewed } from '../../../operations/renew-credential.ts'
 import type { SourceAnswer } from '../../../source/ports.ts'
 import { Secret, Why } from '../bodies.ts'
@@ -17,7 +17,7 @@ import { html, type Piece } from '../html.ts'
 import type { Notice } from '../page.ts'
 import { capitalised, migrationPath } from '../parts.ts'
 import { by, goOn, show } from '../show.ts'
-import { NotFound } from '../trouble.ts'
+import { notFound } from '../trouble.ts'
 import { ACTIONS } from './actions.ts'
 import { found, Person } from './page.ts'
 
@@ -37,7 +37,7 @@ export const settling: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { hous
         const { address } = request.params
         const change = { ...by(request, request.body.reason), action: `migration.${name}` }
         const after = await house.migrations.take(address, BULK_STEPS[name], change)
-        if (after === null) throw new NotFound()
+        if (after === null) throw notFound()
         const text = after.isClosing
           ? `${address} will be finished after a last attempt.`
           : `The migration of ${address} is ${after.state} now.`
@@ -80,7 +80,7 @@ export const settling: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { hous
     async (request, reply) => {
       const { address } = request.params
       const finished = await house.finish(address, true, by(request, request.body.reason))
-      if (finished === null) throw new NotFound()
+      if (finished === null) throw notFound()
       return goOn(request, reply, migrationPath(address), {
         kind: 'good',
         text: `The migration of ${address} is done now; ${finished.proof}.`,
@@ -108,7 +108,7 @@ export const settling: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { hous
       { config: OWN, schema: { params: Person, body: Why } },
       async (request, reply) => {
         const { address } = request.params
-        if (!(await house.accounts.setEnabled(address, enabled, by(request, request.body.reason)))) throw new NotFound()
+        if (!(await house.accounts.setEnabled(address, enabled, by(request, request.body.reason)))) throw notFound()
         return goOn(request, reply, migrationPath(address), {
           kind: 'good',
           text: `${address} can ${enabled ? '' : 'not '}sign in now.`,
@@ -126,11 +126,11 @@ async function quotaSet(
 ): Promise<Notice> {
   try {
     const bytes = readQuota(text.trim())
-    if (!(await accounts.setQuota(address, bytes, why))) throw new NotFound()
+    if (!(await accounts.setQuota(address, bytes, why))) throw notFound()
     const done = bytes === null ? 'has no quota now' : `may have ${sizeText(bytes)} of mail now`
     return { kind: 'good', text: `${address} ${done}.` }
   } catch (error) {
-    if (!(error instanceof InvalidField)) throw error
+    if (!isRefused(error, 'invalid')) throw error
     return { kind: 'bad', text: `The quota was not changed. ${error.message}` }
   }
 }

@@ -3,8 +3,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { may } from '../../../model/administrator.ts'
 import { endpointOf, isSameEndpoint } from '../../../model/endpoint.ts'
 import { mostForCopying, type Provider, windowText } from '../../../model/provider.ts'
+import { isRefused, type Refused } from '../../../model/refused.ts'
 import { providerName } from '../../../operations/fields.ts'
-import { InvalidField } from '../../../operations/mistakes.ts'
 import {
   changedProvider,
   newProvider,
@@ -66,9 +66,10 @@ export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, {
     const read = readProviderForm(formOf(request.body))
     if (read.errors !== undefined) return showForm(request, reply, provider, request.body, read.errors)
     const changed = changedOrFlaw(provider, read.fields)
-    const flaws =
-      changed instanceof InvalidField ? { tls: changed.message } : await confirmed(request, house, provider, changed)
-    if (changed instanceof InvalidField || Object.keys(flaws).length > 0) {
+    const flaws = isRefused(changed, 'invalid')
+      ? { tls: changed.message }
+      : await confirmed(request, house, provider, changed)
+    if (isRefused(changed, 'invalid') || Object.keys(flaws).length > 0) {
       return showForm(request, reply, provider, request.body, flaws)
     }
     await house.providers.set(changed, by(request, request.body.reason))
@@ -85,11 +86,11 @@ export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, {
   })
 }
 
-function changedOrFlaw(provider: Provider, fields: ProviderFields): Provider | InvalidField {
+function changedOrFlaw(provider: Provider, fields: ProviderFields): Provider | Refused {
   try {
     return changedProvider(provider, fields)
   } catch (error) {
-    if (error instanceof InvalidField) return error
+    if (isRefused(error, 'invalid')) return error
     throw error
   }
 }
@@ -120,7 +121,7 @@ function nameIn({ name = '' }: ProviderBody): string | Errors {
   try {
     return providerName(name.trim())
   } catch (error) {
-    if (error instanceof InvalidField) return { name: error.message }
+    if (isRefused(error, 'invalid')) return { name: error.message }
     throw error
   }
 }

@@ -3,9 +3,9 @@ import { Type } from 'typebox'
 import { may } from '../../../model/administrator.ts'
 import { type Domain, mergingText } from '../../../model/domain.ts'
 import type { Provider } from '../../../model/provider.ts'
+import { isRefused } from '../../../model/refused.ts'
 import { domainAdded, isReachable } from '../../../operations/domain-added.ts'
 import { domain as parseDomain } from '../../../operations/fields.ts'
-import { InvalidField } from '../../../operations/mistakes.ts'
 import { Why } from '../bodies.ts'
 import { checkField, choiceField, form, reasonField, textField } from '../forms.ts'
 import type { PanelDeps } from '../house.ts'
@@ -14,7 +14,7 @@ import type { Notice } from '../page.ts'
 import { capitalised, providerPath, table } from '../parts.ts'
 import { administrator } from '../session.ts'
 import { by, goOn, show } from '../show.ts'
-import { NotFound } from '../trouble.ts'
+import { notFound } from '../trouble.ts'
 
 const PATH = '/admin/providers'
 const OWN = { permission: 'own' } as const
@@ -44,7 +44,7 @@ export const providerList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { 
       await house.domains.add({ ...added, sharesNames }, by(request, body.reason))
       return goOn(request, reply, PATH, await addedNotice(added, house))
     } catch (error) {
-      if (!(error instanceof InvalidField)) throw error
+      if (!isRefused(error, 'invalid')) throw error
       return goOn(request, reply, PATH, { kind: 'bad', text: `The domain was not added. ${error.message}` })
     }
   })
@@ -55,7 +55,7 @@ export const providerList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { 
     { config: OWN, schema: { params: One, body: Why } },
     async (request, reply) => {
       const { name } = request.params
-      if (!(await house.domains.remove(name, by(request, request.body.reason)))) throw new NotFound()
+      if (!(await house.domains.remove(name, by(request, request.body.reason)))) throw notFound()
       return goOn(request, reply, PATH, {
         kind: 'good',
         text: `Nobody new of ${name} signs in any more; accounts stay.`,
@@ -66,7 +66,7 @@ export const providerList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { 
 
 async function addedNotice(added: Domain, { providers, domains }: PanelDeps['house']): Promise<Notice> {
   const provider = await providers.find(added.provider)
-  if (provider === null) throw new NotFound()
+  if (provider === null) throw notFound()
   const said = domainAdded(added.name, provider, `test the connection on the page of ${provider.name}`)
   const merging = mergingText(added, await domains.list())
   const text = `${capitalised(said)}.${merging === null ? '' : ` ${merging}.`}`

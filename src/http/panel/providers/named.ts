@@ -1,13 +1,13 @@
 import { Type } from 'typebox'
 import type { Provider } from '../../../model/provider.ts'
 import type { PanelHouse } from '../house.ts'
-import { NotFound } from '../trouble.ts'
+import { notFound } from '../trouble.ts'
 
 export const Named = Type.Object({ name: Type.String({ maxLength: 64 }) })
 
-/** @throws NotFound */
+/** @throws Refused */
 export async function found({ providers }: Pick<PanelHouse, 'providers'>, name: string): Promise<Provider> {
   const provider = await providers.find(name)
-  if (provider === null) throw new NotFound()
+  if (provider === null) throw notFound()
   return provider
 }

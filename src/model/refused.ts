@@ -1,0 +1,19 @@
+/** Why something is not done: the request is wrong, names what is not there, or cannot be carried out as things are. */
+export type RefusedCode = 'invalid' | 'not-found' | 'forbidden' | 'conflict' | 'unavailable'
+
+/** A request that is not carried out; the message tells the person why, and what to do. */
+export class Refused extends Error {
+  readonly code: RefusedCode
+  /** What each wrong field must be, by its name. */
+  readonly fields: Readonly<Record<string, string>> | null
+
+  constructor(code: RefusedCode, message: string, fields: Refused['fields'] = null) {
+    super(message)
+    this.code = code
+    this.fields = fields
+  }
+}
+
+export function isRefused(error: unknown, code: RefusedCode): error is Refused {
+  return error instanceof Refused && error.code === code
+}
