@@ -10,7 +10,7 @@ const WALLS: Record<string, { readonly values: readonly string[]; readonly types
   model: { values: [] },
   source: { values: ['model'], types: ['copying'] },
   auth: { values: ['model'], types: ['source', 'keys'] },
-  ledger: { values: ['model'] },
+  ledger: { values: ['model', 'files'] },
   keys: { values: ['model', 'files', 'settings.ts', 'setting-values.ts'], types: ['operations'] },
   copying: { values: ['model'], types: ['source', 'keys', 'ledger', 'operations'] },
   operations: { values: ['model', 'auth', 'copying', 'ledger'], types: ['source', 'keys', 'settings.ts'] },
@@ -20,7 +20,7 @@ const WALLS: Record<string, { readonly values: readonly string[]; readonly types
   imap: { values: ['model'], types: ['source', 'ledger', 'copying'] },
   maildir: { values: ['model', 'engines/offlineimap'], types: ['ledger', 'copying'] },
   engines: { values: [] },
-  'engines/offlineimap': { values: ['model', 'engines', 'ledger'], types: ['copying', 'keys'] },
+  'engines/offlineimap': { values: ['model', 'files', 'engines', 'ledger'], types: ['copying', 'keys'] },
   // Interfaces translate.
   http: { values: ['model', 'auth', 'operations', 'source', 'settings.ts'] },
   cli: {

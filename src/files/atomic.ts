@@ -12,9 +12,9 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
-/** Who may do what with a file. Without an owner it is whoever makes it. */
+/** Who may do what with a file. Without an owner it belongs to whoever makes it. */
 export interface Access {
   readonly mode: number
   readonly uid?: number
@@ -28,29 +28,69 @@ const OWNER_ALONE: Access = { mode: 0o600 }
  * @throws the error of the file system; EEXIST: there is one
  */
 export function createFile(path: string, text: string, access = OWNER_ALONE): void {
-  putWhole(path, text, access, linkSync)
+  using file = new Unfinished(path, access)
+  file.write(text)
+  file.put(linkSync)
 }
 
 /** The same, in the place of what is there. */
 export function replaceFile(path: string, text: string, access = OWNER_ALONE): void {
-  putWhole(path, text, access, renameSync)
+  using file = new Unfinished(path, access)
+  file.write(text)
+  file.put(renameSync)
 }
 
-function putWhole(path: string, text: string, access: Access, put: (from: string, to: string) => void): void {
-  const unfinished = `${path}.${randomUUID()}`
-  try {
-    writeFileSync(unfinished, text, { mode: access.mode, flag: 'wx', flush: true })
-    handOver(unfinished, access)
-    put(unfinished, path)
-    settle(dirname(path))
-  } finally {
-    rmSync(unfinished, { force: true })
+/** The same with a text that comes piece by piece. */
+export async function replaceFileFrom(path: string, pieces: AsyncIterable<string>): Promise<void> {
+  using file = new Unfinished(path, OWNER_ALONE)
+  for await (const piece of pieces) file.write(piece)
+  file.put(renameSync)
+}
+
+/** A file beside its place: when it is disposed, it is there or gone. */
+class Unfinished implements Disposable {
+  readonly #path: string
+  readonly #access: Access
+  readonly #unfinished: string
+  readonly #descriptor: number
+
+  constructor(path: string, access: Access) {
+    this.#path = path
+    this.#access = access
+    this.#unfinished = join(dirname(path), `.${basename(path)}.${randomUUID()}`)
+    this.#descriptor = openSync(this.#unfinished, 'wx', access.mode)
+  }
+
+  write(text: string): void {
+    writeFileSync(this.#descriptor, text)
+  }
+
+  put(move: (from: string, to: string) => void): void {
+    giveTo(this.#unfinished, this.#access)
+    fsyncSync(this.#descriptor)
+    move(this.#unfinished, this.#path)
+    syncFolder(dirname(this.#path))
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#descriptor)
+    rmSync(this.#unfinished, { force: true })
   }
 }
 
 /** Only root can give something to somebody else. */
-export function handOver(path: string, { uid, gid }: Pick<Access, 'uid' | 'gid'>): void {
+export function giveTo(path: string, { uid, gid }: Pick<Access, 'uid' | 'gid'>): void {
   if (process.geteuid?.() === 0 && uid !== undefined && gid !== undefined) chownSync(path, uid, gid)
+}
+
+/** The name of a file is safe on the disk only when its folder is. */
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
 /** Another one whenever the file may say something else. */
@@ -60,16 +100,6 @@ export function fileStamp(file: string): string {
     return `${ino}:${size}:${mtimeNs}`
   } catch {
     return '-'
-  }
-}
-
-/** The name of a file is safe on the disk only when its folder is. */
-function settle(folder: string): void {
-  const descriptor = openSync(folder, 'r')
-  try {
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
   }
 }
 

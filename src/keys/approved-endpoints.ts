@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { type Access, createFile, handOver, replaceFile } from '../files/atomic.ts'
+import { type Access, createFile, giveTo, replaceFile } from '../files/atomic.ts'
 import { type Endpoint, parseEndpoint } from '../model/endpoint.ts'
 import { type Settings, SettingsError } from '../settings.ts'
 import type { Endpoints } from './ports.ts'
@@ -91,5 +91,5 @@ function makeFolder(folder: string, { mode, ...owner }: Access): void {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return
     throw error
   }
-  handOver(folder, owner)
+  giveTo(folder, owner)
 }

@@ -1,6 +1,7 @@
-import { chmodSync, chownSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { giveTo } from '../files/atomic.ts'
 import type { KnownFile, KnownFiles, KnownMessage, KnownMessages, Proofs } from './ports.ts'
 
 /** Of the tables below; a file of another version is made anew. */
@@ -64,21 +65,17 @@ function openTables(path: string, folder: string | null): DatabaseSync {
     const { user_version: version } = database.prepare('pragma user_version').get() as { user_version: number }
     if (version === 0) database.exec(`begin immediate; ${TABLES} commit`)
     else if (version !== VERSION) throw new Error(`version ${version}`)
-    if (folder !== null) handOver(path, folder)
+    if (folder !== null) {
+      chmodSync(path, 0o600)
+      // What root has made the folder's owner will want to write too.
+      giveTo(path, statSync(folder))
+    }
     database.prepare('select count(*) from message').get()
     return database
   } catch (error) {
     database.close()
     throw error
   }
-}
-
-/** What root has made belongs to whom the folder belongs, who will want to write it too. */
-function handOver(path: string, folder: string): void {
-  chmodSync(path, 0o600)
-  if (process.getuid?.() !== 0) return
-  const { uid, gid } = statSync(folder)
-  chownSync(path, uid, gid)
 }
 
 interface Row {

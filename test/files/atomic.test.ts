@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { createFile } from '../../src/files/atomic.ts'
+import { createFile, replaceFile, replaceFileFrom } from '../../src/files/atomic.ts'
 
 const MODULE = join(import.meta.dirname, '../../src/files/atomic.ts')
 const ROUNDS = 200
@@ -20,6 +20,26 @@ t.test('a file is made for its owner alone, and never over another', async (t) =
   t.equal(statSync(file).mode & 0o777, 0o600)
   t.same(readdirSync(folder), ['made'], 'nothing else is left behind')
 })
+
+t.test('a file is replaced whole, with the access that is asked for, or stays as it was', async (t) => {
+  const file = join(folder, 'made')
+  chmodSync(file, 0o644)
+  replaceFile(file, 'second', { mode: 0o640 })
+  t.same([readFileSync(file, 'utf8'), statSync(file).mode & 0o777], ['second', 0o640])
+  await replaceFileFrom(file, pieces('third, ', 'in two'))
+  t.same([readFileSync(file, 'utf8'), statSync(file).mode & 0o777], ['third, in two', 0o600])
+  await t.rejects(replaceFileFrom(file, pieces('fourth', new Error('cut off'))), { message: 'cut off' })
+  t.throws(() => replaceFile(join(folder, 'nowhere/file'), ''), { code: 'ENOENT' })
+  t.equal(readFileSync(file, 'utf8'), 'third, in two')
+  t.same(readdirSync(folder), ['made'], 'nothing else is left behind')
+})
+
+async function* pieces(...all: (string | Error)[]) {
+  for (const piece of all) {
+    if (piece instanceof Error) throw piece
+    yield piece
+  }
+}
 
 t.test('several processes that want a line at the same moment keep the same one', async (t) => {
   // At the same moments for all of them, each time in another file.

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Command, InvalidArgumentError } from 'commander'
-import { gathered, replaceFile } from '../../files/write-file.ts'
+import { replaceFileFrom } from '../../files/atomic.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { CopyWork, Migrations, Providers, Share } from '../../operations/ports.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
@@ -20,6 +20,8 @@ interface Options {
   provider?: Provider['name']
   shard?: Share['shard']
 }
+
+const BUFFER_BYTES = 64 * 1024
 
 const HELP = `
 postferry does not learn what comes of such a run: report and panel know what "postferry sync" has proved.
@@ -55,10 +57,22 @@ async function emit({ output, provider, shard }: Options, house: EmitHouse): Pro
   }
   const share = { ...(provider !== undefined && { provider }), ...(shard !== undefined && { shard }) }
   await house.migrations.readOrders(share, async (work) => {
-    const text = house.emit(work)
-    if (output === undefined) await pipeline(Readable.from(gathered(text)), process.stdout, { end: false })
-    else await replaceFile(output, text).catch((error) => refuseOutput(output, error))
+    const text = gathered(house.emit(work))
+    if (output === undefined) await pipeline(Readable.from(text), process.stdout, { end: false })
+    else await replaceFileFrom(output, text).catch((error) => refuseOutput(output, error))
   })
+}
+
+/** The same text in larger chunks. */
+async function* gathered(chunks: AsyncIterable<string>): AsyncGenerator<string> {
+  let text = ''
+  for await (const chunk of chunks) {
+    text += chunk
+    if (text.length < BUFFER_BYTES) continue
+    yield text
+    text = ''
+  }
+  yield text
 }
 
 function refuseOutput(output: string, error: NodeJS.ErrnoException): never {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Engine, EngineRun } from '../../copying/ports.ts'
+import { replaceFileFrom } from '../../files/atomic.ts'
 import type { Credential } from '../../keys/ports.ts'
 import { OUTCOMES, type Outcome, type Result } from '../../model/attempt.ts'
 import type { CopyOrder } from '../../model/migration.ts'
@@ -36,7 +36,7 @@ async function copy(
   const output = new Output()
   const file = join(metadata, `m-${order.id}.rc`)
   try {
-    await writeFile(file, (await Array.fromAsync(emit(order, HAND_OVER))).join(''), { mode: 0o600 })
+    await replaceFileFrom(file, emit(order, HAND_OVER))
   } catch (error) {
     return { outcome: 'new-unwritable', folders: 0, messages: 0, output: (error as Error).message }
   }
