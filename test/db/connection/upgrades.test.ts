@@ -5,7 +5,6 @@ import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import t, { type Test } from 'tap'
 import { applyUpgrades, pendingUpgrades, shippedUpgrades } from '../../../src/db/connection/upgrades.ts'
-import { generateTypes } from '../../support/db-types.ts'
 import { type DebianPostgres, startDebianPostgres } from '../../support/debian-postgres.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'postferry-upgrades-'))
@@ -96,11 +95,6 @@ t.test('an upgrade that fails changes nothing', async (t) => {
     },
   )
   t.equal((await client.query(`select to_regclass('half') as half`)).rows[0].half, null)
-})
-
-t.test('the generated types are those of the upgrades', async (t) => {
-  const { status, output } = await generateTypes(true)
-  t.equal(status, 0, output)
 })
 
 t.end()
