@@ -2,7 +2,7 @@ import type { Scope } from '../operations/report.ts'
 import type { Worker } from './ports.ts'
 
 /** In the folder of a copying state: the place's name, which goes wherever the folder goes. */
-export const PLACE_FILE = 'postferry-place'
+export const COPYING_HOST_FILE = 'postferry-copying-host'
 
 /** People who are due, and whose copying state is where nobody works. */
 export interface Stranded {
@@ -17,15 +17,15 @@ export interface Stranded {
  * back what the person has moved or deleted since. It goes elsewhere when its state is replaced by another in the same
  * folder, or when a person says "retry" an hour after the last work with it, or has another place adopt it.
  */
-export interface Places {
+export interface CopyingHosts {
   /** The worker is at work in this folder until this is disposed. */
   serve(worker: Worker, folder: string): Promise<AsyncDisposable>
   /** Those who are remembered at other places, where nobody has worked for an hour. */
-  strandedBesides(place: string): Promise<Stranded[]>
+  strandedBesides(copyingHost: string): Promise<Stranded[]>
   /** Those of all places but the one that was at work last, and of that one who have waited long. */
   stranded(scope: Scope): Promise<Stranded[]>
   /** Where a migration is remembered; null: nowhere yet. */
-  placeOf(migrationId: string): Promise<{ readonly id: string; readonly host: string; readonly folder: string } | null>
+  of(migrationId: string): Promise<{ readonly id: string; readonly host: string; readonly folder: string } | null>
   /** What was in this folder of a host, and how many people it remembers that are to be copied. */
   lastAt(host: string, folder: string): Promise<{ readonly id: string; readonly people: number } | null>
 }

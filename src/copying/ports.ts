@@ -24,10 +24,10 @@ export interface Job {
    * Somebody wants the migration finished: the turn ends with an attempt and a ledger, whether the source has changed
    * or not.
    */
-  readonly isClosing: boolean
+  readonly isFinishRequested: boolean
   readonly sealed: Uint8Array | null
   readonly failures: number
-  readonly quiet: number
+  readonly unchangedRuns: number
   /** The source's mailboxes before the last complete attempt; null: there was none. */
   readonly seen: readonly MailboxStatus[] | null
   readonly completedAt: Date | null
@@ -42,9 +42,9 @@ export interface Worker {
   readonly id: string
   readonly host: string
   /** The copying state that it works with: a migration belongs to one. */
-  readonly place: string
+  readonly copyingHost: string
   /** Takes migrations over from other places too. */
-  readonly adopts: boolean
+  readonly takesOver: boolean
   /** Somebody wants them now: before their turn, and outside of their provider's window. */
   readonly early: boolean
   /** In whose name a migration that was closing is finished; missing: in the worker's own. */

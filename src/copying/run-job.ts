@@ -67,7 +67,7 @@ export async function runJob(job: Job, deps: JobDeps, run: JobRun): Promise<JobR
     ending: kept === null ? 'lost-lock' : seen.ending,
     result: seen.result,
     startedAt,
-    waitMs: plan.situation.state === 'failed' || proof !== null ? null : plan.waitMs,
+    waitMs: plan.status.state === 'failed' || proof !== null ? null : plan.waitMs,
     proof,
   }
 }
@@ -95,7 +95,7 @@ async function lookAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> 
   const { mailboxes } = look
   const objected = objection(job, mailboxes, deps.engine.remembers(job.migrationId))
   if (objected !== null) return without(objected)
-  if (job.state === 'synced' && job.isProved && !job.isClosing && isUnchanged(job, mailboxes, deps.now())) {
+  if (job.state === 'synced' && job.isProved && !job.isFinishRequested && isUnchanged(job, mailboxes, deps.now())) {
     return { ending: 'unchanged', result: null, attemptId: null, mailboxes }
   }
   const lack = lackOfRoom(job, mailboxes, () => bytesRead(job, deps), deps.room)

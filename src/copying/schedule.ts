@@ -5,7 +5,7 @@ import { ACTIVE_STATES, type MigrationStatus, type State } from '../model/migrat
 export interface Standing {
   readonly state: State
   readonly failures: number
-  readonly quiet: number
+  readonly unchangedRuns: number
 }
 
 /** What a turn has come to; `unchanged`: the source has nothing new, so nothing was copied. */
@@ -14,9 +14,9 @@ export type Ending = Outcome | 'unchanged'
 /** What becomes of a migration after a turn. */
 export interface Plan {
   /** Whether somebody wants it finished is not the turn's to say. */
-  readonly situation: Omit<MigrationStatus, 'isClosing'>
+  readonly status: Omit<MigrationStatus, 'isFinishRequested'>
   readonly failures: number
-  readonly quiet: number
+  readonly unchangedRuns: number
   /** Until its next turn, in milliseconds. */
   readonly waitMs: number
 }
@@ -55,44 +55,44 @@ const IN_PART: readonly Outcome[] = ['incomplete', 'timeout', 'killed', 'new-unw
 export function advance(standing: Standing, ending: Ending, chance: number): Plan {
   const spread = 1 - JITTER / 2 + JITTER * chance
   if (ending === 'unchanged') {
-    const quiet = standing.quiet + 1
-    return { situation: staying(standing), failures: 0, quiet, waitMs: spread * interval(quiet) }
+    const unchangedRuns = standing.unchangedRuns + 1
+    return { status: staying(standing), failures: 0, unchangedRuns, waitMs: spread * interval(unchangedRuns) }
   }
   if (ending === 'complete') {
-    return { situation: active('synced'), failures: 0, quiet: 0, waitMs: spread * BUSY_MS }
+    return { status: active('synced'), failures: 0, unchangedRuns: 0, waitMs: spread * BUSY_MS }
   }
   if (FOR_A_PERSON.includes(ending)) {
-    return { situation: { state: 'failed', pausedFrom: null, code: ending }, failures: 0, quiet: 0, waitMs: 0 }
+    return { status: { state: 'failed', pausedFrom: null, code: ending }, failures: 0, unchangedRuns: 0, waitMs: 0 }
   }
   const again = AGAIN[ending]
   if (again !== undefined) {
-    const { failures, quiet } = standing
-    return { situation: staying(standing), failures, quiet, waitMs: spread * again }
+    const { failures, unchangedRuns } = standing
+    return { status: staying(standing), failures, unchangedRuns, waitMs: spread * again }
   }
   const failures = standing.failures + 1
-  const situation = statusAfter(standing, ending)
-  return { situation, failures, quiet: 0, waitMs: spread * retryAfter(failures) }
+  const status = statusAfter(standing, ending)
+  return { status, failures, unchangedRuns: 0, waitMs: spread * retryAfter(failures) }
 }
 
-function statusAfter(standing: Standing, ending: Outcome): Plan['situation'] {
+function statusAfter(standing: Standing, ending: Outcome): Plan['status'] {
   if (SHOWN.includes(ending)) return { ...active('pending'), code: ending }
   return IN_PART.includes(ending) ? active('pending') : staying(standing)
 }
 
 /** How long to leave the source alone after so many looks in a row that found nothing new. */
-function interval(quiet: number): number {
-  return Math.min(BUSY_MS * 2 ** Math.min(quiet, 10), IDLE_MS)
+function interval(unchangedRuns: number): number {
+  return Math.min(BUSY_MS * 2 ** Math.min(unchangedRuns, 10), IDLE_MS)
 }
 
 function retryAfter(failures: number): number {
   return Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10), LAST_RETRY_MS)
 }
 
-function staying({ state }: Standing): Plan['situation'] {
+function staying({ state }: Standing): Plan['status'] {
   return active(state)
 }
 
-function active(state: State): Plan['situation'] {
+function active(state: State): Plan['status'] {
   if (!ACTIVE_STATES.includes(state)) throw new RangeError(`no mail is copied in the state ${state}`)
   return { state, pausedFrom: null, code: null }
 }

@@ -1,14 +1,14 @@
 import type { By } from '../model/audit.ts'
 import type { Accounts, Domains, Migrations } from '../operations/ports.ts'
 import type { Budget } from '../source/budget.ts'
-import type { Places } from './copying-hosts.ts'
+import type { CopyingHosts } from './copying-hosts.ts'
 import type { Due } from './ports.ts'
 import type { JobDeps } from './run-job.ts'
 
 /** How a worker was asked to work. */
 export interface CopyingOptions {
   /** Takes people over whose copying state is elsewhere. */
-  readonly adopts: boolean
+  readonly takesOver: boolean
   /** One person, now: before the turn, and outside of the provider's window. */
   readonly early: boolean
   /** After so long an attempt is ended. */
@@ -21,7 +21,7 @@ export interface CopyingOptions {
 export interface CopyingHouse extends AsyncDisposable {
   readonly deps: JobDeps
   readonly budget: Pick<Budget, 'take'>
-  readonly places: Pick<Places, 'placeOf' | 'strandedBesides'>
+  readonly copyingHosts: Pick<CopyingHosts, 'of' | 'strandedBesides'>
   readonly accounts: Accounts
   readonly domains: Domains
   readonly migrations: Pick<Migrations, 'find'>

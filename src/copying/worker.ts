@@ -41,7 +41,7 @@ const WOKEN_MS = 3_000
  * @returns who was due at the end, and is copied by nobody
  */
 export async function work(
-  house: Pick<CopyingHouse, 'deps' | 'budget' | 'places' | 'openQueue'>,
+  house: Pick<CopyingHouse, 'deps' | 'budget' | 'copyingHosts' | 'openQueue'>,
   watcher: Watcher,
   { slots, once, stop }: WorkOptions,
 ): Promise<readonly Stranded[]> {
@@ -80,7 +80,7 @@ export async function work(
       const now = performance.now()
       if (due.length === 0 || now > nextCount) {
         const count = await jobs.count(worker, until)
-        stranded = await house.places.strandedBesides(worker.place)
+        stranded = await house.copyingHosts.strandedBesides(worker.copyingHost)
         nextCount = now + Math.max(PLAN_MS, COUNT_REST * (performance.now() - now))
         watcher.counted(count)
         watcher.stranded(stranded)

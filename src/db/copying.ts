@@ -6,8 +6,8 @@ import type { DB } from './schema.ts'
 export function copying(db: Kysely<DB>): Copying {
   return {
     async migrationIds() {
-      const leased = db.selectFrom('turn').select('migration_id').where('holder', 'is not', null)
-      return (await leased.where(sql<boolean>`not is_free(turn)`).execute()).map(({ migration_id }) => migration_id)
+      const leased = db.selectFrom('job').select('migration_id').where('holder', 'is not', null)
+      return (await leased.where(sql<boolean>`not is_free(job)`).execute()).map(({ migration_id }) => migration_id)
     },
   }
 }

@@ -6,7 +6,7 @@ import type { Credentials } from '../operations/ports.ts'
 import { record } from './audit.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
-import { makeDue, SITUATION_COLUMNS, stepDetail, toStatus, writeStatus } from './status.ts'
+import { makeDue, STATUS_COLUMNS, toStatus, transitionDetail, writeStatus } from './status.ts'
 
 export function credentials(db: Kysely<DB>): Credentials {
   return {
@@ -73,7 +73,7 @@ export async function renewCredential(
 ): Promise<{ detail?: string }> {
   const row = await trx
     .selectFrom('migration')
-    .select(SITUATION_COLUMNS)
+    .select(STATUS_COLUMNS)
     .where('id', '=', migrationId)
     .forUpdate()
     .executeTakeFirstOrThrow()
@@ -82,7 +82,7 @@ export async function renewCredential(
   if (after !== before) await writeStatus(migrationId, after, trx)
   if (after.isDue) await makeDue(migrationId, false, trx)
   await storeCredential(migrationId, sealed, trx)
-  return stepDetail(before, after)
+  return transitionDetail(before, after)
 }
 
 export async function storeCredential(migrationId: string, { bytes, to }: Sealed, trx: Transaction<DB>): Promise<void> {

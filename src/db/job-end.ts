@@ -6,13 +6,13 @@ import { ACTIVE_STATES, finish, type MigrationStatus, needsCredential } from '..
 import { record } from './audit.ts'
 import { IS_SUPERSEDED } from './retention.ts'
 import type { DB, Migration as MigrationTable } from './schema.ts'
-import { SITUATION_COLUMNS, stepDetail, toStatus, writeStatus } from './status.ts'
+import { STATUS_COLUMNS, toStatus, transitionDetail, writeStatus } from './status.ts'
 
 const ATTEMPTS_KEPT = 100
 
 /** A migration as it is at the end of its turn, and whether somebody wanted it finished when the turn was taken. */
-type Held = Pick<Selectable<MigrationTable>, (typeof SITUATION_COLUMNS)[number]> & {
-  readonly closing_before: boolean | null
+type Held = Pick<Selectable<MigrationTable>, (typeof STATUS_COLUMNS)[number]> & {
+  readonly requested_before: boolean | null
 }
 
 /** Writes how a turn ended and what follows from it; null: the lease is somebody else's. */
@@ -29,10 +29,10 @@ async function endAttempt(trx: Transaction<DB>, job: Job, worker: Worker, end: A
   const held = await hold(trx, job, worker)
   if (held === null) return null
   await writeAttempt(trx, job, worker, end.attempt)
-  const isAnswer = end.seen !== null && job.isClosing && held.closing_before === true
+  const isAnswer = end.seen !== null && job.isFinishRequested && held.requested_before === true
   const proof = isAnswer ? await cleanProof(trx, job) : null
   const plan = await fairPlan(trx, job, end.plan)
-  if (proof === null) await follow(trx, job, toStatus(held), plan.situation)
+  if (proof === null) await follow(trx, job, toStatus(held), plan.status)
   else await finishProved(trx, job, worker, toStatus(held), proof)
   await giveBack(trx, job, worker, { ...end, plan })
   return { proof }
@@ -42,13 +42,13 @@ async function endAttempt(trx: Transaction<DB>, job: Job, worker: Worker, end: A
 async function hold(trx: Transaction<DB>, { migrationId }: Job, worker: Worker): Promise<Held | null> {
   await trx.selectFrom('migration').select('id').where('id', '=', migrationId).forUpdate().execute()
   const held = await trx
-    .selectFrom('turn')
-    .innerJoin('migration', 'migration.id', 'turn.migration_id')
-    .select(SITUATION_COLUMNS)
-    .select(sql<boolean | null>`migration.closing_since < turn.taken_at`.as('closing_before'))
-    .where('turn.migration_id', '=', migrationId)
-    .where('turn.holder', '=', worker.id)
-    .forUpdate('turn')
+    .selectFrom('job')
+    .innerJoin('migration', 'migration.id', 'job.migration_id')
+    .select(STATUS_COLUMNS)
+    .select(sql<boolean | null>`migration.finish_requested_at < job.claimed_at`.as('requested_before'))
+    .where('job.migration_id', '=', migrationId)
+    .where('job.holder', '=', worker.id)
+    .forUpdate('job')
     .executeTakeFirst()
   return held ?? null
 }
@@ -72,7 +72,7 @@ async function finishProved(
   proof: string,
 ): Promise<void> {
   await writeStatus(migrationId, finish(before), trx)
-  const detail = `${stepDetail(before, finish(before)).detail}, ${proof}`
+  const detail = `${transitionDetail(before, finish(before)).detail}, ${proof}`
   await record(trx, address, { ...by, action: 'migration.finish', detail })
 }
 
@@ -80,15 +80,15 @@ async function follow(
   trx: Transaction<DB>,
   { migrationId }: Job,
   before: MigrationStatus,
-  situation: Plan['situation'],
+  status: Plan['status'],
 ): Promise<void> {
-  const isNews = situation.state !== before.state || (situation.code !== null && situation.code !== before.code)
+  const isNews = status.state !== before.state || (status.code !== null && status.code !== before.code)
   if (!ACTIVE_STATES.includes(before.state) || !isNews) return
-  await writeStatus(migrationId, { ...situation, isClosing: before.isClosing }, trx)
+  await writeStatus(migrationId, { ...status, isFinishRequested: before.isFinishRequested }, trx)
 }
 
 // What was asked while the turn was running is due at once.
-const askedSince = sql<boolean>`coalesce(turn.due_at > turn.taken_at, false)`
+const askedSince = sql<boolean>`coalesce(job.due_at > job.claimed_at, false)`
 
 /**
  * Gives the lease back, and keeps what was seen of the source. The next turn comes when it was planned, as long as mail
@@ -100,11 +100,11 @@ async function giveBack(
   { id }: Worker,
   { plan, seen }: Pick<JobEnd, 'plan' | 'seen'>,
 ): Promise<boolean> {
-  const { failures, quiet, waitMs } = plan
+  const { failures, unchangedRuns, waitMs } = plan
   const { numAffectedRows = 0n } = await sql`
-    update turn set holder = null, leased_until = null,
+    update job set holder = null, leased_until = null,
         failures = case when ${askedSince} then 0 else ${failures}::int end,
-        quiet = case when ${askedSince} then 0 else ${quiet}::int end,
+        unchanged_runs = case when ${askedSince} then 0 else ${unchangedRuns}::int end,
         due_at = case when not is_active then 'infinity' when ${askedSince} then now()
           else now() + ${waitMs}::float * interval '1 millisecond' end,
         seen = coalesce(${seen === null ? null : JSON.stringify(seen)}::jsonb, seen),
@@ -117,8 +117,8 @@ async function giveBack(
 
 /** A credential that was renewed while the old one was tried is neither refused nor unopened. */
 async function fairPlan(trx: Transaction<DB>, job: Job, plan: Plan): Promise<Plan> {
-  if (!needsCredential(plan.situation) || !(await isRenewed(trx, job))) return plan
-  return { situation: { state: job.state, pausedFrom: null, code: null }, failures: 0, quiet: 0, waitMs: 0 }
+  if (!needsCredential(plan.status) || !(await isRenewed(trx, job))) return plan
+  return { status: { state: job.state, pausedFrom: null, code: null }, failures: 0, unchangedRuns: 0, waitMs: 0 }
 }
 
 async function isRenewed(trx: Transaction<DB>, { migrationId, sealed }: Job): Promise<boolean> {

@@ -33,20 +33,20 @@ export function jobs(db: Kysely<DB>): Jobs {
 }
 
 /** Whether a turn of the joined provider's people may be taken by this worker, apart from its lease. */
-function isFor({ place, adopts, early }: Worker, until: Date | undefined) {
-  return sql<boolean>`is_for(turn, provider, ${place}, ${adopts}, ${early}, coalesce(${until ?? null}::timestamptz, now()))`
+function isFor({ copyingHost, takesOver, early }: Worker, until: Date | undefined) {
+  return sql<boolean>`is_for(job, provider, ${copyingHost}, ${takesOver}, ${early}, coalesce(${until ?? null}::timestamptz, now()))`
 }
 
 /** For each provider no more than may be copied beside, so that a busy one does not keep the others waiting. */
 async function due(db: Kysely<DB>, worker: Worker, limit: number, until?: Date): Promise<Due[]> {
   const { rows } = await sql<{ migration_id: string; provider: string }>`
     with busy as (
-      select provider_id, count(*) as leases from turn where holder is not null and not is_free(turn) group by provider_id
+      select provider_id, count(*) as leases from job where holder is not null and not is_free(job) group by provider_id
     )
     select next.migration_id, provider.name as provider from provider left join busy on busy.provider_id = provider.id
       cross join lateral (
-        select migration_id, due_at from turn
-          where turn.provider_id = provider.id and due_at < 'infinity' and ${isFor(worker, until)} and is_free(turn)
+        select migration_id, due_at from job
+          where job.provider_id = provider.id and due_at < 'infinity' and ${isFor(worker, until)} and is_free(job)
           order by due_at limit greatest(0, least(${limit}, copying_limit(provider) - coalesce(leases, 0)))
       ) next
       order by next.due_at limit ${limit}`.execute(db)
@@ -55,8 +55,8 @@ async function due(db: Kysely<DB>, worker: Worker, limit: number, until?: Date):
 
 async function count(db: Kysely<DB>, worker: Worker, until?: Date) {
   const { rows } = await sql<{ waiting: number; running: number }>`
-    select count(*) filter (where is_free(turn))::int as waiting, count(*) filter (where not is_free(turn))::int as running
-      from turn join provider on provider.id = provider_id
+    select count(*) filter (where is_free(job))::int as waiting, count(*) filter (where not is_free(job))::int as running
+      from job join provider on provider.id = provider_id
       where due_at < 'infinity' and ${isFor(worker, until)}`.execute(db)
   return rows[0] ?? { waiting: 0, running: 0 }
 }
@@ -66,7 +66,7 @@ async function renew(db: Kysely<DB>, { id, early }: Worker, messages: ReadonlyMa
     with running as (
       select * from unnest(${[...messages.keys()]}::bigint[], ${[...messages.values()]}::int[]) as running (id, messages)
     ), renewed as (
-      update turn set leased_until = now() + ${LEASE}
+      update job set leased_until = now() + ${LEASE}
         from running join migration using (id) join provider on provider.id = migration.provider_id
         where holder = ${id} and migration_id = running.id
         returning migration_id, running.messages, state, ${early} or is_open(provider, now()) as is_open
@@ -85,11 +85,11 @@ interface ClaimedJob {
   address: string
   home: string
   state: State
-  is_closing: boolean
+  is_finish_requested: boolean
   provider: ProviderRow
   sealed: Buffer | null
   failures: number
-  quiet: number
+  unchanged_runs: number
   seen: readonly MailboxStatus[] | null
   completed_at: Date | null
   has_copied: boolean
@@ -100,11 +100,11 @@ interface ClaimedJob {
 }
 
 async function take(db: Kysely<DB>, migrationId: string, worker: Worker): Promise<Job | null> {
-  const { id, host, place, adopts, early } = worker
+  const { id, host, copyingHost, takesOver, early } = worker
   const { rows } = await sql<ClaimedJob>`
     select taken.*, migration.code, ledger.migration_id is not null and ledger.code is null as is_proved,
         account.quota_bytes
-      from take_turn(${migrationId}, ${id}, ${host}, ${place}, ${adopts}, ${early}, ${LEASE}) as taken
+      from claim_job(${migrationId}, ${id}, ${host}, ${copyingHost}, ${takesOver}, ${early}, ${LEASE}) as taken
         join migration on migration.id = ${migrationId} left join ledger on ledger.migration_id = migration.id
           left join account on account.id = migration.account_id`.execute(db)
   const [taken] = rows
@@ -113,7 +113,17 @@ async function take(db: Kysely<DB>, migrationId: string, worker: Worker): Promis
 
 function toJob(
   migrationId: string,
-  { home, provider, is_closing, completed_at, has_copied, is_proved, quota_bytes, ...same }: ClaimedJob,
+  {
+    home,
+    provider,
+    is_finish_requested,
+    unchanged_runs,
+    completed_at,
+    has_copied,
+    is_proved,
+    quota_bytes,
+    ...same
+  }: ClaimedJob,
 ): Job {
   return {
     ...same,
@@ -121,7 +131,8 @@ function toJob(
     order: { id: migrationId, home, provider: toProvider(provider) },
     isProved: is_proved,
     quotaBytes: quota_bytes === null ? null : Number(quota_bytes),
-    isClosing: is_closing,
+    isFinishRequested: is_finish_requested,
+    unchangedRuns: unchanged_runs,
     completedAt: completed_at,
     hasCopied: has_copied,
   }

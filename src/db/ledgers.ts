@@ -50,7 +50,7 @@ async function save(trx: Transaction<DB>, id: string, ledger: Ledger, { after, h
   // The migration before its turn, as all steps do.
   const migration = trx.selectFrom('migration').select('id').where('id', '=', id).where('state', '<>', 'done')
   if ((await migration.forUpdate().executeTakeFirst()) === undefined) return 'too-late'
-  const lease = trx.selectFrom('turn').select('holder').where('migration_id', '=', id).where('holder', '=', holder)
+  const lease = trx.selectFrom('job').select('holder').where('migration_id', '=', id).where('holder', '=', holder)
   if (holder !== null && (await lease.forUpdate().executeTakeFirst()) === undefined) return 'too-late'
   const last = await lastTakenAt(trx, id)
   if (last?.getTime() !== after?.getTime()) return 'overtaken'

@@ -8,7 +8,7 @@ import { migrationPage } from './migration-page.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
 import { selectMigrations, toMigration } from './selection.ts'
-import { isSame, makeDue, stepDetail, writeStatus } from './status.ts'
+import { isSame, makeDue, transitionDetail, writeStatus } from './status.ts'
 
 const BATCH = 1_000
 
@@ -37,15 +37,15 @@ export function migrations(db: Kysely<DB>): Migrations {
       return row === undefined ? null : toOrder(row)
     },
     finish: (address, judge) => db.transaction().execute((trx) => finishHeld(trx, address, judge)),
-    async take(address, step, change) {
+    async take(address, transition, change) {
       return await db.transaction().execute(async (trx) => {
         const before = await hold(trx, address)
         if (before === null) return null
-        const { isDue = false, isReleased = false, ...situation } = step(before)
-        const after = isSame(before, situation) ? before : { ...before, ...situation, changedAt: new Date() }
+        const { isDue = false, isForAnyHost = false, ...status } = transition(before)
+        const after = isSame(before, status) ? before : { ...before, ...status, changedAt: new Date() }
         if (after !== before) await writeStatus(before.id, after, trx)
-        if (isDue) await makeDue(before.id, isReleased, trx)
-        await record(trx, address, { ...stepDetail(before, after), ...change })
+        if (isDue) await makeDue(before.id, isForAnyHost, trx)
+        await record(trx, address, { ...transitionDetail(before, after), ...change })
         return after
       })
     },
@@ -75,8 +75,8 @@ async function finishHeld(
   const migration = await hold(trx, address)
   if (migration === null) return null
   const job = await trx
-    .selectFrom('turn')
-    .select(sql<boolean>`holder is not null and not is_free(turn)`.as('is_copied'))
+    .selectFrom('job')
+    .select(sql<boolean>`holder is not null and not is_free(job)`.as('is_copied'))
     .where('migration_id', '=', migration.id)
     .forUpdate()
     .executeTakeFirst()

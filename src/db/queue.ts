@@ -19,11 +19,11 @@ const RESTART_MS = 1_000
  */
 export async function openQueue(
   pool: pg.Pool,
-  { place }: Worker,
+  { copyingHost }: Worker,
   slots: number,
   awake: (due: Due) => Promise<void>,
 ): Promise<Queue> {
-  const task = `copy:${place}`
+  const task = `copy:${copyingHost}`
   const start = () =>
     run({
       pgPool: pool,

@@ -26,9 +26,9 @@ function partsOf(scope: Scope): {
   return {
     migration,
     step: everything
-      ? sql`migration_step`
+      ? sql`migration_transition`
       : sql`(
-      select migration_step.* from migration_step join ${migration} as migration on migration.id = migration_id
+      select migration_transition.* from migration_transition join ${migration} as migration on migration.id = migration_id
     )`,
   }
 }

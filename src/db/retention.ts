@@ -47,21 +47,21 @@ const ERASING: Readonly<Record<Erasable, (time: RawBuilder<Date>, actor: string)
   // Of each person the last step stays, from which the later ones go on, and the one that brought them across.
   steps: (time) => sql`
     chosen as (
-      select migration_id from migration_step where at < ${time} group by 1 having count(*) > 2 limit ${BATCH}
+      select migration_id from migration_transition where at < ${time} group by 1 having count(*) > 2 limit ${BATCH}
     ), old as (
-      select migration_step.ctid as place, migration_id, at, to_state,
-          row_number() over (partition by migration_id order by at desc, migration_step.ctid desc) = 1 as is_last,
+      select migration_transition.ctid as place, migration_id, at, to_state,
+          row_number() over (partition by migration_id order by at desc, migration_transition.ctid desc) = 1 as is_last,
           to_state in ('synced', 'done') and row_number() over (
-            partition by migration_id, to_state in ('synced', 'done') order by at, migration_step.ctid
+            partition by migration_id, to_state in ('synced', 'done') order by at, migration_transition.ctid
           ) = 1 as is_crossing
-        from migration_step join chosen using (migration_id) where at < ${time}
+        from migration_transition join chosen using (migration_id) where at < ${time}
     ), kept as (
       select place, lag(to_state) over (partition by migration_id order by at, place) as from_state
         from old where is_last or is_crossing
     ), joined as (
-      update migration_step set from_state = kept.from_state from kept where migration_step.ctid = kept.place
+      update migration_transition set from_state = kept.from_state from kept where migration_transition.ctid = kept.place
     ), gone as (
-      delete from migration_step using old where migration_step.ctid = old.place and not (is_last or is_crossing)
+      delete from migration_transition using old where migration_transition.ctid = old.place and not (is_last or is_crossing)
         returning 1
     )`,
 

@@ -96,6 +96,13 @@ export interface ConnectionShare {
   wanted: number;
 }
 
+export interface CopyingHost {
+  folder: string;
+  host: string;
+  id: string;
+  seen_at: Generated<Timestamp>;
+}
+
 export interface Credential {
   migration_id: Int8;
   opened_at: Timestamp | null;
@@ -128,6 +135,21 @@ export interface Instance {
   id: string;
   seals_to: string[];
   seen_at: Generated<Timestamp>;
+}
+
+export interface Job {
+  claimed_at: Timestamp | null;
+  completed_at: Timestamp | null;
+  copying_host_id: string | null;
+  due_at: Generated<Timestamp>;
+  failures: Generated<number>;
+  holder: string | null;
+  is_for_any_host: Generated<boolean>;
+  leased_until: Timestamp | null;
+  migration_id: Int8;
+  provider_id: number;
+  seen: Json | null;
+  unchanged_runs: Generated<number>;
 }
 
 export interface Ledger {
@@ -174,9 +196,9 @@ export interface Migration {
   account_id: Int8 | null;
   address: string;
   changed_at: Generated<Timestamp>;
-  closing_since: Timestamp | null;
   code: string | null;
   created_at: Generated<Timestamp>;
+  finish_requested_at: Timestamp | null;
   home: string | null;
   id: Generated<Int8>;
   is_double: Generated<boolean>;
@@ -189,19 +211,12 @@ export interface Migration {
   state: string;
 }
 
-export interface MigrationStep {
+export interface MigrationTransition {
   at: Generated<Timestamp>;
   code: string | null;
   from_state: string | null;
   migration_id: Int8;
   to_state: string;
-}
-
-export interface Place {
-  folder: string;
-  host: string;
-  id: string;
-  seen_at: Generated<Timestamp>;
 }
 
 export interface Provider {
@@ -242,21 +257,6 @@ export interface RetiredRecipient {
   retired_at: Generated<Timestamp>;
 }
 
-export interface Turn {
-  completed_at: Timestamp | null;
-  due_at: Generated<Timestamp>;
-  failures: Generated<number>;
-  holder: string | null;
-  is_released: Generated<boolean>;
-  leased_until: Timestamp | null;
-  migration_id: Int8;
-  place: string | null;
-  provider_id: number;
-  quiet: Generated<number>;
-  seen: Json | null;
-  taken_at: Timestamp | null;
-}
-
 export interface Upgrade {
   applied_at: Generated<Timestamp>;
   name: string;
@@ -271,8 +271,8 @@ export interface Visit {
 
 export interface Worker {
   alive_until: Timestamp;
+  copying_host_id: string;
   id: string;
-  place: string;
 }
 
 export interface DB {
@@ -283,21 +283,21 @@ export interface DB {
   audit: Audit;
   collision: Collision;
   connection_share: ConnectionShare;
+  copying_host: CopyingHost;
   credential: Credential;
   domain: Domain;
   failed_sign_in: FailedSignIn;
   home: Home;
   instance: Instance;
+  job: Job;
   ledger: Ledger;
   ledger_difference: LedgerDifference;
   ledger_folder: LedgerFolder;
   migration: Migration;
-  migration_step: MigrationStep;
-  place: Place;
+  migration_transition: MigrationTransition;
   provider: Provider;
   retention: Retention;
   retired_recipient: RetiredRecipient;
-  turn: Turn;
   upgrade: Upgrade;
   visit: Visit;
   worker: Worker;

@@ -3,7 +3,7 @@ import type { Migration, Route } from '../model/migration.ts'
 import type { Selection } from '../operations/bulk.ts'
 import type { MigrationFilter } from '../operations/ports.ts'
 import type { DB, Migration as MigrationTable } from './schema.ts'
-import { SITUATION_COLUMNS, toStatus } from './status.ts'
+import { STATUS_COLUMNS, toStatus } from './status.ts'
 
 type MigrationRow = Omit<
   Selectable<MigrationTable>,
@@ -22,12 +22,12 @@ export function selectMigrations(db: Kysely<DB>, filter: MigrationFilter) {
     .selectFrom('migration')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
     .select(['migration.id', 'migration.address', 'old_domain', 'old_username', 'provider.name as provider'])
-    .select([...SITUATION_COLUMNS, 'route', 'migration.created_at', 'changed_at'])
+    .select([...STATUS_COLUMNS, 'route', 'migration.created_at', 'changed_at'])
     .$if(state !== undefined, (query) => query.where('state', '=', state ?? ''))
     .$if(provider !== undefined, (query) => query.where('provider_id', '=', numberOf(db, provider ?? '')))
     .$if(domain !== undefined, (query) => query.where('old_domain', '=', domain ?? ''))
     .$if(code !== undefined, (query) => query.where(CODE, '=', code ?? ''))
-    .$if(closing !== undefined, (query) => query.where('closing_since', closing ? 'is not' : 'is', null))
+    .$if(closing !== undefined, (query) => query.where('finish_requested_at', closing ? 'is not' : 'is', null))
     .$if(neverCame === true, (query) => query.where('account_id', 'is', null).where('state', '<>', 'done'))
     .$if(search !== undefined, (query) =>
       query.where(sql<boolean>`(position(lower(${search}) in migration.address) > 0

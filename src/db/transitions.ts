@@ -3,22 +3,22 @@ import type { Change } from '../model/audit.ts'
 import type { Move, Selection, Transitions } from '../operations/bulk.ts'
 import type { DB } from './schema.ts'
 import { selectSelection } from './selection.ts'
-import { isSame, stepDetail, toStatus } from './status.ts'
+import { isSame, toStatus, transitionDetail } from './status.ts'
 
 // One statement for many more would be silent for so long that its connection is taken for a dead one.
 const BATCH = 5_000
 
-export function situations(db: Kysely<DB>): Transitions {
+export function transitions(db: Kysely<DB>): Transitions {
   return {
     async count(selection) {
       const rows = await selectSelection(db, selection)
         .clearSelect()
-        .select(['state', 'paused_from', 'code', sql<Date | null>`max(closing_since)`.as('closing_since')])
+        .select(['state', 'paused_from', 'code', sql<Date | null>`max(finish_requested_at)`.as('finish_requested_at')])
         .select(({ fn }) => fn.countAll<string>().as('count'))
-        .groupBy(['state', 'paused_from', 'code', sql`closing_since is null`])
+        .groupBy(['state', 'paused_from', 'code', sql`finish_requested_at is null`])
         .orderBy('count', 'desc')
         .execute()
-      return rows.map(({ count, ...row }) => ({ situation: toStatus(row), count: Number(count) }))
+      return rows.map(({ count, ...row }) => ({ status: toStatus(row), count: Number(count) }))
     },
     async move(selection, moves, change) {
       const counts = moves.map(() => 0)
@@ -55,19 +55,19 @@ async function moveBatch(
     .limit(BATCH)
   const { rows } = await sql<{ last: string | null; number: number | null; count: string }>`
     with chosen as materialized (${chosen}), locked as materialized (
-      select id, address, state, paused_from, code, closing_since is not null as closing
+      select id, address, state, paused_from, code, finish_requested_at is not null as is_finish_requested
         from migration where id in (select id from chosen) order by id for update
     ), moving as materialized (
-      select id, address, number, to_state, to_paused_from, to_code, to_closing, is_news, is_due, is_let_go, detail
-        from locked join ${tableOf(moves)} on locked.state = move.state and locked.closing = move.closing
+      select id, address, number, to_state, to_paused_from, to_code, to_finish_requested, is_news, is_due, to_any_host, detail
+        from locked join ${tableOf(moves)} on locked.state = move.state and locked.is_finish_requested = move.is_finish_requested
           and locked.paused_from is not distinct from move.paused_from and locked.code is not distinct from move.code
     ), moved as (
       update migration set state = to_state, paused_from = to_paused_from, code = to_code, changed_at = now(),
-          closing_since = case when to_closing then coalesce(closing_since, clock_timestamp()) end
+          finish_requested_at = case when to_finish_requested then coalesce(finish_requested_at, clock_timestamp()) end
         from moving where migration.id = moving.id and is_news
     ), made_due as (
-      update turn set due_at = clock_timestamp(), failures = 0, quiet = 0,
-          is_released = is_released or (is_let_go and place is not null and is_abandoned(place))
+      update job set due_at = clock_timestamp(), failures = 0, unchanged_runs = 0,
+          is_for_any_host = is_for_any_host or (to_any_host and copying_host_id is not null and is_abandoned(copying_host_id))
         from moving where migration_id = id and is_due
     ), noted as (
       insert into audit (actor, action, subject, reason, detail)
@@ -84,14 +84,25 @@ async function moveBatch(
 /** A row for each move, by its place in the list. */
 function tableOf(moves: readonly Move[]) {
   const rows = moves.map(({ from, to }, number) => ({
-    ...{ number, state: from.state, paused_from: from.pausedFrom, code: from.code, closing: from.isClosing },
-    ...{ to_state: to.state, to_paused_from: to.pausedFrom, to_code: to.code, to_closing: to.isClosing },
-    ...{ is_news: !isSame(from, to), is_due: to.isDue ?? false, is_let_go: to.isReleased ?? false },
-    detail: stepDetail(from, to).detail,
+    ...{
+      number,
+      state: from.state,
+      paused_from: from.pausedFrom,
+      code: from.code,
+      is_finish_requested: from.isFinishRequested,
+    },
+    ...{
+      to_state: to.state,
+      to_paused_from: to.pausedFrom,
+      to_code: to.code,
+      to_finish_requested: to.isFinishRequested,
+    },
+    ...{ is_news: !isSame(from, to), is_due: to.isDue ?? false, to_any_host: to.isForAnyHost ?? false },
+    detail: transitionDetail(from, to).detail,
   }))
   return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as move (
-    number integer, state text, paused_from text, code text, closing boolean,
-    to_state text, to_paused_from text, to_code text, to_closing boolean, is_news boolean, is_due boolean,
-    is_let_go boolean, detail text
+    number integer, state text, paused_from text, code text, is_finish_requested boolean,
+    to_state text, to_paused_from text, to_code text, to_finish_requested boolean, is_news boolean, is_due boolean,
+    to_any_host boolean, detail text
   )`
 }

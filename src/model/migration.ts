@@ -23,49 +23,49 @@ export interface Migration {
   readonly route: Route
   /** Why a failed migration failed, or what its last ledger says while it is not clean; else null. */
   readonly code: string | null
-  /** Somebody wants it finished: the next complete attempt with a clean ledger does it. */
-  readonly isClosing: boolean
+  /** The next complete attempt with a clean ledger finishes it. */
+  readonly isFinishRequested: boolean
   readonly createdAt: Date
   readonly changedAt: Date
 }
 
-/** The part of a migration that a step changes. */
-export type MigrationStatus = Pick<Migration, 'state' | 'pausedFrom' | 'code' | 'isClosing'>
+/** The part of a migration that a transition changes. */
+export type MigrationStatus = Pick<Migration, 'state' | 'pausedFrom' | 'code' | 'isFinishRequested'>
 
 /**
- * What a step makes of a situation. `isDue`: its turn is now, and its failures are forgotten; `isReleased`: also where
- * it is not remembered, when nobody has worked for long where it is.
+ * The status after a transition. `isDue`: its job is due now, and its failures are forgotten; `isForAnyHost`: when no
+ * worker has run for long on its copying host, any other may claim it.
  */
-export type Stepped = MigrationStatus & { readonly isDue?: boolean; readonly isReleased?: boolean }
+export type NextStatus = MigrationStatus & { readonly isDue?: boolean; readonly isForAnyHost?: boolean }
 
-/** A step of a migration's life. @throws Refused when the step does not exist in that state */
-export type Step = (from: MigrationStatus) => Stepped
+/** @throws Refused when it does not exist in that state */
+export type Transition = (from: MigrationStatus) => NextStatus
 
-export const pause: Step = (from) => {
+export const pause: Transition = (from) => {
   if (from.state === 'paused') throw new Refused('conflict', 'the migration is paused already')
   refuseDone(from)
-  return { state: 'paused', pausedFrom: from.state, code: from.code, isClosing: false }
+  return { state: 'paused', pausedFrom: from.state, code: from.code, isFinishRequested: false }
 }
 
-export const resume: Step = (from) => {
+export const resume: Transition = (from) => {
   if (from.pausedFrom === null) throw new Refused('conflict', `the migration is not paused, it is ${from.state}`)
   return { ...from, state: from.pausedFrom, pausedFrom: null }
 }
 
-export const retry: Step = (from) => {
+export const retry: Transition = (from) => {
   refuseUncopied(from)
   // What "provider approve" retries stays with the host that approves; it has looked there.
-  const now = { isDue: true, isReleased: from.code !== 'endpoint-changed' }
+  const now = { isDue: true, isForAnyHost: from.code !== 'endpoint-changed' }
   if (from.state === 'failed') return { ...from, ...PENDING, ...now }
   // Without the code what is lost is copied again.
   return { ...from, code: from.code === 'ledger-lost' ? null : from.code, ...now }
 }
 
 /** A person took what differs as right: who is not synced for that may be so soon. */
-export const accept: Step = (from) => ({ ...from, isDue: from.state === 'pending' })
+export const accept: Transition = (from) => ({ ...from, isDue: from.state === 'pending' })
 
 /** Asks for a last attempt, which finishes the migration when its ledger is clean. */
-export const close: Step = (from) => {
+export const requestFinish: Transition = (from) => {
   refuseUncopied(from)
   if (from.state === 'failed') {
     throw new Refused(
@@ -73,13 +73,13 @@ export const close: Step = (from) => {
       `the migration has failed (${from.code}): "postferry migration show" says what to do first`,
     )
   }
-  if (from.isClosing) throw new Refused('conflict', 'the migration is to be finished already')
-  return { ...from, isClosing: true, isDue: true }
+  if (from.isFinishRequested) throw new Refused('conflict', 'the migration is to be finished already')
+  return { ...from, isFinishRequested: true, isDue: true }
 }
 
-export const finish: Step = (from) => {
+export const finish: Transition = (from) => {
   refuseDone(from)
-  return { state: 'done', pausedFrom: null, code: null, isClosing: false }
+  return { state: 'done', pausedFrom: null, code: null, isFinishRequested: false }
 }
 
 /** Codes of migrations whose kept credential opens nothing: a new one heals them. */
@@ -92,7 +92,7 @@ export function needsCredential({ code }: Pick<MigrationStatus, 'code'>): boolea
 /**
  * What a right sign-in at the source changes: who was awaited has come, and what lacked a credential goes on at once.
  */
-export const heal: Step = (from) => {
+export const heal: Transition = (from) => {
   if (from.state === 'awaited' || from.state === 'done') return { ...from, ...PENDING }
   if (from.pausedFrom === 'awaited') return { ...from, pausedFrom: 'pending' }
   if (!needsCredential(from)) return from

@@ -1,5 +1,5 @@
 import type { Hasher } from '../auth/ports.ts'
-import type { Places } from '../copying/copying-hosts.ts'
+import type { CopyingHosts } from '../copying/copying-hosts.ts'
 import type { Attempts } from '../copying/ports.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import type { Endpoints } from '../keys/ports.ts'
@@ -68,7 +68,7 @@ export interface House extends AsyncDisposable {
   report(scope: Scope): Promise<Report>
   /** Who wants what somebody else has. */
   readonly collisions: Collisions
-  readonly places: Pick<Places, 'lastAt'>
+  readonly copyingHosts: Pick<CopyingHosts, 'lastAt'>
   /** Finishes a migration; null when there is none. @throws Refusal what only `force` does */
   finish(address: string, force: boolean, by: By): Promise<Finished | null>
   readonly sealings: Pick<Sealings, 'counts'>

@@ -3,7 +3,7 @@ import type { Account } from '../model/account.ts'
 import type { AuditEntry, By, Change } from '../model/audit.ts'
 import type { Domain } from '../model/domain.ts'
 import type { Ledger } from '../model/ledger.ts'
-import type { CopyOrder, Migration, State, Step } from '../model/migration.ts'
+import type { CopyOrder, Migration, State, Transition } from '../model/migration.ts'
 import type { Provider } from '../model/provider.ts'
 
 // What administrators' doors work on. Whatever does not exist is null or false; what cannot be done is a Refusal. Each
@@ -122,8 +122,8 @@ export interface Migrations {
   page(request: MigrationPageRequest): Promise<Page<Migration>>
   count(filter: MigrationFilter): Promise<number>
   find(address: string): Promise<Migration | null>
-  /** Takes a step, alone with the row; a step to `done` erases the credential. Null: there is no such migration. */
-  take(address: string, step: Step, change: Change): Promise<Migration | null>
+  /** Makes a transition, alone with the row; one to `done` erases the credential. Null: there is no such migration. */
+  take(address: string, transition: Transition, change: Change): Promise<Migration | null>
   /**
    * Finishes a migration, alone with its row, its turn and its ledger. Null: there is no such migration.
    * @param judge says what is written into the audit, or throws why it is not finished

@@ -1,5 +1,5 @@
 import type { Copying } from '../auth/ports.ts'
-import { type Places, type Stranded, strandedText } from '../copying/copying-hosts.ts'
+import { type CopyingHosts, type Stranded, strandedText } from '../copying/copying-hosts.ts'
 import type { State } from '../model/migration.ts'
 import type { Erased, Expiring } from '../model/retention.ts'
 import type { Collision, Collisions } from './collisions.ts'
@@ -81,19 +81,19 @@ export interface ReportDeps {
   readonly collisions: Pick<Collisions, 'wanted'>
   readonly reports: Reports
   readonly copying: Copying
-  readonly places: Pick<Places, 'stranded'>
+  readonly copyingHosts: Pick<CopyingHosts, 'stranded'>
 }
 
 export async function report(
   scope: Scope,
   now: Date,
-  { reports, copying, places, ...records }: ReportDeps,
+  { reports, copying, copyingHosts, ...records }: ReportDeps,
 ): Promise<Report> {
   const [people, failures, collisions, stranded, changes] = await Promise.all([
     reports.people(scope, await copying.migrationIds()),
     reports.failures(scope),
     records.collisions.wanted().then((all) => all.filter((one) => isWithin(one, scope))),
-    places.stranded(scope),
+    copyingHosts.stranded(scope),
     reports.days(scope),
   ])
   const burnDown = burnDownOf(changes, now)

@@ -90,7 +90,7 @@ export function migrationRow(migration: Migration) {
     paused_from: migration.pausedFrom,
     route: migration.route,
     code: migration.code,
-    closing: migration.isClosing,
+    closing: migration.isFinishRequested,
     created_at: migration.createdAt,
     changed_at: migration.changedAt,
   }

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { PLACE_FILE } from '../copying/copying-hosts.ts'
+import { COPYING_HOST_FILE } from '../copying/copying-hosts.ts'
 import type { Proof, Worker } from '../copying/ports.ts'
 import { eraseOld } from '../copying/retention.ts'
 import type { CopyingHouse, CopyingOptions } from '../copying/worker-deps.ts'
-import { places } from '../db/copying-hosts.ts'
+import { copyingHosts } from '../db/copying-hosts.ts'
 import { jobs } from '../db/jobs.ts'
 import { openQueue, upgradeQueue } from '../db/queue.ts'
 import { retention } from '../db/retention.ts'
@@ -40,7 +40,7 @@ export async function openCopying(settings: Settings, options: CopyingOptions): 
   }
 }
 
-async function copying(service: Service, { adopts, early, limitMs, by }: CopyingOptions): Promise<CopyingHouse> {
+async function copying(service: Service, { takesOver, early, limitMs, by }: CopyingOptions): Promise<CopyingHouse> {
   const { database, settings, accounts, domains, migrations } = service
   const { pool, kysely } = database
   const keyring = await service.keyring()
@@ -58,8 +58,15 @@ async function copying(service: Service, { adopts, early, limitMs, by }: Copying
       }),
   })
   const remembered = copyingState(() => metadata)
-  const all = places(kysely)
-  const worker: Worker = { id: randomUUID(), host: hostname(), place: placeIn(metadata), adopts, early, by }
+  const all = copyingHosts(kysely)
+  const worker: Worker = {
+    id: randomUUID(),
+    host: hostname(),
+    copyingHost: copyingHostIn(metadata),
+    takesOver,
+    early,
+    by,
+  }
   const serving = await all.serve(worker, metadata)
   return {
     deps: {
@@ -76,7 +83,7 @@ async function copying(service: Service, { adopts, early, limitMs, by }: Copying
       chance: Math.random,
     },
     budget: service.budget,
-    places: all,
+    copyingHosts: all,
     accounts,
     domains,
     migrations,
@@ -92,9 +99,9 @@ async function copying(service: Service, { adopts, early, limitMs, by }: Copying
 function ledgerProof({ ledgers }: Service, copyingState: CopyingState, { id: holder }: Worker): Proof {
   const deps = { oldMail, newMail, copyingState, ledgers }
   return {
-    async flaw({ migrationId, address, order, isClosing }, { username, password }, signal) {
+    async flaw({ migrationId, address, order, isFinishRequested }, { username, password }, signal) {
       try {
-        const purpose = isClosing ? 'finish' : 'job'
+        const purpose = isFinishRequested ? 'finish' : 'job'
         const asked = { migrationId, ...order, username, password }
         const { code, folders } = await verify(asked, deps, { signal, purpose, holder })
         if (code === null) return null
@@ -123,10 +130,10 @@ function lostIn(folders: readonly LedgerFolder[]): LostMessages[] {
 }
 
 /** A name that the folder of the copying state keeps, wherever it is mounted. @throws SettingsError */
-function placeIn(metadata: string): string {
+function copyingHostIn(metadata: string): string {
   try {
     mkdirSync(metadata, { recursive: true, mode: 0o700 })
-    return keptLine(join(metadata, PLACE_FILE), randomUUID)
+    return keptLine(join(metadata, COPYING_HOST_FILE), randomUUID)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new SettingsError(`POSTFERRY_OFFLINEIMAP_METADATA: cannot write in ${metadata} (${code})`)

@@ -16,7 +16,7 @@ import { type Database, openDatabase } from '../db/connection/database.ts'
 import type { Changes } from '../db/connection/invalidation.ts'
 import { shares } from '../db/connection-shares.ts'
 import { copying } from '../db/copying.ts'
-import { places } from '../db/copying-hosts.ts'
+import { copyingHosts } from '../db/copying-hosts.ts'
 import { credentials } from '../db/credentials.ts'
 import { directory } from '../db/directory.ts'
 import { domains } from '../db/domains.ts'
@@ -29,7 +29,7 @@ import { captures } from '../db/provisioning.ts'
 import { failures } from '../db/rate-limits.ts'
 import { reports } from '../db/reports.ts'
 import { sealings } from '../db/sealings.ts'
-import { situations } from '../db/transitions.ts'
+import { transitions } from '../db/transitions.ts'
 import { visits } from '../db/visits.ts'
 import { copyingState } from '../engines/offlineimap/state.ts'
 import type { Asked } from '../http/auth/passdb.ts'
@@ -163,15 +163,15 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       probe: (provider) => probeWith(provider),
       status: guarded.status,
     }),
-    bulk: bulk(situations(kysely)),
-    places: places(kysely),
+    bulk: bulk(transitions(kysely)),
+    copyingHosts: copyingHosts(kysely),
     report: (scope) =>
       report(scope, new Date(), {
         ...{
           reports: reports(kysely),
           collisions: collisions(kysely),
           copying: copying(kysely),
-          places: places(kysely),
+          copyingHosts: copyingHosts(kysely),
         },
       }),
     collisions: collisions(kysely),

@@ -8,8 +8,8 @@ const mailbox = (size: number | null) => ({
 })
 const FRESH: Job = {
   ...{ migrationId: '1', address: 'anna@new.example', order: { id: '1', home: '/anna', provider: PROVIDER } },
-  ...{ quotaBytes: null, state: 'pending', code: null, isProved: false, isClosing: false, sealed: null },
-  ...{ failures: 0, quiet: 0, seen: null, completedAt: null, hasCopied: false, overruled: null },
+  ...{ quotaBytes: null, state: 'pending', code: null, isProved: false, isFinishRequested: false, sealed: null },
+  ...{ failures: 0, unchangedRuns: 0, seen: null, completedAt: null, hasCopied: false, overruled: null },
 }
 const never = () => {
   throw new Error('not asked')

@@ -23,11 +23,11 @@ async function pass(ms: number): Promise<void> {
 t.test('a lease is as old as its question, however late the answer came', async (t) => {
   const seen: unknown[] = []
   const deps = {
-    worker: { id: 'w', host: 'h', place: 'p', adopts: false, early: false },
+    worker: { id: 'w', host: 'h', copyingHost: 'p', takesOver: false, early: false },
     jobs: {
       async take(migrationId: string) {
         await pass(8 * SECONDS)
-        const standing = { state: 'pending', failures: 0, quiet: 0, isClosing: false }
+        const standing = { state: 'pending', failures: 0, unchangedRuns: 0, isFinishRequested: false }
         return { migrationId, address: 'anna@new.example', order: {}, sealed: new Uint8Array(), ...standing }
       },
       renew: () => Promise.reject(new Error('the database is away')),

@@ -13,10 +13,10 @@ const TURN: Job = {
     code: null,
     isProved: false,
     quotaBytes: null,
-    isClosing: false,
+    isFinishRequested: false,
     sealed: new Uint8Array(),
     failures: 0,
-    quiet: 0,
+    unchangedRuns: 0,
   },
   ...{ seen: null, completedAt: null, hasCopied: false, overruled: null },
 }
@@ -33,7 +33,7 @@ async function take(job: Job, flaws: (Flaw | Error | null)[], copies: Partial<Re
   const done: string[] = []
   const ends: JobEnd[] = []
   const deps = {
-    worker: { id: 'w', host: 'h', place: 'p', adopts: false, early: false },
+    worker: { id: 'w', host: 'h', copyingHost: 'p', takesOver: false, early: false },
     jobs: {
       begin: async () => '1',
       end: async (_job: Job, _worker: unknown, end: JobEnd) => {
@@ -70,7 +70,7 @@ async function take(job: Job, flaws: (Flaw | Error | null)[], copies: Partial<Re
   }
   const run = { signal: new AbortController().signal, onMessage: () => undefined }
   const { ending } = await runJob(job, deps as unknown as JobDeps, run)
-  return { ending, done, result: ends[0]?.attempt?.result, code: ends[0]?.plan.situation.code, end: ends[0] }
+  return { ending, done, result: ends[0]?.attempt?.result, code: ends[0]?.plan.status.code, end: ends[0] }
 }
 
 const DROPPED = ['drop 1  2,3', 'drop 1 .Sent 9']
@@ -119,7 +119,7 @@ t.test('what is thrown ends the turn: as one that failed, with what was copied a
     ending: 'incomplete',
     result: { messages: 2, output: 'copied\nan error ended it: EACCES /anna/cur/1' },
   })
-  t.match(end, { plan: { failures: 1, situation: { state: 'pending' } }, attempt: { id: '1' }, seen: null })
+  t.match(end, { plan: { failures: 1, status: { state: 'pending' } }, attempt: { id: '1' }, seen: null })
   const again = await take(TURN, [LOST, unreadable], [{ messages: 5 }, { messages: 3 }])
   t.match(again.result, { outcome: 'incomplete', messages: 8, output: /the ledger lost\ncopied\n.*EACCES/ })
 })

@@ -32,7 +32,7 @@ t.test(
       await applyUpgrades(client, shipped)
       const { rows } =
         await client.query(`select address, from_state, to_state, at at time zone 'UTC' = '2026-01-01' as first
-      from migration_step join migration on migration.id = migration_id order by address, at`)
+      from migration_transition join migration on migration.id = migration_id order by address, at`)
       t.same(rows, [
         { address: 'anna@old.example', from_state: null, to_state: 'pending', first: true },
         { address: 'anna@old.example', from_state: 'pending', to_state: 'synced', first: false },

@@ -18,12 +18,12 @@ import { captures } from '../../src/db/provisioning.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import type { Outcome } from '../../src/model/attempt.ts'
 import type { LedgerCode } from '../../src/model/ledger.ts'
-import { close, pause, resume, retry, type Step } from '../../src/model/migration.ts'
+import { pause, requestFinish, resume, retry, type Transition } from '../../src/model/migration.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'postferry-closing-'))
-const WORKER: Worker = { id: randomUUID(), host: 'copyhost', place: 'here', adopts: false, early: false }
+const WORKER: Worker = { id: randomUUID(), host: 'copyhost', copyingHost: 'here', takesOver: false, early: false }
 const EARLY: Worker = { ...WORKER, early: true }
 const TAKEN_AT = new Date('2026-11-23T12:00:00Z')
 let database: Database
@@ -45,8 +45,8 @@ t.after(async () => {
 
 const nameOf = (person: string) => `${person}@old.example`
 const found = (person: string) => migrations(database.kysely).find(nameOf(person))
-const take = (person: string, step: Step, action = 'migration.step') =>
-  migrations(database.kysely).take(nameOf(person), step, { ...BY, action })
+const take = (person: string, transition: Transition, action = 'migration.step') =>
+  migrations(database.kysely).take(nameOf(person), transition, { ...BY, action })
 const isDue = async (id: string) => (await all.due(WORKER, 1000)).some(({ migrationId }) => migrationId === id)
 
 /** A person who has signed in; returns the number of the migration. */
@@ -102,19 +102,19 @@ async function synced(person: string): Promise<string> {
 t.test('who is asked to be finished is due, and done by the next attempt with a clean ledger', async (t) => {
   const id = await synced('anna')
   t.notOk(await isDue(id))
-  t.match(await take('anna', close, 'migration.close'), { state: 'synced', isClosing: true })
+  t.match(await take('anna', requestFinish, 'migration.request-finish'), { state: 'synced', isFinishRequested: true })
   t.ok(await isDue(id))
   const job = await taken(id)
-  t.equal(job.isClosing, true)
+  t.equal(job.isFinishRequested, true)
   t.match(await end(job, 'complete'), { proof: 'the ledger of 2026-11-23T12:00:00.000Z is clean' })
-  t.match(await found('anna'), { state: 'done', isClosing: false })
+  t.match(await found('anna'), { state: 'done', isFinishRequested: false })
   t.equal(await credentials(database.kysely).factsOf(nameOf('anna')), null, 'the credential is erased')
   t.match(await Array.fromAsync(audit(database.kysely).list({ subject: nameOf('anna') })), [
     {
       ...{ action: 'migration.finish', actor: 'sync on copyhost', reason: null },
       detail: 'synced → done, the ledger of 2026-11-23T12:00:00.000Z is clean',
     },
-    { action: 'migration.close', actor: BY.actor, detail: null },
+    { action: 'migration.request-finish', actor: BY.actor, detail: null },
     { action: 'migration.capture' },
   ])
   t.match(await attempts(database.kysely).last(id, 1), [{ outcome: 'complete' }])
@@ -123,56 +123,56 @@ t.test('who is asked to be finished is due, and done by the next attempt with a 
 
 t.test('who has never been synced may be asked to be finished too', async (t) => {
   const id = await captured('bert')
-  await take('bert', close)
+  await take('bert', requestFinish)
   t.match(await end(await taken(id), 'complete'), { proof: /clean/ })
   t.match(await found('bert'), { state: 'done' })
 })
 
 t.test('an attempt that is not complete finishes nobody, and the next one tries again', async (t) => {
   const id = await synced('carl')
-  await take('carl', close)
+  await take('carl', requestFinish)
   for (const outcome of ['ledger-differs', 'old-unreachable', 'credential-refused'] as const) {
     t.match(await end(await taken(id, EARLY), outcome), { proof: null }, outcome)
-    t.match(await found('carl'), { isClosing: true }, outcome)
+    t.match(await found('carl'), { isFinishRequested: true }, outcome)
     t.ok(await credentials(database.kysely).factsOf(nameOf('carl')))
   }
   t.match(await found('carl'), { state: 'failed', code: 'credential-refused' })
   await credentials(database.kysely).renew(nameOf('carl'), { bytes: new Uint8Array([2]), to: [] }, '/home/carl', BY)
-  t.match(await found('carl'), { state: 'pending', isClosing: true })
+  t.match(await found('carl'), { state: 'pending', isFinishRequested: true })
   t.match(await end(await taken(id), 'complete'), { proof: /clean/ })
 })
 
 t.test('a ledger that is not clean any more at the end finishes nobody', async (t) => {
   const id = await synced('dora')
-  await take('dora', close)
+  await take('dora', requestFinish)
   const job = await taken(id)
   await ledger(id, 'shrunk')
   t.same(await endWithout(job, 'complete'), { proof: null })
-  t.match(await found('dora'), { state: 'synced', isClosing: true })
+  t.match(await found('dora'), { state: 'synced', isFinishRequested: true })
 })
 
 t.test('what is asked while an attempt runs is answered by the next one, which comes at once', async (t) => {
   const id = await synced('emil')
   const job = await taken(id, EARLY)
-  await take('emil', close)
+  await take('emil', requestFinish)
   t.same(await end(job, 'complete'), { proof: null })
-  t.match(await found('emil'), { state: 'synced', isClosing: true })
+  t.match(await found('emil'), { state: 'synced', isFinishRequested: true })
   t.ok(await isDue(id))
   const next = await taken(id)
   await take('emil', pause)
   await take('emil', resume)
-  await take('emil', close)
+  await take('emil', requestFinish)
   t.same(await end(next, 'complete'), { proof: null }, 'nor when it was asked before too, and withdrawn')
   t.match(await end(await taken(id), 'complete'), { proof: /clean/ })
 })
 
 t.test('who is paused meanwhile is not finished', async (t) => {
   const id = await synced('fritz')
-  await take('fritz', close)
+  await take('fritz', requestFinish)
   const job = await taken(id)
   await take('fritz', pause)
   t.same(await end(job, 'complete'), { proof: null })
-  t.match(await found('fritz'), { state: 'paused', isClosing: false })
+  t.match(await found('fritz'), { state: 'paused', isFinishRequested: false })
 })
 
 t.test('a retry ends a pause after failures, and begins to count anew', async (t) => {

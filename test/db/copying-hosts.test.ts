@@ -6,13 +6,13 @@ import { sql } from 'kysely'
 import t from 'tap'
 import type { Worker } from '../../src/copying/ports.ts'
 import { type Database, openDatabase } from '../../src/db/connection/database.ts'
-import { places } from '../../src/db/copying-hosts.ts'
+import { copyingHosts } from '../../src/db/copying-hosts.ts'
 import { domains } from '../../src/db/domains.ts'
 import { jobs } from '../../src/db/jobs.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
 import { captures } from '../../src/db/provisioning.ts'
-import { situations } from '../../src/db/transitions.ts'
+import { transitions } from '../../src/db/transitions.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import { retry } from '../../src/model/migration.ts'
 import { bulk } from '../../src/operations/bulk.ts'
@@ -33,9 +33,9 @@ t.after(async () => {
   rmSync(folder, { recursive: true })
 })
 
-const all = () => places(database.kysely)
-const worker = (place: string, host = 'one'): Worker => ({
-  ...{ id: randomUUID(), host, place, adopts: false, early: true },
+const all = () => copyingHosts(database.kysely)
+const worker = (copyingHost: string, host = 'one'): Worker => ({
+  ...{ id: randomUUID(), host, copyingHost, takesOver: false, early: true },
 })
 
 /** A person whom a worker has copied, and who is due again. */
@@ -54,14 +54,16 @@ async function copiedBy(person: string, by: Worker): Promise<string> {
   })
   const id = (await migrations(database.kysely).find(address.text))?.id ?? ''
   await jobs(database.kysely).take(id, by)
-  await sql`update turn set holder = null, leased_until = null, due_at = now() where migration_id = ${id}`.execute(
+  await sql`update job set holder = null, leased_until = null, due_at = now() where migration_id = ${id}`.execute(
     database.kysely,
   )
   return id
 }
 /** An hour later. */
-const passesBy = (place: string) =>
-  sql`update place set seen_at = seen_at - interval '61 minutes' where id = ${place}`.execute(database.kysely)
+const passesBy = (copyingHost: string) =>
+  sql`update copying_host set seen_at = seen_at - interval '61 minutes' where id = ${copyingHost}`.execute(
+    database.kysely,
+  )
 const mayTake = async (id: string, by: Worker) =>
   (await jobs(database.kysely).due(by, 1000)).some(({ migrationId }) => migrationId === id)
 const retried = (person: string) =>
@@ -93,7 +95,7 @@ t.test('a retry gives a person to any place, an hour after the last work where s
   t.notOk(await mayTake(id, there), 'it is for that worker to take her')
   await serving[Symbol.asyncDispose]()
   await retried('ben')
-  await bulk(situations(database.kysely)).carryOut('retry', { addresses: ['ben@old.example'] }, BY)
+  await bulk(transitions(database.kysely)).carryOut('retry', { addresses: ['ben@old.example'] }, BY)
   t.notOk(await mayTake(id, there), 'it may come back')
   await passesBy('home')
   await retried('ben')
@@ -101,12 +103,12 @@ t.test('a retry gives a person to any place, an hour after the last work where s
   t.ok(await mayTake(id, here), 'also for the one that comes back')
   t.match(await jobs(database.kysely).take(id, there), { overruled: 'state-lost' })
   await using _ = await all().serve(there, '/abroad')
-  t.match(await all().placeOf(id), { id: 'abroad', host: 'three', folder: '/abroad' })
+  t.match(await all().of(id), { id: 'abroad', host: 'three', folder: '/abroad' })
   t.notOk(await mayTake(id, here))
 })
 
-t.test('who adopts takes whom no worker is there for', async (t) => {
-  const [here, there] = [worker('manned'), { ...worker('adopting', 'five'), adopts: true }]
+t.test('who takesOver takes whom no worker is there for', async (t) => {
+  const [here, there] = [worker('manned'), { ...worker('adopting', 'five'), takesOver: true }]
   const serving = await all().serve(here, '/manned')
   const id = await copiedBy('dora', here)
   t.notOk(await mayTake(id, there))
@@ -120,7 +122,7 @@ t.test('many that are retried go to any place then, too', async (t) => {
   const id = await copiedBy('emil', here)
   await serving[Symbol.asyncDispose]()
   await passesBy('cabin')
-  await bulk(situations(database.kysely)).carryOut('retry', { addresses: ['emil@old.example'] }, BY)
+  await bulk(transitions(database.kysely)).carryOut('retry', { addresses: ['emil@old.example'] }, BY)
   t.ok(await mayTake(id, there))
 })
 

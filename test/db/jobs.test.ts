@@ -44,8 +44,8 @@ t.after(async () => {
   rmSync(folder, { recursive: true })
 })
 
-const worker = (place = 'here', adopts = false): Worker => ({
-  ...{ id: randomUUID(), host: 'host', place, adopts, early: false },
+const worker = (copyingHost = 'here', takesOver = false): Worker => ({
+  ...{ id: randomUUID(), host: 'host', copyingHost, takesOver, early: false },
 })
 const early = (by: Worker): Worker => ({ ...by, early: true })
 const SOMEBODY = worker()
@@ -82,7 +82,7 @@ const copied = (id: string, messages = 0) => new Map([[id, messages]])
 const isDue = async (id: string, by = worker()) =>
   (await all.due(by, 1000)).some(({ migrationId }) => migrationId === id)
 const expire = (id: string) =>
-  sql`update turn set leased_until = now() - interval '1 s' where migration_id = ${id}`.execute(database.kysely)
+  sql`update job set leased_until = now() - interval '1 s' where migration_id = ${id}`.execute(database.kysely)
 
 t.test('whoever signs in is due at once, and has one turn however many ask for it', async (t) => {
   const id = await captured('one')
@@ -182,7 +182,7 @@ t.test('of a provider’s people no more are woken than may be copied at a time'
   t.equal(opened.length, 2, 'nobody else’s credential is called opened')
 })
 
-t.test('a migration stays with its copying state, unless another place adopts it', async (t) => {
+t.test('a migration stays with its copying state, unless another place takesOver it', async (t) => {
   const id = await captured('six')
   await end(await taken(id), 'stopped')
   t.ok(await isDue(id), 'another worker of the same place')
@@ -190,7 +190,7 @@ t.test('a migration stays with its copying state, unless another place adopts it
   t.notOk(await isDue(id, elsewhere))
   t.equal(await all.take(id, early(elsewhere)), null)
   t.ok(await isDue(id, worker('elsewhere', true)))
-  const adopted = await taken(id, { ...elsewhere, adopts: true })
+  const adopted = await taken(id, { ...elsewhere, takesOver: true })
   t.equal(adopted.overruled, 'state-lost', 'that its state is not here is known')
   await end(adopted, 'stopped', elsewhere)
   t.ok(await isDue(id, elsewhere))

@@ -104,7 +104,7 @@ t.test('a ledger that goes on from another than the last is not saved', async (t
 t.test('a worker saves a ledger only while it holds the lease, and nobody for a finished migration', async (t) => {
   const [mine, others] = [randomUUID(), randomUUID()]
   const lease = (holder: string) =>
-    sql`update turn set holder = ${holder}, leased_until = now() where migration_id = 2`.execute(database.kysely)
+    sql`update job set holder = ${holder}, leased_until = now() where migration_id = 2`.execute(database.kysely)
   const before = await ledgers(database.kysely).last('2')
   await lease(others)
   t.equal(await save('2', ledger({ code: 'differs' }), mine), 'too-late')

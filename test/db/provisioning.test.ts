@@ -146,7 +146,8 @@ t.test('a password is not confirmed once a newer one came, also while that is be
 t.test('a new password renews hash and credential, and lets a refused credential be tried again', async (t) => {
   const one = arrival('bert')
   await capture(one)
-  const refused = () => ({ state: 'failed', pausedFrom: null, code: 'credential-refused', isClosing: false }) as const
+  const refused = () =>
+    ({ state: 'failed', pausedFrom: null, code: 'credential-refused', isFinishRequested: false }) as const
   await migrations(database.kysely).take(one.address.text, refused, { ...BY, action: 'refused' })
   await capture({ ...one, passwordHash: 'hash two', sealed: { bytes: new Uint8Array([2]), to: ['age1'] } })
   t.equal(await hashOf(one), 'hash two')

@@ -146,7 +146,7 @@ t.test('a finish goes by the ledger of the moment in which the migration is fini
   })
   t.match(ends, [/differs: of 10 messages in 1 folders, 3 missing/])
   t.match(await migrations(database.kysely).find('dora@fourth.example'), { state: 'pending' })
-  const lease = `update turn set holder = gen_random_uuid(), leased_until = now() + interval '1 hour' where migration_id = ${id}`
+  const lease = `update job set holder = gen_random_uuid(), leased_until = now() + interval '1 hour' where migration_id = ${id}`
   const copied = await whileLocked(hold, [finish], async (client) => {
     await client.query(`update ledger_folder set counts = counts || '{"missing": 0}' where migration_id = ${id}`)
     await client.query(lease)

@@ -65,7 +65,7 @@ const reported = (scope: Scope = {}) =>
   report(scope, new Date(), {
     reports: reports(database.kysely),
     copying: { migrationIds: async () => [] },
-    places: { stranded: async () => [] },
+    copyingHosts: { stranded: async () => [] },
     collisions: { wanted: async () => [] },
   })
 
@@ -112,13 +112,13 @@ t.test('of attempts stays what a turn goes by, while the migration lasts', async
 
 t.test('steps are drawn together, and the burn-down since then stays as it was', async (t) => {
   const ids = [await captured('anna', 'synced'), await captured('ben', 'failed')]
-  await query('delete from migration_step')
+  await query('delete from migration_transition')
   const steps = ['awaited', 'pending', 'synced', 'pending', 'synced', 'failed', 'pending']
   for (const [at, id] of ids.entries()) {
     for (const [number, state] of [...steps, at === 0 ? 'synced' : 'failed'].entries()) {
       const days = number < 7 ? 500 - number * 10 : 5
       const from = number === 0 ? 'null' : `'${steps[number - 1]}'`
-      await query(`insert into migration_step (migration_id, at, from_state, to_state)
+      await query(`insert into migration_transition (migration_id, at, from_state, to_state)
         values (${id}, now() - ${days} * interval '1 day', ${from}, '${state}')`)
     }
   }
@@ -129,14 +129,17 @@ t.test('steps are drawn together, and the burn-down since then stays as it was',
   await erase({ steps: 400 })
   t.same(await recent(), before)
   t.equal(await reports(database.kysely).crossedSince({}, new Date(Date.now() - 7 * 86_400_000)), crossed)
-  t.same(await query(`select from_state, to_state from migration_step where migration_id = ${ids[0]} order by at`), [
-    { from_state: null, to_state: 'synced' },
-    { from_state: 'synced', to_state: 'pending' },
-    { from_state: 'pending', to_state: 'synced' },
-  ])
-  const left = await query('select count(*)::int from migration_step')
+  t.same(
+    await query(`select from_state, to_state from migration_transition where migration_id = ${ids[0]} order by at`),
+    [
+      { from_state: null, to_state: 'synced' },
+      { from_state: 'synced', to_state: 'pending' },
+      { from_state: 'pending', to_state: 'synced' },
+    ],
+  )
+  const left = await query('select count(*)::int from migration_transition')
   await erase({ steps: 400 })
-  t.same(await query('select count(*)::int from migration_step'), left, 'once is enough')
+  t.same(await query('select count(*)::int from migration_transition'), left, 'once is enough')
   t.ok(burnDownOf(await reports(database.kysely).days({}), new Date()).length > 400)
 })
 

@@ -10,21 +10,21 @@ import { type Database, openDatabase } from '../../src/db/connection/database.ts
 import { jobs } from '../../src/db/jobs.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
-import { situations } from '../../src/db/transitions.ts'
+import { transitions } from '../../src/db/transitions.ts'
 import { pause } from '../../src/model/migration.ts'
 import { type Bulk, bulk } from '../../src/operations/bulk.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'postferry-situations-'))
-const WORKER: Worker = { id: randomUUID(), host: 'host', place: 'here', adopts: false, early: false }
+const WORKER: Worker = { id: randomUUID(), host: 'host', copyingHost: 'here', takesOver: false, early: false }
 let database: Database
 let many: Bulk
 t.before(async () => {
   database = await openDatabase({ databaseUrl: null, dataDir: folder })
   await database.ready()
   for (const name of ['old', 'other']) await providers(database.kysely).add({ ...PROVIDER, name }, BY)
-  many = bulk(situations(database.kysely))
+  many = bulk(transitions(database.kysely))
 })
 t.after(async () => {
   await database[Symbol.asyncDispose]()
@@ -47,7 +47,7 @@ async function add(state: string, count: number, provider: string): Promise<void
     from provider cross join generate_series(1, ${count}::int) as n where provider.name = ${provider}`.execute(
     database.kysely,
   )
-  await sql`update turn set due_at = now() + interval '1 hour', failures = 5 where due_at < 'infinity'`.execute(
+  await sql`update job set due_at = now() + interval '1 hour', failures = 5 where due_at < 'infinity'`.execute(
     database.kysely,
   )
 }
@@ -55,7 +55,7 @@ async function add(state: string, count: number, provider: string): Promise<void
 const all = { filter: {} }
 const states = async () => {
   const { rows } = await sql<{ state: string; count: number }>`
-    select state || case when closing_since is not null then ' closing' else '' end as state, count(*)::int as count
+    select state || case when finish_requested_at is not null then ' closing' else '' end as state, count(*)::int as count
       from migration group by 1 order by 1`.execute(database.kysely)
   return Object.fromEntries(rows.map(({ state, count }) => [state, count]))
 }
@@ -98,9 +98,10 @@ t.test('a bulk action does what its preview says, in the audit as single steps a
   await many.carryOut('resume', all, BY)
   t.same(await states(), { awaited: 1, done: 1, failed: 1, pending: 2 })
   t.match(await migrations(database.kysely).find('failednew-full1@old.example'), { code: 'new-full', pausedFrom: null })
-  const { rows } = await sql`select from_state, to_state from migration_step where from_state is not null`.execute(
-    database.kysely,
-  )
+  const { rows } =
+    await sql`select from_state, to_state from migration_transition where from_state is not null`.execute(
+      database.kysely,
+    )
   t.equal(rows.length, 8, 'every state is kept for the reports')
 })
 
@@ -126,16 +127,16 @@ t.test('a retry makes all turns due at once, and changes nobody who is active', 
   t.equal(await due(), 6)
   const synced = await migrations(database.kysely).find('synced1@old.example')
   t.ok(Date.now() - (synced?.changedAt.getTime() ?? 0) > 3_000_000, 'its row is as it was')
-  const { rows } = await sql`select from turn where failures > 0 and due_at < 'infinity'`.execute(database.kysely)
+  const { rows } = await sql`select from job where failures > 0 and due_at < 'infinity'`.execute(database.kysely)
   t.equal(rows.length, 0, 'failures are forgotten')
 })
 
 t.test('whoever can be finished is asked to be, once, and no more when paused', async (t) => {
   await people({ pending: 1, synced: 2, 'failed:new-full': 1, awaited: 1 })
-  await many.carryOut('close', all, BY)
+  await many.carryOut('finish', all, BY)
   t.same(await states(), { awaited: 1, failed: 1, 'pending closing': 1, 'synced closing': 2 })
   t.equal(await due(), 3)
-  t.match(await many.preview('close', { filter: { closing: true } }), {
+  t.match(await many.preview('finish', { filter: { closing: true } }), {
     changed: [],
     refused: [{ reason: /to be finished already/, count: 3 }],
   })
@@ -159,7 +160,7 @@ t.test('thousands are changed once each, whatever they become meanwhile', async 
 
 t.test('who changed between the look and the change is left alone, and is not counted', async (t) => {
   await people({ pending: 2 })
-  const found = situations(database.kysely)
+  const found = transitions(database.kysely)
   const late = bulk({
     ...found,
     async count(selection) {
@@ -168,7 +169,7 @@ t.test('who changed between the look and the change is left alone, and is not co
       return counts
     },
   })
-  t.match(await late.carryOut('close', all, BY), { changed: [{ from: 'pending', to: 'pending', count: 1 }] })
+  t.match(await late.carryOut('finish', all, BY), { changed: [{ from: 'pending', to: 'pending', count: 1 }] })
   t.same(await states(), { paused: 1, 'pending closing': 1 })
 })
 

@@ -52,7 +52,7 @@ t.test('a host without the key asks, and sync finishes after an attempt and a le
       actor: `sync on ${hostname()}`,
       detail: /^synced → done, the ledger of .* is clean$/,
     },
-    { action: 'migration.close', actor: /^cli:/, reason: 'agreed' },
+    { action: 'migration.request-finish', actor: /^cli:/, reason: 'agreed' },
     {},
   ])
   t.notOk(existsSync(proofs), 'nothing is left of what was read for its ledgers')

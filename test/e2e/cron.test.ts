@@ -21,7 +21,7 @@ for (const person of [...people, ANNA]) {
   await service.passdb(person[0], person[1])
 }
 const SILENT = { exitCode: 0, stdout: '', stderr: '' }
-const everybodyDue = () => query(service.dataDir, `update turn set due_at = now() where due_at < 'infinity'`)
+const everybodyDue = () => query(service.dataDir, `update job set due_at = now() where due_at < 'infinity'`)
 
 t.test('cron alone brings everybody across, and says nothing; report and burn-down know', async (t) => {
   t.same(await runCronLine(service), SILENT)

@@ -57,7 +57,7 @@ t.test('the first copy approves where the old server is, and leaves it in the au
 t.test('after a change no kept password goes anywhere, whichever way it is asked for', async (t) => {
   await seed(old.port, ANNA, 1)
   await pointTo(away)
-  await query(service.dataDir, 'update turn set due_at = now()')
+  await query(service.dataDir, 'update job set due_at = now()')
   const sync = startSync(service, ['--once'])
   t.equal(await sync.end, 0)
   t.same(outcomes(sync), { [ANNA[0]]: 'endpoint-changed', [BEN[0]]: 'endpoint-changed' })
@@ -103,7 +103,7 @@ t.test('once somebody on this host has approved it, copying goes on by itself', 
   await seed(stranger.port, ANNA, 5)
   const before = await stranger.loginCount()
   await pointTo(away)
-  await query(service.dataDir, 'update turn set due_at = now()')
+  await query(service.dataDir, 'update job set due_at = now()')
   t.equal(await startSync(service, ['--once']).end, 0)
   t.match(await migration(BEN[0]), { state: 'failed', code: 'endpoint-changed' })
   const approved = await rows(service, 'provider', 'approve', 'old', '--reason', 'it has moved')

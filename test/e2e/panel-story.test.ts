@@ -163,7 +163,7 @@ t.test('finishing says what it will do, is done by the worker, and erases the cr
   const entry = section(page, 'Audit').getByRole('row').filter({ hasText: 'she has seen her mail' })
   await entry
     .filter({ hasText: `panel:${OWNER.name}` })
-    .filter({ hasText: 'migration.close' })
+    .filter({ hasText: 'migration.request-finish' })
     .waitFor()
 })
 

@@ -58,7 +58,7 @@ t.test('the worker erases what has become old, and the report tells, also what i
 })
 
 t.test('whose credential was erased is not copied any more, until the next right sign-in', async (t) => {
-  await query(service.dataDir, 'update turn set due_at = now()')
+  await query(service.dataDir, 'update job set due_at = now()')
   t.match(await syncOnce(service), { [ANNA]: 'credential-unopened' })
   t.match(await rows(service, 'migration', 'show', ANNA), { code: 'credential-unopened', credential_sealed_at: null })
   t.match(await service.passdb(ANNA, PASSWORD), { status: 200 })

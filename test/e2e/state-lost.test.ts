@@ -82,12 +82,12 @@ t.test('a new copying host says whom it may not take, and ends with 69; "retry" 
   const early = startSync(service, ['--once'], env)
   t.equal(await early.end, 0, early.stderr)
   t.same(outcomes(early), {}, 'cron may have it run again where it was')
-  const long = "update place set seen_at = now() - interval '61 minutes' where folder = $1"
+  const long = "update copying_host set seen_at = now() - interval '61 minutes' where folder = $1"
   await query(service.dataDir, long, [metadata])
   const first = startSync(service, ['--once'], env)
   t.equal(await first.end, 69)
   t.match(first.events, [
-    { event: 'stranded', places: [{ folder: metadata, people: 1 }] },
+    { event: 'stranded', copying_hosts: [{ folder: metadata, people: 1 }] },
     { event: 'end', done: 0 },
   ])
   const plain = await runPostferry(['sync', '--once'], { ...service.environment, ...env })
@@ -119,7 +119,7 @@ t.test('while a worker runs where the state is, others leave its people to it', 
 })
 
 async function makeDue(address: string): Promise<void> {
-  const text = 'update turn set due_at = now() from migration where id = migration_id and address = $1'
+  const text = 'update job set due_at = now() from migration where id = migration_id and address = $1'
   await query(service.dataDir, text, [address])
 }
 

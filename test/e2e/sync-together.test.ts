@@ -60,7 +60,7 @@ t.test('whoever signs in while a worker waits is copied at once, also after the 
   await postgres.stop()
   await worker.seen(({ event }) => event === 'trouble').finally(postgres.start)
   await seed(old.port, LATE, 1, ['INBOX'])
-  await postgres.query(`update turn set due_at = now() where due_at < 'infinity'`)
+  await postgres.query(`update job set due_at = now() where due_at < 'infinity'`)
   const isLate = ({ event, address }: SyncEvent) => event === 'ended' && address === LATE[0]
   await worker.seen((event) => isLate(event) && worker.events.filter(isLate).length === 2)
   worker.kill('SIGTERM')
@@ -159,7 +159,7 @@ t.test('an OfflineIMAP whose worker dies does not live on', async (t) => {
   for (const name of readdirSync(metadata).filter((name) => name.includes(`m-${id}-`) || name === `Account-m-${id}`)) {
     rmSync(join(metadata, name), { recursive: true })
   }
-  await postgres.query(`update turn set seen = null, completed_at = null where migration_id = ${id}`)
+  await postgres.query(`update job set seen = null, completed_at = null where migration_id = ${id}`)
   await postgres.query(`delete from attempt where migration_id = ${id}`)
   await postgres.query(`update migration set state = 'pending' where id = ${id}`)
   const worker = startSync(service, ['--account', CUT[0]])
@@ -186,7 +186,7 @@ async function attemptRuns(worker: Sync, address: string): Promise<void> {
 
 /** Waits until the worker has looked at its leases again. */
 async function leaseRenewed(): Promise<void> {
-  const lease = async () => (await postgres.query('select max(leased_until) as until from turn')).rows[0].until
+  const lease = async () => (await postgres.query('select max(leased_until) as until from job')).rows[0].until
   const before = Number(await lease())
   await until(async () => Number(await lease()) !== before, 'a lease that is renewed')
 }

@@ -83,7 +83,7 @@ async function killInTheMiddle(worker: Sync): Promise<string[]> {
 t.test('both started again share what is new; every ledger is clean', async (t) => {
   const busy = people.slice(0, BUSY)
   for (const person of busy) await seed(old.port, person, 1, ['INBOX'])
-  await query(service.dataDir, `update turn set due_at = now() where due_at < 'infinity'`)
+  await query(service.dataDir, `update job set due_at = now() where due_at < 'infinity'`)
   const workers = [startSync(service, ['--once']), startSync(service, ['--once'])] as const
   for (const worker of workers) t.equal(await worker.end, 0, worker.stderr)
   const ended = Object.entries(outcomes(...workers))

@@ -110,7 +110,7 @@ t.test('many take a step at once, as the preview has said', async (t) => {
 
 t.test('those who are named take it, by their old addresses too', async (t) => {
   const addresses = ['p0001@new.example', 'P0002@Old.example', 'p0003@new.example', 'nobody@new.example']
-  const { body } = await api.post('/migrations/bulk', { action: 'close', addresses })
+  const { body } = await api.post('/migrations/bulk', { action: 'finish', addresses })
   t.match(body, { changed: [{ from: 'pending', to: 'pending', count: 2 }], refused: [{ reason: /failed/, count: 1 }] })
   t.same(await addressesOf(t, 'closing=true'), ['p0001@new.example', 'p0002@new.example'])
 })

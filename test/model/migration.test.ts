@@ -1,16 +1,25 @@
 import t from 'tap'
-import { accept, close, finish, heal, type MigrationStatus, pause, resume, retry } from '../../src/model/migration.ts'
+import {
+  accept,
+  finish,
+  heal,
+  type MigrationStatus,
+  pause,
+  requestFinish,
+  resume,
+  retry,
+} from '../../src/model/migration.ts'
 
 const at = (state: MigrationStatus['state'], more: Partial<MigrationStatus> = {}): MigrationStatus => ({
-  ...{ state, pausedFrom: null, code: null, isClosing: false, ...more },
+  ...{ state, pausedFrom: null, code: null, isFinishRequested: false, ...more },
 })
-const closing = { isClosing: true }
+const closing = { isFinishRequested: true }
 
 t.test('an active migration is asked to be finished once, and its turn is now', async (t) => {
   for (const state of ['pending', 'synced'] as const) {
-    t.same(close(at(state)), { ...at(state, closing), isDue: true })
+    t.same(requestFinish(at(state)), { ...at(state, closing), isDue: true })
   }
-  t.throws(() => close(at('synced', closing)), { message: 'the migration is to be finished already' })
+  t.throws(() => requestFinish(at('synced', closing)), { message: 'the migration is to be finished already' })
 })
 
 t.test('where no last attempt can be made nobody is asked for one, and is told what to do instead', async (t) => {
@@ -20,12 +29,12 @@ t.test('where no last attempt can be made nobody is asked for one, and is told w
     [at('failed', { code: 'old-shrunk' }), /has failed \(old-shrunk\): "postferry migration show"/],
     [at('done'), /done already/],
   ]
-  for (const [situation, message] of reasons) t.throws(() => close(situation), { message }, situation.state)
+  for (const [status, message] of reasons) t.throws(() => requestFinish(status), { message }, status.state)
 })
 
 t.test('pausing withdraws the wish to finish, finishing fulfils it, everything else keeps it', async (t) => {
   const paused = pause(at('synced', closing))
-  t.match(paused, { state: 'paused', pausedFrom: 'synced', isClosing: false })
+  t.match(paused, { state: 'paused', pausedFrom: 'synced', isFinishRequested: false })
   t.same(resume(paused), at('synced'))
   t.same(finish(at('synced', closing)), at('done'))
   const refused = at('failed', { code: 'credential-refused', ...closing })
@@ -36,12 +45,12 @@ t.test('pausing withdraws the wish to finish, finishing fulfils it, everything e
 })
 
 // From wherever its copying state is.
-const NOW = { isDue: true, isReleased: true }
+const NOW = { isDue: true, isForAnyHost: true }
 
 t.test('a retry makes the turn of whoever is copied due, and is refused where nothing is copied', async (t) => {
   t.same(retry(at('failed', { code: 'new-full' })), { ...at('pending'), ...NOW })
   const moved = retry(at('failed', { code: 'endpoint-changed' }))
-  t.same(moved, { ...at('pending'), isDue: true, isReleased: false }, 'by the host that approves the new place')
+  t.same(moved, { ...at('pending'), isDue: true, isForAnyHost: false }, 'by the host that approves the new place')
   for (const code of [null, 'ledger-differs']) {
     t.same(retry(at('pending', { code })), { ...at('pending', { code }), ...NOW })
   }

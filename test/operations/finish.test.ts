@@ -30,7 +30,7 @@ function ledgerWith(code: LedgerCode | null, missing = 0): Ledger {
 function world(state: State, ledger: Ledger | null, isCopied = false) {
   const migration: Migration = {
     ...{ id: '7', address: 'anna@new.example', oldDomain: 'old.example', oldUsername: 'anna', provider: 'old', state },
-    ...{ pausedFrom: null, route: 'new', code: null, isClosing: false, createdAt: AT, changedAt: AT },
+    ...{ pausedFrom: null, route: 'new', code: null, isFinishRequested: false, createdAt: AT, changedAt: AT },
   }
   const changes: Change[] = []
   const forgotten: string[] = []

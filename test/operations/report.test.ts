@@ -28,7 +28,7 @@ function recorded(changes: DayChange[], crossed: number) {
 }
 const made = (changes: DayChange[], crossed: number) => report({}, NOW, deps(recorded(changes, crossed).reports))
 const deps = (reports: Reports) => ({
-  ...{ reports, copying: { migrationIds: async () => [] }, places: { stranded: async () => [] } },
+  ...{ reports, copying: { migrationIds: async () => [] }, copyingHosts: { stranded: async () => [] } },
   collisions: { wanted: async () => [] },
 })
 

@@ -35,7 +35,7 @@ export async function fillInstallation(
   const now = Date.now()
   const people = Array.from({ length: count }, (_, number) => personOf(number, now))
   await query(dataDir, MIGRATIONS, [JSON.stringify(people), providers])
-  await query(dataDir, 'delete from migration_step')
+  await query(dataDir, 'delete from migration_transition')
   await query(dataDir, STEPS, [JSON.stringify(people)])
   await query(dataDir, AUDIT, [JSON.stringify(people)])
   await query(dataDir, `update migration set state = 'pending', code = 'ledger-differs' where address = $1`, [TROUBLED])
@@ -106,7 +106,7 @@ const MIGRATIONS = `
 
 const STEPS = `
   with ${GIVEN}
-  insert into migration_step (migration_id, at, from_state, to_state, code)
+  insert into migration_transition (migration_id, at, from_state, to_state, code)
     select id, (step->>'at')::timestamptz, step->>'from', step->>'to', step->>'code'
     from given join migration using (address), json_array_elements(steps) as step`
 
@@ -116,7 +116,7 @@ const AUDIT = `
     select (step->>'at')::timestamptz,
       case step->>'to' when 'pending' then 'person' when 'awaited' then 'panel:olga' else 'panel:otto' end,
       case step->>'to' when 'pending' then 'migration.capture' when 'awaited' then 'migration.import'
-        when 'paused' then 'migration.pause' else 'migration.close' end,
+        when 'paused' then 'migration.pause' else 'migration.request-finish' end,
       address, case step->>'to' when 'paused' then 'on leave until January' when 'done' then 'has seen the mail' end, null
     from given, json_array_elements(steps) as step
     where step->>'to' <> 'synced'

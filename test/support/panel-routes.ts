@@ -53,7 +53,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'POST /admin/migrations/:address/retry': settled(person('/retry')),
   'POST /admin/migrations/:address/pause': settled(person('/pause')),
   'POST /admin/migrations/:address/resume': settled(person('/resume')),
-  'POST /admin/migrations/:address/close': settled(person('/close')),
+  'POST /admin/migrations/:address/finish': settled(person('/finish')),
   'POST /admin/migrations/:address/set-password': settled(person('/set-password'), () => ({ password: 'old secret' })),
   'POST /admin/migrations/bulk': settled(undefined, bulk, 200),
   'POST /admin/migrations/bulk/confirm': settled(undefined, bulk),

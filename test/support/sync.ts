@@ -10,7 +10,7 @@ const CHECKOUT = join(import.meta.dirname, '../..')
 
 export interface SyncEvent {
   event: 'begun' | 'ended' | 'trouble' | 'stranded' | 'end'
-  places?: { host: string; folder: string; people: number }[]
+  copying_hosts?: { host: string; folder: string; people: number }[]
   done?: number
   address?: string
   outcome?: string

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { PLACE_FILE, STRANDED_REMEDY, strandedText } from '../../copying/copying-hosts.ts'
+import { COPYING_HOST_FILE, STRANDED_REMEDY, strandedText } from '../../copying/copying-hosts.ts'
 import type { House } from '../../operations/house.ts'
 import type { Finding } from './doctor-checks.ts'
 
@@ -26,9 +26,9 @@ export async function* checkCopying(house: House): AsyncGenerator<Finding> {
 }
 
 /** What was remembered in this host's folder, when it is not there any more. */
-async function lostHere({ places, settings }: House): Promise<Pick<Finding, 'found' | 'remedy'> | null> {
+async function lostHere({ copyingHosts, settings }: House): Promise<Pick<Finding, 'found' | 'remedy'> | null> {
   const folder = settings.offlineimapMetadata
-  const known = await places.lastAt(hostname(), folder)
+  const known = await copyingHosts.lastAt(hostname(), folder)
   if (known === null || known.people === 0 || isThere(known.id, folder)) return null
   return {
     found: `${folder} is not what it was: it remembers nothing of ${known.people} people who are copied with it`,
@@ -72,9 +72,9 @@ function userOf(uid: number): string {
   return line?.split(':')[0] ?? String(uid)
 }
 
-function isThere(place: string, folder: string): boolean {
+function isThere(id: string, folder: string): boolean {
   try {
-    return readFileSync(join(folder, PLACE_FILE), 'utf8').trim() === place
+    return readFileSync(join(folder, COPYING_HOST_FILE), 'utf8').trim() === id
   } catch (error) {
     // Whoever may not read it cannot tell.
     return (error as NodeJS.ErrnoException).code !== 'ENOENT'

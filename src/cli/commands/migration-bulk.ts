@@ -48,7 +48,7 @@ export async function carryOutBulk(action: BulkAction, options: BulkOptions, hou
 /** What changes although the state does not. */
 const UNMOVED: Readonly<Partial<Record<BulkAction, string>>> = {
   retry: 'its turn is now',
-  close: 'finished as soon as a last attempt has a clean ledger',
+  finish: 'finished as soon as a last attempt has a clean ledger',
 }
 
 function outcomeText(action: BulkAction, { changed, refused }: BulkOutcome, dryRun: boolean): string {

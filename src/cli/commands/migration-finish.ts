@@ -4,7 +4,7 @@ import type { Ending } from '../../copying/schedule.ts'
 import type { Address } from '../../model/address.ts'
 import { REMEDIES } from '../../model/attempt.ts'
 import type { By } from '../../model/audit.ts'
-import { ACTIVE_STATES, close, type Migration } from '../../model/migration.ts'
+import { ACTIVE_STATES, type Migration, requestFinish } from '../../model/migration.ts'
 import type { House } from '../../operations/house.ts'
 import { migrationOnNew, noMigration } from '../../operations/person.ts'
 import { SettingsError } from '../../settings.ts'
@@ -47,7 +47,7 @@ export function addFinish(migration: Command, deps: CliDeps): void {
     if (one === null && !options.queue) throw new Failure(EXIT.usage, 'finish --all needs --queue (--help shows how)')
     if (!options.queue) deps.becomeOwner()
     await using house = await deps.open()
-    if (one === null) return await carryOutBulk('close', options, house)
+    if (one === null) return await carryOutBulk('finish', options, house)
     const name = await migrationOnNew(house, one)
     const done = options.queue ? await queue(name, house, options) : await finishNow(name, house, deps, options)
     if (done === null) throw noMigration(name)
@@ -61,7 +61,7 @@ interface Done {
 }
 
 async function queue(name: string, { migrations }: House, options: Options): Promise<Done | null> {
-  const migration = await migrations.take(name, close, { ...by(options), action: 'migration.close' })
+  const migration = await migrations.take(name, requestFinish, { ...by(options), action: 'migration.request-finish' })
   const sentence = `postferry sync finishes the migration of ${name} as soon as a last attempt has a clean ledger`
   return migration && { migration, sentence }
 }
@@ -102,7 +102,7 @@ async function makeLastAttempt(name: string, house: House, deps: CliDeps, who: B
 async function attempt(migration: Migration, deps: CliDeps, who: By, stop: AbortSignal): Promise<JobReport> {
   try {
     const limitMs = ATTEMPT_LIMIT_MINUTES * 60_000
-    await using copying = await deps.openCopying({ adopts: false, early: true, limitMs, by: who })
+    await using copying = await deps.openCopying({ takesOver: false, early: true, limitMs, by: who })
     return await oneJob(copying, migration, stop, () => undefined)
   } catch (error) {
     if (error instanceof SettingsError) {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Address } from '../../model/address.ts'
 import type { State } from '../../model/migration.ts'
-import { BULK_STEPS } from '../../operations/bulk.ts'
+import { BULK_TRANSITIONS } from '../../operations/bulk.ts'
 import { migrationOnNew, noMigration } from '../../operations/person.ts'
 import type { MigrationFilter } from '../../operations/ports.ts'
 import type { CliDeps } from '../deps.ts'
@@ -16,7 +16,7 @@ import { addSetPassword } from './migration-password.ts'
 import { addShow } from './migration-show.ts'
 
 interface StepCommand {
-  readonly verb: Exclude<keyof typeof BULK_STEPS, 'close'>
+  readonly verb: Exclude<keyof typeof BULK_TRANSITIONS, 'finish'>
   readonly description: string
   done(state: State): string
 }
@@ -70,7 +70,10 @@ function addStep(migration: Command, { open }: CliDeps, { verb, description, don
     await using house = await open()
     if (one === null) return await carryOutBulk(verb, options, house)
     const name = await migrationOnNew(house, one)
-    const after = await house.migrations.take(name, BULK_STEPS[verb], { ...by(options), action: `migration.${verb}` })
+    const after = await house.migrations.take(name, BULK_TRANSITIONS[verb], {
+      ...by(options),
+      action: `migration.${verb}`,
+    })
     if (after === null) throw noMigration(name)
     await printDone(migrationList.row(after), `the migration of ${name} ${done(after.state)}`, options)
   })

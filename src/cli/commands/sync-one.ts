@@ -11,7 +11,7 @@ const SEAT_LIMIT_MS = 60_000
 
 /** Takes the turn of one person now. @throws Failure when it is not to be had */
 export async function oneJob(
-  { deps, budget, places }: Pick<CopyingHouse, 'deps' | 'budget' | 'places'>,
+  { deps, budget, copyingHosts }: Pick<CopyingHouse, 'deps' | 'budget' | 'copyingHosts'>,
   { id, address, provider }: Pick<Migration, 'id' | 'address' | 'provider'>,
   stop: AbortSignal,
   onMessage: () => void,
@@ -24,11 +24,11 @@ export async function oneJob(
   using leases = new Leases(deps)
   const leased = await leases.take(id)
   if (leased === null) {
-    const place = await places.placeOf(id)
+    const copied = await copyingHosts.of(id)
     const why =
-      place === null || place.id === deps.worker.place
+      copied === null || copied.id === deps.worker.copyingHost
         ? 'somebody else is copying it'
-        : `its copying state is elsewhere (${place.host}, ${place.folder}): ${STRANDED_REMEDY}`
+        : `its copying state is elsewhere (${copied.host}, ${copied.folder}): ${STRANDED_REMEDY}`
     throw new Failure(EXIT.tempfail, `${address} cannot be copied now: ${why}`)
   }
   stop.addEventListener('abort', () => leases.stop())

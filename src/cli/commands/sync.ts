@@ -52,7 +52,7 @@ export function addSyncCommand(postferry: Command, deps: CliDeps): void {
   ).action(async (options: Options) => {
     const stop = stopSignal()
     await using house = await deps.openCopying({
-      adopts: options.adopt === true,
+      takesOver: options.adopt === true,
       early: options.account !== undefined,
       limitMs: options.timeLimit * 60_000,
     })

@@ -75,7 +75,7 @@ export class Progress implements Watcher, Disposable {
     if (text === this.#stranded) return
     this.#stranded = text
     if (all.length === 0) return
-    if (this.#screen.asJson) this.#tell({ event: 'stranded', places: all })
+    if (this.#screen.asJson) this.#tell({ event: 'stranded', copying_hosts: all })
     else this.#line(`${text}: ${STRANDED_REMEDY}`)
   };
 

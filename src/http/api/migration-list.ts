@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
-import { BULK_STEPS, type BulkAction, type Selection } from '../../operations/bulk.ts'
+import { BULK_TRANSITIONS, type BulkAction, type Selection } from '../../operations/bulk.ts'
 import { address } from '../../operations/fields.ts'
 import type { House } from '../../operations/house.ts'
 import { renaming } from '../../operations/person.ts'
@@ -22,7 +22,7 @@ const List = exactly({
   ...PAGE,
 })
 const BulkBody = exactly({
-  action: Type.Enum(Object.keys(BULK_STEPS) as BulkAction[]),
+  action: Type.Enum(Object.keys(BULK_TRANSITIONS) as BulkAction[]),
   filter: Type.Optional(exactly(FILTER)),
   addresses: Type.Optional(Type.Array(Text, { maxItems: ADDRESSES })),
   dry_run: Type.Optional(Type.Boolean({ description: 'Only tell what would change' })),

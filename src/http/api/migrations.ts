@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { close, pause, resume, retry } from '../../model/migration.ts'
+import { pause, requestFinish, resume, retry } from '../../model/migration.ts'
 import { Refused } from '../../model/refused.ts'
 import { address, password } from '../../operations/fields.ts'
 import type { House } from '../../operations/house.ts'
@@ -57,7 +57,10 @@ export const migrations: FastifyPluginAsyncTypebox<{ house: House }> = async (ap
         if (finished === null) throw noMigration(name)
         return { ...migrationRow(finished.migration), proof: finished.proof }
       }
-      const closing = await house.migrations.take(name, close, { ...by(reason), action: 'migration.close' })
+      const closing = await house.migrations.take(name, requestFinish, {
+        ...by(reason),
+        action: 'migration.request-finish',
+      })
       if (closing === null) throw noMigration(name)
       return await reply.code(202).send(migrationRow(closing))
     },

@@ -9,7 +9,7 @@ import { type Watcher, work } from '../../../src/copying/worker.ts'
 import type { CopyingHouse } from '../../../src/copying/worker-deps.ts'
 import { type Database, openDatabase } from '../../../src/db/connection/database.ts'
 import { shares } from '../../../src/db/connection-shares.ts'
-import { places } from '../../../src/db/copying-hosts.ts'
+import { copyingHosts } from '../../../src/db/copying-hosts.ts'
 import { jobs } from '../../../src/db/jobs.ts'
 import { openQueue, upgradeQueue } from '../../../src/db/queue.ts'
 import { openBudget } from '../../../src/source/budget.ts'
@@ -57,11 +57,11 @@ async function fill({ kysely }: Database): Promise<void> {
     m as (insert into migration (account_id, address, provider_id, old_domain, old_username, state, route)
       select a.id, a.address, p.id, 'old.example', a.address, 'synced', 'new' from a, p returning id, address)
     insert into credential (migration_id, sealed) select id, convert_to(address, 'utf8') from m`.execute(kysely)
-  await sql`update turn set seen = '[]', completed_at = now()`.execute(kysely)
+  await sql`update job set seen = '[]', completed_at = now()`.execute(kysely)
 }
 
 async function rate(databases: readonly Database[]): Promise<number> {
-  await sql`update turn set due_at = now()`.execute((databases[0] as Database).kysely)
+  await sql`update job set due_at = now()`.execute((databases[0] as Database).kysely)
   let ended = 0
   const watcher: Watcher = {
     ...{ begun: () => undefined, message: () => undefined, counted: () => undefined, stranded: () => undefined },
@@ -80,8 +80,8 @@ async function rate(databases: readonly Database[]): Promise<number> {
 }
 
 /** A worker for whom the source is always as it was. */
-function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'deps' | 'budget' | 'places' | 'openQueue'> {
-  const worker: Worker = { id: randomUUID(), host: 'bench', place: 'here', adopts: false, early: false }
+function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'deps' | 'budget' | 'copyingHosts' | 'openQueue'> {
+  const worker: Worker = { id: randomUUID(), host: 'bench', copyingHost: 'here', takesOver: false, early: false }
   const unused = () => {
     throw new Error('nothing is read here')
   }
@@ -97,7 +97,7 @@ function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'deps' | 'budge
   }
   const budget = openBudget(shares(kysely, LEASE_MS))
   return {
-    ...{ deps, budget, places: places(kysely) },
+    ...{ deps, budget, copyingHosts: copyingHosts(kysely) },
     openQueue: (slots, awake) => openQueue(pool, worker, slots, awake),
   }
 }

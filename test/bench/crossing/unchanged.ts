@@ -60,7 +60,7 @@ async function lookAtAll({ service, people, query }: World, worker: Sync): Promi
   const ended = () => worker.events.filter(({ event }) => event === 'ended')
   await wait(SETTLED_MS)
   const before = { seconds: processorSeconds(worker.pid, database), ended: ended().length }
-  await query(`update turn set due_at = now() where due_at < 'infinity'`)
+  await query(`update job set due_at = now() where due_at < 'infinity'`)
   while (ended().length < before.ended + people.length) await wait(50)
   const others = ended().filter(({ outcome }) => outcome !== 'unchanged')
   if (others.length > 0) throw new Error(`something changed: ${JSON.stringify(others[0])}`)

@@ -49,7 +49,7 @@ t.test('people are counted by provider, domain and state', async (t) => {
 })
 
 t.test('the burn-down and the estimated end come from the states that people were in', async (t) => {
-  await query(`update migration_step set at = at - interval '3 days' where to_state in ('awaited', 'pending')`)
+  await query(`update migration_transition set at = at - interval '3 days' where to_state in ('awaited', 'pending')`)
   const { burn_down, per_day, estimated_end } = await report()
   t.equal(burn_down.length, 4)
   t.match(burn_down[0], { remaining: 9, awaited: 3, pending: 6, synced: 0, done: 0 })

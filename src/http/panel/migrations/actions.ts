@@ -1,6 +1,6 @@
 import type { Migration } from '../../../model/migration.ts'
 import { isRefused } from '../../../model/refused.ts'
-import { BULK_STEPS, type BulkAction } from '../../../operations/bulk.ts'
+import { BULK_TRANSITIONS, type BulkAction } from '../../../operations/bulk.ts'
 
 /** What an administrator can do to a migration, or to many. */
 export interface Action {
@@ -26,7 +26,7 @@ export const ACTIONS: readonly Action[] = [
     consequence: 'Goes on where it was paused.',
   },
   {
-    ...{ name: 'close', title: 'Finish', isDangerous: true },
+    ...{ name: 'finish', title: 'Finish', isDangerous: true },
     consequence:
       'A worker makes a last attempt and compares both servers. When everything is across, the kept password is erased and no mail is copied any more; else it stays as it is, and is tried again.',
   },
@@ -39,7 +39,7 @@ export function actionOf(name: string): Action | undefined {
 /** Why the action cannot be taken now, or null when it can. */
 export function objectionTo({ name }: Action, migration: Migration): string | null {
   try {
-    BULK_STEPS[name](migration)
+    BULK_TRANSITIONS[name](migration)
     return null
   } catch (error) {
     if (isRefused(error, 'conflict')) return error.message

@@ -80,7 +80,7 @@ function columns(query: ListQuery, settles: boolean): Column<Migration>[] {
     {
       ...head('state', 'State'),
       cell: (migration) =>
-        html`${stateBadge(migration)}${migration.isClosing && html` ${badge('to be finished', 'info')}`}`,
+        html`${stateBadge(migration)}${migration.isFinishRequested && html` ${badge('to be finished', 'info')}`}`,
     },
     { head: 'Route', cell: ({ route }) => route },
     { ...head('changed_at', 'Changed'), cell: ({ changedAt }) => when(changedAt, 'relative') },

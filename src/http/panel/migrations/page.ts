@@ -77,7 +77,7 @@ function status(migration: Migration, attempt: Attempt | undefined): Piece {
   const remedy = REMEDIES[migration.code as Outcome]
   return html`<section class="card">
     <h2>State</h2>
-    <p><span aria-live="polite">${stateBadge(migration)}</span> ${migration.isClosing && badge('to be finished', 'info')} changed ${when(migration.changedAt, 'relative')}</p>
+    <p><span aria-live="polite">${stateBadge(migration)}</span> ${migration.isFinishRequested && badge('to be finished', 'info')} changed ${when(migration.changedAt, 'relative')}</p>
     ${isRunning && html`<p>${badge('copying', 'info')} ${attempt.messages} messages so far, on ${attempt.host}, begun ${when(attempt.startedAt, 'relative')}</p>`}
     ${remedy && html`<p class="notice warn">${remedy}</p>`}
   </section>`

@@ -6,7 +6,7 @@ import { sentence } from '../../../model/ledger-words.ts'
 import { isPassword } from '../../../model/password.ts'
 import { sizeText } from '../../../model/quota.ts'
 import { isRefused } from '../../../model/refused.ts'
-import { BULK_STEPS } from '../../../operations/bulk.ts'
+import { AUDIT_ACTIONS, BULK_TRANSITIONS } from '../../../operations/bulk.ts'
 import { quota as readQuota } from '../../../operations/fields.ts'
 import { whyNotRenewed } from '../../../operations/renew-credential.ts'
 import type { SourceAnswer } from '../../../source/ports.ts'
@@ -35,10 +35,10 @@ export const settling: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { hous
       { config: SETTLE, schema: { params: Person, body: Why } },
       async (request, reply) => {
         const { address } = request.params
-        const change = { ...by(request, request.body.reason), action: `migration.${name}` }
-        const after = await house.migrations.take(address, BULK_STEPS[name], change)
+        const change = { ...by(request, request.body.reason), action: AUDIT_ACTIONS[name] }
+        const after = await house.migrations.take(address, BULK_TRANSITIONS[name], change)
         if (after === null) throw notFound()
-        const text = after.isClosing
+        const text = after.isFinishRequested
           ? `${address} will be finished after a last attempt.`
           : `The migration of ${address} is ${after.state} now.`
         return goOn(request, reply, migrationPath(address), { kind: 'good', text })
