@@ -17,3 +17,11 @@ export class Refused extends Error {
 export function isRefused(error: unknown, code: RefusedCode): error is Refused {
   return error instanceof Refused && error.code === code
 }
+
+/** The whole of it in words, with what each wrong field must be. */
+export function sentenceOf({ message, fields }: Refused, nameOf = (name: string) => name): string {
+  if (fields === null) return message
+  return Object.entries(fields)
+    .map(([name, flaw]) => `${nameOf(name)}: ${flaw}`)
+    .join(' ')
+}

@@ -17,6 +17,7 @@ import type { Bulk } from './bulk.ts'
 import type { Collisions } from './collisions.ts'
 import type { Finished } from './finish.ts'
 import type { BadLine, ImportOptions, ImportOutcome, PersonLine } from './import.ts'
+import type { Perform } from './operation.ts'
 import type { Accounts, Audit, Credentials, Domains, Migrations, Providers, Sealings } from './ports.ts'
 import type { ProviderHealth } from './provider-health.ts'
 import type { Report, Scope } from './report.ts'
@@ -24,6 +25,7 @@ import type { VerifyAccountOptions } from './verify.ts'
 
 /** What administrators' doors work with; `serve` and the commands may run at the same time. */
 export interface House extends AsyncDisposable {
+  readonly perform: Perform<House>
   readonly settings: Settings
   readonly database: {
     ready(): Promise<void>

@@ -1,7 +1,6 @@
 import type { Account } from '../model/account.ts'
 import type { Attempt } from '../model/attempt.ts'
 import type { AuditEntry } from '../model/audit.ts'
-import type { Domain } from '../model/domain.ts'
 import { type Difference, type Ledger, type LedgerFolder, totalOf } from '../model/ledger.ts'
 import { decodeName } from '../model/mailbox.ts'
 import type { Migration } from '../model/migration.ts'
@@ -69,10 +68,6 @@ export function usageRow(status: ProviderStatus | null) {
     connections_in_use: status?.running ?? null,
     waiting: status?.waiting ?? null,
   }
-}
-
-export function domainRow({ name, newDomain, provider }: Domain) {
-  return { domain: name, new_domain: newDomain, provider }
 }
 
 export function accountRow({ address, enabled, home, quotaBytes }: Account) {

@@ -52,6 +52,7 @@ import { bulk } from '../operations/bulk.ts'
 import { finishMigration } from '../operations/finish.ts'
 import type { House } from '../operations/house.ts'
 import { importPeople, oneAtATime } from '../operations/import.ts'
+import { performer } from '../operations/operation.ts'
 import type { Accounts, Sealings } from '../operations/ports.ts'
 import { healthOf } from '../operations/provider-health.ts'
 import { TRIAL_LIMITS, trySignIn } from '../operations/provider-login-test.ts'
@@ -142,7 +143,8 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     })
   const openKeyring = async () => keyring({ opener: await identityOpener(settings), endpoints, onTrust })
   const ways = { oldMail, newMail, copyingState: copyingState(() => settings.offlineimapMetadata) }
-  return {
+  const service: Service = {
+    perform: (operation, said, caller) => perform(operation, said, caller),
     settings,
     database,
     budget,
@@ -213,6 +215,8 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       await database[Symbol.asyncDispose]()
     },
   }
+  const perform = performer<House>(service)
+  return service
 }
 
 const ASK_LIMIT_MS = 1_000

@@ -208,7 +208,7 @@ t.test('what the database says is told in one line, with the exit code of whose 
     ],
     [said('3D000', 'database "x" does not exist'), 78, 'DATABASE_URL: the database refuses it: database "x"'],
     [said('42P01', 'relation "y" does not exist'), 70, 'the database refuses a statement'],
-    [new TypeError('undefined is not\na function'), 70, 'undefined is not a function (this is a mistake in postferry)'],
+    [new TypeError('undefined is not\na function'), 70, 'undefined is not a function (this is a bug in postferry)'],
   ]
   for (const [cause, exitCode, line] of causes) t.match(explain(cause), { exitCode, line: `postferry: ${line}` })
 })

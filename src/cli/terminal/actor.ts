@@ -11,10 +11,14 @@ export function withReason(command: Command): Command {
 }
 
 /** Who changes something with a command: the owner of the process, and who became that with sudo. */
-export function by({ reason }: { reason?: string | undefined }): By {
+export function cliActor(): string {
   const { SUDO_USER: sudoUser = '' } = process.env
   const behind = LOGIN_NAME.test(sudoUser) ? ` (${sudoUser})` : ''
-  return { actor: `cli:${loginName()}${behind}`, reason: reason ?? null }
+  return `cli:${loginName()}${behind}`
+}
+
+export function by({ reason }: { reason?: string | undefined }): By {
+  return { actor: cliActor(), reason: reason ?? null }
 }
 
 function loginName(): string {

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander'
 import { ListenError } from '../../http/listen.ts'
-import { Refused, type RefusedCode } from '../../model/refused.ts'
+import { Refused, type RefusedCode, sentenceOf } from '../../model/refused.ts'
 import { SettingsError } from '../../settings.ts'
 import { OutputClosed, OutputError } from './output.ts'
 import { visible } from './text.ts'
@@ -56,7 +56,7 @@ function explainUsage({ exitCode, code, message }: CommanderError): Explanation 
 function known(error: unknown): { what: string; exitCode: number } | null {
   if (error instanceof Failure) return { what: error.message, exitCode: error.exitCode }
   if (error instanceof SettingsError) return { what: error.message, exitCode: EXIT.config }
-  if (error instanceof Refused) return { what: error.message, exitCode: EXIT[OF_REFUSED[error.code]] }
+  if (error instanceof Refused) return { what: sentenceOf(error, optionName), exitCode: EXIT[OF_REFUSED[error.code]] }
   if (error instanceof OutputError) return { what: error.message, exitCode: EXIT.inputOutput }
   if (error instanceof ListenError) return { what: error.message, exitCode: EXIT.unavailable }
   return null
@@ -68,6 +68,10 @@ const OF_REFUSED: Readonly<Record<RefusedCode, keyof typeof EXIT>> = {
   conflict: 'data',
   forbidden: 'permission',
   unavailable: 'tempfail',
+}
+
+function optionName(field: string): string {
+  return `--${field.replaceAll('_', '-')}`
 }
 
 function oneLine(text: string): string {

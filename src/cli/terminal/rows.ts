@@ -2,19 +2,10 @@ import type { Account } from '../../model/account.ts'
 import type { Administrator } from '../../model/administrator.ts'
 import type { Attempt } from '../../model/attempt.ts'
 import type { AuditEntry } from '../../model/audit.ts'
-import type { Domain } from '../../model/domain.ts'
 import type { Migration } from '../../model/migration.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { PeopleCount } from '../../operations/report.ts'
-import {
-  accountRow,
-  attemptRow,
-  auditRow,
-  domainRow,
-  migrationRow,
-  peopleRow,
-  providerRow,
-} from '../../operations/rows.ts'
+import { accountRow, attemptRow, auditRow, migrationRow, peopleRow, providerRow } from '../../operations/rows.ts'
 import type { ListShape } from './output.ts'
 
 // Which fields of a row are the columns of a table.
@@ -23,8 +14,6 @@ export const providerList: ListShape<Provider> = {
   row: providerRow,
   columns: ['name', 'host', 'port', 'tls', 'max_connections', 'login_name', 'cutover', 'refusal'],
 }
-
-export const domainList: ListShape<Domain> = { row: domainRow, columns: ['domain', 'new_domain', 'provider'] }
 
 export const accountList: ListShape<Account> = {
   row: accountRow,

@@ -5,10 +5,10 @@ import { address, password } from '../../operations/fields.ts'
 import type { House } from '../../operations/house.ts'
 import { addressOnNew } from '../../operations/person.ts'
 import { accountRow } from '../../operations/rows.ts'
+import { exactly, orNull, Text, the } from '../../operations/schema.ts'
+import { Account } from '../../operations/schemas.ts'
 import { by, Reason, ReasonBody } from './by.ts'
-import { Account } from './components.ts'
 import { PAGE, pageIn, pageOf, pageRow } from './paging.ts'
-import { exactly, orNull, Text, the } from './schema.ts'
 import { reading } from './wrong.ts'
 
 const Person = Type.Object({ address: Type.String({ description: 'The new or the old address' }) })

@@ -1,20 +1,20 @@
 import { type FastifyPluginAsyncTypebox, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { RouteOptions } from 'fastify'
 import type { House } from '../../operations/house.ts'
+import * as migrationComponents from '../../operations/migration-schemas.ts'
+import { Mistake, the } from '../../operations/schema.ts'
+import * as components from '../../operations/schemas.ts'
 import { requireToken } from '../token.ts'
 import { accounts } from './accounts.ts'
 import { audit } from './audit.ts'
-import * as components from './components.ts'
 import { domains } from './domains.ts'
 import { databaseAway, explainErrors } from './errors.ts'
 import { importing } from './import.ts'
-import * as migrationComponents from './migration-components.ts'
 import { migrationDetail } from './migration-detail.ts'
 import { migrationList } from './migration-list.ts'
 import { migrations } from './migrations.ts'
 import { overview } from './overview.ts'
 import { providers } from './providers.ts'
-import { Mistake, the } from './schema.ts'
 
 export interface Admin {
   readonly house: House

@@ -4,9 +4,9 @@ import { address, time } from '../../operations/fields.ts'
 import type { House } from '../../operations/house.ts'
 import { renamed } from '../../operations/person.ts'
 import { auditRow } from '../../operations/rows.ts'
-import { AuditEntry } from './components.ts'
+import { exactly } from '../../operations/schema.ts'
+import { AuditEntry } from '../../operations/schemas.ts'
 import { PAGE, pageIn, pageOf, pageRow } from './paging.ts'
-import { exactly } from './schema.ts'
 import { readingAny } from './wrong.ts'
 
 const Filter = exactly({

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import type { By } from '../../model/audit.ts'
 import { reason as readReason } from '../../operations/fields.ts'
-import { exactly } from './schema.ts'
+import { exactly } from '../../operations/schema.ts'
 import { readingAny } from './wrong.ts'
 
 /** Who changes something through the API, for the audit. */

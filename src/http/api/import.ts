@@ -4,8 +4,8 @@ import { Refused } from '../../model/refused.ts'
 import type { House } from '../../operations/house.ts'
 import type { BadLine } from '../../operations/import.ts'
 import { piecesOf, readPeople } from '../../operations/import-file.ts'
+import { Count, exactly, listOf, Text } from '../../operations/schema.ts'
 import { by, Reason } from './by.ts'
-import { Count, exactly, listOf, Text } from './schema.ts'
 
 const FILE_LIMIT = 16 * 1024 * 1024
 const BAD_LINES_SHOWN = 1_000

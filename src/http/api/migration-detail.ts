@@ -4,6 +4,7 @@ import { type Outcome, REMEDIES } from '../../model/attempt.ts'
 import type { Ledger } from '../../model/ledger.ts'
 import { address } from '../../operations/fields.ts'
 import type { House } from '../../operations/house.ts'
+import { MigrationDetail } from '../../operations/migration-schemas.ts'
 import { migrationOnNew, noMigration } from '../../operations/person.ts'
 import {
   attemptRow,
@@ -13,8 +14,7 @@ import {
   ledgerSummary,
   migrationRow,
 } from '../../operations/rows.ts'
-import { MigrationDetail } from './migration-components.ts'
-import { exactly, the } from './schema.ts'
+import { exactly, the } from '../../operations/schema.ts'
 import { reading } from './wrong.ts'
 
 const ATTEMPTS_SHOWN = 10

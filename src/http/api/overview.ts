@@ -3,9 +3,9 @@ import { Type } from 'typebox'
 import { domain } from '../../operations/fields.ts'
 import type { House } from '../../operations/house.ts'
 import { healthRow, reportRow } from '../../operations/rows.ts'
+import { exactly, listOf, Text, the } from '../../operations/schema.ts'
+import { Health, Report } from '../../operations/schemas.ts'
 import { redacted } from '../../settings.ts'
-import { Health, Report } from './components.ts'
-import { exactly, listOf, Text, the } from './schema.ts'
 import { readingAll, readingAny, refuseNoProvider } from './wrong.ts'
 
 const Scope = exactly({

@@ -1,6 +1,6 @@
 import { type TObject, Type } from 'typebox'
 import type { Page, PageRequest } from '../../operations/ports.ts'
-import { listOf, orNull, the } from './schema.ts'
+import { listOf, orNull, the } from '../../operations/schema.ts'
 
 const USUAL = 100
 const MOST = 1_000

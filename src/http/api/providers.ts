@@ -6,9 +6,9 @@ import { password, providerName, username } from '../../operations/fields.ts'
 import type { House } from '../../operations/house.ts'
 import { changedProvider, newProvider, type ProviderForm, readProviderForm } from '../../operations/provider-fields.ts'
 import { providerRow, stepRow, trialRow } from '../../operations/rows.ts'
+import { exactly, listOf, orNull, Text, the } from '../../operations/schema.ts'
+import { Provider, Step, Trial } from '../../operations/schemas.ts'
 import { ACTOR, by, Reason, ReasonQuery } from './by.ts'
-import { Provider, Step, Trial } from './components.ts'
-import { exactly, listOf, orNull, Text, the } from './schema.ts'
 import { reading, readingAll, wrongFields } from './wrong.ts'
 
 const Named = Type.Object({ name: Text })

@@ -15,7 +15,7 @@ export function reading<T>(field: string, read: (text: string) => T, text: strin
   try {
     return read(text)
   } catch (error) {
-    throw isRefused(error, 'invalid') ? wrongFields({ [field]: error.message }) : error
+    throw isRefused(error, 'invalid') && error.fields === null ? wrongFields({ [field]: error.message }) : error
   }
 }
 

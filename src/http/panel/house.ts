@@ -5,6 +5,7 @@ import type { Events } from './events.ts'
 /** What the pages show and do. */
 export type PanelHouse = Pick<
   House,
+  | 'perform'
   | 'settings'
   | 'audit'
   | 'providers'

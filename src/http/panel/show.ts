@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { byAdministrator } from '../../model/administrator.ts'
 import type { By } from '../../model/audit.ts'
 import { reason as readReason } from '../../operations/fields.ts'
+import type { Caller, Fields, Said } from '../../operations/operation.ts'
 import type { Content } from './html.ts'
 import { type Frame, type Notice, pageOf } from './page.ts'
 import { administrator } from './session.ts'
@@ -45,6 +46,23 @@ export function goOn(request: FastifyRequest, reply: FastifyReply, path: string,
 /** Who does what a form does, for the audit. @throws InvalidField when the reason cannot be kept */
 export function by(request: FastifyRequest, reason: string | undefined): By {
   return byAdministrator(administrator(request).name, reason ? readReason(reason) : null)
+}
+
+/** Who asks for an operation by a form or a page. */
+export function callerOf(request: FastifyRequest): Caller {
+  const { name, role } = administrator(request)
+  return { actor: `panel:${name}`, role }
+}
+
+/** A form as operations read it: what was left empty is not said, and a ticked box is true. */
+export function saidIn(body: Readonly<Record<string, string | undefined>>, fields: Fields): Said {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, field]) => {
+      const text = field.isSecret ? body[name] : body[name]?.trim()
+      if (text === undefined || (text === '' && !field.isRequired)) return [name, undefined]
+      return [name, text === 'yes' ? 'true' : text]
+    }),
+  )
 }
 
 function takeNotice({ session }: FastifyRequest): Notice | undefined {

@@ -1,11 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { may } from '../../../model/administrator.ts'
-import { type Domain, mergingText } from '../../../model/domain.ts'
+import type { Domain } from '../../../model/domain.ts'
 import type { Provider } from '../../../model/provider.ts'
-import { isRefused } from '../../../model/refused.ts'
+import { isRefused, sentenceOf } from '../../../model/refused.ts'
 import { domainAdded, isReachable } from '../../../operations/domain-added.ts'
-import { domain as parseDomain } from '../../../operations/fields.ts'
+import { type AddedDomain, addDomain, removeDomain } from '../../../operations/domains.ts'
+import { fieldsOf } from '../../../operations/operation.ts'
 import { Why } from '../bodies.ts'
 import { checkField, choiceField, form, reasonField, textField } from '../forms.ts'
 import type { PanelDeps } from '../house.ts'
@@ -13,8 +14,7 @@ import { html, type Piece } from '../html.ts'
 import type { Notice } from '../page.ts'
 import { capitalised, providerPath, table } from '../parts.ts'
 import { administrator } from '../session.ts'
-import { by, goOn, show } from '../show.ts'
-import { notFound } from '../trouble.ts'
+import { callerOf, goOn, saidIn, show } from '../show.ts'
 
 const PATH = '/admin/providers'
 const OWN = { permission: 'own' } as const
@@ -35,40 +35,30 @@ export const providerList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { 
   })
 
   app.post('/admin/domains', { config: OWN, schema: { body: NewDomain } }, async (request, reply) => {
-    const { body } = request
     try {
-      const name = parseDomain(body.domain.trim())
-      const newDomain = body.new_domain?.trim() ? parseDomain(body.new_domain.trim()) : name
-      const added = { name, newDomain, provider: body.provider }
-      const sharesNames = body.shared_names !== undefined
-      await house.domains.add({ ...added, sharesNames }, by(request, body.reason))
-      return goOn(request, reply, PATH, await addedNotice(added, house))
+      const said = saidIn(request.body, fieldsOf(addDomain))
+      const added = await house.perform(addDomain, said, callerOf(request))
+      return goOn(request, reply, PATH, addedNotice(added))
     } catch (error) {
       if (!isRefused(error, 'invalid')) throw error
-      return goOn(request, reply, PATH, { kind: 'bad', text: `The domain was not added. ${error.message}` })
+      return goOn(request, reply, PATH, { kind: 'bad', text: `The domain was not added. ${sentenceOf(error)}` })
     }
   })
 
-  const One = Type.Object({ name: Type.String() })
+  const One = Type.Object({ domain: Type.String() })
   app.post(
-    '/admin/domains/:name/remove',
+    '/admin/domains/:domain/remove',
     { config: OWN, schema: { params: One, body: Why } },
     async (request, reply) => {
-      const { name } = request.params
-      if (!(await house.domains.remove(name, by(request, request.body.reason)))) throw notFound()
-      return goOn(request, reply, PATH, {
-        kind: 'good',
-        text: `Nobody new of ${name} signs in any more; accounts stay.`,
-      })
+      const said = saidIn({ ...request.body, ...request.params }, fieldsOf(removeDomain))
+      const { name } = await house.perform(removeDomain, said, callerOf(request))
+      return goOn(request, reply, PATH, { kind: 'good', text: `${name} is removed; its accounts stay.` })
     },
   )
 }
 
-async function addedNotice(added: Domain, { providers, domains }: PanelDeps['house']): Promise<Notice> {
-  const provider = await providers.find(added.provider)
-  if (provider === null) throw notFound()
-  const said = domainAdded(added.name, provider, `test the connection on the page of ${provider.name}`)
-  const merging = mergingText(added, await domains.list())
+function addedNotice({ domain, provider, merging }: AddedDomain): Notice {
+  const said = domainAdded(domain.name, provider, `test the connection on the page of ${provider.name}`)
   const text = `${capitalised(said)}.${merging === null ? '' : ` ${merging}.`}`
   return { kind: isReachable(provider) ? 'good' : 'warn', text }
 }

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
-import { AFTER_REFUSALS, CUTOVERS, LOGIN_NAMES, TLS_MODES } from '../../model/provider.ts'
-import { ERASABLE } from '../../model/retention.ts'
+import { AFTER_REFUSALS, CUTOVERS, LOGIN_NAMES, TLS_MODES } from '../model/provider.ts'
+import { ERASABLE } from '../model/retention.ts'
 import { Count, listOf, orNull, Text, Time, the } from './schema.ts'
 
 // What the answers of the API consist of: the rows, by name.

@@ -1,9 +1,9 @@
 import { Type } from 'typebox'
-import { OUTCOMES } from '../../model/attempt.ts'
-import { CHANGES, FAULTS } from '../../model/ledger.ts'
-import { STATES } from '../../model/migration.ts'
-import { AuditEntry } from './components.ts'
+import { OUTCOMES } from '../model/attempt.ts'
+import { CHANGES, FAULTS } from '../model/ledger.ts'
+import { STATES } from '../model/migration.ts'
 import { Count, listOf, orNull, Text, Time, the } from './schema.ts'
+import { AuditEntry } from './schemas.ts'
 
 // The same for a migration, and what is known of it.
 

@@ -1,0 +1,66 @@
+import type { FastifyInstance } from 'fastify'
+import { type TSchema, Type } from 'typebox'
+import type { House } from '../../operations/house.ts'
+import { type Field, type Fields, fieldsOf, type Operation, type Said } from '../../operations/operation.ts'
+import { exactly } from '../../operations/schema.ts'
+
+/** Whoever has the admin token. */
+export const API = { actor: 'api', role: 'owner' } as const
+
+interface Route {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  /** `:name` is a field of the operation. */
+  readonly path: string
+  readonly status?: number
+}
+
+/** Makes an operation a route: fields that the path does not name are in the body, or (without one) in the query. */
+export function serve<F extends Fields, R>(
+  app: FastifyInstance,
+  house: House,
+  { method, path, status = 200 }: Route,
+  operation: Operation<F, R, House>,
+): void {
+  const fields = Object.entries(fieldsOf(operation))
+  const inPath = fields.filter(([name]) => path.split('/').includes(`:${name}`))
+  const others = exactly(propertiesOf(fields.filter((field) => !inPath.includes(field))))
+  app.route({
+    method,
+    url: path,
+    schema: {
+      summary: operation.summary,
+      ...(inPath.length > 0 && { params: Type.Object(propertiesOf(inPath)) }),
+      ...(method === 'POST' || method === 'PATCH' ? { body: others } : { querystring: others }),
+      response: { [status]: operation.answer.schema },
+    },
+    async handler({ params, query, body }, reply) {
+      const result = await house.perform(operation, saidIn({ ...obj(query), ...obj(body), ...obj(params) }), API)
+      return reply.code(status).send(operation.answer.row(result))
+    },
+  })
+}
+
+function propertiesOf(fields: readonly (readonly [string, Field<unknown>])[]): Record<string, TSchema> {
+  return Object.fromEntries(
+    fields.map(([name, { schema, about, fallback, isRequired }]) => {
+      const description = fallback === undefined ? about : `${about}; default: ${fallback}`
+      const property = { ...schema, description }
+      return [name, isRequired ? property : Type.Optional(property)]
+    }),
+  )
+}
+
+function obj(part: unknown): Record<string, unknown> {
+  return (part ?? {}) as Record<string, unknown>
+}
+
+/** JSON as the texts that operations read; null is ''. */
+function saidIn(json: Readonly<Record<string, unknown>>): Said {
+  return Object.fromEntries(
+    Object.entries(json).map(([name, value]) => [name, Array.isArray(value) ? value.map(textOf) : textOf(value)]),
+  )
+}
+
+function textOf(value: unknown): string {
+  return value === null ? '' : String(value)
+}

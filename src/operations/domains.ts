@@ -1,0 +1,64 @@
+import { type Domain, mergingText } from '../model/domain.ts'
+import type { Provider } from '../model/provider.ts'
+import { Refused } from '../model/refused.ts'
+import { domain } from './fields.ts'
+import { type Answer, flag, operation, optional, text } from './operation.ts'
+import type { Domains } from './ports.ts'
+import { providerField } from './providers.ts'
+import { listOf, the } from './schema.ts'
+import { Domain as DomainSchema } from './schemas.ts'
+
+const name = text(domain, 'domain on the old server')
+const ANSWER: Answer<Domain> = { schema: the(DomainSchema), row: domainRow }
+
+export function domainRow({ name, newDomain, provider }: Domain) {
+  return { domain: name, new_domain: newDomain, provider }
+}
+
+export interface AddedDomain {
+  readonly domain: Domain
+  readonly provider: Provider
+  /** Whom the domain becomes one with on the new server; null: nobody. */
+  readonly merging: string | null
+}
+
+export const addDomain = operation({
+  ...{ name: 'domain.add', permission: 'own' },
+  summary: 'Let the people of a domain sign in: their accounts are made at the first right password',
+  fields: {
+    domain: name,
+    provider: providerField('name of the provider that serves it'),
+    new_domain: optional(text(domain, 'its name on the new server', { fallback: 'the same' })),
+    shared_names: flag('log in at the provider without the domain: one name in several of its domains is one person'),
+  },
+  answer: { schema: ANSWER.schema, row: ({ domain }: AddedDomain) => domainRow(domain) },
+  async run(
+    { domain: name, provider, new_domain: newDomain = name, shared_names: sharesNames = false },
+    { domains }: { domains: Domains },
+    by,
+  ) {
+    const domain = { name, newDomain, provider: provider.name }
+    await domains.add({ ...domain, sharesNames }, by)
+    return { domain, provider, merging: mergingText(domain, await domains.list()) }
+  },
+})
+
+export const listDomains = operation({
+  ...{ name: 'domain.list', permission: 'see', summary: 'List the domains', fields: {} },
+  answer: { schema: listOf(the(DomainSchema)), row: (found: readonly Domain[]) => found.map(domainRow) },
+  run: async (_, { domains }: { domains: Pick<Domains, 'list'> }) => await domains.list(),
+})
+
+export const removeDomain = operation({
+  ...{ name: 'domain.remove', permission: 'own' },
+  summary: 'Make no new accounts for a domain; existing accounts stay',
+  fields: { domain: name },
+  answer: ANSWER,
+  async run({ domain: name }, { domains }: { domains: Domains }, by) {
+    const removed = (await domains.list()).find((domain) => domain.name === name)
+    if (removed === undefined || !(await domains.remove(name, by))) {
+      throw new Refused('not-found', `there is no domain ${name}`)
+    }
+    return removed
+  },
+})
