@@ -30,7 +30,7 @@ t.test('what the file says and nobody would obey is refused, line by line, witho
     ['# well\nhush+hush/hush==', /line 2: this is no setting/],
     ['export POSTFERRY_PORT=1', /line 1: this is no setting/],
     ['POSTFERRY_HOEM=hush', /line 1: there is no setting POSTFERRY_HOEM: is POSTFERRY_HOME meant\?/],
-    ['MAILFERY_HOME=hush', /is POSTFERRY_HOME meant/],
+    ['POSTFERY_HOME=hush', /is POSTFERRY_HOME meant/],
     ['PGPASSWORD=hush', /line 1: there is no setting PGPASSWORD/],
     ['POSTFERRY_URL=hush', /line 1: there is no setting POSTFERRY_URL/],
     ['POSTFERRY_HOME="hush', /line 1: the quote of POSTFERRY_HOME does not end/],

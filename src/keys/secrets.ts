@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createFile, fileStamp, keptLine } from '../files/atomic.ts'
 import { ownerOf } from '../files/become-owner.ts'
-import { flawOfToken } from '../setting-values.ts'
+import { token as tokenKind } from '../setting-kinds.ts'
 import { type Settings, SettingsError } from '../settings.ts'
 import { isRecipient, newIdentity, openWith, recipientsOf } from './age.ts'
 import { panelKeyIn } from './panel-key.ts'
@@ -107,8 +107,11 @@ async function fromIdentity<T>(file: string, read: (file: string) => Promise<T>)
 /** @throws SettingsError when somebody has put a weak one into its file */
 function soundToken(file: string): string {
   const token = keptToken(file)
-  const flaw = flawOfToken(token)
-  if (flaw !== null) throw new SettingsError(`the token in ${file} ${flaw}`)
+  try {
+    tokenKind.read(token)
+  } catch (flaw) {
+    throw new SettingsError(`the token in ${file} ${(flaw as Error).message}`)
+  }
   return token
 }
 

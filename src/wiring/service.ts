@@ -86,12 +86,12 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
   let changes: Changes | undefined
   let presence: AsyncDisposable | undefined
   const isTold = () => changes?.isListening() ?? false
-  const successes = new PositiveCache(settings.cacheMs, isTold)
-  const repeats = new NegativeCache(settings.refusalMemoryMs, isTold)
-  const counted = failures(database.pool, settings.limits)
-  const queueLimitMs = settings.answerLimitMs - settings.oldLimitMs - DATABASE_LIMIT_MS
+  const successes = new PositiveCache(settings.authCacheTtlMs, isTold)
+  const repeats = new NegativeCache(settings.authCacheNegativeTtlMs, isTold)
+  const counted = failures(database.pool, settings.failureLimits)
+  const queueLimitMs = settings.answerLimitMs - settings.sourceLimitMs - DATABASE_LIMIT_MS
   const budget = openBudget(shares(kysely, LEASE_MS))
-  const guarded = guardSource(timed(old(settings.oldLimitMs), 'old', time), { budget, queueLimitMs })
+  const guarded = guardSource(timed(old(settings.sourceLimitMs), 'old', time), { budget, queueLimitMs })
   const deps = {
     directory: timed(readied(directory(kysely), database), 'database', time),
     hasher: timed(boundHasher(argon2id, Math.min(availableParallelism(), MOST_HASHES)), 'hash', time),
@@ -103,7 +103,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     }),
     failures: { ...timed(counted, 'database', time), isShut: counted.isShut },
     visits: timed(visits(database.pool), 'database', time),
-    refusals: new NegativeCache(settings.refusalMemoryMs),
+    refusals: new NegativeCache(settings.authCacheNegativeTtlMs),
     digest: keyedDigest(),
     credentials: credentials(kysely),
     home: settings.home,
@@ -120,7 +120,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     attempts: attempts(kysely),
   }
   const probeWith = seatedProbe(
-    (provider, stranger) => probe(provider, stranger, settings.oldLimitMs),
+    (provider, stranger) => probe(provider, stranger, settings.sourceLimitMs),
     budget,
     queueLimitMs,
   )
