@@ -17,6 +17,12 @@ export interface Field<T> {
   readonly isMany: boolean
   /** A secret is never part of a command line. */
   readonly isSecret: boolean
+  /** null in JSON, or '' in a form, brings the default back. */
+  readonly isClearable: boolean
+  /** What the option `--no-…` of a command does; missing: there is none. */
+  readonly takeAway?: string
+  /** What a command's help calls its value. */
+  readonly placeholder?: string
   /** @throws Refused what it must be */
   read(text: string): unknown
   /** Looks up what it names. @throws Refused */
@@ -36,7 +42,7 @@ export type Said = Readonly<Record<string, string | readonly string[] | undefine
 /** What JSON says of a result. */
 export interface Answer<R> {
   readonly schema: TSchema
-  row(result: R): unknown
+  row(result: R): unknown | Promise<unknown>
 }
 
 /** Who asks for an operation. */
@@ -100,7 +106,7 @@ async function readFields<F extends Fields>(fields: F, said: Said, deps: unknown
   for (const [name, field] of Object.entries(fields)) {
     try {
       const read = readField(field, said[name])
-      input[name] = read === undefined ? undefined : await (field.resolve?.(read, deps as never) ?? read)
+      input[name] = (read ?? null) === null ? read : await (field.resolve?.(read, deps as never) ?? read)
     } catch (error) {
       if (!isRefused(error, 'invalid')) throw error
       wrong[name] = error.message
@@ -116,6 +122,7 @@ function readField(field: Field<unknown>, said: Said[string]): unknown {
     return undefined
   }
   if (field.isMany) return [said].flat().map((text) => field.read(text))
+  if (said === '' && field.isClearable) return null
   if (typeof said !== 'string') throw new Refused('invalid', 'It may be said once.')
   return field.read(said)
 }
@@ -124,10 +131,13 @@ interface Extra {
   readonly schema?: TSchema
   readonly fallback?: string
   readonly isSecret?: boolean
+  readonly takeAway?: string
+  readonly placeholder?: string
 }
 
 export function text<T>(read: (text: string) => T, about: string, extra: Extra = {}): Field<T> {
-  return { schema: Type.String(), isRequired: true, isMany: false, isSecret: false, ...extra, about, read }
+  const usual = { isRequired: true, isMany: false, isSecret: false, isClearable: false }
+  return { schema: Type.String(), ...usual, ...extra, about, read }
 }
 
 export function secret<T>(read: (text: string) => T, about: string): Field<T> {
@@ -153,12 +163,21 @@ export function flag(about: string): Field<boolean | undefined> {
   return optional(text(read, about, { schema: Type.Boolean() }))
 }
 
+export function isFlag({ schema }: Pick<Field<unknown>, 'schema'>): boolean {
+  return (schema as { type?: string }).type === 'boolean'
+}
+
 export function optional<T>(field: Field<T>): Field<T | undefined> {
   return { ...field, isRequired: false }
 }
 
 export function many<T>(field: Field<T>): Field<readonly T[]> {
   return { ...field, isMany: true, schema: Type.Array(field.schema) } as Field<readonly T[]>
+}
+
+/** A field whose default can be had back, where something else was said before. */
+export function clearable<T>(field: Field<T>): Field<T | null> {
+  return { ...field, isClearable: true } as Field<T | null>
 }
 
 /** A field that names something, which is looked up. */

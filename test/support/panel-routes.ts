@@ -76,7 +76,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
     ...{ ...SETTINGS, host: '127.0.0.1', current: OWNER.password },
   })),
   'POST /admin/domains': owned(undefined, (role) => ({ domain: `${role}.example`, provider: `of-${role}` })),
-  'POST /admin/domains/:name/remove': owned((role) => `/admin/domains/${role}.example/remove`),
+  'POST /admin/domains/:domain/remove': owned((role) => `/admin/domains/${role}.example/remove`),
   'POST /admin/providers/:name/remove': owned(provider('/remove')),
   'POST /admin/administrators': owned(undefined, (role) => ({
     ...{ name: `by-${role}`, role: 'viewer', password: 'A-password-of-12' },

@@ -6,13 +6,14 @@ import {
   type Field,
   type Fields,
   fieldsOf,
+  isFlag,
   type Operation,
   type Said,
 } from '../../operations/operation.ts'
 import type { CliDeps } from '../deps.ts'
 import { cliActor } from './actor.ts'
 import { examples } from './arguments.ts'
-import { printDone, printList } from './output.ts'
+import { printDone, printList, printRecord } from './output.ts'
 import { readPassword } from './password-input.ts'
 
 export interface CommandShape<F extends Fields> {
@@ -22,6 +23,8 @@ export interface CommandShape<F extends Fields> {
 }
 
 interface DoneShape<F extends Fields, R> extends CommandShape<F> {
+  /** Before anything is opened. @throws Failure when it is no use */
+  check?(said: Said): void
   /** What `--json` prints. */
   readonly json?: string
   /** What was done, as a sentence. */
@@ -40,10 +43,12 @@ export function addOperation<F extends Fields, R>(
 ): void {
   const command = commandOf(parent, word, operation, shape)
   command.option('--json', `print ${shape.json ?? 'the result'} as JSON`).action(async (...given: unknown[]) => {
+    const typed = saidIn(operation, command, given)
+    shape.check?.(typed)
     await using house = await open()
-    const said = await withSecret(operation, shape, house, saidIn(operation, command, given))
+    const said = await withSecret(operation, shape, house, typed)
     const result = await house.perform(operation, said, CALLER())
-    await printDone(operation.answer.row(result), shape.done(result, said), command.opts())
+    await printDone(await operation.answer.row(result), shape.done(result, said), command.opts())
   })
 }
 
@@ -63,7 +68,23 @@ export function addListing<F extends Fields, T>(
   })
 }
 
-const CALLER = () => ({ actor: cliActor(), role: 'owner' }) as const
+/** Makes an operation a command that prints one record, field by field or as JSON. */
+export function addRecord<F extends Fields, R>(
+  parent: Command,
+  word: string,
+  operation: Operation<F, R, House>,
+  { open }: CliDeps,
+  shape: CommandShape<F> & { row(result: R, house: House): Promise<Record<string, unknown>> },
+): void {
+  const command = commandOf(parent, word, operation, shape)
+  command.option('--json', 'print one JSON object').action(async (...given: unknown[]) => {
+    await using house = await open()
+    const result = await house.perform(operation, saidIn(operation, command, given), CALLER())
+    await printRecord(await shape.row(result, house), command.opts())
+  })
+}
+
+export const CALLER = () => ({ actor: cliActor(), role: 'owner' }) as const
 
 function commandOf<F extends Fields>(
   parent: Command,
@@ -76,25 +97,29 @@ function commandOf<F extends Fields>(
   for (const name of names) {
     const field = fields[name] as Field<unknown>
     const argument = new Argument(field.isRequired ? `<${name}>` : `[${name}]`, aboutOf(field))
-    command.addArgument(withChoices(argument, field, () => parserOf(field)))
+    command.addArgument(parsed(argument, field))
   }
   for (const [name, field] of Object.entries(fields)) {
-    if (!names.includes(name) && !field.isSecret) command.addOption(optionOf(name, field))
+    if (names.includes(name) || field.isSecret) continue
+    command.addOption(optionOf(name, field))
+    if (field.takeAway !== undefined) command.option(`--no-${hyphened(name)}`, field.takeAway)
   }
   return examples(command, ...lines)
 }
 
 function optionOf(name: string, field: Field<unknown>): Option {
-  const long = `--${name.replaceAll('_', '-')}`
-  const option = new Option(isFlag(field) ? long : `${long} <${placeholderOf(name)}>`, aboutOf(field))
+  const long = `--${hyphened(name)}`
+  if (isFlag(field)) return new Option(long, aboutOf(field))
+  const option = new Option(`${long} <${field.placeholder ?? name.split('_').at(-1)}>`, aboutOf(field))
   if (field.isRequired) option.makeOptionMandatory()
-  return isFlag(field) ? option : withChoices(option, field, () => parserOf(field))
+  return parsed(option, field)
 }
 
-function withChoices<C extends Argument | Option>(item: C, field: Field<unknown>, parser: () => Parser): C {
+/** Help shows the words to choose from, and whatever is said is read by the field. */
+function parsed<C extends Argument | Option>(item: C, field: Field<unknown>): C {
   const { enum: words } = field.schema as { enum?: readonly string[] }
-  if (words === undefined) item.argParser(parser())
-  else item.choices(words)
+  if (words !== undefined) item.choices(words)
+  item.argParser(parserOf(field))
   return item
 }
 
@@ -108,7 +133,7 @@ function parserOf(field: Field<unknown>): Parser {
     } catch (error) {
       throw isRefused(error, 'invalid') ? new InvalidArgumentError(error.message) : error
     }
-    return field.isMany ? [...((before as readonly string[] | undefined) ?? []), text] : text
+    return field.isMany ? [...((before || []) as readonly string[]), text] : text
   }
 }
 
@@ -130,9 +155,11 @@ function saidIn(operation: Described, command: Command, given: readonly unknown[
   command.registeredArguments.forEach((argument, at) => {
     said[argument.name()] = given[at] as string | undefined
   })
-  for (const name of Object.keys(fieldsOf(operation))) {
+  for (const [name, field] of Object.entries(fieldsOf(operation))) {
     const value = options[camelCase(name)]
-    if (value !== undefined) said[name] = Array.isArray(value) ? value : String(value)
+    if (value === undefined) continue
+    if (value === false && !isFlag(field)) said[name] = field.isMany ? [] : ''
+    else said[name] = Array.isArray(value) ? value : String(value)
   }
   return said
 }
@@ -141,12 +168,8 @@ function aboutOf({ about, fallback }: Field<unknown>): string {
   return fallback === undefined ? about : `${about} (default: ${fallback})`
 }
 
-function isFlag({ schema }: Field<unknown>): boolean {
-  return (schema as { type?: string }).type === 'boolean'
-}
-
-function placeholderOf(name: string): string {
-  return name.split('_').at(-1) ?? name
+function hyphened(name: string): string {
+  return name.replaceAll('_', '-')
 }
 
 function camelCase(name: string): string {

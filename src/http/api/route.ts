@@ -35,16 +35,17 @@ export function serve<F extends Fields, R>(
     },
     async handler({ params, query, body }, reply) {
       const result = await house.perform(operation, saidIn({ ...obj(query), ...obj(body), ...obj(params) }), API)
-      return reply.code(status).send(operation.answer.row(result))
+      return reply.code(status).send(await operation.answer.row(result))
     },
   })
 }
 
 function propertiesOf(fields: readonly (readonly [string, Field<unknown>])[]): Record<string, TSchema> {
   return Object.fromEntries(
-    fields.map(([name, { schema, about, fallback, isRequired }]) => {
+    fields.map(([name, { schema, about, fallback, isRequired, isClearable }]) => {
       const description = fallback === undefined ? about : `${about}; default: ${fallback}`
-      const property = { ...schema, description }
+      const { type } = schema as { type?: string }
+      const property = { ...schema, description, ...(isClearable && { type: [type, 'null'] }) }
       return [name, isRequired ? property : Type.Optional(property)]
     }),
   )

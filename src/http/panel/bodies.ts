@@ -1,5 +1,6 @@
-import { Type } from 'typebox'
+import { type TOptional, type TString, Type } from 'typebox'
 import { LEAST_PASSWORD_LENGTH } from '../../model/administrator.ts'
+import { type Described, fieldsOf } from '../../operations/operation.ts'
 import type { Notice } from './page.ts'
 
 /** Why somebody does what a form does; every form that changes something may say it. */
@@ -9,6 +10,18 @@ export const Why = Type.Object({ reason: Type.Optional(Type.String({ maxLength: 
 export function Secret(maxLength = 1024) {
   return Type.String({ maxLength, format: 'password' })
 }
+
+const TEXT_LENGTH = 16_384
+
+/** A form that says what an operation takes: what is ticked is there, what is not is missing. */
+export function bodyOf(operation: Described) {
+  const texts = Object.entries(fieldsOf(operation)).map(([name, { isSecret }]) => {
+    return [name, Type.Optional(isSecret ? Secret() : Type.String({ maxLength: TEXT_LENGTH }))]
+  })
+  return Type.Object(Object.fromEntries(texts) as Record<string, TextBody>)
+}
+
+type TextBody = TOptional<TString>
 
 /** What is said of a password that an administrator may not have. */
 export const SHORT_PASSWORD: Notice = {

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { byAdministrator } from '../../model/administrator.ts'
 import type { By } from '../../model/audit.ts'
 import { reason as readReason } from '../../operations/fields.ts'
-import type { Caller, Fields, Said } from '../../operations/operation.ts'
+import { type Caller, type Field, type Fields, isFlag, type Said } from '../../operations/operation.ts'
 import type { Content } from './html.ts'
 import { type Frame, type Notice, pageOf } from './page.ts'
 import { administrator } from './session.ts'
@@ -54,15 +54,17 @@ export function callerOf(request: FastifyRequest): Caller {
   return { actor: `panel:${name}`, role }
 }
 
-/** A form as operations read it: what was left empty is not said, and a ticked box is true. */
+/** A form as operations read it: what was left empty is not said, or brings the default back, and lines are many. */
 export function saidIn(body: Readonly<Record<string, string | undefined>>, fields: Fields): Said {
-  return Object.fromEntries(
-    Object.entries(fields).map(([name, field]) => {
-      const text = field.isSecret ? body[name] : body[name]?.trim()
-      if (text === undefined || (text === '' && !field.isRequired)) return [name, undefined]
-      return [name, text === 'yes' ? 'true' : text]
-    }),
-  )
+  return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, saidOf(body[name], field)]))
+}
+
+function saidOf(typed: string | undefined, field: Field<unknown>): Said[string] {
+  if (isFlag(field)) return String(typed === 'yes')
+  if (typed === undefined) return undefined
+  if (field.isMany) return typed.split(/\r?\n/).filter((line) => line !== '')
+  const text = field.isSecret ? typed : typed.trim()
+  return text === '' && !field.isRequired && !field.isClearable ? undefined : text
 }
 
 function takeNotice({ session }: FastifyRequest): Notice | undefined {

@@ -7,7 +7,7 @@ import { isRefused, sentenceOf } from '../../../model/refused.ts'
 import { domainAdded, isReachable } from '../../../operations/domain-added.ts'
 import { type AddedDomain, addDomain, removeDomain } from '../../../operations/domains.ts'
 import { fieldsOf } from '../../../operations/operation.ts'
-import { Why } from '../bodies.ts'
+import { bodyOf, Why } from '../bodies.ts'
 import { checkField, choiceField, form, reasonField, textField } from '../forms.ts'
 import type { PanelDeps } from '../house.ts'
 import { html, type Piece } from '../html.ts'
@@ -18,13 +18,6 @@ import { callerOf, goOn, saidIn, show } from '../show.ts'
 
 const PATH = '/admin/providers'
 const OWN = { permission: 'own' } as const
-const NewDomain = Type.Object({
-  ...Why.properties,
-  domain: Type.String(),
-  provider: Type.String(),
-  new_domain: Type.Optional(Type.String()),
-  shared_names: Type.Optional(Type.String()),
-})
 
 /** Old servers, and the domains that they serve. */
 export const providerList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
@@ -34,7 +27,7 @@ export const providerList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { 
     return show(request, reply, { title: 'Providers' }, page(providers, domains, csrf))
   })
 
-  app.post('/admin/domains', { config: OWN, schema: { body: NewDomain } }, async (request, reply) => {
+  app.post('/admin/domains', { config: OWN, schema: { body: bodyOf(addDomain) } }, async (request, reply) => {
     try {
       const said = saidIn(request.body, fieldsOf(addDomain))
       const added = await house.perform(addDomain, said, callerOf(request))
