@@ -1,4 +1,4 @@
-import type { Keyring, Opened } from '../keys/keyring.ts'
+import type { Keyring, Opened } from '../keys/open-credential.ts'
 import type { Credential } from '../keys/ports.ts'
 import type { CopyingState } from '../ledger/ports.ts'
 import type { Outcome, Result } from '../model/attempt.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
-import type { Instances } from '../operations/ports.ts'
+import type { Instances } from '../keys/ports.ts'
 import type { DB } from './schema.ts'
 
 const BEAT_MS = 5_000

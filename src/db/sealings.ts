@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import type { Sealings } from '../operations/ports.ts'
+import type { Sealings } from '../keys/ports.ts'
 import { inOrder } from './credentials.ts'
 import type { DB } from './schema.ts'
 
@@ -26,7 +26,8 @@ export function sealings(db: Kysely<DB>): Sealings {
       db
         .selectFrom('credential')
         .innerJoin('migration', 'migration.id', 'credential.migration_id')
-        .select(['migration_id as migrationId', 'migration.address', 'sealed'])
+        .innerJoin('provider', 'provider.id', 'migration.provider_id')
+        .select(['migration_id as migrationId', 'migration.address', 'sealed', 'provider.name as provider'])
         .where(sql<boolean>`sealed_to is distinct from ${to}::text[]`)
         .where('migration_id', '>', after)
         .orderBy('migration_id')

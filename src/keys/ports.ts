@@ -1,3 +1,4 @@
+import type { Change } from '../model/audit.ts'
 import type { Endpoint } from '../model/endpoint.ts'
 
 /** What opens an account at the source, and whose it is. */
@@ -16,6 +17,13 @@ export interface Credential {
 export interface Sealed {
   readonly bytes: Uint8Array
   readonly to: readonly string[]
+}
+
+/** A credential as it lies in the database. */
+export interface SealedCredential {
+  readonly migrationId: string
+  readonly address: string
+  readonly sealed: Uint8Array
 }
 
 export interface Sealer {
@@ -37,4 +45,56 @@ export interface Endpoints {
   trust(provider: string, endpoint: Endpoint): boolean
   /** Approves an endpoint in the place of another. @throws when it cannot be kept */
   approve(provider: string, endpoint: Endpoint): void
+}
+
+/** Which keys open the credentials. */
+export interface Sealings {
+  /** Does the work while nobody else does it; null when somebody does. */
+  alone<T>(work: () => Promise<T>): Promise<T | null>
+  /** How many credentials are sealed to which recipients, by short names; null: nobody wrote them down. */
+  counts(): Promise<{ to: readonly string[] | null; count: number }[]>
+  /** Credentials that are sealed to others than these, by number, after that one, with the names of their providers. */
+  otherThan(
+    to: readonly string[],
+    after: string,
+    limit: number,
+  ): Promise<(SealedCredential & { readonly provider: string })[]>
+  /** Replaces those that are still what they were; all are sealed to the same. Returns how many. */
+  replace(renewed: readonly { before: SealedCredential; sealed: Sealed }[]): Promise<number>
+  /**
+   * From now on nothing is kept that is sealed to these, or others that are retired, alone. Returns how many
+   * credentials are not sealed to the newest: then nothing is retired.
+   */
+  retire(recipients: readonly string[], newest: string): Promise<number>
+  /** A key that was retired is there again. */
+  reinstate(recipient: string): Promise<void>
+  /** Whether what is sealed to these would be refused. */
+  isRetired(to: readonly string[]): Promise<boolean>
+}
+
+/** A service that takes sign-ins, as it last spoke of itself. */
+export interface Instance {
+  readonly host: string
+  /** Short names of recipients. */
+  readonly sealsTo: readonly string[]
+  readonly seenAt: Date
+}
+
+export interface Instances {
+  /** The time that they go by. */
+  clock(): Promise<Date>
+  /** Those that were seen lately. */
+  live(): Promise<Instance[]>
+}
+
+/** What is done with keys is written down. */
+export interface AuditLog {
+  record(subject: string, change: Change): Promise<void>
+}
+
+/** Keeps the secrets of one-time codes, each for one administrator only. */
+export interface TotpSealer {
+  seal(name: string, secret: Uint8Array): Uint8Array
+  /** Throws when it was sealed for another name, or under another key. */
+  open(name: string, sealed: Uint8Array): Uint8Array
 }

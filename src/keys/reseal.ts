@@ -1,9 +1,9 @@
-import type { SealedCredential, Sealings } from '../operations/ports.ts'
-import type { Credential, Opener, Sealed, Sealer } from './ports.ts'
+import { openCredential } from './open-credential.ts'
+import type { Opener, Sealed, SealedCredential, Sealer, Sealings } from './ports.ts'
 
 export interface Resealed {
   readonly resealed: number
-  /** Addresses whose credential cannot be opened, or is somebody else's; a few of them. */
+  /** Some of the addresses whose credential cannot be opened, or was sealed for another address or provider. */
   readonly unopened: readonly string[]
   readonly unopenedCount: number
 }
@@ -63,10 +63,10 @@ async function passOver(deps: ResealDeps, onProgress: (replaced: number) => void
 }
 
 async function resealOne(
-  before: SealedCredential,
+  before: SealedCredential & { readonly provider: string },
   { opener, sealer }: ResealDeps,
 ): Promise<{ before: SealedCredential; sealed: Sealed } | null> {
-  const credential = await opener.open(before.sealed).catch((): Credential | null => null)
-  if (credential === null || credential.address !== before.address) return null
+  const { credential } = await openCredential(before, opener)
+  if (credential === undefined) return null
   return { before, sealed: await sealer.seal(credential) }
 }

@@ -1,16 +1,17 @@
+import { readFile, stat } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
+import { replaceFile } from '../files/atomic.ts'
 import type { By } from '../model/audit.ts'
 import { Refused } from '../model/refused.ts'
-import type { Audit, Instances, Sealings } from '../operations/ports.ts'
 import { type Settings, SettingsError } from '../settings.ts'
-import { sealTo, shortName } from './age.ts'
-import { addIdentity, keepNewestIdentity, keepRecipients } from './files.ts'
+import { newestIdentityAlone, newIdentity, sealTo, shortName } from './age.ts'
+import type { AuditLog, Instances, Sealings } from './ports.ts'
 import { type Rotation, reseal } from './reseal.ts'
-import { identityOpener, identityRecipients, recipientsInForce } from './secrets.ts'
+import { identityOpener, identityRecipients, recipientsFile, recipientsInForce } from './secrets.ts'
 
 interface Records {
   readonly sealings: Sealings
-  readonly audit: Pick<Audit, 'record'>
+  readonly audit: AuditLog
   readonly instances: Instances
 }
 
@@ -99,4 +100,32 @@ async function keysOf(settings: Settings) {
 
 function sameSet(one: readonly string[], other: readonly string[]): boolean {
   return new Set(one).size === new Set(other).size && one.every((item) => other.includes(item))
+}
+
+/** Adds a new key to the identity file, as its last one; returns its recipient. @throws SettingsError */
+export async function addIdentity({ identityFile }: Settings): Promise<string> {
+  const { file, recipient } = await newIdentity()
+  await rewrite('POSTFERRY_IDENTITY_FILE', identityFile, async (text) => `${text.trimEnd()}\n${file}`)
+  return recipient
+}
+
+/** Takes all keys but the last one out of the identity file. @throws SettingsError */
+export async function keepNewestIdentity({ identityFile }: Settings): Promise<void> {
+  await rewrite('POSTFERRY_IDENTITY_FILE', identityFile, newestIdentityAlone)
+}
+
+/** @throws SettingsError */
+async function keepRecipients(settings: Settings, recipients: readonly string[]): Promise<void> {
+  await rewrite('POSTFERRY_DATA_DIR', recipientsFile(settings), async () => `${recipients.join('\n')}\n`)
+}
+
+/** Replaces a file whole; who may read it stays the same. A new one may be read by all. */
+async function rewrite(setting: string, path: string, change: (text: string) => Promise<string>): Promise<void> {
+  try {
+    const before = await stat(path).catch(() => null)
+    const text = await change(before === null ? '' : await readFile(path, 'utf8'))
+    replaceFile(path, text, before === null ? { mode: 0o644 } : { ...before, mode: before.mode & 0o777 })
+  } catch (error) {
+    throw new SettingsError(`${setting}: cannot write ${path} (${(error as NodeJS.ErrnoException).code ?? error})`)
+  }
 }

@@ -1,7 +1,8 @@
 import { fileStamp } from '../files/atomic.ts'
+import { within } from '../model/timeout.ts'
 import { type Settings, SettingsError } from '../settings.ts'
 import { sealTo } from './age.ts'
-import type { Sealer } from './ports.ts'
+import type { Sealer, Sealings } from './ports.ts'
 import { recipientsFile, recipientsInForce } from './secrets.ts'
 
 /**
@@ -27,4 +28,15 @@ export function sealerInForce(settings: Settings): Sealer {
 function stampOf(settings: Settings): string {
   if (settings.recipients.length > 0) return ''
   return [recipientsFile(settings), settings.identityFile].map(fileStamp).join(' ')
+}
+
+const ASK_LIMIT_MS = 1_000
+
+/** @throws SettingsError when there is no key to seal to, or only one that was retired */
+export async function refuseRetiredKey(sealer: Sealer, { isRetired }: Pick<Sealings, 'isRetired'>): Promise<void> {
+  const { to } = await sealer.seal({ address: '', provider: null, username: '', password: '' })
+  // Another check tells that the database is away.
+  if (!(await within(ASK_LIMIT_MS, isRetired(to)).catch(() => false))) return
+  const remedy = 'set POSTFERRY_RECIPIENTS to the new one, which "postferry key show" prints on the copying host'
+  throw new SettingsError(`this host seals to a retired key: ${remedy}`)
 }

@@ -1,9 +1,10 @@
 import type { Hasher, Tries, Visits } from '../auth/ports.ts'
 import { DATABASE_LIMIT_MS } from '../auth/unavailable.ts'
+import type { TotpSealer } from '../keys/ports.ts'
 import { type Administrator, parseAdministratorName } from '../model/administrator.ts'
 import { networkOf } from '../model/network.ts'
 import { within } from '../model/timeout.ts'
-import type { Administrators, TotpSealer } from './administrators.ts'
+import type { Administrators } from './administrators.ts'
 import { totpStep } from './totp.ts'
 
 /** An administrator's sign-in, as a door asks about it. */

@@ -49,10 +49,3 @@ export interface Administrators {
   /** @param client the IP address that it came from; null: unknown */
   noteSignIn(name: string, client: string | null): Promise<void>
 }
-
-/** Keeps the secrets of one-time codes, each for one administrator only. */
-export interface TotpSealer {
-  seal(name: string, secret: Uint8Array): Uint8Array
-  /** Throws when it was sealed for another name, or under another key. */
-  open(name: string, sealed: Uint8Array): Uint8Array
-}

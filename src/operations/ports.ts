@@ -1,4 +1,4 @@
-import type { Sealed } from '../keys/ports.ts'
+import type { Sealed, SealedCredential } from '../keys/ports.ts'
 import type { Account } from '../model/account.ts'
 import type { AuditEntry, By, Change } from '../model/audit.ts'
 import type { Domain } from '../model/domain.ts'
@@ -135,13 +135,6 @@ export interface Migrations {
   readOrders<T>(share: Share, read: (work: CopyWork) => Promise<T>): Promise<T>
 }
 
-/** A credential as it lies in the database. */
-export interface SealedCredential {
-  readonly migrationId: string
-  readonly address: string
-  readonly sealed: Uint8Array
-}
-
 /** A credential that is to be opened, and the provider that it is for. */
 export interface HandedOut extends SealedCredential {
   readonly provider: Provider
@@ -203,40 +196,4 @@ export interface Gathering {
 export interface Imports {
   /** Works with a gathering that is gone afterwards. */
   gather<T>(work: (gathering: Gathering) => Promise<T>): Promise<T>
-}
-
-/** Which keys open the credentials. */
-export interface Sealings {
-  /** Does the work while nobody else does it; null when somebody does. */
-  alone<T>(work: () => Promise<T>): Promise<T | null>
-  /** How many credentials are sealed to which recipients, by short names; null: nobody wrote them down. */
-  counts(): Promise<{ to: readonly string[] | null; count: number }[]>
-  /** Credentials that are sealed to others than these, by number, after that one. */
-  otherThan(to: readonly string[], after: string, limit: number): Promise<SealedCredential[]>
-  /** Replaces those that are still what they were; all are sealed to the same. Returns how many. */
-  replace(renewed: readonly { before: SealedCredential; sealed: Sealed }[]): Promise<number>
-  /**
-   * From now on nothing is kept that is sealed to these, or others that are retired, alone. Returns how many
-   * credentials are not sealed to the newest: then nothing is retired.
-   */
-  retire(recipients: readonly string[], newest: string): Promise<number>
-  /** A key that was retired is there again. */
-  reinstate(recipient: string): Promise<void>
-  /** Whether what is sealed to these would be refused. */
-  isRetired(to: readonly string[]): Promise<boolean>
-}
-
-/** A service that takes sign-ins, as it last spoke of itself. */
-export interface Instance {
-  readonly host: string
-  /** Short names of recipients. */
-  readonly sealsTo: readonly string[]
-  readonly seenAt: Date
-}
-
-export interface Instances {
-  /** The time that they go by. */
-  clock(): Promise<Date>
-  /** Those that were seen lately. */
-  live(): Promise<Instance[]>
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { TotpSealer } from './administrators.ts'
+import type { TotpSealer } from '../keys/ports.ts'
 
 /** A new secret of one-time codes, and what an authenticator reads it from: to be shown once. */
 export interface NewTotp {

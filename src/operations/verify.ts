@@ -1,4 +1,4 @@
-import type { Keyring } from '../keys/keyring.ts'
+import type { Keyring } from '../keys/open-credential.ts'
 import { type VerifyDeps, type VerifyOptions, type VerifyOrder, verify } from '../ledger/verify.ts'
 import type { By } from '../model/audit.ts'
 import { CouldNotAsk, type Ledger } from '../model/ledger.ts'

@@ -39,21 +39,19 @@ import { probe } from '../imap/probe/probe.ts'
 import { oldMail } from '../imap/read/listing.ts'
 import { shortName } from '../keys/age.ts'
 import { approvedEndpoints } from '../keys/approved-endpoints.ts'
-import { keyring } from '../keys/keyring.ts'
-import type { Sealer } from '../keys/ports.ts'
+import { keyring } from '../keys/open-credential.ts'
+import { totpSealer } from '../keys/panel-key.ts'
 import { dropOldKeys, rotateKey } from '../keys/rotate.ts'
-import { sealerInForce } from '../keys/sealer.ts'
+import { refuseRetiredKey, sealerInForce } from '../keys/sealer.ts'
 import { identityOpener, panelKeyInForce, recipientsInForce } from '../keys/secrets.ts'
-import { totpSealer } from '../keys/totp-sealer.ts'
 import { newMail } from '../maildir/listing.ts'
-import { within } from '../model/timeout.ts'
 import { ADMINISTRATOR_LIMITS, ADMINISTRATOR_TOTAL, signInAdministrator } from '../operations/administrator-login.ts'
 import { bulk } from '../operations/bulk.ts'
 import { finishMigration } from '../operations/finish.ts'
 import type { House } from '../operations/house.ts'
 import { importPeople, oneAtATime } from '../operations/import.ts'
 import { performer } from '../operations/operation.ts'
-import type { Accounts, Sealings } from '../operations/ports.ts'
+import type { Accounts } from '../operations/ports.ts'
 import { healthOf } from '../operations/provider-health.ts'
 import { TRIAL_LIMITS, trySignIn } from '../operations/provider-login-test.ts'
 import { testProvider } from '../operations/provider-test.ts'
@@ -61,7 +59,7 @@ import { type RenewalDeps, renewCredential } from '../operations/renew-credentia
 import { report } from '../operations/report.ts'
 import { allAddresses, lookUp } from '../operations/userdb.ts'
 import { verifyAccount } from '../operations/verify.ts'
-import { type Settings, SettingsError } from '../settings.ts'
+import type { Settings } from '../settings.ts'
 import { type Budget, openBudget } from '../source/budget.ts'
 import { seatedProbe } from '../source/budgeted-probe.ts'
 import { LEASE_MS } from '../source/connection-share.ts'
@@ -155,7 +153,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     checks: {
       database: database.reach,
       upgrades: database.check,
-      'seal-key': () => sealsToLivingKey(deps.sealer, sealings(kysely)),
+      'seal-key': () => refuseRetiredKey(deps.sealer, sealings(kysely)),
     },
     probe: (provider) => probeWith(provider),
     testProvider: (provider, actor) => testProvider(provider, actor, { ...records, probe: probeWith, trials }),
@@ -217,17 +215,6 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
   }
   const perform = performer<House>(service)
   return service
-}
-
-const ASK_LIMIT_MS = 1_000
-
-/** @throws SettingsError when what is sealed here can be kept, or opened, nowhere */
-async function sealsToLivingKey(sealer: Sealer, { isRetired }: Pick<Sealings, 'isRetired'>): Promise<void> {
-  const { to } = await sealer.seal({ address: '', provider: null, username: '', password: '' })
-  // Whether the database is away, another check tells.
-  if (!(await within(ASK_LIMIT_MS, isRetired(to)).catch(() => false))) return
-  const remedy = 'set POSTFERRY_RECIPIENTS to the new one, which "postferry key show" tells on the copying host'
-  throw new SettingsError(`this host seals to a retired key: ${remedy}`)
 }
 
 /** Hashing runs on the threads that also look up the names of hosts: one of them stays free. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { sealTo } from '../../src/keys/age.ts'
-import { addIdentity, keepNewestIdentity } from '../../src/keys/files.ts'
+import { addIdentity, keepNewestIdentity } from '../../src/keys/rotate.ts'
 import { identityOpener, initialiseKey, panelKeyInForce } from '../../src/keys/secrets.ts'
 import { loadSettings, SettingsError } from '../../src/settings.ts'
 

@@ -8,7 +8,7 @@ import { administrators } from '../../src/db/administrators.ts'
 import { type Database, openDatabase } from '../../src/db/connection/database.ts'
 import { failures } from '../../src/db/rate-limits.ts'
 import { visits } from '../../src/db/visits.ts'
-import { totpSealer } from '../../src/keys/totp-sealer.ts'
+import { totpSealer } from '../../src/keys/panel-key.ts'
 import {
   ADMINISTRATOR_LIMITS,
   ADMINISTRATOR_TOTAL,

@@ -1,6 +1,6 @@
 import { URI } from 'otpauth'
 import t from 'tap'
-import { totpSealer } from '../../src/keys/totp-sealer.ts'
+import { totpSealer } from '../../src/keys/panel-key.ts'
 import { newTotp, totpStep } from '../../src/operations/totp.ts'
 
 const sealer = totpSealer(() => Buffer.alloc(32, 7))

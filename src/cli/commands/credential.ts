@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
-import type { Keyring } from '../../keys/keyring.ts'
+import type { Keyring } from '../../keys/open-credential.ts'
 import type { Outcome } from '../../model/attempt.ts'
 import { type Endpoint, parseEndpoint } from '../../model/endpoint.ts'
 import type { House } from '../../operations/house.ts'

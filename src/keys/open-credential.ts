@@ -42,7 +42,7 @@ export function keyring({ opener, endpoints, onTrust }: KeyringDeps): Keyring {
       const before = attempt(() => endpoints.approved(name))
       const objected = objection(name, sentTo, before)
       if (objected !== null) return objected
-      const opened = await openOwn(kept, opener)
+      const opened = await openCredential({ ...kept, provider: name }, opener)
       if (opened.refused !== undefined || before !== null) return opened
       const isFirst = attempt(() => endpoints.trust(name, sentTo))
       if (isFirst === true) await onTrust(name, endpointText(sentTo))
@@ -53,12 +53,15 @@ export function keyring({ opener, endpoints, onTrust }: KeyringDeps): Keyring {
 }
 
 /** Whose it is and which provider it opens is sealed with it: it can be moved to nobody else. */
-async function openOwn({ address, sealed, provider }: KeptCredential, opener: Opener): Promise<Opened> {
+export async function openCredential(
+  { address, sealed, provider }: { address: string; sealed: Uint8Array; provider: string },
+  opener: Opener,
+): Promise<Opened> {
   // What failed may hold what was opened.
   const credential = await opener.open(sealed).catch(() => null)
   if (credential === null) return unopened('the kept credential cannot be opened on this host')
   if (credential.address !== address) return unopened('the kept credential belongs to another address')
-  if (credential.provider !== null && credential.provider !== provider.name)
+  if (credential.provider !== null && credential.provider !== provider)
     return unopened('the kept credential belongs to another provider')
   return { credential }
 }

@@ -1,6 +1,7 @@
 import t from 'tap'
-import { keyring } from '../../src/keys/keyring.ts'
+import { keyring } from '../../src/keys/open-credential.ts'
 import type { Credential } from '../../src/keys/ports.ts'
+import { reseal } from '../../src/keys/reseal.ts'
 import { type Endpoint, endpointOf } from '../../src/model/endpoint.ts'
 import { type Provider, usualProvider } from '../../src/model/provider.ts'
 
@@ -101,6 +102,29 @@ t.test('where it cannot be told what is approved, nothing is opened', async (t) 
     const { open } = keyring({ opener, endpoints, onTrust })
     t.match(await open(kept), { refused: 'endpoint-changed', why: 'cannot read it (EACCES)', credential: undefined })
   }
+})
+
+t.test('only what is opened by the same rule is sealed to a new key', async (t) => {
+  const kept = { migrationId: '1', address: ANNA.address, provider: 'old', sealed: new Uint8Array([1]) }
+  const sealed: string[] = []
+  const deps = (credential: Credential) => ({
+    opener: { open: async () => credential },
+    sealer: { seal: async () => ({ bytes: new Uint8Array([2]), to: ['age1new'] }) },
+    to: ['age1new'],
+    sealings: {
+      otherThan: async (_: unknown, after: string) => (after === '0' && sealed.length === 0 ? [kept] : []),
+      async replace(renewed: readonly { before: { address: string } }[]) {
+        sealed.push(...renewed.map(({ before }) => before.address))
+        return renewed.length
+      },
+    },
+  })
+  for (const other of [{ provider: 'another' }, { address: 'bert@new.example' }]) {
+    const result = await reseal(deps({ ...ANNA, ...other }), () => undefined)
+    t.same(result, { resealed: 0, unopened: [ANNA.address], unopenedCount: 1 }, JSON.stringify(other))
+  }
+  t.same(await reseal(deps(ANNA), () => undefined), { resealed: 1, unopened: [], unopenedCount: 0 })
+  t.same(sealed, [ANNA.address])
 })
 
 t.end()
