@@ -15,8 +15,8 @@ export interface VerifyOrder {
 }
 
 export interface VerifyDeps {
-  readonly oldMail: SourceMail
-  readonly newMail: DestinationMail
+  readonly sourceMail: SourceMail
+  readonly destinationMail: DestinationMail
   readonly copyingState: CopyingState
   readonly ledgers: Ledgers
 }
@@ -56,18 +56,18 @@ const TRIES = 5
  */
 export async function verify(
   order: VerifyOrder,
-  { oldMail, newMail, copyingState, ledgers }: VerifyDeps,
+  { sourceMail, destinationMail, copyingState, ledgers }: VerifyDeps,
   options: VerifyOptions = {},
 ): Promise<Ledger> {
   const started = performance.now()
   const { migrationId } = order
   const { purpose = 'job', holder = null } = options
   using proofs = copyingState.openProofs(migrationId)
-  await using old = await oldMail.open(order.provider, order.username, order.password, options.signal)
+  await using old = await sourceMail.open(order.provider, order.username, order.password, options.signal)
   for (let tries = 1; ; tries++) {
     const last = await ledgers.last(migrationId)
     const before = new Map(last.folders.map((folder) => [folder.name, folder]))
-    const tree = await newMail.open(order.home, proofs.files)
+    const tree = await destinationMail.open(order.home, proofs.files)
     const comparison = new Comparison({ migrationId, old, tree, proofs, copyingState, before, options })
     const result = await comparison.run()
     const seconds = (performance.now() - started) / 1000

@@ -14,7 +14,7 @@ const WHOLE = 1024 * 1024
 const TRIES = 10
 
 /** The destination as the copying host has it: the Maildir in a home. */
-export const newMail: DestinationMail = {
+export const destinationMail: DestinationMail = {
   async open(home, known) {
     const root = join(home, 'Maildir')
     const directories = await mailDirectories(root)

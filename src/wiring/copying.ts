@@ -14,12 +14,12 @@ import { offlineimaprc } from '../engines/offlineimap/config.ts'
 import { offlineImap } from '../engines/offlineimap/engine.ts'
 import { copyingState } from '../engines/offlineimap/state.ts'
 import { keptLine } from '../files/atomic.ts'
-import { oldMail } from '../imap/read/listing.ts'
+import { sourceMail } from '../imap/read/listing.ts'
 import { looks } from '../imap/read/status-check.ts'
 import type { CopyingState, LostMessages } from '../ledger/ports.ts'
 import { verify } from '../ledger/verify.ts'
 import { roomBeside } from '../maildir/free-space.ts'
-import { newMail } from '../maildir/listing.ts'
+import { destinationMail } from '../maildir/listing.ts'
 import { CouldNotAsk, type LedgerFolder, NotKept } from '../model/ledger.ts'
 import { sentence } from '../model/ledger-words.ts'
 import type { CopyOrder } from '../model/migration.ts'
@@ -97,7 +97,7 @@ async function copying(service: Service, { takesOver, early, limitMs, by }: Copy
 }
 
 function ledgerProof({ ledgers }: Service, copyingState: CopyingState, { id: holder }: Worker): Proof {
-  const deps = { oldMail, newMail, copyingState, ledgers }
+  const deps = { sourceMail, destinationMail, copyingState, ledgers }
   return {
     async flaw({ migrationId, address, order, isFinishRequested }, { username, password }, signal) {
       try {

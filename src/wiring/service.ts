@@ -36,7 +36,7 @@ import type { Asked } from '../http/auth/passdb.ts'
 import type { Check } from '../http/health.ts'
 import { old } from '../imap/login/ask.ts'
 import { probe } from '../imap/probe/probe.ts'
-import { oldMail } from '../imap/read/listing.ts'
+import { sourceMail } from '../imap/read/listing.ts'
 import { shortName } from '../keys/age.ts'
 import { approvedEndpoints } from '../keys/approved-endpoints.ts'
 import { keyring } from '../keys/open-credential.ts'
@@ -44,7 +44,7 @@ import { totpSealer } from '../keys/panel-key.ts'
 import { dropOldKeys, rotateKey } from '../keys/rotate.ts'
 import { refuseRetiredKey, sealerInForce } from '../keys/sealer.ts'
 import { identityOpener, panelKeyInForce, recipientsInForce } from '../keys/secrets.ts'
-import { newMail } from '../maildir/listing.ts'
+import { destinationMail } from '../maildir/listing.ts'
 import { ADMINISTRATOR_LIMITS, ADMINISTRATOR_TOTAL, signInAdministrator } from '../operations/administrator-login.ts'
 import { bulk } from '../operations/bulk.ts'
 import { finishMigration } from '../operations/finish.ts'
@@ -140,7 +140,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       detail,
     })
   const openKeyring = async () => keyring({ opener: await identityOpener(settings), endpoints, onTrust })
-  const ways = { oldMail, newMail, copyingState: copyingState(() => settings.offlineimapMetadata) }
+  const ways = { sourceMail, destinationMail, copyingState: copyingState(() => settings.offlineimapMetadata) }
   const service: Service = {
     perform: (operation, said, caller) => perform(operation, said, caller),
     settings,

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { oldMail } from '../../src/imap/read/listing.ts'
+import { sourceMail } from '../../src/imap/read/listing.ts'
 import type { Mailbox } from '../../src/model/mailbox.ts'
 import { PROVIDER } from '../support/copying.ts'
 import { type MailboxScript, startScriptedMailbox } from '../support/scripted-mailbox.ts'
@@ -11,7 +11,7 @@ const FIVE = [1, 2, 3, 4, 5].map((number) => ({ uid: number * 10, body: `Subject
 /** What such a source lists, and what it does not, and what reading all that it lists gives. */
 async function look(script: Omit<MailboxScript, 'messages'>) {
   await using server = await startScriptedMailbox({ messages: FIVE, ...script })
-  await using session = await oldMail.open({ ...PROVIDER, host: '127.0.0.1', port: server.port }, 'anna', 'x')
+  await using session = await sourceMail.open({ ...PROVIDER, host: '127.0.0.1', port: server.port }, 'anna', 'x')
   const opened = await session.examine(INBOX)
   if ('refusal' in opened) return opened
   const readings = await Array.fromAsync(session.read(opened.messages))

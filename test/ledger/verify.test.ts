@@ -16,7 +16,7 @@ function world(ends: Saved[]) {
     ...{ extra: 0, duplicated: 0, uidValidity: 7, provedUids: '', lostUids: '', acceptedUids: '', acceptedUnlisted: 0 },
   }
   const deps = {
-    oldMail: {
+    sourceMail: {
       open: async () => ({
         mailboxes: async () => [{ mailbox: INBOX, wanted: true }],
         examine: async () => ({ uidValidity: 7, messages: [], unlisted: [{ uid: 5, remark: 'hidden' }] }),
@@ -24,7 +24,7 @@ function world(ends: Saved[]) {
         [Symbol.asyncDispose]: async () => undefined,
       }),
     },
-    newMail: {
+    destinationMail: {
       open: async () => ({
         directories: [''],
         directoriesOf: () => new Map([['INBOX', '']]),

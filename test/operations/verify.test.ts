@@ -13,7 +13,7 @@ function world(seat: AbortSignal, begun: () => void): VerifyAccountDeps {
     budget: { take: async () => ({ signal: seat, [Symbol.dispose]: () => undefined }) },
     keyring: async () => ({ open: async () => ({ credential: { username: 'anna', password: 'x' } }) }),
     copyingState: { openProofs: () => ({ [Symbol.dispose]: () => undefined }) },
-    oldMail: {
+    sourceMail: {
       async open(_: unknown, _username: string, _password: string, signal: AbortSignal) {
         begun()
         signal.throwIfAborted()

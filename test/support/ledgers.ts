@@ -2,10 +2,10 @@ import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { copyingState } from '../../src/engines/offlineimap/state.ts'
-import { oldMail } from '../../src/imap/read/listing.ts'
+import { sourceMail } from '../../src/imap/read/listing.ts'
 import type { Ledgers } from '../../src/ledger/ports.ts'
 import { type VerifyOptions, verify } from '../../src/ledger/verify.ts'
-import { newMail } from '../../src/maildir/listing.ts'
+import { destinationMail } from '../../src/maildir/listing.ts'
 import { type Ledger, totalOf } from '../../src/model/ledger.ts'
 import { decodeName } from '../../src/model/mailbox.ts'
 import type { CopyOrder } from '../../src/model/migration.ts'
@@ -35,7 +35,7 @@ export async function verifyCopy(
 ): Promise<Ledger> {
   const { id: migrationId, home, provider } = order
   const { metadata = join(copying.folder, 'metadata') } = options
-  const deps = { oldMail, newMail, copyingState: copyingState(() => metadata), ledgers }
+  const deps = { sourceMail, destinationMail, copyingState: copyingState(() => metadata), ledgers }
   return await verify({ migrationId, home, provider, username, password }, deps, options)
 }
 

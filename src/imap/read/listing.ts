@@ -15,7 +15,7 @@ import { type Reader, readingSession, refusalOf, troubleOf } from './session.ts'
 const RENEWALS_LIMIT = 100
 
 /** Lists and reads what the source has; nothing that it sends can change the source. */
-export const oldMail: SourceMail = {
+export const sourceMail: SourceMail = {
   async open(provider, username, password, signal) {
     const session = new Session({ provider, username, password }, signal)
     await session.connect()

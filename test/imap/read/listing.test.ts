@@ -1,5 +1,5 @@
 import t from 'tap'
-import { oldMail } from '../../../src/imap/read/listing.ts'
+import { sourceMail } from '../../../src/imap/read/listing.ts'
 import type { Mailbox } from '../../../src/model/mailbox.ts'
 import { PROVIDER } from '../../support/copying.ts'
 import { ImapWire } from '../../support/imap-wire.ts'
@@ -11,7 +11,7 @@ t.teardown(() => old[Symbol.asyncDispose]())
 
 t.test('a source that lists nothing at all could not be asked: nobody has an empty account', async (t) => {
   await using way = await tamperWith(old.port, (said) => said.replace(/^\* LIST .*\r\n/gm, ''))
-  await using session = await oldMail.open({ ...PROVIDER, port: way.port }, 'anna', 'x')
+  await using session = await sourceMail.open({ ...PROVIDER, port: way.port }, 'anna', 'x')
   await t.rejects(session.mailboxes(), { code: 'old-protocol', message: /lists no mailbox/ })
 })
 
@@ -23,7 +23,7 @@ t.test('a source that hangs up whatever it is asked for ends the reading, and is
   const body = 'Subject: x\r\n\r\nx\r\n'
   await using wire = await ImapWire.open({ host: 'localhost', port: old.port, user: 'anna', password: 'x' })
   for (let number = 0; number < 60; number++) await wire.command('APPEND INBOX ', Buffer.from(body))
-  await using session = await oldMail.open({ ...PROVIDER, port: way.port }, 'anna', 'x')
+  await using session = await sourceMail.open({ ...PROVIDER, port: way.port }, 'anna', 'x')
   const [inbox] = await session.mailboxes()
   const opened = await session.examine(inbox?.mailbox as Mailbox)
   const messages = 'messages' in opened ? opened.messages : []
