@@ -4,7 +4,7 @@ import type { TotpSealer } from '../keys/ports.ts'
 import { type Administrator, parseAdministratorName } from '../model/administrator.ts'
 import { networkOf } from '../model/network.ts'
 import { within } from '../model/timeout.ts'
-import type { Administrators } from './administrators.ts'
+import type { Administrators } from './administrator-ports.ts'
 import { totpStep } from './totp.ts'
 
 /** An administrator's sign-in, as a door asks about it. */

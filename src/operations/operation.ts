@@ -158,9 +158,9 @@ export function oneOf<W extends string>(words: readonly W[], about: string, extr
 }
 
 /** Something that is ticked, or not. */
-export function flag(about: string): Field<boolean | undefined> {
+export function flag(about: string, extra: Extra = {}): Field<boolean | undefined> {
   const read = (said: string) => oneOf(['true', 'false'], '').read(said) === 'true'
-  return optional(text(read, about, { schema: Type.Boolean() }))
+  return optional(text(read, about, { ...extra, schema: Type.Boolean() }))
 }
 
 export function isFlag({ schema }: Pick<Field<unknown>, 'schema'>): boolean {

@@ -1,5 +1,4 @@
 import { type Address, inDomain } from '../model/address.ts'
-import type { Administrator } from '../model/administrator.ts'
 import { Refused } from '../model/refused.ts'
 import type { House } from './house.ts'
 
@@ -47,18 +46,4 @@ async function whoeverIs(
 
 export function noMigration(name: string): Refused {
   return new Refused('not-found', `${name} has no migration`)
-}
-
-/** @throws Refused when there is no such administrator */
-export async function administratorNamed(
-  { administrators }: Pick<House, 'administrators'>,
-  name: string,
-): Promise<Administrator> {
-  const known = await administrators.find(name)
-  if (known === null) throw noAdministrator(name)
-  return known.administrator
-}
-
-export function noAdministrator(name: string): Refused {
-  return new Refused('not-found', `there is no administrator ${name} (postferry admin list shows them)`)
 }

@@ -7,7 +7,7 @@ import { audit } from '../../src/db/audit.ts'
 import { type Database, openDatabase } from '../../src/db/connection/database.ts'
 import { byAdministrator, type Role } from '../../src/model/administrator.ts'
 import { Refused } from '../../src/model/refused.ts'
-import type { Administrators, NewAdministrator } from '../../src/operations/administrators.ts'
+import type { Administrators, NewAdministrator } from '../../src/operations/administrator-ports.ts'
 
 const BY = { actor: 'tests', reason: 'as agreed' }
 const SEALED = Buffer.from('sealed')

@@ -1,85 +1,62 @@
-import { Argument, type Command, Option } from 'commander'
-import { ROLES, type Role } from '../../model/administrator.ts'
-import { administratorNamed, noAdministrator } from '../../operations/person.ts'
+import type { Command } from 'commander'
+import {
+  addAdministrator,
+  administratorNamed,
+  administratorRow,
+  listAdministrators,
+  refuseExisting,
+  removeAdministrator,
+  setAdministratorPassword,
+  setAdministratorRole,
+  type WithTotp,
+} from '../../operations/administrators.ts'
+import { administratorName } from '../../operations/fields.ts'
 import type { CliDeps } from '../deps.ts'
-import { by, withReason } from '../terminal/actor.ts'
-import { administratorName, examples } from '../terminal/arguments.ts'
-import { EXIT, Failure } from '../terminal/exit.ts'
-import { printDone, printList } from '../terminal/output.ts'
-import { administratorList } from '../terminal/rows.ts'
-import { addPasswd, newSecrets, printWithTotp } from './admin-password.ts'
+import { addListing, addOperation } from '../terminal/operation-command.ts'
+import { print } from '../terminal/output.ts'
 
 export function addAdminCommands(postferry: Command, deps: CliDeps): void {
-  const admin = postferry.command('admin').description('who may use the panel')
-  addAdd(admin, deps)
-  addList(admin, deps)
-  addRemove(admin, deps)
-  addPasswd(admin, deps)
-  addRole(admin, deps)
-}
-
-function addAdd(admin: Command, { open }: CliDeps): void {
-  const add = admin
-    .command('add')
-    .description('let somebody use the panel; the password is one line on standard input')
-    .argument('<name>', 'letters, digits, ".", "_", "-" and "@"', administratorName)
-    .addOption(
-      new Option('--role <role>', 'viewer sees, operator settles migrations, owner changes everything')
-        .choices(ROLES)
-        .default('owner'),
-    )
-    .option('--totp', 'ask for one-time codes too; prints what an authenticator reads, this once')
-    .option('--json', 'print the administrator as JSON')
-  examples(
-    withReason(add),
-    'postferry admin add anna --totp',
-    'postferry admin add bert --role viewer <password-file',
-  ).action(async (name: string, options: { role: Role; totp?: boolean; reason?: string; json?: boolean }) => {
-    await using house = await open()
-    if ((await house.administrators.find(name)) !== null) {
-      throw new Failure(EXIT.data, `administrator ${name} exists already`)
-    }
-    const { passwordHash, totp } = await newSecrets(house, name, options.totp)
-    const added = { name, role: options.role, passwordHash, totpSealed: totp?.sealed ?? null }
-    await house.administrators.add(added, by(options))
-    const sentence = `${name} may use the panel, as ${options.role}`
-    await printWithTotp(await administratorNamed(house, name), sentence, totp, options)
+  const admin = postferry.command('admin').description('administrators: who may sign in to the panel')
+  const json = 'the administrator'
+  addOperation(admin, 'add', addAdministrator, deps, {
+    ...{ arguments: ['name'], json, also: printTotp },
+    examples: ['postferry admin add anna --totp', 'postferry admin add bert --role viewer <password-file'],
+    async whose(house, { name }) {
+      await refuseExisting(administratorName(String(name)), house)
+      return String(name)
+    },
+    done: ({ administrator: { name, role } }) => `${name} may use the panel, as ${role}`,
+  })
+  addListing(admin, 'list', listAdministrators, deps, {
+    ...{ row: administratorRow, columns: ['name', 'role', 'totp', 'created_at', 'signed_in_at'] },
+    examples: ['postferry admin list'],
+  })
+  addOperation(admin, 'remove', removeAdministrator, deps, {
+    ...{ arguments: ['name'], json: 'the removed administrator' },
+    examples: ['postferry admin remove anna'],
+    done: ({ name }) => `${name} is removed`,
+  })
+  addOperation(admin, 'passwd', setAdministratorPassword, deps, {
+    ...{ arguments: ['name'], json, also: printTotp },
+    examples: ['postferry admin passwd anna', 'postferry admin passwd anna --no-totp <password-file'],
+    whose: async (house, { name }) =>
+      (await administratorNamed(administratorName(String(name)), house)).administrator.name,
+    done: ({ administrator: { name } }) => `${name} has a new password`,
+  })
+  addOperation(admin, 'role', setAdministratorRole, deps, {
+    ...{ arguments: ['name', 'role'], json },
+    examples: ['postferry admin role bert operator'],
+    done: ({ name, role }) => `${name} is ${role} now`,
   })
 }
 
-function addList(admin: Command, { open }: CliDeps): void {
-  const list = admin.command('list').description('list the administrators').option('--json', 'print one JSON array')
-  examples(list, 'postferry admin list').action(async (options) => {
-    await using house = await open()
-    await printList(await house.administrators.list(), administratorList, options)
-  })
-}
-
-function addRemove(admin: Command, { open }: CliDeps): void {
-  const remove = admin
-    .command('remove')
-    .description('let somebody use the panel no more, and end all sessions of theirs')
-    .argument('<name>', 'as admin list shows it', administratorName)
-    .option('--json', 'print the removed administrator as JSON')
-  examples(withReason(remove), 'postferry admin remove anna').action(async (name: string, options) => {
-    await using house = await open()
-    const administrator = await administratorNamed(house, name)
-    if (!(await house.administrators.remove(name, by(options)))) throw noAdministrator(name)
-    await printDone(administratorList.row(administrator), `${name} cannot use the panel any more`, options)
-  })
-}
-
-function addRole(admin: Command, { open }: CliDeps): void {
-  const role = admin
-    .command('role')
-    .description('let somebody do more or less, and end all sessions of theirs')
-    .argument('<name>', 'as admin list shows it', administratorName)
-    .addArgument(new Argument('<role>').choices(ROLES))
-    .option('--json', 'print the administrator as JSON')
-  examples(withReason(role), 'postferry admin role bert operator').action(async (name: string, role: Role, options) => {
-    await using house = await open()
-    if (!(await house.administrators.setRole(name, role, by(options)))) throw noAdministrator(name)
-    const administrator = await administratorNamed(house, name)
-    await printDone(administratorList.row(administrator), `${name} is ${role} now`, options)
-  })
+/** The new TOTP secret, which nothing shows again. */
+async function printTotp({ totp }: WithTotp): Promise<void> {
+  if (totp === null) return
+  await print('an authenticator reads this, which is not shown again:\n')
+  if (process.stdout.isTTY) {
+    const { renderUnicodeCompact } = await import('uqr')
+    await print(`${renderUnicodeCompact(totp.uri)}\n`)
+  }
+  await print(`${totp.uri}\n`)
 }

@@ -29,6 +29,8 @@ interface DoneShape<F extends Fields, R> extends CommandShape<F> {
   readonly json?: string
   /** What was done, as a sentence. */
   done(result: R, said: Said): string
+  /** What else is printed for a person, after the sentence. */
+  also?(result: R): Promise<void>
   /** Before a secret is asked for: whose it is. @throws Refused when it would be typed for nothing */
   whose?(house: House, said: Said): Promise<string>
 }
@@ -48,7 +50,9 @@ export function addOperation<F extends Fields, R>(
     await using house = await open()
     const said = await withSecret(operation, shape, house, typed)
     const result = await house.perform(operation, said, CALLER())
-    await printDone(await operation.answer.row(result), shape.done(result, said), command.opts())
+    const options = command.opts<{ json?: boolean }>()
+    await printDone(await operation.answer.row(result), shape.done(result, said), options)
+    if (!options.json) await shape.also?.(result)
   })
 }
 

@@ -1,5 +1,4 @@
 import type { Account } from '../../model/account.ts'
-import type { Administrator } from '../../model/administrator.ts'
 import type { Attempt } from '../../model/attempt.ts'
 import type { AuditEntry } from '../../model/audit.ts'
 import type { Migration } from '../../model/migration.ts'
@@ -23,17 +22,6 @@ export const accountList: ListShape<Account> = {
 export const migrationList: ListShape<Migration> = {
   row: migrationRow,
   columns: ['address', 'old_username', 'provider', 'state', 'route', 'code', 'closing'],
-}
-
-export const administratorList: ListShape<Administrator> = {
-  row: ({ name, role, hasTotp, createdAt, signedInAt }) => ({
-    name,
-    role,
-    totp: hasTotp,
-    created_at: createdAt,
-    signed_in_at: signedInAt,
-  }),
-  columns: ['name', 'role', 'totp', 'created_at', 'signed_in_at'],
 }
 
 export const auditList: ListShape<AuditEntry> = {

@@ -1,22 +1,21 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
+import { type Administrator, LEAST_PASSWORD_LENGTH, ROLES, type Role } from '../../model/administrator.ts'
 import {
-  type Administrator,
-  isAdministratorPassword,
-  LEAST_PASSWORD_LENGTH,
-  parseAdministratorName,
-  ROLES,
-  type Role,
-} from '../../model/administrator.ts'
-import { Secret, SHORT_PASSWORD, Why } from './bodies.ts'
+  addAdministrator,
+  listAdministrators,
+  removeAdministrator,
+  setAdministratorPassword,
+  setAdministratorRole,
+} from '../../operations/administrators.ts'
+import { Secret, Why } from './bodies.ts'
 import { choiceField, form, reasonField, textField } from './forms.ts'
 import type { PanelDeps } from './house.ts'
 import { html, type Piece } from './html.ts'
-import type { Notice } from './page.ts'
 import { badge, table, when } from './parts.ts'
+import { act, perform } from './perform.ts'
 import { administrator } from './session.ts'
-import { by, goOn, show } from './show.ts'
-import { notFound } from './trouble.ts'
+import { show } from './show.ts'
 
 const PATH = '/admin/administrators'
 const OWN = { permission: 'own' } as const
@@ -34,10 +33,8 @@ const NewRole = Type.Object({ ...Why.properties, role: OneRole })
 
 /** Who may use these pages, and for what; for owners. */
 export const administratorPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
-  const { administrators } = house
-
   app.get(PATH, { config: OWN }, async (request, reply) => {
-    const all = await administrators.list()
+    const all = await perform(request, house, listAdministrators)
     return show(
       request,
       reply,
@@ -46,47 +43,24 @@ export const administratorPages: FastifyPluginAsyncTypebox<PanelDeps> = async (a
     )
   })
 
-  app.post(PATH, { config: OWN, schema: { body: NewOne } }, async (request, reply) => {
-    const { role, password, reason } = request.body
-    const name = parseAdministratorName(request.body.name.trim())
-    if (name === null) return goOn(request, reply, PATH, BAD_NAME)
-    if (!isAdministratorPassword(password)) return goOn(request, reply, PATH, SHORT_PASSWORD)
-    const passwordHash = await house.hasher.hash(password)
-    await administrators.add({ name, role, passwordHash, totpSealed: null }, by(request, reason))
-    return goOn(request, reply, PATH, { kind: 'good', text: `${name} can sign in now.` })
-  })
-
-  app.post(
-    `${PATH}/:name/password`,
-    { config: OWN, schema: { params: One, body: NewPassword } },
-    async (request, reply) => {
-      const { name } = request.params
-      const { password, reason } = request.body
-      if (!isAdministratorPassword(password)) return goOn(request, reply, PATH, SHORT_PASSWORD)
-      if (!(await administrators.setPassword(name, await house.hasher.hash(password), by(request, reason))))
-        throw notFound()
-      return goOn(request, reply, PATH, {
-        kind: 'good',
-        text: `${name} has a new password, and is signed out everywhere.`,
-      })
-    },
+  app.post(PATH, { config: OWN, schema: { body: NewOne } }, (request, reply) =>
+    act(request, reply, house, addAdministrator, PATH, ({ administrator: { name } }) => `${name} can sign in now.`),
   )
 
-  app.post(`${PATH}/:name/role`, { config: OWN, schema: { params: One, body: NewRole } }, async (request, reply) => {
-    const { name } = request.params
-    const { role, reason } = request.body
-    if (!(await administrators.setRole(name, role, by(request, reason)))) throw notFound()
-    return goOn(request, reply, PATH, { kind: 'good', text: `${name} is ${role} now.` })
-  })
+  app.post(`${PATH}/:name/password`, { config: OWN, schema: { params: One, body: NewPassword } }, (request, reply) =>
+    act(request, reply, house, setAdministratorPassword, PATH, ({ administrator: { name } }) => {
+      return `${name} has a new password, and is signed out everywhere.`
+    }),
+  )
 
-  app.post(`${PATH}/:name/remove`, { config: OWN, schema: { params: One, body: Why } }, async (request, reply) => {
-    const { name } = request.params
-    if (!(await administrators.remove(name, by(request, request.body.reason)))) throw notFound()
-    return goOn(request, reply, PATH, { kind: 'good', text: `${name} is removed.` })
-  })
+  app.post(`${PATH}/:name/role`, { config: OWN, schema: { params: One, body: NewRole } }, (request, reply) =>
+    act(request, reply, house, setAdministratorRole, PATH, ({ name, role }) => `${name} is ${role} now.`),
+  )
+
+  app.post(`${PATH}/:name/remove`, { config: OWN, schema: { params: One, body: Why } }, (request, reply) =>
+    act(request, reply, house, removeAdministrator, PATH, ({ name }) => `${name} is removed.`),
+  )
 }
-
-const BAD_NAME: Notice = { kind: 'bad', text: 'Nobody is added: a name is 1 to 64 letters, digits and . _ - @.' }
 
 const ROLE_TITLES: Readonly<Record<Role, string>> = {
   viewer: 'viewer: sees everything',

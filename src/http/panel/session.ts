@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { type Administrator, may, type Permission } from '../../model/administrator.ts'
-import type { Administrators } from '../../operations/administrators.ts'
+import type { Administrators } from '../../operations/administrator-ports.ts'
 import { isOwnForm, pageBefore } from './own-pages.ts'
 import type { Notice } from './page.ts'
 

@@ -3,18 +3,17 @@ import { Type } from 'typebox'
 import { may } from '../../../model/administrator.ts'
 import type { Domain } from '../../../model/domain.ts'
 import type { Provider } from '../../../model/provider.ts'
-import { isRefused, sentenceOf } from '../../../model/refused.ts'
 import { domainAdded, isReachable } from '../../../operations/domain-added.ts'
 import { type AddedDomain, addDomain, removeDomain } from '../../../operations/domains.ts'
-import { fieldsOf } from '../../../operations/operation.ts'
 import { bodyOf, Why } from '../bodies.ts'
 import { checkField, choiceField, form, reasonField, textField } from '../forms.ts'
 import type { PanelDeps } from '../house.ts'
 import { html, type Piece } from '../html.ts'
 import type { Notice } from '../page.ts'
 import { capitalised, providerPath, table } from '../parts.ts'
+import { act } from '../perform.ts'
 import { administrator } from '../session.ts'
-import { callerOf, goOn, saidIn, show } from '../show.ts'
+import { show } from '../show.ts'
 
 const PATH = '/admin/providers'
 const OWN = { permission: 'own' } as const
@@ -27,26 +26,13 @@ export const providerList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { 
     return show(request, reply, { title: 'Providers' }, page(providers, domains, csrf))
   })
 
-  app.post('/admin/domains', { config: OWN, schema: { body: bodyOf(addDomain) } }, async (request, reply) => {
-    try {
-      const said = saidIn(request.body, fieldsOf(addDomain))
-      const added = await house.perform(addDomain, said, callerOf(request))
-      return goOn(request, reply, PATH, addedNotice(added))
-    } catch (error) {
-      if (!isRefused(error, 'invalid')) throw error
-      return goOn(request, reply, PATH, { kind: 'bad', text: `The domain was not added. ${sentenceOf(error)}` })
-    }
-  })
+  app.post('/admin/domains', { config: OWN, schema: { body: bodyOf(addDomain) } }, (request, reply) =>
+    act(request, reply, house, addDomain, PATH, addedNotice),
+  )
 
   const One = Type.Object({ domain: Type.String() })
-  app.post(
-    '/admin/domains/:domain/remove',
-    { config: OWN, schema: { params: One, body: Why } },
-    async (request, reply) => {
-      const said = saidIn({ ...request.body, ...request.params }, fieldsOf(removeDomain))
-      const { name } = await house.perform(removeDomain, said, callerOf(request))
-      return goOn(request, reply, PATH, { kind: 'good', text: `${name} is removed; its accounts stay.` })
-    },
+  app.post('/admin/domains/:domain/remove', { config: OWN, schema: { params: One, body: Why } }, (request, reply) =>
+    act(request, reply, house, removeDomain, PATH, ({ name }) => `${name} is removed; its accounts stay.`),
   )
 }
 

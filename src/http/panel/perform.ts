@@ -1,0 +1,43 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { TObject } from 'typebox'
+import { isRefused, sentenceOf } from '../../model/refused.ts'
+import type { House } from '../../operations/house.ts'
+import { type Described, type Fields, fieldsOf, type Operation } from '../../operations/operation.ts'
+import type { PanelHouse } from './house.ts'
+import type { Notice } from './page.ts'
+import { callerOf, goOn, saidIn } from './show.ts'
+
+/** Carries an operation out as the form of a route says it, for whoever has signed in. @throws Refused */
+export function perform<F extends Fields, R>(
+  request: FastifyRequest,
+  house: PanelHouse,
+  operation: Operation<F, R, House>,
+): Promise<R> {
+  const form = { ...(request.body as object), ...(request.params as object) }
+  return house.perform(operation, saidIn(form, fieldsIn(request, operation)), callerOf(request))
+}
+
+/** The same, and goes on to a page that tells what was done, or what is wrong with the form. */
+export async function act<F extends Fields, R>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  house: PanelHouse,
+  operation: Operation<F, R, House>,
+  path: string,
+  done: (result: R) => Notice | string,
+): Promise<FastifyReply> {
+  try {
+    const notice = done(await perform(request, house, operation))
+    return goOn(request, reply, path, typeof notice === 'string' ? { kind: 'good', text: notice } : notice)
+  } catch (error) {
+    if (!isRefused(error, 'invalid')) throw error
+    return goOn(request, reply, path, { kind: 'bad', text: `Nothing is changed. ${sentenceOf(error)}` })
+  }
+}
+
+/** Those that the form has: a box that is not there is not one that nobody ticked. */
+function fieldsIn({ routeOptions: { schema } }: FastifyRequest, operation: Described): Fields {
+  const has = (part: unknown, name: string) => name in ((part as TObject | undefined)?.properties ?? {})
+  const fields = Object.entries(fieldsOf(operation))
+  return Object.fromEntries(fields.filter(([name]) => has(schema?.body, name) || has(schema?.params, name)))
+}
