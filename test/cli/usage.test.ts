@@ -160,7 +160,7 @@ t.test('time limits that do not add up are one line that names which', (t) => {
   t.throws(flaw('0', '35'), { message: 'POSTFERRY_OLD_LIMIT_SECONDS must be at least 1' })
   t.throws(flaw('40', '44'), { message: /^POSTFERRY_ANSWER_LIMIT_SECONDS must be at least .*45/ })
   t.throws(flaw('15', '50'), { message: 'POSTFERRY_ANSWER_LIMIT_SECONDS must be at most 49' })
-  t.match(flaw('15', '49')(), { oldLimitMs: 15_000, answerLimitMs: 49_000 })
+  t.match(flaw('15', '49')(), { sourceLimitMs: 15_000, answerLimitMs: 49_000 })
   t.end()
 })
 

@@ -150,7 +150,10 @@ async function withSecret<F extends Fields, R>(
 ): Promise<Said> {
   const name = Object.keys(fields).find((name) => fields[name]?.isSecret)
   if (name === undefined || whose === undefined) return said
-  return { ...said, [name]: await readPassword(await whose(house, said)) }
+  const secret = await readPassword(await whose(house, said))
+  // What is wrong with it is said without the name of an option that nobody gave.
+  fields[name]?.read(secret)
+  return { ...said, [name]: secret }
 }
 
 function saidIn(operation: Described, command: Command, given: readonly unknown[]): Said {
