@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import t from 'tap'
 
 const CHECKOUT = join(import.meta.dirname, '../..')
-const README = readFileSync(join(CHECKOUT, 'README.md'), 'utf8')
+const PAGE = readFileSync(join(CHECKOUT, 'docs/operate.md'), 'utf8')
 const UNITS = readdirSync(join(CHECKOUT, 'deploy/systemd')).filter((name) => name.endsWith('.service'))
 
 t.test('whom the services run as is made before they are started, and alone may read the settings', async (t) => {
-  const install = README.slice(README.indexOf('\n## Install'), README.indexOf('\n## Operate'))
+  const install = PAGE.slice(PAGE.indexOf('\n## Install'), PAGE.indexOf('\n## Import'))
   const started = install.indexOf('systemctl enable')
   t.ok(started > 0 && UNITS.length > 0)
   for (const unit of UNITS) {

@@ -26,7 +26,7 @@ const PEOPLE = {
 const SECRETS = Object.values(PEOPLE)
 const FOLDERS = ['Sent', 'Plans.2024', `${PYTHON}`, 'Trash', '%(home)s ] "x"']
 
-t.test('README and deploy/cron have the same line', async (t) => {
+t.test('docs/operate.md and deploy/cron have the same line', async (t) => {
   const shipped = readFileSync(join(import.meta.dirname, '../../deploy/cron/postferry'), 'utf8')
   t.ok(shipped.includes(` vmail ${cronCommand()}\n`))
 })

@@ -4,15 +4,15 @@ import { type Ended, type RunningService, runProgram } from './service.ts'
 
 const CHECKOUT = join(import.meta.dirname, '../..')
 
-/** The command of the README's cron line, as an administrator copies it. */
+/** The command of the cron line in docs/operate.md, as an administrator copies it. */
 export function cronCommand(): string {
-  const readme = readFileSync(join(CHECKOUT, 'README.md'), 'utf8')
-  const [, command] = /^\*\/10 \* \* \* \* vmail (.*)$/m.exec(readme) ?? []
-  if (command === undefined) throw new Error('the README has no cron line')
+  const page = readFileSync(join(CHECKOUT, 'docs/operate.md'), 'utf8')
+  const [, command] = /^\*\/10 \* \* \* \* vmail (.*)$/m.exec(page) ?? []
+  if (command === undefined) throw new Error('docs/operate.md has no cron line')
   return command
 }
 
-/** Runs the README's cron line once as cron does, on this service's data directory. */
+/** Runs that cron line once as cron does, on this service's data directory. */
 export async function runCronLine(service: RunningService): Promise<Ended> {
   const command = cronCommand()
     .replaceAll('/var/lib/postferry', service.dataDir)
@@ -20,7 +20,7 @@ export async function runCronLine(service: RunningService): Promise<Ended> {
   return await runLine(command, service)
 }
 
-/** Has plain OfflineIMAP copy what `emit-offlineimaprc` writes, as the README says. */
+/** Has plain OfflineIMAP copy what `emit-offlineimaprc` writes, as docs/operate.md says. */
 export async function runPlainOfflineimap(service: RunningService): Promise<Ended> {
   const emit = `${CHECKOUT}/bin/emit-offlineimaprc --output offlineimaprc`
   return await runLine(`cd ${service.dataDir} && ${emit} && offlineimap -1 -o -c offlineimaprc`, service)
