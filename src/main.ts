@@ -3,7 +3,7 @@ import { welcome } from './cli/terminal/welcome.ts'
 import { lockFolder } from './db/embedded/lock.ts'
 import { becomeOwner } from './files/become-owner.ts'
 import type { Served } from './http/serve.ts'
-import { signInRoom } from './imap/login/ask.ts'
+import { loadImap } from './imap/login/ask.ts'
 import { derivedKey } from './keys/panel-key.ts'
 import { panelKeyInForce, provideSecrets } from './keys/secrets.ts'
 import { loadSettings, type Settings } from './settings.ts'
@@ -21,7 +21,7 @@ function settings(): Settings {
 
 async function openServed(time: Time): Promise<Served> {
   // So that nobody who signs in waits for it.
-  const [secrets] = await Promise.all([provideSecrets(settings()), signInRoom()])
+  const [secrets] = await Promise.all([provideSecrets(settings()), loadImap()])
   const service = await openService(settings(), time)
   service.watch()
   return {

@@ -8,7 +8,7 @@ const SRC = join(import.meta.dirname, '../src')
 // The files right below src and the room `wiring` put everything together.
 const WALLS: Record<string, { readonly values: readonly string[]; readonly types?: readonly string[] }> = {
   model: { values: [] },
-  source: { values: ['model'], types: ['copying'] },
+  source: { values: ['model'] },
   auth: { values: ['model'], types: ['source', 'keys'] },
   ledger: { values: ['model', 'files'] },
   keys: { values: ['model', 'files', 'settings.ts', 'setting-kinds.ts'] },

@@ -1,4 +1,4 @@
-import type { Seat } from '../source/budget.ts'
+import type { Connection } from '../source/budget.ts'
 import type { Interruption, Job } from './ports.ts'
 import { type JobDeps, type JobReport, type JobRun, runJob } from './run-job.ts'
 
@@ -45,7 +45,7 @@ export class Leases implements Disposable {
   }
 
   /** Takes the turn that was leased, to its end, with one connection to the source at a time. */
-  async run({ job, askedAt }: Leased, seat: Seat, { onMessage }: Pick<JobRun, 'onMessage'>): Promise<JobReport> {
+  async run({ job, askedAt }: Leased, seat: Connection, { onMessage }: Pick<JobRun, 'onMessage'>): Promise<JobReport> {
     const running: Running = { interrupt: new AbortController(), renewedAt: askedAt, messages: 0 }
     this.#running.set(job.migrationId, running)
     const yieldSeat = () => abort(running.interrupt, seat.signal.reason)

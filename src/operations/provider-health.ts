@@ -2,7 +2,7 @@ import { bulkhead } from 'cockatiel'
 import { LRUCache } from 'lru-cache'
 import type { Provider } from '../model/provider.ts'
 import type { ProviderStatus } from '../source/ports.ts'
-import type { ProbeStep } from '../source/probe-step.ts'
+import type { ProbeStep } from '../source/probe.ts'
 
 /** How a provider is. */
 export interface ProviderHealth {

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { Tries } from '../auth/ports.ts'
 import type { Provider } from '../model/provider.ts'
-import type { ProbeStep } from '../source/probe-step.ts'
+import type { ProbeStep } from '../source/probe.ts'
 import type { Domains, Providers } from './ports.ts'
 
 export interface TestDeps {

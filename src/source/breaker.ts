@@ -7,9 +7,9 @@ import {
   type IBreaker,
   isBrokenCircuitError,
 } from 'cockatiel'
-import type { ProviderStatus, SourceAnswer, SourceQuestion } from './ports.ts'
+import type { ProviderStatus, SourceAnswer, SourceLogin } from './ports.ts'
 
-/** So many people in a row whom the source did not answer at all open the breaker. */
+/** The breaker opens when the source did not answer at all for so many people in a row. */
 const MOST_PEOPLE = 10
 const PROBE_AFTER = { initialDelay: 5_000, maxDelay: 30_000 }
 
@@ -20,7 +20,7 @@ const STATES: Readonly<Record<CircuitState, ProviderStatus['breaker']>> = {
   [CircuitState.Isolated]: 'open',
 }
 
-/** Leaves a source alone that has stopped answering, whoever asks; asks it again later with one question. */
+/** Leaves a source alone that has stopped answering, and probes it later with one login. */
 export class Breaker {
   readonly #unanswered = new UnansweredPeople()
   readonly #circuit: CircuitBreakerPolicy
@@ -36,7 +36,7 @@ export class Breaker {
   }
 
   /** @returns null when the source is left alone */
-  async ask({ username, signal }: SourceQuestion, ask: () => Promise<SourceAnswer>): Promise<SourceAnswer | null> {
+  async ask({ username, signal }: SourceLogin, ask: () => Promise<SourceAnswer>): Promise<SourceAnswer | null> {
     try {
       return await this.#circuit.execute(async () => {
         const answer = await ask()
@@ -44,7 +44,7 @@ export class Breaker {
           this.#unanswered.clear()
           return answer
         }
-        // Asked to see whether the source is back, and given up: it is not known to be back.
+        // A probe that was given up does not show that the source is back.
         if (signal.aborted && this.state !== 'half-open') throw new GivenUp(answer)
         this.#unanswered.add(username)
         return answer
@@ -61,7 +61,7 @@ function isSilent(answer: SourceAnswer): boolean {
   return answer.kind === 'trouble' && !answer.answered
 }
 
-/** One person, whose sign-in makes the source hang, says nothing about the others. */
+/** Counts people: one whose login makes the source hang says nothing about the others. */
 class UnansweredPeople implements IBreaker {
   readonly #people = new Set<string>()
   state: unknown
@@ -81,7 +81,7 @@ class UnansweredPeople implements IBreaker {
   }
 }
 
-/** We gave the question up: that says nothing about the source, and the breaker counts no error but results. */
+/** Nobody waits for the login any more, which says nothing about the source. cockatiel counts no errors here. */
 class GivenUp extends Error {
   readonly answer: SourceAnswer
 

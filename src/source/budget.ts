@@ -1,56 +1,59 @@
 import { Share } from './connection-share.ts'
 
-/** What a connection to the source is for: who signs in or waits for an answer comes before copying. */
+/** What a connection to the source is for. Sign-ins come before copying. */
 export const USES = ['sign-in', 'copying'] as const
 export type Use = (typeof USES)[number]
 
-/** What this process is told of a provider's connections. */
+/** What the database grants this process of a provider's connections. */
 export interface Allotment {
-  /** So many it may have from now on. Fewer than it keeps: it opens no more. */
+  /** How many it may have from now on. Fewer than it keeps: it opens no more. */
   readonly may: number
-  /** So many of those in use it has to end. */
+  /** How many of those in use it has to close. */
   readonly excess: number
-  /** So many there are for all processes together. */
+  /** How many there are for all processes together. */
   readonly most: number
 }
 
 /** The connections of each provider, shared by all processes. */
 export interface Shares {
   /**
-   * Says how many connections this process keeps and how many it has use for. What it keeps is its own until the lease
-   * ends, which each claim renews. Throws when the others cannot be asked.
+   * Says how many connections this process keeps and how many it wants. What it keeps is its own until the lease ends,
+   * which each claim renews. Throws when the database cannot be asked.
    */
   claim(provider: string, use: Use, keep: number, want: number): Promise<Allotment>
 }
 
-/** Leave to have one connection to the source, one after the other. Dispose when it is closed. */
-export interface Seat extends Disposable {
-  /** Aborted with an Interruption: the connection has to be closed. */
+/** Why a connection has to be closed: others need it, or this process lost its lease. */
+export type Withdrawal = 'stopped' | 'lost-lock'
+
+/** The right to one connection to the source at a time. Dispose when that is closed. */
+export interface Connection extends Disposable {
+  /** Aborted with a Withdrawal. */
   readonly signal: AbortSignal
 }
 
-/** How long somebody waits for a seat. */
+/** How long somebody waits for a connection. */
 export interface Patience {
-  /** 0: just long enough to ask. */
+  /** 0: for one answer of the database. */
   readonly limitMs: number
   readonly signal?: AbortSignal
 }
 
-/** How the connections that this process has are used. */
-export interface SeatsInUse {
+/** How this process uses the connections that it has. */
+export interface ConnectionsInUse {
   readonly provider: string
   readonly running: number
   readonly waiting: number
 }
 
-/** No connection to the source is made without a seat. */
+/** No connection to the source is opened without one of these. */
 export interface Budget {
   /** Null: there was none in time. Never throws. */
-  take(provider: string, use: Use, patience: Patience): Promise<Seat | null>
+  take(provider: string, use: Use, patience: Patience): Promise<Connection | null>
 }
 
-/** The budget of this process. Dispose to give everything back. */
-export function openBudget(shares: Shares): Budget & AsyncDisposable & { inUse(use: Use): SeatsInUse[] } {
+/** This process's part of the budget. Dispose to give everything back. */
+export function openBudget(shares: Shares): Budget & AsyncDisposable & { inUse(use: Use): ConnectionsInUse[] } {
   const known = new Map<string, { provider: string; use: Use; share: Share }>()
 
   function shareOf(provider: string, use: Use): Share {

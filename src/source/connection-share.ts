@@ -1,49 +1,48 @@
-import type { Interruption } from '../copying/ports.ts'
 import { within } from '../model/timeout.ts'
-import type { Allotment, Patience, Seat } from './budget.ts'
+import type { Allotment, Connection, Patience, Withdrawal } from './budget.ts'
 
-/** How long a share is kept without a word from its holder. */
+/** How long a share is kept unless its holder renews it. */
 export const LEASE_MS = 30_000
-/** More than that are not worth waiting for. */
+/** The longest queue. */
 const QUEUE_LENGTH = 10_000
-/** A share in use is renewed, and what was not used for so long is given back. */
+/** How often a share is renewed, and how long what is not used is kept. */
 const TICK_MS = 1_000
-/** Whoever waits for others asks so often whether they have given something back. */
+/** How often whoever waits asks whether others have given something back. */
 const HUNGRY_MS = 100
-/** Well before the others may take what could not be renewed. */
+/** Connections are closed well before others may have what could not be renewed. */
 const LOST_MS = LEASE_MS - 5_000
 const LEAVE_LIMIT_MS = 2_000
 
-/** Says what is kept and what is wanted, and hears what may be had. */
+/** Says what is kept and what is wanted; resolves with what is granted. */
 export type Claim = (keep: number, want: number) => Promise<Allotment>
 
 /**
- * What this process has of one provider's connections for one use. It holds a few more than it needs, so that the next
- * one who comes need not ask, and gives back what it has not used for a while.
+ * What this process has of one provider's connections for one use. It keeps a few more than it needs, so that the next
+ * one need not ask the database, and gives back what it has not used for a while.
  *
- * At no time are more in use than the others know of: what is wanted less is laid down before it is said, and what is
- * granted is taken up when it is heard.
+ * There are never more in use than the database knows of: what is given up is given up before it is told, and what is
+ * granted is used after it was.
  */
 export class Share {
   readonly #claim: Claim
-  readonly #seats = new Set<TakenSeat>()
+  readonly #inUse = new Set<TakenConnection>()
   readonly #waiting = new Set<Waiter>()
-  /** So many may be in use. */
+  /** How many may be in use. */
   #may = 0
-  /** So many the others know of. */
+  /** How many the database knows of. */
   #held = 0
-  /** So many the others believe to be wanted. */
+  /** How many the database was last told to be wanted. */
   #told = 0
-  /** So many may be kept although nobody needs them. */
+  /** How many may be kept unused. */
   #spare = 0
-  /** The most that were needed at a time, since the last tick and in the time before it. */
+  /** The most that were needed at a time: since the last tick, and in the tick before. */
   #peak = 0
   #peakBefore = 0
   #peakSince = 0
   #asking: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #lost: NodeJS.Timeout | undefined
-  /** Whether others have what is wanted here. */
+  /** Whether less was granted than was wanted. */
   #isShort = false
   #isClosed = false
 
@@ -52,58 +51,58 @@ export class Share {
   }
 
   get running(): number {
-    return this.#seats.size
+    return this.#inUse.size
   }
 
   get waiting(): number {
     return this.#waiting.size
   }
 
-  async take({ limitMs, signal }: Patience): Promise<Seat | null> {
+  async take({ limitMs, signal }: Patience): Promise<Connection | null> {
     if (this.#isClosed || signal?.aborted || this.#waiting.size >= QUEUE_LENGTH) return null
     const waiter = new Waiter(limitMs, signal, () => this.#waiting.delete(waiter))
     this.#waiting.add(waiter)
     this.#deal()
     if (this.#waiting.has(waiter)) this.#ask()
-    return await waiter.seat
+    return await waiter.connection
   }
 
-  /** Ends what is in use, and gives everything back. */
+  /** Closes what is in use, and gives everything back. */
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
     clearTimeout(this.#lost)
     for (const waiter of this.#waiting) waiter.giveUp()
-    this.#end(this.#seats.size, 'stopped')
+    this.#end(this.#inUse.size, 'stopped')
     this.#may = 0
     if (this.#held === 0 && this.#told === 0 && this.#asking === undefined) return
-    // Where the others cannot be told, the lease tells them.
+    // Where the database cannot be told, the lease ends.
     const told = (this.#asking ?? Promise.resolve()).then(() => this.#claim(0, 0)).catch(() => undefined)
     await within(LEAVE_LIMIT_MS, told).catch(() => undefined)
   }
 
   get #need(): number {
-    return this.#seats.size + this.#waiting.size
+    return this.#inUse.size + this.#waiting.size
   }
 
-  /** What is kept of what there is: what is needed, and of what was needed lately a little. */
+  /** How many to keep: what is needed, and some of what was needed lately. */
   get #kept(): number {
     const spare = Math.min(Math.max(0, this.#peak - this.#need, this.#peakBefore - this.#need), this.#spare)
-    return Math.max(this.#seats.size, Math.min(this.#may, this.#need + spare))
+    return Math.max(this.#inUse.size, Math.min(this.#may, this.#need + spare))
   }
 
   #deal(): void {
     this.#peak = Math.max(this.#peak, this.#need)
     for (const waiter of this.#waiting) {
-      if (this.#seats.size >= this.#may) return
-      const seat = new TakenSeat(() => this.#giveBack(seat))
-      this.#seats.add(seat)
-      waiter.take(seat)
+      if (this.#inUse.size >= this.#may) return
+      const connection = new TakenConnection(() => this.#giveBack(connection))
+      this.#inUse.add(connection)
+      waiter.take(connection)
     }
   }
 
-  #giveBack(seat: TakenSeat): void {
-    this.#seats.delete(seat)
+  #giveBack(connection: TakenConnection): void {
+    this.#inUse.delete(connection)
     if (this.#isClosed) return
     this.#deal()
     if (this.#held > this.#kept) this.#ask()
@@ -118,7 +117,7 @@ export class Share {
     })
   }
 
-  /** Never throws; false: the others could not be asked, and what is held is held until its lease ends. */
+  /** Never throws; false: the database could not be asked, and what is held is held until its lease ends. */
   async #askNow(): Promise<boolean> {
     const askedAt = performance.now()
     const keep = this.#kept
@@ -153,14 +152,14 @@ export class Share {
   #lose(): void {
     this.#may = 0
     this.#held = 0
-    this.#end(this.#seats.size, 'lost-lock')
+    this.#end(this.#inUse.size, 'lost-lock')
   }
 
-  /** Has so many of those in use closed; what was asked to close before counts. */
-  #end(count: number, reason: Interruption): void {
-    const going = [...this.#seats].filter((seat) => !seat.isEnding)
-    const ended = this.#seats.size - going.length
-    for (const seat of going.reverse().slice(0, Math.max(0, count - ended))) seat.end(reason)
+  /** Has so many of those in use closed; those that were asked to close before count. */
+  #end(count: number, reason: Withdrawal): void {
+    const going = [...this.#inUse].filter((connection) => !connection.isEnding)
+    const ended = this.#inUse.size - going.length
+    for (const connection of going.reverse().slice(0, Math.max(0, count - ended))) connection.end(reason)
   }
 
   #goOn(isAnswered: boolean): void {
@@ -182,7 +181,7 @@ export class Share {
   }
 }
 
-class TakenSeat implements Seat {
+class TakenConnection implements Connection {
   readonly #end = new AbortController()
   readonly #giveBack: () => void
 
@@ -198,7 +197,7 @@ class TakenSeat implements Seat {
     return this.#end.signal.aborted
   }
 
-  end(reason: Interruption): void {
+  end(reason: Withdrawal): void {
     this.#end.abort(reason)
   }
 
@@ -207,30 +206,30 @@ class TakenSeat implements Seat {
   }
 }
 
-/** Somebody who waits for a seat until that takes too long, or nobody waits any more. */
+/** A wait for a connection, until it takes too long or nobody waits any more. */
 class Waiter {
-  readonly seat: Promise<Seat | null>
-  /** Waits only for the next answer. */
+  readonly connection: Promise<Connection | null>
+  /** Waits for the next answer of the database only. */
   readonly isImpatient: boolean
-  readonly #settle: (seat: Seat | null) => void
+  readonly #settle: (connection: Connection | null) => void
 
   constructor(limitMs: number, signal: AbortSignal | undefined, onSettled: () => void) {
-    const { promise, resolve } = Promise.withResolvers<Seat | null>()
+    const { promise, resolve } = Promise.withResolvers<Connection | null>()
     this.isImpatient = limitMs === 0
-    this.seat = promise
+    this.connection = promise
     const giveUp = () => this.giveUp()
     const timer = this.isImpatient ? undefined : setTimeout(giveUp, limitMs)
-    this.#settle = (seat) => {
+    this.#settle = (connection) => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', giveUp)
       onSettled()
-      resolve(seat)
+      resolve(connection)
     }
     signal?.addEventListener('abort', giveUp)
   }
 
-  take(seat: Seat): void {
-    this.#settle(seat)
+  take(connection: Connection): void {
+    this.#settle(connection)
   }
 
   giveUp(): void {

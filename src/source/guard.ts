@@ -1,59 +1,61 @@
 import type { Provider } from '../model/provider.ts'
 import type { Code } from '../model/verdict.ts'
 import { Breaker } from './breaker.ts'
-import type { Budget, SeatsInUse, Use } from './budget.ts'
+import type { Budget, ConnectionsInUse, Use } from './budget.ts'
 import type { ProviderStatus, Source, SourceAnswer } from './ports.ts'
 
-/** What stands before one provider in this process. */
-interface Gate {
-  /** Where the provider was when it was made. */
-  readonly place: string
+/** The breaker of a provider, as long as that is at the same place. */
+interface Guarded {
+  readonly endpoint: string
   readonly breaker: Breaker
 }
 
 export interface GuardDeps {
-  readonly budget: Pick<Budget, 'take'> & { inUse(use: Use): SeatsInUse[] }
-  /** So long a question waits for a connection. */
+  readonly budget: Pick<Budget, 'take'> & { inUse(use: Use): ConnectionsInUse[] }
+  /** How long a login waits for a connection. */
   readonly queueLimitMs: number
 }
 
 /**
- * the source, protected: each question takes a connection of those that the provider allows, and waits for it in turn
- * but not for ever; and nothing is asked for a while when the source has stopped answering.
+ * The source, protected: each login takes a connection from the provider's budget, and waits for it in a queue that
+ * times out; a breaker leaves a source alone for a while that has stopped answering.
  */
-export function guardSource(old: Source, { budget, queueLimitMs }: GuardDeps): Source & { status(): ProviderStatus[] } {
-  const gates = new Map<string, Gate>()
+export function guardSource(
+  source: Source,
+  { budget, queueLimitMs }: GuardDeps,
+): Source & { status(): ProviderStatus[] } {
+  const guarded = new Map<string, Guarded>()
 
   function breakerOf({ name, host, port }: Provider): Breaker {
-    const place = `${host} ${port}`
-    const known = gates.get(name)
-    if (known?.place === place) return known.breaker
-    const gate = { place, breaker: new Breaker() }
-    gates.set(name, gate)
-    return gate.breaker
+    const endpoint = `${host} ${port}`
+    const known = guarded.get(name)
+    if (known?.endpoint === endpoint) return known.breaker
+    const breaker = new Breaker()
+    guarded.set(name, { endpoint, breaker })
+    return breaker
   }
 
   return {
-    async ask(question) {
-      const breaker = breakerOf(question.provider)
-      const patience = { limitMs: queueLimitMs, signal: question.signal }
-      const seat = await budget.take(question.provider.name, 'sign-in', patience)
-      if (seat === null) return BUSY
+    async ask(login) {
+      const breaker = breakerOf(login.provider)
+      const patience = { limitMs: queueLimitMs, signal: login.signal }
+      const connection = await budget.take(login.provider.name, 'sign-in', patience)
+      if (connection === null) return BUSY
       let isGone: Promise<void> = Promise.resolve()
-      const signal = AbortSignal.any([question.signal, seat.signal])
+      const signal = AbortSignal.any([login.signal, connection.signal])
       const onLeaving = (gone: Promise<void>) => {
         isGone = gone
       }
-      const asked = { ...question, signal, onLeaving }
+      const guardedLogin = { ...login, signal, onLeaving }
       try {
-        return (await breaker.ask(asked, () => old.ask(asked))) ?? LEFT_ALONE
+        return (await breaker.ask(guardedLogin, () => source.ask(guardedLogin))) ?? LEFT_ALONE
       } finally {
-        isGone.finally(() => seat[Symbol.dispose]())
+        isGone.finally(() => connection[Symbol.dispose]())
       }
     },
     status() {
       const uses = new Map(budget.inUse('sign-in').map((use) => [use.provider, use]))
-      return [...gates].map(([provider, { breaker }]) => {
+      return [...guarded].map(([provider, { breaker }]) => {
         const { running = 0, waiting = 0 } = uses.get(provider) ?? {}
         return { provider, breaker: breaker.state, running, waiting }
       })

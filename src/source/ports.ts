@@ -19,27 +19,27 @@ export type SourceAnswer =
       readonly code: Code
       readonly cause: unknown
       /**
-       * Whether the source said anything at all, its greeting at least: it is alive, whatever became of the sign-in.
+       * Whether the source said anything, its greeting at least: it is alive, whatever became of the login.
        */
       readonly answered: boolean
     }
 
-/** A question to the source. */
-export interface SourceQuestion {
+/** A login at the source. */
+export interface SourceLogin {
   readonly provider: Provider
   readonly username: string
   readonly password: string
-  /** IP address of the person's client; null when the door does not say. */
+  /** IP address of the person's client; null: unknown. */
   readonly clientAddress: string | null
   /** Aborted when nobody waits for the answer any more. */
   readonly signal: AbortSignal
-  /** Told before the answer when the source still has the connection then, and until when. */
+  /** Told before the answer when the source still has the connection, and until when. */
   onLeaving?(gone: Promise<void>): void
 }
 
 export interface Source {
   /** Never throws; answers within its own time limit. */
-  ask(question: SourceQuestion): Promise<SourceAnswer>
+  ask(question: SourceLogin): Promise<SourceAnswer>
 }
 
 export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const
@@ -48,13 +48,13 @@ export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const
 export interface ProviderStatus {
   readonly provider: string
   readonly breaker: (typeof BREAKER_STATES)[number]
-  /** Questions being asked. */
+  /** Logins under way. */
   readonly running: number
-  /** Questions in the queue. */
+  /** Logins that wait for a connection. */
   readonly waiting: number
 }
 
-/** What a sign-in spends its time on. */
+/** What a login spends its time on. */
 export type Effort = 'hash' | 'old' | 'database'
 
 /** Does work, and notes how long it took. */

@@ -34,7 +34,7 @@ import { visits } from '../db/visits.ts'
 import { copyingState } from '../engines/offlineimap/state.ts'
 import type { Asked } from '../http/auth/passdb.ts'
 import type { Check } from '../http/health.ts'
-import { old } from '../imap/login/ask.ts'
+import { imapSource } from '../imap/login/ask.ts'
 import { probe } from '../imap/probe/probe.ts'
 import { sourceMail } from '../imap/read/listing.ts'
 import { shortName } from '../keys/age.ts'
@@ -61,10 +61,10 @@ import { allAddresses, lookUp } from '../operations/userdb.ts'
 import { verifyAccount } from '../operations/verify.ts'
 import type { Settings } from '../settings.ts'
 import { type Budget, openBudget } from '../source/budget.ts'
-import { seatedProbe } from '../source/budgeted-probe.ts'
 import { LEASE_MS } from '../source/connection-share.ts'
 import { guardSource } from '../source/guard.ts'
 import type { Time } from '../source/ports.ts'
+import { budgetedProbe } from '../source/probe.ts'
 import { timed } from '../source/timed.ts'
 
 /** Everything that the doors can ask for, wired together. Dispose to let go of the database. */
@@ -89,7 +89,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
   const counted = failures(database.pool, settings.failureLimits)
   const queueLimitMs = settings.answerLimitMs - settings.sourceLimitMs - DATABASE_LIMIT_MS
   const budget = openBudget(shares(kysely, LEASE_MS))
-  const guarded = guardSource(timed(old(settings.sourceLimitMs), 'old', time), { budget, queueLimitMs })
+  const guarded = guardSource(timed(imapSource(settings.sourceLimitMs), 'old', time), { budget, queueLimitMs })
   const deps = {
     directory: timed(readied(directory(kysely), database), 'database', time),
     hasher: timed(boundHasher(argon2id, Math.min(availableParallelism(), MOST_HASHES)), 'hash', time),
@@ -117,7 +117,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     ledgers: ledgers(kysely),
     attempts: attempts(kysely),
   }
-  const probeWith = seatedProbe(
+  const probeWith = budgetedProbe(
     (provider, stranger) => probe(provider, stranger, settings.sourceLimitMs),
     budget,
     queueLimitMs,

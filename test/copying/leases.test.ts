@@ -2,7 +2,7 @@ import { mock } from 'node:test'
 import t from 'tap'
 import { Leases } from '../../src/copying/leases.ts'
 import type { JobDeps } from '../../src/copying/run-job.ts'
-import type { Seat } from '../../src/source/budget.ts'
+import type { Connection } from '../../src/source/budget.ts'
 
 let now = 0
 mock.method(performance, 'now', () => now)
@@ -49,7 +49,7 @@ t.test('a lease is as old as its question, however late the answer came', async 
   const leased = await leases.take('1')
   t.match(leased, { askedAt: 0, job: { migrationId: '1' } })
   if (leased === null) return
-  const seat = { signal: new AbortController().signal } as Seat
+  const seat = { signal: new AbortController().signal } as Connection
   const ended = leases.run(leased, seat, { onMessage: () => undefined })
   await pass(40 * SECONDS)
   t.same(seen, [[25 * SECONDS, 'lost-lock']], 'before the lease of half a minute is over, and somebody else takes it')

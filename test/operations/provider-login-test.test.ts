@@ -7,7 +7,7 @@ import { failures } from '../../src/db/rate-limits.ts'
 import { usualProvider } from '../../src/model/provider.ts'
 import { TRIAL_LIMITS, trySignIn } from '../../src/operations/provider-login-test.ts'
 import { testProvider } from '../../src/operations/provider-test.ts'
-import type { SourceQuestion } from '../../src/source/ports.ts'
+import type { SourceLogin } from '../../src/source/ports.ts'
 
 const OLD = usualProvider('old', 'imap.old.example')
 
@@ -26,7 +26,7 @@ t.after(async () => {
 function trying() {
   const asked: string[] = []
   const old = {
-    async ask({ username, password }: SourceQuestion) {
+    async ask({ username, password }: SourceLogin) {
       asked.push(username)
       return { kind: password === 'right' ? ('yes' as const) : ('no' as const) }
     },

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type Provider, usualProvider } from '../../src/model/provider.ts'
 import { testProvider } from '../../src/operations/provider-test.ts'
-import type { ProbeStep } from '../../src/source/probe-step.ts'
+import type { ProbeStep } from '../../src/source/probe.ts'
 
 const OLD = usualProvider('old', 'imap.old.example')
 const step = (name: ProbeStep['step'], more: Partial<ProbeStep> = {}): ProbeStep => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { usualProvider } from '../../src/model/provider.ts'
-import type { SourceAnswer, SourceQuestion } from '../../src/source/ports.ts'
+import type { SourceAnswer, SourceLogin } from '../../src/source/ports.ts'
 import { anna, ask, captured, live, type World, world } from '../support/sign-in-world.ts'
 
 // old.example and other.example, of another provider, both become new.example.
@@ -16,7 +16,7 @@ const COLLISION = { verdict: 'tempfail', code: 'collision' }
 
 /** What the source says by user name; no, where nothing is said. */
 function merged(answers: Record<string, SourceAnswer['kind'] | SourceAnswer>, more: World = {}) {
-  const old = ({ username }: SourceQuestion): SourceAnswer => {
+  const old = ({ username }: SourceLogin): SourceAnswer => {
     const answer = answers[username] ?? 'no'
     return typeof answer === 'string' ? ({ kind: answer } as SourceAnswer) : answer
   }

@@ -2,7 +2,7 @@ import { mock } from 'node:test'
 import t from 'tap'
 import type { Provider } from '../../src/model/provider.ts'
 import { guardSource } from '../../src/source/guard.ts'
-import type { Source, SourceAnswer, SourceQuestion } from '../../src/source/ports.ts'
+import type { Source, SourceAnswer, SourceLogin } from '../../src/source/ports.ts'
 import { budgetOf } from '../support/budget.ts'
 
 const provider = { name: 'old', host: 'old.example', port: 993, maxConnections: 3 } as Provider
@@ -17,7 +17,7 @@ function guarded(old: Source, queueLimitMs: number) {
   return guardSource(old, { budget, queueLimitMs })
 }
 
-function question(changes: Partial<SourceQuestion> = {}): SourceQuestion {
+function question(changes: Partial<SourceLogin> = {}): SourceLogin {
   const { signal } = new AbortController()
   return { provider, username: 'anna', password: 'x', clientAddress: null, signal, ...changes }
 }
@@ -87,7 +87,7 @@ t.test('who has gone gives the place in the queue up', async (t) => {
 t.test('a connection that source has not closed yet is in use, though its question is answered', async (t) => {
   const { promise, resolve } = Promise.withResolvers<void>()
   let asked = 0
-  const ask = async ({ onLeaving }: SourceQuestion): Promise<SourceAnswer> => {
+  const ask = async ({ onLeaving }: SourceLogin): Promise<SourceAnswer> => {
     if (asked++ < 3) onLeaving?.(promise)
     return { kind: 'no' }
   }

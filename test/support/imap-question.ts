@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { old } from '../../src/imap/login/ask.ts'
+import { imapSource } from '../../src/imap/login/ask.ts'
 import { type Provider, usualProvider } from '../../src/model/provider.ts'
 import type { SourceAnswer } from '../../src/source/ports.ts'
 import { type Connection, type Script, scripted, startScriptedImap, type Tried } from './scripted-imap.ts'
@@ -69,7 +69,7 @@ async function askOne(t: Test, { talk, wanted, provider, limitMs = HANG_MS, pass
 export async function ask(changes: Partial<Provider>, password = RIGHT, limitMs = HANG_MS): Promise<SourceAnswer> {
   const provider = { ...usualProvider('old', '127.0.0.1', 'none'), ...changes }
   const signal = new AbortController().signal
-  return await old(limitMs).ask({ provider, username: USER, password, clientAddress: null, signal })
+  return await imapSource(limitMs).ask({ provider, username: USER, password, clientAddress: null, signal })
 }
 
 export function nameOf(answer: SourceAnswer): Wanted {

@@ -4,7 +4,7 @@ import { keyedDigest } from '../../src/auth/credential-digest.ts'
 import type { Arrival, Awaited, KeptPassword, KnownAccount, SourceDomain, Suspect } from '../../src/auth/ports.ts'
 import type { Account } from '../../src/model/account.ts'
 import { usualProvider } from '../../src/model/provider.ts'
-import type { SourceAnswer, SourceMailbox, SourceQuestion } from '../../src/source/ports.ts'
+import type { SourceAnswer, SourceLogin, SourceMailbox } from '../../src/source/ports.ts'
 
 // A sign-in with nothing behind it but scripts, that write down what they are asked.
 
@@ -26,7 +26,7 @@ export interface World {
   meanwhile?: KnownAccount | null
   awaited?: Awaited | null
   /** What the source says, to everybody or by question. */
-  old?: SourceAnswer | ((question: SourceQuestion) => SourceAnswer | Promise<SourceAnswer>)
+  old?: SourceAnswer | ((question: SourceLogin) => SourceAnswer | Promise<SourceAnswer>)
   /** Old domains; all of them become new.example. */
   sources?: readonly Omit<SourceDomain, 'newDomain'>[]
   captures?: Deps['captures']['capture']

@@ -1,24 +1,24 @@
 import { CertificateError } from './transport.ts'
 
-/** How a question to the source ended, as imapflow, Node's sockets and OpenSSL tell it. */
+/** How a login at the source ended, as imapflow, Node's sockets and OpenSSL tell it. */
 export interface Ending {
-  /** Status of the tagged answer to the sign-in, if there was one: OK, NO, BAD or nonsense. */
+  /** Status of the tagged response to the login, if there was one: OK, NO, BAD or nonsense. */
   readonly status?: string
-  /** Response code of that answer (RFC 5530), upper case. */
+  /** Its response code (RFC 5530), upper case. */
   readonly responseCode?: string
-  /** Text of that answer, or of the BYE that came in its place. It may hold anything, the password too. */
+  /** Its text, or that of a BYE in its place. It may hold anything, the password too. */
   readonly text?: string
   /** Error code of imapflow, Node or OpenSSL, or of ours. */
   readonly code?: string
-  /** What the error says of itself. */
+  /** The error's message. */
   readonly message?: string
-  /** The source said hello: it is alive, however the sign-in ended. */
+  /** The source sent its greeting: it is alive, however the login ended. */
   readonly greeted?: boolean
-  /** TLS was wanted, and could not be had. */
+  /** TLS was required and failed. */
   readonly tlsFailed?: boolean
 }
 
-/** Nobody waited any longer. */
+/** Nobody waits for it any more. */
 export const TIME_LIMIT: Ending = { code: 'ETIMEDOUT' }
 
 /** What imapflow and Node put into their errors. */
@@ -32,18 +32,18 @@ interface Thrown extends Error {
   readonly tlsFailed?: boolean
 }
 
-/** The sign-in has ended so, and not in a yes. */
-export class NotSignedIn extends Error {
+/** The login has ended, and not in a yes. */
+export class LoginFailed extends Error {
   readonly ending: Ending
 
   constructor(ending: Ending) {
-    super('the sign-in was not answered with a yes')
+    super('the login was not answered with OK')
     this.ending = ending
   }
 }
 
 export function endingOf(error: unknown): Ending {
-  if (error instanceof NotSignedIn) return error.ending
+  if (error instanceof LoginFailed) return error.ending
   if (error instanceof CertificateError) return { tlsFailed: true, message: error.message }
   if (!(error instanceof Error)) return {}
   const { code, message, responseStatus, responseText, response, reason, tlsFailed }: Thrown = error

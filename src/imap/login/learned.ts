@@ -1,31 +1,31 @@
-import type { Asked } from './outcome.ts'
+import type { SourceLogin } from '../../source/ports.ts'
 import { kindOfText, speaksOfTrouble } from './wording.ts'
 
 const LENGTH_LIMIT = 200
 
-type Variable = Pick<Asked, 'username' | 'password'>
+/** Whose login it was; a refusal may repeat either. */
+type Person = Pick<SourceLogin, 'username' | 'password'>
 
 /**
- * What is learned from the text of a bare NO to a question that cannot have been right: the part of it that will be the
- * same the next time. Null when there is nothing to learn: it is known already, speaks of trouble, or says nothing.
+ * The fixed part of the text of a bare NO to a login that cannot have been right. Null when there is nothing to learn:
+ * the wording is known already, speaks of trouble, or says nothing.
  */
-export function refusalIn(text: string, asked: Variable): string | null {
-  const rest = without(variableIn(asked), text)
+export function refusalIn(text: string, person: Person): string | null {
+  const rest = without(variableIn(person), text)
   return kindOfText(text) !== null || speaksOfTrouble(rest) ? null : fixedPartOf(rest)
 }
 
-/** Whether a text is the provider's own refusal. */
-export function isLearned(text: string, { provider, ...asked }: Asked): boolean {
-  const { refusal } = provider
+/** Whether a text is the refusal that was learned of a provider; null: none was. */
+export function isLearned(text: string, refusal: string | null, person: Person): boolean {
   if (refusal === null) return false
   // A name or password that is itself a word of the refusal must not hide it.
-  return subsets(variableIn(asked)).some((words) => {
+  return subsets(variableIn(person)).some((words) => {
     const rest = without(words, text)
     return !speaksOfTrouble(rest) && fixedPartOf(rest) === refusal
   })
 }
 
-function variableIn({ username, password }: Variable): string[] {
+function variableIn({ username, password }: Person): string[] {
   const words = [username, username.split('@')[0] ?? '', password].filter((word) => word !== '')
   return words.sort((a, b) => b.length - a.length)
 }
@@ -35,7 +35,7 @@ function without(words: readonly string[], text: string): string {
   return words.reduce((rest, word) => rest.split(lower(word)).join('…'), lower(text))
 }
 
-/** A text without what changes from one time to the next: numbers, session ids, values. */
+/** A text without what differs from one login to the next: numbers, session ids, values. */
 function fixedPartOf(text: string): string | null {
   const part = text
     .split(/[\s\p{Cc}]+/u)

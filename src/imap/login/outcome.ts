@@ -1,15 +1,12 @@
+import { isOrdinary, plain } from '../../model/redact.ts'
 import type { Code } from '../../model/verdict.ts'
-import type { SourceAnswer, SourceQuestion } from '../../source/ports.ts'
-import { causeOf } from './cause.ts'
+import type { SourceAnswer, SourceLogin } from '../../source/ports.ts'
 import type { Ending } from './ending.ts'
 import { isLearned } from './learned.ts'
-import { kindOfBye, kindOfText, speaksOfTrouble } from './wording.ts'
+import { type Kind, kindOfBye, kindOfText, speaksOfTrouble } from './wording.ts'
 
-/** What an answer of the source amounts to: one of two sorts of no, or trouble with a code. */
-export type Kind = Exclude<SourceAnswer['kind'], 'trouble' | 'yes'> | Code
-
-/** What of a question the answer to it depends on. */
-export type Asked = Pick<SourceQuestion, 'username' | 'password'> & {
+/** What the meaning of an answer depends on. */
+type Login = Pick<SourceLogin, 'username' | 'password'> & {
   readonly provider: { readonly refusal: string | null }
 }
 
@@ -47,24 +44,18 @@ const BY_ERROR_CODE: readonly (readonly [RegExp, Code])[] = [
   [/^(NoConnection|EConnectionClosed|ClosedAfterConnect|StateLogout|E[A-Z]+)/, 'old-unreachable'],
 ]
 
-/** What came in reply to the sign-in, and was no answer. */
+/** What came in reply to the login and is no answer. */
 const ODD_ANSWER = /^(InvalidResponse|ContinuationRequest|ParserError)/
 
 /**
- * The answer that the ending of a question amounts to. Yes and no are only what the tagged answer to the sign-in says
- * clearly; everything else is trouble, so that a right password is never called wrong.
+ * The answer that the ending of a login amounts to. Yes and no are only what the tagged response says clearly;
+ * everything else is trouble, so that a right password is never called wrong.
  */
-export function outcomeOf(ending: Ending, asked: Asked): SourceAnswer {
+export function outcomeOf(ending: Ending, login: Login): SourceAnswer {
   if (ending.status === 'OK') return { kind: 'yes' }
-  const kind = kindOf(ending, asked)
+  const kind = kindOf(ending, login)
   if (kind === 'no' || kind === 'disabled' || kind === 'expired') return { kind }
-  const cause = causeOf(ending, asked, Object.keys(BY_RESPONSE_CODE))
-  return {
-    kind: 'trouble',
-    code: kind,
-    cause,
-    answered: hasAnswered(ending),
-  }
+  return { kind: 'trouble', code: kind, cause: causeOf(ending, login), answered: hasAnswered(ending) }
 }
 
 /** Where TLS fails, it fails for everybody. */
@@ -72,20 +63,43 @@ function hasAnswered({ greeted = false, tlsFailed = false, status, code = '' }: 
   return (greeted && !tlsFailed) || status !== undefined || ODD_ANSWER.test(code)
 }
 
-function kindOf(ending: Ending, asked: Asked): Kind {
+function kindOf(ending: Ending, login: Login): Kind {
   const { status, text = '', code = '', tlsFailed } = ending
   if (tlsFailed) return 'old-tls'
   const broken = BY_ERROR_CODE.find(([pattern]) => pattern.test(code))?.[1]
   if (broken === 'old-unreachable') return kindOfBye(text) ?? broken
-  // An answer with an error is no clean one: it came without a tag, or asks to wait.
+  // It came without a tag, or asks to wait.
   if (code !== '') return broken ?? 'old-protocol'
-  return status === 'NO' ? kindOfNo(ending, asked) : 'old-protocol'
+  return status === 'NO' ? kindOfNo(ending, login) : 'old-protocol'
 }
 
-function kindOfNo({ responseCode = '', text = '' }: Ending, asked: Asked): Kind {
+function kindOfNo({ responseCode = '', text = '' }: Ending, login: Login): Kind {
   const kind = BY_RESPONSE_CODE[responseCode]
-  // Some servers say that they are broken under the code of a wrong password.
+  // Some servers report their own trouble under the code of a wrong password.
   if (kind === 'no') return speaksOfTrouble(text) ? (kindOfText(text) ?? 'old-protocol') : kind
   if (kind !== undefined) return kind
-  return kindOfText(text) ?? (responseCode === '' && isLearned(text, asked) ? 'no' : 'old-protocol')
+  return (
+    kindOfText(text) ?? (responseCode === '' && isLearned(text, login.provider.refusal, login) ? 'no' : 'old-protocol')
+  )
+}
+
+const WORDS_LIMIT = 40
+
+/**
+ * How a login ended, for the log. A server may repeat the password, in whatever form: of its text only ordinary words
+ * are shown, whatever the password is, so that what is left out says nothing about it either.
+ */
+function causeOf(ending: Ending, { password }: Login): string {
+  const { status, responseCode = '', text = '', code, message } = ending
+  const isKnown = Object.hasOwn(BY_RESPONSE_CODE, responseCode)
+  const broke = status === undefined ? [code, message] : [status, isKnown && `[${responseCode}]`]
+  return [...broke, ordinary(text, password)].filter(Boolean).join(' ') || 'no answer'
+}
+
+function ordinary(text: string, password: string): string {
+  return text
+    .split(/[\s\p{Cc}]+/u, WORDS_LIMIT)
+    .filter((word) => word !== '')
+    .map((word) => (isOrdinary(word) && plain(word) !== plain(password) ? word : '…'))
+    .join(' ')
 }

@@ -4,7 +4,7 @@ import tls from 'node:tls'
 import type { ImapTransport } from 'imapflow'
 import type { Provider } from '../../model/provider.ts'
 
-/** More than a sign-in ever needs, and little enough to be thrown away at once. */
+/** More than a login ever needs. */
 const SIGN_IN_BYTES = 256 * 1024
 
 /** The source's certificate is not the one that it has to be. */
@@ -15,7 +15,7 @@ class FloodError extends Error {
 }
 
 /**
- * How imapflow reaches a provider: no byte is read or sent before the certificate was found right, and no more than
+ * imapflow's transport to a provider: nothing is read or sent before the certificate is verified, and no more than
  * `mostBytes` are read.
  */
 export function transportTo(provider: Provider, mostBytes = SIGN_IN_BYTES): ImapTransport {
@@ -60,9 +60,7 @@ function checked(
   })
 }
 
-/**
- * Ends a connection over which a server never stops talking, be it one line, one literal or one line after the other.
- */
+/** Ends the connection of a server that sends more, be it one line, one literal or many lines. */
 function bounded<S extends net.Socket>(socket: S, mostBytes: number): S {
   const push = socket.push.bind(socket)
   let room = mostBytes
@@ -70,7 +68,7 @@ function bounded<S extends net.Socket>(socket: S, mostBytes: number): S {
   socket.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
     room -= chunk?.length ?? 0
     if (room >= 0) return push(chunk, encoding)
-    socket.destroy(new FloodError('the server says more than a sign-in needs'))
+    socket.destroy(new FloodError('the server sends more than a login needs'))
     return false
   }
   return socket

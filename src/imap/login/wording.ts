@@ -1,5 +1,8 @@
 import type { Code } from '../../model/verdict.ts'
-import type { Kind } from './outcome.ts'
+import type { SourceAnswer } from '../../source/ports.ts'
+
+/** What an answer of the source amounts to when it is not a yes: one of three sorts of no, or the code of trouble. */
+export type Kind = Exclude<SourceAnswer['kind'], 'trouble' | 'yes'> | Code
 
 const WHAT = '(?:imap4?(?:rev1)? )?(?:log[- ]?in|sign[- ]?in|logon|log on|authenticat(?:ion|e)|auth|credentials?)'
 const WHO = '(?:user[ -]?(?:name|id)?|log[- ]?in(?: name)?|account(?: name)?|mailbox|e-?mail(?: address)?)'
@@ -27,7 +30,7 @@ const TROUBLES: readonly (readonly [RegExp, Code])[] = [
   ],
 ]
 
-/** What says that the password was not the reason, whatever else is said: no such text is ever a refusal. */
+/** Words that name a reason other than the password: a text with one of them is never a refusal. */
 const TROUBLE_WORDS: readonly RegExp[] = [
   ...TROUBLES.map(([pattern]) => pattern),
   /internal|generic|crash|abort|error in|system|daemon|process|backend|database|\bldap|\bsql|radius|kerberos|connect/i,
@@ -43,7 +46,7 @@ const OTHERS: readonly (readonly [RegExp, Kind])[] = [
   [/^\W*(your )?(account|mailbox|user)( is| has been| was)? (disabled|suspended|deactivated)\W*$/i, 'disabled'],
 ]
 
-/** What the text of a NO without a telling code means: the first pattern that matches decides. Null: nobody knows. */
+/** What the text of a NO without a telling code means; the first pattern that matches decides. Null: unknown. */
 export function kindOfText(text: string): Kind | null {
   if (REFUSALS.some((pattern) => pattern.test(text))) return 'no'
   return first(TROUBLES, text) ?? first(OTHERS, text)
@@ -54,7 +57,7 @@ export function kindOfBye(text: string): Code | null {
   return first(TROUBLES, text)
 }
 
-/** Whether a text names a reason other than the password, or may do so. */
+/** Whether a text may name a reason other than the password. */
 export function speaksOfTrouble(text: string): boolean {
   return TROUBLE_WORDS.some((pattern) => pattern.test(text))
 }

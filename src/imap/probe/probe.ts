@@ -2,26 +2,25 @@ import { once } from 'node:events'
 import { Socket } from 'node:net'
 import type { Provider, TlsMode } from '../../model/provider.ts'
 import { within } from '../../model/timeout.ts'
-import type { ProbeStep } from '../../source/probe-step.ts'
-import { capabilities, greeting } from './imap.ts'
-import { connectTo, resolve } from './network.ts'
+import type { ProbeStep } from '../../source/probe.ts'
 import { refusal } from './refusal.ts'
+import { ProbeFailure, type ProbeState, type Step } from './state.ts'
+import { capabilities, connectTo, greeting, resolve } from './steps.ts'
 import { handshake, startTls } from './tls.ts'
-import { ProbeFailure, type Take, type Way } from './way.ts'
 
 export const PROBE_LIMIT_MS = 15_000
 const LEAVE_LIMIT_MS = 1_000
 
-const inTheClear: Take = async () => 'not used: passwords and mail travel in the clear'
-const STEPS: Readonly<Record<TlsMode, Partial<Record<ProbeStep['step'], Take>>>> = {
+const inTheClear: Step = async () => 'not used: passwords and mail travel in the clear'
+const STEPS: Readonly<Record<TlsMode, Partial<Record<ProbeStep['step'], Step>>>> = {
   implicit: { resolve, connect: connectTo, tls: handshake, greeting, capabilities },
   starttls: { resolve, connect: connectTo, greeting, tls: startTls, capabilities },
   none: { resolve, connect: connectTo, tls: inTheClear, greeting, capabilities },
 }
 
 /**
- * Goes to a provider step by step, up to the first that fails. Nobody is signed in.
- * @param stranger the domain of a stranger whose sign-in is tried at last; undefined: none is
+ * Connects to a provider step by step, up to the first that fails.
+ * @param stranger the domain of a random user name whose login is tried last; undefined: none is
  */
 export async function* probe(
   provider: Provider,
@@ -32,16 +31,16 @@ export async function* probe(
   const stopped = once(stop.signal, 'abort').then(() => Promise.reject(stop.signal.reason))
   stopped.catch(() => undefined)
   const timer = setTimeout(() => stop.abort(new TimeLimit(`no answer within ${limitMs / 1000} s`)), limitMs)
-  const way: Way = { provider, addresses: [], socket: new Socket(), signal: stop.signal }
+  const state: ProbeState = { provider, addresses: [], socket: new Socket(), signal: stop.signal }
   try {
-    for (const [step, take] of Object.entries(STEPS[provider.tls]) as [ProbeStep['step'], Take][]) {
-      const result = await attempt(step, way, Promise.race([take(way), stopped]))
+    for (const [step, take] of Object.entries(STEPS[provider.tls]) as [ProbeStep['step'], Step][]) {
+      const result = await attempt(step, state, Promise.race([take(state), stopped]))
       yield result
       if (!result.ok) return
     }
     clearTimeout(timer)
-    const { localAddress } = way.socket
-    await leave(way.socket)
+    const { localAddress } = state.socket
+    await leave(state.socket)
     if (stranger !== undefined) {
       const limits = { limitMs, signal: stop.signal }
       yield await refusal(provider, stranger, localAddress ?? 'ADDRESS', limits)
@@ -49,7 +48,7 @@ export async function* probe(
   } finally {
     clearTimeout(timer)
     stop.abort()
-    way.socket.destroy()
+    state.socket.destroy()
   }
 }
 
@@ -63,10 +62,10 @@ class TimeLimit extends Error {
   readonly code = 'ETIMEDOUT'
 }
 
-async function attempt(step: ProbeStep['step'], way: Way, taken: Promise<string>): Promise<ProbeStep> {
+async function attempt(step: ProbeStep['step'], state: ProbeState, taken: Promise<string>): Promise<ProbeStep> {
   const startedAt = performance.now()
-  const result = await resultOf(step, way.provider, taken)
-  const seen = step === 'tls' && way.daysLeft !== undefined ? { daysLeft: way.daysLeft } : {}
+  const result = await resultOf(step, state.provider, taken)
+  const seen = step === 'tls' && state.daysLeft !== undefined ? { daysLeft: state.daysLeft } : {}
   return { step, ...result, ...seen, milliseconds: Math.ceil(performance.now() - startedAt) }
 }
 
@@ -75,13 +74,13 @@ async function resultOf(step: ProbeStep['step'], provider: Provider, taken: Prom
     return { ok: true, found: await taken }
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException
-    const remedy = error instanceof ProbeFailure ? error.remedy : usualRemedy(step, provider, code)
+    const remedy = error instanceof ProbeFailure ? error.remedy : remedyOf(step, provider, code)
     return { ok: false, found: message, remedy }
   }
 }
 
-/** What to try when the network itself broke a step. */
-function usualRemedy(step: ProbeStep['step'], { name, host, port, tls }: Provider, code: string | undefined): string {
+/** What to try when the network broke a step. */
+function remedyOf(step: ProbeStep['step'], { name, host, port, tls }: Provider, code: string | undefined): string {
   if (step === 'resolve') return `check the name of the host (postferry provider set ${name} --host …) and the resolver`
   if (step === 'connect') {
     const elsewhere = `check host and port (postferry provider set ${name} --host … --port …)`

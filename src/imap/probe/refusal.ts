@@ -1,18 +1,18 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import type { Provider } from '../../model/provider.ts'
-import type { SourceAnswer, SourceQuestion } from '../../source/ports.ts'
-import type { ProbeStep } from '../../source/probe-step.ts'
-import { endingOfQuestion } from '../login/ask.ts'
+import type { SourceAnswer, SourceLogin } from '../../source/ports.ts'
+import type { ProbeStep } from '../../source/probe.ts'
+import { loginEnding } from '../login/ask.ts'
 import type { Ending } from '../login/ending.ts'
 import { refusalIn } from '../login/learned.ts'
 import { outcomeOf } from '../login/outcome.ts'
-import { quote } from './lines.ts'
+import { quote } from './state.ts'
 
 type Found = Omit<ProbeStep, 'step' | 'milliseconds'>
 
-/** An answer that comes so much later than the first is held back because of the first. */
+/** A refusal that takes so much longer than the one before is delayed because of that one. */
 const HELD_BACK_MS = 1_000
-/** No server takes so long over a password of its own accord. */
+/** No server takes so long to check a password without a delay. */
 const TOO_LONG_MS = 12_000
 
 interface Limits {
@@ -20,7 +20,7 @@ interface Limits {
   readonly signal: AbortSignal
 }
 
-/** How a provider answered a sign-in that cannot have been right. */
+/** How a provider answered a login that cannot have been right. */
 interface Sample {
   readonly found: Found
   readonly isRefusal: boolean
@@ -28,10 +28,9 @@ interface Sample {
 }
 
 /**
- * Asks twice with names and passwords that nobody has, to see how the provider refuses, and whether one who is refused
- * makes others wait.
+ * Tries two random names and passwords, to learn how the provider refuses and whether one refusal delays the next.
  * @param domain the mail domain of the names
- * @param ourAddress what the provider sees
+ * @param ourAddress our address as the provider sees it
  */
 export async function refusal(
   provider: Provider,
@@ -52,7 +51,7 @@ async function sample(provider: Provider, domain: string, { limitMs, signal }: L
   }
   const question = { provider, ...stranger(provider, domain), clientAddress: strangersAddress(), signal, onLeaving }
   const startedAt = performance.now()
-  const ending = await endingOfQuestion(question, limitMs)
+  const ending = await loginEnding(question, limitMs)
   const milliseconds = Math.ceil(performance.now() - startedAt)
   await isGone
   const found = judge(ending, question)
@@ -64,7 +63,7 @@ function judgeBoth(first: Sample, second: Sample, provider: Provider, ourAddress
     const isHeldBack = first !== second && second.milliseconds > first.milliseconds + HELD_BACK_MS
     return isHeldBack ? { ...second.found, remedy: remedyOfDelay(provider, ourAddress) } : second.found
   }
-  // Words of a moment, such as those of an outage, are not how it refuses.
+  // Words of a moment, such as those of an outage, are no refusal to learn.
   if (first.found.learned !== second.found.learned) {
     const found = `it refuses in two ways, so neither is learned: ${first.found.found}; ${second.found.found}`
     return { ok: false, found, remedy: 'test again when the old server is well' }
@@ -80,7 +79,7 @@ function seconds(milliseconds: number): string {
   return `${(milliseconds / 1_000).toFixed(1)} s`
 }
 
-/** A Dovecot counts failures by address, and all people come from ours, unless it believes us whose client it is. */
+/** A Dovecot counts failures by address: ours, for everybody, unless it trusts us to tell whose client it is. */
 function remedyOfDelay({ name, forwardsClient }: Provider, ourAddress: string): string {
   const there = `on the old server, when it is a Dovecot: login_trusted_networks = ${ourAddress}`
   return forwardsClient ? there : `${there}; then here: postferry provider set ${name} --forward-client`
@@ -94,12 +93,12 @@ function stranger({ loginName }: Provider, domain: string): { username: string; 
   }
 }
 
-/** Of a network where nobody is (RFC 2544): told to a provider that is told each client's address. */
+/** Of a network that nobody uses (RFC 2544): for a provider that is told each client's address. */
 function strangersAddress(): string {
   return `198.18.${randomInt(256)}.${randomInt(256)}`
 }
 
-function judge(ending: Ending, question: SourceQuestion): Found {
+function judge(ending: Ending, question: SourceLogin): Found {
   const answer = outcomeOf(ending, question)
   const said = `"${quote(ending.text ?? '')}"`
   switch (answer.kind) {
@@ -120,7 +119,7 @@ function judge(ending: Ending, question: SourceQuestion): Found {
   }
 }
 
-function learn({ status, responseCode, text = '', code }: Ending, question: SourceQuestion): Found | null {
+function learn({ status, responseCode, text = '', code }: Ending, question: SourceLogin): Found | null {
   if (status !== 'NO' || responseCode !== undefined || code !== undefined) return null
   const learned = refusalIn(text, question)
   return learned === null ? null : { ok: true, found: `learned: it refuses with "${quote(text)}"`, learned }

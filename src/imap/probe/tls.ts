@@ -3,41 +3,40 @@ import { isIP } from 'node:net'
 import tls from 'node:tls'
 import type { Provider } from '../../model/provider.ts'
 import { fingerprintOf, trust } from '../login/transport.ts'
-import { linesUpTo, quote } from './lines.ts'
-import { ProbeFailure, type Take, type Way } from './way.ts'
+import { linesUpTo, ProbeFailure, type ProbeState, quote, type Step } from './state.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const NAMES_SHOWN = 10
 
 /** STARTTLS (RFC 3501, section 6.2.1), then the handshake. */
-export const startTls: Take = async (way) => {
-  way.socket.write('s STARTTLS\r\n')
-  const answer = (await linesUpTo(way.socket, (line) => line.startsWith('s '))).at(-1) ?? ''
+export const startTls: Step = async (state) => {
+  state.socket.write('s STARTTLS\r\n')
+  const answer = (await linesUpTo(state.socket, (line) => line.startsWith('s '))).at(-1) ?? ''
   if (!/^s OK\b/i.test(answer)) {
     throw new ProbeFailure(
       `the server does not offer STARTTLS: ${quote(answer.slice(2))}`,
-      `postferry provider set ${way.provider.name} --tls implicit --port 993`,
+      `postferry provider set ${state.provider.name} --tls implicit --port 993`,
     )
   }
-  return await handshake(way)
+  return await handshake(state)
 }
 
-/** Lets any certificate through, to look at it, and then judges as the sign-in does. */
-export const handshake: Take = async (way) => {
-  const { provider } = way
+/** Accepts any certificate in order to look at it, and then judges it as a login does. */
+export const handshake: Step = async (state) => {
+  const { provider } = state
   const servername = isIP(provider.host) === 0 ? { servername: provider.host } : {}
   const secure = tls.connect({
-    ...{ socket: way.socket, host: provider.host, ...servername },
+    ...{ socket: state.socket, host: provider.host, ...servername },
     ...trustOf(provider),
     rejectUnauthorized: false,
   })
   secure.on('error', () => undefined)
   await once(secure, 'secureConnect').catch((error) => {
-    throw handshakeFailure(error, way)
+    throw handshakeFailure(error, state)
   })
-  way.socket = secure
+  state.socket = secure
   const certificate = secure.getPeerCertificate()
-  way.daysLeft = daysLeft(certificate)
+  state.daysLeft = daysLeft(certificate)
   const seen = `${secure.getProtocol()}, ${describe(certificate)}`
   const flaw = flawOf(secure, certificate, provider)
   if (flaw !== null) throw new ProbeFailure(`${flaw.what}: ${seen}`, flaw.remedy)
@@ -55,8 +54,8 @@ function trustOf(provider: Provider): tls.ConnectionOptions {
   }
 }
 
-function handshakeFailure(error: NodeJS.ErrnoException, { provider: { name, port } }: Way): Error {
-  // The first bytes were no TLS record: the server speaks in the clear.
+function handshakeFailure(error: NodeJS.ErrnoException, { provider: { name, port } }: ProbeState): Error {
+  // The first bytes were no TLS record.
   if (!/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD_LAYER_FAILURE/.test(error.code ?? '')) return error
   return new ProbeFailure(
     `port ${port} does not speak TLS from the start`,

@@ -3,15 +3,15 @@ import type { Opened, SourceMail, SourceMessage, SourceSession } from '../../led
 import { CouldNotAsk } from '../../model/ledger.ts'
 import type { Mailbox } from '../../model/mailbox.ts'
 import { UidSet } from '../../model/uid-set.ts'
+import type { LoggedIn } from '../login/connection.ts'
 import { endingOf } from '../login/ending.ts'
-import type { SignedIn } from '../login/sign-in.ts'
 import { isWanted, listMailboxes } from './mailboxes.ts'
 import { atom, command, mailboxName, said, sequence, type Token, textOf } from './raw.ts'
 import { type Connection, readMessages } from './reading.ts'
 import { Roll } from './roll.ts'
 import { type Reader, readingSession, refusalOf, troubleOf } from './session.ts'
 
-/** Servers hang up on whoever asks for a broken message, or for much; one that does it all the time is no help. */
+/** Servers hang up on requests for a broken message, or for much; a server that always does cannot be read. */
 const RENEWALS_LIMIT = 100
 
 /** Lists and reads what the source has; nothing that it sends can change the source. */
@@ -27,7 +27,7 @@ class Session implements SourceSession, Connection {
   readonly #reader: Reader
   readonly #signal: AbortSignal | undefined
   readonly #end = () => this.#client?.close()
-  #client: SignedIn | undefined
+  #client: LoggedIn | undefined
   #opened: Mailbox | undefined
   #renewals = 0
 
@@ -37,7 +37,7 @@ class Session implements SourceSession, Connection {
     signal?.addEventListener('abort', this.#end)
   }
 
-  get client(): SignedIn {
+  get client(): LoggedIn {
     if (this.#client === undefined) throw new Error('not connected')
     return this.#client
   }
@@ -50,7 +50,7 @@ class Session implements SourceSession, Connection {
       await client.connect()
     } catch (error) {
       client.close()
-      throw notSignedIn(error, this.#reader)
+      throw loginFailed(error, this.#reader)
     }
   }
 
@@ -98,7 +98,7 @@ class Session implements SourceSession, Connection {
 }
 
 const ITEMS = ['UID', 'FLAGS', 'INTERNALDATE', 'RFC822.SIZE'].map(atom)
-/** How many numbers one second question names. */
+/** How many messages one command asks for again. */
 const ASKED_AGAIN = 500
 
 async function examine(client: ImapFlow, { name }: Mailbox): Promise<Opened> {
@@ -117,7 +117,7 @@ async function examine(client: ImapFlow, { name }: Mailbox): Promise<Opened> {
   if (!isCounted) return { refusal: 'the old server does not say how many messages there are' }
   if (roll.size > 0) await call(client, 'UID FETCH', '1:*', roll)
   const count = roll.size
-  // Messages may come and go while they are told; only what is left out twice is held back.
+  // Messages may come and go during the listing: what is left out twice counts as not listed.
   for (const numbers of batchesOf(roll.untold())) await call(client, 'FETCH', `${UidSet.of(numbers)}`, roll)
   return { uidValidity, ...roll.result(count) }
 }
@@ -135,7 +135,7 @@ function* batchesOf(numbers: readonly number[]): Generator<readonly number[]> {
   for (let start = 0; start < numbers.length; start += ASKED_AGAIN) yield numbers.slice(start, start + ASKED_AGAIN)
 }
 
-function notSignedIn(error: unknown, reader: Reader): CouldNotAsk {
+function loginFailed(error: unknown, reader: Reader): CouldNotAsk {
   const answer = refusalOf(error, reader)
   if (answer.kind === 'trouble') return couldNotAsk(error, reader)
   const what = answer.kind === 'no' ? 'refuses the password' : `says that the account is ${answer.kind}`

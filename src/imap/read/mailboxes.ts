@@ -4,7 +4,7 @@ import type { Provider } from '../../model/provider.ts'
 import { matchesPattern } from './list-patterns.ts'
 import { atom, command, isList, type Token, textOf } from './raw.ts'
 
-/** What to ask of all mailboxes on the way, where the server can (RFC 5819); the answers come by name, some never. */
+/** What to ask of all mailboxes within LIST (RFC 5819); the answers come by name, some never. */
 export interface AskedStatus {
   readonly items: readonly string[]
   take(name: string, values: Token | undefined): void
@@ -15,7 +15,7 @@ const EVERYTHING = ['', '*'].map((value) => ({ type: 'STRING', value }))
 /** The person's own mailboxes that hold messages, as the pythonfile finds them. */
 export async function listMailboxes(client: ImapFlow, status?: AskedStatus): Promise<Mailbox[]> {
   const { own, foreign } = namespaces(client)
-  // Nobody needs to know how other people's mailboxes are.
+  // The status of other people's mailboxes is not asked for.
   const asksStatus = status !== undefined && client.capabilities.has('LIST-STATUS') && foreign.length === 0
   const extra = asksStatus ? [atom('RETURN'), [atom('STATUS'), status.items.map(atom)]] : []
   const found = new Map<string, Mailbox>()

@@ -13,7 +13,7 @@ const BATCH_MESSAGES = 200
 
 const BODY = { type: 'ATOM', value: 'BODY.PEEK', section: [] }
 
-/** A connection that can be had anew, with the same mailbox open. */
+/** A connection that can be renewed, with the same mailbox open. */
 export interface Connection {
   readonly client: ImapFlow
   renew(): Promise<void>

@@ -1,12 +1,12 @@
 import type { Code } from '../../model/verdict.ts'
-import type { SourceAnswer, SourceQuestion } from '../../source/ports.ts'
-import { optionsFor, signInRoom } from '../login/ask.ts'
+import type { SourceAnswer, SourceLogin } from '../../source/ports.ts'
+import { loadImap, optionsFor } from '../login/ask.ts'
+import type { LoggedIn } from '../login/connection.ts'
 import { endingOf } from '../login/ending.ts'
 import { outcomeOf } from '../login/outcome.ts'
-import type { SignedIn } from '../login/sign-in.ts'
 
 /** Whose mailboxes are read, and with which password. */
-export type Reader = Pick<SourceQuestion, 'provider' | 'username' | 'password'>
+export type Reader = Pick<SourceLogin, 'provider' | 'username' | 'password'>
 
 const SIGN_IN_LIMIT_MS = 30_000
 /** Opening a large mailbox takes some servers long. */
@@ -15,8 +15,8 @@ const SILENCE_LIMIT_MS = 120_000
 const LITERAL_LIMIT = 256 * 1024 * 1024
 const LINE_LIMIT = 1024 * 1024
 
-/** A connection for reading, not made yet. Whoever uses it sends nothing that changes the source. */
-export async function readingSession(reader: Reader): Promise<SignedIn> {
+/** A connection for reading, not open yet. Nothing that changes the source may be sent on it. */
+export async function readingSession(reader: Reader): Promise<LoggedIn> {
   const options = {
     ...optionsFor(reader.provider, SIGN_IN_LIMIT_MS, Number.POSITIVE_INFINITY),
     socketTimeout: SILENCE_LIMIT_MS,
@@ -26,20 +26,20 @@ export async function readingSession(reader: Reader): Promise<SignedIn> {
     // What is enabled changes how names and answers are written (RFC 5161).
     disableAutoEnable: true,
   }
-  const room = await signInRoom()
-  const client = new room.SignedIn(options, reader)
-  // What breaks the connection is told by the command that it breaks.
+  const room = await loadImap()
+  const client = new room.LoggedIn(options, reader)
+  // An error of the connection rejects the command that it breaks.
   client.on('error', () => undefined)
   return client
 }
 
-/** What it means that the sign-in failed. */
+/** Why a login failed. */
 export function refusalOf(error: unknown, reader: Reader): Exclude<SourceAnswer, { kind: 'yes' }> {
   const answer = outcomeOf(endingOf(error), reader)
   return answer.kind === 'yes' ? { kind: 'trouble', code: 'old-protocol', cause: 'OK', answered: true } : answer
 }
 
-/** What kept a signed-in session from its work. */
+/** Why a logged-in session failed. */
 export function troubleOf(error: unknown, reader: Reader): Code {
   const answer = outcomeOf(endingOf(error), reader)
   return answer.kind === 'trouble' ? answer.code : 'old-protocol'

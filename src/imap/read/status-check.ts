@@ -10,11 +10,11 @@ import { readingSession, refusalOf, troubleOf } from './session.ts'
 // Some servers count hundreds of mailboxes anew for each STATUS.
 const LOOK_LIMIT_MS = 10 * 60_000
 const SIZES_LIMIT_MS = 60_000
-const LATE: Look = { kind: 'trouble', code: 'old-timeout', cause: 'the look took too long', answered: true }
+const LATE: Look = { kind: 'trouble', code: 'old-timeout', cause: 'the status check took too long', answered: true }
 // Whatever the source refuses after the sign-in, it is not the password.
-const CUT_OFF = { kind: 'trouble', cause: 'the look was not answered', answered: true } as const
+const CUT_OFF = { kind: 'trouble', cause: 'the status check was not answered', answered: true } as const
 
-/** Looks at the source: which mailboxes are copied, and how they are. Changes nothing there. */
+/** Asks the source for the status of each mailbox that is copied. Changes nothing there. */
 export const looks: Looks = {
   async look(provider, { username, password }, signal, asksSizes): Promise<Look> {
     const reader = { provider, username, password }
@@ -27,9 +27,9 @@ export const looks: Looks = {
     try {
       await client.connect()
       isSignedIn = true
-      const found = await lookAround(client, provider)
+      const found = await statusOfAll(client, provider)
       const mailboxes = asksSizes ? await withSizes(client, found) : found
-      // What was told is told.
+      // Whatever comes of that, the answers are here.
       await client.leave().catch(() => undefined)
       return { kind: 'yes', mailboxes }
     } catch (error) {
@@ -42,14 +42,14 @@ export const looks: Looks = {
   },
 }
 
-async function lookAround(client: ImapFlow, provider: Provider): Promise<MailboxStatus[]> {
+async function statusOfAll(client: ImapFlow, provider: Provider): Promise<MailboxStatus[]> {
   const hasModseq = client.capabilities.has('CONDSTORE') || client.capabilities.has('QRESYNC')
   const items = ['MESSAGES', 'UIDNEXT', 'UIDVALIDITY', ...(hasModseq ? ['HIGHESTMODSEQ'] : [])]
   const told = new Map<string, Values>()
   const take = (name: string, list: Token | undefined) => void told.set(name, pairsOf(list))
   const wantsAll = provider.include.length + provider.exclude.length === 0
   const all = await listMailboxes(client, wantsAll ? { items, take } : undefined).catch((error) => {
-    // Some servers announce the short way and do not know it.
+    // Some servers announce LIST-STATUS and do not know it.
     if (!wantsAll || !isRefused(error)) throw error
     return listMailboxes(client)
   })
@@ -67,7 +67,7 @@ async function lookAround(client: ImapFlow, provider: Provider): Promise<Mailbox
   return found
 }
 
-/** How large they are, as far as the source tells it in time (RFC 8438): some servers read every message for it. */
+/** Adds their sizes, if the source tells them in time (RFC 8438): some servers read every message for that. */
 async function withSizes(client: ImapFlow, mailboxes: readonly MailboxStatus[]): Promise<readonly MailboxStatus[]> {
   if (!client.capabilities.has('STATUS=SIZE')) return mailboxes
   let isLate = false
@@ -101,7 +101,7 @@ async function askStatus(client: ImapFlow, name: string, items: readonly string[
       },
     })
   } catch (error) {
-    // A mailbox that source does not open is looked at by each attempt.
+    // A mailbox that the source does not open is tried by each attempt.
     if (!isRefused(error)) throw error
   }
   return values

@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events'
 import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { old } from '../../../src/imap/login/ask.ts'
+import { imapSource } from '../../../src/imap/login/ask.ts'
 import { type Provider, usualProvider } from '../../../src/model/provider.ts'
 import type { SourceAnswer } from '../../../src/source/ports.ts'
 import { certificates } from '../../support/certificates.ts'
@@ -32,7 +32,7 @@ function provider(changes: Partial<Provider> = {}): Provider {
 
 function ask(provider: Provider, username: string, password: string): Promise<SourceAnswer> {
   const signal = new AbortController().signal
-  return old(15_000).ask({ provider, username, password, clientAddress: null, signal })
+  return imapSource(15_000).ask({ provider, username, password, clientAddress: null, signal })
 }
 
 const plain = () => provider({ port: server.port, tls: 'none', caFile: null })
@@ -149,7 +149,7 @@ t.test('the client’s address reaches a source that trusts us, where the provid
     const way = provider({ port, tls, forwardsClient })
     const signal = new AbortController().signal
     const question = { provider: way, username: 'anna@old.example', password: 'correct horse', clientAddress, signal }
-    t.same(await old(15_000).ask(question), { kind: 'yes' })
+    t.same(await imapSource(15_000).ask(question), { kind: 'yes' })
     const login = await until(
       () => /imap-login: Info: Login: .*/.exec(trusting.log().slice(before))?.[0],
       'the sign-in is logged',
@@ -179,7 +179,7 @@ t.test(
       const way = provider({ host: '127.0.0.1', port: server.port, tls: 'none', caFile: null })
       const { signal } = new AbortController()
       const question = { provider: way, username: 'anna', password: 'x', clientAddress: null, signal, onLeaving }
-      t.same(await old(15_000).ask(question), { kind })
+      t.same(await imapSource(15_000).ask(question), { kind })
       t.equal(server.open, 1, 'it is still there')
       close()
       await gone
@@ -193,12 +193,12 @@ t.test('a question that nobody waits for any more is given up at once', async (t
   const way = provider({ host: '127.0.0.1', port: mute.port, tls: 'none' })
   const stop = new AbortController()
   const question = { provider: way, username: 'anna', password: 'x', clientAddress: null, signal: stop.signal }
-  const answer = old(600_000).ask(question)
+  const answer = imapSource(600_000).ask(question)
   await until(() => mute.open === 1, 'it is asked')
   stop.abort()
   t.match(await answer, { kind: 'trouble', code: 'old-timeout', answered: false })
   await until(() => mute.open === 0, 'the connection is closed')
-  t.match(await old(600_000).ask(question), { kind: 'trouble', code: 'old-timeout', answered: false })
+  t.match(await imapSource(600_000).ask(question), { kind: 'trouble', code: 'old-timeout', answered: false })
   t.equal(mute.taken, 1, 'one that is given up before is not asked')
   t.same(getEventListeners(stop.signal, 'abort'), [], 'nothing waits for the signal any more')
 })

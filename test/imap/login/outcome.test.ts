@@ -151,7 +151,7 @@ t.test('a refusal in words of its own is recognised once it is learned', async (
 
 t.test('a name or password that is a word of the learned refusal does not hide it', async (t) => {
   const provider = { refusal: refusalIn('Kennwort falsch', { username: 'x1@y', password: 'guess' }) }
-  t.ok(isLearned('Kennwort falsch', { username: 'kennwort@y', password: 'falsch', provider }))
+  t.ok(isLearned('Kennwort falsch', provider.refusal, { username: 'kennwort@y', password: 'falsch' }))
 })
 
 t.test('nothing is learned from trouble, from what is known, or from nothing', async (t) => {

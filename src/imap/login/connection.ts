@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto'
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
 import { within } from '../../model/timeout.ts'
-import type { SourceQuestion } from '../../source/ports.ts'
-import { type Ending, endingOf, NotSignedIn } from './ending.ts'
+import type { SourceLogin } from '../../source/ports.ts'
+import { type Ending, endingOf, LoginFailed } from './ending.ts'
 
 /** RFC 4959 leaves long initial responses to continuations: not every server takes a long line before the sign-in. */
 const INITIAL_RESPONSE_LIMIT = 700
@@ -23,14 +23,13 @@ interface Wire {
   setAuthenticationState(): Promise<void>
 }
 
-type Person = Pick<SourceQuestion, 'username' | 'password'>
+type Person = Pick<SourceLogin, 'username' | 'password'>
 
 /**
- * A connection that signs in its own way. imapflow greets, protects the connection and reads what the server says; the
- * tagged answer to the sign-in, and nothing before it, is the answer. imapflow's own sign-in would take a NO of a
- * certain wording for OK, and repeat the password as often as it is asked for it.
+ * An IMAP connection with a login of its own: its tagged response, and nothing before it, is the answer. imapflow's
+ * login would take a NO of a certain wording for OK, and repeat the password as often as the server asks for it.
  */
-class OwnSignIn extends ImapFlow {
+class Connection extends ImapFlow {
   readonly #person: Person
   readonly #closed: Promise<void>
 
@@ -42,7 +41,7 @@ class OwnSignIn extends ImapFlow {
     this.wire.tagCounter = randomInt(2 ** 40)
   }
 
-  /** Logs out, and waits for the source to close the connection: until then it counts it. Never throws. */
+  /** Logs out and waits for the source to close the connection: it counts it until then. Never throws. */
   async leave(): Promise<void> {
     if (!this.isClosed) {
       this.wire.exec('LOGOUT', []).catch(() => undefined)
@@ -52,7 +51,7 @@ class OwnSignIn extends ImapFlow {
   }
 
   protected async signIn(): Promise<Ending> {
-    // A greeting of PREAUTH signs anybody in, so it says nothing about this password.
+    // A PREAUTH greeting lets anybody in: it says nothing about this password.
     return this.authenticated ? { code: 'Preauth' } : await this.#ask(this.#person)
   }
 
@@ -110,9 +109,9 @@ class OwnSignIn extends ImapFlow {
   }
 }
 
-/** Asks one question: is this the password? imapflow's own way would go on for longer after a yes. */
-export class SignIn extends OwnSignIn {
-  /** Resolves with how the sign-in ended; never, when it does not come to that. */
+/** Checks one password, and leaves. */
+export class LoginCheck extends Connection {
+  /** Resolves with how the login ended; never, when the connection does not get that far. */
   readonly ending: Promise<Ending>
   #end: (ending: Ending) => void = () => undefined
 
@@ -123,14 +122,14 @@ export class SignIn extends OwnSignIn {
     })
   }
 
-  /** Called by imapflow when it is time to sign in. Always throws: there is nothing to do afterwards. */
+  /** Called by imapflow to log in. Always throws, so that imapflow does nothing afterwards. */
   async authenticate(): Promise<never> {
     this.#end(await this.#confirmed(await this.signIn()))
     await this.leave()
     throw new Error('the question is answered')
   }
 
-  /** Some servers say yes, and find out then that they cannot serve: only who still answers has let the person in. */
+  /** Some servers say OK and find out then that they cannot serve: an OK counts when NOOP is answered, too. */
   async #confirmed(ending: Ending): Promise<Ending> {
     if (ending.status !== 'OK') return ending
     const next = await this.answerTo('NOOP', [])
@@ -138,15 +137,15 @@ export class SignIn extends OwnSignIn {
   }
 }
 
-/** Stays signed in. */
-export class SignedIn extends OwnSignIn {
-  /** Called by imapflow when it is time to sign in. @throws NotSignedIn */
+/** Stays logged in. */
+export class LoggedIn extends Connection {
+  /** Called by imapflow to log in. @throws LoginFailed */
   async authenticate(): Promise<void> {
     this.wire.expectCapabilityUpdate = true
     const ending = await this.signIn()
-    if (ending.status !== 'OK') throw new NotSignedIn(ending)
+    if (ending.status !== 'OK') throw new LoginFailed(ending)
     await this.wire.setAuthenticationState()
-    // The source has heard already who asks; imapflow would ask once more for its name.
+    // ID was exchanged before the login; imapflow would send it again.
     this.capabilities.delete('ID')
   }
 }

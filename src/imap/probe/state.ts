@@ -1,14 +1,38 @@
 import type { Socket } from 'node:net'
-import { ProbeFailure } from './way.ts'
+import type { Provider } from '../../model/provider.ts'
+
+/** How far a probe has got. */
+export interface ProbeState {
+  readonly provider: Provider
+  addresses: readonly string[]
+  /** Not connected before the step that connects. */
+  socket: Socket
+  /** Whole days until the source's certificate expires. */
+  daysLeft?: number
+  /** Aborted when the probe is over. */
+  readonly signal: AbortSignal
+}
+
+/** Takes one step and returns what was found. @throws ProbeFailure or an error of the network */
+export type Step = (state: ProbeState) => Promise<string>
+
+/** A step failed for a reason that has a remedy. */
+export class ProbeFailure extends Error {
+  readonly remedy: string
+
+  constructor(found: string, remedy: string) {
+    super(found)
+    this.remedy = remedy
+  }
+}
 
 const LINE_LIMIT = 8 * 1024
 const LINES_LIMIT = 100
 const SHOWN = 200
 
 /**
- * Reads the lines of one answer of a server, of any bytes, without their ends. Nothing of the socket is read beyond
- * what has arrived with the last of them.
- * @returns the lines, with the one that is `last`
+ * Reads lines of any bytes, without their ends, up to and with the one that is `last`. Nothing of the socket is read
+ * beyond what arrives with that one.
  * @throws ProbeFailure when no IMAP server talks like that
  */
 export async function linesUpTo(socket: Socket, last: (line: string) => boolean): Promise<string[]> {

@@ -1,0 +1,36 @@
+import type { Provider } from '../model/provider.ts'
+import type { Budget } from './budget.ts'
+
+/** One step of a probe, with its result. */
+export interface ProbeStep {
+  readonly step: 'resolve' | 'connect' | 'tls' | 'greeting' | 'capabilities' | 'refusal'
+  readonly ok: boolean
+  /** Addresses, issuer, names, days left, …; partly in the words of the source, so not fit for a terminal. */
+  readonly found: string
+  /** Not tried: all connections of the provider are in use. */
+  readonly isBusy?: true
+  /** What to change when the step failed. */
+  readonly remedy?: string
+  /** How the provider refuses a password, to be kept as its `refusal`. */
+  readonly learned?: string
+  readonly milliseconds: number
+  /** Whole days until the source's certificate expires; negative: it has expired. */
+  readonly daysLeft?: number
+}
+
+type Probe = (provider: Provider, stranger?: string) => AsyncIterable<ProbeStep>
+
+/** A probe that takes its connection from the provider's budget. */
+export function budgetedProbe(probe: Probe, budget: Budget, limitMs: number): Probe {
+  return async function* (provider, stranger) {
+    const startedAt = performance.now()
+    using connection = await budget.take(provider.name, 'sign-in', { limitMs })
+    if (connection !== null) return yield* probe(provider, stranger)
+    yield {
+      ...{ step: 'connect', ok: false, isBusy: true },
+      found: `all ${provider.maxConnections} connections that it may get are in use`,
+      remedy: `try again, or allow more (postferry provider set ${provider.name} --max-connections …)`,
+      milliseconds: Math.ceil(performance.now() - startedAt),
+    }
+  }
+}
