@@ -10,6 +10,7 @@ import type { TSchema } from 'typebox'
 import { Errors } from 'typebox/schema'
 import { ANSWERS as passdbAnswers } from '../../src/http/auth/passdb.ts'
 import { ANSWERS as userdbAnswers } from '../../src/http/auth/userdb.ts'
+import { commandsIn } from './commands.ts'
 import { COMPILED } from './compiled.ts'
 import { freePort } from './loopback.ts'
 import { HANG_MS } from './until.ts'
@@ -57,6 +58,7 @@ export async function startService(settings: NodeJS.ProcessEnv = {}): Promise<Ru
     ...settings,
   }
   const socket = environment.POSTFERRY_SOCKET ?? join(dataDir, 'postferry.sock')
+  const commands = commandsIn(environment)
   let server: ChildProcess
   let log = ''
 
@@ -95,7 +97,7 @@ export async function startService(settings: NodeJS.ProcessEnv = {}): Promise<Ru
       return server.pid ?? 0
     },
     log: () => log,
-    run: (args, input) => runPostferry(args, environment, input),
+    run: (args, input = '') => (commands.isBusy ? runPostferry(args, environment, input) : commands.run(args, input)),
     passdb: (username, password) => post(socket, '/v1/passdb', { username, password }),
     start,
     stop,
@@ -104,6 +106,7 @@ export async function startService(settings: NodeJS.ProcessEnv = {}): Promise<Ru
       // Whoever is the last to use the embedded server stops it; after a SIGKILL that is this command.
       if (existsSync(join(dataDir, 'postgres/postmaster.pid'))) await runPostferry(['upgrade'], environment)
       rmSync(dataDir, { recursive: true, force: true })
+      await commands[Symbol.asyncDispose]()
     },
   }
 }

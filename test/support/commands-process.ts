@@ -1,0 +1,28 @@
+// Runs one `postferry` command after the other, each by evaluating main.ts anew: they share only what it imports. What a
+// command prints goes to the standard streams, and END behind it.
+import { Readable } from 'node:stream'
+import { type Asked, END, type Said } from './commands.ts'
+
+const MAIN = new URL('../../src/main.ts', import.meta.url)
+const user = process.getuid?.()
+let count = 0
+
+process.setMaxListeners(0)
+process.stdout.setMaxListeners(0)
+process.on('message', async ({ args, input }: Asked) => {
+  Object.defineProperty(process, 'stdin', { value: Readable.from([Buffer.from(input)]), configurable: true })
+  process.argv = [process.execPath, MAIN.pathname, ...args]
+  process.exitCode = undefined
+  try {
+    await import(`${MAIN}?${++count}`)
+  } catch (error) {
+    console.error(error)
+    process.exitCode = 1
+  }
+  const said: Said = { exitCode: Number(process.exitCode ?? 0), isLast: process.getuid?.() !== user }
+  process.exitCode = undefined
+  for (const stream of [process.stdout, process.stderr]) stream.write(END)
+  process.send?.(said)
+  // Who has become somebody else stays so.
+  if (said.isLast) process.disconnect()
+})
