@@ -94,7 +94,7 @@ CREATE TABLE migration (
     changed_at timestamp with time zone DEFAULT now() NOT NULL,
     address text NOT NULL,
     home text,
-    closing_since timestamp with time zone,
+    finish_requested_at timestamp with time zone,
     is_double boolean DEFAULT false NOT NULL,
     quota_bytes bigint,
     CONSTRAINT migration_pkey PRIMARY KEY (id),
@@ -102,7 +102,7 @@ CREATE TABLE migration (
     CONSTRAINT migration_address_key UNIQUE (address),
     CONSTRAINT migration_check CHECK ((state = 'paused'::text) = (paused_from IS NOT NULL)),
     CONSTRAINT migration_check1 CHECK (account_id IS NOT NULL OR home IS NOT NULL OR (state = ANY (ARRAY['awaited'::text, 'done'::text])) OR COALESCE(paused_from = 'awaited'::text, false)),
-    CONSTRAINT migration_check2 CHECK (closing_since IS NULL OR (state = ANY (ARRAY['pending'::text, 'synced'::text, 'failed'::text]))),
+    CONSTRAINT migration_check2 CHECK (finish_requested_at IS NULL OR (state = ANY (ARRAY['pending'::text, 'synced'::text, 'failed'::text]))),
     CONSTRAINT migration_paused_from_check CHECK (paused_from = ANY (ARRAY['awaited'::text, 'pending'::text, 'synced'::text, 'failed'::text])),
     CONSTRAINT migration_quota_bytes_check CHECK (quota_bytes > 0),
     CONSTRAINT migration_route_check CHECK (route = ANY (ARRAY['old'::text, 'new'::text])),
@@ -113,9 +113,9 @@ CREATE TABLE migration (
 
 CREATE INDEX migration_changed ON migration USING btree (changed_at, address);
 
-CREATE INDEX migration_closing ON migration USING btree (address) WHERE closing_since IS NOT NULL;
-
 CREATE INDEX migration_code ON migration USING btree (COALESCE(code, ''::text), address);
+
+CREATE INDEX migration_finish_requested ON migration USING btree (address) WHERE finish_requested_at IS NOT NULL;
 
 CREATE UNIQUE INDEX migration_mailbox ON migration USING btree (provider_id, old_username) WHERE state <> 'done'::text AND NOT is_double;
 
@@ -164,18 +164,18 @@ CREATE INDEX audit_at ON audit USING btree (at);
 
 CREATE INDEX audit_subject ON audit USING btree (subject, id);
 
-CREATE TABLE migration_step (
+CREATE TABLE migration_transition (
     migration_id bigint NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
     from_state text,
     to_state text NOT NULL,
     code text,
-    CONSTRAINT migration_step_migration_id_fkey FOREIGN KEY (migration_id) REFERENCES migration(id) ON DELETE CASCADE
+    CONSTRAINT migration_transition_migration_id_fkey FOREIGN KEY (migration_id) REFERENCES migration(id) ON DELETE CASCADE
 );
 
-CREATE INDEX migration_step_at ON migration_step USING btree (at);
+CREATE INDEX migration_transition_at ON migration_transition USING btree (at);
 
-CREATE INDEX migration_step_migration ON migration_step USING btree (migration_id);
+CREATE INDEX migration_transition_migration ON migration_transition USING btree (migration_id);
 
 CREATE TABLE ledger (
     migration_id bigint NOT NULL,
@@ -248,29 +248,29 @@ CREATE INDEX attempt_ended ON attempt USING btree (ended_at);
 
 CREATE INDEX attempt_migration ON attempt USING btree (migration_id, id);
 
-CREATE TABLE turn (
+CREATE TABLE job (
     migration_id bigint NOT NULL,
     due_at timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
-    place text,
+    copying_host_id text,
     holder uuid,
     leased_until timestamp with time zone,
     failures integer DEFAULT 0 NOT NULL,
-    quiet integer DEFAULT 0 NOT NULL,
+    unchanged_runs integer DEFAULT 0 NOT NULL,
     seen jsonb,
     completed_at timestamp with time zone,
-    taken_at timestamp with time zone,
+    claimed_at timestamp with time zone,
     provider_id integer NOT NULL,
-    is_released boolean DEFAULT false NOT NULL,
-    CONSTRAINT turn_pkey PRIMARY KEY (migration_id),
-    CONSTRAINT turn_check CHECK ((holder IS NULL) = (leased_until IS NULL)),
-    CONSTRAINT turn_migration_id_fkey FOREIGN KEY (migration_id) REFERENCES migration(id) ON DELETE CASCADE
+    is_for_any_host boolean DEFAULT false NOT NULL,
+    CONSTRAINT job_pkey PRIMARY KEY (migration_id),
+    CONSTRAINT job_check CHECK ((holder IS NULL) = (leased_until IS NULL)),
+    CONSTRAINT job_migration_id_fkey FOREIGN KEY (migration_id) REFERENCES migration(id) ON DELETE CASCADE
 );
 
-CREATE INDEX turn_due ON turn USING btree (provider_id, due_at) WHERE due_at < 'infinity'::timestamp with time zone;
+CREATE INDEX job_copying_host ON job USING btree (copying_host_id) WHERE due_at < 'infinity'::timestamp with time zone;
 
-CREATE INDEX turn_leased ON turn USING btree (provider_id) WHERE holder IS NOT NULL;
+CREATE INDEX job_due ON job USING btree (provider_id, due_at) WHERE due_at < 'infinity'::timestamp with time zone;
 
-CREATE INDEX turn_place ON turn USING btree (place) WHERE due_at < 'infinity'::timestamp with time zone;
+CREATE INDEX job_leased ON job USING btree (provider_id) WHERE holder IS NOT NULL;
 
 CREATE TABLE administrator (
     name text NOT NULL,
@@ -286,24 +286,24 @@ CREATE TABLE administrator (
     CONSTRAINT administrator_role_check CHECK (role = ANY (ARRAY['viewer'::text, 'operator'::text, 'owner'::text]))
 );
 
-CREATE TABLE place (
+CREATE TABLE copying_host (
     id text NOT NULL,
     host text NOT NULL,
     folder text NOT NULL,
     seen_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT place_pkey PRIMARY KEY (id)
+    CONSTRAINT copying_host_pkey PRIMARY KEY (id)
 );
 
-CREATE INDEX place_folder ON place USING btree (host, folder);
+CREATE INDEX copying_host_folder ON copying_host USING btree (host, folder);
 
 CREATE TABLE worker (
     id uuid NOT NULL,
-    place text NOT NULL,
+    copying_host_id text NOT NULL,
     alive_until timestamp with time zone NOT NULL,
     CONSTRAINT worker_pkey PRIMARY KEY (id)
 );
 
-CREATE INDEX worker_place ON worker USING btree (place);
+CREATE INDEX worker_copying_host ON worker USING btree (copying_host_id);
 
 CREATE TABLE collision (
     address text NOT NULL,
@@ -383,13 +383,40 @@ CREATE INDEX account_password_account ON account_password USING btree (account_i
 -- The functions use each other in any order.
 SET check_function_bodies = off;
 
-CREATE OR REPLACE FUNCTION public.bind_turn()
- RETURNS trigger
+CREATE OR REPLACE FUNCTION public.claim_job(wanted bigint, worker uuid, worker_host text, copying_host_id text, takes_over boolean, early boolean, lease interval)
+ RETURNS TABLE(address text, home text, state text, is_finish_requested boolean, provider jsonb, sealed bytea, failures integer, unchanged_runs integer, seen jsonb, completed_at timestamp with time zone, has_copied boolean, overruled text)
  LANGUAGE plpgsql
 AS $function$
+#variable_conflict use_column
+declare
+  former_host text;
 begin
-  new.is_released := false;
-  return new;
+  select job.copying_host_id into former_host
+    from job join migration on migration.id = job.migration_id join provider on provider.id = job.provider_id
+    where job.migration_id = wanted and migration.state in ('pending', 'synced') and is_free(job)
+      and is_for(job, provider, claim_job.copying_host_id, takes_over, early, now())
+    for update of job skip locked;
+  if not found then return; end if;
+  -- A job that is claimed early is due now too, so that later requests can be told from it.
+  update job set holder = worker, leased_until = now() + lease, copying_host_id = claim_job.copying_host_id,
+      is_for_any_host = false, claimed_at = clock_timestamp(), due_at = least(due_at, now())
+    where migration_id = wanted;
+  update credential set opened_at = now(), opened_by = 'sync on ' || worker_host where migration_id = wanted;
+  -- The attempt of a worker that died.
+  update attempt set ended_at = now(), outcome = 'lost-lock' where migration_id = wanted and ended_at is null;
+  return query select migration.address, coalesce(account.home, migration.home), migration.state,
+      migration.finish_requested_at is not null, to_jsonb(provider), credential.sealed, job.failures,
+      job.unchanged_runs, job.seen, job.completed_at,
+      job.completed_at is not null or exists (
+        select from attempt where attempt.migration_id = wanted and attempt.messages > 0),
+      -- Who takes over knows that the copying state is elsewhere, and who retries knows what stopped the migration.
+      case when former_host <> claim_job.copying_host_id then 'state-lost' else (
+        select nullif(outcome, 'complete') from attempt where attempt.migration_id = wanted
+          and outcome in ('complete', 'old-recreated', 'old-shrunk', 'state-lost')
+          order by attempt.id desc limit 1) end
+    from job join migration on migration.id = job.migration_id join provider on provider.id = job.provider_id
+      left join account on account.id = migration.account_id left join credential using (migration_id)
+    where job.migration_id = wanted;
 end $function$;
 
 CREATE OR REPLACE FUNCTION public.copying_limit(provider provider)
@@ -401,35 +428,35 @@ AS $function$
     greatest(1, provider.max_connections - greatest(1, ceil(provider.max_connections / 4.0)::int)))
 $function$;
 
-CREATE OR REPLACE FUNCTION public.follow_made_migrations()
- RETURNS trigger
- LANGUAGE plpgsql
-AS $function$
-begin
-  insert into migration_step (migration_id, to_state, code) select id, state, code from made;
-  insert into turn (migration_id, provider_id, due_at)
-    select id, provider_id, case when state in ('pending', 'synced') then now() else 'infinity' end from made;
-  return null;
-end $function$;
-
-CREATE OR REPLACE FUNCTION public.follow_stepped_migrations()
+CREATE OR REPLACE FUNCTION public.follow_changed_migrations()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
 begin
   execute $query$
-    with stepped as (
+    with changed as (
       select id, before.state as from_state, later.state as to_state, later.code from later join before using (id)
         where before.state <> later.state
     ), kept as (
-      insert into migration_step (migration_id, from_state, to_state, code)
-        select id, from_state, to_state, code from stepped
+      insert into migration_transition (migration_id, from_state, to_state, code)
+        select id, from_state, to_state, code from changed
     )
-    update turn set due_at = case when to_state in ('pending', 'synced') then now() else 'infinity' end,
-        failures = 0, quiet = 0
-      from stepped
+    update job set due_at = case when to_state in ('pending', 'synced') then now() else 'infinity' end,
+        failures = 0, unchanged_runs = 0
+      from changed
       where migration_id = id and (from_state in ('pending', 'synced')) <> (to_state in ('pending', 'synced'))
   $query$;
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.follow_made_migrations()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  insert into migration_transition (migration_id, to_state, code) select id, state, code from made;
+  insert into job (migration_id, provider_id, due_at)
+    select id, provider_id, case when state in ('pending', 'synced') then now() else 'infinity' end from made;
   return null;
 end $function$;
 
@@ -471,31 +498,32 @@ begin
   return null;
 end $function$;
 
-CREATE OR REPLACE FUNCTION public.is_abandoned(place text)
+CREATE OR REPLACE FUNCTION public.is_abandoned(copying_host_id text)
  RETURNS boolean
  LANGUAGE sql
  STABLE
 AS $function$
   select not exists (
-    select from place as kept where kept.id = is_abandoned.place and kept.seen_at > now() - interval '1 hour'
+    select from copying_host where id = is_abandoned.copying_host_id and seen_at > now() - interval '1 hour'
   )
 $function$;
 
-CREATE OR REPLACE FUNCTION public.is_for(turn turn, provider provider, place text, adopts boolean, early boolean, until timestamp with time zone)
+CREATE OR REPLACE FUNCTION public.is_for(job job, provider provider, copying_host_id text, takes_over boolean, early boolean, until timestamp with time zone)
  RETURNS boolean
  LANGUAGE sql
  STABLE
 AS $function$
-  select (early or turn.due_at <= until and is_open(provider, now()))
-    and (turn.place is null or turn.place = place or turn.is_released or adopts and not is_served(turn.place))
+  select (early or job.due_at <= until and is_open(provider, now()))
+    and (job.copying_host_id is null or job.copying_host_id = is_for.copying_host_id or job.is_for_any_host
+      or takes_over and not is_served(job.copying_host_id))
 $function$;
 
-CREATE OR REPLACE FUNCTION public.is_free(turn turn)
+CREATE OR REPLACE FUNCTION public.is_free(job job)
  RETURNS boolean
  LANGUAGE sql
  STABLE
 AS $function$
-  select turn.leased_until is null or turn.leased_until < now()
+  select job.leased_until is null or job.leased_until < now()
 $function$;
 
 CREATE OR REPLACE FUNCTION public.is_open(provider provider, moment timestamp with time zone)
@@ -511,12 +539,14 @@ AS $function$
       or (moment at time zone provider.window_zone)::time < provider.window_until::time end
 $function$;
 
-CREATE OR REPLACE FUNCTION public.is_served(place text)
+CREATE OR REPLACE FUNCTION public.is_served(copying_host_id text)
  RETURNS boolean
  LANGUAGE sql
  STABLE
 AS $function$
-  select exists (select from worker where worker.place = is_served.place and alive_until > now())
+  select exists (
+    select from worker where worker.copying_host_id = is_served.copying_host_id and alive_until > now()
+  )
 $function$;
 
 CREATE OR REPLACE FUNCTION public.keep_home()
@@ -593,42 +623,6 @@ begin
     then greatest(0, others.copying - seats.most + others.sign_ins_wait::int) else 0 end, seats.most;
 end $function$;
 
-CREATE OR REPLACE FUNCTION public.take_turn(wanted bigint, worker uuid, worker_host text, worker_place text, adopts boolean, early boolean, lease interval)
- RETURNS TABLE(address text, home text, state text, is_closing boolean, provider jsonb, sealed bytea, failures integer, quiet integer, seen jsonb, completed_at timestamp with time zone, has_copied boolean, overruled text)
- LANGUAGE plpgsql
-AS $function$
-#variable_conflict use_column
-declare
-  found_at text;
-begin
-  select turn.place into found_at
-    from turn join migration on migration.id = turn.migration_id join provider on provider.id = turn.provider_id
-    where turn.migration_id = wanted and migration.state in ('pending', 'synced') and is_free(turn)
-      and is_for(turn, provider, worker_place, adopts, early, now())
-    for update of turn skip locked;
-  if not found then return; end if;
-  -- Whoever is taken early is due now too, so that what is asked from here on shows.
-  update turn set holder = worker, leased_until = now() + lease, place = worker_place,
-      taken_at = clock_timestamp(), due_at = least(due_at, now())
-    where migration_id = wanted;
-  update credential set opened_at = now(), opened_by = 'sync on ' || worker_host where migration_id = wanted;
-  -- The attempt of a worker that died.
-  update attempt set ended_at = now(), outcome = 'lost-lock' where migration_id = wanted and ended_at is null;
-  return query select migration.address, coalesce(account.home, migration.home), migration.state,
-      migration.closing_since is not null, to_jsonb(provider), credential.sealed, turn.failures, turn.quiet,
-      turn.seen, turn.completed_at,
-      turn.completed_at is not null or exists (
-        select from attempt where attempt.migration_id = wanted and attempt.messages > 0),
-      -- Who adopts knows that the copying state is elsewhere, and who says "retry" knows what stopped the migration.
-      case when found_at <> worker_place then 'state-lost' else (
-        select nullif(outcome, 'complete') from attempt where attempt.migration_id = wanted
-          and outcome in ('complete', 'old-recreated', 'old-shrunk', 'state-lost')
-          order by attempt.id desc limit 1) end
-    from turn join migration on migration.id = turn.migration_id join provider on provider.id = turn.provider_id
-      left join account on account.id = migration.account_id left join credential using (migration_id)
-    where turn.migration_id = wanted;
-end $function$;
-
 CREATE TRIGGER account_changed AFTER UPDATE OF address, password_hash, password_source, home, quota_bytes, enabled ON account FOR EACH ROW WHEN (old.address IS DISTINCT FROM new.address OR old.password_hash IS DISTINCT FROM new.password_hash OR old.password_source IS DISTINCT FROM new.password_source OR old.home IS DISTINCT FROM new.home OR old.quota_bytes IS DISTINCT FROM new.quota_bytes OR old.enabled IS DISTINCT FROM new.enabled) EXECUTE FUNCTION forget_account();
 
 CREATE CONSTRAINT TRIGGER account_home AFTER INSERT OR DELETE OR UPDATE OF home, address ON account DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION keep_home();
@@ -653,8 +647,6 @@ CREATE TRIGGER migration_made AFTER INSERT ON migration REFERENCING NEW TABLE AS
 
 CREATE TRIGGER migration_renamed AFTER UPDATE OF old_username, provider_id ON migration FOR EACH ROW WHEN (new.account_id IS NULL AND (old.old_username IS DISTINCT FROM new.old_username OR old.provider_id IS DISTINCT FROM new.provider_id)) EXECUTE FUNCTION forget_all();
 
-CREATE TRIGGER migration_stepped AFTER UPDATE ON migration REFERENCING OLD TABLE AS before NEW TABLE AS later FOR EACH STATEMENT EXECUTE FUNCTION follow_stepped_migrations();
+CREATE TRIGGER migration_state_changed AFTER UPDATE ON migration REFERENCING OLD TABLE AS before NEW TABLE AS later FOR EACH STATEMENT EXECUTE FUNCTION follow_changed_migrations();
 
 CREATE TRIGGER provider_changed AFTER UPDATE ON provider FOR EACH STATEMENT EXECUTE FUNCTION forget_all();
-
-CREATE TRIGGER turn_placed BEFORE UPDATE OF place ON turn FOR EACH ROW EXECUTE FUNCTION bind_turn();

@@ -31,3 +31,5 @@ t.test('a trial sign-in tells yes, no or which trouble, and leaves nothing', asy
   for (const list of ['account', 'migration']) t.same(await rows(service, list, 'list'), [])
   t.notMatch(service.log() + JSON.stringify(await rows(service, 'audit', 'list')), /anna|ssword of/)
 })
+
+t.end()

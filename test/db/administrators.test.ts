@@ -1,30 +1,23 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t from 'tap'
 import { administrators } from '../../src/db/administrators.ts'
 import { audit } from '../../src/db/audit.ts'
-import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import type { Database } from '../../src/db/connection/database.ts'
 import { byAdministrator, type Role } from '../../src/model/administrator.ts'
 import { Refused } from '../../src/model/refused.ts'
 import type { Administrators, NewAdministrator } from '../../src/operations/administrator-ports.ts'
+import { openTestDatabase } from '../support/database.ts'
 
 const BY = { actor: 'tests', reason: 'as agreed' }
 const SEALED = Buffer.from('sealed')
 
-const folder = mkdtempSync(join(tmpdir(), 'postferry-administrators-'))
 let database: Database
 let known: Administrators
 t.before(async () => {
-  database = await openDatabase({ databaseUrl: null, dataDir: folder })
-  await database.ready()
+  database = await openTestDatabase()
   known = administrators(database.kysely)
 })
 t.beforeEach(async () => void (await database.pool.query('truncate administrator, audit')))
-t.after(async () => {
-  await database[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
+t.after(() => database[Symbol.asyncDispose]())
 
 async function add(name: string, role: Role = 'owner', more: Partial<NewAdministrator> = {}): Promise<void> {
   await known.add({ name, role, passwordHash: `hash of ${name}`, totpSealed: null, ...more }, BY)

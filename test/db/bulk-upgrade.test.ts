@@ -1,18 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import pg from 'pg'
 import t from 'tap'
 import { applyUpgrades, shippedUpgrades } from '../../src/db/connection/upgrades.ts'
-import { openEmbedded } from '../../src/db/embedded/postgres.ts'
+import { newDatabase } from '../support/database.ts'
 
 t.test(
   'people of the time before keep their migrations, under their addresses, with the states that are known',
   async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'postferry-bulk-'))
-    t.teardown(() => rmSync(folder, { recursive: true }))
-    await using server = await openEmbedded(folder, { fsync: 'off' })
-    const client = new pg.Client(server.connection)
+    await using place = await newDatabase()
+    const client = new pg.Client(place.url)
     await client.connect()
     try {
       const shipped = await shippedUpgrades()

@@ -1,13 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t from 'tap'
 import type { Job, JobKept, Jobs, Worker } from '../../src/copying/ports.ts'
 import { advance } from '../../src/copying/schedule.ts'
 import { attempts } from '../../src/db/attempts.ts'
 import { audit } from '../../src/db/audit.ts'
-import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import type { Database } from '../../src/db/connection/database.ts'
 import { credentials } from '../../src/db/credentials.ts'
 import { domains } from '../../src/db/domains.ts'
 import { jobs } from '../../src/db/jobs.ts'
@@ -21,16 +18,15 @@ import type { LedgerCode } from '../../src/model/ledger.ts'
 import { pause, requestFinish, resume, retry, type Transition } from '../../src/model/migration.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
+import { openTestDatabase } from '../support/database.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'postferry-closing-'))
 const WORKER: Worker = { id: randomUUID(), host: 'copyhost', copyingHost: 'here', takesOver: false, early: false }
 const EARLY: Worker = { ...WORKER, early: true }
 const TAKEN_AT = new Date('2026-11-23T12:00:00Z')
 let database: Database
 let all: Jobs
 t.before(async () => {
-  database = await openDatabase({ databaseUrl: null, dataDir: folder })
-  await database.ready()
+  database = await openTestDatabase()
   await providers(database.kysely).add({ ...PROVIDER, maxConnections: 1000 }, BY)
   await domains(database.kysely, '/home/%u').add(
     { name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name, sharesNames: false },
@@ -38,10 +34,7 @@ t.before(async () => {
   )
   all = jobs(database.kysely)
 })
-t.after(async () => {
-  await database[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
+t.after(() => database[Symbol.asyncDispose]())
 
 const nameOf = (person: string) => `${person}@old.example`
 const found = (person: string) => migrations(database.kysely).find(nameOf(person))

@@ -1,19 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import t from 'tap'
 import { collisions } from '../../src/db/collisions.ts'
 import { applyUpgrades, shippedUpgrades } from '../../src/db/connection/upgrades.ts'
-import { openEmbedded } from '../../src/db/embedded/postgres.ts'
 import type { DB } from '../../src/db/schema.ts'
+import { newDatabase } from '../support/database.ts'
 
 t.test('who shared a home or a mailbox before goes on as they are, and is told; nobody joins them', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'postferry-collisions-'))
-  t.teardown(() => rmSync(folder, { recursive: true }))
-  await using server = await openEmbedded(folder, { fsync: 'off' })
-  const pool = new pg.Pool(server.connection)
+  await using place = await newDatabase()
+  const pool = new pg.Pool({ connectionString: place.url })
   // Its end does not wait for its connections', which hear that the server stops.
   pool.on('error', () => undefined)
   const client = await pool.connect()

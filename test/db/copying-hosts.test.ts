@@ -1,11 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { sql } from 'kysely'
 import t from 'tap'
 import type { Worker } from '../../src/copying/ports.ts'
-import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import type { Database } from '../../src/db/connection/database.ts'
 import { copyingHosts } from '../../src/db/copying-hosts.ts'
 import { domains } from '../../src/db/domains.ts'
 import { jobs } from '../../src/db/jobs.ts'
@@ -18,20 +15,16 @@ import { retry } from '../../src/model/migration.ts'
 import { bulk } from '../../src/operations/bulk.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
+import { openTestDatabase } from '../support/database.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'postferry-places-'))
 let database: Database
 t.before(async () => {
-  database = await openDatabase({ databaseUrl: null, dataDir: folder })
-  await database.ready()
+  database = await openTestDatabase()
   await providers(database.kysely).add({ ...PROVIDER, maxConnections: 1000 }, BY)
   const domain = { name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name, sharesNames: false }
   await domains(database.kysely, '/home/%u').add(domain, BY)
 })
-t.after(async () => {
-  await database[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
+t.after(() => database[Symbol.asyncDispose]())
 
 const all = () => copyingHosts(database.kysely)
 const worker = (copyingHost: string, host = 'one'): Worker => ({

@@ -1,9 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t from 'tap'
 import type { Arrival } from '../../src/auth/ports.ts'
-import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import type { Database } from '../../src/db/connection/database.ts'
 import { credentials } from '../../src/db/credentials.ts'
 import { directory } from '../../src/db/directory.ts'
 import { domains } from '../../src/db/domains.ts'
@@ -17,23 +14,19 @@ import { finish, pause } from '../../src/model/migration.ts'
 import type { ImportedPerson } from '../../src/operations/ports.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
+import { openTestDatabase } from '../support/database.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'postferry-imports-'))
 const SEALED = { bytes: new Uint8Array([1]), to: ['age1'] }
 let database: Database
 t.before(async () => {
-  database = await openDatabase({ databaseUrl: null, dataDir: folder })
-  await database.ready()
+  database = await openTestDatabase()
   await providers(database.kysely).add(PROVIDER, BY)
   await domains(database.kysely, '/home/%u').add(
     { name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name, sharesNames: false },
     BY,
   )
 })
-t.after(async () => {
-  await database[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
+t.after(() => database[Symbol.asyncDispose]())
 
 function imported(person: string, changes: Partial<ImportedPerson> = {}): ImportedPerson {
   const address = `${person}@old.example`

@@ -1,13 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { sql } from 'kysely'
 import t from 'tap'
 import type { Job, JobKept, Jobs, Worker } from '../../src/copying/ports.ts'
 import { advance } from '../../src/copying/schedule.ts'
 import { attempts } from '../../src/db/attempts.ts'
-import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import type { Database } from '../../src/db/connection/database.ts'
 import { credentials } from '../../src/db/credentials.ts'
 import { domains } from '../../src/db/domains.ts'
 import { jobs } from '../../src/db/jobs.ts'
@@ -20,15 +17,14 @@ import { finish, pause, resume, retry } from '../../src/model/migration.ts'
 import type { Provider } from '../../src/model/provider.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
+import { openTestDatabase } from '../support/database.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'postferry-turns-'))
 const ROOMY = { ...PROVIDER, name: 'roomy', maxConnections: 1000 }
 const domainOf = ({ name }: Provider) => `${name}.example`
 let database: Database
 let all: Jobs
 t.before(async () => {
-  database = await openDatabase({ databaseUrl: null, dataDir: folder })
-  await database.ready()
+  database = await openTestDatabase()
   for (const provider of [{ ...PROVIDER, maxConnections: 3 }, ROOMY]) {
     await providers(database.kysely).add(provider, BY)
     const name = domainOf(provider)
@@ -39,10 +35,7 @@ t.before(async () => {
   }
   all = jobs(database.kysely)
 })
-t.after(async () => {
-  await database[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
+t.after(() => database[Symbol.asyncDispose]())
 
 const worker = (copyingHost = 'here', takesOver = false): Worker => ({
   ...{ id: randomUUID(), host: 'host', copyingHost, takesOver, early: false },

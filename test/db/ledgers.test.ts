@@ -1,19 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { sql } from 'kysely'
 import t from 'tap'
-import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import type { Database } from '../../src/db/connection/database.ts'
 import { ledgers } from '../../src/db/ledgers.ts'
 import type { Saved } from '../../src/ledger/ports.ts'
 import { type Difference, type Ledger, type LedgerFolder, noCounts } from '../../src/model/ledger.ts'
+import { openTestDatabase } from '../support/database.ts'
 
-const dataDir = mkdtempSync(join(tmpdir(), 'postferry-ledgers-'))
 let database: Database
 t.before(async () => {
-  database = await openDatabase({ databaseUrl: null, dataDir })
-  await database.ready()
+  database = await openTestDatabase()
   await sql`
     with p as (insert into provider (name, host, port, tls, max_connections, login_name, cutover)
       values ('old', 'h', 1, 'none', 1, '%u', 'immediate') returning id),
@@ -22,10 +18,7 @@ t.before(async () => {
     insert into migration (account_id, address, provider_id, old_domain, old_username, state, route)
     select a.id, a.address, p.id, 'old.example', a.address, 'pending', 'new' from a, p`.execute(database.kysely)
 })
-t.after(async () => {
-  await database[Symbol.asyncDispose]()
-  rmSync(dataDir, { recursive: true })
-})
+t.after(() => database[Symbol.asyncDispose]())
 
 const folder = (name: string, more: Partial<LedgerFolder> = {}): LedgerFolder => ({
   ...{ name, directory: `.${name}`, state: 'there', remark: null, messages: 3, proved: 2, extra: 1, duplicated: 0 },

@@ -1,23 +1,19 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { sql } from 'kysely'
 import t from 'tap'
 import { audit } from '../../src/db/audit.ts'
-import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import type { Database } from '../../src/db/connection/database.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
 import type { Migration } from '../../src/model/migration.ts'
 import { MIGRATION_SORTS, type MigrationSort, type Page, type PageRequest } from '../../src/operations/ports.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
+import { openTestDatabase } from '../support/database.ts'
 
 const COUNT = 60
-const folder = mkdtempSync(join(tmpdir(), 'postferry-pages-'))
 let database: Database
 t.before(async () => {
-  database = await openDatabase({ databaseUrl: null, dataDir: folder })
-  await database.ready()
+  database = await openTestDatabase()
   const db = database.kysely
   // Numbered otherwise than they are called.
   for (const name of ['zeta', 'empty', 'alpha']) await providers(db).add({ ...PROVIDER, name }, BY)
@@ -28,10 +24,7 @@ t.before(async () => {
       case when n % 9 = 0 then now() end, '2026-11-01Z'::timestamptz + n % 7 * interval '1 microsecond'
     from generate_series(1, ${COUNT}::int) as n`.execute(db)
 })
-t.after(async () => {
-  await database[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
+t.after(() => database[Symbol.asyncDispose]())
 
 const pageOf = (request: Parameters<ReturnType<typeof migrations>['page']>[0]) =>
   migrations(database.kysely).page(request)

@@ -1,12 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { sql } from 'kysely'
 import t from 'tap'
 import type { Arrival } from '../../src/auth/ports.ts'
 import { accounts } from '../../src/db/accounts.ts'
 import { collisions } from '../../src/db/collisions.ts'
-import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import type { Database } from '../../src/db/connection/database.ts'
 import { credentials } from '../../src/db/credentials.ts'
 import { directory } from '../../src/db/directory.ts'
 import { domains } from '../../src/db/domains.ts'
@@ -17,21 +14,17 @@ import { parseAddress } from '../../src/model/address.ts'
 import { finish, pause } from '../../src/model/migration.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
+import { openTestDatabase } from '../support/database.ts'
 import { until } from '../support/until.ts'
 
 const DOMAIN = { name: 'old.example', newDomain: 'old.example', sharesNames: false }
-const folder = mkdtempSync(join(tmpdir(), 'postferry-captures-'))
 let database: Database
 t.before(async () => {
-  database = await openDatabase({ databaseUrl: null, dataDir: folder })
-  await database.ready()
+  database = await openTestDatabase()
   await providers(database.kysely).add(PROVIDER, BY)
   await domains(database.kysely, '/home/%u').add({ ...DOMAIN, provider: PROVIDER.name }, BY)
 })
-t.after(async () => {
-  await database[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
+t.after(() => database[Symbol.asyncDispose]())
 
 function arrival(person: string, changes: Partial<Arrival> = {}): Arrival {
   const address = parseAddress(`${person}@old.example`)
@@ -131,7 +124,7 @@ t.test('a password is not confirmed once a newer one came, also while that is be
     await client.query('begin')
     await client.query(`update account set password_hash = 'hash three' where address = $1`, [one.address.text])
     const confirmed = confirm(one.address.text, 'hash one', 'hash two')
-    const waits = `select from pg_stat_activity where wait_event_type = 'Lock'`
+    const waits = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
     await until(async () => (await database.pool.query(waits)).rowCount === 1, 'it waits')
     await client.query('commit')
     t.equal(await confirmed, false)

@@ -1,9 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type pg from 'pg'
 import t from 'tap'
-import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import type { Database } from '../../src/db/connection/database.ts'
 import { domains } from '../../src/db/domains.ts'
 import { imports } from '../../src/db/imports.ts'
 import { ledgers } from '../../src/db/ledgers.ts'
@@ -15,19 +12,15 @@ import { noCounts } from '../../src/model/ledger.ts'
 import { finishMigration } from '../../src/operations/finish.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
+import { openTestDatabase } from '../support/database.ts'
 import { until } from '../support/until.ts'
 
-const dataDir = mkdtempSync(join(tmpdir(), 'postferry-races-'))
 let database: Database
 t.before(async () => {
-  database = await openDatabase({ databaseUrl: null, dataDir })
-  await database.ready()
+  database = await openTestDatabase()
   await providers(database.kysely).add(PROVIDER, BY)
 })
-t.after(async () => {
-  await database[Symbol.asyncDispose]()
-  rmSync(dataDir, { recursive: true })
-})
+t.after(() => database[Symbol.asyncDispose]())
 
 const add = (name: string, newDomain = name) =>
   domains(database.kysely, '/home/%u').add({ name, newDomain, provider: PROVIDER.name, sharesNames: false }, BY)
@@ -50,7 +43,7 @@ function capture(person: string, oldDomain: string) {
 
 /** How many connections wait for a lock. */
 async function waiting(): Promise<number> {
-  const text = `select count(*)::int as count from pg_stat_activity where wait_event_type = 'Lock'`
+  const text = `select count(*)::int as count from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
   return (await database.pool.query<{ count: number }>(text)).rows[0]?.count ?? 0
 }
 

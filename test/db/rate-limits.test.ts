@@ -1,25 +1,18 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
 import type { Suspect } from '../../src/auth/ports.ts'
 import { type Database, openDatabase } from '../../src/db/connection/database.ts'
 import { failures } from '../../src/db/rate-limits.ts'
+import { openTestDatabase } from '../support/database.ts'
 
 const LIMITS = { person: 3, client: 5, provider: 8 }
 
-const folder = mkdtempSync(join(tmpdir(), 'postferry-failures-'))
 let database: Database
 t.before(async () => {
-  database = await openDatabase({ databaseUrl: null, dataDir: folder })
-  await database.ready()
+  database = await openTestDatabase()
 })
 t.beforeEach(async () => void (await database.pool.query('delete from failed_sign_in')))
-t.after(async () => {
-  await database[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
+t.after(() => database[Symbol.asyncDispose]())
 
 function suspect(changes: Partial<Suspect> = {}): Suspect {
   return { person: 'anna@old.example', client: '192.0.2.1', provider: 'old', ...changes }
@@ -132,7 +125,10 @@ t.test('what is over is swept away in small portions while others are counted', 
 })
 
 t.test('without the database it throws', async (t) => {
-  await using other = await openDatabase({ databaseUrl: 'postgresql://nobody@127.0.0.1:1/nowhere', dataDir: folder })
+  await using other = await openDatabase({
+    databaseUrl: 'postgresql://nobody@127.0.0.1:1/nowhere',
+    dataDir: '/nowhere',
+  })
   await t.rejects(failures(other.pool, LIMITS).isLimited(suspect()))
   await t.rejects(failures(other.pool, LIMITS).count(suspect()))
 })

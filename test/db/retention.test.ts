@@ -1,10 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { sql } from 'kysely'
 import t from 'tap'
 import { eraseOld } from '../../src/copying/retention.ts'
-import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import type { Database } from '../../src/db/connection/database.ts'
 import { domains } from '../../src/db/domains.ts'
 import { providers } from '../../src/db/providers.ts'
 import { captures } from '../../src/db/provisioning.ts'
@@ -15,22 +12,18 @@ import type { Periods } from '../../src/model/retention.ts'
 import { burnDownOf, report, type Scope, warning } from '../../src/operations/report.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
+import { openTestDatabase } from '../support/database.ts'
 
 const ACTOR = 'sync on host'
 const FOR_EVER: Periods = { audit: 0, attempts: 0, steps: 0, ledgers: 0, credentials: 0 }
-const dataDir = mkdtempSync(join(tmpdir(), 'postferry-retention-'))
 let database: Database
 t.before(async () => {
-  database = await openDatabase({ databaseUrl: null, dataDir })
-  await database.ready()
+  database = await openTestDatabase()
   await providers(database.kysely).add(PROVIDER, BY)
   const domain = { name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name, sharesNames: false }
   await domains(database.kysely, '/home/%u').add(domain, BY)
 })
-t.after(async () => {
-  await database[Symbol.asyncDispose]()
-  rmSync(dataDir, { recursive: true })
-})
+t.after(() => database[Symbol.asyncDispose]())
 t.beforeEach(() => query('truncate retention, audit, migration, account cascade'))
 
 const query = async (text: string) => (await sql.raw<Record<string, unknown>>(text).execute(database.kysely)).rows
@@ -215,3 +208,5 @@ t.test('it ends between two pieces when it is stopped', async (t) => {
   t.match(await query('select count(*)::int from audit'), [{ count: 1500 }])
   t.equal((await reported()).erased.length, 1)
 })
+
+t.end()

@@ -1,8 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t from 'tap'
-import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import type { Database } from '../../src/db/connection/database.ts'
 import { credentials } from '../../src/db/credentials.ts'
 import { domains } from '../../src/db/domains.ts'
 import { providers } from '../../src/db/providers.ts'
@@ -11,24 +8,20 @@ import { sealings } from '../../src/db/sealings.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
+import { openTestDatabase } from '../support/database.ts'
 
 const PEOPLE = 300
 const ROUNDS = 60
 
 const DOMAIN = { name: 'old.example', newDomain: 'old.example', sharesNames: false }
-const folder = mkdtempSync(join(tmpdir(), 'postferry-sealings-'))
 let database: Database
 t.before(async () => {
-  database = await openDatabase({ databaseUrl: null, dataDir: folder })
-  await database.ready()
+  database = await openTestDatabase()
   await providers(database.kysely).add(PROVIDER, BY)
   await domains(database.kysely, '/home/%u').add({ ...DOMAIN, provider: PROVIDER.name }, BY)
   for (let person = 0; person < PEOPLE; person++) await capture(person, 1)
 })
-t.after(async () => {
-  await database[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
+t.after(() => database[Symbol.asyncDispose]())
 
 async function capture(person: number, password: number): Promise<void> {
   const address = parseAddress(`p${person}@old.example`)

@@ -1,12 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { sql } from 'kysely'
 import t from 'tap'
 import type { Worker } from '../../src/copying/ports.ts'
 import { audit } from '../../src/db/audit.ts'
-import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import type { Database } from '../../src/db/connection/database.ts'
 import { jobs } from '../../src/db/jobs.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
@@ -15,21 +12,17 @@ import { pause } from '../../src/model/migration.ts'
 import { type Bulk, bulk } from '../../src/operations/bulk.ts'
 import { BY } from '../support/by.ts'
 import { PROVIDER } from '../support/copying.ts'
+import { openTestDatabase } from '../support/database.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'postferry-situations-'))
 const WORKER: Worker = { id: randomUUID(), host: 'host', copyingHost: 'here', takesOver: false, early: false }
 let database: Database
 let many: Bulk
 t.before(async () => {
-  database = await openDatabase({ databaseUrl: null, dataDir: folder })
-  await database.ready()
+  database = await openTestDatabase()
   for (const name of ['old', 'other']) await providers(database.kysely).add({ ...PROVIDER, name }, BY)
   many = bulk(transitions(database.kysely))
 })
-t.after(async () => {
-  await database[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
+t.after(() => database[Symbol.asyncDispose]())
 
 /** So many people, by their states as SQL writes them; everybody else is gone, and so is what was written down. */
 async function people(states: Record<string, number>, provider = 'old'): Promise<void> {

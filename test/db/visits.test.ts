@@ -1,20 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t from 'tap'
-import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import type { Database } from '../../src/db/connection/database.ts'
 import { visits } from '../../src/db/visits.ts'
+import { openTestDatabase } from '../support/database.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'postferry-visits-'))
 let database: Database
 t.before(async () => {
-  database = await openDatabase({ databaseUrl: null, dataDir: folder })
-  await database.ready()
+  database = await openTestDatabase()
 })
-t.after(async () => {
-  await database[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
+t.after(() => database[Symbol.asyncDispose]())
 
 t.test('who has signed in from a network is known there to all instances, and nowhere else', async (t) => {
   await visits(database.pool).note('anna@new.example', '2001:db8::1')
@@ -42,3 +35,5 @@ t.test('one who comes all the time is written once a day', async (t) => {
   await one.note('carla@new.example', '192.0.2.1')
   t.same((await database.pool.query('select from visit')).rowCount, 0)
 })
+
+t.end()

@@ -85,3 +85,5 @@ t.test('fail2ban counts the wrong passwords, and nothing else', async (t) => {
   t.same(names, ['wrong-1', 'wrong-2', 'wrong-2', 'wrong-2'])
   t.match(postfix.log(), /Connection lost to authentication server/)
 })
+
+t.end()

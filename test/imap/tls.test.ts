@@ -84,3 +84,5 @@ t.test('what the source said before TLS is forgotten', async (t) => {
     { name: 'capabilities', talk, wanted: 'yes', provider: { tls: 'starttls', caFile: certs.server.ca } },
   ])
 })
+
+t.end()

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type TOTP, URI } from 'otpauth'
 import t from 'tap'
 import { argon2id } from '../../src/auth/argon2id.ts'
@@ -18,13 +15,13 @@ import {
 } from '../../src/operations/administrator-login.ts'
 import { newTotp } from '../../src/operations/totp.ts'
 import { BY } from '../support/by.ts'
+import { openTestDatabase } from '../support/database.ts'
 import { formsFound } from '../support/secrets.ts'
 
 const PASSWORD = 'pw of anna'
 const STEP_MS = 30_000
 const sealer = totpSealer(() => Buffer.alloc(32, 7))
 
-const folder = mkdtempSync(join(tmpdir(), 'postferry-sign-in-'))
 let databases: readonly [Database, Database]
 /** Anna's authenticator. */
 let totp: TOTP
@@ -32,9 +29,8 @@ let totp: TOTP
 const hashed: string[] = []
 
 t.before(async () => {
-  const open = () => openDatabase({ databaseUrl: null, dataDir: folder })
-  databases = [await open(), await open()]
-  await databases[0].ready()
+  const first = await openTestDatabase()
+  databases = [first, await openDatabase({ databaseUrl: first.url, dataDir: '/nowhere' })]
 })
 t.beforeEach(async () => {
   const [{ kysely, pool }] = databases
@@ -47,8 +43,7 @@ t.beforeEach(async () => {
   hashed.length = 0
 })
 t.after(async () => {
-  await Promise.all(databases.map((database) => database[Symbol.asyncDispose]()))
-  rmSync(folder, { recursive: true })
+  for (const database of databases.toReversed()) await database[Symbol.asyncDispose]()
 })
 
 /** What an instance of its own works with. */
@@ -197,7 +192,7 @@ t.test("administrators' and other people's failures are not counted together", a
 })
 
 t.test('without the database nobody is called wrong', async (t) => {
-  await using away = await openDatabase({ databaseUrl: 'postgresql://nobody@127.0.0.1:1/nowhere', dataDir: folder })
+  await using away = await openDatabase({ databaseUrl: 'postgresql://nobody@127.0.0.1:1/nowhere', dataDir: '/nowhere' })
   const [here, gone] = [instance(), instance(away)]
   const code = codeAt(0)
   for (const deps of [

@@ -103,3 +103,5 @@ t.test('every field that cannot be used is named with what it must be', async (t
   const all = Object.assign({}, ...wrong.map(([form]) => form))
   t.same(Object.keys(readProviderForm(all).errors ?? {}).sort(), Object.keys(all).sort(), 'all at once')
 })
+
+t.end()

@@ -1,27 +1,20 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t from 'tap'
-import { type Database, openDatabase } from '../../src/db/connection/database.ts'
+import type { Database } from '../../src/db/connection/database.ts'
 import { failures } from '../../src/db/rate-limits.ts'
 import { usualProvider } from '../../src/model/provider.ts'
 import { TRIAL_LIMITS, trySignIn } from '../../src/operations/provider-login-test.ts'
 import { testProvider } from '../../src/operations/provider-test.ts'
 import type { SourceLogin } from '../../src/source/ports.ts'
+import { openTestDatabase } from '../support/database.ts'
 
 const OLD = usualProvider('old', 'imap.old.example')
 
-const folder = mkdtempSync(join(tmpdir(), 'postferry-trials-'))
 let database: Database
 t.before(async () => {
-  database = await openDatabase({ databaseUrl: null, dataDir: folder })
-  await database.ready()
+  database = await openTestDatabase()
 })
 t.beforeEach(async () => void (await database.pool.query('truncate failed_sign_in')))
-t.after(async () => {
-  await database[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
+t.after(() => database[Symbol.asyncDispose]())
 
 function trying() {
   const asked: string[] = []
@@ -67,3 +60,5 @@ t.test('trials and tests together have a limit at a provider', async (t) => {
   t.equal(probed, 1)
   t.equal(asked.length, TRIAL_LIMITS.provider - 1)
 })
+
+t.end()

@@ -1,16 +1,13 @@
 // Writes what the upgrades make: sql/schema.sql for people, src/db/schema.ts for the compiler.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import pg from 'pg'
-import { applyUpgrades, shippedUpgrades } from '../src/db/connection/upgrades.ts'
-import { clusterFolder } from '../src/db/embedded/cluster.ts'
-import { openEmbedded } from '../src/db/embedded/postgres.ts'
+import type pg from 'pg'
+import { openTestDatabase } from './database.ts'
 
-export const SQL_FILE = join(import.meta.dirname, '../sql/schema.sql')
-const TYPES_FILE = join(import.meta.dirname, '../src/db/schema.ts')
-const CODEGEN = join(import.meta.dirname, '../node_modules/.bin/kysely-codegen')
+export const SQL_FILE = join(import.meta.dirname, '../../sql/schema.sql')
+const TYPES_FILE = join(import.meta.dirname, '../../src/db/schema.ts')
+const CODEGEN = join(import.meta.dirname, '../../node_modules/.bin/kysely-codegen')
 
 const HEADING = `-- The schema that all upgrades make together, for reading: nothing runs this file, and a test holds it to the upgrades.
 -- "npm run schema" writes it.
@@ -66,13 +63,13 @@ const UNTOLD = `
  * What stands in a database, as statements that make it again.
  * @throws when it holds what none of them makes
  */
-export async function schemaSql(client: pg.Client): Promise<string> {
+export async function schemaSql(pool: pg.Pool): Promise<string> {
   const definitions = async (query: string, ...values: unknown[]): Promise<string[]> =>
-    (await client.query(query, values)).rows.map(({ definition }) => definition)
+    (await pool.query(query, values)).rows.map(({ definition }) => definition)
   const untold = await definitions(UNTOLD)
-  if (untold.length > 0) throw new Error(`build/schema.ts cannot write ${untold.join(', ')} yet`)
+  if (untold.length > 0) throw new Error(`test/support/schema.ts cannot write ${untold.join(', ')} yet`)
   const parts = [HEADING]
-  for (const { oid, name, kind, options } of (await client.query(TABLES)).rows) {
+  for (const { oid, name, kind, options } of (await pool.query(TABLES)).rows) {
     const lines = [...(await definitions(COLUMNS, oid)), ...(await definitions(CONSTRAINTS, oid))]
     parts.push(`CREATE ${kind}TABLE ${name} (\n    ${lines.join(',\n    ')}\n)${options};\n`)
     parts.push(...(await definitions(INDEXES, oid)).map((index) => `${index};\n`))
@@ -90,27 +87,10 @@ export function generateTypes(url: string, ...options: string[]): { status: numb
   return { status, output: stdout + stderr }
 }
 
-/** A fresh database with all upgrades. */
-export async function upgraded<T>(use: (client: pg.Client, url: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'postferry-schema-'))
-  try {
-    await using embedded = await openEmbedded(folder, { fsync: 'off' })
-    const client = new pg.Client(embedded.connection)
-    await client.connect()
-    const url = `postgres://postferry@localhost/postferry?host=${encodeURIComponent(clusterFolder(folder))}`
-    return await applyUpgrades(client, await shippedUpgrades())
-      .then(() => use(client, url))
-      .finally(() => client.end())
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
-
 if (import.meta.main) {
-  await upgraded(async (client, url) => {
-    writeFileSync(SQL_FILE, await schemaSql(client))
-    const { status, output } = generateTypes(url)
-    process.stdout.write(output)
-    process.exitCode = status ?? 1
-  })
+  await using database = await openTestDatabase()
+  writeFileSync(SQL_FILE, await schemaSql(database.pool))
+  const { status, output } = generateTypes(database.url)
+  process.stdout.write(output)
+  process.exitCode = status ?? 1
 }
