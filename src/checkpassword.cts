@@ -31,7 +31,7 @@ const NONSENSE = 'postferry gave an answer that is none'
 
 const MISUSED: Outcome = {
   exit: MISUSE,
-  message: 'usage: checkpassword PROG [ARGS…], with "user\\0password\\0…" on descriptor 3',
+  message: 'usage: checkpassword PROG [ARGS…], with "user\\0password\\0…" on descriptor 3 (Dovecot 2.3 only)',
 }
 
 function main(prog: readonly string[]): void {

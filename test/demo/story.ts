@@ -36,7 +36,7 @@ export async function story(stage: Stage, keep: boolean): Promise<void> {
   step('postferry is told about the source: a provider for each server, and its domains')
   for (const server of old) await introduce(ferry, server)
 
-  step('the destination: a real Dovecot that asks postferry who may sign in (deploy/dovecot/2.3)')
+  step('the destination: a real Dovecot that asks postferry who may sign in (deploy/dovecot)')
   const now = await startNewServer(stage, ferry)
   say(`IMAP on ${now.host}:${now.tlsPort}. It knows nobody yet.`)
 

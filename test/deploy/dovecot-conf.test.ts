@@ -2,29 +2,42 @@ import { execFileSync } from 'node:child_process'
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { type Debian, debian } from '../support/debian.ts'
 
-const SHIPPED = join(import.meta.dirname, '../../deploy/dovecot/2.3')
+const SHIPPED = join(import.meta.dirname, '../../deploy/dovecot')
 
-/** Debian's own configuration, copied, with ours installed as its README says. @returns Dovecot's reading of it */
-async function installed(t: Test, change = (text: string) => text): Promise<string> {
-  const folder = join(t.testdir(), 'dovecot')
-  await cp('/usr/share/dovecot', folder, { recursive: true })
-  const authFile = join(folder, 'conf.d/10-auth.conf')
-  await writeFile(authFile, (await readFile(authFile, 'utf8')).replace(/^!include auth-system/m, '#$&'))
-  const own = change(await readFile(join(SHIPPED, 'postferry.conf'), 'utf8'))
-  await writeFile(join(folder, 'conf.d/11-postferry.conf'), own)
-  for (const name of ['postferry-lua.conf.ext', 'postferry-checkpassword.conf.ext']) {
-    await cp(join(SHIPPED, name), join(folder, 'conf.d', name))
-  }
-  // A protocol of its own, because it is there that plugins are lost when the order is wrong.
-  const plugins = 'protocol imap {\n  mail_plugins = $mail_plugins imap_zlib\n}\n'
-  await writeFile(join(folder, 'conf.d/20-imap.conf'), plugins)
-  await writeFile(join(folder, 'conf.d/10-ssl.conf'), 'ssl = no\n')
-  return execFileSync('doveconf', ['-n', '-c', join(folder, 'dovecot.conf')], { encoding: 'utf8' })
+interface Installation {
+  /** The name that README gives to our main file. */
+  as: string
+  /** Changes our main file. */
+  change?: (text: string) => string
+  /** Debian's files, and more than them, by name. */
+  also?: Record<string, string>
 }
 
-t.test('installed into the configuration of Debian, ours is what counts', async (t) => {
-  const read = await installed(t)
+/** Debian's own configuration, copied, with ours installed as README says. @returns Dovecot's reading of it */
+async function installed(t: Test, debian: Debian, { as, change, also = {} }: Installation): Promise<string> {
+  const folder = join(t.testdir(), 'dovecot')
+  const shipped = join(SHIPPED, debian.dovecot)
+  await cp(`${debian.root}/usr/share/dovecot`, folder, { recursive: true })
+  const authFile = join(folder, 'conf.d/10-auth.conf')
+  await writeFile(authFile, (await readFile(authFile, 'utf8')).replace(/^!include auth-system/m, '#$&'))
+  await cp(shipped, join(folder, 'conf.d'), { recursive: true, filter: (path) => !path.endsWith('.conf') })
+  const own = await readFile(join(shipped, 'postferry.conf'), 'utf8')
+  const files = { 'conf.d/10-ssl.conf': 'ssl = no\n', ...also, [`conf.d/${as}`]: change ? change(own) : own }
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
+  const [program = '', ...args] = [...debian.enter, 'doveconf', '-n', '-c', join(folder, 'dovecot.conf')]
+  return execFileSync(program, args, { encoding: 'utf8' })
+}
+
+const OLDER: Installation = {
+  as: '11-postferry.conf',
+  // A protocol of its own, because it is there that plugins are lost when the order is wrong.
+  also: { 'conf.d/20-imap.conf': 'protocol imap {\n  mail_plugins = $mail_plugins imap_zlib\n}\n' },
+}
+
+t.test('installed into the configuration of Debian 12, ours is what counts', async (t) => {
+  const read = await installed(t, debian(12), OLDER)
   t.match(read, /^mail_location = maildir:~\/Maildir$/m)
   t.match(read, /^auth_username_chars = $/m)
   // Postfix waits 10 s, and postferry takes its time itself.
@@ -36,10 +49,32 @@ t.test('installed into the configuration of Debian, ours is what counts', async 
 })
 
 t.test('checkpassword takes the place of Lua by one line', async (t) => {
-  const read = await installed(t, (text) => text.replace('!include postferry-lua.conf.ext\n#!', '!'))
+  const change = (text: string) => text.replace('!include postferry-lua.conf.ext\n#!', '!')
+  const read = await installed(t, debian(12), { ...OLDER, change })
   t.same(read.match(/^ {2}driver = .*/gm), [
     '  driver = checkpassword',
     '  driver = prefetch',
     '  driver = checkpassword',
   ])
+})
+
+t.test('installed into the configuration of Debian 13, ours is what counts', async (t) => {
+  const read = await installed(t, debian(13), { as: '99-postferry.conf' })
+  for (const line of [
+    'mail_driver = maildir',
+    'mail_path = ~/Maildir',
+    'mail_inbox_path = ~/Maildir',
+    'mailbox_list_storage_escape_char = \\',
+    'auth_failure_delay = 0',
+    'auth_internal_failure_delay = 0',
+    'service auth-worker {\n  process_limit = 60\n',
+    'service anvil {\n  unix_listener anvil-auth-penalty {\n    mode = 0\n',
+    'protocol lmtp {\n  auth_username_format = %{user | lower}\n',
+    'protocol imap {\n  mail_plugins {\n    imap_quota = yes\n',
+  ]) {
+    t.ok(`\n${read}`.includes(`\n${line}`), line)
+  }
+  t.match(read, /^ {2}separator = \/$/m)
+  t.same(read.match(/^(passdb|userdb) .*/gm), ['passdb lua {', 'userdb prefetch {', 'userdb lua {'])
+  t.notMatch(read, /^auth_username_chars = $/m, 'an empty list lets names reach SQL and LDAP as they are')
 })

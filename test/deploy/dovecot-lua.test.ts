@@ -4,10 +4,10 @@ import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { askUser } from '../support/auth-master.ts'
-import { startNew } from '../support/destination.ts'
+import type { Debian } from '../support/debian.ts'
+import { destinations, startNew } from '../support/destination.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { type Asked, json, type Reply, ScriptedPostferry, text } from '../support/scripted-postferry.ts'
-import { runProgram } from '../support/service.ts'
 import { signIn } from '../support/sign-in.ts'
 import { until } from '../support/until.ts'
 
@@ -25,14 +25,16 @@ function welcome(home: string): Reply {
   return json(200, { ...WELCOME, fields: { userdb_home: home } })
 }
 
+/** Dovecot 2.4 takes the characters of addresses only; 2.3 leaves it to postferry to refuse the others. */
+const NAMES = ["o'neil+x=y_z#1&2~3!", 'päß', '日本', 'мария', 'עדי', 'ａｂ', '𐍈']
 const HOSTILE = [
+  '*)(uid=*',
   '"]};os.exit()--',
-  "it's",
+  "it's }",
   'back\\slash',
   '%u%{env:HOME}',
   'päß wörd 日本 😀',
   ' blanks ',
-  '&AOQ-',
   '{5+}',
 ]
 
@@ -87,21 +89,28 @@ function drip(response: ServerResponse): void {
 
 t.jobs = 3
 
-async function stage(t: Test, kind: 'tcp' | 'unix', more: { clientLimitSeconds?: number; configuration?: string }) {
+interface More {
+  clientLimitSeconds?: number
+  configuration?: string
+}
+
+async function stage(t: Test, debian: Debian, kind: 'tcp' | 'unix', more: More) {
   const postferry = await ScriptedPostferry.start(kind)
   t.teardown(() => postferry[Symbol.asyncDispose]())
   const door = {
     tcp: { door: 'lua', url: `${postferry.url}/`, token: TOKEN },
     unix: { door: 'lua-unix', socket: postferry.socket },
   } as const
-  const dovecot = await startNew({ ...door[kind], ...more, isScripted: true })
+  const dovecot = await startNew({ ...door[kind], ...more, debian, isScripted: true })
   t.teardown(() => dovecot[Symbol.asyncDispose]())
   return { postferry, dovecot }
 }
 
-for (const kind of ['tcp', 'unix'] as const) {
-  t.test(`the shipped Lua over ${kind}`, async (t) => {
-    const { postferry, dovecot } = await stage(t, kind, { clientLimitSeconds: 1 })
+const WAYS = destinations().flatMap((debian) => (['tcp', 'unix'] as const).map((kind) => ({ debian, kind })))
+
+for (const { debian, kind } of WAYS) {
+  t.test(`the shipped Lua over ${kind} in Dovecot ${debian.dovecot}`, async (t) => {
+    const { postferry, dovecot } = await stage(t, debian, kind, { clientLimitSeconds: 1 })
 
     t.test('ok lets in, as whom and where postferry says', async (t) => {
       const home = join(dovecot.mailRoot, 'home of ann')
@@ -110,7 +119,7 @@ for (const kind of ['tcp', 'unix'] as const) {
       await ann.command('SELECT INBOX')
       t.ok(existsSync(join(home, 'Maildir')), 'the mail is in the given home')
       await until(
-        () => dovecot.log().includes('imap-login: Info: Login: user=<ann@new.example>'),
+        () => /imap-login: Info: (Login|Logged in): user=<ann@new\.example>/.test(dovecot.log()),
         'the log of the login',
       )
     })
@@ -157,11 +166,23 @@ for (const kind of ['tcp', 'unix'] as const) {
 
     t.test('names and passwords arrive exactly', async (t) => {
       postferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
-      for (const hostile of HOSTILE) {
-        t.match(await signIn(dovecot.port, `${hostile}@old.example`, hostile), IN)
+      for (const [at, secret] of HOSTILE.entries()) {
+        const name = NAMES[at % NAMES.length]
+        t.match(await signIn(dovecot.port, `${name}@old.example`, secret), IN)
         const { username, password } = postferry.asked.at(-1)?.body ?? {}
-        t.same({ username, password }, { username: `${hostile}@old.example`, password: hostile })
+        t.same({ username, password }, { username: `${name}@old.example`, password: secret })
       }
+    })
+
+    t.test('a name with characters that no address has arrives exactly, or is refused without asking', async (t) => {
+      postferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
+      const before = postferry.asked.length
+      const names = HOSTILE.map((hostile) => `${hostile}@old.example`)
+      for (const name of names) {
+        t.match(await signIn(dovecot.port, name, PASSWORD), debian.dovecot === '2.3' ? IN : REFUSED)
+      }
+      const asked = postferry.asked.slice(before).map(({ body }) => body.username)
+      t.same(asked, debian.dovecot === '2.3' ? names : [])
     })
 
     t.test('what is not UTF-8 is refused without asking, so that no two passwords become one', async (t) => {
@@ -186,13 +207,17 @@ for (const kind of ['tcp', 'unix'] as const) {
     })
 
     t.test('everybody is listed, however many they are, and no part of a list is taken for all', async (t) => {
-      const listed = () =>
-        runProgram('doveadm', ['-c', dovecot.configurationFile, 'user', '*'], { PATH: process.env.PATH })
+      const listed = () => dovecot.doveadm('user', '*')
       const names = Array.from({ length: 100_000 }, (_, number) => `person-${number}@old.example`)
-      postferry.reply = json(200, names)
-      const { exitCode, stdout } = await listed()
-      t.same({ exitCode, listed: stdout.trim().split('\n').length }, { exitCode: 0, listed: names.length })
-      t.same(new Set(stdout.trim().split('\n')), new Set(names))
+      // Dovecot 2.4 cuts off a long list, and says so, until 2.4.3.
+      for (const some of debian.dovecot === '2.3' ? [names] : [names.slice(0, 1_000), names]) {
+        postferry.reply = json(200, some)
+        const { exitCode, stdout } = await listed()
+        const found = stdout.split('\n').slice(0, -1)
+        if (some === names && debian.dovecot === '2.4' && exitCode !== 0) t.equal(exitCode, 75)
+        else t.same({ exitCode, found: found.length }, { exitCode: 0, found: some.length })
+        t.same(new Set(found), new Set(some.slice(0, found.length)))
+      }
       t.match(postferry.asked.at(-1), { path: '/v1/userdb' })
       postferry.reply = json(200, [])
       t.match(await listed(), { exitCode: 0, stdout: '' })
@@ -235,25 +260,27 @@ for (const kind of ['tcp', 'unix'] as const) {
 }
 
 t.test('whose client it is a webmail says whom Dovecot trusts, and nobody else', async (t) => {
-  for (const kind of ['tcp', 'unix'] as const) {
+  for (const { debian, kind } of WAYS) {
     for (const [trusted, client] of [
       ['127.0.0.1', '203.0.113.9'],
       ['192.0.2.1', '127.0.0.1'],
     ]) {
-      const { postferry, dovecot } = await stage(t, kind, { configuration: `login_trusted_networks = ${trusted}` })
+      const { postferry, dovecot } = await stage(t, debian, kind, {
+        configuration: `login_trusted_networks = ${trusted}`,
+      })
       postferry.reply = welcome(join(dovecot.mailRoot, 'ann'))
       t.match(await signIn(dovecot.port, USER, PASSWORD, '203.0.113.9'), IN)
-      t.equal(postferry.asked.at(-1)?.body.real_rip, client, `${kind}, ${trusted} is trusted`)
+      t.equal(postferry.asked.at(-1)?.body.real_rip, client, `${debian.dovecot}, ${kind}, ${trusted} is trusted`)
     }
   }
 })
 
 t.test('an answer may take its time: the old server is slow to refuse', async (t) => {
   await Promise.all(
-    (['tcp', 'unix'] as const).map(async (kind) => {
-      const { postferry, dovecot } = await stage(t, kind, {})
+    WAYS.map(async ({ debian, kind }) => {
+      const { postferry, dovecot } = await stage(t, debian, kind, {})
       postferry.reply = (response) => void setTimeout(() => response.writeHead(401).end('{"verdict":"mismatch"}'), 6000)
-      t.match(await signIn(dovecot.port, USER, PASSWORD), REFUSED, kind)
+      t.match(await signIn(dovecot.port, USER, PASSWORD), REFUSED, `${debian.dovecot}, ${kind}`)
     }),
   )
 })

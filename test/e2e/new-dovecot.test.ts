@@ -2,7 +2,9 @@ import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type Door, startNew } from '../support/destination.ts'
+import type { Debian } from '../support/debian.ts'
+import { type Door, destinations, doorsOf, startNew } from '../support/destination.ts'
+import type { Dovecot } from '../support/dovecot.ts'
 import { users } from '../support/dovecot-users.ts'
 import { mustRun, startFerry } from '../support/ferry.ts'
 import { ImapWire } from '../support/imap-wire.ts'
@@ -16,6 +18,7 @@ const PEOPLE = {
   'bert@renamed.example': ' пароль "with" \\ {3} %s ',
   'late@old.example': 'not captured yet',
   'out@old.example': 'disabled soon',
+  'žofie@old.example': 'Žluťoučký kůň',
 }
 
 type DoorName = Door['door']
@@ -48,43 +51,43 @@ async function crossing(name: DoorName) {
   }
 }
 
-for (const name of ['lua', 'lua-unix', 'checkpassword'] as const) {
-  t.test(`people sign in at the new Dovecot through ${name}`, async (t) => {
-    await using world = await crossing(name)
-    const { ferry, settings } = world
-    await world.handOver()
-    await using dovecot = await startNew(settings)
-    const enter = (user: keyof typeof PEOPLE | string, password: string) => signIn(dovecot.port, user, password)
+for (const debian of destinations())
+  for (const name of doorsOf(debian)) {
+    t.test(`people sign in at a new Dovecot ${debian.dovecot} through ${name}`, (t) => peopleSignIn(t, debian, name))
+  }
 
-    t.match(await enter('Anna@OLD.example', 'correct horse'), /^OK /, 'a first sign-in')
-    t.match(await enter('anna@old.example', 'correct horse'), /^OK /, 'a second one')
-    t.match(await enter('bert@renamed.example', PEOPLE['bert@renamed.example']), /^OK /, 'a renamed person')
-    t.match(await enter('anna@old.example', 'wrong'), /^NO \[AUTHENTICATIONFAILED\]/, 'a wrong password')
-    t.match(await enter('nobody@old.example', 'wrong'), /^NO \[AUTHENTICATIONFAILED\]/, 'a stranger')
-    t.match(await enter('anna@else.example', 'x'), /^NO \[AUTHENTICATIONFAILED\]/, 'a foreign domain')
-    t.match(await enter("x' or '1'='1@old.example", 'x'), /^NO \[AUTHENTICATIONFAILED\]/, 'nonsense')
+async function peopleSignIn(t: Test, debian: Debian, name: DoorName): Promise<void> {
+  await using world = await crossing(name)
+  const { ferry, settings } = world
+  await world.handOver()
+  await using dovecot = await startNew({ ...settings, debian })
+  const enter = (user: keyof typeof PEOPLE | string, password: string) => signIn(dovecot.port, user, password)
 
-    await enter('out@old.example', 'disabled soon')
-    await mustRun(ferry.service, 'account', 'disable', 'out@old.example')
-    t.match(await enter('out@old.example', 'disabled soon'), /^NO \[AUTHENTICATIONFAILED\]/, 'a disabled account')
+  t.match(await enter('Anna@OLD.example', 'correct horse'), /^OK /, 'a first sign-in')
+  t.match(await enter('anna@old.example', 'correct horse'), /^OK /, 'a second one')
+  t.match(await enter('bert@renamed.example', PEOPLE['bert@renamed.example']), /^OK /, 'a renamed person')
+  t.match(await enter('Žofie@old.example', 'Žluťoučký kůň'), /^OK /, 'a person beyond ASCII')
+  t.match(await enter('anna@old.example', 'wrong'), /^NO \[AUTHENTICATIONFAILED\]/, 'a wrong password')
+  t.match(await enter('nobody@old.example', 'wrong'), /^NO \[AUTHENTICATIONFAILED\]/, 'a stranger')
+  t.match(await enter('anna@else.example', 'x'), /^NO \[AUTHENTICATIONFAILED\]/, 'a foreign domain')
+  t.match(await enter("x' or '1'='1@old.example", 'x'), /^NO \[AUTHENTICATIONFAILED\]/, 'nonsense')
 
-    await usesMailbox(dovecot.port, 'bert@renamed.example')
-    if (name !== 'checkpassword') await listsAll(t, dovecot.configurationFile)
-    await mustRun(ferry.service, 'account', 'quota', 'bert@new.example', '10K')
-    await t.rejects(
-      usesMailbox(dovecot.port, 'bert@renamed.example', 20_000),
-      { message: /OVERQUOTA/ },
-      'over the quota',
-    )
-    await mustRun(ferry.service, 'account', 'quota', 'bert@new.example', 'none')
-    t.match(dovecot.log(), /user=<bert@new\.example>/, 'the session is the new address’s')
+  await enter('out@old.example', 'disabled soon')
+  await mustRun(ferry.service, 'account', 'disable', 'out@old.example')
+  t.match(await enter('out@old.example', 'disabled soon'), /^NO \[AUTHENTICATIONFAILED\]/, 'a disabled account')
 
-    await ferry.old.stop()
-    t.match(await enter('late@old.example', 'not captured yet'), /^NO \[UNAVAILABLE\]/, 'the source away: a newcomer')
-    t.match(await enter('anna@old.example', 'correct horse'), /^OK /, 'the source away: a captured person')
-    await ferry.service.stop()
-    t.match(await enter('anna@old.example', 'correct horse'), /^NO \[UNAVAILABLE\]/, 'postferry away')
-  })
+  await usesMailbox(dovecot.port, 'bert@renamed.example')
+  if (name !== 'checkpassword') await listsAll(t, dovecot)
+  await mustRun(ferry.service, 'account', 'quota', 'bert@new.example', '10K')
+  await t.rejects(usesMailbox(dovecot.port, 'bert@renamed.example', 20_000), { message: /OVERQUOTA/ }, 'over the quota')
+  await mustRun(ferry.service, 'account', 'quota', 'bert@new.example', 'none')
+  t.match(dovecot.log(), /user=<bert@new\.example>/, 'the session is the new address’s')
+
+  await ferry.old.stop()
+  t.match(await enter('late@old.example', 'not captured yet'), /^NO \[UNAVAILABLE\]/, 'the source away: a newcomer')
+  t.match(await enter('anna@old.example', 'correct horse'), /^OK /, 'the source away: a captured person')
+  await ferry.service.stop()
+  t.match(await enter('anna@old.example', 'correct horse'), /^NO \[UNAVAILABLE\]/, 'postferry away')
 }
 
 t.test('a socket that Dovecot may not open is named in its log, with what to do', async (t) => {
@@ -99,10 +102,8 @@ t.test('a socket that Dovecot may not open is named in its log, with what to do'
 })
 
 /** doveadm finds everybody, who may not sign in included, and works on all of them. */
-async function listsAll(t: Test, configurationFile: string): Promise<void> {
-  const doveadm = (...args: string[]) =>
-    runProgram('doveadm', ['-c', configurationFile, ...args], { PATH: process.env.PATH })
-  const everybody = 'anna@old.example\nbert@new.example\nout@old.example\n'
+async function listsAll(t: Test, { doveadm }: Dovecot): Promise<void> {
+  const everybody = 'anna@old.example\nbert@new.example\nout@old.example\nžofie@old.example\n'
   t.match(await doveadm('user', '*'), { exitCode: 0, stdout: everybody })
   t.match(await doveadm('user', 'b*'), { exitCode: 0, stdout: 'bert@new.example\n' })
   const boxes = await doveadm('mailbox', 'list', '-A', 'an archive*')

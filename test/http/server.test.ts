@@ -32,7 +32,7 @@ t.test('each verdict has its status and body', async (t) => {
         success: true,
         verdict: 'ok',
         user: 'anna@new.example',
-        fields: { userdb_home: '/home/anna', userdb_quota_rule: '*:bytes=1024' },
+        fields: { userdb_home: '/home/anna', userdb_quota_rule: '*:bytes=1024', userdb_quota_storage_size: '1024B' },
       },
     ],
     [{ verdict: 'mismatch' }, 401, { success: false, verdict: 'mismatch' }],
@@ -119,7 +119,7 @@ t.test('userdb answers found, not found, or could not look', async (t) => {
   const { post } = door()
   t.same((await post('/v1/userdb', { username: 'anna@new.example' })).body, {
     found: true,
-    fields: { user: 'anna@new.example', home: '/home/anna', quota_rule: '*:bytes=1024' },
+    fields: { user: 'anna@new.example', home: '/home/anna', quota_rule: '*:bytes=1024', quota_storage_size: '1024B' },
   })
   t.same((await post('/v1/userdb', { username: 'x@new.example' })).body, { found: false })
   const away = door({

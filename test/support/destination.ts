@@ -3,10 +3,11 @@ import { chown, cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Certificate } from './certificates.ts'
+import { type Debian, debian } from './debian.ts'
 import { type Dovecot, type Place, startDovecot } from './dovecot.ts'
 
 const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url))
-const SHIPPED = join(CHECKOUT, 'deploy/dovecot/2.3')
+const SHIPPED = join(CHECKOUT, 'deploy/dovecot')
 
 /** How the new server asks postferry. */
 export type Door =
@@ -14,7 +15,19 @@ export type Door =
   | { door: 'lua-unix'; socket: string }
   | { door: 'checkpassword'; socket: string }
 
+/** What an administrator of today builds, and what many have: Dovecot 2.4 and 2.3. */
+export function destinations(): readonly Debian[] {
+  return [debian(13), debian(12)]
+}
+
+/** By which ways its Dovecot can ask. */
+export function doorsOf({ dovecot }: Debian): readonly Door['door'][] {
+  return dovecot === '2.3' ? ['lua', 'lua-unix', 'checkpassword'] : ['lua', 'lua-unix']
+}
+
 export type NewSettings = Door & {
+  /** Whose Dovecot it is; Debian 12's by default. */
+  debian?: Debian
   /**
    * Where the homes are that postferry answers with. Made when it is not there. Must be reachable for `mailOwner`, so
    * not inside a folder with mode 0700. Without it: the server's own `mailRoot`.
@@ -51,41 +64,56 @@ export async function startNew(settings: NewSettings): Promise<Dovecot> {
 function startShipped(settings: NewSettings): Promise<Dovecot> {
   return startDovecot({
     name: 'new',
+    ...(settings.debian && { debian: settings.debian }),
     ...(settings.tls && { tls: settings.tls }),
     ...(settings.homeRoot && { mailRoot: settings.homeRoot }),
     configuration: async (place) => {
-      await installed('postferry.lua', place, {})
-      await installed('postferry.conf', place, {
-        'mail_uid = vmail': `mail_uid = ${place.users.mail.uid}`,
-        'mail_gid = vmail': `mail_gid = ${place.users.mail.gid}`,
-        ...(settings.door === 'checkpassword' && {
-          '!include postferry-lua.conf.ext\n#!include': '!include',
-        }),
-      })
       await (settings.door === 'checkpassword' ? installCheckpassword(place, settings) : installLua(place, settings))
       return `!include ${place.folder}/postferry.conf\n${settings.configuration ?? ''}`
     },
   })
 }
 
-async function installLua(place: Place, settings: NewSettings & { door: 'lua' | 'lua-unix' }): Promise<void> {
-  const environment = environmentOf(place, settings)
-  if (settings.clientLimitSeconds) environment.push(`POSTFERRY_CLIENT_LIMIT_SECONDS=${settings.clientLimitSeconds}`)
+type LuaSettings = NewSettings & { door: 'lua' | 'lua-unix' }
+
+async function installLua(place: Place, settings: LuaSettings): Promise<void> {
+  await cp(join(SHIPPED, 'postferry.lua'), join(place.folder, 'postferry.lua'))
   if (settings.door === 'lua') {
     const file = tokenFile(place)
     await writeFile(file, `${settings.token}\n`, { mode: 0o600 })
     await chown(file, place.users.auth.uid, place.users.auth.gid)
   }
-  await installed('postferry-lua.conf.ext', place, {
-    ...(settings.door === 'lua-unix' && { '#extra_groups = vmail': extraGroup(place) }),
-    '/etc/dovecot/postferry.lua': join(place.folder, 'postferry.lua'),
-    'POSTFERRY_URL=http://127.0.0.1:8025 POSTFERRY_AUTH_TOKEN_FILE=/etc/dovecot/postferry.token': environment.join(' '),
-  })
+  const group = settings.door === 'lua-unix' && { '#extra_groups = vmail': extraGroup(place) }
+  const lua = { '/etc/dovecot/postferry.lua': join(place.folder, 'postferry.lua') }
+  const told = toldToLua(place, settings).map(
+    ([name, value]) => `${name}${place.debian.dovecot === '2.3' ? '=' : ' = '}${value}`,
+  )
+  if (place.debian.dovecot === '2.3') {
+    const url = 'POSTFERRY_URL=http://127.0.0.1:8025 POSTFERRY_AUTH_TOKEN_FILE=/etc/dovecot/postferry.token'
+    await installed('postferry-lua.conf.ext', place, { ...group, ...lua, [url]: told.join(' ') })
+    await installed('postferry.conf', place, mailOwner(place))
+  } else {
+    const url = 'POSTFERRY_URL = http://127.0.0.1:8025\n  POSTFERRY_AUTH_TOKEN_FILE = /etc/dovecot/postferry.token'
+    await installed('postferry-lua.conf.ext', place, { ...lua, [url]: told.join('\n  ') })
+    await installed('postferry.conf', place, { ...group, ...mailOwner(place) })
+  }
 }
 
-function environmentOf(place: Place, settings: NewSettings & { door: 'lua' | 'lua-unix' }): string[] {
-  if (settings.door === 'lua-unix') return [`POSTFERRY_SOCKET=${settings.socket}`]
-  return [`POSTFERRY_URL=${settings.url}`, `POSTFERRY_AUTH_TOKEN_FILE=${tokenFile(place)}`]
+function mailOwner({ users: { mail } }: Place): Record<string, string> {
+  return { 'mail_uid = vmail': `mail_uid = ${mail.uid}`, 'mail_gid = vmail': `mail_gid = ${mail.gid}` }
+}
+
+function toldToLua(place: Place, settings: LuaSettings): [name: string, value: string | number][] {
+  const { clientLimitSeconds } = settings
+  return [
+    ...(settings.door === 'lua-unix'
+      ? [['POSTFERRY_SOCKET', settings.socket] as [string, string]]
+      : ([
+          ['POSTFERRY_URL', settings.url],
+          ['POSTFERRY_AUTH_TOKEN_FILE', tokenFile(place)],
+        ] as [string, string][])),
+    ...(clientLimitSeconds ? [['POSTFERRY_CLIENT_LIMIT_SECONDS', clientLimitSeconds] as [string, number]] : []),
+  ]
 }
 
 function tokenFile({ folder }: Place): string {
@@ -94,6 +122,10 @@ function tokenFile({ folder }: Place): string {
 
 async function installCheckpassword(place: Place, settings: NewSettings & { door: 'checkpassword' }): Promise<void> {
   const program = await reachableProgram(place)
+  await installed('postferry.conf', place, {
+    ...mailOwner(place),
+    '!include postferry-lua.conf.ext\n#!include': '!include',
+  })
   await installed('postferry-checkpassword.conf.ext', place, {
     '/run/postferry/postferry.sock': settings.socket,
     '/opt/postferry/': program,
@@ -119,8 +151,8 @@ async function reachableProgram({ folder }: Place): Promise<string> {
 }
 
 /** Copies a shipped file, with places replaced. @throws when the shipped file does not name such a place any more */
-async function installed(name: string, { folder }: Place, places: Record<string, string>): Promise<void> {
-  let text = await readFile(join(SHIPPED, name), 'utf8')
+async function installed(name: string, { folder, debian }: Place, places: Record<string, string>): Promise<void> {
+  let text = await readFile(join(SHIPPED, debian.dovecot, name), 'utf8')
   for (const [shipped, here] of Object.entries(places)) {
     if (!text.includes(shipped)) throw new Error(`${name} does not contain ${shipped}`)
     text = text.replaceAll(shipped, () => here)

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Debian } from './debian.ts'
 import { greetingFrom } from './loopback.ts'
 import { HANG_MS } from './until.ts'
 
@@ -13,22 +14,26 @@ import { HANG_MS } from './until.ts'
  */
 const LEASH = `
 exec 3<&0 </dev/null
-dovecot -F -c "$1/dovecot.conf" 3<&- & server=$!
-{ read -r line <&3 || touch "$1/orphan"; kill "$server"; } 2>/dev/null & leash=$!
+folder=$1
+shift
+"$@" dovecot -F -c "$folder/dovecot.conf" 3<&- & server=$!
+{ read -r line <&3 || touch "$folder/orphan"; kill "$server"; } 2>/dev/null & leash=$!
 wait "$server"; status=$?
 kill "$leash" 2>/dev/null
-if [ -e "$1/orphan" ]; then rm -rf "$1" || { sleep 1; rm -rf "$1"; }; fi
+if [ -e "$folder/orphan" ]; then rm -rf "$folder" || { sleep 1; rm -rf "$folder"; }; fi
 exit "$status"`
 
 /** One Dovecot, from `dovecot.conf` in its folder; it may be started and stopped again. */
 export class DovecotProcess {
   readonly #folder: string
   readonly #port: number
+  readonly #debian: Debian
   #child: ChildProcess | undefined
 
-  constructor(folder: string, port: number) {
+  constructor(folder: string, port: number, debian: Debian) {
     this.#folder = folder
     this.#port = port
+    this.#debian = debian
   }
 
   log(): string {
@@ -40,7 +45,8 @@ export class DovecotProcess {
     const console = await open(join(this.#folder, 'console.log'), 'a')
     const stdio = ['pipe', console.fd, console.fd] as const
     const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` }
-    const child = spawn('sh', ['-c', LEASH, 'sh', this.#folder], { detached: true, env, stdio: [...stdio] })
+    const command = ['-c', LEASH, 'sh', this.#folder, ...this.#debian.enter]
+    const child = spawn('sh', command, { detached: true, env, stdio: [...stdio] })
     this.#child = child
     child.unref()
     child.once('exit', () => {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
+import { type Debian, OWN } from './debian.ts'
 
 /** Whom a Dovecot of the tests runs as. */
 export interface Users {
@@ -13,9 +14,9 @@ export interface Users {
 }
 
 /** Root uses Debian's users for Dovecot and nobody's mail; an ordinary user is everything itself. */
-export async function users(): Promise<Users> {
+export async function users({ root }: Debian = OWN): Promise<Users> {
   if (process.getuid?.() === 0) {
-    return { mail: await named('nobody'), auth: await named('dovecot'), settings: '' }
+    return { mail: await named('nobody', root), auth: await named('dovecot', root), settings: '' }
   }
   const { uid, gid, username } = userInfo()
   const group = execFileSync('id', ['-gn'], { encoding: 'utf8' }).trim()
@@ -38,8 +39,8 @@ service imap-login {
 }
 
 /** @throws with what makes it */
-export async function named(name: string): Promise<{ uid: number; gid: number; name: string }> {
-  const line = (await readFile('/etc/passwd', 'utf8')).split('\n').find((entry) => entry.startsWith(`${name}:`))
+export async function named(name: string, root = ''): Promise<{ uid: number; gid: number; name: string }> {
+  const line = (await readFile(`${root}/etc/passwd`, 'utf8')).split('\n').find((entry) => entry.startsWith(`${name}:`))
   const [, , uid, gid] = line?.split(':') ?? []
   if (!uid || !gid) throw new Error(`there is no user ${name}: sh test/support/install-servers.sh`)
   return { uid: Number(uid), gid: Number(gid), name }

@@ -2,9 +2,12 @@ import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Certificate, certificates } from './certificates.ts'
+import { type Debian, debian } from './debian.ts'
 import { DovecotProcess } from './dovecot-process.ts'
+import { type Ports, rigConfiguration } from './dovecot-rig.ts'
 import { type Users, users } from './dovecot-users.ts'
 import { freePort } from './loopback.ts'
+import { type Ended, runProgram } from './service.ts'
 
 /** A running Dovecot. Its own mail processes are `mailOwner`: only that user (or root) may write below `mailRoot`. */
 export interface Dovecot extends AsyncDisposable {
@@ -22,6 +25,8 @@ export interface Dovecot extends AsyncDisposable {
   /** Everything that is its own; removed with it. `run/` holds its sockets. */
   folder: string
   configurationFile: string
+  /** Runs its doveadm. */
+  doveadm(...args: string[]): Promise<Ended>
   /** The log so far, debug lines too. */
   log(): string
   stop(): Promise<void>
@@ -32,6 +37,8 @@ export interface Dovecot extends AsyncDisposable {
 export interface DovecotSettings {
   /** Shows in the folder's name and in the greeting. */
   name: string
+  /** Whose Dovecot it is; Debian 12's by default. */
+  debian?: Debian
   /** Called once before the first start; the text goes after the rig's own settings and may overrule them. */
   configuration: (place: Place) => string | Promise<string>
   tls?: Certificate
@@ -44,6 +51,7 @@ export interface Place {
   folder: string
   mailRoot: string
   users: Users
+  debian: Debian
 }
 
 /** Starts a complete Dovecot out of a folder of its own. @throws with Dovecot's own words when it does not start */
@@ -58,7 +66,9 @@ export async function startDovecot(settings: DovecotSettings): Promise<Dovecot> 
 }
 
 async function startIn(folder: string, settings: DovecotSettings): Promise<Dovecot> {
-  const place: Place = { folder, mailRoot: settings.mailRoot ?? join(folder, 'mail'), users: await users() }
+  const release = settings.debian ?? debian(12)
+  const mailRoot = settings.mailRoot ?? join(folder, 'mail')
+  const place: Place = { folder, mailRoot, users: await users(release), debian: release }
   await chmod(folder, 0o711)
   await mkdir(place.mailRoot, { recursive: true })
   await chown(place.mailRoot, place.users.mail.uid, place.users.mail.gid)
@@ -68,7 +78,7 @@ async function startIn(folder: string, settings: DovecotSettings): Promise<Dovec
   for (let tries = 1; ; tries++) {
     const ports = { port: await freePort(), tlsPort: await freePort() }
     await writeFile(configurationFile, `${rigConfiguration(settings.name, place, tls, ports)}\n${own}\n`)
-    const server = new DovecotProcess(folder, ports.port)
+    const server = new DovecotProcess(folder, ports.port, release)
     try {
       await server.start()
       return describe(server, place, tls, ports, configurationFile)
@@ -81,14 +91,18 @@ async function startIn(folder: string, settings: DovecotSettings): Promise<Dovec
 
 function describe(
   server: DovecotProcess,
-  { folder, mailRoot, users }: Place,
+  { folder, mailRoot, users, debian }: Place,
   tls: Certificate,
-  ports: { port: number; tlsPort: number },
+  ports: Ports,
   configurationFile: string,
 ): Dovecot {
   return {
     ...{ host: 'localhost', ...ports, ca: tls.ca, fingerprint: tls.fingerprint },
     ...{ folder, configurationFile, mailRoot, mailOwner: users.mail },
+    doveadm: (...args) => {
+      const [program = '', ...rest] = [...debian.enter, 'doveadm', '-c', configurationFile, ...args]
+      return runProgram(program, rest, { PATH: process.env.PATH })
+    },
     log: () => server.log(),
     start: () => server.start(),
     stop: () => server.stop(),
@@ -97,41 +111,4 @@ function describe(
       await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
     },
   }
-}
-
-function rigConfiguration(
-  name: string,
-  { folder, users }: Place,
-  tls: Certificate,
-  { port, tlsPort }: { port: number; tlsPort: number },
-): string {
-  return `
-base_dir = ${folder}/run
-state_dir = ${folder}/run
-log_path = ${folder}/dovecot.log
-instance_name = postferry-${name}
-login_greeting = ${name} ready.
-listen = 127.0.0.1
-protocols = imap
-${users.settings}
-auth_debug = yes
-auth_verbose = yes
-auth_failure_delay = 0
-disable_plaintext_auth = no
-ssl = yes
-ssl_cert = <${tls.cert}
-ssl_key = <${tls.key}
-service imap-login {
-  inet_listener imap {
-    port = ${port}
-  }
-  inet_listener imaps {
-    port = ${tlsPort}
-  }
-}
-service anvil {
-  unix_listener anvil-auth-penalty {
-    mode = 0
-  }
-}`
 }

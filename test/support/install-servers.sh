@@ -1,10 +1,10 @@
 #!/bin/sh
 # Gets the real servers and tools that tests and demo run: from Debian, when this is root; otherwise says how.
-# usage: install-servers.sh [panel]     panel: also what the panel is tested with, a browser and a reverse proxy
+# usage: install-servers.sh [panel]     panel: also what the tests alone need: a browser, a reverse proxy, and what makes another Debian
 set -eu
 
 packages='dovecot-imapd dovecot-auth-lua dovecot-pgsql lua-cjson lua-socket offlineimap3 postgresql-15 openssl age gcc libc6-dev postfix fail2ban'
-[ "${1-}" != panel ] || packages="$packages chromium fonts-dejavu-core nginx-light"
+[ "${1-}" != panel ] || packages="$packages chromium fonts-dejavu-core nginx-light debootstrap"
 
 if ! command -v dpkg-query >/dev/null; then
   echo "The tests and the demo need these packages of Debian 12: $packages" >&2

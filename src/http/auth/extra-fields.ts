@@ -4,7 +4,12 @@ type Fields = Record<string, string>
 
 /** An account as Dovecot's userdb extra fields. */
 export function userdbFields({ home, quotaBytes }: Account): Fields {
-  return { home, ...(quotaBytes === null ? {} : { quota_rule: `*:bytes=${quotaBytes}` }) }
+  return { home, ...(quotaBytes === null ? {} : quotaFields(quotaBytes)) }
+}
+
+/** In the words of Dovecot 2.3 and of 2.4, which each ignore the other's. */
+function quotaFields(bytes: number): Fields {
+  return { quota_rule: `*:bytes=${bytes}`, quota_storage_size: `${bytes}B` }
 }
 
 /** The same as passdb extra fields, so that Dovecot needs no userdb look-up after a sign-in (userdb prefetch). */

@@ -1,21 +1,14 @@
--- Dovecot 2.3 asks postferry who may sign in (passdb) and where their mail is (userdb).
--- postferry.conf loads this file and says where postferry is.
+-- Dovecot asks postferry who may sign in (passdb) and where their mail is (userdb).
+-- postferry.conf, of 2.3 or of 2.4, loads this file and says where postferry is.
 --
 -- There are three kinds of answer: yes, no, could not ask. Whatever is not clearly one of the first two is the third:
 -- the mail client then shows "try again", nobody is asked to retype a password, no fail2ban counts it.
 
 local json = require("cjson.safe")
 
-local URL = (os.getenv("POSTFERRY_URL") or "http://127.0.0.1:8025"):gsub("/+$", "")
-local SOCKET = os.getenv("POSTFERRY_SOCKET")
-local TOKEN_FILE = os.getenv("POSTFERRY_AUTH_TOKEN_FILE")
-
--- An old server has 20 s for a question and postferry 40 s for its answer; Dovecot gives a worker up after 60 s.
-local CLIENT_LIMIT_SECONDS = tonumber(os.getenv("POSTFERRY_CLIENT_LIMIT_SECONDS")) or 45
--- The limit above ends a silence, and the connection with it. This one ends an answer that drips in for ever, but
--- leaves its connection open: so it comes second.
-local WHOLE_LIMIT_SECONDS = CLIENT_LIMIT_SECONDS * 1.2
 local CONNECT_LIMIT_SECONDS = 5
+-- An old server has 20 s for a question and postferry 40 s for its answer; Dovecot gives a worker up after 60 s.
+local CLIENT_LIMIT_SECONDS = 45
 local ANSWER_LIMIT_BYTES = 65536
 -- Everybody's addresses: some 30 bytes each.
 local LIST_LIMIT_BYTES = 256 * 1024 * 1024
@@ -32,9 +25,15 @@ local PASSDB_RESULT = {
 local token
 local call
 
+-- Dovecot 2.4 hands its lua_settings to script_init; 2.3 hands over nothing, and its import_environment is read.
+local given
+local function setting(name)
+  return given and given[name] or os.getenv(name)
+end
+
 -- Read when it is first needed: Dovecot may start before postferry has made the file.
 local function read_token()
-  local file, cause = io.open(TOKEN_FILE or "")
+  local file, cause = io.open(setting("POSTFERRY_AUTH_TOKEN_FILE") or "")
   if not file then
     return nil, "POSTFERRY_AUTH_TOKEN_FILE: " .. cause
   end
@@ -43,15 +42,31 @@ local function read_token()
   return content:match("^%s*(.-)%s*$")
 end
 
+-- Dovecot 2.3 calls the limits otherwise, and counts milliseconds without saying so.
+local function client_options(limit)
+  local options = { [given and "request_max_attempts" or "max_attempts"] = 1 }
+  local limits = {
+    connect_timeout = CONNECT_LIMIT_SECONDS,
+    -- Ends a silence, and the connection with it.
+    request_timeout = limit,
+    -- Ends an answer that drips in for ever, but leaves its connection open: so it comes second.
+    request_absolute_timeout = limit * 1.2,
+  }
+  for name, seconds in pairs(limits) do
+    local milliseconds = math.floor(seconds * 1000)
+    if given then
+      options[name] = milliseconds .. "ms"
+    else
+      options[name .. "_msecs"] = milliseconds
+    end
+  end
+  return options
+end
+
 -- Each way to postferry is a function(path, body) that returns status and body of the answer, or nil and the cause.
 -- Without a body it is a GET.
-local function over_tcp()
-  local client = dovecot.http.client({
-    connect_timeout_msecs = CONNECT_LIMIT_SECONDS * 1000,
-    request_timeout_msecs = CLIENT_LIMIT_SECONDS * 1000,
-    request_absolute_timeout_msecs = WHOLE_LIMIT_SECONDS * 1000,
-    max_attempts = 1,
-  })
+local function over_tcp(url, limit)
+  local client = dovecot.http.client(client_options(limit))
   return function(path, body)
     local cause
     if token == nil then
@@ -60,7 +75,7 @@ local function over_tcp()
     if token == nil then
       return nil, cause
     end
-    local request = client:request({ url = URL .. path, method = body and "POST" or "GET" })
+    local request = client:request({ url = url .. path, method = body and "POST" or "GET" })
     request:add_header("Authorization", "Bearer " .. token)
     -- Dovecot would ask again on a connection that is still stuck in an answer given up.
     request:add_header("Connection", "close")
@@ -78,17 +93,16 @@ local function over_tcp()
 end
 
 -- HTTP/1.0: the answer ends where the connection does.
-local function exchange(connection, question, limit)
-  connection:settimeout(CLIENT_LIMIT_SECONDS, "t")
-  assert(connection:connect(SOCKET))
+local function exchange(connection, socket, question, limit_bytes)
+  assert(connection:connect(socket))
   assert(connection:send(question))
-  local too_long, cause, answer = connection:receive(limit)
+  local too_long, cause, answer = connection:receive(limit_bytes)
   assert(not too_long, "the answer is too long")
   assert(cause == "closed", cause)
   return answer
 end
 
-local function over_socket()
+local function over_socket(socket, limit)
   local unix = require("socket.unix")
   return function(path, body)
     local question = { (body and "POST " or "GET ") .. path .. " HTTP/1.0", "Host: localhost" }
@@ -97,9 +111,10 @@ local function over_socket()
       table.insert(question, "Content-Length: " .. #body)
     end
     local text = table.concat(question, "\r\n") .. "\r\n\r\n" .. (body or "")
-    local limit = body and ANSWER_LIMIT_BYTES or LIST_LIMIT_BYTES
     local connection = unix.stream()
-    local answered, answer = pcall(exchange, connection, text, limit)
+    connection:settimeout(limit, "t")
+    local limit_bytes = body and ANSWER_LIMIT_BYTES or LIST_LIMIT_BYTES
+    local answered, answer = pcall(exchange, connection, socket, text, limit_bytes)
     connection:close()
     if not answered then
       return nil, tostring(answer)
@@ -151,11 +166,11 @@ function auth_password_verify(req, password)
   local answer, cause = ask("/v1/passdb", {
     username = req.user,
     password = password,
-    service = req.service,
+    service = req.protocol or req.service,
     -- The person's client, as a webmail or proxy says that Dovecot trusts. Dovecot's own real_rip is who connects.
     real_rip = req.remote_ip or req.rip,
     session = req.session,
-    secured = req.secured == "secured",
+    secured = req.secured ~= nil and req.secured ~= "",
   })
   local verdict = answer and answer.verdict
   local result = PASSDB_RESULT[verdict or "none"]
@@ -202,8 +217,12 @@ function auth_userdb_iterate()
   return names
 end
 
-function script_init()
-  call = SOCKET and over_socket() or over_tcp()
+function script_init(lua_settings)
+  given = lua_settings
+  local limit = tonumber(setting("POSTFERRY_CLIENT_LIMIT_SECONDS")) or CLIENT_LIMIT_SECONDS
+  local socket = setting("POSTFERRY_SOCKET")
+  local url = setting("POSTFERRY_URL") or "http://127.0.0.1:8025"
+  call = socket and over_socket(socket, limit) or over_tcp(url:gsub("/+$", ""), limit)
   return 0
 end
 
