@@ -1,7 +1,7 @@
 import t from 'tap'
 import { lackOfRoom } from '../../src/copying/free-space.ts'
 import type { Job } from '../../src/copying/ports.ts'
-import { PROVIDER } from '../support/copying.ts'
+import { PROVIDER } from '../support/provider.ts'
 
 const mailbox = (size: number | null) => ({
   ...{ name: 'INBOX', uidValidity: '1', uidNext: 2, messages: 1, highestModseq: null, size },

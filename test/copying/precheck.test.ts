@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Job } from '../../src/copying/ports.ts'
 import { isUnchanged, objection } from '../../src/copying/precheck.ts'
 import type { MailboxStatus } from '../../src/model/mailbox.ts'
-import { PROVIDER } from '../support/copying.ts'
+import { PROVIDER } from '../support/provider.ts'
 
 const HOUR = 3_600_000
 const NOW = new Date('2026-01-02T00:00:00Z')

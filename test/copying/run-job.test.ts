@@ -3,7 +3,7 @@ import type { Flaw, Job, JobEnd } from '../../src/copying/ports.ts'
 import { type JobDeps, runJob } from '../../src/copying/run-job.ts'
 import type { Result } from '../../src/model/attempt.ts'
 import type { MailboxStatus } from '../../src/model/mailbox.ts'
-import { PROVIDER } from '../support/copying.ts'
+import { PROVIDER } from '../support/provider.ts'
 
 const INBOX: MailboxStatus = { name: 'INBOX', uidValidity: '7', uidNext: 6, messages: 5, highestModseq: '9' }
 const TURN: Job = {

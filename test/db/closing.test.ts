@@ -17,8 +17,8 @@ import type { Outcome } from '../../src/model/attempt.ts'
 import type { LedgerCode } from '../../src/model/ledger.ts'
 import { pause, requestFinish, resume, retry, type Transition } from '../../src/model/migration.ts'
 import { BY } from '../support/by.ts'
-import { PROVIDER } from '../support/copying.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { PROVIDER } from '../support/provider.ts'
 
 const WORKER: Worker = { id: randomUUID(), host: 'copyhost', copyingHost: 'here', takesOver: false, early: false }
 const EARLY: Worker = { ...WORKER, early: true }

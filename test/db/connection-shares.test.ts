@@ -7,8 +7,8 @@ import { providers } from '../../src/db/providers.ts'
 import { openBudget, type Shares, USES, type Use } from '../../src/source/budget.ts'
 import { LEASE_MS } from '../../src/source/connection-share.ts'
 import { BY } from '../support/by.ts'
-import { PROVIDER } from '../support/copying.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { PROVIDER } from '../support/provider.ts'
 import { until } from '../support/until.ts'
 
 let database: Database

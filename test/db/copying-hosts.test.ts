@@ -14,8 +14,8 @@ import { parseAddress } from '../../src/model/address.ts'
 import { retry } from '../../src/model/migration.ts'
 import { bulk } from '../../src/operations/bulk.ts'
 import { BY } from '../support/by.ts'
-import { PROVIDER } from '../support/copying.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { PROVIDER } from '../support/provider.ts'
 
 let database: Database
 t.before(async () => {

@@ -13,8 +13,8 @@ import { parseAddress } from '../../src/model/address.ts'
 import { finish, pause } from '../../src/model/migration.ts'
 import type { ImportedPerson } from '../../src/operations/ports.ts'
 import { BY } from '../support/by.ts'
-import { PROVIDER } from '../support/copying.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { PROVIDER } from '../support/provider.ts'
 
 const SEALED = { bytes: new Uint8Array([1]), to: ['age1'] }
 let database: Database

@@ -16,8 +16,8 @@ import type { Outcome } from '../../src/model/attempt.ts'
 import { finish, pause, resume, retry } from '../../src/model/migration.ts'
 import type { Provider } from '../../src/model/provider.ts'
 import { BY } from '../support/by.ts'
-import { PROVIDER } from '../support/copying.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { PROVIDER } from '../support/provider.ts'
 
 const ROOMY = { ...PROVIDER, name: 'roomy', maxConnections: 1000 }
 const domainOf = ({ name }: Provider) => `${name}.example`

@@ -7,8 +7,8 @@ import { providers } from '../../src/db/providers.ts'
 import type { Migration } from '../../src/model/migration.ts'
 import { MIGRATION_SORTS, type MigrationSort, type Page, type PageRequest } from '../../src/operations/ports.ts'
 import { BY } from '../support/by.ts'
-import { PROVIDER } from '../support/copying.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { PROVIDER } from '../support/provider.ts'
 
 const COUNT = 60
 let database: Database

@@ -13,8 +13,8 @@ import { captures } from '../../src/db/provisioning.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import { finish, pause } from '../../src/model/migration.ts'
 import { BY } from '../support/by.ts'
-import { PROVIDER } from '../support/copying.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { PROVIDER } from '../support/provider.ts'
 import { until } from '../support/until.ts'
 
 const DOMAIN = { name: 'old.example', newDomain: 'old.example', sharesNames: false }

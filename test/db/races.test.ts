@@ -11,8 +11,8 @@ import { parseAddress } from '../../src/model/address.ts'
 import { noCounts } from '../../src/model/ledger.ts'
 import { finishMigration } from '../../src/operations/finish.ts'
 import { BY } from '../support/by.ts'
-import { PROVIDER } from '../support/copying.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { PROVIDER } from '../support/provider.ts'
 import { until } from '../support/until.ts'
 
 let database: Database

@@ -11,8 +11,8 @@ import { parseAddress } from '../../src/model/address.ts'
 import type { Periods } from '../../src/model/retention.ts'
 import { burnDownOf, report, type Scope, warning } from '../../src/operations/report.ts'
 import { BY } from '../support/by.ts'
-import { PROVIDER } from '../support/copying.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { PROVIDER } from '../support/provider.ts'
 
 const ACTOR = 'sync on host'
 const FOR_EVER: Periods = { audit: 0, attempts: 0, steps: 0, ledgers: 0, credentials: 0 }

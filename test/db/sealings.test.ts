@@ -7,8 +7,8 @@ import { captures } from '../../src/db/provisioning.ts'
 import { sealings } from '../../src/db/sealings.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import { BY } from '../support/by.ts'
-import { PROVIDER } from '../support/copying.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { PROVIDER } from '../support/provider.ts'
 
 const PEOPLE = 300
 const ROUNDS = 60

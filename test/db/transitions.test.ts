@@ -11,8 +11,8 @@ import { transitions } from '../../src/db/transitions.ts'
 import { pause } from '../../src/model/migration.ts'
 import { type Bulk, bulk } from '../../src/operations/bulk.ts'
 import { BY } from '../support/by.ts'
-import { PROVIDER } from '../support/copying.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { PROVIDER } from '../support/provider.ts'
 
 const WORKER: Worker = { id: randomUUID(), host: 'host', copyingHost: 'here', takesOver: false, early: false }
 let database: Database

@@ -2,7 +2,7 @@ import { chown, mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { PROVIDER } from '../support/copying.ts'
+import { PROVIDER } from '../support/provider.ts'
 import { runProgram } from '../support/service.ts'
 import { type Source, startSource } from '../support/source-server.ts'
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { sourceMail } from '../../src/imap/read/listing.ts'
 import type { Mailbox } from '../../src/model/mailbox.ts'
-import { PROVIDER } from '../support/copying.ts'
+import { PROVIDER } from '../support/provider.ts'
 import { type MailboxScript, startScriptedMailbox } from '../support/scripted-mailbox.ts'
 
 const INBOX: Mailbox = { name: 'INBOX', separator: '/', prefix: '' }

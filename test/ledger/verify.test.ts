@@ -2,7 +2,7 @@ import t from 'tap'
 import type { LedgerFence, Saved } from '../../src/ledger/ports.ts'
 import { type VerifyDeps, verify } from '../../src/ledger/verify.ts'
 import { type LedgerFolder, noCounts } from '../../src/model/ledger.ts'
-import { PROVIDER } from '../support/copying.ts'
+import { PROVIDER } from '../support/provider.ts'
 
 const INBOX = { name: 'INBOX', separator: '/', prefix: '' }
 const ORDER = { migrationId: '1', home: '/anna', provider: PROVIDER, username: 'anna', password: 'x' }

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Interruption } from '../../src/copying/ports.ts'
 import { type VerifyAccountDeps, verifyAccount } from '../../src/operations/verify.ts'
-import { PROVIDER } from '../support/copying.ts'
+import { PROVIDER } from '../support/provider.ts'
 
 const ADDRESS = 'anna@new.example'
 

@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type OfflineImapSettings, offlineimaprc } from '../../src/engines/offlineimap/config.ts'
 import type { CopyOrder } from '../../src/model/migration.ts'
-import { type Provider, usualProvider } from '../../src/model/provider.ts'
+import type { Provider } from '../../src/model/provider.ts'
 import { type Dovecot, type Place, startDovecot } from './dovecot.ts'
 import type { ImapAccount } from './imap-wire.ts'
 import { type Run, type RunSettings, runOfflineimap } from './offlineimap.ts'
+import { PROVIDER } from './provider.ts'
 import { type Source, type SourceSettings, startSource } from './source-server.ts'
 
 const SHIPPED = fileURLToPath(new URL('../../deploy/offlineimap', import.meta.url))
@@ -137,8 +138,6 @@ export class Copying implements AsyncDisposable {
     await rm(this.folder, { recursive: true, force: true })
   }
 }
-
-export const PROVIDER: Provider = { ...usualProvider('old', 'localhost', 'none'), maxConnections: 4 }
 
 /** The destination as far as copied mail is concerned; everybody's password is `new`. */
 function startPlainNew(): Promise<Dovecot> {

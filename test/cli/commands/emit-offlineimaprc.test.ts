@@ -10,7 +10,7 @@ import { captures } from '../../../src/db/provisioning.ts'
 import { parseAddress } from '../../../src/model/address.ts'
 import { finish, pause } from '../../../src/model/migration.ts'
 import { BY } from '../../support/by.ts'
-import { PROVIDER } from '../../support/copying.ts'
+import { PROVIDER } from '../../support/provider.ts'
 import { runProgram } from '../../support/service.ts'
 
 const EMIT = join(import.meta.dirname, '../../../src/emit-offlineimaprc.ts')

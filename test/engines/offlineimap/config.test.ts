@@ -3,7 +3,7 @@ import t from 'tap'
 import { offlineimaprc } from '../../../src/engines/offlineimap/config.ts'
 import type { CopyOrder } from '../../../src/model/migration.ts'
 import type { Provider } from '../../../src/model/provider.ts'
-import { PROVIDER } from '../../support/copying.ts'
+import { PROVIDER } from '../../support/provider.ts'
 import { askPython } from '../../support/python.ts'
 
 const SETTINGS = { pythonFile: '/opt/postferry/deploy/offlineimap/postferry.py', metadata: '/var/lib/postferry/sync' }

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { sourceMail } from '../../../src/imap/read/listing.ts'
 import type { Mailbox } from '../../../src/model/mailbox.ts'
-import { PROVIDER } from '../../support/copying.ts'
 import { ImapWire } from '../../support/imap-wire.ts'
+import { PROVIDER } from '../../support/provider.ts'
 import { startSource } from '../../support/source-server.ts'
 import { tamperWith } from '../../support/tampering.ts'
 

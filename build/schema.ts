@@ -3,11 +3,11 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type pg from 'pg'
-import { openTestDatabase } from './database.ts'
+import { openTestDatabase } from '../test/support/database.ts'
 
-export const SQL_FILE = join(import.meta.dirname, '../../sql/schema.sql')
-const TYPES_FILE = join(import.meta.dirname, '../../src/db/schema.ts')
-const CODEGEN = join(import.meta.dirname, '../../node_modules/.bin/kysely-codegen')
+export const SQL_FILE = join(import.meta.dirname, '../sql/schema.sql')
+const TYPES_FILE = join(import.meta.dirname, '../src/db/schema.ts')
+const CODEGEN = join(import.meta.dirname, '../node_modules/.bin/kysely-codegen')
 
 const HEADING = `-- The schema that all upgrades make together, for reading: nothing runs this file, and a test holds it to the upgrades.
 -- "npm run schema" writes it.
@@ -67,7 +67,7 @@ export async function schemaSql(pool: pg.Pool): Promise<string> {
   const definitions = async (query: string, ...values: unknown[]): Promise<string[]> =>
     (await pool.query(query, values)).rows.map(({ definition }) => definition)
   const untold = await definitions(UNTOLD)
-  if (untold.length > 0) throw new Error(`test/support/schema.ts cannot write ${untold.join(', ')} yet`)
+  if (untold.length > 0) throw new Error(`build/schema.ts cannot write ${untold.join(', ')} yet`)
   const parts = [HEADING]
   for (const { oid, name, kind, options } of (await pool.query(TABLES)).rows) {
     const lines = [...(await definitions(COLUMNS, oid)), ...(await definitions(CONSTRAINTS, oid))]
