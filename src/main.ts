@@ -9,6 +9,7 @@ import { panelKeyInForce, provideSecrets } from './keys/secrets.ts'
 import { loadSettings, type Settings } from './settings.ts'
 import { environment } from './settings-file.ts'
 import type { Time } from './source/ports.ts'
+import { engineFor } from './wiring/engine.ts'
 import { openReady, openService } from './wiring/service.ts'
 
 let loaded: Settings | undefined
@@ -38,6 +39,7 @@ async function openServed(time: Time): Promise<Served> {
 
 await runPostferry(process.argv.slice(2), {
   settings,
+  engine: () => engineFor(settings()),
   becomeOwner: () => becomeOwner(settings()),
   open: () => openReady(settings()),
   openUnready: () => openService(settings()),

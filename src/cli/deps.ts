@@ -1,3 +1,4 @@
+import type { Engine } from '../copying/ports.ts'
 import type { CopyingHouse, CopyingOptions } from '../copying/worker-deps.ts'
 import type { House } from '../operations/house.ts'
 import type { Settings } from '../settings.ts'
@@ -9,6 +10,8 @@ export type OpenHouse = () => Promise<House>
 export interface CliDeps {
   /** Throws a SettingsError when a setting is wrong. */
   settings(): Settings
+  /** What copies mail. Throws a SettingsError when a setting is wrong. */
+  engine(): Engine
   /** Root becomes who owns the copying state: for commands that write there. */
   becomeOwner(): void
   /** The database ready. */

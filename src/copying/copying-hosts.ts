@@ -1,9 +1,6 @@
 import type { Scope } from '../operations/report.ts'
 import type { Worker } from './ports.ts'
 
-/** In the folder of a copying state: the place's name, which goes wherever the folder goes. */
-export const COPYING_HOST_FILE = 'postferry-copying-host'
-
 /** People who are due, and whose copying state is where nobody works. */
 export interface Stranded {
   readonly host: string

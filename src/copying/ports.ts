@@ -1,5 +1,5 @@
 import type { Credential } from '../keys/ports.ts'
-import type { LostMessages } from '../ledger/ports.ts'
+import type { EngineRecords, LostMessages } from '../ledger/ports.ts'
 import type { Attempt, Outcome, Result } from '../model/attempt.ts'
 import type { By } from '../model/audit.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
@@ -117,12 +117,27 @@ export interface Looks {
 /** Why a running attempt is to end, as the reason of its AbortSignal. */
 export type Interruption = 'stopped' | 'lost-lock' | 'timeout'
 
-/** What copies the mail of one person. */
-export interface Engine {
-  /** Whether its copying state knows of this migration. */
+/** A way to copy mail, of one person at a time. */
+export interface Engine extends EngineRecords {
+  readonly name: string
+  /** The folder of its sync state: what it has copied it remembers there, and nowhere else. */
+  readonly stateFolder: string
+  /** The setting that names it. */
+  readonly stateSetting: string
+  /** Whether it can run on this host, for `doctor`. */
+  check(): Promise<EngineCheck>
+  /** Whether its sync state knows of this migration. */
   remembers(migrationId: string): boolean
   /** One attempt. Never throws; what it started has ended when it resolves. */
-  copy(order: CopyOrder, credential: Credential, run: EngineRun): Promise<Result>
+  run(order: CopyOrder, credential: Credential, run: EngineRun): Promise<Result>
+  /** Forgets that it has delivered these, so that its next run copies them again. None may be running. */
+  forget(migrationId: string, lost: LostMessages): void
+}
+
+export interface EngineCheck {
+  readonly result: 'ok' | 'warn'
+  readonly found: string
+  readonly remedy?: string
 }
 
 export interface EngineRun {

@@ -1,6 +1,6 @@
 import type { Keyring, Opened } from '../keys/open-credential.ts'
 import type { Credential } from '../keys/ports.ts'
-import type { CopyingState } from '../ledger/ports.ts'
+import type { DigestCaches } from '../ledger/ports.ts'
 import type { Outcome, Result } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { errorText } from '../model/redact.ts'
@@ -14,10 +14,10 @@ export interface JobDeps {
   readonly worker: Worker
   readonly jobs: Jobs
   readonly looks: Looks
-  readonly engine: Engine
+  readonly engine: Pick<Engine, 'remembers' | 'run' | 'forget'>
   readonly keyring: Keyring
   readonly proof: Proof
-  readonly copyingState: Pick<CopyingState, 'forgetProofs' | 'dropReceipts' | 'openProofs'>
+  readonly digests: DigestCaches
   readonly room: Room
   /** For all of a turn: the look, the copy and the ledger. */
   readonly limitMs: number
@@ -61,7 +61,7 @@ export async function runJob(job: Job, deps: JobDeps, run: JobRun): Promise<JobR
   const attempt = seen.result && { id: seen.attemptId, startedAt, result: seen.result }
   const kept = await deps.jobs.end(job, deps.worker, { plan, attempt, seen: complete ? seen.mailboxes : null })
   const proof = kept?.proof ?? null
-  if (proof !== null) deps.copyingState.forgetProofs(job.migrationId)
+  if (proof !== null) deps.digests.remove(job.migrationId)
   return {
     address: job.address,
     ending: kept === null ? 'lost-lock' : seen.ending,
@@ -110,14 +110,14 @@ function asksSizes({ seen, quotaBytes }: Job): boolean {
   return seen === null || quotaBytes !== null
 }
 
-function bytesRead({ migrationId }: Job, { copyingState }: JobDeps): number {
-  using proofs = copyingState.openProofs(migrationId)
-  return proofs.messages.bytes()
+function bytesRead({ migrationId }: Job, { digests }: JobDeps): number {
+  using cache = digests.open(migrationId)
+  return cache.messages.bytes()
 }
 
 /** What the engine calls complete is complete when the ledger says so too. */
 async function copyAndProve(job: Job, credential: Credential, deps: JobDeps, run: JobRun): Promise<Result> {
-  const copied = await deps.engine.copy(job.order, credential, run)
+  const copied = await deps.engine.run(job.order, credential, run)
   try {
     return await prove(copied, job, credential, deps, run)
   } catch (error) {
@@ -134,7 +134,7 @@ async function prove(copied: Result, job: Job, credential: Credential, deps: Job
   const told = { ...copied, outcome: flaw.outcome, output: `${copied.output}\n${flaw.sentence}`.trim() }
   // By itself once: what is lost again and again may be taken away on purpose.
   if (flaw.lost.length === 0 || job.code === LOST) return told
-  for (const lost of flaw.lost) deps.copyingState.dropReceipts(job.migrationId, lost)
+  for (const lost of flaw.lost) deps.engine.forget(job.migrationId, lost)
   const again = await copyAndProve({ ...job, code: LOST }, credential, deps, run)
   return { ...again, messages: copied.messages + again.messages, output: `${told.output}\n${again.output}`.trim() }
 }

@@ -1,5 +1,6 @@
 import type { Insertable, Kysely, Selectable, Transaction } from 'kysely'
 import type { LedgerFence, Ledgers, Saved } from '../ledger/ports.ts'
+import { batchesOf } from '../model/batches.ts'
 import {
   type Counts,
   type Difference,
@@ -68,18 +69,14 @@ async function replace(id: string, ledger: Ledger, trx: Transaction<DB>): Promis
     .execute()
   await trx.deleteFrom('ledger_folder').where('migration_id', '=', id).execute()
   await trx.deleteFrom('ledger_difference').where('migration_id', '=', id).execute()
-  for (const some of batchesOf(ledger.folders)) {
+  for (const some of batchesOf(ledger.folders, BATCH)) {
     await trx
       .insertInto('ledger_folder')
       .values(some.map((folder) => folderRow(id, folder)))
       .execute()
   }
   const numbered = ledger.differences.map((difference, number) => differenceRow(id, number, difference))
-  for (const some of batchesOf(numbered)) await trx.insertInto('ledger_difference').values(some).execute()
-}
-
-function* batchesOf<T>(rows: readonly T[]): Generator<readonly T[]> {
-  for (let start = 0; start < rows.length; start += BATCH) yield rows.slice(start, start + BATCH)
+  for (const some of batchesOf(numbered, BATCH)) await trx.insertInto('ledger_difference').values(some).execute()
 }
 
 function folderRow(id: string, folder: LedgerFolder): Insertable<LedgerFolderTable> {

@@ -10,15 +10,15 @@ import { type Mailbox, titleOf } from '../model/mailbox.ts'
 import { UidSet } from '../model/uid-set.ts'
 import { type Paired, type Settled, settle } from './explain-unpaired.ts'
 import { type DigestedMessage, type Evidence, FolderFindings, pairMessages } from './pair-messages.ts'
-import type { CopyingState, DestinationTree, Proofs, SourceMessage, SourceSession } from './ports.ts'
+import type { DestinationTree, DigestCache, EngineRecords, SourceMessage, SourceSession } from './ports.ts'
 import type { VerifyOptions } from './verify.ts'
 
 export interface Materials {
   readonly migrationId: string
   readonly old: SourceSession
   readonly tree: DestinationTree
-  readonly proofs: Proofs
-  readonly copyingState: CopyingState
+  readonly digests: DigestCache
+  readonly engine: EngineRecords
   /** The folders of the last ledger, by name. */
   readonly before: ReadonlyMap<string, LedgerFolder>
   readonly options: VerifyOptions
@@ -50,9 +50,9 @@ export class Comparison {
   }
 
   async run(): Promise<Pick<Ledger, 'folders' | 'fetched' | 'differences'>> {
-    const { old, tree } = this.#given
+    const { old, engine } = this.#given
     const all = await old.mailboxes()
-    const directories = tree.directoriesOf(all.map(({ mailbox }) => mailbox))
+    const directories = engine.directoriesOf(all.map(({ mailbox }) => mailbox))
     const wanted = all.filter((each) => each.wanted).map(({ mailbox }) => mailbox)
     wanted.sort((a, b) => (a.name < b.name ? -1 : 1))
     const results: (ReadFolder | Unreadable)[] = []
@@ -61,7 +61,7 @@ export class Comparison {
       results.push(await this.#readFolder(mailbox, directories.get(mailbox.name) ?? '', report))
     }
     const read = results.filter((result) => 'findings' in result)
-    const settled = settle(read, await this.#elsewhere(read), (directory) => tree.titleOf(directory))
+    const settled = settle(read, await this.#elsewhere(read), (directory) => this.#given.tree.titleOf(directory))
     const taken = new Set(directories.values())
     const folders = results.map((result) => {
       return 'findings' in result
@@ -78,7 +78,7 @@ export class Comparison {
   }
 
   async #readFolder(mailbox: Mailbox, directory: string, report: () => void): Promise<ReadFolder | Unreadable> {
-    const { old, tree, proofs } = this.#given
+    const { old, tree, digests } = this.#given
     report()
     const opened = await old.examine(mailbox)
     if ('refusal' in opened) return { mailbox, directory, refusal: opened.refusal }
@@ -87,10 +87,10 @@ export class Comparison {
     const findings = new FolderFindings(mailbox.name, directory, evidence, (difference) => this.#list(difference))
     for (const message of unlisted) findings.tellUnlisted(message)
     const digested = await this.#digest(mailbox.name, uidValidity, messages, findings, report)
-    const known = proofs.messages.of(mailbox.name, uidValidity)
+    const known = digests.messages.of(mailbox.name, uidValidity)
     const present = new Set(messages.map(({ uid }) => uid))
     const gone = [...known.keys()].filter((uid) => !present.has(uid))
-    proofs.messages.forget(mailbox.name, uidValidity, gone)
+    digests.messages.forget(mailbox.name, uidValidity, gone)
     const left = pairMessages(digested.messages, await tree.read(directory), findings)
     return { findings, left, uidValidity, uids: digested.uids, unlisted: unlisted.length }
   }
@@ -105,8 +105,8 @@ export class Comparison {
     findings: FolderFindings,
     report: () => void,
   ): Promise<{ messages: DigestedMessage[]; uids: number[] }> {
-    const { old, proofs } = this.#given
-    const known = proofs.messages.of(name, uidValidity)
+    const { old, digests } = this.#given
+    const known = digests.messages.of(name, uidValidity)
     const digested: DigestedMessage[] = []
     const gone = new Set<number>()
     const unknown = messages.filter((message) => {
@@ -130,7 +130,7 @@ export class Comparison {
           report()
         }
       } finally {
-        proofs.messages.add(name, uidValidity, fresh)
+        digests.messages.add(name, uidValidity, fresh)
       }
       digested.push(...fresh.values())
     }
@@ -139,7 +139,7 @@ export class Comparison {
   }
 
   #evidence(name: string, directory: string, uidValidity: number): Evidence {
-    const { before, copyingState, migrationId, options } = this.#given
+    const { before, engine, migrationId, options } = this.#given
     const last = before.get(name)
     const holds = last?.uidValidity === uidValidity
     return {
@@ -147,7 +147,7 @@ export class Comparison {
       accepted: UidSet.parse(holds ? last.acceptedUids : ''),
       acceptedUnlisted: holds ? last.acceptedUnlisted : 0,
       ...(options.accept && EVERYTHING),
-      receipts: copyingState.receipts(migrationId, directory, uidValidity),
+      syncState: engine.syncState(migrationId, directory, uidValidity),
     }
   }
 

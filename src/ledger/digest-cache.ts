@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { giveTo } from '../files/atomic.ts'
-import type { KnownFile, KnownFiles, KnownMessage, KnownMessages, Proofs } from './ports.ts'
+import type { DigestCache, DigestCaches, KnownFile, KnownFiles, KnownMessage, KnownMessages } from './ports.ts'
 
 /** Of the tables below; a file of another version is made anew. */
 const VERSION = 1
@@ -16,25 +16,24 @@ create table file (directory text, name text, stamp text, digest text, message_i
 pragma user_version = ${VERSION};`
 
 /**
- * What was read of a migration's mail on both sides, in a file of its own beside the copying engine's. It may be
- * removed at any time; one that cannot be used is replaced, and where none can be written there is none.
+ * What was read of a migration's mail on both sides, in a file of its own in the folder. It may be removed at any time;
+ * one that cannot be used is replaced, and where none can be written there is none.
  */
-export function openProofs(folder: string, migrationId: string): Proofs {
-  const database = openFile(folder, pathIn(folder, migrationId))
+export function digestCaches(folder: string): DigestCaches {
   return {
-    messages: messages(database),
-    files: files(database),
-    [Symbol.dispose]: () => database.close(),
+    open: (migrationId) => opened(openFile(folder, pathIn(folder, migrationId))),
+    remove(migrationId) {
+      try {
+        removeFile(pathIn(folder, migrationId))
+      } catch {
+        // It belongs to somebody else; nothing depends on it.
+      }
+    },
   }
 }
 
-/** Removes the file, where there is one and it may be removed. */
-export function forgetProofs(folder: string, migrationId: string): void {
-  try {
-    removeFile(pathIn(folder, migrationId))
-  } catch {
-    // It belongs to somebody else; nothing depends on it.
-  }
+function opened(database: DatabaseSync): DigestCache {
+  return { messages: messages(database), files: files(database), [Symbol.dispose]: () => database.close() }
 }
 
 function pathIn(folder: string, migrationId: string): string {

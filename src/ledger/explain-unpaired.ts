@@ -106,8 +106,8 @@ function takeAltered(
   findings: FolderFindings,
 ) {
   let [absent, free] = [lost, candidates]
-  // Without receipts the names on the destination may be from a folder of the source that is no more.
-  const namesHold = findings.evidence.receipts !== null
+  // Without sync state the names on the destination may be from a folder of the source that is no more.
+  const namesHold = findings.evidence.syncState !== null
   // A copy of one message is no other message, however much alike they are.
   const isAnothers = ({ uid }: DigestedMessage, { copyOf }: DestinationMessage) =>
     namesHold && copyOf !== null && copyOf !== uid
@@ -125,11 +125,11 @@ function takeAltered(
 }
 
 function tellAbsent(message: DigestedMessage, findings: FolderFindings): void {
-  const { proved, receipts } = findings.evidence
+  const { proved, syncState } = findings.evidence
   if (proved.has(message.uid)) findings.tell('removed', message, 'here', 'was proved here before')
-  else if (receipts?.flagsOf.has(message.uid))
+  else if (syncState?.flagsOf.has(message.uid))
     findings.tell('lost', message, 'here', 'was delivered here, and never seen')
-  else if (receipts !== null && message.uid > receipts.lastUid)
+  else if (syncState !== null && message.uid > syncState.lastUid)
     findings.tell('waiting', message, 'here', 'not copied yet')
   else findings.tell('missing', message, 'here', 'nowhere')
 }

@@ -1,7 +1,7 @@
 import { type Difference, type Kind, noCounts } from '../model/ledger.ts'
 import type { MessageDigest } from '../model/message-digest.ts'
 import type { UidSet } from '../model/uid-set.ts'
-import type { DestinationMessage, Receipts, SourceMessage, UnlistedMessage } from './ports.ts'
+import type { DestinationMessage, SourceMessage, SyncState, UnlistedMessage } from './ports.ts'
 
 /** A message of the source that was read, now or before. */
 export type DigestedMessage = SourceMessage & MessageDigest
@@ -12,7 +12,8 @@ export interface Evidence {
   readonly accepted: Pick<UidSet, 'has'>
   /** How many without a UID are accepted. */
   readonly acceptedUnlisted: number
-  readonly receipts: Receipts | null
+  /** Null: the engine remembers nothing of the folder. */
+  readonly syncState: SyncState | null
 }
 
 /** A folder under comparison, and what was found out about it so far. */
@@ -98,9 +99,9 @@ export function pairMessages(
 function judgePair(old: DigestedMessage, now: DestinationMessage, findings: FolderFindings): void {
   if (!sameDate(old, now)) findings.tell('date', old, dateText(old.date), dateText(now.date))
   if (old.flags === now.flags) return
-  const { proved, receipts } = findings.evidence
+  const { proved, syncState } = findings.evidence
   // What the engine delivered last is what the source has: so the other flags were set on the destination.
-  const delivered = receipts?.flagsOf.get(old.uid)
+  const delivered = syncState?.flagsOf.get(old.uid)
   const known = delivered === undefined ? proved.has(old.uid) : delivered === old.flags
   findings.tell(known ? 'reflagged' : 'flags', old, flagText(old.flags), flagText(now.flags))
 }

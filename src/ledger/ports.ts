@@ -20,7 +20,7 @@ export interface DestinationMessage extends MessageDigest {
   /** The file's time in whole seconds since 1970. */
   readonly date: number
   readonly flags: string
-  /** The UID at the source of what the copying engine stored under this name, for this directory; null: it did not. */
+  /** The UID at the source, where the engine has stored the message in this directory; null: it has not. */
   readonly copyOf: number | null
 }
 
@@ -69,14 +69,12 @@ export interface SourceSession extends AsyncDisposable {
 
 export interface DestinationMail {
   /** The Maildir of a home; without one it has no directories. */
-  open(home: string, known: KnownFiles): Promise<DestinationTree>
+  open(home: string, known: KnownFiles, sourceUids: EngineRecords['sourceUids']): Promise<DestinationTree>
 }
 
 export interface DestinationTree {
   /** The directories that hold messages; empty for the INBOX. */
   readonly directories: readonly string[]
-  /** The directory that the copying engine makes of each mailbox's name. */
-  directoriesOf(mailboxes: readonly Mailbox[]): ReadonlyMap<string, string>
   /** What people read for a directory. */
   titleOf(directory: string): string
   read(directory: string): Promise<DestinationMessage[]>
@@ -107,35 +105,44 @@ export interface KnownMessage extends MessageDigest {
   readonly size: number
 }
 
-/** What was read before. It may be lost at any time: then it is read again. */
-export interface Proofs extends Disposable {
+/** What was read before of one migration's mail. It may be lost at any time: then it is read again. */
+export interface DigestCache extends Disposable {
   readonly messages: KnownMessages
   readonly files: KnownFiles
 }
 
-/** What the copying engine remembers of one folder. */
-export interface Receipts {
-  /** The UIDs that it has delivered, with the flags that source had then as Maildir letters. */
+export interface DigestCaches {
+  open(migrationId: string): DigestCache
+  /** Removes what was read before, where this host has it. Never throws. */
+  remove(migrationId: string): void
+}
+
+/** What an engine knows of the copies that it has made. */
+export interface EngineRecords {
+  /** The directory that it makes of each mailbox's name. All mailboxes of a person have to be there. */
+  directoriesOf(mailboxes: readonly Mailbox[]): ReadonlyMap<string, string>
+  /**
+   * Reads the UID at the source out of the name, without flags, of a message's file in a directory. Null: the engine has
+   * not stored it there, or does not tell.
+   */
+  sourceUids(directory: string): (file: string) => number | null
+  /** Null when it remembers nothing of the folder, or of another one that had the name. */
+  syncState(migrationId: string, directory: string, uidValidity: number): SyncState | null
+}
+
+/** What an engine remembers of one folder. */
+export interface SyncState {
+  /** The UIDs that it has delivered, with the flags that the source had then as Maildir letters. */
   readonly flagsOf: ReadonlyMap<number, string>
   /** The highest of them, 0 without any. */
   readonly lastUid: number
 }
 
-/** Messages of one folder that the copying engine has delivered, and that no ledger has seen. */
+/** Messages of one folder that the engine has delivered, and that no ledger has seen. */
 export interface LostMessages {
   readonly directory: string
   readonly uidValidity: number
   readonly uids: Iterable<number>
-}
-
-export interface CopyingState {
-  openProofs(migrationId: string): Proofs
-  /** Removes what was read before, where this host has it. Never throws. */
-  forgetProofs(migrationId: string): void
-  /** Null when it remembers nothing of the folder, or of another one that had the name. */
-  receipts(migrationId: string, directory: string, uidValidity: number): Receipts | null
-  /** Has it forget that it has delivered these, so that its next run copies them again. None may be running. */
-  dropReceipts(migrationId: string, lost: LostMessages): void
 }
 
 /** What a new ledger goes on from. */

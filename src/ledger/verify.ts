@@ -2,7 +2,7 @@ import { type Ledger, NotKept } from '../model/ledger.ts'
 import { codeOf, type LedgerPurpose } from '../model/ledger-code.ts'
 import type { Provider } from '../model/provider.ts'
 import { Comparison } from './compare-mailboxes.ts'
-import type { CopyingState, DestinationMail, Ledgers, SourceMail } from './ports.ts'
+import type { DestinationMail, DigestCaches, EngineRecords, Ledgers, SourceMail } from './ports.ts'
 
 /** Whose mail is compared. */
 export interface VerifyOrder {
@@ -17,7 +17,8 @@ export interface VerifyOrder {
 export interface VerifyDeps {
   readonly sourceMail: SourceMail
   readonly destinationMail: DestinationMail
-  readonly copyingState: CopyingState
+  readonly engine: EngineRecords
+  readonly digests: DigestCaches
   readonly ledgers: Ledgers
 }
 
@@ -56,19 +57,19 @@ const TRIES = 5
  */
 export async function verify(
   order: VerifyOrder,
-  { sourceMail, destinationMail, copyingState, ledgers }: VerifyDeps,
+  { sourceMail, destinationMail, engine, digests: caches, ledgers }: VerifyDeps,
   options: VerifyOptions = {},
 ): Promise<Ledger> {
   const started = performance.now()
   const { migrationId } = order
   const { purpose = 'job', holder = null } = options
-  using proofs = copyingState.openProofs(migrationId)
+  using digests = caches.open(migrationId)
   await using old = await sourceMail.open(order.provider, order.username, order.password, options.signal)
   for (let tries = 1; ; tries++) {
     const last = await ledgers.last(migrationId)
     const before = new Map(last.folders.map((folder) => [folder.name, folder]))
-    const tree = await destinationMail.open(order.home, proofs.files)
-    const comparison = new Comparison({ migrationId, old, tree, proofs, copyingState, before, options })
+    const tree = await destinationMail.open(order.home, digests.files, engine.sourceUids)
+    const comparison = new Comparison({ migrationId, old, tree, digests, engine, before, options })
     const result = await comparison.run()
     const seconds = (performance.now() - started) / 1000
     const ledger = { takenAt: new Date(), seconds, ...result, code: codeOf(result.folders, purpose) }

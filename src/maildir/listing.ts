@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { directoriesOf, titleOfDirectory } from '../engines/offlineimap/folder-names.ts'
-import type { DestinationMail, DestinationMessage, DestinationTree, KnownFile, KnownFiles } from '../ledger/ports.ts'
+import type { DestinationMail, DestinationMessage, EngineRecords, KnownFile, KnownFiles } from '../ledger/ports.ts'
+import { batchesOf } from '../model/batches.ts'
+import { decodeName, maildirFlags } from '../model/mailbox.ts'
 import { Digesting, type MessageDigest } from '../model/message-digest.ts'
 
 /** How many files are looked at side by side. */
@@ -15,20 +15,33 @@ const TRIES = 10
 
 /** The destination as the copying host has it: the Maildir in a home. */
 export const destinationMail: DestinationMail = {
-  async open(home, known) {
+  async open(home, known, sourceUids) {
     const root = join(home, 'Maildir')
     const directories = await mailDirectories(root)
-    return tree(root, directories, known)
+    const reading = { root, known, sourceUids }
+    return {
+      directories,
+      titleOf: titleOfDirectory,
+      read: async (directory) => (directories.includes(directory) ? await readDirectory(directory, reading) : []),
+    }
   },
 }
 
-function tree(root: string, directories: readonly string[], known: KnownFiles): DestinationTree {
-  return {
-    directories,
-    directoriesOf,
-    titleOf: titleOfDirectory,
-    read: async (directory) => (directories.includes(directory) ? await readDirectory(root, directory, known) : []),
-  }
+interface Reading {
+  readonly root: string
+  readonly known: KnownFiles
+  readonly sourceUids: EngineRecords['sourceUids']
+}
+
+/** What people read for a directory of a Maildir++ that Dovecot's listescape plugin reads: `/` between the levels. */
+export function titleOfDirectory(directory: string): string {
+  if (directory === '') return 'INBOX'
+  const levels = directory.slice(1).split('.')
+  return levels
+    .map((level) =>
+      decodeName(level).replace(/\\([0-9a-f]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
+    )
+    .join('/')
 }
 
 async function mailDirectories(root: string): Promise<string[]> {
@@ -38,10 +51,10 @@ async function mailDirectories(root: string): Promise<string[]> {
   return found
 }
 
-async function readDirectory(root: string, directory: string, known: KnownFiles): Promise<DestinationMessage[]> {
+async function readDirectory(directory: string, reading: Reading): Promise<DestinationMessage[]> {
   for (let tries = 1; ; tries++) {
     try {
-      return await readOnce(root, directory, known)
+      return await readOnce(directory, reading)
     } catch (error) {
       // Flags are part of a file's name: a reader of the mail has renamed one meanwhile.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries === TRIES) throw error
@@ -49,10 +62,10 @@ async function readDirectory(root: string, directory: string, known: KnownFiles)
   }
 }
 
-async function readOnce(root: string, directory: string, known: KnownFiles): Promise<DestinationMessage[]> {
+async function readOnce(directory: string, { root, known, sourceUids }: Reading): Promise<DestinationMessage[]> {
   const before = known.of(directory)
   const now = new Map<string, KnownFile>()
-  const mark = `FMD5=${createHash('md5').update(directory).digest('hex')}`
+  const copyOf = sourceUids(directory)
   const files: { name: string; path: string }[] = []
   for (const part of ['cur', 'new']) {
     const names = await entriesOf(join(root, directory, part))
@@ -60,13 +73,13 @@ async function readOnce(root: string, directory: string, known: KnownFiles): Pro
   }
   const messages: DestinationMessage[] = []
   try {
-    for (let start = 0; start < files.length; start += SIDE_BY_SIDE) {
-      const some = files.slice(start, start + SIDE_BY_SIDE).map(async ({ name, path }): Promise<DestinationMessage> => {
+    for (const batch of batchesOf(files, SIDE_BY_SIDE)) {
+      const some = batch.map(async ({ name, path }): Promise<DestinationMessage> => {
         const [base = '', info = ''] = name.split(':2,')
         const { file, date } = await readFileOnce(path, before.get(base))
         now.set(base, file)
         const { digest, messageId, length } = file
-        return { ...{ digest, messageId, length, directory, date }, flags: flagsIn(info), copyOf: uidIn(base, mark) }
+        return { ...{ digest, messageId, length, directory, date }, flags: maildirFlags(info), copyOf: copyOf(base) }
       })
       messages.push(...(await Promise.all(some)))
     }
@@ -90,18 +103,6 @@ async function digestOf(path: string, size: bigint): Promise<MessageDigest> {
   if (size <= WHOLE) digesting.add(await readFile(path))
   else for await (const piece of createReadStream(path, { highWaterMark: WHOLE })) digesting.add(piece)
   return digesting.result()
-}
-
-function flagsIn(info: string): string {
-  return Array.from(info.replace(/[^DFRST]/g, ''))
-    .sort()
-    .join('')
-}
-
-function uidIn(base: string, mark: string): number | null {
-  if (!base.endsWith(mark)) return null
-  const uid = /,U=(\d+),/.exec(base)?.[1]
-  return uid === undefined ? null : Number(uid)
 }
 
 async function entriesOf(folder: string): Promise<string[]> {

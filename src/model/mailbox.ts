@@ -30,6 +30,13 @@ export function encodeName(text: string): string {
   })
 }
 
+/** The system flags among a Maildir's letters, sorted: `FRS`. */
+export function maildirFlags(letters: string): string {
+  return Array.from(letters.replace(/[^DFRST]/g, ''))
+    .sort()
+    .join('')
+}
+
 function runToText(run: string): string {
   const bytes = Buffer.from(run.replaceAll(',', '/'), 'base64')
   return bytes

@@ -1,4 +1,4 @@
-import type { CopyingState } from '../ledger/ports.ts'
+import type { DigestCaches } from '../ledger/ports.ts'
 import type { By } from '../model/audit.ts'
 import type { Ledger } from '../model/ledger.ts'
 import { codeOf } from '../model/ledger-code.ts'
@@ -9,7 +9,7 @@ import type { Migrations } from './ports.ts'
 
 export interface FinishDeps {
   readonly migrations: Pick<Migrations, 'finish'>
-  readonly copyingState: Pick<CopyingState, 'forgetProofs'>
+  readonly digests: Pick<DigestCaches, 'remove'>
 }
 
 export interface Finished {
@@ -26,7 +26,7 @@ export async function finishMigration(
   address: string,
   force: boolean,
   by: By,
-  { migrations, copyingState }: FinishDeps,
+  { migrations, digests }: FinishDeps,
 ): Promise<Finished | null> {
   let proof = ''
   const migration = await migrations.finish(address, (found) => {
@@ -37,7 +37,7 @@ export async function finishMigration(
     return { ...by, action: 'migration.finish', detail: `${found.migration.state} → done, ${proof}` }
   })
   if (migration === null) return null
-  copyingState.forgetProofs(migration.id)
+  digests.remove(migration.id)
   return { migration, proof }
 }
 

@@ -7,6 +7,7 @@ import { boundHasher } from '../auth/hash-pool.ts'
 import { signIn } from '../auth/login.ts'
 import type { Captures, Directory, Tries } from '../auth/ports.ts'
 import { DATABASE_LIMIT_MS } from '../auth/unavailable.ts'
+import type { Engine } from '../copying/ports.ts'
 import { accounts } from '../db/accounts.ts'
 import { administrators } from '../db/administrators.ts'
 import { attempts } from '../db/attempts.ts'
@@ -31,7 +32,6 @@ import { reports } from '../db/reports.ts'
 import { sealings } from '../db/sealings.ts'
 import { transitions } from '../db/transitions.ts'
 import { visits } from '../db/visits.ts'
-import { copyingState } from '../engines/offlineimap/state.ts'
 import type { Asked } from '../http/auth/passdb.ts'
 import type { Check } from '../http/health.ts'
 import { imapSource } from '../imap/login/ask.ts'
@@ -44,6 +44,8 @@ import { totpSealer } from '../keys/panel-key.ts'
 import { dropOldKeys, rotateKey } from '../keys/rotate.ts'
 import { refuseRetiredKey, sealerInForce } from '../keys/sealer.ts'
 import { identityOpener, panelKeyInForce, recipientsInForce } from '../keys/secrets.ts'
+import { digestCaches } from '../ledger/digest-cache.ts'
+import type { VerifyDeps } from '../ledger/verify.ts'
 import { destinationMail } from '../maildir/listing.ts'
 import { ADMINISTRATOR_LIMITS, ADMINISTRATOR_TOTAL, signInAdministrator } from '../operations/administrator-login.ts'
 import { bulk } from '../operations/bulk.ts'
@@ -66,12 +68,15 @@ import { guardSource } from '../source/guard.ts'
 import type { Time } from '../source/ports.ts'
 import { budgetedProbe } from '../source/probe.ts'
 import { timed } from '../source/timed.ts'
+import { engineFor } from './engine.ts'
 
 /** Everything that the doors can ask for, wired together. Dispose to let go of the database. */
 export interface Service extends House {
   readonly asked: Asked
   readonly database: Database
   readonly budget: Budget
+  readonly engine: Engine
+  readonly verifyDeps: VerifyDeps
   /** What has to be well for the service to be ready, by name. */
   readonly checks: Readonly<Record<string, Check>>
   /** Begins to remember right passwords, and to hear of what makes them wrong. */
@@ -140,12 +145,16 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       detail,
     })
   const openKeyring = async () => keyring({ opener: await identityOpener(settings), endpoints, onTrust })
-  const ways = { sourceMail, destinationMail, copyingState: copyingState(() => settings.offlineimapMetadata) }
+  const engine = engineFor(settings)
+  const digests = digestCaches(engine.stateFolder)
+  const verifyDeps = { sourceMail, destinationMail, engine, digests, ledgers: records.ledgers }
   const service: Service = {
     perform: (operation, said, caller) => perform(operation, said, caller),
     settings,
     database,
     budget,
+    engine,
+    verifyDeps,
     hasher: argon2id,
     ...records,
     administrators: panel.administrators,
@@ -179,10 +188,10 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
     verify: (address, options) =>
       verifyAccount(
         address,
-        { ...records, ...ways, budget, keyring: openKeyring, reader: `verify on ${hostname()}` },
+        { ...records, ...verifyDeps, budget, keyring: openKeyring, reader: `verify on ${hostname()}` },
         options,
       ),
-    finish: (address, force, by) => finishMigration(address, force, by, { ...records, ...ways }),
+    finish: (address, force, by) => finishMigration(address, force, by, { ...records, digests }),
     sealings: sealings(kysely),
     rotateKey: (by, onProgress) =>
       rotateKey(settings, { sealings: sealings(kysely), audit: records.audit }, by, onProgress),

@@ -117,6 +117,7 @@ t.test('every command has a description and examples that it understands', async
   for (const command of leaves(
     program({
       settings: unused,
+      engine: unused,
       becomeOwner: unused,
       open: unused,
       openUnready: unused,

@@ -44,9 +44,12 @@ async function take(job: Job, flaws: (Flaw | Error | null)[], copies: Partial<Re
     looks: { look: async () => ({ kind: 'yes', mailboxes: [INBOX] }) },
     engine: {
       remembers: () => true,
-      async copy() {
+      async run() {
         done.push('copy')
         return { outcome: 'complete', folders: 1, messages: 2, output: 'copied', ...copies.shift() }
+      },
+      forget: (id: string, { directory, uids }: { directory: string; uids: Iterable<number> }) => {
+        done.push(`forget ${id} ${directory} ${[...uids]}`)
       },
     },
     keyring: { open: async () => ({ credential: { address: job.address, username: 'anna', password: 'x' } }) },
@@ -59,12 +62,7 @@ async function take(job: Job, flaws: (Flaw | Error | null)[], copies: Partial<Re
       },
     },
     room: { left: () => 1 },
-    copyingState: {
-      forgetProofs: () => undefined,
-      dropReceipts: (id: string, { directory, uids }: { directory: string; uids: Iterable<number> }) => {
-        done.push(`drop ${id} ${directory} ${[...uids]}`)
-      },
-    },
+    digests: { remove: () => undefined },
     ...{ limitMs: 60_000, now: () => new Date(), chance: () => 0.5 },
     ...given,
   }
@@ -73,7 +71,7 @@ async function take(job: Job, flaws: (Flaw | Error | null)[], copies: Partial<Re
   return { ending, done, result: ends[0]?.attempt?.result, code: ends[0]?.plan.status.code, end: ends[0] }
 }
 
-const DROPPED = ['drop 1  2,3', 'drop 1 .Sent 9']
+const DROPPED = ['forget 1  2,3', 'forget 1 .Sent 9']
 
 t.test(
   'what was delivered and never seen on the destination is copied again by itself, in the same turn',

@@ -129,7 +129,7 @@ t.test('a finish goes by the ledger of the moment in which the migration is fini
   t.equal(await ledgers(database.kysely).save(id, clean, { after: null, holder: null }), 'saved')
   const deps = {
     migrations: migrations(database.kysely),
-    copyingState: { forgetProofs: () => undefined },
+    digests: { remove: () => undefined },
   }
   const finish = () => finishMigration('dora@fourth.example', false, BY, deps)
   const hold = `select from migration where id = ${id} for update`

@@ -69,7 +69,7 @@ async function becomes(t: Test, person: string, password: string, expected: { st
 /** What opens the account at the source, as the copying host gets it. */
 async function credentialOf(person: string): Promise<{ user: string; password: string }> {
   const { id } = JSON.parse(await mustRun(ferry.service, 'migration', 'show', person, '--json'))
-  return JSON.parse((await ferry.service.run(['credential', 'open'], `m-${id}\n`)).stdout)
+  return JSON.parse((await ferry.service.run(['credential', 'open'], `${id}\n`)).stdout)
 }
 
 t.test('a password that was changed at the source is the one that counts, and the only one, everywhere', async (t) => {

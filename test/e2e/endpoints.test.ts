@@ -43,7 +43,7 @@ const audited = async (action: string): Promise<Record<string, string>[]> => {
   return entries.filter((entry) => entry.subject === 'old' && entry.action === action)
 }
 const approvals = () => join(service.dataDir, 'identity.endpoints')
-const idOf = async (address: string) => `m-${(await migration(address)).id}`
+const idOf = async (address: string) => (await migration(address)).id
 const openFor = async (line: string) => JSON.parse((await service.run(['credential', 'open'], `${line}\n`)).stdout)
 
 t.test('the first copy approves where the old server is, and leaves it in the audit', async (t) => {
@@ -84,7 +84,10 @@ t.test('an offlineimaprc that was made meanwhile opens nothing either', async (t
   await pointTo(home)
   t.match(await openFor(await idOf(ANNA[0])), { user: ANNA[0] }, 'back where it was, all is well')
   t.match(await openFor(`${await idOf(ANNA[0])} ${JSON.stringify(place)}`), { code: 'endpoint-changed' })
-  t.match(await service.run(['credential', 'open'], 'm-1 nonsense\n'), { exitCode: 65, stderr: /m-1 .* no endpoint/ })
+  t.match(await service.run(['credential', 'open'], '1 nonsense\n'), {
+    exitCode: 65,
+    stderr: /behind 1 .* no endpoint/,
+  })
 })
 
 t.test('nor does another name in the database, or the protection that is taken away', async (t) => {

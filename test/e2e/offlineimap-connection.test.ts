@@ -12,7 +12,7 @@ t.teardown(() => copying[Symbol.asyncDispose]())
 
 /** One run with one account per provider. @returns for each whether it was copied completely */
 async function tryAll(providers: Partial<Provider>[], settings: { without?: string; args?: string[] } = {}) {
-  await copying.credentials(providers.map((_, at) => ({ id: `m-${at + 1}`, user: USER, password: PASSWORD })))
+  await copying.credentials(providers.map((_, at) => ({ id: String(at + 1), user: USER, password: PASSWORD })))
   const orders = providers.map((provider, at) => copying.order(at + 1, provider))
   const run = await copying.run(orders, settings)
   return { ...run, copied: providers.map((_, at) => run.output.includes(`postferry: m-${at + 1} complete`)) }
@@ -28,8 +28,8 @@ t.test('a server without AUTH=PLAIN is signed in to with LOGIN, any characters',
 
 t.test('a wrong password is tried once; the account fails, the others are copied', async (t) => {
   const before = await copying.old.loginCount()
-  const wrong = { id: 'm-1', user: USER, password: 'wrong' }
-  await copying.credentials([wrong, { id: 'm-2', user: USER, password: PASSWORD }])
+  const wrong = { id: '1', user: USER, password: 'wrong' }
+  await copying.credentials([wrong, { id: '2', user: USER, password: PASSWORD }])
   const { code, output } = await copying.run([copying.order(1), copying.order(2)])
   t.equal(code, 1)
   t.match(output, /ERROR: m-1: no sign-in at localhost: .*\[AUTHENTICATIONFAILED\]/)
@@ -61,7 +61,7 @@ t.test('a source that is silent, away or not there ends its account in time, alo
   const nothing = await tamperWith(copying.old.port, () => '')
   await nothing[Symbol.asyncDispose]()
   const providers = [{ port: silent.port }, { port: nothing.port }, { host: 'no-such-host.invalid' }, {}]
-  await copying.credentials(providers.map((_, at) => ({ id: `m-${at + 1}`, user: USER, password: PASSWORD })))
+  await copying.credentials(providers.map((_, at) => ({ id: String(at + 1), user: USER, password: PASSWORD })))
   const orders = providers.map((provider, at) => copying.order(at + 1, provider))
   const { code, output } = await copying.run(orders, { emitter: { timeout: 1 } })
   t.equal(code, 1)

@@ -52,7 +52,7 @@ t.test('names, passwords, mailboxes, filters and homes are carried as they are; 
 t.test('a home with such a name, over several lines too, is a folder and nothing else', async (t) => {
   const homes = [...HOSTILE, ...MULTILINE].map((name) => join(copying.new.mailRoot, name.replaceAll('/', '')))
   const [user = '', password = ''] = Object.entries(people)[0] ?? []
-  await copying.credentials(homes.map((_, at) => ({ id: `m-${at + 100}`, user, password })))
+  await copying.credentials(homes.map((_, at) => ({ id: String(at + 100), user, password })))
   const orders = homes.map((home, at) => ({ ...copying.order(at + 100, { include: ['INBOX', '%'] }), home }))
   const { code, output } = await copying.run(orders, { cwd })
   t.equal(code, 0, output)

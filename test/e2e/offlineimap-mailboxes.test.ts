@@ -15,7 +15,7 @@ let last = 0
 async function copy(copying: Copying, settings: { without?: string; provider?: Partial<Provider> } = {}) {
   const { without, provider } = settings
   const id = ++last
-  await copying.credentials([{ id: `m-${id}`, user: 'anna', password: PEOPLE.anna }])
+  await copying.credentials([{ id: String(id), user: 'anna', password: PEOPLE.anna }])
   const order = copying.order(id, provider)
   const run = await copying.run([order], without ? { without } : {})
   const compare = () => compareAccounts(copying.atSource('anna', PEOPLE.anna), copying.onNew(id))

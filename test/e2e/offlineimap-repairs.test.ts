@@ -17,7 +17,7 @@ let last = 0
 /** Copies anna's mail to a fresh account. */
 async function copy(copying: Copying, without?: string) {
   const id = ++last
-  await copying.credentials([{ id: `m-${id}`, user: 'anna', password: PEOPLE.anna }])
+  await copying.credentials([{ id: String(id), user: 'anna', password: PEOPLE.anna }])
   const order = copying.order(id)
   const run = await copying.run([order], without ? { without } : {})
   const compare = () => compareAccounts(copying.atSource('anna', PEOPLE.anna), copying.onNew(id))
@@ -64,7 +64,7 @@ t.test('without a status of their own "a.b" and "a/b" stop each other at the sec
 t.test('the home is taken as it is written: variables, percent signs, blanks, any character, any locale', async (t) => {
   const home = join(nasty.new.mailRoot, 'ü $HOME $PATH %s %(x)s "q" ~ ]\u2028# ;x', 'home')
   const latin = { LC_ALL: 'C', PYTHONCOERCECLOCALE: '0', PYTHONUTF8: '0' }
-  await nasty.credentials([{ id: 'm-1000', user: 'anna', password: PEOPLE.anna }])
+  await nasty.credentials([{ id: '1000', user: 'anna', password: PEOPLE.anna }])
   const orders = [{ ...nasty.order(1000, { include: ['INBOX'] }), home }]
   const run = await nasty.run(orders, { env: { ...latin, HOME: '/elsewhere' } })
   t.equal(run.code, 0, run.output)

@@ -29,7 +29,7 @@ t.test('a run reports each account in one line of JSON: how much, and whether al
 t.test('why a run was not complete is one stable word', async (t) => {
   await copying.openAll({ anna: 'wrong' })
   t.match(await report(1), { complete: false, reason: 'credential-refused' })
-  await copying.credentials([{ id: 'm-1', error: 'sealed for another key' }])
+  await copying.credentials([{ id: '1', error: 'sealed for another key' }])
   t.match(await report(1), { complete: false, reason: 'credential-unopened' })
   await copying.openAll(PEOPLE)
   await copying.old.stop()
@@ -39,7 +39,7 @@ t.test('why a run was not complete is one stable word', async (t) => {
   t.match(await report(1), { complete: false, reason: 'old-recreated' })
   const full =
     "\nfrom offlineimap.folder import Maildir\nMaildir.os = type('Full', (), {'__getattr__': lambda s, n: getattr(os, n)})()\ndef fail(*a):\n    raise OSError(28, 'No space left on device')\nMaildir.os.open = fail\n"
-  await copying.credentials([{ id: 'm-5', user: 'anna', password: PEOPLE.anna }])
+  await copying.credentials([{ id: '5', user: 'anna', password: PEOPLE.anna }])
   t.match(await report(5, { appended: full }), { complete: false, reason: 'new-full', messages: 0 })
 })
 
@@ -52,7 +52,7 @@ t.test('a run that finds an account locked leaves the lock to its owner', async 
   })
   t.teardown(() => void holder.kill())
   await once(holder.stdout, 'data')
-  await copying.credentials([{ id: 'm-6', user: 'anna', password: PEOPLE.anna }])
+  await copying.credentials([{ id: '6', user: 'anna', password: PEOPLE.anna }])
   t.match(await report(6), { complete: false, reason: 'locked', messages: 0 })
   t.ok(existsSync(lock), 'the next one finds it locked too')
   await report(6, { without: 'run.one_run_an_account' })

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,9 +23,7 @@ const results = (output: string) =>
   output.match(/postferry: m-\d+ \w+/g)?.map((line) => line.slice('postferry: '.length))
 const orders = [1, 2, 3].map((id) => copying.order(id))
 const asking = (...ids: number[]) =>
-  ids
-    .map((id) => `m-${id} {"host": "localhost", "port": ${copying.old.port}, "tls": "none", "trusts": null}\n`)
-    .join('')
+  ids.map((id) => `${id} {"host": "localhost", "port": ${copying.old.port}, "tls": "none", "trusts": null}\n`).join('')
 /** Whose mail was not copied yet, so that a run has something to do. */
 const freshOrders = (from: number) => [from, from + 1, from + 2].map((id) => copying.order(id))
 
@@ -54,9 +52,9 @@ t.test('no migration at all is a run with nothing to do', async (t) => {
 t.test('a credential that cannot be opened fails its account alone, in one clear line', async (t) => {
   const good = { user: 'ben', password: PEOPLE.ben }
   await copying.credentials([
-    { id: 'm-1', error: 'sealed for another key' },
-    { id: 'm-2', ...good },
-    { id: 'm-3', user: 'cleo', password: 'with\nline break' },
+    { id: '1', error: 'sealed for another key' },
+    { id: '2', ...good },
+    { id: '3', user: 'cleo', password: 'with\nline break' },
   ])
   const { code, output } = await copying.run([...orders, copying.order(4)])
   t.equal(code, 1)
@@ -71,7 +69,7 @@ t.test('a credential that cannot be opened fails its account alone, in one clear
 })
 
 t.test('a command that fails or talks nonsense ends the run, and its answer is not shown', async (t) => {
-  const secret = JSON.stringify({ id: 'm-1', user: 'anna', password: PEOPLE.anna })
+  const secret = JSON.stringify({ id: '1', user: 'anna', password: PEOPLE.anna })
   await copying.credentials([secret], 78)
   const failed = await copying.run(orders)
   t.equal(failed.code, 1)
@@ -90,24 +88,24 @@ t.test('a command that fails or talks nonsense ends the run, and its answer is n
   t.match(missing.output, /^postferry: no credential can be opened: .*Permission denied/m)
 })
 
-t.test('by default the command is bin/postferry of the checkout that holds the pythonfile', async (t) => {
+t.test('wherever the pythonfile is, the command that is named opens the credentials', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'postferry-checkout-'))
   t.teardown(() => rm(root, { recursive: true }))
   await chmod(root, 0o755)
-  await cp(join(copying.folder, 'offlineimap'), join(root, 'deploy', 'offlineimap'), { recursive: true })
-  await mkdir(join(root, 'bin'))
-  await writeFile(join(root, 'bin', 'postferry'), '#!/bin/sh\necho "called with $*" >&2\nexit 3\n', { mode: 0o755 })
-  await symlink(join(root, 'deploy', 'offlineimap', 'postferry.py'), join(root, 'link.py'))
-  const file = await copying.emit(orders, { emitter: { pythonFile: join(root, 'link.py'), command: undefined } })
+  const credentials = join(root, 'postferry')
+  await writeFile(credentials, '#!/bin/sh\necho "called with $*" >&2\nexit 3\n', { mode: 0o755 })
+  const pythonFile = join(root, 'link.py')
+  await symlink(join(copying.folder, 'offlineimap', 'postferry.py'), pythonFile)
+  const file = await copying.emit(orders, { emitter: { pythonFile, credentials } })
   const { code, output } = await runOfflineimap(file, { owner: copying.new.mailOwner })
   t.equal(code, 1)
   t.match(output, 'called with credential open')
-  t.match(output, `${join(root, 'bin', 'postferry')} ended with status 3`)
+  t.match(output, `${credentials} ended with status 3`)
 })
 
 t.test('trouble on the destination stops one account, not those after it', async (t) => {
   const answers = [11, 12, 13].map((id, at) => {
-    return { id: `m-${id}`, user: Object.keys(PEOPLE)[at] ?? '', password: Object.values(PEOPLE)[at] ?? '' }
+    return { id: String(id), user: Object.keys(PEOPLE)[at] ?? '', password: Object.values(PEOPLE)[at] ?? '' }
   })
   await copying.credentials(answers)
   const blocked = { ...copying.order(11), home: `${copying.command}/below-a-file` }
@@ -121,9 +119,9 @@ t.test('trouble on the destination stops one account, not those after it', async
 
 t.test('an account error never leaves the run waiting for itself, with or without -1', async (t) => {
   await copying.credentials([
-    { id: 'm-1', user: 'anna', password: 'wrong' },
-    { id: 'm-2', user: 'ben', password: PEOPLE.ben },
-    { id: 'm-3', user: 'cleo', password: PEOPLE.cleo },
+    { id: '1', user: 'anna', password: 'wrong' },
+    { id: '2', user: 'ben', password: PEOPLE.ben },
+    { id: '3', user: 'cleo', password: PEOPLE.cleo },
   ])
   for (const args of [[], ['-1']]) {
     const { code, output } = await copying.run(orders, { args })
@@ -141,7 +139,7 @@ t.test('a run that is stopped by SIGTERM does not end as if all were copied', as
   const stopped = async (from: number, without?: string) => {
     const people = [PEOPLE.anna, PEOPLE.ben, PEOPLE.cleo]
     const names = Object.keys(PEOPLE)
-    const answers = names.map((user, at) => ({ id: `m-${from + at}`, user, password: people[at] ?? '' }))
+    const answers = names.map((user, at) => ({ id: String(from + at), user, password: people[at] ?? '' }))
     await copying.credentials(answers)
     let told = false
     const watch = (text: string, pid: number) => {
@@ -154,7 +152,7 @@ t.test('a run that is stopped by SIGTERM does not end as if all were copied', as
   t.match(output, 'a signal ended the run before everything was copied')
   t.strictSame(results(output), ['m-21 incomplete'])
   t.equal(results((await stopped(31, 'run.interruption_told')).output)?.length, 3, 'without it every account is tried')
-  await copying.credentials([{ id: 'm-21', user: 'anna', password: PEOPLE.anna }])
+  await copying.credentials([{ id: '21', user: 'anna', password: PEOPLE.anna }])
   const next = await copying.run([copying.order(21)])
   t.equal(next.code, 0)
   await using now = await ImapWire.open(copying.onNew(21))
@@ -166,7 +164,7 @@ t.test('another OfflineIMAP than 8.0 is refused', async (t) => {
   t.teardown(() => rm(folder, { recursive: true }))
   await mkdir(join(folder, 'offlineimap'))
   await writeFile(join(folder, 'offlineimap', '__init__.py'), "__version__ = '7.3.4'\n")
-  const pythonFile = fileURLToPath(new URL('../../deploy/offlineimap/postferry.py', import.meta.url))
+  const pythonFile = fileURLToPath(new URL('../../src/engines/offlineimap/python/postferry.py', import.meta.url))
   const child = spawn('/usr/bin/python3', [pythonFile], {
     env: { PYTHONPATH: folder },
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -18,7 +18,7 @@ t.teardown(async () => {
 
 /** One run with one account per provider. @returns for each whether it was copied completely */
 async function tryAll(providers: Partial<Provider>[], settings: CopyingRunSettings = {}) {
-  await copying.credentials(providers.map((_, at) => ({ id: `m-${at + 1}`, user: USER, password: PASSWORD })))
+  await copying.credentials(providers.map((_, at) => ({ id: String(at + 1), user: USER, password: PASSWORD })))
   const orders = providers.map((provider, at) => copying.order(at + 1, provider))
   const run = await copying.run(orders, settings)
   return { ...run, copied: providers.map((_, at) => run.output.includes(`postferry: m-${at + 1} complete`)) }

@@ -22,7 +22,7 @@ t.teardown(() => disk[Symbol.dispose]())
 let last = 0
 async function freshOrder() {
   const id = ++last
-  await copying.credentials([{ id: `m-${id}`, user: 'anna', password: PEOPLE.anna }])
+  await copying.credentials([{ id: String(id), user: 'anna', password: PEOPLE.anna }])
   return { id, order: copying.order(id) }
 }
 

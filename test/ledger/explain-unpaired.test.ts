@@ -1,7 +1,7 @@
 import t from 'tap'
 import { settle } from '../../src/ledger/explain-unpaired.ts'
 import { type DigestedMessage, type Evidence, FolderFindings, pairMessages } from '../../src/ledger/pair-messages.ts'
-import type { DestinationMessage, Receipts } from '../../src/ledger/ports.ts'
+import type { DestinationMessage, SyncState } from '../../src/ledger/ports.ts'
 import { type Difference, noCounts } from '../../src/model/ledger.ts'
 import { UidSet } from '../../src/model/uid-set.ts'
 
@@ -11,7 +11,7 @@ const message = (uid: number, digest: string, more: Partial<DigestedMessage> = {
 const copy = (digest: string, more: Partial<DestinationMessage> = {}): DestinationMessage => {
   return { digest, directory: '', date: 1000, flags: '', messageId: '', length: 90, copyOf: null, ...more }
 }
-const receipts = (flagsOf: Record<number, string>): Receipts => {
+const syncState = (flagsOf: Record<number, string>): SyncState => {
   const entries = Object.entries(flagsOf).map(([uid, flags]) => [Number(uid), flags] as const)
   return { flagsOf: new Map(entries), lastUid: Math.max(0, ...entries.map(([uid]) => uid)) }
 }
@@ -25,7 +25,7 @@ function told(
   { elsewhere = [], ...known }: Partial<Evidence> & { elsewhere?: DestinationMessage[] } = {},
 ) {
   const differences: Difference[] = []
-  const none = { proved: UidSet.parse(''), accepted: UidSet.parse(''), acceptedUnlisted: 0, receipts: null }
+  const none = { proved: UidSet.parse(''), accepted: UidSet.parse(''), acceptedUnlisted: 0, syncState: null }
   const evidence = { ...none, ...known }
   const findings = new FolderFindings('INBOX', '', evidence, (difference) => differences.push(difference))
   const folder = { findings, left: pairMessages(old, now, findings) }
@@ -58,10 +58,10 @@ t.test('a date that source cannot tell is no difference', async (t) => {
 t.test('what is not there was removed, is waiting, or is missing, as far as is known', async (t) => {
   const old = [message(1, 'a'), message(2, 'b'), message(3, 'c')]
   t.same(told(old, []).kinds, ['missing 1', 'missing 2', 'missing 3'])
-  t.same(told(old, [], { receipts: receipts({}) }).kinds, ['waiting 1', 'waiting 2', 'waiting 3'])
-  t.same(told(old, [], { receipts: receipts({ 2: '' }) }).kinds, ['missing 1', 'lost 2', 'waiting 3'])
+  t.same(told(old, [], { syncState: syncState({}) }).kinds, ['waiting 1', 'waiting 2', 'waiting 3'])
+  t.same(told(old, [], { syncState: syncState({ 2: '' }) }).kinds, ['missing 1', 'lost 2', 'waiting 3'])
   t.same(told(old, [], { proved: UidSet.parse('1:2') }).kinds, ['removed 1', 'removed 2', 'missing 3'])
-  const both = { receipts: receipts({ 1: '', 2: '', 3: '' }), proved: UidSet.parse('1') }
+  const both = { syncState: syncState({ 1: '', 2: '', 3: '' }), proved: UidSet.parse('1') }
   t.same(
     told(old, [], both).kinds,
     ['removed 1', 'lost 2', 'lost 3'],
@@ -80,13 +80,13 @@ t.test('flags that were set on the destination are told from flags that did not 
   const [old, now] = [[message(1, 'a', { flags: 'S' })], [copy('a', { flags: 'F' })]]
   t.same(told(old, now).kinds, ['flags 1'])
   t.same(told(old, now, { proved: UidSet.parse('1') }).kinds, ['reflagged 1'])
-  t.same(told(old, now, { receipts: receipts({ 1: 'S' }) }).kinds, ['reflagged 1'])
-  t.same(told(old, now, { receipts: receipts({ 1: 'F' }), proved: UidSet.parse('1') }).kinds, ['flags 1'])
+  t.same(told(old, now, { syncState: syncState({ 1: 'S' }) }).kinds, ['reflagged 1'])
+  t.same(told(old, now, { syncState: syncState({ 1: 'F' }), proved: UidSet.parse('1') }).kinds, ['flags 1'])
 })
 
 t.test('an altered message is known by its name, its Message-ID, or its date and length', async (t) => {
   const one = message(7, 'a', { messageId: '<x>' })
-  const known = { receipts: receipts({ 1: '', 2: '', 3: '', 7: '' }) }
+  const known = { syncState: syncState({ 1: '', 2: '', 3: '', 7: '' }) }
   const named = [copy('z', { copyOf: 7, date: 9, length: 1 })]
   t.same(told([one], named, known).kinds, ['altered 7'])
   t.same(told([one], named).kinds, ['missing 7'], 'a name from a folder that is no more means nothing')
@@ -105,9 +105,9 @@ t.test('an altered message is known by its name, its Message-ID, or its date and
 t.test('the copy of one message is never taken for another one altered, however alike they are', async (t) => {
   const removed = message(2, 'a', { messageId: '<x>' })
   const left = [copy('z', { copyOf: 5, messageId: '<x>' })]
-  const known = { receipts: receipts({ 2: '', 5: '' }) }
+  const known = { syncState: syncState({ 2: '', 5: '' }) }
   t.match(told([removed], left, known), { kinds: ['lost 2'], extra: 1 })
-  t.same(told([removed], left).kinds, ['altered 2'], 'without receipts its name tells nothing')
+  t.same(told([removed], left).kinds, ['altered 2'], 'without sync state its name tells nothing')
 })
 
 t.test('a message elsewhere on the destination has moved, each copy for one message', async (t) => {

@@ -27,18 +27,17 @@ function world(ends: Saved[]) {
     destinationMail: {
       open: async () => ({
         directories: [''],
-        directoriesOf: () => new Map([['INBOX', '']]),
         titleOf: () => 'INBOX',
         read: async () => [],
       }),
     },
-    copyingState: {
-      openProofs: () => ({
+    digests: {
+      open: () => ({
         messages: { of: () => new Map(), add: () => undefined, forget: () => undefined },
         [Symbol.dispose]: () => undefined,
       }),
-      receipts: () => null,
     },
+    engine: { directoriesOf: () => new Map([['INBOX', '']]), syncState: () => null },
     ledgers: {
       // Somebody else accepts what is hidden after the first was read.
       last: async () => ({

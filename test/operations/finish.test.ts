@@ -43,7 +43,7 @@ function world(state: State, ledger: Ledger | null, isCopied = false) {
         return after
       },
     },
-    copyingState: { forgetProofs: (id: string) => void forgotten.push(id) },
+    digests: { remove: (id: string) => void forgotten.push(id) },
   }
   const finish = (force: boolean, address = migration.address) => finishMigration(address, force, BY, deps)
   return { finish, changes, forgotten }

@@ -12,7 +12,8 @@ function world(seat: AbortSignal, begun: () => void): VerifyAccountDeps {
     credentials: { handOut: async () => [new Uint8Array()] },
     budget: { take: async () => ({ signal: seat, [Symbol.dispose]: () => undefined }) },
     keyring: async () => ({ open: async () => ({ credential: { username: 'anna', password: 'x' } }) }),
-    copyingState: { openProofs: () => ({ [Symbol.dispose]: () => undefined }) },
+    digests: { open: () => ({ [Symbol.dispose]: () => undefined }) },
+    engine: {},
     sourceMail: {
       async open(_: unknown, _username: string, _password: string, signal: AbortSignal) {
         begun()

@@ -11,7 +11,7 @@ import { type Run, type RunSettings, runOfflineimap } from './offlineimap.ts'
 import { PROVIDER } from './provider.ts'
 import { type Source, type SourceSettings, startSource } from './source-server.ts'
 
-const SHIPPED = fileURLToPath(new URL('../../deploy/offlineimap', import.meta.url))
+const SHIPPED = fileURLToPath(new URL('../../src/engines/offlineimap/python', import.meta.url))
 
 export interface CopyingRunSettings extends RunSettings {
   /** A repair, as the pythonfile names it, that is left out. */
@@ -90,7 +90,7 @@ export class Copying implements AsyncDisposable {
   /** The credentials of the source's people, who are numbered from 1. */
   async openAll(people: Record<string, string>): Promise<void> {
     await this.credentials(
-      Object.entries(people).map(([user, password], at) => ({ id: `m-${at + 1}`, user, password })),
+      Object.entries(people).map(([user, password], at) => ({ id: String(at + 1), user, password })),
     )
   }
 
@@ -110,7 +110,7 @@ export class Copying implements AsyncDisposable {
     const settings = {
       pythonFile: await this.#pythonFile(changes),
       metadata: join(this.folder, 'metadata'),
-      command: this.command,
+      credentials: this.command,
       timeout: 10,
       ...changes.emitter,
     }

@@ -1,10 +1,11 @@
 import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { copyingState } from '../../src/engines/offlineimap/state.ts'
+import { offlineImap } from '../../src/engines/offlineimap/engine.ts'
 import { sourceMail } from '../../src/imap/read/listing.ts'
+import { digestCaches } from '../../src/ledger/digest-cache.ts'
 import type { Ledgers } from '../../src/ledger/ports.ts'
-import { type VerifyOptions, verify } from '../../src/ledger/verify.ts'
+import { type VerifyDeps, type VerifyOptions, verify } from '../../src/ledger/verify.ts'
 import { destinationMail } from '../../src/maildir/listing.ts'
 import { type Ledger, totalOf } from '../../src/model/ledger.ts'
 import { decodeName } from '../../src/model/mailbox.ts'
@@ -35,8 +36,14 @@ export async function verifyCopy(
 ): Promise<Ledger> {
   const { id: migrationId, home, provider } = order
   const { metadata = join(copying.folder, 'metadata') } = options
-  const deps = { sourceMail, destinationMail, copyingState: copyingState(() => metadata), ledgers }
-  return await verify({ migrationId, home, provider, username, password }, deps, options)
+  return await verify({ migrationId, home, provider, username, password }, comparing(metadata, ledgers), options)
+}
+
+/** What a comparison needs, with the engine's metadata in this folder. */
+export function comparing(metadata: string, ledgers: Ledgers = keptInMemory()): VerifyDeps {
+  const settings = { offlineimapMetadata: metadata, dataDir: metadata, keptFree: { percent: 0, bytes: 0 } }
+  const [engine, digests] = [offlineImap(settings), digestCaches(metadata)]
+  return { sourceMail, destinationMail, engine, digests, ledgers }
 }
 
 /** Each difference in a line: `kind folder UID old → new`; and folders that are not there. */

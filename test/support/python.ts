@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-const SHIPPED = fileURLToPath(new URL('../../deploy/offlineimap', import.meta.url))
+const SHIPPED = fileURLToPath(new URL('../../src/engines/offlineimap/python', import.meta.url))
 
 /** Runs Python that reads JSON from standard input and prints JSON; it may import what belongs to the pythonfile. */
 export async function askPython<T>(code: string, input: unknown): Promise<T> {

@@ -1,15 +1,11 @@
 // Compares one mailbox in a process of its own, and prints what it needed.
 
-import { copyingState } from '../../src/engines/offlineimap/state.ts'
-import { sourceMail } from '../../src/imap/read/listing.ts'
 import { verify } from '../../src/ledger/verify.ts'
-import { destinationMail } from '../../src/maildir/listing.ts'
-import { keptInMemory, summary } from './ledgers.ts'
+import { comparing, summary } from './ledgers.ts'
 
 const { home, metadata, provider, username, password } = JSON.parse(process.env.ORDER ?? '')
-const deps = { sourceMail, destinationMail, copyingState: copyingState(() => metadata), ledgers: keptInMemory() }
 // What was read of one person is not another's, whose mailbox may be of the same second.
-const ledger = await verify({ migrationId: username, home, provider, username, password }, deps)
+const ledger = await verify({ migrationId: username, home, provider, username, password }, comparing(metadata))
 const listed = ledger.differences.length
 const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage()
 const cpuSeconds = (userCPUTime + systemCPUTime) / 1e6

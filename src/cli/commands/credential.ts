@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
 import type { Keyring } from '../../keys/open-credential.ts'
 import type { Outcome } from '../../model/attempt.ts'
+import { batchesOf } from '../../model/batches.ts'
 import { type Endpoint, parseEndpoint } from '../../model/endpoint.ts'
 import type { House } from '../../operations/house.ts'
 import type { HandedOut } from '../../operations/ports.ts'
@@ -13,16 +14,16 @@ import { EXIT, Failure } from '../terminal/exit.ts'
 import { print } from '../terminal/output.ts'
 import { json } from '../terminal/text.ts'
 
-/** What is known of one account name; in the field names that the copying host reads. */
+/** What is known of one migration; in the field names that the copying host reads. */
 type Opened = { id: string; user: string; password: string } | { id: string; error: string; code?: Outcome }
 
-/** An account name, and where whoever asks will send what opens it; null: wherever its provider is. */
+/** The number of a migration, and where whoever asks will send what opens it; null: wherever its provider is. */
 interface Wanted {
   readonly id: string
   readonly sentTo: Endpoint | null
 }
 
-const ACCOUNT_NAME = /^m-([1-9]\d{0,17})$/
+const NUMBER = /^[1-9]\d{0,17}$/
 const BATCH = 100
 
 export function addCredentialCommands(postferry: Command, { open }: CliDeps): void {
@@ -30,17 +31,17 @@ export function addCredentialCommands(postferry: Command, { open }: CliDeps): vo
   const opening = credential
     .command('open')
     .description(
-      'read account names (m-1, m-2, …) line by line, print user and password as a JSON object per line; behind a name ' +
-        'may stand where they will be sent, as {"host":…,"port":…,"tls":…,"trusts":…}',
+      'read the numbers of migrations line by line, print user and password as a JSON object per line; each number may ' +
+        'be followed by where they will be sent, as {"host":…,"port":…,"tls":…,"trusts":…}',
     )
-  examples(opening, 'printf "m-1\\nm-2\\n" | postferry credential open | your-copying-program').action(async () => {
+  examples(opening, 'printf "1\\n2\\n" | postferry credential open | your-copying-program').action(async () => {
     if (process.stdout.isTTY) throw new Failure(EXIT.usage, 'passwords are not shown on a terminal: pipe the output')
     await using house = await open()
     const keyring = await house.keyring()
     const wanted = await wantedOn(process.stdin)
     const who = by({})
     await house.audit.record(hostname(), { ...who, action: 'credential.open', detail: `${wanted.length} asked for` })
-    for (const batch of batchesOf(wanted)) {
+    for (const batch of batchesOf(wanted, BATCH)) {
       for (const opened of await openBatch(batch, house, keyring, `${who.actor} on ${hostname()}`))
         await print(`${json(opened)}\n`)
     }
@@ -64,24 +65,20 @@ function parse(line: string): Wanted {
   return { id, sentTo }
 }
 
-function* batchesOf(wanted: readonly Wanted[]): Generator<readonly Wanted[]> {
-  for (let start = 0; start < wanted.length; start += BATCH) yield wanted.slice(start, start + BATCH)
-}
-
 async function openBatch(
   wanted: readonly Wanted[],
   { credentials }: House,
   keyring: Keyring,
   who: string,
 ): Promise<Opened[]> {
-  const ids = wanted.map(({ id }) => ACCOUNT_NAME.exec(id)?.[1]).filter((id) => id !== undefined)
+  const ids = wanted.map(({ id }) => id).filter((id) => NUMBER.test(id))
   const handed = await credentials.handOut(ids, who)
-  const kept = new Map(handed.map((credential) => [`m-${credential.migrationId}`, credential]))
+  const kept = new Map(handed.map((credential) => [credential.migrationId, credential]))
   return await Promise.all(wanted.map((one) => openOne(one, kept.get(one.id), keyring)))
 }
 
 async function openOne({ id, sentTo }: Wanted, kept: HandedOut | undefined, keyring: Keyring): Promise<Opened> {
-  if (kept === undefined) return { id, error: 'no active migration with a credential has this name' }
+  if (kept === undefined) return { id, error: 'no active migration with a credential has this number' }
   const { credential, refused, why } = await keyring.open(kept, sentTo ?? undefined)
   if (refused !== undefined) return { id, error: why, code: refused }
   return { id, user: credential.username, password: credential.password }

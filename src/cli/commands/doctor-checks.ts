@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import type { Engine } from '../../copying/ports.ts'
 import { recipientsInForce } from '../../keys/secrets.ts'
 import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.ts'
 import type { Provider } from '../../model/provider.ts'
@@ -7,7 +8,7 @@ import type { Settings } from '../../settings.ts'
 import type { CliDeps } from '../deps.ts'
 import { explain } from '../terminal/exit.ts'
 import { checkCopying } from './doctor-copying.ts'
-import { checkDoors, checkFiles, checkOfflineimap } from './doctor-host.ts'
+import { checkDoors, checkFiles } from './doctor-host.ts'
 import { checkPeople } from './doctor-people.ts'
 import { identityHere } from './key.ts'
 
@@ -22,7 +23,7 @@ export interface Finding {
 const PROBES_AT_ONCE = 8
 
 /** Looks at everything, one thing after the other, and makes nothing. */
-export async function* examine({ settings, openUnready }: CliDeps): AsyncGenerator<Finding> {
+export async function* examine({ settings, engine: engineFor, openUnready }: CliDeps): AsyncGenerator<Finding> {
   const inForce = attempt(settings)
   if (inForce instanceof Error) {
     yield { check: 'settings', result: 'fail', found: inForce.message, remedy: 'correct the setting that is named' }
@@ -30,23 +31,24 @@ export async function* examine({ settings, openUnready }: CliDeps): AsyncGenerat
   }
   yield { check: 'settings', result: 'ok', found: `data directory ${inForce.dataDir}` }
   if (!(yield* checkFiles(inForce))) return
-  yield await checkKey(inForce)
+  const engine = engineFor()
+  yield await checkKey(inForce, engine)
   if (inForce.databaseUrl === null && !existsSync(inForce.dataDir)) {
     const remedy = 'start "postferry serve", or set DATABASE_URL'
     yield { check: 'database', result: 'warn', found: 'not made yet', remedy }
-  } else yield* checkRecords(openUnready)
-  yield await checkOfflineimap()
+  } else yield* checkRecords(openUnready, engine)
+  yield { check: engine.name, ...(await engine.check()) }
   yield* checkDoors(inForce)
 }
 
-async function checkKey(settings: Settings): Promise<Finding> {
+async function checkKey(settings: Settings, engine: Engine): Promise<Finding> {
   const check = 'key'
   try {
     const recipients = await recipientsInForce(settings)
     if (recipients === null)
       return { check, result: 'fail', found: 'no key was made', remedy: 'run "postferry key init"' }
     const { identity, why } = await identityHere(settings, recipients)
-    const signOfCopying = copiesHere(settings)
+    const signOfCopying = copiesHere(settings, engine)
     switch (identity) {
       case 'matches':
         return { check, result: 'ok', found: `${why} opens what is sealed; only a copying host should have it` }
@@ -67,12 +69,12 @@ async function checkKey(settings: Settings): Promise<Finding> {
 }
 
 /** What tells that this host copies mail, and so needs the identity file; null: nothing does. */
-function copiesHere({ identityNamed, offlineimapMetadata }: Settings): string | null {
+function copiesHere({ identityNamed }: Settings, { stateFolder }: Engine): string | null {
   if (identityNamed) return 'POSTFERRY_IDENTITY_FILE names it'
-  return existsSync(offlineimapMetadata) ? `this host has copied mail (${offlineimapMetadata})` : null
+  return existsSync(stateFolder) ? `this host has copied mail (${stateFolder})` : null
 }
 
-async function* checkRecords(openUnready: CliDeps['openUnready']): AsyncGenerator<Finding> {
+async function* checkRecords(openUnready: CliDeps['openUnready'], engine: Engine): AsyncGenerator<Finding> {
   const opened = await openUnready().catch((error: Error) => error)
   if (opened instanceof Error) {
     yield failed('database', opened, 'see the reason')
@@ -87,7 +89,7 @@ async function* checkRecords(openUnready: CliDeps['openUnready']): AsyncGenerato
   if (upgrades.result === 'fail') return
   yield* checkProviders(house)
   yield* checkPeople(house)
-  yield* checkCopying(house)
+  yield* checkCopying(house, engine)
   yield await checkPanel(house)
 }
 

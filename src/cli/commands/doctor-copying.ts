@@ -1,24 +1,28 @@
 import { readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { COPYING_HOST_FILE, STRANDED_REMEDY, strandedText } from '../../copying/copying-hosts.ts'
+import { STRANDED_REMEDY, strandedText } from '../../copying/copying-hosts.ts'
+import type { Engine } from '../../copying/ports.ts'
+import { isOfAnother } from '../../files/state-folder.ts'
 import type { House } from '../../operations/house.ts'
 import type { Finding } from './doctor-checks.ts'
+
+type Remark = Pick<Finding, 'found' | 'remedy'>
 
 const HOMES_SHOWN = 3
 
 /** Whether everybody who is due is copied, and what this host remembers of people is there. */
-export async function* checkCopying(house: House): AsyncGenerator<Finding> {
+export async function* checkCopying(house: House, { stateFolder }: Engine): AsyncGenerator<Finding> {
   const check = 'copying'
   const { failures, stranded } = await house.report({})
-  const lost = await lostHere(house)
+  const lost = await lostHere(house, stateFolder)
   if (lost !== null) yield { check, result: 'fail', ...lost }
   for (const each of stranded) yield { check, result: 'fail', found: strandedText(each), remedy: STRANDED_REMEDY }
   if (failures.length > 0) {
     const found = `what stops people: ${failures.map(({ code, people }) => `${code} (${people})`).join(', ')}`
     yield { check, result: 'warn', found, remedy: 'postferry migration list --code CODE, and migration show' }
   }
-  const foreign = await foreignHomes(house)
+  const foreign = await foreignHomes(house, stateFolder)
   if (foreign !== null) yield { check, result: 'fail', ...foreign }
   if (lost === null && foreign === null && stranded.length + failures.length === 0) {
     yield { check, result: 'ok', found: 'nobody is left behind' }
@@ -26,10 +30,9 @@ export async function* checkCopying(house: House): AsyncGenerator<Finding> {
 }
 
 /** What was remembered in this host's folder, when it is not there any more. */
-async function lostHere({ copyingHosts, settings }: House): Promise<Pick<Finding, 'found' | 'remedy'> | null> {
-  const folder = settings.offlineimapMetadata
+async function lostHere({ copyingHosts }: House, folder: string): Promise<Remark | null> {
   const known = await copyingHosts.lastAt(hostname(), folder)
-  if (known === null || known.people === 0 || isThere(known.id, folder)) return null
+  if (known === null || known.people === 0 || !isOfAnother(known.id, folder)) return null
   return {
     found: `${folder} is not what it was: it remembers nothing of ${known.people} people who are copied with it`,
     remedy: 'bring it back from a backup before the next "postferry sync", which stops them otherwise (state-lost)',
@@ -37,8 +40,8 @@ async function lostHere({ copyingHosts, settings }: House): Promise<Pick<Finding
 }
 
 /** Homes that others than the copying user own: neither copying nor the person's own sign-in gets in there. */
-async function foreignHomes({ settings, migrations }: House): Promise<Pick<Finding, 'found' | 'remedy'> | null> {
-  const owner = ownerOf(settings.offlineimapMetadata)
+async function foreignHomes({ migrations }: House, stateFolder: string): Promise<Remark | null> {
+  const owner = ownerOf(stateFolder)
   // Root copies for each owner in that one's name.
   if (owner === null || owner === 0) return null
   const foreign: string[] = []
@@ -70,13 +73,4 @@ function userOf(uid: number): string {
     .split('\n')
     .find((entry) => entry.split(':')[2] === String(uid))
   return line?.split(':')[0] ?? String(uid)
-}
-
-function isThere(id: string, folder: string): boolean {
-  try {
-    return readFileSync(join(folder, COPYING_HOST_FILE), 'utf8').trim() === id
-  } catch (error) {
-    // Whoever may not read it cannot tell.
-    return (error as NodeJS.ErrnoException).code !== 'ENOENT'
-  }
 }

@@ -1,15 +1,12 @@
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants, statSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { Settings } from '../../settings.ts'
 import type { Finding } from './doctor-checks.ts'
 
 const ANSWER_LIMIT_MS = 15_000
 const SECRETS = ['auth-token', 'admin-token', 'panel-key']
-const OFFLINEIMAP_TESTED = '8.0.'
 const [WRITABLE_BY_OTHERS, FOR_OTHERS] = [0o022, 0o007]
 
 /** Who may read and write what lies in the data directory. @returns whether this user may look any further */
@@ -46,26 +43,6 @@ export function* checkFiles({ dataDir, identityFile }: Settings): Generator<Find
     yield { check, result: 'fail', found: `${file} has mode ${octal(mode)}`, remedy: `chmod 600 ${file}` }
   }
   return true
-}
-
-export async function checkOfflineimap(): Promise<Finding> {
-  const check = 'offlineimap'
-  try {
-    const { stdout } = await promisify(execFile)('offlineimap', ['--version'], {
-      timeout: ANSWER_LIMIT_MS,
-      // Nothing else of the environment: it may hold tokens.
-      env: { PATH: process.env.PATH, HOME: process.env.HOME },
-    })
-    const version = stdout.trim().split('\n')[0] ?? ''
-    if (version.startsWith(OFFLINEIMAP_TESTED)) return { check, result: 'ok', found: version }
-    const remedy = `install ${OFFLINEIMAP_TESTED}x on the copying host (Debian 12: apt-get install offlineimap3)`
-    return { check, result: 'warn', found: `version ${version} is not the one that was tested`, remedy }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      return { check, result: 'warn', found: `does not run: ${(error as Error).message.split('\n')[0]}` }
-    }
-    return { check, result: 'warn', found: 'not here', remedy: 'on the copying host: apt-get install offlineimap3' }
-  }
 }
 
 /** Whether `serve` answers where the settings say. */

@@ -1,16 +1,15 @@
 import type { KeptFree } from '../../model/kept-free.ts'
 import type { CopyOrder } from '../../model/migration.ts'
 import type { Provider } from '../../model/provider.ts'
+import { accountOf } from './names.ts'
 
 export interface OfflineImapSettings {
-  /** Absolute path of deploy/offlineimap/postferry.py. */
+  /** Absolute path of python/postferry.py. */
   readonly pythonFile: string
   /** Absolute path of the folder where OfflineIMAP remembers what it has copied; its parent must exist. */
   readonly metadata: string
-  /** What opens the credentials; by default the `bin/postferry` that belongs to the pythonfile. */
-  readonly command?: string | undefined
-  /** An open pipe on which whoever starts the run hands over the credentials, instead of the command. */
-  readonly starter?: number | undefined
+  /** Whence the credentials come: the path of `bin/postferry`, or the pipe on which whoever starts the run sends them. */
+  readonly credentials: string | number
   /** What is left free on the file systems of the homes and of these folders. Missing: nothing. */
   readonly keptFree?: KeptFree & { readonly folders: readonly string[] }
   /** After so many seconds without a word from the source the account fails. */
@@ -36,7 +35,7 @@ export async function* offlineimaprc(
 ): AsyncGenerator<string, void, undefined> {
   yield general(settings)
   let accounts = 0
-  for await (const id of ids) yield `${accounts++ === 0 ? 'accounts = ' : ','}${nameOf(id)}`
+  for await (const id of ids) yield `${accounts++ === 0 ? 'accounts = ' : ','}${accountOf(id)}`
   yield accounts === 0 ? NO_ACCOUNT : '\n'
   for await (const order of orders) yield account(order)
 }
@@ -44,7 +43,7 @@ export async function* offlineimaprc(
 // OfflineIMAP takes an empty list for an error. The pythonfile reads `all` as all accounts of the file: none.
 const NO_ACCOUNT = lines('accounts = all', '', '[Account all]')
 
-function general({ pythonFile, metadata, command, starter, keptFree, timeout = 60 }: OfflineImapSettings): string {
+function general({ pythonFile, metadata, credentials, keptFree, timeout = 60 }: OfflineImapSettings): string {
   // OfflineIMAP puts variables in, until the pythonfile stops it.
   if (pythonFile.includes('$')) throw refused('pythonFile', pythonFile)
   return lines(
@@ -54,19 +53,15 @@ function general({ pythonFile, metadata, command, starter, keptFree, timeout = 6
     `metadata = ${path('metadata', metadata)}`,
     `pythonfile = ${path('pythonFile', pythonFile)}`,
     `socktimeout = ${whole('timeout', timeout, 1, 86_400)}`,
-    ...(command === undefined ? [] : [`postferry_command = ${data(command)}`]),
+    typeof credentials === 'string'
+      ? `postferry_command = ${data(credentials)}`
+      : `postferry_starter = ${whole('credentials', credentials, 3, 1000)}`,
     ...(keptFree === undefined ? [] : [`postferry_keep_free = ${data(keptFree)}`]),
-    ...(starter === undefined ? [] : [`postferry_starter = ${whole('starter', starter, 3, 1000)}`]),
   )
 }
 
-function nameOf(id: string): string {
-  if (!/^\d{1,19}$/.test(id)) throw new RangeError(`not the number of a migration: ${JSON.stringify(id)}`)
-  return `m-${id}`
-}
-
 function account({ id, home, provider }: CopyOrder): string {
-  const name = nameOf(id)
+  const name = accountOf(id)
   return lines(
     '',
     `[Account ${name}]`,

@@ -5,45 +5,69 @@ import { replaceFileFrom } from '../../files/atomic.ts'
 import type { Credential } from '../../keys/ports.ts'
 import { OUTCOMES, type Outcome, type Result } from '../../model/attempt.ts'
 import type { CopyOrder } from '../../model/migration.ts'
+import type { Settings } from '../../settings.ts'
 import { type End, HAND_OVER, runProcess } from '../process.ts'
+import { check } from './check.ts'
+import { offlineimaprc, type Work } from './config.ts'
+import { forgetIn, syncStateIn } from './local-status.ts'
+import { accountOf, directoriesOf, sourceUids } from './names.ts'
 import { Output } from './output.ts'
 
-export interface OfflineImapPlace {
-  /** The folder of OfflineIMAP's metadata; the same for every way of running it. */
-  readonly metadata: string
-  readonly program?: string
-  /** The offlineimaprc for one order, whose credential is handed over on this descriptor. */
-  emit(order: CopyOrder, descriptor: number): AsyncIterable<string>
-}
-
+const PYTHON_FILE = join(import.meta.dirname, 'python/postferry.py')
+const COMMAND = join(import.meta.dirname, '../../../bin/postferry')
 const COPYING = /Copy message UID /
 
+export interface OfflineImap extends Engine {
+  /**
+   * The offlineimaprc for a run that postferry does not start.
+   * @param credentials as in the settings of `offlineimaprc`
+   */
+  emit(work: Work, credentials?: string | number): AsyncIterable<string>
+}
+
 /** Copies with one OfflineIMAP process per attempt. */
-export function offlineImap(place: OfflineImapPlace): Engine {
-  const { metadata } = place
+export function offlineImap({
+  offlineimapMetadata: metadata,
+  dataDir,
+  keptFree,
+}: Pick<Settings, 'offlineimapMetadata' | 'dataDir' | 'keptFree'>): OfflineImap {
+  const folders = [metadata, dataDir]
+  const emit = (work: Work, credentials: string | number = COMMAND) =>
+    offlineimaprc(work, { pythonFile: PYTHON_FILE, metadata, credentials, keptFree: { ...keptFree, folders } })
   return {
-    remembers: (id) => existsSync(join(metadata, `Account-m-${id}`)),
-    copy: (order, credential, run) => copy(order, credential, run, place),
+    name: 'offlineimap',
+    stateFolder: metadata,
+    stateSetting: 'POSTFERRY_OFFLINEIMAP_METADATA',
+    check,
+    emit,
+    remembers: (id) => existsSync(join(metadata, `Account-${accountOf(id)}`)),
+    async run(order, credential, run) {
+      const file = join(metadata, `${accountOf(order.id)}.rc`)
+      try {
+        await replaceFileFrom(file, emit({ ids: [order.id], orders: [order] }, HAND_OVER))
+      } catch (error) {
+        return { outcome: 'new-unwritable', folders: 0, messages: 0, output: (error as Error).message }
+      }
+      return await runWith(file, order, credential, run)
+    },
+    directoriesOf,
+    sourceUids,
+    syncState: (id, directory, uidValidity) => syncStateIn(metadata, id, directory, uidValidity),
+    forget: (id, lost) => forgetIn(metadata, id, lost),
   }
 }
 
-async function copy(
-  order: CopyOrder,
+async function runWith(
+  file: string,
+  { id }: CopyOrder,
   { username, password }: Credential,
   { signal, onMessage }: EngineRun,
-  { metadata, program = 'offlineimap', emit }: OfflineImapPlace,
 ): Promise<Result> {
   const output = new Output()
-  const file = join(metadata, `m-${order.id}.rc`)
-  try {
-    await replaceFileFrom(file, emit(order, HAND_OVER))
-  } catch (error) {
-    return { outcome: 'new-unwritable', folders: 0, messages: 0, output: (error as Error).message }
-  }
   const end = await runProcess({
-    program,
+    program: 'offlineimap',
     args: ['-1', '-o', '-c', file],
-    handOver: `${JSON.stringify({ id: `m-${order.id}`, user: username, password })}\n\n`,
+    handOver: `${JSON.stringify({ id, user: username, password })}\n\n`,
     signal,
     isUrgent: (reason) => reason === 'lost-lock',
     onLine(line) {

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { LostMessages, Receipts } from '../../ledger/ports.ts'
+import type { LostMessages, SyncState } from '../../ledger/ports.ts'
+import { maildirFlags } from '../../model/mailbox.ts'
+import { accountOf, statusFile } from './names.ts'
 
 const BUSY_LIMIT_MS = 10_000
 
@@ -11,12 +12,12 @@ const BUSY_LIMIT_MS = 10_000
  * destination.
  * @param metadata OfflineIMAP's folder
  */
-export function receiptsIn(
+export function syncStateIn(
   metadata: string,
   migrationId: string,
   directory: string,
   uidValidity: number,
-): Receipts | null {
+): SyncState | null {
   const status = statusOf(metadata, migrationId, directory, uidValidity)
   if (status === null) return null
   using database = new DatabaseSync(status, { readOnly: true, timeout: BUSY_LIMIT_MS })
@@ -24,18 +25,14 @@ export function receiptsIn(
   let lastUid = 0
   for (const row of database.prepare('select id, flags from status').iterate()) {
     const { id, flags } = row as unknown as { id: number; flags: string | null }
-    flagsOf.set(id, flagsIn(flags ?? ''))
+    flagsOf.set(id, maildirFlags(flags ?? ''))
     lastUid = Math.max(lastUid, id)
   }
   return { flagsOf, lastUid }
 }
 
 /** OfflineIMAP copies what it does not remember; where the file is there all the same, it only notes it again. */
-export function dropReceiptsIn(
-  metadata: string,
-  migrationId: string,
-  { directory, uidValidity, uids }: LostMessages,
-): void {
+export function forgetIn(metadata: string, migrationId: string, { directory, uidValidity, uids }: LostMessages): void {
   const status = statusOf(metadata, migrationId, directory, uidValidity)
   if (status === null) return
   using database = new DatabaseSync(status, { timeout: BUSY_LIMIT_MS })
@@ -47,21 +44,9 @@ export function dropReceiptsIn(
 
 /** Null: there is none, or of another folder that had the name. */
 function statusOf(metadata: string, migrationId: string, directory: string, uidValidity: number): string | null {
-  const name = fileNameOf(directory)
-  const validity = join(metadata, `Repository-m-${migrationId}-old`, 'FolderValidity', name)
-  const status = join(metadata, `Account-m-${migrationId}`, 'LocalStatus-sqlite', name)
+  const name = statusFile(directory)
+  const validity = join(metadata, `Repository-${accountOf(migrationId)}-old`, 'FolderValidity', name)
+  const status = join(metadata, `Account-${accountOf(migrationId)}`, 'LocalStatus-sqlite', name)
   if (!existsSync(status) || !existsSync(validity)) return null
   return Number(readFileSync(validity, 'utf8').trim()) === uidValidity ? status : null
-}
-
-/** As the pythonfile has OfflineIMAP name its files. */
-function fileNameOf(directory: string): string {
-  const name = directory || 'INBOX'
-  return Array.from(name).length <= 200 ? name : createHash('sha256').update(name).digest('hex')
-}
-
-function flagsIn(letters: string): string {
-  return Array.from(letters.replace(/[^DFRST]/g, ''))
-    .sort()
-    .join('')
 }

@@ -1,5 +1,6 @@
 import type { ImapFlow } from 'imapflow'
 import type { Opened, SourceMail, SourceMessage, SourceSession } from '../../ledger/ports.ts'
+import { batchesOf } from '../../model/batches.ts'
 import { CouldNotAsk } from '../../model/ledger.ts'
 import type { Mailbox } from '../../model/mailbox.ts'
 import { UidSet } from '../../model/uid-set.ts'
@@ -118,7 +119,8 @@ async function examine(client: ImapFlow, { name }: Mailbox): Promise<Opened> {
   if (roll.size > 0) await call(client, 'UID FETCH', '1:*', roll)
   const count = roll.size
   // Messages may come and go during the listing: what is left out twice counts as not listed.
-  for (const numbers of batchesOf(roll.untold())) await call(client, 'FETCH', `${UidSet.of(numbers)}`, roll)
+  for (const numbers of batchesOf(roll.untold(), ASKED_AGAIN))
+    await call(client, 'FETCH', `${UidSet.of(numbers)}`, roll)
   return { uidValidity, ...roll.result(count) }
 }
 
@@ -129,10 +131,6 @@ async function call(client: ImapFlow, name: string, set: string, roll: Roll): Pr
     VANISHED: (values) => roll.vanish(UidSet.parse(textOf(values.at(-1)) ?? '')),
     FETCH: (values, number) => roll.tell(number, values),
   })
-}
-
-function* batchesOf(numbers: readonly number[]): Generator<readonly number[]> {
-  for (let start = 0; start < numbers.length; start += ASKED_AGAIN) yield numbers.slice(start, start + ASKED_AGAIN)
 }
 
 function loginFailed(error: unknown, reader: Reader): CouldNotAsk {

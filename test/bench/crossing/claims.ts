@@ -90,9 +90,9 @@ function houseOf({ pool, kysely }: Database): Pick<CopyingHouse, 'deps' | 'budge
     ...{ worker, jobs: jobs(kysely), limitMs: 60_000, now: () => new Date(), chance: () => 0.5 },
     looks: { look: async () => ({ kind: 'yes', mailboxes: [] }) },
     keyring: { open: async ({ address }) => ({ credential: { address, provider: null, username: '', password: '' } }) },
-    engine: { remembers: () => true, copy: never },
+    engine: { remembers: () => true, run: never, forget: unused },
     proof: { flaw: never },
-    copyingState: { forgetProofs: () => undefined, dropReceipts: () => undefined, openProofs: unused },
+    digests: { open: unused, remove: () => undefined },
     room: { left: () => Number.POSITIVE_INFINITY },
   }
   const budget = openBudget(shares(kysely, LEASE_MS))

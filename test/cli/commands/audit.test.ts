@@ -141,7 +141,7 @@ t.test('a migration shows when its credential was sealed, and last opened by who
     credential_sealed_to: [/^age1/],
   })
   t.ok(Math.abs(Date.parse(before.credential_sealed_at) - Date.now()) < 60 * 60 * 1000)
-  await ferry.service.run(['credential', 'open'], `m-${before.id}\nm-999999\n`)
+  await ferry.service.run(['credential', 'open'], `${before.id}\n999999\n`)
   const after = await show()
   t.match(after, { credential_opened_by: `${ME} on ${hostname()}`, credential_sealed_at: before.credential_sealed_at })
   t.ok(Date.parse(after.credential_opened_at) >= Date.parse(before.credential_sealed_at))

@@ -91,7 +91,7 @@ t.test('people are awaited, or copied at once where their password came along', 
       subject: 'bert@new.example',
     },
   ])
-  const ids = (await list('--state', 'pending')).map(({ id }: { id: string }) => `m-${id}`)
+  const ids = (await list('--state', 'pending')).map(({ id }: { id: string }) => id)
   const opened = await ferry.service.run(['credential', 'open'], ids.join('\n'))
   t.match(
     opened.stdout
@@ -135,7 +135,7 @@ t.test('a wrong password of the file lets nobody in, and the right one takes its
   t.equal(await verdictOn('carl@old.example', 'not the password'), 'mismatch')
   t.equal(await verdictOn('carl@old.example', 'pw of carl'), 'ok')
   const [{ id }] = await list('--search', 'carl')
-  t.match((await ferry.service.run(['credential', 'open'], `m-${id}`)).stdout, '"password":"pw of carl"')
+  t.match((await ferry.service.run(['credential', 'open'], id)).stdout, '"password":"pw of carl"')
 })
 
 t.test('who is awaited is paused, given a password and given up by an administrator', async (t) => {

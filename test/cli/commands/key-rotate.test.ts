@@ -32,7 +32,7 @@ const signIn = async (user: string) => (await ferry.service.passdb(user, `pw of 
 
 /** Every credential there is, as it opens: each password must be that of its person. */
 async function wronglyOpened(): Promise<string[]> {
-  const ids = (await query('select migration_id from credential')).rows.map((row) => `m-${row.migration_id}`)
+  const ids = (await query('select migration_id from credential')).rows.map((row) => row.migration_id)
   const { stdout } = await ferry.service.run(['credential', 'open'], ids.join('\n'))
   const lines = stdout.trimEnd().split('\n')
   if (lines.length !== ids.length) throw new Error(`${lines.length} answers for ${ids.length}`)

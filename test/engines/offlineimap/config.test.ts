@@ -6,7 +6,11 @@ import type { Provider } from '../../../src/model/provider.ts'
 import { PROVIDER } from '../../support/provider.ts'
 import { askPython } from '../../support/python.ts'
 
-const SETTINGS = { pythonFile: '/opt/postferry/deploy/offlineimap/postferry.py', metadata: '/var/lib/postferry/sync' }
+const SETTINGS = {
+  pythonFile: '/opt/postferry/dist/engines/offlineimap/python/postferry.py',
+  metadata: '/var/lib/postferry/sync',
+  credentials: '/opt/postferry/bin/postferry',
+}
 
 async function emit(orders: CopyOrder[], settings = SETTINGS): Promise<string> {
   const ids = orders.map(({ id }) => id)
@@ -40,6 +44,7 @@ t.test('one account is two repositories: the source is only read, the destinatio
       metadata: SETTINGS.metadata,
       pythonfile: SETTINGS.pythonFile,
       socktimeout: '60',
+      postferry_command: JSON.stringify(SETTINGS.credentials),
     },
     'Account m-17': { localrepository: 'm-17-new', remoterepository: 'm-17-old' },
     'Repository m-17-new': { type: 'Maildir', localfolders: '"/srv/mail/17/Maildir"' },

@@ -6,11 +6,12 @@ import time
 from offlineimap.folder import Base
 from offlineimap.folder.Maildir import MaildirFolder
 
+from . import names
 from .replacing import replace
 
 
 class _Untouched:
-    """A message as OLD sent it, where OfflineIMAP expects a parsed one."""
+    """A message as the source sent it, where OfflineIMAP expects a parsed one."""
     defects = ()
     received = None
 
@@ -46,7 +47,7 @@ def dates_kept():
     def dated_file(self, filename, msg, policy=None):
         name = save_to_tmp_file(self, filename, msg, policy)
         if msg.received is None:
-            self.ui.warn('%s has no date on OLD' % filename)
+            self.ui.warn('%s has no date on the old server' % filename)
         else:
             os.utime(os.path.join(self.getfullname(), name), (msg.received, msg.received))
         return name
@@ -65,5 +66,5 @@ def order_kept():
         host = socket.gethostname().replace('/', '\\057').replace(':', '\\072')
         now = time.time_ns() // 1000
         unique = '%d.M%06dP%dQ%d.%s' % (now // 1000000, now % 1000000, os.getpid(), _copied, host)
-        return '%s,U=%d,FMD5=%s:2,%s' % (unique, uid, self._foldermd5, ''.join(sorted(flags or ())))
+        return names.message_file(unique, uid, self.getvisiblename(), flags or ())
     replace(MaildirFolder, 'new_message_filename', new_message_filename)

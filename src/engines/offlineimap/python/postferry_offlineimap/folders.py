@@ -1,6 +1,4 @@
-"""Mailboxes: which ones, under which name on OLD, in which directory on NEW."""
-from hashlib import sha256
-
+"""Mailboxes: which ones, under which name at the source, in which directory on the destination."""
 from offlineimap.error import OfflineImapError
 from offlineimap.folder.Base import BaseFolder
 from offlineimap.folder.IMAP import IMAPFolder
@@ -12,7 +10,7 @@ from . import imap_data, names, patterns, settings
 from .replacing import replace
 
 UNUSED = '\ue000'
-_listed = {}  # the account at work: {name on OLD: (wanted, directory on NEW)}
+_listed = {}  # the account at work: {name at the source: (wanted, directory)}
 
 
 def wanted(account):
@@ -26,7 +24,7 @@ def directory(account):
 
 
 def mailboxes_as_announced():
-    """Separator and prefix are OLD's own words, for each person; a name may come as a literal or hold anything."""
+    """Separator and prefix are the source's own words, for each person; a name may come as a literal or hold anything."""
     def getfolders(self):
         if self.folders is None:
             imapobj = self.imapserver.acquireconnection()
@@ -48,7 +46,7 @@ def names_quoted():
 
 
 def names_never_split():
-    """OfflineIMAP exchanges OLD's separator for the Maildir's in whole names, which tears names apart.
+    """OfflineIMAP exchanges the source's separator for the Maildir's in whole names, which tears names apart.
 
     Both are one character that no name holds; names.py has done what is needed.
     """
@@ -58,15 +56,12 @@ def names_never_split():
 
 def own_status_per_mailbox():
     """OfflineIMAP keeps what it knows of `a.b` and `a/b` in one file; and a file name is 255 bytes at most."""
-    def getfolderbasename(self):
-        name = self.getvisiblename() or 'INBOX'
-        return name if len(name) <= 200 else sha256(name.encode()).hexdigest()
-    replace(BaseFolder, 'getfolderbasename', getfolderbasename)
+    replace(BaseFolder, 'getfolderbasename', lambda self: names.status_file(self.getvisiblename()))
 
 
 def _decided(account, mailboxes):
-    include = settings.of_old(account, 'postferry_include', []) or ['*']
-    exclude = settings.of_old(account, 'postferry_exclude', [])
+    include = settings.of_source(account, 'postferry_include', []) or ['*']
+    exclude = settings.of_source(account, 'postferry_exclude', [])
     found = names.directories(mailboxes)
 
     def copied(name, separator):
@@ -81,7 +76,7 @@ def _mailboxes(imapobj):
     own, foreign = _namespaces(imapobj)
     kind, answers = imapobj.list('""', '"*"')
     if kind != 'OK':
-        raise OfflineImapError('OLD does not list its mailboxes: %s' % answers, OfflineImapError.ERROR.REPO)
+        raise OfflineImapError('the old server does not list its mailboxes: %s' % answers, OfflineImapError.ERROR.REPO)
     found = {}
     for attributes, separator, name in (imap_data.values(answer)[:3] for answer in answers if answer):
         if {'\\noselect', '\\nonexistent'} & {attribute.lower() for attribute in attributes if attribute}:

@@ -3,7 +3,7 @@
 OfflineIMAP loads it once per run, before the first account. It opens all
 credentials of the run in one go and repairs OfflineIMAP 8.0 in process, so
 that mail arrives byte for byte, with its dates, flags and mailbox names, and
-OLD is only ever read. Nothing below is changed on the disk of OfflineIMAP.
+the source is only ever read. Nothing below is changed on the disk of OfflineIMAP.
 
 The offlineimaprc calls get_user, get_password, folder_filter and folder_name
 with an account's id.

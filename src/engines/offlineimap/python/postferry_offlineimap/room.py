@@ -1,4 +1,4 @@
-"""Room on NEW's disks that is not ours: new mail has to find some, and so has the database."""
+"""Room on the destination's disks that is not ours: new mail has to find some, and so has the database."""
 import errno
 import os
 

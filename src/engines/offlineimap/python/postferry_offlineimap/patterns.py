@@ -1,4 +1,4 @@
-"""IMAP LIST patterns (RFC 3501, 6.3.8). Pure."""
+"""IMAP LIST patterns (RFC 3501, 6.3.8), as list-patterns.ts has them: test/vectors/patterns.json. Pure."""
 
 
 def matches(pattern, name, separator):

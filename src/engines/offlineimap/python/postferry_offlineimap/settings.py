@@ -15,8 +15,8 @@ def general(option, default):
     return _decoded('general', option, default)
 
 
-def of_old(account, option, default):
-    """An option of the account's repository on OLD."""
+def of_source(account, option, default):
+    """An option of the account's repository at the source."""
     return _decoded('Repository ' + config().get('Account ' + account, 'remoterepository'), option, default)
 
 

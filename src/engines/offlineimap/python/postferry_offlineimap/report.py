@@ -25,7 +25,7 @@ class NotOpened(Exception):
 
 
 class NotSignedIn(Exception):
-    """OLD answered the sign-in with something else than OK."""
+    """The source answered the sign-in with something else than OK."""
 
 
 def begin():
@@ -91,7 +91,7 @@ def _name(error):
 
 
 def _answer(text):
-    """What OLD meant, by its response code alone (RFC 5530): words are for whoever asks OLD before a run."""
+    """What the source meant, by its response code alone (RFC 5530): its words are read by the check before a run."""
     code = text.partition('[')[2].partition(']')[0].upper()
     if code == 'AUTHENTICATIONFAILED':
         return 'credential-refused'

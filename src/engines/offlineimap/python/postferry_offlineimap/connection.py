@@ -1,4 +1,4 @@
-"""The connection to OLD: signed in to once, and only read from."""
+"""The connection to the source: signed in to once, and only read from."""
 import imaplib2
 from offlineimap import imaplibutil
 from offlineimap.error import OfflineImapError
@@ -118,7 +118,7 @@ def only_reads():
     """OfflineIMAP selects for writing, which takes \\Recent from new mail; nothing but reading leaves us now."""
     def reading_command(self, name, *args, **kw):
         if name not in READING and (name, args[:1]) != ('UID', ('FETCH',)):
-            raise OfflineImapError('refused, because it would change OLD: %s' % name, OfflineImapError.ERROR.REPO)
+            raise OfflineImapError('refused, because it would change the old server: %s' % name, OfflineImapError.ERROR.REPO)
         return command(self, name, *args, **kw)
 
     def examine(self, mailbox='INBOX', readonly=True, force=False):

@@ -1,14 +1,24 @@
 import { createHash } from 'node:crypto'
 import { decodeName, encodeName, isInbox, type Mailbox } from '../../model/mailbox.ts'
 
+/** What OfflineIMAP calls a migration. @throws RangeError for what is no number of one */
+export function accountOf(migrationId: string): string {
+  if (!/^\d{1,19}$/.test(migrationId)) {
+    throw new RangeError(`not the number of a migration: ${JSON.stringify(migrationId)}`)
+  }
+  return `m-${migrationId}`
+}
+
 /** Bytes in a file name. */
 const LONGEST = 255
-/** Looks like the slash that destination's separator leaves no room for. */
+/** Looks like the slash that the destination's separator leaves no room for. */
 const SLASH = '\u2215'
 
+// The pythonfile has the same names (python/postferry_offlineimap/names.py): test/vectors/names.json holds them equal.
+
 /**
- * The directory of each mailbox in a Maildir++ that Dovecot's listescape plugin reads: unique, the same at every run,
- * and the same as the pythonfile's `names.directories` gives. All mailboxes of a person have to be there.
+ * The directory of each mailbox in a Maildir++ that Dovecot's listescape plugin reads: unique, and the same at every
+ * run. All mailboxes of a person have to be there.
  */
 export function directoriesOf(mailboxes: readonly Mailbox[]): Map<string, string> {
   const candidates = mailboxes.map((mailbox) => ({ name: mailbox.name, ...levelsOf(mailbox) }))
@@ -24,15 +34,22 @@ export function directoriesOf(mailboxes: readonly Mailbox[]): Map<string, string
   return found
 }
 
-/** What people read for a directory, with `/` between the levels. */
-export function titleOfDirectory(directory: string): string {
-  if (directory === '') return 'INBOX'
-  const levels = directory.slice(1).split('.')
-  return levels
-    .map((level) =>
-      decodeName(level).replace(/\\([0-9a-f]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
-    )
-    .join('/')
+/** The file that keeps what OfflineIMAP knows of a directory. */
+export function statusFile(directory: string): string {
+  const name = directory || 'INBOX'
+  return Array.from(name).length <= 200 ? name : createHash('sha256').update(name).digest('hex')
+}
+
+/**
+ * Reads the UID at the source out of the name, without flags, of a message's file in a directory. Null: OfflineIMAP has
+ * not stored it there.
+ */
+export function sourceUids(directory: string): (file: string) => number | null {
+  const mark = `FMD5=${createHash('md5').update(directory).digest('hex')}`
+  return (file) => {
+    const uid = file.endsWith(mark) ? /,U=(\d+),/.exec(file)?.[1] : undefined
+    return uid === undefined ? null : Number(uid)
+  }
 }
 
 /** The levels of a mailbox's name on the destination, and whether something in them had to be replaced. */

@@ -1,4 +1,4 @@
-"""What OfflineIMAP's status says is on NEW is on NEW's disk."""
+"""What OfflineIMAP's status calls copied is on the destination's disk."""
 import ctypes
 import os
 import time
@@ -89,7 +89,7 @@ def _note(status):
 def _sync(descriptor):
     if _libc.syncfs(descriptor) != 0:
         number = ctypes.get_errno()
-        raise OSError(number, 'NEW cannot keep what was copied: %s' % os.strerror(number))
+        raise OSError(number, 'the new server cannot keep what was copied: %s' % os.strerror(number))
 
 
 def _remove_unnoted():

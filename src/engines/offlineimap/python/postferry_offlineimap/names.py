@@ -1,16 +1,22 @@
-"""Mailbox names: from OLD's to the directories of a Maildir++ that Dovecot's listescape plugin reads. Pure."""
+"""Names that postferry's TypeScript derives too (names.ts): test/vectors/names.json holds them equal. Pure."""
 import base64
 import hashlib
 import re
 
 LONGEST = 255  # bytes in a file name
-SLASH = '\u2215'  # looks like the slash that NEW's separator leaves no room for
+SLASH = '\u2215'  # looks like the slash that the destination's separator leaves no room for
+
+
+def migration(account):
+    """The number of the migration that OfflineIMAP calls m-17."""
+    return account[len('m-'):]
 
 
 def directories(mailboxes):
-    """For [(name, separator or None, prefix)] the directory of each name: unique, and the same at every run.
+    """For [(name, separator or None, prefix)] the directory of each name, as Dovecot's listescape plugin reads it.
 
-    What two mailboxes would share goes to the one whose name needed less change; the other gets a mark of its own.
+    Each is unique, and the same at every run. What two mailboxes would share goes to the one whose name needed less
+    change; the other gets a mark of its own.
     """
     found, taken = {}, set()
     candidates = [(levels(*mailbox), mailbox[0]) for mailbox in mailboxes]
@@ -24,13 +30,13 @@ def directories(mailboxes):
 
 
 def levels(name, separator, prefix):
-    """The levels of a mailbox's name on NEW, and whether something in them had to be replaced."""
+    """The levels of a mailbox's name on the destination, and whether something in them had to be replaced."""
     if is_inbox(name):
         return [], False
     stripped = name[len(prefix):] if prefix and name.startswith(prefix) and name != prefix else name
     parts = stripped.split(separator) if separator else [stripped]
     texts = [decode(part) for part in parts]
-    # NEW knows the top level INBOX in one spelling only, and there it is the inbox itself.
+    # The destination knows the top level INBOX in one spelling only, and there it is the inbox itself.
     if is_inbox(texts[0]):
         texts[0:1] = ['INBOX', texts[0]] if len(texts) == 1 or stripped != name else ['INBOX']
     fitting = [_fitting(text) for text in texts]
@@ -43,6 +49,17 @@ def is_inbox(text):
 
 def directory(parts):
     return ''.join('.' + encode(_escaped(part)) for part in parts)
+
+
+def status_file(path):
+    """The file that keeps what OfflineIMAP knows of a directory: one each, and no name longer than a file's."""
+    name = path or 'INBOX'
+    return name if len(name) <= 200 else hashlib.sha256(name.encode()).hexdigest()
+
+
+def message_file(unique, uid, path, flags):
+    """The file of a message in a directory, by its UID at the source."""
+    return '%s,U=%d,FMD5=%s:2,%s' % (unique, uid, hashlib.md5(path.encode()).hexdigest(), ''.join(sorted(flags)))
 
 
 def decode(name):

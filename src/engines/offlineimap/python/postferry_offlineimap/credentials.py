@@ -1,15 +1,13 @@
-"""User names and passwords on OLD: all of the run are opened in one process. They exist in pipes and memory only."""
+"""User names and passwords at the source: all of the run are opened in one process. They exist in pipes and memory only."""
 import json
-import os
 import subprocess
 import sys
 import threading
 
 from offlineimap.error import OfflineImapError
 
-from . import report, settings, starter
+from . import names, report, settings, starter
 
-COMMAND = os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', '..', '..', 'bin', 'postferry')
 SECONDS_TO_START, SECONDS_PER_ACCOUNT = 60, 0.5
 
 _lock = threading.Lock()
@@ -29,7 +27,7 @@ def _credential(account):
     with _lock:
         if _answers is None:
             _answers = _handed_over() if settings.general('postferry_starter', None) else _open(settings.accounts())
-    answer = _answers.get(account, {})
+    answer = _answers.get(names.migration(account), {})
     if not _usable(answer):
         reason = answer.get('error', 'no usable answer')
         raise OfflineImapError('%s: its credential cannot be opened: %s' % (account, reason),
@@ -53,8 +51,8 @@ def _handed_over():
 
 def _open(accounts):
     """Asks the command for all accounts; without its complete answer there is nothing to do for any of them."""
-    command = os.path.normpath(settings.general('postferry_command', COMMAND))
-    wanted = ''.join('%s %s\n' % (account, json.dumps(settings.endpoint(account))) for account in accounts)
+    command = settings.general('postferry_command', None)
+    wanted = ''.join('%s %s\n' % (names.migration(account), json.dumps(settings.endpoint(account))) for account in accounts)
     try:
         done = subprocess.run([command, 'credential', 'open'], input=wanted.encode(),
                               stdout=subprocess.PIPE, timeout=SECONDS_TO_START + SECONDS_PER_ACCOUNT * len(accounts))

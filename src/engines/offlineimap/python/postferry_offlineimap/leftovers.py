@@ -1,4 +1,4 @@
-"""What a run that was cut off left on NEW: files that the status does not know."""
+"""What a run that was cut off left on the destination: files that the status does not know."""
 import os
 import re
 
@@ -16,8 +16,8 @@ _SIZE = re.compile(rb'\bRFC822\.SIZE (\d+)', re.IGNORECASE)
 def whole_or_copied_again():
     """OfflineIMAP trusts a file's name: after a power cut it may be there with less than the message, or nothing.
 
-    Such a file is replaced by the message. Some servers tell wrong sizes: what has another size or date than OLD
-    says is fetched, and stays when it is the message.
+    Such a file is replaced by the message. Some servers tell wrong sizes: what has another size or date than
+    the source says is fetched, and stays when it is the message.
     """
     def syncmessagesto(self, dstfolder, statusfolder):
         dstfolder.doubted = {}

@@ -1,0 +1,39 @@
+import type { LostMessages } from '../ledger/ports.ts'
+import { type VerifyDeps, verify } from '../ledger/verify.ts'
+import { CouldNotAsk, type LedgerFolder, NotKept } from '../model/ledger.ts'
+import { sentence } from '../model/ledger-words.ts'
+import { UidSet } from '../model/uid-set.ts'
+import type { Proof } from './ports.ts'
+
+/** Takes a ledger, under the lease of this worker: the copy is proved when it is clean. */
+export function ledgerProof(deps: VerifyDeps, holder: string): Proof {
+  return {
+    async flaw({ migrationId, address, order, isFinishRequested }, { username, password }, signal) {
+      try {
+        const purpose = isFinishRequested ? 'finish' : 'job'
+        const whose = { migrationId, ...order, username, password }
+        const { code, folders } = await verify(whose, deps, { signal, purpose, holder })
+        if (code === null) return null
+        return {
+          outcome: `ledger-${code}`,
+          sentence: `the ledger ${sentence({ code, folders })}; postferry verify ${address}`,
+          lost: lostIn(folders),
+        }
+      } catch (error) {
+        const unproved = (sentence: string) => ({ outcome: 'incomplete', sentence, lost: [] }) as const
+        if (signal.aborted) return unproved('stopped')
+        if (error instanceof NotKept) return { ...unproved(error.message), outcome: NOT_KEPT[error.reason] }
+        if (error instanceof CouldNotAsk) return unproved(`the copy could not be proved: ${error.message}`)
+        throw error
+      }
+    },
+  }
+}
+
+const NOT_KEPT = { overtaken: 'incomplete', 'too-late': 'lost-lock' } as const
+
+function lostIn(folders: readonly LedgerFolder[]): LostMessages[] {
+  return folders.flatMap(({ directory, uidValidity, lostUids }) => {
+    return lostUids === '' || uidValidity === null ? [] : [{ directory, uidValidity, uids: UidSet.parse(lostUids) }]
+  })
+}
