@@ -169,6 +169,8 @@ t.test(
     t.equal(seen.failures.length, 1)
     await ask(deps, 'anna@old.example', 'other')
     t.equal(seen.asked.length, 2, 'another password is another question')
+    await ask(deps, 'bert@old.example', 'wrong')
+    t.same(seen.asked.slice(2), ['bert@old.example wrong'], 'and so is another person')
   },
 )
 

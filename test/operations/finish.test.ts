@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Change } from '../../src/model/audit.ts'
-import { type Ledger, type LedgerCode, noCounts } from '../../src/model/ledger.ts'
+import { type Counts, type Ledger, type LedgerCode, noCounts } from '../../src/model/ledger.ts'
 import { finish as finishStep, type Migration, type State } from '../../src/model/migration.ts'
 import { finishMigration } from '../../src/operations/finish.ts'
 import type { Finishing } from '../../src/operations/ports.ts'
@@ -8,12 +8,19 @@ import { BY } from '../support/by.ts'
 
 const AT = new Date('2026-11-23T12:00:00Z')
 
-/** A ledger of ten messages in one folder, of which so many are missing. */
-function ledgerWith(code: LedgerCode | null, missing = 0): Ledger {
+/** A ledger of ten messages in one folder, of which so many are not as they were. */
+function ledgerWith(code: LedgerCode | null, counts: Partial<Counts> = {}): Ledger {
   const folder = {
-    ...{ name: 'INBOX', directory: '', state: 'there' as const, remark: null, messages: 10, proved: 10 - missing },
     ...{
-      counts: { ...noCounts(), missing },
+      name: 'INBOX',
+      directory: '',
+      state: 'there' as const,
+      remark: null,
+      messages: 10,
+      proved: 10 - (counts.missing ?? 0),
+    },
+    ...{
+      counts: { ...noCounts(), ...counts },
       extra: 0,
       duplicated: 0,
       uidValidity: 1,
@@ -71,11 +78,18 @@ t.test('without a ledger a migration is finished by force only', async (t) => {
 })
 
 t.test('with a ledger that is not clean it is finished by force only, and what is lost is told', async (t) => {
-  const differs = world('synced', ledgerWith('differs', 3))
+  const differs = world('synced', ledgerWith('differs', { missing: 3 }))
   await t.rejects(differs.finish(false), { message: /differs: of 10 messages in 1 folders, 3 missing; --force/ })
   t.same(differs.changes, [])
   t.match(await differs.finish(true), { migration: { state: 'done' }, proof: /3 missing$/ })
   t.match(differs.changes, [{ detail: /^synced → done, .* 3 missing$/ }])
+})
+
+t.test('so much may be removed without a question for a job, and not for a finish', async (t) => {
+  const shrunk = world('synced', ledgerWith(null, { removed: 7 }))
+  await t.rejects(shrunk.finish(false), { message: /shrunk: .* \(INBOX: 7 of 10\); --force/ })
+  t.same(shrunk.changes, [])
+  t.match(await shrunk.finish(true), { migration: { state: 'done' }, proof: /shrunk: .* 7 of 10/ })
 })
 
 t.test('who is being copied is finished afterwards, or by force', async (t) => {

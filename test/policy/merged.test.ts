@@ -82,6 +82,18 @@ t.test('what was refused as a person of one is still asked as a person of the ot
   t.same(await ask(deps, 'anna@other.example', 'right'), { verdict: 'mismatch' })
   t.match(await ask(deps, 'anna@old.example', 'right'), { verdict: 'ok' })
   t.same(seen.asked, ['anna@other.example right', 'anna@old.example right'])
+  t.match(await ask(deps, 'anna@new.example', 'right'), { verdict: 'ok' }, 'under the new address, too')
+})
+
+t.test('a refusal is one provider’s, also where both know the person by one name', async (t) => {
+  const byLocalPart = [live, other].map((source) => {
+    return { ...source, provider: { ...source.provider, loginName: '%n' } as const }
+  })
+  const old = ({ provider }: SourceLogin): SourceAnswer => ({ kind: provider.name === 'old' ? 'yes' : 'no' })
+  const { deps, seen } = world({ sources: byLocalPart, old })
+  t.same(await ask(deps, 'anna@other.example', 'right'), { verdict: 'mismatch' })
+  t.match(await ask(deps, 'anna@old.example', 'right'), { verdict: 'ok' })
+  t.same(seen.asked, ['anna right', 'anna right'])
 })
 
 t.test('what nobody was asked about is not remembered as refused', async (t) => {

@@ -94,6 +94,29 @@ t.test('while it is asked, no more are in use than it said to keep', async (t) =
   for (const answer of answers) answer({ may: 0, excess: 0, most: 20 })
 })
 
+t.test('what it says to give up is in use no more while that is said', async (t) => {
+  const said: number[] = []
+  let answer: (allotment: Allotment) => void = () => undefined
+  let isAtOnce = true
+  const share = new Share(async (keep, want) => {
+    said.push(keep)
+    const asked = new Promise<Allotment>((resolve) => {
+      answer = resolve
+    })
+    return isAtOnce ? { may: Math.max(3, want), excess: 0, most: 4 } : await asked
+  })
+  t.teardown(() => share.close())
+  const seats = [await taken(share), await taken(share), await taken(share)]
+  isAtOnce = false
+  for (const seat of seats) seat[Symbol.dispose]()
+  const next = [taken(share), taken(share), taken(share)]
+  await settle()
+  t.match([said.at(-1), share.running, share.waiting], [2, 2, 1])
+  isAtOnce = true
+  answer({ may: 2, excess: 0, most: 4 })
+  for (const seat of await Promise.all(next)) seat[Symbol.dispose]()
+})
+
 t.test('who does not wait is told so by the next answer', async (t) => {
   const { share } = dealing({ may: 0 }, { may: 0 })
   t.equal(await share.take({ limitMs: 0 }), null)

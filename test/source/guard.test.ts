@@ -174,6 +174,17 @@ t.test('whatever the source answers, it is alive: one person’s trouble opens n
   }
 })
 
+t.test('after an answer those whom the source left without one are counted anew', async (t) => {
+  const { ask, seen } = upAndDown()
+  const old = guarded({ ask }, 60_000)
+  t.same(await askOften(old, 9), SILENT)
+  seen.isUp = true
+  t.same(await old.ask(question()), { kind: 'no' })
+  seen.isUp = false
+  t.same(await old.ask(question({ username: 'a tenth' })), SILENT)
+  t.match(old.status(), [{ breaker: 'closed' }])
+})
+
 t.test('one person whom the source does not answer opens no breaker', async (t) => {
   const { ask, seen } = upAndDown()
   const old = guarded({ ask }, 60_000)
