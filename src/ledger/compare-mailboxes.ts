@@ -1,3 +1,4 @@
+import { batchesOf } from '../model/batches.ts'
 import {
   type Difference,
   type FolderState,
@@ -8,104 +9,109 @@ import {
 } from '../model/ledger.ts'
 import { type Mailbox, titleOf } from '../model/mailbox.ts'
 import { UidSet } from '../model/uid-set.ts'
-import { type Paired, type Settled, settle } from './explain-unpaired.ts'
+import { type Explained, explainUnpaired, type Paired } from './explain-unpaired.ts'
 import { type DigestedMessage, type Evidence, FolderFindings, pairMessages } from './pair-messages.ts'
 import type { DestinationTree, DigestCache, EngineRecords, SourceMessage, SourceSession } from './ports.ts'
 import type { VerifyOptions } from './verify.ts'
 
-export interface Materials {
+export interface ComparisonDeps {
   readonly migrationId: string
-  readonly old: SourceSession
-  readonly tree: DestinationTree
+  readonly source: SourceSession
+  readonly destination: DestinationTree
   readonly digests: DigestCache
   readonly engine: EngineRecords
   /** The folders of the last ledger, by name. */
-  readonly before: ReadonlyMap<string, LedgerFolder>
+  readonly lastFolders: ReadonlyMap<string, LedgerFolder>
   readonly options: VerifyOptions
 }
 
 /** A folder that was read on both sides. */
 interface ReadFolder extends Paired {
   readonly uidValidity: number
-  /** All that source lists, ascending. */
+  /** Of all messages that the source lists, ascending. */
   readonly uids: readonly number[]
   /** How many more it counts. */
   readonly unlisted: number
 }
 
-type Unreadable = { readonly mailbox: Mailbox; readonly directory: string; readonly refusal: string }
+type UnreadableFolder = { readonly mailbox: Mailbox; readonly directory: string; readonly refusal: string }
 
 const BATCH = 500
 const EVERYTHING = { accepted: { has: () => true }, acceptedUnlisted: Number.POSITIVE_INFINITY }
 
 export class Comparison {
-  readonly #given: Materials
+  readonly #deps: ComparisonDeps
   readonly #differences: Difference[] = []
   readonly #listed = noCounts()
   #messages = 0
   #fetched = 0
 
-  constructor(given: Materials) {
-    this.#given = given
+  constructor(deps: ComparisonDeps) {
+    this.#deps = deps
   }
 
   async run(): Promise<Pick<Ledger, 'folders' | 'fetched' | 'differences'>> {
-    const { old, engine } = this.#given
-    const all = await old.mailboxes()
+    const { source, destination, engine } = this.#deps
+    const all = await source.mailboxes()
     const directories = engine.directoriesOf(all.map(({ mailbox }) => mailbox))
     const wanted = all.filter((each) => each.wanted).map(({ mailbox }) => mailbox)
     wanted.sort((a, b) => (a.name < b.name ? -1 : 1))
-    const results: (ReadFolder | Unreadable)[] = []
+    const results: (ReadFolder | UnreadableFolder)[] = []
     for (const [at, mailbox] of wanted.entries()) {
-      const report = () => this.#report(mailbox, at + 1, wanted.length)
-      results.push(await this.#readFolder(mailbox, directories.get(mailbox.name) ?? '', report))
+      const onProgress = () => this.#showProgress(mailbox, at + 1, wanted.length)
+      results.push(await this.#readFolder(mailbox, directories.get(mailbox.name) ?? '', onProgress))
     }
     const read = results.filter((result) => 'findings' in result)
-    const settled = settle(read, await this.#elsewhere(read), (directory) => this.#given.tree.titleOf(directory))
+    const explained = explainUnpaired(read, await this.#messagesElsewhere(read), destination.titleOf)
     const taken = new Set(directories.values())
     const folders = results.map((result) => {
       return 'findings' in result
-        ? this.#conclude(result, settled.get(result) as Settled, taken)
+        ? this.#conclude(result, explained.get(result) as Explained, taken)
         : this.#unreadable(result)
     })
     return { folders, fetched: this.#fetched, differences: this.#differences }
   }
 
-  #report(mailbox: Mailbox, number: number, of: number): void {
-    const { watch, signal } = this.#given.options
+  #showProgress(mailbox: Mailbox, number: number, of: number): void {
+    const { watch, signal } = this.#deps.options
     signal?.throwIfAborted()
     watch?.({ folder: titleOf(mailbox), number, of, messages: this.#messages, fetched: this.#fetched })
   }
 
-  async #readFolder(mailbox: Mailbox, directory: string, report: () => void): Promise<ReadFolder | Unreadable> {
-    const { old, tree, digests } = this.#given
-    report()
-    const opened = await old.examine(mailbox)
+  async #readFolder(
+    mailbox: Mailbox,
+    directory: string,
+    onProgress: () => void,
+  ): Promise<ReadFolder | UnreadableFolder> {
+    const { source, destination, digests } = this.#deps
+    onProgress()
+    const opened = await source.examine(mailbox)
     if ('refusal' in opened) return { mailbox, directory, refusal: opened.refusal }
     const { uidValidity, messages, unlisted } = opened
     const evidence = this.#evidence(mailbox.name, directory, uidValidity)
     const findings = new FolderFindings(mailbox.name, directory, evidence, (difference) => this.#list(difference))
-    for (const message of unlisted) findings.tellUnlisted(message)
-    const digested = await this.#digest(mailbox.name, uidValidity, messages, findings, report)
+    for (const message of unlisted) findings.addUnlisted(message)
+    const digested = await this.#digest(mailbox.name, uidValidity, messages, findings, onProgress)
     const known = digests.messages.of(mailbox.name, uidValidity)
     const present = new Set(messages.map(({ uid }) => uid))
     const gone = [...known.keys()].filter((uid) => !present.has(uid))
     digests.messages.forget(mailbox.name, uidValidity, gone)
-    const left = pairMessages(digested.messages, await tree.read(directory), findings)
-    return { findings, left, uidValidity, uids: digested.uids, unlisted: unlisted.length }
+    const unpaired = pairMessages(digested.messages, await destination.read(directory), findings)
+    return { findings, unpaired, uidValidity, uids: digested.uids, unlisted: unlisted.length }
   }
 
   /**
-   * The messages with their digests; what the source does not hand over is told, what it has lost meanwhile left out.
+   * The messages with their digests. What the source does not hand over is a difference; what it no longer has is left
+   * out.
    */
   async #digest(
     name: string,
     uidValidity: number,
     messages: readonly SourceMessage[],
     findings: FolderFindings,
-    report: () => void,
+    onProgress: () => void,
   ): Promise<{ messages: DigestedMessage[]; uids: number[] }> {
-    const { old, digests } = this.#given
+    const { source, digests } = this.#deps
     const known = digests.messages.of(name, uidValidity)
     const digested: DigestedMessage[] = []
     const gone = new Set<number>()
@@ -116,18 +122,18 @@ export class Comparison {
       return false
     })
     this.#messages += digested.length
-    for (let start = 0; start < unknown.length; start += BATCH) {
-      const batch = new Map(unknown.slice(start, start + BATCH).map((message) => [message.uid, message]))
+    for (const messages of batchesOf(unknown, BATCH)) {
+      const batch = new Map(messages.map((message) => [message.uid, message]))
       const fresh = new Map<number, DigestedMessage>()
       try {
-        for await (const { uid, ...reading } of old.read([...batch.values()])) {
+        for await (const { uid, ...reading } of source.read(messages)) {
           const message = batch.get(uid) as SourceMessage
           if ('gone' in reading) gone.add(uid)
-          else if ('unreadable' in reading) findings.tell('unreadable', message, reading.unreadable, 'unknown')
+          else if ('unreadable' in reading) findings.add('unreadable', message, reading.unreadable, 'unknown')
           else fresh.set(uid, { ...message, ...reading })
           this.#messages++
           this.#fetched++
-          report()
+          onProgress()
         }
       } finally {
         digests.messages.add(name, uidValidity, fresh)
@@ -139,13 +145,13 @@ export class Comparison {
   }
 
   #evidence(name: string, directory: string, uidValidity: number): Evidence {
-    const { before, engine, migrationId, options } = this.#given
-    const last = before.get(name)
-    const holds = last?.uidValidity === uidValidity
+    const { lastFolders, engine, migrationId, options } = this.#deps
+    const last = lastFolders.get(name)
+    const isSame = last?.uidValidity === uidValidity
     return {
-      proved: UidSet.parse(holds ? last.provedUids : ''),
-      accepted: UidSet.parse(holds ? last.acceptedUids : ''),
-      acceptedUnlisted: holds ? last.acceptedUnlisted : 0,
+      proved: UidSet.parse(isSame ? last.provedUids : ''),
+      accepted: UidSet.parse(isSame ? last.acceptedUids : ''),
+      acceptedUnlisted: isSame ? last.acceptedUnlisted : 0,
       ...(options.accept && EVERYTHING),
       syncState: engine.syncState(migrationId, directory, uidValidity),
     }
@@ -155,57 +161,50 @@ export class Comparison {
     if (++this.#listed[difference.kind] <= LISTED_PER_KIND) this.#differences.push(difference)
   }
 
-  /** What is in directories that are no folder's of the source, when something is looked for. */
-  async #elsewhere(read: readonly ReadFolder[]) {
-    const { tree } = this.#given
-    if (read.every(({ left }) => left.atSource.length === 0)) return []
+  /** The messages of directories that belong to no folder of the source, when there is something to look for. */
+  async #messagesElsewhere(read: readonly ReadFolder[]) {
+    const { destination } = this.#deps
+    if (read.every(({ unpaired }) => unpaired.atSource.length === 0)) return []
     const own = new Set(read.map(({ findings }) => findings.directory))
-    const others = tree.directories.filter((directory) => !own.has(directory))
+    const others = destination.directories.filter((directory) => !own.has(directory))
     const messages = []
-    for (const directory of others) messages.push(...(await tree.read(directory)))
+    for (const directory of others) messages.push(...(await destination.read(directory)))
     return messages
   }
 
   #conclude(
-    { findings, left, uidValidity, uids, unlisted }: ReadFolder,
-    settled: Settled,
+    { findings, unpaired, uidValidity, uids, unlisted }: ReadFolder,
+    explained: Explained,
     taken: ReadonlySet<string>,
   ): LedgerFolder {
-    const { tree, options } = this.#given
+    const { destination, options } = this.#deps
     const { name, directory, counts, found, lost, accepted, acceptedUnlisted } = findings
-    const renamedTo = this.#renamedTo(left.atSource.length, settled, taken)
+    const renamedTo = renamedToIn(explained, unpaired.atSource.length, taken)
     const state = this.#stateOf(findings, renamedTo)
     return {
       ...{ name, directory, counts, uidValidity },
-      // An accepted absence is as if somebody had removed the folder.
+      // A folder whose absence is accepted counts as removed by its owner.
       state: options.accept && state === 'missing' ? 'removed' : state,
-      remark: state === 'renamed' ? tree.titleOf(renamedTo ?? '') : null,
-      ...{ messages: uids.length + unlisted, proved: found.size, extra: settled.extra, duplicated: left.duplicated },
+      remark: state === 'renamed' ? destination.titleOf(renamedTo ?? '') : null,
+      ...{ messages: uids.length + unlisted, proved: found.size },
+      ...{ extra: explained.extra, duplicated: unpaired.duplicated },
       provedUids: `${provedOf(uids, findings, unlisted)}`,
       ...{ lostUids: `${ascending(lost)}`, acceptedUids: `${ascending(accepted)}` },
       acceptedUnlisted,
     }
   }
 
-  /**
-   * Where most of the messages that are not in their directory are together, and nothing of the source's has its place.
-   */
-  #renamedTo(looked: number, { movedTo }: Settled, taken: ReadonlySet<string>): string | null {
-    const [target, most] = [...movedTo].sort(([, a], [, b]) => b - a)[0] ?? ['', 0]
-    return most * 2 > looked && !taken.has(target) ? target : null
-  }
-
   #stateOf({ name, directory, counts }: FolderFindings, renamedTo: string | null): FolderState {
-    const { tree, before } = this.#given
-    if (tree.directories.includes(directory)) return 'there'
+    const { destination, lastFolders } = this.#deps
+    if (destination.directories.includes(directory)) return 'there'
     if (renamedTo !== null) return 'renamed'
-    const last = before.get(name)?.state ?? 'missing'
-    const was = ['there', 'renamed', 'removed'].includes(last)
-    return was || counts.moved + counts.removed > 0 ? 'removed' : 'missing'
+    const last = lastFolders.get(name)?.state ?? 'missing'
+    const wasThere = ['there', 'renamed', 'removed'].includes(last)
+    return wasThere || counts.moved + counts.removed > 0 ? 'removed' : 'missing'
   }
 
-  #unreadable({ mailbox: { name }, directory, refusal }: Unreadable): LedgerFolder {
-    const last = this.#given.before.get(name)
+  #unreadable({ mailbox: { name }, directory, refusal }: UnreadableFolder): LedgerFolder {
+    const last = this.#deps.lastFolders.get(name)
     return {
       ...{ name, directory, state: 'unreadable', remark: refusal, counts: noCounts() },
       ...{ messages: 0, proved: 0, extra: 0, duplicated: 0, uidValidity: last?.uidValidity ?? null },
@@ -215,7 +214,13 @@ export class Comparison {
   }
 }
 
-/** Those that are proved now or were before. What the source does not list now may be what it listed before. */
+/** The directory that holds most of what is not in its own, unless it belongs to another folder of the source. */
+function renamedToIn({ movedTo }: Explained, unpaired: number, taken: ReadonlySet<string>): string | null {
+  const [target, most] = [...movedTo].sort(([, a], [, b]) => b - a)[0] ?? ['', 0]
+  return most * 2 > unpaired && !taken.has(target) ? target : null
+}
+
+/** Those proved now or before. What the source does not list now may be what it listed before. */
 function provedOf(uids: readonly number[], { evidence, found }: FolderFindings, unlisted: number): UidSet {
   const proved = uids.filter((uid) => evidence.proved.has(uid) || found.has(uid))
   if (unlisted === 0) return UidSet.of(proved)

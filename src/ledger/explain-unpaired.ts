@@ -1,14 +1,15 @@
-import type { DigestedMessage, FolderFindings, Leftovers } from './pair-messages.ts'
+import type { Kind } from '../model/ledger.ts'
+import type { DigestedMessage, Evidence, FolderFindings, Unpaired } from './pair-messages.ts'
 import type { DestinationMessage } from './ports.ts'
 
-/** A folder whose messages were paired as far as they are in its own directory. */
+/** A folder whose messages were paired with those of its own directory. */
 export interface Paired {
   readonly findings: FolderFindings
-  readonly left: Leftovers
+  readonly unpaired: Unpaired
 }
 
-/** What has become of what was left. */
-export interface Settled {
+/** What has become of the unpaired messages. */
+export interface Explained {
   /** How many messages are in which other directory of the destination. */
   readonly movedTo: ReadonlyMap<string, number>
   /** Messages in the folder's directory that have nothing to do with the source. */
@@ -16,29 +17,31 @@ export interface Settled {
 }
 
 /**
- * Looks for what could not be paired: first by its bytes in all other directories of the destination, then by what it
- * was in its own directory. Whatever is still not found was removed, got lost, is waiting, or is missing.
+ * Looks for unpaired messages of the source: first byte for byte in all other directories of the destination, then
+ * altered in their own. What is still not found was removed, got lost, is waiting, or is missing.
  */
-export function settle<T extends Paired>(
+export function explainUnpaired<T extends Paired>(
   folders: readonly T[],
   elsewhere: readonly DestinationMessage[],
   titleOf: (directory: string) => string,
-): Map<T, Settled> {
-  const pool = new Pool([...folders.flatMap(({ left }) => left.onNew), ...elsewhere], ({ digest }) => digest)
-  // All that moved, before anything is called altered: a folder's message may be another's that was moved there.
-  const moved = folders.map(({ findings, left }) => takeMoved(left.atSource, findings, pool, titleOf))
+): Map<T, Explained> {
+  const pool = new Pool([...folders.flatMap(({ unpaired }) => unpaired.onDestination), ...elsewhere], byDigest)
+  // First all that moved: what looks altered in one folder may have moved there from another.
+  const moved = folders.map(({ findings, unpaired }) => takeMoved(unpaired.atSource, findings, pool, titleOf))
   return new Map(
     folders.map((folder, at) => {
-      const { movedTo, lost } = moved[at] as ReturnType<typeof takeMoved>
-      const own = folder.left.onNew.filter((message) => pool.has(message))
-      const { absent, extra } = takeAltered(lost, own, folder.findings)
-      for (const message of absent) tellAbsent(message, folder.findings)
+      const { movedTo, rest } = moved[at] as ReturnType<typeof takeMoved>
+      const own = folder.unpaired.onDestination.filter((message) => pool.has(message))
+      const { absent, extra } = takeAltered(rest, own, folder.findings)
+      for (const message of absent) addAbsent(message, folder.findings)
       return [folder, { movedTo, extra }]
     }),
   )
 }
 
-/** Messages of the destination that belong to nobody yet, found by a key. */
+const byDigest = ({ digest }: DestinationMessage) => digest
+
+/** Messages of the destination that are paired with none yet, by a key. */
 class Pool<K> {
   readonly #free: Map<K | null, DestinationMessage[]>
   readonly #keyOf: (message: DestinationMessage) => K | null
@@ -69,54 +72,54 @@ function takeMoved(
   titleOf: (directory: string) => string,
 ) {
   const movedTo = new Map<string, number>()
-  const lost = messages.filter((message) => {
+  const rest = messages.filter((message) => {
     const { directory } = pool.take(message.digest) ?? {}
     if (directory === undefined) return true
     movedTo.set(directory, (movedTo.get(directory) ?? 0) + 1)
     findings.found.add(message.uid)
-    findings.tell('moved', message, 'here', `in ${titleOf(directory)}`)
+    findings.add('moved', message, 'here', `in ${titleOf(directory)}`)
     return false
   })
-  return { movedTo, lost }
+  return { movedTo, rest }
 }
 
 interface Sign {
   readonly atSource: (message: DigestedMessage) => string | number | null
-  readonly onNew: (message: DestinationMessage) => string | number | null
+  readonly onDestination: (message: DestinationMessage) => string | number | null
   readonly fits?: (message: DigestedMessage, other: DestinationMessage) => boolean
 }
 
 const LENGTH_TOLERANCE = 0.02
 
-// How an altered message is known, the surest sign first: each is tried on all messages before the next.
+// What tells an altered message, the surest sign first: each is tried on all messages before the next.
 const SIGNS: readonly Sign[] = [
-  { atSource: ({ uid }) => uid, onNew: ({ copyOf }) => copyOf },
-  { atSource: ({ messageId }) => messageId || null, onNew: ({ messageId }) => messageId || null },
+  { atSource: ({ uid }) => uid, onDestination: ({ copyOf }) => copyOf },
+  { atSource: ({ messageId }) => messageId || null, onDestination: ({ messageId }) => messageId || null },
   {
     atSource: ({ date }) => date,
-    onNew: ({ date }) => date,
+    onDestination: ({ date }) => date,
     fits: ({ length }, other) => Math.abs(length - other.length) <= length * LENGTH_TOLERANCE,
   },
 ]
 
-/** Pairs messages with what they have become; tells those for which there is nothing. */
+/** Pairs messages with what they have become. */
 function takeAltered(
-  lost: readonly DigestedMessage[],
+  messages: readonly DigestedMessage[],
   candidates: readonly DestinationMessage[],
   findings: FolderFindings,
 ) {
-  let [absent, free] = [lost, candidates]
-  // Without sync state the names on the destination may be from a folder of the source that is no more.
+  let [absent, free] = [messages, candidates]
+  // Without sync state the file names may be from a folder of the source that no longer exists.
   const namesHold = findings.evidence.syncState !== null
-  // A copy of one message is no other message, however much alike they are.
+  // A copy of one message is no copy of another, however alike they are.
   const isAnothers = ({ uid }: DigestedMessage, { copyOf }: DestinationMessage) =>
     namesHold && copyOf !== null && copyOf !== uid
-  for (const { atSource, onNew, fits = () => true } of namesHold ? SIGNS : SIGNS.slice(1)) {
-    const pool = new Pool(free, onNew)
+  for (const { atSource, onDestination, fits = () => true } of namesHold ? SIGNS : SIGNS.slice(1)) {
+    const pool = new Pool(free, onDestination)
     absent = absent.filter((message) => {
       const isThis = (other: DestinationMessage) => !isAnothers(message, other) && fits(message, other)
       const other = pool.take(atSource(message), isThis)
-      if (other !== undefined) findings.tell('altered', message, bytesText(message), bytesText(other))
+      if (other !== undefined) findings.add('altered', message, bytesText(message), bytesText(other))
       return other === undefined
     })
     free = pool.rest()
@@ -124,14 +127,16 @@ function takeAltered(
   return { absent, extra: free.length }
 }
 
-function tellAbsent(message: DigestedMessage, findings: FolderFindings): void {
-  const { proved, syncState } = findings.evidence
-  if (proved.has(message.uid)) findings.tell('removed', message, 'here', 'was proved here before')
-  else if (syncState?.flagsOf.has(message.uid))
-    findings.tell('lost', message, 'here', 'was delivered here, and never seen')
-  else if (syncState !== null && message.uid > syncState.lastUid)
-    findings.tell('waiting', message, 'here', 'not copied yet')
-  else findings.tell('missing', message, 'here', 'nowhere')
+function addAbsent(message: DigestedMessage, findings: FolderFindings): void {
+  const [kind, onDestination] = whyAbsent(message, findings.evidence)
+  findings.add(kind, message, 'here', onDestination)
+}
+
+function whyAbsent({ uid }: DigestedMessage, { proved, syncState }: Evidence): [Kind, string] {
+  if (proved.has(uid)) return ['removed', 'was proved here before']
+  if (syncState?.flagsOf.has(uid)) return ['lost', 'was delivered here, and never seen']
+  if (syncState !== null && uid > syncState.lastUid) return ['waiting', 'not copied yet']
+  return ['missing', 'nowhere']
 }
 
 function bytesText({ length, digest }: { length: number; digest: string }): string {

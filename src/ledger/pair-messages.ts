@@ -3,7 +3,7 @@ import type { MessageDigest } from '../model/message-digest.ts'
 import type { UidSet } from '../model/uid-set.ts'
 import type { DestinationMessage, SourceMessage, SyncState, UnlistedMessage } from './ports.ts'
 
-/** A message of the source that was read, now or before. */
+/** A message of the source with its digest, which may be cached. */
 export type DigestedMessage = SourceMessage & MessageDigest
 
 /** What is known from before of one folder's messages. */
@@ -32,83 +32,91 @@ export class FolderFindings {
   readonly accepted = new Set<number>()
   /** How many without a UID are accepted. */
   acceptedUnlisted = 0
-  readonly #remark: (difference: Difference) => void
+  readonly #onDifference: (difference: Difference) => void
 
-  constructor(name: string, directory: string, evidence: Evidence, remark: (difference: Difference) => void) {
+  constructor(name: string, directory: string, evidence: Evidence, onDifference: (difference: Difference) => void) {
     this.name = name
     this.directory = directory
     this.evidence = evidence
-    this.#remark = remark
+    this.#onDifference = onDifference
   }
 
-  tell(kind: Kind, message: SourceMessage & { messageId?: string }, old: string, now: string) {
+  /** Adds a difference, with how the message is on both sides. */
+  add(kind: Kind, message: SourceMessage & { messageId?: string }, atSource: string, onDestination: string): void {
     const { uid, size, date, messageId = '' } = message
     const isAccepted = this.evidence.accepted.has(uid)
     if (isAccepted) this.accepted.add(uid)
     else if (kind === 'lost') this.lost.add(uid)
     const received = Number.isNaN(date) ? null : new Date(date * 1000)
-    this.#add(isAccepted ? 'accepted' : kind, { uid, size, messageId, date: received, old, now })
+    const sides = { old: atSource, now: onDestination }
+    this.#count(isAccepted ? 'accepted' : kind, { uid, size, messageId, date: received, ...sides })
   }
 
-  tellUnlisted({ uid, remark }: UnlistedMessage): void {
+  addUnlisted({ uid, remark }: UnlistedMessage): void {
     const { accepted, acceptedUnlisted } = this.evidence
     const isAccepted = uid === null ? this.acceptedUnlisted < acceptedUnlisted : accepted.has(uid)
     if (isAccepted && uid === null) this.acceptedUnlisted++
     else if (isAccepted && uid !== null) this.accepted.add(uid)
     const kind = isAccepted ? 'accepted' : 'unreadable'
-    this.#add(kind, { uid, size: 0, messageId: '', date: null, old: remark, now: 'unknown' })
+    this.#count(kind, { uid, size: 0, messageId: '', date: null, old: remark, now: 'unknown' })
   }
 
-  #add(kind: Kind, difference: Omit<Difference, 'kind' | 'folder'>): void {
+  #count(kind: Kind, difference: Omit<Difference, 'kind' | 'folder'>): void {
     this.counts[kind]++
-    this.#remark({ kind, folder: this.name, ...difference })
+    this.#onDifference({ kind, folder: this.name, ...difference })
   }
 }
 
 /** What could not be paired within a folder. */
-export interface Leftovers {
+export interface Unpaired {
   readonly atSource: readonly DigestedMessage[]
-  readonly onNew: readonly DestinationMessage[]
+  readonly onDestination: readonly DestinationMessage[]
   /** Of these on the destination, second copies of what the source's folder has. */
   readonly duplicated: number
 }
 
 /** Pairs a folder's messages as multisets by digest; of several with the same bytes, exact twins find each other. */
 export function pairMessages(
-  old: readonly DigestedMessage[],
-  now: readonly DestinationMessage[],
+  atSource: readonly DigestedMessage[],
+  onDestination: readonly DestinationMessage[],
   findings: FolderFindings,
-): Leftovers {
-  const left = Map.groupBy(now, ({ digest }) => digest)
-  const paired = (message: DigestedMessage, isTwin: (twin: DestinationMessage) => boolean): boolean => {
-    const twins = left.get(message.digest) ?? []
+): Unpaired {
+  const free = Map.groupBy(onDestination, ({ digest }) => digest)
+  const isPaired = (message: DigestedMessage, isTwin: (twin: DestinationMessage) => boolean): boolean => {
+    const twins = free.get(message.digest) ?? []
     const [twin] = twins.splice(twins.findIndex(isTwin) >>> 0, 1)
     if (twin === undefined) return false
     findings.found.add(message.uid)
-    judgePair(message, twin, findings)
+    comparePair(message, twin, findings)
     return true
   }
-  const unlike = old.filter((one) => !paired(one, (twin) => sameDate(one, twin) && one.flags === twin.flags))
-  const undated = unlike.filter((one) => !paired(one, (twin) => sameDate(one, twin)))
-  const atSource = undated.filter((one) => !paired(one, () => true))
-  const digests = new Set(old.map(({ digest }) => digest))
-  const onNew = [...left.values()].flat()
-  return { atSource, onNew, duplicated: onNew.filter(({ digest }) => digests.has(digest)).length }
+  const unlike = atSource.filter((one) => !isPaired(one, (twin) => sameDate(one, twin) && one.flags === twin.flags))
+  const undated = unlike.filter((one) => !isPaired(one, (twin) => sameDate(one, twin)))
+  const unpaired = undated.filter((one) => !isPaired(one, () => true))
+  const digests = new Set(atSource.map(({ digest }) => digest))
+  const left = [...free.values()].flat()
+  return {
+    atSource: unpaired,
+    onDestination: left,
+    duplicated: left.filter(({ digest }) => digests.has(digest)).length,
+  }
 }
 
-function judgePair(old: DigestedMessage, now: DestinationMessage, findings: FolderFindings): void {
-  if (!sameDate(old, now)) findings.tell('date', old, dateText(old.date), dateText(now.date))
-  if (old.flags === now.flags) return
+function comparePair(source: DigestedMessage, destination: DestinationMessage, findings: FolderFindings): void {
+  if (!sameDate(source, destination)) {
+    findings.add('date', source, dateText(source.date), dateText(destination.date))
+  }
+  if (source.flags === destination.flags) return
   const { proved, syncState } = findings.evidence
-  // What the engine delivered last is what the source has: so the other flags were set on the destination.
-  const delivered = syncState?.flagsOf.get(old.uid)
-  const known = delivered === undefined ? proved.has(old.uid) : delivered === old.flags
-  findings.tell(known ? 'reflagged' : 'flags', old, flagText(old.flags), flagText(now.flags))
+  // Flags that the source still has as the engine delivered them were changed on the destination.
+  const delivered = syncState?.flagsOf.get(source.uid)
+  const isReflagged = delivered === undefined ? proved.has(source.uid) : delivered === source.flags
+  findings.add(isReflagged ? 'reflagged' : 'flags', source, flagText(source.flags), flagText(destination.flags))
 }
 
-/** A date that source cannot tell differs from none. */
-function sameDate(old: SourceMessage, now: DestinationMessage): boolean {
-  return Number.isNaN(old.date) || old.date === now.date
+/** A date that the source does not tell is no difference. */
+function sameDate(source: SourceMessage, destination: DestinationMessage): boolean {
+  return Number.isNaN(source.date) || source.date === destination.date
 }
 
 const FLAG_NAMES: Readonly<Record<string, string>> = {

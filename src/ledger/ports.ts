@@ -24,26 +24,26 @@ export interface DestinationMessage extends MessageDigest {
   readonly copyOf: number | null
 }
 
-/** A message that source counts and does not list, so that nothing can be said of it. */
+/** A message that the source counts and does not list. */
 export interface UnlistedMessage {
-  /** Null: the source does not even tell that. */
+  /** Null: unknown. */
   readonly uid: number | null
-  /** What the source tells of it. */
+  /** What the source says of it. */
   readonly remark: string
 }
 
-/** A mailbox that source has opened, or why it has not. */
+/** A mailbox that the source has opened, or why it has not. */
 export type Opened =
   | {
       readonly uidValidity: number
       /** By ascending UID. */
       readonly messages: SourceMessage[]
-      /** Together with them: as many as the source says that there are. */
+      /** With the messages they are as many as the source counts. */
       readonly unlisted: readonly UnlistedMessage[]
     }
   | { readonly refusal: string }
 
-/** What reading a message from the source gave. `gone`: the source does not have it any more. */
+/** What the source answered to a read. `gone`: it no longer has the message. */
 export type Reading = { readonly uid: number } & (
   | MessageDigest
   | { readonly unreadable: string }
@@ -51,9 +51,7 @@ export type Reading = { readonly uid: number } & (
 )
 
 export interface SourceMail {
-  /**
-   * Signs in; an aborted signal ends the connection. @throws CouldNotAsk, as everything that is done with the session
-   */
+  /** Signs in; an aborted signal ends the connection. @throws CouldNotAsk, as all methods of the session do */
   open(provider: Provider, username: string, password: string, signal?: AbortSignal): Promise<SourceSession>
 }
 
@@ -68,7 +66,7 @@ export interface SourceSession extends AsyncDisposable {
 }
 
 export interface DestinationMail {
-  /** The Maildir of a home; without one it has no directories. */
+  /** The Maildir of a home. Where there is none, it has no directories. */
   open(home: string, known: KnownFiles, sourceUids: EngineRecords['sourceUids']): Promise<DestinationTree>
 }
 
@@ -80,7 +78,7 @@ export interface DestinationTree {
   read(directory: string): Promise<DestinationMessage[]>
 }
 
-/** Digests of files that have not changed since, by directory and by name without flags. */
+/** Cached digests of files, by directory and by name without flags. */
 export interface KnownFiles {
   of(directory: string): ReadonlyMap<string, KnownFile>
   /** Replaces what is known of the directory. */
@@ -92,12 +90,12 @@ export interface KnownFile extends MessageDigest {
   readonly stamp: string
 }
 
-/** Digests of messages of the source that were read before. */
+/** Cached digests of messages of the source. */
 export interface KnownMessages {
   of(mailbox: string, uidValidity: number): ReadonlyMap<number, KnownMessage>
   add(mailbox: string, uidValidity: number, messages: ReadonlyMap<number, KnownMessage>): void
   forget(mailbox: string, uidValidity: number, uids: readonly number[]): void
-  /** How large they are together. */
+  /** Their size in all. */
   bytes(): number
 }
 
@@ -105,7 +103,7 @@ export interface KnownMessage extends MessageDigest {
   readonly size: number
 }
 
-/** What was read before of one migration's mail. It may be lost at any time: then it is read again. */
+/** Digests of what was read of one migration's mail. They may be lost at any time: then it is read again. */
 export interface DigestCache extends Disposable {
   readonly messages: KnownMessages
   readonly files: KnownFiles
@@ -113,7 +111,7 @@ export interface DigestCache extends Disposable {
 
 export interface DigestCaches {
   open(migrationId: string): DigestCache
-  /** Removes what was read before, where this host has it. Never throws. */
+  /** Removes a migration's cache, where this host has it. Never throws. */
   remove(migrationId: string): void
 }
 
@@ -145,7 +143,7 @@ export interface LostMessages {
   readonly uids: Iterable<number>
 }
 
-/** What a new ledger goes on from. */
+/** What a new ledger continues from. */
 export interface LastLedger {
   /** Null: there is none. */
   readonly takenAt: Date | null
@@ -154,18 +152,18 @@ export interface LastLedger {
 
 /** What must still be so when a ledger is saved. */
 export interface LedgerFence {
-  /** When the one was taken that it goes on from. */
+  /** When the ledger was taken that it continues from. */
   readonly after: Date | null
-  /** Whose lease it was taken under; null: a person compares, and nobody else is kept away. */
+  /** Whose lease it was taken under; null: a person's, who locks nobody out. */
   readonly holder: string | null
 }
 
-/** `overtaken`: another was saved meanwhile. `too-late`: the lease is lost, or the migration finished. */
+/** `overtaken`: another was saved meanwhile. `too-late`: the lease was lost, or the migration is finished. */
 export type Saved = 'saved' | 'overtaken' | 'too-late'
 
 /** The last ledger of each migration. */
 export interface Ledgers {
-  /** Replaces the migration's ledger, alone with its row, when the fence still holds. */
+  /** Replaces the migration's ledger, with its row locked, if the fence still holds. */
   save(migrationId: string, ledger: Ledger, fence: LedgerFence): Promise<Saved>
   /** Null: the source and the destination were never compared. */
   find(migrationId: string): Promise<Ledger | null>

@@ -22,38 +22,38 @@ export interface VerifyDeps {
   readonly ledgers: Ledgers
 }
 
-/** How far a comparison is. */
+/** How far a comparison has come. */
 export interface VerifyProgress {
-  /** Readable name of the folder at work. */
+  /** The folder that is compared now, as people read its name. */
   readonly folder: string
   /** Counted from 1. */
   readonly number: number
   readonly of: number
-  /** In all folders so far; what was read before counts too. */
+  /** In all folders so far, cached digests included. */
   readonly messages: number
   readonly fetched: number
 }
 
 export interface VerifyOptions {
-  /** What the ledger is for; a turn, unless it says otherwise. */
+  /** What the ledger is for. Default: a job. */
   readonly purpose?: LedgerPurpose
-  /** The worker under whose lease the ledger is taken; without, a person compares. */
+  /** The worker under whose lease the ledger is taken. Default: none, a person compares. */
   readonly holder?: string
-  /** All differences found now are right as they are, from now on. */
+  /** From now on, all differences that are found now are right as they are. */
   readonly accept?: boolean
   readonly watch?: (progress: VerifyProgress) => void
-  /** Stops at once; the next comparison goes on there. */
+  /** Aborted: stops at once; the next comparison continues from there. */
   readonly signal?: AbortSignal
 }
 
-/** Others may save a ledger while one is taken; what they have read needs no reading then. */
+/** Others may save a ledger while one is taken; what has been read by then is cached. */
 const TRIES = 5
 
 /**
- * Compares the source with the destination message by message and keeps the result. What was read before and is
- * unchanged is not read again. The source is only ever read.
+ * Compares the source with the destination message by message and keeps the result. What is cached and unchanged is not
+ * read again. The source is only ever read.
  * @throws CouldNotAsk without a ledger when the source cannot be asked
- * @throws NotKept when the result is not for keeping any more
+ * @throws NotKept when the result may no longer be kept
  */
 export async function verify(
   order: VerifyOrder,
@@ -64,12 +64,12 @@ export async function verify(
   const { migrationId } = order
   const { purpose = 'job', holder = null } = options
   using digests = caches.open(migrationId)
-  await using old = await sourceMail.open(order.provider, order.username, order.password, options.signal)
+  await using source = await sourceMail.open(order.provider, order.username, order.password, options.signal)
   for (let tries = 1; ; tries++) {
     const last = await ledgers.last(migrationId)
-    const before = new Map(last.folders.map((folder) => [folder.name, folder]))
-    const tree = await destinationMail.open(order.home, digests.files, engine.sourceUids)
-    const comparison = new Comparison({ migrationId, old, tree, digests, engine, before, options })
+    const lastFolders = new Map(last.folders.map((folder) => [folder.name, folder]))
+    const destination = await destinationMail.open(order.home, digests.files, engine.sourceUids)
+    const comparison = new Comparison({ migrationId, source, destination, digests, engine, lastFolders, options })
     const result = await comparison.run()
     const seconds = (performance.now() - started) / 1000
     const ledger = { takenAt: new Date(), seconds, ...result, code: codeOf(result.folders, purpose) }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { settle } from '../../src/ledger/explain-unpaired.ts'
+import { explainUnpaired } from '../../src/ledger/explain-unpaired.ts'
 import { type DigestedMessage, type Evidence, FolderFindings, pairMessages } from '../../src/ledger/pair-messages.ts'
 import type { DestinationMessage, SyncState } from '../../src/ledger/ports.ts'
 import { type Difference, noCounts } from '../../src/model/ledger.ts'
@@ -28,15 +28,15 @@ function told(
   const none = { proved: UidSet.parse(''), accepted: UidSet.parse(''), acceptedUnlisted: 0, syncState: null }
   const evidence = { ...none, ...known }
   const findings = new FolderFindings('INBOX', '', evidence, (difference) => differences.push(difference))
-  const folder = { findings, left: pairMessages(old, now, findings) }
-  const settled = settle([folder], elsewhere, (directory) => directory).get(folder)
+  const folder = { findings, unpaired: pairMessages(old, now, findings) }
+  const explained = explainUnpaired([folder], elsewhere, (directory) => directory).get(folder)
   const counted = Object.fromEntries(Object.entries(findings.counts).filter(([, count]) => count > 0))
   const kinds = differences.map(({ kind, uid }) => `${kind} ${uid}`)
   return {
     kinds,
     counted,
-    extra: settled?.extra,
-    duplicated: folder.left.duplicated,
+    extra: explained?.extra,
+    duplicated: folder.unpaired.duplicated,
     found: [...findings.found],
     lost: [...findings.lost],
   }
