@@ -86,7 +86,7 @@ t.test('lost copying state stops the migration; after "retry" everything is ther
   }
   const { exitCode, stderr } = await sync(CLEO[0])
   t.equal(exitCode, 65)
-  t.match(stderr, 'what OfflineIMAP remembered of this person is gone')
+  t.match(stderr, 'the sync state of this person is gone')
   t.match(await show(CLEO[0]), { state: 'failed', code: 'state-lost' })
   await mustRun(service, 'migration', 'retry', CLEO[0])
   await seed(old.port, CLEO, 1, ['Sent'])

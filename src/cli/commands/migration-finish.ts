@@ -2,10 +2,10 @@ import { type Command, Option } from 'commander'
 import type { JobReport } from '../../copying/run-job.ts'
 import type { Ending } from '../../copying/schedule.ts'
 import type { Address } from '../../model/address.ts'
-import { REMEDIES } from '../../model/attempt.ts'
 import type { By } from '../../model/audit.ts'
 import { ACTIVE_STATES, type Migration, requestFinish } from '../../model/migration.ts'
 import type { House } from '../../operations/house.ts'
+import { NEXT_STEPS } from '../../operations/next-steps.ts'
 import { migrationOnNew, noMigration } from '../../operations/person.ts'
 import { SettingsError } from '../../settings.ts'
 import type { CliDeps } from '../deps.ts'
@@ -92,7 +92,7 @@ async function makeLastAttempt(name: string, house: House, deps: CliDeps, who: B
   const { ending, waitMs, proof } = await attempt(migration, deps, who, stop)
   if (ending === 'unchanged') await house.verify(name, { signal: stop }).catch(explainNoLedger)
   else if (!COMPARED.includes(ending)) {
-    const remedy = waitMs === null ? (REMEDIES[ending] ?? '') : 'try again'
+    const remedy = waitMs === null ? (NEXT_STEPS[ending] ?? '') : 'try again'
     const why = `the last attempt for ${name} ended with ${ending}: ${remedy}`
     throw new Failure(waitMs === null ? EXIT.data : EXIT.tempfail, `${why} (${FORCED})`)
   }

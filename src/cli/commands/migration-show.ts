@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
 import type { Address } from '../../model/address.ts'
-import { type Outcome, REMEDIES } from '../../model/attempt.ts'
+import type { Outcome } from '../../model/attempt.ts'
 import type { AuditEntry } from '../../model/audit.ts'
 import type { Migration } from '../../model/migration.ts'
 import type { House } from '../../operations/house.ts'
+import { NEXT_STEPS } from '../../operations/next-steps.ts'
 import { migrationOnNew, noMigration } from '../../operations/person.ts'
 import { credentialRow } from '../../operations/rows.ts'
 import type { CliDeps } from '../deps.ts'
@@ -54,7 +55,7 @@ async function fieldsOf(found: Migration, { ledgers, credentials }: House): Prom
   const facts = await credentials.factsOf(found.address)
   return {
     ...migrationList.row(found),
-    remedy: REMEDIES[found.code as Outcome] ?? null,
+    remedy: NEXT_STEPS[found.code as Outcome] ?? null,
     ledger: ledgerLine(await ledgers.find(found.id)),
     ...credentialRow(facts),
   }

@@ -4,8 +4,8 @@ import type { Ending } from '../../copying/schedule.ts'
 import { type Watcher, work } from '../../copying/worker.ts'
 import type { CopyingHouse } from '../../copying/worker-deps.ts'
 import type { Address } from '../../model/address.ts'
-import { REMEDIES } from '../../model/attempt.ts'
 import { ACTIVE_STATES, type Migration } from '../../model/migration.ts'
+import { NEXT_STEPS } from '../../operations/next-steps.ts'
 import { addressOnNew } from '../../operations/person.ts'
 import type { CliDeps } from '../deps.ts'
 import { address, examples } from '../terminal/arguments.ts'
@@ -96,7 +96,7 @@ async function syncOne(migration: Migration, house: CopyingHouse, watcher: Watch
   watcher.ended(report)
   process.exitCode = exitCodeOf(report.ending, report.waitMs)
   if (report.waitMs === null && report.proof === null)
-    process.stderr.write(`postferry: ${REMEDIES[report.ending as 'new-full'] ?? report.ending}\n`)
+    process.stderr.write(`postferry: ${NEXT_STEPS[report.ending as 'new-full'] ?? report.ending}\n`)
 }
 
 function exitCodeOf(ending: Ending, waitMs: number | null): number {

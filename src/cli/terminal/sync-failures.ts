@@ -2,7 +2,8 @@ import { STRANDED_REMEDY, type Stranded, strandedText } from '../../copying/copy
 import type { JobReport } from '../../copying/run-job.ts'
 import type { Ending } from '../../copying/schedule.ts'
 import type { Watcher } from '../../copying/worker.ts'
-import { type Outcome, REMEDIES } from '../../model/attempt.ts'
+import type { Outcome } from '../../model/attempt.ts'
+import { NEXT_STEPS } from '../../operations/next-steps.ts'
 import { explain } from './exit.ts'
 import { visible } from './text.ts'
 
@@ -48,7 +49,7 @@ export class Failures implements Watcher, Disposable {
     for (const [ending, { addresses, again }] of this.#people) {
       const shown = [...addresses].slice(0, ADDRESSES_SHOWN).join(', ')
       const more = addresses.size > ADDRESSES_SHOWN ? ` and ${addresses.size - ADDRESSES_SHOWN} more` : ''
-      const remedy = again ? 'it is tried again' : (REMEDIES[ending as Outcome] ?? 'a person has to act')
+      const remedy = again ? 'it is tried again' : (NEXT_STEPS[ending as Outcome] ?? 'a person has to act')
       yield `postferry: not copied, ${ending}: ${shown}${more}; ${remedy}`
     }
     for (const each of this.#stranded) yield `postferry: ${strandedText(each)}: ${STRANDED_REMEDY}`

@@ -1,10 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { type Outcome, REMEDIES } from '../../model/attempt.ts'
+import type { Outcome } from '../../model/attempt.ts'
 import type { Ledger } from '../../model/ledger.ts'
 import { address } from '../../operations/fields.ts'
 import type { House } from '../../operations/house.ts'
 import { MigrationDetail } from '../../operations/migration-schemas.ts'
+import { NEXT_STEPS } from '../../operations/next-steps.ts'
 import { migrationOnNew, noMigration } from '../../operations/person.ts'
 import {
   attemptRow,
@@ -47,7 +48,7 @@ export const migrationDetail: FastifyPluginAsyncTypebox<{ house: House }> = asyn
       const ledger = await house.ledgers.find(found.id)
       return {
         ...migrationRow(found),
-        remedy: REMEDIES[found.code as Outcome] ?? null,
+        remedy: NEXT_STEPS[found.code as Outcome] ?? null,
         ...credentialRow(await house.credentials.factsOf(name)),
         attempts: (await house.attempts.last(found.id, ATTEMPTS_SHOWN)).map(attemptRow),
         audit: (await house.audit.page({ filter: { subject: name }, limit: ENTRIES_SHOWN })).rows.map(auditRow),

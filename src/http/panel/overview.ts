@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
-import { type Outcome, REMEDIES } from '../../model/attempt.ts'
+import type { Outcome } from '../../model/attempt.ts'
 import { COLLISION_REMEDIES, type Collision, collisionText } from '../../operations/collisions.ts'
+import { NEXT_STEPS } from '../../operations/next-steps.ts'
 import type { ProviderHealth } from '../../operations/provider-health.ts'
 import { outlook, type PeopleCount, type Report, total, warning } from '../../operations/report.ts'
 import { burnDownChart } from './chart.ts'
@@ -125,7 +126,7 @@ function failureTable({ failures }: Report): Piece {
         cell: ({ code }) => html`<a href=${withQuery('/admin/migrations', { code })}><code>${code}</code></a>`,
       },
       { head: 'People', isNumber: true, cell: ({ people }) => people },
-      { head: 'What to do', cell: ({ code }) => REMEDIES[code as Outcome] ?? '–' },
+      { head: 'What to do', cell: ({ code }) => NEXT_STEPS[code as Outcome] ?? '–' },
     ],
     failures,
     'Nothing: no migration has failed, and no ledger differs.',

@@ -2,9 +2,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import type { Account } from '../../../model/account.ts'
 import { type Administrator, may } from '../../../model/administrator.ts'
-import { type Attempt, type Outcome, REMEDIES } from '../../../model/attempt.ts'
+import type { Attempt, Outcome } from '../../../model/attempt.ts'
 import type { Migration } from '../../../model/migration.ts'
 import { sizeText } from '../../../model/quota.ts'
+import { NEXT_STEPS } from '../../../operations/next-steps.ts'
 import { form, reasonField, textField } from '../forms.ts'
 import type { PanelDeps, PanelHouse } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
@@ -74,7 +75,7 @@ export async function found({ migrations }: Pick<PanelHouse, 'migrations'>, addr
 /** How it goes at this moment. */
 function status(migration: Migration, attempt: Attempt | undefined): Piece {
   const isRunning = attempt !== undefined && attempt.endedAt === null
-  const remedy = REMEDIES[migration.code as Outcome]
+  const remedy = NEXT_STEPS[migration.code as Outcome]
   return html`<section class="card">
     <h2>State</h2>
     <p><span aria-live="polite">${stateBadge(migration)}</span> ${migration.isFinishRequested && badge('to be finished', 'info')} changed ${when(migration.changedAt, 'relative')}</p>

@@ -1,0 +1,37 @@
+import type { Outcome } from '../model/attempt.ts'
+
+/** What an outcome means and what to do, where it stopped a migration or stays with it. */
+export const NEXT_STEPS: Readonly<Partial<Record<Outcome, string>>> = {
+  'credential-refused':
+    'the old server refuses the kept password: the next sign-in that the old server accepts renews it, and so does ' +
+    '"postferry migration set-password"; until then the provider\'s --after-refusal says whether the new server lets the ' +
+    'person in',
+  'credential-unopened':
+    'no password is kept, or no identity of the copying host opens it: install the right identity file there; the next ' +
+    'right sign-in seals the password again, and so does "postferry migration set-password"',
+  'endpoint-changed':
+    "the provider's host, port, TLS mode or certificate is not the one that the copying host has approved: check " +
+    '"postferry provider show"; if it is right, run "postferry provider approve" on the copying host, which then continues',
+  'old-recreated':
+    'the old server has recreated a mailbox (its UIDVALIDITY changed): nothing was copied or deleted; restore the mailbox ' +
+    'there, or exclude it, then run "postferry migration retry"',
+  'old-shrunk':
+    'the old server suddenly holds much less mail: nothing was copied or deleted; if that is right, run "postferry ' +
+    'migration retry"',
+  'state-lost':
+    'the sync state of this person is gone: restore its folder, or run "postferry migration retry", which copies nothing ' +
+    'twice but brings back what the person moved or deleted on the new server',
+  'ledger-differs':
+    'not everything is on the new server: the next attempts try again; "postferry verify" lists each message, and --accept ' +
+    'accepts the differences',
+  'ledger-lost':
+    'messages that were delivered to the new server are not there, and no ledger has ever seen them: they were copied again ' +
+    'once; check the disk, and what empties the mailbox; then "postferry migration retry" copies them again, or "postferry ' +
+    'verify" lists each one, and --accept accepts the loss',
+  'ledger-shrunk':
+    'much of what was copied is no longer on the new server: ask the person, check the disk; "postferry verify" lists each ' +
+    'message, and --accept accepts the loss',
+  'new-full': 'no room on the new server (disk or quota): make room, then run "postferry migration retry"',
+  'new-unwritable':
+    'the home on the new server is not writable: check its owner and modes, then run "postferry migration retry"',
+}
