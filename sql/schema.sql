@@ -264,11 +264,11 @@ CREATE TABLE job (
     CONSTRAINT job_pkey PRIMARY KEY (migration_id),
     CONSTRAINT job_check CHECK ((holder IS NULL) = (leased_until IS NULL)),
     CONSTRAINT job_migration_id_fkey FOREIGN KEY (migration_id) REFERENCES migration(id) ON DELETE CASCADE
-);
+) WITH (fillfactor=70, autovacuum_vacuum_scale_factor=0.02);
 
-CREATE INDEX job_copying_host ON job USING btree (copying_host_id) WHERE due_at < 'infinity'::timestamp with time zone;
+CREATE INDEX job_due ON job USING btree (provider_id, copying_host_id, due_at) WHERE due_at < 'infinity'::timestamp with time zone;
 
-CREATE INDEX job_due ON job USING btree (provider_id, due_at) WHERE due_at < 'infinity'::timestamp with time zone;
+CREATE INDEX job_for_any_host ON job USING btree (provider_id, due_at) WHERE is_for_any_host AND due_at < 'infinity'::timestamp with time zone;
 
 CREATE INDEX job_leased ON job USING btree (provider_id) WHERE holder IS NOT NULL;
 
@@ -383,40 +383,58 @@ CREATE INDEX account_password_account ON account_password USING btree (account_i
 -- The functions use each other in any order.
 SET check_function_bodies = off;
 
-CREATE OR REPLACE FUNCTION public.claim_job(wanted bigint, worker uuid, worker_host text, copying_host_id text, takes_over boolean, early boolean, lease interval)
- RETURNS TABLE(address text, home text, state text, is_finish_requested boolean, provider jsonb, sealed bytea, failures integer, unchanged_runs integer, seen jsonb, completed_at timestamp with time zone, has_copied boolean, overruled text)
+CREATE OR REPLACE FUNCTION public.claim_job(provider_name text, wanted bigint, worker uuid, worker_host text, copying_host_id text, takes_over boolean, early boolean, until timestamp with time zone, lease interval)
+ RETURNS TABLE(migration_id bigint, address text, home text, quota_bytes bigint, state text, code text, is_finish_requested boolean, is_proved boolean, provider jsonb, sealed bytea, failures integer, unchanged_runs integer, seen jsonb, completed_at timestamp with time zone, has_copied boolean, overruled text)
  LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 #variable_conflict use_column
 declare
+  candidate bigint;
   former_host text;
+  is_claimed boolean := false;
 begin
-  select job.copying_host_id into former_host
-    from job join migration on migration.id = job.migration_id join provider on provider.id = job.provider_id
-    where job.migration_id = wanted and migration.state in ('pending', 'synced') and is_free(job)
-      and is_for(job, provider, claim_job.copying_host_id, takes_over, early, now())
-    for update of job skip locked;
-  if not found then return; end if;
+  for candidate in
+    select wanted where wanted is not null
+    union all (
+      select due.migration_id from provider cross join lateral due_jobs(
+          provider.id, claim_job.copying_host_id, takes_over, until, 32
+        ) as due
+        where wanted is null and provider.name = provider_name order by due.due_at
+    )
+  loop
+    -- It may have been claimed since, and may have ended.
+    select job.copying_host_id into former_host
+      from job join migration on migration.id = job.migration_id join provider on provider.id = job.provider_id
+      where job.migration_id = candidate and migration.state in ('pending', 'synced') and is_free(job)
+        and is_for(job, provider, claim_job.copying_host_id, takes_over, early, until)
+      for update of job skip locked;
+    is_claimed := found;
+    exit when is_claimed;
+  end loop;
+  if not is_claimed then return; end if;
   -- A job that is claimed early is due now too, so that later requests can be told from it.
   update job set holder = worker, leased_until = now() + lease, copying_host_id = claim_job.copying_host_id,
       is_for_any_host = false, claimed_at = clock_timestamp(), due_at = least(due_at, now())
-    where migration_id = wanted;
-  update credential set opened_at = now(), opened_by = 'sync on ' || worker_host where migration_id = wanted;
+    where migration_id = candidate;
+  update credential set opened_at = now(), opened_by = 'sync on ' || worker_host where migration_id = candidate;
   -- The attempt of a worker that died.
-  update attempt set ended_at = now(), outcome = 'lost-lock' where migration_id = wanted and ended_at is null;
-  return query select migration.address, coalesce(account.home, migration.home), migration.state,
-      migration.finish_requested_at is not null, to_jsonb(provider), credential.sealed, job.failures,
+  update attempt set ended_at = now(), outcome = 'lost-lock' where migration_id = candidate and ended_at is null;
+  return query select candidate, migration.address, coalesce(account.home, migration.home), account.quota_bytes,
+      migration.state, migration.code, migration.finish_requested_at is not null,
+      ledger.migration_id is not null and ledger.code is null, to_jsonb(provider), credential.sealed, job.failures,
       job.unchanged_runs, job.seen, job.completed_at,
       job.completed_at is not null or exists (
-        select from attempt where attempt.migration_id = wanted and attempt.messages > 0),
+        select from attempt where attempt.migration_id = candidate and attempt.messages > 0),
       -- Who takes over knows that the copying state is elsewhere, and who retries knows what stopped the migration.
       case when former_host <> claim_job.copying_host_id then 'state-lost' else (
-        select nullif(outcome, 'complete') from attempt where attempt.migration_id = wanted
+        select nullif(outcome, 'complete') from attempt where attempt.migration_id = candidate
           and outcome in ('complete', 'old-recreated', 'old-shrunk', 'state-lost')
           order by attempt.id desc limit 1) end
     from job join migration on migration.id = job.migration_id join provider on provider.id = job.provider_id
       left join account on account.id = migration.account_id left join credential using (migration_id)
-    where job.migration_id = wanted;
+      left join ledger on ledger.migration_id = job.migration_id
+    where job.migration_id = candidate;
 end $function$;
 
 CREATE OR REPLACE FUNCTION public.copying_limit(provider provider)
@@ -426,6 +444,35 @@ CREATE OR REPLACE FUNCTION public.copying_limit(provider provider)
 AS $function$
   select least(coalesce(provider.copy_connections, provider.max_connections),
     greatest(1, provider.max_connections - greatest(1, ceil(provider.max_connections / 4.0)::int)))
+$function$;
+
+CREATE OR REPLACE FUNCTION public.due_jobs(provider_id integer, copying_host_id text, takes_over boolean, until timestamp with time zone, few integer)
+ RETURNS SETOF job
+ LANGUAGE sql
+ STABLE
+AS $function$
+  (select * from job
+    where job.provider_id = due_jobs.provider_id and job.copying_host_id = due_jobs.copying_host_id
+      and due_at < 'infinity' and due_at <= until and is_free(job)
+    order by due_at limit few)
+  union all
+  (select * from job
+    where job.provider_id = due_jobs.provider_id and job.copying_host_id is null
+      and due_at < 'infinity' and due_at <= until and is_free(job)
+    order by due_at limit few)
+  union all
+  (select * from job
+    where job.provider_id = due_jobs.provider_id and job.copying_host_id <> due_jobs.copying_host_id
+      and is_for_any_host and due_at < 'infinity' and due_at <= until and is_free(job)
+    order by due_at limit few)
+  union all
+  select theirs.* from copying_host as other cross join lateral (
+    select * from job
+      where job.provider_id = due_jobs.provider_id and job.copying_host_id = other.id
+        and not is_for_any_host and due_at < 'infinity' and due_at <= until and is_free(job)
+      order by due_at limit few
+  ) as theirs
+    where takes_over and other.id <> due_jobs.copying_host_id and not is_served(other.id)
 $function$;
 
 CREATE OR REPLACE FUNCTION public.follow_changed_migrations()
@@ -440,11 +487,16 @@ begin
     ), kept as (
       insert into migration_transition (migration_id, from_state, to_state, code)
         select id, from_state, to_state, code from changed
+    ), locked as materialized (
+      select migration_id, to_state in ('pending', 'synced') as is_active
+        from job join changed on migration_id = id
+        where (from_state in ('pending', 'synced')) <> (to_state in ('pending', 'synced'))
+        order by migration_id for update of job
+    ), moved as (
+      update job set due_at = case when is_active then now() else 'infinity' end, failures = 0, unchanged_runs = 0
+        from locked where job.migration_id = locked.migration_id
     )
-    update job set due_at = case when to_state in ('pending', 'synced') then now() else 'infinity' end,
-        failures = 0, unchanged_runs = 0
-      from changed
-      where migration_id = id and (from_state in ('pending', 'synced')) <> (to_state in ('pending', 'synced'))
+    select pg_notify('postferry_jobs', '') where exists (select from locked where is_active)
   $query$;
   return null;
 end $function$;
@@ -457,6 +509,7 @@ begin
   insert into migration_transition (migration_id, to_state, code) select id, state, code from made;
   insert into job (migration_id, provider_id, due_at)
     select id, provider_id, case when state in ('pending', 'synced') then now() else 'infinity' end from made;
+  if exists (select from made where state in ('pending', 'synced')) then perform pg_notify('postferry_jobs', ''); end if;
   return null;
 end $function$;
 
@@ -564,6 +617,26 @@ begin
       and not exists (select from home where path = new.home and home.address = new.address);
   end if;
   return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.next_providers(copying_host_id text, takes_over boolean, until timestamp with time zone)
+ RETURNS TABLE(name text)
+ LANGUAGE plpgsql
+ STABLE
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  return query select provider.name from provider
+      cross join lateral (
+        select count(*) as leases from job where job.provider_id = provider.id and holder is not null and not is_free(job)
+      ) as busy
+      cross join lateral (
+        select min(due_at) as due_at from due_jobs(
+          provider.id, next_providers.copying_host_id, takes_over, next_providers.until, 1
+        )
+      ) as next
+    where is_open(provider, now()) and leases < copying_limit(provider) and next.due_at is not null
+    order by leases::float / copying_limit(provider), next.due_at limit 8;
 end $function$;
 
 CREATE OR REPLACE FUNCTION public.refuse_retired_key()

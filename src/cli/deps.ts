@@ -1,5 +1,5 @@
 import type { Engine } from '../copying/ports.ts'
-import type { CopyingHouse, CopyingOptions } from '../copying/worker-deps.ts'
+import type { CopyingOptions, WorkerDeps } from '../copying/worker-deps.ts'
 import type { House } from '../operations/house.ts'
 import type { Settings } from '../settings.ts'
 
@@ -20,5 +20,5 @@ export interface CliDeps {
   openUnready: OpenHouse
   serve(): Promise<void>
   /** What copies mail, with the database ready. */
-  openCopying(options: CopyingOptions): Promise<CopyingHouse>
+  openCopying(options: CopyingOptions): Promise<WorkerDeps>
 }

@@ -1,5 +1,5 @@
 import type { Connection } from '../source/budget.ts'
-import type { Interruption, Job } from './ports.ts'
+import type { Interruption, Job, Wanted } from './ports.ts'
 import { type JobDeps, type JobReport, type JobRun, runJob } from './run-job.ts'
 
 const RENEW_MS = 5_000
@@ -26,31 +26,33 @@ export class Leases implements Disposable {
   readonly #running = new Map<string, Running>()
   readonly #timer: NodeJS.Timeout
   #renewing = false
+  #isStopped = false
 
   constructor(deps: JobDeps) {
     this.#deps = deps
     this.#timer = setInterval(() => this.#renew(), RENEW_MS)
   }
 
-  get size(): number {
-    return this.#running.size
-  }
-
-  /** Leases a turn; null: it is not to be had. */
-  async take(migrationId: string): Promise<Leased | null> {
+  /** Leases a job; null: none is available. */
+  async claim(wanted: Wanted, until?: Date): Promise<Leased | null> {
     const askedAt = performance.now()
     const { jobs, worker } = this.#deps
-    const job = await jobs.take(migrationId, worker)
+    const job = await jobs.claim(worker, wanted, until)
     return job && { job, askedAt }
   }
 
   /** Takes the turn that was leased, to its end, with one connection to the source at a time. */
-  async run({ job, askedAt }: Leased, seat: Connection, { onMessage }: Pick<JobRun, 'onMessage'>): Promise<JobReport> {
+  async run(
+    { job, askedAt }: Leased,
+    connection: Connection,
+    { onMessage }: Pick<JobRun, 'onMessage'>,
+  ): Promise<JobReport> {
     const running: Running = { interrupt: new AbortController(), renewedAt: askedAt, messages: 0 }
     this.#running.set(job.migrationId, running)
-    const yieldSeat = () => abort(running.interrupt, seat.signal.reason)
-    seat.signal.addEventListener('abort', yieldSeat)
-    if (seat.signal.aborted) yieldSeat()
+    if (this.#isStopped) abort(running.interrupt, 'stopped')
+    const giveWay = () => abort(running.interrupt, connection.signal.reason)
+    connection.signal.addEventListener('abort', giveWay)
+    if (connection.signal.aborted) giveWay()
     const count = () => {
       running.messages++
       onMessage()
@@ -62,8 +64,9 @@ export class Leases implements Disposable {
     }
   }
 
-  /** Asks all that runs to end in order. */
+  /** Ends what runs, and what is run from now on, in order. */
   stop(): void {
+    this.#isStopped = true
     for (const { interrupt } of this.#running.values()) abort(interrupt, 'stopped')
   }
 

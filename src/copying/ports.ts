@@ -65,21 +65,22 @@ export interface JobKept {
   readonly proof: string | null
 }
 
-/** A migration whose turn it is. */
-export interface Due {
-  readonly migrationId: string
-  readonly provider: string
-}
+/** Which job is wanted: a provider's next, or that of one migration. */
+export type Wanted = { readonly provider: string } | { readonly migrationId: string }
 
 export interface Jobs {
-  /** The time that turns go by. */
+  /** The time by which jobs are due. */
   clock(): Promise<Date>
-  /** Migrations that this worker may take now, those that wait longest first. */
-  due(worker: Worker, limit: number, until?: Date): Promise<Due[]>
-  /** How many are due for this worker, and how many of all that were due are at work anywhere. */
+  /**
+   * Some of the providers with jobs that this worker may claim now and with connections to spare: first that of whose
+   * connections the smallest share is used for copying.
+   * @param until jobs that were due then; default: now
+   */
+  providers(worker: Worker, until?: Date): Promise<string[]>
+  /** How many jobs wait for this worker, and how many of all that were due run anywhere. */
   count(worker: Worker, until?: Date): Promise<{ waiting: number; running: number }>
-  /** Takes the lease; null: it is somebody else's, or not to be copied. */
-  take(migrationId: string, worker: Worker): Promise<Job | null>
+  /** Leases a job; null: none is available. */
+  claim(worker: Worker, wanted: Wanted, until?: Date): Promise<Job | null>
   /**
    * Renews the leases of these migrations, and writes down how many messages each attempt has copied so far; returns
    * which of them the worker still holds, and whether they still are to be copied.

@@ -1,9 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import type { Connection } from '../source/budget.ts'
 import type { Stranded } from './copying-hosts.ts'
-import { Leases } from './leases.ts'
-import type { Due, Job } from './ports.ts'
+import { type Leased, Leases } from './leases.ts'
+import type { Job } from './ports.ts'
 import type { JobReport } from './run-job.ts'
-import type { CopyingHouse, WakeUps } from './worker-deps.ts'
+import type { WorkerDeps } from './worker-deps.ts'
 
 /** What a worker tells of its work. */
 export interface Watcher {
@@ -12,88 +13,114 @@ export interface Watcher {
   ended(report: JobReport): void
   /** Something else went wrong; the worker goes on. */
   trouble(error: unknown): void
-  /** How many wait for a turn and are at work, on all hosts. */
+  /** How many jobs wait and run, on all hosts. */
   counted(count: { waiting: number; running: number }): void
   /** Who is due and will not be copied, here or elsewhere; told again when it changes. */
   stranded(all: readonly Stranded[]): void
 }
 
 export interface WorkOptions {
+  /** How many jobs run at a time. */
   readonly slots: number
-  /** End when all that was due at the beginning has had its turn. */
+  /** End when all jobs that were due at the beginning have run. */
   readonly once: boolean
-  /** Aborted: take no more work, end what runs. */
+  /** Aborted: claim no more, end what runs. */
   readonly stop: AbortSignal
 }
 
-const PLAN_MS = 1_000
-// However short the turns are, no more often than this are people woken, for so many turns of each slot.
-const LEAST_PLAN_MS = 100
-const TURNS_AHEAD = 8
+/** Jobs become due by the clock, and windows open, without a word. */
+const POLL_MS = 1_000
+/** However much is announced, no more often than this does a worker that found nothing look again. */
+const LEAST_POLL_MS = 100
 const RETRY_MS = 5_000
-// Counting a hundred thousand people takes its time: so many times as long it is left alone.
+/** Counting a hundred thousand jobs takes its time: so many times as long passes before the next count. */
 const COUNT_REST = 20
-// A wake-up that came to nothing is repeated after this.
-const WOKEN_MS = 3_000
 
 /**
- * Takes turns until it is stopped, or with `once` until nobody waits any more.
+ * Runs jobs until it is stopped, or with `once` until none waits any more.
  * @returns who was due at the end, and is copied by nobody
  */
-export async function work(
-  house: Pick<CopyingHouse, 'deps' | 'budget' | 'copyingHosts' | 'openQueue'>,
-  watcher: Watcher,
-  { slots, once, stop }: WorkOptions,
-): Promise<readonly Stranded[]> {
-  const { jobs, worker } = house.deps
+export async function work(deps: WorkDeps, watcher: Watcher, options: WorkOptions): Promise<readonly Stranded[]> {
+  const { slots, once, stop } = options
+  const { jobs, worker } = deps.jobDeps
   const until = once ? await jobs.clock() : undefined
-  using leases = new Leases(house.deps)
+  using leases = new Leases(deps.jobDeps)
   const bell = new Bell()
-
-  async function awake({ migrationId, provider }: Due): Promise<void> {
-    try {
-      using seat = stop.aborted ? null : await house.budget.take(provider, 'copying', { limitMs: 0 })
-      if (seat === null) return
-      const leased = await leases.take(migrationId)
-      if (leased === null) return
-      watcher.begun(leased.job)
-      watcher.ended(await leases.run(leased, seat, { onMessage: watcher.message }))
-      // There is room for the next.
-      bell.ring()
-    } catch (error) {
-      watcher.trouble(error)
-    }
-  }
-
+  using _listening = deps.listen(() => bell.ring())
   stop.addEventListener('abort', () => {
     leases.stop()
     bell.ring()
   })
-  await using queue = await house.openQueue(slots, awake)
-  const woken = new Woken(queue)
+  const running = new Set<Promise<void>>()
   let nextCount = 0
   let stranded: readonly Stranded[] = []
+
+  function start(claimed: Claimed): void {
+    const run = runClaimed(claimed, leases, watcher).finally(() => {
+      running.delete(run)
+      bell.ring()
+    })
+    running.add(run)
+  }
+
+  async function recount(): Promise<number> {
+    const startedAt = performance.now()
+    const count = await jobs.count(worker, until)
+    stranded = await deps.copyingHosts.strandedBesides(worker.copyingHost)
+    nextCount = performance.now() + Math.max(POLL_MS, COUNT_REST * (performance.now() - startedAt))
+    watcher.counted(count)
+    watcher.stranded(stranded)
+    return count.waiting + count.running
+  }
+
   while (!stop.aborted) {
     try {
-      const due = await jobs.due(worker, TURNS_AHEAD * slots, until)
-      await woken.wake(due)
-      const now = performance.now()
-      if (due.length === 0 || now > nextCount) {
-        const count = await jobs.count(worker, until)
-        stranded = await house.copyingHosts.strandedBesides(worker.copyingHost)
-        nextCount = now + Math.max(PLAN_MS, COUNT_REST * (performance.now() - now))
-        watcher.counted(count)
-        watcher.stranded(stranded)
-        if (once && count.waiting + count.running === 0 && leases.size === 0) return stranded
+      const isFull = running.size === slots
+      const claimed = isFull ? null : await claimNext(deps, leases, until)
+      if (claimed !== null) start(claimed)
+      const isIdle = running.size === 0
+      if ((once && isIdle) || performance.now() > nextCount) {
+        if ((await recount()) === 0 && once && isIdle) break
       }
-      await wait(LEAST_PLAN_MS)
-      await bell.rest(PLAN_MS - LEAST_PLAN_MS)
+      if (claimed === null) await bell.rest(isFull ? 0 : LEAST_POLL_MS, POLL_MS)
     } catch (error) {
       watcher.trouble(error)
-      await bell.rest(RETRY_MS)
+      await bell.rest(LEAST_POLL_MS, RETRY_MS)
     }
   }
+  await Promise.all(running)
   return stranded
+}
+
+export type WorkDeps = Pick<WorkerDeps, 'jobDeps' | 'budget' | 'copyingHosts' | 'listen'>
+
+/** A job, and the connection to the source for it. */
+interface Claimed {
+  readonly leased: Leased
+  readonly connection: Connection
+}
+
+/** Claims the next job of the first provider that has one and a connection for it. */
+async function claimNext({ jobDeps, budget }: WorkDeps, leases: Leases, until?: Date): Promise<Claimed | null> {
+  for (const provider of await jobDeps.jobs.providers(jobDeps.worker, until)) {
+    using held = new DisposableStack()
+    const connection = held.use(await budget.take(provider, 'copying', { limitMs: 0 }))
+    const leased = connection && (await leases.claim({ provider }, until))
+    if (connection === null || leased === null) continue
+    held.move()
+    return { leased, connection }
+  }
+  return null
+}
+
+async function runClaimed({ leased, connection }: Claimed, leases: Leases, watcher: Watcher): Promise<void> {
+  using _ = connection
+  try {
+    watcher.begun(leased.job)
+    watcher.ended(await leases.run(leased, connection, { onMessage: watcher.message }))
+  } catch (error) {
+    watcher.trouble(error)
+  }
 }
 
 /** Cuts a rest short, also the next one when it rings before. */
@@ -104,26 +131,10 @@ class Bell {
     this.#rung.abort()
   }
 
-  async rest(limitMs: number): Promise<void> {
-    await wait(limitMs, undefined, { signal: this.#rung.signal }).catch(() => undefined)
+  /** Between the least and the most, until it rings. */
+  async rest(leastMs: number, mostMs: number): Promise<void> {
+    await wait(leastMs)
+    await wait(mostMs - leastMs, undefined, { signal: this.#rung.signal }).catch(() => undefined)
     this.#rung = new AbortController()
-  }
-}
-
-/** Wakes nobody twice within a short time. */
-class Woken {
-  readonly #queue: WakeUps
-  readonly #at = new Map<string, number>()
-
-  constructor(queue: WakeUps) {
-    this.#queue = queue
-  }
-
-  async wake(due: readonly Due[]): Promise<void> {
-    const now = performance.now()
-    for (const [id, at] of this.#at) if (now - at > WOKEN_MS) this.#at.delete(id)
-    const fresh = due.filter(({ migrationId }) => !this.#at.has(migrationId))
-    await this.#queue.wake(fresh)
-    for (const { migrationId } of fresh) this.#at.set(migrationId, now)
   }
 }

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { CopyingHosts, Stranded } from '../copying/copying-hosts.ts'
+import type { Worker } from '../copying/ports.ts'
 import type { DB } from './schema.ts'
 
 const ALIVE = sql`interval '30 seconds'`
@@ -10,14 +11,10 @@ const OVERDUE = sql`interval '1 hour'`
 export function copyingHosts(db: Kysely<DB>): CopyingHosts {
   return {
     async serve({ id, host, copyingHost }, folder) {
-      await db.transaction().execute(async (trx) => {
-        await sql`insert into copying_host (id, host, folder) values (${copyingHost}, ${host}, ${folder})
-          on conflict (id) do update set host = excluded.host, folder = excluded.folder, seen_at = now()`.execute(trx)
-        await inherit(trx, copyingHost)
-        await sql`delete from worker where alive_until < now()`.execute(trx)
-      })
-      const live = () => beat(db, id, copyingHost)
+      const live = () => beat(db, { id, host, copyingHost }, folder)
       await live()
+      await inherit(db, copyingHost)
+      await sql`delete from worker where alive_until < now()`.execute(db)
       // The database may be away: then others may think that nobody is here, until it is back.
       const timer = setInterval(() => live().catch(() => undefined), BEAT_MS)
       return {
@@ -69,9 +66,14 @@ async function inherit(db: Kysely<DB>, copyingHost: string): Promise<void> {
     delete from copying_host where id in (select id from former)`.execute(db)
 }
 
-async function beat(db: Kysely<DB>, id: string, copyingHost: string): Promise<void> {
+type Beating = Pick<Worker, 'id' | 'host' | 'copyingHost'>
+
+async function beat(db: Kysely<DB>, { id, host, copyingHost }: Beating, folder: string): Promise<void> {
   await sql`
-    with seen as (update copying_host set seen_at = now() where id = ${copyingHost})
+    with seen as (
+      insert into copying_host (id, host, folder) values (${copyingHost}, ${host}, ${folder})
+        on conflict (id) do update set host = excluded.host, folder = excluded.folder, seen_at = now()
+    )
     insert into worker (id, copying_host_id, alive_until) values (${id}, ${copyingHost}, now() + ${ALIVE})
       on conflict (id) do update set alive_until = excluded.alive_until`.execute(db)
 }

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import type { Due, Job, Jobs, Worker } from '../copying/ports.ts'
+import type { Job, Jobs, Wanted, Worker } from '../copying/ports.ts'
 import type { Outcome } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { ACTIVE_STATES, type State } from '../model/migration.ts'
@@ -12,9 +12,9 @@ const LEASE = sql`interval '30 seconds'`
 
 export function jobs(db: Kysely<DB>): Jobs {
   return {
-    due: (worker, limit, until) => due(db, worker, limit, until),
+    providers: (worker, until) => providers(db, worker, until),
     count: (worker, until) => count(db, worker, until),
-    take: (migrationId, worker) => take(db, migrationId, worker),
+    claim: (worker, wanted, until) => claim(db, worker, wanted, until),
     async clock() {
       const { rows } = await sql<{ now: Date }>`select now() + interval '1 millisecond' as now`.execute(db)
       return rows[0]?.now ?? new Date()
@@ -32,32 +32,20 @@ export function jobs(db: Kysely<DB>): Jobs {
   }
 }
 
-/** Whether a turn of the joined provider's people may be taken by this worker, apart from its lease. */
-function isFor({ copyingHost, takesOver, early }: Worker, until: Date | undefined) {
-  return sql<boolean>`is_for(job, provider, ${copyingHost}, ${takesOver}, ${early}, coalesce(${until ?? null}::timestamptz, now()))`
+const untilOrNow = (until: Date | undefined) => sql`coalesce(${until ?? null}::timestamptz, now())`
+
+async function providers(db: Kysely<DB>, { copyingHost, takesOver }: Worker, until?: Date): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select name from next_providers(${copyingHost}, ${takesOver}, ${untilOrNow(until)})`.execute(db)
+  return rows.map(({ name }) => name)
 }
 
-/** For each provider no more than may be copied beside, so that a busy one does not keep the others waiting. */
-async function due(db: Kysely<DB>, worker: Worker, limit: number, until?: Date): Promise<Due[]> {
-  const { rows } = await sql<{ migration_id: string; provider: string }>`
-    with busy as (
-      select provider_id, count(*) as leases from job where holder is not null and not is_free(job) group by provider_id
-    )
-    select next.migration_id, provider.name as provider from provider left join busy on busy.provider_id = provider.id
-      cross join lateral (
-        select migration_id, due_at from job
-          where job.provider_id = provider.id and due_at < 'infinity' and ${isFor(worker, until)} and is_free(job)
-          order by due_at limit greatest(0, least(${limit}, copying_limit(provider) - coalesce(leases, 0)))
-      ) next
-      order by next.due_at limit ${limit}`.execute(db)
-  return rows.map(({ migration_id, provider }) => ({ migrationId: migration_id, provider }))
-}
-
-async function count(db: Kysely<DB>, worker: Worker, until?: Date) {
+async function count(db: Kysely<DB>, { copyingHost, takesOver, early }: Worker, until?: Date) {
   const { rows } = await sql<{ waiting: number; running: number }>`
     select count(*) filter (where is_free(job))::int as waiting, count(*) filter (where not is_free(job))::int as running
       from job join provider on provider.id = provider_id
-      where due_at < 'infinity' and ${isFor(worker, until)}`.execute(db)
+      where due_at < 'infinity'
+        and is_for(job, provider, ${copyingHost}, ${takesOver}, ${early}, ${untilOrNow(until)})`.execute(db)
   return rows[0] ?? { waiting: 0, running: 0 }
 }
 
@@ -65,11 +53,16 @@ async function renew(db: Kysely<DB>, { id, early }: Worker, messages: ReadonlyMa
   const { rows } = await sql<{ migration_id: string; state: State; is_open: boolean }>`
     with running as (
       select * from unnest(${[...messages.keys()]}::bigint[], ${[...messages.values()]}::int[]) as running (id, messages)
+    ), held as materialized (
+      -- Whoever locks many jobs does so in the order of their numbers.
+      select migration_id, messages from job join running on id = migration_id
+        where holder = ${id} order by migration_id for update of job
     ), renewed as (
       update job set leased_until = now() + ${LEASE}
-        from running join migration using (id) join provider on provider.id = migration.provider_id
-        where holder = ${id} and migration_id = running.id
-        returning migration_id, running.messages, state, ${early} or is_open(provider, now()) as is_open
+        from held join migration on migration.id = held.migration_id
+          join provider on provider.id = migration.provider_id
+        where job.migration_id = held.migration_id
+        returning job.migration_id, messages, state, ${early} or is_open(provider, now()) as is_open
     ), shown as (
       update attempt set messages = renewed.messages from renewed
         where attempt.migration_id = renewed.migration_id and ended_at is null
@@ -80,12 +73,16 @@ async function renew(db: Kysely<DB>, { id, early }: Worker, messages: ReadonlyMa
   )
 }
 
-/** What the function tells of a turn that it has leased. */
+/** A row of `claim_job`. */
 interface ClaimedJob {
+  migration_id: string
   address: string
   home: string
+  quota_bytes: string | null
   state: State
+  code: string | null
   is_finish_requested: boolean
+  is_proved: boolean
   provider: ProviderRow
   sealed: Buffer | null
   failures: number
@@ -94,46 +91,28 @@ interface ClaimedJob {
   completed_at: Date | null
   has_copied: boolean
   overruled: Outcome | null
-  code: string | null
-  is_proved: boolean
-  quota_bytes: string | null
 }
 
-async function take(db: Kysely<DB>, migrationId: string, worker: Worker): Promise<Job | null> {
+async function claim(db: Kysely<DB>, worker: Worker, wanted: Wanted, until?: Date): Promise<Job | null> {
   const { id, host, copyingHost, takesOver, early } = worker
+  const [provider, migrationId] = 'provider' in wanted ? [wanted.provider, null] : [null, wanted.migrationId]
   const { rows } = await sql<ClaimedJob>`
-    select taken.*, migration.code, ledger.migration_id is not null and ledger.code is null as is_proved,
-        account.quota_bytes
-      from claim_job(${migrationId}, ${id}, ${host}, ${copyingHost}, ${takesOver}, ${early}, ${LEASE}) as taken
-        join migration on migration.id = ${migrationId} left join ledger on ledger.migration_id = migration.id
-          left join account on account.id = migration.account_id`.execute(db)
-  const [taken] = rows
-  return taken === undefined ? null : toJob(migrationId, taken)
+    select * from claim_job(${provider}, ${migrationId}, ${id}, ${host}, ${copyingHost}, ${takesOver}, ${early},
+      ${untilOrNow(until)}, ${LEASE})`.execute(db)
+  return rows[0] === undefined ? null : toJob(rows[0])
 }
 
-function toJob(
-  migrationId: string,
-  {
-    home,
-    provider,
-    is_finish_requested,
-    unchanged_runs,
-    completed_at,
-    has_copied,
-    is_proved,
-    quota_bytes,
-    ...same
-  }: ClaimedJob,
-): Job {
+function toJob(row: ClaimedJob): Job {
+  const { address, state, code, sealed, failures, seen, overruled } = row
   return {
-    ...same,
-    migrationId,
-    order: { id: migrationId, home, provider: toProvider(provider) },
-    isProved: is_proved,
-    quotaBytes: quota_bytes === null ? null : Number(quota_bytes),
-    isFinishRequested: is_finish_requested,
-    unchangedRuns: unchanged_runs,
-    completedAt: completed_at,
-    hasCopied: has_copied,
+    ...{ address, state, code, sealed, failures, seen, overruled },
+    migrationId: row.migration_id,
+    order: { id: row.migration_id, home: row.home, provider: toProvider(row.provider) },
+    quotaBytes: row.quota_bytes === null ? null : Number(row.quota_bytes),
+    isProved: row.is_proved,
+    isFinishRequested: row.is_finish_requested,
+    unchangedRuns: row.unchanged_runs,
+    completedAt: row.completed_at,
+    hasCopied: row.has_copied,
   }
 }

@@ -22,9 +22,9 @@ export function isSame(one: MigrationStatus, other: MigrationStatus): boolean {
   )
 }
 
-/** Writes what a step made of a migration; a finished one keeps no credential. */
+/** Writes the status after a transition; a finished migration keeps no credential. */
 export async function writeStatus(id: string, to: MigrationStatus, db: Kysely<DB>): Promise<void> {
-  // By the clock and not by the transaction's begin: a turn that was taken in between does not answer it.
+  // By the clock and not by the transaction's begin: a job that was claimed in between does not answer it.
   const finishRequestedAt = sql<Date | null>`case when ${to.isFinishRequested} then coalesce(finish_requested_at, clock_timestamp()) end`
   await db
     .updateTable('migration')
@@ -36,17 +36,23 @@ export async function writeStatus(id: string, to: MigrationStatus, db: Kysely<DB
 }
 
 /**
- * Its turn is now, and its failures are forgotten. Released: also for whoever does not remember it, when its place is
- * abandoned.
+ * Its job is due now, and its failures are forgotten. For any host: when no worker has run for long on its copying host,
+ * any other may claim it.
  */
 export async function makeDue(id: string, isForAnyHost: boolean, db: Kysely<DB>): Promise<void> {
-  const dueAt = sql<Date>`clock_timestamp()`
-  const released = sql<boolean>`is_for_any_host or (${isForAnyHost} and copying_host_id is not null and is_abandoned(copying_host_id))`
-  const now = { due_at: dueAt, failures: 0, unchanged_runs: 0, is_for_any_host: released }
-  await db.updateTable('job').set(now).where('migration_id', '=', id).execute()
+  await sql`update job set due_at = clock_timestamp(), failures = 0, unchanged_runs = 0,
+      is_for_any_host = is_for_any_host
+        or (${isForAnyHost} and copying_host_id is not null and is_abandoned(copying_host_id))
+    where migration_id = ${id}`.execute(db)
+  await announceDue(db)
 }
 
-/** What the audit says about a step. */
+/** Wakes workers that wait, once the transaction is committed. */
+export async function announceDue(db: Kysely<DB>): Promise<void> {
+  await sql`select pg_notify('postferry_jobs', '')`.execute(db)
+}
+
+/** What the audit says about a transition. */
 export function transitionDetail(before: MigrationStatus, after: MigrationStatus): { detail?: string } {
   return after.state === before.state ? {} : { detail: `${before.state} → ${after.state}` }
 }

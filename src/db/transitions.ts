@@ -3,7 +3,7 @@ import type { Change } from '../model/audit.ts'
 import type { Move, Selection, Transitions } from '../operations/bulk.ts'
 import type { DB } from './schema.ts'
 import { selectSelection } from './selection.ts'
-import { isSame, toStatus, transitionDetail } from './status.ts'
+import { announceDue, isSame, toStatus, transitionDetail } from './status.ts'
 
 // One statement for many more would be silent for so long that its connection is taken for a dead one.
 const BATCH = 5_000
@@ -30,6 +30,7 @@ export function transitions(db: Kysely<DB>): Transitions {
           for (const { number, count } of batch.moved) counts[number] = (counts[number] ?? 0) + count
           last = batch.last
         }
+        if (moves.some(({ to }) => to.isDue)) await announceDue(trx)
       })
       return counts
     },
@@ -65,10 +66,14 @@ async function moveBatch(
       update migration set state = to_state, paused_from = to_paused_from, code = to_code, changed_at = now(),
           finish_requested_at = case when to_finish_requested then coalesce(finish_requested_at, clock_timestamp()) end
         from moving where migration.id = moving.id and is_news
+    ), due as materialized (
+      -- Whoever locks many jobs does so in the order of their numbers.
+      select migration_id, to_any_host from job join moving on id = migration_id
+        where is_due order by migration_id for update of job
     ), made_due as (
       update job set due_at = clock_timestamp(), failures = 0, unchanged_runs = 0,
           is_for_any_host = is_for_any_host or (to_any_host and copying_host_id is not null and is_abandoned(copying_host_id))
-        from moving where migration_id = id and is_due
+        from due where job.migration_id = due.migration_id
     ), noted as (
       insert into audit (actor, action, subject, reason, detail)
         select ${actor}, ${action}, address, ${reason}, detail from moving order by id

@@ -3,10 +3,9 @@ import { hostname } from 'node:os'
 import { ledgerProof } from '../copying/ledger-proof.ts'
 import type { Worker } from '../copying/ports.ts'
 import { eraseOld } from '../copying/retention.ts'
-import type { CopyingHouse, CopyingOptions } from '../copying/worker-deps.ts'
+import type { CopyingOptions, WorkerDeps } from '../copying/worker-deps.ts'
 import { copyingHosts } from '../db/copying-hosts.ts'
 import { jobs } from '../db/jobs.ts'
-import { openQueue, upgradeQueue } from '../db/queue.ts'
 import { retention } from '../db/retention.ts'
 import { copyingHostIn } from '../files/state-folder.ts'
 import { looks } from '../imap/read/status-check.ts'
@@ -15,7 +14,7 @@ import type { Settings } from '../settings.ts'
 import { openReady, type Service } from './service.ts'
 
 /** What copies mail, wired together; on a host that has the identity file. */
-export async function openCopying(settings: Settings, options: CopyingOptions): Promise<CopyingHouse> {
+export async function openCopying(settings: Settings, options: CopyingOptions): Promise<WorkerDeps> {
   const service = await openReady(settings)
   try {
     return await copying(service, options)
@@ -25,11 +24,10 @@ export async function openCopying(settings: Settings, options: CopyingOptions): 
   }
 }
 
-async function copying(service: Service, { takesOver, early, limitMs, by }: CopyingOptions): Promise<CopyingHouse> {
+async function copying(service: Service, { takesOver, early, limitMs, by }: CopyingOptions): Promise<WorkerDeps> {
   const { database, settings, engine, verifyDeps, accounts, domains, migrations } = service
-  const { pool, kysely } = database
+  const { kysely } = database
   const keyring = await service.keyring()
-  await upgradeQueue(pool)
   const all = copyingHosts(kysely)
   const worker: Worker = {
     id: randomUUID(),
@@ -41,7 +39,7 @@ async function copying(service: Service, { takesOver, early, limitMs, by }: Copy
   }
   const serving = await all.serve(worker, engine.stateFolder)
   return {
-    deps: {
+    jobDeps: {
       worker,
       jobs: jobs(kysely),
       looks,
@@ -60,7 +58,7 @@ async function copying(service: Service, { takesOver, early, limitMs, by }: Copy
     domains,
     migrations,
     eraseOld: (stop) => eraseOld(settings.keep, `sync on ${worker.host}`, retention(kysely), stop),
-    openQueue: (slots, awake) => openQueue(pool, worker, slots, awake),
+    listen: (onDue) => database.listen('postferry_jobs', onDue),
     async [Symbol.asyncDispose]() {
       await serving[Symbol.asyncDispose]()
       await service[Symbol.asyncDispose]()

@@ -14,7 +14,7 @@ import { attempts } from '../db/attempts.ts'
 import { audit } from '../db/audit.ts'
 import { collisions } from '../db/collisions.ts'
 import { type Database, openDatabase } from '../db/connection/database.ts'
-import type { Changes } from '../db/connection/invalidation.ts'
+import type { Listener } from '../db/connection/listener.ts'
 import { shares } from '../db/connection-shares.ts'
 import { copying } from '../db/copying.ts'
 import { copyingHosts } from '../db/copying-hosts.ts'
@@ -86,7 +86,7 @@ export interface Service extends House {
 export async function openService(settings: Settings, time: Time = (_, work) => work()): Promise<Service> {
   const database = await openDatabase(settings)
   const { kysely } = database
-  let changes: Changes | undefined
+  let changes: Listener | undefined
   let presence: AsyncDisposable | undefined
   const isTold = () => changes?.isListening() ?? false
   const successes = new PositiveCache(settings.authCacheTtlMs, isTold)
@@ -208,7 +208,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
       providers: guarded.status,
     },
     watch() {
-      changes ??= database.listen((address) => {
+      changes ??= database.listen('postferry_forget', (address) => {
         successes.forget(address)
         repeats.forget()
         if (address === null) deps.refusals.forget()

@@ -25,7 +25,7 @@ t.test('a lease is as old as its question, however late the answer came', async 
   const deps = {
     worker: { id: 'w', host: 'h', copyingHost: 'p', takesOver: false, early: false },
     jobs: {
-      async take(migrationId: string) {
+      async claim(_: unknown, { migrationId }: { migrationId: string }) {
         await pass(8 * SECONDS)
         const standing = { state: 'pending', failures: 0, unchangedRuns: 0, isFinishRequested: false }
         return { migrationId, address: 'anna@new.example', order: {}, sealed: new Uint8Array(), ...standing }
@@ -46,7 +46,7 @@ t.test('a lease is as old as its question, however late the answer came', async 
     ...{ limitMs: 3_600_000, now: () => new Date(), chance: () => 0.5 },
   } as unknown as JobDeps
   using leases = new Leases(deps)
-  const leased = await leases.take('1')
+  const leased = await leases.claim({ migrationId: '1' })
   t.match(leased, { askedAt: 0, job: { migrationId: '1' } })
   if (leased === null) return
   const seat = { signal: new AbortController().signal } as Connection

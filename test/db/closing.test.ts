@@ -18,6 +18,7 @@ import type { LedgerCode } from '../../src/model/ledger.ts'
 import { pause, requestFinish, resume, retry, type Transition } from '../../src/model/migration.ts'
 import { BY } from '../support/by.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { isDue as isDueFor } from '../support/due.ts'
 import { PROVIDER } from '../support/provider.ts'
 
 const WORKER: Worker = { id: randomUUID(), host: 'copyhost', copyingHost: 'here', takesOver: false, early: false }
@@ -40,7 +41,7 @@ const nameOf = (person: string) => `${person}@old.example`
 const found = (person: string) => migrations(database.kysely).find(nameOf(person))
 const take = (person: string, transition: Transition, action = 'migration.step') =>
   migrations(database.kysely).take(nameOf(person), transition, { ...BY, action })
-const isDue = async (id: string) => (await all.due(WORKER, 1000)).some(({ migrationId }) => migrationId === id)
+const isDue = (id: string) => isDueFor(database.kysely, id, WORKER)
 
 /** A person who has signed in; returns the number of the migration. */
 async function captured(person: string): Promise<string> {
@@ -58,7 +59,7 @@ async function captured(person: string): Promise<string> {
 }
 
 async function taken(id: string, by = WORKER): Promise<Job> {
-  const job = await all.take(id, by)
+  const job = await all.claim(by, { migrationId: id })
   if (job === null) throw new Error('the turn was not given')
   return job
 }
@@ -111,7 +112,7 @@ t.test('who is asked to be finished is due, and done by the next attempt with a 
     { action: 'migration.capture' },
   ])
   t.match(await attempts(database.kysely).last(id, 1), [{ outcome: 'complete' }])
-  t.equal(await all.take(id, EARLY), null, 'nobody copies any more')
+  t.equal(await all.claim(EARLY, { migrationId: id }), null, 'nobody copies any more')
 })
 
 t.test('who has never been synced may be asked to be finished too', async (t) => {

@@ -15,6 +15,7 @@ import { retry } from '../../src/model/migration.ts'
 import { bulk } from '../../src/operations/bulk.ts'
 import { BY } from '../support/by.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { isDue } from '../support/due.ts'
 import { PROVIDER } from '../support/provider.ts'
 
 let database: Database
@@ -46,7 +47,7 @@ async function copiedBy(person: string, by: Worker): Promise<string> {
     ...{ provider: PROVIDER, oldDomain: 'old.example', oldUsername: address.text },
   })
   const id = (await migrations(database.kysely).find(address.text))?.id ?? ''
-  await jobs(database.kysely).take(id, by)
+  await jobs(database.kysely).claim(by, { migrationId: id })
   await sql`update job set holder = null, leased_until = null, due_at = now() where migration_id = ${id}`.execute(
     database.kysely,
   )
@@ -57,8 +58,7 @@ const passesBy = (copyingHost: string) =>
   sql`update copying_host set seen_at = seen_at - interval '61 minutes' where id = ${copyingHost}`.execute(
     database.kysely,
   )
-const mayTake = async (id: string, by: Worker) =>
-  (await jobs(database.kysely).due(by, 1000)).some(({ migrationId }) => migrationId === id)
+const mayTake = (id: string, by: Worker) => isDue(database.kysely, id, by)
 const retried = (person: string) =>
   migrations(database.kysely).take(`${person}@old.example`, retry, { ...BY, action: 'migration.retry' })
 
@@ -94,7 +94,7 @@ t.test('a retry gives a person to any place, an hour after the last work where s
   await retried('ben')
   t.ok(await mayTake(id, there))
   t.ok(await mayTake(id, here), 'also for the one that comes back')
-  t.match(await jobs(database.kysely).take(id, there), { overruled: 'state-lost' })
+  t.match(await jobs(database.kysely).claim(there, { migrationId: id }), { overruled: 'state-lost' })
   await using _ = await all().serve(there, '/abroad')
   t.match(await all().of(id), { id: 'abroad', host: 'three', folder: '/abroad' })
   t.notOk(await mayTake(id, here))

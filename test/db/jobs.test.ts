@@ -17,6 +17,7 @@ import { finish, pause, resume, retry } from '../../src/model/migration.ts'
 import type { Provider } from '../../src/model/provider.ts'
 import { BY } from '../support/by.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { isDue as isDueFor } from '../support/due.ts'
 import { PROVIDER } from '../support/provider.ts'
 
 const ROOMY = { ...PROVIDER, name: 'roomy', maxConnections: 1000 }
@@ -34,6 +35,7 @@ t.before(async () => {
     )
   }
   all = jobs(database.kysely)
+  await sql`insert into copying_host (id, host, folder) values ('here', 'host', '/here')`.execute(database.kysely)
 })
 t.after(() => database[Symbol.asyncDispose]())
 
@@ -56,7 +58,7 @@ async function captured(person: string, provider = ROOMY): Promise<string> {
 }
 
 async function taken(id: string, by = SOMEBODY): Promise<Job> {
-  const job = await all.take(id, by)
+  const job = await all.claim(by, { migrationId: id })
   if (job === null) throw new Error('the turn was not given')
   return job
 }
@@ -72,15 +74,14 @@ function end(job: Job, outcome: Outcome, by = SOMEBODY): Promise<JobKept | null>
 }
 
 const copied = (id: string, messages = 0) => new Map([[id, messages]])
-const isDue = async (id: string, by = worker()) =>
-  (await all.due(by, 1000)).some(({ migrationId }) => migrationId === id)
+const isDue = (id: string, by = worker()) => isDueFor(database.kysely, id, by)
 const expire = (id: string) =>
   sql`update job set leased_until = now() - interval '1 s' where migration_id = ${id}`.execute(database.kysely)
 
 t.test('whoever signs in is due at once, and has one turn however many ask for it', async (t) => {
   const id = await captured('one')
   t.ok(await isDue(id))
-  const asked = await Promise.all(Array.from({ length: 8 }, () => all.take(id, worker())))
+  const asked = await Promise.all(Array.from({ length: 8 }, () => all.claim(worker(), { migrationId: id })))
   t.equal(asked.filter((job) => job !== null).length, 1)
   t.notOk(await isDue(id))
 })
@@ -91,7 +92,11 @@ t.test('a turn that ends is written down, and comes again later', async (t) => {
   t.match(await migrations(database.kysely).find('two@old.example'), { state: 'synced' })
   t.match(await attempts(database.kysely).last(id, 9), [{ outcome: 'complete', messages: 2, output: 'with \ufffd' }])
   t.notOk(await isDue(id), 'not now')
-  t.match(await all.take(id, early(SOMEBODY)), { completedAt: Date, seen: [] }, 'but when a person asks for it')
+  t.match(
+    await all.claim(early(SOMEBODY), { migrationId: id }),
+    { completedAt: Date, seen: [] },
+    'but when a person asks for it',
+  )
 })
 
 t.test('a lease that is not renewed ends; who lost it writes nothing any more', async (t) => {
@@ -124,7 +129,7 @@ t.test('who is paused is never due, and is at once when resumed; so is who is re
   await end(await taken(id), 'old-shrunk')
   t.match(await migrations(database.kysely).find('four@old.example'), { state: 'failed', code: 'old-shrunk' })
   t.notOk(await isDue(id))
-  t.equal(await all.take(id, early(SOMEBODY)), null, 'nobody copies what has failed')
+  t.equal(await all.claim(early(SOMEBODY), { migrationId: id }), null, 'nobody copies what has failed')
   await step(retry)
   t.ok(await isDue(id))
   const overruling = await taken(id)
@@ -140,7 +145,7 @@ t.test('what the ledger says stays with a migration until a ledger is clean', as
   const id = await captured('proved')
   const found = () => migrations(database.kysely).find('proved@old.example')
   const next = async (outcome: Outcome) => {
-    const job = await all.take(id, early(SOMEBODY))
+    const job = await all.claim(early(SOMEBODY), { migrationId: id })
     if (job === null) throw new Error('the turn was not given')
     await end(job, outcome)
     return await found()
@@ -160,28 +165,26 @@ t.test('a credential that was renewed while the old one was tried is not called 
   t.ok(await isDue(id))
 })
 
-t.test('of a provider’s people no more are woken than may be copied at a time', async (t) => {
-  const ids = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((person) => captured(person, PROVIDER)))
-  const due = async () => (await all.due(worker(), 1000)).filter(({ migrationId }) => ids.includes(migrationId))
-  const first = await due()
-  t.same(
-    first.map(({ provider }) => provider),
-    [PROVIDER.name, PROVIDER.name],
-  )
-  for (const { migrationId } of first) await taken(migrationId)
-  t.same(await due(), [])
+t.test('a provider whose connections for copying are all in use is left out', async (t) => {
+  const ids: string[] = []
+  for (const person of ['a', 'b', 'c', 'd', 'e']) ids.push(await captured(person, PROVIDER))
+  for (let running = 0; running < 2; running++) {
+    t.ok((await all.providers(worker())).includes(PROVIDER.name), `${running} are in use`)
+    t.match(await all.claim(worker(), { provider: PROVIDER.name }), { migrationId: ids[running] }, 'the oldest first')
+  }
+  t.notOk((await all.providers(worker())).includes(PROVIDER.name))
   const { rows: opened } = await sql`select from credential
     where migration_id = any(${ids}::bigint[]) and opened_at is not null`.execute(database.kysely)
   t.equal(opened.length, 2, 'nobody else’s credential is called opened')
 })
 
-t.test('a migration stays with its copying state, unless another place takesOver it', async (t) => {
+t.test('a migration stays with its copying state, unless another copying host takes it over', async (t) => {
   const id = await captured('six')
   await end(await taken(id), 'stopped')
-  t.ok(await isDue(id), 'another worker of the same place')
+  t.ok(await isDue(id), 'another worker of the same copying host')
   const elsewhere = worker('elsewhere')
   t.notOk(await isDue(id, elsewhere))
-  t.equal(await all.take(id, early(elsewhere)), null)
+  t.equal(await all.claim(early(elsewhere), { migrationId: id }), null)
   t.ok(await isDue(id, worker('elsewhere', true)))
   const adopted = await taken(id, { ...elsewhere, takesOver: true })
   t.equal(adopted.overruled, 'state-lost', 'that its state is not here is known')
@@ -231,14 +234,14 @@ t.test('outside of its provider’s window a migration is due, begun and renewed
   }
   t.ok(Number(waiting.false) < Number(waiting.true), 'nobody waits for the window to open')
   await set(1, 2)
-  t.equal(await all.take(id, SOMEBODY), null)
+  t.equal(await all.claim(SOMEBODY, { migrationId: id }), null)
   await set(-1, 1)
   const job = await taken(id)
   await set(1, 2)
   t.equal((await all.renew(SOMEBODY, copied(id))).get(id), false, 'it ends with the window')
   await end(job, 'stopped')
   const asked = early(SOMEBODY)
-  t.ok(await all.take(id, asked), 'a person wants it now')
+  t.ok(await all.claim(asked, { migrationId: id }), 'a person wants it now')
   t.equal((await all.renew(asked, copied(id))).get(id), true)
   await providers(db).set(ROOMY, BY)
 })
@@ -274,7 +277,7 @@ t.test('a window goes by the clocks of its zone, over midnight and when they cha
     message: /does not know the time zone Mars\/Base/,
   })
   await providers(db).set(ROOMY, BY)
-  t.type(await all.due(worker(), 1), Array, 'and everybody else is found')
+  t.type(await all.providers(worker()), Array, 'and everybody else is found')
 })
 
 t.end()

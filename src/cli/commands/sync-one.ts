@@ -1,7 +1,7 @@
 import { STRANDED_REMEDY } from '../../copying/copying-hosts.ts'
 import { Leases } from '../../copying/leases.ts'
 import type { JobReport } from '../../copying/run-job.ts'
-import type { CopyingHouse } from '../../copying/worker-deps.ts'
+import type { WorkerDeps } from '../../copying/worker-deps.ts'
 import type { Migration } from '../../model/migration.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 
@@ -11,7 +11,7 @@ const SEAT_LIMIT_MS = 60_000
 
 /** Takes the turn of one person now. @throws Failure when it is not to be had */
 export async function oneJob(
-  { deps, budget, copyingHosts }: Pick<CopyingHouse, 'deps' | 'budget' | 'copyingHosts'>,
+  { jobDeps, budget, copyingHosts }: Pick<WorkerDeps, 'jobDeps' | 'budget' | 'copyingHosts'>,
   { id, address, provider }: Pick<Migration, 'id' | 'address' | 'provider'>,
   stop: AbortSignal,
   onMessage: () => void,
@@ -21,12 +21,12 @@ export async function oneJob(
     const why = `all connections to ${provider} that copying may have are in use`
     throw new Failure(EXIT.tempfail, `${address} cannot be copied now: ${why}`)
   }
-  using leases = new Leases(deps)
-  const leased = await leases.take(id)
+  using leases = new Leases(jobDeps)
+  const leased = await leases.claim({ migrationId: id })
   if (leased === null) {
     const copied = await copyingHosts.of(id)
     const why =
-      copied === null || copied.id === deps.worker.copyingHost
+      copied === null || copied.id === jobDeps.worker.copyingHost
         ? 'somebody else is copying it'
         : `its copying state is elsewhere (${copied.host}, ${copied.folder}): ${STRANDED_REMEDY}`
     throw new Failure(EXIT.tempfail, `${address} cannot be copied now: ${why}`)

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { keepErasing } from '../../copying/erasing.ts'
 import type { Ending } from '../../copying/schedule.ts'
 import { type Watcher, work } from '../../copying/worker.ts'
-import type { CopyingHouse } from '../../copying/worker-deps.ts'
+import type { WorkerDeps } from '../../copying/worker-deps.ts'
 import type { Address } from '../../model/address.ts'
 import { ACTIVE_STATES, type Migration } from '../../model/migration.ts'
 import { NEXT_STEPS } from '../../operations/next-steps.ts'
@@ -78,7 +78,7 @@ function watcherFor({ quiet, json }: Options): Watcher & Disposable {
   })
 }
 
-async function activeMigration(typed: Address, house: CopyingHouse): Promise<Migration> {
+async function activeMigration(typed: Address, house: WorkerDeps): Promise<Migration> {
   const name = await addressOnNew(house, typed)
   const migration = await house.migrations.find(name)
   if (migration === null) throw new Failure(EXIT.data, `${name} has no migration`)
@@ -91,7 +91,7 @@ async function activeMigration(typed: Address, house: CopyingHouse): Promise<Mig
   return migration
 }
 
-async function syncOne(migration: Migration, house: CopyingHouse, watcher: Watcher, stop: AbortSignal): Promise<void> {
+async function syncOne(migration: Migration, house: WorkerDeps, watcher: Watcher, stop: AbortSignal): Promise<void> {
   const report = await oneJob(house, migration, stop, watcher.message)
   watcher.ended(report)
   process.exitCode = exitCodeOf(report.ending, report.waitMs)

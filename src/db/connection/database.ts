@@ -6,7 +6,7 @@ import pg from 'pg'
 import Cursor from 'pg-cursor'
 import { openEmbedded } from '../embedded/postgres.ts'
 import type { DB } from '../schema.ts'
-import { type Changes, listen, type OnForget } from './invalidation.ts'
+import { type Channel, type Listener, listen, type OnNotice } from './listener.ts'
 import { breakWhenSilent, busyProcesses } from './stall-timeout.ts'
 import { applyUpgrades, pendingUpgrades, shippedUpgrades, type Upgrade, UpgradePending } from './upgrades.ts'
 
@@ -19,8 +19,8 @@ export interface DatabasePlace {
 export interface Database extends AsyncDisposable {
   readonly kysely: Kysely<DB>
   readonly pool: pg.Pool
-  /** Hears from now on what others change, while the database can be reached. */
-  listen(onForget: OnForget): Changes
+  /** Calls for what is notified from now on, while the database can be reached. */
+  listen(channel: Channel, onNotice: OnNotice): Listener
   /**
    * Resolves when the database is there and has this program's schema; an empty or embedded one gets it here.
    * @throws SchemaError when an upgrade is pending, was edited, or is newer than this program
@@ -79,7 +79,7 @@ export async function openDatabase(
   return {
     kysely,
     pool,
-    listen: (onForget) => listen(place, onForget),
+    listen: (channel, onNotice) => listen(place, channel, onNotice),
     check,
     reach: async () => void (await sql`select 1`.execute(kysely)),
     ready: async () => (settled ? undefined : await check()),

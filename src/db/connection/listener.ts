@@ -2,15 +2,20 @@ import { ExponentialBackoff, handleAll, retry } from 'cockatiel'
 import pg from 'pg'
 import { breakWhenSilent } from './stall-timeout.ts'
 
-/** Whether what others change in the database is heard. Dispose to stop. */
-export interface Changes extends Disposable {
+/**
+ * What is notified: an account whose cached sign-ins have to be forgotten, empty: all accounts; and that jobs may have
+ * become due.
+ */
+export type Channel = 'postferry_forget' | 'postferry_jobs'
+
+/** Whether notifications arrive. Dispose to stop. */
+export interface Listener extends Disposable {
   isListening(): boolean
 }
 
-/** Hears of an account whose sign-in may be decided otherwise now; null: of every account. */
-export type OnForget = (address: string | null) => void
+/** What was notified; null: an empty payload, or notifications may have been lost. */
+export type OnNotice = (payload: string | null) => void
 
-const CHANNEL = 'postferry_forget'
 const CONNECT_LIMIT_MS = 4_000
 const BEAT_MS = 5_000
 const SILENCE_LIMIT_MS = 4_000
@@ -19,59 +24,59 @@ const BACKOFF = { initialDelay: 100, maxDelay: 2_000 }
 /** pg's clients have these; its types do not. */
 type Connected = pg.Client & { readonly processID: number; unref(): void }
 
-/** A connection that is listened on, and its end. */
-interface Ear {
+/** A connection that listens, and its end. */
+interface Connection {
   readonly client: Connected
   readonly ended: Promise<unknown>
 }
 
 /**
- * Hears what the triggers notify, for as long as it takes, on a connection of its own. Before and after every time of
- * deafness everything is to be forgotten: what changed meanwhile is never told.
+ * Listens to a channel, on a connection of its own, which is replaced when it breaks. Notifications in between are lost,
+ * so `onNotice(null)` is called when the connection breaks and when there is another.
  */
-export function listen(place: pg.ClientConfig, onForget: OnForget): Changes {
+export function listen(location: pg.ClientConfig, channel: Channel, onNotice: OnNotice): Listener {
   const stopped = new AbortController()
-  let heard: Ear | null = null
+  let current: Connection | null = null
 
   async function keepListening(): Promise<void> {
     const reconnection = retry(handleAll, { backoff: new ExponentialBackoff(BACKOFF) }).dangerouslyUnref()
     while (!stopped.signal.aborted) {
-      const ear = await reconnection.execute(() => openEar(place, onForget), stopped.signal)
-      if (stopped.signal.aborted) return await ear.client.end()
-      heard = ear
-      onForget(null)
-      await untilLost(ear)
-      heard = null
-      if (!stopped.signal.aborted) onForget(null)
+      const connection = await reconnection.execute(() => connect(location, channel, onNotice), stopped.signal)
+      if (stopped.signal.aborted) return await connection.client.end()
+      current = connection
+      onNotice(null)
+      await untilLost(connection)
+      current = null
+      if (!stopped.signal.aborted) onNotice(null)
     }
   }
   // It fails only by being stopped.
   keepListening().catch(() => undefined)
 
   return {
-    isListening: () => heard !== null,
+    isListening: () => current !== null,
     [Symbol.dispose]() {
       stopped.abort()
-      heard?.client.end().catch(() => undefined)
-      heard = null
+      current?.client.end().catch(() => undefined)
+      current = null
     },
   }
 }
 
-async function openEar(place: pg.ClientConfig, onForget: OnForget): Promise<Ear> {
+async function connect(location: pg.ClientConfig, channel: Channel, onNotice: OnNotice): Promise<Connection> {
   const client = new pg.Client({
-    ...place,
+    ...location,
     application_name: 'postferry listener',
     connectionTimeoutMillis: CONNECT_LIMIT_MS,
     keepAlive: true,
   }) as Connected
   client.on('error', () => undefined)
-  client.on('notification', ({ payload }) => onForget(payload || null))
+  client.on('notification', ({ payload }) => onNotice(payload || null))
   const ended = new Promise((resolve) => client.once('end', resolve))
   try {
     await client.connect()
     breakWhenSilent(client, SILENCE_LIMIT_MS)
-    await client.query(`listen ${CHANNEL}`)
+    await client.query(`listen ${channel}`)
     await refusePooler(client)
     client.unref()
     return { client, ended }
@@ -87,7 +92,7 @@ async function refusePooler(client: Connected): Promise<void> {
   if (rows[0].pid !== client.processID) throw new Error('a connection pooler stands between here and PostgreSQL')
 }
 
-async function untilLost({ client, ended }: Ear): Promise<void> {
+async function untilLost({ client, ended }: Connection): Promise<void> {
   const beat = setInterval(() => client.query('select').catch(() => client.end()), BEAT_MS).unref()
   await ended.finally(() => clearInterval(beat))
 }

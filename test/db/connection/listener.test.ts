@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { accounts } from '../../../src/db/accounts.ts'
 import { type Database, openDatabase } from '../../../src/db/connection/database.ts'
-import { type Changes, listen } from '../../../src/db/connection/invalidation.ts'
+import { type Listener, listen } from '../../../src/db/connection/listener.ts'
 import { domains } from '../../../src/db/domains.ts'
 import { imports } from '../../../src/db/imports.ts'
 import { migrations } from '../../../src/db/migrations.ts'
@@ -33,9 +33,9 @@ t.after(async () => {
 })
 
 /** What is heard, from when it is listened. */
-async function listening(): Promise<Changes & { readonly heard: (string | null)[] }> {
+async function listening(): Promise<Listener & { readonly heard: (string | null)[] }> {
   const heard: (string | null)[] = []
-  const changes = database.listen((address) => heard.push(address))
+  const changes = database.listen('postferry_forget', (address) => heard.push(address))
   await until(changes.isListening, 'it listens')
   heard.length = 0
   return { ...changes, heard }
@@ -201,7 +201,7 @@ t.test('behind a pooler, which would swallow what is notified, it does not claim
   // Only the one thing that tells a pooler: it names another process than the one that answers.
   await using pooler = await startRelay(Number(new URL(postgres.url).port), withOtherProcess)
   const connectionString = throughRelay(pooler)
-  using changes = listen({ connectionString }, () => t.fail('something was heard'))
+  using changes = listen({ connectionString }, 'postferry_forget', () => t.fail('something was heard'))
   await until(() => pooler.connections() === 3, 'it tries again')
   t.equal(changes.isListening(), false)
 })
@@ -209,7 +209,9 @@ t.test('behind a pooler, which would swallow what is notified, it does not claim
 t.test('a host that is lost without a word is as good as away', async (t) => {
   await using relay = await startRelay(Number(new URL(postgres.url).port))
   const heard: (string | null)[] = []
-  using changes = listen({ connectionString: throughRelay(relay) }, (address) => heard.push(address))
+  using changes = listen({ connectionString: throughRelay(relay) }, 'postferry_forget', (address) =>
+    heard.push(address),
+  )
   await until(changes.isListening, 'it listens')
   relay.lose()
   await until(() => heard.length === 3, 'it listens again')
@@ -229,11 +231,11 @@ function withOtherProcess(data: Buffer): Buffer {
 }
 
 t.test('a process that does nothing but listen ends, whether the server is there or not', async (t) => {
-  const module = join(import.meta.dirname, '../../../src/db/connection/invalidation.ts')
+  const module = join(import.meta.dirname, '../../../src/db/connection/listener.ts')
   for (const connectionString of [postgres.url, 'postgresql://nobody@127.0.0.1:1/nowhere']) {
     const script = `
       import { listen } from ${JSON.stringify(module)}
-      listen({ connectionString: process.env.DATABASE_URL }, () => console.log('forget'))`
+      listen({ connectionString: process.env.DATABASE_URL }, 'postferry_forget', () => console.log('forget'))`
     const { exitCode, stdout } = await runProgram(process.execPath, ['--input-type=module', '-e', script], {
       DATABASE_URL: connectionString,
     })
