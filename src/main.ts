@@ -2,6 +2,7 @@ import { runPostferry } from './cli/program.ts'
 import { welcome } from './cli/terminal/welcome.ts'
 import { lockFolder } from './db/embedded/lock.ts'
 import { becomeOwner } from './files/become-owner.ts'
+import { instanceId } from './files/instance-id.ts'
 import type { Served } from './http/serve.ts'
 import { loadImap } from './imap/login/ask.ts'
 import { derivedKey } from './keys/panel-key.ts'
@@ -23,7 +24,7 @@ function settings(): Settings {
 async function openServed(time: Time): Promise<Served> {
   // So that nobody who signs in waits for it.
   const [secrets] = await Promise.all([provideSecrets(settings()), loadImap()])
-  const service = await openService(settings(), time)
+  const service = await openService(settings(), time, instanceId(settings().dataDir))
   service.watch()
   return {
     asked: service.asked,

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import type { Instances } from '../keys/ports.ts'
@@ -26,9 +25,15 @@ export function instances(db: Kysely<DB>): Instances {
   }
 }
 
-/** Says every few seconds that this service lives, and to whom it seals. Dispose when it does not any more. */
-export function announce(db: Kysely<DB>, host: string, sealsTo: () => Promise<string[]>): AsyncDisposable {
-  const id = randomUUID()
+/**
+ * Says every few seconds that this service lives, and which keys it seals to. Dispose when it stops.
+ * @param id a UUID of the service
+ */
+export function announce(
+  db: Kysely<DB>,
+  { id, host }: { id: string; host: string },
+  sealsTo: () => Promise<string[]>,
+): AsyncDisposable {
   const beat = async () => {
     const row = { host, seals_to: await sealsTo(), seen_at: sql<Date>`now()` }
     await db

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { availableParallelism, hostname } from 'node:os'
 import { argon2id } from '../auth/argon2id.ts'
 import { NegativeCache, PositiveCache } from '../auth/auth-cache.ts'
@@ -83,7 +84,12 @@ export interface Service extends House {
   watch(): void
 }
 
-export async function openService(settings: Settings, time: Time = (_, work) => work()): Promise<Service> {
+/** @param id a UUID of this process, or of the service whose place it takes */
+export async function openService(
+  settings: Settings,
+  time: Time = (_, work) => work(),
+  id: string = randomUUID(),
+): Promise<Service> {
   const database = await openDatabase(settings)
   const { kysely } = database
   let changes: Listener | undefined
@@ -93,7 +99,7 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
   const repeats = new NegativeCache(settings.authCacheNegativeTtlMs, isTold)
   const counted = failures(database.pool, settings.failureLimits)
   const queueLimitMs = settings.answerLimitMs - settings.sourceLimitMs - DATABASE_LIMIT_MS
-  const budget = openBudget(shares(kysely, LEASE_MS))
+  const budget = openBudget(shares(kysely, id, LEASE_MS))
   const guarded = guardSource(timed(imapSource(settings.sourceLimitMs), 'old', time), { budget, queueLimitMs })
   const deps = {
     directory: timed(readied(directory(kysely), database), 'database', time),
@@ -213,7 +219,9 @@ export async function openService(settings: Settings, time: Time = (_, work) => 
         repeats.forget()
         if (address === null) deps.refusals.forget()
       })
-      presence ??= announce(kysely, hostname(), async () => ((await recipientsInForce(settings)) ?? []).map(shortName))
+      presence ??= announce(kysely, { id, host: hostname() }, async () =>
+        ((await recipientsInForce(settings)) ?? []).map(shortName),
+      )
     },
     async [Symbol.asyncDispose]() {
       changes?.[Symbol.dispose]()

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { sql } from 'kysely'
 import t from 'tap'
@@ -22,7 +23,8 @@ async function provided(name: string, maxConnections: number, copyConnections: n
   const provider = { ...PROVIDER, name, maxConnections, copyConnections }
   await providers(database.kysely).add(provider, BY)
   const limit = (most: number) => providers(database.kysely).set({ ...provider, maxConnections: most }, BY)
-  return { limit, process: () => asking(name, shares(database.kysely, LEASE_MS)) }
+  const as = (id: string) => asking(name, shares(database.kysely, id, LEASE_MS))
+  return { limit, as, process: () => as(randomUUID()) }
 }
 
 function asking(name: string, process: Shares) {
@@ -48,6 +50,15 @@ t.test('all processes together get what is allowed, and each its part', async (t
   t.match(await one.signIns(4, 20), { may: 4 })
   t.match(await other.signIns(3, 20), { may: 4 })
   t.equal(await held('parts'), 8)
+})
+
+t.test('a process that takes the place of another has its connections at once', async (t) => {
+  const { as } = await provided('successor', 8)
+  const id = randomUUID()
+  t.match(await as(id).signIns(0, 20), { may: 8 })
+  t.match(await as(randomUUID()).signIns(0, 1), { may: 0 }, 'others wait')
+  t.match(await as(id).signIns(0, 20), { may: 7 }, 'one is for who waits')
+  t.equal(await held('successor'), 7)
 })
 
 t.test('an only connection goes round', async (t) => {
@@ -145,7 +156,9 @@ t.test('whatever four processes do, no more are in use than allowed, and everybo
   await provided('crowd', MOST)
   const seen = { now: 0, most: 0, copies: 0, mostCopies: 0 }
   await using opened = new AsyncDisposableStack()
-  const budgets = Array.from({ length: 4 }, () => opened.use(openBudget(shares(database.kysely, LEASE_MS))))
+  const budgets = Array.from({ length: 4 }, () =>
+    opened.use(openBudget(shares(database.kysely, randomUUID(), LEASE_MS))),
+  )
   const visits = budgets.flatMap((budget) =>
     USES.flatMap((use) => Array.from({ length: PEOPLE }, () => ({ budget, use }))),
   )

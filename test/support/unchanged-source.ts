@@ -33,7 +33,7 @@ export function workerOf({ listen, kysely }: Database, check: () => Promise<unkn
   }
   const deps: WorkDeps = {
     jobDeps,
-    budget: openBudget(shares(kysely, LEASE_MS)),
+    budget: openBudget(shares(kysely, randomUUID(), LEASE_MS)),
     copyingHosts: copyingHosts(kysely),
     listen: (onDue) => listen('postferry_jobs', onDue),
   }
