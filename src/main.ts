@@ -1,15 +1,15 @@
+import { mkdirSync } from 'node:fs'
 import { runPostferry } from './cli/program.ts'
 import { welcome } from './cli/terminal/welcome.ts'
 import { lockFolder } from './db/embedded/lock.ts'
 import { becomeOwner } from './files/become-owner.ts'
 import { instanceId } from './files/instance-id.ts'
-import type { Served } from './http/serve.ts'
+import { ListenError } from './http/listen.ts'
 import { loadImap } from './imap/login/ask.ts'
 import { derivedKey } from './keys/panel-key.ts'
 import { panelKeyInForce, provideSecrets } from './keys/secrets.ts'
 import { loadSettings, type Settings } from './settings.ts'
 import { environment } from './settings-file.ts'
-import type { Time } from './source/ports.ts'
 import { engineFor } from './wiring/engine.ts'
 import { openReady, openService } from './wiring/service.ts'
 
@@ -21,21 +21,44 @@ function settings(): Settings {
   return loaded
 }
 
-async function openServed(time: Time): Promise<Served> {
-  // So that nobody who signs in waits for it.
-  const [secrets] = await Promise.all([provideSecrets(settings()), loadImap()])
-  const service = await openService(settings(), time, instanceId(settings().dataDir))
-  service.watch()
-  return {
-    asked: service.asked,
-    checks: service.checks,
-    authToken: secrets.authToken,
-    adminToken: secrets.adminToken,
-    house: service,
-    sessionKey: derivedKey(panelKeyInForce(settings()), 'session'),
-    welcome: welcome(settings()),
-    [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
-  }
+async function serve(): Promise<void> {
+  // The HTTP rooms take half of a command's start, and no other command needs them.
+  const { openListeners, openLog } = await import('./http/listeners.ts')
+  const { createMetrics } = await import('./http/metrics.ts')
+
+  const { dataDir, logLevel, proxyNetworks } = settings()
+  using _alone = await lockDataDir(dataDir)
+  const stopped = stopSignal()
+  const log = openLog(logLevel)
+  const metrics = createMetrics()
+
+  // imapflow is loaded now, so that no sign-in waits for it.
+  const [{ authToken, adminToken }] = await Promise.all([provideSecrets(settings()), loadImap()])
+  const sessionKey = derivedKey(panelKeyInForce(settings()), 'session')
+
+  await using service = await openService(settings(), { time: metrics.time, instance: instanceId(dataDir) })
+  const { auth, providerStatus, checks } = service
+  await using _listening = await openListeners(settings(), {
+    ...{ auth, providerStatus, checks, house: service },
+    ...{ authToken, adminToken, sessionKey, proxyNetworks, metrics, log },
+  })
+
+  process.stdout.write(welcome(settings()))
+  log.info({ signal: await stopped }, 'stopping')
+}
+
+/** Two services must not share a data directory. */
+async function lockDataDir(dataDir: string): Promise<Disposable> {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  const lock = await lockFolder(dataDir, 'serve')
+  if (lock === null) throw new ListenError(`another "postferry serve" runs on the data directory ${dataDir}`)
+  return lock
+}
+
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve)
+  })
 }
 
 await runPostferry(process.argv.slice(2), {
@@ -44,11 +67,7 @@ await runPostferry(process.argv.slice(2), {
   becomeOwner: () => becomeOwner(settings()),
   open: () => openReady(settings()),
   openUnready: () => openService(settings()),
-  async serve() {
-    // The HTTP rooms take half of a command's start: only this one waits for them.
-    const { serve } = await import('./http/serve.ts')
-    await serve(settings(), (folder) => lockFolder(folder, 'serve'), openServed)
-  },
+  serve,
   async openCopying(options) {
     // Only this one waits for the queue's library.
     const { openCopying } = await import('./wiring/copying.ts')

@@ -24,8 +24,8 @@ const WALLS: Record<string, { readonly values: readonly string[]; readonly types
   // Interfaces translate.
   http: { values: ['model', 'auth', 'operations', 'source', 'settings.ts'] },
   cli: {
-    values: ['model', 'operations', 'copying', 'keys', 'files', 'http', 'settings.ts'],
-    types: ['source', 'ledger'],
+    values: ['model', 'operations', 'copying', 'source', 'keys', 'files', 'http', 'settings.ts'],
+    types: ['ledger'],
   },
   wiring: { values: ['*'] },
 }

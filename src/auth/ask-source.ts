@@ -1,56 +1,58 @@
+import { MISMATCH } from '../model/verdict.ts'
 import type { SourceAnswer } from '../source/ports.ts'
-import type { Attempt, Deps } from './authenticate.ts'
-import type { Origin } from './origins.ts'
+import type { AuthDeps, LoginAttempt } from './ports.ts'
+import type { Candidate } from './resolve.ts'
 
-type Asking = Pick<Deps, 'old' | 'refusals' | 'digest'>
+type AskDeps = Pick<AuthDeps, 'source' | 'sourceRefusals'>
 
 /** What the source said, and of whom; of several without a yes, what says most about a right password. */
 export interface Said {
   readonly answer: SourceAnswer
-  readonly origin: Origin
+  readonly candidate: Candidate
 }
 
 const NO: SourceAnswer = { kind: 'no' }
 const BY_WEIGHT: readonly SourceAnswer['kind'][] = ['no', 'expired', 'disabled', 'trouble']
 
-/** Whether the source refused this password of this person just now. */
-export function isRefused(origin: Origin, { password }: Attempt, { refusals, digest }: Asking): boolean {
-  return refusals.has(digestOf(origin, password, digest))
+/** Whether the source refused this password of this person lately. */
+export function isRefused(candidate: Candidate, attempt: LoginAttempt, { sourceRefusals }: AskDeps): boolean {
+  return sourceRefusals.get(keyOf(candidate, attempt)) !== undefined
 }
 
-/** Asks the source, unless it just refused this very question. */
-export async function askSource(origin: Origin, attempt: Attempt, deps: Asking): Promise<SourceAnswer> {
-  if (isRefused(origin, attempt, deps)) return NO
-  const remember = deps.refusals.recorder(digestOf(origin, attempt.password, deps.digest))
-  const { provider, oldUsername: username } = origin
-  const answer = await deps.old.ask({ ...attempt, provider, username })
-  if (answer.kind === 'no') remember()
+/** Asks the source, unless it refused this very login lately. */
+export async function askSource(candidate: Candidate, attempt: LoginAttempt, deps: AskDeps): Promise<SourceAnswer> {
+  if (isRefused(candidate, attempt, deps)) return NO
+  const record = deps.sourceRefusals.recorder(keyOf(candidate, attempt))
+  const { password, clientAddress, signal } = attempt
+  const { provider, oldUsername: username } = candidate
+  const answer = await deps.source.ask({ provider, username, password, clientAddress, signal })
+  if (answer.kind === 'no') record(MISMATCH)
   return answer
 }
 
 /** Asks about all of them at once; the first of them with a yes is who it is. */
 export async function askEach(
-  [first, ...others]: readonly [Origin, ...Origin[]],
-  attempt: Attempt,
-  deps: Asking,
+  [first, ...others]: readonly [Candidate, ...Candidate[]],
+  attempt: LoginAttempt,
+  deps: AskDeps,
 ): Promise<Said> {
   const decided = new AbortController()
   const signal = AbortSignal.any([attempt.signal, decided.signal])
-  const asked = [first, ...others].map((origin) => {
-    return { origin, answer: askSource(origin, { ...attempt, signal }, deps) }
+  const asked = [first, ...others].map((candidate) => {
+    return { candidate, answer: askSource(candidate, { ...attempt, signal }, deps) }
   })
-  let said: Said = { origin: first, answer: NO }
-  for (const { origin, answer: pending } of asked) {
+  let said: Said = { candidate: first, answer: NO }
+  for (const { candidate, answer: pending } of asked) {
     const answer = await pending
-    if (BY_WEIGHT.indexOf(answer.kind) > BY_WEIGHT.indexOf(said.answer.kind)) said = { origin, answer }
+    if (BY_WEIGHT.indexOf(answer.kind) > BY_WEIGHT.indexOf(said.answer.kind)) said = { candidate, answer }
     if (answer.kind !== 'yes') continue
     decided.abort()
-    return { origin, answer }
+    return { candidate, answer }
   }
   return said
 }
 
-function digestOf({ provider, oldUsername }: Origin, password: string, digest: Asking['digest']): string {
+function keyOf({ provider, oldUsername }: Candidate, { passwordDigest }: LoginAttempt): string {
   // A provider's name has no blank.
-  return digest(`${provider.name} ${oldUsername}`, password)
+  return `${passwordDigest} ${provider.name} ${oldUsername}`
 }

@@ -11,9 +11,9 @@ interface Decision {
 }
 
 /**
- * Decides identical questions that arrive together once: a mail client opens several connections at the same moment.
- * The whole decision is shared, its writing included, so that who comes later finds the account. When the last one
- * who waits has gone, the decision's signal aborts.
+ * Decides identical logins that arrive together once: a mail client opens several connections at the same moment. The
+ * whole decision is shared, its writing included, so that who comes later finds the account. When the last one who
+ * waits has gone, the decision's signal aborts.
  */
 export function coalesce(): (key: string, onGone: OnGone, decide: Decide) => Promise<Verdict> {
   const inFlight = new Map<string, Decision>()
@@ -35,7 +35,7 @@ export function coalesce(): (key: string, onGone: OnGone, decide: Decide) => Pro
     decision.waiting++
     onGone(() => {
       if (--decision.waiting > 0) return
-      // Who asks from now on gets a decision that nobody stopped.
+      // Whoever asks from now on gets a decision that nobody stopped.
       forget(key, decision)
       decision.stop.abort()
     })

@@ -2,24 +2,24 @@ import { setTimeout as wait } from 'node:timers/promises'
 
 const WINDOW_MS = 60_000
 const WINDOWS = 5
-/** Longer than that no refusal is held back: it keeps a worker of Dovecot busy, and Postfix waits 10 s. */
+/** No refusal is held back for longer: it keeps a worker of Dovecot busy, and Postfix waits 10 s. */
 const LONGEST_MS = 8_000
 
 /**
- * Holds a refusal back until it has taken as long as the longest one of the last minutes at its provider. Whether the
- * source was asked, a hash computed, or nobody of that name exists, is then not to be seen from the time of the answer.
+ * Delays a refusal until it has taken as long as the longest one of the last minutes at its provider. The time of the
+ * answer then does not tell whether the source was asked, a hash computed, or nobody of that name exists.
  */
 export class FailureDelay {
   readonly #byProvider = new Map<string | null, Longest>()
 
-  /** Whether there is no refusal yet that others could be as long as. */
+  /** Whether there was no refusal lately. */
   isUnknown(provider: string | null): boolean {
     return this.#longestOf(provider) === 0
   }
 
   /**
-   * Resolves when a refusal whose question came at `startedAt` (performance.now) may be given.
-   * @param provider null: of nobody's domain, which is as slow as the slowest provider
+   * Resolves when the refusal of a login that came at `startedAt` (performance.now) may be given.
+   * @param provider null: of no provider, which is as slow as the slowest of them
    */
   async hold(provider: string | null, startedAt: number, signal: AbortSignal): Promise<void> {
     const taken = performance.now() - startedAt
@@ -42,17 +42,17 @@ class Longest {
   #windowEnds = 0
 
   get value(): number {
-    this.#job()
+    this.#advance()
     return Math.max(0, ...this.#longest)
   }
 
   note(taken: number): this {
-    this.#job()
+    this.#advance()
     this.#longest[0] = Math.min(Math.max(taken, this.#longest[0] ?? 0), LONGEST_MS)
     return this
   }
 
-  #job(): void {
+  #advance(): void {
     const now = performance.now()
     if (now < this.#windowEnds) return
     const passed = 1 + Math.floor((now - this.#windowEnds) / WINDOW_MS)

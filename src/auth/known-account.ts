@@ -1,24 +1,23 @@
 import type { Account } from '../model/account.ts'
 import type { Verdict } from '../model/verdict.ts'
 import { askSource } from './ask-source.ts'
-import type { Attempt, Deps } from './authenticate.ts'
-import type { Meant, Origin } from './origins.ts'
-import type { Hasher, KeptPassword, KnownAccount } from './ports.ts'
-import { admit, capture, provisional, refusal, refuse, suspectsOf } from './provision.ts'
-import { Changed, during } from './unavailable.ts'
+import type { AuthDeps, Hasher, KeptPassword, KnownAccount, LoginAttempt } from './ports.ts'
+import { admit, provision, provisional, refusal, refuse, subjectsOf } from './provision.ts'
+import type { Candidate, Resolved } from './resolve.ts'
+import { AccountChanged } from './unavailable.ts'
 
-/** What the passwords that are kept here say; null: it is none of them. */
-export async function settleHere(
+/** The verdict of the passwords that are kept here; null: it is none of them. */
+export async function checkKeptPasswords(
   known: KnownAccount,
-  { entitled: [origin] }: Meant,
-  attempt: Attempt,
-  deps: Deps,
+  { entitled: [candidate] }: Resolved,
+  attempt: LoginAttempt,
+  deps: AuthDeps,
 ): Promise<Verdict | null> {
   const kept = await matching(known.passwords, attempt.password, deps.hasher)
   if (kept === null) return null
-  if (kept.isDoubtful) return origin === undefined ? null : await askAgain(known, kept, origin, attempt, deps)
-  const isAsked = known.needsCredential && known.account.enabled && origin !== undefined
-  return isAsked ? await askAsWell(known, kept, origin, attempt, deps) : admit(known.account)
+  if (kept.isDoubtful) return candidate === undefined ? null : await confirm(known, kept, candidate, attempt, deps)
+  const isWanted = known.needsCredential && known.account.enabled && candidate !== undefined
+  return isWanted ? await offerCredential(known, kept, candidate, attempt, deps) : admit(known.account)
 }
 
 /** One after the other: mostly it is the first, and there is no other. */
@@ -28,76 +27,81 @@ async function matching(passwords: readonly KeptPassword[], password: string, { 
 }
 
 /** A newer password came after this one: it counts again when the source says so, also once the move is over. */
-async function askAgain(
+async function confirm(
   known: KnownAccount,
   { hash }: KeptPassword,
-  origin: Origin,
-  attempt: Attempt,
-  deps: Deps,
+  candidate: Candidate,
+  attempt: LoginAttempt,
+  deps: AuthDeps,
 ): Promise<Verdict> {
+  const { provisioner, fromDatabase } = deps
   const { address } = known.account
-  const answer = await askSource(origin, attempt, deps)
+  const answer = await askSource(candidate, attempt, deps)
   if (answer.kind === 'no') {
     // Once the move is over a server that knows nobody any more may be what answers.
-    if (known.isLive) await during('database', deps.captures.drop(address, hash))
-    return await refuse(suspectsOf(address, [origin], attempt), deps)
+    if (known.isLive) await fromDatabase(provisioner.dropPassword(address, hash))
+    return await refuse(subjectsOf(address, [candidate], attempt), deps)
   }
   if (answer.kind !== 'yes') return refusal(answer)
   const seenHash = known.passwords[0]?.hash ?? hash
-  if (!(await during('database', deps.captures.confirm(address, hash, seenHash)))) throw new Changed()
+  if (!(await fromDatabase(provisioner.confirmPassword(address, hash, seenHash)))) throw new AccountChanged()
   const confirmed = { hash, isDoubtful: false }
   return known.needsCredential && known.account.enabled
-    ? await renewed(known, confirmed, origin, attempt, deps)
+    ? await renew(known, confirmed, candidate, attempt, deps)
     : admit(await unchanged(known, confirmed, deps))
 }
 
 /**
- * A right password, and a migration that wants one: the source is asked as well. Trouble there keeps nobody out; its
- * no, once the move is over or as the provider wants it, neither.
+ * A right password, and a migration that wants a credential: the source is asked as well. Trouble there keeps nobody
+ * out; its no, once the move is over or as the provider wants it, neither.
  */
-async function askAsWell(
+async function offerCredential(
   known: KnownAccount,
   kept: KeptPassword,
-  origin: Origin,
-  attempt: Attempt,
-  deps: Deps,
+  candidate: Candidate,
+  attempt: LoginAttempt,
+  deps: AuthDeps,
 ): Promise<Verdict> {
-  const answer = await askSource(origin, attempt, deps)
+  const answer = await askSource(candidate, attempt, deps)
   switch (answer.kind) {
     case 'yes':
-      return await renewed(known, kept, origin, attempt, deps)
+      return await renew(known, kept, candidate, attempt, deps)
     case 'trouble':
       return provisional(await unchanged(known, kept, deps))
     default:
-      if (!known.isLive || origin.provider.afterRefusal === 'admit') return admit(await unchanged(known, kept, deps))
+      if (!known.isLive || candidate.provider.afterRefusal === 'admit') return admit(await unchanged(known, kept, deps))
       return answer.kind === 'no'
-        ? await refuse(suspectsOf(origin.address.text, [origin], attempt), deps)
+        ? await refuse(subjectsOf(candidate.address.text, [candidate], attempt), deps)
         : refusal(answer)
   }
 }
 
-/** Gives the migration the password that it wants. Whatever comes of that, who still has this password is in. */
-async function renewed(
+/** Gives the migration the credential that it wants. Whatever comes of that, who still has this password is in. */
+async function renew(
   known: KnownAccount,
   kept: KeptPassword,
-  origin: Origin,
-  { password }: Attempt,
-  deps: Deps,
+  candidate: Candidate,
+  { password }: LoginAttempt,
+  deps: AuthDeps,
 ): Promise<Verdict> {
-  const proved = { hash: null, seenHash: kept.hash, credential: password }
-  const verdict = await capture(origin, proved, deps).catch(() => null)
+  const proof = { hash: null, seenHash: kept.hash, credential: password }
+  const verdict = await provision(candidate, proof, deps).catch(() => null)
   if (verdict?.verdict === 'ok' || verdict?.verdict === 'disabled') return verdict
   const account = await unchanged(known, kept, deps)
   return verdict === null ? provisional(account) : admit(account)
 }
 
 /**
- * The account as it is by now: the source may have thought for long. @throws Changed when the password does not count
+ * The account as it is by now: the source may have taken long. @throws AccountChanged when the password does not count
  * as it did
  */
-async function unchanged({ account }: KnownAccount, kept: KeptPassword, { directory }: Deps): Promise<Account> {
-  const now = await during('database', directory.accountOf(account.address))
+async function unchanged(
+  { account }: KnownAccount,
+  kept: KeptPassword,
+  { userdb, fromDatabase }: AuthDeps,
+): Promise<Account> {
+  const now = await fromDatabase(userdb.accountOf(account.address))
   const isKept = now?.passwords.some(({ hash, isDoubtful }) => hash === kept.hash && isDoubtful === kept.isDoubtful)
-  if (!now || !isKept) throw new Changed()
+  if (!now || !isKept) throw new AccountChanged()
   return now.account
 }

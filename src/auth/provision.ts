@@ -2,50 +2,62 @@ import type { Account } from '../model/account.ts'
 import { expandHome } from '../model/home.ts'
 import { DISABLED, EXPIRED, MISMATCH, tempfail, type Verdict } from '../model/verdict.ts'
 import type { SourceAnswer } from '../source/ports.ts'
-import type { Attempt, Deps } from './authenticate.ts'
-import type { Origin } from './origins.ts'
-import type { Suspect } from './ports.ts'
-import { Changed, during } from './unavailable.ts'
+import type { AuthDeps, LoginAttempt, RateLimitSubject } from './ports.ts'
+import type { Candidate } from './resolve.ts'
+import { AccountChanged } from './unavailable.ts'
 
-// How a sign-in ends: what is written, what is counted, what is said.
+// How a login ends: what is written, what is counted, what is said.
 
-/** Somebody is counted once, whoever is asked. */
-export function suspectsOf(person: string, asked: readonly Origin[], { clientAddress: client }: Attempt): Suspect[] {
+/** Whom a login counts against: everybody once, however many are asked. */
+export function subjectsOf(
+  person: string,
+  asked: readonly Candidate[],
+  { clientAddress: client }: LoginAttempt,
+): RateLimitSubject[] {
   const providers = new Set(asked.map(({ provider }) => provider.name))
   return providers.size === 0
     ? [{ person, client, provider: null }]
     : [...providers].map((provider) => ({ person, client, provider }))
 }
 
-export async function refuse(suspects: readonly Suspect[], { failures }: Deps): Promise<Verdict> {
-  // Counted or not: the password is wrong.
-  for (const suspect of suspects.slice(0, 1)) await during('database', failures.count(suspect)).catch(() => undefined)
+export async function refuse(subjects: readonly RateLimitSubject[], deps: AuthDeps): Promise<Verdict> {
+  for (const subject of subjects.slice(0, 1)) await penalize(subject, deps)
   return MISMATCH
 }
 
-/** What is kept of somebody whom the source let in. */
-interface Proved {
-  /** Null: a password that is kept already. */
+/** Counts a failed login. Where that fails, the password is wrong all the same. */
+export async function penalize(
+  subject: RateLimitSubject,
+  { rateLimit, fromDatabase }: Pick<AuthDeps, 'rateLimit' | 'fromDatabase'>,
+): Promise<void> {
+  await fromDatabase(rateLimit.penalize(subject)).catch(() => undefined)
+}
+
+/** What the source's yes proved. */
+interface Proof {
+  /** Null: of a password that is kept already. */
   readonly hash: string | null
-  /** The account's password when the sign-in looked at it; null: there was no account. */
+  /** The account's password when the login looked at it; null: there was no account. */
   readonly seenHash: string | null
-  /** The password, where the migration needs it; null: what it has still opens the mailbox. */
+  /** The password, where it is wanted as the credential; null: the kept one still opens the mailbox. */
   readonly credential: string | null
 }
 
-/** Writes what the source's yes proved. @throws Changed when the account has another password by now than was seen */
-export async function capture(origin: Origin, proved: Proved, deps: Deps): Promise<Verdict> {
-  const { hash: passwordHash, seenHash, credential } = proved
-  const sealed = credential === null ? null : await sealedFor(origin, credential, deps)
-  const home = expandHome(deps.home, origin.address)
-  const arrival = { ...origin, home, passwordHash, seenHash, sealed }
-  const account = await during('database', deps.captures.capture(arrival))
-  if (account === 'changed') throw new Changed()
+/** Writes what the source's yes proved. @throws AccountChanged when the account has another password than was seen */
+export async function provision(candidate: Candidate, proof: Proof, deps: AuthDeps): Promise<Verdict> {
+  const { hash: passwordHash, seenHash, credential } = proof
+  const sealed = credential === null ? null : await sealedFor(candidate, credential, deps)
+  const home = expandHome(deps.home, candidate.address)
+  const proven = { ...candidate, home, passwordHash, seenHash, sealed }
+  const account = await deps.fromDatabase(deps.provisioner.provision(proven))
+  // The database tells others a moment later.
+  deps.onProvisioned(candidate.address.text)
+  if (account === 'changed') throw new AccountChanged()
   if (account === 'collision') return COLLISION
   return account === null ? MISMATCH : admit(account)
 }
 
-function sealedFor({ address, provider, oldUsername }: Origin, password: string, { sealer }: Deps) {
+function sealedFor({ address, provider, oldUsername }: Candidate, password: string, { sealer }: AuthDeps) {
   return sealer.seal({ address: address.text, provider: provider.name, username: oldUsername, password })
 }
 

@@ -1,12 +1,13 @@
 import { within } from '../model/timeout.ts'
 import type { Code } from '../model/verdict.ts'
-import { HashQueueFull } from './hash-pool.ts'
+import type { Time } from '../source/ports.ts'
+import { HashQueueFull } from './hasher.ts'
 
-/** How long one look at the database may take, and how long the writing of a capture. */
+/** How long one query may take, and how long the writing of an account. */
 export const DATABASE_LIMIT_MS = 4_000
 
-/** Something outside of the question failed, and `code` says what. */
-export class Trouble extends Error {
+/** What a login needs cannot be had; `code` says what. */
+export class Unavailable extends Error {
   readonly code: Code
 
   constructor(code: Code, cause: unknown) {
@@ -15,8 +16,8 @@ export class Trouble extends Error {
   }
 }
 
-/** The account is not any more what the sign-in was decided by: it is to be decided anew. */
-export class Changed extends Trouble {
+/** The account is not any more what the login was decided by: it has to be decided again. */
+export class AccountChanged extends Unavailable {
   constructor() {
     super('database', new Error('the account changed meanwhile'))
   }
@@ -26,10 +27,15 @@ export function codeOf(cause: unknown): Code {
   return cause instanceof HashQueueFull ? 'throttled' : 'internal'
 }
 
-export async function during<T>(code: Code, work: Promise<T>): Promise<T> {
-  try {
-    return await within(DATABASE_LIMIT_MS, work)
-  } catch (cause) {
-    throw new Trouble(code, cause)
+/** Waits for the database, but not for ever. @throws Unavailable */
+export type FromDatabase = <T>(work: Promise<T>) => Promise<T>
+
+export function fromDatabase(time: Time): FromDatabase {
+  return async (work) => {
+    try {
+      return await time('database', () => within(DATABASE_LIMIT_MS, work))
+    } catch (cause) {
+      throw new Unavailable('database', cause)
+    }
   }
 }

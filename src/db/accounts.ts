@@ -43,10 +43,6 @@ export function accounts(db: Kysely<DB>): Accounts {
         .executeTakeFirst()
       return row === undefined ? null : toAccount(row)
     },
-    async addressesAfter(address, limit) {
-      const query = db.selectFrom('account').select('address').where('address', '>', address)
-      return (await query.orderBy('address').limit(limit).execute()).map((row) => row.address)
-    },
     setPassword: (address, passwordHash, by) =>
       change(
         db,

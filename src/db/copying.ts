@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import type { Copying } from '../auth/ports.ts'
+import type { Copying } from '../operations/report.ts'
 import type { DB } from './schema.ts'
 
 /** Who is being copied, by any worker on any host. */

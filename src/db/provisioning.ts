@@ -1,5 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
-import type { Arrival, Captures } from '../auth/ports.ts'
+import type { Newcomer, ProvenLogin, Provisioner } from '../auth/ports.ts'
 import type { Sealed } from '../keys/ports.ts'
 import type { Account } from '../model/account.ts'
 import { PERSON } from '../model/audit.ts'
@@ -9,22 +9,22 @@ import { isUniqueViolation } from './connection/errors.ts'
 import { renewCredential, storeCredential } from './credentials.ts'
 import type { DB } from './schema.ts'
 
-export function captures(db: Kysely<DB>): Captures {
+export function provisioner(db: Kysely<DB>): Provisioner {
   return {
-    async capture(arrival) {
+    async provision(proven) {
       try {
-        const captured = await db
+        const provisioned = await db
           .transaction()
-          .execute(async (trx) => (await provision(arrival, trx)) ?? (await renew(arrival, trx)))
-        if (captured === 'collision') await collide(db, arrival)
-        return captured
+          .execute(async (trx) => (await create(proven, trx)) ?? (await renew(proven, trx)))
+        if (provisioned === 'collision') await noteCollision(db, proven)
+        return provisioned
       } catch (error) {
         if (!ONE_PERSONS.some((constraint) => isUniqueViolation(error, constraint))) throw error
-        await collide(db, arrival)
+        await noteCollision(db, proven)
         return 'collision'
       }
     },
-    async confirm(address, hash, seenHash) {
+    async confirmPassword(address, hash, seenHash) {
       // Held: a newer password that is being written is waited for, and makes this one doubtful.
       const { rows } = await sql`
         with held as (select id from account where address = ${address} and password_hash = ${seenHash} for share)
@@ -33,26 +33,26 @@ export function captures(db: Kysely<DB>): Captures {
           returning account_password.id`.execute(db)
       return rows.length > 0
     },
-    async drop(address, hash) {
+    async dropPassword(address, hash) {
       await sql`delete from account_password
         where account_id = ${idOf(address)} and password_hash = ${hash}`.execute(db)
     },
-    collide: (arrival) => collide(db, arrival),
+    noteCollision: (newcomer) => noteCollision(db, newcomer),
   }
 }
 
 const idOf = (address: string) => sql`(select id from account where address = ${address})`
 
-/** With the present one five: as many as one person has devices. Each costs whoever guesses wrong a hash more. */
+/** With the present one five: as many as one person has devices. Each costs a wrong guess a hash more. */
 const EARLIER_KEPT = 4
-
-/** Who arrives, without what opens anything. */
-type Person = Omit<Arrival, 'passwordHash' | 'seenHash' | 'sealed'>
 
 /** What only one person can have: a home on the destination, and a mailbox at the source. */
 const ONE_PERSONS = ['home_pkey', 'migration_mailbox']
 
-async function collide(db: Kysely<DB>, { address, home, provider, oldDomain, oldUsername }: Person): Promise<void> {
+async function noteCollision(
+  db: Kysely<DB>,
+  { address, home, provider, oldDomain, oldUsername }: Newcomer,
+): Promise<void> {
   await sql`
     insert into collision (address, provider_id, old_domain, old_username, home)
       select ${address.text}, id, ${oldDomain}, ${oldUsername}, ${home} from provider where name = ${provider.name}
@@ -61,25 +61,28 @@ async function collide(db: Kysely<DB>, { address, home, provider, oldDomain, old
 }
 
 /** Account, migration and credential of a newcomer; null when the account exists. */
-async function provision({ passwordHash, sealed, ...arrival }: Arrival, trx: Transaction<DB>): Promise<Account | null> {
+async function create(
+  { passwordHash, sealed, ...newcomer }: ProvenLogin,
+  trx: Transaction<DB>,
+): Promise<Account | null> {
   if (passwordHash === null || sealed === null) return null
   const account = await trx
     .insertInto('account')
     .values({
-      address: arrival.address.text,
+      address: newcomer.address.text,
       password_hash: passwordHash,
       password_source: 'old',
       // What was copied already decides it.
       home: sql<string>`coalesce(
-        (select home from migration where address = ${arrival.address.text} and account_id is null), ${arrival.home})`,
+        (select home from migration where address = ${newcomer.address.text} and account_id is null), ${newcomer.home})`,
       quota_bytes: sql<string>`(
-        select quota_bytes from migration where address = ${arrival.address.text} and account_id is null)`,
+        select quota_bytes from migration where address = ${newcomer.address.text} and account_id is null)`,
     })
     .onConflict((conflict) => conflict.column('address').doNothing())
     .returning(['account.id', ...ACCOUNT_COLUMNS])
     .executeTakeFirst()
   if (account === undefined) return null
-  await record(trx, arrival.address.text, { ...PERSON, action: 'migration.capture' })
+  await record(trx, newcomer.address.text, { ...PERSON, action: 'migration.capture' })
   const migration = await trx
     .insertInto('migration')
     .columns(['account_id', 'address', 'provider_id', 'old_domain', 'old_username', 'state', 'route'])
@@ -88,37 +91,37 @@ async function provision({ passwordHash, sealed, ...arrival }: Arrival, trx: Tra
         // It is held: a domain is not removed while its newcomers arrive.
         .innerJoin('domain', 'domain.provider_id', 'provider.id')
         .select([val(account.id).as('account_id'), val(account.address).as('address'), 'provider.id'])
-        .select([val(arrival.oldDomain).as('old_domain'), val(arrival.oldUsername).as('old_username')])
-        .select([val('pending').as('state'), val(routeOf(arrival)).as('route')])
-        .where('provider.name', '=', arrival.provider.name)
-        .where('domain.name', '=', arrival.oldDomain)
+        .select([val(newcomer.oldDomain).as('old_domain'), val(newcomer.oldUsername).as('old_username')])
+        .select([val('pending').as('state'), val(routeOf(newcomer)).as('route')])
+        .where('provider.name', '=', newcomer.provider.name)
+        .where('domain.name', '=', newcomer.oldDomain)
         .forShare('domain'),
     )
     .onConflict((conflict) => conflict.column('address').doNothing())
     .returning('id')
     .executeTakeFirst()
-  if (migration === undefined) await takeOver(account.id, arrival, sealed, trx)
+  if (migration === undefined) await takeOver(account.id, newcomer, sealed, trx)
   else await storeCredential(migration.id, sealed, trx)
   return toAccount(account)
 }
 
-function routeOf({ provider }: Pick<Arrival, 'provider'>): 'old' | 'new' {
+function routeOf({ provider }: Pick<Newcomer, 'provider'>): 'old' | 'new' {
   return provider.cutover === 'proxied' ? 'old' : 'new'
 }
 
 /**
  * Gives the new account the migration that waited for it.
- * @throws when the person was not awaited as who arrived, or the domain is not served any more: to be asked again
+ * @throws when the person was not awaited as this one, or the domain is not served any more: to be asked again
  */
-async function takeOver(accountId: string, arrival: Person, sealed: Sealed, trx: Transaction<DB>): Promise<void> {
+async function takeOver(accountId: string, newcomer: Newcomer, sealed: Sealed, trx: Transaction<DB>): Promise<void> {
   const { id } = await trx
     .selectFrom('migration')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
     .select('migration.id')
-    .where('migration.address', '=', arrival.address.text)
+    .where('migration.address', '=', newcomer.address.text)
     .where('account_id', 'is', null)
-    .where('old_username', '=', arrival.oldUsername)
-    .where('provider.name', '=', arrival.provider.name)
+    .where('old_username', '=', newcomer.oldUsername)
+    .where('provider.name', '=', newcomer.provider.name)
     .where(({ eb, or }) => or([eb('state', '<>', 'done'), eb('provider.reopens', '=', true)]))
     .forUpdate('migration')
     .executeTakeFirstOrThrow(() => new Error('the awaited migration or the domain changed in the meantime'))
@@ -127,29 +130,29 @@ async function takeOver(accountId: string, arrival: Person, sealed: Sealed, trx:
 }
 
 /**
- * A new password of a captured person; null when the source has no say about the account (any more), a collision when
+ * A new password of a provisioned person; null when the source has no say about the account (any more), a collision when
  * it is another person's of the source.
  */
-async function renew(arrival: Arrival, trx: Transaction<DB>): Promise<Account | 'collision' | 'changed' | null> {
+async function renew(proven: ProvenLogin, trx: Transaction<DB>): Promise<Account | 'collision' | 'changed' | null> {
   const found = await trx
     .selectFrom('account')
     .innerJoin('migration', 'migration.account_id', 'account.id')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
     .select(['account.id as account_id', 'migration.id', 'password_hash', ...ACCOUNT_COLUMNS])
-    .where('account.address', '=', arrival.address.text)
+    .where('account.address', '=', proven.address.text)
     .where('account.password_source', '=', 'old')
     .where(({ eb, or }) => or([eb('migration.state', '<>', 'done'), eb('provider.reopens', '=', true)]))
-    .where('migration.old_username', '=', arrival.oldUsername)
-    .where('provider.name', '=', arrival.provider.name)
+    .where('migration.old_username', '=', proven.oldUsername)
+    .where('provider.name', '=', proven.provider.name)
     .forUpdate(['account', 'migration'])
     .executeTakeFirst()
-  if (found === undefined) return (await isAnothers(arrival, trx)) ? 'collision' : null
-  if (arrival.passwordHash !== null) {
-    if (found.password_hash !== arrival.seenHash) return 'changed'
-    await addPassword(found.account_id, arrival.passwordHash, trx)
+  if (found === undefined) return (await isAnothers(proven, trx)) ? 'collision' : null
+  if (proven.passwordHash !== null) {
+    if (found.password_hash !== proven.seenHash) return 'changed'
+    await addPassword(found.account_id, proven.passwordHash, trx)
   }
-  const detail = arrival.sealed === null ? {} : await renewCredential(found.id, arrival.sealed, trx)
-  await record(trx, arrival.address.text, { ...PERSON, action: 'migration.renew', ...detail })
+  const detail = proven.sealed === null ? {} : await renewCredential(found.id, proven.sealed, trx)
+  await record(trx, proven.address.text, { ...PERSON, action: 'migration.renew', ...detail })
   return toAccount(found)
 }
 
@@ -170,13 +173,13 @@ async function addPassword(accountId: string, hash: string, trx: Transaction<DB>
   await trx.updateTable('account').set(present).where('id', '=', accountId).execute()
 }
 
-async function isAnothers(arrival: Arrival, trx: Transaction<DB>): Promise<boolean> {
+async function isAnothers(proven: ProvenLogin, trx: Transaction<DB>): Promise<boolean> {
   const owner = await trx
     .selectFrom('migration')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
     .select(['provider.name', 'old_username'])
-    .where('address', '=', arrival.address.text)
+    .where('address', '=', proven.address.text)
     .executeTakeFirst()
   if (owner === undefined) return false
-  return owner.name !== arrival.provider.name || owner.old_username !== arrival.oldUsername
+  return owner.name !== proven.provider.name || owner.old_username !== proven.oldUsername
 }

@@ -2,43 +2,46 @@ import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type pg from 'pg'
 import { RateLimiterPostgres } from 'rate-limiter-flexible'
-import type { Failures, Suspect, Tries } from '../auth/ports.ts'
+import type { AttemptLimit, RateLimit, RateLimitSubject } from '../auth/ports.ts'
 import { networkOf } from '../model/network.ts'
+import type { Database } from './connection/database.ts'
 
-/**
- * How many failed sign-ins within ten minutes are too many: of a person, a client's network, at a provider; 0: none.
- */
+/** How many failed logins within ten minutes are too many: of a person, a client's network, a provider; 0: no limit. */
 export type Limits = Readonly<Record<Side, number>>
 
-type Side = keyof Suspect
+type Side = keyof RateLimitSubject
 
 const SIDES: readonly Side[] = ['person', 'client', 'provider']
 const WINDOW_S = 600
-/** So long at most somebody stays limited whose rows an administrator has deleted. */
+/** How long somebody stays limited at most whose rows an administrator has deleted. */
 const REMEMBERED_MS = 10_000
 const MOST_REMEMBERED = 10_000
 // A count adds three rows at most, so that sweeping keeps pace with any flood, and each sweep is short.
 const SWEEP_EVERY = 100
 const SWEEP_ROWS = 1_000
 
-// The library reads one key at a time; a sign-in asks for three.
+// The library reads one key at a time; a login asks for three.
 const READ = 'select key, points, expire from failed_sign_in where key = any($1) and expire > $2'
 const SWEEP = `delete from failed_sign_in where key in (
   select key from failed_sign_in where expire <= $1 order by expire limit $2 for update skip locked
 )`
 
 /**
- * Failed sign-ins, counted in the database.
+ * Failed logins, counted in the database.
  * @param prefix of the keys: whoever has another one is counted apart
  */
-export function failures(pool: pg.Pool, limits: Limits, prefix = ''): Failures & Tries {
+export function rateLimit(
+  { pool, ready }: Pick<Database, 'pool' | 'ready'>,
+  limits: Limits,
+  prefix = '',
+): RateLimit & AttemptLimit {
   const counter = openCounter(pool)
   const exceeded = new LRUCache<string, true>({ max: MOST_REMEMBERED })
   let counts = 0
 
-  const keysOf = (suspect: Suspect) =>
+  const keysOf = (subject: RateLimitSubject) =>
     SIDES.flatMap((side) => {
-      const name = limits[side] === 0 ? null : nameOf(side, suspect)
+      const name = limits[side] === 0 ? null : nameOf(side, subject)
       return name === null ? [] : [{ key: `${prefix}${side}:${name}`, limit: limits[side] }]
     })
 
@@ -46,8 +49,8 @@ export function failures(pool: pg.Pool, limits: Limits, prefix = ''): Failures &
     exceeded.set(key, true, { ttl: Math.min(Math.max(1, forMs), REMEMBERED_MS) })
   }
 
-  async function isLimited(suspect: Suspect): Promise<boolean> {
-    const keys = keysOf(suspect)
+  async function isExceeded(subject: RateLimitSubject): Promise<boolean> {
+    const keys = keysOf(subject)
     if (keys.length === 0) return false
     if (keys.some(({ key }) => exceeded.has(key))) return true
     const values = [keys.map(({ key }) => key), Date.now()]
@@ -58,9 +61,9 @@ export function failures(pool: pg.Pool, limits: Limits, prefix = ''): Failures &
   }
 
   /** Whether that was within the limits. */
-  async function count(suspect: Suspect): Promise<boolean> {
+  async function count(subject: RateLimitSubject): Promise<boolean> {
     const within = await Promise.all(
-      keysOf(suspect).map(async ({ key, limit }) => {
+      keysOf(subject).map(async ({ key, limit }) => {
         const { consumedPoints, msBeforeNext } = await counter.penalty(key)
         if (consumedPoints >= limit) exceed(key, msBeforeNext)
         return consumedPoints <= limit
@@ -71,13 +74,16 @@ export function failures(pool: pg.Pool, limits: Limits, prefix = ''): Failures &
   }
 
   return {
-    isLimited,
-    isShut: (client) => keysOf({ person: null, client, provider: null }).some(({ key }) => exceeded.has(key)),
-    count: async (suspect) => void (await count(suspect)),
-    take: async (suspect) => !(await isLimited(suspect)) && (await count(suspect)),
-    async giveBack(suspect) {
-      await Promise.all(keysOf(suspect).map(({ key }) => counter.reward(key)))
-      for (const { key } of keysOf(suspect)) exceeded.delete(key)
+    isExceeded,
+    isClientExceeded: (client) => keysOf({ person: null, client, provider: null }).some(({ key }) => exceeded.has(key)),
+    penalize: async (subject) => void (await count(subject)),
+    async consume(subject) {
+      await ready()
+      return !(await isExceeded(subject)) && (await count(subject))
+    },
+    async refund(subject) {
+      await Promise.all(keysOf(subject).map(({ key }) => counter.reward(key)))
+      for (const { key } of keysOf(subject)) exceeded.delete(key)
     },
   }
 }
@@ -98,7 +104,7 @@ function openCounter(pool: pg.Pool): RateLimiterPostgres {
 }
 
 /** What a failure is counted under; null: under nothing. */
-function nameOf(side: Side, { person, client, provider }: Suspect): string | null {
+function nameOf(side: Side, { person, client, provider }: RateLimitSubject): string | null {
   // Persons only as digests: what strangers type by mistake may be a password.
   if (side === 'person') return person === null ? null : digest(person)
   if (side === 'client') return client === null ? null : (networkOf(client) ?? digest(client))

@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { Type } from 'typebox'
 import { within } from '../model/timeout.ts'
-import type { Asked } from './auth/passdb.ts'
+import type { ProviderStatus } from '../source/ports.ts'
 import type { Metrics } from './metrics.ts'
 import { showsToken } from './token.ts'
 
 const CHECK_LIMIT_MS = 3_000
 
-/** One thing that the service cannot do without: resolves when it is well, else rejects with the reason. */
+/** One thing that the service needs: resolves when it is well, else rejects with the reason. */
 export type Check = () => Promise<void>
 
 type Results = Record<string, { ok: boolean; reason?: string }>
@@ -31,14 +31,14 @@ const METRICS = { summary: 'For Prometheus', tags, produces: ['text/plain'], res
 interface Health {
   readonly checks: Record<string, Check>
   readonly metrics: Metrics
-  readonly asked: Pick<Asked, 'providers'>
-  /** Who shows it is told why the service is not ready; null where everybody may know. */
+  providerStatus(): readonly ProviderStatus[]
+  /** Whoever shows it is told why the service is not ready; null: everybody is. */
   readonly authToken: string | null
 }
 
 /** `/livez`, `/readyz`, `/healthz` and `/metrics`. */
 export const health: FastifyPluginAsync<Health> = async (app: FastifyInstance, health) => {
-  const { checks, metrics, asked, authToken } = health
+  const { checks, metrics, providerStatus, authToken } = health
   const mayKnow = authToken === null ? () => true : showsToken(authToken)
   const check = together(() => resultsOf(checks))
   app.get('/livez', { schema: LIVEZ }, async () => ({ status: 'alive' }))
@@ -51,11 +51,11 @@ export const health: FastifyPluginAsync<Health> = async (app: FastifyInstance, h
     })
   }
   app.get('/metrics', { schema: METRICS }, async (_, reply) =>
-    reply.type(metrics.contentType).send(await metrics.render(asked.providers())),
+    reply.type(metrics.contentType).send(await metrics.render(providerStatus())),
   )
 }
 
-/** Who asks while the checks are running gets their result: no crowd of questions reaches the database. */
+/** Whoever asks while the checks run gets their result: no crowd of requests reaches the database. */
 function together(check: () => Promise<Results>): () => Promise<Results> {
   let running: Promise<Results> | undefined
   return () => {

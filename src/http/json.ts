@@ -6,14 +6,14 @@ class NotUtf8 extends Error {
 }
 
 /**
- * JSON is the only language of the door, and JSON is UTF-8 (RFC 8259, section 8.1). Fastify would read U+FFFD in place
- * of each wrong byte, so that different passwords became one.
+ * Bodies are JSON alone, and JSON is UTF-8 (RFC 8259, section 8.1). Fastify would read U+FFFD in place of each wrong
+ * byte, so that different passwords became one.
  */
 export function speakJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     if (isUtf8(body)) parse(request, body.toString('utf8'), done)
-    else done(new NotUtf8('the question is not UTF-8'))
+    else done(new NotUtf8('the request is not UTF-8'))
   })
 }

@@ -2,11 +2,11 @@ import { chmodSync, rmSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
-// Who may speak to the socket is whom its owner and group are; the folder may be open.
+// Its owner and group may use the socket; the folder may be open.
 const SOCKET_MODE = 0o660
 const SOCKET_PATH_BYTES = 107
 
-/** A door could not be opened; the message names the setting. */
+/** Cannot listen; the message names the setting. */
 export class ListenError extends Error {}
 
 /** Listens on a Unix socket; one that nobody listens on any more is replaced. */

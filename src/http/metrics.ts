@@ -2,18 +2,18 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Verdict } from '../model/verdict.ts'
 import { BREAKER_STATES, type Effort, type ProviderStatus, type Time } from '../source/ports.ts'
 
-/** Who passed a sign-in on. */
-export type Door = 'http' | 'checkpassword'
+/** By which way a login came. */
+export type Way = 'http' | 'checkpassword'
 
 /** What Prometheus sees. No label ever names a person. */
 export interface Metrics {
-  /** Notes the answer to a sign-in. @param workedSince since when (performance.now) it took work; null: it took none */
-  answered(door: Door, verdict: Verdict, workedSince: number | null): void
-  /** Notes a question that was turned away. */
+  /** Counts the answer to a login. @param workedSince since when (performance.now) it took work; null: it took none */
+  answered(door: Way, verdict: Verdict, workedSince: number | null): void
+  /** Counts a request that was turned away. */
   shed(route: 'passdb' | 'userdb'): void
-  /** Does one step of a sign-in, and notes how long it took. */
+  /** Does one step of a login, and measures how long it took. */
   readonly time: Time
-  /** Questions that are being answered, at all doors together. */
+  /** Requests that are being answered, by all listeners together. */
   inFlight: number
   readonly contentType: string
   /** Everything, as of now. */
@@ -28,24 +28,28 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry })
   const steps = stepSeconds(registry)
   const showProviders = providerGauges(registry)
-  const verdicts = new Tallies()
-  showVerdicts(registry, verdicts)
+  const verdicts = new Counter({
+    name: 'postferry_verdicts_total',
+    help: 'Answers to sign-ins, by the way they came, verdict and, for tempfail, code',
+    labelNames: ['door', 'verdict', 'code'],
+    registers,
+  })
   const passdbSeconds = new Histogram({
     name: 'postferry_passdb_seconds',
-    help: 'Time from question to verdict, where the answer was not remembered',
+    help: 'Time from request to verdict, where the answer was not in the auth cache',
     buckets: SECONDS,
     registers,
   })
   const turnedAway = new Counter({
     name: 'postferry_shed_total',
-    help: 'Questions turned away because of overload; they are not among the verdicts',
+    help: 'Requests turned away because of overload; they are not among the verdicts',
     labelNames: ['route'],
     registers,
   })
   const metrics: Metrics = {
     answered(door, verdict, workedSince) {
       if (workedSince !== null) passdbSeconds.observe((performance.now() - workedSince) / 1000)
-      verdicts.count(door, verdict.verdict, verdict.verdict === 'tempfail' ? verdict.code : '')
+      verdicts.inc({ door, verdict: verdict.verdict, code: verdict.verdict === 'tempfail' ? verdict.code : '' })
     },
     shed: (route) => turnedAway.inc({ route }),
     async time(effort, work) {
@@ -67,36 +71,6 @@ export function createMetrics(): Metrics {
   return metrics
 }
 
-/** Counts answers. A Counter with three labels would take half as long as the rest of a repeated sign-in. */
-class Tallies {
-  readonly #counts = new Map<string, number>()
-
-  count(door: Door, verdict: string, code: string): void {
-    const key = `${door} ${verdict} ${code}`
-    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
-  }
-
-  *[Symbol.iterator]() {
-    for (const [key, count] of this.#counts) {
-      const [door = '', verdict = '', code = ''] = key.split(' ')
-      yield { labels: { door, verdict, code }, count }
-    }
-  }
-}
-
-function showVerdicts(registry: Registry, tallies: Tallies): void {
-  new Counter({
-    name: 'postferry_verdicts_total',
-    help: 'Answers to sign-ins, by door, verdict and, for tempfail, its code',
-    labelNames: ['door', 'verdict', 'code'],
-    registers: [registry],
-    collect() {
-      this.reset()
-      for (const { labels, count } of tallies) this.inc(labels, count)
-    },
-  })
-}
-
 function stepSeconds(registry: Registry): Histogram<'step'> {
   const histogram = new Histogram({
     name: 'postferry_step_seconds',
@@ -113,7 +87,7 @@ function stepSeconds(registry: Registry): Histogram<'step'> {
 function showInFlight(registry: Registry, metrics: { readonly inFlight: number }): void {
   new Gauge({
     name: 'postferry_questions_in_flight',
-    help: 'Questions that are being answered',
+    help: 'Requests that are being answered',
     registers: [registry],
     collect() {
       this.set(metrics.inFlight)
@@ -124,9 +98,9 @@ function showInFlight(registry: Registry, metrics: { readonly inFlight: number }
 function providerGauges(registry: Registry): (providers: readonly ProviderStatus[]) => void {
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Gauge({ name, help, labelNames, registers: [registry] })
-  const running = gauge('postferry_old_connections', 'Questions being asked at the old server', ['provider'])
-  const waiting = gauge('postferry_old_waiting', 'Questions that wait for a connection to the old server', ['provider'])
-  const breaker = gauge('postferry_old_breaker', '1: the state of the circuit breaker', ['provider', 'state'])
+  const running = gauge('postferry_old_connections', 'Sign-ins under way at the old server', ['provider'])
+  const waiting = gauge('postferry_old_waiting', 'Sign-ins that wait for a connection to the old server', ['provider'])
+  const breaker = gauge('postferry_old_breaker', '1: the state that the circuit breaker is in', ['provider', 'state'])
   return (providers) => {
     // A provider that was removed is not shown any more.
     for (const each of [running, waiting, breaker]) each.reset()

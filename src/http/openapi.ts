@@ -14,7 +14,7 @@ const DOCUMENT = {
     description: 'Moves people from an old IMAP server to a new Dovecot at their first sign-in.',
   },
   tags: [
-    { name: 'door', description: 'What Dovecot asks' },
+    { name: 'auth', description: 'What Dovecot asks' },
     { name: 'health', description: 'What monitoring asks' },
     { name: 'admin', description: 'What administrators do, as the commands do it' },
   ],

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
-/** An app that is made when it is used for the first time. */
+/** An app that is made when it is first used. */
 export interface Later {
   get(): Promise<FastifyInstance>
   /** Closes it, if it was made. */
@@ -9,15 +9,15 @@ export interface Later {
 
 const PATHS = ['/admin', '/admin/*', '/v1/admin/*', '/openapi.json']
 
-/** Passes on what administrators ask: whoever only signs people in does not pay for what that takes. */
-export function passOn(door: FastifyInstance, administration: Pick<Later, 'get'>): void {
+/** Passes on what administrators ask to an app that is made for them: sign-ins alone do not pay for it. */
+export function passOn(listener: FastifyInstance, administration: Pick<Later, 'get'>): void {
   // Before the body is read, which is for the other app to do.
   const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {
     const app = await administration.get()
     reply.hijack()
     app.routing(request.raw, reply.raw)
   }
-  for (const url of PATHS) door.all(url, { onRequest }, () => undefined)
+  for (const url of PATHS) listener.all(url, { onRequest }, () => undefined)
 }
 
 export function later(make: () => Promise<FastifyInstance>): Later {

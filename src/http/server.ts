@@ -1,9 +1,11 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
+import type { Auth } from '../auth/auth.ts'
 import { isLoopback } from '../model/host.ts'
+import type { ProviderStatus } from '../source/ports.ts'
 import { shedUnderPressure } from './auth/overload.ts'
-import { type Asked, passdb } from './auth/passdb.ts'
+import { passdb } from './auth/passdb.ts'
 import { userdb } from './auth/userdb.ts'
 import { clientOf } from './client-address.ts'
 import { type Check, health } from './health.ts'
@@ -11,36 +13,43 @@ import { speakJson } from './json.ts'
 import { requireKnownHost } from './known-host.ts'
 import { LIMITS, limitConnections } from './limits.ts'
 import type { Metrics } from './metrics.ts'
-import { status } from './status.ts'
 import { requireToken } from './token.ts'
 
-export interface HttpDoor {
-  readonly asked: Asked
+/** What every listener needs. */
+export interface HttpDeps {
+  readonly auth: Auth
+  /** How the providers' connections are used in this process. */
+  providerStatus(): readonly ProviderStatus[]
   readonly checks: Record<string, Check>
   readonly metrics: Metrics
   readonly log: Logger
-  /** What Dovecot has to show; null where the socket's file mode guards the door. */
-  readonly authToken: string | null
   /** What lets an administrator call this host by any name. */
   readonly adminToken: string
-  /** What this host may be called on TCP; null where nobody can call it by a name. */
-  readonly hostNames: readonly string[] | null
   /** Networks of webmails and proxies: their addresses are nobody's client. */
   readonly proxyNetworks: readonly string[]
+}
+
+/** One listener: a socket or a port. */
+export interface HttpListener extends HttpDeps {
+  /** What Dovecot has to show; null where the socket's file mode guards it. */
+  readonly authToken: string | null
+  /** What this host may be called on TCP; null where nobody can call it by a name. */
+  readonly hostNames: readonly string[] | null
   /** Called before the first route is made. */
   readonly prepare?: (app: FastifyInstance) => void
 }
 
-/** The HTTP door, not listening yet. */
-export function httpDoor(door: HttpDoor): FastifyInstance {
-  const { asked, checks, metrics, log, authToken, adminToken, hostNames, proxyNetworks, prepare } = door
-  // Without a logger of its own Fastify makes none for each question.
+/** The app of a listener, not listening yet. */
+export function httpListener(listener: HttpListener): FastifyInstance {
+  const { auth, providerStatus, checks, metrics, log, authToken, adminToken, hostNames, proxyNetworks, prepare } =
+    listener
+  // Without a logger of its own Fastify makes none for each request.
   const app = Fastify({
     ...LIMITS,
     forceCloseConnections: 'idle',
-    // Of a reverse proxy on this host; nobody else says for whom they ask, and by which way.
+    // Only a reverse proxy on this host may say for whom it asks.
     trustProxy: isThisHost,
-    // A password that looks like a number is a mistake of the door, not a string.
+    // A password that is a JSON number is a malformed request, not a string.
     ajv: { customOptions: { coerceTypes: false } },
     frameworkErrors: tellUnreadable,
   })
@@ -51,16 +60,15 @@ export function httpDoor(door: HttpDoor): FastifyInstance {
   tellErrorsShortly(app, log)
   if (hostNames !== null) app.addHook('onRequest', requireKnownHost(hostNames, [authToken, adminToken]))
   prepare?.(app)
-  app.register(health, { checks, metrics, asked, authToken })
-  if (authToken === null) app.register(status, { asked })
+  app.register(health, { checks, metrics, providerStatus, authToken })
   app.register(async (guarded) => {
     if (authToken !== null) guarded.addHook('onRequest', requireToken(authToken, 'auth'))
     await shedUnderPressure(guarded, (path) => metrics.shed(path === '/v1/userdb' ? 'userdb' : 'passdb'))
     guarded.withTypeProvider<TypeBoxTypeProvider>().register(passdb, {
-      ...{ asked, metrics, log },
+      ...{ auth, metrics, log },
       clientOf: clientOf(proxyNetworks),
     })
-    guarded.withTypeProvider<TypeBoxTypeProvider>().register(userdb, { asked, metrics, log })
+    guarded.withTypeProvider<TypeBoxTypeProvider>().register(userdb, { auth, metrics, log })
   })
   return app
 }

@@ -1,4 +1,4 @@
-import type { Hasher, Tries, Visits } from '../auth/ports.ts'
+import type { AttemptLimit, Hasher, Visits } from '../auth/ports.ts'
 import { DATABASE_LIMIT_MS } from '../auth/unavailable.ts'
 import type { TotpSealer } from '../keys/ports.ts'
 import { type Administrator, parseAdministratorName } from '../model/administrator.ts'
@@ -29,9 +29,9 @@ export interface AdministratorDeps {
   readonly hasher: Hasher
   readonly totpSealer: Pick<TotpSealer, 'open'>
   /** For a name from one network, and for the network. */
-  readonly tries: Tries
+  readonly tries: AttemptLimit
   /** For a name from everywhere. */
-  readonly allTries: Tries
+  readonly allTries: AttemptLimit
   readonly visits: Visits
 }
 
@@ -75,11 +75,11 @@ async function take(name: string, client: string | null, deps: AdministratorDeps
   const [here, everywhere] = [`${name}\0${networkOf(client ?? '')}`, `administrator ${name}`]
   const pair = { person: here, client, provider: null }
   const total = { person: name, client: null, provider: null }
-  if (!(await during(tries.take(pair)))) return null
+  if (!(await during(tries.consume(pair)))) return null
   const isKnown = client !== null && (await during(visits.has(everywhere, client)))
-  if (!isKnown && !(await during(allTries.take(total)))) return null
+  if (!isKnown && !(await during(allTries.consume(total)))) return null
   return {
-    giveBack: () => Promise.all([tries.giveBack(pair), ...(isKnown ? [] : [allTries.giveBack(total)])]),
+    giveBack: () => Promise.all([tries.refund(pair), ...(isKnown ? [] : [allTries.refund(total)])]),
     noteVisit: async () => void (client !== null && (await visits.note(everywhere, client))),
   }
 }

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { Directory, SourceDomain } from '../auth/ports.ts'
+import type { SourceDomain, Userdb } from '../auth/ports.ts'
 import type { Sealer } from '../keys/ports.ts'
 import { type Address, inDomain } from '../model/address.ts'
 import type { By } from '../model/audit.ts'
@@ -29,8 +29,8 @@ export interface BadLine {
 }
 
 export interface ImportDeps {
-  readonly directory: Pick<Directory, 'sourceDomainsOf'>
-  readonly old: Source
+  readonly userdb: Pick<Userdb, 'sourceDomainsOf'>
+  readonly source: Source
   readonly sealer: Sealer
   readonly imports: Imports
   /** Template of an account's home on the destination. */
@@ -73,7 +73,7 @@ export async function importPeople(
   options: ImportOptions,
   deps: ImportDeps,
 ): Promise<ImportOutcome> {
-  const sources = rememberedSources(deps.directory)
+  const sources = rememberedSources(deps.userdb)
   const sealer = options.dryRun ? sealingOnce(deps.sealer) : deps.sealer
   return await deps.imports.gather(async (gathering) => {
     const counts = { lines: 0, bad: 0, awaited: 0, pending: 0, kept: 0 }
@@ -134,10 +134,10 @@ async function* batchesOf<T>(lines: AsyncIterable<T>): AsyncGenerator<T[]> {
   if (batch.length > 0) yield batch
 }
 
-function rememberedSources(directory: Pick<Directory, 'sourceDomainsOf'>): Sources {
+function rememberedSources(userdb: Pick<Userdb, 'sourceDomainsOf'>): Sources {
   const known = new LRUCache<string, { source: SourceDomain | null }>({ max: DOMAINS_REMEMBERED })
   return async (domain) => {
-    const entry = known.get(domain) ?? { source: theSource(domain, await directory.sourceDomainsOf(domain)) }
+    const entry = known.get(domain) ?? { source: theSource(domain, await userdb.sourceDomainsOf(domain)) }
     known.set(domain, entry)
     return entry.source
   }
@@ -172,7 +172,7 @@ async function takeIn(
   }
   const standing = await gathering.standing(candidates.map(({ address }) => address.text))
   const wanted = candidates.map((candidate) => ({ ...candidate, standing: standing.get(candidate.address.text) }))
-  const refused = verify ? await refusedOf(wanted, deps.old) : []
+  const refused = verify ? await refusedOf(wanted, deps.source) : []
   const numbers = new Set(refused.map(({ number }) => number))
   const people: ImportedPerson[] = []
   // One after the other: sealing keeps the processor busy, and in the service people sign in meanwhile.
@@ -224,7 +224,7 @@ async function personOf(wanted: Wanted, { sealer, home }: ImportDeps): Promise<I
  * The lines whose password the source does not confirm; asked with a quarter of a provider's connections: people sign
  * in too.
  */
-async function refusedOf(wanted: readonly Wanted[], old: Source): Promise<BadLine[]> {
+async function refusedOf(wanted: readonly Wanted[], source: Source): Promise<BadLine[]> {
   const refused: BadLine[] = []
   const asked = Map.groupBy(
     wanted.filter((one) => one.line.password !== null && brings(one)),
@@ -234,7 +234,7 @@ async function refusedOf(wanted: readonly Wanted[], old: Source): Promise<BadLin
     const atOnce = Math.ceil((ones[0]?.source.provider.maxConnections ?? 1) / 4)
     for (let start = 0; start < ones.length; start += atOnce) {
       const answers = ones.slice(start, start + atOnce).map(async (one) => {
-        const reason = reasonIn(await ask(one, old))
+        const reason = reasonIn(await ask(one, source))
         if (reason !== null) refused.push({ number: one.line.number, reason })
       })
       await Promise.all(answers)
@@ -243,8 +243,8 @@ async function refusedOf(wanted: readonly Wanted[], old: Source): Promise<BadLin
   return refused
 }
 
-function ask(wanted: Wanted, old: Source): Promise<SourceAnswer> {
-  return old.ask({
+function ask(wanted: Wanted, source: Source): Promise<SourceAnswer> {
+  return source.ask({
     provider: wanted.source.provider,
     username: usernameOf(wanted),
     password: wanted.line.password ?? '',

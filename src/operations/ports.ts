@@ -62,8 +62,6 @@ export interface Accounts {
   list(): AsyncIterable<Account>
   page(request: PageRequest): Promise<Page<Account>>
   find(address: string): Promise<Account | null>
-  /** So many addresses behind this one, in their order. */
-  addressesAfter(address: string, limit: number): Promise<string[]>
   /** Sets a password of the destination's own: the source is not asked about it any more. */
   setPassword(address: string, passwordHash: string, by: By): Promise<boolean>
   setEnabled(address: string, enabled: boolean, by: By): Promise<boolean>

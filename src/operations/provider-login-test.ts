@@ -1,4 +1,4 @@
-import type { Tries } from '../auth/ports.ts'
+import type { AttemptLimit } from '../auth/ports.ts'
 import type { Provider } from '../model/provider.ts'
 import type { Code } from '../model/verdict.ts'
 import type { Source, SourceAnswer } from '../source/ports.ts'
@@ -7,8 +7,8 @@ import type { Source, SourceAnswer } from '../source/ports.ts'
 export const TRIAL_LIMITS = { person: 10, client: 0, provider: 60 }
 
 export interface TrialDeps {
-  readonly old: Source
-  readonly trials: Tries
+  readonly source: Source
+  readonly trials: AttemptLimit
 }
 
 /** Asks a provider whether a password is right there, and keeps nothing of it. A right one counts against nobody. */
@@ -16,15 +16,15 @@ export async function trySignIn(
   provider: Provider,
   username: string,
   password: string,
-  { old, trials }: TrialDeps,
+  { source, trials }: TrialDeps,
 ): Promise<SourceAnswer> {
   const suspect = { person: `${provider.name} ${username}`, client: null, provider: provider.name }
-  if (!(await trials.take(suspect))) {
+  if (!(await trials.consume(suspect))) {
     return { kind: 'trouble', code: 'throttled', cause: 'too many trials', answered: false }
   }
   const { signal } = new AbortController()
-  const answer = await old.ask({ provider, username, password, clientAddress: null, signal })
-  if (answer.kind === 'yes') await trials.giveBack(suspect)
+  const answer = await source.ask({ provider, username, password, clientAddress: null, signal })
+  if (answer.kind === 'yes') await trials.refund(suspect)
   return answer
 }
 

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { Tries } from '../auth/ports.ts'
+import type { AttemptLimit } from '../auth/ports.ts'
 import type { Provider } from '../model/provider.ts'
 import type { ProbeStep } from '../source/probe.ts'
 import type { Domains, Providers } from './ports.ts'
@@ -7,7 +7,7 @@ import type { Domains, Providers } from './ports.ts'
 export interface TestDeps {
   readonly providers: Pick<Providers, 'find' | 'set' | 'noteTest'>
   readonly domains: Pick<Domains, 'list'>
-  readonly trials: Pick<Tries, 'take'>
+  readonly trials: Pick<AttemptLimit, 'consume'>
   /** Goes to a provider step by step; at last, a stranger of that domain is tried. */
   probe(provider: Provider, stranger: string): AsyncIterable<ProbeStep>
 }
@@ -15,7 +15,7 @@ export interface TestDeps {
 /** Goes to a provider step by step, and keeps how that ended, and how it refuses a stranger when that is learned. */
 export async function* testProvider(provider: Provider, actor: string, deps: TestDeps): AsyncGenerator<ProbeStep> {
   const suspect = { person: null, client: null, provider: provider.name }
-  if (!(await deps.trials.take(suspect))) {
+  if (!(await deps.trials.consume(suspect))) {
     yield TOO_MANY
     return
   }

@@ -1,4 +1,4 @@
-import type { Directory } from '../auth/ports.ts'
+import type { Userdb } from '../auth/ports.ts'
 import type { Sealer } from '../keys/ports.ts'
 import { parseAddress } from '../model/address.ts'
 import type { By } from '../model/audit.ts'
@@ -8,8 +8,8 @@ import type { Source, SourceAnswer } from '../source/ports.ts'
 import type { Credentials } from './ports.ts'
 
 export interface RenewalDeps {
-  readonly directory: Pick<Directory, 'accountOf' | 'awaited'>
-  readonly old: Source
+  readonly userdb: Pick<Userdb, 'accountOf' | 'awaited'>
+  readonly source: Source
   readonly sealer: Sealer
   readonly credentials: Pick<Credentials, 'renew'>
   /** Template of an account's home on the destination. */
@@ -25,13 +25,13 @@ export async function renewCredential(
   address: string,
   password: string,
   by: By,
-  { directory, old, sealer, credentials, home }: RenewalDeps,
+  { userdb, source, sealer, credentials, home }: RenewalDeps,
 ): Promise<SourceAnswer> {
   const person = parseAddress(address)
-  const known = await directory.accountOf(address)
-  const live = known === null ? await directory.awaited(address) : known.isLive ? known.from : null
+  const known = await userdb.accountOf(address)
+  const live = known === null ? await userdb.awaited(address) : known.isLive ? known.from : null
   if (person === null || live === null) throw new Refused('conflict', `${address} has no unfinished migration`)
-  const answer = await old.ask({
+  const answer = await source.ask({
     provider: live.provider,
     username: live.oldUsername,
     password,

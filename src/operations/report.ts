@@ -1,8 +1,12 @@
-import type { Copying } from '../auth/ports.ts'
 import { type CopyingHosts, type Stranded, strandedText } from '../copying/copying-hosts.ts'
 import type { State } from '../model/migration.ts'
 import type { Erased, Expiring } from '../model/retention.ts'
 import type { Collision, Collisions } from './collisions.ts'
+
+/** Migrations that are being copied at this moment. */
+export interface Copying {
+  migrationIds(): Promise<readonly string[]>
+}
 
 /** People of one domain of one provider, by how far they are. */
 export interface PeopleCount {

@@ -2,7 +2,7 @@ import type { Provider } from '../model/provider.ts'
 import type { Code } from '../model/verdict.ts'
 import { Breaker } from './breaker.ts'
 import type { Budget, ConnectionsInUse, Use } from './budget.ts'
-import type { ProviderStatus, Source, SourceAnswer } from './ports.ts'
+import type { ProviderStatus, Source, SourceAnswer, Time } from './ports.ts'
 
 /** The breaker of a provider, as long as that is at the same place. */
 interface Guarded {
@@ -14,6 +14,7 @@ export interface GuardDeps {
   readonly budget: Pick<Budget, 'take'> & { inUse(use: Use): ConnectionsInUse[] }
   /** How long a login waits for a connection. */
   readonly queueLimitMs: number
+  readonly time: Time
 }
 
 /**
@@ -22,7 +23,7 @@ export interface GuardDeps {
  */
 export function guardSource(
   source: Source,
-  { budget, queueLimitMs }: GuardDeps,
+  { budget, queueLimitMs, time }: GuardDeps,
 ): Source & { status(): ProviderStatus[] } {
   const guarded = new Map<string, Guarded>()
 
@@ -48,7 +49,7 @@ export function guardSource(
       }
       const guardedLogin = { ...login, signal, onLeaving }
       try {
-        return (await breaker.ask(guardedLogin, () => source.ask(guardedLogin))) ?? LEFT_ALONE
+        return (await breaker.ask(guardedLogin, () => time('old', () => source.ask(guardedLogin)))) ?? LEFT_ALONE
       } finally {
         isGone.finally(() => connection[Symbol.dispose]())
       }

@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { availableParallelism, hostname } from 'node:os'
-import { argon2id } from '../auth/argon2id.ts'
-import { NegativeCache, PositiveCache } from '../auth/auth-cache.ts'
-import type { Deps } from '../auth/authenticate.ts'
-import { keyedDigest } from '../auth/credential-digest.ts'
-import { boundHasher } from '../auth/hash-pool.ts'
-import { signIn } from '../auth/login.ts'
-import type { Captures, Directory, Tries } from '../auth/ports.ts'
-import { DATABASE_LIMIT_MS } from '../auth/unavailable.ts'
+import { type Auth, auth } from '../auth/auth.ts'
+import { AuthCache } from '../auth/auth-cache.ts'
+import { argon2id, hashPool } from '../auth/hasher.ts'
+import { keyedDigest } from '../auth/keyed-digest.ts'
+import type { LoginDeps } from '../auth/login.ts'
+import { DATABASE_LIMIT_MS, fromDatabase } from '../auth/unavailable.ts'
 import type { Engine } from '../copying/ports.ts'
 import { accounts } from '../db/accounts.ts'
 import { administrators } from '../db/administrators.ts'
@@ -15,25 +13,23 @@ import { attempts } from '../db/attempts.ts'
 import { audit } from '../db/audit.ts'
 import { collisions } from '../db/collisions.ts'
 import { type Database, openDatabase } from '../db/connection/database.ts'
-import type { Listener } from '../db/connection/listener.ts'
 import { shares } from '../db/connection-shares.ts'
 import { copying } from '../db/copying.ts'
 import { copyingHosts } from '../db/copying-hosts.ts'
 import { credentials } from '../db/credentials.ts'
-import { directory } from '../db/directory.ts'
 import { domains } from '../db/domains.ts'
 import { imports } from '../db/imports.ts'
 import { announce, instances } from '../db/instances.ts'
 import { ledgers } from '../db/ledgers.ts'
 import { migrations } from '../db/migrations.ts'
 import { providers } from '../db/providers.ts'
-import { captures } from '../db/provisioning.ts'
-import { failures } from '../db/rate-limits.ts'
+import { provisioner } from '../db/provisioning.ts'
+import { rateLimit } from '../db/rate-limits.ts'
 import { reports } from '../db/reports.ts'
 import { sealings } from '../db/sealings.ts'
 import { transitions } from '../db/transitions.ts'
+import { userdb } from '../db/userdb.ts'
 import { visits } from '../db/visits.ts'
-import type { Asked } from '../http/auth/passdb.ts'
 import type { Check } from '../http/health.ts'
 import { imapSource } from '../imap/login/ask.ts'
 import { probe } from '../imap/probe/probe.ts'
@@ -54,70 +50,76 @@ import { finishMigration } from '../operations/finish.ts'
 import type { House } from '../operations/house.ts'
 import { importPeople, oneAtATime } from '../operations/import.ts'
 import { performer } from '../operations/operation.ts'
-import type { Accounts } from '../operations/ports.ts'
 import { healthOf } from '../operations/provider-health.ts'
 import { TRIAL_LIMITS, trySignIn } from '../operations/provider-login-test.ts'
 import { testProvider } from '../operations/provider-test.ts'
 import { type RenewalDeps, renewCredential } from '../operations/renew-credential.ts'
 import { report } from '../operations/report.ts'
-import { allAddresses, lookUp } from '../operations/userdb.ts'
 import { verifyAccount } from '../operations/verify.ts'
 import type { Settings } from '../settings.ts'
 import { type Budget, openBudget } from '../source/budget.ts'
 import { LEASE_MS } from '../source/connection-share.ts'
 import { guardSource } from '../source/guard.ts'
-import type { Time } from '../source/ports.ts'
+import type { ProviderStatus, Time } from '../source/ports.ts'
 import { budgetedProbe } from '../source/probe.ts'
-import { timed } from '../source/timed.ts'
 import { engineFor } from './engine.ts'
 
-/** Everything that the doors can ask for, wired together. Dispose to let go of the database. */
+/** Everything that interfaces use, wired together. Dispose to leave the database. */
 export interface Service extends House {
-  readonly asked: Asked
+  readonly auth: Auth
   readonly database: Database
   readonly budget: Budget
   readonly engine: Engine
   readonly verifyDeps: VerifyDeps
+  /** How the providers' connections are used in this process. */
+  providerStatus(): readonly ProviderStatus[]
   /** What has to be well for the service to be ready, by name. */
   readonly checks: Readonly<Record<string, Check>>
-  /** Begins to remember right passwords, and to hear of what makes them wrong. */
-  watch(): void
 }
 
-/** @param id a UUID of this process, or of the service whose place it takes */
-export async function openService(
-  settings: Settings,
-  time: Time = (_, work) => work(),
-  id: string = randomUUID(),
-): Promise<Service> {
+/** What `postferry serve` is, and a command is not. */
+export interface Serving {
+  readonly time: Time
+  /** UUID of the service; the next one in its place has the same. */
+  readonly instance: string
+}
+
+/** @param serving without: nothing is measured, announced or kept in the auth cache */
+export async function openService(settings: Settings, serving?: Serving): Promise<Service> {
+  const { time, instance } = serving ?? { time: untimed, instance: randomUUID() }
   const database = await openDatabase(settings)
-  const { kysely } = database
-  let changes: Listener | undefined
-  let presence: AsyncDisposable | undefined
-  const isTold = () => changes?.isListening() ?? false
-  const successes = new PositiveCache(settings.authCacheTtlMs, isTold)
-  const repeats = new NegativeCache(settings.authCacheNegativeTtlMs, isTold)
-  const counted = failures(database.pool, settings.failureLimits)
+  const { kysely, pool } = database
+  const { authCacheTtlMs: ttlMs, authCacheNegativeTtlMs: negativeTtlMs } = settings
+  const authCache = new AuthCache({ ttlMs, negativeTtlMs }, () => listener?.isListening() ?? false)
+  const sourceRefusals = new AuthCache({ ttlMs: 0, negativeTtlMs }, () => true)
+  const forget = (address: string | null) => {
+    authCache.forget(address)
+    if (address === null) sourceRefusals.forget(null)
+  }
+  const listener = serving && database.listen('postferry_forget', forget)
+  const sealsTo = async () => ((await recipientsInForce(settings)) ?? []).map(shortName)
+  const presence = serving && announce(kysely, { id: instance, host: hostname() }, sealsTo)
   const queueLimitMs = settings.answerLimitMs - settings.sourceLimitMs - DATABASE_LIMIT_MS
-  const budget = openBudget(shares(kysely, id, LEASE_MS))
-  const guarded = guardSource(timed(imapSource(settings.sourceLimitMs), 'old', time), { budget, queueLimitMs })
+  const budget = openBudget(shares(kysely, instance, LEASE_MS))
+  const source = guardSource(imapSource(settings.sourceLimitMs), { budget, queueLimitMs, time })
   const deps = {
-    directory: timed(readied(directory(kysely), database), 'database', time),
-    hasher: timed(boundHasher(argon2id, Math.min(availableParallelism(), MOST_HASHES)), 'hash', time),
-    old: guarded,
+    userdb: userdb(database),
+    hasher: hashPool(argon2id, availableParallelism(), time),
+    source,
     sealer: sealerInForce(settings),
-    captures: forgetful(timed(captures(kysely), 'database', time), (address) => {
-      successes.forget(address)
-      repeats.forget()
-    }),
-    failures: { ...timed(counted, 'database', time), isShut: counted.isShut },
-    visits: timed(visits(database.pool), 'database', time),
-    refusals: new NegativeCache(settings.authCacheNegativeTtlMs),
+    provisioner: provisioner(kysely),
+    rateLimit: rateLimit(database, settings.failureLimits),
+    visits: visits(pool),
+    authCache,
+    sourceRefusals,
     digest: keyedDigest(),
-    credentials: credentials(kysely),
+    fromDatabase: fromDatabase(time),
+    onProvisioned: forget,
     home: settings.home,
     recipientDelimiter: settings.recipientDelimiter,
-  } satisfies Deps & RenewalDeps
+    answerLimitMs: settings.answerLimitMs,
+    credentials: credentials(kysely),
+  } satisfies LoginDeps & RenewalDeps
   const records = {
     audit: audit(kysely),
     providers: providers(kysely),
@@ -136,12 +138,12 @@ export async function openService(
   const panel = {
     administrators: administrators(kysely),
     totpSealer: totpSealer(() => panelKeyInForce(settings)),
-    tries: readiedTries(failures(database.pool, ADMINISTRATOR_LIMITS, 'admin-'), database),
-    allTries: failures(database.pool, ADMINISTRATOR_TOTAL, 'admin-all-'),
+    tries: rateLimit(database, ADMINISTRATOR_LIMITS, 'admin-'),
+    allTries: rateLimit(database, ADMINISTRATOR_TOTAL, 'admin-all-'),
     visits: deps.visits,
     hasher: deps.hasher,
   }
-  const trials = readiedTries(failures(database.pool, TRIAL_LIMITS, 'trial-'), database)
+  const trials = rateLimit(database, TRIAL_LIMITS, 'trial-')
   const endpoints = approvedEndpoints(settings)
   const onTrust = (provider: string, detail: string) =>
     records.audit.record(provider, {
@@ -172,11 +174,11 @@ export async function openService(
     },
     probe: (provider) => probeWith(provider),
     testProvider: (provider, actor) => testProvider(provider, actor, { ...records, probe: probeWith, trials }),
-    trySignIn: (provider, username, password) => trySignIn(provider, username, password, { old: guarded, trials }),
+    trySignIn: (provider, username, password) => trySignIn(provider, username, password, { source, trials }),
     health: healthOf({
       providers: records.providers,
       probe: (provider) => probeWith(provider),
-      status: guarded.status,
+      status: source.status,
     }),
     bulk: bulk(transitions(kysely)),
     copyingHosts: copyingHosts(kysely),
@@ -207,24 +209,10 @@ export async function openService(
     endpoints,
     renewCredential: (address, password, by) => renewCredential(address, password, by, deps),
     signInAdministrator: (question) => signInAdministrator(question, panel),
-    asked: {
-      signIn: signIn(deps, { answerLimitMs: settings.answerLimitMs, successes, repeats }),
-      lookUp: (username) => lookUp(username, deps),
-      addresses: () => allAddresses(readiedAccounts(records.accounts, database)),
-      providers: guarded.status,
-    },
-    watch() {
-      changes ??= database.listen('postferry_forget', (address) => {
-        successes.forget(address)
-        repeats.forget()
-        if (address === null) deps.refusals.forget()
-      })
-      presence ??= announce(kysely, { id, host: hostname() }, async () =>
-        ((await recipientsInForce(settings)) ?? []).map(shortName),
-      )
-    },
+    auth: auth(deps),
+    providerStatus: source.status,
     async [Symbol.asyncDispose]() {
-      changes?.[Symbol.dispose]()
+      listener?.[Symbol.dispose]()
       await presence?.[Symbol.asyncDispose]()
       await budget[Symbol.asyncDispose]()
       await database[Symbol.asyncDispose]()
@@ -234,52 +222,7 @@ export async function openService(
   return service
 }
 
-/** Hashing runs on the threads that also look up the names of hosts: one of them stays free. */
-const MOST_HASHES = 3
-
-/** Looks nothing up before the database has this program's schema. */
-function readied(found: Directory, database: Database): Directory {
-  return {
-    async sourceDomainsOf(domain) {
-      await database.ready()
-      return await found.sourceDomainsOf(domain)
-    },
-    accountOf: found.accountOf,
-    awaited: found.awaited,
-  }
-}
-
-function readiedAccounts({ addressesAfter }: Pick<Accounts, 'addressesAfter'>, database: Database) {
-  return {
-    async addressesAfter(address: string, limit: number) {
-      await database.ready()
-      return await addressesAfter(address, limit)
-    },
-  }
-}
-
-/** Counts nothing before the database has this program's schema. */
-function readiedTries({ take, giveBack }: Tries, database: Database): Tries {
-  return {
-    async take(suspect) {
-      await database.ready()
-      return await take(suspect)
-    },
-    giveBack,
-  }
-}
-
-/** Our own renewal of a password is forgotten at once: what the database tells comes a moment later. */
-function forgetful({ capture, ...others }: Captures, forget: (address: string) => void): Captures {
-  return {
-    ...others,
-    async capture(arrival) {
-      const account = await capture(arrival)
-      forget(arrival.address.text)
-      return account
-    },
-  }
-}
+const untimed: Time = (_, work) => work()
 
 /** The service with its database there, as a command needs it. @throws when it is not */
 export async function openReady(settings: Settings): Promise<Service> {

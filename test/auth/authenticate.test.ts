@@ -1,23 +1,23 @@
 import t from 'tap'
 import type { KnownAccount } from '../../src/auth/ports.ts'
 import type { SourceAnswer } from '../../src/source/ports.ts'
-import { anna, ask, captured, live, world } from '../support/sign-in-world.ts'
+import { anna, ask, live, provisioned, world } from '../support/sign-in-world.ts'
 
 t.test('a known password is settled without the source', async (t) => {
-  const { deps, seen } = world({ known: captured })
+  const { deps, seen } = world({ known: provisioned })
   t.same(await ask(deps, 'Anna@Old.example', 'right'), { verdict: 'ok', account: anna })
   t.same(await ask(deps, 'anna@new.example', 'right'), { verdict: 'ok', account: anna })
   t.same(seen.asked, [])
 })
 
-t.test('a newcomer whom the source lets in is captured under the new address', async (t) => {
+t.test('a newcomer whom the source lets in is provisioned under the new address', async (t) => {
   const { deps, seen } = world({ old: { kind: 'yes' } })
   t.match(await ask(deps, 'ANNA@old.example', 'right'), { verdict: 'ok', account: { address: 'anna@new.example' } })
   t.same(seen.asked, ['anna@old.example right'])
   t.same(seen.sealed, [
     { address: 'anna@new.example', provider: 'old', username: 'anna@old.example', password: 'right' },
   ])
-  t.match(seen.arrivals, [
+  t.match(seen.proven, [
     { home: '/var/vmail/new.example/anna', passwordHash: 'hash of right', oldDomain: 'old.example' },
   ])
 })
@@ -42,25 +42,25 @@ t.test('whatever the source says but yes, nothing is written', async (t) => {
       { verdict: 'tempfail', code: 'old-unreachable', cause },
     ],
   ]
-  for (const known of [null, captured]) {
+  for (const known of [null, provisioned]) {
     for (const [old, verdict] of answers) {
       const { deps, seen } = world({ old, known })
       t.same(await ask(deps, 'anna@old.example', 'other'), verdict, `${old.kind}, ${known ? 'known' : 'new'}`)
-      t.same(seen.arrivals, [])
+      t.same(seen.proven, [])
     }
   }
 })
 
-t.test('a captured person who changed the password at the source is renewed', async (t) => {
-  const { deps, seen } = world({ known: captured, old: { kind: 'yes' } })
+t.test('a provisioned person who changed the password at the source is renewed', async (t) => {
+  const { deps, seen } = world({ known: provisioned, old: { kind: 'yes' } })
   t.match(await ask(deps, 'anna@new.example', 'changed'), { verdict: 'ok' })
-  t.match(seen.arrivals, [{ passwordHash: 'hash of changed', oldUsername: 'anna@old.example' }])
+  t.match(seen.proven, [{ passwordHash: 'hash of changed', oldUsername: 'anna@old.example' }])
 })
 
 t.test('the source is not asked about an account that is none of its business', async (t) => {
   const accounts: Record<string, KnownAccount> = {
-    'made on the destination, without a migration': { ...captured, from: null, isLive: false },
-    'with a password set on the destination': { ...captured, passwordSource: 'new' },
+    'made on the destination, without a migration': { ...provisioned, from: null, isLive: false },
+    'with a password set on the destination': { ...provisioned, passwordSource: 'new' },
   }
   for (const [what, known] of Object.entries(accounts)) {
     const { deps, seen } = world({ known, old: { kind: 'yes' } })
@@ -70,16 +70,16 @@ t.test('the source is not asked about an account that is none of its business', 
 })
 
 t.test('a disabled account is told so only with a right password', async (t) => {
-  const known = { ...captured, account: { ...anna, enabled: false } }
+  const known = { ...provisioned, account: { ...anna, enabled: false } }
   t.same(await ask(world({ known }).deps, 'anna@old.example', 'right'), { verdict: 'disabled' })
   t.same(await ask(world({ known }).deps, 'anna@old.example', 'wrong'), { verdict: 'mismatch' })
   const drifted = world({ known, old: { kind: 'yes' } })
   t.same(await ask(drifted.deps, 'anna@old.example', 'changed'), { verdict: 'disabled' })
-  t.same(drifted.seen.arrivals, [])
+  t.same(drifted.seen.proven, [])
 })
 
 t.test('an account that became somebody else’s in the meantime is not given away', async (t) => {
-  const { deps } = world({ old: { kind: 'yes' }, captures: async () => null })
+  const { deps } = world({ old: { kind: 'yes' }, provision: async () => null })
   t.same(await ask(deps, 'anna@old.example', 'right'), { verdict: 'mismatch' })
 })
 
@@ -93,7 +93,7 @@ t.test('nobody is a mismatch, asks nothing and costs no password check', async (
   ] as const) {
     const { deps, seen } = world({ old: { kind: 'yes' } })
     t.same(await ask(deps, username, password), { verdict: 'mismatch' }, username)
-    t.match(seen, { asked: [], sealed: [], arrivals: [], verified: 0 }, username)
+    t.match(seen, { asked: [], sealed: [], proven: [], verified: 0 }, username)
   }
 })
 
@@ -111,7 +111,7 @@ t.test('every wrong password counts against the person, the client and the provi
   const newcomer = world()
   await ask(newcomer.deps, 'anna@old.example', 'wrong')
   t.same(newcomer.seen.failures, [suspect])
-  const settled = world({ known: { ...captured, passwordSource: 'new' } })
+  const settled = world({ known: { ...provisioned, passwordSource: 'new' } })
   await ask(settled.deps, 'anna@old.example', 'wrong')
   t.same(settled.seen.failures, [{ ...suspect, provider: null }])
   const stranger = world()
@@ -123,7 +123,7 @@ t.test('every wrong password counts against the person, the client and the provi
 })
 
 t.test('a limit stops the question to the source, not the person whose right password is known here', async (t) => {
-  const { deps, seen } = world({ known: captured, limited: true, old: { kind: 'yes' } })
+  const { deps, seen } = world({ known: provisioned, limited: true, old: { kind: 'yes' } })
   t.match(await ask(deps, 'anna@old.example', 'other'), { verdict: 'tempfail', code: 'throttled' })
   t.same(await ask(deps, 'anna@old.example', 'right'), { verdict: 'ok', account: anna })
   t.same(seen.asked, [])
@@ -134,9 +134,9 @@ t.test('a limit stops the question to the source, not the person whose right pas
 
 t.test('where the source has no say a wrong password is called wrong, whatever the limits', async (t) => {
   const people: [string, KnownAccount | null][] = [
-    ['anna@old.example', { ...captured, isLive: false }],
-    ['anna@old.example', { ...captured, passwordSource: 'new' }],
-    ['anna@old.example', { ...captured, from: null, isLive: false }],
+    ['anna@old.example', { ...provisioned, isLive: false }],
+    ['anna@old.example', { ...provisioned, passwordSource: 'new' }],
+    ['anna@old.example', { ...provisioned, from: null, isLive: false }],
     ['anna@elsewhere.example', null],
   ]
   for (const [address, known] of people) {
@@ -147,12 +147,12 @@ t.test('where the source has no say a wrong password is called wrong, whatever t
 })
 
 t.test('a network over its limit costs no hash, but for who has signed in from there', async (t) => {
-  for (const known of [captured, { ...captured, isLive: false }, null]) {
+  for (const known of [provisioned, { ...provisioned, isLive: false }, null]) {
     const stranger = world({ known, shut: true })
     t.match(await ask(stranger.deps, 'anna@new.example', 'right'), { verdict: 'tempfail', code: 'throttled' })
     t.equal(stranger.seen.verified, 0)
   }
-  const { deps, seen } = world({ known: captured, shut: true, visitors: ['anna@new.example'] })
+  const { deps, seen } = world({ known: provisioned, shut: true, visitors: ['anna@new.example'] })
   t.same(await ask(deps, 'anna@old.example', 'right'), { verdict: 'ok', account: anna })
   t.match(await ask(deps, 'anna@old.example', 'other'), { verdict: 'tempfail', code: 'throttled' })
   t.equal(seen.verified, 2)
@@ -181,9 +181,9 @@ t.test(
       throw new Error('connection refused')
     }
     const { deps } = world()
-    const uncounted = { ...deps, failures: { ...deps.failures, count: away } }
+    const uncounted = { ...deps, rateLimit: { ...deps.rateLimit, penalize: away } }
     t.same(await ask(uncounted, 'anna@old.example', 'wrong'), { verdict: 'mismatch' })
-    const blind = { ...deps, failures: { ...deps.failures, isLimited: away } }
+    const blind = { ...deps, rateLimit: { ...deps.rateLimit, isExceeded: away } }
     t.match(await ask(blind, 'anna@old.example', 'other'), { verdict: 'tempfail', code: 'database' })
   },
 )
@@ -193,9 +193,12 @@ t.test('a database that is away is a tempfail with its code, before and after th
     throw new Error('connection refused')
   }
   const before = world()
-  const blind = { ...before.deps, directory: { sourceDomainsOf: away, accountOf: away, awaited: away } }
+  const blind = {
+    ...before.deps,
+    userdb: { ...before.deps.userdb, sourceDomainsOf: away, accountOf: away, awaited: away },
+  }
   t.match(await ask(blind, 'anna@old.example', 'x'), { verdict: 'tempfail', code: 'database' })
-  const after = world({ old: { kind: 'yes' }, captures: away })
+  const after = world({ old: { kind: 'yes' }, provision: away })
   t.match(await ask(after.deps, 'anna@old.example', 'x'), { verdict: 'tempfail', code: 'database' })
 })
 
@@ -215,18 +218,18 @@ t.test('anything unforeseen is a tempfail, never a refusal', async (t) => {
 t.test(
   'who may open a finished migration again is in whatever the source says; what the source did not say is asked again',
   async (t) => {
-    const known = { ...captured, isLive: false, needsCredential: true }
+    const known = { ...provisioned, isLive: false, needsCredential: true }
     const answered = async (old: SourceAnswer) => {
       const { deps, seen } = world({ known, old })
       return { verdict: await ask(deps, 'anna@new.example', 'right'), seen }
     }
     const opened = await answered({ kind: 'yes' })
     t.same(opened.verdict, { verdict: 'ok', account: anna })
-    t.equal(opened.seen.arrivals.length, 1)
+    t.equal(opened.seen.proven.length, 1)
     t.same((await answered({ kind: 'no' })).verdict, { verdict: 'ok', account: anna })
     const away = await answered({ kind: 'trouble', code: 'old-unreachable', cause: null, answered: false })
     t.same(away.verdict, { verdict: 'ok', account: anna, isProvisional: true })
-    const { deps } = world({ known, old: { kind: 'yes' }, captures: () => Promise.reject(new Error('away')) })
+    const { deps } = world({ known, old: { kind: 'yes' }, provision: () => Promise.reject(new Error('away')) })
     t.match(await ask(deps, 'anna@new.example', 'right'), { verdict: 'ok', isProvisional: true }, 'not written')
   },
 )
@@ -234,7 +237,7 @@ t.test(
 t.test(
   'a right password renews what the source refused or nobody could open, and lets in whatever comes of it',
   async (t) => {
-    const known = { ...captured, needsCredential: true }
+    const known = { ...provisioned, needsCredential: true }
     const with_ = async (old: SourceAnswer, more: object = {}) => {
       const { deps, seen } = world({ known, old, ...more })
       return { verdict: await ask(deps, 'anna@new.example', 'right'), seen, deps }
@@ -252,14 +255,14 @@ t.test(
       await ask(deps, 'anna@new.example', 'right')
       t.equal(seen.asked.length, kind === 'no' ? 1 : 2, 'what was just refused is not asked again')
     }
-    const lost = await with_({ kind: 'yes' }, { captures: () => Promise.reject(new Error('away')) })
+    const lost = await with_({ kind: 'yes' }, { provision: () => Promise.reject(new Error('away')) })
     t.match(lost.verdict, { verdict: 'ok', isProvisional: true })
   },
 )
 
 t.test('where the provider wants it, the source decides about a kept password that it refuses', async (t) => {
   const from = { ...live, provider: { ...live.provider, afterRefusal: 'refuse' } } as const
-  const known = { ...captured, from, needsCredential: true }
+  const known = { ...provisioned, from, needsCredential: true }
   for (const [kind, verdict] of [
     ['no', 'mismatch'],
     ['disabled', 'disabled'],
@@ -280,13 +283,16 @@ t.test('where the provider wants it, the source decides about a kept password th
 })
 
 const DOUBTFUL_RIGHT = { hash: 'hash of right', isDoubtful: true }
-const DOUBTFUL = { ...captured, passwords: [...captured.passwords, { hash: 'hash of earlier', isDoubtful: true }] }
+const DOUBTFUL = {
+  ...provisioned,
+  passwords: [...provisioned.passwords, { hash: 'hash of earlier', isDoubtful: true }],
+}
 
 t.test('a doubtful password counts again when the source says so, and unsettles nothing', async (t) => {
   for (const known of [DOUBTFUL, { ...DOUBTFUL, isLive: false }]) {
     const { deps, seen } = world({ known, old: { kind: 'yes' } })
     t.same(await ask(deps, 'anna@new.example', 'earlier'), { verdict: 'ok', account: anna })
-    t.match(seen, { asked: ['anna@old.example earlier'], confirmed: ['hash of earlier'], arrivals: [], sealed: [] })
+    t.match(seen, { asked: ['anna@old.example earlier'], confirmed: ['hash of earlier'], proven: [], sealed: [] })
     t.same(await ask(deps, 'anna@new.example', 'right'), { verdict: 'ok', account: anna })
     t.equal(seen.asked.length, 1, 'the present one is not asked about')
   }
@@ -309,32 +315,32 @@ t.test(
 )
 
 t.test('a new password that another connection brought meanwhile is not added again', async (t) => {
-  const renewed = { ...captured, passwords: [{ hash: 'hash of changed', isDoubtful: false }, DOUBTFUL_RIGHT] }
-  for (const known of [captured, null]) {
+  const renewed = { ...provisioned, passwords: [{ hash: 'hash of changed', isDoubtful: false }, DOUBTFUL_RIGHT] }
+  for (const known of [provisioned, null]) {
     const { deps, seen } = world({
       ...{ known, meanwhile: renewed, old: { kind: 'yes' } },
-      captures: async ({ seenHash }) => (seenHash === 'hash of changed' ? anna : 'changed'),
+      provision: async ({ seenHash }) => (seenHash === 'hash of changed' ? anna : 'changed'),
     })
     t.same(await ask(deps, 'anna@new.example', 'changed'), { verdict: 'ok', account: anna })
-    t.match(seen.arrivals, [{ seenHash: known === null ? null : 'hash of right' }])
-    t.equal(seen.arrivals.length, 1)
+    t.match(seen.proven, [{ seenHash: known === null ? null : 'hash of right' }])
+    t.equal(seen.proven.length, 1)
     t.same(seen.asked, ['anna@old.example changed'])
   }
   const other = world({
-    ...{ known: captured, meanwhile: renewed, old: { kind: 'yes' } },
-    captures: async ({ seenHash }) => (seenHash === 'hash of changed' ? anna : 'changed'),
+    ...{ known: provisioned, meanwhile: renewed, old: { kind: 'yes' } },
+    provision: async ({ seenHash }) => (seenHash === 'hash of changed' ? anna : 'changed'),
   })
   t.match(await ask(other.deps, 'anna@new.example', 'a third one'), { verdict: 'ok' }, 'another one is added to it')
-  t.equal(other.seen.arrivals.length, 2)
-  const restless = world({ known: captured, old: { kind: 'yes' }, captures: async () => 'changed' })
+  t.equal(other.seen.proven.length, 2)
+  const restless = world({ known: provisioned, old: { kind: 'yes' }, provision: async () => 'changed' })
   t.match(await ask(restless.deps, 'anna@new.example', 'changed'), { verdict: 'tempfail', code: 'database' })
-  t.equal(restless.seen.arrivals.length, 3, 'not for ever')
+  t.equal(restless.seen.proven.length, 3, 'not for ever')
 })
 
 t.test('nobody is let in by what was so before the source was asked', async (t) => {
-  const wanting = { ...captured, needsCredential: true }
+  const wanting = { ...provisioned, needsCredential: true }
   const ofNew = {
-    ...captured,
+    ...provisioned,
     passwords: [{ hash: 'hash of the destination', isDoubtful: false }],
     passwordSource: 'new',
   } as const
@@ -346,13 +352,13 @@ t.test('nobody is let in by what was so before the source was asked', async (t) 
       [{ ...DOUBTFUL, needsCredential: true }, 'earlier'],
     ] as const) {
       const what = `${old.kind}, ${password}`
-      const set = world({ known, old, meanwhile: ofNew, captures: async () => null })
+      const set = world({ known, old, meanwhile: ofNew, provision: async () => null })
       const refused = password === 'earlier' && old.kind === 'trouble' ? 'tempfail' : 'mismatch'
       t.match(await ask(set.deps, 'anna@new.example', password), { verdict: refused }, what)
       t.same(set.seen.confirmed, [], what)
       if (refused === 'tempfail' || (password === 'earlier' && old.kind === 'no')) continue
       const disabled = { ...known, account: { ...anna, enabled: false } }
-      const shut = world({ known, old, meanwhile: disabled, captures: async () => null })
+      const shut = world({ known, old, meanwhile: disabled, provision: async () => null })
       t.same(await ask(shut.deps, 'anna@new.example', password), { verdict: 'disabled' }, what)
     }
   }
@@ -360,10 +366,10 @@ t.test('nobody is let in by what was so before the source was asked', async (t) 
 
 t.test('an earlier password is asked about once more when a newer one came while the source thought', async (t) => {
   const passwords = [{ hash: 'hash of newer', isDoubtful: false }, DOUBTFUL_RIGHT, ...DOUBTFUL.passwords.slice(1)]
-  const meanwhile = { ...captured, passwords }
+  const meanwhile = { ...provisioned, passwords }
   for (const [known, password] of [
     [DOUBTFUL, 'earlier'],
-    [{ ...captured, needsCredential: true }, 'right'],
+    [{ ...provisioned, needsCredential: true }, 'right'],
   ] as const) {
     const old = () => ({ kind: seen.asked.length === 1 && password === 'earlier' ? 'yes' : 'no' }) as const
     const { deps, seen } = world({ known, meanwhile, old })
@@ -374,7 +380,10 @@ t.test('an earlier password is asked about once more when a newer one came while
 })
 
 t.test('a confirmed earlier password is as good as the present one', async (t) => {
-  const known = { ...captured, passwords: [...captured.passwords, { hash: 'hash of earlier', isDoubtful: false }] }
+  const known = {
+    ...provisioned,
+    passwords: [...provisioned.passwords, { hash: 'hash of earlier', isDoubtful: false }],
+  }
   const { deps, seen } = world({ known })
   t.same(await ask(deps, 'anna@new.example', 'earlier'), { verdict: 'ok', account: anna })
   t.same(seen.asked, [])
@@ -384,7 +393,7 @@ t.test('another right password brings a credential only where one is needed', as
   for (const needsCredential of [false, true]) {
     const { deps, seen } = world({ known: { ...DOUBTFUL, needsCredential }, old: { kind: 'yes' } })
     await ask(deps, 'anna@new.example', 'a third one')
-    t.match(seen.arrivals, [{ passwordHash: 'hash of a third one', sealed: needsCredential ? {} : null }])
+    t.match(seen.proven, [{ passwordHash: 'hash of a third one', sealed: needsCredential ? {} : null }])
     await ask(deps, 'anna@new.example', 'earlier')
     t.equal(seen.sealed.length, needsCredential ? 2 : 0)
   }

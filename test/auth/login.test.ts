@@ -1,10 +1,10 @@
 import { mock } from 'node:test'
 import t from 'tap'
-import { NegativeCache, PositiveCache } from '../../src/auth/auth-cache.ts'
-import type { Deps } from '../../src/auth/authenticate.ts'
-import { keyedDigest } from '../../src/auth/credential-digest.ts'
-import { type Question, signIn } from '../../src/auth/login.ts'
-import type { Suspect } from '../../src/auth/ports.ts'
+import { AuthCache } from '../../src/auth/auth-cache.ts'
+import { keyedDigest } from '../../src/auth/keyed-digest.ts'
+import { answerLogins, type LoginDeps, type LoginRequest } from '../../src/auth/login.ts'
+import type { RateLimitSubject } from '../../src/auth/ports.ts'
+import { fromDatabase } from '../../src/auth/unavailable.ts'
 import type { Account } from '../../src/model/account.ts'
 import type { Verdict } from '../../src/model/verdict.ts'
 import type { SourceAnswer } from '../../src/source/ports.ts'
@@ -12,24 +12,27 @@ import type { SourceAnswer } from '../../src/source/ports.ts'
 const NO: SourceAnswer = { kind: 'no' }
 const YES: SourceAnswer = { kind: 'yes' }
 
-/** A sign-in where everybody is a newcomer of old.example or other.example, and the source answers when `old` does. */
+/** Logins where everybody is new, from old.example or other.example, and the source answers when `source` does. */
 function newcomers(
-  old: (signal: AbortSignal, provider: string) => Promise<SourceAnswer>,
-  { answerLimitMs = 60_000, refusalMemoryMs = 0 } = {},
+  source: (signal: AbortSignal, provider: string) => Promise<SourceAnswer>,
+  { answerLimitMs = 60_000, negativeTtlMs = 0 } = {},
 ) {
-  const seen = { asked: [] as string[], verified: 0, isTold: true, failures: [] as Suspect[], visits: [] as string[] }
-  const repeats = new NegativeCache(refusalMemoryMs, () => seen.isTold)
-  const successes = new PositiveCache(60_000, () => seen.isTold)
-  const deps: Deps = {
+  const seen = {
+    ...{ asked: [] as string[], verified: 0, isListening: true },
+    ...{ failures: [] as RateLimitSubject[], visits: [] as string[] },
+  }
+  const authCache = new AuthCache({ ttlMs: 60_000, negativeTtlMs }, () => seen.isListening)
+  const deps: LoginDeps = {
     home: '/home/%n',
     recipientDelimiter: '',
-    directory: {
+    userdb: {
       sourceDomainsOf: async (domain) =>
         domain === 'elsewhere.example'
           ? []
           : [{ provider: { name: domain, loginName: '%u' } as never, oldDomain: domain, newDomain: domain }],
       accountOf: async () => null,
       awaited: async () => null,
+      addressesAfter: async () => [],
     },
     hasher: {
       hash: async () => 'hash',
@@ -38,32 +41,39 @@ function newcomers(
         return false
       },
     },
-    old: {
+    source: {
       async ask({ username, password, signal, provider }) {
         seen.asked.push(`${username} ${password}`)
-        return await old(signal, provider.name)
+        return await source(signal, provider.name)
       },
     },
     sealer: { seal: async () => ({ bytes: new Uint8Array(), to: [] }) },
-    captures: {
-      capture: async ({ address }) => ({ address: address.text, enabled: true }) as Account,
-      confirm: async () => true,
-      drop: async () => undefined,
-      collide: async () => undefined,
+    provisioner: {
+      provision: async ({ address }) => ({ address: address.text, enabled: true }) as Account,
+      confirmPassword: async () => true,
+      dropPassword: async () => undefined,
+      noteCollision: async () => undefined,
     },
-    failures: {
-      isLimited: async () => false,
-      isShut: () => false,
-      count: async (suspect) => void seen.failures.push(suspect),
+    rateLimit: {
+      isExceeded: async () => false,
+      isClientExceeded: () => false,
+      penalize: async (subject) => void seen.failures.push(subject),
     },
     visits: { has: async () => false, note: async (...visit) => void seen.visits.push(visit.join(' ')) },
-    refusals: new NegativeCache(0),
+    authCache,
+    sourceRefusals: new AuthCache({ ttlMs: 0, negativeTtlMs: 0 }, () => true),
     digest: keyedDigest(),
+    fromDatabase: fromDatabase((_, work) => work()),
+    onProvisioned: () => undefined,
+    answerLimitMs,
   }
-  const decide = signIn(deps, { answerLimitMs, successes, repeats })
-  const ask = (username: string, password: string, onGone: Question['onGone'] = () => undefined): Promise<Verdict> =>
-    decide({ username, password, clientAddress: '192.0.2.7', onGone })
-  return { ask, seen, successes, repeats }
+  const login = answerLogins(deps)
+  const ask = (
+    username: string,
+    password: string,
+    onGone: LoginRequest['onGone'] = () => undefined,
+  ): Promise<Verdict> => login({ username, password, clientAddress: '192.0.2.7', onGone })
+  return { ask, seen, authCache }
 }
 
 t.test('identical questions that arrive together are decided once, others each', async (t) => {
@@ -76,31 +86,31 @@ t.test('identical questions that arrive together are decided once, others each',
 })
 
 t.test('a right password is remembered until its account changes, and only while changes are heard of', async (t) => {
-  const { ask, seen, successes } = newcomers(async () => YES)
+  const { ask, seen, authCache } = newcomers(async () => YES)
   const asked = async () => {
     t.match(await ask('anna@old.example', 'x'), { verdict: 'ok' })
     return seen.asked.length
   }
   t.equal(await asked(), 1)
   t.equal(await asked(), 1)
-  successes.forget('bert@old.example')
+  authCache.forget('bert@old.example')
   t.equal(await asked(), 1, 'another account’s change')
-  successes.forget('anna@old.example')
+  authCache.forget('anna@old.example')
   t.equal(await asked(), 2)
   t.equal(await asked(), 2)
-  successes.forget(null)
+  authCache.forget(null)
   t.equal(await asked(), 3)
-  seen.isTold = false
+  seen.isListening = false
   t.equal(await asked(), 4)
   t.equal(await asked(), 5)
 })
 
 t.test('what changes while a question is decided is not remembered', async (t) => {
   let answer: (answer: SourceAnswer) => void = () => undefined
-  const { ask, seen, successes } = newcomers(() => new Promise((resolve) => (answer = resolve)))
+  const { ask, seen, authCache } = newcomers(() => new Promise((resolve) => (answer = resolve)))
   const first = ask('anna@old.example', 'x')
   await until(() => seen.asked.length === 1)
-  successes.forget('anna@old.example')
+  authCache.forget('anna@old.example')
   answer(YES)
   await first
   void ask('anna@old.example', 'x')
@@ -110,12 +120,12 @@ t.test('what changes while a question is decided is not remembered', async (t) =
 })
 
 t.test('what is not settled yet is not remembered', async (t) => {
-  const successes = new PositiveCache(60_000, () => true)
+  const cache = new AuthCache({ ttlMs: 60_000, negativeTtlMs: 0 }, () => true)
   const account = { address: 'anna@old.example', enabled: true } as Account
-  successes.recorder('provisional')({ verdict: 'ok', account, isProvisional: true })
-  t.equal(successes.get('provisional'), undefined)
-  successes.recorder('settled')({ verdict: 'ok', account })
-  t.match(successes.get('settled'), { verdict: 'ok' })
+  cache.recorder('provisional')({ verdict: 'ok', account, isProvisional: true })
+  t.equal(cache.get('provisional'), undefined)
+  cache.recorder('settled')({ verdict: 'ok', account })
+  t.match(cache.get('settled'), { verdict: 'ok' })
 })
 
 t.test('no other verdict is remembered', async (t) => {
@@ -185,12 +195,12 @@ t.test('a refusal takes as long as the slowest one lately, whoever it is about',
 t.test(
   'a guess that was just refused is refused without waiting, whoever it is about, and its client pays',
   async (t) => {
-    const { ask, seen, repeats } = newcomers(
+    const { ask, seen, authCache } = newcomers(
       async () => {
         await new Promise((resolve) => setTimeout(resolve, 50))
         return NO
       },
-      { refusalMemoryMs: 60_000 },
+      { negativeTtlMs: 60_000 },
     )
     const people = ['anna@old.example', 'anna@elsewhere.example', 'not an address']
     for (const person of people) await ask(person, 'x')
@@ -209,10 +219,10 @@ t.test(
       'nobody’s limit but the client’s',
     )
     mock.timers.reset()
-    repeats.forget()
+    authCache.forget(null)
     await ask('anna@old.example', 'x')
     t.equal(seen.asked.length, 2, 'after a change it is decided again')
-    seen.isTold = false
+    seen.isListening = false
     await ask('anna@old.example', 'x')
     t.equal(seen.asked.length, 3, 'while nobody tells of changes, too')
   },

@@ -11,7 +11,7 @@ import { jobs } from '../../src/db/jobs.ts'
 import { ledgers } from '../../src/db/ledgers.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
-import { captures } from '../../src/db/provisioning.ts'
+import { provisioner } from '../../src/db/provisioning.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import type { Outcome } from '../../src/model/attempt.ts'
 import type { LedgerCode } from '../../src/model/ledger.ts'
@@ -45,7 +45,7 @@ const isDue = (id: string) => isDueFor(database.kysely, id, WORKER)
 
 /** A person who has signed in; returns the number of the migration. */
 async function captured(person: string): Promise<string> {
-  await captures(database.kysely).capture({
+  await provisioner(database.kysely).provision({
     ...{
       address: parseAddress(nameOf(person)) as never,
       home: `/home/${person}`,

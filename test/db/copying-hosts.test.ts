@@ -8,7 +8,7 @@ import { domains } from '../../src/db/domains.ts'
 import { jobs } from '../../src/db/jobs.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
-import { captures } from '../../src/db/provisioning.ts'
+import { provisioner } from '../../src/db/provisioning.ts'
 import { transitions } from '../../src/db/transitions.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import { retry } from '../../src/model/migration.ts'
@@ -36,7 +36,7 @@ const worker = (copyingHost: string, host = 'one'): Worker => ({
 async function copiedBy(person: string, by: Worker): Promise<string> {
   const address = parseAddress(`${person}@old.example`)
   if (address === null) throw new Error(person)
-  await captures(database.kysely).capture({
+  await provisioner(database.kysely).provision({
     ...{
       address,
       home: `/home/${person}`,

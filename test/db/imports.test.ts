@@ -1,14 +1,14 @@
 import t from 'tap'
-import type { Arrival } from '../../src/auth/ports.ts'
+import type { ProvenLogin } from '../../src/auth/ports.ts'
 import type { Database } from '../../src/db/connection/database.ts'
 import { credentials } from '../../src/db/credentials.ts'
-import { directory } from '../../src/db/directory.ts'
 import { domains } from '../../src/db/domains.ts'
 import { imports } from '../../src/db/imports.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
-import { captures } from '../../src/db/provisioning.ts'
+import { provisioner } from '../../src/db/provisioning.ts'
 import { sealings } from '../../src/db/sealings.ts'
+import { userdb } from '../../src/db/userdb.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import { finish, pause } from '../../src/model/migration.ts'
 import type { ImportedPerson } from '../../src/operations/ports.ts'
@@ -36,7 +36,7 @@ function imported(person: string, changes: Partial<ImportedPerson> = {}): Import
   }
 }
 
-function arrival(person: string, changes: Partial<Arrival> = {}): Arrival {
+function proven(person: string, changes: Partial<ProvenLogin> = {}): ProvenLogin {
   const address = parseAddress(`${person}@old.example`)
   if (address === null) throw new Error(person)
   return {
@@ -56,7 +56,7 @@ const write = (...people: ImportedPerson[]) =>
     await gathering.add(people)
     return await gathering.write(BY)
   })
-const capture = (one: Arrival) => captures(database.kysely).capture(one)
+const provision = (one: ProvenLogin) => provisioner(database.kysely).provision(one)
 const find = (person: string) => migrations(database.kysely).find(`${person}@old.example`)
 const homesCopiedTo = () =>
   migrations(database.kysely).readOrders({}, async ({ orders }) => {
@@ -64,7 +64,7 @@ const homesCopiedTo = () =>
   })
 
 t.test('a line for whom somebody has the mailbox or the home already is bad, and is not written', async (t) => {
-  await capture(arrival('there', { home: '/imported/taken', oldUsername: 'taken' }))
+  await provision(proven('there', { home: '/imported/taken', oldUsername: 'taken' }))
   const people = [
     imported('one', { number: 2 }),
     imported('two', { number: 3, oldUsername: 'one' }),
@@ -94,20 +94,20 @@ t.test('a line for whom somebody has the mailbox or the home already is bad, and
 t.test('who is awaited is taken over by the first sign-in, once, however many connections there are', async (t) => {
   await write(imported('anna'))
   const before = await find('anna')
-  t.match(await directory(database.kysely).awaited('anna@old.example'), { oldUsername: 'anna', closed: false })
-  const captured = await Promise.all(Array.from({ length: 10 }, () => capture(arrival('anna'))))
-  const [account, ...others] = captured.filter((end) => end !== 'changed')
+  t.match(await userdb(database).awaited('anna@old.example'), { oldUsername: 'anna', closed: false })
+  const provisioned = await Promise.all(Array.from({ length: 10 }, () => provision(proven('anna'))))
+  const [account, ...others] = provisioned.filter((end) => end !== 'changed')
   t.match(account, { home: '/home/anna' })
   t.same(others, [])
   t.match(await find('anna'), { id: before?.id, state: 'pending' })
-  t.equal(await directory(database.kysely).awaited('anna@old.example'), null)
+  t.equal(await userdb(database).awaited('anna@old.example'), null)
 })
 
 t.test('mail that was copied before the first sign-in decides where the home is', async (t) => {
   await write(imported('bert', { sealed: SEALED }))
   t.ok((await homesCopiedTo()).includes('/imported/bert'))
-  t.match(await capture(arrival('bert')), { home: '/imported/bert' })
-  t.match((await directory(database.kysely).accountOf('bert@old.example'))?.account, { home: '/imported/bert' })
+  t.match(await provision(proven('bert')), { home: '/imported/bert' })
+  t.match((await userdb(database).accountOf('bert@old.example'))?.account, { home: '/imported/bert' })
   t.same(
     (await homesCopiedTo()).filter((home) => home.endsWith('/bert')),
     ['/imported/bert'],
@@ -116,17 +116,17 @@ t.test('mail that was copied before the first sign-in decides where the home is'
 
 t.test('who was awaited as somebody else at the source gets no account: the question is asked again', async (t) => {
   await write(imported('carl'))
-  await t.rejects(capture(arrival('carl', { oldUsername: 'another' })), /changed in the meantime/)
-  t.equal(await directory(database.kysely).accountOf('carl@old.example'), null)
+  await t.rejects(provision(proven('carl', { oldUsername: 'another' })), /changed in the meantime/)
+  t.equal(await userdb(database).accountOf('carl@old.example'), null)
   await migrations(database.kysely).take('carl@old.example', finish, { ...BY, action: 'finish' })
-  t.match(await directory(database.kysely).awaited('carl@old.example'), { closed: true })
-  await t.rejects(capture(arrival('carl')), /changed in the meantime/)
+  t.match(await userdb(database).awaited('carl@old.example'), { closed: true })
+  await t.rejects(provision(proven('carl')), /changed in the meantime/)
 })
 
-t.test('who is awaited and paused stays paused when captured', async (t) => {
+t.test('who is awaited and paused stays paused when provisioned', async (t) => {
   await write(imported('dora'))
   await migrations(database.kysely).take('dora@old.example', pause, { ...BY, action: 'pause' })
-  t.ok(await capture(arrival('dora')))
+  t.ok(await provision(proven('dora')))
   t.match(await find('dora'), { state: 'paused', pausedFrom: 'pending' })
 })
 
@@ -138,7 +138,7 @@ t.test('who signs in while a file is read stays as they are', async (t) => {
   const made = await imports(database.kysely).gather(async (gathering) => {
     const people = ['emil', 'fritz', 'own'].map((person) => imported(person, { sealed: SEALED }))
     t.same(await gathering.add(people), [])
-    await capture(arrival('emil'))
+    await provision(proven('emil'))
     return await gathering.write(BY)
   })
   t.same(made, { awaited: 0, pending: 1 }, 'fritz alone')
@@ -159,7 +159,7 @@ t.test('a credential that was renewed since it was read is not replaced by an ol
   const id = (await find('gerd'))?.id ?? ''
   const [before] = (await otherThan(['age9'], '0', 10_000)).filter(({ migrationId }) => migrationId === id)
   if (before === undefined) throw new Error('no credential')
-  await capture(arrival('gerd'))
+  await provision(proven('gerd'))
   t.equal(await replace([{ before, sealed: { bytes: new Uint8Array([9]), to: ['age9'] } }]), 0)
   const now = { ...before, sealed: new Uint8Array([2]) }
   t.equal(await replace([{ before: now, sealed: { bytes: new Uint8Array([9]), to: ['age9'] } }]), 1)

@@ -10,7 +10,7 @@ import { domains } from '../../src/db/domains.ts'
 import { jobs } from '../../src/db/jobs.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
-import { captures } from '../../src/db/provisioning.ts'
+import { provisioner } from '../../src/db/provisioning.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import type { Outcome } from '../../src/model/attempt.ts'
 import { finish, pause, resume, retry } from '../../src/model/migration.ts'
@@ -50,7 +50,7 @@ const sealed = (byte: number) => ({ bytes: new Uint8Array([byte]), to: [] })
 async function captured(person: string, provider = ROOMY): Promise<string> {
   const address = parseAddress(`${person}@old.example`)
   if (address === null) throw new Error(person)
-  await captures(database.kysely).capture({
+  await provisioner(database.kysely).provision({
     ...{ address, home: `/home/${person}`, passwordHash: 'hash', seenHash: null, sealed: sealed(1) },
     ...{ provider, oldDomain: domainOf(provider), oldUsername: address.text },
   })

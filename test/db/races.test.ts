@@ -6,7 +6,7 @@ import { imports } from '../../src/db/imports.ts'
 import { ledgers } from '../../src/db/ledgers.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
-import { captures } from '../../src/db/provisioning.ts'
+import { provisioner } from '../../src/db/provisioning.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import { noCounts } from '../../src/model/ledger.ts'
 import { finishMigration } from '../../src/operations/finish.ts'
@@ -26,10 +26,10 @@ const add = (name: string, newDomain = name) =>
   domains(database.kysely, '/home/%u').add({ name, newDomain, provider: PROVIDER.name, sharesNames: false }, BY)
 const names = async () => (await domains(database.kysely, '/home/%u').list()).map(({ name }) => name)
 
-function capture(person: string, oldDomain: string) {
+function provision(person: string, oldDomain: string) {
   const address = parseAddress(`${person}@${oldDomain}`)
   if (address === null) throw new Error(person)
-  return captures(database.kysely).capture({
+  return provisioner(database.kysely).provision({
     ...{
       address,
       home: `/home/${person}`,
@@ -76,7 +76,7 @@ async function whileLocked(
 t.test('a domain is not removed under somebody who arrives', async (t) => {
   await add('first.example')
   const ends = await whileLocked('lock table credential in exclusive mode', [
-    () => capture('anna', 'first.example'),
+    () => provision('anna', 'first.example'),
     () => domains(database.kysely, '/home/%u').remove('first.example', BY),
   ])
   t.match(ends, ['done', /still has unfinished migrations/])
@@ -87,7 +87,7 @@ t.test('nobody arrives from a domain that was removed while they were on the way
   await add('second.example')
   const ends = await whileLocked('lock table audit in exclusive mode', [
     () => domains(database.kysely, '/home/%u').remove('second.example', BY),
-    () => capture('bert', 'second.example'),
+    () => provision('bert', 'second.example'),
   ])
   t.match(ends, ['done', /the domain changed in the meantime/])
   t.equal(await migrations(database.kysely).find('bert@second.example'), null)
@@ -118,7 +118,7 @@ t.test('two domains that are added at once make no chain', async (t) => {
 
 t.test('a finish goes by the ledger of the moment in which the migration is finished', async (t) => {
   await add('fourth.example')
-  await capture('dora', 'fourth.example')
+  await provision('dora', 'fourth.example')
   const { id = '' } = (await migrations(database.kysely).find('dora@fourth.example')) ?? {}
   const folder = {
     ...{ name: 'INBOX', directory: '', state: 'there' as const, remark: null, messages: 10, proved: 10 },

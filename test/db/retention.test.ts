@@ -4,7 +4,7 @@ import { eraseOld } from '../../src/copying/retention.ts'
 import type { Database } from '../../src/db/connection/database.ts'
 import { domains } from '../../src/db/domains.ts'
 import { providers } from '../../src/db/providers.ts'
-import { captures } from '../../src/db/provisioning.ts'
+import { provisioner } from '../../src/db/provisioning.ts'
 import { reports } from '../../src/db/reports.ts'
 import { retention } from '../../src/db/retention.ts'
 import { parseAddress } from '../../src/model/address.ts'
@@ -39,7 +39,7 @@ async function erase(periods: Partial<Periods>): Promise<void> {
 async function captured(person: string, state = 'pending'): Promise<string> {
   const address = parseAddress(`${person}@old.example`)
   if (address === null) throw new Error(person)
-  await captures(database.kysely).capture({
+  await provisioner(database.kysely).provision({
     ...{
       address,
       home: `/home/${person}`,

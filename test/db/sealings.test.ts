@@ -3,7 +3,7 @@ import type { Database } from '../../src/db/connection/database.ts'
 import { credentials } from '../../src/db/credentials.ts'
 import { domains } from '../../src/db/domains.ts'
 import { providers } from '../../src/db/providers.ts'
-import { captures } from '../../src/db/provisioning.ts'
+import { provisioner } from '../../src/db/provisioning.ts'
 import { sealings } from '../../src/db/sealings.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import { BY } from '../support/by.ts'
@@ -19,14 +19,14 @@ t.before(async () => {
   database = await openTestDatabase()
   await providers(database.kysely).add(PROVIDER, BY)
   await domains(database.kysely, '/home/%u').add({ ...DOMAIN, provider: PROVIDER.name }, BY)
-  for (let person = 0; person < PEOPLE; person++) await capture(person, 1)
+  for (let person = 0; person < PEOPLE; person++) await provision(person, 1)
 })
 t.after(() => database[Symbol.asyncDispose]())
 
-async function capture(person: number, password: number): Promise<void> {
+async function provision(person: number, password: number): Promise<void> {
   const address = parseAddress(`p${person}@old.example`)
   if (address === null) throw new Error(String(person))
-  await captures(database.kysely).capture({
+  await provisioner(database.kysely).provision({
     ...{ address, home: `/home/${person}`, provider: PROVIDER },
     ...{ passwordHash: password === 1 ? 'hash' : null, seenHash: null },
     ...{ oldDomain: 'old.example', oldUsername: address.text },
@@ -52,7 +52,7 @@ t.test(
         (round % 2 ? lying.toReversed() : lying).map((before) => ({ before, sealed })),
       )
     }
-    const renew = (round: number) => capture((round * 7) % PEOPLE, 3 + (round % 100))
+    const renew = (round: number) => provision((round * 7) % PEOPLE, 3 + (round % 100))
     await Promise.all([
       repeated(handOut),
       repeated(handOut),

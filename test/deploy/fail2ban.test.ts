@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { DISABLED, MISMATCH, tempfail, type Verdict } from '../../src/model/verdict.ts'
-import { account, scriptedDoor } from '../http/scripted-door.ts'
+import { account, scriptedListener } from '../http/scripted-listener.ts'
 import { countedByFail2ban, networksSeenByFail2ban } from '../support/fail2ban.ts'
 
 const FILTER = join(import.meta.dirname, '../../deploy/fail2ban/postferry-filter.conf')
@@ -16,8 +16,8 @@ const VERDICTS: Record<string, Verdict> = {
 }
 
 t.test('the shipped filter counts wrong passwords in postferry’s own log by network, and nothing else', async (t) => {
-  const { app, logged } = scriptedDoor({
-    signIn: async ({ password }) => VERDICTS[password] ?? MISMATCH,
+  const { app, logged } = scriptedListener({
+    login: async ({ password }) => VERDICTS[password] ?? MISMATCH,
     proxyNetworks: ['198.51.100.0/24'],
   })
   const sign = (password: string, real_rip?: string, more = {}) =>

@@ -6,7 +6,7 @@ import { pino } from 'pino'
 import t from 'tap'
 import type { PanelHouse } from '../../src/http/panel/house.ts'
 import { panel } from '../../src/http/panel/panel.ts'
-import { scriptedDoor } from '../http/scripted-door.ts'
+import { scriptedListener } from '../http/scripted-listener.ts'
 import { startChromium } from '../support/browser.ts'
 import { mustRun } from '../support/ferry.ts'
 import {
@@ -58,7 +58,7 @@ t.test('the cookie is for the panel alone, for no script, and for no request fro
 
 t.test('nobody but a proxy on this host says that there is TLS, and for whom it asks', async (t) => {
   const house = {} as PanelHouse
-  const { app } = scriptedDoor({})
+  const { app } = scriptedListener({})
   app.register(panel, { house, sessionKey: Buffer.alloc(32), log: pino({ level: 'silent' }) })
   t.teardown(() => app.close())
   const headers = { 'x-forwarded-proto': 'https' }

@@ -5,7 +5,7 @@ import t from 'tap'
 import { startFerry } from '../support/ferry.ts'
 import { headOf, misframed, name, password, questionIn, type Sent, sent } from './hostile.ts'
 import { HttpWire, type Response, request } from './http-wire.ts'
-import { listeningDoor } from './scripted-door.ts'
+import { onSocket } from './scripted-listener.ts'
 
 // A failure is repeated with the seed that it prints; FUZZ_RUNS=1000000 looks longer.
 const SEED = Number(process.env.FUZZ_SEED ?? randomInt(2 ** 31))
@@ -56,15 +56,15 @@ function isQuestion({ method, path, contentType, body }: Sent): boolean {
 }
 
 t.test('whatever is sent to the door is refused, or asked exactly as it was sent', async (t) => {
-  await using door = await listeningDoor({})
-  using talk = new Talk(door.socket)
+  await using listener = await onSocket({})
+  using talk = new Talk(listener.socket)
   let passed = 0
   await fc.assert(
     fc.asyncProperty(sent, async (one) => {
-      door.questions.length = 0
-      door.logged.length = 0
+      listener.requests.length = 0
+      listener.logged.length = 0
       const response = await talk.ask(framed(one))
-      const [question] = door.questions as { username: string; password: string }[]
+      const [question] = listener.requests as { username: string; password: string }[]
       if (question === undefined) {
         assert.ok(!isQuestion(one), 'a question is asked')
         return mustRefuse(response)
@@ -82,10 +82,10 @@ t.test('whatever is sent to the door is refused, or asked exactly as it was sent
 })
 
 t.test('a body that is not as long as its head says is no question of its own', async (t) => {
-  await using door = await listeningDoor({})
+  await using listener = await onSocket({})
   await fc.assert(
     fc.asyncProperty(misframed, async ([one, framing]) => {
-      using wire = await HttpWire.open(door.socket)
+      using wire = await HttpWire.open(listener.socket)
       wire.socket.end(Buffer.concat([Buffer.from(headOf(one, framing), 'latin1'), one.body]))
       for (let response = await wire.response(); response !== null; response = await wire.response()) {
         if (response.status !== 401) mustRefuse(response)
@@ -94,7 +94,7 @@ t.test('a body that is not as long as its head says is no question of its own', 
     }),
     { seed: SEED, numRuns: Math.ceil(RUNS / 50) },
   )
-  using talk = new Talk(door.socket)
+  using talk = new Talk(listener.socket)
   t.equal((await talk.ask(GOOD))?.status, 401, 'and a good one is asked afterwards')
 })
 

@@ -1,12 +1,12 @@
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { HttpWire } from './http-wire.ts'
-import { ADMIN_TOKEN, listeningDoor, scriptedDoor } from './scripted-door.ts'
+import { ADMIN_TOKEN, onSocket, scriptedListener } from './scripted-listener.ts'
 
 const NAMES = ['ferry.internal', 'Postferry.example']
 
 t.test('whoever calls this host by a name that is not its own is sent away', async (t) => {
-  const { app, logged } = scriptedDoor({ hostNames: NAMES })
+  const { app, logged } = scriptedListener({ hostNames: NAMES })
   t.teardown(() => app.close())
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as AddressInfo
@@ -32,7 +32,7 @@ t.test('whoever calls this host by a name that is not its own is sent away', asy
 
 t.test('whoever shows a token may call this host by any name, and monitoring may do so without', async (t) => {
   const authToken = 'the token of the door'
-  const { app } = scriptedDoor({ hostNames: NAMES, authToken })
+  const { app } = scriptedListener({ hostNames: NAMES, authToken })
   t.teardown(() => app.close())
   const ask = async (url: string, token?: string) => {
     const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` }
@@ -47,9 +47,9 @@ t.test('whoever shows a token may call this host by any name, and monitoring may
 })
 
 t.test('on the socket every name will do, and none', async (t) => {
-  await using door = await listeningDoor({})
+  await using listener = await onSocket({})
   for (const question of ['GET /livez HTTP/1.1\r\nHost: anything\r\n\r\n', 'GET /livez HTTP/1.0\r\n\r\n']) {
-    using wire = await HttpWire.open(door.socket)
+    using wire = await HttpWire.open(listener.socket)
     t.match(await wire.ask(question), { status: 200 })
   }
 })

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { admin } from '../../src/http/api/admin.ts'
 import { loadSettings } from '../../src/settings.ts'
 import { openService, type Service } from '../../src/wiring/service.ts'
-import { scriptedDoor } from './scripted-door.ts'
+import { scriptedListener } from './scripted-listener.ts'
 
 type Operation = {
   readonly summary?: string
@@ -30,7 +30,7 @@ t.after(async () => {
 
 /** A whole door, the routes that it has, and how it describes them. */
 async function describedDoor(authToken: string | null) {
-  const app: FastifyInstance = scriptedDoor({ authToken }).app
+  const app: FastifyInstance = scriptedListener({ authToken }).app
   const routes: RouteOptions[] = []
   app.addHook('onRoute', (route) => void routes.push(route))
   app.register(admin, { house, adminToken: ADMIN_TOKEN })

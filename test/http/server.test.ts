@@ -1,13 +1,13 @@
 import t from 'tap'
 import { MISMATCH, tempfail, type Verdict } from '../../src/model/verdict.ts'
 import { get } from '../support/service.ts'
-import { account, listeningDoor, type Script, scriptedDoor } from './scripted-door.ts'
+import { account, onSocket, type Script, scriptedListener } from './scripted-listener.ts'
 
 const TOKEN = 'the-auth-token'
 
 /** A door that gives one verdict, and what it logged. */
-function door(script: Script = {}) {
-  const scripted = scriptedDoor(script)
+function listener(script: Script = {}) {
+  const scripted = scriptedListener(script)
   const post = async (path: string, payload: string | Buffer | object, headers: Record<string, string> = {}) => {
     const body = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload)
     const response = await scripted.app.inject({
@@ -41,7 +41,7 @@ t.test('each verdict has its status and body', async (t) => {
     [tempfail('old-timeout', new Error('x')), 503, { success: false, verdict: 'tempfail', code: 'old-timeout' }],
   ]
   for (const [verdict, status, body] of cases) {
-    const answer = await door({ verdict }).post('/v1/passdb', QUESTION)
+    const answer = await listener({ verdict }).post('/v1/passdb', QUESTION)
     t.same({ status: answer.status, body: answer.body }, { status, body })
     t.equal('retry-after' in answer.headers, status === 503)
   }
@@ -56,7 +56,7 @@ t.test('an answer with anything that is no string does not leave, whatever the t
     { ...account, home: undefined },
   ] as unknown as (typeof account)[]
   for (const one of wrong) {
-    const { post, app, logged } = door({ verdict: { verdict: 'ok', account: one }, lookUp: async () => one })
+    const { post, app, logged } = listener({ verdict: { verdict: 'ok', account: one }, lookUp: async () => one })
     t.match(await post('/v1/passdb', QUESTION), {
       ...{ status: 503, headers: { 'retry-after': /./ } },
       body: { success: false, verdict: 'tempfail', code: 'internal' },
@@ -69,14 +69,14 @@ t.test('an answer with anything that is no string does not leave, whatever the t
 })
 
 t.test('fields that the door does not know are ignored', async (t) => {
-  const { questions, post } = door()
+  const { requests, post } = listener()
   const question = { ...QUESTION, real_rip: '192.0.2.1', service: 'imap', session: null, secured: 1, future: [1] }
   t.equal((await post('/v1/passdb', question)).status, 401)
-  t.match(questions, [{ ...QUESTION, clientAddress: '192.0.2.1' }])
+  t.match(requests, [{ ...QUESTION, clientAddress: '192.0.2.1' }])
 })
 
 t.test('a malformed question is refused without a verdict, and asks nothing', async (t) => {
-  const { questions, post } = door()
+  const { requests, post } = listener()
   const cases: [string | Buffer | object, number, Record<string, string>?][] = [
     ['{', 400],
     ['', 400],
@@ -96,11 +96,11 @@ t.test('a malformed question is refused without a verdict, and asks nothing', as
     t.equal(answer.status, status, JSON.stringify(payload).slice(0, 60))
     t.notOk('verdict' in answer.body)
   }
-  t.same(questions, [])
+  t.same(requests, [])
 })
 
 t.test('on TCP the auth token is asked for, health is not', async (t) => {
-  const { app, questions, post } = door({ authToken: TOKEN })
+  const { app, requests, post } = listener({ authToken: TOKEN })
   const alike = [`Bearer ${TOKEN}x`, `Bearer ${TOKEN.slice(0, -1)}`, `Bearer ${TOKEN.slice(0, -1)}N`, `bearer ${TOKEN}`]
   for (const authorization of ['', 'Bearer wrong', TOKEN, `Basic ${TOKEN}`, ...alike]) {
     const answer = await post('/v1/passdb', QUESTION, authorization ? { authorization } : {})
@@ -108,7 +108,7 @@ t.test('on TCP the auth token is asked for, health is not', async (t) => {
     t.notOk('verdict' in answer.body)
     t.equal((await post('/v1/userdb', QUESTION, authorization ? { authorization } : {})).status, 403)
   }
-  t.same(questions, [])
+  t.same(requests, [])
   t.equal((await post('/v1/passdb', QUESTION, { authorization: `Bearer ${TOKEN}` })).status, 401)
   for (const path of ['/livez', '/readyz', '/healthz', '/metrics']) {
     t.equal((await app.inject({ url: path })).statusCode, 200, path)
@@ -116,13 +116,13 @@ t.test('on TCP the auth token is asked for, health is not', async (t) => {
 })
 
 t.test('userdb answers found, not found, or could not look', async (t) => {
-  const { post } = door()
+  const { post } = listener()
   t.same((await post('/v1/userdb', { username: 'anna@new.example' })).body, {
     found: true,
     fields: { user: 'anna@new.example', home: '/home/anna', quota_rule: '*:bytes=1024', quota_storage_size: '1024B' },
   })
   t.same((await post('/v1/userdb', { username: 'x@new.example' })).body, { found: false })
-  const away = door({
+  const away = listener({
     lookUp: async () => {
       throw new Error('connection refused')
     },
@@ -133,7 +133,7 @@ t.test('userdb answers found, not found, or could not look', async (t) => {
 })
 
 t.test('who has an account is told to whoever may ask, as one array out of many pages', async (t) => {
-  const { app } = door({
+  const { app } = listener({
     authToken: TOKEN,
     async *addresses() {
       yield ['a@b', 'b@b']
@@ -144,13 +144,13 @@ t.test('who has an account is told to whoever may ask, as one array out of many 
   const list = (headers = {}) => app.inject({ url: '/v1/userdb', headers })
   t.equal((await list()).statusCode, 403)
   t.same((await list({ authorization: `Bearer ${TOKEN}` })).json(), ['a@b', 'b@b', 'c@b'])
-  const nobody = door({
+  const nobody = listener({
     addresses: async function* () {
       yield []
     },
   })
   t.same((await nobody.app.inject({ url: '/v1/userdb' })).json(), [])
-  const away = door({
+  const away = listener({
     async *addresses() {
       yield await Promise.reject(new Error('connection refused'))
     },
@@ -159,20 +159,20 @@ t.test('who has an account is told to whoever may ask, as one array out of many 
 })
 
 t.test('a list that breaks off is no list', async (t) => {
-  await using door = await listeningDoor({
+  await using listener = await onSocket({
     async *addresses() {
       yield ['a@b']
       throw new Error('connection refused')
     },
   })
-  const asked = await get(door.socket, '/v1/userdb').catch((error: Error) => error)
+  const asked = await get(listener.socket, '/v1/userdb').catch((error: Error) => error)
   t.ok(asked instanceof Error, 'not an array')
 })
 
 t.test('neither log nor metrics nor errors tell a name or a password', async (t) => {
   const cause = Object.assign(new Error('NO'), { responseStatus: 'NO', responseText: 'top secret is wrong for anna' })
   for (const verdict of [MISMATCH, tempfail('old-protocol', cause)]) {
-    const { app, logged, post } = door({ verdict })
+    const { app, logged, post } = listener({ verdict })
     const answers = [
       await post('/v1/passdb', QUESTION),
       await post('/v1/anna', QUESTION),
@@ -187,7 +187,7 @@ t.test('neither log nor metrics nor errors tell a name or a password', async (t)
 })
 
 t.test('readyz names what is missing, livez stays', async (t) => {
-  const { app } = door({
+  const { app } = listener({
     checks: {
       database: async () => undefined,
       upgrades: async () => {
@@ -210,7 +210,7 @@ t.test('on TCP only the auth token is told what is missing', async (t) => {
   const away = async () => {
     throw new Error('password authentication failed for user "ferry"')
   }
-  const { app } = door({ authToken: TOKEN, checks: { database: away } })
+  const { app } = listener({ authToken: TOKEN, checks: { database: away } })
   for (const url of ['/readyz', '/healthz']) {
     for (const authorization of ['', `Bearer ${TOKEN}x`]) {
       const { statusCode, body } = await app.inject({ url, headers: { authorization } })
@@ -228,7 +228,7 @@ t.test('a crowd that asks whether the service is ready is one question to the da
     asked++
     return database.promise
   }
-  const { app } = door({ checks: { database: check } })
+  const { app } = listener({ checks: { database: check } })
   await app.ready()
   const crowd = Array.from({ length: 20 }, () => app.inject({ url: '/readyz' }))
   database.resolve()
@@ -239,7 +239,7 @@ t.test('a crowd that asks whether the service is ready is one question to the da
 })
 
 t.test('the client’s address is passed on in one spelling, and what is none is left out', async (t) => {
-  const { questions, post } = door()
+  const { requests, post } = listener()
   const cases: [unknown, string | null][] = [
     ['192.0.2.1', '192.0.2.1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],
@@ -252,14 +252,14 @@ t.test('the client’s address is passed on in one spelling, and what is none is
   ]
   for (const [real_rip, expected] of cases) {
     t.equal((await post('/v1/passdb', { ...QUESTION, real_rip })).status, 401)
-    t.equal((questions.at(-1) as { clientAddress: unknown }).clientAddress, expected, JSON.stringify(real_rip))
+    t.equal((requests.at(-1) as { clientAddress: unknown }).clientAddress, expected, JSON.stringify(real_rip))
   }
   await post('/v1/passdb', QUESTION)
-  t.match(questions.at(-1), { clientAddress: null })
+  t.match(requests.at(-1), { clientAddress: null })
 })
 
 t.test('the address of a proxy is nobody’s client', async (t) => {
-  const { questions, post } = door({ proxyNetworks: ['192.0.2.0/28', '2001:db8::/48'] })
+  const { requests, post } = listener({ proxyNetworks: ['192.0.2.0/28', '2001:db8::/48'] })
   const cases: [string, string | null][] = [
     ['192.0.2.15', null],
     ['::ffff:192.0.2.1', null],
@@ -269,20 +269,20 @@ t.test('the address of a proxy is nobody’s client', async (t) => {
   ]
   for (const [real_rip, expected] of cases) {
     await post('/v1/passdb', { ...QUESTION, real_rip })
-    t.equal((questions.at(-1) as { clientAddress: unknown }).clientAddress, expected, real_rip)
+    t.equal((requests.at(-1) as { clientAddress: unknown }).clientAddress, expected, real_rip)
   }
 })
 
 t.test('what goes wrong inside is a tempfail, with a cause in the log', async (t) => {
-  const { logged, post } = door({ signIn: () => Promise.reject(new Error('it broke')) })
+  const { logged, post } = listener({ login: () => Promise.reject(new Error('it broke')) })
   const { status, body } = await post('/v1/passdb', QUESTION)
   t.same({ status, body }, { status: 503, body: { success: false, verdict: 'tempfail', code: 'internal' } })
   t.match(logged.join(''), /it broke/)
 })
 
 t.test('metrics count verdicts by door and code, steps by kind, and show each provider', async (t) => {
-  const { app, metrics, post } = door({
-    signIn: async ({ onGone }) => {
+  const { app, metrics, post } = listener({
+    login: async ({ onGone }) => {
       onGone(() => undefined)
       return tempfail('old-busy')
     },
@@ -315,14 +315,5 @@ t.test('metrics count verdicts by door and code, steps by kind, and show each pr
     'postferry_questions_in_flight 0',
   ]) {
     t.ok(seen.split('\n').includes(line), line)
-  }
-})
-
-t.test('the state of the providers is told on the socket, and on TCP to nobody', async (t) => {
-  const providers = [{ provider: 'old', breaker: 'open', running: 0, waiting: 2 }] as const
-  t.same((await door({ providers }).app.inject({ url: '/v1/status' })).json(), { providers })
-  const overTcp = door({ providers, authToken: TOKEN }).app
-  for (const authorization of ['', `Bearer ${TOKEN}`]) {
-    t.equal((await overTcp.inject({ url: '/v1/status', headers: { authorization } })).statusCode, 404)
   }
 })

@@ -1,9 +1,9 @@
 import { type TOTP, URI } from 'otpauth'
 import t from 'tap'
-import { argon2id } from '../../src/auth/argon2id.ts'
+import { argon2id } from '../../src/auth/hasher.ts'
 import { administrators } from '../../src/db/administrators.ts'
 import { type Database, openDatabase } from '../../src/db/connection/database.ts'
-import { failures } from '../../src/db/rate-limits.ts'
+import { rateLimit } from '../../src/db/rate-limits.ts'
 import { visits } from '../../src/db/visits.ts'
 import { totpSealer } from '../../src/keys/panel-key.ts'
 import {
@@ -47,9 +47,9 @@ t.after(async () => {
 })
 
 /** What an instance of its own works with. */
-function instance({ kysely, pool } = databases[0]): AdministratorDeps {
+function instance(database = databases[0]): AdministratorDeps {
   return {
-    administrators: administrators(kysely),
+    administrators: administrators(database.kysely),
     hasher: {
       ...argon2id,
       verify(hash, password) {
@@ -58,9 +58,9 @@ function instance({ kysely, pool } = databases[0]): AdministratorDeps {
       },
     },
     totpSealer: sealer,
-    tries: failures(pool, ADMINISTRATOR_LIMITS, 'admin-'),
-    allTries: failures(pool, ADMINISTRATOR_TOTAL, 'admin-all-'),
-    visits: visits(pool),
+    tries: rateLimit(database, ADMINISTRATOR_LIMITS, 'admin-'),
+    allTries: rateLimit(database, ADMINISTRATOR_TOTAL, 'admin-all-'),
+    visits: visits(database.pool),
   }
 }
 
@@ -144,8 +144,8 @@ t.test(
 t.test('strangers from everywhere keep an administrator out, but not where they have signed in before', async (t) => {
   const [home, hotel] = ['192.0.2.1', '192.0.2.2']
   t.equal(await kindOf({ name: 'bert', client: home }), 'ok')
-  const counted = failures(databases[0].pool, ADMINISTRATOR_TOTAL, 'admin-all-')
-  for (let number = 0; number < 99; number++) await counted.count({ person: 'bert', client: null, provider: null })
+  const counted = rateLimit(databases[0], ADMINISTRATOR_TOTAL, 'admin-all-')
+  for (let number = 0; number < 99; number++) await counted.penalize({ person: 'bert', client: null, provider: null })
   t.equal(await kindOf({ name: 'bert', password: 'wrong', client: '198.51.100.1' }), 'refused')
   t.equal(await kindOf({ name: 'bert', client: hotel }), 'throttled')
   const other = instance(databases[1])
@@ -183,11 +183,11 @@ t.test('what does not fail is not counted', async (t) => {
 })
 
 t.test("administrators' and other people's failures are not counted together", async (t) => {
-  const mail = () => failures(databases[0].pool, { person: 1, client: 1, provider: 1 })
-  const suspect = { person: 'anna', client: '192.0.2.1', provider: null }
+  const mail = () => rateLimit(databases[0], { person: 1, client: 1, provider: 1 })
+  const subject = { person: 'anna', client: '192.0.2.1', provider: null }
   await kindOf({ password: 'wrong' })
-  t.equal(await mail().isLimited(suspect), false)
-  for (let number = 0; number < 40; number++) await mail().count(suspect)
+  t.equal(await mail().isExceeded(subject), false)
+  for (let number = 0; number < 40; number++) await mail().penalize(subject)
   t.equal(await kindOf({}), 'code-wanted')
 })
 
@@ -205,7 +205,7 @@ t.test('without the database nobody is called wrong', async (t) => {
   }
   const { rows } = await databases[0].pool.query('select from failed_sign_in where points > 0')
   t.same(rows, [], 'nor is that counted as a failure')
-  t.equal(await kindOf({ name: 'bert' }, { ...here, tries: { ...here.tries, giveBack: gone.tries.giveBack } }), 'ok')
+  t.equal(await kindOf({ name: 'bert' }, { ...here, tries: { ...here.tries, refund: gone.tries.refund } }), 'ok')
 })
 
 t.test('with another panel key codes cannot be asked about, until none are wanted', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Database } from '../../src/db/connection/database.ts'
-import { failures } from '../../src/db/rate-limits.ts'
+import { rateLimit } from '../../src/db/rate-limits.ts'
 import { usualProvider } from '../../src/model/provider.ts'
 import { TRIAL_LIMITS, trySignIn } from '../../src/operations/provider-login-test.ts'
 import { testProvider } from '../../src/operations/provider-test.ts'
@@ -18,14 +18,14 @@ t.after(() => database[Symbol.asyncDispose]())
 
 function trying() {
   const asked: string[] = []
-  const old = {
+  const source = {
     async ask({ username, password }: SourceLogin) {
       asked.push(username)
       return { kind: password === 'right' ? ('yes' as const) : ('no' as const) }
     },
   }
-  const trials = failures(database.pool, TRIAL_LIMITS, 'trial-')
-  const attempt = (username: string, password: string) => trySignIn(OLD, username, password, { old, trials })
+  const trials = rateLimit(database, TRIAL_LIMITS, 'trial-')
+  const attempt = (username: string, password: string) => trySignIn(OLD, username, password, { source, trials })
   return { asked, trials, attempt }
 }
 

@@ -18,7 +18,7 @@ async function noted(...steps: ProbeStep[]): Promise<unknown[]> {
       noteTest: async ({ name }: Provider, failed: string | null) => void notes.push({ name, failed }),
     },
     domains: { list: async () => [] },
-    trials: { take: async () => true },
+    trials: { consume: async () => true },
     async *probe() {
       yield* steps
     },

@@ -14,7 +14,7 @@ const OPEN = { kind: 'trouble', code: 'breaker-open' }
 function guarded(old: Source, queueLimitMs: number) {
   const budget = budgetOf(provider.maxConnections)
   t.teardown(() => budget[Symbol.asyncDispose]())
-  return guardSource(old, { budget, queueLimitMs })
+  return guardSource(old, { budget, queueLimitMs, time: (_, work) => work() })
 }
 
 function question(changes: Partial<SourceLogin> = {}): SourceLogin {

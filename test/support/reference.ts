@@ -7,7 +7,7 @@ import { program } from '../../src/cli/program.ts'
 import { admin } from '../../src/http/api/admin.ts'
 import type { House } from '../../src/operations/house.ts'
 import { SETTINGS } from '../../src/settings.ts'
-import { scriptedDoor } from '../http/scripted-door.ts'
+import { scriptedListener } from '../http/scripted-listener.ts'
 
 const FILE = join(import.meta.dirname, '../../docs/reference.md')
 
@@ -102,7 +102,7 @@ function settingCells({ name, default: unlessSet, doc, mayBeFile }: (typeof SETT
 }
 
 async function routes(): Promise<string[][]> {
-  const { app } = scriptedDoor({ authToken: 'the auth token' })
+  const { app } = scriptedListener({ authToken: 'the auth token' })
   app.register(admin, { house: {} as House, adminToken: 'the admin token' })
   const { paths } = (await app.inject({ url: '/openapi.json' })).json<{
     paths: Record<string, Record<string, Described>>

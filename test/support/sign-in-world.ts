@@ -1,8 +1,18 @@
-import { NegativeCache } from '../../src/auth/auth-cache.ts'
-import { authenticate, type Deps } from '../../src/auth/authenticate.ts'
-import { keyedDigest } from '../../src/auth/credential-digest.ts'
-import type { Arrival, Awaited, KeptPassword, KnownAccount, SourceDomain, Suspect } from '../../src/auth/ports.ts'
+import { AuthCache } from '../../src/auth/auth-cache.ts'
+import { authenticate } from '../../src/auth/authenticate.ts'
+import { keyedDigest } from '../../src/auth/keyed-digest.ts'
+import type {
+  AuthDeps,
+  Awaited,
+  KeptPassword,
+  KnownAccount,
+  ProvenLogin,
+  RateLimitSubject,
+  SourceDomain,
+} from '../../src/auth/ports.ts'
+import { fromDatabase } from '../../src/auth/unavailable.ts'
 import type { Account } from '../../src/model/account.ts'
+import { parseAddress } from '../../src/model/address.ts'
 import { usualProvider } from '../../src/model/provider.ts'
 import type { SourceAnswer, SourceLogin, SourceMailbox } from '../../src/source/ports.ts'
 
@@ -11,7 +21,7 @@ import type { SourceAnswer, SourceLogin, SourceMailbox } from '../../src/source/
 export const provider = usualProvider('old', 'imap.old.example')
 export const anna: Account = { address: 'anna@new.example', home: '/home/anna', quotaBytes: null, enabled: true }
 export const live: SourceMailbox = { provider, oldDomain: 'old.example', oldUsername: 'anna@old.example' }
-export const captured: KnownAccount = {
+export const provisioned: KnownAccount = {
   account: anna,
   passwords: [{ hash: 'hash of right', isDoubtful: false }],
   passwordSource: 'old',
@@ -29,7 +39,7 @@ export interface World {
   old?: SourceAnswer | ((question: SourceLogin) => SourceAnswer | Promise<SourceAnswer>)
   /** Old domains; all of them become new.example. */
   sources?: readonly Omit<SourceDomain, 'newDomain'>[]
-  captures?: Deps['captures']['capture']
+  provision?: AuthDeps['provisioner']['provision']
   limited?: boolean
   /** The client's network is known to be over its limit. */
   shut?: boolean
@@ -42,7 +52,7 @@ export function world({
   known = null,
   awaited = null,
   old = { kind: 'no' },
-  captures,
+  provision,
   limited = false,
   ...given
 }: World = {}) {
@@ -50,21 +60,22 @@ export function world({
   const seen = {
     asked: [] as string[],
     sealed: [] as object[],
-    arrivals: [] as Arrival[],
+    proven: [] as ProvenLogin[],
     confirmed: [] as string[],
     dropped: [] as string[],
     collisions: [] as object[],
-    failures: [] as Suspect[],
+    failures: [] as RateLimitSubject[],
     verified: 0,
   }
-  const deps: Deps = {
+  const deps: AuthDeps = {
     home: '/var/vmail/%d/%n',
-    directory: {
+    userdb: {
       async sourceDomainsOf(domain) {
         return domain === 'new.example' ? sources : sources.filter(({ oldDomain }) => oldDomain === domain)
       },
       awaited: async (address) => (address === 'anna@new.example' ? awaited : null),
       accountOf: async (address) => (known?.account.address === address ? known : null),
+      addressesAfter: async () => [],
     },
     hasher: {
       hash: async (password) => `hash of ${password}`,
@@ -73,7 +84,7 @@ export function world({
         return hash === `hash of ${password}`
       },
     },
-    old: {
+    source: {
       async ask(question) {
         seen.asked.push(`${question.username} ${question.password}`)
         if (given.meanwhile !== undefined && seen.asked.length === 1) known = given.meanwhile
@@ -86,43 +97,52 @@ export function world({
         return { bytes: new Uint8Array([1]), to: ['age1'] }
       },
     },
-    failures: {
-      isLimited: async () => limited || (given.shut ?? false),
-      isShut: () => given.shut ?? false,
-      async count(suspect) {
-        seen.failures.push(suspect)
+    rateLimit: {
+      isExceeded: async () => limited || (given.shut ?? false),
+      isClientExceeded: () => given.shut ?? false,
+      async penalize(subject) {
+        seen.failures.push(subject)
       },
     },
     visits: {
       has: async (person) => given.visitors?.includes(person) ?? false,
       note: async () => undefined,
     },
-    refusals: new NegativeCache(60_000),
+    sourceRefusals: new AuthCache({ ttlMs: 0, negativeTtlMs: 60_000 }, () => true),
     digest: keyedDigest(),
+    fromDatabase: fromDatabase((_, work) => work()),
+    onProvisioned: () => undefined,
     recipientDelimiter: '+',
-    captures: {
-      async capture(arrival) {
-        seen.arrivals.push(arrival)
-        if (captures) return await captures(arrival)
-        return known?.account ?? { ...anna, address: arrival.address.text, home: arrival.home }
+    provisioner: {
+      async provision(proven) {
+        seen.proven.push(proven)
+        if (provision) return await provision(proven)
+        return known?.account ?? { ...anna, address: proven.address.text, home: proven.home }
       },
-      async confirm(_, hash, seenHash) {
+      async confirmPassword(_, hash, seenHash) {
         if (known?.passwords[0]?.hash !== seenHash) return false
         const confirmed = (one: KeptPassword) => (one.hash === hash ? { hash, isDoubtful: false } : one)
         known = { ...known, passwords: known.passwords.map(confirmed) }
         seen.confirmed.push(hash)
         return true
       },
-      async drop(_, hash) {
+      async dropPassword(_, hash) {
         seen.dropped.push(hash)
       },
-      async collide(arrival) {
-        seen.collisions.push(arrival)
+      async noteCollision(newcomer) {
+        seen.collisions.push(newcomer)
       },
     },
   }
   return { deps, seen }
 }
 
-export const ask = (deps: Deps, username: string, password: string) =>
-  authenticate({ username, password, clientAddress: '192.0.2.7', signal: new AbortController().signal }, deps)
+export const ask = (deps: AuthDeps, username: string, password: string) =>
+  authenticate(
+    {
+      address: parseAddress(username),
+      ...{ password, passwordDigest: deps.digest(password) },
+      ...{ clientAddress: '192.0.2.7', signal: new AbortController().signal },
+    },
+    deps,
+  )

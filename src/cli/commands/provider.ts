@@ -10,7 +10,7 @@ import { examples, host, providerName } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { printDone, printList, printRecord } from '../terminal/output.ts'
 import { providerList } from '../terminal/rows.ts'
-import { statusOfService } from '../terminal/running.ts'
+import { statusOf } from '../terminal/running.ts'
 import { namedProvider } from './named-provider.ts'
 import { addApprove } from './provider-approve.ts'
 import { type ProviderOptions, withProviderOptions } from './provider-options.ts'
@@ -123,6 +123,5 @@ function addRemove(provider: Command, { open }: CliDeps): void {
 
 /** What the running service makes of a provider; null where none runs, or it has not asked there yet. */
 async function usage({ settings }: House, name: string): Promise<Record<string, unknown>> {
-  const status = (await statusOfService(settings.socket))?.find(({ provider }) => provider === name)
-  return usageRow(status ?? null)
+  return usageRow(await statusOf(name, settings.socket))
 }

@@ -4,17 +4,17 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Code } from '../../model/verdict.ts'
 
 /**
- * Questions answered at a time, at all doors together. These weigh about 25 MB, and are more than the workers of
- * twenty Dovecots ask at once (auth_worker_max_count = 60).
+ * Requests answered at a time, by all listeners together. They weigh about 25 MB, and are more than the workers of
+ * twenty Dovecots send at once (auth_worker_max_count = 60).
  */
-export const QUESTIONS_LIMIT = 1_500
+export const REQUESTS_LIMIT = 1_500
 
-/** Connections of one door, open ones that ask nothing included; a further one is closed at once. */
+/** Connections of one listener, idle ones included; a further one is closed at once. */
 export const CONNECTIONS_LIMIT = 4_000
 
 /**
- * A question goes through the event loop some ten times. With half a second each time (the mean of a second, so one
- * long pause is not it) its answer comes after 5 s, and what arrives meanwhile makes it worse.
+ * A request goes through the event loop some ten times. With half a second each time (the mean of a second, so one long
+ * pause is not it) its answer comes after 5 s, and what arrives meanwhile makes it worse.
  */
 const LOOP_DELAY_MS = 500
 
@@ -25,7 +25,7 @@ const RETRY_AFTER_S = '5'
 const CODE: Code = 'throttled'
 const SHED_BODY = JSON.stringify({ success: false, verdict: 'tempfail', code: CODE })
 
-/** Turns every question away while the process can hardly keep up, before its body is read. */
+/** Turns every request away while the process can hardly keep up, before its body is read. */
 export async function shedUnderPressure(app: FastifyInstance, onShed: (path: string) => void): Promise<void> {
   await app.register(underPressure, {
     maxEventLoopDelay: LOOP_DELAY_MS,
@@ -37,7 +37,7 @@ export async function shedUnderPressure(app: FastifyInstance, onShed: (path: str
   })
 }
 
-/** The answer to a question that is turned away, whichever it is. */
+/** The answer to a request that is turned away. */
 export function shed(reply: FastifyReply): FastifyReply {
   return tryLater(reply).type('application/json; charset=utf-8').send(SHED_BODY)
 }

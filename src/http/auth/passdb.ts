@@ -2,33 +2,22 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
 import { type TSchema, Type } from 'typebox'
-import { keyedDigest } from '../../auth/credential-digest.ts'
-import type { Question } from '../../auth/login.ts'
+import type { Auth } from '../../auth/auth.ts'
+import { keyedDigest } from '../../auth/keyed-digest.ts'
 import type { Account } from '../../model/account.ts'
 import { parseAddress } from '../../model/address.ts'
 import { networkOf } from '../../model/network.ts'
 import { type Ok, tempfail, type Verdict } from '../../model/verdict.ts'
-import type { ProviderStatus } from '../../source/ports.ts'
 import type { ClientOf } from '../client-address.ts'
 import type { Metrics } from '../metrics.ts'
 import { onlyStrings, passdbFields } from './extra-fields.ts'
-import { QUESTIONS_LIMIT, shed, tryLater } from './overload.ts'
-
-/** What the doors ask. */
-export interface Asked {
-  signIn(question: Question): Promise<Verdict>
-  lookUp(username: string): Promise<Account | null>
-  /** Everybody who has an account, in pages. */
-  addresses(): AsyncGenerator<readonly string[]>
-  /** How each provider's connections are used in this process. */
-  providers(): ProviderStatus[]
-}
+import { REQUESTS_LIMIT, shed, tryLater } from './overload.ts'
 
 // The field names are those of mailcow's Lua passdb.
-const PassdbQuestion = Type.Object({
+const PassdbRequest = Type.Object({
   username: Type.String(),
   password: Type.String(),
-  // Whatever stands in these, it makes no question malformed.
+  // Whatever stands in these, it makes no request malformed.
   service: Type.Optional(Type.Unknown()),
   real_rip: Type.Optional(Type.Unknown()),
   session: Type.Optional(Type.Unknown()),
@@ -48,9 +37,9 @@ export const ANSWERS: Readonly<Record<number, TSchema>> = {
 }
 const SCHEMA = {
   summary: 'May this person in? An answer without a verdict means: try again',
-  tags: ['door'],
+  tags: ['auth'],
   security: [{ authToken: [] }],
-  body: PassdbQuestion,
+  body: PassdbRequest,
   response: ANSWERS,
 }
 
@@ -61,14 +50,14 @@ const DIGEST_LENGTH = 12
 
 /** `POST /v1/passdb`: may this person in? */
 export const passdb: FastifyPluginAsyncTypebox<{
-  asked: Asked
+  auth: Auth
   metrics: Metrics
   log: Logger
   clientOf: ClientOf
-}> = async (app, { asked, metrics, log, clientOf }) => {
-  // No await stands in here: a remembered answer costs hardly more than its route.
+}> = async (app, { auth, metrics, log, clientOf }) => {
+  // No await stands in here: an answer from the cache costs hardly more than its route.
   app.post('/v1/passdb', { schema: SCHEMA }, ({ body, headers }, reply) => {
-    if (metrics.inFlight >= QUESTIONS_LIMIT) {
+    if (metrics.inFlight >= REQUESTS_LIMIT) {
       metrics.shed('passdb')
       return shed(reply)
     }
@@ -88,8 +77,8 @@ export const passdb: FastifyPluginAsyncTypebox<{
       return answer(reply, verdict).type('application/json; charset=utf-8').send(text)
     }
     metrics.inFlight++
-    return asked
-      .signIn({ username, password, clientAddress: client, onGone })
+    return auth
+      .login({ username, password, clientAddress: client, onGone })
       .then(settle, (cause) => settle(tempfail('internal', cause)))
   })
 }
@@ -105,7 +94,7 @@ function answer(reply: FastifyReply, { verdict }: Verdict): FastifyReply {
   return verdict === 'tempfail' ? tryLater(reply) : reply.code(STATUS[verdict])
 }
 
-/** A verdict in words; one that cannot be put so is trouble of ours. */
+/** A verdict as JSON; one that cannot be written is a fault of ours. */
 function worded(verdict: Verdict): { readonly verdict: Verdict; readonly text: string } {
   try {
     return { verdict, text: verdict.verdict === 'ok' ? welcome(verdict.account) : refusal(verdict) }
@@ -120,26 +109,18 @@ function refusal(verdict: Exclude<Verdict, Ok>): string {
   return JSON.stringify({ success: false, verdict: verdict.verdict, ...code })
 }
 
-/** Welcomes already in words: a person who comes again and again is remembered as the same account. */
-const welcomes = new WeakMap<Account, string>()
-
 function welcome(account: Account): string {
-  const known = welcomes.get(account)
-  if (known !== undefined) return known
-  const said = onlyStrings(account.address, passdbFields(account))
-  const text = JSON.stringify({ success: true, verdict: 'ok', ...said })
-  welcomes.set(account, text)
-  return text
+  return JSON.stringify({ success: true, verdict: 'ok', ...onlyStrings(account.address, passdbFields(account)) })
 }
 
-interface Asking {
+interface Login {
   readonly username: string
   readonly client: string | null
   readonly service?: unknown
   readonly session?: unknown
 }
 
-function logVerdict(log: Logger, verdict: Verdict, { username, client, service, session }: Asking): void {
+function logVerdict(log: Logger, verdict: Verdict, { username, client, service, session }: Login): void {
   const asked = { verdict: verdict.verdict, service: short(service), session: short(session) }
   // Dovecot's own log tells of every yes, and who comes every few minutes would fill ours.
   if (verdict.verdict === 'ok') log.debug(asked, 'passdb')
@@ -150,13 +131,13 @@ function logVerdict(log: Logger, verdict: Verdict, { username, client, service, 
 
 const personDigest = keyedDigest()
 
-/** From which network, and about whom; persons only as digests: what is typed by mistake may be a password. */
+/** Which network guesses whose password; persons only as digests: what is typed by mistake may be a password. */
 function guesser(username: string, client: string | null) {
-  const person = personDigest(parseAddress(username)?.text ?? username, '').slice(0, DIGEST_LENGTH)
+  const person = personDigest(parseAddress(username)?.text ?? username).slice(0, DIGEST_LENGTH)
   return client === null ? { person } : { person, client: networkOf(client) ?? client }
 }
 
-/** A word of Dovecot's for the log, unless it is none. */
+/** What Dovecot says for the log, unless it is too long. */
 function short(value: unknown): string | undefined {
   return typeof value === 'string' && value.length <= LOGGED_LENGTH ? value : undefined
 }

@@ -2,10 +2,10 @@ import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Logger } from 'pino'
 import { Type } from 'typebox'
+import type { Auth } from '../../auth/auth.ts'
 import type { Metrics } from '../metrics.ts'
 import { NoString, onlyStrings, userdbFields } from './extra-fields.ts'
-import { QUESTIONS_LIMIT, shed, tryLater } from './overload.ts'
-import type { Asked } from './passdb.ts'
+import { REQUESTS_LIMIT, shed, tryLater } from './overload.ts'
 
 export const ANSWERS = {
   200: Type.Object({
@@ -17,7 +17,7 @@ export const ANSWERS = {
 }
 const SCHEMA = {
   summary: "Where is this person's mail?",
-  tags: ['door'],
+  tags: ['auth'],
   security: [{ authToken: [] }],
   body: Type.Object({ username: Type.String() }),
   response: ANSWERS,
@@ -25,7 +25,7 @@ const SCHEMA = {
 
 const LIST = {
   summary: 'Who has an account?',
-  tags: ['door'],
+  tags: ['auth'],
   security: [{ authToken: [] }],
   response: {
     200: Type.Unsafe<Readable>(
@@ -36,18 +36,18 @@ const LIST = {
 }
 
 /** `POST /v1/userdb`: where is this person's mail? `GET`: who is there? */
-export const userdb: FastifyPluginAsyncTypebox<{ asked: Asked; metrics: Metrics; log: Logger }> = async (
+export const userdb: FastifyPluginAsyncTypebox<{ auth: Auth; metrics: Metrics; log: Logger }> = async (
   app,
-  { asked, metrics, log },
+  { auth, metrics, log },
 ) => {
   app.post('/v1/userdb', { schema: SCHEMA }, async (request, reply) => {
-    if (metrics.inFlight >= QUESTIONS_LIMIT) {
+    if (metrics.inFlight >= REQUESTS_LIMIT) {
       metrics.shed('userdb')
       return shed(reply)
     }
     metrics.inFlight++
     try {
-      const account = await asked.lookUp(request.body.username)
+      const account = await auth.lookUp(request.body.username)
       if (account === null) return await reply.code(404).send({ found: false })
       // Dovecot goes on with the one right spelling of the address.
       const { user, fields } = onlyStrings(account.address, userdbFields(account))
@@ -61,7 +61,7 @@ export const userdb: FastifyPluginAsyncTypebox<{ asked: Asked; metrics: Metrics;
   })
 
   app.get('/v1/userdb', { schema: LIST }, async (_, reply) => {
-    const pages = asked.addresses()
+    const pages = auth.addresses()
     try {
       const first = await pages.next()
       return reply.type('application/json; charset=utf-8').send(Readable.from(inJson(first.value ?? [], pages)))

@@ -6,7 +6,7 @@ import { openDatabase } from '../../../src/db/connection/database.ts'
 import { domains } from '../../../src/db/domains.ts'
 import { migrations } from '../../../src/db/migrations.ts'
 import { providers } from '../../../src/db/providers.ts'
-import { captures } from '../../../src/db/provisioning.ts'
+import { provisioner } from '../../../src/db/provisioning.ts'
 import { parseAddress } from '../../../src/model/address.ts'
 import { finish, pause } from '../../../src/model/migration.ts'
 import { BY } from '../../support/by.ts'
@@ -39,7 +39,7 @@ t.before(async () => {
   for (let number = 1; number <= 12; number++) {
     const address = parseAddress(`p${number}@old.example`)
     if (address === null) throw new Error('no address')
-    await captures(kysely).capture({
+    await provisioner(kysely).provision({
       address,
       home: `/home/${number}`,
       passwordHash: 'hash',

@@ -7,7 +7,7 @@ import { domains } from '../../../src/db/domains.ts'
 import { imports } from '../../../src/db/imports.ts'
 import { migrations } from '../../../src/db/migrations.ts'
 import { providers } from '../../../src/db/providers.ts'
-import { captures } from '../../../src/db/provisioning.ts'
+import { provisioner } from '../../../src/db/provisioning.ts'
 import { parseAddress } from '../../../src/model/address.ts'
 import { finish, pause } from '../../../src/model/migration.ts'
 import { BY } from '../../support/by.ts'
@@ -44,7 +44,7 @@ async function listening(): Promise<Listener & { readonly heard: (string | null)
 async function captured(person: string): Promise<string> {
   const address = parseAddress(`${person}@old.example`)
   if (address === null) throw new Error(person)
-  await captures(database.kysely).capture({
+  await provisioner(database.kysely).provision({
     ...{
       address,
       home: `/home/${person}`,
@@ -87,7 +87,7 @@ t.test('a renewed password is heard, a first sign-in or a pause need not be', as
   const bert = await captured('bert')
   await migrations(database.kysely).take(bert, pause, { ...BY, action: 'pause' })
   t.same(listener.heard, [])
-  await captures(database.kysely).capture({
+  await provisioner(database.kysely).provision({
     ...{
       address: parseAddress(bert) as never,
       home: '/',

@@ -1,12 +1,12 @@
 import type { Server } from 'node:http'
 import { setImmediate as job } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { QUESTIONS_LIMIT } from '../../../src/http/auth/overload.ts'
+import { REQUESTS_LIMIT } from '../../../src/http/auth/overload.ts'
 import { MISMATCH, type Verdict } from '../../../src/model/verdict.ts'
 import { get, post, startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 import { HttpWire, type Response, request } from '../http-wire.ts'
-import { listeningDoor } from '../scripted-door.ts'
+import { onSocket } from '../scripted-listener.ts'
 
 const QUESTION = { username: 'anna@old.example', password: 'top secret' }
 const ASK = request('/v1/passdb', JSON.stringify(QUESTION))
@@ -21,18 +21,18 @@ function isShed(t: Test, response: Response | null): void {
 
 t.test('a question beyond the crowd is turned away, until the crowd is gone', async (t) => {
   const all = Promise.withResolvers<Verdict>()
-  await using door = await listeningDoor({ signIn: () => all.promise })
-  const crowd = await Promise.all(Array.from({ length: QUESTIONS_LIMIT / 100 }, () => HttpWire.open(door.socket)))
+  await using listener = await onSocket({ login: () => all.promise })
+  const crowd = await Promise.all(Array.from({ length: REQUESTS_LIMIT / 100 }, () => HttpWire.open(listener.socket)))
   for (const wire of crowd) wire.socket.write(Buffer.concat(Array(100).fill(ASK)))
-  await until(() => door.questions.length === QUESTIONS_LIMIT, 'the crowd has asked')
+  await until(() => listener.requests.length === REQUESTS_LIMIT, 'the crowd has asked')
 
-  using late = await HttpWire.open(door.socket)
+  using late = await HttpWire.open(listener.socket)
   isShed(t, await late.ask(ASK))
   isShed(t, await late.ask(request('/v1/userdb', JSON.stringify({ username: 'anna@new.example' }))))
-  t.equal((await get(door.socket, '/livez')).status, 200)
-  const metrics: string = (await get(door.socket, '/metrics')).body
+  t.equal((await get(listener.socket, '/livez')).status, 200)
+  const metrics: string = (await get(listener.socket, '/metrics')).body
   for (const line of [
-    `postferry_questions_in_flight ${QUESTIONS_LIMIT}`,
+    `postferry_questions_in_flight ${REQUESTS_LIMIT}`,
     'postferry_shed_total{route="passdb"} 1',
     'postferry_shed_total{route="userdb"} 1',
   ]) {
@@ -42,13 +42,13 @@ t.test('a question beyond the crowd is turned away, until the crowd is gone', as
   all.resolve(MISMATCH)
   for (const wire of crowd) for (let answer = 0; answer < 100; answer++) await wire.response()
   t.equal((await late.ask(ASK))?.status, 401)
-  t.match((await get(door.socket, '/metrics')).body, /^postferry_questions_in_flight 0$/m)
+  t.match((await get(listener.socket, '/metrics')).body, /^postferry_questions_in_flight 0$/m)
   for (const wire of crowd) wire.socket.destroy()
 })
 
-t.test('while the event loop can hardly keep up questions are turned away before they are read', async (t) => {
-  await using door = await listeningDoor({})
-  using wire = await HttpWire.open(door.socket)
+t.test('while the event loop can hardly keep up requests are turned away before they are read', async (t) => {
+  await using listener = await onSocket({})
+  using wire = await HttpWire.open(listener.socket)
   t.equal((await wire.ask(ASK))?.status, 401)
   const pressure = new AbortController()
   const pressed = keepBusy(pressure.signal)
@@ -57,14 +57,14 @@ t.test('while the event loop can hardly keep up questions are turned away before
     return answer?.status !== 401 && { answer }
   }
   isShed(t, (await until(turnedAway, 'a question is turned away')).answer)
-  const before = door.questions.length
-  using unread = await HttpWire.open(door.socket)
+  const before = listener.requests.length
+  using unread = await HttpWire.open(listener.socket)
   isShed(t, await unread.ask(ASK.subarray(0, -10)))
-  t.equal(door.questions.length, before)
-  for (const path of ['/livez', '/metrics']) t.equal((await get(door.socket, path)).status, 200, path)
+  t.equal(listener.requests.length, before)
+  for (const path of ['/livez', '/metrics']) t.equal((await get(listener.socket, path)).status, 200, path)
   pressure.abort()
   await pressed
-  await until(async () => (await wire.ask(ASK))?.status === 401, 'questions are answered again')
+  await until(async () => (await wire.ask(ASK))?.status === 401, 'requests are answered again')
 })
 
 /** Lets each round of the event loop take longer than it may. */
@@ -79,8 +79,8 @@ async function keepBusy(signal: AbortSignal): Promise<void> {
 t.test('a client that hangs up is told to whoever works for it, one that gets its answer is not', async (t) => {
   const asked: (() => void)[] = []
   let gone = 0
-  await using door = await listeningDoor({
-    signIn: ({ onGone }) => {
+  await using listener = await onSocket({
+    login: ({ onGone }) => {
       const { promise, resolve } = Promise.withResolvers<Verdict>()
       onGone(() => {
         gone++
@@ -90,7 +90,7 @@ t.test('a client that hangs up is told to whoever works for it, one that gets it
       return promise
     },
   })
-  const answered = await HttpWire.open(door.socket)
+  const answered = await HttpWire.open(listener.socket)
   const warnings: Error[] = []
   const warn = (warning: Error) => warnings.push(warning)
   process.on('warning', warn)
@@ -101,14 +101,14 @@ t.test('a client that hangs up is told to whoever works for it, one that gets it
     t.equal((await answered.response())?.status, 401)
   }
   answered.socket.destroy()
-  const impatient = await HttpWire.open(door.socket)
+  const impatient = await HttpWire.open(listener.socket)
   impatient.socket.write(Buffer.concat([ASK, ASK]))
-  await until(() => asked.length === 32, 'two questions at once')
+  await until(() => asked.length === 32, 'two requests at once')
   t.equal(gone, 0)
   impatient.socket.destroy()
   await until(() => gone === 2, 'both are told')
   await until(
-    async () => /^postferry_questions_in_flight 0$/m.test((await get(door.socket, '/metrics')).body),
+    async () => /^postferry_questions_in_flight 0$/m.test((await get(listener.socket, '/metrics')).body),
     'nothing is left',
   )
   process.off('warning', warn)
@@ -118,8 +118,8 @@ t.test('a client that hangs up is told to whoever works for it, one that gets it
 t.test('whoever begins to work only after the client has gone is told at once', async (t) => {
   const begin = Promise.withResolvers<void>()
   let [asked, gone] = [false, false]
-  await using door = await listeningDoor({
-    signIn: async ({ onGone }) => {
+  await using listener = await onSocket({
+    login: async ({ onGone }) => {
       asked = true
       await begin.promise
       onGone(() => {
@@ -128,11 +128,11 @@ t.test('whoever begins to work only after the client has gone is told at once', 
       return MISMATCH
     },
   })
-  const impatient = await HttpWire.open(door.socket)
+  const impatient = await HttpWire.open(listener.socket)
   impatient.socket.write(ASK)
   await until(() => asked, 'the question')
   impatient.socket.destroy()
-  await until(() => connectionsOf(door.app.server).then((count) => count === 0), 'the connection is gone')
+  await until(() => connectionsOf(listener.app.server).then((count) => count === 0), 'the connection is gone')
   begin.resolve()
   await until(() => gone, 'it is told')
   t.ok(gone)
@@ -145,14 +145,14 @@ function connectionsOf(server: Server): Promise<number> {
 }
 
 t.test('without the token nothing of a body is read', async (t) => {
-  await using door = await listeningDoor({ authToken: 'right' })
+  await using listener = await onSocket({ authToken: 'right' })
   for (const path of ['/v1/passdb', '/v1/userdb']) {
-    using wire = await HttpWire.open(door.socket)
+    using wire = await HttpWire.open(listener.socket)
     const answer = await wire.ask(request(path, 'no JSON', { 'content-length': '1000', authorization: 'Bearer wrong' }))
     t.match(answer, { status: 403, head: /^connection: close$/m })
     t.equal(await wire.response(), null, 'and the connection ends')
   }
-  t.same(door.questions, [])
+  t.same(listener.requests, [])
 })
 
 t.test('a running service sets limits to what a connection may cost', async (t) => {

@@ -1,15 +1,15 @@
 import { hash, randomBytes } from 'node:crypto'
 
-/** Names a person and a password together, so that neither has to be kept. */
-export type Digest = (person: string, password: string) => string
+/** Stands for a text, so that it need not be kept. */
+export type Digest = (text: string) => string
 
 /**
  * Digests under keys that only this process has and that die with it. Built as HMAC is (RFC 2104): a hash of a hash,
- * each with a key before it; Node's own Hmac takes twice as long, and every sign-in waits for it.
+ * each with a key before it; Node's own Hmac takes twice as long, and every login waits for it.
  */
 export function keyedDigest(): Digest {
   const [inner, outer] = [newKey(), newKey()]
-  return (person, password) => sha256(outer + sha256(`${inner}${person}\0${password}`))
+  return (text) => sha256(outer + sha256(inner + text))
 }
 
 /** As long as a block of SHA-256. */

@@ -1,7 +1,8 @@
 import t from 'tap'
 import { usualProvider } from '../../src/model/provider.ts'
+import { MISMATCH } from '../../src/model/verdict.ts'
 import type { SourceAnswer, SourceLogin } from '../../src/source/ports.ts'
-import { anna, ask, captured, live, type World, world } from '../support/sign-in-world.ts'
+import { anna, ask, live, provisioned, type World, world } from '../support/sign-in-world.ts'
 
 // old.example and other.example, of another provider, both become new.example.
 
@@ -10,7 +11,7 @@ const other = {
   oldDomain: 'other.example',
   oldUsername: 'anna@other.example',
 }
-const ofOther = { ...captured, from: other }
+const ofOther = { ...provisioned, from: other }
 const AWAY: SourceAnswer = { kind: 'trouble', code: 'old-unreachable', cause: '', answered: false }
 const COLLISION = { verdict: 'tempfail', code: 'collision' }
 
@@ -33,7 +34,7 @@ t.test(
       account: { address: 'anna@new.example' },
     })
     t.same(seen.asked, ['anna7 right'])
-    t.match(seen.arrivals, [{ provider: { name: 'other' }, oldDomain: 'other.example', oldUsername: 'anna7' }])
+    t.match(seen.proven, [{ provider: { name: 'other' }, oldDomain: 'other.example', oldUsername: 'anna7' }])
   },
 )
 
@@ -41,7 +42,7 @@ t.test('a newcomer under the new address is asked for at each of them, and the y
   for (const yes of ['anna@old.example', 'anna@other.example']) {
     const { deps, seen } = merged({ [yes]: 'yes' })
     t.match(await ask(deps, 'anna@new.example', 'right'), { verdict: 'ok' }, yes)
-    t.match(seen.arrivals, [{ oldUsername: yes }])
+    t.match(seen.proven, [{ oldUsername: yes }])
   }
   const neither = merged({})
   t.same(await ask(neither.deps, 'anna@new.example', 'wrong'), { verdict: 'mismatch' })
@@ -49,7 +50,7 @@ t.test('a newcomer under the new address is asked for at each of them, and the y
   t.match(neither.seen.failures, [{ person: 'anna@new.example' }], 'one failure, not two')
   const both = merged({ 'anna@old.example': 'yes', 'anna@other.example': 'yes' })
   await ask(both.deps, 'anna@new.example', 'right')
-  t.match(both.seen.arrivals, [{ oldUsername: 'anna@old.example' }], 'always the same of two')
+  t.match(both.seen.proven, [{ oldUsername: 'anna@old.example' }], 'always the same of two')
 })
 
 t.test('while one of them cannot be asked, nobody is called wrong, and whom the other lets in is in', async (t) => {
@@ -99,7 +100,7 @@ t.test('a refusal is one provider’s, also where both know the person by one na
 t.test('what nobody was asked about is not remembered as refused', async (t) => {
   const { deps, seen } = world({ sources: [], old: { kind: 'yes' } })
   t.same(await ask(deps, 'anna@old.example', 'right'), { verdict: 'mismatch' })
-  const added = { ...deps, directory: world({ old: { kind: 'yes' } }).deps.directory }
+  const added = { ...deps, userdb: world({ old: { kind: 'yes' } }).deps.userdb }
   t.match(await ask(added, 'anna@old.example', 'right'), { verdict: 'ok' })
   t.equal(seen.failures.length, 1)
 })
@@ -107,13 +108,13 @@ t.test('what nobody was asked about is not remembered as refused', async (t) => 
 t.test('refusals are forgotten when providers or domains change, also by a question that is on its way', async (t) => {
   const { deps, seen } = merged({})
   await ask(deps, 'anna@old.example', 'x')
-  deps.refusals.forget()
+  deps.sourceRefusals.forget(null)
   await ask(deps, 'anna@old.example', 'x')
   t.equal(seen.asked.length, 2)
-  const late = deps.refusals.recorder('digest')
-  deps.refusals.forget()
-  late()
-  t.notOk(deps.refusals.has('digest'))
+  const late = deps.sourceRefusals.recorder('login')
+  deps.sourceRefusals.forget(null)
+  late(MISMATCH)
+  t.equal(deps.sourceRefusals.get('login'), undefined)
 })
 
 t.test('two people who want one address are a collision for the second one, by any of their addresses', async (t) => {
@@ -128,7 +129,7 @@ t.test('two people who want one address are a collision for the second one, by a
       const { deps, seen } = merged({ 'anna@old.example': 'yes' }, standing)
       t.match(await ask(deps, typed, 'of old.example'), COLLISION, typed)
       t.match(seen.collisions, [{ oldUsername: 'anna@old.example', provider: { name: 'old' } }])
-      t.same(seen.arrivals, [])
+      t.same(seen.proven, [])
       t.same(seen.failures, [])
     }
     const { deps, seen } = merged({}, standing)
@@ -151,7 +152,7 @@ t.test('a password is neither tried on nor sent to the other domain’s person',
 t.test('one mailbox under two domains is one person', async (t) => {
   const provider = { ...live.provider, loginName: '%n' } as const
   const sources = ['old.example', 'alias.example'].map((oldDomain) => ({ provider, oldDomain }))
-  const known = { ...captured, from: { provider, oldDomain: 'old.example', oldUsername: 'anna' } }
+  const known = { ...provisioned, from: { provider, oldDomain: 'old.example', oldUsername: 'anna' } }
   const { deps, seen } = world({ sources, known })
   t.same(await ask(deps, 'anna@alias.example', 'right'), { verdict: 'ok', account: anna })
   t.same(await ask(deps, 'anna@alias.example', 'wrong'), { verdict: 'mismatch' })
@@ -170,7 +171,7 @@ t.test('who is asked for under two domains by one name at one provider is asked 
 })
 
 t.test('what became somebody else’s in the meantime is a collision, too', async (t) => {
-  const { deps } = world({ old: { kind: 'yes' }, captures: async () => 'collision' })
+  const { deps } = world({ old: { kind: 'yes' }, provision: async () => 'collision' })
   t.match(await ask(deps, 'anna@old.example', 'right'), COLLISION)
 })
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { allAddresses } from '../../src/operations/userdb.ts'
+import { allAddresses } from '../../src/auth/userdb.ts'
 
 t.test('everybody is listed once, in pages, and no page is read before it is asked for', async (t) => {
   const everybody = Array.from({ length: 12_345 }, (_, number) => `${String(number).padStart(6, '0')}@old.example`)

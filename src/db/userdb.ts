@@ -1,20 +1,21 @@
-import { type Kysely, sql } from 'kysely'
-import type { Directory, KeptPassword } from '../auth/ports.ts'
+import { sql } from 'kysely'
+import type { KeptPassword, Userdb } from '../auth/ports.ts'
 import type { PasswordSource } from '../model/account.ts'
 import { MOST_MERGED } from '../model/domain.ts'
 import { needsCredential } from '../model/migration.ts'
 import { ACCOUNT_COLUMNS, toAccount } from './accounts.ts'
+import type { Database } from './connection/database.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
-import type { DB } from './schema.ts'
 
 const EARLIER_PASSWORDS = sql<KeptPassword[]>`coalesce((
   select json_agg(json_build_object('hash', earlier.password_hash, 'isDoubtful', not is_confirmed) order by earlier.id desc)
   from account_password as earlier where account_id = account.id), '[]')`.as('earlier_passwords')
 
-/** What a sign-in looks up. */
-export function directory(db: Kysely<DB>): Directory {
+/** What a login looks up first waits for the schema. */
+export function userdb({ kysely: db, ready }: Pick<Database, 'kysely' | 'ready'>): Userdb {
   return {
     async sourceDomainsOf(domain) {
+      await ready()
       const rows = await db
         .selectFrom('domain')
         .innerJoin('provider', 'provider.id', 'domain.provider_id')
@@ -70,6 +71,11 @@ export function directory(db: Kysely<DB>): Directory {
         oldUsername: row.old_username,
         closed: row.state === 'done' && !row.reopens,
       }
+    },
+    async addressesAfter(address, limit) {
+      await ready()
+      const query = db.selectFrom('account').select('address').where('address', '>', address)
+      return (await query.orderBy('address').limit(limit).execute()).map((row) => row.address)
     },
   }
 }

@@ -1,0 +1,56 @@
+import type { FastifyInstance } from 'fastify'
+import { destination, type Logger, pino } from 'pino'
+import type { House } from '../operations/house.ts'
+import type { Settings } from '../settings.ts'
+import { listenOnPort, listenOnSocket } from './listen.ts'
+import { later, passOn } from './pass-on.ts'
+import { type HttpDeps, type HttpListener, httpListener } from './server.ts'
+
+export interface ListenerDeps extends HttpDeps {
+  readonly authToken: string
+  readonly house: House
+  /** 32 bytes that encrypt the panel's sessions. */
+  readonly sessionKey: Buffer
+}
+
+/** The log: JSON lines on standard error. */
+export function openLog(level: string): Logger {
+  return pino({ level }, destination({ dest: 2, sync: false }))
+}
+
+/** Within 5 s of SIGTERM all is over: leaving the database may take 3 s. */
+const DRAIN_LIMIT_MS = 2_000
+
+/** Listens on the socket and the port of the settings. Dispose to stop, with what is being answered answered. */
+export async function openListeners(settings: Settings, deps: ListenerDeps): Promise<AsyncDisposable> {
+  const administration = later(async () => {
+    const { administration } = await import('./administration.ts')
+    return administration({ ...deps, hostNames: null })
+  })
+  const listeners: FastifyInstance[] = []
+  const listener = (guard: Pick<HttpListener, 'authToken' | 'hostNames'>) => {
+    const app = httpListener({ ...deps, ...guard })
+    passOn(app, administration)
+    listeners.push(app)
+    return app
+  }
+  try {
+    await listenOnSocket(listener({ authToken: null, hostNames: null }), settings.socket)
+    if (settings.port !== 0) {
+      const hostNames = [settings.host, ...settings.hostNames]
+      await listenOnPort(listener({ authToken: deps.authToken, hostNames }), settings.host, settings.port)
+    }
+  } catch (error) {
+    await Promise.all(listeners.map((app) => app.close()))
+    throw error
+  }
+  deps.log.info({ socket: settings.socket, host: settings.host, port: settings.port }, 'listening')
+  return {
+    async [Symbol.asyncDispose]() {
+      const drained = Promise.all([administration, ...listeners].map((app) => app.close()))
+      await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, DRAIN_LIMIT_MS).unref())])
+      // Whoever has not asked by now, or not read the answer, would keep us for ever.
+      for (const { server } of listeners) server.closeAllConnections()
+    },
+  }
+}
