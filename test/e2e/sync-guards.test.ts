@@ -40,7 +40,7 @@ t.test(
     await atSource(ANNA, 'SELECT INBOX', 'STORE 1:* +FLAGS (\\Deleted)', 'EXPUNGE', 'DELETE Sent')
     const { exitCode, stderr } = await sync(ANNA[0])
     t.equal(exitCode, 65)
-    t.match(stderr, 'the old server suddenly holds much less than before')
+    t.match(stderr, 'the old server suddenly holds much less mail')
     t.match(await show(ANNA[0]), {
       state: 'failed',
       code: 'old-shrunk',
