@@ -1,4 +1,13 @@
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { runProgram } from './support/service.ts'
@@ -27,6 +36,27 @@ t.test(
   },
 )
 
+t.test('the npm package is whole, where it is unpacked and where it is a dependency', async (t) => {
+  const { root, env } = installed(t)
+  const pack = 'npm run build && npm pack --ignore-scripts --silent && mkdir unpacked && tar -xzf *.tgz -C unpacked'
+  const packed = await runProgram('sh', ['-c', `cd ${root} && ${pack}`], { ...env, PATH: process.env.PATH })
+  t.equal(packed.exitCode, 0, packed.stderr)
+  const dependency = join(root, 'elsewhere/node_modules')
+  cpSync(join(root, 'node_modules'), dependency, { recursive: true })
+  cpSync(join(root, 'unpacked/package'), join(dependency, 'postferry'), { recursive: true })
+  symlinkSync(join(root, 'node_modules'), join(root, 'unpacked/package/node_modules'))
+  for (const home of [join(root, 'unpacked/package'), join(dependency, 'postferry')]) {
+    for (const program of readdirSync(join(root, 'bin'))) {
+      t.notMatch((await runProgram(join(home, 'bin', program), ['--help'], env)).exitCode, 127, `${program} starts`)
+    }
+    const emitted = await runProgram(join(home, 'bin/emit-offlineimaprc'), [], env)
+    t.match(emitted, { exitCode: 0, stderr: '' })
+    const named = /^pythonfile = (.+)\n.*\n?^postferry_command = "(.+)"$/m.exec(emitted.stdout)?.slice(1) ?? []
+    t.match(named, [join(home, 'dist/engines/'), join(home, 'bin/postferry')])
+    for (const file of named) t.ok(existsSync(file), file)
+  }
+})
+
 t.test('what an older version left in dist goes with the next build', async (t) => {
   const { root, env } = installed(t)
   mkdirSync(join(root, 'dist/doors'), { recursive: true })
@@ -38,7 +68,11 @@ t.test('what an older version left in dist goes with the next build', async (t) 
 t.test('every script of package.json runs with the Node of this checkout', async (t) => {
   for (const [name, script] of Object.entries(SCRIPTS)) {
     for (const command of script.split(' && ')) {
-      t.match(command, /^(sh build\/with-node\.sh |sh test\/support\/install-servers\.sh|bin\/|npm run |rm )/, name)
+      t.match(
+        command,
+        /^(\[ ! -d build \] \|\| npm run |sh build\/with-node\.sh |sh test\/support\/install-servers\.sh|bin\/|npm run |rm )/,
+        name,
+      )
     }
   }
   const { root, env } = installed(t)
@@ -71,9 +105,10 @@ function installed(t: Test): { root: string; env: NodeJS.ProcessEnv } {
   return { root, env: { PATH: `${join(root, 'old')}:/usr/bin:/bin`, POSTFERRY_DATA_DIR: join(root, 'data') } }
 }
 
-/** All but those that are started as programs: these run when they are imported. */
+/** All but those that run when they are imported: what launchers start, and what browsers do. */
 function modules(folder: string): string[] {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  const programs = readdirSync(join(CHECKOUT, 'bin')).map((name) => `${name}.js`)
-  return names.filter((name) => name.endsWith('.js') && !programs.includes(name)).map((name) => join(folder, name))
+  const launchers = readdirSync(join(CHECKOUT, 'bin')).map((name) => readFileSync(join(CHECKOUT, 'bin', name), 'utf8'))
+  const isRun = (name: string) => name.includes('/assets/') || launchers.some((text) => text.includes(`/dist/${name}"`))
+  return names.filter((name) => name.endsWith('.js') && !isRun(name)).map((name) => join(folder, name))
 }
