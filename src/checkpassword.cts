@@ -1,5 +1,5 @@
-// checkpassword (https://cr.yp.to/checkpwd/interface.html) as Dovecot speaks it: asks the running service over its
-// Unix socket. CommonJS and node:net alone, because it is started for every sign-in.
+// checkpassword (https://cr.yp.to/checkpwd/interface.html) as Dovecot speaks it: asks the running service on its Unix
+// socket. CommonJS and node:net alone, because it is started for every sign-in.
 const { spawnSync } = require('node:child_process') as typeof import('node:child_process')
 const { fstatSync, readFileSync, readSync } = require('node:fs') as typeof import('node:fs')
 const { isUtf8 } = require('node:buffer') as typeof import('node:buffer')
@@ -8,7 +8,7 @@ const { connect } = require('node:net') as typeof import('node:net')
 
 type Answer = { verdict?: unknown; user?: unknown; found?: unknown; fields?: unknown; code?: unknown }
 type Environment = Record<string, string>
-/** What the process ends with: the program that takes over, or an exit code and what to say. */
+/** How the process ends: by running the program, or with an exit code and a message. */
 type Outcome = { run: Environment } | { exit: number; message?: string }
 
 const REFUSED = 1
@@ -21,13 +21,13 @@ const INSTALLED = '/etc/postferry/postferry.env'
 /** Seconds. The service answers within 40 s; Dovecot gives up after 60 s. */
 const CLIENT_LIMIT = 45
 
-/** Why the socket could not be asked, for the log; others by their code. */
+/** Why the socket cannot be used, for the log; other reasons by their code. */
 const CAUSES: Readonly<Record<string, string>> = {
-  ENOENT: 'it is not there: postferry does not run, or POSTFERRY_SOCKET is another',
-  ECONNREFUSED: 'nobody answers there: postferry does not run',
+  ENOENT: 'it does not exist: postferry is not running, or POSTFERRY_SOCKET is another one',
+  ECONNREFUSED: 'nobody answers: postferry is not running',
   EACCES: "no permission: extra_groups in Dovecot's service auth and service auth-worker must be its group",
 }
-const NONSENSE = 'postferry gave an answer that is none'
+const NONSENSE = 'postferry gave an invalid answer'
 
 const MISUSED: Outcome = {
   exit: MISUSE,
@@ -46,13 +46,13 @@ function main(prog: readonly string[]): void {
 }
 
 function askAbout([username, password]: [string, string], prog: readonly string[]): void {
-  // Dovecot asks about a person whom it let in otherwise, without a password.
+  // A userdb lookup of Dovecot's: there is no password.
   if (process.env.AUTHORIZED === '1')
     ask('/v1/userdb', { username }, (answer, cause) => end(lookedUp(answer, cause), prog))
   else {
     const { SERVICE: service, TCPREMOTEIP: real_rip, AUTH_SESSION: session } = process.env
-    const question = { username, password, service, real_rip, session }
-    ask('/v1/passdb', question, (answer, cause) => end(signedIn(answer, cause), prog))
+    const login = { username, password, service, real_rip, session }
+    ask('/v1/passdb', login, (answer, cause) => end(signedIn(answer, cause), prog))
   }
 }
 
@@ -60,7 +60,7 @@ function askAbout([username, password]: [string, string], prog: readonly string[
 function personIn(bytes: Buffer): [string, string] | null {
   const [username, password, timestamp] = bytes.toString('utf8').split('\0')
   if (!username || password === undefined || timestamp === undefined) return null
-  // What is not UTF-8 is sent as a password that nobody can have.
+  // In place of what is not UTF-8 a password is sent that nobody can have.
   return isUtf8(bytes) ? [username, password] : [username, '\0']
 }
 
@@ -100,7 +100,7 @@ function isValue(value: unknown): value is string {
   return typeof value === 'string' && !value.includes('\0')
 }
 
-/** What is there to read, as far as a name and a password can reach; nothing when the descriptor is closed. */
+/** What descriptor 3 has, up to the limit; nothing when it is closed. */
 function readDescriptor3(): Buffer {
   const buffer = Buffer.alloc(INPUT_LIMIT)
   let length = 0
@@ -114,8 +114,8 @@ function readDescriptor3(): Buffer {
   return buffer.subarray(0, length)
 }
 
-function ask(path: string, question: object, onAnswer: (answer: Answer, cause: string) => void): void {
-  const body = JSON.stringify(question)
+function ask(path: string, body: object, onAnswer: (answer: Answer, cause: string) => void): void {
+  const json = JSON.stringify(body)
   const head = `POST ${path} HTTP/1.0\r\nuser-agent: postferry-checkpassword\r\ncontent-type: application/json`
   const socket = socketPath()
   const connection = connect(socket)
@@ -136,10 +136,10 @@ function ask(path: string, question: object, onAnswer: (answer: Answer, cause: s
   connection.on('error', ({ code = '' }: NodeJS.ErrnoException) => {
     answer('', `cannot open ${socket}: ${CAUSES[code] ?? code}`)
   })
-  connection.write(`${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+  connection.write(`${head}\r\ncontent-length: ${Buffer.byteLength(json)}\r\n\r\n${json}`)
 }
 
-/** Why a response is no answer, if it is none. */
+/** Why a response is not a valid answer. */
 function causeIn(response: string): string {
   const [, status] = /^HTTP\/1\.[01] (\d{3}) /.exec(response) ?? []
   return status === undefined
@@ -147,7 +147,7 @@ function causeIn(response: string): string {
     : `${NONSENSE}: HTTP status ${status}`
 }
 
-/** The body of an HTTP response; no answer at all when it is no JSON object. */
+/** The body of an HTTP response; empty when it is no JSON object. */
 function answerIn(response: string): Answer {
   try {
     const answer = JSON.parse(response.slice(response.indexOf('\r\n\r\n') + 4))
@@ -158,7 +158,7 @@ function answerIn(response: string): Answer {
 }
 
 function socketPath(): string {
-  // Dovecot passes no environment on: the settings file of the installation completes it, where it may be read.
+  // Dovecot passes no environment on: the settings file completes it, where it may be read.
   const { POSTFERRY_SOCKET: socket, POSTFERRY_DATA_DIR: dataDir } = { ...installedSettings(), ...process.env }
   return socket || `${dataDir || './data'}/postferry.sock`
 }

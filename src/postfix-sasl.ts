@@ -1,13 +1,13 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
-/** Postfix waits 10 s for an answer, and some versions are deaf for good after they have waited in vain. */
+/** Postfix waits 10 s for an answer, and some versions answer nobody any more after such a timeout. */
 const ANSWER_LIMIT_MS = 9_500
 const LINE_LIMIT = 64 * 1024
 
 /**
- * Stands between Postfix and Dovecot's authentication, and hangs up where Dovecot could not ask. Postfix would take
- * that for a wrong password (535, which fail2ban counts); of a connection that is lost it says 454, and connects anew.
+ * Relays between Postfix and Dovecot's authentication, and hangs up on a temporary failure. Postfix would answer that
+ * like a wrong password (535, which fail2ban counts); when it loses the connection it answers 454 and connects again.
  * Protocol: https://doc.dovecot.org/2.3/developer_manual/design/auth_protocol/
  */
 function relayTo(dovecotSocket: string): Server {
@@ -35,7 +35,7 @@ function relayTo(dovecotSocket: string): Server {
   })
 }
 
-/** Calls with whole lines, their ends included. */
+/** Calls `take` with whole lines, their ends included. */
 function onLines(socket: Socket, tooLong: () => void, take: (lines: string[]) => void): void {
   let rest = ''
   socket.setEncoding('latin1').on('data', (chunk: string) => {
@@ -65,14 +65,14 @@ function main([socket, dovecotSocket, ...more]: readonly string[]): void {
     process.exitCode = 64
     return
   }
-  // What an earlier one left.
+  // Left by an earlier process.
   rmSync(socket, { force: true })
   const server = relayTo(dovecotSocket)
   server.on('error', (error: NodeJS.ErrnoException) => {
     process.stderr.write(`postfix-sasl: cannot listen on ${socket} (${error.code})\n`)
     process.exit(73)
   })
-  // As with Postfix's own sockets, the folder says who may ask.
+  // As with Postfix's own sockets, the folder says who may connect.
   server.listen(socket, () => chmodSync(socket, 0o666))
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(0))
 }

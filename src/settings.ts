@@ -144,7 +144,7 @@ const TABLE = {
     ),
     bytes: setting('POSTFERRY_KEEP_FREE_MIB', kinds.mebibytes, '2048', 'The same in MiB.'),
   },
-  /** How long one question to the source may take. */
+  /** How long one login at the source may take. */
   sourceLimitMs: setting(
     'POSTFERRY_OLD_LIMIT_SECONDS',
     kinds.seconds,
@@ -153,7 +153,6 @@ const TABLE = {
     wrong passwords, and other servers answer those late, too: with a shorter limit right and wrong ones would all be
     answered "try again".`,
   ),
-  /** How long the whole answer to a sign-in may take. */
   answerLimitMs: setting(
     'POSTFERRY_ANSWER_LIMIT_SECONDS',
     kinds.seconds,

@@ -18,7 +18,7 @@ const program: {
   signedIn(answer: object): Outcome
   lookedUp(answer: object): Outcome
   answerIn(response: string): Record<string, unknown>
-} = createRequire(import.meta.url)('../../dist/checkpassword.cjs')
+} = createRequire(import.meta.url)('../dist/checkpassword.cjs')
 
 const piece = fc.oneof(
   fc.constantFrom('anna@old.example', '\0', '\0\0', '', '\r\n', '\u202e', '\ufeff', "'; exit 0", '$(id)', '`id`', '%s'),
@@ -151,14 +151,14 @@ t.test('the log tells a missing socket, silence and a broken answer apart, and n
     return asked.stderr
   }
   const cannot = (socket: string) => `checkpassword: cannot open ${socket}: `
-  t.match(await said('/nowhere/a.sock'), `${cannot('/nowhere/a.sock')}it is not there: `)
+  t.match(await said('/nowhere/a.sock'), `${cannot('/nowhere/a.sock')}it does not exist: `)
   const replies: [Reply, string][] = [
     [json(503, { verdict: 'tempfail', code: 'old-unreachable' }), 'postferry could not ask, code old-unreachable'],
     [json(503, { verdict: 'tempfail', code: 'top secret' }), 'postferry could not ask, code unknown'],
-    [json(403, { error: 'no' }), 'postferry gave an answer that is none: HTTP status 403'],
+    [json(403, { error: 'no' }), 'postferry gave an invalid answer: HTTP status 403'],
     [
       json(200, { verdict: 'ok', user: 'a@b', fields: { uid: 0 } }),
-      'postferry gave an answer that is none: HTTP status 200',
+      'postferry gave an invalid answer: HTTP status 200',
     ],
     [(response) => response.destroy(), 'postferry closed the connection without an answer'],
     [() => undefined, 'postferry did not answer within 1 s'],
@@ -169,7 +169,7 @@ t.test('the log tells a missing socket, silence and a broken answer apart, and n
   }
   await postferry.close()
   writeFileSync(postferry.socket, '')
-  t.match(await said(postferry.socket), `${cannot(postferry.socket)}nobody answers there: `)
+  t.match(await said(postferry.socket), `${cannot(postferry.socket)}nobody answers: `)
 })
 
 const NONSENSE: Record<string, Reply> = {

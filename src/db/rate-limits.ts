@@ -14,8 +14,8 @@ type Side = keyof RateLimitSubject
 const SIDES: readonly Side[] = ['person', 'client', 'provider']
 const WINDOW_S = 600
 /** How long somebody stays limited at most whose rows an administrator has deleted. */
-const REMEMBERED_MS = 10_000
-const MOST_REMEMBERED = 10_000
+const KNOWN_MS = 10_000
+const MOST_KNOWN = 10_000
 // A count adds three rows at most, so that sweeping keeps pace with any flood, and each sweep is short.
 const SWEEP_EVERY = 100
 const SWEEP_ROWS = 1_000
@@ -36,7 +36,7 @@ export function rateLimit(
   prefix = '',
 ): RateLimit & AttemptLimit {
   const counter = openCounter(pool)
-  const exceeded = new LRUCache<string, true>({ max: MOST_REMEMBERED })
+  const exceeded = new LRUCache<string, true>({ max: MOST_KNOWN })
   let counts = 0
 
   const keysOf = (subject: RateLimitSubject) =>
@@ -46,7 +46,7 @@ export function rateLimit(
     })
 
   function exceed(key: string, forMs: number): void {
-    exceeded.set(key, true, { ttl: Math.min(Math.max(1, forMs), REMEMBERED_MS) })
+    exceeded.set(key, true, { ttl: Math.min(Math.max(1, forMs), KNOWN_MS) })
   }
 
   async function isExceeded(subject: RateLimitSubject): Promise<boolean> {

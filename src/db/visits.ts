@@ -5,7 +5,7 @@ import type { Visits } from '../auth/ports.ts'
 import { networkOf } from '../model/network.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1_000
-const MOST_REMEMBERED = 50_000
+const CACHED = 50_000
 const SWEEP_EVERY = 1_000
 
 const SEE = 'insert into visit (digest) values ($1) on conflict (digest) do update set seen_at = now()'
@@ -14,7 +14,7 @@ const SWEEP = "delete from visit where seen_at < now() - interval '90 days'"
 
 /** Who has signed in from which network, for three months. Each is written once a day at most. */
 export function visits(pool: pg.Pool): Visits {
-  const seen = new LRUCache<string, true>({ max: MOST_REMEMBERED, ttl: DAY_MS })
+  const seen = new LRUCache<string, true>({ max: CACHED, ttl: DAY_MS })
   let notes = 0
   return {
     async has(person, client) {

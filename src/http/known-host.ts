@@ -4,19 +4,19 @@ import { showsToken } from './token.ts'
 
 /** Misdirected Request (RFC 9110, section 15.5.20). */
 const MISDIRECTED = 421
-/** Monitoring asks them by whatever name, and they tell no secret. */
+/** Monitoring may ask for these by any name: they tell no secret. */
 const OPEN = ['/livez', '/readyz', '/metrics']
 
 /**
- * Lets nobody pass who calls this host by a name that is not its own: a page from elsewhere whose name suddenly leads
- * here (DNS rebinding) would be of the same origin as the panel. An address cannot be led elsewhere, and whoever
- * names no host (HTTP/1.0) is no browser. Nor can such a page show a token: whoever does may use any name.
+ * Refuses requests that call this host by a name that is not its own: a page from elsewhere whose name suddenly leads
+ * here (DNS rebinding) would be of the same origin as the panel. An IP address cannot lead elsewhere, what names no host
+ * (HTTP/1.0) is no browser, and such a page cannot show a token.
  */
 export function requireKnownHost(names: readonly string[], tokens: readonly (string | null)[]) {
   const shown = tokens.filter((token) => token !== null).map(showsToken)
   const known = new Set(['localhost', ...names.map((name) => name.toLowerCase())])
   return (request: FastifyRequest, reply: FastifyReply, next: () => void) => {
-    // What a proxy adds (X-Forwarded-Host) a page can add, too.
+    // A page could add X-Forwarded-Host, too.
     const { host } = request.headers
     const isOpen = OPEN.includes(request.routeOptions.url ?? '')
     if (host === undefined || isOpen || isKnown(host, known) || shown.some((shows) => shows(request))) next()

@@ -78,12 +78,12 @@ function isThisHost(address: string | undefined): boolean {
   return address === undefined || isLoopback(address)
 }
 
-/** What a path cannot be, before there is a route: its escapes are no UTF-8, or a part of it is too long. */
+/** A path that has no route: its escapes are no UTF-8, or a part of it is too long. */
 function tellUnreadable({ statusCode = 400 }: FastifyError, _: FastifyRequest, reply: FastifyReply): void {
   reply.code(statusCode).send({ error: statusCode === 414 ? 'the path is too long' : 'the path is not UTF-8' })
 }
 
-/** An error's body says what was wrong with the question, and nothing of what stood in it. */
+/** An error's body says what was wrong with the request, and repeats nothing of it. */
 function tellErrorsShortly(app: FastifyInstance, log: Logger): void {
   app.setErrorHandler((error: FastifyError, _, reply) => {
     const status = error.statusCode ?? 500

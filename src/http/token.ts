@@ -2,14 +2,14 @@ import { timingSafeEqual } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
- * Lets nobody pass who does not show the token (RFC 6750, section 2.1); the body is not read before.
- * @param whose what people call it
+ * Refuses requests without the token (RFC 6750, section 2.1), before their body is read.
+ * @param whose its name for people
  */
 export function requireToken(token: string, whose: 'auth' | 'admin') {
   const isRight = showsToken(token)
   return (request: FastifyRequest, reply: FastifyReply, next: () => void) => {
     if (isRight(request)) next()
-    // Its body stays unread: the connection is of no use any more.
+    // The body stays unread: the connection cannot be used again.
     else
       reply
         .code(403)
@@ -18,13 +18,13 @@ export function requireToken(token: string, whose: 'auth' | 'admin') {
   }
 }
 
-/** Whether a question shows the token. */
+/** Whether a request shows the token. */
 export function showsToken(token: string): (request: FastifyRequest) => boolean {
   const isRight = equals(`Bearer ${token}`)
   return ({ headers }) => isRight(headers.authorization ?? '')
 }
 
-/** Compares with an expected text, in a time that tells nothing about it. */
+/** Compares with an expected text in constant time. */
 export function equals(expected: string): (given: string) => boolean {
   const wanted = Buffer.from(expected)
   const copy = Buffer.alloc(wanted.length)

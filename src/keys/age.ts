@@ -4,7 +4,7 @@ import type { Credential, Opener, Sealer } from './ports.ts'
 
 const SHORT_LENGTH = 16
 
-/** It takes a seventh of a command's start: only who seals or opens waits for it. */
+/** Loading it is a seventh of a command's start: only what seals or opens waits for it. */
 const age = (): typeof import('age-encryption') => createRequire(import.meta.url)('age-encryption')
 
 /** Seals to age recipients (age-encryption.org/v1): any of their identities opens it. */
@@ -26,7 +26,7 @@ export function shortName(recipient: string): string {
   return recipient.slice(0, SHORT_LENGTH)
 }
 
-/** Opens with the identities of an age identity file: one a line, lines of `#` are comments. */
+/** Opens with the identities of an age identity file: one a line, lines with `#` are comments. */
 export async function openWith(identityFile: string): Promise<Opener> {
   const { Decrypter } = age()
   const decrypter = new Decrypter()
@@ -63,7 +63,7 @@ export async function recipientsOf(identityFile: string): Promise<string[]> {
   )
 }
 
-/** The text of an identity file with its last identity alone, and its comments but those about the others. */
+/** The text of an identity file with its last identity alone, and without the comments about the others. */
 export async function newestIdentityAlone(text: string): Promise<string> {
   const old = identitiesIn(text).slice(0, -1)
   const about = await Promise.all(

@@ -5,7 +5,7 @@ import { type Endpoint, parseEndpoint } from '../model/endpoint.ts'
 import { type Settings, SettingsError } from '../settings.ts'
 import type { Endpoints } from './ports.ts'
 
-/** What a folder says that this user may not write in. */
+/** Errors of a folder that this user may not write in. */
 const CLOSED = ['EACCES', 'EPERM', 'EROFS']
 
 /**
@@ -51,7 +51,7 @@ export function approvedEndpoints({ identityFile, dataDir }: Pick<Settings, 'ide
   }
 }
 
-/** A name out of the database makes no path. */
+/** A name from the database cannot lead elsewhere. */
 function fileIn(folder: string, provider: string): string {
   return join(folder, `${encodeURIComponent(provider)}.json`)
 }
@@ -73,7 +73,7 @@ function isClosed(error: unknown): boolean {
   return CLOSED.includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
-/** Whoever may read the identity may read what it is for. */
+/** As the identity file's: whoever may read that may read what it is for. */
 function accessOf(identityFile: string): Access {
   try {
     const { mode, uid, gid } = statSync(identityFile)

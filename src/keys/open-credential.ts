@@ -1,8 +1,8 @@
 import { type Endpoint, endpointOf, endpointText, isSameEndpoint } from '../model/endpoint.ts'
 import type { Provider } from '../model/provider.ts'
-import type { Credential, Endpoints, Opener } from './ports.ts'
+import type { AuditLog, Credential, Endpoints, Opener } from './ports.ts'
 
-/** A credential as it lies in the database, and where the database says that it belongs. */
+/** A credential as it lies in the database, and whose the database says it is. */
 export interface KeptCredential {
   readonly address: string
   readonly sealed: Uint8Array
@@ -21,9 +21,9 @@ export type Opened =
 /** The only way to a credential that is to be sent somewhere. */
 export interface Keyring {
   /**
-   * Opens a credential for a place that this host has approved. A provider that was never approved here is approved
-   * by the first use.
-   * @param sentTo where it will be sent, if whoever asks does not go by the provider
+   * Opens a credential for an endpoint that this host has approved. A provider that was never approved here is approved
+   * by its first use.
+   * @param sentTo where it will be sent; without, where the provider is
    */
   open(kept: KeptCredential, sentTo?: Endpoint): Promise<Opened>
 }
@@ -31,11 +31,12 @@ export interface Keyring {
 export interface KeyringDeps {
   readonly opener: Opener
   readonly endpoints: Pick<Endpoints, 'approved' | 'trust'>
-  /** Told when a provider is approved by its first use. */
-  onTrust(provider: string, endpoint: string): Promise<void>
+  /** Where it is written that a provider was approved by its first use, and by whom. */
+  readonly audit: AuditLog
+  readonly actor: string
 }
 
-export function keyring({ opener, endpoints, onTrust }: KeyringDeps): Keyring {
+export function keyring({ opener, endpoints, audit, actor }: KeyringDeps): Keyring {
   return {
     async open(kept, sentTo = endpointOf(kept.provider)) {
       const { name } = kept.provider
@@ -45,7 +46,8 @@ export function keyring({ opener, endpoints, onTrust }: KeyringDeps): Keyring {
       const opened = await openCredential({ ...kept, provider: name }, opener)
       if (opened.refused !== undefined || before !== null) return opened
       const isFirst = attempt(() => endpoints.trust(name, sentTo))
-      if (isFirst === true) await onTrust(name, endpointText(sentTo))
+      const change = { actor, reason: null, action: 'provider.trust', detail: endpointText(sentTo) }
+      if (isFirst === true) await audit.record(name, change)
       const after = isFirst instanceof Error ? isFirst : attempt(() => endpoints.approved(name))
       return objection(name, sentTo, after) ?? opened
     },
@@ -57,7 +59,7 @@ export async function openCredential(
   { address, sealed, provider }: { address: string; sealed: Uint8Array; provider: string },
   opener: Opener,
 ): Promise<Opened> {
-  // What failed may hold what was opened.
+  // The error may hold what was opened.
   const credential = await opener.open(sealed).catch(() => null)
   if (credential === null) return unopened('the kept credential cannot be opened on this host')
   if (credential.address !== address) return unopened('the kept credential belongs to another address')

@@ -1,14 +1,14 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import type { TotpSealer } from './ports.ts'
 
-/** What is derived from the panel key; a key for one purpose opens nothing of another. */
+/** What a key is derived for; it opens nothing of another purpose. */
 export type Purpose = 'totp' | 'session'
 
 const KEY_BYTES = 32
 const CIPHER = 'aes-256-gcm'
 const [NONCE_BYTES, TAG_BYTES] = [12, 16]
 
-/** A panel key as it is written in settings and files, base64 or hex; null: it is none. */
+/** A panel key as it is written, in base64 or hex; null: it is none. */
 export function panelKeyIn(text: string): Buffer | null {
   if (/^[0-9a-f]{64}$/i.test(text)) return Buffer.from(text, 'hex')
   return /^[\w+/-]{43}=?$/.test(text) ? Buffer.from(text, 'base64url') : null
@@ -21,7 +21,7 @@ export function derivedKey(panelKey: Uint8Array, purpose: Purpose): Buffer {
 
 /**
  * Seals with AES-256-GCM: nonce, encrypted secret, tag; the name is authenticated with it.
- * @param panelKey asked for when something is sealed or opened: most processes need none
+ * @param panelKey called when something is sealed or opened: most processes need none
  */
 export function totpSealer(panelKey: () => Uint8Array): TotpSealer {
   const key = () => derivedKey(panelKey(), 'totp')

@@ -1,7 +1,7 @@
 import type { Change } from '../model/audit.ts'
 import type { Endpoint } from '../model/endpoint.ts'
 
-/** What opens an account at the source, and whose it is. */
+/** Opens an account at the source. */
 export interface Credential {
   /**
    * The account's address on the destination, so that a sealed credential cannot be moved to another account unnoticed.
@@ -37,9 +37,9 @@ export interface Opener {
 
 /** Where this host may send credentials, by the names of providers; no database can change it. */
 export interface Endpoints {
-  /** Null: nobody has said so yet. @throws when that cannot be told */
+  /** Null: none was approved yet. @throws when it cannot tell */
   approved(provider: string): Endpoint | null
-  /** The file that says so; null: there is none. @throws when that cannot be told */
+  /** The file that says so; null: there is none. @throws when it cannot tell */
   keptIn(provider: string): string | null
   /** Approves an endpoint; false: another one is approved already. @throws when it cannot be kept */
   trust(provider: string, endpoint: Endpoint): boolean
@@ -62,17 +62,17 @@ export interface Sealings {
   /** Replaces those that are still what they were; all are sealed to the same. Returns how many. */
   replace(renewed: readonly { before: SealedCredential; sealed: Sealed }[]): Promise<number>
   /**
-   * From now on nothing is kept that is sealed to these, or others that are retired, alone. Returns how many
-   * credentials are not sealed to the newest: then nothing is retired.
+   * From now on nothing is stored that is sealed to retired recipients alone. Returns how many credentials are not
+   * sealed to the newest: then nothing is retired.
    */
   retire(recipients: readonly string[], newest: string): Promise<number>
   /** A key that was retired is there again. */
   reinstate(recipient: string): Promise<void>
-  /** Whether what is sealed to these would be refused. */
+  /** Whether what is sealed to these would not be stored. */
   isRetired(to: readonly string[]): Promise<boolean>
 }
 
-/** A service that takes sign-ins, as it last spoke of itself. */
+/** A service that answers sign-ins, as it last announced itself. */
 export interface Instance {
   readonly host: string
   /** Short names of recipients. */
@@ -81,9 +81,9 @@ export interface Instance {
 }
 
 export interface Instances {
-  /** The time that they go by. */
+  /** The time of the database. */
   clock(): Promise<Date>
-  /** Those that were seen lately. */
+  /** Those that announced themselves lately. */
   live(): Promise<Instance[]>
 }
 

@@ -22,18 +22,18 @@ export interface ResealDeps {
   readonly sealings: Pick<Sealings, 'otherThan' | 'replace'>
   readonly opener: Opener
   readonly sealer: Sealer
-  /** Short names of whom the sealer seals to. */
+  /** Short names of the sealer's recipients. */
   readonly to: readonly string[]
 }
 
 const BATCH = 200
 const UNOPENED_NAMED = 20
-// Whoever keeps sealing to another key for so long was not told about the new one.
+// A service that still seals to another key by then was not told about the new one.
 const PASSES = 100
 
 /**
- * Seals every credential to the sealer's recipients. Sign-ins may go on, and may seal to an old key meanwhile: it looks
- * again until there is nothing left. Interrupted, it goes on where it was when it is called again.
+ * Seals every credential to the sealer's recipients. Sign-ins go on and may seal to an old key meanwhile: it repeats
+ * until nothing is left. Interrupted, it continues when it is called again.
  */
 export async function reseal(deps: ResealDeps, onProgress: (resealed: number) => void): Promise<Resealed> {
   let resealed = 0

@@ -69,7 +69,7 @@ export async function dropOldKeys(
   })
 }
 
-/** Asks every service that lives to whom it seals now; those that died are not waited for long. */
+/** Refuses while a live service seals to an old key; those that died are not waited for long. */
 async function refuseSealingToOld(newest: string, instances: Instances): Promise<void> {
   const since = await instances.clock()
   let live = await instances.live()
@@ -89,7 +89,7 @@ async function alone<T>(sealings: Sealings, work: () => Promise<T>): Promise<T> 
   return done.result
 }
 
-/** The keys of the identity file, oldest first, and who else can open what is sealed: an escrow key, for instance. */
+/** The keys of the identity file, oldest first, and other recipients, an escrow key for instance. */
 async function keysOf(settings: Settings) {
   const own = await identityRecipients(settings)
   const newest = own.at(-1)

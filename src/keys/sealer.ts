@@ -6,8 +6,8 @@ import type { Sealer, Sealings } from './ports.ts'
 import { recipientsFile, recipientsInForce } from './secrets.ts'
 
 /**
- * Seals to the recipients in force when something is sealed: a running service notices that they were replaced, and
- * most commands seal nothing and need no key.
+ * Seals to the recipients in force at that moment: a running service notices that they were replaced, and commands that
+ * seal nothing need no key.
  */
 export function sealerInForce(settings: Settings): Sealer {
   let known: { readonly stamp: string; readonly sealer: Sealer } | undefined

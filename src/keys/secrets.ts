@@ -9,7 +9,7 @@ import { isRecipient, newIdentity, openWith, recipientsOf } from './age.ts'
 import { panelKeyIn } from './panel-key.ts'
 import type { Opener } from './ports.ts'
 
-/** What the service cannot run without, and makes at its first start. */
+/** What the service makes at its first start, unless the settings give it. */
 export interface Secrets {
   readonly authToken: string
   readonly adminToken: string
@@ -28,7 +28,7 @@ export async function provideSecrets(settings: Settings): Promise<Secrets> {
   }
 }
 
-/** What sessions and TOTP secrets of the panel are sealed under; made at first need. @throws SettingsError */
+/** What encrypts sessions and TOTP secrets of the panel; made when first needed. @throws SettingsError */
 export function panelKeyInForce({ panelKey, dataDir }: Pick<Settings, 'panelKey' | 'dataDir'>): Buffer {
   if (panelKey !== null) return panelKey
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
@@ -38,7 +38,7 @@ export function panelKeyInForce({ panelKey, dataDir }: Pick<Settings, 'panelKey'
   throw new SettingsError(`${file} does not hold 32 bytes in base64 or hex: restore it, or set POSTFERRY_PANEL_KEY`)
 }
 
-/** Who can open what is sealed, or null when no key was made yet. */
+/** The recipients that are sealed to; null: no key was made yet. */
 export async function recipientsInForce(settings: Settings): Promise<readonly string[] | null> {
   if (settings.recipients.length > 0) return settings.recipients
   const file = recipientsFile(settings)
@@ -47,7 +47,7 @@ export async function recipientsInForce(settings: Settings): Promise<readonly st
 }
 
 /**
- * Makes the age identity and remembers its recipient, which is returned. Root makes them for who copies here.
+ * Makes the age identity, and keeps and returns its recipient. Root makes them for the user who copies here.
  * @throws SettingsError when there is one
  */
 export async function initialiseKey(settings: Settings): Promise<string> {
@@ -64,8 +64,8 @@ export async function initialiseKey(settings: Settings): Promise<string> {
 }
 
 /**
- * Opens with the identity file of the settings, as it is when something is opened: a running worker notices that the
- * key was rotated. @throws SettingsError when it cannot be read
+ * Opens with the identity file as it is when something is opened: a running worker notices a rotated key.
+ * @throws SettingsError when it cannot be read
  */
 export async function identityOpener({ identityFile }: Settings): Promise<Opener> {
   const read = async () => ({ stamp: fileStamp(identityFile), opener: await fromIdentity(identityFile, openWith) })
@@ -78,7 +78,7 @@ export async function identityOpener({ identityFile }: Settings): Promise<Opener
   }
 }
 
-/** The recipients that the identity file of the settings belongs to. @throws SettingsError when it cannot be read */
+/** The recipients of the identity file. @throws SettingsError when it cannot be read */
 export function identityRecipients({ identityFile }: Settings): Promise<string[]> {
   return fromIdentity(identityFile, recipientsOf)
 }
@@ -104,7 +104,7 @@ async function fromIdentity<T>(file: string, read: (file: string) => Promise<T>)
   }
 }
 
-/** @throws SettingsError when somebody has put a weak one into its file */
+/** @throws SettingsError when the file holds a weak one */
 function soundToken(file: string): string {
   const token = keptToken(file)
   try {
@@ -119,7 +119,7 @@ function keptToken(file: string): string {
   return keptLine(file, () => randomBytes(TOKEN_BYTES).toString('base64url'))
 }
 
-/** Where the recipients are kept that the settings do not give. */
+/** Where the recipients are kept, unless the settings give them. */
 export function recipientsFile({ dataDir }: Settings): string {
   return join(dataDir, 'recipients')
 }

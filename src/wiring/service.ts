@@ -145,14 +145,8 @@ export async function openService(settings: Settings, serving?: Serving): Promis
   }
   const trials = rateLimit(database, TRIAL_LIMITS, 'trial-')
   const endpoints = approvedEndpoints(settings)
-  const onTrust = (provider: string, detail: string) =>
-    records.audit.record(provider, {
-      actor: `copying on ${hostname()}`,
-      reason: null,
-      action: 'provider.trust',
-      detail,
-    })
-  const openKeyring = async () => keyring({ opener: await identityOpener(settings), endpoints, onTrust })
+  const trust = { endpoints, audit: records.audit, actor: `copying on ${hostname()}` }
+  const openKeyring = async () => keyring({ opener: await identityOpener(settings), ...trust })
   const engine = engineFor(settings)
   const digests = digestCaches(engine.stateFolder)
   const verifyDeps = { sourceMail, destinationMail, engine, digests, ledgers: records.ledgers }

@@ -27,7 +27,8 @@ function ring(sealed: Partial<Credential> = {}) {
         return true
       },
     },
-    onTrust: async (name, endpoint) => void trusted.push(`${name}: ${endpoint}`),
+    audit: { record: async (name, { action, detail }) => void trusted.push(`${action} ${name}: ${detail}`) },
+    actor: 'tests',
   })
   return {
     approved,
@@ -42,7 +43,7 @@ t.test('the first use approves where a provider is, and says so; from then on it
   const { open, trusted, approved } = ring()
   t.same(await Promise.all([open(OLD), open(OLD)]), [{ credential: ANNA }, { credential: ANNA }], 'two at once too')
   t.same(await open({ ...OLD, maxConnections: 3, refusal: 'nein' }), { credential: ANNA })
-  t.same(trusted, ['old: imap.old.example port 993 with TLS, trusting /etc/old-ca.pem'])
+  t.same(trusted, ['provider.trust old: imap.old.example port 993 with TLS, trusting /etc/old-ca.pem'])
   t.same(approved.get('old'), endpointOf(OLD))
 })
 
@@ -94,12 +95,12 @@ t.test('where it cannot be told what is approved, nothing is opened', async (t) 
   }
   const opener = { open: async () => ANNA }
   const kept = { address: ANNA.address, sealed: new Uint8Array(), provider: OLD }
-  const onTrust = async () => undefined
+  const audit = { record: async () => undefined }
   for (const endpoints of [
     { approved: fail, trust: fail },
     { approved: () => null, trust: fail },
   ]) {
-    const { open } = keyring({ opener, endpoints, onTrust })
+    const { open } = keyring({ opener, endpoints, audit, actor: 'tests' })
     t.match(await open(kept), { refused: 'endpoint-changed', why: 'cannot read it (EACCES)', credential: undefined })
   }
 })

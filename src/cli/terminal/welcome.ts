@@ -1,6 +1,6 @@
 import type { Settings } from '../../settings.ts'
 
-/** What `postferry serve` prints when its doors are open. */
+/** What `postferry serve` prints when it listens. */
 export function welcome({ dataDir, socket, host, port, databaseUrl }: Settings): string {
   const panel = port === 0 ? '' : `\n  panel           http://${host}:${port}/admin`
   const tcp = port === 0 ? '' : ` and http://${host}:${port}`

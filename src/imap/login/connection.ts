@@ -37,7 +37,7 @@ class Connection extends ImapFlow {
     super(options)
     this.#person = { username, password }
     this.#closed = new Promise((resolve) => this.once('close', resolve))
-    // Tags that cannot be guessed: no answer comes before its question.
+    // Tags that cannot be guessed: no response comes before its command.
     this.wire.tagCounter = randomInt(2 ** 40)
   }
 
@@ -126,7 +126,7 @@ export class LoginCheck extends Connection {
   async authenticate(): Promise<never> {
     this.#end(await this.#confirmed(await this.signIn()))
     await this.leave()
-    throw new Error('the question is answered')
+    throw new Error('the password is checked')
   }
 
   /** Some servers say OK and find out then that they cannot serve: an OK counts when NOOP is answered, too. */

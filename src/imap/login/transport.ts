@@ -78,7 +78,7 @@ function named(servername: string | undefined): { servername?: string } {
   return servername === undefined ? {} : { servername }
 }
 
-// Reading some hundred certificates takes 10 ms: not for each question.
+// Reading some hundred certificates takes 10 ms: not for each login.
 let trustedByAll: tls.SecureContext | undefined
 const byFile = new Map<string, { readonly version: string; readonly context: tls.SecureContext }>()
 

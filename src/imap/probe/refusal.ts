@@ -49,12 +49,12 @@ async function sample(provider: Provider, domain: string, { limitMs, signal }: L
   const onLeaving = (gone: Promise<void>) => {
     isGone = gone
   }
-  const question = { provider, ...stranger(provider, domain), clientAddress: strangersAddress(), signal, onLeaving }
+  const login = { provider, ...stranger(provider, domain), clientAddress: strangersAddress(), signal, onLeaving }
   const startedAt = performance.now()
-  const ending = await loginEnding(question, limitMs)
+  const ending = await loginEnding(login, limitMs)
   const milliseconds = Math.ceil(performance.now() - startedAt)
   await isGone
-  const found = judge(ending, question)
+  const found = judge(ending, login)
   return { found, isRefusal: found.ok, milliseconds }
 }
 
@@ -98,8 +98,8 @@ function strangersAddress(): string {
   return `198.18.${randomInt(256)}.${randomInt(256)}`
 }
 
-function judge(ending: Ending, question: SourceLogin): Found {
-  const answer = outcomeOf(ending, question)
+function judge(ending: Ending, login: SourceLogin): Found {
+  const answer = outcomeOf(ending, login)
   const said = `"${quote(ending.text ?? '')}"`
   switch (answer.kind) {
     case 'yes':
@@ -115,13 +115,13 @@ function judge(ending: Ending, question: SourceLogin): Found {
     case 'expired':
       return { ok: true, found: `odd: of somebody who does not exist it says ${answer.kind}: ${said}` }
     case 'trouble':
-      return learn(ending, question) ?? trouble(ending, answer, said)
+      return learn(ending, login) ?? trouble(ending, answer, said)
   }
 }
 
-function learn({ status, responseCode, text = '', code }: Ending, question: SourceLogin): Found | null {
+function learn({ status, responseCode, text = '', code }: Ending, login: SourceLogin): Found | null {
   if (status !== 'NO' || responseCode !== undefined || code !== undefined) return null
-  const learned = refusalIn(text, question)
+  const learned = refusalIn(text, login)
   return learned === null ? null : { ok: true, found: `learned: it refuses with "${quote(text)}"`, learned }
 }
 
