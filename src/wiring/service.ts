@@ -1,10 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { availableParallelism, hostname } from 'node:os'
-import { type Auth, auth } from '../auth/auth.ts'
-import { AuthCache } from '../auth/auth-cache.ts'
+import { type Auth, type OpenAuthDeps, openAuth } from '../auth/auth.ts'
 import { argon2id, hashPool } from '../auth/hasher.ts'
-import { keyedDigest } from '../auth/keyed-digest.ts'
-import type { LoginDeps } from '../auth/login.ts'
 import { DATABASE_LIMIT_MS, fromDatabase } from '../auth/unavailable.ts'
 import type { Engine } from '../copying/ports.ts'
 import { accounts } from '../db/accounts.ts'
@@ -89,16 +86,6 @@ export async function openService(settings: Settings, serving?: Serving): Promis
   const { time, instance } = serving ?? { time: untimed, instance: randomUUID() }
   const database = await openDatabase(settings)
   const { kysely, pool } = database
-  const { authCacheTtlMs: ttlMs, authCacheNegativeTtlMs: negativeTtlMs } = settings
-  const authCache = new AuthCache({ ttlMs, negativeTtlMs }, () => listener?.isListening() ?? false)
-  const sourceRefusals = new AuthCache({ ttlMs: 0, negativeTtlMs }, () => true)
-  const forget = (address: string | null) => {
-    authCache.forget(address)
-    if (address === null) sourceRefusals.forget(null)
-  }
-  const listener = serving && database.listen('postferry_forget', forget)
-  const sealsTo = async () => ((await recipientsInForce(settings)) ?? []).map(shortName)
-  const presence = serving && announce(kysely, { id: instance, host: hostname() }, sealsTo)
   const queueLimitMs = settings.answerLimitMs - settings.sourceLimitMs - DATABASE_LIMIT_MS
   const budget = openBudget(shares(kysely, instance, LEASE_MS))
   const source = guardSource(imapSource(settings.sourceLimitMs), { budget, queueLimitMs, time })
@@ -110,16 +97,18 @@ export async function openService(settings: Settings, serving?: Serving): Promis
     provisioner: provisioner(kysely),
     rateLimit: rateLimit(database, settings.failureLimits),
     visits: visits(pool),
-    authCache,
-    sourceRefusals,
-    digest: keyedDigest(),
     fromDatabase: fromDatabase(time),
-    onProvisioned: forget,
+    authCacheTtl: { ttlMs: settings.authCacheTtlMs, negativeTtlMs: settings.authCacheNegativeTtlMs },
+    isListening: () => listener?.isListening() ?? false,
     home: settings.home,
     recipientDelimiter: settings.recipientDelimiter,
     answerLimitMs: settings.answerLimitMs,
     credentials: credentials(kysely),
-  } satisfies LoginDeps & RenewalDeps
+  } satisfies OpenAuthDeps & RenewalDeps
+  const { forget, ...auth } = openAuth(deps)
+  const listener = serving && database.listen('postferry_forget', forget)
+  const sealsTo = async () => ((await recipientsInForce(settings)) ?? []).map(shortName)
+  const presence = serving && announce(kysely, { id: instance, host: hostname() }, sealsTo)
   const records = {
     audit: audit(kysely),
     providers: providers(kysely),
@@ -203,7 +192,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
     endpoints,
     renewCredential: (address, password, by) => renewCredential(address, password, by, deps),
     signInAdministrator: (question) => signInAdministrator(question, panel),
-    auth: auth(deps),
+    auth,
     providerStatus: source.status,
     async [Symbol.asyncDispose]() {
       listener?.[Symbol.dispose]()
