@@ -7,7 +7,7 @@ import { loadSettings, redacted } from '../src/settings.ts'
 
 t.test('the sample file shows every setting with its default', async (t) => {
   const sample = readFileSync(SAMPLE_FILE, 'utf8')
-  t.equal(sample, settingsSample(), 'npm run generate writes it')
+  t.equal(sample, settingsSample(), 'npm run docs writes it')
   const shown = sample.match(/(?<=^#)[A-Z_]+=.*$/gm) ?? []
   const dataDir = join(import.meta.dirname, '../data')
   const defaults = parseEnv(shown.join('\n').replaceAll('<data directory>', dataDir))

@@ -7,7 +7,7 @@
 local json = require("cjson.safe")
 
 local CONNECT_LIMIT_SECONDS = 5
--- An old server has 20 s for a question and postferry 40 s for its answer; Dovecot gives a worker up after 60 s.
+-- An old server has 20 s for a login and postferry 40 s for its answer; Dovecot gives a worker up after 60 s.
 local CLIENT_LIMIT_SECONDS = 45
 local ANSWER_LIMIT_BYTES = 65536
 -- Everybody's addresses: some 30 bytes each.
