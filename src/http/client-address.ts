@@ -21,7 +21,7 @@ export function clientOf(proxies: readonly string[]): ClientOf {
  * The IP address of a person's client as Dovecot gave it, in canonical form; null when it is none. An IPv4-mapped IPv6
  * address (RFC 4291, section 2.5.5.2) is IPv4, and an interface's name is no part of an address.
  */
-export function clientAddressOf(given: unknown): string | null {
+function clientAddressOf(given: unknown): string | null {
   if (typeof given !== 'string') return null
   const version = isIP(given)
   if (version === 4) return given

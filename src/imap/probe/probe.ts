@@ -8,7 +8,7 @@ import { ProbeFailure, type ProbeState, type Step } from './state.ts'
 import { capabilities, connectTo, greeting, resolve } from './steps.ts'
 import { handshake, startTls } from './tls.ts'
 
-export const PROBE_LIMIT_MS = 15_000
+const PROBE_LIMIT_MS = 15_000
 const LEAVE_LIMIT_MS = 1_000
 
 const inTheClear: Step = async () => 'not used: passwords and mail travel in the clear'

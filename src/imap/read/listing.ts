@@ -10,7 +10,7 @@ import { isWanted, listMailboxes } from './mailboxes.ts'
 import { atom, command, mailboxName, said, sequence, type Token, textOf } from './raw.ts'
 import { type Connection, readMessages } from './reading.ts'
 import { Roll } from './roll.ts'
-import { type Reader, readingSession, refusalOf, troubleOf } from './session.ts'
+import { isRefusal, type Reader, readingSession, refusalOf, troubleOf } from './session.ts'
 
 /** Servers hang up on requests for a broken message, or for much; a server that always does cannot be read. */
 const RENEWALS_LIMIT = 100
@@ -78,8 +78,8 @@ class Session implements SourceSession, Connection {
     try {
       return await examine(this.client, mailbox)
     } catch (error) {
-      const { status, text = '' } = endingOf(error)
-      if (status !== 'NO' && status !== 'BAD') throw couldNotAsk(error, this.#reader)
+      if (!isRefusal(error)) throw couldNotAsk(error, this.#reader)
+      const { status = '', text } = endingOf(error)
       return { refusal: said(text || status) }
     }
   }

@@ -4,6 +4,7 @@ import { Digesting, type MessageDigest } from '../../model/message-digest.ts'
 import { UidSet } from '../../model/uid-set.ts'
 import { endingOf } from '../login/ending.ts'
 import { atom, bytesOf, command, itemsOf, said, sequence, textOf } from './raw.ts'
+import { isRefusal } from './session.ts'
 
 /** Bigger messages are read piece by piece. */
 const PIECE = 1024 * 1024
@@ -126,8 +127,4 @@ async function isThere(client: ImapFlow, uid: number): Promise<boolean> {
     },
   })
   return isTold
-}
-
-function isRefusal(error: unknown): boolean {
-  return /^(NO|BAD)$/.test(endingOf(error).status ?? '')
 }

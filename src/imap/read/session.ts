@@ -44,3 +44,8 @@ export function troubleOf(error: unknown, reader: Reader): Code {
   const answer = outcomeOf(endingOf(error), reader)
   return answer.kind === 'trouble' ? answer.code : 'old-protocol'
 }
+
+/** Whether the source refused a command, and the session goes on. */
+export function isRefusal(error: unknown): boolean {
+  return /^(NO|BAD)$/.test(endingOf(error).status ?? '')
+}

@@ -2,10 +2,9 @@ import type { ImapFlow } from 'imapflow'
 import type { Look, Looks } from '../../copying/ports.ts'
 import type { MailboxStatus } from '../../model/mailbox.ts'
 import type { Provider } from '../../model/provider.ts'
-import { endingOf } from '../login/ending.ts'
 import { isWanted, listMailboxes } from './mailboxes.ts'
 import { atom, command, isList, mailboxName, type Token, textOf } from './raw.ts'
-import { readingSession, refusalOf, troubleOf } from './session.ts'
+import { isRefusal, readingSession, refusalOf, troubleOf } from './session.ts'
 
 // Some servers count hundreds of mailboxes anew for each STATUS.
 const LOOK_LIMIT_MS = 10 * 60_000
@@ -50,7 +49,7 @@ async function statusOfAll(client: ImapFlow, provider: Provider): Promise<Mailbo
   const wantsAll = provider.include.length + provider.exclude.length === 0
   const all = await listMailboxes(client, wantsAll ? { items, take } : undefined).catch((error) => {
     // Some servers announce LIST-STATUS and do not know it.
-    if (!wantsAll || !isRefused(error)) throw error
+    if (!wantsAll || !isRefusal(error)) throw error
     return listMailboxes(client)
   })
   const found: MailboxStatus[] = []
@@ -102,13 +101,9 @@ async function askStatus(client: ImapFlow, name: string, items: readonly string[
     })
   } catch (error) {
     // A mailbox that the source does not open is tried by each attempt.
-    if (!isRefused(error)) throw error
+    if (!isRefusal(error)) throw error
   }
   return values
-}
-
-function isRefused(error: unknown): boolean {
-  return /^(NO|BAD)$/.test(endingOf(error).status ?? '')
 }
 
 /** `(MESSAGES 3 UIDNEXT 4)` */
