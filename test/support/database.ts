@@ -4,7 +4,7 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { type Database, openDatabase } from '../../src/db/connection/database.ts'
-import { applyUpgrades, shippedUpgrades } from '../../src/db/connection/upgrades.ts'
+import { applyUpgrades, shippedUpgrades, type Upgrade } from '../../src/db/connection/upgrades.ts'
 import { clusterFolder, serverPid } from '../../src/db/embedded/cluster.ts'
 import { openEmbedded } from '../../src/db/embedded/postgres.ts'
 import { until } from './until.ts'
@@ -75,7 +75,7 @@ function superuser(): Promise<pg.Client> {
 /** The name of the database that has all upgrades. Whoever needs it first makes it. */
 async function upgraded(admin: pg.Client): Promise<string> {
   const upgrades = await shippedUpgrades()
-  const name = `template_${hash(upgrades.map(({ sha256 }) => sha256).join())}`
+  const name = `template_${nameOf(upgrades)}`
   await admin.query('select pg_advisory_lock($1)', [LOCK])
   if ((await admin.query('select from pg_database where datname = $1', [name])).rowCount === 0) {
     await admin.query('drop database if exists unfinished')
@@ -88,6 +88,11 @@ async function upgraded(admin: pg.Client): Promise<string> {
   }
   await admin.query('select pg_advisory_unlock($1)', [LOCK])
   return name
+}
+
+/** Tells one schema from another. */
+export function nameOf(upgrades: readonly Upgrade[]): string {
+  return hash(upgrades.map(({ sha256 }) => sha256).join())
 }
 
 function hash(text: string): string {

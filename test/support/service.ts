@@ -10,6 +10,7 @@ import type { TSchema } from 'typebox'
 import { Errors } from 'typebox/schema'
 import { ANSWERS as passdbAnswers } from '../../src/http/auth/passdb.ts'
 import { ANSWERS as userdbAnswers } from '../../src/http/auth/userdb.ts'
+import { giveCluster } from './cluster.ts'
 import { commandsIn } from './commands.ts'
 import { COMPILED } from './compiled.ts'
 import { freePort } from './loopback.ts'
@@ -48,6 +49,7 @@ export interface RunningService extends AsyncDisposable {
 
 export async function startService(settings: NodeJS.ProcessEnv = {}): Promise<RunningService> {
   const dataDir = mkdtempSync(join(tmpdir(), 'postferry-data-'))
+  if (settings.DATABASE_URL === undefined) await giveCluster(dataDir)
   const port = await freePort()
   const environment: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,

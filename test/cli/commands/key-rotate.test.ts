@@ -13,7 +13,7 @@ import { mistakeIn } from '../mistake.ts'
 
 const PROGRAM = join(import.meta.dirname, '../../../src/main.ts')
 const SIGNING_IN = Array.from({ length: 40 }, (_, at) => `s${at}@old.example`)
-const IMPORTED = 4_000
+const IMPORTED = 1_000
 let ferry: Ferry
 t.before(async () => {
   const people = Object.fromEntries(SIGNING_IN.map((user) => [user, `pw of ${user}`]))
