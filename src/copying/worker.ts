@@ -133,7 +133,7 @@ class Bell {
 
   /** Between the least and the most, until it rings. */
   async rest(leastMs: number, mostMs: number): Promise<void> {
-    await wait(leastMs)
+    if (leastMs > 0) await wait(leastMs)
     await wait(mostMs - leastMs, undefined, { signal: this.#rung.signal }).catch(() => undefined)
     this.#rung = new AbortController()
   }

@@ -11,14 +11,17 @@ import { jobs } from '../../src/db/jobs.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
 import { provisioner } from '../../src/db/provisioning.ts'
+import { transitions } from '../../src/db/transitions.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import type { Outcome } from '../../src/model/attempt.ts'
-import { finish, pause, resume, retry } from '../../src/model/migration.ts'
+import { finish, pause, requestFinish, resume, retry, type Transition } from '../../src/model/migration.ts'
 import type { Provider } from '../../src/model/provider.ts'
+import { bulk } from '../../src/operations/bulk.ts'
 import { BY } from '../support/by.ts'
 import { openTestDatabase } from '../support/database.ts'
 import { isDue as isDueFor } from '../support/due.ts'
 import { PROVIDER } from '../support/provider.ts'
+import { until } from '../support/until.ts'
 
 const ROOMY = { ...PROVIDER, name: 'roomy', maxConnections: 1000 }
 const domainOf = ({ name }: Provider) => `${name}.example`
@@ -278,6 +281,45 @@ t.test('a window goes by the clocks of its zone, over midnight and when they cha
   })
   await providers(db).set(ROOMY, BY)
   t.type(await all.providers(worker()), Array, 'and everybody else is found')
+})
+
+t.test('workers are notified of every job that becomes due otherwise than by the clock', async (t) => {
+  const db = database.kysely
+  let heard = 0
+  using listener = database.listen('postferry_jobs', () => {
+    heard++
+  })
+  await until(listener.isListening, 'it listens')
+  const change = (step: Transition) => () =>
+    migrations(db).take('noted@old.example', step, { ...BY, action: 'migration.step' })
+  const many = bulk(transitions(db))
+  const noted = { addresses: ['noted@old.example'] }
+  const changes: Record<string, () => Promise<unknown>> = {
+    'a first sign-in': () => captured('noted'),
+    'a retry': change(retry),
+    'a request to finish': change(requestFinish),
+    'a resumption': async () => {
+      await change(pause)()
+      await change(resume)()
+    },
+    'a retry of many': () => many.carryOut('retry', noted, BY),
+    'a resumption of many': async () => {
+      await many.carryOut('pause', noted, BY)
+      await many.carryOut('resume', noted, BY)
+    },
+    'a credential': async () => {
+      await sql`update migration set state = 'failed', code = 'credential-refused' where address = 'noted@old.example'`.execute(
+        db,
+      )
+      await credentials(db).renew('noted@old.example', sealed(2), '/home/noted', BY)
+    },
+  }
+  for (const [what, make] of Object.entries(changes)) {
+    heard = 0
+    await make()
+    await until(() => heard > 0, what)
+    t.pass(what)
+  }
 })
 
 t.end()

@@ -1,20 +1,28 @@
+import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import t from 'tap'
+import type { Job } from '../../src/copying/ports.ts'
 import type { Database } from '../../src/db/connection/database.ts'
+import { credentials } from '../../src/db/credentials.ts'
 import { domains } from '../../src/db/domains.ts'
 import { imports } from '../../src/db/imports.ts'
+import { jobs } from '../../src/db/jobs.ts'
 import { ledgers } from '../../src/db/ledgers.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
 import { provisioner } from '../../src/db/provisioning.ts'
+import { transitions } from '../../src/db/transitions.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import { noCounts } from '../../src/model/ledger.ts'
+import { bulk } from '../../src/operations/bulk.ts'
 import { finishMigration } from '../../src/operations/finish.ts'
 import { BY } from '../support/by.ts'
 import { openTestDatabase } from '../support/database.ts'
 import { PROVIDER } from '../support/provider.ts'
+import { addUnchangedPeople } from '../support/unchanged-source.ts'
 import { until } from '../support/until.ts'
 
+const UNCHANGED = { status: { state: 'synced', pausedFrom: null, code: null }, failures: 0, unchangedRuns: 1 } as const
 let database: Database
 t.before(async () => {
   database = await openTestDatabase()
@@ -145,6 +153,41 @@ t.test('a finish goes by the ledger of the moment in which the migration is fini
     await client.query(lease)
   })
   t.match(copied, [/is being copied/])
+})
+
+t.test('workers that claim, renew and end do not deadlock with changes of many migrations', async (t) => {
+  await using crowd = await openTestDatabase()
+  const db = crowd.kysely
+  await addUnchangedPeople(crowd, 40)
+  const all = jobs(db)
+  const many = bulk(transitions(db))
+  const failures: unknown[] = []
+  const work = async (rounds: number, round: () => Promise<unknown>) => {
+    for (let done = 0; done < rounds; done++) await round().catch((error) => failures.push(error))
+  }
+  const worker = () => {
+    const me = { id: randomUUID(), host: 'host', copyingHost: 'here', takesOver: false, early: false }
+    return work(20, async () => {
+      const held: Job[] = []
+      for (let slot = 0; slot < 10; slot++) {
+        const job = await all.claim(me, { provider: 'old' })
+        if (job !== null) held.push(job)
+      }
+      // Those that were claimed last come first.
+      await all.renew(me, new Map(held.reverse().map(({ migrationId }) => [migrationId, 1])))
+      for (const job of held) await all.end(job, me, { plan: { ...UNCHANGED, waitMs: 0 }, attempt: null, seen: null })
+    })
+  }
+  const administrator = () =>
+    work(20, async () => {
+      await many.carryOut('retry', { filter: {} }, BY)
+      await many.carryOut('pause', { filter: {} }, BY)
+      await many.carryOut('resume', { filter: {} }, BY)
+    })
+  const person = (number: number) =>
+    work(20, () => credentials(db).renew(`p${number}@new.example`, { bytes: new Uint8Array(), to: [] }, '/', BY))
+  await Promise.all([worker(), worker(), worker(), administrator(), person(1), person(2)])
+  t.same(failures, [])
 })
 
 t.end()

@@ -15,6 +15,7 @@ const BIG = ['big@old.example', 'secret of big'] as const
 const CUT = ['cut@old.example', 'secret of cut'] as const
 const NIGHT = ['night@old.example', 'secret of night'] as const
 const ONLY = ['only@old.example', 'secret of only'] as const
+const STALLED = ['stalled@old.example', 'secret of stalled'] as const
 const NEWCOMER = ['newcomer@old.example', 'secret'] as const
 
 const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
@@ -22,14 +23,14 @@ chmodSync(homes, 0o755)
 t.after(() => rmSync(homes, { recursive: true }))
 const postgres = await startDebianPostgres()
 t.teardown(() => postgres[Symbol.asyncDispose]())
-const ferry = await startFerry(Object.fromEntries([...people, LATE, BIG, CUT, ONLY, NEWCOMER, NIGHT]), {
+const ferry = await startFerry(Object.fromEntries([...people, LATE, BIG, CUT, ONLY, STALLED, NEWCOMER, NIGHT]), {
   POSTFERRY_HOME: `${homes}/%d/%n`,
   DATABASE_URL: postgres.url,
 })
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry
 for (const person of people) await seed(old.port, person, 15)
-for (const person of [BIG, CUT, ONLY, NIGHT]) await seed(old.port, person, 600, ['INBOX'])
+for (const person of [BIG, CUT, ONLY, STALLED, NIGHT]) await seed(old.port, person, 600, ['INBOX'])
 
 const show = (address: string) => rows(service, 'migration', 'show', address)
 const isBegun = ({ event }: SyncEvent) => event === 'begun'
@@ -104,6 +105,42 @@ t.test('who is paused or whose worker is stopped is cut off in order, and goes o
   t.match(await show(CUT[0]), { state: 'pending', attempts: [{ outcome: 'stopped' }, { outcome: 'stopped' }] })
   t.same(await syncOnce(service), { [CUT[0]]: 'complete' }, 'it is its turn at once')
   t.equal(filesOf(CUT[0]).length, 600)
+})
+
+t.test('a worker that stalled for longer than its lease writes nothing when it goes on', async (t) => {
+  await service.passdb(...STALLED)
+  const isStalled = ({ event, address }: SyncEvent) => event === 'ended' && address === STALLED[0]
+  const lease = async () => {
+    const { rows: leases } =
+      await postgres.query(`select holder, claimed_at from job join migration on id = migration_id
+      where address = '${STALLED[0]}'`)
+    return leases[0]
+  }
+  const stalled = startSync(service)
+  await attemptRuns(stalled, STALLED[0])
+  signalEngines(STALLED[0], 'SIGSTOP')
+  stalled.kill('SIGSTOP')
+  const first = await lease()
+  signalEngines(STALLED[0], 'SIGKILL')
+  await until(() => enginesOf(STALLED[0]).length === 0, 'its OfflineIMAP ends')
+  await postgres.query(`update job set leased_until = now() where holder = '${first.holder}'`)
+  const other = startSync(service)
+  await attemptRuns(other, STALLED[0])
+  signalEngines(STALLED[0], 'SIGSTOP')
+  const second = await lease()
+  t.not(second.holder, first.holder)
+  stalled.kill('SIGCONT')
+  t.equal((await stalled.seen(isStalled)).outcome, 'lost-lock')
+  t.same(await lease(), second, 'the other worker still has its lease')
+  t.match(await show(STALLED[0]), { state: 'pending', attempts: [{ outcome: null }, { outcome: 'lost-lock' }] })
+  signalEngines(STALLED[0], 'SIGCONT')
+  t.equal((await other.seen(isStalled)).outcome, 'complete')
+  for (const worker of [stalled, other]) {
+    worker.kill('SIGTERM')
+    t.equal(await worker.end, 0, worker.stderr)
+  }
+  t.match(await show(STALLED[0]), { state: 'synced', attempts: [{ outcome: 'complete' }, { outcome: 'lost-lock' }] })
+  t.equal(filesOf(STALLED[0]).length, 600, 'nothing is missing, and nothing is there twice')
 })
 
 t.test('where there is one connection only, a copy that has it ends for who signs in, and goes on later', async (t) => {
