@@ -1,5 +1,6 @@
 import { type Insertable, type Kysely, type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely'
-import type { AfterRefusal, CopyWindow, Cutover, LoginName, Provider, TlsMode } from '../model/provider.ts'
+import type { Provider } from '../model/provider.ts'
+import { PROVIDER_ROWS, type ProviderField, type ProviderSettings } from '../model/provider-fields.ts'
 import { Refused } from '../model/refused.ts'
 import type { Providers } from '../operations/ports.ts'
 import { record } from './audit.ts'
@@ -8,58 +9,31 @@ import type { DB, Provider as ProviderTable } from './schema.ts'
 
 const INVALID_PARAMETER = '22023'
 
-/** The columns of a joined provider: only what the model knows. */
-export const PROVIDER_COLUMNS = [
-  'provider.name',
-  'provider.host',
-  'provider.port',
-  'provider.tls',
-  'provider.ca_file',
-  'provider.fingerprint',
-  'provider.max_connections',
-  'provider.copy_connections',
-  'provider.login_name',
-  'provider.cutover',
-  'provider.refusal',
-  'provider.forwards_client',
-  'provider.reopens',
-  'provider.after_refusal',
-  'provider.window_from',
-  'provider.window_until',
-  'provider.window_zone',
-  'provider.include',
-  'provider.exclude',
-  'provider.tested_at',
-  'provider.test_failed',
-] as const
-
 export type ProviderRow = Omit<Selectable<ProviderTable>, 'id' | 'created_at'>
 
+type Column = keyof ProviderRow
+
+/** The columns of a joined provider: only what the model knows. */
+export const PROVIDER_COLUMNS = [
+  ...['name', 'refusal', 'tested_at', 'test_failed'],
+  ...PROVIDER_ROWS.flatMap(([, row]) => columnsOf(row)),
+].map((column) => `provider.${column as Column}` as const)
+
 export function toProvider(row: ProviderRow): Provider {
+  const settings = PROVIDER_ROWS.map(([key, field]) => {
+    const values = columnsOf(field).map((column) => row[column as Column])
+    return [key, field.fromColumns ? field.fromColumns(...values) : values[0]]
+  })
   return {
     name: row.name,
-    host: row.host,
-    port: row.port,
-    tls: row.tls as TlsMode,
-    caFile: row.ca_file,
-    fingerprint: row.fingerprint,
-    maxConnections: row.max_connections,
-    copyConnections: row.copy_connections,
-    loginName: row.login_name as LoginName,
-    cutover: row.cutover as Cutover,
+    ...(Object.fromEntries(settings) as ProviderSettings),
     refusal: row.refusal,
-    forwardsClient: row.forwards_client,
-    reopens: row.reopens,
-    afterRefusal: row.after_refusal as AfterRefusal,
-    window: toWindow(row),
-    include: row.include,
-    exclude: row.exclude,
     lastTest: row.tested_at && { at: row.tested_at, failedStep: row.test_failed },
   }
 }
 
-function toWindow({ window_from: from, window_until: until, window_zone: zone }: ProviderRow): CopyWindow | null {
-  return from === null || until === null || zone === null ? null : { from, until, zone }
+function columnsOf({ name, columns = [name] }: ProviderField<unknown>): readonly string[] {
+  return columns
 }
 
 export function providers(db: Kysely<DB>): Providers {
@@ -142,25 +116,9 @@ async function knowsZoneOf({ window }: Provider, db: Kysely<DB>): Promise<void> 
 }
 
 function toRow(provider: Provider): Insertable<ProviderTable> {
-  return {
-    name: provider.name,
-    host: provider.host,
-    port: provider.port,
-    tls: provider.tls,
-    ca_file: provider.caFile,
-    fingerprint: provider.fingerprint,
-    max_connections: provider.maxConnections,
-    copy_connections: provider.copyConnections,
-    login_name: provider.loginName,
-    cutover: provider.cutover,
-    refusal: provider.refusal,
-    forwards_client: provider.forwardsClient,
-    reopens: provider.reopens,
-    after_refusal: provider.afterRefusal,
-    window_from: provider.window?.from ?? null,
-    window_until: provider.window?.until ?? null,
-    window_zone: provider.window?.zone ?? null,
-    include: [...provider.include],
-    exclude: [...provider.exclude],
-  }
+  const settings = PROVIDER_ROWS.flatMap(([key, field]) => {
+    const values = field.toColumns?.(provider[key]) ?? [provider[key]]
+    return columnsOf(field).map((column, at) => [column, values[at]])
+  })
+  return { name: provider.name, refusal: provider.refusal, ...Object.fromEntries(settings) }
 }

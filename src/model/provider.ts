@@ -1,4 +1,5 @@
 import type { Address } from './address.ts'
+import type { ProviderSettings } from './provider-fields.ts'
 
 /** How the connection to the source is protected. `starttls` never falls back to plain text. */
 export const TLS_MODES = ['implicit', 'starttls', 'none'] as const
@@ -34,48 +35,12 @@ export interface LastTest {
 }
 
 /** An old IMAP service. */
-export interface Provider {
+export interface Provider extends ProviderSettings {
   readonly name: string
-  readonly host: string
-  readonly port: number
-  readonly tls: TlsMode
-  /** Absolute path of a PEM file whose certificates are trusted instead of the system's. */
-  readonly caFile: string | null
-  /** SHA-256 of the source's certificate, 64 lower-case hex digits. When set, it alone decides. */
-  readonly fingerprint: string | null
-  /** For sign-ins and copying, from all hosts together. */
-  readonly maxConnections: number
-  /** So many of them copying may have at a time; null: as many as are not kept for sign-ins. */
-  readonly copyConnections: number | null
-  readonly loginName: LoginName
-  readonly cutover: Cutover
   /** The text of the NO that refuses a password, where it was learned (`provider test`). */
   readonly refusal: string | null
-  /** Whether the source is told the client's address (IMAP ID `x-originating-ip`); it has to trust us. */
-  readonly forwardsClient: boolean
-  /** Whether the next sign-in of a person whose migration is finished opens it again. */
-  readonly reopens: boolean
-  readonly afterRefusal: AfterRefusal
-  /** When mail is copied; null: at any hour. Sign-ins are asked at any hour. */
-  readonly window: CopyWindow | null
-  /** Mailboxes to copy, as IMAP LIST patterns (RFC 3501, section 6.3.8); empty: all. */
-  readonly include: readonly string[]
-  /** Mailboxes to leave out, as IMAP LIST patterns. */
-  readonly exclude: readonly string[]
   /** Null: it was not tested yet as it is now. */
   readonly lastTest: LastTest | null
-}
-
-const USUAL_PORT: Readonly<Record<TlsMode, number>> = { implicit: 993, starttls: 143, none: 143 }
-
-/** A provider of which nothing is known but its place. */
-export function usualProvider(name: string, host: string, tls: TlsMode = 'implicit'): Provider {
-  return {
-    ...{ name, host, tls, port: USUAL_PORT[tls], caFile: null, fingerprint: null },
-    ...{ maxConnections: 20, copyConnections: null, loginName: '%u', cutover: 'immediate', refusal: null },
-    ...{ forwardsClient: false, reopens: false, afterRefusal: 'admit', window: null, include: [], exclude: [] },
-    lastTest: null,
-  }
 }
 
 /** The last quarter of the connections, one at least, is for sign-ins; an only one is shared. */

@@ -1,4 +1,4 @@
-import type { Hasher } from '../auth/ports.ts'
+import type { AttemptLimit, Hasher } from '../auth/ports.ts'
 import type { CopyingHosts } from '../copying/copying-hosts.ts'
 import type { Attempts } from '../copying/ports.ts'
 import type { Keyring } from '../keys/open-credential.ts'
@@ -9,7 +9,7 @@ import type { By } from '../model/audit.ts'
 import type { Ledger } from '../model/ledger.ts'
 import type { Provider } from '../model/provider.ts'
 import type { Settings } from '../settings.ts'
-import type { SourceAnswer } from '../source/ports.ts'
+import type { Source, SourceAnswer } from '../source/ports.ts'
 import type { ProbeStep } from '../source/probe.ts'
 import type { AdministratorAnswer, AdministratorQuestion } from './administrator-login.ts'
 import type { Administrators } from './administrator-ports.ts'
@@ -51,12 +51,12 @@ export interface House extends AsyncDisposable {
   signInAdministrator(question: AdministratorQuestion): Promise<AdministratorAnswer>
   readonly bulk: Bulk
   readonly hasher: Hasher
-  /** Goes to a provider step by step, signing nobody in. */
-  probe(provider: Provider): AsyncIterable<ProbeStep>
-  /** The same, and at last a stranger is tried; keeps how the provider refuses when that is learned. */
-  testProvider(provider: Provider, actor: string): AsyncIterable<ProbeStep>
-  /** Asks a provider whether a password is right there. Nothing of it is kept. */
-  trySignIn(provider: Provider, username: string, password: string): Promise<SourceAnswer>
+  /** Goes to a provider step by step; a stranger of that domain, where one is given, is tried at last. */
+  probe(provider: Provider, stranger?: string): AsyncIterable<ProbeStep>
+  /** Counts tests and trial sign-ins. */
+  readonly trials: AttemptLimit
+  /** Asks a provider whether a password is right there. */
+  readonly source: Source
   /** How each provider is, as of the last minute. */
   health(): Promise<ProviderHealth[]>
   /** Renews the password that opens a person's account at the source, after the source accepted it. */

@@ -21,6 +21,8 @@ export interface Field<T> {
   readonly isClearable: boolean
   /** What the option `--no-…` of a command does; missing: there is none. */
   readonly takeAway?: string
+  /** It is the path of a file: a command takes a relative one, too. */
+  readonly isFile?: boolean
   /** What a command's help calls its value. */
   readonly placeholder?: string
   /** @throws Refused what it must be */
@@ -60,6 +62,8 @@ export interface Described<F extends Fields = Fields> {
   /** One line for help and OpenAPI. */
   readonly summary: string
   readonly fields: F
+  /** Missing: whatever changes something. */
+  readonly isAudited?: boolean
 }
 
 /** What an administrator can do, once, for every interface. */
@@ -75,12 +79,9 @@ export function operation<F extends Fields, R, Deps>(record: Operation<F, R, Dep
 /** Why somebody changes something: every operation that does takes it. */
 export const REASON = optional(text(reason, 'reason, kept in the audit'))
 
-/** The fields of an operation, with the reason where it changes something. */
-export function fieldsOf({
-  permission,
-  fields,
-}: Pick<Operation<Fields, never, never>, 'permission' | 'fields'>): Fields {
-  return permission === 'see' ? fields : { ...fields, reason: REASON }
+/** The fields of an operation, with the reason where the audit takes one. */
+export function fieldsOf({ permission, fields, isAudited = permission !== 'see' }: Described): Fields {
+  return isAudited ? { ...fields, reason: REASON } : fields
 }
 
 export type Perform<Deps> = <F extends Fields, R>(

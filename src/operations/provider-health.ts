@@ -3,6 +3,10 @@ import { LRUCache } from 'lru-cache'
 import type { Provider } from '../model/provider.ts'
 import type { ProviderStatus } from '../source/ports.ts'
 import type { ProbeStep } from '../source/probe.ts'
+import { operation } from './operation.ts'
+import { healthRow } from './rows.ts'
+import { listOf, the } from './schema.ts'
+import { Health } from './schemas.ts'
 
 /** How a provider is. */
 export interface ProviderHealth {
@@ -21,6 +25,13 @@ export interface ProviderHealth {
 
 type Found = Omit<ProviderHealth, 'status'>
 
+export const providerHealth = operation({
+  ...{ name: 'provider.health', permission: 'see', fields: {} },
+  summary: 'Show how each provider is, as of the last minute, and how the sign-ins of this process use it',
+  answer: { schema: listOf(the(Health)), row: (found: readonly ProviderHealth[]) => found.map(healthRow) },
+  run: async (_, { health }: { health(): Promise<readonly ProviderHealth[]> }) => await health(),
+})
+
 export interface HealthDeps {
   readonly providers: { list(): Promise<readonly Provider[]> }
   /** Goes to a provider step by step, up to the first that fails. */
@@ -33,7 +44,7 @@ const KEPT_MS = 60_000
 const MOST_KEPT = 1_000
 const PROBES_AT_ONCE = 8
 
-/** Tells how each provider is. What was found is told for a minute, however many ask, before one looks again. */
+/** Tells how each provider is. Results are cached for 60 s, and shared by whoever asks at the same time. */
 export function healthOf({ providers, probe, status }: HealthDeps): () => Promise<ProviderHealth[]> {
   const places = bulkhead(PROBES_AT_ONCE, Number.POSITIVE_INFINITY)
   const known = new LRUCache<string, Found, Provider>({

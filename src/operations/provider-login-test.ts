@@ -2,6 +2,11 @@ import type { AttemptLimit } from '../auth/ports.ts'
 import type { Provider } from '../model/provider.ts'
 import type { Code } from '../model/verdict.ts'
 import type { Source, SourceAnswer } from '../source/ports.ts'
+import { password, username } from './fields.ts'
+import { operation, secret, text } from './operation.ts'
+import { NAMED } from './providers.ts'
+import { the } from './schema.ts'
+import { Trial as TrialSchema } from './schemas.ts'
 
 /** Trials within ten minutes, after which nothing more is tried for a user name, or at a provider. */
 export const TRIAL_LIMITS = { person: 10, client: 0, provider: 60 }
@@ -11,11 +16,34 @@ export interface TrialDeps {
   readonly trials: AttemptLimit
 }
 
-/** Asks a provider whether a password is right there, and keeps nothing of it. A right one counts against nobody. */
-export async function trySignIn(
+export interface TrialResult {
+  readonly provider: Provider
+  readonly answer: SourceAnswer
+}
+
+export const trySignIn = operation({
+  ...{ name: 'provider.sign-in', permission: 'settle', isAudited: false },
+  summary: 'Try a password at a provider; nothing of it is kept',
+  fields: {
+    name: NAMED,
+    username: text(username, 'user name on the old server'),
+    password: secret(password, 'password on the old server'),
+  },
+  answer: { schema: the(TrialSchema), row: trialRow },
+  run: async ({ name: provider, ...person }, deps: TrialDeps) => ({
+    provider,
+    answer: await asked(provider, person, deps),
+  }),
+})
+
+export function trialRow({ answer, provider }: TrialResult) {
+  return { answer: answer.kind, code: answer.kind === 'trouble' ? answer.code : null, ...trialOf(answer, provider) }
+}
+
+/** A right password counts against nobody. */
+async function asked(
   provider: Provider,
-  username: string,
-  password: string,
+  { username, password }: { username: string; password: string },
   { source, trials }: TrialDeps,
 ): Promise<SourceAnswer> {
   const suspect = { person: `${provider.name} ${username}`, client: null, provider: provider.name }
@@ -35,16 +63,16 @@ export interface Trial {
   readonly remedy: string | null
 }
 
-const TEST = 'test the way there (postferry provider test)'
+const TEST = 'test the connection (postferry provider test)'
 const REMEDIES: Readonly<Record<Code, string>> = {
   'old-unreachable': TEST,
   'old-timeout': TEST,
   'old-tls': TEST,
-  'old-protocol': `${TEST}, which also learns how a password is refused there`,
-  'old-busy': 'try again; if it stays, allow fewer connections (--max-connections), or ask for more there',
-  'breaker-open': `wait half a minute: it did not answer and is left alone meanwhile; or ${TEST}`,
-  throttled: 'try again in ten minutes: too much was tried',
-  collision: 'postferry report tells who wants what somebody else has',
+  'old-protocol': `${TEST}, which also learns how the old server refuses a password`,
+  'old-busy': 'try again; if it stays, allow fewer connections (--max-connections), or have the old server allow more',
+  'breaker-open': `wait half a minute: it did not answer, and is not asked meanwhile; or ${TEST}`,
+  throttled: 'try again in ten minutes: there were too many tries',
+  collision: 'postferry report shows who wants an address that somebody else has',
   database: 'look at postferry doctor',
   internal: 'look at the log of postferry serve',
 }
@@ -56,7 +84,7 @@ export function trialOf(answer: SourceAnswer, { loginName }: Pick<Provider, 'log
       return { said: 'the old server lets this person in', remedy: null }
     case 'no': {
       const form = loginName === '%u' ? 'the whole address' : 'the local part of the address'
-      const remedy = `check both; sign-ins of this provider ask there with ${form} (--login-name)`
+      const remedy = `check both; sign-ins at this provider use ${form} as the user name (--login-name)`
       return { said: 'the old server refuses this user name or password', remedy }
     }
     case 'disabled':

@@ -1,12 +1,140 @@
+import type { Provider } from '../model/provider.ts'
+import { type Confirmed, changedProvider, newProvider, type ProviderChanges } from '../model/provider-changes.ts'
+import { PROVIDER_FIELDS, PROVIDER_ROWS, type ProviderField } from '../model/provider-fields.ts'
 import { Refused } from '../model/refused.ts'
-import { resolved, text } from './operation.ts'
+import { readableCa } from './ca-file.ts'
+import { providerName } from './fields.ts'
+import { type Answer, clearable, type Field, flag, many, operation, optional, resolved, text } from './operation.ts'
 import type { Providers } from './ports.ts'
+import { providerRow } from './rows.ts'
+import { listOf, the } from './schema.ts'
+import { Provider as ProviderSchema } from './schemas.ts'
+
+interface Finding {
+  readonly providers: Pick<Providers, 'find'>
+}
+
+/** @throws Refused */
+export async function namedProvider(name: string, { providers }: Finding): Promise<Provider> {
+  const provider = await providers.find(name)
+  if (provider === null) throw new Refused('not-found', `there is no provider ${name}`)
+  return provider
+}
+
+/** The provider that an operation is about. */
+export const NAMED = resolved(text(String, 'name of the provider'), namedProvider)
 
 /** The provider that something refers to. */
 export function providerField(about: string) {
-  return resolved(text(String, about), async (name, { providers }: { readonly providers: Pick<Providers, 'find'> }) => {
+  return resolved(text(String, about), async (name, { providers }: Finding) => {
     const provider = await providers.find(name)
     if (provider === null) throw new Refused('invalid', `There is no provider ${name}.`)
     return provider
   })
 }
+
+const SETTINGS: Readonly<Record<string, Field<unknown>>> = Object.fromEntries(
+  PROVIDER_ROWS.map(([, row]) => [row.name, fieldOf(row)]),
+)
+
+function fieldOf(row: ProviderField<unknown>): Field<unknown> {
+  const read = text(row.read, row.about, row)
+  const one = row === PROVIDER_FIELDS.caFile ? resolved(read, async (file) => readableCa(String(file))) : read
+  if (row.isMany) return optional(many(one))
+  return optional(row.takeAway === undefined || isTick(row) ? one : clearable(one))
+}
+
+function isTick({ schema }: ProviderField<unknown>): boolean {
+  return 'type' in schema && schema.type === 'boolean'
+}
+
+/** What is said of a provider, by the names of the model. */
+function changesIn(input: Readonly<Record<string, unknown>>): ProviderChanges {
+  return Object.fromEntries(PROVIDER_ROWS.map(([key, { name }]) => [key, input[name]]))
+}
+
+const ANSWER: Answer<Provider> = { schema: the(ProviderSchema), row: providerRow }
+
+export const addProvider = operation({
+  ...{ name: 'provider.add', permission: 'own', summary: 'Add a provider' },
+  fields: {
+    name: text(providerName, 'what it is called'),
+    // There is nothing yet to take away.
+    ...Object.fromEntries(Object.entries(SETTINGS).map(([name, { takeAway: _, ...field }]) => [name, field])),
+    host: text(PROVIDER_FIELDS.host.read, PROVIDER_FIELDS.host.about) as Field<string>,
+  },
+  answer: ANSWER,
+  async run({ name, host, ...input }, { providers }: { providers: Pick<Providers, 'add'> }, by) {
+    const added = newProvider(name, { ...changesIn(input), host })
+    await providers.add(added, by)
+    return added
+  },
+})
+
+export const listProviders = operation({
+  ...{ name: 'provider.list', permission: 'see', summary: 'List the providers', fields: {} },
+  answer: { schema: listOf(the(ProviderSchema)), row: (found: readonly Provider[]) => found.map(providerRow) },
+  run: async (_, { providers }: { providers: Pick<Providers, 'list'> }) => await providers.list(),
+})
+
+export const showProvider = operation({
+  ...{ name: 'provider.show', permission: 'see', summary: 'Show a provider' },
+  fields: { name: NAMED },
+  answer: ANSWER,
+  run: async ({ name: provider }) => provider,
+})
+
+export interface ChangedProvider {
+  readonly before: Provider
+  readonly after: Provider
+}
+
+const CHANGE = {
+  permission: 'own',
+  fields: {
+    name: NAMED,
+    ...SETTINGS,
+    forget_refusal: flag('forget how it refuses a password; the next test learns it again'),
+    plain_text: flag('with tls none: passwords may travel in the clear from now on'),
+  },
+  answer: { schema: ANSWER.schema, row: ({ after }: ChangedProvider) => providerRow(after) },
+} as const
+
+export const setProvider = operation({
+  ...{ ...CHANGE, name: 'provider.set', summary: 'Change what is given of a provider, and nothing else' },
+  async run(input, { providers }: { providers: Pick<Providers, 'set'> }, by) {
+    const changed = changeIn(input)
+    await providers.set(changed.after, by)
+    return changed
+  },
+})
+
+/** The same, but nothing is kept: for who has to be asked once more. */
+export const previewProvider = operation({
+  ...{ ...CHANGE, isAudited: false, name: 'provider.preview', summary: 'Show what a change of a provider would do' },
+  run: async (input) => changeIn(input),
+})
+
+function changeIn(input: {
+  readonly name: Provider
+  readonly forget_refusal?: boolean | undefined
+  readonly plain_text?: boolean | undefined
+  readonly [name: string]: unknown
+}): ChangedProvider {
+  const { name: before, forget_refusal: forgetRefusal, plain_text: plainText, reason: _, ...settings } = input
+  const confirmed: Confirmed = { forgetRefusal, plainText }
+  if ([forgetRefusal, plainText, ...Object.values(settings)].every((said) => said === undefined)) {
+    throw new Refused('invalid', 'say what to change')
+  }
+  return { before, after: changedProvider(before, changesIn(settings), confirmed) }
+}
+
+export const removeProvider = operation({
+  ...{ name: 'provider.remove', permission: 'own', summary: 'Remove a provider that has no domains and no migrations' },
+  fields: { name: NAMED },
+  answer: ANSWER,
+  async run({ name: provider }, { providers }: { providers: Pick<Providers, 'remove'> }, by) {
+    await providers.remove(provider.name, by)
+    return provider
+  },
+})

@@ -4,37 +4,23 @@ import type { AuditEntry } from '../model/audit.ts'
 import { type Difference, type Ledger, type LedgerFolder, totalOf } from '../model/ledger.ts'
 import { decodeName } from '../model/mailbox.ts'
 import type { Migration } from '../model/migration.ts'
-import { type Provider, windowText } from '../model/provider.ts'
+import type { Provider } from '../model/provider.ts'
+import { PROVIDER_ROWS } from '../model/provider-fields.ts'
 import type { Erased } from '../model/retention.ts'
-import type { ProviderStatus, SourceAnswer } from '../source/ports.ts'
+import type { ProviderStatus } from '../source/ports.ts'
 import type { ProbeStep } from '../source/probe.ts'
 import type { Collision } from './collisions.ts'
 import type { CredentialFacts } from './ports.ts'
 import type { ProviderHealth } from './provider-health.ts'
-import { trialOf } from './provider-login-test.ts'
 import { type PeopleCount, type Report, total } from './report.ts'
 
 // The names of the fields are a contract with whoever reads JSON, of a command or of the API.
 
-export function providerRow(provider: Provider) {
+export function providerRow(provider: Provider): Record<string, unknown> {
   return {
     name: provider.name,
-    host: provider.host,
-    port: provider.port,
-    tls: provider.tls,
-    ca_file: provider.caFile,
-    fingerprint: provider.fingerprint,
-    max_connections: provider.maxConnections,
-    copy_connections: provider.copyConnections,
-    login_name: provider.loginName,
-    cutover: provider.cutover,
-    forward_client: provider.forwardsClient,
+    ...Object.fromEntries(PROVIDER_ROWS.map(([key, row]) => [row.name, row.json?.(provider[key]) ?? provider[key]])),
     refusal: provider.refusal,
-    reopens: provider.reopens,
-    after_refusal: provider.afterRefusal,
-    window: windowText(provider.window),
-    include: provider.include,
-    exclude: provider.exclude,
     tested_at: provider.lastTest?.at ?? null,
     test_failed: provider.lastTest?.failedStep ?? null,
   }
@@ -47,10 +33,6 @@ export function stepRow({ step, ok, found, remedy, learned, milliseconds, daysLe
     ...(learned !== undefined && { learned }),
     ...(daysLeft !== undefined && { days_left: daysLeft }),
   }
-}
-
-export function trialRow(answer: SourceAnswer, provider: Provider) {
-  return { answer: answer.kind, code: answer.kind === 'trouble' ? answer.code : null, ...trialOf(answer, provider) }
 }
 
 export function healthRow({ failedStep, latencyMs, daysLeft, checkedAt, status, ...health }: ProviderHealth) {

@@ -1,5 +1,5 @@
-import { Type } from 'typebox'
-import { AFTER_REFUSALS, CUTOVERS, LOGIN_NAMES, TLS_MODES } from '../model/provider.ts'
+import { type TSchema, Type } from 'typebox'
+import { PROVIDER_ROWS, type ProviderField } from '../model/provider-fields.ts'
 import { ERASABLE } from '../model/retention.ts'
 import { Count, listOf, orNull, Text, Time, the } from './schema.ts'
 
@@ -8,27 +8,19 @@ import { Count, listOf, orNull, Text, Time, the } from './schema.ts'
 export const Provider = Type.Object(
   {
     name: Text,
-    host: Text,
-    port: Type.Integer(),
-    tls: Type.Enum(TLS_MODES),
-    ca_file: orNull(Text),
-    fingerprint: orNull(Text),
-    max_connections: Type.Integer(),
-    copy_connections: orNull(Type.Integer()),
-    login_name: Type.Enum(LOGIN_NAMES),
-    cutover: Type.Enum(CUTOVERS),
-    forward_client: Type.Boolean(),
+    ...Object.fromEntries(PROVIDER_ROWS.map(([, row]) => [row.name, answerOf(row)])),
     refusal: orNull(Text),
-    reopens: Type.Boolean(),
-    after_refusal: Type.Enum(AFTER_REFUSALS),
-    window: orNull(Text),
-    include: listOf(Text),
-    exclude: listOf(Text),
     tested_at: orNull(Time),
     test_failed: orNull(Text),
   },
   { $id: 'Provider' },
 )
+
+function answerOf({ schema, about, isMany, default: usual }: ProviderField<unknown>): TSchema {
+  const described = { ...schema, description: about }
+  if (isMany) return listOf(described)
+  return usual?.('implicit') === null ? orNull(described) : described
+}
 
 export const Step = Type.Object(
   {

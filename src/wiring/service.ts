@@ -48,8 +48,7 @@ import type { House } from '../operations/house.ts'
 import { importPeople, oneAtATime } from '../operations/import.ts'
 import { performer } from '../operations/operation.ts'
 import { healthOf } from '../operations/provider-health.ts'
-import { TRIAL_LIMITS, trySignIn } from '../operations/provider-login-test.ts'
-import { testProvider } from '../operations/provider-test.ts'
+import { TRIAL_LIMITS } from '../operations/provider-login-test.ts'
 import { type RenewalDeps, renewCredential } from '../operations/renew-credential.ts'
 import { report } from '../operations/report.ts'
 import { verifyAccount } from '../operations/verify.ts'
@@ -155,14 +154,8 @@ export async function openService(settings: Settings, serving?: Serving): Promis
       upgrades: database.check,
       'seal-key': () => refuseRetiredKey(deps.sealer, sealings(kysely)),
     },
-    probe: (provider) => probeWith(provider),
-    testProvider: (provider, actor) => testProvider(provider, actor, { ...records, probe: probeWith, trials }),
-    trySignIn: (provider, username, password) => trySignIn(provider, username, password, { source, trials }),
-    health: healthOf({
-      providers: records.providers,
-      probe: (provider) => probeWith(provider),
-      status: source.status,
-    }),
+    ...{ probe: probeWith, trials, source },
+    health: healthOf({ providers: records.providers, probe: probeWith, status: source.status }),
     bulk: bulk(transitions(kysely)),
     copyingHosts: copyingHosts(kysely),
     report: (scope) =>

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { usualProvider } from '../../src/model/provider.ts'
+import { newProvider } from '../../src/model/provider-changes.ts'
 import { MISMATCH } from '../../src/model/verdict.ts'
 import type { SourceAnswer, SourceLogin } from '../../src/source/ports.ts'
 import { anna, ask, live, provisioned, type World, world } from '../support/sign-in-world.ts'
@@ -7,7 +7,7 @@ import { anna, ask, live, provisioned, type World, world } from '../support/sign
 // old.example and other.example, of another provider, both become new.example.
 
 const other = {
-  provider: usualProvider('other', 'imap.other.example'),
+  provider: newProvider('other', { host: 'imap.other.example' }),
   oldDomain: 'other.example',
   oldUsername: 'anna@other.example',
 }

@@ -27,7 +27,7 @@ t.test('a trial sign-in tells yes, no or which trouble, and leaves nothing', asy
     { exitCode: 77, row: { answer: 'no', code: null, remedy: /--login-name/ } },
   )
   await mustRun(service, 'provider', 'set', 'trial', '--no-ca-file')
-  t.match(await tryIt(`${password}\n`), { exitCode: 75, stdout: '', stderr: /\(old-tls\): test the way there/ })
+  t.match(await tryIt(`${password}\n`), { exitCode: 75, stdout: '', stderr: /\(old-tls\): test the connection/ })
   for (const list of ['account', 'migration']) t.same(await rows(service, list, 'list'), [])
   t.notMatch(service.log() + JSON.stringify(await rows(service, 'audit', 'list')), /anna|ssword of/)
 })

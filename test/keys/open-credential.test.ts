@@ -3,9 +3,10 @@ import { keyring } from '../../src/keys/open-credential.ts'
 import type { Credential } from '../../src/keys/ports.ts'
 import { reseal } from '../../src/keys/reseal.ts'
 import { type Endpoint, endpointOf } from '../../src/model/endpoint.ts'
-import { type Provider, usualProvider } from '../../src/model/provider.ts'
+import type { Provider } from '../../src/model/provider.ts'
+import { newProvider } from '../../src/model/provider-changes.ts'
 
-const OLD: Provider = { ...usualProvider('old', 'imap.old.example'), caFile: '/etc/old-ca.pem' }
+const OLD: Provider = { ...newProvider('old', { host: 'imap.old.example' }), caFile: '/etc/old-ca.pem' }
 const ANNA = { address: 'anna@new.example', provider: 'old', username: 'anna', password: 'Correct-Horse-9' }
 
 function ring(sealed: Partial<Credential> = {}) {

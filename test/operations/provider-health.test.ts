@@ -1,6 +1,7 @@
 import t from 'tap'
 import { probe } from '../../src/imap/probe/probe.ts'
-import { type Provider, usualProvider } from '../../src/model/provider.ts'
+import type { Provider } from '../../src/model/provider.ts'
+import { newProvider } from '../../src/model/provider-changes.ts'
 import { healthOf } from '../../src/operations/provider-health.ts'
 import type { ProviderStatus } from '../../src/source/ports.ts'
 import { certificates } from '../support/certificates.ts'
@@ -18,7 +19,7 @@ function healthOfAll(all: readonly Provider[]) {
 t.test('each provider is told as the way there is, with how it is used', async (t) => {
   const { server: tls } = await certificates()
   await using old = await startSource({ people: {}, tls })
-  const well = { ...usualProvider('well', 'localhost'), port: old.tlsPort, caFile: tls.ca }
+  const well = { ...newProvider('well', { host: 'localhost' }), port: old.tlsPort, caFile: tls.ca }
   const untrusted = { ...well, name: 'untrusted', caFile: null }
   const away = { ...well, name: 'away', port: await freePort() }
   const logins = await old.loginCount()
@@ -34,7 +35,7 @@ t.test('each provider is told as the way there is, with how it is used', async (
 
 t.test('however many ask, a provider is looked at once; when it is set otherwise, once more', async (t) => {
   await using old = await startScriptedImap(scripted({}))
-  const all: Provider[] = [{ ...usualProvider('odd', '127.0.0.1', 'none'), port: old.port }]
+  const all: Provider[] = [{ ...newProvider('odd', { host: '127.0.0.1', tls: 'none' }), port: old.port }]
   const health = healthOfAll(all)
   const answers = await Promise.all([health(), health(), health()])
   t.match(answers.flat(), Array(3).fill({ provider: 'odd', reachable: true, daysLeft: null }))

@@ -1,13 +1,15 @@
 import t from 'tap'
 import type { Database } from '../../src/db/connection/database.ts'
 import { rateLimit } from '../../src/db/rate-limits.ts'
-import { usualProvider } from '../../src/model/provider.ts'
+import { newProvider } from '../../src/model/provider-changes.ts'
 import { TRIAL_LIMITS, trySignIn } from '../../src/operations/provider-login-test.ts'
 import { testProvider } from '../../src/operations/provider-test.ts'
 import type { SourceLogin } from '../../src/source/ports.ts'
 import { openTestDatabase } from '../support/database.ts'
 
-const OLD = usualProvider('old', 'imap.old.example')
+const OLD = newProvider('old', { host: 'imap.old.example' })
+
+const BY = { actor: 'tests', reason: null }
 
 let database: Database
 t.before(async () => {
@@ -25,7 +27,8 @@ function trying() {
     },
   }
   const trials = rateLimit(database, TRIAL_LIMITS, 'trial-')
-  const attempt = (username: string, password: string) => trySignIn(OLD, username, password, { source, trials })
+  const attempt = async (username: string, password: string) =>
+    (await trySignIn.run({ name: OLD, username, password }, { source, trials }, BY)).answer
   return { asked, trials, attempt }
 }
 
@@ -52,7 +55,7 @@ t.test('trials and tests together have a limit at a provider', async (t) => {
       yield { step: 'resolve' as const, ok: true, found: '', milliseconds: 1 }
     },
   }
-  const test = () => Array.fromAsync(testProvider(OLD, 'tests', deps))
+  const test = async () => Array.fromAsync((await testProvider.run({ name: OLD }, deps, BY)).steps)
   for (let number = 0; number < TRIAL_LIMITS.provider - 1; number++) await attempt(`person ${number}`, 'guess')
   t.match(await test(), [{ ok: true }])
   t.match(await test(), [{ ok: false, found: /too many tests/, remedy: /ten minutes/ }])

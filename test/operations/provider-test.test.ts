@@ -1,9 +1,10 @@
 import t from 'tap'
-import { type Provider, usualProvider } from '../../src/model/provider.ts'
+import type { Provider } from '../../src/model/provider.ts'
+import { newProvider } from '../../src/model/provider-changes.ts'
 import { testProvider } from '../../src/operations/provider-test.ts'
 import type { ProbeStep } from '../../src/source/probe.ts'
 
-const OLD = usualProvider('old', 'imap.old.example')
+const OLD = newProvider('old', { host: 'imap.old.example' })
 const step = (name: ProbeStep['step'], more: Partial<ProbeStep> = {}): ProbeStep => {
   return { step: name, ok: true, found: '', milliseconds: 1, ...more }
 }
@@ -23,7 +24,8 @@ async function noted(...steps: ProbeStep[]): Promise<unknown[]> {
       yield* steps
     },
   }
-  t.same(await Array.fromAsync(testProvider(OLD, 'tests', deps)), steps)
+  const { steps: taken } = await testProvider.run({ name: OLD }, deps, { actor: 'tests', reason: null })
+  t.same(await Array.fromAsync(taken), steps)
   return notes
 }
 

@@ -1,6 +1,7 @@
 import type { Test } from 'tap'
 import { imapSource } from '../../src/imap/login/ask.ts'
-import { type Provider, usualProvider } from '../../src/model/provider.ts'
+import type { Provider } from '../../src/model/provider.ts'
+import { newProvider } from '../../src/model/provider-changes.ts'
 import type { SourceAnswer } from '../../src/source/ports.ts'
 import { type Connection, type Script, scripted, startScriptedImap, type Tried } from './scripted-imap.ts'
 import { HANG_MS, until } from './until.ts'
@@ -67,7 +68,7 @@ async function askOne(t: Test, { talk, wanted, provider, limitMs = HANG_MS, pass
 }
 
 export async function ask(changes: Partial<Provider>, password = RIGHT, limitMs = HANG_MS): Promise<SourceAnswer> {
-  const provider = { ...usualProvider('old', '127.0.0.1', 'none'), ...changes }
+  const provider = { ...newProvider('old', { host: '127.0.0.1', tls: 'none' }), ...changes }
   const signal = new AbortController().signal
   return await imapSource(limitMs).ask({ provider, username: USER, password, clientAddress: null, signal })
 }

@@ -13,12 +13,12 @@ import type {
 import { fromDatabase } from '../../src/auth/unavailable.ts'
 import type { Account } from '../../src/model/account.ts'
 import { parseAddress } from '../../src/model/address.ts'
-import { usualProvider } from '../../src/model/provider.ts'
+import { newProvider } from '../../src/model/provider-changes.ts'
 import type { SourceAnswer, SourceLogin, SourceMailbox } from '../../src/source/ports.ts'
 
 // A sign-in with nothing behind it but scripts, that write down what they are asked.
 
-export const provider = usualProvider('old', 'imap.old.example')
+export const provider = newProvider('old', { host: 'imap.old.example' })
 export const anna: Account = { address: 'anna@new.example', home: '/home/anna', quotaBytes: null, enabled: true }
 export const live: SourceMailbox = { provider, oldDomain: 'old.example', oldUsername: 'anna@old.example' }
 export const provisioned: KnownAccount = {

@@ -2,8 +2,8 @@ import { type Command, Option } from 'commander'
 import { STATES } from '../../model/migration.ts'
 import type { House } from '../../operations/house.ts'
 import type { MigrationFilter } from '../../operations/ports.ts'
+import { namedProvider } from '../../operations/providers.ts'
 import { code, domain, search } from '../terminal/arguments.ts'
-import { noProvider } from './named-provider.ts'
 
 const FIELDS = ['state', 'provider', 'domain', 'code', 'search', 'closing'] as const
 
@@ -25,5 +25,5 @@ export function filterOf(options: MigrationFilter): MigrationFilter {
 
 /** @throws Failure when the filter names a provider that is not there */
 export async function requireProvider({ provider }: MigrationFilter, { providers }: House): Promise<void> {
-  if (provider !== undefined && (await providers.find(provider)) === null) throw noProvider(provider)
+  if (provider !== undefined) await namedProvider(provider, { providers })
 }

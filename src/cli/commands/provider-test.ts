@@ -1,18 +1,22 @@
 import type { Command } from 'commander'
+import { endpointText } from '../../model/endpoint.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { House } from '../../operations/house.ts'
-import { stepRow, trialRow } from '../../operations/rows.ts'
+import { trustTested } from '../../operations/provider-approval.ts'
+import { trialRow, trySignIn } from '../../operations/provider-login-test.ts'
+import { testProvider } from '../../operations/provider-test.ts'
+import { showProvider } from '../../operations/providers.ts'
+import { stepRow } from '../../operations/rows.ts'
 import type { SourceAnswer } from '../../source/ports.ts'
 import type { ProbeStep } from '../../source/probe.ts'
 import type { CliDeps } from '../deps.ts'
 import { by } from '../terminal/actor.ts'
 import { examples, username } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
+import { CALLER } from '../terminal/operation-command.ts'
 import { print, printList } from '../terminal/output.ts'
 import { readPassword } from '../terminal/password-input.ts'
 import { json, line } from '../terminal/text.ts'
-import { namedProvider } from './named-provider.ts'
-import { approveTested } from './provider-approve.ts'
 
 interface Options {
   readonly signIn?: string
@@ -22,8 +26,10 @@ interface Options {
 export function addTest(provider: Command, { open }: CliDeps): void {
   const test = provider
     .command('test')
-    .description('go to a provider step by step and see how it refuses a stranger; exit code 69 when a step fails')
-    .argument('<name>')
+    .description(
+      'test the connection step by step, and learn how it refuses a password; exit code 69 when a step fails',
+    )
+    .argument('<name>', 'name of the provider')
     .option(
       '--sign-in <user>',
       'instead, try the password of this user there, one line on standard input; nothing of it is kept; ' +
@@ -37,28 +43,33 @@ export function addTest(provider: Command, { open }: CliDeps): void {
     'postferry provider test old --sign-in anna@old.example <password-file',
   ).action(async (name: string, options: Options) => {
     await using house = await open()
-    const provider = await namedProvider(house, name)
     await (options.signIn === undefined
-      ? testSteps(house, provider, options)
-      : testSignIn(house, provider, options.signIn, options))
+      ? testSteps(house, name, options)
+      : testSignIn(house, name, options.signIn, options))
   })
 }
 
-async function testSteps(house: House, provider: Provider, options: Options): Promise<void> {
-  const steps: ProbeStep[] = []
-  for await (const step of house.testProvider(provider, by({}).actor)) {
-    steps.push(step)
+async function testSteps(house: House, name: string, options: Options): Promise<void> {
+  const { provider, steps } = await house.perform(testProvider, { name }, CALLER())
+  const taken: ProbeStep[] = []
+  for await (const step of steps) {
+    taken.push(step)
     if (!options.json) await print(stepLines(step))
   }
-  if (options.json) await printList(steps, { row: stepRow, columns: [] }, { json: true })
-  const failed = steps.find(({ ok }) => !ok)
-  if (failed === undefined) return await tellApproval(provider, house, options)
-  throw new Failure(EXIT.unavailable, `provider ${provider.name} cannot be used: ${failed.step} failed`)
+  if (options.json) await printList(taken, { row: stepRow, columns: [] }, { json: true })
+  const failed = taken.find(({ ok }) => !ok)
+  if (failed !== undefined)
+    throw new Failure(EXIT.unavailable, `provider ${name} cannot be used: ${failed.step} failed`)
+  await tellTrust(house, provider, options)
 }
 
-async function tellApproval(provider: Provider, house: House, options: Options): Promise<void> {
-  const said = await approveTested(provider, house)
-  if (said !== null && !options.json) await print(`${line(said)}\n`)
+async function tellTrust(house: House, provider: Provider, options: Options): Promise<void> {
+  const trust = await trustTested(provider, house, by({}))
+  if (trust === null || options.json) return
+  const told = `this host sends kept passwords to ${endpointText(trust.approved)}`
+  await print(
+    `${line(trust.isNew ? `${told} from now on` : `${told} only: postferry provider approve ${provider.name}`)}\n`,
+  )
 }
 
 const EXITS: Readonly<Record<Exclude<SourceAnswer['kind'], 'yes'>, number>> = {
@@ -68,12 +79,13 @@ const EXITS: Readonly<Record<Exclude<SourceAnswer['kind'], 'yes'>, number>> = {
   trouble: EXIT.tempfail,
 }
 
-async function testSignIn(house: House, provider: Provider, username: string, options: Options): Promise<void> {
+async function testSignIn(house: House, name: string, username: string, options: Options): Promise<void> {
+  await house.perform(showProvider, { name }, CALLER())
   const password = await readPassword(`${username} on the old server`)
-  const answer = await house.trySignIn(provider, username, password)
-  const row = trialRow(answer, provider)
+  const result = await house.perform(trySignIn, { name, username, password }, CALLER())
+  const row = trialRow(result)
   if (options.json) await print(`${json(row)}\n`)
-  if (answer.kind !== 'yes') throw new Failure(EXITS[answer.kind], `${row.said}: ${row.remedy}`)
+  if (result.answer.kind !== 'yes') throw new Failure(EXITS[result.answer.kind], `${row.said}: ${row.remedy}`)
   if (!options.json) await print(`${row.said}\n`)
 }
 

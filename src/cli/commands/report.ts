@@ -1,13 +1,13 @@
 import { type Command, Option } from 'commander'
 import { COLLISION_REMEDIES, type Collision, collisionText } from '../../operations/collisions.ts'
 import type { House } from '../../operations/house.ts'
+import { namedProvider } from '../../operations/providers.ts'
 import { outlook, type Report, total, warning } from '../../operations/report.ts'
 import { erasedRow, reportRow } from '../../operations/rows.ts'
 import type { CliDeps } from '../deps.ts'
 import { domain, examples } from '../terminal/arguments.ts'
 import { print, printCsv, printList, printRecord } from '../terminal/output.ts'
 import { migrationList, peopleList } from '../terminal/rows.ts'
-import { noProvider } from './named-provider.ts'
 
 interface Options {
   readonly awaited?: boolean
@@ -40,7 +40,7 @@ export function addReportCommand(postferry: Command, { open }: CliDeps): void {
   ).action(async (options: Options) => {
     await using house = await open()
     const { provider } = options
-    if (provider !== undefined && (await house.providers.find(provider)) === null) throw noProvider(provider)
+    if (provider !== undefined) await namedProvider(provider, house)
     await (options.awaited ? printAwaited(house, options) : printReport(await house.report(options), options))
   })
 }

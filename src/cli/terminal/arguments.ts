@@ -4,13 +4,6 @@ import * as fields from '../../operations/fields.ts'
 
 // Parsers for commander: what they refuse ends as a usage error that names the option or argument.
 
-export const providerName = typed(fields.providerName)
-export const host = typed(fields.host)
-export const port = typed(fields.port)
-export const copyWindow = typed(fields.copyWindow)
-export const cutover = typed(fields.cutover)
-export const connections = typed(fields.connections)
-export const fingerprint = typed(fields.fingerprint)
 export const domain = typed(fields.domain)
 export const address = typed(fields.address)
 export const administratorName = typed(fields.administratorName)
@@ -20,13 +13,6 @@ export const username = typed(fields.username)
 export const quota = typed(fields.quota)
 export const reason = typed(fields.reason)
 export const time = typed(fields.time)
-
-const pattern = typed(fields.pattern)
-
-/** Adds one mailbox pattern to those before it. */
-export function patterns(text: string, before: readonly string[] | false | undefined): readonly string[] {
-  return [...(before || []), pattern(text)]
-}
 
 /** Examples at the end of a command's help. */
 export function examples(command: Command, ...lines: string[]): Command {

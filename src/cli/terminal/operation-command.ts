@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import { isRefused } from '../../model/refused.ts'
 import type { House } from '../../operations/house.ts'
@@ -131,7 +132,8 @@ type Parser = (text: string, before: unknown) => unknown
 
 /** What the field refuses ends as a usage error that names the option or argument; the text stays as it is. */
 function parserOf(field: Field<unknown>): Parser {
-  return (text, before) => {
+  return (typed, before) => {
+    const text = field.isFile ? resolve(typed) : typed
     try {
       field.read(text)
     } catch (error) {

@@ -2,10 +2,12 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { domain } from '../../operations/fields.ts'
 import type { House } from '../../operations/house.ts'
-import { healthRow, reportRow } from '../../operations/rows.ts'
-import { exactly, listOf, Text, the } from '../../operations/schema.ts'
-import { Health, Report } from '../../operations/schemas.ts'
+import { providerHealth } from '../../operations/provider-health.ts'
+import { reportRow } from '../../operations/rows.ts'
+import { exactly, Text, the } from '../../operations/schema.ts'
+import { Report } from '../../operations/schemas.ts'
 import { redacted } from '../../settings.ts'
+import { serve } from './route.ts'
 import { readingAll, readingAny, refuseNoProvider } from './wrong.ts'
 
 const Scope = exactly({
@@ -34,16 +36,7 @@ export const overview: FastifyPluginAsyncTypebox<{ house: House }> = async (app,
     },
   )
 
-  app.get(
-    '/health',
-    {
-      schema: {
-        summary: 'How each provider is, as of the last minute, and how sign-ins of this process use it',
-        response: { 200: listOf(the(Health)) },
-      },
-    },
-    async () => (await house.health()).map(healthRow),
-  )
+  serve(app, house, { method: 'GET', path: '/health' }, providerHealth)
 
   app.get(
     '/settings',

@@ -23,9 +23,6 @@ export type PanelHouse = Pick<
   | 'importPeople'
   | 'renewCredential'
   | 'finish'
-  | 'testProvider'
-  | 'trySignIn'
-  | 'health'
   | 'signInAdministrator'
 >
 

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Outcome } from '../../model/attempt.ts'
 import { COLLISION_REMEDIES, type Collision, collisionText } from '../../operations/collisions.ts'
 import { NEXT_STEPS } from '../../operations/next-steps.ts'
-import type { ProviderHealth } from '../../operations/provider-health.ts'
+import { type ProviderHealth, providerHealth } from '../../operations/provider-health.ts'
 import { outlook, type PeopleCount, type Report, total, warning } from '../../operations/report.ts'
 import { burnDownChart } from './chart.ts'
 import type { PanelDeps } from './house.ts'
@@ -10,6 +10,7 @@ import { html, type Piece, textOf } from './html.ts'
 import { kept } from './kept.ts'
 import { noticeOf } from './page.ts'
 import { badge, capitalised, providerPath, table, when, withQuery } from './parts.ts'
+import { perform } from './perform.ts'
 import { show } from './show.ts'
 
 /** How far everybody is, and how the old servers are. */
@@ -28,7 +29,7 @@ export async function overview(app: FastifyInstance, { house, events }: PanelDep
   })
 
   app.get('/admin/health', async (request, reply) => {
-    const health = healthTable(await house.health())
+    const health = healthTable(await perform(request, house, providerHealth))
     if (request.headers['hx-request'] === undefined) {
       return show(request, reply, { title: 'Old servers' }, html`<h1>Old servers</h1><div class="card">${health}</div>`)
     }

@@ -35,9 +35,15 @@ export async function act<F extends Fields, R>(
   }
 }
 
+/** What is wrong with each field of a form; any other error is thrown again. */
+export function flawsIn(error: unknown): Readonly<Record<string, string>> {
+  if (isRefused(error, 'invalid') && error.fields !== null) return error.fields
+  throw error
+}
+
 /** Those that the form has: a box that is not there is not one that nobody ticked. */
-function fieldsIn({ routeOptions: { schema } }: FastifyRequest, operation: Described): Fields {
-  const has = (part: unknown, name: string) => name in ((part as TObject | undefined)?.properties ?? {})
+function fieldsIn({ routeOptions: { schema }, params }: FastifyRequest, operation: Described): Fields {
+  const { properties = {} } = (schema?.body ?? {}) as Partial<TObject>
   const fields = Object.entries(fieldsOf(operation))
-  return Object.fromEntries(fields.filter(([name]) => has(schema?.body, name) || has(schema?.params, name)))
+  return Object.fromEntries(fields.filter(([name]) => name in properties || name in (params as object)))
 }

@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { Refused } from '../../model/refused.ts'
+import { Refused, sentenceOf } from '../../model/refused.ts'
 import { isDatabaseAway, isNulInText } from '../../operations/database-errors.ts'
 import { tryLater } from '../auth/overload.ts'
 import { STATUS } from '../refused-status.ts'
@@ -61,15 +61,16 @@ export function tellTrouble(app: FastifyInstance, log: Logger): void {
 
 /** What a person may know of an error; from 500 on the rest of it belongs into the log. */
 export function troubleOf(error: Error & Partial<FastifyError>): Trouble {
-  if (error instanceof Refused) return refused(error)
+  if (error instanceof Refused) return refusedTrouble(error)
   if (isTooOld(error)) return TOO_OLD
   return troubleBy(statusOf(error))
 }
 
-function refused({ code, message: advice }: Refused): Trouble {
+function refusedTrouble(refused: Refused): Trouble {
+  const { code, message: advice } = refused
   if (code === 'conflict') return { status: STATUS.conflict, title: 'That cannot be done now', advice }
   const trouble = troubleBy(STATUS[code])
-  return code === 'invalid' ? { ...trouble, advice } : trouble
+  return code === 'invalid' ? { ...trouble, advice: sentenceOf(refused) } : trouble
 }
 
 function isTooOld({ code }: Partial<FastifyError>): boolean {

@@ -3,7 +3,8 @@ import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { imapSource } from '../../../src/imap/login/ask.ts'
-import { type Provider, usualProvider } from '../../../src/model/provider.ts'
+import type { Provider } from '../../../src/model/provider.ts'
+import { newProvider } from '../../../src/model/provider-changes.ts'
 import type { SourceAnswer } from '../../../src/source/ports.ts'
 import { certificates } from '../../support/certificates.ts'
 import { freePort } from '../../support/loopback.ts'
@@ -27,7 +28,7 @@ t.after(() => server[Symbol.asyncDispose]())
 
 function provider(changes: Partial<Provider> = {}): Provider {
   const place = { port: server.tlsPort, caFile: certs.server.ca }
-  return { ...usualProvider('old', 'localhost'), ...place, ...changes }
+  return { ...newProvider('old', { host: 'localhost' }), ...place, ...changes }
 }
 
 function ask(provider: Provider, username: string, password: string): Promise<SourceAnswer> {

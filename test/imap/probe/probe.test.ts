@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { probe } from '../../../src/imap/probe/probe.ts'
-import { type Provider, usualProvider } from '../../../src/model/provider.ts'
+import type { Provider } from '../../../src/model/provider.ts'
+import { newProvider } from '../../../src/model/provider-changes.ts'
 import type { ProbeStep } from '../../../src/source/probe.ts'
 import { type Certificate, certificates } from '../../support/certificates.ts'
 import { freePort } from '../../support/loopback.ts'
@@ -17,7 +18,7 @@ t.after(() => server[Symbol.asyncDispose]())
 
 function provider(changes: Partial<Provider>): Provider {
   const place = { port: server.tlsPort, caFile: certs.server.ca }
-  return { ...usualProvider('old', 'localhost'), ...place, ...changes }
+  return { ...newProvider('old', { host: 'localhost' }), ...place, ...changes }
 }
 
 const startTls = () => provider({ port: server.port, tls: 'starttls' })

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { STATES } from '../../../model/migration.ts'
-import { code, domain, oneOf, providerName, search } from '../../../operations/fields.ts'
+import { oneOf } from '../../../model/texts.ts'
+import { code, domain, providerName, search } from '../../../operations/fields.ts'
 import { MIGRATION_SORTS, type MigrationFilter, type MigrationPageRequest } from '../../../operations/ports.ts'
 import { said } from '../query.ts'
 

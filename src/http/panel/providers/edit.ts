@@ -1,53 +1,52 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
 import { may } from '../../../model/administrator.ts'
 import { endpointOf, isSameEndpoint } from '../../../model/endpoint.ts'
-import { mostForCopying, type Provider, windowText } from '../../../model/provider.ts'
-import { isRefused, type Refused } from '../../../model/refused.ts'
-import { providerName } from '../../../operations/fields.ts'
+import type { Provider } from '../../../model/provider.ts'
 import {
-  changedProvider,
-  newProvider,
-  type ProviderFields,
-  readProviderForm,
-} from '../../../operations/provider-fields.ts'
-import { Why } from '../bodies.ts'
-import { form, reasonField, textField } from '../forms.ts'
+  addProvider,
+  type ChangedProvider,
+  previewProvider,
+  removeProvider,
+  setProvider,
+  showProvider,
+} from '../../../operations/providers.ts'
+import { bodyOf, Secret } from '../bodies.ts'
+import { checkField, form, reasonField, textField } from '../forms.ts'
 import type { PanelDeps, PanelHouse } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { facts, providerPath, when } from '../parts.ts'
+import { flawsIn, perform } from '../perform.ts'
 import { administrator } from '../session.ts'
-import { by, goOn, show } from '../show.ts'
-import { bodyOf, confirmation, formOf, ProviderBody, providerFields } from './fields.ts'
-import { found, Named } from './named.ts'
+import { goOn, show } from '../show.ts'
+import { details, providerFacts, providerFields, type Texts, textsOf } from './fields.ts'
 import { testForms } from './test.ts'
 
 const PATH = '/admin/providers'
 const NEW_PATH = '/admin/new-provider'
 const OWN = { permission: 'own' } as const
 
-type Errors = Readonly<Record<string, string>>
+const Added = bodyOf(addProvider)
+const Confirmation = { current: Type.Optional(Secret()), code: Type.Optional(Secret(16)) }
+const Changed = Type.Object({ ...bodyOf(setProvider).properties, ...Confirmation })
 
 /** One old server: to look at, to add, to change, to remove. */
 export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
   app.get(NEW_PATH, { config: OWN }, (request, reply) => showForm(request, reply, null, {}, {}))
 
-  app.post(PATH, { config: OWN, schema: { body: ProviderBody } }, async (request, reply) => {
-    const { body } = request
-    const name = nameIn(body)
-    const read = readProviderForm(formOf(body))
-    if (typeof name !== 'string' || read.errors !== undefined) {
-      return showForm(request, reply, null, body, { ...read.errors, ...(typeof name !== 'string' && name) })
+  app.post(PATH, { config: OWN, schema: { body: Added } }, async (request, reply) => {
+    try {
+      const { name } = await perform(request, house, addProvider)
+      const text = `${name} is added. Test the connection now.`
+      return goOn(request, reply, providerPath(name), { kind: 'good', text })
+    } catch (error) {
+      return showForm(request, reply, null, request.body, flawsIn(error))
     }
-    await house.providers.add(newProvider(name, read.fields.host ?? '', read.fields), by(request, body.reason))
-    return goOn(request, reply, providerPath(name), {
-      kind: 'good',
-      text: `${name} is added. Test the connection now.`,
-    })
   })
 
-  app.get(`${PATH}/:name`, { schema: { params: Named } }, async (request, reply) => {
-    const provider = await found(house, request.params.name)
+  app.get(`${PATH}/:name`, async (request, reply) => {
+    const provider = await perform(request, house, showProvider)
     const { role } = administrator(request)
     const csrf = reply.generateCsrf()
     return show(
@@ -57,52 +56,43 @@ export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, {
       html`<p class="trail"><a href=${PATH}>Providers</a></p>
         <h1>${provider.name}</h1>
         ${may(role, 'settle') && testForms(provider, csrf)}
-        ${may(role, 'own') ? html`${changeForm(provider, bodyOf(provider), {}, csrf)}${removeForm(provider, csrf)}` : lookAt(provider)}`,
+        ${may(role, 'own') ? html`${changeForm(provider, textsOf(provider), {}, csrf)}${removeForm(provider, csrf)}` : lookAt(provider)}`,
     )
   })
 
-  app.post(`${PATH}/:name`, { config: OWN, schema: { params: Named, body: ProviderBody } }, async (request, reply) => {
-    const provider = await found(house, request.params.name)
-    const read = readProviderForm(formOf(request.body))
-    if (read.errors !== undefined) return showForm(request, reply, provider, request.body, read.errors)
-    const changed = changedOrFlaw(provider, read.fields)
-    const flaws = isRefused(changed, 'invalid')
-      ? { tls: changed.message }
-      : await confirmed(request, house, provider, changed)
-    if (isRefused(changed, 'invalid') || Object.keys(flaws).length > 0) {
-      return showForm(request, reply, provider, request.body, flaws)
+  app.post(`${PATH}/:name`, { config: OWN, schema: { body: Changed } }, async (request, reply) => {
+    const provider = await perform(request, house, showProvider)
+    try {
+      const flaws = await unconfirmed(request, house, await perform(request, house, previewProvider))
+      if (flaws !== null) return showForm(request, reply, provider, request.body, flaws)
+      await perform(request, house, setProvider)
+    } catch (error) {
+      return showForm(request, reply, provider, request.body, flawsIn(error))
     }
-    await house.providers.set(changed, by(request, request.body.reason))
-    return goOn(request, reply, providerPath(provider.name), {
-      kind: 'good',
-      text: `${provider.name} is changed. Test the connection now.`,
-    })
+    const text = `${provider.name} is changed. Test the connection now.`
+    return goOn(request, reply, providerPath(provider.name), { kind: 'good', text })
   })
 
-  app.post(`${PATH}/:name/remove`, { config: OWN, schema: { params: Named, body: Why } }, async (request, reply) => {
-    const { name } = await found(house, request.params.name)
-    await house.providers.remove(name, by(request, request.body.reason))
-    return goOn(request, reply, PATH, { kind: 'good', text: `${name} is removed.` })
-  })
+  app.post(
+    `${PATH}/:name/remove`,
+    { config: OWN, schema: { body: bodyOf(removeProvider) } },
+    async (request, reply) => {
+      const { name } = await perform(request, house, removeProvider)
+      return goOn(request, reply, PATH, { kind: 'good', text: `${name} is removed.` })
+    },
+  )
 }
 
-function changedOrFlaw(provider: Provider, fields: ProviderFields): Provider | Refused {
-  try {
-    return changedProvider(provider, fields)
-  } catch (error) {
-    if (isRefused(error, 'invalid')) return error
-    throw error
-  }
-}
-
-/** Where people's passwords go is changed by nobody who only found the session open. Guesses are counted. */
-async function confirmed(
-  request: FastifyRequest<{ Body: ProviderBody }>,
+/**
+ * Where people's passwords go is changed by nobody who only found the session open. Guesses are counted. Null: there is
+ * nothing more to confirm.
+ */
+async function unconfirmed(
+  request: FastifyRequest<{ Body: Texts }>,
   { signInAdministrator }: PanelHouse,
-  before: Provider,
-  after: Provider,
-): Promise<Errors> {
-  if (isSameEndpoint(endpointOf(before), endpointOf(after))) return {}
+  { before, after }: ChangedProvider,
+): Promise<Texts | null> {
+  if (isSameEndpoint(endpointOf(before), endpointOf(after))) return null
   const { current = '', code = '' } = request.body
   const { name } = administrator(request)
   const answer = await signInAdministrator({ name, password: current, code: code.trim() || null, client: request.ip })
@@ -110,61 +100,62 @@ async function confirmed(
   return UNCONFIRMED[answer.kind]
 }
 
-const UNCONFIRMED: Readonly<Record<'ok' | 'refused' | 'code-wanted' | 'throttled', Errors>> = {
-  ok: {},
+const UNCONFIRMED: Readonly<Record<'ok' | 'refused' | 'code-wanted' | 'throttled', Texts | null>> = {
+  ok: null,
   refused: { current: 'People’s passwords will go there: type your own, and your code if you have one.' },
   'code-wanted': { code: 'Type your password again, and the code that your device shows now.' },
   throttled: { current: 'You tried too often: wait ten minutes.' },
-}
-
-function nameIn({ name = '' }: ProviderBody): string | Errors {
-  try {
-    return providerName(name.trim())
-  } catch (error) {
-    if (isRefused(error, 'invalid')) return { name: error.message }
-    throw error
-  }
 }
 
 function showForm(
   request: FastifyRequest,
   reply: FastifyReply,
   provider: Provider | null,
-  body: ProviderBody,
-  errors: Errors,
-) {
+  texts: Texts,
+  errors: Texts,
+): FastifyReply {
   const title = provider === null ? 'Add an old server' : provider.name
   const csrf = reply.generateCsrf()
   const isWrong = Object.keys(errors).length > 0
-  const status = isWrong ? 422 : 200
-  const content = provider === null ? addForm(body, errors, csrf) : changeForm(provider, body, errors, csrf)
-  const notice = isWrong
-    ? { notice: { kind: 'bad', text: 'Nothing is saved yet: look at the marked fields.' } as const }
-    : {}
+  const notice = { kind: 'bad', text: 'Nothing is saved yet: look at the marked fields.' } as const
+  const content = provider === null ? addForm(texts, errors, csrf) : changeForm(provider, texts, errors, csrf)
   return show(
     request,
     reply,
-    { title, status, ...notice },
+    { title, ...(isWrong && { status: 422, notice }) },
     html`<p class="trail"><a href=${PATH}>Providers</a></p><h1>${title}</h1>${content}`,
   )
 }
 
-function addForm(body: ProviderBody, errors: Errors, csrf: string): Piece {
+function addForm(texts: Texts, errors: Texts, csrf: string): Piece {
   const name = textField({
-    name: 'name',
-    label: 'Name',
-    value: body.name ?? '',
-    error: errors.name,
-    required: true,
-    hint: 'What it is called here; it stays.',
+    ...{ name: 'name', label: 'Name', value: texts.name ?? '', error: errors.name, required: true },
+    hint: 'What it is called here. It cannot be changed later.',
   })
-  const fields = html`${name}${providerFields(body, errors)}${reasonField('reason', body.reason)}<div class="buttons"><button class="main">Add</button></div>`
+  const fields = html`${name}${providerFields(texts, errors)}${reasonField('reason', texts.reason)}<div class="buttons"><button class="main">Add</button></div>`
   return html`<section class="card">${form(PATH, csrf, fields)}</section>`
 }
 
-function changeForm({ name }: Provider, body: ProviderBody, errors: Errors, csrf: string): Piece {
-  const fields = html`${providerFields(body, errors)}${confirmation(errors)}${reasonField('reason', body.reason)}<div class="buttons"><button class="main">Save</button></div>`
+function changeForm({ name }: Provider, texts: Texts, errors: Texts, csrf: string): Piece {
+  const fields = html`${providerFields(texts, errors, FORGET)}${confirmation(errors)}${reasonField('reason', texts.reason)}<div class="buttons"><button class="main">Save</button></div>`
   return html`<section class="card"><h2>Settings</h2>${form(providerPath(name), csrf, fields)}</section>`
+}
+
+const FORGET = checkField({
+  ...{ name: 'forget_refusal', label: 'Forget how it refuses a password', checked: false },
+  hint: 'The next connection test learns it again.',
+})
+
+/** What whoever changes where passwords go has to say besides. */
+function confirmation(errors: Texts): Piece {
+  return details(
+    'When host, port, protection or certificate change',
+    ['current', 'code', 'tls'].some((name) => errors[name] !== undefined),
+    html`<p>People's passwords are sent there. On the copying host somebody has to approve it, too: <code>postferry provider approve</code>.</p>
+      ${textField({ name: 'current', label: 'Your current password', type: 'password', autocomplete: 'current-password', error: errors.current })}
+      ${textField({ name: 'code', label: 'Your code', autocomplete: 'one-time-code', hint: 'If you sign in with one.', error: errors.code })}
+      ${checkField({ name: 'plain_text', label: 'Passwords may travel in the clear', checked: false, hint: 'Only to take the protection away.' })}`,
+  )
 }
 
 function removeForm({ name }: Provider, csrf: string): Piece {
@@ -175,31 +166,13 @@ function removeForm({ name }: Provider, csrf: string): Piece {
 }
 
 function lookAt(provider: Provider): Piece {
-  const { host, port, tls, caFile, fingerprint, maxConnections, loginName, cutover, window, include, exclude } =
-    provider
   return html`<section class="card"><h2>Settings</h2>
-    ${facts([
-      ['Host', `${host} port ${port}`],
-      ['Protection', tls],
-      ['CA file', caFile],
-      ['Fingerprint', fingerprint],
-      ['Connections at a time', maxConnections],
-      ['Of these for copying', provider.copyConnections ?? mostForCopying(maxConnections)],
-      ['Called there by', loginName],
-      ['People move', cutover],
-      ['Hours', windowText(window) ?? 'any'],
-      ['Folders to copy', include.join(', ') || 'all'],
-      ['Folders to leave out', exclude.join(', ') || 'none'],
-      ['Refuses with', provider.refusal],
-      ['Last test', testOf(provider)],
-      ['Finished ones open again', provider.reopens ? 'yes' : 'no'],
-      ['When it refuses a kept password', provider.afterRefusal],
-    ])}
+    ${facts([...providerFacts(provider), ['Refuses with', provider.refusal], ['Last test', testOf(provider)]])}
   </section>`
 }
 
 function testOf({ lastTest }: Provider): Content {
   if (lastTest === null) return null
   const { at, failedStep } = lastTest
-  return html`${failedStep === null ? 'went well' : `failed (${failedStep})`}, ${when(at)}`
+  return html`${failedStep === null ? 'passed' : `failed (${failedStep})`}, ${when(at)}`
 }

@@ -1,17 +1,17 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
 import { may } from '../../../model/administrator.ts'
 import type { Domain } from '../../../model/domain.ts'
 import type { Provider } from '../../../model/provider.ts'
 import { domainAdded, isReachable } from '../../../operations/domain-added.ts'
-import { type AddedDomain, addDomain, removeDomain } from '../../../operations/domains.ts'
-import { bodyOf, Why } from '../bodies.ts'
+import { type AddedDomain, addDomain, listDomains, removeDomain } from '../../../operations/domains.ts'
+import { listProviders } from '../../../operations/providers.ts'
+import { bodyOf } from '../bodies.ts'
 import { checkField, choiceField, form, reasonField, textField } from '../forms.ts'
 import type { PanelDeps } from '../house.ts'
 import { html, type Piece } from '../html.ts'
 import type { Notice } from '../page.ts'
 import { capitalised, providerPath, table } from '../parts.ts'
-import { act } from '../perform.ts'
+import { act, perform } from '../perform.ts'
 import { administrator } from '../session.ts'
 import { show } from '../show.ts'
 
@@ -21,7 +21,10 @@ const OWN = { permission: 'own' } as const
 /** Old servers, and the domains that they serve. */
 export const providerList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
   app.get(PATH, async (request, reply) => {
-    const [providers, domains] = await Promise.all([house.providers.list(), house.domains.list()])
+    const [providers, domains] = await Promise.all([
+      perform(request, house, listProviders),
+      perform(request, house, listDomains),
+    ])
     const csrf = may(administrator(request).role, 'own') ? reply.generateCsrf() : null
     return show(request, reply, { title: 'Providers' }, page(providers, domains, csrf))
   })
@@ -30,8 +33,7 @@ export const providerList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { 
     act(request, reply, house, addDomain, PATH, addedNotice),
   )
 
-  const One = Type.Object({ domain: Type.String() })
-  app.post('/admin/domains/:domain/remove', { config: OWN, schema: { params: One, body: Why } }, (request, reply) =>
+  app.post('/admin/domains/:domain/remove', { config: OWN, schema: { body: bodyOf(removeDomain) } }, (request, reply) =>
     act(request, reply, house, removeDomain, PATH, ({ name }) => `${name} is removed; its accounts stay.`),
   )
 }

@@ -1,27 +1,25 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
 import type { Provider } from '../../../model/provider.ts'
-import { trialOf } from '../../../operations/provider-login-test.ts'
+import { trialOf, trySignIn } from '../../../operations/provider-login-test.ts'
+import { testProvider } from '../../../operations/provider-test.ts'
 import type { ProbeStep } from '../../../source/probe.ts'
-import { Secret } from '../bodies.ts'
+import { bodyOf } from '../bodies.ts'
 import { form, textField } from '../forms.ts'
 import type { PanelDeps } from '../house.ts'
 import { html, type Piece, textOf } from '../html.ts'
 import { type Frame, type Notice, noticeOf, openPage } from '../page.ts'
 import { badge, capitalised, providerPath } from '../parts.ts'
-import { by, frameOf, goOn } from '../show.ts'
-import { found, Named } from './named.ts'
+import { perform } from '../perform.ts'
+import { frameOf, goOn } from '../show.ts'
 
 const SETTLE = { permission: 'settle' } as const
-const TrialBody = Type.Object({ username: Type.String({ maxLength: 255 }), password: Secret() })
 
 /** The connection test, whose page grows with each step as it happens, and a trial sign-in. */
 export const providerTest: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
-  app.post('/admin/providers/:name/test', { config: SETTLE, schema: { params: Named } }, async (request, reply) => {
-    const provider = await found(house, request.params.name)
+  app.post('/admin/providers/:name/test', { config: SETTLE }, async (request, reply) => {
+    const { provider, steps } = await perform(request, house, testProvider)
     const frame = frameOf(request, reply, { title: `Connection to ${provider.name}` })
-    const steps = house.testProvider(provider, by(request, undefined).actor)
     // A proxy that waits for the end would hide the steps.
     return reply
       .header('x-accel-buffering', 'no')
@@ -31,11 +29,9 @@ export const providerTest: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { 
 
   app.post(
     '/admin/providers/:name/sign-in',
-    { config: SETTLE, schema: { params: Named, body: TrialBody } },
+    { config: SETTLE, schema: { body: bodyOf(trySignIn) } },
     async (request, reply) => {
-      const provider = await found(house, request.params.name)
-      const { username, password } = request.body
-      const answer = await house.trySignIn(provider, username, password)
+      const { provider, answer } = await perform(request, house, trySignIn)
       const { said, remedy } = trialOf(answer, provider)
       const text = `${capitalised(said)}; nothing was stored.${remedy === null ? '' : ` What to do: ${remedy}.`}`
       return goOn(request, reply, providerPath(provider.name), { kind: answer.kind === 'yes' ? 'good' : 'warn', text })
@@ -48,7 +44,7 @@ export function testForms({ name, refusal }: Provider, csrf: string): Piece {
   const path = providerPath(name)
   const known =
     refusal === null
-      ? 'It is not known yet how it refuses a password: the test learns that.'
+      ? 'How it refuses a password is not known yet: the test learns it.'
       : `It refuses a password with “${refusal}”.`
   return html`<section class="card">
     <h2>Try it</h2>
@@ -100,11 +96,11 @@ function stepLine({ step, ok, found, remedy, milliseconds }: ProbeStep): Piece {
 
 const TITLES: Readonly<Record<ProbeStep['step'], string>> = {
   ...{ resolve: 'Name', connect: 'Connection', tls: 'Certificate', greeting: 'Greeting' },
-  ...{ capabilities: 'Abilities', refusal: 'Refusal' },
+  ...{ capabilities: 'Capabilities', refusal: 'Refusal' },
 }
 
 const USABLE: Notice = { kind: 'good', text: 'The old server can be used.' }
-const BROKEN_OFF: Notice = { kind: 'bad', text: 'The test was broken off: is the database away? Try again.' }
+const BROKEN_OFF: Notice = { kind: 'bad', text: 'The test was interrupted: is the database away? Try again.' }
 
 function unusable({ step }: ProbeStep): Notice {
   return { kind: 'bad', text: `The old server cannot be used as it is: ${TITLES[step].toLowerCase()} failed.` }

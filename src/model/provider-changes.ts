@@ -1,0 +1,65 @@
+import { mostForCopying, type Provider, type TlsMode } from './provider.ts'
+import { PROVIDER_ROWS, type ProviderSettings } from './provider-fields.ts'
+import { Refused } from './refused.ts'
+
+/** What somebody sets: null brings a default back, and what is not there stays. */
+export type ProviderChanges = { readonly [Key in keyof ProviderSettings]?: ProviderSettings[Key] | null | undefined }
+
+/** A provider of which everything else is as by default. @throws Refused when that does not fit together */
+export function newProvider(name: string, changes: ProviderChanges & { readonly host: string }): Provider {
+  const tls = changes.tls ?? 'implicit'
+  const defaults = Object.fromEntries(PROVIDER_ROWS.map(([key, row]) => [key, row.default?.(tls)]))
+  const settings = { ...defaults, ...set(changes, tls) } as unknown as ProviderSettings
+  return fitting({ name, ...settings, refusal: null, lastTest: null })
+}
+
+export interface Confirmed {
+  /** Passwords may travel in the clear from now on. */
+  readonly plainText?: boolean | undefined
+  readonly forgetRefusal?: boolean | undefined
+}
+
+/**
+ * The provider with what is set, and everything else as it is.
+ * @throws Refused when its passwords would travel in the clear from now on, and nobody said that they may
+ * @throws Refused when that does not fit together
+ */
+export function changedProvider(
+  before: Provider,
+  changes: ProviderChanges,
+  { plainText, forgetRefusal }: Confirmed = {},
+): Provider {
+  if (changes.tls === 'none' && before.tls !== 'none' && !plainText) {
+    throw new Refused('invalid', 'some fields cannot be used', { tls: IN_THE_CLEAR })
+  }
+  const after = fitting({ ...before, ...set(changes, changes.tls ?? before.tls) })
+  const isElsewhere = after.host !== before.host || after.port !== before.port
+  return {
+    ...after,
+    // Another server refuses in words of its own.
+    ...((isElsewhere || forgetRefusal) && { refusal: null }),
+    ...(!isReachedAlike(before, after) && { lastTest: null }),
+  }
+}
+
+const IN_THE_CLEAR = 'With tls none passwords travel in the clear: confirm it with plain_text (--plain-text).'
+
+/** Whether what a test of one found out holds for the other. */
+function isReachedAlike(one: Provider, other: Provider): boolean {
+  return (['host', 'port', 'tls', 'caFile', 'fingerprint'] as const).every((key) => one[key] === other[key])
+}
+
+function set(changes: ProviderChanges, tls: TlsMode): Partial<ProviderSettings> {
+  const given = PROVIDER_ROWS.filter(([key]) => changes[key] !== undefined)
+  return Object.fromEntries(given.map(([key, row]) => [key, changes[key] ?? row.default?.(tls)]))
+}
+
+function fitting(provider: Provider): Provider {
+  const { maxConnections, copyConnections } = provider
+  const most = mostForCopying(maxConnections)
+  if (copyConnections === null || copyConnections <= most) return provider
+  throw new Refused(
+    'conflict',
+    `of ${maxConnections} connections copying may have ${most} at most: the others are for sign-ins`,
+  )
+}

@@ -1,0 +1,183 @@
+import { type TSchema, Type } from 'typebox'
+import {
+  AFTER_REFUSALS,
+  type CopyWindow,
+  CUTOVERS,
+  LOGIN_NAMES,
+  TLS_MODES,
+  type TlsMode,
+  windowText,
+} from './provider.ts'
+import * as values from './provider-values.ts'
+import { oneOf } from './texts.ts'
+
+/** Something that can be set of a provider. Commands, API, panel and database take it from here. */
+export interface ProviderField<T> {
+  /** In JSON and in forms; with hyphens, the option of commands. */
+  readonly name: string
+  /** Reads what somebody types; of a list, one entry. @throws Refused */
+  read(text: string): unknown
+  /** Of its JSON, when it is not null; of a list, one entry's. */
+  readonly schema: TSchema
+  /** Its JSON, where that is not the value itself. */
+  json?(value: T): unknown
+  /** Missing: it is required. */
+  default?(tls: TlsMode): T
+  /** The default in words. */
+  readonly fallback?: string
+  /** May be null in JSON, and an option `--no-…`, which does this, is how to have the default back. */
+  readonly takeAway?: string
+  readonly isMany?: boolean
+  /** It is the path of a file. */
+  readonly isFile?: boolean
+  /** Where it is in the table `provider`; missing: in a column of its name. */
+  readonly columns?: readonly string[]
+  toColumns?(value: T): readonly unknown[]
+  fromColumns?(...values: unknown[]): T
+  /** What it does, in a few words: for help and OpenAPI, and below it in the panel. */
+  readonly about: string
+  /** What the option of commands calls its value. */
+  readonly placeholder?: string
+  /** Above it in the panel. */
+  readonly title: string
+  /** In which part of the panel's form it is. */
+  readonly part: 'address' | 'trust' | 'load' | 'copying'
+  /** What else the panel says of it. */
+  readonly hint?: string
+  readonly example?: string
+  /** What the words that can be chosen are called in the panel. */
+  readonly titles?: Readonly<Record<string, string>>
+}
+
+const PORTS: Readonly<Record<TlsMode, number>> = { implicit: 993, starttls: 143, none: 143 }
+
+export const PROVIDER_FIELDS = {
+  host: field<string>({
+    ...{ name: 'host', title: 'Host', part: 'address' },
+    ...{ about: 'DNS name or IP address', hint: 'Without scheme and port.', example: 'imap.old.example' },
+    ...{ schema: Type.String(), read: values.host },
+  }),
+  tls: field({
+    ...{ name: 'tls', title: 'Protection', part: 'address', placeholder: 'mode' },
+    about: 'how the connection is protected; starttls never falls back to plain text',
+    titles: { implicit: 'TLS from the start', starttls: 'STARTTLS', none: 'none: passwords travel in the clear' },
+    ...choice(TLS_MODES, 'implicit'),
+  }),
+  port: field({
+    ...{ name: 'port', title: 'Port', part: 'address', about: 'TCP port' },
+    ...{ schema: Type.Integer(), read: values.port, default: (tls) => PORTS[tls] },
+    ...{ fallback: '993 with implicit TLS, else 143', takeAway: 'use the default port again' },
+  }),
+  /** `%u`: the full old address, `%n`: its local part. */
+  loginName: field({
+    ...{ name: 'login_name', title: 'Login name', part: 'address', placeholder: 'form' },
+    about: 'what people log in there with: the whole address (%u) or its local part (%n)',
+    titles: { '%u': 'the whole address (%u)', '%n': 'the local part (%n)' },
+    ...choice(LOGIN_NAMES, '%u'),
+  }),
+  /** Absolute path of a PEM file. */
+  caFile: field<string | null>({
+    ...{ name: 'ca_file', title: 'CA file', part: 'trust', isFile: true },
+    about: "PEM file on postferry's host with the certificates to trust instead of the system's",
+    ...{ schema: Type.String(), read: values.absolutePath, default: () => null },
+    ...{ fallback: "the system's certificates", takeAway: "trust the system's certificates again" },
+  }),
+  /** 64 lower-case hex digits. When set, it alone decides. */
+  fingerprint: field<string | null>({
+    ...{ name: 'fingerprint', title: 'Fingerprint', part: 'trust', placeholder: 'sha256' },
+    about: 'SHA-256 of the one certificate to trust, whatever its names and dates',
+    hint: 'The connection test shows it.',
+    ...{ schema: Type.String(), read: values.fingerprint, default: () => null },
+    ...{ fallback: 'any valid certificate', takeAway: 'trust any valid certificate again' },
+  }),
+  /** For sign-ins and copying, from all hosts together. */
+  maxConnections: field({
+    ...{ name: 'max_connections', title: 'Connections at a time', part: 'load', placeholder: 'number' },
+    about: 'most connections at a time, for sign-ins and copying, from all hosts together',
+    ...{ schema: Type.Integer(), read: values.connections, default: () => 20 },
+    ...{ fallback: '20', takeAway: 'allow the default number of connections again' },
+  }),
+  /** Null: as many as are not kept for sign-ins. */
+  copyConnections: field<number | null>({
+    ...{ name: 'copy_connections', title: 'Of these for copying', part: 'load', placeholder: 'number' },
+    about: 'most of these connections that copying may use',
+    ...{ schema: Type.Integer(), read: values.connections, default: () => null },
+    fallback: 'three quarters, which is also the most',
+    takeAway: 'let copying use three quarters of the connections again',
+  }),
+  /** IMAP ID `x-originating-ip`; the source has to trust us. */
+  forwardsClient: field({
+    ...{ name: 'forward_client', title: "Send the client's address", part: 'load', columns: ['forwards_client'] },
+    about:
+      "send the address of the person's client (IMAP ID x-originating-ip); the old server has to trust this host, as a Dovecot does with login_trusted_networks",
+    ...tick("do not send the client's address any more"),
+  }),
+  afterRefusal: field({
+    ...{ name: 'after_refusal', title: 'When it refuses a stored password', part: 'load', placeholder: 'what' },
+    about: 'what to do when it refuses a stored password that is right here',
+    titles: { admit: 'let the person in, and show the migration as failed', refuse: 'refuse the person, too' },
+    ...choice(AFTER_REFUSALS, 'admit'),
+  }),
+  cutover: field({
+    ...{ name: 'cutover', title: 'Cutover', part: 'copying', placeholder: 'way' },
+    about: 'when people move: immediate, at their first sign-in; proxied is not available yet',
+    titles: { immediate: 'at their first sign-in' },
+    ...{ ...choice(CUTOVERS, 'immediate'), read: values.cutover },
+  }),
+  /** Sign-ins are asked at any hour. */
+  window: field<CopyWindow | null>({
+    ...{ name: 'window', title: 'Copying hours', part: 'copying', placeholder: 'hours' },
+    about: 'copy mail only in these hours, as 20:00-06:00 or "20:00-06:00 Europe/Berlin"',
+    ...{ example: '20:00-06:00', fallback: 'any hour', takeAway: 'copy mail at any hour again' },
+    ...{ schema: Type.String(), read: values.copyWindow, json: windowText, default: () => null },
+    columns: ['window_from', 'window_until', 'window_zone'],
+    toColumns: (window) => [window?.from ?? null, window?.until ?? null, window?.zone ?? null],
+    fromColumns: (from, until, zone) => (from === null ? null : ({ from, until, zone } as CopyWindow)),
+  }),
+  include: field({
+    ...{ name: 'include', title: 'Folders to copy', part: 'copying', ...patterns('all', 'copy all folders again') },
+    about: 'folders to copy, as a pattern of IMAP LIST',
+  }),
+  exclude: field({
+    ...{ name: 'exclude', title: 'Folders to leave out', part: 'copying', ...patterns('none', 'leave out no folder') },
+    about: 'folders to leave out, as a pattern of IMAP LIST',
+  }),
+  reopens: field({
+    ...{ name: 'reopens', title: 'Reopen finished migrations', part: 'copying' },
+    about: 'reopen a finished migration when its person signs in again',
+    ...tick('keep finished migrations finished'),
+  }),
+}
+
+function choice<W extends string>(words: readonly W[], usual: W) {
+  return { schema: Type.Enum([...words]), read: oneOf(words), default: () => usual, fallback: usual }
+}
+
+function tick(takeAway: string) {
+  const read = (text: string) => oneOf(['true', 'false'])(text) === 'true'
+  return { schema: Type.Boolean(), read, default: () => false, fallback: 'no', takeAway }
+}
+
+/** IMAP LIST patterns (RFC 3501, section 6.3.8). */
+function patterns(fallback: string, takeAway: string) {
+  const none: readonly string[] = []
+  return {
+    ...{ schema: Type.String(), read: values.pattern, isMany: true, default: () => none },
+    ...{ placeholder: 'pattern', fallback, takeAway },
+  }
+}
+
+function field<T>(row: ProviderField<T>): ProviderField<T> {
+  return row
+}
+
+type Table = typeof PROVIDER_FIELDS
+/** What can be set of a provider. */
+export type ProviderSettings = {
+  readonly [Key in keyof Table]: Table[Key] extends ProviderField<infer T> ? T : never
+}
+
+export const PROVIDER_ROWS = Object.entries(PROVIDER_FIELDS) as readonly [
+  keyof ProviderSettings,
+  ProviderField<unknown>,
+][]
