@@ -173,8 +173,9 @@ function saidIn(operation: Described, command: Command, given: readonly unknown[
   return said
 }
 
-function aboutOf({ about, fallback }: Field<unknown>): string {
-  return fallback === undefined ? about : `${about} (default: ${fallback})`
+function aboutOf({ about, fallback, isMany }: Field<unknown>): string {
+  const said = isMany ? `${about}; may be repeated` : about
+  return fallback === undefined ? said : `${said} (default: ${fallback})`
 }
 
 function hyphened(name: string): string {
