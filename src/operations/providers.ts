@@ -78,7 +78,7 @@ export const listProviders = operation({
 })
 
 export const showProvider = operation({
-  ...{ name: 'provider.show', permission: 'see', summary: 'Show a provider' },
+  ...{ name: 'provider.show', permission: 'see', summary: 'Show the settings of a provider, and its last test' },
   fields: { name: NAMED },
   answer: ANSWER,
   run: async ({ name: provider }) => provider,

@@ -43,9 +43,9 @@ export function serve<F extends Fields, R>(
 function propertiesOf(fields: readonly (readonly [string, Field<unknown>])[]): Record<string, TSchema> {
   return Object.fromEntries(
     fields.map(([name, { schema, about, fallback, isRequired, isClearable }]) => {
-      const description = fallback === undefined ? about : `${about}; default: ${fallback}`
+      const usual = fallback === undefined ? '' : `; default: ${fallback}${isClearable ? ' (again with null)' : ''}`
       const { type } = schema as { type?: string }
-      const property = { ...schema, description, ...(isClearable && { type: [type, 'null'] }) }
+      const property = { ...schema, description: about + usual, ...(isClearable && { type: [type, 'null'] }) }
       return [name, isRequired ? property : Type.Optional(property)]
     }),
   )
