@@ -70,7 +70,7 @@ export const PROVIDER_FIELDS = {
   }),
   /** `%u`: the full old address, `%n`: its local part. */
   loginName: field({
-    ...{ name: 'login_name', title: 'Login name', part: 'address', placeholder: 'form' },
+    ...{ name: 'login_name', title: 'Login format', part: 'address', placeholder: 'form' },
     about: 'what people log in there with: the whole address (%u) or its local part (%n)',
     titles: { '%u': 'the whole address (%u)', '%n': 'the local part (%n)' },
     ...choice(LOGIN_NAMES, '%u'),

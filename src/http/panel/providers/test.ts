@@ -44,7 +44,7 @@ export function testForms({ name, refusal }: Provider, csrf: string): Piece {
   const path = providerPath(name)
   const known =
     refusal === null
-      ? 'How it refuses a password is not known yet: the test learns it.'
+      ? 'It is not known yet how it refuses a password: the test learns that.'
       : `It refuses a password with “${refusal}”.`
   return html`<section class="card">
     <h2>Try it</h2>
