@@ -110,6 +110,29 @@ t.test(
   },
 )
 
+t.test('what does not fit into the destination is not begun', async (t) => {
+  const small = await take(TURN, [], [], {
+    looks: { look: async () => ({ kind: 'yes', mailboxes: [{ ...INBOX, size: 2 }] }) },
+  })
+  t.match(small, { ending: 'new-full', done: [], result: { outcome: 'new-full', messages: 0, output: /2 bytes/ } })
+  t.match(small.end, { attempt: { id: null }, seen: null }, 'no attempt was begun')
+})
+
+t.test('the source is asked for sizes before all of it is copied, and where there is a quota', async (t) => {
+  const isAsked = async (job: Job) => {
+    const asked: boolean[] = []
+    const look = async (...[, , , sizes]: [unknown, unknown, unknown, boolean]) => {
+      asked.push(sizes)
+      return { kind: 'yes', mailboxes: [INBOX] }
+    }
+    await take(job, [], [], { looks: { look } })
+    return asked
+  }
+  t.strictSame(await isAsked(TURN), [true])
+  t.strictSame(await isAsked({ ...TURN, seen: [INBOX] }), [false])
+  t.strictSame(await isAsked({ ...TURN, seen: [INBOX], quotaBytes: 1 }), [true])
+})
+
 t.test('what is thrown ends the turn: as one that failed, with what was copied and the error’s words', async (t) => {
   const unreadable = Object.assign(new Error('secret'), { code: 'EACCES', path: '/anna/cur/1' })
   const { end, ...seen } = await take(TURN, [unreadable])

@@ -47,6 +47,8 @@ t.test('who shared a home or a mailbox before goes on as they are, and is told; 
       { code: '23505', constraint: 'home_pkey' },
       'what is moved is kept, too',
     )
+    await client.query(`update account set home = '/home/further' where address = 'anna@a.example'`)
+    await another('anna@e.example', '/home/apart')
   } finally {
     client.release()
     await pool.end()

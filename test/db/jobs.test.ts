@@ -113,6 +113,8 @@ t.test('a lease that is not renewed ends; who lost it writes nothing any more', 
   const again = await taken(id, other)
   t.equal((await all.renew(SOMEBODY, copied(id))).has(id), false)
   t.equal(await end(job, 'complete'), null)
+  const unchanged = { plan: advance(job, 'unchanged', 0.5), attempt: null, seen: [] }
+  t.equal(await all.end(job, SOMEBODY, unchanged), null, 'nor what needs no attempt')
   t.match(await migrations(database.kysely).find('three@old.example'), { state: 'pending' })
   t.match(await attempts(database.kysely).last(id, 9), [{ outcome: 'lost-lock' }])
   t.ok(await end(again, 'complete', other))

@@ -95,8 +95,14 @@ t.test(
       ['hash six', 'hash four?', 'hash three', 'hash two?'],
       'one that is kept already unsettles nothing',
     )
+    await provision({ ...one, passwordHash: 'hash seven', sealed: null })
+    t.same(
+      await kept(),
+      ['hash seven', 'hash six?', 'hash four?', 'hash three?', 'hash two?'],
+      'what was confirmed is doubtful again',
+    )
     await migrations(database.kysely).take(one.address.text, finish, { ...BY, action: 'finish' })
-    t.equal((await kept()).length, 4, 'a finished migration keeps them')
+    t.equal((await kept()).length, 5, 'a finished migration keeps them')
     await accounts(database.kysely).setPassword(one.address.text, 'hash of the destination', BY)
     t.same(await kept(), ['hash of the destination'])
   },

@@ -111,6 +111,14 @@ const ERRORS: [Ending, string][] = [
   [{}, 'old-protocol'],
 ]
 
+t.test('a source that greeted has answered, but for TLS that could not be had: that fails for everybody', async (t) => {
+  const code = 'ETIMEDOUT'
+  t.match(outcomeOf({ code, greeted: true }, ASKED), { kind: 'trouble', code: 'old-timeout', answered: true })
+  t.match(outcomeOf({ code }, ASKED), { kind: 'trouble', code: 'old-timeout', answered: false })
+  const untrusted = { greeted: true, tlsFailed: true, message: 'not the certificate' }
+  t.match(outcomeOf(untrusted, ASKED), { kind: 'trouble', code: 'old-tls', answered: false })
+})
+
 t.test('the text of a NO is a refusal, or trouble; a doubtful one is trouble', async (t) => {
   for (const [server, text, expected] of TEXTS) t.equal(name({ status: 'NO', text }), expected, `${server}: ${text}`)
   for (const [, text] of TEXTS) t.equal(name({ status: 'BAD', text }), 'old-protocol', `BAD: ${text}`)

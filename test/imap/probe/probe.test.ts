@@ -168,6 +168,14 @@ t.test('an old server that makes everybody wait for one who guesses is told, wit
   t.equal(told?.remedy, undefined)
 })
 
+t.test('so is one that lets the second one wait for longer than the test does', async (t) => {
+  let tried = 0
+  const signIn = ({ connection, tag }: Tried) => void (tried++ === 0 && connection.say(`${tag} NO Login failed.\r\n`))
+  await using fake = await startScriptedImap(scripted({ signIn }))
+  const last = await failureOf(t, provider({ host: '127.0.0.1', port: fake.port, tls: 'none' }), 1_500)
+  t.match(last, { step: 'refusal', found: /old-timeout/, remedy: /login_trusted_networks = 127\.0\.0\.1/ })
+})
+
 t.test('a certificate that nobody trusted has signed can be pinned after a look', async (t) => {
   for (const way of [provider({ caFile: null }), { ...startTls(), caFile: certs.foreign.ca }]) {
     const { step, found, remedy } = await failureOf(t, way)
