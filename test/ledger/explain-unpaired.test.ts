@@ -20,15 +20,15 @@ const syncState = (flagsOf: Record<number, string>): SyncState => {
  * One folder at the source against its directory, with what else is on the destination; each difference as `kind uid`.
  */
 function told(
-  old: DigestedMessage[],
-  now: DestinationMessage[],
+  source: DigestedMessage[],
+  destination: DestinationMessage[],
   { elsewhere = [], ...known }: Partial<Evidence> & { elsewhere?: DestinationMessage[] } = {},
 ) {
   const differences: Difference[] = []
   const none = { proved: UidSet.parse(''), accepted: UidSet.parse(''), acceptedUnlisted: 0, syncState: null }
   const evidence = { ...none, ...known }
   const findings = new FolderFindings('INBOX', '', evidence, (difference) => differences.push(difference))
-  const folder = { findings, unpaired: pairMessages(old, now, findings) }
+  const folder = { findings, unpaired: pairMessages(source, destination, findings) }
   const explained = explainUnpaired([folder], elsewhere, (directory) => directory).get(folder)
   const counted = Object.fromEntries(Object.entries(findings.counts).filter(([, count]) => count > 0))
   const kinds = differences.map(({ kind, uid }) => `${kind} ${uid}`)
@@ -43,45 +43,45 @@ function told(
 }
 
 t.test('messages with the same bytes are counted, and exact twins find each other', async (t) => {
-  const old = [message(1, 'a', { flags: 'S' }), message(2, 'a', { date: 5 }), message(3, 'a')]
-  const now = [copy('a'), copy('a', { date: 5 }), copy('a', { flags: 'S' }), copy('a'), copy('b')]
-  t.same(told(old, now), { kinds: [], counted: {}, extra: 2, duplicated: 1, found: [1, 2, 3], lost: [] })
-  t.same(told(old, now.slice(1)).kinds, [])
-  t.same(told(old, now.slice(1, 3)).kinds, ['missing 3'])
+  const source = [message(1, 'a', { flags: 'S' }), message(2, 'a', { date: 5 }), message(3, 'a')]
+  const destination = [copy('a'), copy('a', { date: 5 }), copy('a', { flags: 'S' }), copy('a'), copy('b')]
+  t.same(told(source, destination), { kinds: [], counted: {}, extra: 2, duplicated: 1, found: [1, 2, 3], lost: [] })
+  t.same(told(source, destination.slice(1)).kinds, [])
+  t.same(told(source, destination.slice(1, 3)).kinds, ['missing 3'])
 })
 
-t.test('a date that source cannot tell is no difference', async (t) => {
+t.test('a date that the source does not tell is no difference', async (t) => {
   t.same(told([message(1, 'a', { date: Number.NaN })], [copy('a')]).kinds, [])
   t.same(told([message(1, 'a', { date: 1 })], [copy('a')]).kinds, ['date 1'])
 })
 
 t.test('what is not there was removed, is waiting, or is missing, as far as is known', async (t) => {
-  const old = [message(1, 'a'), message(2, 'b'), message(3, 'c')]
-  t.same(told(old, []).kinds, ['missing 1', 'missing 2', 'missing 3'])
-  t.same(told(old, [], { syncState: syncState({}) }).kinds, ['waiting 1', 'waiting 2', 'waiting 3'])
-  t.same(told(old, [], { syncState: syncState({ 2: '' }) }).kinds, ['missing 1', 'lost 2', 'waiting 3'])
-  t.same(told(old, [], { proved: UidSet.parse('1:2') }).kinds, ['removed 1', 'removed 2', 'missing 3'])
+  const source = [message(1, 'a'), message(2, 'b'), message(3, 'c')]
+  t.same(told(source, []).kinds, ['missing 1', 'missing 2', 'missing 3'])
+  t.same(told(source, [], { syncState: syncState({}) }).kinds, ['waiting 1', 'waiting 2', 'waiting 3'])
+  t.same(told(source, [], { syncState: syncState({ 2: '' }) }).kinds, ['missing 1', 'lost 2', 'waiting 3'])
+  t.same(told(source, [], { proved: UidSet.parse('1:2') }).kinds, ['removed 1', 'removed 2', 'missing 3'])
   const both = { syncState: syncState({ 1: '', 2: '', 3: '' }), proved: UidSet.parse('1') }
   t.same(
-    told(old, [], both).kinds,
+    told(source, [], both).kinds,
     ['removed 1', 'lost 2', 'lost 3'],
     'only a ledger has seen a message on the destination',
   )
-  t.same(told(old, [], { ...both, accepted: UidSet.parse('2') }), {
+  t.same(told(source, [], { ...both, accepted: UidSet.parse('2') }), {
     ...told([], []),
     kinds: ['removed 1', 'accepted 2', 'lost 3'],
     counted: { removed: 1, accepted: 1, lost: 1 },
     lost: [3],
   })
-  t.same(told(old, [], { accepted: UidSet.parse('1:3') }).counted, { accepted: 3 })
+  t.same(told(source, [], { accepted: UidSet.parse('1:3') }).counted, { accepted: 3 })
 })
 
 t.test('flags that were set on the destination are told from flags that did not arrive', async (t) => {
-  const [old, now] = [[message(1, 'a', { flags: 'S' })], [copy('a', { flags: 'F' })]]
-  t.same(told(old, now).kinds, ['flags 1'])
-  t.same(told(old, now, { proved: UidSet.parse('1') }).kinds, ['reflagged 1'])
-  t.same(told(old, now, { syncState: syncState({ 1: 'S' }) }).kinds, ['reflagged 1'])
-  t.same(told(old, now, { syncState: syncState({ 1: 'F' }), proved: UidSet.parse('1') }).kinds, ['flags 1'])
+  const [source, destination] = [[message(1, 'a', { flags: 'S' })], [copy('a', { flags: 'F' })]]
+  t.same(told(source, destination).kinds, ['flags 1'])
+  t.same(told(source, destination, { proved: UidSet.parse('1') }).kinds, ['reflagged 1'])
+  t.same(told(source, destination, { syncState: syncState({ 1: 'S' }) }).kinds, ['reflagged 1'])
+  t.same(told(source, destination, { syncState: syncState({ 1: 'F' }), proved: UidSet.parse('1') }).kinds, ['flags 1'])
 })
 
 t.test('an altered message is known by its name, its Message-ID, or its date and length', async (t) => {
@@ -111,17 +111,17 @@ t.test('the copy of one message is never taken for another one altered, however 
 })
 
 t.test('a message elsewhere on the destination has moved, each copy for one message', async (t) => {
-  const old = [message(1, 'a'), message(2, 'a'), message(3, 'b')]
+  const source = [message(1, 'a'), message(2, 'a'), message(3, 'b')]
   const elsewhere = [copy('a', { directory: '.x' }), copy('c', { directory: '.x' })]
-  const { kinds, counted, found } = told(old, [copy('z')], { elsewhere })
+  const { kinds, counted, found } = told(source, [copy('z')], { elsewhere })
   t.same(kinds, ['moved 1', 'altered 2', 'missing 3'])
   t.same(counted, { moved: 1, altered: 1, missing: 1 })
   t.same(found, [1])
 })
 
 t.test('ten thousand messages without a counterpart are settled in no time', async (t) => {
-  const old = Array.from({ length: 10_000 }, (_, at) => message(at + 1, `o${at}`, { messageId: `<${at}>` }))
-  const now = old.map(({ uid }) => copy(`n${uid}`, { messageId: `<new${uid}>`, length: 1 }))
-  t.same(told(old, now).counted, { missing: 10_000 })
+  const source = Array.from({ length: 10_000 }, (_, at) => message(at + 1, `o${at}`, { messageId: `<${at}>` }))
+  const destination = source.map(({ uid }) => copy(`n${uid}`, { messageId: `<new${uid}>`, length: 1 }))
+  t.same(told(source, destination).counted, { missing: 10_000 })
   t.same(Object.keys(noCounts()).length, 11)
 })
