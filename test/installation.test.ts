@@ -57,6 +57,25 @@ t.test('the npm package is whole, where it is unpacked and where it is a depende
   }
 })
 
+t.test('a release is made of a tagged commit that has a date in the changelog, and of nothing else', async (t) => {
+  const { root, env } = installed(t)
+  const git = 'git -c user.name=t -c user.email=t@example.org'
+  const here = (command: string) =>
+    runProgram('sh', ['-c', `cd ${root} && ${command}`], { ...env, PATH: process.env.PATH, HOME: root })
+  writeFileSync(join(root, '.gitignore'), '/*\n!package.json\n!CHANGELOG.md\n')
+  writeFileSync(join(root, 'CHANGELOG.md'), '## 1.2.3, unreleased\n')
+  const metadata = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  writeFileSync(join(root, 'package.json'), JSON.stringify({ ...metadata, version: '1.2.3' }, null, 2))
+  const commit = `${git} add -A && ${git} commit -qm x`
+  t.match(await here('git init -q && sh build/release.sh'), { exitCode: 65, stderr: /not committed/ })
+  t.match(await here(`${commit} && sh build/release.sh`), { exitCode: 65, stderr: /git tag v1\.2\.3/ })
+  t.match(await here('git tag v1.2.3 && sh build/release.sh'), { exitCode: 65, stderr: /no date for 1\.2\.3/ })
+  writeFileSync(join(root, 'CHANGELOG.md'), '## 1.2.3, 2027-01-31\n')
+  const made = await here(`${commit} && git tag -f v1.2.3 >/dev/null && sh build/release.sh`)
+  t.equal(made.exitCode, 0, made.stderr)
+  t.match(await here('cd release && sha256sum --check SHA256SUMS'), { stdout: 'postferry-1.2.3.tgz: OK\n' })
+})
+
 t.test('what an older version left in dist goes with the next build', async (t) => {
   const { root, env } = installed(t)
   mkdirSync(join(root, 'dist/doors'), { recursive: true })
@@ -70,7 +89,7 @@ t.test('every script of package.json runs with the Node of this checkout', async
     for (const command of script.split(' && ')) {
       t.match(
         command,
-        /^(\[ ! -d build \] \|\| npm run |sh build\/with-node\.sh |sh test\/support\/install-servers\.sh|bin\/|npm run |rm )/,
+        /^(\[ ! -d build \] \|\| npm run |sh build\/with-node\.sh |sh build\/release\.sh$|sh test\/support\/install-servers\.sh|bin\/|npm run |rm )/,
         name,
       )
     }
