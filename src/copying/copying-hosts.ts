@@ -1,33 +1,33 @@
 import type { Scope } from '../operations/report.ts'
 import type { Worker } from './ports.ts'
 
-/** People who are due, and whose copying state is where nobody works. */
+/** People who are due, and on whose copying host no worker runs. */
 export interface Stranded {
   readonly host: string
-  /** Of the copying state. */
+  /** Of the sync state. */
   readonly folder: string
   readonly people: number
 }
 
 /**
- * Where copying states are. A migration belongs to the one that remembers it: whoever copied it elsewhere would bring
- * back what the person has moved or deleted since. It goes elsewhere when its state is replaced by another in the same
- * folder, or when a person says "retry" an hour after the last work with it, or has another place adopt it.
+ * Hosts with a sync state. A migration belongs to the one that has copied it: another would bring back what the person
+ * has moved or deleted since. It moves to another when a new sync state replaces the old one in the same folder, when
+ * somebody retries it an hour after the last worker has run there, or when another takes it over.
  */
 export interface CopyingHosts {
-  /** The worker is at work in this folder until this is disposed. */
+  /** Registers a worker that runs with the sync state in this folder. Dispose when it ends. */
   serve(worker: Worker, folder: string): Promise<AsyncDisposable>
-  /** Those who are remembered at other places, where nobody has worked for an hour. */
+  /** Those of other copying hosts where no worker has run for an hour. */
   strandedBesides(copyingHost: string): Promise<Stranded[]>
-  /** Those of all places but the one that was at work last, and of that one who have waited long. */
+  /** Those of all copying hosts but the last one to run a worker, and of that one those who have waited for an hour. */
   stranded(scope: Scope): Promise<Stranded[]>
-  /** Where a migration is remembered; null: nowhere yet. */
+  /** The copying host of a migration; null: it was copied nowhere yet. */
   of(migrationId: string): Promise<{ readonly id: string; readonly host: string; readonly folder: string } | null>
-  /** What was in this folder of a host, and how many people it remembers that are to be copied. */
+  /** The copying host that was last in this folder, and how many people it has to copy. */
   lastAt(host: string, folder: string): Promise<{ readonly id: string; readonly people: number } | null>
 }
 
-/** What becomes of them, in words. */
+/** One line about them. */
 export function strandedText({ host, folder, people }: Stranded): string {
   const who = people === 1 ? '1 person is due' : `${people} people are due`
   return `${who} whose copying state is where nobody works: ${[host, folder].filter((part) => part !== '').join(', ')}`

@@ -3,24 +3,24 @@ import type { Interruption, Job, Wanted } from './ports.ts'
 import { type JobDeps, type JobReport, type JobRun, runJob } from './run-job.ts'
 
 const RENEW_MS = 5_000
-// Well before others may take over what could not be renewed.
+// Well before another worker may claim a job whose lease could not be renewed.
 const LOST_MS = 20_000
 
-/** A turn that was leased. */
+/** A job that was leased. */
 export interface Leased {
   readonly job: Job
-  /** Before it was asked for: the lease may be as old as that, however late the answer came. */
+  /** When the claim was sent: the lease may be that old, however late the answer came. */
   readonly askedAt: number
 }
 
 interface Running {
   readonly interrupt: AbortController
   renewedAt: number
-  /** Copied so far. */
+  /** Messages copied so far. */
   messages: number
 }
 
-/** The turns that run in this process, and their leases: who loses the lease stops copying before another begins. */
+/** The jobs that run in this process, and their leases: one that loses its lease ends before another worker begins. */
 export class Leases implements Disposable {
   readonly #deps: JobDeps
   readonly #running = new Map<string, Running>()
@@ -41,7 +41,7 @@ export class Leases implements Disposable {
     return job && { job, askedAt }
   }
 
-  /** Takes the turn that was leased, to its end, with one connection to the source at a time. */
+  /** Runs a leased job to its end, with one connection to the source at a time. */
   async run(
     { job, askedAt }: Leased,
     connection: Connection,
@@ -64,7 +64,7 @@ export class Leases implements Disposable {
     }
   }
 
-  /** Ends what runs, and what is run from now on, in order. */
+  /** Ends in order what runs, and whatever is run from now on. */
   stop(): void {
     this.#isStopped = true
     for (const { interrupt } of this.#running.values()) abort(interrupt, 'stopped')
@@ -87,14 +87,14 @@ export class Leases implements Disposable {
       const held = await jobs.renew(worker, new Map(asked.map(([id, { messages }]) => [id, messages])))
       for (const [id, running] of asked) judge(running, held.get(id), askedAt)
     } catch {
-      // The database is away: the next beat asks again, or gives up.
+      // The database is away: the next renewal tries again, or gives up.
     } finally {
       this.#renewing = false
     }
   }
 }
 
-/** @param isToBeCopied undefined: the lease is somebody else's now */
+/** @param isToBeCopied undefined: another worker has the lease */
 function judge(running: Running, isToBeCopied: boolean | undefined, askedAt: number): void {
   if (isToBeCopied === undefined) abort(running.interrupt, 'lost-lock')
   else running.renewedAt = askedAt

@@ -8,7 +8,7 @@ import type { Provider } from '../model/provider.ts'
 import type { SourceAnswer } from '../source/ports.ts'
 import type { Plan } from './schedule.ts'
 
-/** One migration, leased to a worker: nobody else copies it meanwhile. */
+/** One migration, leased to a worker: no other copies it meanwhile. */
 export interface Job {
   readonly migrationId: string
   readonly address: string
@@ -16,14 +16,11 @@ export interface Job {
   /** Null: no quota. */
   readonly quotaBytes: number | null
   readonly state: State
-  /** The migration's: what its last ledger said while it was not clean. */
+  /** The migration's: set while its last ledger is not clean. */
   readonly code: string | null
   /** Whether the last ledger was clean, whoever took it. */
   readonly isProved: boolean
-  /**
-   * Somebody wants the migration finished: the turn ends with an attempt and a ledger, whether the source has changed
-   * or not.
-   */
+  /** The migration is to be finished: the job makes an attempt and a ledger, whether the source has changed or not. */
   readonly isFinishRequested: boolean
   readonly sealed: Uint8Array | null
   readonly failures: number
@@ -37,21 +34,21 @@ export interface Job {
   readonly overruled: Outcome | null
 }
 
-/** Who takes turns. */
+/** Who claims jobs. */
 export interface Worker {
   readonly id: string
   readonly host: string
-  /** The copying state that it works with: a migration belongs to one. */
+  /** The id of its copying host. */
   readonly copyingHost: string
-  /** Takes migrations over from other places too. */
+  /** Also claims jobs of copying hosts where no worker runs. */
   readonly takesOver: boolean
-  /** Somebody wants them now: before their turn, and outside of their provider's window. */
+  /** A person asked: jobs are claimed before they are due, and outside of their provider's window. */
   readonly early: boolean
-  /** In whose name a migration that was closing is finished; missing: in the worker's own. */
+  /** In whose name a migration is finished; missing: in the worker's own. */
   readonly by?: By | undefined
 }
 
-/** The end of a turn; without an attempt only a look was taken. */
+/** The end of a job; without an attempt only the status was checked. */
 export interface JobEnd {
   readonly plan: Plan
   readonly attempt: { readonly id: string | null; readonly startedAt: Date; readonly result: Result } | null
@@ -59,9 +56,9 @@ export interface JobEnd {
   readonly seen: readonly MailboxStatus[] | null
 }
 
-/** What was written at the end of a turn. */
+/** What was written at the end of a job. */
 export interface JobKept {
-  /** What proves the copy, when the migration was closing and is finished; else null. */
+  /** What proves the copy, when the migration was to be finished and is; else null. */
   readonly proof: string | null
 }
 
@@ -82,15 +79,15 @@ export interface Jobs {
   /** Leases a job; null: none is available. */
   claim(worker: Worker, wanted: Wanted, until?: Date): Promise<Job | null>
   /**
-   * Renews the leases of these migrations, and writes down how many messages each attempt has copied so far; returns
-   * which of them the worker still holds, and whether they still are to be copied.
+   * Renews the leases of these migrations, and records how many messages each attempt has copied so far; returns those
+   * that the worker still holds, and whether they are still to be copied.
    */
   renew(worker: Worker, messages: ReadonlyMap<string, number>): Promise<ReadonlyMap<string, boolean>>
   /** Records that an engine starts; returns the attempt's number. */
   begin(job: Job, worker: Worker): Promise<string>
   /**
-   * Writes how the turn ended and gives the lease back; finishes a migration that was closing when the turn was taken
-   * and still is, when all of it is on the destination. Null: the lease was lost, and nothing is written.
+   * Writes how the job ended and releases it; finishes the migration when that was requested before the claim and still
+   * is, and all of it is on the destination. Null: the lease was lost, and nothing is written.
    */
   end(job: Job, worker: Worker, end: JobEnd): Promise<JobKept | null>
 }
@@ -100,7 +97,7 @@ export interface Attempts {
   last(migrationId: string, limit: number): Promise<Attempt[]>
 }
 
-/** What the source says when it is looked at before an attempt. */
+/** What the source answers to the status check before an attempt. */
 export type Look =
   | { readonly kind: 'yes'; readonly mailboxes: readonly MailboxStatus[] }
   | Exclude<SourceAnswer, { kind: 'yes' }>
@@ -156,7 +153,7 @@ export interface Flaw {
   readonly lost: readonly LostMessages[]
 }
 
-/** The last word before a migration is called synced. */
+/** What has to agree before a migration is called synced. */
 export interface Proof {
   /** Compares the source with the destination. Null: all that source holds is on the destination. */
   flaw(job: Job, credential: Credential, signal: AbortSignal): Promise<Flaw | null>

@@ -2,16 +2,16 @@ import type { Outcome } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import type { Job } from './ports.ts'
 
-/** The source may lose so large a part of its messages between two attempts. */
+/** The share of messages that the source may lose between two attempts. */
 const SHRINK_SHARE = 0.5
-/** So many messages are lost by tidying up. */
+/** Fewer than this are lost by tidying up. */
 const SHRINK_LEAST = 20
-/** Without HIGHESTMODSEQ changed flags do not show: all is compared this often. */
+/** Without HIGHESTMODSEQ changed flags do not show: such a mailbox is copied at least this often. */
 const FLAGS_MS = 24 * 60 * 60 * 1000
 
 /**
- * Why this migration must not be copied now, or null. What a person has overruled by "retry" is let through.
- * @param remembered whether the engine still has its state of this migration
+ * Why this migration must not be copied now, or null. A "retry" overrules what stopped the last attempt.
+ * @param remembered whether the engine still has its sync state of this migration
  */
 export function objection(job: Job, now: readonly MailboxStatus[], remembered: boolean): Outcome | null {
   const found = first(job, now, remembered)
@@ -26,7 +26,7 @@ function first(job: Job, now: readonly MailboxStatus[], remembered: boolean): Ou
   return before - after >= SHRINK_LEAST && after < before * (1 - SHRINK_SHARE) ? 'old-shrunk' : null
 }
 
-/** Whether the source holds exactly what it held before the last complete attempt. */
+/** Whether the source is exactly as it was before the last complete attempt. */
 export function isUnchanged({ seen, completedAt }: Job, now: readonly MailboxStatus[], time: Date): boolean {
   if (seen === null || completedAt === null || now.some(({ uidValidity }) => uidValidity === null)) return false
   const showsFlags = now.every(({ highestModseq }) => highestModseq !== null)

@@ -9,7 +9,7 @@ import type { Engine, Interruption, Job, Jobs, Look, Looks, Proof, Worker } from
 import { isUnchanged, objection } from './precheck.ts'
 import { advance, type Ending } from './schedule.ts'
 
-/** What a turn needs around it. */
+/** What a job needs to run. */
 export interface JobDeps {
   readonly worker: Worker
   readonly jobs: Jobs
@@ -19,29 +19,29 @@ export interface JobDeps {
   readonly proof: Proof
   readonly digests: DigestCaches
   readonly room: Room
-  /** For all of a turn: the look, the copy and the ledger. */
+  /** For the whole job: status check, copy and ledger. */
   readonly limitMs: number
   now(): Date
   /** From 0 to 1. */
   chance(): number
 }
 
-/** What whoever runs a turn is told, and how it is ended early. */
+/** How a running job reports, and is ended early. */
 export interface JobRun {
   /** Aborted with an Interruption. */
   readonly signal: AbortSignal
   onMessage(): void
 }
 
-/** How a turn ended. */
+/** How a job ended. */
 export interface JobReport {
   readonly address: string
   readonly ending: Ending
   readonly result: Result | null
   readonly startedAt: Date
-  /** Until the next turn; null: a person has to act first, or the migration is finished. */
+  /** Until the job is due again; null: a person has to act first, or the migration is finished. */
   readonly waitMs: number | null
-  /** What proves the copy, when the migration was closing and is finished now; else null. */
+  /** What proves the copy, when the migration was to be finished and is; else null. */
   readonly proof: string | null
 }
 
@@ -52,7 +52,7 @@ interface Seen {
   readonly mailboxes: readonly MailboxStatus[] | null
 }
 
-/** Looks at the source, copies when there is something to copy, and writes down what has come of it. */
+/** Checks the source, copies when there is something to copy, and writes down the result. */
 export async function runJob(job: Job, deps: JobDeps, run: JobRun): Promise<JobReport> {
   const startedAt = deps.now()
   const seen = await withinLimit(job, deps, run)
@@ -105,7 +105,7 @@ async function lookAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> 
   return { ending: result.outcome, result, attemptId, mailboxes }
 }
 
-/** Before all of it is copied, and where a quota bounds it. */
+/** Before the first complete copy, and where there is a quota. */
 function asksSizes({ seen, quotaBytes }: Job): boolean {
   return seen === null || quotaBytes !== null
 }
@@ -115,7 +115,7 @@ function bytesRead({ migrationId }: Job, { digests }: JobDeps): number {
   return cache.messages.bytes()
 }
 
-/** What the engine calls complete is complete when the ledger says so too. */
+/** A copy that the engine calls complete has to be proved by a clean ledger. */
 async function copyAndProve(job: Job, credential: Credential, deps: JobDeps, run: JobRun): Promise<Result> {
   const copied = await deps.engine.run(job.order, credential, run)
   try {
@@ -132,7 +132,7 @@ async function prove(copied: Result, job: Job, credential: Credential, deps: Job
     return { ...copied, outcome: run.signal.reason as Interruption }
   if (flaw === null) return copied
   const told = { ...copied, outcome: flaw.outcome, output: `${copied.output}\n${flaw.sentence}`.trim() }
-  // By itself once: what is lost again and again may be taken away on purpose.
+  // Once only: messages that are lost again and again may be deleted on purpose.
   if (flaw.lost.length === 0 || job.code === LOST) return told
   for (const lost of flaw.lost) deps.engine.forget(job.migrationId, lost)
   const again = await copyAndProve({ ...job, code: LOST }, credential, deps, run)
@@ -141,7 +141,7 @@ async function prove(copied: Result, job: Job, credential: Credential, deps: Job
 
 const LOST: Outcome = 'ledger-lost'
 
-/** A turn always comes to its end: who is never given back is taken again and again. */
+/** A job ends after any error: one that is never released would be claimed again and again. */
 function broken(error: unknown, { aborted, reason }: AbortSignal): Pick<Result, 'outcome' | 'output'> {
   return {
     outcome: aborted ? (reason as Interruption) : 'incomplete',
@@ -151,14 +151,14 @@ function broken(error: unknown, { aborted, reason }: AbortSignal): Pick<Result, 
 
 type Trouble = Extract<Look, { kind: 'trouble' }> & { code: Outcome }
 
-/** Nothing was copied yet. */
+/** When the status check was interrupted: nothing was copied yet. */
 const OUTCOME_OF_CUT_LOOK: Readonly<Record<Interruption, Outcome>> = {
   ...{ stopped: 'stopped', 'lost-lock': 'lost-lock', timeout: 'old-timeout' },
 }
 
 const OUTCOME_OF_LOOK: Readonly<Partial<Record<Look['kind'], Outcome>>> = {
   no: 'credential-refused',
-  // The person renews it there, and is then let in by a right sign-in.
+  // The person changes it there, and then logs in with the new one.
   expired: 'credential-refused',
   disabled: 'old-disabled',
 }

@@ -1,23 +1,23 @@
 import type { Outcome } from '../model/attempt.ts'
 import { ACTIVE_STATES, type MigrationStatus, type State } from '../model/migration.ts'
 
-/** Where a migration stands before its turn ends. */
+/** What is known of a migration before its job ends. */
 export interface Standing {
   readonly state: State
   readonly failures: number
   readonly unchangedRuns: number
 }
 
-/** What a turn has come to; `unchanged`: the source has nothing new, so nothing was copied. */
+/** How a job ended; `unchanged`: the source has nothing new, so nothing was copied. */
 export type Ending = Outcome | 'unchanged'
 
-/** What becomes of a migration after a turn. */
+/** What follows for the migration, and when its job is due again. */
 export interface Plan {
-  /** Whether somebody wants it finished is not the turn's to say. */
+  /** A job does not change whether a finish is requested. */
   readonly status: Omit<MigrationStatus, 'isFinishRequested'>
   readonly failures: number
   readonly unchangedRuns: number
-  /** Until its next turn, in milliseconds. */
+  /** Until the job is due again, in milliseconds. */
   readonly waitMs: number
 }
 
@@ -29,7 +29,7 @@ const LAST_RETRY_MS = 2 * 60 * MINUTE_MS
 const LOCKED_MS = 2 * MINUTE_MS
 const JITTER = 0.4
 
-/** Only a person can help: the migration stops. */
+/** Only a person can help: the migration fails. */
 export const FOR_A_PERSON: readonly Outcome[] = [
   'credential-refused',
   'endpoint-changed',
@@ -38,19 +38,16 @@ export const FOR_A_PERSON: readonly Outcome[] = [
   'state-lost',
   'new-full',
 ]
-/** Nobody's fault: it is not counted. */
+/** Not counted as failures; with the time until the job is due again. */
 const AGAIN: Readonly<Partial<Record<Outcome, number>>> = { stopped: 0, 'lost-lock': 0, locked: LOCKED_MS }
-/**
- * Shown until it is over, and tried again: the source was copied and the destination is not like it; or nothing could
- * be copied, for what is kept of the person opens nothing.
- */
+/** The migration keeps these as its code, and the job is tried again. */
 const SHOWN: readonly Outcome[] = ['ledger-differs', 'ledger-lost', 'ledger-shrunk', 'credential-unopened']
-/** The source was copied in part: what is on the destination is not all any more. */
+/** The source was copied in part: a synced migration is pending again. */
 const IN_PART: readonly Outcome[] = ['incomplete', 'timeout', 'killed', 'new-unwritable']
 
 /**
- * What follows from how a turn ended. Pure.
- * @param chance from 0 to 1, so that not everybody comes back at the same moment
+ * What follows from how a job ended. Pure.
+ * @param chance from 0 to 1: spreads jobs that ended at the same moment
  */
 export function advance(standing: Standing, ending: Ending, chance: number): Plan {
   const spread = 1 - JITTER / 2 + JITTER * chance
@@ -79,7 +76,7 @@ function statusAfter(standing: Standing, ending: Outcome): Plan['status'] {
   return IN_PART.includes(ending) ? active('pending') : staying(standing)
 }
 
-/** How long to leave the source alone after so many looks in a row that found nothing new. */
+/** The interval grows with the number of runs in a row that found nothing new. */
 function interval(unchangedRuns: number): number {
   return Math.min(BUSY_MS * 2 ** Math.min(unchangedRuns, 10), IDLE_MS)
 }

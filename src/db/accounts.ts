@@ -24,16 +24,16 @@ export function accounts(db: Kysely<DB>): Accounts {
       for await (const row of rows) yield toAccount(row)
     },
     async page(request) {
-      const { rows, ...places } = await readPage(request, ({ from, isBackwards, limit }) =>
+      const { rows, ...cursors } = await readPage(request, ({ from, isBackwards, limit }) =>
         db
           .selectFrom('account')
-          .select([...ACCOUNT_COLUMNS, 'address as place'])
+          .select([...ACCOUNT_COLUMNS, 'address as cursor'])
           .$if(from !== null, (query) => query.where('address', isBackwards ? '<' : '>', from ?? ''))
           .orderBy('address', isBackwards ? 'desc' : 'asc')
           .limit(limit)
           .execute(),
       )
-      return { rows: rows.map(toAccount), ...places }
+      return { rows: rows.map(toAccount), ...cursors }
     },
     async find(address) {
       const row = await db

@@ -27,20 +27,20 @@ function selectEntries(db: Kysely<DB>, { subject, actor, action, since }: AuditF
 }
 
 async function entryPage(db: Kysely<DB>, request: PageRequest & { readonly filter?: AuditFilter }) {
-  const { rows, ...places } = await readPage<AuditEntry & { place: string }>(
+  const { rows, ...cursors } = await readPage<AuditEntry & { cursor: string }>(
     request,
     async ({ from, isBackwards, limit }) => {
       if (from !== null && !NUMBER.test(from))
-        throw new Refused('conflict', 'there is no such place in the audit: begin with its first page')
+        throw new Refused('conflict', 'there is no such cursor in the audit: begin with its first page')
       return await selectEntries(db, request.filter ?? {})
-        .select('id as place')
+        .select('id as cursor')
         .$if(from !== null, (query) => query.where('id', isBackwards ? '>' : '<', from ?? '0'))
         .orderBy('id', isBackwards ? 'asc' : 'desc')
         .limit(limit)
         .execute()
     },
   )
-  return { rows: rows.map(({ place, ...entry }) => entry), ...places }
+  return { rows: rows.map(({ cursor, ...entry }) => entry), ...cursors }
 }
 
 /** Writes a change down, in the transaction that makes it. */

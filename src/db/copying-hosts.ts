@@ -5,7 +5,7 @@ import type { DB } from './schema.ts'
 
 const ALIVE = sql`interval '30 seconds'`
 const BEAT_MS = 10_000
-/** So long people may be due in an installation of one place before it shows. */
+/** How long people may be due where there is one copying host only, before it shows. */
 const OVERDUE = sql`interval '1 hour'`
 
 export function copyingHosts(db: Kysely<DB>): CopyingHosts {
@@ -49,7 +49,7 @@ export function copyingHosts(db: Kysely<DB>): CopyingHosts {
   }
 }
 
-/** Whatever was in this folder before is not there any more: its people come with the folder, and it is their turn. */
+/** The sync state that was in this folder before is gone: its people belong to the new one, and are due. */
 async function inherit(db: Kysely<DB>, copyingHost: string): Promise<void> {
   await sql`
     with former as (

@@ -1,14 +1,14 @@
 import type { Page, PageRequest } from '../operations/ports.ts'
 
-/** From where on a list is read, and in which direction; null: from its end. */
+/** From which cursor on a list is read, and in which direction; null: from its end. */
 export interface Reach {
   readonly from: string | null
   readonly isBackwards: boolean
   readonly limit: number
 }
 
-/** Reads one page of a list whose rows have a place in it, and looks whether there are more on either side. */
-export async function readPage<Row extends { readonly place: string }>(
+/** Reads one page of a list, each row with its cursor, and whether there are more on either side. */
+export async function readPage<Row extends { readonly cursor: string }>(
   { limit, after, before }: PageRequest,
   read: (reach: Reach) => Promise<Row[]>,
 ): Promise<Page<Row>> {
@@ -20,13 +20,13 @@ export async function readPage<Row extends { readonly place: string }>(
   const isMoreBehind =
     from !== null &&
     edge !== undefined &&
-    (await read({ from: edge.place, isBackwards: !isBackwards, limit: 1 })).length > 0
+    (await read({ from: edge.cursor, isBackwards: !isBackwards, limit: 1 })).length > 0
   const isMoreAhead = found.length > limit
   if (isBackwards) rows.reverse()
   const [isMoreBefore, isMoreAfter] = isBackwards ? [isMoreAhead, isMoreBehind] : [isMoreBehind, isMoreAhead]
   return {
     rows,
-    before: isMoreBefore ? (rows[0]?.place ?? null) : null,
-    after: isMoreAfter ? (rows.at(-1)?.place ?? null) : null,
+    before: isMoreBefore ? (rows[0]?.cursor ?? null) : null,
+    after: isMoreAfter ? (rows.at(-1)?.cursor ?? null) : null,
   }
 }

@@ -10,17 +10,17 @@ import { STATUS_COLUMNS, toStatus, transitionDetail, writeStatus } from './statu
 
 const ATTEMPTS_KEPT = 100
 
-/** A migration as it is at the end of its turn, and whether somebody wanted it finished when the turn was taken. */
+/** A migration as it is at the end of its job, and whether a finish was requested before the claim. */
 type Held = Pick<Selectable<MigrationTable>, (typeof STATUS_COLUMNS)[number]> & {
   readonly requested_before: boolean | null
 }
 
-/** Writes how a turn ended and what follows from it; null: the lease is somebody else's. */
+/** Writes how a job ended and what follows from it; null: the lease was lost. */
 export async function endJob(db: Kysely<DB>, job: Job, worker: Worker, end: JobEnd): Promise<JobKept | null> {
   const { attempt } = end
   if (attempt !== null)
     return await db.transaction().execute((trx) => endAttempt(trx, job, worker, { ...end, attempt }))
-  return (await giveBack(db, job, worker, end)) ? { proof: null } : null
+  return (await release(db, job, worker, end)) ? { proof: null } : null
 }
 
 type AttemptEnd = JobEnd & { readonly attempt: NonNullable<JobEnd['attempt']> }
@@ -34,11 +34,11 @@ async function endAttempt(trx: Transaction<DB>, job: Job, worker: Worker, end: A
   const plan = await fairPlan(trx, job, end.plan)
   if (proof === null) await follow(trx, job, toStatus(held), plan.status)
   else await finishProved(trx, job, worker, toStatus(held), proof)
-  await giveBack(trx, job, worker, { ...end, plan })
+  await release(trx, job, worker, { ...end, plan })
   return { proof }
 }
 
-/** Locks the migration before its turn, as all steps do. */
+/** Locks the migration before its job, as all transitions do. */
 async function hold(trx: Transaction<DB>, { migrationId }: Job, worker: Worker): Promise<Held | null> {
   await trx.selectFrom('migration').select('id').where('id', '=', migrationId).forUpdate().execute()
   const held = await trx
@@ -87,14 +87,14 @@ async function follow(
   await writeStatus(migrationId, { ...status, isFinishRequested: before.isFinishRequested }, trx)
 }
 
-// What was asked while the turn was running is due at once.
+// A job that was asked for while it ran is due at once.
 const askedSince = sql<boolean>`coalesce(job.due_at > job.claimed_at, false)`
 
 /**
- * Gives the lease back, and keeps what was seen of the source. The next turn comes when it was planned, as long as mail
- * is to be copied. False: the lease is somebody else's.
+ * Releases the job, and keeps what was seen of the source. It is due again as planned, as long as mail is to be copied.
+ * False: the lease was lost.
  */
-async function giveBack(
+async function release(
   db: Kysely<DB>,
   { migrationId }: Job,
   { id }: Worker,
@@ -109,7 +109,7 @@ async function giveBack(
           else now() + ${waitMs}::float * interval '1 millisecond' end,
         seen = coalesce(${seen === null ? null : JSON.stringify(seen)}::jsonb, seen),
         completed_at = case when ${seen !== null}::boolean then now() else completed_at end
-      -- Locked before the turn, as by all steps.
+      -- Locked before the job, as by all transitions.
       from (select state = any(${ACTIVE_STATES}) as is_active from migration where id = ${migrationId} for update) as held
       where migration_id = ${migrationId} and holder = ${id}`.execute(db)
   return numAffectedRows > 0n

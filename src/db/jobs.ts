@@ -3,6 +3,7 @@ import type { Job, Jobs, Wanted, Worker } from '../copying/ports.ts'
 import type { Outcome } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { ACTIVE_STATES, type State } from '../model/migration.ts'
+import type { Copying } from '../operations/report.ts'
 import { endJob } from './job-end.ts'
 import { type ProviderRow, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
@@ -29,6 +30,16 @@ export function jobs(db: Kysely<DB>): Jobs {
       return id
     },
     end: (job, worker, end) => endJob(db, job, worker, end),
+  }
+}
+
+/** Who is being copied, by any worker on any host. */
+export function copying(db: Kysely<DB>): Copying {
+  return {
+    async migrationIds() {
+      const leased = db.selectFrom('job').select('migration_id').where('holder', 'is not', null)
+      return (await leased.where(sql<boolean>`not is_free(job)`).execute()).map(({ migration_id }) => migration_id)
+    },
   }
 }
 

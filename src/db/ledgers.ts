@@ -48,7 +48,7 @@ async function foldersOf(db: Kysely<DB>, id: string): Promise<LedgerFolder[]> {
 }
 
 async function save(trx: Transaction<DB>, id: string, ledger: Ledger, { after, holder }: LedgerFence): Promise<Saved> {
-  // The migration before its turn, as all steps do.
+  // The migration before its job, as all transitions do.
   const migration = trx.selectFrom('migration').select('id').where('id', '=', id).where('state', '<>', 'done')
   if ((await migration.forUpdate().executeTakeFirst()) === undefined) return 'too-late'
   const lease = trx.selectFrom('job').select('holder').where('migration_id', '=', id).where('holder', '=', holder)

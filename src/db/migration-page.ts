@@ -9,20 +9,20 @@ import { CODE, selectMigrations, toMigration } from './selection.ts'
 /** What a list is sorted by before the address, as the index on it has it. */
 interface Key {
   readonly column: RawBuilder<unknown>
-  /** What a place says of it, and that read back. */
+  /** What a cursor says of it, and that read back. */
   readonly text: RawBuilder<string>
   readonly pattern: RegExp
   valueOf(text: string): RawBuilder<unknown>
 }
 
 /** Where a row is in a list. */
-interface Place {
+interface Cursor {
   /** What the list is sorted by; empty: by the address alone. */
   readonly key: string
   readonly address: string
 }
 
-type PlacedMigration = Migration & { readonly place: string }
+type MigrationRow = Migration & { readonly cursor: string }
 
 const TEXT = { pattern: /^[^\0]*$/, valueOf: (text: string) => sql`${text}::text` }
 const KEYS: Readonly<Record<Exclude<MigrationSort, 'address' | 'provider'>, Key>> = {
@@ -43,12 +43,12 @@ const KEYS: Readonly<Record<Exclude<MigrationSort, 'address' | 'provider'>, Key>
 
 export async function migrationPage(db: Kysely<DB>, request: MigrationPageRequest): Promise<Page<Migration>> {
   const { filter = {}, sort = 'address', descending = false } = request
-  const { rows, ...places } = await readPage<PlacedMigration>(request, ({ from, isBackwards, limit }) => {
+  const { rows, ...cursors } = await readPage<MigrationRow>(request, ({ from, isBackwards, limit }) => {
     const reach = { from, limit, isBackwards: descending !== isBackwards }
     if (sort === 'provider') return readByProvider(db, filter, reach)
     return readSorted(db, filter, keyOf(sort, filter), reach)
   })
-  return { rows: rows.map(({ place, ...migration }) => migration), ...places }
+  return { rows: rows.map(({ cursor, ...migration }) => migration), ...cursors }
 }
 
 /** Null: by the address alone, as is everybody in one state. */
@@ -63,23 +63,23 @@ async function readSorted(
   filter: MigrationFilter,
   key: Key | null,
   { from, isBackwards, limit }: Reach,
-): Promise<PlacedMigration[]> {
-  const place = from === null ? null : placeIn(from, key?.pattern ?? TEXT.pattern)
+): Promise<MigrationRow[]> {
+  const cursor = from === null ? null : cursorIn(from, key?.pattern ?? TEXT.pattern)
   const direction = isBackwards ? 'desc' : 'asc'
   const rows = await selectMigrations(db, filter)
     .select((key?.text ?? sql<string>`''`).as('key'))
-    .$if(place !== null, (query) => query.where(isBeyond(key, place as Place, isBackwards)))
+    .$if(cursor !== null, (query) => query.where(isBeyond(key, cursor as Cursor, isBackwards)))
     .$if(key !== null, (query) => query.orderBy((key as Key).column, direction))
     .orderBy('migration.address', direction)
     .limit(limit)
     .execute()
-  return rows.map((row) => ({ ...toMigration(row), place: textOf({ key: row.key, address: row.address }) }))
+  return rows.map((row) => ({ ...toMigration(row), cursor: textOf({ key: row.key, address: row.address }) }))
 }
 
-function isBeyond(key: Key | null, place: Place, isBackwards: boolean) {
+function isBeyond(key: Key | null, cursor: Cursor, isBackwards: boolean) {
   const beyond = isBackwards ? sql`<` : sql`>`
-  if (key === null) return sql<boolean>`migration.address ${beyond} ${place.address}`
-  return sql<boolean>`(${key.column}, migration.address) ${beyond} (${key.valueOf(place.key)}, ${place.address})`
+  if (key === null) return sql<boolean>`migration.address ${beyond} ${cursor.address}`
+  return sql<boolean>`(${key.column}, migration.address) ${beyond} (${key.valueOf(cursor.key)}, ${cursor.address})`
 }
 
 /** One provider after the other: no index has their names beside the addresses. */
@@ -87,37 +87,37 @@ async function readByProvider(
   db: Kysely<DB>,
   filter: MigrationFilter,
   { from, isBackwards, limit }: Reach,
-): Promise<PlacedMigration[]> {
-  const place = from === null ? null : placeIn(from, TEXT.pattern)
+): Promise<MigrationRow[]> {
+  const cursor = from === null ? null : cursorIn(from, TEXT.pattern)
   const providers = await db
     .selectFrom('provider')
     .select('name')
     .$if(filter.provider !== undefined, (query) => query.where('name', '=', filter.provider ?? ''))
-    .$if(place !== null, (query) => query.where('name', isBackwards ? '<=' : '>=', place?.key ?? ''))
+    .$if(cursor !== null, (query) => query.where('name', isBackwards ? '<=' : '>=', cursor?.key ?? ''))
     .orderBy('name', isBackwards ? 'desc' : 'asc')
     .execute()
-  const rows: PlacedMigration[] = []
+  const rows: MigrationRow[] = []
   for (const { name } of providers) {
-    const reach = { from: name === place?.key ? from : null, isBackwards, limit: limit - rows.length }
+    const reach = { from: name === cursor?.key ? from : null, isBackwards, limit: limit - rows.length }
     const found = await readSorted(db, { ...filter, provider: name }, null, reach)
-    rows.push(...found.map((row) => ({ ...row, place: textOf({ key: name, address: row.address }) })))
+    rows.push(...found.map((row) => ({ ...row, cursor: textOf({ key: name, address: row.address }) })))
     if (rows.length === limit) break
   }
   return rows
 }
 
-function textOf({ key, address }: Place): string {
+function textOf({ key, address }: Cursor): string {
   return Buffer.from(JSON.stringify([key, address])).toString('base64url')
 }
 
-/** @throws Refused when it is no place in a list that is sorted so */
-function placeIn(text: string, pattern: RegExp): Place {
+/** @throws Refused when it is no cursor of a list that is sorted so */
+function cursorIn(text: string, pattern: RegExp): Cursor {
   try {
     const [key, address] = JSON.parse(Buffer.from(text, 'base64url').toString())
-    const isPlace = [key, address].every((part) => typeof part === 'string' && TEXT.pattern.test(part))
-    if (isPlace && pattern.test(key)) return { key, address }
+    const isCursor = [key, address].every((part) => typeof part === 'string' && TEXT.pattern.test(part))
+    if (isCursor && pattern.test(key)) return { key, address }
   } catch {
     // It is not of this program.
   }
-  throw new Refused('conflict', 'there is no such place in the list: begin with its first page')
+  throw new Refused('conflict', 'there is no such cursor in the list: begin with its first page')
 }

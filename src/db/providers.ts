@@ -95,13 +95,13 @@ export function providers(db: Kysely<DB>): Providers {
   }
 }
 
-/** Whether the row is still the place that a test went to, reached in the same way. */
+/** Whether the row is still the server that was tested, reached in the same way. */
 function isAt({ host, port, tls, caFile, fingerprint }: Provider): RawBuilder<SqlBool> {
   return sql`(host, port, tls) = (${host}, ${port}, ${tls}) and ca_file is not distinct from ${caFile}
     and fingerprint is not distinct from ${fingerprint}`
 }
 
-/** Asked here, because with an unknown zone nobody's turn could be found. @throws Refused */
+/** Asked here, because with an unknown zone no job could be claimed. @throws Refused */
 async function knowsZoneOf({ window }: Provider, db: Kysely<DB>): Promise<void> {
   if (window === null) return
   try {

@@ -5,7 +5,7 @@ import type { DB } from './schema.ts'
 
 /** So many rows, or people, in one transaction: nobody waits for long. */
 const BATCH = 1_000
-/** Several workers look in turn. */
+/** Several workers share this. */
 const PAUSE = sql`interval '1 hour'`
 
 export function retention(db: Kysely<DB>): Retention {
@@ -49,19 +49,19 @@ const ERASING: Readonly<Record<Erasable, (time: RawBuilder<Date>, actor: string)
     chosen as (
       select migration_id from migration_transition where at < ${time} group by 1 having count(*) > 2 limit ${BATCH}
     ), old as (
-      select migration_transition.ctid as place, migration_id, at, to_state,
+      select migration_transition.ctid as row, migration_id, at, to_state,
           row_number() over (partition by migration_id order by at desc, migration_transition.ctid desc) = 1 as is_last,
           to_state in ('synced', 'done') and row_number() over (
             partition by migration_id, to_state in ('synced', 'done') order by at, migration_transition.ctid
           ) = 1 as is_crossing
         from migration_transition join chosen using (migration_id) where at < ${time}
     ), kept as (
-      select place, lag(to_state) over (partition by migration_id order by at, place) as from_state
+      select row, lag(to_state) over (partition by migration_id order by at, row) as from_state
         from old where is_last or is_crossing
     ), joined as (
-      update migration_transition set from_state = kept.from_state from kept where migration_transition.ctid = kept.place
+      update migration_transition set from_state = kept.from_state from kept where migration_transition.ctid = kept.row
     ), gone as (
-      delete from migration_transition using old where migration_transition.ctid = old.place and not (is_last or is_crossing)
+      delete from migration_transition using old where migration_transition.ctid = old.row and not (is_last or is_crossing)
         returning 1
     )`,
 
@@ -95,7 +95,7 @@ const ERASING: Readonly<Record<Erasable, (time: RawBuilder<Date>, actor: string)
 /** Since when somebody's credential is kept although they do not finish: a new one begins anew. */
 export const HELD_SINCE = sql<Date>`greatest(credential.sealed_at, migration.created_at)`
 
-/** What a turn goes by stays, while mail is copied: the last attempt of each outcome, and one that copied. */
+/** While mail is copied, attempts that a claim reads are kept: the last of each outcome, and one that copied. */
 export const IS_SUPERSEDED = sql<boolean>`(
   exists (select from attempt later where later.migration_id = attempt.migration_id and later.id > attempt.id
     and later.outcome = attempt.outcome)

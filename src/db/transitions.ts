@@ -38,7 +38,7 @@ export function transitions(db: Kysely<DB>): Transitions {
 }
 
 /**
- * Moves the next of a selection after that number, each in the situation that it is in now; `last` null: there are
+ * Moves the next of a selection after that number, each by the status that it has now; `last` null: there are
  * none.
  */
 async function moveBatch(
@@ -86,7 +86,7 @@ async function moveBatch(
   }
 }
 
-/** A row for each move, by its place in the list. */
+/** A row for each move, by its number. */
 function tableOf(moves: readonly Move[]) {
   const rows = moves.map(({ from, to }, number) => ({
     ...{

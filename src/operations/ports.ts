@@ -9,7 +9,7 @@ import type { Provider } from '../model/provider.ts'
 // What administrators' doors work on. Whatever does not exist is null or false; what cannot be done is a Refusal. Each
 // change is written into the audit in its own transaction.
 
-/** Which page of a list: the first, or the one after or before a place that another page has told. */
+/** Which page of a list: the first, or the one after or before a cursor that another page has given. */
 export interface PageRequest {
   readonly limit: number
   readonly after?: string | undefined
@@ -18,7 +18,7 @@ export interface PageRequest {
 
 export interface Page<T> {
   readonly rows: readonly T[]
-  /** The place before which there are more rows, and the one after which there are; null: there are none. */
+  /** The cursor before which there are more rows, and the one after which there are; null: there are none. */
   readonly before: string | null
   readonly after: string | null
 }
@@ -33,7 +33,7 @@ export interface AuditFilter {
 export interface Audit {
   /** The newest first, streamed. */
   list(filter: AuditFilter): AsyncIterable<AuditEntry>
-  /** The newest first. @throws Refusal when there is no such place */
+  /** The newest first. @throws Refused when there is no such cursor */
   page(request: PageRequest & { readonly filter?: AuditFilter }): Promise<Page<AuditEntry>>
   /** Writes down what changes nothing in the database. */
   record(subject: string, change: Change): Promise<void>
@@ -116,14 +116,14 @@ export interface Finishing {
 export interface Migrations {
   /** By address, streamed. */
   list(filter: MigrationFilter): AsyncIterable<Migration>
-  /** @throws Refusal when there is no such place */
+  /** @throws Refused when there is no such cursor */
   page(request: MigrationPageRequest): Promise<Page<Migration>>
   count(filter: MigrationFilter): Promise<number>
   find(address: string): Promise<Migration | null>
   /** Makes a transition, alone with the row; one to `done` erases the credential. Null: there is no such migration. */
   take(address: string, transition: Transition, change: Change): Promise<Migration | null>
   /**
-   * Finishes a migration, alone with its row, its turn and its ledger. Null: there is no such migration.
+   * Finishes a migration, alone with its row, its job and its ledger. Null: there is no such migration.
    * @param judge says what is written into the audit, or throws why it is not finished
    */
   finish(address: string, judge: (found: Finishing) => Change): Promise<Migration | null>

@@ -82,7 +82,7 @@ t.test('what a question for a list says wrong is named', async (t) => {
   t.equal(status, 400)
   t.same(Object.keys(body.fields).sort(), ['code', 'domain', 'provider', 'search'])
   t.equal(body.fields.provider, 'There is no provider nobody.')
-  t.match(await api.get('/migrations?after=nowhere'), { status: 409, body: { error: /no such place/ } })
+  t.match(await api.get('/migrations?after=nowhere'), { status: 409, body: { error: /no such cursor/ } })
 })
 
 t.test('many take a step at once, as the preview has said', async (t) => {

@@ -88,7 +88,7 @@ t.test('what cannot be used is named, and what cannot be done says why', async (
   namesFields(t, await api.post('/accounts/anna@old.example/passwd', { password: 'two\nlines' }), 'password')
   for (const limit of ['0', '1001', 'x', '']) namesFields(t, await api.get(`/accounts?limit=${limit}`), 'limit')
   namesFields(t, await api.get('/accounts?limitt=1'), 'limitt')
-  t.match(await api.get('/audit?after=x'), { status: 409, body: { error: /no such place/ } })
+  t.match(await api.get('/audit?after=x'), { status: 409, body: { error: /no such cursor/ } })
   t.match(await api.get('/providers/%00'), { status: 400, body: { error: /NUL/ } })
   namesFields(t, await api.get('/audit?since=yesterday'), 'since')
   namesFields(t, await api.get('/report?domain=two%20words'), 'domain')

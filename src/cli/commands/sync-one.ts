@@ -9,7 +9,7 @@ export const ATTEMPT_LIMIT_MINUTES = 120
 /** So long a connection to the source is waited for. */
 const SEAT_LIMIT_MS = 60_000
 
-/** Takes the turn of one person now. @throws Failure when it is not to be had */
+/** Runs the job of one person now. @throws Failure when it cannot be claimed */
 export async function oneJob(
   { jobDeps, budget, copyingHosts }: Pick<WorkerDeps, 'jobDeps' | 'budget' | 'copyingHosts'>,
   { id, address, provider }: Pick<Migration, 'id' | 'address' | 'provider'>,

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { keepErasing } from '../../copying/erasing.ts'
+import { keepErasing } from '../../copying/retention.ts'
 import type { Ending } from '../../copying/schedule.ts'
 import { type Watcher, work } from '../../copying/worker.ts'
 import type { WorkerDeps } from '../../copying/worker-deps.ts'

@@ -12,7 +12,7 @@ export interface Screen {
 const LINE_START = '\r\x1b[K'
 const SHOW_MS = 500
 
-/** Tells people what a worker does: a line for each turn, and on a terminal how far it is. */
+/** Tells people what a worker does: a line for each job, and on a terminal how far it is. */
 export class Progress implements Watcher, Disposable {
   readonly #screen: Screen
   readonly #startedAt = performance.now()

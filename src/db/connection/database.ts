@@ -10,7 +10,7 @@ import { type Channel, type Listener, listen, type OnNotice } from './listener.t
 import { breakWhenSilent, busyProcesses } from './stall-timeout.ts'
 import { applyUpgrades, pendingUpgrades, shippedUpgrades, type Upgrade, UpgradePending } from './upgrades.ts'
 
-export interface DatabasePlace {
+export interface DatabaseLocation {
   /** Null: PostgreSQL embedded in the data directory. */
   readonly databaseUrl: string | null
   readonly dataDir: string
@@ -35,7 +35,7 @@ export interface Database extends AsyncDisposable {
 }
 
 // Whoever waits for the database gives up after 4 s. What waits for a connection or a lock is ended before that, so
-// that it holds no place in the pool for nobody. There is no limit on a statement: it would count the time that a
+// that it keeps no connection of the pool busy for nobody. There is no limit on a statement: it would count the time that a
 // listing waits for its reader. A connection that is silent for longer than its limit is kept as long as its process
 // works.
 const CONNECT_LIMIT_MS = 3_000
@@ -48,12 +48,12 @@ const POOL_SIZE = 10
 
 /** Opens the pool; an outside server that is away now is asked again at each `ready`. */
 export async function openDatabase(
-  { databaseUrl, dataDir }: DatabasePlace,
+  { databaseUrl, dataDir }: DatabaseLocation,
   upgrades: Promise<readonly Upgrade[]> = shippedUpgrades(),
 ): Promise<Database> {
   const embedded = databaseUrl === null ? await openOwn(dataDir) : null
-  const place = embedded?.connection ?? { connectionString: databaseUrl ?? '' }
-  const { pool, connected } = openPool(place)
+  const location = embedded?.connection ?? { connectionString: databaseUrl ?? '' }
+  const { pool, connected } = openPool(location)
   const kysely = new Kysely<DB>({ dialect: new PostgresDialect({ pool, cursor: Cursor }) })
   const shipped = await upgrades
   let settled = false
@@ -70,7 +70,7 @@ export async function openDatabase(
 
   // On a connection of its own: an upgrade may take longer than a statement of the service.
   async function upgrade(): Promise<string[]> {
-    const client = new pg.Client({ ...place, connectionTimeoutMillis: CONNECT_LIMIT_MS, keepAlive: true })
+    const client = new pg.Client({ ...location, connectionTimeoutMillis: CONNECT_LIMIT_MS, keepAlive: true })
     client.on('error', () => undefined)
     await client.connect()
     return await applyUpgrades(client, shipped).finally(() => client.end())
@@ -79,7 +79,7 @@ export async function openDatabase(
   return {
     kysely,
     pool,
-    listen: (channel, onNotice) => listen(place, channel, onNotice),
+    listen: (channel, onNotice) => listen(location, channel, onNotice),
     check,
     reach: async () => void (await sql`select 1`.execute(kysely)),
     ready: async () => (settled ? undefined : await check()),
@@ -94,11 +94,11 @@ export async function openDatabase(
 }
 
 /** The pool, and its connections of the moment. */
-function openPool(place: pg.ClientConfig): { pool: pg.Pool; connected: ReadonlySet<pg.PoolClient> } {
+function openPool(location: pg.ClientConfig): { pool: pg.Pool; connected: ReadonlySet<pg.PoolClient> } {
   const connected = new Set<pg.PoolClient>()
-  const busy = busyProcesses(place, CONNECT_LIMIT_MS)
+  const busy = busyProcesses(location, CONNECT_LIMIT_MS)
   const pool = new pg.Pool({
-    ...place,
+    ...location,
     application_name: 'postferry',
     max: POOL_SIZE,
     connectionTimeoutMillis: CONNECT_LIMIT_MS,

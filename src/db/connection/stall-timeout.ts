@@ -32,10 +32,10 @@ export function breakWhenSilent(client: pg.Client, limitMs: number, busy = NOBOD
  * The server's processes that work on something, asked on a connection of its own; none, when it does not answer in
  * time. Connections that fall silent together ask together.
  */
-export function busyProcesses(place: pg.ClientConfig, limitMs: number): Busy {
+export function busyProcesses(location: pg.ClientConfig, limitMs: number): Busy {
   let asked: Promise<ReadonlySet<number>> | undefined
   return () => {
-    asked ??= ask(place, limitMs)
+    asked ??= ask(location, limitMs)
       .catch(() => new Set<number>())
       .finally(() => {
         asked = undefined
@@ -44,8 +44,8 @@ export function busyProcesses(place: pg.ClientConfig, limitMs: number): Busy {
   }
 }
 
-async function ask(place: pg.ClientConfig, limitMs: number): Promise<ReadonlySet<number>> {
-  const client = new pg.Client({ ...place, connectionTimeoutMillis: limitMs, query_timeout: limitMs })
+async function ask(location: pg.ClientConfig, limitMs: number): Promise<ReadonlySet<number>> {
+  const client = new pg.Client({ ...location, connectionTimeoutMillis: limitMs, query_timeout: limitMs })
   client.on('error', () => undefined)
   try {
     await client.connect()

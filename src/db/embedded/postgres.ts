@@ -12,7 +12,7 @@ export interface EmbeddedPostgres extends AsyncDisposable {
 }
 
 /** Where the server is, and how to reach and start it. */
-interface Place {
+interface Location {
   readonly dataDir: string
   readonly maintenance: pg.ClientConfig
   readonly options: Readonly<Record<string, string>>
@@ -35,13 +35,13 @@ const NOT_RUNNING = ['ENOENT', 'ECONNREFUSED']
 export async function openEmbedded(dataDir: string, options: Record<string, string> = {}): Promise<EmbeddedPostgres> {
   await makeCluster(dataDir)
   const server = { host: `/proc/self/fd/${openSync(clusterFolder(dataDir), 'r')}`, user: 'postferry' }
-  const place = {
+  const location = {
     dataDir,
     options,
     maintenance: { ...server, database: 'postgres', connectionTimeoutMillis: CONNECT_LIMIT_MS },
   }
   let leaving = false
-  let seat = await takeSeat(place)
+  let seat = await takeSeat(location)
 
   let returning = Promise.resolve()
 
@@ -49,7 +49,7 @@ export async function openEmbedded(dataDir: string, options: Record<string, stri
   async function comeBack(): Promise<void> {
     while (!leaving) {
       try {
-        seat = await takeSeat(place, () => leaving)
+        seat = await takeSeat(location, () => leaving)
         return keepSeat()
       } catch {
         await wait(RETRY_MS)
@@ -88,10 +88,10 @@ async function makeCluster(dataDir: string): Promise<void> {
 /** pg's clients have these; its types do not. */
 type Seat = pg.Client & { ref(): void; unref(): void }
 
-async function takeSeat(place: Place, givenUp = () => false): Promise<Seat> {
+async function takeSeat(location: Location, givenUp = () => false): Promise<Seat> {
   const deadline = Date.now() + START_LIMIT_MS
   while (Date.now() < deadline && !givenUp()) {
-    const client = new pg.Client(place.maintenance)
+    const client = new pg.Client(location.maintenance)
     client.on('error', () => undefined)
     try {
       await client.connect()
@@ -100,22 +100,24 @@ async function takeSeat(place: Place, givenUp = () => false): Promise<Seat> {
         return client as Seat
       await client.end() // The last user is stopping the server right now.
     } catch (error) {
-      if (isNotRunning(error)) await launch(place)
+      if (isNotRunning(error)) await launch(location)
     }
     await wait(POLL_MS)
   }
-  throw new Error(`PostgreSQL does not start; its log ${clusterLog(place.dataDir)} ends: ${lastLogLine(place.dataDir)}`)
+  throw new Error(
+    `PostgreSQL does not start; its log ${clusterLog(location.dataDir)} ends: ${lastLogLine(location.dataDir)}`,
+  )
 }
 
 /** Starts the server, unless another process is about to. Resolves when it listens, or ended. */
-async function launch(place: Place): Promise<void> {
-  using lock = await lockFolder(place.dataDir, 'postgres')
+async function launch(location: Location): Promise<void> {
+  using lock = await lockFolder(location.dataDir, 'postgres')
   if (lock === null) return
-  const ended = (await launchServer(place.dataDir, place.options)).exit.then(() => true)
-  while (!(await Promise.race([ended, wait(POLL_MS, false)]))) if (await listens(place)) return
+  const ended = (await launchServer(location.dataDir, location.options)).exit.then(() => true)
+  while (!(await Promise.race([ended, wait(POLL_MS, false)]))) if (await listens(location)) return
 }
 
-async function listens({ maintenance }: Place): Promise<boolean> {
+async function listens({ maintenance }: Location): Promise<boolean> {
   const client = new pg.Client(maintenance)
   client.on('error', () => undefined)
   try {
