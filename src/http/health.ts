@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
-import { Type } from 'typebox'
+import { Type } from '../model/json-schema.ts'
 import { within } from '../model/timeout.ts'
 import type { ProviderStatus } from '../source/ports.ts'
 import type { Metrics } from './metrics.ts'
@@ -17,7 +17,6 @@ const Readiness = Type.Object({
   status: Type.Enum(['ready', 'not ready']),
   checks: Type.Optional(
     Type.Record(
-      Type.String(),
       Type.Object({ ok: Type.Boolean(), reason: Type.Optional(Type.String({ description: 'What is wrong' })) }),
       { description: 'On the socket, and for whoever shows the auth token' },
     ),

@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
+import { Type } from '../model/json-schema.ts'
 import { version } from '../operations/version.ts'
 
 const bearer = (description: string) => ({ type: 'http' as const, scheme: 'bearer', description })

@@ -1,4 +1,4 @@
-import { type TSchema, Type } from 'typebox'
+import { type JsonSchema, Type } from './json-schema.ts'
 import {
   AFTER_REFUSALS,
   type CopyWindow,
@@ -18,7 +18,7 @@ export interface ProviderField<T> {
   /** Reads what somebody types; of a list, one entry. @throws Refused */
   read(text: string): unknown
   /** Of its JSON, when it is not null; of a list, one entry's. */
-  readonly schema: TSchema
+  readonly schema: JsonSchema
   /** Its JSON, where that is not the value itself. */
   json?(value: T): unknown
   /** Missing: it is required. */
@@ -150,7 +150,7 @@ export const PROVIDER_FIELDS = {
 }
 
 function choice<W extends string>(words: readonly W[], usual: W) {
-  return { schema: Type.Enum([...words]), read: oneOf(words), default: () => usual, fallback: usual }
+  return { schema: Type.Enum(words), read: oneOf(words), default: () => usual, fallback: usual }
 }
 
 function tick(takeAway: string) {

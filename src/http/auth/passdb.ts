@@ -1,11 +1,10 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyReply } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
-import { type TSchema, Type } from 'typebox'
 import type { Auth } from '../../auth/auth.ts'
 import { keyedDigest } from '../../auth/keyed-digest.ts'
 import type { Account } from '../../model/account.ts'
 import { parseAddress } from '../../model/address.ts'
+import { type JsonSchema, Type } from '../../model/json-schema.ts'
 import { networkOf } from '../../model/network.ts'
 import { type Ok, tempfail, type Verdict } from '../../model/verdict.ts'
 import type { ClientOf } from '../client-address.ts'
@@ -13,8 +12,16 @@ import type { Metrics } from '../metrics.ts'
 import { onlyStrings, passdbFields } from './extra-fields.ts'
 import { REQUESTS_LIMIT, shed, tryLater } from './overload.ts'
 
-// The field names are those of mailcow's Lua passdb.
-const PassdbRequest = Type.Object({
+/** The field names are those of mailcow's Lua passdb. */
+interface PassdbRequest {
+  readonly username: string
+  readonly password: string
+  readonly service?: unknown
+  readonly real_rip?: unknown
+  readonly session?: unknown
+}
+
+const REQUEST = Type.Object({
   username: Type.String(),
   password: Type.String(),
   // Whatever stands in these, it makes no request malformed.
@@ -25,11 +32,11 @@ const PassdbRequest = Type.Object({
 })
 
 const no = (...verdicts: readonly string[]) =>
-  Type.Object({ success: Type.Literal(false), verdict: Type.Enum([...verdicts]) })
-export const ANSWERS: Readonly<Record<number, TSchema>> = {
+  Type.Object({ success: Type.Literal(false), verdict: Type.Enum(verdicts) })
+export const ANSWERS: Readonly<Record<number, JsonSchema>> = {
   200: Type.Object({
     ...{ success: Type.Literal(true), verdict: Type.Literal('ok'), user: Type.String() },
-    fields: Type.Record(Type.String(), Type.String(), { description: "Dovecot's extra fields" }),
+    fields: Type.Record(Type.String(), { description: "Dovecot's extra fields" }),
   }),
   401: no('mismatch'),
   403: Type.Union([no('disabled', 'expired'), Type.Object({ error: Type.String() })]),
@@ -39,7 +46,7 @@ const SCHEMA = {
   summary: 'May this person in? An answer without a verdict means: try again',
   tags: ['auth'],
   security: [{ authToken: [] }],
-  body: PassdbRequest,
+  body: REQUEST,
   response: ANSWERS,
 }
 
@@ -49,14 +56,14 @@ const LOGGED_LENGTH = 100
 const DIGEST_LENGTH = 12
 
 /** `POST /v1/passdb`: may this person in? */
-export const passdb: FastifyPluginAsyncTypebox<{
+export const passdb: FastifyPluginAsync<{
   auth: Auth
   metrics: Metrics
   log: Logger
   clientOf: ClientOf
 }> = async (app, { auth, metrics, log, clientOf }) => {
   // No await stands in here: an answer from the cache costs hardly more than its route.
-  app.post('/v1/passdb', { schema: SCHEMA }, ({ body, headers }, reply) => {
+  app.post<{ Body: PassdbRequest }>('/v1/passdb', { schema: SCHEMA }, ({ body, headers }, reply) => {
     if (metrics.inFlight >= REQUESTS_LIMIT) {
       metrics.shed('passdb')
       return shed(reply)

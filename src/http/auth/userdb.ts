@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsync } from 'fastify'
 import type { Logger } from 'pino'
-import { Type } from 'typebox'
 import type { Auth } from '../../auth/auth.ts'
+import { Type } from '../../model/json-schema.ts'
 import type { Metrics } from '../metrics.ts'
 import { NoString, onlyStrings, userdbFields } from './extra-fields.ts'
 import { REQUESTS_LIMIT, shed, tryLater } from './overload.ts'
@@ -10,7 +10,7 @@ import { REQUESTS_LIMIT, shed, tryLater } from './overload.ts'
 export const ANSWERS = {
   200: Type.Object({
     found: Type.Literal(true),
-    fields: Type.Record(Type.String(), Type.String(), { description: "Dovecot's extra fields" }),
+    fields: Type.Record(Type.String(), { description: "Dovecot's extra fields" }),
   }),
   404: Type.Object({ found: Type.Literal(false) }),
   503: Type.Object({ code: Type.String() }),
@@ -28,19 +28,17 @@ const LIST = {
   tags: ['auth'],
   security: [{ authToken: [] }],
   response: {
-    200: Type.Unsafe<Readable>(
-      Type.Array(Type.String(), { description: 'All addresses; cut off when it does not end' }),
-    ),
+    200: Type.Array(Type.String(), { description: 'All addresses; cut off when it does not end' }),
     503: ANSWERS[503],
   },
 }
 
 /** `POST /v1/userdb`: where is this person's mail? `GET`: who is there? */
-export const userdb: FastifyPluginAsyncTypebox<{ auth: Auth; metrics: Metrics; log: Logger }> = async (
+export const userdb: FastifyPluginAsync<{ auth: Auth; metrics: Metrics; log: Logger }> = async (
   app,
   { auth, metrics, log },
 ) => {
-  app.post('/v1/userdb', { schema: SCHEMA }, async (request, reply) => {
+  app.post<{ Body: { username: string } }>('/v1/userdb', { schema: SCHEMA }, async (request, reply) => {
     if (metrics.inFlight >= REQUESTS_LIMIT) {
       metrics.shed('userdb')
       return shed(reply)
