@@ -25,7 +25,7 @@ export function showsToken(token: string): (request: FastifyRequest) => boolean 
 }
 
 /** Compares with an expected text in constant time. */
-export function equals(expected: string): (given: string) => boolean {
+function equals(expected: string): (given: string) => boolean {
   const wanted = Buffer.from(expected)
   const copy = Buffer.alloc(wanted.length)
   return (given) => {

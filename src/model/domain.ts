@@ -42,7 +42,7 @@ export function objectionTo(added: Domain, there: readonly Domain[], telling: Te
 }
 
 /** The domains that become the same one. */
-export function mergedWith({ name, newDomain }: Domain, there: readonly Domain[]): Domain[] {
+function mergedWith({ name, newDomain }: Domain, there: readonly Domain[]): Domain[] {
   return there.filter((other) => other.newDomain === newDomain && other.name !== name)
 }
 

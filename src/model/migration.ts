@@ -83,7 +83,7 @@ export const finish: Transition = (from) => {
 }
 
 /** Codes of migrations whose kept credential opens nothing: a new one heals them. */
-export const NEEDS_CREDENTIAL: readonly string[] = ['credential-refused', 'credential-unopened']
+const NEEDS_CREDENTIAL: readonly string[] = ['credential-refused', 'credential-unopened']
 
 export function needsCredential({ code }: Pick<MigrationStatus, 'code'>): boolean {
   return code !== null && NEEDS_CREDENTIAL.includes(code)

@@ -18,7 +18,6 @@ export type LoginName = (typeof LOGIN_NAMES)[number]
  * lets them in with what is kept here, `refuse` lets the source decide as long as the password came from there.
  */
 export const AFTER_REFUSALS = ['admit', 'refuse'] as const
-export type AfterRefusal = (typeof AFTER_REFUSALS)[number]
 
 /** Hours of a day in which mail is copied: `from` and `until` as `20:00`, over midnight too, in an IANA time zone. */
 export interface CopyWindow {

@@ -1,5 +1,5 @@
 /** Something took longer than it may. */
-export class TooLate extends Error {}
+class TooLate extends Error {}
 
 /** What `work` comes to; when it takes longer than `limitMs`, TooLate, and its end does not matter any more. */
 export async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {

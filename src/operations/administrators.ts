@@ -114,7 +114,7 @@ export const setAdministratorRole = operation({
 })
 
 /** What administrators sign in with. @throws Refused */
-export function administratorPassword(text: string): string {
+function administratorPassword(text: string): string {
   if (isAdministratorPassword(text)) return text
   throw new Refused('invalid', `the password is too short: it must have at least ${LEAST_PASSWORD_LENGTH} characters`)
 }

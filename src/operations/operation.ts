@@ -77,7 +77,7 @@ export function operation<F extends Fields, R, Deps>(record: Operation<F, R, Dep
 }
 
 /** Why somebody changes something: every operation that does takes it. */
-export const REASON = optional(text(reason, 'reason, kept in the audit'))
+const REASON = optional(text(reason, 'reason, kept in the audit'))
 
 /** The fields of an operation, with the reason where the audit takes one. */
 export function fieldsOf({ permission, fields, isAudited = permission !== 'see' }: Described): Fields {
@@ -143,10 +143,6 @@ export function text<T>(read: (text: string) => T, about: string, extra: Extra =
 
 export function secret<T>(read: (text: string) => T, about: string): Field<T> {
   return text(read, about, { isSecret: true })
-}
-
-export function number(read: (text: string) => number, about: string, extra: Extra = {}): Field<number> {
-  return text(read, about, { schema: Type.Integer(), ...extra })
 }
 
 export function oneOf<W extends string>(words: readonly W[], about: string, extra: Extra = {}): Field<W> {

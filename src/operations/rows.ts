@@ -104,7 +104,7 @@ export function peopleRow({ neverCame, ...counts }: PeopleCount) {
   return { ...counts, never_came: neverCame }
 }
 
-export function collisionRow({ oldDomain, oldUsername, ...collision }: Collision) {
+function collisionRow({ oldDomain, oldUsername, ...collision }: Collision) {
   return { ...collision, old_domain: oldDomain, old_username: oldUsername }
 }
 

@@ -6,7 +6,7 @@ export function budgetOf(most: number) {
 }
 
 /** All connections are one process's. */
-export function sharesOf(most: number): Shares {
+function sharesOf(most: number): Shares {
   return {
     claim: async (_provider, _use, _keep, want): Promise<Allotment> => ({ may: Math.min(want, most), excess: 0, most }),
   }

@@ -6,7 +6,7 @@ import type { SourceAnswer } from '../../src/source/ports.ts'
 import { type Connection, type Script, scripted, startScriptedImap, type Tried } from './scripted-imap.ts'
 import { HANG_MS, until } from './until.ts'
 
-export const USER = 'anna@old.example'
+const USER = 'anna@old.example'
 export const RIGHT = 'the right pässword'
 export const WRONG = 'a wrong one'
 /** The limit of rows that end by it. */

@@ -18,7 +18,7 @@ import type { SourceAnswer, SourceLogin, SourceMailbox } from '../../src/source/
 
 // A sign-in with nothing behind it but scripts, that write down what they are asked.
 
-export const provider = newProvider('old', { host: 'imap.old.example' })
+const provider = newProvider('old', { host: 'imap.old.example' })
 export const anna: Account = { address: 'anna@new.example', home: '/home/anna', quotaBytes: null, enabled: true }
 export const live: SourceMailbox = { provider, oldDomain: 'old.example', oldUsername: 'anna@old.example' }
 export const provisioned: KnownAccount = {

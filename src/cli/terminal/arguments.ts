@@ -6,7 +6,6 @@ import * as fields from '../../operations/fields.ts'
 
 export const domain = typed(fields.domain)
 export const address = typed(fields.address)
-export const administratorName = typed(fields.administratorName)
 export const code = typed(fields.code)
 export const search = typed(fields.search)
 export const username = typed(fields.username)

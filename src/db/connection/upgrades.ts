@@ -12,7 +12,7 @@ export interface Upgrade {
 }
 
 /** The schema and this program do not fit together; the message says what to do. */
-export class SchemaError extends Error {}
+class SchemaError extends Error {}
 
 export class UpgradePending extends SchemaError {
   constructor(pending: readonly Upgrade[]) {

@@ -5,10 +5,9 @@ import { exactly } from '../../operations/schema.ts'
 import { readingAny } from './wrong.ts'
 
 /** Who changes something through the API, for the audit. */
-export const ACTOR = 'api'
+const ACTOR = 'api'
 
 export const Reason = Type.Optional(Type.String({ description: 'Why, for the audit' }))
-export const ReasonQuery = exactly({ reason: Reason })
 export const ReasonBody = exactly({ reason: Reason })
 
 /** @throws Refused */

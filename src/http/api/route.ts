@@ -5,7 +5,7 @@ import { type Field, type Fields, fieldsOf, type Operation, type Said } from '..
 import { exactly } from '../../operations/schema.ts'
 
 /** Whoever has the admin token. */
-export const API = { actor: 'api', role: 'owner' } as const
+const API = { actor: 'api', role: 'owner' } as const
 
 interface Route {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'

@@ -68,7 +68,7 @@ export function endOf({ session }: FastifyRequest): number {
 }
 
 /** The role does not allow it. */
-export class NotAllowed extends Error {
+class NotAllowed extends Error {
   readonly statusCode = 403
 }
 

@@ -5,7 +5,7 @@ import { code, domain, providerName, search } from '../../../operations/fields.t
 import { MIGRATION_SORTS, type MigrationFilter, type MigrationPageRequest } from '../../../operations/ports.ts'
 import { said } from '../query.ts'
 
-export const ROWS = 50
+const ROWS = 50
 
 const word = (length: number) => Type.Optional(Type.String({ maxLength: length }))
 
