@@ -61,7 +61,7 @@ t.test('all who match take the step, with the reason in the audit; the others ar
   t.match(await mustRun(ferry.service, 'migration', 'list'), /CLOSING\n.*\nbert@new\.example .* yes\n/)
   t.equal(
     await mustRun(ferry.service, 'migration', 'retry', '--all', '--closing'),
-    '1 migrations changed\n1 pending → its turn is now\n',
+    '1 migrations changed\n1 pending → due now\n',
   )
   t.match(await migration('resume', '--all', '--search', 'carl'), { dry_run: false, changed: [{ count: 1 }] })
   t.same(await states(), ['paused', 'pending', 'pending'])

@@ -6,7 +6,7 @@ import type { MailboxStatus } from '../../src/model/mailbox.ts'
 import { PROVIDER } from '../support/provider.ts'
 
 const INBOX: MailboxStatus = { name: 'INBOX', uidValidity: '7', uidNext: 6, messages: 5, highestModseq: '9' }
-const TURN: Job = {
+const JOB: Job = {
   ...{ migrationId: '1', address: 'anna@new.example', order: { id: '1', home: '/anna', provider: PROVIDER } },
   ...{
     state: 'pending',
@@ -28,7 +28,7 @@ const LOST: Flaw = {
   ],
 }
 
-/** A turn whose ledgers find these flaws, one after the other; what was done, and what was written at its end. */
+/** A job whose ledgers find these flaws, one after the other; what was done, and what was written at its end. */
 async function take(job: Job, flaws: (Flaw | Error | null)[], copies: Partial<Result>[] = [], given: object = {}) {
   const done: string[] = []
   const ends: JobEnd[] = []
@@ -73,30 +73,27 @@ async function take(job: Job, flaws: (Flaw | Error | null)[], copies: Partial<Re
 
 const DROPPED = ['forget 1  2,3', 'forget 1 .Sent 9']
 
-t.test(
-  'what was delivered and never seen on the destination is copied again by itself, in the same turn',
-  async (t) => {
-    const healed = await take(TURN, [LOST, null], [{ messages: 5 }, { messages: 3 }])
-    t.strictSame(healed.done, ['copy', 'compare', ...DROPPED, 'copy', 'compare'])
-    t.match(healed, {
-      ending: 'complete',
-      code: null,
-      result: { messages: 8, output: /copied\nthe ledger lost\ncopied/ },
-    })
-  },
-)
+t.test('messages that were delivered and never seen on the destination are copied again by the same job', async (t) => {
+  const healed = await take(JOB, [LOST, null], [{ messages: 5 }, { messages: 3 }])
+  t.strictSame(healed.done, ['copy', 'compare', ...DROPPED, 'copy', 'compare'])
+  t.match(healed, {
+    ending: 'complete',
+    code: null,
+    result: { messages: 8, output: /copied\nthe ledger lost\ncopied/ },
+  })
+})
 
 t.test('what is lost again is copied again only when a person says so', async (t) => {
-  const again = await take(TURN, [LOST, LOST, null])
+  const again = await take(JOB, [LOST, LOST, null])
   t.strictSame(again.done, ['copy', 'compare', ...DROPPED, 'copy', 'compare'])
   t.match(again, { ending: 'ledger-lost', code: 'ledger-lost' })
-  const later = await take({ ...TURN, code: 'ledger-lost' }, [LOST, null])
+  const later = await take({ ...JOB, code: 'ledger-lost' }, [LOST, null])
   t.strictSame(later.done, ['copy', 'compare'])
   t.match(later, { ending: 'ledger-lost', result: { output: 'copied\nthe ledger lost' } })
 })
 
-t.test('a copy that does not come to its end the second time ends the turn as it did', async (t) => {
-  const cut = await take(TURN, [LOST], [{}, { outcome: 'old-unreachable' }])
+t.test('when the second copy fails, the job ends as that copy did', async (t) => {
+  const cut = await take(JOB, [LOST], [{}, { outcome: 'old-unreachable' }])
   t.match(cut, { ending: 'old-unreachable', code: null })
   t.strictSame(cut.done.at(-1), 'copy')
 })
@@ -104,14 +101,14 @@ t.test('a copy that does not come to its end the second time ends the turn as it
 t.test(
   'who is synced is compared again when the last ledger was not clean, though the source has nothing new',
   async (t) => {
-    const synced: Job = { ...TURN, state: 'synced', seen: [INBOX], completedAt: new Date(), hasCopied: true }
+    const synced: Job = { ...JOB, state: 'synced', seen: [INBOX], completedAt: new Date(), hasCopied: true }
     t.match(await take({ ...synced, isProved: true }, []), { ending: 'unchanged', done: [] })
     t.match(await take(synced, []), { ending: 'complete', done: ['copy', 'compare'] })
   },
 )
 
 t.test('what does not fit into the destination is not begun', async (t) => {
-  const small = await take(TURN, [], [], {
+  const small = await take(JOB, [], [], {
     looks: { look: async () => ({ kind: 'yes', mailboxes: [{ ...INBOX, size: 2 }] }) },
   })
   t.match(small, { ending: 'new-full', done: [], result: { outcome: 'new-full', messages: 0, output: /2 bytes/ } })
@@ -128,20 +125,20 @@ t.test('the source is asked for sizes before all of it is copied, and where ther
     await take(job, [], [], { looks: { look } })
     return asked
   }
-  t.strictSame(await isAsked(TURN), [true])
-  t.strictSame(await isAsked({ ...TURN, seen: [INBOX] }), [false])
-  t.strictSame(await isAsked({ ...TURN, seen: [INBOX], quotaBytes: 1 }), [true])
+  t.strictSame(await isAsked(JOB), [true])
+  t.strictSame(await isAsked({ ...JOB, seen: [INBOX] }), [false])
+  t.strictSame(await isAsked({ ...JOB, seen: [INBOX], quotaBytes: 1 }), [true])
 })
 
-t.test('what is thrown ends the turn: as one that failed, with what was copied and the error’s words', async (t) => {
+t.test('an error ends the job as a failed attempt, with what was copied and the error’s message', async (t) => {
   const unreadable = Object.assign(new Error('secret'), { code: 'EACCES', path: '/anna/cur/1' })
-  const { end, ...seen } = await take(TURN, [unreadable])
+  const { end, ...seen } = await take(JOB, [unreadable])
   t.match(seen, {
     ending: 'incomplete',
     result: { messages: 2, output: 'copied\nan error ended it: EACCES /anna/cur/1' },
   })
   t.match(end, { plan: { failures: 1, status: { state: 'pending' } }, attempt: { id: '1' }, seen: null })
-  const again = await take(TURN, [LOST, unreadable], [{ messages: 5 }, { messages: 3 }])
+  const again = await take(JOB, [LOST, unreadable], [{ messages: 5 }, { messages: 3 }])
   t.match(again.result, { outcome: 'incomplete', messages: 8, output: /the ledger lost\ncopied\n.*EACCES/ })
 })
 
@@ -149,7 +146,7 @@ t.test('so does what is thrown before anything is copied, and its secrets are no
   const remembers = () => {
     throw new Error('file is not a database: hunter2')
   }
-  const { end, done, result } = await take(TURN, [], [], { engine: { remembers } })
+  const { end, done, result } = await take(JOB, [], [], { engine: { remembers } })
   t.strictSame(done, [])
   t.match(result, { outcome: 'incomplete', output: 'an error ended it: Error: file is not a database: …' })
   t.match(end, { plan: { failures: 1 }, attempt: { id: null } })

@@ -112,7 +112,7 @@ t.test('as many jobs run at a time as there are slots, and the next begins when 
   await worker.end
 })
 
-t.test('a worker that found nothing looks again when it is told, at once but for a breath', async (t) => {
+t.test('a worker that found nothing looks again when it is notified, but every 100 ms at most', async (t) => {
   const worker = working({ old: [] })
   await settled()
   t.same([worker.seen.looks, rests.map(({ ms }) => ms)], [1, [100]])
@@ -127,7 +127,7 @@ t.test('a worker that found nothing looks again when it is told, at once but for
   await worker.end
 })
 
-t.test('and by itself, for jobs become due by the clock', async (t) => {
+t.test('and every second, for jobs that become due by the clock', async (t) => {
   const worker = working({ old: [] })
   await settled()
   await pass(100)
@@ -152,7 +152,7 @@ t.test('a provider without a connection to spare does not keep the others waitin
   await worker.end
 })
 
-t.test('what is claimed while the worker is stopped is ended in order', async (t) => {
+t.test('a job that is claimed while the worker is stopped is ended in order', async (t) => {
   const worker = working({ old: ['a'] })
   const { promise, resolve } = Promise.withResolvers<void>()
   worker.seen.claimable = promise
@@ -163,7 +163,7 @@ t.test('what is claimed while the worker is stopped is ended in order', async (t
   t.same(worker.told, ['begun a', 'ended a stopped', 'deaf'])
 })
 
-t.test('what runs when the worker is stopped is ended in order', async (t) => {
+t.test('a job that runs when the worker is stopped is ended in order', async (t) => {
   const worker = working({ old: ['a'] })
   await settled()
   worker.stop.abort()
@@ -185,7 +185,7 @@ t.test('once, it ends when nothing waits and nothing runs, here or elsewhere', a
   t.same(worker.told, ['begun a', 'ended a unchanged', 'deaf'])
 })
 
-t.test('trouble is told, and it goes on after a rest', async (t) => {
+t.test('an error is reported, and the worker goes on after a rest', async (t) => {
   const worker = working({ old: ['a'] }, { trouble: new Error('away') })
   await settled()
   t.same(worker.told, ['trouble away'])

@@ -62,25 +62,28 @@ const mayTake = (id: string, by: Worker) => isDue(database.kysely, id, by)
 const retried = (person: string) =>
   migrations(database.kysely).take(`${person}@old.example`, retry, { ...BY, action: 'migration.retry' })
 
-t.test('who is copied by nobody is told to every other place, from an hour after the last work on', async (t) => {
-  const [here, there] = [worker('here'), worker('there', 'two')]
-  const serving = await all().serve(here, '/state')
-  const id = await copiedBy('anna', here)
-  t.same(await all().strandedBesides('there'), [])
-  t.notOk(await mayTake(id, there))
-  await serving[Symbol.asyncDispose]()
-  t.same(await all().strandedBesides('there'), [], 'it rests between two runs of cron')
-  await passesBy('here')
-  t.same(await all().strandedBesides('there'), [{ host: 'one', folder: '/state', people: 1 }])
-  t.same(await all().strandedBesides('here'), [], 'the own worker takes them')
-  t.same(await all().stranded({}), [], 'an installation of one place rests between two runs of cron')
-  await using _ = await all().serve(there, '/state')
-  t.same(await all().stranded({}), [{ host: 'one', folder: '/state', people: 1 }])
-  t.same(await all().stranded({ provider: 'another' }), [])
-  t.notOk(await mayTake(id, there), 'the same folder of another host is another one')
-})
+t.test(
+  'people of a copying host without a worker are reported to the others, an hour after the last worker ended',
+  async (t) => {
+    const [here, there] = [worker('here'), worker('there', 'two')]
+    const serving = await all().serve(here, '/state')
+    const id = await copiedBy('anna', here)
+    t.same(await all().strandedBesides('there'), [])
+    t.notOk(await mayTake(id, there))
+    await serving[Symbol.asyncDispose]()
+    t.same(await all().strandedBesides('there'), [], 'it rests between two runs of cron')
+    await passesBy('here')
+    t.same(await all().strandedBesides('there'), [{ host: 'one', folder: '/state', people: 1 }])
+    t.same(await all().strandedBesides('here'), [], 'the own worker takes them')
+    t.same(await all().stranded({}), [], 'an installation with one copying host rests between two runs of cron')
+    await using _ = await all().serve(there, '/state')
+    t.same(await all().stranded({}), [{ host: 'one', folder: '/state', people: 1 }])
+    t.same(await all().stranded({ provider: 'another' }), [])
+    t.notOk(await mayTake(id, there), 'the same folder of another host is another one')
+  },
+)
 
-t.test('a retry gives a person to any place, an hour after the last work where she is remembered', async (t) => {
+t.test('a retry gives a migration to any copying host, an hour after the last worker ended on its own', async (t) => {
   const [here, there] = [worker('home'), worker('abroad', 'three')]
   const serving = await all().serve(here, '/home-state')
   const id = await copiedBy('ben', here)
@@ -109,7 +112,7 @@ t.test('who takesOver takes whom no worker is there for', async (t) => {
   t.ok(await mayTake(id, there), 'at once')
 })
 
-t.test('many that are retried go to any place then, too', async (t) => {
+t.test('so does a retry of many', async (t) => {
   const [here, there] = [worker('cabin'), worker('camp', 'six')]
   const serving = await all().serve(here, '/cabin')
   const id = await copiedBy('emil', here)
@@ -119,17 +122,20 @@ t.test('many that are retried go to any place then, too', async (t) => {
   t.ok(await mayTake(id, there))
 })
 
-t.test('a folder’s next place has the people of the one before, unless that one lives', async (t) => {
-  const [before, after] = [worker('before', 'four'), worker('after', 'four')]
-  const serving = await all().serve(before, '/replaced')
-  const id = await copiedBy('cleo', before)
-  await using _ = await all().serve(after, '/replaced')
-  t.notOk(await mayTake(id, after), 'another host of that name')
-  await serving[Symbol.asyncDispose]()
-  await using again = await all().serve({ ...after, id: randomUUID() }, '/replaced')
-  t.ok(again)
-  t.ok(await mayTake(id, after))
-  t.match(await all().lastAt('four', '/replaced'), { id: 'after', people: 1 })
-})
+t.test(
+  'a new sync state in a folder gets the people of the one before, unless a worker runs with that one',
+  async (t) => {
+    const [before, after] = [worker('before', 'four'), worker('after', 'four')]
+    const serving = await all().serve(before, '/replaced')
+    const id = await copiedBy('cleo', before)
+    await using _ = await all().serve(after, '/replaced')
+    t.notOk(await mayTake(id, after), 'another host of that name')
+    await serving[Symbol.asyncDispose]()
+    await using again = await all().serve({ ...after, id: randomUUID() }, '/replaced')
+    t.ok(again)
+    t.ok(await mayTake(id, after))
+    t.match(await all().lastAt('four', '/replaced'), { id: 'after', people: 1 })
+  },
+)
 
 t.end()

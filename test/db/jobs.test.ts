@@ -62,7 +62,7 @@ async function captured(person: string, provider = ROOMY): Promise<string> {
 
 async function taken(id: string, by = SOMEBODY): Promise<Job> {
   const job = await all.claim(by, { migrationId: id })
-  if (job === null) throw new Error('the turn was not given')
+  if (job === null) throw new Error('the job was not leased')
   return job
 }
 
@@ -81,7 +81,7 @@ const isDue = (id: string, by = worker()) => isDueFor(database.kysely, id, by)
 const expire = (id: string) =>
   sql`update job set leased_until = now() - interval '1 s' where migration_id = ${id}`.execute(database.kysely)
 
-t.test('whoever signs in is due at once, and has one turn however many ask for it', async (t) => {
+t.test('a job is due at the first login, and one of many workers that claim it gets it', async (t) => {
   const id = await captured('one')
   t.ok(await isDue(id))
   const asked = await Promise.all(Array.from({ length: 8 }, () => all.claim(worker(), { migrationId: id })))
@@ -89,7 +89,7 @@ t.test('whoever signs in is due at once, and has one turn however many ask for i
   t.notOk(await isDue(id))
 })
 
-t.test('a turn that ends is written down, and comes again later', async (t) => {
+t.test('the end of a job is written down, and it is due again later', async (t) => {
   const id = await captured('two')
   t.ok(await end(await taken(id), 'complete'))
   t.match(await migrations(database.kysely).find('two@old.example'), { state: 'synced' })
@@ -151,7 +151,7 @@ t.test('what the ledger says stays with a migration until a ledger is clean', as
   const found = () => migrations(database.kysely).find('proved@old.example')
   const next = async (outcome: Outcome) => {
     const job = await all.claim(early(SOMEBODY), { migrationId: id })
-    if (job === null) throw new Error('the turn was not given')
+    if (job === null) throw new Error('the job was not leased')
     await end(job, outcome)
     return await found()
   }
@@ -203,7 +203,7 @@ t.test('only so many attempts are kept', async (t) => {
   t.equal((await attempts(database.kysely).last(id, 1000)).length, 100)
 })
 
-t.test('of more attempts stays what a turn goes by', async (t) => {
+t.test('of more attempts those are kept that a claim reads', async (t) => {
   const id = await captured('guarded')
   const now = early(SOMEBODY)
   await sql`insert into attempt (migration_id, host, ended_at, outcome) values (${id}, 'host', now(), 'old-recreated')`.execute(

@@ -75,7 +75,7 @@ t.test('what is older than it is kept goes, in as many pieces as it takes; what 
   t.match(told, { what: 'audit', days: 40, erased: 2500 })
 })
 
-t.test('workers look in turn, and again when the period is another', async (t) => {
+t.test('one worker looks for all, and again when the period changes', async (t) => {
   const kept = retention(database.kysely)
   t.ok(await kept.begin('audit', 40))
   t.notOk(await kept.begin('audit', 40), 'another worker')
@@ -84,7 +84,7 @@ t.test('workers look in turn, and again when the period is another', async (t) =
   t.ok(await kept.begin('audit', 30))
 })
 
-t.test('of attempts stays what a turn goes by, while the migration lasts', async (t) => {
+t.test('attempts that a claim reads are kept while the migration lasts', async (t) => {
   const [anna, ben] = [await captured('anna'), await captured('ben', 'done')]
   for (const id of [anna, ben]) {
     await query(`insert into attempt (migration_id, host, started_at, ended_at, outcome, messages)

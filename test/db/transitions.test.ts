@@ -48,7 +48,7 @@ async function add(state: string, count: number, provider: string): Promise<void
 const all = { filter: {} }
 const states = async () => {
   const { rows } = await sql<{ state: string; count: number }>`
-    select state || case when finish_requested_at is not null then ' closing' else '' end as state, count(*)::int as count
+    select state || case when finish_requested_at is not null then ' to finish' else '' end as state, count(*)::int as count
       from migration group by 1 order by 1`.execute(database.kysely)
   return Object.fromEntries(rows.map(({ state, count }) => [state, count]))
 }
@@ -109,7 +109,7 @@ t.test('a selection is a filter or addresses', async (t) => {
   t.same(await many.carryOut('resume', { addresses: [] }, BY), { changed: [], refused: [] })
 })
 
-t.test('a retry makes all turns due at once, and changes nobody who is active', async (t) => {
+t.test('a retry makes all jobs due at once, and changes no active migration', async (t) => {
   await people({ pending: 2, synced: 1, 'failed:new-full': 3, paused: 1 })
   t.equal(await due(), 0)
   t.match(sorted(await many.carryOut('retry', all, BY)), {
@@ -127,7 +127,7 @@ t.test('a retry makes all turns due at once, and changes nobody who is active', 
 t.test('whoever can be finished is asked to be, once, and no more when paused', async (t) => {
   await people({ pending: 1, synced: 2, 'failed:new-full': 1, awaited: 1 })
   await many.carryOut('finish', all, BY)
-  t.same(await states(), { awaited: 1, failed: 1, 'pending closing': 1, 'synced closing': 2 })
+  t.same(await states(), { awaited: 1, failed: 1, 'pending to finish': 1, 'synced to finish': 2 })
   t.equal(await due(), 3)
   t.match(await many.preview('finish', { filter: { closing: true } }), {
     changed: [],
@@ -163,7 +163,7 @@ t.test('who changed between the look and the change is left alone, and is not co
     },
   })
   t.match(await late.carryOut('finish', all, BY), { changed: [{ from: 'pending', to: 'pending', count: 1 }] })
-  t.same(await states(), { paused: 1, 'pending closing': 1 })
+  t.same(await states(), { paused: 1, 'pending to finish': 1 })
 })
 
 t.test('two at once change everybody once', async (t) => {

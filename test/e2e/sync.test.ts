@@ -29,7 +29,7 @@ for (const person of people) {
 const migration = (address: string) => rows(service, 'migration', 'show', address)
 const sync = (address: string) => service.run(['sync', '--account', address, '--json'])
 
-t.test('everybody whose turn it is is copied, and the attempt is on record', async (t) => {
+t.test('everybody who is due is copied, and the attempt is on record', async (t) => {
   t.same(await syncOnce(service), { [ANNA[0]]: 'complete', [BEN[0]]: 'complete' })
   t.match(await migration(ANNA[0]), {
     state: 'synced',

@@ -13,13 +13,13 @@ import {
 const at = (state: MigrationStatus['state'], more: Partial<MigrationStatus> = {}): MigrationStatus => ({
   ...{ state, pausedFrom: null, code: null, isFinishRequested: false, ...more },
 })
-const closing = { isFinishRequested: true }
+const requested = { isFinishRequested: true }
 
-t.test('an active migration is asked to be finished once, and its turn is now', async (t) => {
+t.test('a finish of an active migration is requested once, and makes its job due', async (t) => {
   for (const state of ['pending', 'synced'] as const) {
-    t.same(requestFinish(at(state)), { ...at(state, closing), isDue: true })
+    t.same(requestFinish(at(state)), { ...at(state, requested), isDue: true })
   }
-  t.throws(() => requestFinish(at('synced', closing)), { message: 'the migration is to be finished already' })
+  t.throws(() => requestFinish(at('synced', requested)), { message: 'the migration is to be finished already' })
 })
 
 t.test('where no last attempt can be made nobody is asked for one, and is told what to do instead', async (t) => {
@@ -33,21 +33,21 @@ t.test('where no last attempt can be made nobody is asked for one, and is told w
 })
 
 t.test('pausing withdraws the wish to finish, finishing fulfils it, everything else keeps it', async (t) => {
-  const paused = pause(at('synced', closing))
+  const paused = pause(at('synced', requested))
   t.match(paused, { state: 'paused', pausedFrom: 'synced', isFinishRequested: false })
   t.same(resume(paused), at('synced'))
-  t.same(finish(at('synced', closing)), at('done'))
-  const refused = at('failed', { code: 'credential-refused', ...closing })
-  t.match(retry(refused), at('pending', closing))
-  t.same(heal(refused), at('pending', closing))
-  t.match(retry(at('synced', closing)), at('synced', closing))
-  t.match(accept(at('pending', closing)), at('pending', closing))
+  t.same(finish(at('synced', requested)), at('done'))
+  const refused = at('failed', { code: 'credential-refused', ...requested })
+  t.match(retry(refused), at('pending', requested))
+  t.same(heal(refused), at('pending', requested))
+  t.match(retry(at('synced', requested)), at('synced', requested))
+  t.match(accept(at('pending', requested)), at('pending', requested))
 })
 
 // From wherever its copying state is.
 const NOW = { isDue: true, isForAnyHost: true }
 
-t.test('a retry makes the turn of whoever is copied due, and is refused where nothing is copied', async (t) => {
+t.test('a retry makes the job due, and is refused where nothing is copied', async (t) => {
   t.same(retry(at('failed', { code: 'new-full' })), { ...at('pending'), ...NOW })
   const moved = retry(at('failed', { code: 'endpoint-changed' }))
   t.same(moved, { ...at('pending'), isDue: true, isForAnyHost: false }, 'by the host that approves the new place')

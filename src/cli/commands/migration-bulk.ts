@@ -47,7 +47,7 @@ export async function carryOutBulk(action: BulkAction, options: BulkOptions, hou
 
 /** What changes although the state does not. */
 const UNMOVED: Readonly<Partial<Record<BulkAction, string>>> = {
-  retry: 'its turn is now',
+  retry: 'due now',
   finish: 'finished as soon as a last attempt has a clean ledger',
 }
 

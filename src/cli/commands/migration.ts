@@ -27,8 +27,8 @@ const STEPS: readonly StepCommand[] = [
   { verb: 'resume', description: 'go on where it was paused', done: is },
   {
     verb: 'retry',
-    description: 'try again now, after a failure or before its turn',
-    done: (state) => `is ${state}, and its turn is now`,
+    description: 'copy now, also after a failure or before the next copy is due',
+    done: (state) => `is ${state}, and due now`,
   },
 ]
 

@@ -31,7 +31,7 @@ export function addSyncCommand(postferry: Command, deps: CliDeps): void {
   const sync = postferry
     .command('sync')
     .description('copy the mail of all active migrations until SIGTERM; several may share the work')
-    .option('--once', 'end when everybody whose turn it is has had it')
+    .option('--once', 'exit when all migrations that are due have been processed')
     .option('--account <address>', 'one person, now, at any hour; the new or the old address', address)
     .option('--slots <n>', 'so many people at a time', (text) => whole(text, SLOTS_LIMIT), SLOTS)
     .option(

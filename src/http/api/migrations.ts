@@ -22,7 +22,7 @@ const FinishBody = exactly({
 const STEPS = [
   { verb: 'pause', step: pause, summary: 'Copy no mail until it is resumed' },
   { verb: 'resume', step: resume, summary: 'Go on where it was paused' },
-  { verb: 'retry', step: retry, summary: 'Take the next turn now, also after failures' },
+  { verb: 'retry', step: retry, summary: 'Make the job due now, also after failures' },
 ]
 
 /** `/migrations/…`: one person's move. */

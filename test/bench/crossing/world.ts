@@ -39,7 +39,7 @@ export interface World extends AsyncDisposable {
   /** Starts a program of `bin`. */
   start(program: string, args: readonly string[]): ChildProcess
   query(text: string): Promise<pg.QueryResult>
-  /** Nothing is copied, nothing is remembered, and everybody's turn is now. */
+  /** Nothing is copied, nothing is remembered, and every job is due. */
   reset(): Promise<void>
   /** Where copying processes of cron remember what they copied. */
   readonly metadata: (share: number) => string

@@ -60,7 +60,7 @@ async function captured(person: string): Promise<string> {
 
 async function taken(id: string, by = WORKER): Promise<Job> {
   const job = await all.claim(by, { migrationId: id })
-  if (job === null) throw new Error('the turn was not given')
+  if (job === null) throw new Error('the job was not leased')
   return job
 }
 
@@ -71,7 +71,7 @@ async function ledger(id: string, code: LedgerCode | null): Promise<void> {
   if ((await kept.save(id, taken, { after, holder: null })) !== 'saved') throw new Error('the ledger was not saved')
 }
 
-/** Ends a turn as an attempt does; a complete one has a clean ledger. */
+/** Ends a job as an attempt does; a complete one has a clean ledger. */
 async function end(job: Job, outcome: Outcome): Promise<JobKept | null> {
   if (outcome === 'complete') await ledger(job.migrationId, null)
   return await endWithout(job, outcome)
@@ -86,43 +86,46 @@ function endWithout(job: Job, outcome: Outcome): Promise<JobKept | null> {
   })
 }
 
-/** Somebody who is synced, and whose next turn is later. */
+/** Somebody who is synced, and whose job is due later. */
 async function synced(person: string): Promise<string> {
   const id = await captured(person)
   await end(await taken(id), 'complete')
   return id
 }
 
-t.test('who is asked to be finished is due, and done by the next attempt with a clean ledger', async (t) => {
-  const id = await synced('anna')
-  t.notOk(await isDue(id))
-  t.match(await take('anna', requestFinish, 'migration.request-finish'), { state: 'synced', isFinishRequested: true })
-  t.ok(await isDue(id))
-  const job = await taken(id)
-  t.equal(job.isFinishRequested, true)
-  t.match(await end(job, 'complete'), { proof: 'the ledger of 2026-11-23T12:00:00.000Z is clean' })
-  t.match(await found('anna'), { state: 'done', isFinishRequested: false })
-  t.equal(await credentials(database.kysely).factsOf(nameOf('anna')), null, 'the credential is erased')
-  t.match(await Array.fromAsync(audit(database.kysely).list({ subject: nameOf('anna') })), [
-    {
-      ...{ action: 'migration.finish', actor: 'sync on copyhost', reason: null },
-      detail: 'synced → done, the ledger of 2026-11-23T12:00:00.000Z is clean',
-    },
-    { action: 'migration.request-finish', actor: BY.actor, detail: null },
-    { action: 'migration.capture' },
-  ])
-  t.match(await attempts(database.kysely).last(id, 1), [{ outcome: 'complete' }])
-  t.equal(await all.claim(EARLY, { migrationId: id }), null, 'nobody copies any more')
-})
+t.test(
+  'a request to finish makes the job due, and the next attempt with a clean ledger finishes the migration',
+  async (t) => {
+    const id = await synced('anna')
+    t.notOk(await isDue(id))
+    t.match(await take('anna', requestFinish, 'migration.request-finish'), { state: 'synced', isFinishRequested: true })
+    t.ok(await isDue(id))
+    const job = await taken(id)
+    t.equal(job.isFinishRequested, true)
+    t.match(await end(job, 'complete'), { proof: 'the ledger of 2026-11-23T12:00:00.000Z is clean' })
+    t.match(await found('anna'), { state: 'done', isFinishRequested: false })
+    t.equal(await credentials(database.kysely).factsOf(nameOf('anna')), null, 'the credential is erased')
+    t.match(await Array.fromAsync(audit(database.kysely).list({ subject: nameOf('anna') })), [
+      {
+        ...{ action: 'migration.finish', actor: 'sync on copyhost', reason: null },
+        detail: 'synced → done, the ledger of 2026-11-23T12:00:00.000Z is clean',
+      },
+      { action: 'migration.request-finish', actor: BY.actor, detail: null },
+      { action: 'migration.capture' },
+    ])
+    t.match(await attempts(database.kysely).last(id, 1), [{ outcome: 'complete' }])
+    t.equal(await all.claim(EARLY, { migrationId: id }), null, 'nobody copies any more')
+  },
+)
 
-t.test('who has never been synced may be asked to be finished too', async (t) => {
+t.test('a finish may be requested before the first complete copy', async (t) => {
   const id = await captured('bert')
   await take('bert', requestFinish)
   t.match(await end(await taken(id), 'complete'), { proof: /clean/ })
   t.match(await found('bert'), { state: 'done' })
 })
 
-t.test('an attempt that is not complete finishes nobody, and the next one tries again', async (t) => {
+t.test('an attempt that is not complete does not finish the migration, and the next one tries again', async (t) => {
   const id = await synced('carl')
   await take('carl', requestFinish)
   for (const outcome of ['ledger-differs', 'old-unreachable', 'credential-refused'] as const) {
@@ -136,7 +139,7 @@ t.test('an attempt that is not complete finishes nobody, and the next one tries 
   t.match(await end(await taken(id), 'complete'), { proof: /clean/ })
 })
 
-t.test('a ledger that is not clean any more at the end finishes nobody', async (t) => {
+t.test('a ledger that is no longer clean at the end does not finish the migration', async (t) => {
   const id = await synced('dora')
   await take('dora', requestFinish)
   const job = await taken(id)
@@ -145,7 +148,7 @@ t.test('a ledger that is not clean any more at the end finishes nobody', async (
   t.match(await found('dora'), { state: 'synced', isFinishRequested: true })
 })
 
-t.test('what is asked while an attempt runs is answered by the next one, which comes at once', async (t) => {
+t.test('a request made while an attempt runs is met by the next attempt, which is due at once', async (t) => {
   const id = await synced('emil')
   const job = await taken(id, EARLY)
   await take('emil', requestFinish)
@@ -160,7 +163,7 @@ t.test('what is asked while an attempt runs is answered by the next one, which c
   t.match(await end(await taken(id), 'complete'), { proof: /clean/ })
 })
 
-t.test('who is paused meanwhile is not finished', async (t) => {
+t.test('a migration paused meanwhile is not finished', async (t) => {
   const id = await synced('fritz')
   await take('fritz', requestFinish)
   const job = await taken(id)
@@ -169,7 +172,7 @@ t.test('who is paused meanwhile is not finished', async (t) => {
   t.match(await found('fritz'), { state: 'paused', isFinishRequested: false })
 })
 
-t.test('a retry ends a pause after failures, and begins to count anew', async (t) => {
+t.test('a retry ends the wait after failures, and resets their count', async (t) => {
   const id = await captured('gerd')
   for (let failures = 0; failures < 3; failures++) await end(await taken(id, EARLY), 'old-unreachable')
   t.notOk(await isDue(id))
@@ -182,7 +185,7 @@ t.test('a retry ends a pause after failures, and begins to count anew', async (t
   t.ok(await isDue(id), 'also when it is said while an attempt runs')
 })
 
-t.test('whoever looks at a running attempt sees how many messages it has copied', async (t) => {
+t.test('a running attempt shows how many messages it has copied', async (t) => {
   const id = await synced('hugo')
   const job = await taken(id, EARLY)
   await all.begin(job, WORKER)

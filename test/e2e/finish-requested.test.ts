@@ -69,7 +69,7 @@ t.test(
     t.same(await syncOnce(service), {}, 'its turn comes later')
     await mustRun(service, 'verify', BEN[0], '--accept', '--reason', 'seen')
     t.match((await show(BEN[0])).audit, [{ action: 'migration.accept', actor: /^cli:/, reason: 'seen' }, {}, {}])
-    t.match(await syncOnce(service), { [BEN[0]]: 'complete' }, 'its turn is now')
+    t.match(await syncOnce(service), { [BEN[0]]: 'complete' }, 'it is due')
     t.match(await show(BEN[0]), { state: 'done' })
   },
 )
