@@ -133,7 +133,7 @@ export interface Engine extends EngineRecords {
 }
 
 export interface EngineCheck {
-  readonly result: 'ok' | 'warn'
+  readonly result: 'ok' | 'warn' | 'fail'
   readonly found: string
   readonly remedy?: string
 }

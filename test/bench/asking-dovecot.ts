@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { debian } from '../support/debian.ts'
 import { startNew } from '../support/destination.ts'
 import { type Dovecot, startDovecot } from '../support/dovecot.ts'
 import { QUIET } from './ferry.ts'
@@ -6,13 +7,17 @@ import type { Person } from './lanes/lane.ts'
 
 /** The destination as it is shipped, asking whatever listens there over HTTP. */
 export function startLua(port: number, token: string): Promise<Dovecot> {
-  return startNew({ door: 'lua', url: `http://127.0.0.1:${port}`, token, configuration: QUIET })
+  return startNew({ door: 'lua', url: `http://127.0.0.1:${port}`, token, debian: debian(12), configuration: QUIET })
 }
 
 /** A Dovecot with a passdb of its own. */
 export function startPassdb(passdb: string): Promise<Dovecot> {
   const users = 'auth_username_chars =\nauth_username_format = %u\n'
-  return startDovecot({ name: 'reference', configuration: () => `${QUIET}${users}passdb {\n${passdb}\n}` })
+  return startDovecot({
+    name: 'reference',
+    debian: debian(12),
+    configuration: () => `${QUIET}${users}passdb {\n${passdb}\n}`,
+  })
 }
 
 /** Asks a Dovecot by its auth protocol: no mail process starts. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { certificates } from '../support/certificates.ts'
 import { listMailboxes } from '../support/compare.ts'
+import { OWN } from '../support/debian.ts'
 import { startNew } from '../support/destination.ts'
 import type { Dovecot } from '../support/dovecot.ts'
 import { type ImapAccount, ImapWire } from '../support/imap-wire.ts'
@@ -20,7 +21,7 @@ export function startSourceServers(stage: Stage): Promise<SourceServer[]> {
     TOWNS.map(async (town) => {
       const inhabitants = PEOPLE.filter((person) => townOf(person) === town)
       const people = Object.fromEntries(inhabitants.map(({ address, password }) => [address, password]))
-      const dovecot = await stage.start(() => startSource({ people, ...town.naming }))
+      const dovecot = await stage.start(() => startSource({ people, debian: OWN, ...town.naming }))
       for (const person of inhabitants) await person.seed(await accountAt(dovecot, person.address, person), town.naming)
       return { town, dovecot }
     }),

@@ -4,8 +4,8 @@ import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { askUser } from '../support/auth-master.ts'
-import type { Debian } from '../support/debian.ts'
-import { destinations, startNew } from '../support/destination.ts'
+import { bothDebians, type Debian } from '../support/debian.ts'
+import { startNew } from '../support/destination.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { type Asked, json, type Reply, ScriptedPostferry, text } from '../support/scripted-postferry.ts'
 import { signIn } from '../support/sign-in.ts'
@@ -106,7 +106,7 @@ async function stage(t: Test, debian: Debian, kind: 'tcp' | 'unix', more: More) 
   return { postferry, dovecot }
 }
 
-const WAYS = destinations().flatMap((debian) => (['tcp', 'unix'] as const).map((kind) => ({ debian, kind })))
+const WAYS = bothDebians().flatMap((debian) => (['tcp', 'unix'] as const).map((kind) => ({ debian, kind })))
 
 for (const { debian, kind } of WAYS) {
   t.test(`the shipped Lua over ${kind} in Dovecot ${debian.dovecot}`, async (t) => {

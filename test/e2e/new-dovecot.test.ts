@@ -2,8 +2,8 @@ import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { Debian } from '../support/debian.ts'
-import { type Door, destinations, doorsOf, startNew } from '../support/destination.ts'
+import { bothDebians, type Debian } from '../support/debian.ts'
+import { type Door, doorsOf, startNew } from '../support/destination.ts'
 import type { Dovecot } from '../support/dovecot.ts'
 import { users } from '../support/dovecot-users.ts'
 import { mustRun, startFerry } from '../support/ferry.ts'
@@ -51,7 +51,7 @@ async function crossing(name: DoorName) {
   }
 }
 
-for (const debian of destinations())
+for (const debian of bothDebians())
   for (const name of doorsOf(debian)) {
     t.test(`people sign in at a new Dovecot ${debian.dovecot} through ${name}`, (t) => peopleSignIn(t, debian, name))
   }

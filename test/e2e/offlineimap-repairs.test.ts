@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { compareAccounts } from '../support/compare.ts'
 import { Copying } from '../support/copying.ts'
+import { OWN } from '../support/debian.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { seedMailboxes } from '../support/mailboxes.ts'
 
@@ -44,10 +45,10 @@ t.test('without kept dates every message is dated now, with exit code 0', async 
   t.equal(total.dates, total.messages)
 })
 
-t.test('without quoted names some mailboxes stay empty', async (t) => {
+t.test('without quoted names some mailboxes stay empty; Debian 13 quotes them itself', async (t) => {
   const { code, compare } = await copy(nasty, 'folders.names_quoted')
-  t.equal(code, 1)
-  t.ok((await compare()).total.missing > 0)
+  t.equal(code, OWN.release === 12 ? 1 : 0)
+  t.equal((await compare()).total.missing > 0, OWN.release === 12)
 })
 
 t.test('with names that are split mailboxes go astray, with exit code 0', async (t) => {

@@ -5,6 +5,7 @@ import { chmod, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { OWN } from './debian.ts'
 
 const run = promisify(execFile)
 
@@ -44,14 +45,17 @@ async function makeCertificates(): Promise<Certificates> {
   const [ca, otherCa] = await Promise.all([makeCa(folder, 'ca'), makeCa(folder, 'other-ca')])
   const names = 'DNS:localhost,IP:127.0.0.1'
   const [server, expired, wrongName, foreign] = await Promise.all([
-    sign(folder, ca, 'server', names, 30),
-    sign(folder, ca, 'expired', names, -1),
-    sign(folder, ca, 'wrong-name', 'DNS:elsewhere.example', 30),
-    sign(folder, otherCa, 'foreign', names, 30),
+    sign(folder, ca, 'server', names),
+    sign(folder, ca, 'expired', names, OVER),
+    sign(folder, ca, 'wrong-name', 'DNS:elsewhere.example'),
+    sign(folder, otherCa, 'foreign', names),
   ])
   return { server, expired, wrongName, foreign }
 }
 
+const VALID = ['-days', '30']
+/** Each OpenSSL knows only one of these ways to say it. */
+const OVER = OWN.release === 12 ? ['-days', '-1'] : ['-not_before', '20250101000000Z', '-not_after', '20250201000000Z']
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
 
 /** @returns the path without ending: `.pem` is the certificate, `.key` its key */
@@ -73,14 +77,14 @@ async function makeCa(folder: string, name: string): Promise<string> {
   return ca
 }
 
-async function sign(folder: string, ca: string, name: string, names: string, days: number): Promise<Certificate> {
+async function sign(folder: string, ca: string, name: string, names: string, time = VALID): Promise<Certificate> {
   const path = join(folder, name)
   const cert = `${path}.pem`
   const key = `${path}.key`
   const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=${names}`]
   await run('openssl', ['req', ...NEW_KEY, '-keyout', key, '-out', `${path}.csr`, ...subject])
   const issuer = ['-CA', `${ca}.pem`, '-CAkey', `${ca}.key`, '-copy_extensions', 'copy']
-  await run('openssl', ['x509', '-req', '-in', `${path}.csr`, ...issuer, '-days', String(days), '-out', cert])
+  await run('openssl', ['x509', '-req', '-in', `${path}.csr`, ...issuer, ...time, '-out', cert])
   const { fingerprint256 } = new X509Certificate(await readFile(cert))
   return { cert, key, ca: `${ca}.pem`, fingerprint: fingerprint256 }
 }

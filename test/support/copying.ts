@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { type OfflineImapSettings, offlineimaprc } from '../../src/engines/offlineimap/config.ts'
 import type { CopyOrder } from '../../src/model/migration.ts'
 import type { Provider } from '../../src/model/provider.ts'
+import { type Debian, OWN } from './debian.ts'
 import { type Dovecot, type Place, startDovecot } from './dovecot.ts'
 import type { ImapAccount } from './imap-wire.ts'
 import { type Run, type RunSettings, runOfflineimap } from './offlineimap.ts'
@@ -23,7 +24,10 @@ export interface CopyingRunSettings extends RunSettings {
 
 export type Answer = { id: string; user: string; password: string } | { id: string; error: string }
 
-/** Real servers, the emitted offlineimaprc and the shipped pythonfile, without the service between them. */
+/**
+ * Real servers, the emitted offlineimaprc and the shipped pythonfile, without the service between them. Dovecot of the
+ * destination, OfflineIMAP and Python are of one Debian.
+ */
 export class Copying implements AsyncDisposable {
   readonly old: Source
   readonly new: Dovecot
@@ -31,18 +35,20 @@ export class Copying implements AsyncDisposable {
   readonly folder: string
   /** What opens the credentials: an executable that stands in for `bin/postferry`. */
   readonly command: string
+  readonly debian: Debian
 
-  private constructor(old: Source, now: Dovecot, folder: string) {
+  private constructor(old: Source, now: Dovecot, folder: string, debian: Debian) {
     this.old = old
     this.new = now
     this.folder = folder
+    this.debian = debian
     this.command = join(folder, 'open-credentials')
   }
 
-  static async start(settings: SourceSettings): Promise<Copying> {
-    const [old, now] = await Promise.all([startSource(settings), startPlainNew()])
+  static async start(settings: SourceSettings, debian = OWN): Promise<Copying> {
+    const [old, now] = await Promise.all([startSource(settings), startPlainNew(debian)])
     const folder = await mkdtemp(join(tmpdir(), 'postferry-copying-'))
-    const copying = new Copying(old, now, folder)
+    const copying = new Copying(old, now, folder, debian)
     await cp(SHIPPED, join(folder, 'offlineimap'), { recursive: true, filter: (path) => !path.includes('__pycache__') })
     await chmod(folder, 0o755)
     await mkdir(join(folder, 'metadata'))
@@ -102,7 +108,7 @@ export class Copying implements AsyncDisposable {
   /** Emits the file for the orders and runs OfflineIMAP on it. */
   async run(orders: CopyOrder[], settings: CopyingRunSettings = {}): Promise<Run> {
     const file = await this.emit(orders, settings)
-    return runOfflineimap(file, { owner: this.new.mailOwner, ...settings })
+    return runOfflineimap(file, { owner: this.new.mailOwner, debian: this.debian, ...settings })
   }
 
   async emit(orders: CopyOrder[], changes: CopyingRunSettings = {}): Promise<string> {
@@ -140,18 +146,25 @@ export class Copying implements AsyncDisposable {
 }
 
 /** The destination as far as copied mail is concerned; everybody's password is `new`. */
-function startPlainNew(): Promise<Dovecot> {
+function startPlainNew(debian: Debian): Promise<Dovecot> {
   return startDovecot({
     name: 'new',
-    configuration: ({ mailRoot, users }: Place) => `
-mail_uid = ${users.mail.uid}
-mail_gid = ${users.mail.gid}
-mail_location = maildir:~/Maildir
-mail_plugins = listescape
+    debian,
+    configuration: (place) => `
+mail_uid = ${place.users.mail.uid}
+mail_gid = ${place.users.mail.gid}
 namespace inbox {
   inbox = yes
   separator = /
 }
+${debian.dovecot === '2.3' ? plain23(place) : plain24(place)}`,
+  })
+}
+
+function plain23({ mailRoot }: Place): string {
+  return `
+mail_location = maildir:~/Maildir
+mail_plugins = listescape
 passdb {
   driver = static
   args = password=new
@@ -159,6 +172,22 @@ passdb {
 userdb {
   driver = static
   args = home=${mailRoot}/%u allow_all_users=yes
-}`,
-  })
+}`
+}
+
+function plain24({ mailRoot }: Place): string {
+  return `
+mail_driver = maildir
+mail_path = ~/Maildir
+mail_inbox_path = ~/Maildir
+mailbox_list_storage_escape_char = "\\\\"
+passdb static {
+  password = new
+}
+userdb static {
+  allow_all_users = yes
+  fields {
+    home = ${mailRoot}/%{user}
+  }
+}`
 }

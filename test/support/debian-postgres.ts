@@ -6,13 +6,15 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
 import { serverUser } from '../../src/db/embedded/server-user.ts'
+import { OWN } from './debian.ts'
 import { freePort } from './loopback.ts'
 import { HANG_MS } from './until.ts'
 
-const BIN = '/usr/lib/postgresql/15/bin'
+const VERSION = OWN.release === 12 ? 15 : 17
+const BIN = `/usr/lib/postgresql/${VERSION}/bin`
 const WAITING = `select from pg_stat_activity where application_name = 'postferry' and wait_event_type = 'Lock'`
 
-/** Debian's PostgreSQL 15 on a loopback port, with a password. */
+/** Debian's PostgreSQL, 15 or 17, on a loopback port, with a password. */
 export interface DebianPostgres extends AsyncDisposable {
   readonly url: string
   readonly password: string
@@ -30,9 +32,9 @@ export interface DebianPostgres extends AsyncDisposable {
 
 export async function startDebianPostgres(): Promise<DebianPostgres> {
   if (!existsSync(`${BIN}/postgres`)) {
-    throw new Error('PostgreSQL 15 is missing: apt-get install -y --no-install-recommends postgresql-15')
+    throw new Error(`PostgreSQL is missing: apt-get install -y --no-install-recommends postgresql-${VERSION}`)
   }
-  const folder = mkdtempSync(join(tmpdir(), 'postferry-pg15-'))
+  const folder = mkdtempSync(join(tmpdir(), 'postferry-postgres-'))
   const { uid, gid, isSelf } = serverUser(join(folder, 'data'), folder)
   const as = isSelf ? {} : { uid, gid }
   const password = 'database-secret-7Q'
@@ -83,7 +85,7 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
         () => false,
       ))
     ) {
-      if (Date.now() > deadline || server.exitCode !== null) throw new Error('PostgreSQL 15 did not start')
+      if (Date.now() > deadline || server.exitCode !== null) throw new Error('PostgreSQL did not start')
       await wait(20)
     }
   }

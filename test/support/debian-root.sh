@@ -1,28 +1,32 @@
 #!/bin/sh
 # Makes another release of Debian than this machine's own, once, in a cache outside of the checkout. The tests run its
 # servers and tools in a view of this machine that has its /usr and /etc (test/support/debian.ts); nothing of it starts here.
-# usage: debian-root.sh [12|13]     default: the one of these that this machine is not
+# usage: debian-root.sh [RELEASE [where]]     RELEASE: 12 or 13, default: the one that this machine is not; where: only says
+#                                             where it is, or would be
 # POSTFERRY_TEST_CACHE: where, default: /var/cache/postferry-test
 set -eu
 
 other=13
 ! grep -qx 'VERSION_ID="13"' /etc/os-release || other=12
 release=${1:-$other}
-packages='dovecot-imapd dovecot-lmtpd dovecot-auth-lua lua-cjson lua-socket offlineimap3 postfix'
+packages='dovecot-imapd dovecot-lmtpd dovecot-auth-lua lua-cjson lua-socket offlineimap3 postfix fail2ban openssl age gcc libc6-dev'
 case $release in
-  12) suite=bookworm ;;
-  13) suite=trixie ;;
+  12) suite=bookworm packages="$packages postgresql-15" ;;
+  13) suite=trixie packages="$packages postgresql-17" ;;
   *)
-    echo 'usage: debian-root.sh [12|13]' >&2
+    echo 'usage: debian-root.sh [12|13 [where]]' >&2
     exit 64
     ;;
 esac
 
 cache=${POSTFERRY_TEST_CACHE:-/var/cache/postferry-test}
-name=debian-$release
 # Another list of packages is another root.
-root=$name-$(echo "$suite $packages" | sha256sum | cut -c 1-12)
-[ "$(readlink "$cache/$name")" != "$root" ] || exit 0
+root=$cache/debian-$release-$(echo "$suite $packages" | sha256sum | cut -c 1-12)
+if [ "${2-}" = where ]; then
+  echo "$root"
+  exit 0
+fi
+[ ! -d "$root" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ]; then
   echo "sudo sh test/support/debian-root.sh $release" >&2
@@ -34,11 +38,11 @@ if ! command -v debootstrap >/dev/null; then
 fi
 
 mkdir -p "$cache"
-exec 9>"$cache/$name.lock"
+exec 9>"$root.lock"
 flock 9
-[ "$(readlink "$cache/$name")" != "$root" ] || exit 0
+[ ! -d "$root" ] || exit 0
 
-work=$(mktemp -d "$cache/$name.XXXXXX")
+work=$(mktemp -d "$root.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -50,7 +54,8 @@ make() {
   # Mounted where nobody else sees it, so that removing a root that was not finished removes nothing else.
   unshare --mount sh -euc '
     mount -t proc proc "$0/proc"
-    exec chroot "$0" env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 apt-get -y --no-install-recommends install "$@"
+    chroot "$0" env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 apt-get -y --no-install-recommends install "$@"
+    chroot "$0" useradd --system --user-group --no-create-home --shell /usr/sbin/nologin postferry
   ' "$work/root" $packages
   rm -f "$work/root"/var/cache/apt/archives/*.deb
 }
@@ -62,6 +67,4 @@ if ! make >"$work/log" 2>&1 </dev/null; then
   exit 69
 fi
 chmod 755 "$work/root"
-rm -rf "$cache/$root"
-mv "$work/root" "$cache/$root"
-ln -sfn "$root" "$cache/$name"
+mv "$work/root" "$root"

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 /** A release of Debian, whose servers and tools are run. */
 export interface Debian {
@@ -10,21 +12,24 @@ export interface Debian {
   readonly enter: readonly string[]
 }
 
-const CACHE = process.env.POSTFERRY_TEST_CACHE ?? '/var/cache/postferry-test'
 const DOVECOT = { 12: '2.3', 13: '2.4' } as const
-/** All but these two folders is the machine's: temp directories, the checkout, devices, processes. */
-const VIEW = 'mount --bind "$0/usr" /usr && mount --bind "$0/etc" /etc && exec "$@"'
 
 /** The machine's own. */
 export const OWN = own()
 
+/** The one that a new server has today, and the one before it. */
+export function bothDebians(): readonly Debian[] {
+  return [debian(13), debian(12)]
+}
+
 /** @throws with the line that makes it */
 export function debian(release: 12 | 13): Debian {
   if (release === OWN.release) return OWN
-  const root = `${CACHE}/debian-${release}`
+  const script = join(import.meta.dirname, 'debian-root.sh')
+  const root = execFileSync('sh', [script, `${release}`, 'where'], { encoding: 'utf8' }).trim()
   if (!existsSync(root)) throw new Error(`Debian ${release} is missing: sh test/support/debian-root.sh ${release}`)
   if (process.getuid?.() !== 0) throw new Error(`Debian ${release} is entered by root only: run this test as root`)
-  return { release, dovecot: DOVECOT[release], root, enter: ['unshare', '--mount', 'sh', '-c', VIEW, root] }
+  return { release, dovecot: DOVECOT[release], root, enter: ['sh', join(import.meta.dirname, 'within.sh'), root] }
 }
 
 function own(): Debian {

@@ -3,7 +3,7 @@ import { chown, cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Certificate } from './certificates.ts'
-import { type Debian, debian } from './debian.ts'
+import { type Debian, OWN } from './debian.ts'
 import { type Dovecot, type Place, startDovecot } from './dovecot.ts'
 
 const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url))
@@ -15,18 +15,13 @@ export type Door =
   | { door: 'lua-unix'; socket: string }
   | { door: 'checkpassword'; socket: string }
 
-/** What an administrator of today builds, and what many have: Dovecot 2.4 and 2.3. */
-export function destinations(): readonly Debian[] {
-  return [debian(13), debian(12)]
-}
-
 /** By which ways its Dovecot can ask. */
 export function doorsOf({ dovecot }: Debian): readonly Door['door'][] {
   return dovecot === '2.3' ? ['lua', 'lua-unix', 'checkpassword'] : ['lua', 'lua-unix']
 }
 
 export type NewSettings = Door & {
-  /** Whose Dovecot it is; Debian 12's by default. */
+  /** Whose Dovecot it is; the machine's own by default. */
   debian?: Debian
   /**
    * Where the homes are that postferry answers with. Made when it is not there. Must be reachable for `mailOwner`, so
@@ -64,7 +59,7 @@ export async function startNew(settings: NewSettings): Promise<Dovecot> {
 function startShipped(settings: NewSettings): Promise<Dovecot> {
   return startDovecot({
     name: 'new',
-    ...(settings.debian && { debian: settings.debian }),
+    debian: settings.debian ?? OWN,
     ...(settings.tls && { tls: settings.tls }),
     ...(settings.homeRoot && { mailRoot: settings.homeRoot }),
     configuration: async (place) => {

@@ -2,7 +2,7 @@ import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Certificate, certificates } from './certificates.ts'
-import { type Debian, debian } from './debian.ts'
+import type { Debian } from './debian.ts'
 import { DovecotProcess } from './dovecot-process.ts'
 import { type Ports, rigConfiguration } from './dovecot-rig.ts'
 import { type Users, users } from './dovecot-users.ts'
@@ -37,8 +37,7 @@ export interface Dovecot extends AsyncDisposable {
 export interface DovecotSettings {
   /** Shows in the folder's name and in the greeting. */
   name: string
-  /** Whose Dovecot it is; Debian 12's by default. */
-  debian?: Debian
+  debian: Debian
   /** Called once before the first start; the text goes after the rig's own settings and may overrule them. */
   configuration: (place: Place) => string | Promise<string>
   tls?: Certificate
@@ -66,9 +65,9 @@ export async function startDovecot(settings: DovecotSettings): Promise<Dovecot> 
 }
 
 async function startIn(folder: string, settings: DovecotSettings): Promise<Dovecot> {
-  const release = settings.debian ?? debian(12)
+  const { debian } = settings
   const mailRoot = settings.mailRoot ?? join(folder, 'mail')
-  const place: Place = { folder, mailRoot, users: await users(release), debian: release }
+  const place: Place = { folder, mailRoot, users: await users(debian), debian }
   await chmod(folder, 0o711)
   await mkdir(place.mailRoot, { recursive: true })
   await chown(place.mailRoot, place.users.mail.uid, place.users.mail.gid)
@@ -78,7 +77,7 @@ async function startIn(folder: string, settings: DovecotSettings): Promise<Dovec
   for (let tries = 1; ; tries++) {
     const ports = { port: await freePort(), tlsPort: await freePort() }
     await writeFile(configurationFile, `${rigConfiguration(settings.name, place, tls, ports)}\n${own}\n`)
-    const server = new DovecotProcess(folder, ports.port, release)
+    const server = new DovecotProcess(folder, ports.port, debian)
     try {
       await server.start()
       return describe(server, place, tls, ports, configurationFile)

@@ -3,11 +3,15 @@
 # usage: install-servers.sh [panel]     panel: also what the tests alone need: a browser, a reverse proxy, and what makes another Debian
 set -eu
 
-packages='dovecot-imapd dovecot-auth-lua dovecot-pgsql lua-cjson lua-socket offlineimap3 postgresql-15 openssl age gcc libc6-dev postfix fail2ban'
+packages='dovecot-imapd dovecot-auth-lua dovecot-pgsql lua-cjson lua-socket offlineimap3 openssl age gcc libc6-dev postfix fail2ban'
+case $(. /etc/os-release && echo "$ID$VERSION_ID") in
+  debian13) packages="$packages postgresql-17" ;;
+  *) packages="$packages postgresql-15" ;;
+esac
 [ "${1-}" != panel ] || packages="$packages chromium fonts-dejavu-core nginx-light debootstrap"
 
 if ! command -v dpkg-query >/dev/null; then
-  echo "The tests and the demo need these packages of Debian 12: $packages" >&2
+  echo "The tests and the demo need these packages of Debian 12 or 13: $packages" >&2
   exit 69
 fi
 

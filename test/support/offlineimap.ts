@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
+import { type Debian, OWN } from './debian.ts'
 import { HANG_MS } from './until.ts'
 
 export interface Run {
@@ -16,6 +17,8 @@ export interface RunSettings {
   /** Whom it runs as: the owner of the destination's mail. */
   owner?: { uid: number; gid: number }
   env?: NodeJS.ProcessEnv
+  /** Whose OfflineIMAP it is; the machine's own by default. */
+  debian?: Debian
   /** Where it runs; by default at the root, as under cron. */
   cwd?: string
   /** Milliseconds; then it is killed, and the promise fails with its output. */
@@ -26,14 +29,15 @@ export interface RunSettings {
 
 /** Runs the real OfflineIMAP once with the configuration file. */
 export async function runOfflineimap(file: string, settings: RunSettings = {}): Promise<Run> {
-  const { args = [], owner, env = {}, cwd = '/', timeout = HANG_MS, watch } = settings
+  const { args = [], owner, env = {}, cwd = '/', timeout = HANG_MS, watch, debian = OWN } = settings
   const root = process.getuid?.() === 0
-  const child = spawn('offlineimap', [...args, '-c', file], {
+  const as = root && owner ? ['setpriv', `--reuid=${owner.uid}`, `--regid=${owner.gid}`, '--clear-groups'] : []
+  const [program = '', ...command] = [...debian.enter, ...as, 'offlineimap', ...args, '-c', file]
+  const child = spawn(program, command, {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
     cwd,
     env: { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', ...env },
-    ...(root && owner),
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {

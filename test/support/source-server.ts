@@ -3,12 +3,15 @@ import { chown, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { askUser } from './auth-master.ts'
 import type { Certificate } from './certificates.ts'
+import { type Debian, debian } from './debian.ts'
 import { type Dovecot, type Place, startDovecot } from './dovecot.ts'
 import { until } from './until.ts'
 
 export interface SourceSettings {
   /** User name, with or without domain, to password. */
   people: Record<string, string>
+  /** Whose Dovecot it is; Debian 12's by default: an old server. */
+  debian?: Debian
   separator?: '/' | '.'
   prefix?: '' | 'INBOX.'
   tls?: Certificate
@@ -40,6 +43,7 @@ export async function startSource(settings: SourceSettings): Promise<Source> {
   let place: Place | undefined
   const dovecot = await startDovecot({
     name: 'old',
+    debian: settings.debian ?? debian(12),
     ...(settings.tls && { tls: settings.tls }),
     configuration: async (given) => {
       place = given
@@ -76,25 +80,16 @@ export async function startSource(settings: SourceSettings): Promise<Source> {
   }
 }
 
-function configuration({ folder, mailRoot, users }: Place, settings: SourceSettings): string {
+function configuration(place: Place, settings: SourceSettings): string {
   const { separator = '/', prefix = '', userIpConnections = 100, anvilPenalty, failureDelay = 0 } = settings
-  const passwd = `driver = passwd-file\n  args = username_format=%u ${folder}/people`
   return `
+${place.debian.dovecot === '2.3' ? people23(place) : people24(place)}
 auth_username_chars =
-auth_username_format = %u
 auth_failure_delay = ${failureDelay}
 mail_max_userip_connections = ${userIpConnections}
-mail_uid = ${users.mail.uid}
-mail_gid = ${users.mail.gid}
-mail_home = ${mailRoot}
-mail_location = maildir:~/mail
-mail_plugins = listescape
-passdb {
-  ${passwd}
-}
-userdb {
-  ${passwd}
-}
+mail_uid = ${place.users.mail.uid}
+mail_gid = ${place.users.mail.gid}
+mail_home = ${place.mailRoot}
 namespace inbox {
   inbox = yes
   separator = ${separator}
@@ -102,6 +97,34 @@ namespace inbox {
 }
 ${anvilPenalty ? 'service anvil {\n  unix_listener anvil-auth-penalty {\n    mode = 0600\n  }\n}' : ''}
 ${settings.configuration ?? ''}`
+}
+
+function people23({ folder }: Place): string {
+  const passwd = `driver = passwd-file\n  args = username_format=%u ${folder}/people`
+  return `
+auth_username_format = %u
+mail_location = maildir:~/mail
+mail_plugins = listescape
+passdb {
+  ${passwd}
+}
+userdb {
+  ${passwd}
+}`
+}
+
+function people24({ folder }: Place): string {
+  return `
+auth_username_format = %{user}
+passwd_file_path = ${folder}/people
+mail_driver = maildir
+mail_path = ~/mail
+mail_inbox_path = ~/mail
+mailbox_list_storage_escape_char = "\\\\"
+passdb passwd-file {
+}
+userdb passwd-file {
+}`
 }
 
 async function writePeople(

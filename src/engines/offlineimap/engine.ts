@@ -16,6 +16,9 @@ import { Output } from './output.ts'
 const PYTHON_FILE = join(import.meta.dirname, 'python/postferry.py')
 const COMMAND = join(import.meta.dirname, '../../../bin/postferry')
 const COPYING = /Copy message UID /
+const NOBODY: Work = { ids: [], orders: [] }
+/** The pythonfile does not know this OfflineIMAP (sysexits). */
+const EX_CONFIG = 78
 
 export interface OfflineImap extends Engine {
   /**
@@ -38,7 +41,8 @@ export function offlineImap({
     name: 'offlineimap',
     stateFolder: metadata,
     stateSetting: 'POSTFERRY_OFFLINEIMAP_METADATA',
-    check,
+    check: () =>
+      check((folder) => offlineimaprc(NOBODY, { pythonFile: PYTHON_FILE, metadata: folder, credentials: COMMAND })),
     emit,
     remembers: (id) => existsSync(join(metadata, `Account-${accountOf(id)}`)),
     async run(order, credential, run) {
@@ -78,7 +82,7 @@ async function runWith(
   const { folders = 0, messages = 0 } = output.report ?? {}
   const outcome = outcomeOf(end, output, signal)
   const missing = 'OfflineIMAP is missing: apt-get install --yes offlineimap3'
-  return { outcome, folders, messages, output: outcome === 'engine-missing' ? missing : output.last() }
+  return { outcome, folders, messages, output: end.error?.code === 'ENOENT' ? missing : output.last() }
 }
 
 /** The exit code alone says too little: 0 may be a run that was cut off. */
@@ -87,5 +91,6 @@ function outcomeOf({ exitCode, error }: End, { report }: Output, signal: AbortSi
   if (report?.complete && exitCode === 0) return 'complete'
   if (signal.aborted) return signal.reason
   if (exitCode === null) return 'killed'
+  if (exitCode === EX_CONFIG) return 'engine-missing'
   return OUTCOMES.find((outcome) => outcome === report?.reason && outcome !== 'complete') ?? 'incomplete'
 }

@@ -17,6 +17,7 @@ const LINE_LENGTH = 500
 /** What OfflineIMAP and the pythonfile say when all is well, and where Python was: shown as it stands. */
 const KNOWN_LINES: readonly RegExp[] = [
   /^postferry: m-\d+ (in)?complete$/,
+  /^postferry: the repairs are made for OfflineIMAP of Debian 12 and Debian 13: [\w.]+ is another one here$/,
   /^\*\*\* (Processing|Finished) account '?m-\d+'?( in \d+:\d+)?$/,
   /^Establishing connection( to [\w.:-]+)? \(m-\d+-old\)$/,
   /^Creating folder .*\[m-\d+-(old|new)\]$/,

@@ -15,9 +15,10 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 import offlineimap
+from postferry_offlineimap import replacing
 
 if not offlineimap.__version__.startswith('8.0.'):
-    sys.exit('postferry: the repairs are made for OfflineIMAP 8.0, this is %s' % offlineimap.__version__)
+    replacing.refuse('this is %s' % offlineimap.__version__)
 
 from postferry_offlineimap import connection, credentials, durable, folders, leftovers, messages, owner, room, run, tls
 
@@ -33,6 +34,7 @@ REPAIRS = [
     run.paths_as_written,
     tls.certificates_verified,
     tls.in_turns,
+    connection.refusals_told,
     connection.sign_in_once,
     connection.broken_released,
     connection.login_quoted,

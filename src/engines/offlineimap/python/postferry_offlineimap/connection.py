@@ -1,5 +1,6 @@
 """The connection to the source: signed in to once, and only read from."""
-import imaplib2
+import socket
+
 from offlineimap import imaplibutil
 from offlineimap.error import OfflineImapError
 from offlineimap.folder.IMAP import IMAPFolder
@@ -7,9 +8,23 @@ from offlineimap.imapserver import IMAPServer
 
 from . import imap_data, report
 from .replacing import replace
+from .trees import imaplib2
 
 READING = {'CAPABILITY', 'STARTTLS', 'AUTHENTICATE', 'LOGIN', 'ID', 'LIST', 'NAMESPACE',
            'EXAMINE', 'FETCH', 'NOOP', 'LOGOUT'}
+
+
+def refusals_told():
+    """OfflineIMAP says nothing, or nothing but a number, of a server that no connection can be made to."""
+    def open_socket(self):
+        try:
+            return socket.create_connection((self.host, self.port))
+        except socket.gaierror:
+            raise
+        except OSError as error:
+            raise OfflineImapError('no connection to %s port %d: %s' % (self.host, self.port, error),
+                                   OfflineImapError.ERROR.REPO) from ConnectionError(*error.args)
+    replace(imaplibutil.UsefulIMAPMixIn, 'open_socket', open_socket)
 
 
 def sign_in_once():

@@ -4,11 +4,11 @@ import json
 import socket
 import ssl
 
-import imaplib2
 from offlineimap import accounts
 from offlineimap.folder.Maildir import MaildirFolder
 
 from .replacing import replace
+from .trees import imaplib2
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 BUSY = {'LIMIT', 'INUSE', 'UNAVAILABLE'}

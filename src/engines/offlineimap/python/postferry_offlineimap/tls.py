@@ -5,9 +5,8 @@ import socket
 import ssl
 import threading
 
-import imaplib2
-
 from .replacing import replace
+from .trees import imaplib2
 
 
 def certificates_verified():
