@@ -12,7 +12,7 @@ export interface CliDeps {
   settings(): Settings
   /** What copies mail. Throws a SettingsError when a setting is wrong. */
   engine(): Engine
-  /** Root becomes who owns the copying state: for commands that write there. */
+  /** Root becomes who owns the sync state: for commands that write there. */
   becomeOwner(): void
   /** The database ready. */
   open: OpenHouse

@@ -30,7 +30,7 @@ export interface CopyingHosts {
 /** One line about them. */
 export function strandedText({ host, folder, people }: Stranded): string {
   const who = people === 1 ? '1 person is due' : `${people} people are due`
-  return `${who} whose copying state is where nobody works: ${[host, folder].filter((part) => part !== '').join(', ')}`
+  return `${who} whose sync state is where no worker runs: ${[host, folder].filter((part) => part !== '').join(', ')}`
 }
 
 export const STRANDED_REMEDY =

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { Settings } from '../settings.ts'
 
 /**
- * Root, which could leave files that nobody else can use, becomes the owner of the copying state for the rest of this
+ * Root, which could leave files that nobody else can use, becomes the owner of the sync state for the rest of this
  * process. Where that is root itself, everything stays as it is.
  */
 export function becomeOwner(settings: Settings): void {
@@ -16,7 +16,7 @@ export function becomeOwner(settings: Settings): void {
   process.env.HOME = home
 }
 
-/** Who owns the copying state, or the data directory while there is none; null: there is neither. */
+/** Who owns the sync state, or the data directory while there is none; null: there is neither. */
 export function ownerOf({ offlineimapMetadata, dataDir }: Settings): { uid: number; gid: number } | null {
   const folder = [offlineimapMetadata, dataDir].find((path) => existsSync(path))
   if (folder === undefined) return null

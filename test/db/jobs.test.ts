@@ -183,7 +183,7 @@ t.test('a provider whose connections for copying are all in use is left out', as
   t.equal(opened.length, 2, 'nobody else’s credential is called opened')
 })
 
-t.test('a migration stays with its copying state, unless another copying host takes it over', async (t) => {
+t.test('a migration stays with its sync state, unless another copying host takes it over', async (t) => {
   const id = await captured('six')
   await end(await taken(id), 'stopped')
   t.ok(await isDue(id), 'another worker of the same copying host')

@@ -56,7 +56,7 @@ t.test('root goes nowhere where a link in a person’s home leads, and that pers
   rmSync(join(home('ben'), 'Maildir'))
 })
 
-t.test('where the copying state is another’s, root becomes that one for all of the command', async (t) => {
+t.test('where the sync state is another’s, root becomes that one for all of the command', async (t) => {
   chownSync(service.dataDir, owner.uid, owner.gid)
   handOver(service.dataDir, owner)
   await mustRun(service, 'sync', '--account', CLEO[0])

@@ -35,7 +35,7 @@ t.test('while all is well nobody is left behind', async (t) => {
   t.match(await mustRun(service, 'report'), /everybody is across\n$/)
 })
 
-t.test('a lost folder of the copying state is found by doctor, and stops its people, until "retry"', async (t) => {
+t.test('a lost folder of the sync state is found by doctor, and stops its people, until "retry"', async (t) => {
   renameSync(metadata, away)
   await receive()
   const looked = await doctor()
@@ -91,10 +91,10 @@ t.test('a new copying host says whom it may not take, and ends with 69; "retry" 
     { event: 'end', done: 0 },
   ])
   const plain = await runPostferry(['sync', '--once'], { ...service.environment, ...env })
-  t.match(plain.stdout, /1 person is due whose copying state is where nobody works: .*"postferry migration retry"/)
+  t.match(plain.stdout, /1 person is due whose sync state is where no worker runs: .*"postferry migration retry"/)
   const alone = await runPostferry(['sync', '--account', ANNA[0]], { ...service.environment, ...env })
-  t.match(alone, { exitCode: 75, stderr: /its copying state is elsewhere \(.*"postferry migration retry"/ })
-  t.match(await mustRun(service, 'report'), /everybody is across; but 1 person is due whose copying state/)
+  t.match(alone, { exitCode: 75, stderr: /its sync state is elsewhere \(.*"postferry migration retry"/ })
+  t.match(await mustRun(service, 'report'), /everybody is across; but 1 person is due whose sync state/)
   t.match(await rows(service, 'report'), { stranded: [{ folder: metadata, people: 1 }] })
   t.match(await doctor(), { exitCode: 69, stdout: /^fail {2}copying +1 person is due/m })
   await mustRun(service, 'migration', 'retry', ANNA[0])

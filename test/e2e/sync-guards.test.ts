@@ -27,7 +27,7 @@ for (const person of people) {
 const show = (address: string) => rows(service, 'migration', 'show', address)
 const sync = (address: string) => service.run(['sync', '--account', address, '--json'])
 
-t.test('a folder that cannot keep the copying state is named, and nothing is copied', async (t) => {
+t.test('a folder that cannot keep the sync state is named, and nothing is copied', async (t) => {
   const worker = startSync(service, ['--account', ANNA[0]], { POSTFERRY_OFFLINEIMAP_METADATA: '/dev/null/nowhere' })
   t.equal(await worker.end, 78)
   t.equal(worker.stderr, 'postferry: POSTFERRY_OFFLINEIMAP_METADATA: cannot write in /dev/null/nowhere (ENOTDIR)\n')
@@ -78,7 +78,7 @@ t.test('without the mailbox that was made anew the migration goes on', async (t)
   await mustRun(service, 'provider', 'set', 'old', '--no-exclude')
 })
 
-t.test('lost copying state stops the migration; after "retry" everything is there once', async (t) => {
+t.test('lost sync state stops the migration; after "retry" everything is there once', async (t) => {
   const metadata = join(service.dataDir, 'offlineimap')
   const { id } = await show(CLEO[0])
   for (const name of readdirSync(metadata).filter((name) => name.includes(`m-${id}`))) {

@@ -44,7 +44,7 @@ t.test('pausing withdraws the wish to finish, finishing fulfils it, everything e
   t.match(accept(at('pending', requested)), at('pending', requested))
 })
 
-// From wherever its copying state is.
+// From wherever its sync state is.
 const NOW = { isDue: true, isForAnyHost: true }
 
 t.test('a retry makes the job due, and is refused where nothing is copied', async (t) => {

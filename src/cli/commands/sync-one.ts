@@ -28,7 +28,7 @@ export async function oneJob(
     const why =
       copied === null || copied.id === jobDeps.worker.copyingHost
         ? 'somebody else is copying it'
-        : `its copying state is elsewhere (${copied.host}, ${copied.folder}): ${STRANDED_REMEDY}`
+        : `its sync state is elsewhere (${copied.host}, ${copied.folder}): ${STRANDED_REMEDY}`
     throw new Failure(EXIT.tempfail, `${address} cannot be copied now: ${why}`)
   }
   stop.addEventListener('abort', () => leases.stop())

@@ -40,7 +40,7 @@ export function addSyncCommand(postferry: Command, deps: CliDeps): void {
       (text) => whole(text, 10_000),
       ATTEMPT_LIMIT_MINUTES,
     )
-    .option('--adopt', 'also take people whose copying state is lost: where no other worker runs with it')
+    .option('--adopt', 'also take people whose sync state is lost: where no other worker runs with it')
     .option('--quiet', 'print what failed, and nothing when nothing did: for cron')
     .addOption(new Option('--json', 'print a JSON object per line').conflicts('quiet'))
   examples(
