@@ -14,7 +14,7 @@ const ROWS = PROVIDER_ROWS.map(([, row]) => row)
 
 /** Most providers need not be told more than their address. */
 const PARTS = [
-  ['trust', 'Which certificate is trusted'],
+  ['trust', 'Whose certificate is trusted'],
   ['load', 'How it is asked'],
   ['copying', 'How mail is copied'],
 ] as const satisfies readonly (readonly [Row['part'], string])[]
@@ -61,8 +61,8 @@ function hintOf({ about, hint, fallback, titles, isMany, ...row }: Row): string 
   return [`${capitalised(about)}.`, isMany ? 'One on each line.' : '', hint, empty].filter(Boolean).join(' ')
 }
 
-function isUnusual(row: Row, text: string | undefined): boolean {
-  return (text ?? '') !== (textOf(row.default?.('implicit')) ?? '') && (text !== '' || isFlag(row))
+function isUnusual(row: Row, text = ''): boolean {
+  return text !== '' && text !== textOf(row.default?.('implicit'))
 }
 
 /** Everything that is set, to look at. */

@@ -68,7 +68,7 @@ function providerTable(providers: readonly Provider[], domains: readonly Domain[
       { head: 'Host', cell: ({ host, port }) => `${host} port ${port}` },
       { head: 'Protection', cell: ({ tls }) => tls },
       { head: 'Connections', isNumber: true, cell: ({ maxConnections }) => maxConnections },
-      { head: 'People move', cell: ({ cutover }) => cutover },
+      { head: 'Cutover', cell: ({ cutover }) => cutover },
       { head: 'Domains', cell: ({ name }) => served(name).join(', ') || '–' },
     ],
     providers,
