@@ -76,7 +76,7 @@ t.test('a password that source refuses stops the migration, and the next right s
   await seed(old.port, [ANNA[0], 'another one'], 1, ['Sent'])
   const refused = await sync(ANNA[0])
   t.equal(refused.exitCode, 65)
-  t.match(refused.stderr, 'the next sign-in that is right there renews it')
+  t.match(refused.stderr, 'the next sign-in that the old server accepts renews it')
   t.match(await migration(ANNA[0]), { state: 'failed', code: 'credential-refused', remedy: /sign-in/ })
   t.same(await syncOnce(service), {}, 'nobody tries it again')
   t.match(await service.passdb(ANNA[0], 'another one'), { status: 200 })
