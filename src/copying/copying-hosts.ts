@@ -23,6 +23,8 @@ export interface CopyingHosts {
   stranded(scope: Scope): Promise<Stranded[]>
   /** The copying host of a migration; null: it was copied nowhere yet. */
   of(migrationId: string): Promise<{ readonly id: string; readonly host: string; readonly folder: string } | null>
+  /** The hosts of workers that may claim the job of a migration. */
+  workersFor(migrationId: string): Promise<string[]>
   /** The copying host that was last in this folder, and how many people it has to copy. */
   lastAt(host: string, folder: string): Promise<{ readonly id: string; readonly people: number } | null>
 }

@@ -8,8 +8,6 @@ import type { Account as AccountTable, DB } from './schema.ts'
 
 export const ACCOUNT_COLUMNS = ['account.address', 'account.home', 'account.quota_bytes', 'account.enabled'] as const
 
-const BATCH = 1_000
-
 export function toAccount(
   row: Pick<Selectable<AccountTable>, 'address' | 'home' | 'quota_bytes' | 'enabled'>,
 ): Account {
@@ -19,10 +17,6 @@ export function toAccount(
 
 export function accounts(db: Kysely<DB>): Accounts {
   return {
-    async *list() {
-      const rows = db.selectFrom('account').select(ACCOUNT_COLUMNS).orderBy('address').stream(BATCH)
-      for await (const row of rows) yield toAccount(row)
-    },
     async page(request) {
       const { rows, ...cursors } = await readPage(request, ({ from, isBackwards, limit }) =>
         db

@@ -5,22 +5,20 @@ import type { Audit, AuditFilter, PageRequest } from '../operations/ports.ts'
 import { readPage } from './cursor.ts'
 import type { DB } from './schema.ts'
 
-const BATCH = 1_000
 const NUMBER = /^\d{1,18}$/
 
 export function audit(db: Kysely<DB>): Audit {
   return {
-    list: (filter) => selectEntries(db, filter).orderBy('id', 'desc').stream(BATCH),
     page: (request) => entryPage(db, request),
     record: (subject, change) => record(db, subject, change),
   }
 }
 
-function selectEntries(db: Kysely<DB>, { subject, actor, action, since }: AuditFilter) {
+function selectEntries(db: Kysely<DB>, { subjects, actor, action, since }: AuditFilter) {
   return db
     .selectFrom('audit')
     .select(['at', 'actor', 'action', 'subject', 'reason', 'detail'])
-    .$if(subject !== undefined, (query) => query.where('subject', '=', subject ?? ''))
+    .$if(subjects !== undefined, (query) => query.where('subject', 'in', subjects ?? []))
     .$if(actor !== undefined, (query) => query.where('actor', '=', actor ?? ''))
     .$if(action !== undefined, (query) => query.where('action', '=', action ?? ''))
     .$if(since !== undefined, (query) => query.where('at', '>=', since ?? new Date(0)))

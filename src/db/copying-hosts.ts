@@ -40,6 +40,14 @@ export function copyingHosts(db: Kysely<DB>): CopyingHosts {
           where migration_id = ${migrationId}`.execute(db)
       return rows[0] ?? null
     },
+    async workersFor(migrationId) {
+      const { rows } = await sql<{ host: string }>`
+        select distinct host from job cross join worker join copying_host on copying_host.id = worker.copying_host_id
+          where migration_id = ${migrationId} and alive_until > now()
+            and (is_for_any_host or coalesce(job.copying_host_id, copying_host.id) = copying_host.id)
+          order by host`.execute(db)
+      return rows.map(({ host }) => host)
+    },
     async lastAt(host, folder) {
       const { rows } = await sql<{ id: string; people: number }>`
         select id, (select count(*)::int from job where copying_host_id = copying_host.id and due_at < 'infinity') as people

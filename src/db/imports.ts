@@ -10,22 +10,33 @@ const BATCH = 5_000
 
 /** People gather in a table that only this connection sees, and that is gone with it. */
 export function imports(db: Kysely<DB>): Imports {
+  let isRunning = false
   return {
-    gather: (work) =>
-      db.connection().execute(async (connection) => {
-        await sql`create temporary table import_line (
+    async gather(work) {
+      // Each import holds a connection to the database, and sign-ins need some too.
+      if (isRunning) throw new Refused('conflict', 'another import is running: try again when it is over')
+      isRunning = true
+      try {
+        return await db.connection().execute((connection) => gatherOn(connection, work))
+      } finally {
+        isRunning = false
+      }
+    },
+  }
+}
+
+async function gatherOn<T>(connection: Kysely<DB>, work: (gathering: Gathering) => Promise<T>): Promise<T> {
+  await sql`create temporary table import_line (
           number bigint not null, address text primary key, old_domain text not null, old_username text not null,
           provider text not null, home text not null, sealed bytea, sealed_to text[], quota_bytes bigint,
           taken boolean not null
         )`.execute(connection)
-        await sql`create index on import_line (old_username)`.execute(connection)
-        await sql`create index on import_line (home)`.execute(connection)
-        try {
-          return await work(gathering(connection))
-        } finally {
-          await sql`drop table import_line`.execute(connection).catch(() => undefined)
-        }
-      }),
+  await sql`create index on import_line (old_username)`.execute(connection)
+  await sql`create index on import_line (home)`.execute(connection)
+  try {
+    return await work(gathering(connection))
+  } finally {
+    await sql`drop table import_line`.execute(connection).catch(() => undefined)
   }
 }
 

@@ -17,10 +17,6 @@ const HOME = sql<string>`coalesce(account.home, migration.home)`
 
 export function migrations(db: Kysely<DB>): Migrations {
   return {
-    async *list(filter) {
-      const rows = selectMigrations(db, filter).orderBy('migration.address').stream(BATCH)
-      for await (const row of rows) yield toMigration(row)
-    },
     page: (request) => migrationPage(db, request),
     async count(filter) {
       const counted = selectMigrations(db, filter)
@@ -36,7 +32,7 @@ export function migrations(db: Kysely<DB>): Migrations {
       const row = await selectOrders(db, {}).where('migration.address', '=', address).executeTakeFirst()
       return row === undefined ? null : toOrder(row)
     },
-    finish: (address, judge) => db.transaction().execute((trx) => finishHeld(trx, address, judge)),
+    finish: (address, changeOf) => db.transaction().execute((trx) => finishHeld(trx, address, changeOf)),
     async take(address, transition, change) {
       return await db.transaction().execute(async (trx) => {
         const before = await hold(trx, address)
@@ -70,18 +66,12 @@ async function hold(trx: Transaction<DB>, address: string): Promise<Migration | 
 async function finishHeld(
   trx: Transaction<DB>,
   address: string,
-  judge: (found: Finishing) => Change,
+  changeOf: (found: Finishing) => Change,
 ): Promise<Migration | null> {
   const migration = await hold(trx, address)
   if (migration === null) return null
-  const job = await trx
-    .selectFrom('job')
-    .select(sql<boolean>`holder is not null and not is_free(job)`.as('is_copied'))
-    .where('migration_id', '=', migration.id)
-    .forUpdate()
-    .executeTakeFirst()
   const after = { ...migration, ...finish(migration), changedAt: new Date() }
-  const change = judge({ migration, ledger: await findLedger(trx, migration.id), isCopied: job?.is_copied ?? false })
+  const change = changeOf({ migration, ledger: await findLedger(trx, migration.id) })
   await writeStatus(migration.id, after, trx)
   await record(trx, address, change)
   return after

@@ -1,6 +1,6 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import type { Migration, Route } from '../model/migration.ts'
-import type { Selection } from '../operations/bulk.ts'
+import type { Selection } from '../operations/migration-changes.ts'
 import type { MigrationFilter } from '../operations/ports.ts'
 import type { DB, Migration as MigrationTable } from './schema.ts'
 import { STATUS_COLUMNS, toStatus } from './status.ts'
@@ -17,7 +17,7 @@ export const CODE = sql<string>`coalesce(migration.code, '')`
 
 /** Migrations that match, with all that is told of them. */
 export function selectMigrations(db: Kysely<DB>, filter: MigrationFilter) {
-  const { state, provider, domain, code, search, closing, neverCame } = filter
+  const { state, provider, domain, code, search, isFinishRequested, neverCame } = filter
   return db
     .selectFrom('migration')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
@@ -27,8 +27,12 @@ export function selectMigrations(db: Kysely<DB>, filter: MigrationFilter) {
     .$if(provider !== undefined, (query) => query.where('provider_id', '=', numberOf(db, provider ?? '')))
     .$if(domain !== undefined, (query) => query.where('old_domain', '=', domain ?? ''))
     .$if(code !== undefined, (query) => query.where(CODE, '=', code ?? ''))
-    .$if(closing !== undefined, (query) => query.where('finish_requested_at', closing ? 'is not' : 'is', null))
-    .$if(neverCame === true, (query) => query.where('account_id', 'is', null).where('state', '<>', 'done'))
+    .$if(isFinishRequested !== undefined, (query) =>
+      query.where('finish_requested_at', isFinishRequested ? 'is not' : 'is', null),
+    )
+    .$if(neverCame !== undefined, (query) =>
+      query.where(sql<boolean>`(account_id is null and state <> 'done') = ${neverCame}`),
+    )
     .$if(search !== undefined, (query) =>
       query.where(sql<boolean>`(position(lower(${search}) in migration.address) > 0
         or position(lower(${search}) in lower(old_username)) > 0)`),

@@ -1,6 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Change } from '../model/audit.ts'
-import type { Move, Selection, Transitions } from '../operations/bulk.ts'
+import type { Move, Selection, Transitions } from '../operations/migration-changes.ts'
 import type { DB } from './schema.ts'
 import { selectSelection } from './selection.ts'
 import { announceDue, isSame, toStatus, transitionDetail } from './status.ts'

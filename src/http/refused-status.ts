@@ -6,5 +6,6 @@ export const STATUS: Readonly<Record<RefusedCode, number>> = {
   forbidden: 403,
   'not-found': 404,
   conflict: 409,
+  rejected: 409,
   unavailable: 503,
 }

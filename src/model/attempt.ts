@@ -29,6 +29,9 @@ export const OUTCOMES = [
 ] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
+/** What comes of these comes by itself: the next attempt is made before long. */
+export const PASSING: readonly Outcome[] = ['complete', 'stopped', 'lost-lock', 'locked']
+
 /** One run of a copying engine for one migration. */
 export interface Attempt {
   readonly id: string

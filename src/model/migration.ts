@@ -47,9 +47,11 @@ export const pause: Transition = (from) => {
   return { state: 'paused', pausedFrom: from.state, code: from.code, isFinishRequested: false }
 }
 
+/** Goes on as before a pause, or as if nobody had asked for a finish. */
 export const resume: Transition = (from) => {
-  if (from.pausedFrom === null) throw new Refused('conflict', `the migration is not paused, it is ${from.state}`)
-  return { ...from, state: from.pausedFrom, pausedFrom: null }
+  if (from.pausedFrom !== null) return { ...from, state: from.pausedFrom, pausedFrom: null }
+  if (from.isFinishRequested) return { ...from, isFinishRequested: false }
+  throw new Refused('conflict', `the migration is not paused, it is ${from.state}`)
 }
 
 export const retry: Transition = (from) => {
@@ -64,7 +66,7 @@ export const retry: Transition = (from) => {
 /** A person took what differs as right: who is not synced for that may be so soon. */
 export const accept: Transition = (from) => ({ ...from, isDue: from.state === 'pending' })
 
-/** Asks for a last attempt, which finishes the migration when its ledger is clean. */
+/** Asks for a last attempt now, which finishes the migration when its ledger is clean. */
 export const requestFinish: Transition = (from) => {
   refuseUncopied(from)
   if (from.state === 'failed') {
@@ -73,7 +75,6 @@ export const requestFinish: Transition = (from) => {
       `the migration has failed (${from.code}): "postferry migration show" says what to do first`,
     )
   }
-  if (from.isFinishRequested) throw new Refused('conflict', 'the migration is to be finished already')
   return { ...from, isFinishRequested: true, isDue: true }
 }
 
@@ -107,7 +108,8 @@ const PENDING = { state: 'pending', pausedFrom: null, code: null } as const
 function refuseUncopied(from: MigrationStatus): void {
   refuseDone(from)
   if (from.state === 'paused') throw new Refused('conflict', 'the migration is paused: resume it first')
-  if (from.state === 'awaited') throw new Refused('conflict', 'the person has never come: there is nothing to copy yet')
+  if (from.state === 'awaited')
+    throw new Refused('conflict', 'the person has not signed in yet: there is nothing to copy')
 }
 
 function refuseDone({ state }: MigrationStatus): void {

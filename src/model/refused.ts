@@ -1,5 +1,8 @@
-/** Why something is not done: the request is wrong, names what is not there, or cannot be carried out as things are. */
-export type RefusedCode = 'invalid' | 'not-found' | 'forbidden' | 'conflict' | 'unavailable'
+/**
+ * Why something is not done: the request is wrong, names what is not there, or cannot be carried out as things are;
+ * `rejected` by the old server.
+ */
+export type RefusedCode = 'invalid' | 'not-found' | 'forbidden' | 'conflict' | 'rejected' | 'unavailable'
 
 /** A request that is not carried out; the message tells the person why, and what to do. */
 export class Refused extends Error {

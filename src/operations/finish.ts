@@ -1,69 +1,55 @@
 import type { DigestCaches } from '../ledger/ports.ts'
 import type { By } from '../model/audit.ts'
-import type { Ledger } from '../model/ledger.ts'
 import { codeOf } from '../model/ledger-code.ts'
 import { proofOf } from '../model/ledger-words.ts'
-import { ACTIVE_STATES, type Migration } from '../model/migration.ts'
+import type { Migration } from '../model/migration.ts'
 import { Refused } from '../model/refused.ts'
+import { take } from './migration-changes.ts'
+import { Finished as FinishedSchema } from './migration-schemas.ts'
+import { migrationRow } from './migrations.ts'
+import { flag, operation } from './operation.ts'
+import { migration } from './person.ts'
 import type { Migrations } from './ports.ts'
+import { the } from './schema.ts'
 
-export interface FinishDeps {
-  readonly migrations: Pick<Migrations, 'finish'>
+interface Deps {
+  readonly migrations: Pick<Migrations, 'finish' | 'take'>
   readonly digests: Pick<DigestCaches, 'remove'>
 }
 
+/** A migration that is finished, or is to be. */
 export interface Finished {
   readonly migration: Migration
-  /** What is known of the copy: proved, what is lost, or never looked at. */
-  readonly proof: string
+  /** What is known of the copy of a finished one: proved, what is lost, or never compared; else null. */
+  readonly proof: string | null
 }
 
-/**
- * Finishes a migration, which erases its credential. Null: there is no such migration.
- * @throws Refused unless `force`, when the person never came, is being copied or not active, or has no clean ledger
- */
-export async function finishMigration(
-  address: string,
-  force: boolean,
-  by: By,
-  { migrations, digests }: FinishDeps,
-): Promise<Finished | null> {
+export const finishMigration = operation({
+  ...{ name: 'migration.finish', permission: 'settle' },
+  summary: 'Let the copying host make a last attempt, and erase the credential when its ledger is clean',
+  fields: {
+    address: migration,
+    force: flag('at once, without a last attempt and a clean ledger; tells what may be lost'),
+  },
+  answer: {
+    schema: the(FinishedSchema),
+    row: ({ migration, proof }: Finished) => ({ ...migrationRow(migration), proof }),
+  },
+  async run({ address: migration, force = false }, deps: Deps, by): Promise<Finished> {
+    return force
+      ? await forced(migration, deps, by)
+      : { migration: await take(migration, 'finish', deps, by), proof: null }
+  },
+})
+
+async function forced({ address }: Migration, { migrations, digests }: Deps, by: By): Promise<Finished> {
   let proof = ''
-  const migration = await migrations.finish(address, (found) => {
-    const ledger = judged(found.ledger)
-    const objected = force ? null : objection(found.migration, ledger, found.isCopied)
-    if (objected !== null) throw new Refused('conflict', objected)
-    proof = proofOf(ledger)
-    return { ...by, action: 'migration.finish', detail: `${found.migration.state} → done, ${proof}` }
+  const migration = await migrations.finish(address, ({ migration: { state }, ledger }) => {
+    // By what is asked of a last ledger.
+    proof = proofOf(ledger && { ...ledger, code: codeOf(ledger.folders, 'finish') })
+    return { ...by, action: 'migration.finish', detail: `${state} → done, ${proof}` }
   })
-  if (migration === null) return null
+  if (migration === null) throw new Refused('not-found', `there is no migration of ${address} any more`)
   digests.remove(migration.id)
   return { migration, proof }
-}
-
-/** By what is asked of a last ledger. */
-function judged<T extends Pick<Ledger, 'folders'>>(ledger: T | null): T | null {
-  return ledger && { ...ledger, code: codeOf(ledger.folders, 'finish') }
-}
-
-const FORCED = '--force finishes all the same, and gives up what is not on the new server'
-
-/** Why a migration is finished by force only, and what that loses. A finished one objects by itself. */
-function objection(
-  { address, state, pausedFrom, code }: Migration,
-  ledger: Ledger | null,
-  isCopied: boolean,
-): string | null {
-  if (state === 'done') return null
-  if (state === 'awaited' || pausedFrom === 'awaited') {
-    return `${address} has never come: --force gives up waiting, and refuses who comes later`
-  }
-  if (isCopied) return `${address} is being copied: finish it afterwards, or cut that off with --force`
-  if (!ACTIVE_STATES.includes(state)) {
-    const how = state === 'paused' ? 'resume it first' : `${code}: "postferry migration show" says what to do`
-    return `no last attempt can be made for ${address}, who is ${state} (${how}); ${proofOf(ledger)}; ${FORCED}`
-  }
-  if (ledger === null) return `${proofOf(ledger)}: run "postferry verify ${address}" first; ${FORCED}`
-  if (ledger.code === null) return null
-  return `${proofOf(ledger)}; ${FORCED}`
 }

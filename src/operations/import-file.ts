@@ -6,8 +6,8 @@ import { parseSize } from '../model/quota.ts'
 import { Refused } from '../model/refused.ts'
 import { isUsername } from '../model/username.ts'
 import { undefused } from './csv-cell.ts'
-import type { BadLine, PersonLine } from './import.ts'
 import { COLUMNS, type Column, headerIn } from './import-header.ts'
+import type { BadLine, PersonLine } from './import-people.ts'
 
 // No field holds a line break, so a line is a record, and a mistake in one line hurts no other.
 

@@ -19,7 +19,7 @@ const MIGRATION = {
   paused_from: orNull(State),
   route: Type.Enum(['old', 'new']),
   code: orNull(Text),
-  closing: Type.Boolean({ description: 'The next complete attempt with a clean ledger finishes it' }),
+  finish_requested: Type.Boolean({ description: 'The next complete attempt with a clean ledger finishes it' }),
   created_at: Time,
   changed_at: Time,
 }
@@ -28,7 +28,9 @@ export const Migration = Type.Object(MIGRATION, { $id: 'Migration' })
 export const Finished = Type.Object(
   {
     ...MIGRATION,
-    proof: Type.String({ description: 'What is known of the copy: proved, what is lost, or never looked at' }),
+    proof: orNull(
+      Type.String({ description: 'Finished, this is known of the copy: proved, what is lost, or never compared' }),
+    ),
   },
   { $id: 'Finished' },
 )
@@ -70,6 +72,7 @@ export const Ledger = Type.Object(
   {
     clean: Type.Boolean(),
     code: orNull(Type.Enum(['differs', 'lost', 'shrunk'])),
+    sentence: Text,
     taken_at: Time,
     seconds: Type.Number(),
     fetched: Count,
@@ -102,7 +105,7 @@ export const Difference = Type.Object(
 export const MigrationDetail = Type.Object(
   {
     ...MIGRATION,
-    remedy: orNull(Text),
+    next_step: orNull(Text),
     credential_sealed_at: orNull(Time),
     credential_sealed_to: orNull(listOf(Text)),
     credential_opened_at: orNull(Time),

@@ -1,7 +1,11 @@
 import type { Outcome } from '../model/attempt.ts'
 
-/** What an outcome means and what to do, where it stopped a migration or stays with it. */
-export const NEXT_STEPS: Readonly<Partial<Record<Outcome, string>>> = {
+/** What a code means and what to do, where it stopped a migration or stays with it; null: nothing. */
+export function nextStep(code: string | null): string | null {
+  return NEXT_STEPS[code as Outcome] ?? null
+}
+
+const NEXT_STEPS: Readonly<Partial<Record<Outcome, string>>> = {
   'credential-refused':
     'the old server refuses the kept password: the next sign-in that the old server accepts renews it, and so does ' +
     '"postferry migration set-password"; until then the provider\'s --after-refusal says whether the new server lets the ' +

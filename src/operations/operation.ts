@@ -23,7 +23,7 @@ export interface Field<T> {
   readonly takeAway?: string
   /** It is the path of a file: a command takes a relative one, too. */
   readonly isFile?: boolean
-  /** What a command's help calls its value. */
+  /** What a command's help calls its value; default: the last word of the name. */
   readonly placeholder?: string
   /** @throws Refused what it must be */
   read(text: string): unknown

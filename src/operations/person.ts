@@ -1,49 +1,68 @@
-import { type Address, inDomain } from '../model/address.ts'
+import type { Account } from '../model/account.ts'
+import { type Address, inDomain, parseAddress } from '../model/address.ts'
+import type { Migration } from '../model/migration.ts'
 import { Refused } from '../model/refused.ts'
-import type { House } from './house.ts'
+import { address } from './fields.ts'
+import { resolved, text } from './operation.ts'
+import type { Accounts, Domains, Migrations } from './ports.ts'
 
-type People = Pick<House, 'accounts' | 'domains'>
-type Movers = { readonly migrations: Pick<House['migrations'], 'find'>; readonly domains: House['domains'] }
+// A person is named by the address on the destination, or by the one at the source.
 
-/**
- * The address on the destination of an account that is named by that, or by the address at the source.
- * @throws Refused when there is no such account
- */
-export async function addressOnNew(house: People, typed: Address): Promise<string> {
-  return await whoeverIs(house, typed, house.accounts, `there is no account ${typed.text}`)
+interface Deps {
+  readonly domains: Pick<Domains, 'list'>
+}
+type AccountDeps = Deps & { readonly accounts: Pick<Accounts, 'find'> }
+type MigrationDeps = Deps & { readonly migrations: Pick<Migrations, 'find'> }
+
+const BY_EITHER = 'the new or the old address'
+
+/** An account that is there. */
+export const account = resolved(text(address, BY_EITHER), accountOf)
+
+/** A migration that is there. */
+export const migration = resolved(text(address, BY_EITHER), migrationOf)
+
+/** Who may be there no more, as the audit has it. */
+export const person = resolved(text(address, `of this person, by ${BY_EITHER}`), async (typed, deps: Deps) => [
+  await renamed(typed, deps),
+])
+
+/** Whatever the audit has entries about: anything by its name, and a person by either address. */
+export const subject = resolved(
+  text(String, `of this provider, domain or administrator, or of this person by ${BY_EITHER}`),
+  async (name, deps: Deps) => {
+    const typed = parseAddress(name)
+    return typed === null ? [name] : [name, await renamed(typed, deps)]
+  },
+)
+
+/** @throws Refused */
+export async function accountOf(typed: Address, deps: AccountDeps): Promise<Account> {
+  return await either(typed, deps, deps.accounts, `there is no account ${typed.text}`)
 }
 
-/**
- * The address on the destination of a person with a migration, who may have no account yet.
- * @throws Refused when there is no such migration
- */
-export async function migrationOnNew(house: Movers, typed: Address): Promise<string> {
-  return await whoeverIs(house, typed, house.migrations, `there is no migration of ${typed.text}`)
+/** @throws Refused */
+export async function migrationOf(typed: Address, deps: MigrationDeps): Promise<Migration> {
+  return await either(typed, deps, deps.migrations, `there is no migration of ${typed.text}`)
 }
 
-/** What a person is called on the destination when this is the address at the source. */
-export async function renamed(house: Pick<House, 'domains'>, typed: Address): Promise<string> {
-  return (await renaming(house))(typed)
-}
-
-/** The same for many. */
-export async function renaming({ domains }: Pick<House, 'domains'>): Promise<(typed: Address) => string> {
+/** What people are called on the destination when these are their addresses at the source. */
+export async function renamedAll(all: readonly Address[], { domains }: Deps): Promise<string[]> {
   const newDomains = new Map((await domains.list()).map(({ name, newDomain }) => [name, newDomain]))
-  return (typed) => inDomain(typed, newDomains.get(typed.domain) ?? typed.domain).text
+  return all.map((typed) => inDomain(typed, newDomains.get(typed.domain) ?? typed.domain).text)
 }
 
-async function whoeverIs(
-  house: Pick<House, 'domains'>,
+async function renamed(typed: Address, deps: Deps): Promise<string> {
+  return (await renamedAll([typed], deps))[0] ?? typed.text
+}
+
+async function either<T>(
   typed: Address,
-  among: { find(address: string): Promise<object | null> },
+  deps: Deps,
+  among: { find(address: string): Promise<T | null> },
   absence: string,
-): Promise<string> {
-  for (const address of [typed.text, await renamed(house, typed)]) {
-    if ((await among.find(address)) !== null) return address
-  }
-  throw new Refused('not-found', absence)
-}
-
-export function noMigration(name: string): Refused {
-  return new Refused('not-found', `${name} has no migration`)
+): Promise<T> {
+  const found = (await among.find(typed.text)) ?? (await among.find(await renamed(typed, deps)))
+  if (found === null) throw new Refused('not-found', absence)
+  return found
 }

@@ -24,15 +24,14 @@ export interface Page<T> {
 }
 
 export interface AuditFilter {
-  readonly subject?: string
-  readonly actor?: string
-  readonly action?: string
-  readonly since?: Date
+  /** Any of these. */
+  readonly subjects?: readonly string[] | undefined
+  readonly actor?: string | undefined
+  readonly action?: string | undefined
+  readonly since?: Date | undefined
 }
 
 export interface Audit {
-  /** The newest first, streamed. */
-  list(filter: AuditFilter): AsyncIterable<AuditEntry>
   /** The newest first. @throws Refused when there is no such cursor */
   page(request: PageRequest & { readonly filter?: AuditFilter }): Promise<Page<AuditEntry>>
   /** Writes down what changes nothing in the database. */
@@ -58,8 +57,7 @@ export interface Domains {
 }
 
 export interface Accounts {
-  /** By address, streamed. */
-  list(): AsyncIterable<Account>
+  /** By address. */
   page(request: PageRequest): Promise<Page<Account>>
   find(address: string): Promise<Account | null>
   /** Sets a password of the destination's own: the source is not asked about it any more. */
@@ -70,16 +68,15 @@ export interface Accounts {
 }
 
 export interface MigrationFilter {
-  readonly state?: State
-  readonly provider?: string
-  readonly domain?: string
-  readonly code?: string
+  readonly state?: State | undefined
+  readonly provider?: string | undefined
+  readonly domain?: string | undefined
+  readonly code?: string | undefined
   /** A part of the address or of the old user name. */
-  readonly search?: string
-  /** Somebody wants it finished. */
-  readonly closing?: boolean
+  readonly search?: string | undefined
+  readonly isFinishRequested?: boolean | undefined
   /** Has not signed in yet, and is still expected. */
-  readonly neverCame?: boolean
+  readonly neverCame?: boolean | undefined
 }
 
 /** Whatever a list is sorted by, equals are in the order of their addresses. */
@@ -88,9 +85,9 @@ export type MigrationSort = (typeof MIGRATION_SORTS)[number]
 
 export interface MigrationPageRequest extends PageRequest {
   readonly filter?: MigrationFilter
-  /** By address, unless it says otherwise. */
-  readonly sort?: MigrationSort
-  readonly descending?: boolean
+  /** Default: by address. */
+  readonly sort?: MigrationSort | undefined
+  readonly descending?: boolean | undefined
 }
 
 /** Which part of the copying work: a provider's, and the K-th of N shards, counted from 1. */
@@ -105,17 +102,13 @@ export interface CopyWork {
   readonly orders: AsyncIterable<CopyOrder>
 }
 
-/** What decides whether a migration may be finished. */
+/** What a forced finish tells of. */
 export interface Finishing {
   readonly migration: Migration
   readonly ledger: Ledger | null
-  /** By any worker on any host. */
-  readonly isCopied: boolean
 }
 
 export interface Migrations {
-  /** By address, streamed. */
-  list(filter: MigrationFilter): AsyncIterable<Migration>
   /** @throws Refused when there is no such cursor */
   page(request: MigrationPageRequest): Promise<Page<Migration>>
   count(filter: MigrationFilter): Promise<number>
@@ -123,10 +116,10 @@ export interface Migrations {
   /** Makes a transition, alone with the row; one to `done` erases the credential. Null: there is no such migration. */
   take(address: string, transition: Transition, change: Change): Promise<Migration | null>
   /**
-   * Finishes a migration, alone with its row, its job and its ledger. Null: there is no such migration.
-   * @param judge says what is written into the audit, or throws why it is not finished
+   * Finishes a migration, alone with its row and its ledger. Null: there is no such migration.
+   * @param changeOf says what is written into the audit
    */
-  finish(address: string, judge: (found: Finishing) => Change): Promise<Migration | null>
+  finish(address: string, changeOf: (found: Finishing) => Change): Promise<Migration | null>
   /** What a copying engine has to know of an active migration; null: it is not active, or not there. */
   orderOf(address: string): Promise<CopyOrder | null>
   /** Reads the active migrations of a share that may be copied at this hour, as they are at one moment. */

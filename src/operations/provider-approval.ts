@@ -5,7 +5,7 @@ import type { By } from '../model/audit.ts'
 import { type Endpoint, endpointOf, endpointText, isSameEndpoint } from '../model/endpoint.ts'
 import type { Provider } from '../model/provider.ts'
 import type { Settings } from '../settings.ts'
-import type { Bulk } from './bulk.ts'
+import { changeSelected, type Transitions } from './migration-changes.ts'
 import { operation } from './operation.ts'
 import type { Audit } from './ports.ts'
 import { NAMED } from './providers.ts'
@@ -16,7 +16,7 @@ import { Count, orNull, Text } from './schema.ts'
 interface ApprovalDeps {
   readonly endpoints: Endpoints
   readonly audit: Pick<Audit, 'record'>
-  readonly bulk: Pick<Bulk, 'carryOut'>
+  readonly transitions: Transitions
 }
 
 const ENDPOINT = { host: Text, port: Type.Integer(), tls: Text, trusts: orNull(Text) }
@@ -29,13 +29,13 @@ export const approveProvider = operation({
     schema: Type.Object({ provider: Text, ...ENDPOINT, migrations: Count }),
     row: ({ provider, endpoint, migrations }: Approved) => ({ provider: provider.name, ...endpoint, migrations }),
   },
-  async run({ name: provider }, { endpoints, audit, bulk }: ApprovalDeps, by): Promise<Approved> {
+  async run({ name: provider }, { endpoints, audit, transitions }: ApprovalDeps, by): Promise<Approved> {
     const { name } = provider
     const endpoint = endpointOf(provider)
     endpoints.approve(name, endpoint)
     await audit.record(name, { ...by, action: 'provider.approve', detail: endpointText(endpoint) })
     const stopped = { filter: { provider: name, state: 'failed', code: 'endpoint-changed' } } as const
-    const { changed } = await bulk.carryOut('retry', stopped, by)
+    const { changed } = await changeSelected('retry', stopped, { transitions }, by)
     return { provider, endpoint, migrations: changed.reduce((sum, { count }) => sum + count, 0) }
   },
 })
@@ -50,7 +50,7 @@ interface Approved {
 /** What a good test has made of the endpoint; null: this host sends no kept passwords, or all is as it was approved. */
 export type Trust = { readonly approved: Endpoint; readonly isNew: boolean } | null
 
-interface TrustDeps extends Omit<ApprovalDeps, 'bulk'> {
+interface TrustDeps extends Omit<ApprovalDeps, 'transitions'> {
   readonly settings: Pick<Settings, 'identityFile'>
 }
 

@@ -26,7 +26,7 @@ export const NAMED = resolved(text(String, 'name of the provider'), namedProvide
 
 /** The provider that something refers to. */
 export function providerField(about: string) {
-  return resolved(text(String, about), async (name, { providers }: Finding) => {
+  return resolved(text(String, about, { placeholder: 'name' }), async (name, { providers }: Finding) => {
     const provider = await providers.find(name)
     if (provider === null) throw new Refused('invalid', `There is no provider ${name}.`)
     return provider

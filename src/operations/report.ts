@@ -2,6 +2,11 @@ import { type CopyingHosts, type Stranded, strandedText } from '../copying/copyi
 import type { State } from '../model/migration.ts'
 import type { Erased, Expiring } from '../model/retention.ts'
 import type { Collision, Collisions } from './collisions.ts'
+import { domain } from './fields.ts'
+import { operation, optional, text } from './operation.ts'
+import { providerField } from './providers.ts'
+import { the } from './schema.ts'
+import { Report as ReportSchema } from './schemas.ts'
 
 /** Migrations that are being copied at this moment. */
 export interface Copying {
@@ -81,17 +86,29 @@ const TOLD_DAYS = 30
 const NONE_EXPIRES: Expiring = { people: 0, at: null, addresses: [] }
 const NOBODY: Readonly<Record<State, number>> = { awaited: 0, pending: 0, synced: 0, paused: 0, failed: 0, done: 0 }
 
-export interface ReportDeps {
+interface Deps {
   readonly collisions: Pick<Collisions, 'wanted'>
   readonly reports: Reports
   readonly copying: Copying
   readonly copyingHosts: Pick<CopyingHosts, 'stranded'>
 }
 
-export async function report(
+export const makeReport = operation({
+  ...{ name: 'report', permission: 'see' },
+  summary: 'Report how far the people are: by provider and domain, by day, and what stops them',
+  fields: {
+    provider: optional(providerField('from this provider')),
+    domain: optional(text(domain, 'from this domain of the old server')),
+  },
+  answer: { schema: the(ReportSchema), row: reportRow },
+  run: async ({ provider, domain }, deps: Deps) =>
+    await reportOn({ provider: provider?.name, domain }, new Date(), deps),
+})
+
+export async function reportOn(
   scope: Scope,
   now: Date,
-  { reports, copying, copyingHosts, ...records }: ReportDeps,
+  { reports, copying, copyingHosts, ...records }: Deps,
 ): Promise<Report> {
   const [people, failures, collisions, stranded, changes] = await Promise.all([
     reports.people(scope, await copying.migrationIds()),
@@ -150,18 +167,44 @@ export function outlook(report: Report): string {
 }
 
 function end({ people, remaining, perDay, estimatedEnd }: Report): string {
-  if (people.length === 0) return 'nobody is here yet'
-  if (remaining === 0) return 'everybody is across'
-  if (estimatedEnd === null) return `${remaining} remain; nobody came across lately`
+  if (people.length === 0) return 'no migrations yet'
+  if (remaining === 0) return 'all migrations are complete'
+  if (estimatedEnd === null) return `${remaining} remain; none was completed lately`
   const rate = Math.round(perDay * 10) / 10
-  return `${remaining} remain; ${rate} a day came across lately: at this rate the last on ${estimatedEnd.toISOString().slice(0, 10)}`
+  return `${remaining} remain; ${rate} a day were completed lately: at this rate the last one on ${estimatedEnd.toISOString().slice(0, 10)}`
 }
 
 /** Whose credentials are erased before long, in words; null: nobody's. */
 export function warning({ expiring: { people, at, addresses } }: Report): string | null {
   if (at === null) return null
-  const whose = `the kept passwords of ${people} people who never finish`
+  const whose = `the kept passwords of ${people} unfinished migrations`
   const names = `${addresses.join(', ')}${people > addresses.length ? ', …' : ''}`
   const day = at.toISOString().slice(0, 10)
   return `${whose} are erased from ${day} on (POSTFERRY_KEEP_CREDENTIALS_DAYS): ${names}`
+}
+
+export function peopleRow({ neverCame, ...counts }: PeopleCount) {
+  return { ...counts, never_came: neverCame }
+}
+
+function collisionRow({ oldDomain, oldUsername, ...collision }: Collision) {
+  return { ...collision, old_domain: oldDomain, old_username: oldUsername }
+}
+
+function reportRow(report: Report) {
+  const { people, failures, collisions, stranded, burnDown, remaining, perDay, estimatedEnd, erased, expiring } = report
+  return {
+    people: people.map(peopleRow),
+    total: peopleRow(total(people)),
+    ...{ failures, stranded },
+    collisions: collisions.map(collisionRow),
+    burn_down: burnDown,
+    ...{ remaining, per_day: perDay, estimated_end: estimatedEnd },
+    erased: erased.map(erasedRow),
+    expiring,
+  }
+}
+
+export function erasedRow({ what, days, lookedAt, erased }: Erased) {
+  return { what, days: days === 0 ? null : days, looked_at: lookedAt, erased }
 }

@@ -1,50 +1,61 @@
+import { hostname } from 'node:os'
+import { Type } from 'typebox'
 import type { Keyring } from '../keys/open-credential.ts'
 import { type VerifyDeps, type VerifyOptions, type VerifyOrder, verify } from '../ledger/verify.ts'
-import type { By } from '../model/audit.ts'
 import { CouldNotAsk, type Ledger } from '../model/ledger.ts'
-import { accept } from '../model/migration.ts'
-import { Refused } from '../model/refused.ts'
+import { accept, type Migration } from '../model/migration.ts'
 import type { Budget } from '../source/budget.ts'
+import { differenceRow, ledgerRow } from './ledger-rows.ts'
+import { Difference as DifferenceSchema, Ledger as LedgerSchema } from './migration-schemas.ts'
+import { type Answer, flag, operation } from './operation.ts'
+import { migration as person } from './person.ts'
 import type { Credentials, Migrations } from './ports.ts'
+import { listOf, Text, the } from './schema.ts'
 
 /** So long a connection to the source is waited for. */
 const SEAT_LIMIT_MS = 60_000
 
-export interface VerifyAccountDeps extends VerifyDeps {
-  readonly migrations: Pick<Migrations, 'find' | 'orderOf' | 'take'>
+interface Deps extends VerifyDeps {
+  readonly migrations: Pick<Migrations, 'orderOf' | 'take'>
   readonly credentials: Pick<Credentials, 'handOut'>
   readonly budget: Pick<Budget, 'take'>
-  /** Who opens credentials here, for the record: `root@copyhost`. */
-  readonly reader: string
   /** Opened on the copying host only. */
   keyring(): Promise<Keyring>
 }
 
-export interface VerifyAccountOptions extends Omit<VerifyOptions, 'accept'> {
-  /** Who says that all differences found now are right as they are; without, nobody does. */
-  readonly acceptedBy?: By
+/** A ledger that was made and kept, and whose it is. */
+export interface Verified {
+  readonly migration: Migration
+  readonly ledger: Ledger
+}
+
+const ANSWER: Answer<Verified> = {
+  schema: Type.Object({ address: Text, ...LedgerSchema.properties, differences: listOf(the(DifferenceSchema)) }),
+  row: ({ migration: { address }, ledger }) => {
+    return { address, ...ledgerRow(ledger), differences: ledger.differences.map(differenceRow) }
+  },
 }
 
 /**
- * Compares an account's mail at the source and the destination, and keeps the result. Whose differences are accepted is
- * due.
- * @throws Refused when the address has no migration
- * @throws CouldNotAsk when the source cannot be asked, or with which credential is not to be had
+ * Compares a person's mail at the source and the destination, and keeps the result. A migration whose differences are
+ * accepted is due. The operation throws CouldNotAsk when the source cannot be asked, or there is no credential for it.
+ * @param options what is to be told meanwhile
  */
-export async function verifyAccount(
-  address: string,
-  deps: VerifyAccountDeps,
-  { acceptedBy, ...options }: VerifyAccountOptions = {},
-): Promise<Ledger> {
-  const order = await orderOf(address, deps)
-  const ledger = await seated(order, deps, { ...options, accept: acceptedBy !== undefined })
-  if (acceptedBy !== undefined) {
-    await deps.migrations.take(address, accept, { ...acceptedBy, action: 'migration.accept' })
-  }
-  return ledger
+export function verifying(options: Omit<VerifyOptions, 'accept'> = {}) {
+  return operation({
+    ...{ name: 'migration.verify', permission: 'settle' },
+    summary: 'Compare the mail of a person on both servers, message by message; run it on the copying host',
+    fields: { address: person, accept: flag('accept everything that differs now as right') },
+    answer: ANSWER,
+    async run({ address: migration, accept: accepts = false }, deps: Deps, by): Promise<Verified> {
+      const ledger = await seated(await orderOf(migration, deps), deps, { ...options, accept: accepts })
+      if (accepts) await deps.migrations.take(migration.address, accept, { ...by, action: 'migration.accept' })
+      return { migration, ledger }
+    },
+  })
 }
 
-async function seated(order: VerifyOrder, deps: VerifyAccountDeps, options: VerifyOptions) {
+async function seated(order: VerifyOrder, deps: Deps, options: VerifyOptions) {
   const stop = options.signal ?? new AbortController().signal
   const patience = { limitMs: SEAT_LIMIT_MS, signal: stop }
   using seat = await deps.budget.take(order.provider.name, 'copying', patience)
@@ -57,11 +68,13 @@ async function seated(order: VerifyOrder, deps: VerifyAccountDeps, options: Veri
   }
 }
 
-async function orderOf(address: string, given: VerifyAccountDeps): Promise<VerifyOrder> {
+async function orderOf({ address, state }: Migration, given: Deps): Promise<VerifyOrder> {
   const order = await given.migrations.orderOf(address)
-  if (order === null) throw await notCopied(address, given)
+  if (order === null) {
+    throw new CouldNotAsk('no-credential', `the migration of ${address} is ${state}: its credential is not opened`)
+  }
   const { id, home, provider } = order
-  const [sealed] = await given.credentials.handOut([id], given.reader)
+  const [sealed] = await given.credentials.handOut([id], `verify on ${hostname()}`)
   if (sealed === undefined) throw new CouldNotAsk('no-credential', `no credential of ${address} is kept`)
   const keyring = await given.keyring()
   const { credential, refused, why } = await keyring.open(sealed)
@@ -70,13 +83,4 @@ async function orderOf(address: string, given: VerifyAccountDeps): Promise<Verif
   }
   const { username, password } = credential
   return { migrationId: id, home, provider, username, password }
-}
-
-async function notCopied(address: string, { migrations }: VerifyAccountDeps): Promise<Error> {
-  const migration = await migrations.find(address)
-  if (migration === null) return new Refused('conflict', `${address} has no migration`)
-  return new CouldNotAsk(
-    'no-credential',
-    `the migration of ${address} is ${migration.state}: its credential is not opened`,
-  )
 }

@@ -42,18 +42,12 @@ import { digestCaches } from '../ledger/digest-cache.ts'
 import type { VerifyDeps } from '../ledger/verify.ts'
 import { destinationMail } from '../maildir/listing.ts'
 import { ADMINISTRATOR_LIMITS, ADMINISTRATOR_TOTAL, signInAdministrator } from '../operations/administrator-login.ts'
-import { bulk } from '../operations/bulk.ts'
-import { finishMigration } from '../operations/finish.ts'
 import type { House } from '../operations/house.ts'
-import { importPeople, oneAtATime } from '../operations/import.ts'
 import { performer } from '../operations/operation.ts'
 import { healthOf } from '../operations/provider-health.ts'
 import { TRIAL_LIMITS } from '../operations/provider-login-test.ts'
-import { type RenewalDeps, renewCredential } from '../operations/renew-credential.ts'
-import { report } from '../operations/report.ts'
-import { verifyAccount } from '../operations/verify.ts'
 import type { Settings } from '../settings.ts'
-import { type Budget, openBudget } from '../source/budget.ts'
+import { openBudget } from '../source/budget.ts'
 import { LEASE_MS } from '../source/connection-share.ts'
 import { guardSource } from '../source/guard.ts'
 import type { ProviderStatus, Time } from '../source/ports.ts'
@@ -64,7 +58,6 @@ import { engineFor } from './engine.ts'
 export interface Service extends House {
   readonly auth: Auth
   readonly database: Database
-  readonly budget: Budget
   readonly engine: Engine
   readonly verifyDeps: VerifyDeps
   /** How the providers' connections are used in this process. */
@@ -102,8 +95,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
     home: settings.home,
     recipientDelimiter: settings.recipientDelimiter,
     answerLimitMs: settings.answerLimitMs,
-    credentials: credentials(kysely),
-  } satisfies OpenAuthDeps & RenewalDeps
+  } satisfies OpenAuthDeps
   const { forget, ...auth } = openAuth(deps)
   const listener = serving && database.listen('postferry_forget', forget)
   const sealsTo = async () => ((await recipientsInForce(settings)) ?? []).map(shortName)
@@ -114,7 +106,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
     domains: domains(kysely, settings.home),
     accounts: accounts(kysely),
     migrations: migrations(kysely),
-    credentials: deps.credentials,
+    credentials: credentials(kysely),
     ledgers: ledgers(kysely),
     attempts: attempts(kysely),
   }
@@ -143,8 +135,8 @@ export async function openService(settings: Settings, serving?: Serving): Promis
     settings,
     database,
     budget,
-    engine,
     verifyDeps,
+    ...verifyDeps,
     hasher: argon2id,
     ...records,
     administrators: panel.administrators,
@@ -156,26 +148,13 @@ export async function openService(settings: Settings, serving?: Serving): Promis
     },
     ...{ probe: probeWith, trials, source },
     health: healthOf({ providers: records.providers, probe: probeWith, status: source.status }),
-    bulk: bulk(transitions(kysely)),
+    transitions: transitions(kysely),
+    ...{ userdb: deps.userdb, sealer: deps.sealer },
     copyingHosts: copyingHosts(kysely),
-    report: (scope) =>
-      report(scope, new Date(), {
-        ...{
-          reports: reports(kysely),
-          collisions: collisions(kysely),
-          copying: copying(kysely),
-          copyingHosts: copyingHosts(kysely),
-        },
-      }),
+    reports: reports(kysely),
+    copying: copying(kysely),
     collisions: collisions(kysely),
-    importPeople: oneAtATime((lines, options) => importPeople(lines, options, { ...deps, imports: imports(kysely) })),
-    verify: (address, options) =>
-      verifyAccount(
-        address,
-        { ...records, ...verifyDeps, budget, keyring: openKeyring, reader: `verify on ${hostname()}` },
-        options,
-      ),
-    finish: (address, force, by) => finishMigration(address, force, by, { ...records, digests }),
+    imports: imports(kysely),
     sealings: sealings(kysely),
     rotateKey: (by, onProgress) =>
       rotateKey(settings, { sealings: sealings(kysely), audit: records.audit }, by, onProgress),
@@ -183,7 +162,6 @@ export async function openService(settings: Settings, serving?: Serving): Promis
       dropOldKeys(settings, { sealings: sealings(kysely), audit: records.audit, instances: instances(kysely) }, by),
     keyring: openKeyring,
     endpoints,
-    renewCredential: (address, password, by) => renewCredential(address, password, by, deps),
     signInAdministrator: (question) => signInAdministrator(question, panel),
     auth,
     providerStatus: source.status,

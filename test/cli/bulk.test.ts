@@ -54,14 +54,14 @@ t.test('all who match take the step, with the reason in the audit; the others ar
   ])
   t.equal(
     await mustRun(ferry.service, 'migration', 'finish', '--queue', '--all'),
-    '1 migrations changed\n1 pending → finished as soon as a last attempt has a clean ledger\n' +
+    '1 migrations changed\n1 pending; it is finished as soon as a last attempt has a clean ledger\n' +
       '2 refused: the migration is paused: resume it first\n',
   )
-  t.match(await migration('list', '--closing'), [{ address: 'bert@new.example', closing: true }])
-  t.match(await mustRun(ferry.service, 'migration', 'list'), /CLOSING\n.*\nbert@new\.example .* yes\n/)
+  t.match(await migration('list', '--finish-requested'), [{ address: 'bert@new.example', finish_requested: true }])
+  t.match(await mustRun(ferry.service, 'migration', 'list'), /FINISH REQUESTED\n.*\nbert@new\.example .* yes\n/)
   t.equal(
-    await mustRun(ferry.service, 'migration', 'retry', '--all', '--closing'),
-    '1 migrations changed\n1 pending → due now\n',
+    await mustRun(ferry.service, 'migration', 'retry', '--all', '--finish-requested'),
+    '1 migrations changed\n1 pending; its next attempt is due now\n',
   )
   t.match(await migration('resume', '--all', '--search', 'carl'), { dry_run: false, changed: [{ count: 1 }] })
   t.same(await states(), ['paused', 'pending', 'pending'])

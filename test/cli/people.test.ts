@@ -144,8 +144,13 @@ t.test('a migration is paused, resumed and finished, which erases its credential
   t.match(await step('resume', 'carl@old.example'), { state: 'pending', paused_from: null })
   const elsewhere = { ...ferry.service.environment, POSTFERRY_IDENTITY_FILE: '/nowhere/identity' }
   const early = await runProgram(process.execPath, [PROGRAM, 'migration', 'finish', 'carl@old.example'], elsewhere)
-  t.equal(early.exitCode, 78)
-  t.match(early.stderr, /finish is for the copying host \(--force finishes without a last attempt/)
+  t.equal(early.exitCode, 75)
+  t.match(
+    early.stderr,
+    /no "postferry sync" runs that could copy carl@old\.example; it stays to be finished \(.*resume/,
+  )
+  t.match(early.stderr, /--force finishes anyway/)
+  t.match(await step('resume', 'carl@old.example'), { state: 'pending', finish_requested: false }, 'it is taken back')
   t.match(await rows(ferry.service, 'migration', 'finish', 'carl@old.example', '--force'), { state: 'done' })
   t.match(await mistake('migration', 'resume', 'carl@old.example'), { exitCode: 65 })
   t.match(await mistake('migration', 'set-password', 'carl@old.example'), { exitCode: 65, line: /done/ })

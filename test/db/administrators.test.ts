@@ -1,10 +1,10 @@
 import t from 'tap'
 import { administrators } from '../../src/db/administrators.ts'
-import { audit } from '../../src/db/audit.ts'
 import type { Database } from '../../src/db/connection/database.ts'
 import { byAdministrator, type Role } from '../../src/model/administrator.ts'
 import { Refused } from '../../src/model/refused.ts'
 import type { Administrators, NewAdministrator } from '../../src/operations/administrator-ports.ts'
+import { entriesOf } from '../support/audit.ts'
 import { openTestDatabase } from '../support/database.ts'
 
 const BY = { actor: 'tests', reason: 'as agreed' }
@@ -58,7 +58,7 @@ t.test('who is not there is not found, and not changed', async (t) => {
   t.equal(await known.endSessions('bert', BY), false)
   t.equal(await known.useTotpStep('bert', 1), false)
   await known.noteSignIn('bert', null)
-  t.same((await Array.fromAsync(audit(database.kysely).list({}))).length, 1, 'the one who was added')
+  t.same((await entriesOf(database.kysely)).length, 1, 'the one who was added')
 })
 
 t.test('the last owner can neither be removed nor become less', async (t) => {
@@ -141,7 +141,7 @@ t.test('every change is written down, by whom and why', async (t) => {
   await known.noteSignIn('bert', null)
   await known.useTotpStep('bert', 1)
   await known.remove('bert', BY)
-  const entries = await Array.fromAsync(audit(database.kysely).list({}))
+  const entries = await entriesOf(database.kysely)
   const change = (action: string, detail: string | null, by: object = BY, subject = 'bert') => {
     return { action, subject, detail, ...by }
   }

@@ -12,10 +12,11 @@ import { provisioner } from '../../src/db/provisioning.ts'
 import { transitions } from '../../src/db/transitions.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import { retry } from '../../src/model/migration.ts'
-import { bulk } from '../../src/operations/bulk.ts'
+import { changeMigrations } from '../../src/operations/migration-changes.ts'
 import { BY } from '../support/by.ts'
 import { openTestDatabase } from '../support/database.ts'
 import { isDue } from '../support/due.ts'
+import { performing } from '../support/perform.ts'
 import { PROVIDER } from '../support/provider.ts'
 
 let database: Database
@@ -62,6 +63,11 @@ const mayTake = (id: string, by: Worker) => isDue(database.kysely, id, by)
 const retried = (person: string) =>
   migrations(database.kysely).take(`${person}@old.example`, retry, { ...BY, action: 'migration.retry' })
 
+async function retriedByMany(person: string): Promise<void> {
+  const deps = { transitions: transitions(database.kysely), domains: domains(database.kysely, '/home/%u') }
+  await performing(deps)(changeMigrations, { action: 'retry', addresses: [`${person}@old.example`] })
+}
+
 t.test(
   'people of a copying host without a worker are reported to the others, an hour after the last worker ended',
   async (t) => {
@@ -91,7 +97,7 @@ t.test('a retry gives a migration to any copying host, an hour after the last wo
   t.notOk(await mayTake(id, there), 'it is for that worker to take her')
   await serving[Symbol.asyncDispose]()
   await retried('ben')
-  await bulk(transitions(database.kysely)).carryOut('retry', { addresses: ['ben@old.example'] }, BY)
+  await retriedByMany('ben')
   t.notOk(await mayTake(id, there), 'it may come back')
   await passesBy('home')
   await retried('ben')
@@ -118,7 +124,7 @@ t.test('so does a retry of many', async (t) => {
   const id = await copiedBy('emil', here)
   await serving[Symbol.asyncDispose]()
   await passesBy('cabin')
-  await bulk(transitions(database.kysely)).carryOut('retry', { addresses: ['emil@old.example'] }, BY)
+  await retriedByMany('emil')
   t.ok(await mayTake(id, there))
 })
 

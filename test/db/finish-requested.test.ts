@@ -3,7 +3,6 @@ import t from 'tap'
 import type { Job, JobKept, Jobs, Worker } from '../../src/copying/ports.ts'
 import { advance } from '../../src/copying/schedule.ts'
 import { attempts } from '../../src/db/attempts.ts'
-import { audit } from '../../src/db/audit.ts'
 import type { Database } from '../../src/db/connection/database.ts'
 import { credentials } from '../../src/db/credentials.ts'
 import { domains } from '../../src/db/domains.ts'
@@ -16,6 +15,7 @@ import { parseAddress } from '../../src/model/address.ts'
 import type { Outcome } from '../../src/model/attempt.ts'
 import type { LedgerCode } from '../../src/model/ledger.ts'
 import { pause, requestFinish, resume, retry, type Transition } from '../../src/model/migration.ts'
+import { entriesOf } from '../support/audit.ts'
 import { BY } from '../support/by.ts'
 import { openTestDatabase } from '../support/database.ts'
 import { isDue as isDueFor } from '../support/due.ts'
@@ -105,7 +105,7 @@ t.test(
     t.match(await end(job, 'complete'), { proof: 'the ledger of 2026-11-23T12:00:00.000Z is clean' })
     t.match(await found('anna'), { state: 'done', isFinishRequested: false })
     t.equal(await credentials(database.kysely).factsOf(nameOf('anna')), null, 'the credential is erased')
-    t.match(await Array.fromAsync(audit(database.kysely).list({ subject: nameOf('anna') })), [
+    t.match(await entriesOf(database.kysely, { subjects: [nameOf('anna')] }), [
       {
         ...{ action: 'migration.finish', actor: 'sync on copyhost', reason: null },
         detail: 'synced → done, the ledger of 2026-11-23T12:00:00.000Z is clean',

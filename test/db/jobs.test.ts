@@ -16,7 +16,7 @@ import { parseAddress } from '../../src/model/address.ts'
 import type { Outcome } from '../../src/model/attempt.ts'
 import { finish, pause, requestFinish, resume, retry, type Transition } from '../../src/model/migration.ts'
 import type { Provider } from '../../src/model/provider.ts'
-import { bulk } from '../../src/operations/bulk.ts'
+import { changeSelected, type Selection, type Word } from '../../src/operations/migration-changes.ts'
 import { BY } from '../support/by.ts'
 import { openTestDatabase } from '../support/database.ts'
 import { isDue as isDueFor } from '../support/due.ts'
@@ -294,7 +294,7 @@ t.test('workers are notified of every job that becomes due otherwise than by the
   await until(listener.isListening, 'it listens')
   const change = (step: Transition) => () =>
     migrations(db).take('noted@old.example', step, { ...BY, action: 'migration.step' })
-  const many = bulk(transitions(db))
+  const many = (word: Word, who: Selection) => changeSelected(word, who, { transitions: transitions(db) }, BY)
   const noted = { addresses: ['noted@old.example'] }
   const changes: Record<string, () => Promise<unknown>> = {
     'a first sign-in': () => captured('noted'),
@@ -304,10 +304,10 @@ t.test('workers are notified of every job that becomes due otherwise than by the
       await change(pause)()
       await change(resume)()
     },
-    'a retry of many': () => many.carryOut('retry', noted, BY),
+    'a retry of many': () => many('retry', noted),
     'a resumption of many': async () => {
-      await many.carryOut('pause', noted, BY)
-      await many.carryOut('resume', noted, BY)
+      await many('pause', noted)
+      await many('resume', noted)
     },
     'a credential': async () => {
       await sql`update migration set state = 'failed', code = 'credential-refused' where address = 'noted@old.example'`.execute(

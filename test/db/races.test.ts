@@ -14,10 +14,12 @@ import { provisioner } from '../../src/db/provisioning.ts'
 import { transitions } from '../../src/db/transitions.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import { noCounts } from '../../src/model/ledger.ts'
-import { bulk } from '../../src/operations/bulk.ts'
 import { finishMigration } from '../../src/operations/finish.ts'
+import { changeSelected, type Selection, type Word } from '../../src/operations/migration-changes.ts'
+import { entriesOf } from '../support/audit.ts'
 import { BY } from '../support/by.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { performing } from '../support/perform.ts'
 import { PROVIDER } from '../support/provider.ts'
 import { addUnchangedPeople } from '../support/unchanged-source.ts'
 import { until } from '../support/until.ts'
@@ -124,7 +126,7 @@ t.test('two domains that are added at once make no chain', async (t) => {
   t.match(ends, ['done', /becomes between\.example already/])
 })
 
-t.test('a finish goes by the ledger of the moment in which the migration is finished', async (t) => {
+t.test('a forced finish tells of the ledger of the moment in which the migration is finished', async (t) => {
   await add('fourth.example')
   await provision('dora', 'fourth.example')
   const { id = '' } = (await migrations(database.kysely).find('dora@fourth.example')) ?? {}
@@ -137,22 +139,19 @@ t.test('a finish goes by the ledger of the moment in which the migration is fini
   t.equal(await ledgers(database.kysely).save(id, clean, { after: null, holder: null }), 'saved')
   const deps = {
     migrations: migrations(database.kysely),
+    domains: domains(database.kysely, '/home/%u'),
     digests: { remove: () => undefined },
   }
-  const finish = () => finishMigration('dora@fourth.example', false, BY, deps)
+  const finish = () => performing(deps)(finishMigration, { address: 'dora@fourth.example', force: 'true' })
   const hold = `select from migration where id = ${id} for update`
   const ends = await whileLocked(hold, [finish], async (client) => {
     await client.query(`update ledger_folder set counts = counts || '{"missing": 3}' where migration_id = ${id}`)
     await client.query(`update ledger set code = 'differs' where migration_id = ${id}`)
   })
-  t.match(ends, [/differs: of 10 messages in 1 folders, 3 missing/])
-  t.match(await migrations(database.kysely).find('dora@fourth.example'), { state: 'pending' })
-  const lease = `update job set holder = gen_random_uuid(), leased_until = now() + interval '1 hour' where migration_id = ${id}`
-  const copied = await whileLocked(hold, [finish], async (client) => {
-    await client.query(`update ledger_folder set counts = counts || '{"missing": 0}' where migration_id = ${id}`)
-    await client.query(lease)
-  })
-  t.match(copied, [/is being copied/])
+  t.same(ends, ['done'])
+  t.match(await migrations(database.kysely).find('dora@fourth.example'), { state: 'done' })
+  const [entry] = await entriesOf(database.kysely, { subjects: ['dora@fourth.example'] })
+  t.match(entry, { action: 'migration.finish', detail: /differs: of 10 messages in 1 folders, 3 missing/ })
 })
 
 t.test('workers that claim, renew and end do not deadlock with changes of many migrations', async (t) => {
@@ -160,7 +159,7 @@ t.test('workers that claim, renew and end do not deadlock with changes of many m
   const db = crowd.kysely
   await addUnchangedPeople(crowd, 40)
   const all = jobs(db)
-  const many = bulk(transitions(db))
+  const many = (word: Word, who: Selection) => changeSelected(word, who, { transitions: transitions(db) }, BY)
   const failures: unknown[] = []
   const work = async (rounds: number, round: () => Promise<unknown>) => {
     for (let done = 0; done < rounds; done++) await round().catch((error) => failures.push(error))
@@ -180,9 +179,9 @@ t.test('workers that claim, renew and end do not deadlock with changes of many m
   }
   const administrator = () =>
     work(20, async () => {
-      await many.carryOut('retry', { filter: {} }, BY)
-      await many.carryOut('pause', { filter: {} }, BY)
-      await many.carryOut('resume', { filter: {} }, BY)
+      await many('retry', { filter: {} })
+      await many('pause', { filter: {} })
+      await many('resume', { filter: {} })
     })
   const person = (number: number) =>
     work(20, () => credentials(db).renew(`p${number}@new.example`, { bytes: new Uint8Array(), to: [] }, '/', BY))

@@ -9,7 +9,7 @@ import { reports } from '../../src/db/reports.ts'
 import { retention } from '../../src/db/retention.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import type { Periods } from '../../src/model/retention.ts'
-import { burnDownOf, report, type Scope, warning } from '../../src/operations/report.ts'
+import { burnDownOf, reportOn, type Scope, warning } from '../../src/operations/report.ts'
 import { BY } from '../support/by.ts'
 import { openTestDatabase } from '../support/database.ts'
 import { PROVIDER } from '../support/provider.ts'
@@ -55,7 +55,7 @@ async function captured(person: string, state = 'pending'): Promise<string> {
 }
 
 const reported = (scope: Scope = {}) =>
-  report(scope, new Date(), {
+  reportOn(scope, new Date(), {
     reports: reports(database.kysely),
     copying: { migrationIds: async () => [] },
     copyingHosts: { stranded: async () => [] },
@@ -170,7 +170,7 @@ t.test(
     t.match(soon.expiring, { people: 1, addresses: ['anna@old.example'] })
     t.match(
       warning(soon),
-      /^the kept passwords of 1 people who never finish are erased from 20\d\d-\d\d-\d\d on .*: anna@old/,
+      /^the kept passwords of 1 unfinished migrations are erased from 20\d\d-\d\d-\d\d on .*: anna@old/,
     )
     const inDays = ((soon.expiring.at?.getTime() ?? 0) - Date.now()) / 86_400_000
     t.ok(inDays > 24.9 && inDays < 25.1, `in ${inDays} days`)

@@ -2,25 +2,28 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import t from 'tap'
 import type { Worker } from '../../src/copying/ports.ts'
-import { audit } from '../../src/db/audit.ts'
 import type { Database } from '../../src/db/connection/database.ts'
+import { domains } from '../../src/db/domains.ts'
 import { jobs } from '../../src/db/jobs.ts'
 import { migrations } from '../../src/db/migrations.ts'
 import { providers } from '../../src/db/providers.ts'
 import { transitions } from '../../src/db/transitions.ts'
 import { pause } from '../../src/model/migration.ts'
-import { type Bulk, bulk } from '../../src/operations/bulk.ts'
+import { changeMigrations, type Transitions, type Word } from '../../src/operations/migration-changes.ts'
+import type { Said } from '../../src/operations/operation.ts'
+import { entriesOf } from '../support/audit.ts'
 import { BY } from '../support/by.ts'
 import { openTestDatabase } from '../support/database.ts'
+import { performing } from '../support/perform.ts'
 import { PROVIDER } from '../support/provider.ts'
 
 const WORKER: Worker = { id: randomUUID(), host: 'host', copyingHost: 'here', takesOver: false, early: false }
 let database: Database
-let many: Bulk
+let many: ReturnType<typeof manyWith>
 t.before(async () => {
   database = await openTestDatabase()
   for (const name of ['old', 'other']) await providers(database.kysely).add({ ...PROVIDER, name }, BY)
-  many = bulk(transitions(database.kysely))
+  many = manyWith(transitions(database.kysely))
 })
 t.after(() => database[Symbol.asyncDispose]())
 
@@ -45,14 +48,32 @@ async function add(state: string, count: number, provider: string): Promise<void
   )
 }
 
+/** Changes many by these transitions. */
+function manyWith(transitions: Transitions) {
+  const perform = performing({
+    ...{ transitions, providers: providers(database.kysely), domains: domains(database.kysely, '/home/%u') },
+  })
+  const change = async (action: Word, who: Who, more: Said) => {
+    const whom = 'addresses' in who ? { addresses: who.addresses } : { ...who.filter, all: 'true' }
+    const { changed, refused } = await perform(changeMigrations, { ...whom, ...more, action })
+    return { changed, refused }
+  }
+  return {
+    preview: (action: Word, who: Who) => change(action, who, { dry_run: 'true' }),
+    carryOut: (action: Word, who: Who, reason?: string) => change(action, who, { reason }),
+  }
+}
+
+type Who = { readonly filter: Said } | { readonly addresses: readonly string[] }
+
 const all = { filter: {} }
 const states = async () => {
   const { rows } = await sql<{ state: string; count: number }>`
-    select state || case when finish_requested_at is not null then ' to finish' else '' end as state, count(*)::int as count
+    select state || case when finish_requested_at is not null then ' finishing' else '' end as state, count(*)::int as count
       from migration group by 1 order by 1`.execute(database.kysely)
   return Object.fromEntries(rows.map(({ state, count }) => [state, count]))
 }
-const entries = () => Array.fromAsync(audit(database.kysely).list({}))
+const entries = () => entriesOf(database.kysely)
 const due = async () => (await jobs(database.kysely).count(WORKER)).waiting
 
 t.test('what a bulk action would change is told by states and reasons, and nothing is changed', async (t) => {
@@ -75,7 +96,7 @@ t.test('what a bulk action would change is told by states and reasons, and nothi
 t.test('a bulk action does what its preview says, in the audit as single steps are', async (t) => {
   await people({ pending: 2, 'failed:new-full': 1, done: 1, awaited: 1 })
   const told = await many.preview('pause', all)
-  t.same(await many.carryOut('pause', all, { actor: 'tests', reason: 'a bad night' }), told)
+  t.same(await many.carryOut('pause', all, 'a bad night'), told)
   t.same(await states(), { done: 1, paused: 4 })
   const written = (await entries()).sort((one, other) => one.subject.localeCompare(other.subject))
   const paused = (subject: string, from: string) => {
@@ -88,7 +109,7 @@ t.test('a bulk action does what its preview says, in the audit as single steps a
     paused('pending2@old.example', 'pending'),
   ])
   t.equal(written.length, 4)
-  await many.carryOut('resume', all, BY)
+  await many.carryOut('resume', all)
   t.same(await states(), { awaited: 1, done: 1, failed: 1, pending: 2 })
   t.match(await migrations(database.kysely).find('failednew-full1@old.example'), { code: 'new-full', pausedFrom: null })
   const { rows } =
@@ -101,18 +122,18 @@ t.test('a bulk action does what its preview says, in the audit as single steps a
 t.test('a selection is a filter or addresses', async (t) => {
   await people({ pending: 3, synced: 3 })
   await add('pending', 2, 'other')
-  t.match(await many.carryOut('pause', { filter: { provider: 'other' } }, BY), { changed: [{ count: 2 }] })
-  t.match(await many.carryOut('pause', { filter: { state: 'synced', search: 'd1@' } }, BY), { changed: [{ count: 1 }] })
+  t.match(await many.carryOut('pause', { filter: { provider: 'other' } }), { changed: [{ count: 2 }] })
+  t.match(await many.carryOut('pause', { filter: { state: 'synced', search: 'd1@' } }), { changed: [{ count: 1 }] })
   const addresses = ['pending1@old.example', 'paused1@nowhere.example', 'pending3@old.example']
-  t.match(await many.carryOut('pause', { addresses }, BY), { changed: [{ from: 'pending', count: 2 }], refused: [] })
+  t.match(await many.carryOut('pause', { addresses }), { changed: [{ from: 'pending', count: 2 }], refused: [] })
   t.same(await states(), { paused: 5, pending: 1, synced: 2 })
-  t.same(await many.carryOut('resume', { addresses: [] }, BY), { changed: [], refused: [] })
+  t.same(await many.carryOut('resume', { addresses: [] }), { changed: [], refused: [] })
 })
 
-t.test('a retry makes all jobs due at once, and changes no active migration', async (t) => {
+t.test('a retry makes all turns due at once, and changes nobody who is active', async (t) => {
   await people({ pending: 2, synced: 1, 'failed:new-full': 3, paused: 1 })
   t.equal(await due(), 0)
-  t.match(sorted(await many.carryOut('retry', all, BY)), {
+  t.match(sorted(await many.carryOut('retry', all)), {
     changed: [{ from: 'failed', to: 'pending', count: 3 }, { count: 2 }, { count: 1 }],
     refused: [{ reason: /resume it first/, count: 1 }],
   })
@@ -124,23 +145,28 @@ t.test('a retry makes all jobs due at once, and changes no active migration', as
   t.equal(rows.length, 0, 'failures are forgotten')
 })
 
-t.test('whoever can be finished is asked to be, once, and no more when paused', async (t) => {
+t.test('a finish is requested of whoever can be finished, and no more when paused or resumed', async (t) => {
   await people({ pending: 1, synced: 2, 'failed:new-full': 1, awaited: 1 })
-  await many.carryOut('finish', all, BY)
-  t.same(await states(), { awaited: 1, failed: 1, 'pending to finish': 1, 'synced to finish': 2 })
+  await many.carryOut('finish', all)
+  t.same(await states(), { awaited: 1, failed: 1, 'pending finishing': 1, 'synced finishing': 2 })
   t.equal(await due(), 3)
-  t.match(await many.preview('finish', { filter: { closing: true } }), {
-    changed: [],
-    refused: [{ reason: /to be finished already/, count: 3 }],
+  t.match(await many.preview('finish', { filter: { finish_requested: 'true' } }), {
+    changed: [
+      { from: 'synced', count: 2 },
+      { from: 'pending', count: 1 },
+    ],
+    refused: [],
   })
-  t.equal(await migrations(database.kysely).count({ closing: false }), 2)
-  await many.carryOut('pause', { filter: { closing: true } }, BY)
-  t.same(await states(), { awaited: 1, failed: 1, paused: 3 })
+  t.match(await many.carryOut('resume', { filter: { state: 'pending' } }), { changed: [{ count: 1 }] })
+  t.same(await states(), { awaited: 1, failed: 1, pending: 1, 'synced finishing': 2 })
+  t.equal(await migrations(database.kysely).count({ isFinishRequested: false }), 3)
+  await many.carryOut('pause', { filter: { finish_requested: 'true' } })
+  t.same(await states(), { awaited: 1, failed: 1, paused: 2, pending: 1 })
 })
 
 t.test('thousands are changed once each, whatever they become meanwhile', async (t) => {
   await people({ 'failed:new-full': 6_000, pending: 6_000 })
-  t.match(sorted(await many.carryOut('retry', all, BY)), {
+  t.match(sorted(await many.carryOut('retry', all)), {
     changed: [
       { from: 'failed', to: 'pending', count: 6_000 },
       { from: 'pending', to: 'pending', count: 6_000 },
@@ -154,7 +180,7 @@ t.test('thousands are changed once each, whatever they become meanwhile', async 
 t.test('who changed between the look and the change is left alone, and is not counted', async (t) => {
   await people({ pending: 2 })
   const found = transitions(database.kysely)
-  const late = bulk({
+  const late = manyWith({
     ...found,
     async count(selection) {
       const counts = await found.count(selection)
@@ -162,19 +188,19 @@ t.test('who changed between the look and the change is left alone, and is not co
       return counts
     },
   })
-  t.match(await late.carryOut('finish', all, BY), { changed: [{ from: 'pending', to: 'pending', count: 1 }] })
-  t.same(await states(), { paused: 1, 'pending to finish': 1 })
+  t.match(await late.carryOut('finish', all), { changed: [{ from: 'pending', to: 'pending', count: 1 }] })
+  t.same(await states(), { paused: 1, 'pending finishing': 1 })
 })
 
 t.test('two at once change everybody once', async (t) => {
   await people({ pending: 6_000 })
-  const both = await Promise.all([1, 2].map(() => many.carryOut('pause', all, BY)))
+  const both = await Promise.all([1, 2].map(() => many.carryOut('pause', all)))
   const counts = both.map(({ changed }) => changed.reduce((sum, { count }) => sum + count, 0))
   t.equal((counts[0] ?? 0) + (counts[1] ?? 0), 6_000)
   t.equal((await entries()).length, 6_000)
 })
 
-function sorted({ changed, refused }: Awaited<ReturnType<Bulk['preview']>>) {
+function sorted({ changed, refused }: Awaited<ReturnType<typeof many.preview>>) {
   return {
     changed: [...changed].sort((one, other) => one.from.localeCompare(other.from)),
     refused: [...refused].sort((one, other) => one.reason.localeCompare(other.reason)),

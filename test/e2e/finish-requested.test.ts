@@ -14,11 +14,12 @@ import { startSync, syncOnce } from '../support/sync.ts'
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
 const BEN = ['ben@old.example', 'secret of ben'] as const
 const CLEO = ['cleo@old.example', 'secret of cleo'] as const
+const DORA = ['dora@old.example', 'secret of dora'] as const
 
 const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
 chmodSync(homes, 0o755)
 t.after(() => rmSync(homes, { recursive: true }))
-const ferry = await startFerry(Object.fromEntries([ANNA, BEN, CLEO]), { POSTFERRY_HOME: `${homes}/%d/%n` })
+const ferry = await startFerry(Object.fromEntries([ANNA, BEN, CLEO, DORA]), { POSTFERRY_HOME: `${homes}/%d/%n` })
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry
 for (const person of [ANNA, BEN] as const) {
@@ -29,23 +30,29 @@ await syncOnce(service)
 
 const show = (address: string) => rows(service, 'migration', 'show', address)
 /** As on the host that takes sign-ins, which cannot open a credential. */
-const queue = (address: string) =>
-  runPostferry(['migration', 'finish', address, '--queue', '--reason', 'agreed'], {
+const finishElsewhere = (address: string, ...options: string[]) =>
+  runPostferry(['migration', 'finish', address, '--reason', 'agreed', ...options], {
     ...service.environment,
     POSTFERRY_IDENTITY_FILE: '/nowhere/identity',
   })
+const queue = (address: string) => finishElsewhere(address, '--queue')
 
 t.test('a host without the key asks, and sync finishes after an attempt and a ledger of its own', async (t) => {
   const before = await show(ANNA[0])
   const proofs = join(service.dataDir, 'offlineimap', `postferry-proofs-${before.id}.sqlite`)
   t.ok(existsSync(proofs))
   t.match(await queue(ANNA[0]), { exitCode: 0, stdout: /^postferry sync finishes the migration of anna@/ })
-  t.match(await show(ANNA[0]), { state: 'synced', closing: true })
+  t.match(await show(ANNA[0]), { state: 'synced', finish_requested: true })
   const sync = startSync(service, ['--once'])
   t.equal(await sync.end, 0, sync.stderr)
   t.match(sync.events, [{}, { address: ANNA[0], outcome: 'complete', finished: true, next: null }, { event: 'end' }])
   const after = await show(ANNA[0])
-  t.match(after, { state: 'done', closing: false, credential_sealed_at: null, attempts: [{ messages: 0 }, {}] })
+  t.match(after, {
+    state: 'done',
+    finish_requested: false,
+    credential_sealed_at: null,
+    attempts: [{ messages: 0 }, {}],
+  })
   t.match(after.audit, [
     {
       action: 'migration.finish',
@@ -65,7 +72,7 @@ t.test(
     await changeFile(file, (bytes) => bytes.write('X', bytes.length - 3))
     await queue(BEN[0])
     t.match(await syncOnce(service), { [BEN[0]]: 'ledger-differs' })
-    t.match(await show(BEN[0]), { state: 'pending', code: 'ledger-differs', closing: true })
+    t.match(await show(BEN[0]), { state: 'pending', code: 'ledger-differs', finish_requested: true })
     t.same(await syncOnce(service), {}, 'its turn comes later')
     await mustRun(service, 'verify', BEN[0], '--accept', '--reason', 'seen')
     t.match((await show(BEN[0])).audit, [{ action: 'migration.accept', actor: /^cli:/, reason: 'seen' }, {}, {}])
@@ -73,6 +80,24 @@ t.test(
     t.match(await show(BEN[0]), { state: 'done' })
   },
 )
+
+t.test('a host without the key asks and waits for the worker elsewhere, which it names', async (t) => {
+  await seed(old.port, DORA, 3)
+  await service.passdb(...DORA)
+  t.match(await finishElsewhere(DORA[0]), { exitCode: 75, stdout: '', stderr: /no "postferry sync" runs that could/ })
+  t.match(await show(DORA[0]), { finish_requested: true }, 'what was asked for stays')
+  await mustRun(service, 'migration', 'resume', DORA[0])
+  t.match(await show(DORA[0]), { state: 'pending', finish_requested: false })
+  const sync = startSync(service)
+  await sync.seen(({ event, address }) => event === 'ended' && address === DORA[0])
+  const { exitCode, stdout, stderr } = await finishElsewhere(DORA[0])
+  t.equal(exitCode, 0, stderr)
+  t.match(stdout, /dora@old\.example is done now; the ledger of .* is clean$/m)
+  t.match(stderr, new RegExp(`waiting for postferry sync on ${hostname()}|${hostname()} copies it`))
+  t.match((await show(DORA[0])).audit[0], { action: 'migration.finish', actor: `sync on ${hostname()}` })
+  sync.kill('SIGTERM')
+  await sync.end
+})
 
 t.test('while an attempt runs its messages are counted; whoever makes it by hand is told what it proved', async (t) => {
   await seed(old.port, CLEO, 80, ['INBOX'])

@@ -32,7 +32,7 @@ t.test('what came to the source since the last attempt is brought before the cre
   t.match(stdout, /is done now; the ledger of .* is clean/)
   t.match(await show(ANNA[0]), {
     state: 'done',
-    ledger: /clean: all 13 messages/,
+    ledger: { sentence: /clean: all 13 messages/ },
     attempts: [{ outcome: 'complete', messages: 3 }, {}],
     credential_sealed_at: null,
   })
@@ -48,8 +48,10 @@ t.test('while the source is away nobody is finished but by force; what is known 
   await old.stop()
   const { exitCode, stderr } = await finish(BEN[0])
   t.equal(exitCode, 75)
-  t.match(stderr, /the last attempt for ben@old\.example ended with old-unreachable: try again \(--force/)
-  t.match(await show(BEN[0]), { state: 'synced' })
+  t.match(stderr, /the last attempt for ben@old\.example ended with old-unreachable: it is tried again; .*; --force/)
+  t.match(await show(BEN[0]), { state: 'synced', finish_requested: true }, 'the next attempt tries again')
+  t.match(stderr, 'postferry migration resume ben@old.example')
+  t.match(await rows(service, 'migration', 'resume', BEN[0]), { state: 'synced', finish_requested: false })
   await old.start()
 })
 
@@ -61,16 +63,14 @@ t.test('a folder that is empty now keeps nobody from being synced, but from bein
   for (const part of ['cur', 'new']) mkdirSync(join(inbox, '.Sent', part))
   t.match(await service.run(['verify', BEN[0]]), { exitCode: 0, stdout: /5 removed/ })
   const refused = await finish(BEN[0])
-  t.match(refused, { exitCode: 65, stderr: /shrunk: of 10 .* \(Sent: 5 of 5\); --force/ })
-  t.match(await finish(BEN[0], '--queue'), { exitCode: 0 })
+  t.match(refused, { exitCode: 65, stderr: /shrunk: of 10 .* \(Sent: 5 of 5\): .*; --force/ })
   t.match(await service.run(['sync', '--account', BEN[0]]), { exitCode: 75 })
-  t.match(await show(BEN[0]), { state: 'pending', code: 'ledger-shrunk', closing: true })
-  await mustRun(service, 'migration', 'pause', BEN[0])
+  t.match(await show(BEN[0]), { state: 'pending', code: 'ledger-shrunk', finish_requested: true })
   await mustRun(service, 'migration', 'resume', BEN[0])
   for (const part of ['cur', 'new']) rmSync(join(inbox, '.Sent', part), { recursive: true })
   for (const part of ['cur', 'new']) renameSync(join(aside, part), join(inbox, '.Sent', part))
   t.match(await service.run(['sync', '--account', BEN[0]]), { exitCode: 0 })
-  t.match(await show(BEN[0]), { state: 'synced', code: null, ledger: /clean: all 10/ })
+  t.match(await show(BEN[0]), { state: 'synced', code: null, ledger: { sentence: /clean: all 10/ } })
 })
 
 t.test('what the destination has lost is seen also when the source has nothing new', async (t) => {
@@ -80,8 +80,8 @@ t.test('what the destination has lost is seen also when the source has nothing n
     for (const name of readdirSync(join(inbox, '.Sent', part))) rmSync(join(inbox, '.Sent', part, name))
   const { exitCode, stderr } = await finish(BEN[0])
   t.equal(exitCode, 65)
-  t.match(stderr, /shrunk: of 10 .*, 10 were on .* any more \(INBOX: 5 of 5, Sent: 5 of 5\); --force/)
-  t.match(await show(BEN[0]), { state: 'synced' })
+  t.match(stderr, /shrunk: of 10 .*, 10 were on .* any more \(INBOX: 5 of 5, Sent: 5 of 5\): .*; --force/)
+  t.match(await show(BEN[0]), { state: 'pending', code: 'ledger-shrunk', finish_requested: true })
   t.match(await finish(BEN[0], '--force'), { exitCode: 0, stdout: /done now; the ledger of .* shrunk: of 10 messages/ })
 })
 

@@ -53,7 +53,7 @@ t.test('what a disk forgets again and again is lost, and not removed; a person h
   t.equal(files(), 8)
   t.match(await migration(), {
     ...{ state: 'pending', code: 'ledger-lost', remedy: /look at the disk.*migration retry/ },
-    ledger: /lost: of 10 messages in 2 folders, 2 lost after they were delivered/,
+    ledger: { sentence: /lost: of 10 messages in 2 folders, 2 lost after they were delivered/ },
     // By itself it was copied again, once.
     attempts: [{ outcome: 'ledger-lost', messages: 12 }],
   })
@@ -73,7 +73,7 @@ t.test('retry copies it again, and nothing twice', async (t) => {
   t.match(await sync(), { exitCode: 0 })
   t.equal(files(), 10)
   t.match(await migration(), {
-    ...{ state: 'synced', code: null, ledger: /clean: all 10 messages in 2 folders are accounted for$/ },
+    ...{ state: 'synced', code: null, ledger: { sentence: /clean: all 10 messages in 2 folders are accounted for$/ } },
     attempts: [{ outcome: 'complete', messages: 2 }, {}, {}],
   })
 })
@@ -85,7 +85,7 @@ t.test('what is lost once comes back by itself; what a ledger has seen stays rem
   t.match(await sync(), { exitCode: 0 })
   t.notOk(existsSync(forgets), 'it was forgotten')
   t.match(await migration(), {
-    ...{ state: 'synced', ledger: /clean: all 14 .*; on the new server since: 1 removed$/ },
+    ...{ state: 'synced', ledger: { sentence: /clean: all 14 .*; on the new server since: 1 removed$/ } },
     attempts: [{ outcome: 'complete', messages: 6 }, {}, {}, {}],
   })
   t.equal(files(), 13)

@@ -16,12 +16,12 @@ const operator = await Visitor.signedIn(service.url, OPERATOR)
 const BAD: Readonly<Record<string, RegExp>> = {
   'state=nonsense': /State: It must be one of awaited, pending/,
   'state=failed&state=done': /That was not understood/,
-  'provider=a%20b': /Provider: It must be letters/,
+  'provider=a%20b': /Provider: There is no provider a b/,
   'domain=two%20words': /Domain: It must be a mail domain/,
   'code=No%20code': /Code: It must be lower-case words/,
   'search=%00': /Search: It must be 1 to 1000 characters/,
   'sort=shoe_size': /Sort: It must be one of address/,
-  'descending=up': /Descending: It must be one of yes/,
+  'descending=up': /Descending: It must be one of true, false/,
   'stat=failed': /The list cannot be asked for “stat”/,
 }
 
@@ -32,7 +32,9 @@ t.test('a filter that means nothing is refused, and never taken for everybody', 
     t.notMatch(reply.text, 'anna@old.example', query)
   }
   t.match(await operator.get('/admin/audit?actr=cli'), { status: 400, text: /cannot be asked for “actr”/ })
-  t.match(await operator.get('/admin/migrations?provider=nobody'), { status: 200, text: /Nobody matches/ })
+  const nowhere = await operator.get('/admin/migrations?provider=nobody')
+  t.match(nowhere, { status: 400, text: /Provider: There is no provider nobody/ })
+  t.match(await operator.get('/admin/migrations?state=done'), { status: 200, text: /No migration matches/ })
 })
 
 t.test('nor does it reach everybody when many are settled at once', async (t) => {

@@ -67,17 +67,17 @@ t.test('everything on every page is reached, and can be seen when it is', async 
 
 t.test('many are chosen and settled by keys alone', async (t) => {
   await page.goto(`${service.url}/admin/migrations`)
-  await tabTo(page, 'Check all on this page')
+  await tabTo(page, 'Select all on this page')
   await keyboard.press('Space')
   t.ok(await page.getByLabel(BEN[0], { exact: true }).isChecked())
   await tabTo(page, 'What to do')
   await keyboard.type('Pause')
-  await tabTo(page, 'With the checked ones…')
+  await tabTo(page, 'With the selected ones…')
   await keyboard.press('Enter')
-  await heading(page, 'Pause: 2 of 2 people').waitFor()
-  await tabTo(page, 'Pause: 2 people')
+  await heading(page, 'Pause: 2 of 2 migrations').waitFor()
+  await tabTo(page, 'Pause: 2 migrations')
   await keyboard.press('Enter')
-  await notice(page).filter({ hasText: 'Pause: 2 of 2 people.' }).waitFor()
+  await notice(page).filter({ hasText: 'Pause: 2 of 2 migrations.' }).waitFor()
 })
 
 t.test('what is folded is opened, filled in and sent by keys alone', async () => {

@@ -10,7 +10,7 @@ import { startSource } from '../support/source-server.ts'
 
 const WEIGHT_LIMIT = 100 * 1024
 const PEOPLE = 412
-const ROWS = 50
+const ROWS = 100
 
 const all = new AsyncDisposableStack()
 t.teardown(() => all.disposeAsync())
@@ -64,9 +64,9 @@ t.test('without JavaScript many are settled at once', async (t) => {
   const [first = '', second = ''] = await addressesOn(plain)
   for (const address of [first, second]) await plain.getByLabel(address, { exact: true }).check()
   await plain.getByLabel('What to do').selectOption('Pause')
-  await button(plain, 'With the checked ones…').click()
-  await button(plain, 'Pause: 2 people').click()
-  await notice(plain).filter({ hasText: 'Pause: 2 of 2 people.' }).waitFor()
+  await button(plain, 'With the selected ones…').click()
+  await button(plain, 'Pause: 2 migrations').click()
+  await notice(plain).filter({ hasText: 'Pause: 2 of 2 migrations.' }).waitFor()
   t.notOk((await addressesOn(plain)).includes(first))
   await at(`/admin/migrations/${second}`)
   await section(plain, 'State').getByText('paused', { exact: true }).waitFor()
@@ -119,7 +119,7 @@ t.test('without JavaScript times are told in UTC, and nothing is offered that ne
   await at('/admin/audit')
   t.match(await plain.getByRole('cell', { name: /UTC$/ }).first().innerText(), /^20\d\d-\d\d-\d\d \d\d:\d\d UTC$/)
   await at('/admin/migrations')
-  t.notOk(await plain.getByLabel('Check all on this page').isVisible())
+  t.notOk(await plain.getByLabel('Select all on this page').isVisible())
   await button(plain, 'Sign out').click()
   await notice(plain).filter({ hasText: 'You are signed out' }).waitFor()
 })

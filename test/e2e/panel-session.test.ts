@@ -214,7 +214,7 @@ t.test('a form that is sent after its session has ended is told so, kept, and se
   await heading(here, 'Not done yet').waitFor()
   t.equal(await fact(here, 'Name').innerText(), 'carla')
   t.equal(await fact(here, 'Reason').innerText(), 'she helps & <asks>')
-  t.equal(await link(here, 'Leave it').getAttribute('href'), '/admin/administrators')
+  t.equal(await link(here, 'Cancel').getAttribute('href'), '/admin/administrators')
   t.notMatch(await mustRun(service, 'admin', 'list'), /carla/)
   await here.getByLabel('Password').fill('Her-password-is-7')
   await button(here, 'Send it now').click()

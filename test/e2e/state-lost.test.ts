@@ -32,7 +32,7 @@ const receive = () => seed(old.port, ANNA, 1, ['INBOX'])
 
 t.test('while all is well nobody is left behind', async (t) => {
   t.match((await doctor()).stdout, /^ok {4}copying +nobody is left behind$/m)
-  t.match(await mustRun(service, 'report'), /everybody is across\n$/)
+  t.match(await mustRun(service, 'report'), /all migrations are complete\n$/)
 })
 
 t.test('a lost folder of the sync state is found by doctor, and stops its people, until "retry"', async (t) => {
@@ -94,7 +94,7 @@ t.test('a new copying host says whom it may not take, and ends with 69; "retry" 
   t.match(plain.stdout, /1 person is due whose sync state is where no worker runs: .*"postferry migration retry"/)
   const alone = await runPostferry(['sync', '--account', ANNA[0]], { ...service.environment, ...env })
   t.match(alone, { exitCode: 75, stderr: /its sync state is elsewhere \(.*"postferry migration retry"/ })
-  t.match(await mustRun(service, 'report'), /everybody is across; but 1 person is due whose sync state/)
+  t.match(await mustRun(service, 'report'), /all migrations are complete; but 1 person is due whose sync state/)
   t.match(await rows(service, 'report'), { stranded: [{ folder: metadata, people: 1 }] })
   t.match(await doctor(), { exitCode: 69, stdout: /^fail {2}copying +1 person is due/m })
   await mustRun(service, 'migration', 'retry', ANNA[0])

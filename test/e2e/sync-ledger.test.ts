@@ -23,7 +23,7 @@ const sync = () => service.run(['sync', '--account', ANNA[0], '--json'])
 const finish = (...options: string[]) => service.run(['migration', 'finish', ANNA[0], ...options])
 
 t.test('a copy that differs from the source is not called synced, says what to do, and is tried again', async (t) => {
-  t.match(await migration(), { state: 'synced', ledger: /clean: all 20 messages/ })
+  t.match(await migration(), { state: 'synced', ledger: { sentence: /clean: all 20 messages/ } })
   const file = await fileOf(join(homes, 'old.example', 'anna', 'Maildir'), '', 1)
   await changeFile(file, (bytes) => bytes.write('X', bytes.length - 3))
   await seed(old.port, ANNA, 1, ['Sent'])
@@ -31,7 +31,12 @@ t.test('a copy that differs from the source is not called synced, says what to d
   t.equal(exitCode, 75)
   t.match(JSON.parse(stdout.split('\n')[0] ?? ''), { outcome: 'ledger-differs', messages: 1 })
   t.match(await migration(), {
-    ...{ state: 'pending', code: 'ledger-differs', remedy: /postferry verify/, ledger: /differs: .* 1 altered/ },
+    ...{
+      state: 'pending',
+      code: 'ledger-differs',
+      remedy: /postferry verify/,
+      ledger: { sentence: /differs: .* 1 altered/ },
+    },
     attempts: [{ outcome: 'ledger-differs', output: /the ledger differs: of 21 messages in 2 folders, 1 altered/ }],
   })
   t.match(await rows(service, 'migration', 'list', '--code', 'ledger-differs'), [{ address: ANNA[0] }])

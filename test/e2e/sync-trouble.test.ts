@@ -40,7 +40,7 @@ t.test(
     t.match(stderr, /differs: .*1 folders missing or unreadable/)
     chmodSync(broken, 0o700)
     t.equal((await sync(ANNA[0])).exitCode, 0)
-    t.match(await show(ANNA[0]), { state: 'synced', ledger: /clean: all 9 messages in 3 folders/ })
+    t.match(await show(ANNA[0]), { state: 'synced', ledger: { sentence: /clean: all 9 messages in 3 folders/ } })
     t.equal(filesOf(ANNA[0]).length, 9)
   },
 )
@@ -61,7 +61,7 @@ t.test('a source that goes away in the middle is gone on with later, and nothing
   t.match(await show(BEN[0]), { state: 'pending', code: null })
   await moveProvider(service, 'old', old.tlsPort)
   t.equal((await sync(BEN[0])).exitCode, 0)
-  t.match(await show(BEN[0]), { state: 'synced', ledger: /clean: all 600 messages/ })
+  t.match(await show(BEN[0]), { state: 'synced', ledger: { sentence: /clean: all 600 messages/ } })
   t.equal(filesOf(BEN[0]).length, MANY)
 })
 
@@ -74,7 +74,7 @@ t.test('a source that is slow takes longer, and that is all', async (t) => {
   t.equal(exitCode, 0, stderr)
   t.match(outcomeOf(stdout), { outcome: 'complete', messages: 10 })
   t.ok(slow.connections() >= 3, 'the look, the copy and the ledger')
-  t.match(await show(CLEO[0]), { state: 'synced', ledger: /clean: all 10 messages/ })
+  t.match(await show(CLEO[0]), { state: 'synced', ledger: { sentence: /clean: all 10 messages/ } })
   await moveProvider(service, 'old', old.tlsPort)
 })
 

@@ -112,16 +112,16 @@ t.test('those who are named take it, by their old addresses too', async (t) => {
   const addresses = ['p0001@new.example', 'P0002@Old.example', 'p0003@new.example', 'nobody@new.example']
   const { body } = await api.post('/migrations/bulk', { action: 'finish', addresses })
   t.match(body, { changed: [{ from: 'pending', to: 'pending', count: 2 }], refused: [{ reason: /failed/, count: 1 }] })
-  t.same(await addressesOf(t, 'closing=true'), ['p0001@new.example', 'p0002@new.example'])
+  t.same(await addressesOf(t, 'finish_requested=true'), ['p0001@new.example', 'p0002@new.example'])
 })
 
 t.test('nobody takes a step by a slip', async (t) => {
   const slips: [object, string][] = [
-    [{ action: 'pause' }, 'filter'],
-    [{ action: 'pause', filter: {}, addresses: [] }, 'filter'],
+    [{ action: 'pause' }, 'addresses'],
+    [{ action: 'pause', filter: {}, addresses: [] }, 'addresses'],
     [{ action: 'pause', filter: { statee: 'failed' } }, 'statee'],
     [{ action: 'pause', filter: { code: 'Not A Code' } }, 'code'],
-    [{ action: 'finish', filter: {} }, 'action'],
+    [{ action: 'close', filter: {} }, 'action'],
     [{ filter: {} }, 'action'],
     [{ action: 'pause', filter: {}, dryrun: true }, 'dryrun'],
     [{ action: 'pause', filter: {}, reason: '' }, 'reason'],

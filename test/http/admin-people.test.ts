@@ -61,11 +61,12 @@ t.test('a migration is paused, resumed, retried and finished, each with its reas
   })
   t.match(await step('pause'), { status: 409, body: { error: /paused already/ } })
   t.match(await step('finish'), { status: 409, body: { error: /resume it first/ } })
-  t.match(await step('resume'), { status: 200, body: { state: 'pending', closing: false } })
+  t.match(await step('resume'), { status: 200, body: { state: 'pending', finish_requested: false } })
   t.match(await step('retry'), { status: 200, body: { state: 'pending' } })
-  t.match(await step('finish'), { status: 202, body: { state: 'pending', closing: true } })
+  t.match(await step('finish'), { status: 202, body: { state: 'pending', finish_requested: true } })
+  t.match(await step('resume'), { status: 200, body: { finish_requested: false } }, 'which takes it back')
   t.match(await step('finish', { force: true, reason: 'agreed' }), {
-    ...{ status: 200, body: { state: 'done', closing: false, proof: /never compared/ } },
+    ...{ status: 200, body: { state: 'done', finish_requested: false, proof: /never compared/ } },
   })
   t.match(await step('resume'), { status: 409 })
   const entries = (await api.get('/audit?address=bert@new.example')).body.rows

@@ -15,16 +15,19 @@ const at = (state: MigrationStatus['state'], more: Partial<MigrationStatus> = {}
 })
 const requested = { isFinishRequested: true }
 
-t.test('a finish of an active migration is requested once, and makes its job due', async (t) => {
-  for (const state of ['pending', 'synced'] as const) {
-    t.same(requestFinish(at(state)), { ...at(state, requested), isDue: true })
-  }
-  t.throws(() => requestFinish(at('synced', requested)), { message: 'the migration is to be finished already' })
-})
+t.test(
+  'an active migration may be asked to be finished again and again, and each time its job is due now',
+  async (t) => {
+    for (const state of ['pending', 'synced'] as const) {
+      t.same(requestFinish(at(state)), { ...at(state, requested), isDue: true })
+    }
+    t.same(requestFinish(at('synced', requested)), { ...at('synced', requested), isDue: true })
+  },
+)
 
 t.test('where no last attempt can be made nobody is asked for one, and is told what to do instead', async (t) => {
   const reasons: [MigrationStatus, RegExp][] = [
-    [at('awaited'), /has never come/],
+    [at('awaited'), /has not signed in yet/],
     [at('paused', { pausedFrom: 'synced' }), /resume it first/],
     [at('failed', { code: 'old-shrunk' }), /has failed \(old-shrunk\): "postferry migration show"/],
     [at('done'), /done already/],
@@ -32,10 +35,12 @@ t.test('where no last attempt can be made nobody is asked for one, and is told w
   for (const [status, message] of reasons) t.throws(() => requestFinish(status), { message }, status.state)
 })
 
-t.test('pausing withdraws the wish to finish, finishing fulfils it, everything else keeps it', async (t) => {
+t.test('pause and resume take a requested finish back, finish fulfils it, everything else keeps it', async (t) => {
   const paused = pause(at('synced', requested))
   t.match(paused, { state: 'paused', pausedFrom: 'synced', isFinishRequested: false })
   t.same(resume(paused), at('synced'))
+  t.same(resume(at('pending', { code: 'ledger-differs', ...requested })), at('pending', { code: 'ledger-differs' }))
+  t.throws(() => resume(at('synced')), { message: /is not paused/ })
   t.same(finish(at('synced', requested)), at('done'))
   const refused = at('failed', { code: 'credential-refused', ...requested })
   t.match(retry(refused), at('pending', requested))
@@ -47,7 +52,7 @@ t.test('pausing withdraws the wish to finish, finishing fulfils it, everything e
 // From wherever its sync state is.
 const NOW = { isDue: true, isForAnyHost: true }
 
-t.test('a retry makes the job due, and is refused where nothing is copied', async (t) => {
+t.test('a retry makes the turn of whoever is copied due, and is refused where nothing is copied', async (t) => {
   t.same(retry(at('failed', { code: 'new-full' })), { ...at('pending'), ...NOW })
   const moved = retry(at('failed', { code: 'endpoint-changed' }))
   t.same(moved, { ...at('pending'), isDue: true, isForAnyHost: false }, 'by the host that approves the new place')
@@ -56,7 +61,7 @@ t.test('a retry makes the job due, and is refused where nothing is copied', asyn
   }
   t.same(retry(at('pending', { code: 'ledger-lost' })), { ...at('pending'), ...NOW }, 'it is copied again')
   t.throws(() => retry(at('paused', { pausedFrom: 'failed' })), { message: /resume it first/ })
-  t.throws(() => retry(at('awaited')), { message: /has never come/ })
+  t.throws(() => retry(at('awaited')), { message: /has not signed in yet/ })
   t.throws(() => retry(at('done')), { message: /done already/ })
 })
 

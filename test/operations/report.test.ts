@@ -1,5 +1,5 @@
 import t from 'tap'
-import { burnDownOf, type DayChange, type Reports, report } from '../../src/operations/report.ts'
+import { burnDownOf, type DayChange, type Reports, reportOn } from '../../src/operations/report.ts'
 
 const NOW = new Date('2026-11-23T12:00:00Z')
 const CHANGES: DayChange[] = [
@@ -26,7 +26,7 @@ function recorded(changes: DayChange[], crossed: number) {
   }
   return { reports, asked }
 }
-const made = (changes: DayChange[], crossed: number) => report({}, NOW, deps(recorded(changes, crossed).reports))
+const made = (changes: DayChange[], crossed: number) => reportOn({}, NOW, deps(recorded(changes, crossed).reports))
 const deps = (reports: Reports) => ({
   ...{ reports, copying: { migrationIds: async () => [] }, copyingHosts: { stranded: async () => [] } },
   collisions: { wanted: async () => [] },
@@ -47,7 +47,7 @@ t.test('the end is estimated from the days there were, a week of them at most', 
   const long = [{ day: '2026-01-01', state: 'awaited', change: 14 } as const]
   t.match(await made(long, 7), { remaining: 14, perDay: 1, estimatedEnd: new Date('2026-12-07T12:00:00Z') })
   const { reports, asked } = recorded(long, 7)
-  await report({}, NOW, deps(reports))
+  await reportOn({}, NOW, deps(reports))
   t.same(asked, [new Date('2026-11-16T12:00:00Z')])
 })
 

@@ -1,14 +1,19 @@
 import t from 'tap'
 import type { Interruption } from '../../src/copying/ports.ts'
-import { type VerifyAccountDeps, verifyAccount } from '../../src/operations/verify.ts'
+import type { VerifyOptions } from '../../src/ledger/verify.ts'
+import { verifying } from '../../src/operations/verify.ts'
+import { performing } from '../support/perform.ts'
 import { PROVIDER } from '../support/provider.ts'
 
 const ADDRESS = 'anna@new.example'
 
 /** A comparison whose connection goes on until its signal is aborted; `begun` is called when it is open. */
-function world(seat: AbortSignal, begun: () => void): VerifyAccountDeps {
+function comparison(seat: AbortSignal, begun: () => void, options: VerifyOptions = {}): Promise<unknown> {
   const deps = {
-    migrations: { orderOf: async () => ({ id: '1', home: '/anna', provider: PROVIDER }) },
+    migrations: {
+      find: async () => ({ id: '1', address: ADDRESS, state: 'synced' }),
+      orderOf: async () => ({ id: '1', home: '/anna', provider: PROVIDER }),
+    },
     credentials: { handOut: async () => [new Uint8Array()] },
     budget: { take: async () => ({ signal: seat, [Symbol.dispose]: () => undefined }) },
     keyring: async () => ({ open: async () => ({ credential: { username: 'anna', password: 'x' } }) }),
@@ -20,15 +25,14 @@ function world(seat: AbortSignal, begun: () => void): VerifyAccountDeps {
         signal.throwIfAborted()
       },
     },
-    reader: 'verify on host',
   }
-  return deps as unknown as VerifyAccountDeps
+  return performing(deps as never)(verifying(options), { address: ADDRESS })
 }
 
 t.test('a comparison that gives up its connection to those who sign in says so', async (t) => {
   const seat = new AbortController()
   const begun = () => seat.abort('stopped' satisfies Interruption)
-  await t.rejects(verifyAccount(ADDRESS, world(seat.signal, begun)), {
+  await t.rejects(comparison(seat.signal, begun), {
     code: 'old-busy',
     message: 'sign-ins need the connection: try again',
   })
@@ -37,6 +41,9 @@ t.test('a comparison that gives up its connection to those who sign in says so',
 t.test('one that its own caller stops ends with the caller’s reason', async (t) => {
   const stop = new AbortController()
   const reason = new Error('enough')
-  const deps = world(new AbortController().signal, () => stop.abort(reason))
-  await t.rejects(verifyAccount(ADDRESS, deps, { signal: stop.signal }), reason)
+  const seat = new AbortController().signal
+  await t.rejects(
+    comparison(seat, () => stop.abort(reason), { signal: stop.signal }),
+    reason,
+  )
 })

@@ -57,10 +57,9 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'POST /admin/migrations/:address/set-password': settled(person('/set-password'), () => ({ password: 'old secret' })),
   'POST /admin/migrations/bulk': settled(undefined, bulk, 200),
   'POST /admin/migrations/bulk/confirm': settled(undefined, bulk),
-  'POST /admin/migrations/:address/quota': owned(person('/quota'), () => ({ quota: '2G' })),
+  'POST /admin/migrations/:address/quota': owned(person('/quota'), () => ({ quota_bytes: '2G' })),
   'POST /admin/migrations/:address/disable': owned(person('/disable')),
   'POST /admin/migrations/:address/enable': owned(person('/enable')),
-  'POST /admin/migrations/:address/force': settled(person('/force')),
   'POST /admin/providers/:name/test': settled(() => '/admin/providers/old/test', undefined, 200),
   'POST /admin/providers/:name/sign-in': settled(
     () => '/admin/providers/old/sign-in',

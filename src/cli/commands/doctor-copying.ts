@@ -5,6 +5,8 @@ import { STRANDED_REMEDY, strandedText } from '../../copying/copying-hosts.ts'
 import type { Engine } from '../../copying/ports.ts'
 import { isOfAnother } from '../../files/state-folder.ts'
 import type { House } from '../../operations/house.ts'
+import { makeReport } from '../../operations/report.ts'
+import { CALLER } from '../terminal/operation-command.ts'
 import type { Finding } from './doctor-checks.ts'
 
 type Remark = Pick<Finding, 'found' | 'remedy'>
@@ -14,7 +16,7 @@ const HOMES_SHOWN = 3
 /** Whether everybody who is due is copied, and what this host remembers of people is there. */
 export async function* checkCopying(house: House, { stateFolder }: Engine): AsyncGenerator<Finding> {
   const check = 'copying'
-  const { failures, stranded } = await house.report({})
+  const { failures, stranded } = await house.perform(makeReport, {}, CALLER())
   const lost = await lostHere(house, stateFolder)
   if (lost !== null) yield { check, result: 'fail', ...lost }
   for (const each of stranded) yield { check, result: 'fail', found: strandedText(each), remedy: STRANDED_REMEDY }

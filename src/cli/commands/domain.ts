@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { domainAdded } from '../../operations/domain-added.ts'
-import { addDomain, domainRow, listDomains, removeDomain } from '../../operations/domains.ts'
+import { addDomain, listDomains, removeDomain } from '../../operations/domains.ts'
 import type { CliDeps } from '../deps.ts'
 import { addListing, addOperation } from '../terminal/operation-command.ts'
 
@@ -20,7 +20,7 @@ export function addDomainCommands(postferry: Command, deps: CliDeps): void {
     },
   })
   addListing(domain, 'list', listDomains, deps, {
-    ...{ row: domainRow, columns: ['domain', 'new_domain', 'provider'] },
+    columns: ['domain', 'new_domain', 'provider'],
     examples: ['postferry domain list'],
   })
   addOperation(domain, 'remove', removeDomain, deps, {

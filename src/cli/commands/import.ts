@@ -1,58 +1,46 @@
 import { createReadStream } from 'node:fs'
 import type { Command } from 'commander'
-import type { BadLine, ImportOutcome } from '../../operations/import.ts'
-import { readPeople } from '../../operations/import-file.ts'
+import { IMPORT, importing } from '../../operations/import.ts'
+import type { BadLine, ImportOutcome } from '../../operations/import-people.ts'
 import type { CliDeps } from '../deps.ts'
-import { by, withReason } from '../terminal/actor.ts'
-import { examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
+import { CALLER, commandOf, saidIn } from '../terminal/operation-command.ts'
 import { print } from '../terminal/output.ts'
 import { Progress } from '../terminal/progress.ts'
 import { json, line } from '../terminal/text.ts'
 
-interface Options {
-  readonly dryRun?: boolean
-  readonly skipBad?: boolean
-  readonly verify?: boolean
-  readonly reason?: string
-  readonly json?: boolean
-}
-
 export function addImportCommand(postferry: Command, { open }: CliDeps): void {
-  const command = postferry
-    .command('import')
-    .description(
-      'expect the people of a CSV file: address, old_username, old_password, quota (all but the first optional); - is standard input',
-    )
-    .argument('<file>')
-    .option('--dry-run', 'look at every line, and write nothing')
-    .option('--skip-bad', 'import the good lines although there are bad ones (usual: nothing then)')
-    .option('--verify', 'ask the old server about every password; a line whose password it refuses is bad')
-    .option('--json', 'print the bad lines and the numbers as one JSON object')
-  examples(
-    withReason(command),
-    'postferry import people.csv --dry-run',
-    'postferry import people.csv',
-    'gpg --decrypt people.csv.gpg | postferry import -',
-  ).action(async (file: string, options: Options) => {
-    await using house = await open()
-    const report = new Report(options.json ?? false)
-    using progress = new Progress('lines read')
-    const outcome = await house.importPeople(readPeople(inputOf(file)), {
-      ...{ dryRun: options.dryRun ?? false, skipBad: options.skipBad ?? false, verify: options.verify ?? false },
-      by: by(options),
-      onBad(bad) {
+  const shape = {
+    examples: [
+      'postferry import people.csv --dry-run',
+      'postferry import people.csv',
+      'gpg --decrypt people.csv.gpg | postferry import -',
+    ],
+  }
+  const columns = 'columns: address, old_username, old_password, quota; all but the first are optional'
+  commandOf(postferry, 'import', IMPORT, shape)
+    .argument('<file>', `${columns}; - is standard input`)
+    .option('--json', 'print the bad lines and the counts as one JSON object')
+    .action(
+      async (file: string, options: { json?: boolean; skipBad?: boolean; dryRun?: boolean }, command: Command) => {
+        await using house = await open()
+        const report = new Report(options.json ?? false)
+        using progress = new Progress('lines read')
+        const operation = importing(inputOf(file), {
+          onBad(bad) {
+            progress.clear()
+            return report.bad(bad)
+          },
+          onProgress: (lines) => progress.tell(lines),
+        })
+        const outcome = await house.perform(operation, saidIn(operation, shape, command, []), CALLER())
         progress.clear()
-        return report.bad(bad)
+        await report.end(outcome)
+        if (outcome.bad === 0 || options.skipBad) return
+        const advice = options.dryRun ? '' : ': nothing is imported (--skip-bad imports the others)'
+        throw new Failure(EXIT.data, `${outcome.bad} of ${outcome.lines} lines cannot be imported${advice}`)
       },
-      onProgress: (lines) => progress.tell(lines),
-    })
-    progress.clear()
-    await report.end(outcome)
-    if (outcome.bad === 0 || options.skipBad) return
-    const advice = options.dryRun ? '' : ': nothing is imported (--skip-bad imports the others)'
-    throw new Failure(EXIT.data, `${outcome.bad} of ${outcome.lines} lines cannot be imported${advice}`)
-  })
+    )
 }
 
 async function* inputOf(file: string): AsyncGenerator<Buffer> {

@@ -1,114 +1,158 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
-import type { JobReport } from '../../copying/run-job.ts'
-import type { Ending } from '../../copying/schedule.ts'
-import type { Address } from '../../model/address.ts'
-import type { By } from '../../model/audit.ts'
-import { ACTIVE_STATES, type Migration, requestFinish } from '../../model/migration.ts'
+import { type Outcome, PASSING } from '../../model/attempt.ts'
+import { proofOf } from '../../model/ledger-words.ts'
+import type { Migration } from '../../model/migration.ts'
+import { isRefused, Refused } from '../../model/refused.ts'
+import { type Finished, finishMigration } from '../../operations/finish.ts'
 import type { House } from '../../operations/house.ts'
-import { NEXT_STEPS } from '../../operations/next-steps.ts'
-import { migrationOnNew, noMigration } from '../../operations/person.ts'
+import { type MigrationStatus, migrationStatus, showMigration } from '../../operations/migrations.ts'
+import { nextStep } from '../../operations/next-steps.ts'
+import type { Caller, Said } from '../../operations/operation.ts'
 import { SettingsError } from '../../settings.ts'
 import type { CliDeps } from '../deps.ts'
-import { by, withReason } from '../terminal/actor.ts'
-import { address, examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
+import { CALLER } from '../terminal/operation-command.ts'
 import { printDone } from '../terminal/output.ts'
-import { migrationList } from '../terminal/rows.ts'
-import { type BulkOptions, carryOutBulk, oneOrAll, withBulk } from './migration-bulk.ts'
+import { Progress } from '../terminal/progress.ts'
+import { visible } from '../terminal/text.ts'
+import { changeAll, changeCommand } from './migration-change.ts'
 import { ATTEMPT_LIMIT_MINUTES, oneJob, stopSignal } from './sync-one.ts'
-import { explainNoLedger } from './verify.ts'
 
-interface Options extends BulkOptions {
-  readonly force?: boolean
-  readonly queue?: boolean
-}
+const POLL_MS = 1_000
+const FORCED = '--force finishes anyway, and loses what is not on the new server'
 
-export function addFinish(migration: Command, deps: CliDeps): void {
-  const finish = migration
-    .command('finish')
-    .description(
-      'make a last attempt, compare, then copy no mail any more and erase the credential; run it on the copying host',
-    )
-    .argument('[address]', 'the new or the old address', address)
-    .option(
-      '--force',
-      'without a last attempt and a clean ledger, or when the person has never come: says what is lost',
-    )
-    .addOption(new Option('--queue', 'let "postferry sync" do it, wherever it runs').conflicts('force'))
-  const json = withBulk(finish).option('--json', 'print the migration, or with --all the counts, as JSON')
-  examples(
-    withReason(json),
+export function addFinish(parent: Command, deps: CliDeps): void {
+  const { command, read } = changeCommand(parent, 'finish', finishMigration, [
     'postferry migration finish anna@new.example',
     'postferry migration finish anna@new.example --queue',
     'postferry migration finish --queue --all --state synced --dry-run',
     'postferry migration finish anna@new.example --force --reason agreed',
-  ).action(async (typed: Address | undefined, options: Options) => {
-    const one = oneOrAll(typed, options)
-    if (one === null && !options.queue) throw new Failure(EXIT.usage, 'finish --all needs --queue (--help shows how)')
+  ])
+  const queue = new Option('--queue', 'return at once: "postferry sync" finishes it').conflicts('force')
+  command.addOption(queue).action(async (...given: unknown[]) => {
+    const said = read(given)
+    const options = command.opts<{ queue?: boolean; json?: boolean }>()
+    if (said.all === 'true' && !options.queue) {
+      throw new Failure(EXIT.usage, 'finish --all needs --queue (--help shows how)')
+    }
     if (!options.queue) deps.becomeOwner()
     await using house = await deps.open()
-    if (one === null) return await carryOutBulk('finish', options, house)
-    const name = await migrationOnNew(house, one)
-    const done = options.queue ? await queue(name, house, options) : await finishNow(name, house, deps, options)
-    if (done === null) throw noMigration(name)
-    await printDone(migrationList.row(done.migration), done.sentence, options)
+    if (said.all === 'true') return await changeAll('finish', said, house, options)
+    const finished = options.queue ? await ask(said, house) : await askAndWait(said, house, deps)
+    await printDone(await finishMigration.answer.row(finished), sentenceOf(finished), options)
   })
 }
 
-interface Done {
-  readonly migration: Migration
-  readonly sentence: string
+function sentenceOf({ migration: { address }, proof }: Finished): string {
+  return proof === null
+    ? `postferry sync finishes the migration of ${address} as soon as a last attempt has a clean ledger`
+    : `the migration of ${address} is done now; ${proof}`
 }
 
-async function queue(name: string, { migrations }: House, options: Options): Promise<Done | null> {
-  const migration = await migrations.take(name, requestFinish, { ...by(options), action: 'migration.request-finish' })
-  const sentence = `postferry sync finishes the migration of ${name} as soon as a last attempt has a clean ledger`
-  return migration && { migration, sentence }
-}
-
-async function finishNow(name: string, house: House, deps: CliDeps, options: Options): Promise<Done | null> {
-  const proof = options.force ? null : await makeLastAttempt(name, house, deps, by(options))
-  const finished =
-    proof === null
-      ? await house.finish(name, options.force ?? false, by(options))
-      : { migration: await house.migrations.find(name), proof }
-  if (finished === null || finished.migration === null) return null
-  return { migration: finished.migration, sentence: `the migration of ${name} is done now; ${finished.proof}` }
-}
-
-const FORCED = '--force finishes without a last attempt, and what is not across is lost'
-/** The ledger decides. */
-const COMPARED: readonly Ending[] = ['complete', 'ledger-differs', 'ledger-lost', 'ledger-shrunk']
-
-/**
- * So that nothing stays behind that came to the source since the last one. Ends with a ledger of this moment; returns
- * what it proves when the migration was to be finished by any attempt, and is; else null.
- */
-async function makeLastAttempt(name: string, house: House, deps: CliDeps, who: By): Promise<string | null> {
-  const migration = await house.migrations.find(name)
-  // Why the others cannot be finished is known without one.
-  if (migration === null || !ACTIVE_STATES.includes(migration.state)) return null
-  const stop = stopSignal()
-  const { ending, waitMs, proof } = await attempt(migration, deps, who, stop)
-  if (ending === 'unchanged') await house.verify(name, { signal: stop }).catch(explainNoLedger)
-  else if (!COMPARED.includes(ending)) {
-    const remedy = waitMs === null ? (NEXT_STEPS[ending] ?? '') : 'try again'
-    const why = `the last attempt for ${name} ended with ${ending}: ${remedy}`
-    throw new Failure(waitMs === null ? EXIT.data : EXIT.tempfail, `${why} (${FORCED})`)
+async function ask(said: Said, house: House): Promise<Finished> {
+  try {
+    return await house.perform(finishMigration, said, CALLER())
+  } catch (error) {
+    throw isRefused(error, 'conflict') ? new Refused('conflict', `${error.message}; ${FORCED}`) : error
   }
-  return proof
 }
 
-async function attempt(migration: Migration, deps: CliDeps, who: By, stop: AbortSignal): Promise<JobReport> {
+async function askAndWait(said: Said, house: House, deps: CliDeps): Promise<Finished> {
+  const caller = CALLER()
+  const before = await house.perform(migrationStatus, said, caller)
+  const asked = await ask(said, house)
+  if (asked.proof !== null) return asked
+  const stop = stopSignal()
+  await workOff(asked.migration, deps, { ...caller, reason: (said.reason as string | undefined) ?? null }, stop)
+  return await new Waiting(asked.migration, before, house, caller).end(stop)
+}
+
+/** Makes the last attempt on this host, where that is possible: this is a copying host, and nobody else copies it. */
+async function workOff(
+  migration: Migration,
+  { openCopying }: CliDeps,
+  by: { readonly actor: string; readonly reason: string | null },
+  stop: AbortSignal,
+): Promise<void> {
   try {
     const limitMs = ATTEMPT_LIMIT_MINUTES * 60_000
-    await using copying = await deps.openCopying({ takesOver: false, early: true, limitMs, by: who })
-    return await oneJob(copying, migration, stop, () => undefined)
+    await using copying = await openCopying({ takesOver: false, early: true, limitMs, by })
+    using progress = new Progress(`messages of ${migration.address} copied`)
+    let copied = 0
+    await oneJob(copying, migration, stop, () => progress.tell(++copied))
   } catch (error) {
-    if (error instanceof SettingsError) {
-      throw new Failure(EXIT.config, `${error.message}; finish is for the copying host (${FORCED})`)
-    }
-    if (error instanceof Failure) throw new Failure(error.exitCode, `${error.message} (${FORCED})`)
-    throw error
+    if (!(error instanceof SettingsError || error instanceof Failure)) throw error
+    tell(`not copied by this command: ${error.message}`)
   }
+}
+
+/** Waits for the attempt that answers a request, whoever makes it. */
+class Waiting {
+  readonly #migration: Migration
+  readonly #house: House
+  readonly #caller: Caller
+  /** Attempts up to this one do not answer. */
+  readonly #lastId: bigint
+  #told = ''
+
+  constructor(migration: Migration, { lastAttempt }: MigrationStatus, house: House, caller: Caller) {
+    this.#migration = migration
+    this.#house = house
+    this.#caller = caller
+    this.#lastId = BigInt(lastAttempt?.id ?? 0)
+  }
+
+  /** @throws Failure what keeps it from being finished */
+  async end(stop: AbortSignal): Promise<Finished> {
+    const { address } = this.#migration
+    for (;;) {
+      const status = await this.#house.perform(migrationStatus, { address }, this.#caller)
+      const { migration } = status
+      if (migration.state === 'done') {
+        return { migration, proof: proofOf(await this.#house.ledgers.find(migration.id)) }
+      }
+      await this.#refuseEnded(status)
+      if (stop.aborted) throw this.#failure(EXIT.tempfail, 'interrupted')
+      await this.#tellWho(status)
+      await wait(POLL_MS, undefined, { signal: stop }).catch(() => undefined)
+    }
+  }
+
+  async #refuseEnded({ migration, lastAttempt }: MigrationStatus): Promise<void> {
+    const { address, state, code, isFinishRequested } = migration
+    if (!isFinishRequested) throw new Failure(EXIT.data, `somebody took the request back: ${address} is ${state}`)
+    if (state === 'failed') throw this.#failure(EXIT.data, `it failed with ${code}: ${nextStep(code) ?? ''}`)
+    if (lastAttempt === null || BigInt(lastAttempt.id) <= this.#lastId) return
+    const { outcome } = lastAttempt
+    if (outcome === null || PASSING.includes(outcome)) return
+    if (outcome.startsWith('ledger-')) throw this.#failure(EXIT.data, await this.#ledgerSentence(outcome))
+    throw this.#failure(EXIT.tempfail, `the last attempt for ${address} ended with ${outcome}: it is tried again`)
+  }
+
+  async #ledgerSentence(outcome: Outcome): Promise<string> {
+    const { address } = this.#migration
+    const { ledger } = await this.#house.perform(showMigration, { address }, this.#caller)
+    return `${proofOf(ledger)}: ${nextStep(outcome) ?? ''}`
+  }
+
+  async #tellWho({ migration, lastAttempt }: MigrationStatus): Promise<void> {
+    const isRunning = lastAttempt !== null && lastAttempt.endedAt === null
+    const hosts = isRunning ? [lastAttempt.host] : await this.#house.copyingHosts.workersFor(migration.id)
+    if (hosts.length === 0) {
+      throw this.#failure(EXIT.tempfail, `no "postferry sync" runs that could copy ${migration.address}`)
+    }
+    const text = isRunning ? `${hosts[0]} copies it` : `waiting for postferry sync on ${hosts.join(' or ')}`
+    if (text !== this.#told) tell(text)
+    this.#told = text
+  }
+
+  #failure(exitCode: number, why: string): Failure {
+    const back = `it stays to be finished ("postferry migration resume ${this.#migration.address}" takes that back)`
+    return new Failure(exitCode, `${why}; ${back}; ${FORCED}`)
+  }
+}
+
+function tell(text: string): void {
+  process.stderr.write(`${visible(text)}\n`)
 }

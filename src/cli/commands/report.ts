@@ -1,69 +1,57 @@
 import { type Command, Option } from 'commander'
 import { COLLISION_REMEDIES, type Collision, collisionText } from '../../operations/collisions.ts'
-import type { House } from '../../operations/house.ts'
-import { namedProvider } from '../../operations/providers.ts'
-import { outlook, type Report, total, warning } from '../../operations/report.ts'
-import { erasedRow, reportRow } from '../../operations/rows.ts'
+import { listMigrations } from '../../operations/migrations.ts'
+import { erasedRow, makeReport, outlook, peopleRow, type Report, total, warning } from '../../operations/report.ts'
 import type { CliDeps } from '../deps.ts'
-import { domain, examples } from '../terminal/arguments.ts'
+import { CALLER, commandOf, listed, saidIn } from '../terminal/operation-command.ts'
 import { print, printCsv, printList, printRecord } from '../terminal/output.ts'
-import { migrationList, peopleList } from '../terminal/rows.ts'
+import { MIGRATION_COLUMNS } from './migration.ts'
 
 interface Options {
   readonly awaited?: boolean
-  readonly provider?: string
-  readonly domain?: string
   readonly json?: boolean
   readonly csv?: boolean
 }
 
 const DAYS_SHOWN = 14
-
-export function addReportCommand(postferry: Command, { open }: CliDeps): void {
-  const command = postferry
-    .command('report')
-    .description('how far the people are: by provider and domain, by day, and what stops them')
-    .option('--awaited', 'list who has never come, instead')
-    .option('--provider <name>', 'from this provider')
-    .option('--domain <domain>', 'from this domain of the old server', domain)
-    .option('--json', 'print one JSON object; with --awaited one JSON array')
-    .addOption(
-      new Option('--csv', 'print the people by provider and domain, or with --awaited the list, as CSV').conflicts(
-        'json',
-      ),
-    )
-  examples(
-    command,
-    'postferry report',
-    'postferry report --json',
-    'postferry report --awaited --domain old.example --csv',
-  ).action(async (options: Options) => {
-    await using house = await open()
-    const { provider } = options
-    if (provider !== undefined) await namedProvider(provider, house)
-    await (options.awaited ? printAwaited(house, options) : printReport(await house.report(options), options))
-  })
+const PEOPLE = {
+  row: peopleRow,
+  columns: [
+    ...['provider', 'domain', 'awaited', 'captured', 'copying', 'synced', 'done', 'paused', 'failed', 'people'],
+    'never_came',
+  ],
 }
 
-async function printAwaited({ migrations }: House, { provider, domain, csv, ...options }: Options): Promise<void> {
-  const filter = {
-    neverCame: true,
-    ...(provider !== undefined && { provider }),
-    ...(domain !== undefined && { domain }),
+export function addReportCommand(postferry: Command, { open }: CliDeps): void {
+  const shape = {
+    examples: ['postferry report', 'postferry report --json', 'postferry report --awaited --domain old.example --csv'],
   }
-  const people = migrations.list(filter)
-  await (csv ? printCsv(people, migrationList) : printList(people, migrationList, options))
+  const command = commandOf(postferry, 'report', makeReport, shape)
+  const csv = new Option('--csv', 'print the people by provider and domain, or with --awaited the list, as CSV')
+  command
+    .option('--awaited', 'list who has not signed in yet, instead')
+    .option('--json', 'print one JSON object; with --awaited one JSON array')
+    .addOption(csv.conflicts('json'))
+    .action(async (...given: unknown[]) => {
+      const said = saidIn(makeReport, shape, command, given)
+      const options = command.opts<Options>()
+      await using house = await open()
+      if (!options.awaited) return await printReport(await house.perform(makeReport, said, CALLER()), options)
+      const awaited = listed(house, listMigrations, { ...said, never_came: 'true' })
+      const rows = { row: (row: Record<string, unknown>) => row, columns: MIGRATION_COLUMNS }
+      await (options.csv ? printCsv(awaited, rows) : printList(awaited, rows, options))
+    })
 }
 
 async function printReport(report: Report, { json, csv }: Options): Promise<void> {
-  if (csv) await printCsv(report.people, peopleList)
-  else if (json) await printRecord(reportRow(report), { json })
+  if (csv) await printCsv(report.people, PEOPLE)
+  else if (json) await printRecord(makeReport.answer.row(report) as Record<string, unknown>, { json })
   else await printTables(report)
 }
 
 async function printTables(report: Report): Promise<void> {
   const { people, failures, collisions, burnDown } = report
-  await printList(people.length > 1 ? [...people, total(people)] : people, peopleList, {})
+  await printList(people.length > 1 ? [...people, total(people)] : people, PEOPLE, {})
   if (failures.length > 0) {
     await print('\n')
     await printList(failures, { row: (failure) => ({ ...failure }), columns: ['code', 'people'] }, {})

@@ -5,8 +5,8 @@ import { type Watcher, work } from '../../copying/worker.ts'
 import type { WorkerDeps } from '../../copying/worker-deps.ts'
 import type { Address } from '../../model/address.ts'
 import { ACTIVE_STATES, type Migration } from '../../model/migration.ts'
-import { NEXT_STEPS } from '../../operations/next-steps.ts'
-import { addressOnNew } from '../../operations/person.ts'
+import { nextStep } from '../../operations/next-steps.ts'
+import { accountOf } from '../../operations/person.ts'
 import type { CliDeps } from '../deps.ts'
 import { address, examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
@@ -79,7 +79,7 @@ function watcherFor({ quiet, json }: Options): Watcher & Disposable {
 }
 
 async function activeMigration(typed: Address, house: WorkerDeps): Promise<Migration> {
-  const name = await addressOnNew(house, typed)
+  const { address: name } = await accountOf(typed, house)
   const migration = await house.migrations.find(name)
   if (migration === null) throw new Failure(EXIT.data, `${name} has no migration`)
   if (!ACTIVE_STATES.includes(migration.state)) {
@@ -96,7 +96,7 @@ async function syncOne(migration: Migration, house: WorkerDeps, watcher: Watcher
   watcher.ended(report)
   process.exitCode = exitCodeOf(report.ending, report.waitMs)
   if (report.waitMs === null && report.proof === null)
-    process.stderr.write(`postferry: ${NEXT_STEPS[report.ending as 'new-full'] ?? report.ending}\n`)
+    process.stderr.write(`postferry: ${nextStep(report.ending) ?? report.ending}\n`)
 }
 
 function exitCodeOf(ending: Ending, waitMs: number | null): number {

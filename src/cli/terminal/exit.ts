@@ -67,6 +67,7 @@ const OF_REFUSED: Readonly<Record<RefusedCode, keyof typeof EXIT>> = {
   'not-found': 'data',
   conflict: 'data',
   forbidden: 'permission',
+  rejected: 'permission',
   unavailable: 'tempfail',
 }
 

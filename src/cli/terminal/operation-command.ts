@@ -11,15 +11,19 @@ import {
   type Operation,
   type Said,
 } from '../../operations/operation.ts'
+import { LARGEST_PAGE, PAGE } from '../../operations/page.ts'
+import type { Page } from '../../operations/ports.ts'
 import type { CliDeps } from '../deps.ts'
 import { cliActor } from './actor.ts'
 import { examples } from './arguments.ts'
-import { printDone, printList, printRecord } from './output.ts'
+import { type ListShape, printDone, printList, printRecord } from './output.ts'
 import { readPassword } from './password-input.ts'
 
 export interface CommandShape<F extends Fields> {
   /** The fields that are arguments, in their order; a secret is read from standard input, others are options. */
   readonly arguments?: readonly (keyof F & string)[]
+  /** What help says besides. */
+  readonly note?: string
   readonly examples: readonly string[]
 }
 
@@ -46,7 +50,7 @@ export function addOperation<F extends Fields, R>(
 ): void {
   const command = commandOf(parent, word, operation, shape)
   command.option('--json', `print ${shape.json ?? 'the result'} as JSON`).action(async (...given: unknown[]) => {
-    const typed = saidIn(operation, command, given)
+    const typed = saidIn(operation, shape, command, given)
     shape.check?.(typed)
     await using house = await open()
     const said = await withSecret(operation, shape, house, typed)
@@ -61,16 +65,33 @@ export function addOperation<F extends Fields, R>(
 export function addListing<F extends Fields, T>(
   parent: Command,
   word: string,
-  operation: Operation<F, readonly T[] | AsyncIterable<T>, House>,
+  operation: Operation<F, Listed<T>, House>,
   { open }: CliDeps,
-  shape: CommandShape<F> & { readonly columns: readonly string[]; row(item: T): Record<string, unknown> },
+  shape: CommandShape<F> & Pick<ListShape<Row>, 'columns'>,
 ): void {
   const command = commandOf(parent, word, operation, shape)
   command.option('--json', 'print one JSON array').action(async (...given: unknown[]) => {
     await using house = await open()
-    const items = await house.perform(operation, saidIn(operation, command, given), CALLER())
-    await printList(items, shape, command.opts())
+    const rows = listed(house, operation, saidIn(operation, shape, command, given))
+    await printList(rows, { ...shape, row: (row) => row }, command.opts())
   })
+}
+
+type Listed<T> = readonly T[] | Page<T>
+type Row = Record<string, unknown>
+
+/** The rows of a list, page by page. */
+export async function* listed<F extends Fields, T>(
+  house: House,
+  operation: Operation<F, Listed<T>, House>,
+  said: Said,
+): AsyncGenerator<Row> {
+  for (let place: Said | null = {}; place !== null; ) {
+    const found: Listed<T> = await house.perform(operation, { ...said, ...LARGEST_PAGE, ...place }, CALLER())
+    const told = (await operation.answer.row(found)) as Listed<Row>
+    yield* 'rows' in told ? told.rows : told
+    place = 'rows' in told && told.after !== null ? { after: told.after } : null
+  }
 }
 
 /** Makes an operation a command that prints one record, field by field or as JSON. */
@@ -79,36 +100,46 @@ export function addRecord<F extends Fields, R>(
   word: string,
   operation: Operation<F, R, House>,
   { open }: CliDeps,
-  shape: CommandShape<F> & { row(result: R, house: House): Promise<Record<string, unknown>> },
+  shape: CommandShape<F> & {
+    /** What is printed; default: the answer. */
+    row?(result: R, house: House): Promise<Row>
+    /** Prints it for a person; default: field by field. */
+    show?(result: R): Promise<void>
+  },
 ): void {
   const command = commandOf(parent, word, operation, shape)
   command.option('--json', 'print one JSON object').action(async (...given: unknown[]) => {
     await using house = await open()
-    const result = await house.perform(operation, saidIn(operation, command, given), CALLER())
-    await printRecord(await shape.row(result, house), command.opts())
+    const result = await house.perform(operation, saidIn(operation, shape, command, given), CALLER())
+    const options = command.opts<{ json?: boolean }>()
+    if (shape.show !== undefined && !options.json) return await shape.show(result)
+    const row = await (shape.row?.(result, house) ?? operation.answer.row(result))
+    await printRecord(row as Row, options)
   })
 }
 
 export const CALLER = () => ({ actor: cliActor(), role: 'owner' }) as const
 
-function commandOf<F extends Fields>(
+export function commandOf<F extends Fields>(
   parent: Command,
   word: string,
   operation: Described<F>,
-  { arguments: names = [], examples: lines }: CommandShape<F>,
+  { arguments: names = [], note, examples: lines }: CommandShape<F>,
 ): Command {
   const command = parent.command(word).description(lowerCase(operation.summary))
   const fields: Fields = fieldsOf(operation)
   for (const name of names) {
     const field = fields[name] as Field<unknown>
-    const argument = new Argument(field.isRequired ? `<${name}>` : `[${name}]`, aboutOf(field))
+    const { placeholder = name, isRequired } = field
+    const argument = new Argument(isRequired ? `<${placeholder}>` : `[${placeholder}]`, aboutOf(field))
     command.addArgument(parsed(argument, field))
   }
   for (const [name, field] of Object.entries(fields)) {
-    if (names.includes(name) || field.isSecret) continue
+    if (names.includes(name) || field.isSecret || name in PAGE) continue
     command.addOption(optionOf(name, field))
     if (field.takeAway !== undefined) command.option(`--no-${hyphened(name)}`, field.takeAway)
   }
+  if (note !== undefined) command.addHelpText('after', `\n${note}`)
   return examples(command, ...lines)
 }
 
@@ -158,11 +189,17 @@ async function withSecret<F extends Fields, R>(
   return { ...said, [name]: secret }
 }
 
-function saidIn(operation: Described, command: Command, given: readonly unknown[]): Said {
+/** What was typed; arguments are given in the order that the shape has them. */
+export function saidIn<F extends Fields>(
+  operation: Described<F>,
+  { arguments: names = [] }: CommandShape<F>,
+  command: Command,
+  given: readonly unknown[],
+): Said {
   const options = command.opts<Record<string, unknown>>()
   const said: Record<string, string | readonly string[] | undefined> = {}
-  command.registeredArguments.forEach((argument, at) => {
-    said[argument.name()] = given[at] as string | undefined
+  names.forEach((name, at) => {
+    said[name] = given[at] as string | undefined
   })
   for (const [name, field] of Object.entries(fieldsOf(operation))) {
     const value = options[camelCase(name)]

@@ -2,13 +2,11 @@ import { STRANDED_REMEDY, type Stranded, strandedText } from '../../copying/copy
 import type { JobReport } from '../../copying/run-job.ts'
 import type { Ending } from '../../copying/schedule.ts'
 import type { Watcher } from '../../copying/worker.ts'
-import type { Outcome } from '../../model/attempt.ts'
-import { NEXT_STEPS } from '../../operations/next-steps.ts'
+import { PASSING } from '../../model/attempt.ts'
+import { nextStep } from '../../operations/next-steps.ts'
 import { explain } from './exit.ts'
 import { visible } from './text.ts'
 
-/** Whatever comes of these comes by itself. */
-const NOBODYS_FAULT: readonly Ending[] = ['complete', 'unchanged', 'stopped', 'lost-lock', 'locked']
 const ADDRESSES_SHOWN = 5
 
 /** Tells at the end what failed, each kind in a line; nothing, when nothing did. */
@@ -27,7 +25,7 @@ export class Failures implements Watcher, Disposable {
   counted = (): void => undefined
 
   ended: Watcher['ended'] = ({ address, ending, waitMs, proof }: JobReport) => {
-    if (NOBODYS_FAULT.includes(ending) || proof !== null) return
+    if (ending === 'unchanged' || PASSING.includes(ending) || proof !== null) return
     const { addresses } = this.#people.get(ending) ?? { addresses: new Set() }
     this.#people.set(ending, { addresses: addresses.add(address), again: waitMs !== null })
   }
@@ -49,7 +47,7 @@ export class Failures implements Watcher, Disposable {
     for (const [ending, { addresses, again }] of this.#people) {
       const shown = [...addresses].slice(0, ADDRESSES_SHOWN).join(', ')
       const more = addresses.size > ADDRESSES_SHOWN ? ` and ${addresses.size - ADDRESSES_SHOWN} more` : ''
-      const remedy = again ? 'it is tried again' : (NEXT_STEPS[ending as Outcome] ?? 'a person has to act')
+      const remedy = again ? 'it is tried again' : (nextStep(ending) ?? 'it needs attention')
       yield `postferry: not copied, ${ending}: ${shown}${more}; ${remedy}`
     }
     for (const each of this.#stranded) yield `postferry: ${strandedText(each)}: ${STRANDED_REMEDY}`

@@ -56,7 +56,7 @@ export class Progress implements Watcher, Disposable {
       })
     const copied = ending === 'unchanged' ? '' : `, ${messages} messages copied in ${seconds.toFixed(1)} s`
     const after =
-      proof !== null ? '; finished' : isDone ? '' : waitMs === null ? '; a person has to act' : `; again in ${next} s`
+      proof !== null ? '; finished' : isDone ? '' : waitMs === null ? '; needs attention' : `; again in ${next} s`
     this.#line(`${address}: ${ending}${copied}${after}`)
   }
 

@@ -10,8 +10,6 @@ import { audit } from './audit.ts'
 import { domains } from './domains.ts'
 import { databaseAway, explainErrors } from './errors.ts'
 import { importing } from './import.ts'
-import { migrationDetail } from './migration-detail.ts'
-import { migrationList } from './migration-list.ts'
 import { migrations } from './migrations.ts'
 import { overview } from './overview.ts'
 import { providers } from './providers.ts'
@@ -43,17 +41,7 @@ export const admin: FastifyPluginAsyncTypebox<Admin> = async (app, { house, admi
     app.addSchema(component)
   }
   app.addHook('onRoute', describeRefusals)
-  for (const room of [
-    overview,
-    providers,
-    domains,
-    accounts,
-    migrationList,
-    migrationDetail,
-    migrations,
-    importing,
-    audit,
-  ]) {
+  for (const room of [overview, providers, domains, accounts, migrations, importing, audit]) {
     await app.register(room, { prefix: PREFIX, house })
   }
 }

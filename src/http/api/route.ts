@@ -5,22 +5,26 @@ import { type Field, type Fields, fieldsOf, type Operation, type Said } from '..
 import { exactly } from '../../operations/schema.ts'
 
 /** Whoever has the admin token. */
-const API = { actor: 'api', role: 'owner' } as const
+export const API = { actor: 'api', role: 'owner' } as const
 
-interface Route {
+interface Route<R> {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** `:name` is a field of the operation. */
   readonly path: string
+  /** Default: 200. */
   readonly status?: number
+  /** Of a result that is not all that was asked for: the rest comes later. */
+  readonly isAccepted?: (result: R) => boolean
 }
 
 /** Makes an operation a route: fields that the path does not name are in the body, or (without one) in the query. */
 export function serve<F extends Fields, R>(
   app: FastifyInstance,
   house: House,
-  { method, path, status = 200 }: Route,
+  { method, path, status = 200, isAccepted }: Route<R>,
   operation: Operation<F, R, House>,
 ): void {
+  const { schema } = operation.answer
   const fields = Object.entries(fieldsOf(operation))
   const inPath = fields.filter(([name]) => path.split('/').includes(`:${name}`))
   const others = exactly(propertiesOf(fields.filter((field) => !inPath.includes(field))))
@@ -31,24 +35,29 @@ export function serve<F extends Fields, R>(
       summary: operation.summary,
       ...(inPath.length > 0 && { params: Type.Object(propertiesOf(inPath)) }),
       ...(method === 'POST' || method === 'PATCH' ? { body: others } : { querystring: others }),
-      response: { [status]: operation.answer.schema },
+      response: { [status]: schema, ...(isAccepted && { 202: schema }) },
     },
     async handler({ params, query, body }, reply) {
       const result = await house.perform(operation, saidIn({ ...obj(query), ...obj(body), ...obj(params) }), API)
-      return reply.code(status).send(await operation.answer.row(result))
+      return reply.code(isAccepted?.(result) ? 202 : status).send(await operation.answer.row(result))
     },
   })
 }
 
-function propertiesOf(fields: readonly (readonly [string, Field<unknown>])[]): Record<string, TSchema> {
+export function propertiesOf(fields: readonly (readonly [string, Field<unknown>])[]): Record<string, TSchema> {
   return Object.fromEntries(
     fields.map(([name, { schema, about, fallback, isRequired, isClearable }]) => {
       const usual = fallback === undefined ? '' : `; default: ${fallback}${isClearable ? ' (again with null)' : ''}`
       const { type } = schema as { type?: string }
-      const property = { ...schema, description: about + usual, ...(isClearable && { type: [type, 'null'] }) }
+      const property = withMore(schema, { description: about + usual, ...(isClearable && { type: [type, 'null'] }) })
       return [name, isRequired ? property : Type.Optional(property)]
     }),
   )
+}
+
+/** The schema with more in it, and with its hidden kind: texts of a query are converted by that. */
+function withMore(schema: TSchema, more: object): TSchema {
+  return Object.assign(Object.defineProperties({}, Object.getOwnPropertyDescriptors(schema)), more)
 }
 
 function obj(part: unknown): Record<string, unknown> {
@@ -56,7 +65,7 @@ function obj(part: unknown): Record<string, unknown> {
 }
 
 /** JSON as the texts that operations read; null is ''. */
-function saidIn(json: Readonly<Record<string, unknown>>): Said {
+export function saidIn(json: Readonly<Record<string, unknown>>): Said {
   return Object.fromEntries(
     Object.entries(json).map(([name, value]) => [name, Array.isArray(value) ? value.map(textOf) : textOf(value)]),
   )

@@ -5,25 +5,7 @@ import type { Events } from './events.ts'
 /** What the pages show and do. */
 export type PanelHouse = Pick<
   House,
-  | 'perform'
-  | 'settings'
-  | 'audit'
-  | 'providers'
-  | 'domains'
-  | 'accounts'
-  | 'migrations'
-  | 'bulk'
-  | 'credentials'
-  | 'ledgers'
-  | 'attempts'
-  | 'administrators'
-  | 'totpSealer'
-  | 'hasher'
-  | 'report'
-  | 'importPeople'
-  | 'renewCredential'
-  | 'finish'
-  | 'signInAdministrator'
+  'perform' | 'settings' | 'providers' | 'domains' | 'administrators' | 'totpSealer' | 'hasher' | 'signInAdministrator'
 >
 
 /** What each group of pages is handed. */

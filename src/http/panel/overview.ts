@@ -1,9 +1,8 @@
 import type { FastifyInstance } from 'fastify'
-import type { Outcome } from '../../model/attempt.ts'
 import { COLLISION_REMEDIES, type Collision, collisionText } from '../../operations/collisions.ts'
-import { NEXT_STEPS } from '../../operations/next-steps.ts'
+import { nextStep } from '../../operations/next-steps.ts'
 import { type ProviderHealth, providerHealth } from '../../operations/provider-health.ts'
-import { outlook, type PeopleCount, type Report, total, warning } from '../../operations/report.ts'
+import { makeReport, outlook, type PeopleCount, type Report, total, warning } from '../../operations/report.ts'
 import { burnDownChart } from './chart.ts'
 import type { PanelDeps } from './house.ts'
 import { html, type Piece, textOf } from './html.ts'
@@ -15,7 +14,7 @@ import { show } from './show.ts'
 
 /** How far everybody is, and how the old servers are. */
 export async function overview(app: FastifyInstance, { house, events }: PanelDeps): Promise<void> {
-  const reported = kept(() => house.report({}))
+  const reported = kept(() => house.perform(makeReport, {}, { actor: 'panel', role: 'viewer' }))
 
   app.get('/admin', async (request, reply) => {
     const report = await reported()
@@ -127,7 +126,7 @@ function failureTable({ failures }: Report): Piece {
         cell: ({ code }) => html`<a href=${withQuery('/admin/migrations', { code })}><code>${code}</code></a>`,
       },
       { head: 'People', isNumber: true, cell: ({ people }) => people },
-      { head: 'What to do', cell: ({ code }) => NEXT_STEPS[code as Outcome] ?? '–' },
+      { head: 'What to do', cell: ({ code }) => nextStep(code) ?? '–' },
     ],
     failures,
     'Nothing: no migration has failed, and no ledger differs.',

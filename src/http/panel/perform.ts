@@ -5,6 +5,7 @@ import type { House } from '../../operations/house.ts'
 import { type Described, type Fields, fieldsOf, type Operation } from '../../operations/operation.ts'
 import type { PanelHouse } from './house.ts'
 import type { Notice } from './page.ts'
+import { capitalised } from './parts.ts'
 import { callerOf, goOn, saidIn } from './show.ts'
 
 /** Carries an operation out as the form of a route says it, for whoever has signed in. @throws Refused */
@@ -30,9 +31,16 @@ export async function act<F extends Fields, R>(
     const notice = done(await perform(request, house, operation))
     return goOn(request, reply, path, typeof notice === 'string' ? { kind: 'good', text: notice } : notice)
   } catch (error) {
-    if (!isRefused(error, 'invalid')) throw error
-    return goOn(request, reply, path, { kind: 'bad', text: `Nothing is changed. ${sentenceOf(error)}` })
+    return goOn(request, reply, path, refusal(error))
   }
+}
+
+/** What is wrong with the form, or what the old server says to it. */
+function refusal(error: unknown): Notice {
+  if (isRefused(error, 'invalid')) return { kind: 'bad', text: `Nothing is changed. ${sentenceOf(error)}` }
+  if (isRefused(error, 'rejected')) return { kind: 'bad', text: `${capitalised(error.message)}.` }
+  if (isRefused(error, 'unavailable')) return { kind: 'warn', text: `${capitalised(error.message)}.` }
+  throw error
 }
 
 /** What is wrong with each field of a form; any other error is thrown again. */

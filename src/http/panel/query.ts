@@ -1,15 +1,33 @@
 import type { FastifyRequest } from 'fastify'
-import { isRefused, Refused } from '../../model/refused.ts'
+import { Refused } from '../../model/refused.ts'
+import type { House } from '../../operations/house.ts'
+import { type Fields, isFlag, type Operation, type Said } from '../../operations/operation.ts'
+import type { PanelHouse } from './house.ts'
+import { callerOf } from './show.ts'
 
-/** What a part of an address says; undefined: nothing. @throws Refused that names it */
-export function said<T>(name: string, read: (text: string) => T, text = ''): T | undefined {
-  const trimmed = text.trim()
-  if (trimmed === '') return undefined
-  try {
-    return read(trimmed)
-  } catch (error) {
-    throw isRefused(error, 'invalid') ? new Refused('invalid', `${name}: ${error.message}`) : error
-  }
+/** Carries an operation out as the query of a page says it. @throws Refused */
+export function look<F extends Fields, R>(
+  request: FastifyRequest,
+  house: PanelHouse,
+  operation: Operation<F, R, House>,
+): Promise<R> {
+  return house.perform(
+    operation,
+    saidInQuery(request.query as Record<string, unknown>, operation.fields),
+    callerOf(request),
+  )
+}
+
+const FLAGS: Readonly<Record<string, string>> = { yes: 'true', no: 'false' }
+
+/** What a query says of these fields: what is empty there is not said. */
+export function saidInQuery(query: Readonly<Record<string, unknown>>, fields: Fields): Said {
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([name, field]) => {
+      const text = String(query[name] ?? '').trim()
+      return text === '' ? [] : [[name, isFlag(field) ? (FLAGS[text] ?? text) : text]]
+    }),
+  )
 }
 
 /** Refuses an address that says what nobody asked for: a slip of the pen would show all rows. @throws Refused */

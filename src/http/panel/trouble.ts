@@ -6,6 +6,7 @@ import { tryLater } from '../auth/overload.ts'
 import { STATUS } from '../refused-status.ts'
 import { html } from './html.ts'
 import { isOwnForm, pageBefore } from './own-pages.ts'
+import { capitalised } from './parts.ts'
 import { show } from './show.ts'
 import { askAgain, unsentOf } from './unsent.ts'
 
@@ -66,11 +67,16 @@ export function troubleOf(error: Error & Partial<FastifyError>): Trouble {
   return troubleBy(statusOf(error))
 }
 
-function refusedTrouble(refused: Refused): Trouble {
-  const { code, message: advice } = refused
-  if (code === 'conflict') return { status: STATUS.conflict, title: 'That cannot be done now', advice }
-  const trouble = troubleBy(STATUS[code])
-  return code === 'invalid' ? { ...trouble, advice: sentenceOf(refused) } : trouble
+function refusedTrouble(error: Refused): Trouble {
+  const { code, message } = error
+  const status = STATUS[code]
+  if (status === STATUS.conflict) return { status, title: 'That cannot be done now', advice: message }
+  const trouble = troubleBy(status)
+  return code === 'invalid' ? { ...trouble, advice: sentenceOf(error, titleOf) } : trouble
+}
+
+function titleOf(field: string): string {
+  return capitalised(field.replaceAll('_', ' '))
 }
 
 function isTooOld({ code }: Partial<FastifyError>): boolean {

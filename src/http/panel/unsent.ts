@@ -56,7 +56,7 @@ export function askAgain(request: FastifyRequest, reply: FastifyReply, unsent: s
         reply.generateCsrf(),
         html`${given.map(([name, value]) => hidden({ [name]: value }))}
           ${missing.map(([name]) => textField({ name, label: titleOf(name), type: 'password', required: true }))}
-          <div class="buttons"><button class="main">Send it now</button><a href=${back}>Leave it</a></div>`,
+          <div class="buttons"><button class="main">Send it now</button><a href=${back}>Cancel</a></div>`,
       )}
     </section>`,
   )

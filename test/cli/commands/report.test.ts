@@ -19,7 +19,7 @@ const report = (...options: string[]) => rows(ferry.service, 'report', ...option
 
 t.test('with nobody there the report is empty, and says so', async (t) => {
   t.match(await report(), { people: [], failures: [], burn_down: [], remaining: 0, estimated_end: null })
-  t.match(await mustRun(ferry.service, 'report'), /nobody is here yet\n$/)
+  t.match(await mustRun(ferry.service, 'report'), /no migrations yet\n$/)
 })
 
 t.test('people are counted by provider, domain and state', async (t) => {
@@ -59,7 +59,7 @@ t.test('the burn-down and the estimated end come from the states that people wer
   t.ok(inDays > 13.9 && inDays < 14.1, `in ${inDays} days`)
   t.match(
     await mustRun(ferry.service, 'report'),
-    /^7 remain; 0\.5 a day came across lately: at this rate the last on \d/m,
+    /^7 remain; 0\.5 a day were completed lately: at this rate the last one on \d/m,
   )
 })
 

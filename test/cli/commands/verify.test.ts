@@ -34,7 +34,10 @@ t.after(async () => {
 
 const verify = (...args: string[]) => ferry.service.run(['verify', ...args])
 const fileOf = (uid: number) => join(drafts, readdirSync(drafts).find((name) => name.includes(`,U=${uid},`)) ?? '')
-const ledgerShown = async () => (await rows(ferry.service, 'migration', 'show', ANNA)).ledger
+const ledgerShown = async () => {
+  const { ledger } = await rows(ferry.service, 'migration', 'show', ANNA)
+  return ledger && `${ledger.taken_at} ${ledger.sentence}`
+}
 
 t.test('before anything is copied, everything is missing and said to be', async (t) => {
   t.equal(await ledgerShown(), null)

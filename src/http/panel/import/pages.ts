@@ -2,13 +2,14 @@ import multipart from '@fastify/multipart'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { piecesOf, readPeople } from '../../../operations/import-file.ts'
+import { importing } from '../../../operations/import.ts'
+import { piecesOf } from '../../../operations/import-file.ts'
 import { Why } from '../bodies.ts'
 import type { PanelDeps } from '../house.ts'
 import { administrator } from '../session.ts'
-import { by, goOn, show } from '../show.ts'
+import { callerOf, goOn, show } from '../show.ts'
 import { notFound, troubleOf } from '../trouble.ts'
-import { isRunning, type Upload, Uploads } from './uploads.ts'
+import { isRunning, type Run, type Upload, Uploads } from './uploads.ts'
 import { progressOf, uploadForm, uploadPage } from './views.ts'
 
 const PATH = '/admin/import'
@@ -29,11 +30,11 @@ export const importPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { h
     limits: { fileSize: FILE_LIMIT, files: 1, fields: 8 },
   })
 
-  const runFor = (request: FastifyRequest, reason: string | undefined): Parameters<Uploads['add']>[4] => {
-    const who = by(request, reason)
-    return async (file, options) => {
+  const runFor = (request: FastifyRequest, reason?: string): Run => {
+    const caller = callerOf(request)
+    return async (file, said, watcher) => {
       try {
-        return await house.importPeople(readPeople(piecesOf(file)), { ...options, by: who })
+        return await house.perform(importing(piecesOf(file), watcher), { ...said, reason: reason || undefined }, caller)
       } catch (error) {
         if (troubleOf(error as Error).status >= 500) log.error({ cause: (error as Error).message }, 'panel import')
         throw error
@@ -57,7 +58,7 @@ export const importPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { h
         text: 'Other files are being imported: try again in a few minutes.',
       })
     }
-    const upload = uploads.add(name, 'people', verify === 'yes', file, runFor(request, undefined))
+    const upload = uploads.add(name, 'people', verify === 'yes', file, runFor(request))
     return reply.redirect(`${PATH}/${upload.id}`, 303)
   })
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { BadLine, ImportOptions, ImportOutcome } from '../../../operations/import.ts'
+import type { BadLine, ImportOutcome, ImportWatcher } from '../../../operations/import-people.ts'
+import type { Said } from '../../../operations/operation.ts'
 
 /** A file that somebody uploaded; it may hold passwords, so it stays in memory, for a short time. */
 export interface Upload {
@@ -25,7 +26,7 @@ export function isRunning({ preview, isImporting, result, trouble }: Upload): bo
   return trouble === null && (preview === null || (isImporting && result === null))
 }
 
-type Run = (file: Uint8Array, options: Omit<ImportOptions, 'by'>, upload: Upload) => Promise<ImportOutcome>
+export type Run = (file: Uint8Array, said: Said, watcher: ImportWatcher) => Promise<ImportOutcome>
 
 /** Bad lines of a file that are told; the numbers count them all. */
 const BAD_SHOWN = 500
@@ -57,8 +58,7 @@ export class Uploads implements Disposable {
     }
     const timer = setTimeout(() => this.#outlive(upload), KEPT_MS).unref()
     this.#kept.set(upload.id, { upload, file, timer })
-    const options = { ...optionsOf(upload), dryRun: true, skipBad: false, verify }
-    run(file, options, upload).then(
+    run(file, { dry_run: 'true', verify: String(verify) }, watcherOf(upload)).then(
       (outcome) => Object.assign(upload, { preview: outcome }),
       (trouble) => Object.assign(upload, { trouble }),
     )
@@ -72,8 +72,7 @@ export class Uploads implements Disposable {
     Object.assign(upload, { isImporting: true, lines: 0 })
     upload.bad.length = 0
     // The passwords were asked about when the file was read.
-    const options = { ...optionsOf(upload), dryRun: false, skipBad, verify: false }
-    run(kept.file, options, upload)
+    run(kept.file, { skip_bad: String(skipBad) }, watcherOf(upload))
       .then(
         (outcome) => Object.assign(upload, { result: outcome }),
         (trouble) => Object.assign(upload, { trouble }),
@@ -98,7 +97,7 @@ export class Uploads implements Disposable {
   }
 }
 
-function optionsOf(upload: Upload): Pick<ImportOptions, 'onBad' | 'onProgress'> {
+function watcherOf(upload: Upload): ImportWatcher {
   return {
     async onBad(line) {
       if (upload.bad.length < BAD_SHOWN) upload.bad.push(line)

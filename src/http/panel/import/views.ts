@@ -1,4 +1,4 @@
-import type { ImportOutcome } from '../../../operations/import.ts'
+import type { ImportOutcome } from '../../../operations/import-people.ts'
 import { checkField, form, reasonField, textField } from '../forms.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { noticeOf } from '../page.ts'

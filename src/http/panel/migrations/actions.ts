@@ -1,10 +1,10 @@
 import type { Migration } from '../../../model/migration.ts'
 import { isRefused } from '../../../model/refused.ts'
-import { BULK_TRANSITIONS, type BulkAction } from '../../../operations/bulk.ts'
+import { TRANSITIONS, type Word } from '../../../operations/migration-changes.ts'
 
 /** What an administrator can do to a migration, or to many. */
 export interface Action {
-  readonly name: BulkAction
+  readonly name: Word
   readonly title: string
   /** What it will do, said before. */
   readonly consequence: string
@@ -15,31 +15,34 @@ export const ACTIONS: readonly Action[] = [
   {
     ...{ name: 'retry', title: 'Try now' },
     consequence:
-      'The next attempt begins as soon as a worker is free, and a failure is forgotten. Read first what stopped it: whoever says “try” overrules that.',
+      'The next attempt begins as soon as a worker is free. Check a failure first: trying again overrides the safety stop.',
   },
   {
     ...{ name: 'pause', title: 'Pause' },
-    consequence: 'No mail is copied until somebody resumes; an attempt that runs is ended. Sign-ins go on as before.',
+    consequence:
+      'No mail is copied until the migration is resumed; a running attempt is ended. Sign-ins go on as before.',
   },
   {
     ...{ name: 'resume', title: 'Resume' },
-    consequence: 'Goes on where it was paused.',
+    consequence: 'Copying goes on after a pause, or as if no finish had been requested.',
   },
   {
     ...{ name: 'finish', title: 'Finish', isDangerous: true },
     consequence:
-      'A worker makes a last attempt and compares both servers. When everything is across, the kept password is erased and no mail is copied any more; else it stays as it is, and is tried again.',
+      'The copying host makes a last attempt and compares both servers. When everything is on the new server, the kept password is erased and copying ends; otherwise the finish stays requested, and each next attempt tries again.',
   },
 ]
 
-export function actionOf(name: string): Action | undefined {
-  return ACTIONS.find((action) => action.name === name)
+export function actionOf(name: string | undefined): Action {
+  const action = ACTIONS.find((action) => action.name === name)
+  if (action === undefined) throw new RangeError(`no action is called ${name}`)
+  return action
 }
 
 /** Why the action cannot be taken now, or null when it can. */
 export function objectionTo({ name }: Action, migration: Migration): string | null {
   try {
-    BULK_TRANSITIONS[name](migration)
+    TRANSITIONS[name].transition(migration)
     return null
   } catch (error) {
     if (isRefused(error, 'conflict')) return error.message

@@ -1,66 +1,73 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { type Static, Type } from 'typebox'
-import type { BulkOutcome, Selection } from '../../../operations/bulk.ts'
-import { Why } from '../bodies.ts'
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { type BulkOutcome, changeMigrations } from '../../../operations/migration-changes.ts'
+import { FILTER } from '../../../operations/migrations.ts'
+import { fieldsOf, type Said } from '../../../operations/operation.ts'
+import { bodyOf } from '../bodies.ts'
 import { form, hidden, reasonField } from '../forms.ts'
 import type { PanelDeps } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { badge, table, withQuery } from '../parts.ts'
-import { by, goOn, show } from '../show.ts'
-import { notFound } from '../trouble.ts'
+import { saidInQuery } from '../query.ts'
+import { callerOf, goOn, show } from '../show.ts'
 import { type Action, actionOf } from './actions.ts'
-import { filterIn, ListQuery } from './query.ts'
 
 const PATH = '/admin/migrations'
+/** What a page's address says. */
+export type Query = Readonly<Record<string, string | undefined>>
+
 const SETTLE = { permission: 'settle' } as const
 
 // One checked box comes as a text, several as a list.
-const Addresses = Type.Union([Type.String(), Type.Array(Type.String(), { maxItems: 1000 })])
+const Addresses = Type.Union([Type.String(), Type.Array(Type.String())])
 const Order = Type.Object({
-  ...ListQuery.properties,
-  ...Why.properties,
-  action: Type.String(),
+  ...bodyOf(changeMigrations).properties,
   whom: Type.Union([Type.Literal('checked'), Type.Literal('all')]),
   address: Type.Optional(Addresses),
 })
-type Order = Static<typeof Order>
+type Order = Query & { readonly address?: string | readonly string[] }
 
 /** Many migrations at once: first what would happen, then that. */
 export const bulk: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
+  const carryOut = (request: FastifyRequest, order: Order, dryRun: boolean) =>
+    house.perform(changeMigrations, { ...saidIn(order), dry_run: String(dryRun) }, callerOf(request))
+
   app.post(`${PATH}/bulk`, { config: SETTLE, schema: { body: Order } }, async (request, reply) => {
-    const { body } = request
-    const action = actionIn(body)
-    const selection = selectionIn(body)
-    if (selection === null) return goOn(request, reply, backTo(body), { kind: 'warn', text: 'Nobody was checked.' })
-    const outcome = await house.bulk.preview(action.name, selection)
-    return show(request, reply, { title: action.title }, previewPage(action, body, outcome, reply.generateCsrf()))
+    const order = request.body as Order
+    if (order.whom === 'checked' && order.address === undefined) {
+      return goOn(request, reply, backTo(order), { kind: 'warn', text: 'Select at least one migration.' })
+    }
+    const outcome = await carryOut(request, order, true)
+    const action = actionOf(order.action)
+    return show(request, reply, { title: action.title }, previewPage(action, order, outcome, reply.generateCsrf()))
   })
 
   app.post(`${PATH}/bulk/confirm`, { config: SETTLE, schema: { body: Order } }, async (request, reply) => {
-    const { body } = request
-    const action = actionIn(body)
-    const selection = selectionIn(body)
-    if (selection === null) throw notFound()
-    const { changed, refused } = sums(await house.bulk.carryOut(action.name, selection, by(request, body.reason)))
-    const text = `${action.title}: ${changed} of ${changed + refused} people.`
-    return goOn(request, reply, backTo(body), { kind: refused === 0 ? 'good' : 'warn', text })
+    const order = request.body as Order
+    const { changed, refused } = sums(await carryOut(request, order, false))
+    const text = `${actionOf(order.action).title}: ${changed} of ${changed + refused} migrations.`
+    return goOn(request, reply, backTo(order), { kind: refused === 0 ? 'good' : 'warn', text })
   })
 }
 
-function actionIn({ action }: Order): Action {
-  const found = actionOf(action)
-  if (found === undefined) throw notFound()
-  return found
+function saidIn(order: Order): Said {
+  const { action, reason } = saidInQuery(order, fieldsOf(changeMigrations))
+  const whom = order.whom === 'all' ? { ...saidInQuery(order, FILTER), all: 'true' } : { addresses: addressesIn(order) }
+  return { action, reason, ...whom }
 }
 
-function selectionIn(body: Order): Selection | null {
-  if (body.whom === 'all') return { filter: filterIn(body) }
-  const addresses = [body.address ?? []].flat()
-  return addresses.length === 0 ? null : { addresses }
+function addressesIn({ address = [] }: Order): readonly string[] {
+  return [address].flat()
 }
 
-function backTo({ state, provider, domain, code, search }: Order): string {
-  return withQuery(PATH, { state, provider, domain, code, search })
+/** What a query says of the filter. */
+export function filterOf(query: Query): Query {
+  return Object.fromEntries(Object.keys(FILTER).map((name) => [name, query[name]]))
+}
+
+function backTo(order: Order): string {
+  return withQuery(PATH, filterOf(order))
 }
 
 function sums(outcome: BulkOutcome): { changed: number; refused: number } {
@@ -68,14 +75,14 @@ function sums(outcome: BulkOutcome): { changed: number; refused: number } {
   return { changed: sum(outcome.changed), refused: sum(outcome.refused) }
 }
 
-function previewPage(action: Action, body: Order, outcome: BulkOutcome, csrf: string): Piece {
+function previewPage(action: Action, order: Order, outcome: BulkOutcome, csrf: string): Piece {
   const { changed, refused } = sums(outcome)
-  return html`<p class="trail"><a href=${backTo(body)}>Migrations</a></p>
-    <h1>${action.title}: ${changed.toLocaleString('en')} of ${(changed + refused).toLocaleString('en')} people</h1>
+  return html`<p class="trail"><a href=${backTo(order)}>Migrations</a></p>
+    <h1>${action.title}: ${changed.toLocaleString('en')} of ${(changed + refused).toLocaleString('en')} migrations</h1>
     <section class="card">
       <p>${action.consequence}</p>
       ${outcomeTable(outcome, action)}
-      ${changed === 0 ? html`<p><a href=${backTo(body)}>Back to the list</a></p>` : confirmation(action, body, changed, csrf)}
+      ${changed === 0 ? html`<p><a href=${backTo(order)}>Back to the list</a></p>` : confirmation(action, order, changed, csrf)}
     </section>`
 }
 
@@ -90,26 +97,26 @@ function outcomeTable({ changed, refused }: BulkOutcome, { title }: Action): Pie
   return table(
     'What will happen',
     [
-      { head: 'People', isNumber: true, cell: ({ count }) => count.toLocaleString('en') },
+      { head: 'Migrations', isNumber: true, cell: ({ count }) => count.toLocaleString('en') },
       { head: 'What happens', cell: ({ becomes }) => becomes },
     ],
     rows,
-    'Nobody is meant.',
+    'No migration is selected.',
   )
 }
 
-function confirmation(action: Action, body: Order, changed: number, csrf: string): Piece {
-  const { state, provider, domain, code, search, whom } = body
-  const addresses = whom === 'all' ? [] : [body.address ?? []].flat()
+function confirmation(action: Action, order: Order, changed: number, csrf: string): Piece {
+  const { whom } = order
+  const addresses = whom === 'all' ? [] : addressesIn(order)
   return form(
     `${PATH}/bulk/confirm`,
     csrf,
-    html`${hidden({ action: action.name, whom, state, provider, domain, code, search })}
+    html`${hidden({ action: action.name, whom, ...filterOf(order) })}
       ${addresses.map((address) => hidden({ address }))}
       ${reasonField()}
       <div class="buttons">
-        <button class=${action.isDangerous ? 'danger' : 'main'}>${action.title}: ${changed.toLocaleString('en')} people</button>
-        <a href=${backTo(body)}>Leave it</a>
+        <button class=${action.isDangerous ? 'danger' : 'main'}>${action.title}: ${changed.toLocaleString('en')} migrations</button>
+        <a href=${backTo(order)}>Cancel</a>
       </div>`,
   )
 }

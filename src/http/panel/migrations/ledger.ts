@@ -4,12 +4,9 @@ import { decodeName } from '../../../model/mailbox.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { badge, facts, table, when } from '../parts.ts'
 
-/** How many differences a page shows. */
-const SHOWN = 100
-
 /** What the last comparison of both servers has found. */
-export function ledgerSection(ledger: Ledger | null, address: string): Piece {
-  return html`<section class="card"><h2>Ledger</h2>${ledger === null ? never(address) : found(ledger, address)}</section>`
+export function ledgerSection(ledger: Ledger | null, shown: readonly Difference[], address: string): Piece {
+  return html`<section class="card"><h2>Ledger</h2>${ledger === null ? never(address) : found(ledger, shown, address)}</section>`
 }
 
 function never(address: string): Content {
@@ -17,7 +14,7 @@ function never(address: string): Content {
     <code>postferry verify ${address}</code></p>`
 }
 
-function found(ledger: Ledger, address: string): Content {
+function found(ledger: Ledger, shown: readonly Difference[], address: string): Content {
   const { messages, proved, extra, duplicated } = totalOf(ledger.folders)
   const clean = ledger.code === null ? badge('clean', 'good') : badge(ledger.code, 'bad')
   return html`${facts([
@@ -27,7 +24,7 @@ function found(ledger: Ledger, address: string): Content {
     ['More on the new server', extra === 0 ? 'nothing' : `${extra} messages, ${duplicated} of them second copies`],
   ])}
     <p class="faint">${NOT_COMPARED}</p>
-    ${folderTable(ledger.folders)} ${differences(ledger, address)}`
+    ${folderTable(ledger.folders)} ${differences(ledger, shown, address)}`
 }
 
 /** The word before the colon stands beside it already. */
@@ -50,10 +47,10 @@ function folderTable(folders: readonly LedgerFolder[]): Piece {
   )}`
 }
 
-function differences({ differences, folders }: Ledger, address: string): Content {
-  if (differences.length === 0) return null
+function differences({ folders }: Ledger, shown: readonly Difference[], address: string): Content {
+  if (shown.length === 0) return null
   const { faults, changes } = totalOf(folders)
-  const more = faults + changes - Math.min(SHOWN, differences.length)
+  const more = faults + changes - shown.length
   return html`<h3>What differs</h3>
     ${table<Difference>(
       'Message by message',
@@ -65,7 +62,7 @@ function differences({ differences, folders }: Ledger, address: string): Content
         { head: 'On old', cell: ({ old }) => old },
         { head: 'On new', cell: ({ now }) => now },
       ],
-      differences.slice(0, SHOWN),
+      shown,
       '',
     )}
     ${more > 0 && html`<p class="faint">and ${more} more: <code>postferry verify ${address} --json</code></p>`}

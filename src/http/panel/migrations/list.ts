@@ -1,37 +1,41 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { may } from '../../../model/administrator.ts'
 import { type Migration, STATES } from '../../../model/migration.ts'
-import type { MigrationFilter, MigrationSort } from '../../../operations/ports.ts'
+import { countMigrations, listMigrations } from '../../../operations/migrations.ts'
+import type { MigrationSort } from '../../../operations/ports.ts'
+import { bodyOf } from '../bodies.ts'
 import { choiceField, form, hidden, textField } from '../forms.ts'
 import type { PanelDeps } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { badge, type Column, migrationPath, pager, stateBadge, table, when, withQuery } from '../parts.ts'
-import { refuseUnknown } from '../query.ts'
+import { look, refuseUnknown } from '../query.ts'
 import { administrator } from '../session.ts'
 import { show } from '../show.ts'
 import { ACTIONS } from './actions.ts'
-import { changed, filterIn, ListQuery, pageIn } from './query.ts'
+import { filterOf, type Query } from './bulk.ts'
 
 const PATH = '/admin/migrations'
 
 /** All migrations: to search, filter, sort, and to choose some of them. */
 export const migrationList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
-  app.get(PATH, { schema: { querystring: ListQuery }, preHandler: refuseUnknown }, async (request, reply) => {
-    const { query } = request
-    const filter = filterIn(query)
-    const [{ rows, after, before }, count, providers] = await Promise.all([
-      house.migrations.page(pageIn(query)),
-      house.migrations.count(filter),
-      house.providers.list(),
-    ])
-    const settles = may(administrator(request).role, 'settle')
-    const list = table(captionOf(count), columns(query, settles), rows, emptyOf(filter))
-    const to = (place: { after?: string; before?: string }) => withQuery(PATH, changed(query, place))
-    return show(
-      request,
-      reply,
-      { title: 'Migrations' },
-      html`<h1>Migrations</h1>
+  app.get(
+    PATH,
+    { schema: { querystring: bodyOf(listMigrations) }, preHandler: refuseUnknown },
+    async (request, reply) => {
+      const query: Query = request.query
+      const [{ rows, after, before }, count, providers] = await Promise.all([
+        look(request, house, listMigrations),
+        look(request, house, countMigrations),
+        house.providers.list(),
+      ])
+      const settles = may(administrator(request).role, 'settle')
+      const list = table(captionOf(count), columns(query, settles), rows, emptyOf(query))
+      const to = (place: Query) => withQuery(PATH, changed(query, place))
+      return show(
+        request,
+        reply,
+        { title: 'Migrations' },
+        html`<h1>Migrations</h1>
         <section class="card">${filterForm(
           query,
           providers.map(({ name }) => name),
@@ -40,16 +44,19 @@ export const migrationList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, {
           ${settles && rows.length > 0 ? bulkForm(query, count, reply.generateCsrf(), list) : list}
           ${pager('More migrations', ['First', 'Previous', 'Next'], { before, after }, to)}
         </section>`,
-    )
-  })
+      )
+    },
+  )
 }
 
-function filterForm(query: ListQuery, providers: readonly string[]): Piece {
+function filterForm(query: Query, providers: readonly string[]): Piece {
   const any = ['', 'any'] as const
   const choices = (names: readonly string[]) => [any, ...names.map((name) => [name, name] as const)]
   return html`<form class="filters" method="get" action=${PATH} role="search">
     ${textField({ name: 'search', label: 'Address or old user name', type: 'search', value: query.search ?? '' })}
     ${choiceField({ name: 'state', label: 'State', value: query.state, choices: choices(STATES) })}
+    ${choiceField({ name: 'finish_requested', label: 'Finish requested', value: query.finish_requested, choices: choices(['yes', 'no']) })}
+    ${choiceField({ name: 'never_came', label: 'Signed in yet', value: query.never_came, choices: [any, ['yes', 'not yet'], ['no', 'yes']] })}
     ${choiceField({ name: 'provider', label: 'Provider', value: query.provider, choices: choices(providers) })}
     ${textField({ name: 'domain', label: 'Domain', value: query.domain ?? '' })}
     ${textField({ name: 'code', label: 'Code', value: query.code ?? '' })}
@@ -59,7 +66,7 @@ function filterForm(query: ListQuery, providers: readonly string[]): Piece {
   </form>`
 }
 
-function columns(query: ListQuery, settles: boolean): Column<Migration>[] {
+function columns(query: Query, settles: boolean): Column<Migration>[] {
   const head = (sort: MigrationSort, title: string) => ({
     head: sortLink(query, sort, title),
     sorted: orderBy(query, sort),
@@ -80,7 +87,7 @@ function columns(query: ListQuery, settles: boolean): Column<Migration>[] {
     {
       ...head('state', 'State'),
       cell: (migration) =>
-        html`${stateBadge(migration)}${migration.isFinishRequested && html` ${badge('to be finished', 'info')}`}`,
+        html`${stateBadge(migration)}${migration.isFinishRequested && html` ${badge('finish requested', 'info')}`}`,
     },
     { head: 'Route', cell: ({ route }) => route },
     { ...head('changed_at', 'Changed'), cell: ({ changedAt }) => when(changedAt, 'relative') },
@@ -90,7 +97,7 @@ function columns(query: ListQuery, settles: boolean): Column<Migration>[] {
 
 function checkColumn(): Column<Migration> {
   return {
-    head: html`<input type="checkbox" data-checks="address" aria-label="Check all on this page" />`,
+    head: html`<input type="checkbox" data-checks="address" aria-label="Select all on this page" />`,
     cell: ({ address }) => html`<input type="checkbox" name="address" value=${address} aria-label=${address} />`,
   }
 }
@@ -98,28 +105,27 @@ function checkColumn(): Column<Migration> {
 const ARROWS = { ascending: ' ↑', descending: ' ↓' }
 
 /** In which order the list is by a column; undefined: it is sorted by another. */
-function orderBy(query: ListQuery, sort: MigrationSort): keyof typeof ARROWS | undefined {
+function orderBy(query: Query, sort: MigrationSort): keyof typeof ARROWS | undefined {
   if ((query.sort ?? 'address') !== sort) return undefined
   return query.descending === 'yes' ? 'descending' : 'ascending'
 }
 
 /** Sorts by a column; the column that sorts already, the other way round. */
-function sortLink(query: ListQuery, sort: MigrationSort, title: string): Piece {
+function sortLink(query: Query, sort: MigrationSort, title: string): Piece {
   const order = orderBy(query, sort)
   const descending = order === 'ascending' ? 'yes' : undefined
   const arrow = order === undefined ? '' : ARROWS[order]
   return html`<a href=${withQuery(PATH, changed(query, { sort, descending }))}>${title}${arrow}</a>`
 }
 
-function bulkForm(query: ListQuery, count: number, csrf: string, list: Piece): Piece {
-  const { state, provider, domain, code, search } = query
+function bulkForm(query: Query, count: number, csrf: string, list: Piece): Piece {
   return form(
     `${PATH}/bulk`,
     csrf,
-    html`${list} ${hidden({ state, provider, domain, code, search })}
+    html`${list} ${hidden(filterOf(query))}
       <div class="buttons">
         ${choiceField({ name: 'action', label: 'What to do', choices: ACTIONS.map(({ name, title }) => [name, title] as const) })}
-        <button name="whom" value="checked">With the checked ones…</button>
+        <button name="whom" value="checked">With the selected ones…</button>
         <button name="whom" value="all">With all ${count.toLocaleString('en')} that match…</button>
       </div>
       <p class="faint">The next page says what would happen; nothing is done before.</p>`,
@@ -130,8 +136,13 @@ function captionOf(count: number): string {
   return count === 1 ? '1 migration' : `${count.toLocaleString('en')} migrations`
 }
 
-function emptyOf(filter: MigrationFilter): Content {
-  return Object.keys(filter).length > 0
-    ? html`Nobody matches. <a href=${PATH}>Show all</a>`
-    : html`Nobody is here yet: people appear at their first sign-in, or you <a href="/admin/import">expect them</a>.`
+function emptyOf(query: Query): Content {
+  return Object.values(filterOf(query)).some((text) => text?.trim())
+    ? html`No migration matches. <a href=${PATH}>Show all</a>`
+    : html`No migrations yet: users appear at their first sign-in, or you <a href="/admin/import">import them</a>.`
+}
+
+/** The same list from its beginning, with something else about it. */
+function changed({ after, before, ...query }: Query, change: Query): Query {
+  return { ...query, ...change }
 }

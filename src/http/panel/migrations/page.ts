@@ -2,37 +2,28 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import type { Account } from '../../../model/account.ts'
 import { type Administrator, may } from '../../../model/administrator.ts'
-import type { Attempt, Outcome } from '../../../model/attempt.ts'
 import type { Migration } from '../../../model/migration.ts'
 import { sizeText } from '../../../model/quota.ts'
-import { NEXT_STEPS } from '../../../operations/next-steps.ts'
+import { type MigrationStatus, migrationStatus, showMigration } from '../../../operations/migrations.ts'
+import { nextStep } from '../../../operations/next-steps.ts'
 import { form, reasonField, textField } from '../forms.ts'
-import type { PanelDeps, PanelHouse } from '../house.ts'
+import type { PanelDeps } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
-import { badge, facts, migrationPath, providerPath, stateBadge, when, withQuery } from '../parts.ts'
+import { badge, capitalised, facts, migrationPath, providerPath, stateBadge, when, withQuery } from '../parts.ts'
+import { perform } from '../perform.ts'
 import { administrator } from '../session.ts'
 import { show } from '../show.ts'
-import { notFound } from '../trouble.ts'
 import { ACTIONS, type Action, objectionTo } from './actions.ts'
 import { attemptSection, auditTable, credentialSection } from './history.ts'
 import { ledgerSection } from './ledger.ts'
-
-const ATTEMPTS_SHOWN = 10
-const ENTRIES_SHOWN = 20
 
 export const Person = Type.Object({ address: Type.String({ maxLength: 400 }) })
 
 /** Everything about one person's migration, and what can be done with it. */
 export const migrationPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house, events }) => {
   app.get('/admin/migrations/:address', { schema: { params: Person } }, async (request, reply) => {
-    const migration = await found(house, request.params.address)
-    const [attempts, ledger, credential, account, entries] = await Promise.all([
-      house.attempts.last(migration.id, ATTEMPTS_SHOWN),
-      house.ledgers.find(migration.id),
-      house.credentials.factsOf(migration.address),
-      house.accounts.find(migration.address),
-      house.audit.page({ filter: { subject: migration.address }, limit: ENTRIES_SHOWN }),
-    ])
+    const facts = await perform(request, house, showMigration)
+    const { migration, attempts, ledger, differences, credential, account, entries } = facts
     const { address } = migration
     const trail = withQuery('/admin/audit', { subject: address })
     return show(
@@ -41,46 +32,35 @@ export const migrationPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, {
       { title: address },
       html`<p class="trail"><a href="/admin/migrations">Migrations</a></p>
         <h1>${address}</h1>
-        <div hx-sse:connect="${migrationPath(address)}/events" hx-swap="innerMorph">${status(migration, attempts[0])}</div>
+        <div hx-sse:connect="${migrationPath(address)}/events" hx-swap="innerMorph">${status({ migration, lastAttempt: attempts[0] ?? null })}</div>
         <section class="card"><h2>Person</h2>${personFacts(migration, account)}</section>
         ${actionSection(migration, account, administrator(request), reply.generateCsrf())}
-        ${ledgerSection(ledger, address)}
+        ${ledgerSection(ledger, differences.rows, address)}
         ${attemptSection(attempts)}
         ${credentialSection(credential)}
         <section class="card">
           <h2>Audit</h2>
-          ${auditTable(entries.rows, 'Nobody has changed anything.')}
+          ${auditTable(entries, 'Nobody has changed anything.')}
           <p><a href=${trail}>All changes of this person</a></p>
         </section>`,
     )
   })
 
   app.get('/admin/migrations/:address/events', { schema: { params: Person } }, async (request, reply) => {
-    const { address } = request.params
-    await events.stream(request, reply, async () => {
-      const migration = await house.migrations.find(address)
-      return migration && status(migration, (await house.attempts.last(migration.id, 1))[0])
-    })
+    await events.stream(request, reply, async () => status(await perform(request, house, migrationStatus)))
     return reply
   })
 }
 
-/** @throws Refused */
-export async function found({ migrations }: Pick<PanelHouse, 'migrations'>, address: string): Promise<Migration> {
-  const migration = await migrations.find(address)
-  if (migration === null) throw notFound()
-  return migration
-}
-
 /** How it goes at this moment. */
-function status(migration: Migration, attempt: Attempt | undefined): Piece {
-  const isRunning = attempt !== undefined && attempt.endedAt === null
-  const remedy = NEXT_STEPS[migration.code as Outcome]
+function status({ migration, lastAttempt }: MigrationStatus): Piece {
+  const isRunning = lastAttempt !== null && lastAttempt.endedAt === null
+  const next = nextStep(migration.code)
   return html`<section class="card">
     <h2>State</h2>
-    <p><span aria-live="polite">${stateBadge(migration)}</span> ${migration.isFinishRequested && badge('to be finished', 'info')} changed ${when(migration.changedAt, 'relative')}</p>
-    ${isRunning && html`<p>${badge('copying', 'info')} ${attempt.messages} messages so far, on ${attempt.host}, begun ${when(attempt.startedAt, 'relative')}</p>`}
-    ${remedy && html`<p class="notice warn">${remedy}</p>`}
+    <p><span aria-live="polite">${stateBadge(migration)}</span> ${migration.isFinishRequested && badge('finish requested', 'info')} changed ${when(migration.changedAt, 'relative')}</p>
+    ${isRunning && html`<p>${badge('copying', 'info')} ${lastAttempt.messages} messages so far, on ${lastAttempt.host}, since ${when(lastAttempt.startedAt, 'relative')}</p>`}
+    ${next && html`<p class="notice warn">${capitalised(next)}.</p>`}
   </section>`
 }
 
@@ -95,7 +75,7 @@ function personFacts(migration: Migration, account: Account | null): Piece {
     ['Known since', when(createdAt)],
     [
       'Account',
-      account === null ? 'none yet: has not signed in' : account.enabled ? 'may sign in' : badge('disabled', 'bad'),
+      account === null ? 'none: not signed in yet' : account.enabled ? 'may sign in' : badge('disabled', 'bad'),
     ],
     ['Home', account?.home ?? null],
     ['Quota', account?.quotaBytes ? sizeText(account.quotaBytes) : null],
@@ -162,7 +142,7 @@ function quotaForm(path: string, { quotaBytes }: Account, csrf: string): Piece {
       <button>Set quota</button>
       <div>
         <p>How much mail the person may have on the new server. What is copied is not stopped by it.</p>
-        ${textField({ name: 'quota', label: 'Quota', value, required: true, hint: 'As 500M or 2G, or "none".' })}
+        ${textField({ name: 'quota_bytes', label: 'Quota', value, required: true, hint: 'As 500M or 2G, or "none".' })}
         ${reasonField('reason-quota')}
       </div>
     </div>`,

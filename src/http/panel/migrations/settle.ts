@@ -1,148 +1,85 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
-import type { By } from '../../../model/audit.ts'
 import type { Ledger } from '../../../model/ledger.ts'
 import { sentence } from '../../../model/ledger-words.ts'
-import { isPassword } from '../../../model/password.ts'
 import { sizeText } from '../../../model/quota.ts'
-import { isRefused } from '../../../model/refused.ts'
-import { AUDIT_ACTIONS, BULK_TRANSITIONS } from '../../../operations/bulk.ts'
-import { quota as readQuota } from '../../../operations/fields.ts'
-import { whyNotRenewed } from '../../../operations/renew-credential.ts'
-import type { SourceAnswer } from '../../../source/ports.ts'
-import { Secret, Why } from '../bodies.ts'
-import { form, reasonField } from '../forms.ts'
+import { disableAccount, enableAccount, setQuota } from '../../../operations/accounts.ts'
+import { finishMigration } from '../../../operations/finish.ts'
+import { pauseMigration, resumeMigration, retryMigration } from '../../../operations/migration-changes.ts'
+import { setMigrationPassword } from '../../../operations/migration-password.ts'
+import { showMigration } from '../../../operations/migrations.ts'
+import { bodyOf } from '../bodies.ts'
+import { form, hidden, reasonField } from '../forms.ts'
 import type { PanelDeps } from '../house.ts'
 import { html, type Piece } from '../html.ts'
-import type { Notice } from '../page.ts'
-import { capitalised, migrationPath } from '../parts.ts'
-import { by, goOn, show } from '../show.ts'
-import { notFound } from '../trouble.ts'
-import { ACTIONS } from './actions.ts'
-import { found, Person } from './page.ts'
+import { migrationPath } from '../parts.ts'
+import { act, perform } from '../perform.ts'
+import { show } from '../show.ts'
+import { Person } from './page.ts'
 
-const NewPassword = Type.Object({ ...Why.properties, password: Secret() })
-
-const NewQuota = Type.Object({ ...Why.properties, quota: Type.String({ maxLength: 40 }) })
+const ONE = '/admin/migrations/:address'
 const SETTLE = { permission: 'settle' } as const
 const OWN = { permission: 'own' } as const
 
 /** What is done to one migration or its account. Each goes back to its page, which tells what was done. */
 export const settling: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
-  for (const { name } of ACTIONS) {
-    app.post(
-      `/admin/migrations/:address/${name}`,
-      { config: SETTLE, schema: { params: Person, body: Why } },
-      async (request, reply) => {
-        const { address } = request.params
-        const change = { ...by(request, request.body.reason), action: AUDIT_ACTIONS[name] }
-        const after = await house.migrations.take(address, BULK_TRANSITIONS[name], change)
-        if (after === null) throw notFound()
-        const text = after.isFinishRequested
-          ? `${address} will be finished after a last attempt.`
-          : `The migration of ${address} is ${after.state} now.`
-        return goOn(request, reply, migrationPath(address), { kind: 'good', text })
-      },
-    )
-  }
+  const pathOf = ({ params }: { params: { address: string } }) => migrationPath(params.address)
 
-  app.post(
-    '/admin/migrations/:address/set-password',
-    { config: SETTLE, schema: { params: Person, body: NewPassword } },
-    async (request, reply) => {
-      const { address } = request.params
-      const { password, reason } = request.body
-      const notice = isPassword(password)
-        ? toldBy(await house.renewCredential(address, password, by(request, reason)))
-        : NO_PASSWORD
-      return goOn(request, reply, migrationPath(address), notice)
-    },
-  )
-
-  app.get(
-    '/admin/migrations/:address/force',
-    { config: SETTLE, schema: { params: Person } },
-    async (request, reply) => {
-      const migration = await found(house, request.params.address)
-      const ledger = await house.ledgers.find(migration.id)
-      return show(
-        request,
-        reply,
-        { title: `Finish ${migration.address} by force` },
-        forcePage(migration.address, ledger, reply.generateCsrf()),
-      )
-    },
-  )
-
-  app.post(
-    '/admin/migrations/:address/force',
-    { config: SETTLE, schema: { params: Person, body: Why } },
-    async (request, reply) => {
-      const { address } = request.params
-      const finished = await house.finish(address, true, by(request, request.body.reason))
-      if (finished === null) throw notFound()
-      return goOn(request, reply, migrationPath(address), {
-        kind: 'good',
-        text: `The migration of ${address} is done now; ${finished.proof}.`,
-      })
-    },
-  )
-
-  app.post(
-    '/admin/migrations/:address/quota',
-    { config: OWN, schema: { params: Person, body: NewQuota } },
-    async (request, reply) => {
-      const { address } = request.params
-      const { quota, reason } = request.body
-      const notice = await quotaSet(address, quota, by(request, reason), house.accounts)
-      return goOn(request, reply, migrationPath(address), notice)
-    },
-  )
-
-  for (const [name, enabled] of [
-    ['disable', false],
-    ['enable', true],
+  for (const [word, operation] of [
+    ['pause', pauseMigration],
+    ['resume', resumeMigration],
+    ['retry', retryMigration],
   ] as const) {
-    app.post(
-      `/admin/migrations/:address/${name}`,
-      { config: OWN, schema: { params: Person, body: Why } },
-      async (request, reply) => {
-        const { address } = request.params
-        if (!(await house.accounts.setEnabled(address, enabled, by(request, request.body.reason)))) throw notFound()
-        return goOn(request, reply, migrationPath(address), {
-          kind: 'good',
-          text: `${address} can ${enabled ? '' : 'not '}sign in now.`,
-        })
-      },
+    const schema = { params: Person, body: bodyOf(operation) }
+    app.post(`${ONE}/${word}`, { config: SETTLE, schema }, (request, reply) =>
+      act(request, reply, house, operation, pathOf(request), ({ address, state }) => {
+        return `The migration of ${address} is ${state} now.`
+      }),
     )
   }
-}
 
-async function quotaSet(
-  address: string,
-  text: string,
-  why: By,
-  accounts: PanelDeps['house']['accounts'],
-): Promise<Notice> {
-  try {
-    const bytes = readQuota(text.trim())
-    if (!(await accounts.setQuota(address, bytes, why))) throw notFound()
-    const done = bytes === null ? 'has no quota now' : `may have ${sizeText(bytes)} of mail now`
-    return { kind: 'good', text: `${address} ${done}.` }
-  } catch (error) {
-    if (!isRefused(error, 'invalid')) throw error
-    return { kind: 'bad', text: `The quota was not changed. ${error.message}` }
+  app.post(
+    `${ONE}/finish`,
+    { config: SETTLE, schema: { params: Person, body: bodyOf(finishMigration) } },
+    (request, reply) =>
+      act(request, reply, house, finishMigration, pathOf(request), ({ migration: { address }, proof }) => {
+        return proof === null
+          ? `The migration of ${address} will be finished after a last attempt.`
+          : `The migration of ${address} is done now; ${proof}.`
+      }),
+  )
+
+  app.post(
+    `${ONE}/set-password`,
+    { config: SETTLE, schema: { params: Person, body: bodyOf(setMigrationPassword) } },
+    (request, reply) =>
+      act(request, reply, house, setMigrationPassword, pathOf(request), () => {
+        return 'The old server accepts the password; it is kept.'
+      }),
+  )
+
+  app.get(`${ONE}/force`, { config: SETTLE, schema: { params: Person } }, async (request, reply) => {
+    const { migration, ledger } = await perform(request, house, showMigration)
+    const title = `Finish ${migration.address} by force`
+    return show(request, reply, { title }, forcePage(migration.address, ledger, reply.generateCsrf()))
+  })
+
+  app.post(`${ONE}/quota`, { config: OWN, schema: { params: Person, body: bodyOf(setQuota) } }, (request, reply) =>
+    act(request, reply, house, setQuota, pathOf(request), ({ address, quotaBytes }) => {
+      return `${address} ${quotaBytes === null ? 'has no quota' : `may have ${sizeText(quotaBytes)} of mail`} now.`
+    }),
+  )
+
+  for (const [word, operation] of [
+    ['disable', disableAccount],
+    ['enable', enableAccount],
+  ] as const) {
+    const schema = { params: Person, body: bodyOf(operation) }
+    app.post(`${ONE}/${word}`, { config: OWN, schema }, (request, reply) =>
+      act(request, reply, house, operation, pathOf(request), ({ address, enabled }) => {
+        return `${address} can ${enabled ? '' : 'not '}sign in now.`
+      }),
+    )
   }
-}
-
-const NO_PASSWORD: Notice = {
-  kind: 'bad',
-  text: 'That is no password: one line, not empty, 1024 bytes at most. Nothing is changed.',
-}
-
-function toldBy(answer: SourceAnswer): Notice {
-  if (answer.kind === 'yes') return { kind: 'good', text: 'The old server accepts the password; it is kept.' }
-  return { kind: answer.kind === 'trouble' ? 'warn' : 'bad', text: `${capitalised(whyNotRenewed(answer))}.` }
 }
 
 function forcePage(address: string, ledger: Ledger | null, csrf: string): Piece {
@@ -160,10 +97,10 @@ function forcePage(address: string, ledger: Ledger | null, csrf: string): Piece 
         <li>Nothing is deleted, on neither server.</li>
       </ul>
       ${form(
-        `${migrationPath(address)}/force`,
+        `${migrationPath(address)}/finish`,
         csrf,
-        html`${reasonField()}
-          <div class="buttons"><button class="danger">Finish ${address} now</button><a href=${migrationPath(address)}>Leave it</a></div>`,
+        html`${hidden({ force: 'yes' })}${reasonField()}
+          <div class="buttons"><button class="danger">Finish ${address} now</button><a href=${migrationPath(address)}>Cancel</a></div>`,
       )}
     </section>`
 }

@@ -1,0 +1,172 @@
+import { Type } from 'typebox'
+import type { By, Change } from '../model/audit.ts'
+import {
+  type Migration,
+  type MigrationStatus,
+  type NextStatus,
+  pause,
+  requestFinish,
+  resume,
+  retry,
+  STATES,
+  type State,
+  type Transition,
+} from '../model/migration.ts'
+import { isRefused, Refused } from '../model/refused.ts'
+import { address } from './fields.ts'
+import { FILTER, filterIn, MIGRATION } from './migrations.ts'
+import { flag, type InputOf, many, oneOf, operation, optional, text } from './operation.ts'
+import { migration, renamedAll } from './person.ts'
+import type { Domains, MigrationFilter, Migrations } from './ports.ts'
+import { Count, listOf, Text } from './schema.ts'
+
+/** The transitions that an administrator makes, and what the audit calls them. */
+export const TRANSITIONS = {
+  pause: { transition: pause, action: 'migration.pause' },
+  resume: { transition: resume, action: 'migration.resume' },
+  retry: { transition: retry, action: 'migration.retry' },
+  finish: { transition: requestFinish, action: 'migration.request-finish' },
+} as const satisfies Record<string, { readonly transition: Transition; readonly action: string }>
+export type Word = keyof typeof TRANSITIONS
+export const WORDS = Object.keys(TRANSITIONS) as Word[]
+
+interface Deps {
+  readonly migrations: Pick<Migrations, 'take'>
+}
+
+export const pauseMigration = changing('pause', 'Copy no mail until the migration is resumed')
+export const resumeMigration = changing('resume', 'Copy on after a pause, or instead of a requested finish')
+export const retryMigration = changing('retry', 'Make the next attempt now, also after a failure')
+
+function changing(word: Word, summary: string) {
+  return operation({
+    ...{ name: `migration.${word}`, permission: 'settle', summary, fields: { address: migration } },
+    answer: MIGRATION,
+    run: async ({ address: migration }, deps: Deps, by) => await take(migration, word, deps, by),
+  })
+}
+
+/** Makes a transition of one migration. @throws Refused */
+export async function take({ address }: Migration, word: Word, { migrations }: Deps, by: By): Promise<Migration> {
+  const { transition, action } = TRANSITIONS[word]
+  const after = await migrations.take(address, transition, { ...by, action })
+  if (after === null) throw new Refused('not-found', `there is no migration of ${address} any more`)
+  return after
+}
+
+/** Whom a bulk action is about. */
+export type Selection = { readonly filter: MigrationFilter } | { readonly addresses: readonly string[] }
+
+/** What becomes of all migrations of one status. */
+export interface Move {
+  readonly from: MigrationStatus
+  readonly to: NextStatus
+}
+
+/** Migrations of a selection, by status: a transition depends on that alone. */
+export interface Transitions {
+  count(selection: Selection): Promise<{ status: MigrationStatus; count: number }[]>
+  /**
+   * Makes these moves in one transaction and writes them into the audit. A migration whose status has changed by then is
+   * left alone. Returns how many were moved by each.
+   */
+  move(selection: Selection, moves: readonly Move[], change: Change): Promise<readonly number[]>
+}
+
+/** What a bulk action has changed, or would change. */
+export interface BulkOutcome {
+  readonly isDryRun: boolean
+  /** `from` is `to` for a retry of an active migration, which is due at once, and where a finish is requested. */
+  readonly changed: readonly { readonly from: State; readonly to: State; readonly count: number }[]
+  readonly refused: readonly { readonly reason: string; readonly count: number }[]
+}
+
+const MOST_ADDRESSES = 1_000
+const StateName = Type.Enum([...STATES])
+
+/** Several of them: everybody is meant by `all` alone, and never by saying nothing. */
+export const changeMigrations = operation({
+  ...{ name: 'migration.bulk', permission: 'settle' },
+  summary: 'Pause, resume, retry or finish many migrations; those that cannot are told and left as they are',
+  fields: {
+    action: oneOf(WORDS, 'what to do'),
+    all: flag('all migrations, or all that match'),
+    ...FILTER,
+    addresses: optional(many(text(address, 'of these people, by the new or the old addresses'))),
+    dry_run: flag('only tell what would change'),
+  },
+  answer: {
+    schema: Type.Object({
+      dry_run: Type.Boolean(),
+      changed: listOf(Type.Object({ from: StateName, to: StateName, count: Count })),
+      refused: listOf(Type.Object({ reason: Text, count: Count })),
+    }),
+    row: ({ isDryRun, changed, refused }: BulkOutcome) => ({ dry_run: isDryRun, changed, refused }),
+  },
+  async run({ action: word, dry_run: isDryRun = false, ...who }, deps: BulkDeps, by): Promise<BulkOutcome> {
+    const selection = await selectionIn(who, deps)
+    if (!isDryRun) return { isDryRun, ...(await changeSelected(word, selection, deps, by)) }
+    const { moves, refused } = sorted(await deps.transitions.count(selection), TRANSITIONS[word].transition)
+    return { isDryRun, changed: byStates(moves), refused }
+  },
+})
+
+/** Makes a transition of all in a selection that have it. */
+export async function changeSelected(
+  word: Word,
+  selection: Selection,
+  { transitions }: Pick<BulkDeps, 'transitions'>,
+  by: By,
+): Promise<Omit<BulkOutcome, 'isDryRun'>> {
+  const { transition, action } = TRANSITIONS[word]
+  const { moves, refused } = sorted(await transitions.count(selection), transition)
+  const counts = await transitions.move(selection, moves, { ...by, action })
+  return { changed: byStates(moves.map((move, at) => ({ ...move, count: counts[at] ?? 0 }))), refused }
+}
+
+interface BulkDeps {
+  readonly transitions: Transitions
+  readonly domains: Pick<Domains, 'list'>
+}
+
+type Who = Omit<InputOf<(typeof changeMigrations)['fields']>, 'action' | 'dry_run'>
+
+/** @throws Refused */
+async function selectionIn({ all = false, addresses, ...said }: Who, deps: BulkDeps): Promise<Selection> {
+  const filter = filterIn(said)
+  const isFiltered = Object.values(filter).some((value) => value !== undefined)
+  if (addresses === undefined ? !all : all || isFiltered) {
+    throw new Refused('invalid', 'it is not clear who is meant', {
+      addresses: 'Say who: these addresses, or all who match a filter; not both.',
+    })
+  }
+  if (addresses === undefined) return { filter }
+  if (addresses.length > MOST_ADDRESSES) {
+    throw new Refused('invalid', 'too many addresses', { addresses: `At most ${MOST_ADDRESSES} at once.` })
+  }
+  return { addresses: await renamedAll(addresses, deps) }
+}
+
+type Counted<T> = T & { readonly count: number }
+
+function sorted(found: readonly { status: MigrationStatus; count: number }[], transition: Transition) {
+  const moves: Counted<Move>[] = []
+  const refused = new Map<string, number>()
+  for (const { status, count } of found) {
+    try {
+      moves.push({ from: status, to: transition(status), count })
+    } catch (error) {
+      if (!isRefused(error, 'conflict')) throw error
+      refused.set(error.message, (refused.get(error.message) ?? 0) + count)
+    }
+  }
+  return { moves, refused: [...refused].map(([reason, count]) => ({ reason, count })) }
+}
+
+function byStates(moves: readonly Counted<Move>[]): BulkOutcome['changed'] {
+  const groups = Map.groupBy(moves, ({ from, to }) => `${from.state} ${to.state}`).values()
+  return [...groups].flatMap((group) => {
+    const count = group.reduce((sum, move) => sum + move.count, 0)
+    return count === 0 || group[0] === undefined ? [] : [{ from: group[0].from.state, to: group[0].to.state, count }]
+  })
+}

@@ -1,0 +1,70 @@
+import type { Userdb } from '../auth/ports.ts'
+import type { Sealer } from '../keys/ports.ts'
+import { parseAddress } from '../model/address.ts'
+import { expandHome } from '../model/home.ts'
+import type { Migration } from '../model/migration.ts'
+import { Refused } from '../model/refused.ts'
+import type { Settings } from '../settings.ts'
+import type { Source, SourceAnswer } from '../source/ports.ts'
+import { password } from './fields.ts'
+import { MIGRATION } from './migrations.ts'
+import { operation, secret } from './operation.ts'
+import { migration } from './person.ts'
+import type { Credentials, Migrations } from './ports.ts'
+
+interface Deps {
+  readonly userdb: Pick<Userdb, 'accountOf' | 'awaited'>
+  readonly source: Source
+  readonly sealer: Sealer
+  readonly credentials: Pick<Credentials, 'renew'>
+  readonly migrations: Pick<Migrations, 'find'>
+  readonly settings: Pick<Settings, 'home'>
+}
+
+export const setMigrationPassword = operation({
+  ...{ name: 'migration.set-password', permission: 'settle' },
+  summary: 'Keep another password for the old server, once the old server has accepted it',
+  fields: { address: migration, password: secret(password, 'password on the old server') },
+  answer: MIGRATION,
+  async run({ address: { address }, password }, deps: Deps, by): Promise<Migration> {
+    const { userdb, source, sealer, credentials, migrations, settings } = deps
+    const person = parseAddress(address)
+    const known = await userdb.accountOf(address)
+    const live = known === null ? await userdb.awaited(address) : known.isLive ? known.from : null
+    if (person === null || live === null) throw noneIsKept(address)
+    const { provider, oldUsername: username } = live
+    const signal = new AbortController().signal
+    refuseUnlessYes(await source.ask({ provider, username, password, clientAddress: null, signal }))
+    const sealed = await sealer.seal({ address, provider: provider.name, username, password })
+    await credentials.renew(address, sealed, expandHome(settings.home, person), by)
+    const renewed = await migrations.find(address)
+    if (renewed === null) throw noneIsKept(address)
+    return renewed
+  },
+})
+
+/** Before anybody types a password for nothing. @throws Refused */
+export function refuseDone({ address, state }: Migration): void {
+  if (state === 'done') throw noneIsKept(address)
+}
+
+function noneIsKept(address: string): Refused {
+  return new Refused('conflict', `the migration of ${address} is done: no password is kept`)
+}
+
+function refuseUnlessYes(answer: SourceAnswer): void {
+  switch (answer.kind) {
+    case 'yes':
+      return
+    case 'no':
+      throw new Refused('rejected', 'the old server refuses this password: nothing is changed')
+    case 'disabled':
+    case 'expired':
+      throw new Refused('rejected', `the old server says that the account is ${answer.kind}: nothing is changed`)
+    case 'trouble':
+      throw new Refused(
+        'unavailable',
+        `the old server could not be asked (${answer.code}): nothing is changed, try again`,
+      )
+  }
+}
