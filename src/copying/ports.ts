@@ -98,18 +98,18 @@ export interface Attempts {
 }
 
 /** What the source answers to the status check before an attempt. */
-export type Look =
+export type SourceStatus =
   | { readonly kind: 'yes'; readonly mailboxes: readonly MailboxStatus[] }
   | Exclude<SourceAnswer, { kind: 'yes' }>
 
-export interface Looks {
+export interface StatusCheck {
   /** Signs in and asks for the status of all mailboxes that are copied, with their sizes on demand. Never throws. */
-  look(
+  check(
     provider: Provider,
     credential: Pick<Credential, 'username' | 'password'>,
     signal: AbortSignal,
     asksSizes: boolean,
-  ): Promise<Look>
+  ): Promise<SourceStatus>
 }
 
 /** Why a running attempt is to end, as the reason of its AbortSignal. */

@@ -5,7 +5,7 @@ import type { Outcome, Result } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { errorText } from '../model/redact.ts'
 import { lackOfRoom, type Room } from './free-space.ts'
-import type { Engine, Interruption, Job, Jobs, Look, Looks, Proof, Worker } from './ports.ts'
+import type { Engine, Interruption, Job, Jobs, Proof, SourceStatus, StatusCheck, Worker } from './ports.ts'
 import { isUnchanged, objection } from './precheck.ts'
 import { advance, type Ending } from './schedule.ts'
 
@@ -13,7 +13,7 @@ import { advance, type Ending } from './schedule.ts'
 export interface JobDeps {
   readonly worker: Worker
   readonly jobs: Jobs
-  readonly looks: Looks
+  readonly statusCheck: StatusCheck
   readonly engine: Pick<Engine, 'remembers' | 'run' | 'forget'>
   readonly keyring: Keyring
   readonly proof: Proof
@@ -77,7 +77,7 @@ async function withinLimit(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> 
   const timer = setTimeout(() => limit.abort('timeout' satisfies Interruption), deps.limitMs)
   const signal = AbortSignal.any([run.signal, limit.signal])
   try {
-    return await lookAndCopy(job, deps, { ...run, signal })
+    return await checkAndCopy(job, deps, { ...run, signal })
   } catch (error) {
     const { outcome, output } = broken(error, signal)
     return without(outcome, output)
@@ -86,13 +86,13 @@ async function withinLimit(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> 
   }
 }
 
-async function lookAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> {
+async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> {
   const { credential, refused, why } = await opened(job, deps.keyring)
   if (refused !== undefined) return without(refused, why)
-  const look = await deps.looks.look(job.order.provider, credential, run.signal, asksSizes(job))
-  if (run.signal.aborted) return without(OUTCOME_OF_CUT_LOOK[run.signal.reason as Interruption])
-  if (look.kind !== 'yes') return without(OUTCOME_OF_LOOK[look.kind] ?? (look as Trouble).code, wordsOf(look))
-  const { mailboxes } = look
+  const status = await deps.statusCheck.check(job.order.provider, credential, run.signal, asksSizes(job))
+  if (run.signal.aborted) return without(OUTCOME_OF_INTERRUPTED_CHECK[run.signal.reason as Interruption])
+  if (status.kind !== 'yes') return without(OUTCOME_OF_CHECK[status.kind] ?? (status as Trouble).code, wordsOf(status))
+  const { mailboxes } = status
   const objected = objection(job, mailboxes, deps.engine.remembers(job.migrationId))
   if (objected !== null) return without(objected)
   if (job.state === 'synced' && job.isProved && !job.isFinishRequested && isUnchanged(job, mailboxes, deps.now())) {
@@ -149,14 +149,14 @@ function broken(error: unknown, { aborted, reason }: AbortSignal): Pick<Result, 
   }
 }
 
-type Trouble = Extract<Look, { kind: 'trouble' }> & { code: Outcome }
+type Trouble = Extract<SourceStatus, { kind: 'trouble' }> & { code: Outcome }
 
 /** When the status check was interrupted: nothing was copied yet. */
-const OUTCOME_OF_CUT_LOOK: Readonly<Record<Interruption, Outcome>> = {
+const OUTCOME_OF_INTERRUPTED_CHECK: Readonly<Record<Interruption, Outcome>> = {
   ...{ stopped: 'stopped', 'lost-lock': 'lost-lock', timeout: 'old-timeout' },
 }
 
-const OUTCOME_OF_LOOK: Readonly<Partial<Record<Look['kind'], Outcome>>> = {
+const OUTCOME_OF_CHECK: Readonly<Partial<Record<SourceStatus['kind'], Outcome>>> = {
   no: 'credential-refused',
   // The person changes it there, and then logs in with the new one.
   expired: 'credential-refused',
@@ -167,9 +167,9 @@ function without(outcome: Outcome, output = ''): Seen {
   return { ending: outcome, result: { outcome, folders: 0, messages: 0, output }, attemptId: null, mailboxes: null }
 }
 
-function wordsOf(look: Look): string {
-  if (look.kind !== 'trouble') return ''
-  return (look.cause instanceof Error ? look.cause.message : String(look.cause ?? '')).slice(0, 500)
+function wordsOf(status: SourceStatus): string {
+  if (status.kind !== 'trouble') return ''
+  return (status.cause instanceof Error ? status.cause.message : String(status.cause ?? '')).slice(0, 500)
 }
 
 async function opened({ sealed, address, order }: Job, keyring: Keyring): Promise<Opened> {

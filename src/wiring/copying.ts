@@ -8,7 +8,7 @@ import { copyingHosts } from '../db/copying-hosts.ts'
 import { jobs } from '../db/jobs.ts'
 import { retention } from '../db/retention.ts'
 import { copyingHostIn } from '../files/state-folder.ts'
-import { looks } from '../imap/read/status-check.ts'
+import { statusCheck } from '../imap/read/status-check.ts'
 import { roomBeside } from '../maildir/free-space.ts'
 import type { Settings } from '../settings.ts'
 import { openReady, type Service } from './service.ts'
@@ -42,7 +42,7 @@ async function copying(service: Service, { takesOver, early, limitMs, by }: Copy
     jobDeps: {
       worker,
       jobs: jobs(kysely),
-      looks,
+      statusCheck,
       engine,
       keyring,
       proof: ledgerProof(verifyDeps, worker.id),

@@ -34,8 +34,8 @@ t.test('a lease is as old as its question, however late the answer came', async 
       end: async () => null,
     },
     keyring: { open: async () => ({ credential: { address: 'anna@new.example', username: 'anna', password: 'x' } }) },
-    looks: {
-      look: (_provider: unknown, _credential: unknown, signal: AbortSignal) =>
+    statusCheck: {
+      check: (_provider: unknown, _credential: unknown, signal: AbortSignal) =>
         new Promise((resolve) => {
           signal.addEventListener('abort', () => {
             seen.push([now, signal.reason])

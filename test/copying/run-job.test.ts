@@ -41,7 +41,7 @@ async function take(job: Job, flaws: (Flaw | Error | null)[], copies: Partial<Re
         return { proof: null }
       },
     },
-    looks: { look: async () => ({ kind: 'yes', mailboxes: [INBOX] }) },
+    statusCheck: { check: async () => ({ kind: 'yes', mailboxes: [INBOX] }) },
     engine: {
       remembers: () => true,
       async run() {
@@ -109,7 +109,7 @@ t.test(
 
 t.test('what does not fit into the destination is not begun', async (t) => {
   const small = await take(JOB, [], [], {
-    looks: { look: async () => ({ kind: 'yes', mailboxes: [{ ...INBOX, size: 2 }] }) },
+    statusCheck: { check: async () => ({ kind: 'yes', mailboxes: [{ ...INBOX, size: 2 }] }) },
   })
   t.match(small, { ending: 'new-full', done: [], result: { outcome: 'new-full', messages: 0, output: /2 bytes/ } })
   t.match(small.end, { attempt: { id: null }, seen: null }, 'no attempt was begun')
@@ -118,11 +118,11 @@ t.test('what does not fit into the destination is not begun', async (t) => {
 t.test('the source is asked for sizes before all of it is copied, and where there is a quota', async (t) => {
   const isAsked = async (job: Job) => {
     const asked: boolean[] = []
-    const look = async (...[, , , sizes]: [unknown, unknown, unknown, boolean]) => {
+    const check = async (...[, , , sizes]: [unknown, unknown, unknown, boolean]) => {
       asked.push(sizes)
       return { kind: 'yes', mailboxes: [INBOX] }
     }
-    await take(job, [], [], { looks: { look } })
+    await take(job, [], [], { statusCheck: { check } })
     return asked
   }
   t.strictSame(await isAsked(JOB), [true])

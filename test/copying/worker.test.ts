@@ -61,8 +61,8 @@ function working(
     jobDeps: {
       ...{ worker: { copyingHost: 'here' }, jobs, limitMs: 60_000, now: () => new Date(), chance: () => 0.5 },
       keyring: { open: async () => ({ credential: { username: 'x', password: 'x' } }) },
-      looks: {
-        look: (provider: { name: string }, _: unknown, signal: AbortSignal) =>
+      statusCheck: {
+        check: (provider: { name: string }, _: unknown, signal: AbortSignal) =>
           new Promise((resolve) => {
             const end = () => resolve({ kind: 'yes', mailboxes: [] })
             signal.addEventListener('abort', end)

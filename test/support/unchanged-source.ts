@@ -19,8 +19,8 @@ export function workerOf({ listen, kysely }: Database, check: () => Promise<unkn
   const never = () => Promise.reject(new Error('nothing is copied here'))
   const jobDeps: JobDeps = {
     ...{ worker, jobs: jobs(kysely), limitMs: 60_000, now: () => new Date(), chance: () => 0.5 },
-    looks: {
-      async look() {
+    statusCheck: {
+      async check() {
         await check()
         return { kind: 'yes', mailboxes: [] }
       },

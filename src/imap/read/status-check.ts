@@ -1,5 +1,5 @@
 import type { ImapFlow } from 'imapflow'
-import type { Look, Looks } from '../../copying/ports.ts'
+import type { SourceStatus, StatusCheck } from '../../copying/ports.ts'
 import type { MailboxStatus } from '../../model/mailbox.ts'
 import type { Provider } from '../../model/provider.ts'
 import { isWanted, listMailboxes } from './mailboxes.ts'
@@ -9,13 +9,18 @@ import { isRefusal, readingSession, refusalOf, troubleOf } from './session.ts'
 // Some servers count hundreds of mailboxes anew for each STATUS.
 const LOOK_LIMIT_MS = 10 * 60_000
 const SIZES_LIMIT_MS = 60_000
-const LATE: Look = { kind: 'trouble', code: 'old-timeout', cause: 'the status check took too long', answered: true }
+const LATE: SourceStatus = {
+  kind: 'trouble',
+  code: 'old-timeout',
+  cause: 'the status check took too long',
+  answered: true,
+}
 // Whatever the source refuses after the sign-in, it is not the password.
 const CUT_OFF = { kind: 'trouble', cause: 'the status check was not answered', answered: true } as const
 
 /** Asks the source for the status of each mailbox that is copied. Changes nothing there. */
-export const looks: Looks = {
-  async look(provider, { username, password }, signal, asksSizes): Promise<Look> {
+export const statusCheck: StatusCheck = {
+  async check(provider, { username, password }, signal, asksSizes): Promise<SourceStatus> {
     const reader = { provider, username, password }
     const client = await readingSession(reader)
     const limit = AbortSignal.timeout(LOOK_LIMIT_MS)

@@ -1,8 +1,8 @@
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import type { Look } from '../../../src/copying/ports.ts'
-import { looks } from '../../../src/imap/read/status-check.ts'
+import type { SourceStatus } from '../../../src/copying/ports.ts'
+import { statusCheck } from '../../../src/imap/read/status-check.ts'
 import type { Provider } from '../../../src/model/provider.ts'
 import { PROVIDER } from '../../support/provider.ts'
 import { startRelay } from '../../support/relay.ts'
@@ -22,13 +22,13 @@ t.before(async () => {
 })
 t.after(() => old[Symbol.asyncDispose]())
 
-async function look(port: number, changes: Partial<Provider> = {}, asksSizes = false): Promise<Look> {
+async function look(port: number, changes: Partial<Provider> = {}, asksSizes = false): Promise<SourceStatus> {
   const credential = { address: 'anna@old.example', username: ANNA[0], password: ANNA[1] }
-  return await looks.look({ ...PROVIDER, ...changes, port }, credential, new AbortController().signal, asksSizes)
+  return await statusCheck.check({ ...PROVIDER, ...changes, port }, credential, new AbortController().signal, asksSizes)
 }
 
 /** A look, and how often the source answered STATUS. */
-async function listenedTo(changes: Partial<Provider> = {}): Promise<{ seen: Look; statusCommands: number }> {
+async function listenedTo(changes: Partial<Provider> = {}): Promise<{ seen: SourceStatus; statusCommands: number }> {
   let said = ''
   await using relay = await startRelay(old.port, (data) => {
     said += data
@@ -44,14 +44,14 @@ t.test('a source that can is asked about all mailboxes at once, and says the sam
   t.match([once.statusCommands, oneByOne.statusCommands], [0, MAILBOXES.length])
   t.same(once.seen, oneByOne.seen)
   t.match(once.seen, { kind: 'yes', mailboxes: { length: MAILBOXES.length } })
-  const { mailboxes } = once.seen as Extract<Look, { kind: 'yes' }>
+  const { mailboxes } = once.seen as Extract<SourceStatus, { kind: 'yes' }>
   t.same(mailboxes.map(({ name }) => name).sort(), [...MAILBOXES].sort())
   for (const mailbox of mailboxes) t.match(mailbox, { messages: 3, uidNext: 4, uidValidity: /^\d+$/ }, mailbox.name)
 })
 
 t.test('sizes are told on demand by a source that knows them', async (t) => {
   const sizes = async (asks: boolean) => {
-    const { mailboxes } = (await look(old.port, {}, asks)) as Extract<Look, { kind: 'yes' }>
+    const { mailboxes } = (await look(old.port, {}, asks)) as Extract<SourceStatus, { kind: 'yes' }>
     return mailboxes.map(({ size }) => size)
   }
   t.same(await sizes(false), Array(4).fill(undefined))
@@ -63,7 +63,7 @@ t.test('a mailbox that source cannot open is looked at by each attempt, whicheve
   const sent = join(old.home(ANNA[0]), 'mail', '.Sent')
   chmodSync(sent, 0)
   for (const changes of [{}, ONE_BY_ONE]) {
-    const { mailboxes } = (await look(old.port, changes)) as Extract<Look, { kind: 'yes' }>
+    const { mailboxes } = (await look(old.port, changes)) as Extract<SourceStatus, { kind: 'yes' }>
     t.match(
       mailboxes.find(({ name }) => name === 'Sent'),
       { uidValidity: null, messages: 0 },
@@ -100,23 +100,31 @@ t.test('what is refused after the sign-in is no refused password', async (t) => 
   t.match(await look(server.port), { kind: 'trouble' })
 })
 
-t.test('a look signs in as the door asks: any password arrives whole, and a NO is a no whatever it says', async (t) => {
-  const password = 'Fähre "\\{5}'
-  const credential = { address: 'anna@old.example', username: ANNA[0], password }
-  const lookAs = async (script: Script) => {
-    await using server = await startScriptedImap(scripted(script))
-    return await looks.look({ ...PROVIDER, port: server.port }, credential, new AbortController().signal, false)
-  }
-  const right: Script['signIn'] = ({ connection, tag, ...tried }) =>
-    connection.say(tried.password === password ? `${tag} OK in\r\n` : `${tag} NO Login failed.\r\n`)
-  for (const capability of ['IMAP4rev1', 'IMAP4rev1 AUTH=PLAIN', 'IMAP4rev1 AUTH=LOGIN LOGINDISABLED']) {
-    t.match(await lookAs({ capability, signIn: right }), { kind: 'yes' }, capability)
-  }
-  const partial: Script['signIn'] = ({ connection, tag }) =>
-    connection.say(`${tag} NO Some of the requested messages no longer exist\r\n`)
-  t.match(await lookAs({ signIn: partial }), { kind: 'trouble' })
-  t.match(await lookAs({ greeting: '* PREAUTH welcome\r\n' }), { kind: 'trouble' })
-})
+t.test(
+  'a status check signs in as a login does: any password arrives whole, and a NO is a no whatever it says',
+  async (t) => {
+    const password = 'Fähre "\\{5}'
+    const credential = { address: 'anna@old.example', username: ANNA[0], password }
+    const lookAs = async (script: Script) => {
+      await using server = await startScriptedImap(scripted(script))
+      return await statusCheck.check(
+        { ...PROVIDER, port: server.port },
+        credential,
+        new AbortController().signal,
+        false,
+      )
+    }
+    const right: Script['signIn'] = ({ connection, tag, ...tried }) =>
+      connection.say(tried.password === password ? `${tag} OK in\r\n` : `${tag} NO Login failed.\r\n`)
+    for (const capability of ['IMAP4rev1', 'IMAP4rev1 AUTH=PLAIN', 'IMAP4rev1 AUTH=LOGIN LOGINDISABLED']) {
+      t.match(await lookAs({ capability, signIn: right }), { kind: 'yes' }, capability)
+    }
+    const partial: Script['signIn'] = ({ connection, tag }) =>
+      connection.say(`${tag} NO Some of the requested messages no longer exist\r\n`)
+    t.match(await lookAs({ signIn: partial }), { kind: 'trouble' })
+    t.match(await lookAs({ greeting: '* PREAUTH welcome\r\n' }), { kind: 'trouble' })
+  },
+)
 
 /** Lets everybody in. */
 function signedIn(command: NonNullable<Script['command']>): Script {
