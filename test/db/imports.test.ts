@@ -92,12 +92,12 @@ t.test('a line for whom somebody has the mailbox or the home already is bad, and
 })
 
 t.test('who is awaited is taken over by the first sign-in, once, however many connections there are', async (t) => {
-  await write(imported('anna'))
+  await write(imported('anna', { quotaBytes: 5_000 }))
   const before = await find('anna')
   t.match(await userdb(database).awaited('anna@old.example'), { oldUsername: 'anna', closed: false })
   const provisioned = await Promise.all(Array.from({ length: 10 }, () => provision(proven('anna'))))
   const [account, ...others] = provisioned.filter((end) => end !== 'changed')
-  t.match(account, { home: '/home/anna' })
+  t.match(account, { home: '/home/anna', quotaBytes: 5_000 }, 'with the quota of the file')
   t.same(others, [])
   t.match(await find('anna'), { id: before?.id, state: 'pending' })
   t.equal(await userdb(database).awaited('anna@old.example'), null)

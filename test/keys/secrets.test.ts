@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { sealTo } from '../../src/keys/age.ts'
 import { addIdentity, keepNewestIdentity } from '../../src/keys/rotate.ts'
-import { identityOpener, initialiseKey, panelKeyInForce } from '../../src/keys/secrets.ts'
+import { identityOpener, initialiseKey, panelKeyInForce, provideSecrets } from '../../src/keys/secrets.ts'
 import { loadSettings, SettingsError } from '../../src/settings.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'postferry-data-dir-'))
@@ -18,6 +18,15 @@ t.test('the panel key is made at first need, for its user alone, and stays', asy
   t.equal(statSync(join(dataDir, 'panel-key')).mode & 0o777, 0o600)
   t.equal(statSync(dataDir).mode & 0o777, 0o700)
   t.same(readdirSync(dataDir), ['panel-key'], 'nothing else is left behind')
+})
+
+t.test('a token that can be guessed is refused also where it lies in the data directory', async (t) => {
+  for (const name of ['auth-token', 'admin-token']) {
+    const dataDir = mkdtempSync(join(folder, 'weak-'))
+    writeFileSync(join(dataDir, name), 's3cret\n')
+    const message = new RegExp(`^the token in ${join(dataDir, name)} must have 32 characters at least`)
+    await t.rejects(provideSecrets(loadSettings({ POSTFERRY_DATA_DIR: dataDir })), { message })
+  }
 })
 
 t.test('a panel key of the settings is taken as it is, and none is made', async (t) => {

@@ -50,6 +50,17 @@ t.test('messages with the same bytes are counted, and exact twins find each othe
   t.same(told(source, destination.slice(1, 3)).kinds, ['missing 3'])
 })
 
+t.test(
+  'of messages that the source counts and does not list, as many are accepted as were, and by UID where there is one',
+  async (t) => {
+    const accepted = { proved: UidSet.parse(''), accepted: UidSet.parse('7'), acceptedUnlisted: 1, syncState: null }
+    const findings = new FolderFindings('INBOX', '', accepted, () => undefined)
+    for (const uid of [null, null, 7, 8]) findings.addUnlisted({ uid, remark: 'hidden' })
+    t.match(findings.counts, { accepted: 2, unreadable: 2 })
+    t.match([findings.acceptedUnlisted, [...findings.accepted]], [1, [7]])
+  },
+)
+
 t.test('a date that the source does not tell is no difference', async (t) => {
   t.same(told([message(1, 'a', { date: Number.NaN })], [copy('a')]).kinds, [])
   t.same(told([message(1, 'a', { date: 1 })], [copy('a')]).kinds, ['date 1'])
