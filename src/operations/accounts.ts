@@ -16,7 +16,7 @@ interface Deps {
 
 const ANSWER: Answer<Account> = { schema: the(AccountSchema), row: accountRow }
 
-export function accountRow({ address, enabled, home, quotaBytes }: Account) {
+function accountRow({ address, enabled, home, quotaBytes }: Account) {
   return { address, enabled, home, quota_bytes: quotaBytes }
 }
 

@@ -11,7 +11,7 @@ import { Domain as DomainSchema } from './schemas.ts'
 const name = text(domain, 'domain on the old server')
 const ANSWER: Answer<Domain> = { schema: the(DomainSchema), row: domainRow }
 
-export function domainRow({ name, newDomain, provider }: Domain) {
+function domainRow({ name, newDomain, provider }: Domain) {
   return { domain: name, new_domain: newDomain, provider }
 }
 

@@ -28,7 +28,7 @@ export const TRANSITIONS = {
   finish: { transition: requestFinish, action: 'migration.request-finish' },
 } as const satisfies Record<string, { readonly transition: Transition; readonly action: string }>
 export type Word = keyof typeof TRANSITIONS
-export const WORDS = Object.keys(TRANSITIONS) as Word[]
+const WORDS = Object.keys(TRANSITIONS) as Word[]
 
 interface Deps {
   readonly migrations: Pick<Migrations, 'take'>

@@ -42,7 +42,7 @@ export async function accountOf(typed: Address, deps: AccountDeps): Promise<Acco
 }
 
 /** @throws Refused */
-export async function migrationOf(typed: Address, deps: MigrationDeps): Promise<Migration> {
+async function migrationOf(typed: Address, deps: MigrationDeps): Promise<Migration> {
   return await either(typed, deps, deps.migrations, `there is no migration of ${typed.text}`)
 }
 

@@ -15,7 +15,7 @@ interface Finding {
 }
 
 /** @throws Refused */
-export async function namedProvider(name: string, { providers }: Finding): Promise<Provider> {
+async function namedProvider(name: string, { providers }: Finding): Promise<Provider> {
   const provider = await providers.find(name)
   if (provider === null) throw new Refused('not-found', `there is no provider ${name}`)
   return provider

@@ -4,14 +4,9 @@ import * as fields from '../../operations/fields.ts'
 
 // Parsers for commander: what they refuse ends as a usage error that names the option or argument.
 
-export const domain = typed(fields.domain)
 export const address = typed(fields.address)
-export const code = typed(fields.code)
-export const search = typed(fields.search)
 export const username = typed(fields.username)
-export const quota = typed(fields.quota)
 export const reason = typed(fields.reason)
-export const time = typed(fields.time)
 
 /** Examples at the end of a command's help. */
 export function examples(command: Command, ...lines: string[]): Command {

@@ -1,7 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { byAdministrator } from '../../model/administrator.ts'
-import type { By } from '../../model/audit.ts'
-import { reason as readReason } from '../../operations/fields.ts'
 import { type Caller, type Field, type Fields, isFlag, type Said } from '../../operations/operation.ts'
 import type { Content } from './html.ts'
 import { type Frame, type Notice, pageOf } from './page.ts'
@@ -41,11 +38,6 @@ export function frameOf(request: FastifyRequest, reply: FastifyReply, { title, n
 export function goOn(request: FastifyRequest, reply: FastifyReply, path: string, notice: Notice): FastifyReply {
   request.session.set('notice', notice)
   return reply.redirect(path, 303)
-}
-
-/** Who does what a form does, for the audit. @throws InvalidField when the reason cannot be kept */
-export function by(request: FastifyRequest, reason: string | undefined): By {
-  return byAdministrator(administrator(request).name, reason ? readReason(reason) : null)
 }
 
 /** Who asks for an operation by a form or a page. */
