@@ -5,7 +5,7 @@ import type { Events } from './events.ts'
 /** What the pages show and do. */
 export type PanelHouse = Pick<
   House,
-  'perform' | 'settings' | 'providers' | 'domains' | 'administrators' | 'totpSealer' | 'hasher' | 'signInAdministrator'
+  'perform' | 'settings' | 'administrators' | 'totpSealer' | 'hasher' | 'signInAdministrator'
 >
 
 /** What each group of pages is handed. */

@@ -3,6 +3,7 @@ import { may } from '../../../model/administrator.ts'
 import { type Migration, STATES } from '../../../model/migration.ts'
 import { countMigrations, listMigrations } from '../../../operations/migrations.ts'
 import type { MigrationSort } from '../../../operations/ports.ts'
+import { listProviders } from '../../../operations/providers.ts'
 import { bodyOf } from '../bodies.ts'
 import { choiceField, form, hidden, textField } from '../forms.ts'
 import type { PanelDeps } from '../house.ts'
@@ -26,7 +27,7 @@ export const migrationList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, {
       const [{ rows, after, before }, count, providers] = await Promise.all([
         look(request, house, listMigrations),
         look(request, house, countMigrations),
-        house.providers.list(),
+        look(request, house, listProviders),
       ])
       const settles = may(administrator(request).role, 'settle')
       const list = table(captionOf(count), columns(query, settles), rows, emptyOf(query))
