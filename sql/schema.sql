@@ -459,7 +459,8 @@ AS $function$
   (select * from job
     where job.provider_id = due_jobs.provider_id and job.copying_host_id is null
       and due_at < 'infinity' and due_at <= until and is_free(job)
-    order by due_at limit few)
+    -- Without the first column the planner would sort what the index has in order.
+    order by copying_host_id, due_at limit few)
   union all
   (select * from job
     where job.provider_id = due_jobs.provider_id and job.copying_host_id <> due_jobs.copying_host_id

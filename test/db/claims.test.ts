@@ -64,6 +64,10 @@ t.test('ten people of a small provider do not wait for fifty thousand of another
 t.test('a claim among 100,000 due jobs reads a few rows, however many of them may not be claimed', async (t) => {
   const scenarios: Record<string, { arrange(): Promise<unknown>; by?: Worker; finds: boolean }> = {
     'all may be claimed': { arrange: async () => undefined, finds: true },
+    'nobody was copied yet': {
+      arrange: () => sql`update job set copying_host_id = null`.execute(db),
+      finds: true,
+    },
     'all but one provider are at their limits': {
       arrange: () =>
         sql`
