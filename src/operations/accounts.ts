@@ -1,6 +1,6 @@
-import { Type } from 'typebox'
 import type { Hasher } from '../auth/ports.ts'
 import type { Account } from '../model/account.ts'
+import { Type } from '../model/json-schema.ts'
 import { Refused } from '../model/refused.ts'
 import { password, quota } from './fields.ts'
 import { type Answer, clearable, operation, secret, text } from './operation.ts'

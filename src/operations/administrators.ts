@@ -1,7 +1,7 @@
-import { Type } from 'typebox'
 import type { Hasher } from '../auth/ports.ts'
 import type { TotpSealer } from '../keys/ports.ts'
 import { type Administrator, isAdministratorPassword, LEAST_PASSWORD_LENGTH, ROLES } from '../model/administrator.ts'
+import { Type } from '../model/json-schema.ts'
 import { Refused } from '../model/refused.ts'
 import type { Administrators, KnownAdministrator } from './administrator-ports.ts'
 import { administratorName } from './fields.ts'
@@ -23,7 +23,7 @@ export interface WithTotp {
 
 const PROPERTIES = {
   name: Text,
-  role: Type.Enum([...ROLES]),
+  role: Type.Enum(ROLES),
   totp: Type.Boolean(),
   created_at: Time,
   signed_in_at: orNull(Time),

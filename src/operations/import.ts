@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type } from '../model/json-schema.ts'
 import { readPeople } from './import-file.ts'
 import { type ImportDeps, type ImportOutcome, type ImportWatcher, importPeople } from './import-people.ts'
 import { flag, operation } from './operation.ts'

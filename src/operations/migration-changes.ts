@@ -1,5 +1,5 @@
-import { Type } from 'typebox'
 import type { By, Change } from '../model/audit.ts'
+import { Type } from '../model/json-schema.ts'
 import {
   type Migration,
   type MigrationStatus,
@@ -82,7 +82,7 @@ export interface BulkOutcome {
 }
 
 const MOST_ADDRESSES = 1_000
-const StateName = Type.Enum([...STATES])
+const StateName = Type.Enum(STATES)
 
 /** Several of them: everybody is meant by `all` alone, and never by saying nothing. */
 export const changeMigrations = operation({

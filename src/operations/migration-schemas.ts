@@ -1,5 +1,5 @@
-import { Type } from 'typebox'
 import { OUTCOMES } from '../model/attempt.ts'
+import { Type } from '../model/json-schema.ts'
 import { CHANGES, FAULTS } from '../model/ledger.ts'
 import { STATES } from '../model/migration.ts'
 import { Count, listOf, orNull, Text, Time, the } from './schema.ts'
@@ -50,7 +50,7 @@ export const Attempt = Type.Object(
 )
 
 const KINDS = [...FAULTS, ...CHANGES] as const
-const Counts = Type.Record(Type.Enum(KINDS), Count)
+const Counts = Type.Record(Count)
 
 export const LedgerFolder = Type.Object(
   {

@@ -1,6 +1,6 @@
-import { type TSchema, Type } from 'typebox'
 import { may, type Permission, type Role } from '../model/administrator.ts'
 import type { By } from '../model/audit.ts'
+import { type JsonSchema, Type } from '../model/json-schema.ts'
 import { isRefused, Refused } from '../model/refused.ts'
 import { reason } from './fields.ts'
 
@@ -9,7 +9,7 @@ export interface Field<T> {
   /** A few words that say what it is: help, OpenAPI and forms show them. */
   readonly about: string
   /** What it is in JSON. */
-  readonly schema: TSchema
+  readonly schema: JsonSchema
   /** What is taken when nobody says anything, in words; missing: nothing is. */
   readonly fallback?: string
   readonly isRequired: boolean
@@ -43,7 +43,7 @@ export type Said = Readonly<Record<string, string | readonly string[] | undefine
 
 /** What JSON says of a result. */
 export interface Answer<R> {
-  readonly schema: TSchema
+  readonly schema: JsonSchema
   row(result: R): unknown | Promise<unknown>
 }
 
@@ -129,7 +129,7 @@ function readField(field: Field<unknown>, said: Said[string]): unknown {
 }
 
 interface Extra {
-  readonly schema?: TSchema
+  readonly schema?: JsonSchema
   readonly fallback?: string
   readonly isSecret?: boolean
   readonly takeAway?: string
@@ -151,7 +151,7 @@ export function oneOf<W extends string>(words: readonly W[], about: string, extr
     if (word === undefined) throw new Refused('invalid', `It must be one of ${words.join(', ')}.`)
     return word
   }
-  return text(read, about, { schema: Type.Enum([...words]), ...extra })
+  return text(read, about, { schema: Type.Enum(words), ...extra })
 }
 
 /** Something that is ticked, or not. */

@@ -1,4 +1,4 @@
-import { type TObject, Type } from 'typebox'
+import { type ObjectSchema, Type } from '../model/json-schema.ts'
 import { wholeNumber } from '../model/texts.ts'
 import { type Answer, type InputOf, optional, text } from './operation.ts'
 import type { Page, PageRequest } from './ports.ts'
@@ -27,7 +27,7 @@ export function requestIn({ limit = ROWS, ...place }: InputOf<typeof PAGE>): Pag
 }
 
 /** A part of a long list, and where the ones beside it begin. */
-export function pageAnswer<T>(component: TObject, row: (item: T) => unknown): Answer<Page<T>> {
+export function pageAnswer<T>(component: ObjectSchema, row: (item: T) => unknown): Answer<Page<T>> {
   const place = orNull(Type.String({ description: 'To be asked with; null: there are no more rows on that side' }))
   return {
     schema: Type.Object({ rows: listOf(the(component)), before: place, after: place }),

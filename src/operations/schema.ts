@@ -1,24 +1,24 @@
-import { type Static, type TObject, type TProperties, type TSchema, Type } from 'typebox'
+import { type JsonSchema, type ObjectSchema, Type } from '../model/json-schema.ts'
 
 // What the schemas of the API are made of.
 
-export const Time = Type.Unsafe<Date>({ type: 'string', format: 'date-time' })
+export const Time = Type.String({ format: 'date-time' })
 
-export function orNull<S extends TSchema>(schema: S) {
+export function orNull(schema: JsonSchema): JsonSchema {
   return Type.Union([schema, Type.Null()])
 }
 
-export function listOf<S extends TSchema>(items: S) {
-  return Type.Unsafe<readonly Static<S>[]>(Type.Array(items))
+export function listOf(items: JsonSchema): JsonSchema {
+  return Type.Array(items)
 }
 
 /** Refers to a component by its name. */
-export function the<S extends TObject>(component: S) {
-  return Type.Unsafe<Static<S>>({ $ref: `${(component as { $id?: string }).$id}#` })
+export function the({ $id }: JsonSchema): JsonSchema {
+  return { $ref: `${$id}#` }
 }
 
 /** What a question may say, and nothing else: a slip of the pen must not do something else than was meant. */
-export function exactly<P extends TProperties>(properties: P) {
+export function exactly(properties: Readonly<Record<string, JsonSchema>>): ObjectSchema {
   return Type.Object(properties, { additionalProperties: false })
 }
 
@@ -28,7 +28,7 @@ export const Text = Type.String()
 export const Mistake = Type.Object(
   {
     error: Type.String({ description: 'What was wrong, for a person' }),
-    fields: Type.Optional(Type.Record(Text, Text, { description: 'What each wrong field must be' })),
+    fields: Type.Optional(Type.Record(Text, { description: 'What each wrong field must be' })),
   },
   { $id: 'Mistake' },
 )

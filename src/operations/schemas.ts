@@ -1,4 +1,4 @@
-import { type TSchema, Type } from 'typebox'
+import { type JsonSchema, Type } from '../model/json-schema.ts'
 import { PROVIDER_ROWS, type ProviderField } from '../model/provider-fields.ts'
 import { ERASABLE } from '../model/retention.ts'
 import { Count, listOf, orNull, Text, Time, the } from './schema.ts'
@@ -16,7 +16,7 @@ export const Provider = Type.Object(
   { $id: 'Provider' },
 )
 
-function answerOf({ schema, about, isMany, default: usual }: ProviderField<unknown>): TSchema {
+function answerOf({ schema, about, isMany, default: usual }: ProviderField<unknown>): JsonSchema {
   const described = { ...schema, description: about }
   if (isMany) return listOf(described)
   return usual?.('implicit') === null ? orNull(described) : described

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
-import { Type } from 'typebox'
 import type { Keyring } from '../keys/open-credential.ts'
 import { type VerifyDeps, type VerifyOptions, type VerifyOrder, verify } from '../ledger/verify.ts'
+import { Type } from '../model/json-schema.ts'
 import { CouldNotAsk, type Ledger } from '../model/ledger.ts'
 import { accept, type Migration } from '../model/migration.ts'
 import type { Budget } from '../source/budget.ts'

@@ -1,5 +1,6 @@
-import { type FastifyPluginAsyncTypebox, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
-import type { RouteOptions } from 'fastify'
+import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsync, FastifySchemaCompiler, RouteOptions } from 'fastify'
+import type { ObjectSchema } from '../../model/json-schema.ts'
 import type { House } from '../../operations/house.ts'
 import * as migrationComponents from '../../operations/migration-schemas.ts'
 import { Mistake, the } from '../../operations/schema.ts'
@@ -23,7 +24,7 @@ export interface Admin {
 const PREFIX = '/v1/admin'
 
 /** The administrators' API: what the commands do, by the same code, in JSON. */
-export const admin: FastifyPluginAsyncTypebox<Admin> = async (app, { house, adminToken }) => {
+export const admin: FastifyPluginAsync<Admin> = async (app, { house, adminToken }) => {
   app.addHook('onRequest', requireToken(adminToken, 'admin'))
   app.addHook('onRequest', async (_, reply) => void reply.header('cache-control', 'no-store'))
   app.addHook('preValidation', async (request, reply) => {
@@ -35,7 +36,7 @@ export const admin: FastifyPluginAsyncTypebox<Admin> = async (app, { house, admi
     )
     if (!isReady) return databaseAway(reply)
   })
-  app.setValidatorCompiler(TypeBoxValidatorCompiler)
+  app.setValidatorCompiler(validatorOf)
   explainErrors(app)
   for (const component of [Mistake, ...Object.values({ ...components, ...migrationComponents })]) {
     app.addSchema(component)
@@ -44,6 +45,14 @@ export const admin: FastifyPluginAsyncTypebox<Admin> = async (app, { house, admi
   for (const room of [overview, providers, domains, accounts, migrations, importing, audit]) {
     await app.register(room, { prefix: PREFIX, house })
   }
+}
+
+/** All that a query says is text, which operations read. */
+const validatorOf: FastifySchemaCompiler<ObjectSchema> = (part) => {
+  const { properties } = part.schema
+  const texts = Object.fromEntries(Object.keys(properties ?? {}).map((name) => [name, {}]))
+  const isQuery = part.httpPart === 'querystring'
+  return TypeBoxValidatorCompiler({ ...part, schema: isQuery ? { ...part.schema, properties: texts } : part.schema })
 }
 
 /** What every route may answer besides. */

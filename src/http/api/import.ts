@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify'
-import { Type } from 'typebox'
+import { Type } from '../../model/json-schema.ts'
 import { Refused } from '../../model/refused.ts'
 import type { House } from '../../operations/house.ts'
 import { IMPORT, importing as importPeople, OUTCOME } from '../../operations/import.ts'
@@ -14,9 +14,9 @@ const BAD_LINES_SHOWN = 1_000
 
 const BadLines = { bad_lines: listOf(Type.Object({ number: Count, reason: Text })) }
 const Outcome = Type.Object({ ...BadLines, ...OUTCOME })
-const NotImported = Type.Object({ error: Text, ...Type.Partial(Outcome).properties })
+const NotImported = { ...Type.Object({ error: Text, ...Outcome.properties }), required: ['error'] }
 /** As it came, to be read line by line. */
-const Csv = Type.Unsafe<Buffer>({
+const Csv = Type.Unknown({
   description:
     'UTF-8: address, old_username, old_password, quota (all but the first may be missing); a header names others',
 })

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
-import { Type } from 'typebox'
+import { Type } from '../../model/json-schema.ts'
 import { finishMigration } from '../../operations/finish.ts'
 import type { House } from '../../operations/house.ts'
 import {

@@ -1,5 +1,5 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
+import type { FastifyPluginAsync } from 'fastify'
+import { Type } from '../../model/json-schema.ts'
 import type { House } from '../../operations/house.ts'
 import { providerHealth } from '../../operations/provider-health.ts'
 import { makeReport } from '../../operations/report.ts'
@@ -7,10 +7,10 @@ import { Text } from '../../operations/schema.ts'
 import { redacted } from '../../settings.ts'
 import { serve } from './route.ts'
 
-const Settings = Type.Record(Text, Type.Union([Text, Type.Number()]))
+const Settings = Type.Record(Type.Union([Text, Type.Number()]))
 
 /** `/report`, `/health` and `/settings`: how far the people are, how the providers are, and what is set. */
-export const overview: FastifyPluginAsyncTypebox<{ house: House }> = async (app, { house }) => {
+export const overview: FastifyPluginAsync<{ house: House }> = async (app, { house }) => {
   serve(app, house, { method: 'GET', path: '/report' }, makeReport)
 
   serve(app, house, { method: 'GET', path: '/health' }, providerHealth)

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { type TSchema, Type } from 'typebox'
+import { type JsonSchema, Type } from '../../model/json-schema.ts'
 import type { House } from '../../operations/house.ts'
 import { type Field, type Fields, fieldsOf, type Operation, type Said } from '../../operations/operation.ts'
 import { exactly } from '../../operations/schema.ts'
@@ -44,20 +44,15 @@ export function serve<F extends Fields, R>(
   })
 }
 
-export function propertiesOf(fields: readonly (readonly [string, Field<unknown>])[]): Record<string, TSchema> {
+export function propertiesOf(fields: readonly (readonly [string, Field<unknown>])[]): Record<string, JsonSchema> {
   return Object.fromEntries(
     fields.map(([name, { schema, about, fallback, isRequired, isClearable }]) => {
       const usual = fallback === undefined ? '' : `; default: ${fallback}${isClearable ? ' (again with null)' : ''}`
       const { type } = schema as { type?: string }
-      const property = withMore(schema, { description: about + usual, ...(isClearable && { type: [type, 'null'] }) })
+      const property = { ...schema, description: about + usual, ...(isClearable && { type: [type, 'null'] }) }
       return [name, isRequired ? property : Type.Optional(property)]
     }),
   )
-}
-
-/** The schema with more in it, and with its hidden kind: texts of a query are converted by that. */
-function withMore(schema: TSchema, more: object): TSchema {
-  return Object.assign(Object.defineProperties({}, Object.getOwnPropertyDescriptors(schema)), more)
 }
 
 function obj(part: unknown): Record<string, unknown> {
