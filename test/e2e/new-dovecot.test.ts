@@ -51,10 +51,11 @@ async function crossing(name: DoorName) {
   }
 }
 
-for (const debian of bothDebians())
+for (const debian of bothDebians()) {
   for (const name of doorsOf(debian)) {
     t.test(`people sign in at a new Dovecot ${debian.dovecot} through ${name}`, (t) => peopleSignIn(t, debian, name))
   }
+}
 
 async function peopleSignIn(t: Test, debian: Debian, name: DoorName): Promise<void> {
   await using world = await crossing(name)

@@ -3,14 +3,19 @@ import { join } from 'node:path'
 import t from 'tap'
 import { compareAccounts } from '../support/compare.ts'
 import { Copying } from '../support/copying.ts'
-import { type Debian, debian } from '../support/debian.ts'
+import { bothDebians, type Debian, debian } from '../support/debian.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { type Naming, seedMailboxes, wireName } from '../support/mailboxes.ts'
 
-const SOURCES: (Naming & { by: Debian })[] = [
-  { separator: '/', prefix: '', by: debian(12) },
-  { separator: '.', prefix: 'INBOX.', by: debian(13) },
-]
+const SLASH: Naming = { separator: '/', prefix: '' }
+const DOT: Naming = { separator: '.', prefix: 'INBOX.' }
+/** Each naming and each release once; in the long run all of one with all of the other. */
+const SOURCES: (Naming & { by: Debian })[] = process.env.POSTFERRY_SOAK
+  ? bothDebians().flatMap((by) => [SLASH, DOT].map((naming) => ({ ...naming, by })))
+  : [
+      { ...SLASH, by: debian(12) },
+      { ...DOT, by: debian(13) },
+    ]
 const PEOPLE = { anna: 'secret of anna' }
 
 for (const { by, ...naming } of SOURCES) {

@@ -2,7 +2,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { type Door, startNew } from '../support/destination.ts'
+import { bothDebians } from '../support/debian.ts'
+import { type Door, doorsOf, startNew } from '../support/destination.ts'
 import { mustRun, startFerry } from '../support/ferry.ts'
 import { signIn } from '../support/sign-in.ts'
 import { until } from '../support/until.ts'
@@ -40,19 +41,24 @@ const PEOPLE = Object.fromEntries([
   ['gone@old.example', 'pw of gone'],
 ])
 
-for (const name of ['lua', 'lua-unix', 'checkpassword'] as const) {
-  t.test(`the first sign-in of everybody is right, by whatever way they came, through ${name}`, async (t) => {
-    await using world = await ferryWithEverybody()
-    await using dovecot = await startNew({ ...world.doors[name], homeRoot: world.homeRoot })
-    const enter = (address: string, password: string) => signIn(dovecot.port, address, password)
-    for (const [way, address, oldUsername, user = address] of IN) {
-      t.match(await enter(address, PEOPLE[oldUsername] ?? ''), /^OK /, way)
-      await until(() => dovecot.log().includes(`user=<${user}>`), `${way}: the session is theirs`)
-    }
-    t.match(await enter('karl@old.example', 'wrong'), /^NO \[AUTHENTICATIONFAILED\]/, 'a wrong password')
-    t.match(await enter('gone@old.example', 'wrong'), /^NO \[AUTHENTICATIONFAILED\]/, 'closed: a wrong password')
-    t.match(await enter('gone@old.example', 'pw of gone'), /^NO \[AUTHENTICATIONFAILED\]/, 'closed')
-  })
+const DOORS = bothDebians().flatMap((debian) => doorsOf(debian).map((name) => ({ debian, name })))
+
+for (const { debian, name } of DOORS) {
+  t.test(
+    `everybody's first sign-in is right, whatever way they came, at ${debian.dovecot} through ${name}`,
+    async (t) => {
+      await using world = await ferryWithEverybody()
+      await using dovecot = await startNew({ ...world.doors[name], debian, homeRoot: world.homeRoot })
+      const enter = (address: string, password: string) => signIn(dovecot.port, address, password)
+      for (const [way, address, oldUsername, user = address] of IN) {
+        t.match(await enter(address, PEOPLE[oldUsername] ?? ''), /^OK /, way)
+        await until(() => dovecot.log().includes(`user=<${user}>`), `${way}: the session is theirs`)
+      }
+      t.match(await enter('karl@old.example', 'wrong'), /^NO \[AUTHENTICATIONFAILED\]/, 'a wrong password')
+      t.match(await enter('gone@old.example', 'wrong'), /^NO \[AUTHENTICATIONFAILED\]/, 'closed: a wrong password')
+      t.match(await enter('gone@old.example', 'pw of gone'), /^NO \[AUTHENTICATIONFAILED\]/, 'closed')
+    },
+  )
 }
 
 async function ferryWithEverybody() {

@@ -1,14 +1,14 @@
 #!/bin/sh
 # Gets the real servers and tools that tests and demo run: from Debian, when this is root; otherwise says how.
-# usage: install-servers.sh [panel]     panel: also what the tests alone need: a browser, a reverse proxy, and what makes another Debian
+# usage: install-servers.sh [panel]     panel: also what the panel is tested with, a browser and a reverse proxy
 set -eu
 
-packages='dovecot-imapd dovecot-auth-lua dovecot-pgsql lua-cjson lua-socket offlineimap3 openssl age gcc libc6-dev postfix fail2ban'
+packages='dovecot-imapd dovecot-auth-lua dovecot-pgsql lua-cjson lua-socket offlineimap3 openssl age gcc libc6-dev postfix fail2ban debootstrap'
 case $(. /etc/os-release && echo "$ID$VERSION_ID") in
   debian13) packages="$packages postgresql-17" ;;
   *) packages="$packages postgresql-15" ;;
 esac
-[ "${1-}" != panel ] || packages="$packages chromium fonts-dejavu-core nginx-light debootstrap"
+[ "${1-}" != panel ] || packages="$packages chromium fonts-dejavu-core nginx-light"
 
 if ! command -v dpkg-query >/dev/null; then
   echo "The tests and the demo need these packages of Debian 12 or 13: $packages" >&2

@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { type Debian, OWN } from './debian.ts'
 import { freePort, greetingFrom } from './loopback.ts'
 
 const START_LIMIT_MS = 20_000
@@ -19,22 +20,30 @@ export interface Postfix extends AsyncDisposable {
 export interface PostfixSettings {
   /** Dovecot's socket for it. */
   readonly saslPath: string
+  /** Whose Postfix it is; the machine's own by default. */
+  readonly debian?: Debian
 }
 
 /** Starts a Postfix out of a folder of its own. Its master runs as root only. */
-export async function startPostfix({ saslPath }: PostfixSettings): Promise<Postfix> {
+export async function startPostfix({ saslPath, debian = OWN }: PostfixSettings): Promise<Postfix> {
   if (process.getuid?.() !== 0) throw new Error('Postfix starts as root only: run this test as root')
   const folder = mkdtempSync(join(tmpdir(), 'postferry-postfix-'))
   chmodSync(folder, 0o755)
   for (const place of ['queue', 'data']) mkdirSync(join(folder, place))
-  execFileSync('chown', ['postfix:', join(folder, 'data')])
+  const inDebian = (...command: string[]) => [...debian.enter, ...command] as [string, ...string[]]
+  const run = (...command: string[]) => {
+    const [program, ...args] = inDebian(...command)
+    execFileSync(program, args)
+  }
+  run('chown', 'postfix:', join(folder, 'data'))
   const port = await freePort()
   const logFile = join(folder, 'mail.log')
   writeFileSync(join(folder, 'main.cf'), mainCf(folder, saslPath))
   writeFileSync(join(folder, 'master.cf'), masterCf(port))
   // Makes the folders of its queue.
-  execFileSync('/usr/sbin/postfix', ['-c', folder, 'check'])
-  const master = spawn('/usr/lib/postfix/sbin/master', ['-c', folder, '-d'], { stdio: 'ignore' })
+  run('/usr/sbin/postfix', '-c', folder, 'check')
+  const [program, ...args] = inDebian('/usr/lib/postfix/sbin/master', '-c', folder, '-d')
+  const master = spawn(program, args, { stdio: 'ignore' })
   const leash = () => master.kill()
   // A test that fails leaves none behind.
   process.once('exit', leash)

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Tells every story that talks to a destination as on a Debian 12 and as on a Debian 13: with their Dovecot, Postfix,
+# OfflineIMAP, Python and PostgreSQL. The old server stays Debian 12's.
+# usage: soak.sh [FILE…]     default: all such files
+set -eu
+cd "$(dirname "$0")/../.."
+
+# The panel's stories want a browser, and ask no Dovecot.
+[ $# -gt 0 ] || set -- $(ls test/deploy/dovecot-*.test.ts test/engines/offlineimap/*.test.ts test/e2e/*.test.ts | grep -v /panel-)
+
+for release in 12 13; do
+  sh test/support/debian-root.sh "$release"
+done
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+chmod 755 "$work"
+status=0
+for release in 12 13; do
+  echo "# As on Debian $release"
+  # Users have other numbers on each: what is left of the one is not for the other.
+  mkdir -m 1777 "$work/$release"
+  TMPDIR=$work/$release POSTFERRY_SOAK=1 sh test/support/within.sh "$(sh test/support/debian-root.sh "$release" where)" \
+    sh build/with-node.sh node node_modules/.bin/tap run "$@" || status=1
+done
+exit $status
