@@ -167,7 +167,7 @@ t.test('long lists come in pages, each row once, in order', async (t) => {
   t.equal((await api.get('/accounts')).body.rows.length, 100, 'a hundred where nothing is said')
 })
 
-t.test('the audit is filtered by person, door, kind and time', async (t) => {
+t.test('the audit is filtered by person, actor, kind and time', async (t) => {
   const bert = (await api.get('/audit?address=Bert@renamed.example')).body.rows
   t.match(bert, [{ subject: 'bert@new.example', action: 'migration.capture', actor: 'person' }])
   const kind = (await api.get('/audit?action=domain.add&actor=api')).body.rows

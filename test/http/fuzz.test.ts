@@ -47,7 +47,7 @@ function mustRefuse(response: Response | null): void {
   assert.doesNotMatch(response.body, /verdict/)
 }
 
-/** Whether the door has to pass a question on. */
+/** Whether the auth API has to ask about a login. */
 function isQuestion({ method, path, contentType, body }: Sent): boolean {
   const fits = method === 'POST' && /^\/v1\/passdb(\?|$)/.test(path) && contentType === 'application/json'
   // Names that would change an object’s prototype are refused, however they are written.
@@ -55,7 +55,7 @@ function isQuestion({ method, path, contentType, body }: Sent): boolean {
   return fits && body.length <= 64 * 1024 && !isPoisoned && questionIn(body) !== null
 }
 
-t.test('whatever is sent to the door is refused, or asked exactly as it was sent', async (t) => {
+t.test('whatever is sent to the auth API is refused, or asked exactly as it was sent', async (t) => {
   await using listener = await onSocket({})
   using talk = new Talk(listener.socket)
   let passed = 0

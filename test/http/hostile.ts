@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 
-/** What somebody sends to the door: a request line, header fields and bytes. */
+/** What somebody sends to a listener: a request line, header fields and bytes. */
 export interface Sent {
   readonly method: string
   readonly path: string
@@ -131,7 +131,7 @@ export function headOf({ method, path, contentType }: Sent, framing: string): st
   return `${method} ${path} HTTP/1.1\r\nhost: localhost\r\n${type}${framing}\r\n\r\n`
 }
 
-/** The question in a body as the door has to understand it; null when there is none. */
+/** The login in a body as the auth API has to understand it; null when there is none. */
 export function questionIn(body: Buffer): { username: string; password: string } | null {
   try {
     const parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))

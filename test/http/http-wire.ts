@@ -9,7 +9,7 @@ export interface Response {
   readonly body: string
 }
 
-/** A connection to the door, byte by byte: for questions that no HTTP client would send. */
+/** A connection to a listener, byte by byte: for requests that no HTTP client would send. */
 export class HttpWire implements Disposable {
   readonly socket: Socket
   readonly #responses: Response[] = []

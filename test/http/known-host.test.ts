@@ -31,7 +31,7 @@ t.test('whoever calls this host by a name that is not its own is sent away', asy
 })
 
 t.test('whoever shows a token may call this host by any name, and monitoring may do so without', async (t) => {
-  const authToken = 'the token of the door'
+  const authToken = 'the auth token of a test'
   const { app } = scriptedListener({ hostNames: NAMES, authToken })
   t.teardown(() => app.close())
   const ask = async (url: string, token?: string) => {

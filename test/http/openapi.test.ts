@@ -28,7 +28,7 @@ t.after(async () => {
   rmSync(dataDir, { recursive: true, force: true })
 })
 
-/** A whole door, the routes that it has, and how it describes them. */
+/** A whole listener, the routes that it has, and how it describes them. */
 async function describedDoor(authToken: string | null) {
   const app: FastifyInstance = scriptedListener({ authToken }).app
   const routes: RouteOptions[] = []
@@ -48,8 +48,8 @@ function operationsOf(paths: Record<string, Record<string, Operation>>): [string
 }
 
 for (const authToken of [null, AUTH_TOKEN]) {
-  const door = authToken === null ? 'the socket' : 'TCP'
-  t.test(`on ${door} every route is described, and nothing else`, async (t) => {
+  const listener = authToken === null ? 'the socket' : 'TCP'
+  t.test(`on ${listener} every route is described, and nothing else`, async (t) => {
     const { routes, statusCode, document } = await describedDoor(authToken)
     t.equal(statusCode, 200, 'nobody has to show a token')
     const made = routes

@@ -5,7 +5,7 @@ import { account, onSocket, type Script, scriptedListener } from './scripted-lis
 
 const TOKEN = 'the-auth-token'
 
-/** A door that gives one verdict, and what it logged. */
+/** A listener that gives one verdict, and what it logged. */
 function listener(script: Script = {}) {
   const scripted = scriptedListener(script)
   const post = async (path: string, payload: string | Buffer | object, headers: Record<string, string> = {}) => {
@@ -68,7 +68,7 @@ t.test('an answer with anything that is no string does not leave, whatever the t
   }
 })
 
-t.test('fields that the door does not know are ignored', async (t) => {
+t.test('fields that the auth API does not know are ignored', async (t) => {
   const { requests, post } = listener()
   const question = { ...QUESTION, real_rip: '192.0.2.1', service: 'imap', session: null, secured: 1, future: [1] }
   t.equal((await post('/v1/passdb', question)).status, 401)
@@ -280,40 +280,43 @@ t.test('what goes wrong inside is a tempfail, with a cause in the log', async (t
   t.match(logged.join(''), /it broke/)
 })
 
-t.test('metrics count verdicts by door and code, steps by kind, and show each provider', async (t) => {
-  const { app, metrics, post } = listener({
-    login: async ({ onGone }) => {
-      onGone(() => undefined)
-      return tempfail('old-busy')
-    },
-    providers: [
-      { provider: 'old', breaker: 'half-open', running: 3, waiting: 14 },
-      { provider: 'other', breaker: 'closed', running: 0, waiting: 0 },
-    ],
-  })
-  await post('/v1/passdb', QUESTION)
-  await post('/v1/passdb', QUESTION, { 'user-agent': 'postferry-checkpassword' })
-  await post('/v1/passdb', QUESTION, { 'user-agent': 'anything else' })
-  t.equal(await metrics.time('old', async () => 'work'), 'work')
-  await t.rejects(
-    metrics.time('old', () => Promise.reject(new Error('trouble'))),
-    { message: 'trouble' },
-  )
-  const seen = (await app.inject({ url: '/metrics' })).body
-  for (const line of [
-    'postferry_verdicts_total{door="http",verdict="tempfail",code="old-busy"} 2',
-    'postferry_verdicts_total{door="checkpassword",verdict="tempfail",code="old-busy"} 1',
-    'postferry_passdb_seconds_count 3',
-    'postferry_step_seconds_count{step="old"} 2',
-    'postferry_step_seconds_count{step="hash"} 0',
-    'postferry_step_seconds_count{step="database"} 0',
-    'postferry_old_connections{provider="old"} 3',
-    'postferry_old_waiting{provider="old"} 14',
-    'postferry_old_breaker{provider="old",state="half-open"} 1',
-    'postferry_old_breaker{provider="old",state="closed"} 0',
-    'postferry_old_breaker{provider="other",state="closed"} 1',
-    'postferry_questions_in_flight 0',
-  ]) {
-    t.ok(seen.split('\n').includes(line), line)
-  }
-})
+t.test(
+  'metrics count verdicts by the way they were asked for and code, steps by kind, and show each provider',
+  async (t) => {
+    const { app, metrics, post } = listener({
+      login: async ({ onGone }) => {
+        onGone(() => undefined)
+        return tempfail('old-busy')
+      },
+      providers: [
+        { provider: 'old', breaker: 'half-open', running: 3, waiting: 14 },
+        { provider: 'other', breaker: 'closed', running: 0, waiting: 0 },
+      ],
+    })
+    await post('/v1/passdb', QUESTION)
+    await post('/v1/passdb', QUESTION, { 'user-agent': 'postferry-checkpassword' })
+    await post('/v1/passdb', QUESTION, { 'user-agent': 'anything else' })
+    t.equal(await metrics.time('old', async () => 'work'), 'work')
+    await t.rejects(
+      metrics.time('old', () => Promise.reject(new Error('trouble'))),
+      { message: 'trouble' },
+    )
+    const seen = (await app.inject({ url: '/metrics' })).body
+    for (const line of [
+      'postferry_verdicts_total{door="http",verdict="tempfail",code="old-busy"} 2',
+      'postferry_verdicts_total{door="checkpassword",verdict="tempfail",code="old-busy"} 1',
+      'postferry_passdb_seconds_count 3',
+      'postferry_step_seconds_count{step="old"} 2',
+      'postferry_step_seconds_count{step="hash"} 0',
+      'postferry_step_seconds_count{step="database"} 0',
+      'postferry_old_connections{provider="old"} 3',
+      'postferry_old_waiting{provider="old"} 14',
+      'postferry_old_breaker{provider="old",state="half-open"} 1',
+      'postferry_old_breaker{provider="old",state="closed"} 0',
+      'postferry_old_breaker{provider="other",state="closed"} 1',
+      'postferry_questions_in_flight 0',
+    ]) {
+      t.ok(seen.split('\n').includes(line), line)
+    }
+  },
+)

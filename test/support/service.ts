@@ -134,26 +134,26 @@ export async function runProgram(
   return { exitCode: child.exitCode, stdout, stderr }
 }
 
-/** Posts JSON to the door on a Unix socket, or with a URL and headers to the one on TCP. */
-export function post(door: string, path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-  return ask(door, path, 'POST', typeof body === 'string' ? body : JSON.stringify(body), headers)
+/** Posts JSON to a Unix socket, or with a URL and headers to TCP. */
+export function post(to: string, path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  return ask(to, path, 'POST', typeof body === 'string' ? body : JSON.stringify(body), headers)
 }
 
-export function get(door: string, path: string): Promise<Answer> {
-  return ask(door, path, 'GET', undefined, {})
+export function get(to: string, path: string): Promise<Answer> {
+  return ask(to, path, 'GET', undefined, {})
 }
 
 export async function ask(
-  door: string,
+  to: string,
   path: string,
   method: string,
   body: string | Buffer | undefined,
   more: Record<string, string>,
 ): Promise<Answer> {
   const headers = { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...more }
-  const asked = door.startsWith('http')
-    ? request(door + path, { method, headers, agent: false })
-    : request({ socketPath: door, path, method, headers, agent: false })
+  const asked = to.startsWith('http')
+    ? request(to + path, { method, headers, agent: false })
+    : request({ socketPath: to, path, method, headers, agent: false })
   asked.end(body)
   const [response] = await once(asked, 'response')
   const text = (await response.setEncoding('utf8').toArray()).join('')
@@ -163,7 +163,7 @@ export async function ask(
   return answer
 }
 
-/** What the doors of Dovecot promise to answer, by path and status. */
+/** What the auth API promises to answer, by path and status. */
 const PROMISED: Readonly<Record<string, Readonly<Record<number, TSchema>>>> = {
   '/v1/passdb': passdbAnswers,
   '/v1/userdb': userdbAnswers,

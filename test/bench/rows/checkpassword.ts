@@ -34,7 +34,7 @@ export const checkpassword: Row = {
     const held = await compare(ferry.serving.socket, rounds)
     return [
       timeLine('checkpassword, refused by a service that says no at once', 'node -e 0', program, MOST),
-      timeLine('the same, refused by postferry, which takes its even time', 'node -e 0', held, MOST),
+      timeLine('the same, refused by postferry, which has its failure delay', 'node -e 0', held, MOST),
     ]
   },
 }
