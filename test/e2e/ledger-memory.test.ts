@@ -24,9 +24,12 @@ async function fill(maildir: string, count: number, owner: { uid: number; gid: n
   }
 }
 
-async function verifyOnce(old: Source, folder: string, username: string, home = username) {
+const IDS = { few: '1', many: '2' }
+
+async function verifyOnce(old: Source, folder: string, username: keyof typeof IDS, home: string = username) {
   const provider = { ...PROVIDER, port: old.port }
-  const order = { home: join(folder, home), metadata: join(folder, 'metadata'), provider, username, password: 'x' }
+  const whose = { migrationId: IDS[username], username, password: 'x' }
+  const order = { ...whose, home: join(folder, home), metadata: join(folder, 'metadata'), provider }
   const program = join(import.meta.dirname, '../support/verify-once.ts')
   const { stdout, stderr } = await runProgram(process.execPath, [program], {
     ...process.env,

@@ -3,9 +3,8 @@
 import { verify } from '../../src/ledger/verify.ts'
 import { comparing, summary } from './ledgers.ts'
 
-const { home, metadata, provider, username, password } = JSON.parse(process.env.ORDER ?? '')
-// What was read of one person is not another's, whose mailbox may be of the same second.
-const ledger = await verify({ migrationId: username, home, provider, username, password }, comparing(metadata))
+const { metadata, ...order } = JSON.parse(process.env.ORDER ?? '')
+const ledger = await verify(order, comparing(metadata))
 const listed = ledger.differences.length
 const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage()
 const cpuSeconds = (userCPUTime + systemCPUTime) / 1e6
