@@ -76,7 +76,7 @@ CREATE TABLE account (
     CONSTRAINT account_pkey PRIMARY KEY (id),
     CONSTRAINT account_address_key UNIQUE (address),
     CONSTRAINT account_id_address_key UNIQUE (id, address),
-    CONSTRAINT account_password_source_check CHECK (password_source = ANY (ARRAY['old'::text, 'new'::text])),
+    CONSTRAINT account_password_source_check CHECK (password_source = ANY (ARRAY['source'::text, 'destination'::text])),
     CONSTRAINT account_quota_bytes_check CHECK (quota_bytes > 0)
 );
 
@@ -105,7 +105,7 @@ CREATE TABLE migration (
     CONSTRAINT migration_check2 CHECK (finish_requested_at IS NULL OR (state = ANY (ARRAY['pending'::text, 'synced'::text, 'failed'::text]))),
     CONSTRAINT migration_paused_from_check CHECK (paused_from = ANY (ARRAY['awaited'::text, 'pending'::text, 'synced'::text, 'failed'::text])),
     CONSTRAINT migration_quota_bytes_check CHECK (quota_bytes > 0),
-    CONSTRAINT migration_route_check CHECK (route = ANY (ARRAY['old'::text, 'new'::text])),
+    CONSTRAINT migration_route_check CHECK (route = ANY (ARRAY['source'::text, 'destination'::text])),
     CONSTRAINT migration_state_check CHECK (state = ANY (ARRAY['awaited'::text, 'pending'::text, 'synced'::text, 'paused'::text, 'failed'::text, 'done'::text])),
     CONSTRAINT migration_account_id_address_fkey FOREIGN KEY (account_id, address) REFERENCES account(id, address) ON UPDATE CASCADE ON DELETE CASCADE,
     CONSTRAINT migration_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES provider(id)

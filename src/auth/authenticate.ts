@@ -48,7 +48,7 @@ async function decideOnce(typed: Address, attempt: LoginAttempt, deps: AuthDeps)
   if (settled !== null) return settled
   // An account without a live migration is never taken over by the source's password, nor is a password that was set on
   // the destination.
-  const hasSay = known.isLive && known.passwordSource === 'old'
+  const hasSay = known.isLive && known.passwordSource === 'source'
   return await askCandidates(who, hasSay ? who.entitled : [], attempt, deps)
 }
 

@@ -41,7 +41,7 @@ export function accounts(db: Kysely<DB>): Accounts {
       change(
         db,
         address,
-        { password_hash: passwordHash, password_source: 'new', password_changed_at: new Date() },
+        { password_hash: passwordHash, password_source: 'destination', password_changed_at: new Date() },
         { ...by, action: 'account.passwd' },
       ),
     setEnabled: (address, enabled, by) =>

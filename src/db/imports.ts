@@ -165,7 +165,7 @@ async function write(db: Kysely<DB>, by: By, from: number): Promise<{ awaited: n
       insert into migration (address, provider_id, old_domain, old_username, state, route, home, quota_bytes)
       select line.address, provider.id, old_domain, old_username,
         case when sealed is null then 'awaited' else 'pending' end,
-        case provider.cutover when 'proxied' then 'old' else 'new' end,
+        case provider.cutover when 'proxied' then 'source' else 'destination' end,
         case when sealed is not null then line.home end, line.quota_bytes
       from import_line as line join provider on provider.name = line.provider
       where taken and number >= ${from} and number < ${from + BATCH} and not exists (select from account where account.address = line.address)

@@ -71,7 +71,7 @@ async function create(
     .values({
       address: newcomer.address.text,
       password_hash: passwordHash,
-      password_source: 'old',
+      password_source: 'source',
       // What was copied already decides it.
       home: sql<string>`coalesce(
         (select home from migration where address = ${newcomer.address.text} and account_id is null), ${newcomer.home})`,
@@ -105,8 +105,8 @@ async function create(
   return toAccount(account)
 }
 
-function routeOf({ provider }: Pick<Newcomer, 'provider'>): 'old' | 'new' {
-  return provider.cutover === 'proxied' ? 'old' : 'new'
+function routeOf({ provider }: Pick<Newcomer, 'provider'>): 'source' | 'destination' {
+  return provider.cutover === 'proxied' ? 'source' : 'destination'
 }
 
 /**
@@ -140,7 +140,7 @@ async function renew(proven: ProvenLogin, trx: Transaction<DB>): Promise<Account
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
     .select(['account.id as account_id', 'migration.id', 'password_hash', ...ACCOUNT_COLUMNS])
     .where('account.address', '=', proven.address.text)
-    .where('account.password_source', '=', 'old')
+    .where('account.password_source', '=', 'source')
     .where(({ eb, or }) => or([eb('migration.state', '<>', 'done'), eb('provider.reopens', '=', true)]))
     .where('migration.old_username', '=', proven.oldUsername)
     .where('provider.name', '=', proven.provider.name)

@@ -53,7 +53,7 @@ export function userdb({ kysely: db, ready }: Pick<Database, 'kysely' | 'ready'>
         account: toAccount(row),
         passwords: [{ hash: row.password_hash, isDoubtful: false }, ...row.earlier_passwords],
         passwordSource: row.password_source as PasswordSource,
-        ...{ from, isLive, needsCredential: lacksCredential && row.password_source === 'old' },
+        ...{ from, isLive, needsCredential: lacksCredential && row.password_source === 'source' },
       }
     },
     async awaited(address) {

@@ -8,4 +8,4 @@ export interface Account {
 }
 
 /** Whose word the password is. Once it was set on the destination, the source has no say any more. */
-export type PasswordSource = 'old' | 'new'
+export type PasswordSource = 'source' | 'destination'

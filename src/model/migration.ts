@@ -8,7 +8,7 @@ export type State = (typeof STATES)[number]
 export const ACTIVE_STATES: readonly State[] = ['pending', 'synced']
 
 /** Where the person's sessions and mail go. */
-export type Route = 'old' | 'new'
+export type Route = 'source' | 'destination'
 
 /** One account's move from the source to the destination. */
 export interface Migration {

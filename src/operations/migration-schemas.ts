@@ -17,7 +17,7 @@ const MIGRATION = {
   provider: Text,
   state: State,
   paused_from: orNull(State),
-  route: Type.Enum(['old', 'new']),
+  route: Type.Enum(['source', 'destination']),
   code: orNull(Text),
   finish_requested: Type.Boolean({ description: 'The next complete attempt with a clean ledger finishes it' }),
   created_at: Time,

@@ -60,7 +60,7 @@ t.test('a provisioned person who changed the password at the source is renewed',
 t.test('the source is not asked about an account that is none of its business', async (t) => {
   const accounts: Record<string, KnownAccount> = {
     'made on the destination, without a migration': { ...provisioned, from: null, isLive: false },
-    'with a password set on the destination': { ...provisioned, passwordSource: 'new' },
+    'with a password set on the destination': { ...provisioned, passwordSource: 'destination' },
   }
   for (const [what, known] of Object.entries(accounts)) {
     const { deps, seen } = world({ known, old: { kind: 'yes' } })
@@ -111,7 +111,7 @@ t.test('every wrong password counts against the person, the client and the provi
   const newcomer = world()
   await ask(newcomer.deps, 'anna@old.example', 'wrong')
   t.same(newcomer.seen.failures, [suspect])
-  const settled = world({ known: { ...provisioned, passwordSource: 'new' } })
+  const settled = world({ known: { ...provisioned, passwordSource: 'destination' } })
   await ask(settled.deps, 'anna@old.example', 'wrong')
   t.same(settled.seen.failures, [{ ...suspect, provider: null }])
   const stranger = world()
@@ -135,7 +135,7 @@ t.test('a limit stops the question to the source, not the person whose right pas
 t.test('where the source has no say a wrong password is called wrong, whatever the limits', async (t) => {
   const people: [string, KnownAccount | null][] = [
     ['anna@old.example', { ...provisioned, isLive: false }],
-    ['anna@old.example', { ...provisioned, passwordSource: 'new' }],
+    ['anna@old.example', { ...provisioned, passwordSource: 'destination' }],
     ['anna@old.example', { ...provisioned, from: null, isLive: false }],
     ['anna@elsewhere.example', null],
   ]
@@ -342,7 +342,7 @@ t.test('nobody is let in by what was so before the source was asked', async (t) 
   const ofNew = {
     ...provisioned,
     passwords: [{ hash: 'hash of the destination', isDoubtful: false }],
-    passwordSource: 'new',
+    passwordSource: 'destination',
   } as const
   const trouble = { kind: 'trouble', code: 'old-timeout', cause: null, answered: false } as const
   for (const old of [{ kind: 'yes' }, { kind: 'no' }, trouble] as const) {

@@ -121,7 +121,7 @@ t.test('two people who want one address are a collision for the second one, by a
   const taken: World[] = [
     { known: ofOther },
     { known: { ...ofOther, isLive: false } },
-    { known: { ...ofOther, passwordSource: 'new' } },
+    { known: { ...ofOther, passwordSource: 'destination' } },
     { awaited: { ...other, closed: false } },
   ]
   for (const standing of taken) {

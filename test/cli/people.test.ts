@@ -130,7 +130,7 @@ t.test('migrations are listed by state, provider and old domain', async (t) => {
   t.same(none, [])
   t.match(renamed[0], {
     ...{ old_username: 'bert@renamed.example', old_domain: 'renamed.example', provider: 'old', state: 'pending' },
-    ...{ route: 'new', code: null, paused_from: null, id: /^\d+$/ },
+    ...{ route: 'destination', code: null, paused_from: null, id: /^\d+$/ },
   })
   const shown = await rows(ferry.service, 'migration', 'show', 'bert@renamed.example')
   t.match(shown, { ...renamed[0], attempts: [], ledger: null })

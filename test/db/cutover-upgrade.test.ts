@@ -21,7 +21,7 @@ t.test('people of a provider that was to be cut over later go to the new server 
         select id, address, 1, 'old.example', address, 'pending', 'old' from account`)
     await applyUpgrades(client, shipped)
     t.same((await client.query('select cutover from provider')).rows, [{ cutover: 'immediate' }])
-    t.same((await client.query('select route from migration')).rows, [{ route: 'new' }])
+    t.same((await client.query('select route from migration')).rows, [{ route: 'destination' }])
   } finally {
     await client.end()
   }

@@ -133,7 +133,7 @@ t.test('who is awaited and paused stays paused when provisioned', async (t) => {
 t.test('who signs in while a file is read stays as they are', async (t) => {
   await database.kysely
     .insertInto('account')
-    .values({ address: 'own@old.example', password_hash: 'h', password_source: 'new', home: '/own' })
+    .values({ address: 'own@old.example', password_hash: 'h', password_source: 'destination', home: '/own' })
     .execute()
   const made = await imports(database.kysely).gather(async (gathering) => {
     const people = ['emil', 'fritz', 'own'].map((person) => imported(person, { sealed: SEALED }))

@@ -35,7 +35,7 @@ t.test('a first sign-in with the old password captures the person', async (t) =>
       old_username: 'anna@old.example',
       provider: 'old',
       state: 'pending',
-      route: 'new',
+      route: 'destination',
       code: null,
     },
   ])

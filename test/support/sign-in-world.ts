@@ -24,7 +24,7 @@ export const live: SourceMailbox = { provider, oldDomain: 'old.example', oldUser
 export const provisioned: KnownAccount = {
   account: anna,
   passwords: [{ hash: 'hash of right', isDoubtful: false }],
-  passwordSource: 'old',
+  passwordSource: 'source',
   from: live,
   isLive: true,
   needsCredential: false,

@@ -135,7 +135,7 @@ t.test('a migration shows when its credential was sealed, and last opened by who
   const show = () => rows(ferry.service, 'migration', 'show', 'bert@renamed.example')
   const before = await show()
   t.match(before, {
-    route: 'new',
+    route: 'destination',
     credential_opened_at: null,
     credential_opened_by: null,
     credential_sealed_to: [/^age1/],

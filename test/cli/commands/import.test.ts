@@ -77,7 +77,7 @@ t.test('a dry run of good lines says what would be done, and writes nothing', as
 t.test('people are awaited, or copied at once where their password came along', async (t) => {
   t.match((await load(GOOD, '--reason', 'first batch')).result, { awaited: 1, pending: 2, kept: 0, written: true })
   t.match(await list(), [
-    { address: 'anna@old.example', old_username: 'anna7', state: 'awaited', route: 'new' },
+    { address: 'anna@old.example', old_username: 'anna7', state: 'awaited', route: 'destination' },
     { address: 'bert@new.example', old_username: 'bert@renamed.example', state: 'pending' },
     { address: 'carl@old.example', old_username: 'carl@old.example', state: 'pending' },
   ])

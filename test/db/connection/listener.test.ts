@@ -68,7 +68,7 @@ t.test('whatever decides a person’s sign-in is heard when it changes, by whome
     'a refused credential': () => postgres.query(`update migration set state = 'failed', code = 'credential-refused'`),
     'one that heals': () => postgres.query(`update migration set state = 'pending', code = null`),
     finishing: () => migrations(kysely).take(anna, finish, { ...BY, action: 'finish' }),
-    'a route, in plain SQL': () => postgres.query(`update migration set route = 'old'`),
+    'a route, in plain SQL': () => postgres.query(`update migration set route = 'source'`),
     'a home, in plain SQL': () => postgres.query(`update account set home = '/home/elsewhere'`),
     'another address, in plain SQL': () => postgres.query(`update account set address = 'x' || address`),
     'the end of an account': () => postgres.query(`delete from account`),

@@ -70,7 +70,7 @@ function personFacts(migration: Migration, account: Account | null): Piece {
     ['Provider', html`<a href=${providerPath(provider)}>${provider}</a>`],
     ['Called there', oldUsername],
     ['Domain there', oldDomain],
-    ['Sessions and mail go to', route === 'old' ? 'the old server' : 'the new server'],
+    ['Sessions and mail go to', route === 'source' ? 'the old server' : 'the new server'],
     ['Paused from', pausedFrom],
     ['Known since', when(createdAt)],
     [
