@@ -54,6 +54,8 @@ function runTests(args: readonly string[]): void {
   const { scripts } = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8'))
   if (args.length === 0) run('sh', '-c', scripts.check)
   run('sh', '-c', scripts.build)
+  // With the plugins that .taprc names.
+  run('tap', 'build')
   run('tap', 'run', ...files)
 }
 

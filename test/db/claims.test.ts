@@ -24,7 +24,7 @@ t.before(async () => {
     select case n when 1 then 'big' when 2 then 'small' else 'other' || n end, 'h', 1, 'none', 100, '%u', 'immediate'
       from generate_series(1, ${PROVIDERS}::int) as n`.execute(db)
   await sql`insert into migration (address, provider_id, old_domain, old_username, state, route, home)
-    select n || '@' || name || '.example', id, 'old.example', n, 'synced', 'new', '/' || name || '/' || n
+    select n || '@' || name || '.example', id, 'old.example', n, 'synced', 'destination', '/' || name || '/' || n
       from provider cross join lateral generate_series(
         1, case name when 'big' then ${BIG}::int when 'small' then ${SMALL}::int else ${OTHERS}::int end
       ) as n`.execute(db)

@@ -214,7 +214,7 @@ t.test('two people never get one home, nor one mailbox two accounts; who came se
 t.test('mail that was copied ahead keeps its home, whatever the template is by then', async (t) => {
   const ida = proven('ida')
   await sql`insert into migration (address, provider_id, old_domain, old_username, state, route, home)
-    select ${ida.address.text}, id, 'old.example', ${ida.oldUsername}, 'pending', 'new', '/early/ida' from provider`.execute(
+    select ${ida.address.text}, id, 'old.example', ${ida.oldUsername}, 'pending', 'destination', '/early/ida' from provider`.execute(
     database.kysely,
   )
   t.equal(await provision({ ...proven('jan'), home: '/early/ida' }), 'collision')

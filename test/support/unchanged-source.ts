@@ -49,7 +49,7 @@ export async function addUnchangedPeople({ kysely }: Database, count: number): P
       select 'p' || n || '@new.example', '', 'old', '/nowhere/' || n from generate_series(1, ${count}::int) n
       returning id, address),
     m as (insert into migration (account_id, address, provider_id, old_domain, old_username, state, route)
-      select a.id, a.address, p.id, 'old.example', a.address, 'synced', 'new' from a, p returning id, address),
+      select a.id, a.address, p.id, 'old.example', a.address, 'synced', 'destination' from a, p returning id, address),
     l as (insert into ledger (migration_id, taken_at, seconds, fetched) select id, now(), 0, 0 from m)
     insert into credential (migration_id, sealed) select id, convert_to(address, 'utf8') from m`.execute(kysely)
   await sql`update job set seen = '[]', completed_at = now()`.execute(kysely)
