@@ -212,7 +212,7 @@ t.test('credentials are opened with the identity only, and never onto a terminal
 
 t.test('a long list is one JSON array, and may be cut off by its reader', async (t) => {
   await query(`insert into account (address, password_hash, password_source, home)
-    select 'n' || lpad(n::text, 5, '0') || '@many.example', '', 'new', '/nowhere/' || n from generate_series(1, 20000) as n`)
+    select 'n' || lpad(n::text, 5, '0') || '@many.example', '', 'destination', '/nowhere/' || n from generate_series(1, 20000) as n`)
   const all = await rows(ferry.service, 'account', 'list')
   t.equal(all.length, 20_003)
   t.equal(all.at(-1).address, 'n20000@many.example')

@@ -37,7 +37,7 @@ t.test(
       await client.query(`delete from account where address = 'bert@old.example'`)
       t.same((await client.query('select address from migration')).rows, [{ address: 'anne@old.example' }])
       const nowhere = `insert into migration (address, provider_id, old_domain, old_username, state, route)
-      values ('x@old.example', 1, 'old.example', 'x', 'pending', 'new')`
+      values ('x@old.example', 1, 'old.example', 'x', 'pending', 'destination')`
       await t.rejects(client.query(nowhere), { code: '23514' }, 'without a home nothing can be copied')
     } finally {
       await client.end()

@@ -33,13 +33,14 @@ t.test('who shared a home or a mailbox before goes on as they are, and is told; 
       { what: 'mailbox', name: 'anna', addresses: ['anna@a.example', 'anna@b.example'] },
     ])
     const another = (address: string, home: string) =>
-      client.query(`insert into account (address, password_hash, password_source, home) values ($1, 'h', 'old', $2)`, [
-        ...[address, home],
-      ])
+      client.query(
+        `insert into account (address, password_hash, password_source, home) values ($1, 'h', 'source', $2)`,
+        [...[address, home]],
+      )
     await t.rejects(another('anna@d.example', '/home/anna'), { code: '23505', constraint: 'home_pkey' })
     await another('anna@d.example', '/home/anna-d')
     const mailbox = `insert into migration (account_id, address, provider_id, old_domain, old_username, state, route)
-      select id, address, 1, 'old.example', 'anna', 'pending', 'new' from account where address = 'anna@d.example'`
+      select id, address, 1, 'old.example', 'anna', 'pending', 'destination' from account where address = 'anna@d.example'`
     await t.rejects(client.query(mailbox), { code: '23505', constraint: 'migration_mailbox' })
     await client.query(`update account set home = '/home/apart' where address = 'anna@a.example'`)
     await t.rejects(

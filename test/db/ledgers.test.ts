@@ -14,9 +14,9 @@ t.before(async () => {
     with p as (insert into provider (name, host, port, tls, max_connections, login_name, cutover)
       values ('old', 'h', 1, 'none', 1, '%u', 'immediate') returning id),
     a as (insert into account (address, password_hash, password_source, home)
-      select 'a' || n || '@new.example', '', 'old', '/nowhere/' || n from generate_series(1, 2) n returning id, address)
+      select 'a' || n || '@new.example', '', 'source', '/nowhere/' || n from generate_series(1, 2) n returning id, address)
     insert into migration (account_id, address, provider_id, old_domain, old_username, state, route)
-    select a.id, a.address, p.id, 'old.example', a.address, 'pending', 'new' from a, p`.execute(database.kysely)
+    select a.id, a.address, p.id, 'old.example', a.address, 'pending', 'destination' from a, p`.execute(database.kysely)
 })
 t.after(() => database[Symbol.asyncDispose]())
 

@@ -20,7 +20,7 @@ t.before(async () => {
   await sql`insert into migration
       (address, provider_id, old_domain, old_username, state, code, route, home, finish_requested_at, changed_at)
     select lpad((n * 37 % ${COUNT})::text, 3, '0') || '@old.example', case when n % 3 = 0 then 1 else 3 end, 'old.example',
-      'u' || n, (array['pending', 'synced', 'failed'])[1 + n % 3], case n % 3 when 2 then 'code-' || n % 4 end, 'new', '/h/' || n,
+      'u' || n, (array['pending', 'synced', 'failed'])[1 + n % 3], case n % 3 when 2 then 'code-' || n % 4 end, 'destination', '/h/' || n,
       case when n % 9 = 0 then now() end, '2026-11-01Z'::timestamptz + n % 7 * interval '1 microsecond'
     from generate_series(1, ${COUNT}::int) as n`.execute(db)
 })

@@ -64,7 +64,9 @@ t.test(
     t.match(account, { address: 'anna@old.example', home: '/home/anna', enabled: true })
     t.same(others, [], 'the others decide anew')
     const { rows: all } = await migrations(database.kysely).page({ limit: 100 })
-    t.match(all, [{ address: 'anna@old.example', state: 'pending', route: 'destination', oldUsername: 'anna@old.example' }])
+    t.match(all, [
+      { address: 'anna@old.example', state: 'pending', route: 'destination', oldUsername: 'anna@old.example' },
+    ])
     t.equal(all.length, 1)
     t.same(await sealedOf(one), [1])
   },

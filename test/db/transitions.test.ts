@@ -39,7 +39,7 @@ async function add(state: string, count: number, provider: string): Promise<void
   await sql`insert into migration
       (address, provider_id, old_domain, old_username, state, paused_from, code, route, home, changed_at)
     select ${address}, provider.id, 'old.example', ${address}, ${name}, case ${name} when 'paused' then 'synced' end, ${code},
-      'new', '/h/' || ${address}, now() - interval '1 hour'
+      'destination', '/h/' || ${address}, now() - interval '1 hour'
     from provider cross join generate_series(1, ${count}::int) as n where provider.name = ${provider}`.execute(
     database.kysely,
   )

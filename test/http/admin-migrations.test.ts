@@ -25,10 +25,10 @@ t.beforeEach(async () => {
     `delete from migration;
     insert into migration (address, provider_id, old_domain, old_username, state, code, route, home)
       select 'p' || lpad(n::text, 4, '0') || '@new.example', provider.id, 'old.example', 'p' || n || '@old.example',
-        case n % 3 when 0 then 'failed' else 'pending' end, case n % 3 when 0 then 'new-full' end, 'new', '/nowhere/' || n
+        case n % 3 when 0 then 'failed' else 'pending' end, case n % 3 when 0 then 'new-full' end, 'destination', '/nowhere/' || n
       from generate_series(1, 1200) as n join provider on name = 'old';
     insert into migration (address, provider_id, old_domain, old_username, state, route)
-      select 'q' || n || '@isp.example', provider.id, 'isp.example', 'q' || n || '" <b>', 'awaited', 'new'
+      select 'q' || n || '@isp.example', provider.id, 'isp.example', 'q' || n || '" <b>', 'awaited', 'destination'
       from generate_series(1, 100) as n join provider on name = 'isp'`,
   )
 })

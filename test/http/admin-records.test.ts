@@ -145,7 +145,7 @@ t.test('long lists come in pages, each row once, in order', async (t) => {
   await query(
     ferry.service.dataDir,
     `insert into account (address, password_hash, password_source, home)
-      select 'n' || lpad(n::text, 4, '0') || '@many.example', '', 'new', '/nowhere/' || n from generate_series(1, 1500) as n;
+      select 'n' || lpad(n::text, 4, '0') || '@many.example', '', 'destination', '/nowhere/' || n from generate_series(1, 1500) as n;
     insert into audit (actor, action, subject) select 'tests', 'test', 's' || n from generate_series(1, 1500) as n`,
   )
   for (const [list, name, command] of [

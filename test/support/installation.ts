@@ -93,14 +93,14 @@ const MIGRATIONS = `
   ),
   there as (
     insert into account (address, password_hash, password_source, home)
-      select address, '', 'old', '/var/vmail/' || domain || '/' || split_part(address, '@', 1)
+      select address, '', 'source', '/var/vmail/' || domain || '/' || split_part(address, '@', 1)
       from given where state <> 'awaited'
       returning id, address
   )
   insert into migration (account_id, address, home, provider_id, old_domain, old_username, state, paused_from, code,
       route, created_at, changed_at)
     select there.id, given.address, null, provider.id, domain, given.address, state,
-      case when state = 'paused' then 'synced' end, code, 'new', first, last
+      case when state = 'paused' then 'synced' end, code, 'destination', first, last
     from given left join there using (address)
       join provider on provider.name = case domain when 'kontor.example' then ($2::text[])[1] else ($2::text[])[2] end`
 

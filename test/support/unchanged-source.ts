@@ -46,7 +46,7 @@ export async function addUnchangedPeople({ kysely }: Database, count: number): P
     with p as (insert into provider (name, host, port, tls, max_connections, login_name, cutover)
       values ('old', 'h', 1, 'none', 1000, '%u', 'immediate') returning id),
     a as (insert into account (address, password_hash, password_source, home)
-      select 'p' || n || '@new.example', '', 'old', '/nowhere/' || n from generate_series(1, ${count}::int) n
+      select 'p' || n || '@new.example', '', 'source', '/nowhere/' || n from generate_series(1, ${count}::int) n
       returning id, address),
     m as (insert into migration (account_id, address, provider_id, old_domain, old_username, state, route)
       select a.id, a.address, p.id, 'old.example', a.address, 'synced', 'destination' from a, p returning id, address),
