@@ -105,7 +105,7 @@ export const Difference = Type.Object(
 export const MigrationDetail = Type.Object(
   {
     ...MIGRATION,
-    next_step: orNull(Text),
+    remedy: orNull(Text),
     credential_sealed_at: orNull(Time),
     credential_sealed_to: orNull(listOf(Text)),
     credential_opened_at: orNull(Time),

@@ -182,7 +182,7 @@ export const migrationStatus = operation({
 function factsRow({ migration, credential, attempts, entries, ledger, differences }: MigrationFacts) {
   return {
     ...migrationRow(migration),
-    next_step: nextStep(migration.code),
+    remedy: nextStep(migration.code),
     credential_sealed_at: credential?.sealedAt ?? null,
     credential_sealed_to: credential?.sealedTo ?? null,
     credential_opened_at: credential?.openedAt ?? null,
