@@ -159,7 +159,7 @@ const TABLE = {
     '40',
     `How long postferry may take to answer a sign-in: at least 5 s more than the old server, for the queue and the
     database, and less than whoever waits for the answer: Lua and checkpassword 45 s (POSTFERRY_CLIENT_LIMIT_SECONDS in
-    Dovecot's environment), Dovecot's auth worker 60 s.`,
+    Dovecot's files), Dovecot's auth worker 60 s.`,
   ),
   authCacheTtlMs: setting(
     'POSTFERRY_CACHE_SECONDS',

@@ -42,7 +42,7 @@ export function administratorRow({ name, role, hasTotp, createdAt, signedInAt }:
 const known = resolved(text(administratorName, 'as admin list shows it'), administratorNamed)
 const role = oneOf(
   ROLES,
-  'viewer: sees everything; operator: also settles migrations; owner: also changes everything else',
+  'viewer: sees everything; operator: also acts on migrations; owner: also changes everything else',
 )
 const password = secret(administratorPassword, `at least ${LEAST_PASSWORD_LENGTH} characters`)
 
@@ -66,7 +66,7 @@ export const addAdministrator = operation({
 })
 
 export const listAdministrators = operation({
-  ...{ name: 'admin.list', permission: 'own', summary: 'List the administrators', fields: {} },
+  ...{ name: 'admin.list', permission: 'own', isAudited: false, summary: 'List the administrators', fields: {} },
   answer: { schema: listOf(Row), row: (all: readonly Administrator[]) => all.map(administratorRow) },
   run: async (_, { administrators }: Pick<Deps, 'administrators'>) => await administrators.list(),
 })

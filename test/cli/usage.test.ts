@@ -43,6 +43,7 @@ t.test('a mistake in the arguments is one line that names it, and exit code 64',
     [['admin', 'add', 'anna', '--role', 'boss'], /--role .*operator/],
     [['admin', 'role', 'anna', 'boss'], /'role'.*operator/],
     [['admin', 'role', 'anna'], /'role'/],
+    [['admin', 'list', '--reason', 'none'], /unknown option '--reason'/],
     [['import'], /'file'/],
     [['report', '--csv', '--json'], /--json|--csv/],
     ...['two words', '', '.hidden', '-x', 'ä', 'x'.repeat(65)].map((name): [string[], RegExp] => [

@@ -77,8 +77,8 @@ function commandText(command: Command): string {
   const given = help.visibleArguments(command)
   const options = help.visibleOptions(command).filter(({ long }) => long !== '--help')
   const rows = [
-    ...given.map((argument) => [`\`${argument.name()}\``, argument.description]),
-    ...options.map(({ flags, description }) => [`\`${flags}\``, description]),
+    ...given.map((argument) => [`\`${argument.name()}\``, help.argumentDescription(argument)]),
+    ...options.map((option) => [`\`${option.flags}\``, help.optionDescription(option)]),
   ]
   const names = given.map((argument) => (argument.required ? `<${argument.name()}>` : `[${argument.name()}]`))
   return [

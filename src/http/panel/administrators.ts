@@ -64,7 +64,7 @@ export const administratorPages: FastifyPluginAsyncTypebox<PanelDeps> = async (a
 
 const ROLE_TITLES: Readonly<Record<Role, string>> = {
   viewer: 'viewer: sees everything',
-  operator: 'operator: also settles and imports migrations',
+  operator: 'operator: also acts on migrations and imports users',
   owner: 'owner: also changes providers, accounts and administrators',
 }
 const ROLE_CHOICES = ROLES.map((role) => [role, ROLE_TITLES[role]] as const)
