@@ -45,7 +45,7 @@ export function migrations(db: Kysely<DB>): Migrations {
         return after
       })
     },
-    // Both lists come from one snapshot, whatever is captured meanwhile.
+    // Both lists come from one snapshot, whoever is provisioned meanwhile.
     readOrders: (share, read) =>
       db
         .transaction()

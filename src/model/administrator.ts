@@ -6,8 +6,8 @@ export const ROLES = ['viewer', 'operator', 'owner'] as const
 export type Role = (typeof ROLES)[number]
 
 /**
- * `see` everything but secrets; `settle` migrations and imports; `own`: change providers, domains, accounts and
- * administrators.
+ * `see` everything but secrets; `settle`: act on migrations, import users; `own`: change providers, domains, accounts
+ * and administrators.
  */
 export type Permission = 'see' | 'settle' | 'own'
 

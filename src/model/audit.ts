@@ -1,6 +1,6 @@
 /** Who changes something, and why. */
 export interface By {
-  /** `person` for a sign-in, else a door and a name: `cli:root`. */
+  /** `person` for a sign-in, else an interface and a name: `cli:root`. */
   readonly actor: string
   readonly reason: string | null
 }

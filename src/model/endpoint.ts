@@ -1,6 +1,6 @@
 import { type Provider, TLS_MODES, type TlsMode } from './provider.ts'
 
-/** Where credentials are sent, and what proves that it is the right place. */
+/** Where credentials are sent, and what proves that it is the right server. */
 export interface Endpoint {
   readonly host: string
   readonly port: number

@@ -143,7 +143,7 @@ const NOT_KEPT = {
 export class CouldNotAsk extends Error {
   /**
    * `credential-refused`: the source says no; `no-credential`: there is none that may be opened; `endpoint-changed`:
-   * this host has approved another place to send it to.
+   * this host has approved another endpoint.
    */
   readonly code: Code | 'credential-refused' | 'no-credential' | 'endpoint-changed'
 

@@ -1,6 +1,6 @@
 import type { Account } from './account.ts'
 
-/** Why a question could not be answered. Stable words: clients and dashboards rely on them. */
+/** Why a login attempt could not be decided. Stable words: clients and dashboards rely on them. */
 export type Code =
   | 'old-unreachable'
   | 'old-timeout'

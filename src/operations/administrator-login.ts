@@ -7,14 +7,14 @@ import { within } from '../model/timeout.ts'
 import type { Administrators } from './administrator-ports.ts'
 import { totpStep } from './totp.ts'
 
-/** An administrator's sign-in, as a door asks about it. */
+/** An administrator's sign-in, as an interface asks about it. */
 export interface AdministratorQuestion {
   /** As it was typed. */
   readonly name: string
   readonly password: string
   /** Null: none was given yet. */
   readonly code: string | null
-  /** IP address of the browser; null when the door does not know. */
+  /** IP address of the browser; null: unknown. */
   readonly client: string | null
 }
 

@@ -56,7 +56,7 @@ export async function* readPeople(input: AsyncIterable<Uint8Array>): AsyncGenera
 }
 
 /**
- * A file that is in memory, piece by piece: between them whatever else the process does has its turn.
+ * A file that is in memory, piece by piece: between them the process does whatever else it has to.
  * @param before called before each of them; what it throws ends the reading
  */
 export async function* piecesOf(file: Uint8Array, before: () => void = () => undefined): AsyncGenerator<Uint8Array> {

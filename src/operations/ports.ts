@@ -6,8 +6,8 @@ import type { Ledger } from '../model/ledger.ts'
 import type { CopyOrder, Migration, State, Transition } from '../model/migration.ts'
 import type { Provider } from '../model/provider.ts'
 
-// What administrators' doors work on. Whatever does not exist is null or false; what cannot be done is a Refusal. Each
-// change is written into the audit in its own transaction.
+// What administrators' operations work on. Whatever does not exist is null or false; what cannot be done is a Refusal.
+// Each change is written into the audit in its own transaction.
 
 /** Which page of a list: the first, or the one after or before a cursor that another page has given. */
 export interface PageRequest {

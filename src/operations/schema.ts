@@ -17,7 +17,7 @@ export function the({ $id }: JsonSchema): JsonSchema {
   return { $ref: `${$id}#` }
 }
 
-/** What a question may say, and nothing else: a slip of the pen must not do something else than was meant. */
+/** What a request may say, and nothing else: a slip of the pen must not do something else than was meant. */
 export function exactly(properties: Readonly<Record<string, JsonSchema>>): ObjectSchema {
   return Type.Object(properties, { additionalProperties: false })
 }

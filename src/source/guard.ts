@@ -4,7 +4,7 @@ import { Breaker } from './breaker.ts'
 import type { Budget, ConnectionsInUse, Use } from './budget.ts'
 import type { ProviderStatus, Source, SourceAnswer, Time } from './ports.ts'
 
-/** The breaker of a provider, as long as that is at the same place. */
+/** The breaker of a provider, as long as that has the same endpoint. */
 interface Guarded {
   readonly endpoint: string
   readonly breaker: Breaker

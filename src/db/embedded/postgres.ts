@@ -30,7 +30,7 @@ const NOT_RUNNING = ['ENOENT', 'ECONNREFUSED']
 
 /**
  * Joins the running server of this data directory, or makes and starts it. Dispose to leave: the last one out stops it.
- * @param options PostgreSQL settings beyond the usual
+ * @param options further settings of PostgreSQL
  */
 export async function openEmbedded(dataDir: string, options: Record<string, string> = {}): Promise<EmbeddedPostgres> {
   await makeCluster(dataDir)

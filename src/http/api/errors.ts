@@ -4,7 +4,7 @@ import { isDatabaseAway, isNulInText } from '../../operations/database-errors.ts
 import { tryLater } from '../auth/overload.ts'
 import { STATUS } from '../refused-status.ts'
 
-/** Answers what cannot be done with what a person can do about it; what is our own mistake is the outer door's. */
+/** Answers what cannot be done with what a person can do about it; our own mistakes it leaves alone. */
 export function explainErrors(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, _, reply) => {
     if (error instanceof Refused) {

@@ -8,7 +8,7 @@ const BEAT_MS = 15_000
 /** A browser keeps one for each page that is open. */
 const STREAMS_LIMIT = 200
 
-/** Streams of pieces of pages, which end with the door. */
+/** Streams of pieces of pages, which end with the listener. */
 export class Events {
   readonly #stopped = new AbortController()
   readonly #sessions: Sessions

@@ -5,7 +5,7 @@ export function pathWithin(path: string | undefined): string | null {
   return path !== undefined && /^\/admin(?:[/?][\x21-\x7e]*)?$/.test(path) ? path : null
 }
 
-/** The page of the panel that a question comes from; null: it comes from nowhere, or from elsewhere. */
+/** The page of the panel that a request comes from; null: it comes from nowhere, or from elsewhere. */
 export function pageBefore({ headers }: FastifyRequest): string | null {
   const page = URL.parse(headers.referer ?? '')
   return page !== null && isHere(page, headers.host) ? pathWithin(page.pathname + page.search) : null

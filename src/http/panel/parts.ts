@@ -84,7 +84,7 @@ export function withQuery(path: string, query: Readonly<Record<string, string | 
   return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`
 }
 
-/** The places of a list that lie before and after what a page shows; null: there is nothing. */
+/** Cursors before and after what a page of a list shows; null: there are no more rows. */
 interface Places {
   readonly before: string | null
   readonly after: string | null
@@ -92,7 +92,7 @@ interface Places {
 
 /**
  * The ways from one page of a list to the others, or null when there is no other.
- * @param to the path of the page with this place in its query; without, of the first
+ * @param to the path of the page with this cursor in its query; without, of the first
  */
 export function pager(
   label: string,

@@ -21,7 +21,7 @@ class Locked(Exception):
 
 
 class NotOpened(Exception):
-    """The account's credential cannot be opened, or not for that place."""
+    """The account's credential cannot be opened, or not for that endpoint."""
 
 
 class NotSignedIn(Exception):

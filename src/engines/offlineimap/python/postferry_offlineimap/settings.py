@@ -21,7 +21,7 @@ def of_source(account, option, default):
 
 
 def endpoint(account):
-    """Where the account's credential will be sent, and what proves that it is the right place."""
+    """Where the account's credential will be sent, and what proves that it is the right server."""
     section = 'Repository ' + config().get('Account ' + account, 'remoterepository')
     tls = 'implicit' if config().getboolean(section, 'ssl') else 'starttls'
     if tls == 'starttls' and not config().getboolean(section, 'starttls'):
