@@ -171,10 +171,14 @@ t.test('an answer that takes too long is a tempfail', async (t) => {
   clearInterval(alive)
 })
 
+const SLOW_MS = 200
+/** A timer may be early by so much. */
+const TIMER_MS = 2
+
 t.test('a refusal takes as long as the slowest one lately, whoever it is about', async (t) => {
   let slow = true
   const { ask, seen } = newcomers(async () => {
-    if (slow) await new Promise((resolve) => setTimeout(resolve, 200))
+    if (slow) await new Promise((resolve) => setTimeout(resolve, SLOW_MS))
     return NO
   })
   const time = async (username: string) => {
@@ -184,10 +188,10 @@ t.test('a refusal takes as long as the slowest one lately, whoever it is about',
   }
   await ask('nobody@elsewhere.example', 'x')
   t.equal(seen.verified, 1, 'the first one takes the time of a password check')
-  const slowest = await time('anna@old.example')
+  await time('anna@old.example')
   slow = false
   for (const username of ['bert@old.example', 'anna@elsewhere.example', 'not an address', '']) {
-    t.ok((await time(username)) >= slowest * 0.95, username || 'an empty name')
+    t.ok((await time(username)) >= SLOW_MS - TIMER_MS, username || 'an empty name')
   }
   t.equal(seen.verified, 2, 'as the first one of each provider')
 })
