@@ -90,7 +90,8 @@ async function installLua(place: Place, settings: LuaSettings): Promise<void> {
   } else {
     const url = 'POSTFERRY_URL = http://127.0.0.1:8025\n  POSTFERRY_AUTH_TOKEN_FILE = /etc/dovecot/postferry.token'
     await installed('postferry-lua.conf.ext', place, { ...lua, [url]: told.join('\n  ') })
-    await installed('postferry.conf', place, { ...group, ...mailOwner(place) })
+    const user = { 'user = dovecot': `user = ${place.users.auth.name}` }
+    await installed('postferry.conf', place, { ...user, ...group, ...mailOwner(place) })
   }
 }
 

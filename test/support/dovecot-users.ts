@@ -8,7 +8,7 @@ export interface Users {
   /** Owner of the mail. Dovecot never serves root's. */
   mail: { uid: number; gid: number; name: string }
   /** Reads the password files. */
-  auth: { uid: number; gid: number }
+  auth: { uid: number; gid: number; name: string }
   /** The settings that say so. */
   settings: string
 }
@@ -20,7 +20,7 @@ export async function users({ root }: Debian = OWN): Promise<Users> {
   }
   const { uid, gid, username } = userInfo()
   const group = execFileSync('id', ['-gn'], { encoding: 'utf8' }).trim()
-  return { mail: { uid, gid, name: username }, auth: { uid, gid }, settings: ordinary(username, group) }
+  return { mail: { uid, gid, name: username }, auth: { uid, gid, name: username }, settings: ordinary(username, group) }
 }
 
 /** Only root can change root directory, user or group. */
