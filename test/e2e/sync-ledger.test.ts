@@ -34,7 +34,7 @@ t.test('a copy that differs from the source is not called synced, says what to d
     ...{
       state: 'pending',
       code: 'ledger-differs',
-      remedy: /postferry verify/,
+      next_step: /postferry verify/,
       ledger: { sentence: /differs: .* 1 altered/ },
     },
     attempts: [{ outcome: 'ledger-differs', output: /the ledger differs: of 21 messages in 2 folders, 1 altered/ }],
@@ -43,10 +43,11 @@ t.test('a copy that differs from the source is not called synced, says what to d
 })
 
 t.test('it is finished by force only, until somebody accepts what differs', async (t) => {
-  t.match(await finish(), { exitCode: 65, stderr: /1 altered; --force/ })
+  t.match(await finish(), { exitCode: 65, stderr: /1 altered: .*; --force/ })
+  t.equal((await service.run(['migration', 'resume', ANNA[0]])).exitCode, 0)
   t.match((await service.run(['verify', ANNA[0], '--accept'])).exitCode, 0)
   t.equal((await sync()).exitCode, 0)
-  t.match(await migration(), { state: 'synced', code: null, remedy: null })
+  t.match(await migration(), { state: 'synced', code: null, next_step: null })
 })
 
 t.test('a file that cannot be read ends the attempt, names it, and counts as a failure', async (t) => {
