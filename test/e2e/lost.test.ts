@@ -52,7 +52,7 @@ t.test('what a disk forgets again and again is lost, and not removed; a person h
   t.match(await sync(), { exitCode: 75 })
   t.equal(files(), 8)
   t.match(await migration(), {
-    ...{ state: 'pending', code: 'ledger-lost', next_step: /check the disk.*migration retry/ },
+    ...{ state: 'pending', code: 'ledger-lost', remedy: /check the disk.*migration retry/ },
     ledger: { sentence: /lost: of 10 messages in 2 folders, 2 lost after they were delivered/ },
     // By itself it was copied again, once.
     attempts: [{ outcome: 'ledger-lost', messages: 12 }],

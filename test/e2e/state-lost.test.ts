@@ -41,7 +41,7 @@ t.test('a lost folder of the sync state is found by doctor, and stops its people
   const looked = await doctor()
   t.match(looked.stdout, /^fail {2}copying +\S+offlineimap is not what it was: it remembers nothing of 2 people/m)
   t.match(await syncOnce(service), { [ANNA[0]]: 'state-lost', [BEN[0]]: 'state-lost' }, 'at once')
-  t.match(await show(ANNA[0]), { state: 'failed', code: 'state-lost', next_step: /copies nothing twice/ })
+  t.match(await show(ANNA[0]), { state: 'failed', code: 'state-lost', remedy: /copies nothing twice/ })
   t.match(await mustRun(service, 'report'), /state-lost +2[\s\S]*2 remain/)
   t.match((await doctor()).stdout, /^warn {2}copying +what stops people: state-lost \(2\)$/m)
   await mustRun(service, 'migration', 'retry', ANNA[0])

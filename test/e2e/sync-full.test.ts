@@ -32,7 +32,7 @@ t.test('what does not fit into the destination is not begun, and everybody is to
   t.equal(exitCode, 65)
   t.match(stderr, 'make room')
   const { attempts, ...shown } = await migration()
-  t.match(shown, { state: 'failed', code: 'new-full', next_step: /make room/ })
+  t.match(shown, { state: 'failed', code: 'new-full', remedy: /make room/ })
   t.match(attempts, [
     { outcome: 'new-full', output: /^2\.0 MB are to be copied, and the new server has room for 9\d\d\.\d kB beside/ },
   ])

@@ -34,7 +34,7 @@ t.test('a copy that differs from the source is not called synced, says what to d
     ...{
       state: 'pending',
       code: 'ledger-differs',
-      next_step: /postferry verify/,
+      remedy: /postferry verify/,
       ledger: { sentence: /differs: .* 1 altered/ },
     },
     attempts: [{ outcome: 'ledger-differs', output: /the ledger differs: of 21 messages in 2 folders, 1 altered/ }],
@@ -47,7 +47,7 @@ t.test('it is finished by force only, until somebody accepts what differs', asyn
   t.equal((await service.run(['migration', 'resume', ANNA[0]])).exitCode, 0)
   t.match((await service.run(['verify', ANNA[0], '--accept'])).exitCode, 0)
   t.equal((await sync()).exitCode, 0)
-  t.match(await migration(), { state: 'synced', code: null, next_step: null })
+  t.match(await migration(), { state: 'synced', code: null, remedy: null })
 })
 
 t.test('a file that cannot be read ends the attempt, names it, and counts as a failure', async (t) => {

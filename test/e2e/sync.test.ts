@@ -77,7 +77,7 @@ t.test('a password that source refuses stops the migration, and the next right s
   const refused = await sync(ANNA[0])
   t.equal(refused.exitCode, 65)
   t.match(refused.stderr, 'the next sign-in that the old server accepts renews it')
-  t.match(await migration(ANNA[0]), { state: 'failed', code: 'credential-refused', next_step: /sign-in/ })
+  t.match(await migration(ANNA[0]), { state: 'failed', code: 'credential-refused', remedy: /sign-in/ })
   t.same(await syncOnce(service), {}, 'nobody tries it again')
   t.match(await service.passdb(ANNA[0], 'another one'), { status: 200 })
   t.match(await migration(ANNA[0]), { state: 'pending', code: null })
@@ -105,7 +105,7 @@ t.test('a credential that nobody can open is shown, and the next right sign-in s
   const spoil = `update credential set sealed = 'nonsense' from migration where migration.id = migration_id and address = $1`
   await query(service.dataDir, spoil, [BEN[0]])
   t.match(JSON.parse((await sync(BEN[0])).stdout.split('\n')[0] ?? ''), { outcome: 'credential-unopened' })
-  t.match(await migration(BEN[0]), { state: 'pending', code: 'credential-unopened', next_step: /right identity/ })
+  t.match(await migration(BEN[0]), { state: 'pending', code: 'credential-unopened', remedy: /right identity/ })
   t.match((await rows(service, 'report')).failures, [{ code: 'credential-unopened', people: 1 }])
   t.match(await service.passdb(...BEN), { status: 200 })
   t.match(await migration(BEN[0]), { state: 'pending', code: null })
