@@ -12,9 +12,9 @@ export async function compare(name: string, old: ImapAccount, now: ImapAccount):
   const rows = comparison.folders.map((folder) => row(folder, width))
   const total = COUNTS.map((count) => comparison.total[count])
   say(`\n${bold(name)}`)
-  table(['at the source', 'on the destination', ...COUNTS], [...rows, [`${rows.length} folders`, '', ...total]])
+  table(['on the old server', 'on the new server', ...COUNTS], [...rows, [`${rows.length} folders`, '', ...total]])
   for (const { old, remarks } of comparison.folders) for (const remark of remarks) say(red(`${old}: ${remark}`))
-  for (const folder of comparison.onlyOnNew) say(red(`${folder} is on the destination only`))
+  for (const folder of comparison.onlyOnNew) say(red(`${folder} is on the new server only`))
   return comparison
 }
 
@@ -28,7 +28,7 @@ export function result(comparisons: Comparison[]): string {
   const sum = (count: (typeof COUNTS)[number]) => comparisons.reduce((all, { total }) => all + total[count], 0)
   const folders = comparisons.reduce((all, comparison) => all + comparison.folders.length, 0)
   const all = `${sum('messages')} messages in ${folders} folders of ${comparisons.length} people`
-  if (comparisons.every(isExact)) return `All ${all} are on the destination, byte for byte, with their dates and flags.`
+  if (comparisons.every(isExact)) return `All ${all} are on the new server, byte for byte, with their dates and flags.`
   return `Of ${all}: ${FAULTS.map((fault) => `${sum(fault)} ${fault}`).join(', ')}`
 }
 

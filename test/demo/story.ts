@@ -26,27 +26,27 @@ export async function story(stage: Stage, keep: boolean): Promise<void> {
   greet(stage)
   const ferry = await Postferry.prepare(stage)
 
-  step('the source: two old IMAP servers, real Dovecots')
+  step('two old IMAP servers, real Dovecots')
   const old = await startSourceServers(stage)
   await showSource(old)
 
   step('postferry, with PostgreSQL inside of its data directory')
   say(`Ready: ${(await ferry.serve()).join(', ')}.`)
 
-  step('postferry is told about the source: a provider for each server, and its domains')
+  step('postferry is told about the old server: a provider for each server, and its domains')
   for (const server of old) await introduce(ferry, server)
 
-  step('the destination: a real Dovecot that asks postferry who may sign in (deploy/dovecot)')
+  step('the new server: a real Dovecot that asks postferry who may sign in (deploy/dovecot)')
   const now = await startNewServer(stage, ferry)
   say(`IMAP on ${now.host}:${now.tlsPort}. It knows nobody yet.`)
 
-  step('Three people sign in at the destination with their old passwords')
+  step('Three people sign in at the new server with their old passwords')
   await signIn(now)
   await showCaptured(ferry)
 
   step('OfflineIMAP copies their mail')
   say(
-    `It runs as ${userInfo().username}, who owns the mail on the destination and runs postferry, too: the usual way on one machine.`,
+    `It runs as ${userInfo().username}, who owns the mail on the new server and runs postferry, too: the usual way on one machine.`,
   )
   const task = await order(stage, ferry, old)
   await copy(stage, ferry, task)
@@ -56,14 +56,14 @@ export async function story(stage: Stage, keep: boolean): Promise<void> {
   const again = await copy(stage, ferry, task)
   if (again > 0) throw new Error(`the second run copied ${again} messages`)
 
-  step('the source against the destination, message by message')
+  step('the old server against the new server, message by message')
   const text = await prove(old, now)
   print(`\n${bold(green(text))} ${dim(`(${Math.round((performance.now() - began) / 1000)} s)`)}`)
   if (keep) await stay(stage, now)
 }
 
 function greet({ folder }: Stage): void {
-  print(bold('postferry demo: people move from the source to the destination by signing in at the destination'))
+  print(bold('postferry demo: people move from the old server to the new one by signing in at the new one'))
   print(dim(`Everything runs on this machine as ${userInfo().username}, in ${folder}, and is removed in the end.`))
 }
 
@@ -100,7 +100,7 @@ async function signIn(now: Dovecot): Promise<void> {
     const { folders, messages } = await look(await accountAt(now, person.address, person))
     rows.push([person.address, person.password, green('OK'), `${folders} folder, ${messages} messages`])
   }
-  table(['signs in as', 'demo password', 'the destination says', 'and shows'], rows)
+  table(['signs in as', 'demo password', 'the new server says', 'and shows'], rows)
 }
 
 async function tryWrongPassword(now: Dovecot, person: Person): Promise<string[]> {
@@ -110,7 +110,7 @@ async function tryWrongPassword(now: Dovecot, person: Person): Promise<string[]>
     ({ message }: Error) => message,
   )
   if (!answer.startsWith('NO [AUTHENTICATIONFAILED]'))
-    throw new Error(`the destination answers a wrong password with ${answer}`)
+    throw new Error(`the new server answers a wrong password with ${answer}`)
   return [person.address, password, red('NO [AUTHENTICATIONFAILED]'), '']
 }
 
@@ -138,7 +138,7 @@ async function order(stage: Stage, ferry: Postferry, old: SourceServer[]): Promi
 async function showArrived(now: Dovecot): Promise<void> {
   for (const person of TRAVELLERS) {
     const { folders, messages } = await look(await accountOnNew(now, person))
-    say(`${newAddressOf(person)} sees ${folders} folders, ${messages} messages at the destination.`)
+    say(`${newAddressOf(person)} sees ${folders} folders, ${messages} messages on the new server.`)
   }
 }
 
@@ -146,7 +146,7 @@ async function showArrived(now: Dovecot): Promise<void> {
 async function prove(old: SourceServer[], now: Dovecot): Promise<string> {
   say(
     dim(
-      'missing: not on the destination; altered: other bytes; dates, flags: another date, other flags; extra: on the destination only',
+      'missing: not on the new server; altered: other bytes; dates, flags: another date, other flags; extra: on the new server only',
     ),
   )
   const comparisons = []

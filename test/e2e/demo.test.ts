@@ -85,7 +85,7 @@ t.test('the demo brings every message across, says so, and leaves nothing behind
   shows(/^ +bert@new\.example is complete: 56 messages copied$/)
   shows(/^ +bert@new\.example is complete: 0 messages copied$/)
   shows(/^ +Entwürfe +Entwürfe +8( +0){5}$/)
-  const result = /^All \d{3} messages in \d+ folders of 3 people are on NEW, byte for byte, .* \(\d+ s\)$/
+  const result = /^All \d{3} messages in \d+ folders of 3 people are on the new server, byte for byte, .* \(\d+ s\)$/
   t.match(lines.at(-1), result, 'its last line is the result')
   t.notOk(demo.output.includes('\x1b'), 'there is no colour without a terminal')
   t.notOk(existsSync(folder), 'the folder is removed')
