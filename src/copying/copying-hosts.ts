@@ -28,14 +28,3 @@ export interface CopyingHosts {
   /** The copying host that was last in this folder, and how many people it has to copy. */
   lastAt(host: string, folder: string): Promise<{ readonly id: string; readonly people: number } | null>
 }
-
-/** One line about them. */
-export function strandedText({ host, folder, people }: Stranded): string {
-  const who = people === 1 ? '1 person is due' : `${people} people are due`
-  return `${who} whose sync state is where no worker runs: ${[host, folder].filter((part) => part !== '').join(', ')}`
-}
-
-export const STRANDED_REMEDY =
-  'run "postferry sync" there, or bring that folder here (POSTFERRY_OFFLINEIMAP_METADATA); when it is lost, ' +
-  '"postferry migration retry", from an hour after the last work there on, or "postferry sync --adopt" here at once: that ' +
-  'copies nothing twice but brings back what people moved or deleted on the new server'

@@ -1,3 +1,4 @@
+import type { Stranded } from '../copying/copying-hosts.ts'
 import type { Outcome } from '../model/attempt.ts'
 
 /** What a code means and what to do, where it stopped a migration or stays with it; null: nothing. */
@@ -39,3 +40,14 @@ const NEXT_STEPS: Readonly<Partial<Record<Outcome, string>>> = {
   'new-unwritable':
     'the home on the new server is not writable: check its owner and modes, then run "postferry migration retry"',
 }
+
+/** One line about people whom no worker copies. */
+export function strandedText({ host, folder, people }: Stranded): string {
+  const who = people === 1 ? '1 person is due' : `${people} people are due`
+  return `${who} whose sync state is where no worker runs: ${[host, folder].filter((part) => part !== '').join(', ')}`
+}
+
+export const STRANDED_STEP =
+  'run "postferry sync" there, or bring that folder here (POSTFERRY_OFFLINEIMAP_METADATA); when it is lost, ' +
+  '"postferry migration retry", from an hour after the last work there on, or "postferry sync --adopt" here at once: that ' +
+  'copies nothing twice but brings back what people moved or deleted on the new server'

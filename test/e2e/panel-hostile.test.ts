@@ -87,7 +87,7 @@ t.test('a file of hostile lines is imported by its sound ones, and old user name
   await page.getByRole('checkbox').check()
   await page.getByLabel('Reason').fill(script + image)
   await button(page, 'Import').click()
-  await notice(page).filter({ hasText: 'The people are imported.' }).waitFor()
+  await notice(page).filter({ hasText: 'The users are imported.' }).waitFor()
   await at('/admin/migrations?state=awaited')
   for (const name of NAMES) await shows(page.getByRole('cell', { name, exact: true }))
   await isHarmless(t, page)

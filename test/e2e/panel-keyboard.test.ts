@@ -52,7 +52,7 @@ t.test('everything on every page is reached, and can be seen when it is', async 
   const pages = ['', '/migrations', '/import', '/providers', '/providers/old', '/new-provider', '/audit', '/settings']
   for (const path of [...pages.map((one) => `/admin${one}`), '/admin/administrators', '/admin/account', person]) {
     await page.goto(`${service.url}${path}`)
-    if (path === '/admin') await page.getByText('Each provider as this host sees it').waitFor()
+    if (path === '/admin') await page.getByText('Each provider, seen from this host').waitFor()
     await page.evaluate(`for (const one of document.querySelectorAll('details')) one.open = true`)
     const wanted = (await page.evaluate(`[...document.querySelectorAll(${JSON.stringify(USABLE)})].length`)) as number
     await page.evaluate(`globalThis.reached = new Set(); globalThis.unseen = []; 0`)

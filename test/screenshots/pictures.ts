@@ -58,5 +58,5 @@ export const PICTURES: readonly Picture[] = [
 
 async function overview(page: Page, url: string): Promise<void> {
   await page.goto(`${url}/admin`)
-  await page.getByText('Each provider as this host sees it').waitFor()
+  await page.getByText('Each provider, seen from this host').waitFor()
 }

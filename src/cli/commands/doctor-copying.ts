@@ -1,10 +1,10 @@
 import { readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { STRANDED_REMEDY, strandedText } from '../../copying/copying-hosts.ts'
 import type { Engine } from '../../copying/ports.ts'
 import { isOfAnother } from '../../files/state-folder.ts'
 import type { House } from '../../operations/house.ts'
+import { STRANDED_STEP, strandedText } from '../../operations/next-steps.ts'
 import { makeReport } from '../../operations/report.ts'
 import { CALLER } from '../terminal/operation-command.ts'
 import type { Finding } from './doctor-checks.ts'
@@ -19,7 +19,7 @@ export async function* checkCopying(house: House, { stateFolder }: Engine): Asyn
   const { failures, stranded } = await house.perform(makeReport, {}, CALLER())
   const lost = await lostHere(house, stateFolder)
   if (lost !== null) yield { check, result: 'fail', ...lost }
-  for (const each of stranded) yield { check, result: 'fail', found: strandedText(each), remedy: STRANDED_REMEDY }
+  for (const each of stranded) yield { check, result: 'fail', found: strandedText(each), remedy: STRANDED_STEP }
   if (failures.length > 0) {
     const found = `what stops people: ${failures.map(({ code, people }) => `${code} (${people})`).join(', ')}`
     yield { check, result: 'warn', found, remedy: 'postferry migration list --code CODE, and migration show' }

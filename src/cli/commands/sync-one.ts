@@ -1,8 +1,8 @@
-import { STRANDED_REMEDY } from '../../copying/copying-hosts.ts'
 import { Leases } from '../../copying/leases.ts'
 import type { JobReport } from '../../copying/run-job.ts'
 import type { WorkerDeps } from '../../copying/worker-deps.ts'
 import type { Migration } from '../../model/migration.ts'
+import { STRANDED_STEP } from '../../operations/next-steps.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 
 export const ATTEMPT_LIMIT_MINUTES = 120
@@ -28,7 +28,7 @@ export async function oneJob(
     const why =
       copied === null || copied.id === jobDeps.worker.copyingHost
         ? 'somebody else is copying it'
-        : `its sync state is elsewhere (${copied.host}, ${copied.folder}): ${STRANDED_REMEDY}`
+        : `its sync state is elsewhere (${copied.host}, ${copied.folder}): ${STRANDED_STEP}`
     throw new Failure(EXIT.tempfail, `${address} cannot be copied now: ${why}`)
   }
   stop.addEventListener('abort', () => leases.stop())

@@ -1,9 +1,9 @@
-import { STRANDED_REMEDY, type Stranded, strandedText } from '../../copying/copying-hosts.ts'
+import type { Stranded } from '../../copying/copying-hosts.ts'
 import type { JobReport } from '../../copying/run-job.ts'
 import type { Ending } from '../../copying/schedule.ts'
 import type { Watcher } from '../../copying/worker.ts'
 import { PASSING } from '../../model/attempt.ts'
-import { nextStep } from '../../operations/next-steps.ts'
+import { nextStep, STRANDED_STEP, strandedText } from '../../operations/next-steps.ts'
 import { explain } from './exit.ts'
 import { visible } from './text.ts'
 
@@ -50,6 +50,6 @@ export class Failures implements Watcher, Disposable {
       const remedy = again ? 'it is tried again' : (nextStep(ending) ?? 'it needs attention')
       yield `postferry: not copied, ${ending}: ${shown}${more}; ${remedy}`
     }
-    for (const each of this.#stranded) yield `postferry: ${strandedText(each)}: ${STRANDED_REMEDY}`
+    for (const each of this.#stranded) yield `postferry: ${strandedText(each)}: ${STRANDED_STEP}`
   }
 }

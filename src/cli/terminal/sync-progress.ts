@@ -1,5 +1,5 @@
-import { STRANDED_REMEDY, strandedText } from '../../copying/copying-hosts.ts'
 import type { Watcher } from '../../copying/worker.ts'
+import { STRANDED_STEP, strandedText } from '../../operations/next-steps.ts'
 import { explain } from './exit.ts'
 import { json, visible } from './text.ts'
 
@@ -76,7 +76,7 @@ export class Progress implements Watcher, Disposable {
     this.#stranded = text
     if (all.length === 0) return
     if (this.#screen.asJson) this.#tell({ event: 'stranded', copying_hosts: all })
-    else this.#line(`${text}: ${STRANDED_REMEDY}`)
+    else this.#line(`${text}: ${STRANDED_STEP}`)
   };
 
   [Symbol.dispose](): void {

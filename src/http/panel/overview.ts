@@ -6,7 +6,7 @@ import { makeReport, outlook, type PeopleCount, type Report, total, warning } fr
 import { burnDownChart } from './chart.ts'
 import type { PanelDeps } from './house.ts'
 import { html, type Piece, textOf } from './html.ts'
-import { kept } from './kept.ts'
+import { memo } from './memo.ts'
 import { noticeOf } from './page.ts'
 import { badge, capitalised, providerPath, table, when, withQuery } from './parts.ts'
 import { perform } from './perform.ts'
@@ -14,7 +14,7 @@ import { show } from './show.ts'
 
 /** How far everybody is, and how the old servers are. */
 export async function overview(app: FastifyInstance, { house, events }: PanelDeps): Promise<void> {
-  const reported = kept(() => house.perform(makeReport, {}, { actor: 'panel', role: 'viewer' }))
+  const reported = memo(() => house.perform(makeReport, {}, { actor: 'panel', role: 'viewer' }))
 
   app.get('/admin', async (request, reply) => {
     const report = await reported()
@@ -51,10 +51,10 @@ function details(report: Report, today: string): Piece {
   return html`<section class="card">
       <h2>Burn-down</h2>
       ${burnDownChart(report.burnDown, today)}
-      <details><summary>The same in numbers</summary>${dayTable(report)}</details>
+      <details><summary>Show the numbers</summary>${dayTable(report)}</details>
     </section>
-    <section class="card"><h2>What stops people</h2>${failureTable(report)}</section>
-    ${report.collisions.length > 0 && html`<section class="card"><h2>Who wants what somebody else has</h2>${collisionTable(report.collisions)}</section>`}
+    <section class="card"><h2>What needs attention</h2>${failureTable(report)}</section>
+    ${report.collisions.length > 0 && html`<section class="card"><h2>Collisions</h2>${collisionTable(report.collisions)}</section>`}
     <section class="card">
       <h2>Old servers</h2>
       <div hx-get="/admin/health" hx-trigger="load, every 60s"><p><a href="/admin/health">Ask them now</a></p></div>
@@ -64,11 +64,11 @@ function details(report: Report, today: string): Piece {
 
 function nobodyYet(): Piece {
   return html`<section class="card">
-      <h2>Nobody is here yet</h2>
+      <h2>No migrations yet</h2>
       <ol>
         <li><a href="/admin/new-provider">Add the old server</a>, and test the connection to it.</li>
         <li>Add the domains that it serves, on the same page.</li>
-        <li>People appear at their first sign-in at the new server; or <a href="/admin/import">expect them</a> from a file.</li>
+        <li>Migrations appear at the first sign-in to the new server, or <a href="/admin/import">import users</a> from a CSV file.</li>
       </ol>
     </section>`
 }
@@ -113,7 +113,7 @@ function dayTable({ burnDown }: Report): Piece {
       number('failed', (day) => day.failed),
     ],
     burnDown.slice(-30).reverse(),
-    'No day has passed yet.',
+    'No figures yet.',
   )
 }
 
@@ -135,20 +135,20 @@ function failureTable({ failures }: Report): Piece {
 
 function collisionTable(collisions: readonly Collision[]): Piece {
   return table(
-    'People who cannot be let in although their password is right',
+    'People who cannot sign in although their password is right',
     [
       { head: 'Who', cell: collisionText },
       { head: 'Last tried', cell: ({ at }) => when(at, 'relative') },
       { head: 'What to do', cell: ({ what }) => COLLISION_REMEDIES[what] },
     ],
     collisions,
-    'Nobody.',
+    'None.',
   )
 }
 
 function healthTable(providers: readonly ProviderHealth[]): Piece {
   return table(
-    'Each provider as this host sees it',
+    'Each provider, seen from this host',
     [
       { head: 'Provider', cell: ({ provider }) => html`<a href=${providerPath(provider)}>${provider}</a>` },
       {
@@ -178,7 +178,7 @@ function healthTable(providers: readonly ProviderHealth[]): Piece {
       { head: 'Asked', cell: ({ checkedAt }) => when(checkedAt, 'relative') },
     ],
     providers,
-    html`There is none yet: <a href="/admin/new-provider">add the old server</a>.`,
+    html`No provider yet: <a href="/admin/new-provider">add the old server</a>.`,
   )
 }
 
@@ -189,7 +189,7 @@ function domainTable(people: readonly PeopleCount[]): Piece {
     cell: (row: PeopleCount) => row[name],
   })
   return table(
-    'People by where they come from',
+    'People by provider and domain',
     [
       {
         head: 'Provider',
@@ -200,13 +200,13 @@ function domainTable(people: readonly PeopleCount[]): Piece {
         cell: ({ domain }) => html`<a href=${withQuery('/admin/migrations', { domain })}>${domain}</a>`,
       },
       number('People', 'people'),
-      number('never came', 'neverCame'),
+      number('Not signed in yet', 'neverCame'),
       number('captured', 'captured'),
       number('synced', 'synced'),
       number('done', 'done'),
       number('failed', 'failed'),
     ],
     people,
-    'Nobody is here yet.',
+    'No migrations yet.',
   )
 }

@@ -11,16 +11,16 @@ const PATH = '/admin/import'
 export function uploadForm(csrf: string, limit: number): Piece {
   return html`<h1>Import</h1>
     <section class="card">
-      <p>Expects the people of a CSV file: who has no password in it is awaited until the first sign-in. Nothing is written before you have seen what the file would do.</p>
+      <p>Imports users from a CSV file. A user without a password in it is awaited until the first sign-in. Nothing is written before you confirm.</p>
       <pre>address,old_username,old_password
 anna@old.example,,
 bert@old.example,bert77,his old password</pre>
-      <p class="faint">The last two columns may be missing. The file stays in memory, for a quarter of an hour at most; delete your copy afterwards.</p>
+      <p class="faint">All columns but the first are optional. The file is kept in memory for 15 minutes at most; delete your copy afterwards.</p>
       ${form(
         PATH,
         csrf,
         html`${textField({ name: 'file', label: 'CSV file', type: 'file', required: true, hint: `At most ${limit / 1024 / 1024} MB; larger ones on the server: postferry import people.csv` })}
-          ${checkField({ name: 'verify', label: 'Ask the old server about every password', checked: false, hint: 'A line whose password it refuses is bad. Takes longer.' })}
+          ${checkField({ name: 'verify', label: 'Check every password with the old server', checked: false, hint: 'A line whose password it refuses is bad. This takes longer.' })}
           <div class="buttons"><button class="main">Read the file</button></div>`,
         { enctype: 'multipart/form-data' },
       )}
@@ -66,7 +66,7 @@ function confirmation(id: string, bad: number, csrf: string): Piece {
     name: 'skip_bad',
     label: `Leave the ${bad} bad lines out`,
     checked: false,
-    hint: 'Without this nothing is imported while a line is bad.',
+    hint: 'Otherwise nothing is imported while a line is bad.',
   })
   return form(
     `${PATH}/${id}/confirm`,
@@ -76,7 +76,7 @@ function confirmation(id: string, bad: number, csrf: string): Piece {
 }
 
 function resultOf(result: ImportOutcome): Content {
-  const text = result.written ? 'The people are imported.' : 'Nothing was imported, because lines are bad.'
+  const text = result.written ? 'The users are imported.' : 'Nothing was imported: some lines are bad.'
   return html`${noticeOf({ kind: result.written ? 'good' : 'bad', text })}<section class="card">${numbersOf(result)}</section>`
 }
 
@@ -85,7 +85,7 @@ function numbersOf({ lines, awaited, pending, kept, bad }: ImportOutcome): Piece
     ['Lines', lines.toLocaleString('en')],
     ['Awaited', `${awaited.toLocaleString('en')} people: no password yet`],
     ['Copied at once', `${pending.toLocaleString('en')} people: with their password`],
-    ['Stay as they are', kept.toLocaleString('en')],
+    ['Unchanged', kept.toLocaleString('en')],
     ['Bad lines', bad.toLocaleString('en')],
   ])
 }

@@ -10,7 +10,7 @@ export function attemptSection(attempts: readonly Attempt[]): Piece {
     ${table(
       'The last attempts',
       [
-        { head: 'Began', cell: ({ startedAt }) => when(startedAt) },
+        { head: 'Started', cell: ({ startedAt }) => when(startedAt) },
         { head: 'Host', cell: ({ host }) => host },
         { head: 'Took', isNumber: true, cell: tookOf },
         { head: 'Outcome', cell: outcomeOf },
@@ -19,7 +19,7 @@ export function attemptSection(attempts: readonly Attempt[]): Piece {
         { head: 'Last lines', cell: linesOf },
       ],
       attempts,
-      html`There was none yet. <code>postferry sync</code> on the copying host makes them.`,
+      html`No attempts yet: <code>postferry sync</code> on the copying host makes them.`,
     )}
   </section>`
 }
@@ -44,7 +44,7 @@ export function credentialSection(credential: CredentialFacts | null): Piece {
       ? html`<p class="empty">No password is kept.</p>`
       : facts([
           ['Sealed', when(credential.sealedAt)],
-          ['Sealed to', credential.sealedTo?.join(', ') ?? 'not written down'],
+          ['Sealed to', credential.sealedTo?.join(', ') ?? 'unknown'],
           [
             'Last opened',
             credential.openedAt === null ? 'never' : html`${when(credential.openedAt)} by ${credential.openedBy}`,
@@ -56,7 +56,7 @@ export function credentialSection(credential: CredentialFacts | null): Piece {
 /** Who changed what. */
 export function auditTable(entries: readonly AuditEntry[], empty: Content): Piece {
   return table(
-    'The newest first',
+    'Newest first',
     [
       { head: 'When', cell: ({ at }) => when(at) },
       { head: 'Who', cell: ({ actor }) => actor },

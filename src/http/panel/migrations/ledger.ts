@@ -10,7 +10,7 @@ export function ledgerSection(ledger: Ledger | null, shown: readonly Difference[
 }
 
 function never(address: string): Content {
-  return html`<p class="empty">Old and new server were not compared yet. The first complete attempt does it; or, on the copying host:
+  return html`<p class="empty">The servers have not been compared yet. The first complete attempt compares them; or run, on the copying host:
     <code>postferry verify ${address}</code></p>`
 }
 
@@ -37,7 +37,7 @@ function folderTable(folders: readonly LedgerFolder[]): Piece {
     'Each folder of the old server',
     [
       { head: 'Folder', cell: ({ name }) => decodeName(name) },
-      { head: 'On new', cell: ({ state, remark }) => (remark === null ? state : `${state}: ${remark}`) },
+      { head: 'New server', cell: ({ state, remark }) => (remark === null ? state : `${state}: ${remark}`) },
       { head: 'Messages', isNumber: true, cell: ({ messages }) => messages },
       { head: 'Proved', isNumber: true, cell: ({ proved }) => proved },
       { head: 'What differs', cell: ({ counts }) => countsIn({ counts }, [...FAULTS, ...CHANGES]) || '–' },
@@ -59,12 +59,12 @@ function differences({ folders }: Ledger, shown: readonly Difference[], address:
         { head: 'Folder', cell: ({ folder }) => decodeName(folder) },
         { head: 'UID', isNumber: true, cell: ({ uid }) => uid ?? '–' },
         { head: 'Message-ID', cell: ({ messageId }) => messageId || '–' },
-        { head: 'On old', cell: ({ old }) => old },
-        { head: 'On new', cell: ({ now }) => now },
+        { head: 'Old server', cell: ({ old }) => old },
+        { head: 'New server', cell: ({ now }) => now },
       ],
       shown,
       '',
     )}
     ${more > 0 && html`<p class="faint">and ${more} more: <code>postferry verify ${address} --json</code></p>`}
-    <p class="faint">What is right as it is can be accepted on the copying host: <code>postferry verify ${address} --accept</code></p>`
+    <p class="faint">Accept differences that are right, on the copying host: <code>postferry verify ${address} --accept</code></p>`
 }

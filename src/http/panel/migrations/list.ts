@@ -92,7 +92,7 @@ function columns(query: Query, settles: boolean): Column<Migration>[] {
     },
     { head: 'Route', cell: ({ route }) => route },
     { ...head('changed_at', 'Changed'), cell: ({ changedAt }) => when(changedAt, 'relative') },
-    { ...head('created_at', 'Known since'), cell: ({ createdAt }) => when(createdAt, 'relative') },
+    { ...head('created_at', 'Created'), cell: ({ createdAt }) => when(createdAt, 'relative') },
   ]
 }
 
@@ -129,7 +129,7 @@ function bulkForm(query: Query, count: number, csrf: string, list: Piece): Piece
         <button name="whom" value="checked">With the selected ones…</button>
         <button name="whom" value="all">With all ${count.toLocaleString('en')} that match…</button>
       </div>
-      <p class="faint">The next page says what would happen; nothing is done before.</p>`,
+      <p class="faint">The next page shows what would change; nothing is changed before you confirm.</p>`,
   )
 }
 
@@ -140,7 +140,7 @@ function captionOf(count: number): string {
 function emptyOf(query: Query): Content {
   return Object.values(filterOf(query)).some((text) => text?.trim())
     ? html`No migration matches. <a href=${PATH}>Show all</a>`
-    : html`No migrations yet: users appear at their first sign-in, or you <a href="/admin/import">import them</a>.`
+    : html`No migrations yet: they appear at the first sign-in, or <a href="/admin/import">import users</a>.`
 }
 
 /** The same list from its beginning, with something else about it. */

@@ -40,7 +40,7 @@ export const migrationPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, {
         ${credentialSection(credential)}
         <section class="card">
           <h2>Audit</h2>
-          ${auditTable(entries, 'Nobody has changed anything.')}
+          ${auditTable(entries, 'No changes yet.')}
           <p><a href=${trail}>All changes of this person</a></p>
         </section>`,
     )
@@ -68,11 +68,11 @@ function personFacts(migration: Migration, account: Account | null): Piece {
   const { provider, oldUsername, oldDomain, route, createdAt, pausedFrom } = migration
   return facts([
     ['Provider', html`<a href=${providerPath(provider)}>${provider}</a>`],
-    ['Called there', oldUsername],
-    ['Domain there', oldDomain],
+    ['Old user name', oldUsername],
+    ['Old domain', oldDomain],
     ['Sessions and mail go to', route === 'source' ? 'the old server' : 'the new server'],
     ['Paused from', pausedFrom],
-    ['Known since', when(createdAt)],
+    ['Created', when(createdAt)],
     [
       'Account',
       account === null ? 'none: not signed in yet' : account.enabled ? 'may sign in' : badge('disabled', 'bad'),
@@ -118,7 +118,7 @@ function passwordForm(path: string, csrf: string): Piece {
     html`<div class="action">
       <button>Set password</button>
       <div>
-        <p>Keeps another password of the old server. It is asked first: a password that it refuses changes nothing.</p>
+        <p>Keeps another password for the old server, once the old server has accepted it.</p>
         ${textField({ name: 'password', label: 'Password on the old server', type: 'password', required: true, autocomplete: 'off' })}
         ${reasonField('reason-password')}
       </div>
@@ -129,7 +129,7 @@ function passwordForm(path: string, csrf: string): Piece {
 function forceLink(path: string): Piece {
   return html`<div class="action">
     <a class="button danger" href="${path}/force">Finish by force…</a>
-    <p>Without a last attempt and without a clean ledger. The next page says what would be lost.</p>
+    <p>At once, without a last attempt and a clean ledger. The next page shows what may be lost.</p>
   </div>`
 }
 
@@ -141,7 +141,7 @@ function quotaForm(path: string, { quotaBytes }: Account, csrf: string): Piece {
     html`<div class="action">
       <button>Set quota</button>
       <div>
-        <p>How much mail the person may have on the new server. What is copied is not stopped by it.</p>
+        <p>How much mail the account may hold on the new server. A mailbox that is larger on the old server is not copied.</p>
         ${textField({ name: 'quota_bytes', label: 'Quota', value, required: true, hint: 'As 500M or 2G, or "none".' })}
         ${reasonField('reason-quota')}
       </div>
@@ -152,7 +152,7 @@ function quotaForm(path: string, { quotaBytes }: Account, csrf: string): Piece {
 function enablingForm(path: string, { enabled, address }: Account, csrf: string): Piece {
   const [name, title] = enabled ? ['disable', 'Disable account'] : ['enable', 'Enable account']
   const consequence = enabled
-    ? html`Nobody signs in as ${address} any more. Open sessions go on: <code>doveadm kick ${address}</code> ends them.`
+    ? html`Nobody can sign in as ${address}. Open sessions continue: end them with <code>doveadm kick ${address}</code>.`
     : 'The person can sign in again.'
   return form(
     `${path}/${name}`,

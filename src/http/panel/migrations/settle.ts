@@ -92,9 +92,9 @@ function forcePage(address: string, ledger: Ledger | null, csrf: string): Piece 
     <section class="card">
       <p class="notice ${ledger?.code === null ? 'warn' : 'bad'}">${proof}</p>
       <ul>
-        <li>No mail is copied any more: what came to the old server since the last attempt stays there alone.</li>
-        <li>The kept password is erased. Only a new sign-in could bring it back, where the provider allows that.</li>
-        <li>Nothing is deleted, on neither server.</li>
+        <li>Copying ends: mail that reached the old server since the last attempt stays there.</li>
+        <li>The kept password is erased. Only a new sign-in can bring it back, if the provider allows that.</li>
+        <li>No mail is deleted on either server.</li>
       </ul>
       ${form(
         `${migrationPath(address)}/finish`,

@@ -3,7 +3,7 @@ const LEAST_MS = 3_000
 const TIMES_AS_LONG = 20
 
 /** Does the work once for all who ask at about the same time, and not again for a while that its cost decides. */
-export function kept<T>(work: () => Promise<T>): () => Promise<T> {
+export function memo<T>(work: () => Promise<T>): () => Promise<T> {
   let last: { readonly result: Promise<T>; until: number } | undefined
   return () => {
     if (last !== undefined && performance.now() < last.until) return last.result
