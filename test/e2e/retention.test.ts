@@ -52,9 +52,9 @@ t.test('the worker erases what has become old, and the report tells, also what i
   )
   const text = await mustRun(service, 'report')
   t.match(text, /^audit +30 +2 /m)
-  t.match(text, /^the kept passwords of 1 people who never finish are erased from .*: ben@old\.example$/m)
+  t.match(text, /^the kept passwords of 1 unfinished migrations are erased from .*: ben@old\.example$/m)
   const overview = (await (await Visitor.signedIn(service.url, VIEWER)).get('/admin')).text
-  t.match(overview, /notice warn[^<]*<?[^>]*>The kept passwords of 1 people .*ben@old\.example\./)
+  t.match(overview, /notice warn[^<]*<?[^>]*>The kept passwords of 1 unfinished migrations .*ben@old\.example\./)
 })
 
 t.test('whose credential was erased is not copied any more, until the next right sign-in', async (t) => {

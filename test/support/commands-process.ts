@@ -9,7 +9,9 @@ let count = 0
 
 process.setMaxListeners(0)
 process.stdout.setMaxListeners(0)
-process.on('message', async ({ args, input }: Asked) => {
+process.on('message', async ({ args, input, env }: Asked) => {
+  for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name]
+  Object.assign(process.env, env)
   Object.defineProperty(process, 'stdin', { value: Readable.from([Buffer.from(input)]), configurable: true })
   process.argv = [process.execPath, MAIN.pathname, ...args]
   process.exitCode = undefined

@@ -11,6 +11,8 @@ const PROGRAM = join(import.meta.dirname, 'commands-process.ts')
 export interface Asked {
   readonly args: readonly string[]
   readonly input: string
+  /** As it is now: a test may change it. */
+  readonly env: NodeJS.ProcessEnv
 }
 
 export interface Said {
@@ -39,7 +41,7 @@ export function commandsIn(env: NodeJS.ProcessEnv): Commands {
       isBusy = true
       const running = child ?? fork(PROGRAM, [], { env, execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
       running.ref()
-      const { isLast, ...ended } = await ran(running, { args, input }).finally(() => (isBusy = false))
+      const { isLast, ...ended } = await ran(running, { args, input, env }).finally(() => (isBusy = false))
       // tap ends a test file only when nothing else keeps the process alive.
       for (const each of [running, running.channel, running.stdout, running.stderr]) (each as ChildProcess).unref()
       child = isLast ? undefined : running
