@@ -20,8 +20,8 @@ case $release in
 esac
 
 cache=${POSTFERRY_TEST_CACHE:-/var/cache/postferry-test}
-# Another list of packages is another root.
-root=$cache/debian-$release-$(echo "$suite $packages" | sha256sum | cut -c 1-12)
+# Another script makes another root.
+root=$cache/debian-$release-$(sha256sum <"$0" | cut -c 1-12)
 if [ "${2-}" = where ]; then
   echo "$root"
   exit 0
@@ -51,10 +51,14 @@ make() {
   debootstrap --variant=minbase "$suite" "$work/root" http://deb.debian.org/debian
   printf '#!/bin/sh\nexit 101\n' >"$work/root/usr/sbin/policy-rc.d"
   chmod 755 "$work/root/usr/sbin/policy-rc.d"
+  echo "deb http://deb.debian.org/debian-security $suite-security main" >>"$work/root/etc/apt/sources.list"
   # Mounted where nobody else sees it, so that removing a root that was not finished removes nothing else.
   unshare --mount sh -euc '
     mount -t proc proc "$0/proc"
-    chroot "$0" env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 apt-get -y --no-install-recommends install "$@"
+    export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+    chroot "$0" apt-get update
+    chroot "$0" apt-get -y upgrade
+    chroot "$0" apt-get -y --no-install-recommends install "$@"
     chroot "$0" useradd --system --user-group --no-create-home --shell /usr/sbin/nologin postferry
   ' "$work/root" $packages
   rm -f "$work/root"/var/cache/apt/archives/*.deb
