@@ -6,8 +6,8 @@ export class Smtp implements AsyncDisposable {
   #text = ''
   #waiting: { resolve: (reply: string) => void; reject: (error: Error) => void } | undefined
 
-  private constructor(port: number) {
-    this.#socket = connect(port, '127.0.0.1')
+  private constructor(socket: Socket) {
+    this.#socket = socket
     this.#socket.setEncoding('utf8').on('data', (chunk) => {
       this.#text += chunk
       this.#settle()
@@ -17,10 +17,28 @@ export class Smtp implements AsyncDisposable {
   }
 
   static async open(port: number): Promise<Smtp> {
-    const smtp = new Smtp(port)
+    return await Smtp.#greet(connect(port, '127.0.0.1'), 'EHLO')
+  }
+
+  /** Speaks LMTP (RFC 2033) on a Unix socket. */
+  static async openLmtp(path: string): Promise<Smtp> {
+    return await Smtp.#greet(connect(path), 'LHLO')
+  }
+
+  static async #greet(socket: Socket, hello: string): Promise<Smtp> {
+    const smtp = new Smtp(socket)
     await smtp.#reply()
-    await smtp.#command('EHLO client.example')
+    await smtp.#command(`${hello} client.example`)
     return smtp
+  }
+
+  /** Hands over a message for one recipient. @returns the answer to the first command that is refused, or the last one */
+  async deliver(recipient: string, message: string): Promise<string> {
+    for (const line of ['MAIL FROM:<sender@else.example>', `RCPT TO:<${recipient}>`, 'DATA']) {
+      const reply = await this.#command(line)
+      if (!/^[23]/.test(reply)) return reply
+    }
+    return await this.#command(`${message}\r\n.`)
   }
 
   /** Signs in (RFC 4954). @returns the last line of the answer */
