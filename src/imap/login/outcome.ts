@@ -77,6 +77,8 @@ function kindOfNo({ responseCode = '', text = '' }: Ending, login: Login): Kind 
   const kind = BY_RESPONSE_CODE[responseCode]
   // Some servers report their own trouble under the code of a wrong password.
   if (kind === 'no') return speaksOfTrouble(text) ? (kindOfText(text) ?? 'old-protocol') : kind
+  // Dovecot says of a person with too many connections that the server is away.
+  if (responseCode === 'UNAVAILABLE' && kindOfText(text) === 'old-busy') return 'old-busy'
   if (kind !== undefined) return kind
   return (
     kindOfText(text) ?? (responseCode === '' && isLearned(text, login.provider.refusal, login) ? 'no' : 'old-protocol')

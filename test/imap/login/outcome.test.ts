@@ -92,6 +92,14 @@ const CODED: [string, string][] = [
   ['Can not reach the user database', 'old-protocol'],
 ]
 
+// Texts under the code of a server that is away: Dovecot 2.3 says it of a person's connections, too.
+const AWAY: [string, string][] = [
+  ['Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)', 'old-busy'],
+  ['Temporary authentication failure.', 'old-unreachable'],
+  ['Authentication failed.', 'old-unreachable'],
+  ['', 'old-unreachable'],
+]
+
 const ERRORS: [Ending, string][] = [
   [{ code: 'ECONNREFUSED' }, 'old-unreachable'],
   [{ code: 'ECONNRESET' }, 'old-unreachable'],
@@ -128,6 +136,11 @@ t.test('the code of a wrong password is trouble where the text speaks of trouble
   for (const [text, expected] of CODED) {
     t.equal(name({ status: 'NO', responseCode: 'AUTHENTICATIONFAILED', text }), expected, text)
   }
+})
+
+t.test('the code of a server that is away is too many connections where the text says so', async (t) => {
+  for (const [text, expected] of AWAY)
+    t.equal(name({ status: 'NO', responseCode: 'UNAVAILABLE', text }), expected, text)
 })
 
 t.test('what breaks on the way to the source is trouble with a code', async (t) => {
