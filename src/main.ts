@@ -39,7 +39,7 @@ async function serve(): Promise<void> {
   await using service = await openService(settings(), { time: metrics.time, instance: instanceId(dataDir) })
   const { auth, providerStatus, checks } = service
   await using _listening = await openListeners(settings(), {
-    ...{ auth, providerStatus, checks, house: service },
+    ...{ auth, providerStatus, checks, deps: service },
     ...{ authToken, adminToken, sessionKey, proxyNetworks, metrics, log },
   })
 

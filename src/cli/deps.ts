@@ -1,10 +1,10 @@
 import type { Engine } from '../copying/ports.ts'
 import type { CopyingOptions, WorkerDeps } from '../copying/worker-deps.ts'
-import type { House } from '../operations/house.ts'
+import type { Deps } from '../operations/deps.ts'
 import type { Settings } from '../settings.ts'
 
-/** How a command gets the house, when it needs it. */
-export type OpenHouse = () => Promise<House>
+/** How a command gets what operations need, when it needs it. */
+export type OpenDeps = () => Promise<Deps & AsyncDisposable>
 
 /** What the command line is handed by whoever wires it. */
 export interface CliDeps {
@@ -15,9 +15,9 @@ export interface CliDeps {
   /** Root becomes who owns the sync state: for commands that write there. */
   becomeOwner(): void
   /** The database ready. */
-  open: OpenHouse
+  open: OpenDeps
   /** The database as it is: away, or with upgrades pending. */
-  openUnready: OpenHouse
+  openUnready: OpenDeps
   serve(): Promise<void>
   /** What copies mail, with the database ready. */
   openCopying(options: CopyingOptions): Promise<WorkerDeps>

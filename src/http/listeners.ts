@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { destination, type Logger, pino } from 'pino'
-import type { House } from '../operations/house.ts'
+import type { Deps } from '../operations/deps.ts'
 import type { Settings } from '../settings.ts'
 import { listenOnPort, listenOnSocket } from './listen.ts'
 import { later, passOn } from './pass-on.ts'
@@ -8,7 +8,7 @@ import { type HttpDeps, type HttpListener, httpListener } from './server.ts'
 
 export interface ListenerDeps extends HttpDeps {
   readonly authToken: string
-  readonly house: House
+  readonly deps: Deps
   /** 32 bytes that encrypt the panel's sessions. */
   readonly sessionKey: Buffer
 }

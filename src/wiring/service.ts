@@ -42,7 +42,7 @@ import { digestCaches } from '../ledger/digest-cache.ts'
 import type { VerifyDeps } from '../ledger/verify.ts'
 import { destinationMail } from '../maildir/listing.ts'
 import { ADMINISTRATOR_LIMITS, ADMINISTRATOR_TOTAL, signInAdministrator } from '../operations/administrator-login.ts'
-import type { House } from '../operations/house.ts'
+import type { Deps } from '../operations/deps.ts'
 import { performer } from '../operations/operation.ts'
 import { healthOf } from '../operations/provider-health.ts'
 import { TRIAL_LIMITS } from '../operations/provider-login-test.ts'
@@ -55,7 +55,7 @@ import { budgetedProbe } from '../source/probe.ts'
 import { engineFor } from './engine.ts'
 
 /** Everything that interfaces use, wired together. Dispose to leave the database. */
-export interface Service extends House {
+export interface Service extends Deps, AsyncDisposable {
   readonly auth: Auth
   readonly database: Database
   readonly engine: Engine
@@ -172,7 +172,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
       await database[Symbol.asyncDispose]()
     },
   }
-  const perform = performer<House>(service)
+  const perform = performer<Deps>(service)
   return service
 }
 

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { type TOTP, URI } from 'otpauth'
 import { pino } from 'pino'
 import t from 'tap'
-import type { PanelHouse } from '../../src/http/panel/house.ts'
+import type { PanelDeps } from '../../src/http/panel/deps.ts'
 import { panel } from '../../src/http/panel/panel.ts'
 import { scriptedListener } from '../http/scripted-listener.ts'
 import { startChromium } from '../support/browser.ts'
@@ -57,9 +57,9 @@ t.test('the cookie is for the panel alone, for no script, and for no request fro
 })
 
 t.test('nobody but a proxy on this host says that there is TLS, and for whom it asks', async (t) => {
-  const house = {} as PanelHouse
+  const deps = {} as PanelDeps
   const { app } = scriptedListener({})
-  app.register(panel, { house, sessionKey: Buffer.alloc(32), log: pino({ level: 'silent' }) })
+  app.register(panel, { deps, sessionKey: Buffer.alloc(32), log: pino({ level: 'silent' }) })
   t.teardown(() => app.close())
   const headers = { 'x-forwarded-proto': 'https' }
   const cookieFor = async (remoteAddress: string) =>

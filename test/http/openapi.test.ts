@@ -19,12 +19,12 @@ type Operation = {
 const ADMIN_TOKEN = 'the-admin-token'
 const AUTH_TOKEN = 'the-auth-token'
 const dataDir = mkdtempSync(join(tmpdir(), 'postferry-openapi-'))
-let house: Service
+let deps: Service
 t.before(async () => {
-  house = await openService(loadSettings({ POSTFERRY_DATA_DIR: dataDir }))
+  deps = await openService(loadSettings({ POSTFERRY_DATA_DIR: dataDir }))
 })
 t.after(async () => {
-  await house[Symbol.asyncDispose]()
+  await deps[Symbol.asyncDispose]()
   rmSync(dataDir, { recursive: true, force: true })
 })
 
@@ -33,7 +33,7 @@ async function describedDoor(authToken: string | null) {
   const app: FastifyInstance = scriptedListener({ authToken }).app
   const routes: RouteOptions[] = []
   app.addHook('onRoute', (route) => void routes.push(route))
-  app.register(admin, { house, adminToken: ADMIN_TOKEN })
+  app.register(admin, { deps, adminToken: ADMIN_TOKEN })
   const { statusCode, body } = await app.inject({ url: '/openapi.json' })
   return { routes, statusCode, body, document: JSON.parse(body) }
 }

@@ -1,6 +1,6 @@
 import Fastify, { type RouteOptions } from 'fastify'
 import { pino } from 'pino'
-import type { PanelHouse } from '../../src/http/panel/house.ts'
+import type { PanelDeps } from '../../src/http/panel/deps.ts'
 import { panel } from '../../src/http/panel/panel.ts'
 import type { Permission, Role } from '../../src/model/administrator.ts'
 import { OWNER } from './panel.ts'
@@ -112,8 +112,8 @@ async function registered(): Promise<RouteOptions[]> {
   const app = Fastify()
   const routes: RouteOptions[] = []
   app.addHook('onRoute', (route) => void routes.push(route))
-  // Whoever only lists the routes asks nothing of the house.
-  app.register(panel, { house: {} as PanelHouse, sessionKey: Buffer.alloc(32), log: pino({ level: 'silent' }) })
+  // Whoever only lists the routes asks nothing of the deps.
+  app.register(panel, { deps: {} as PanelDeps, sessionKey: Buffer.alloc(32), log: pino({ level: 'silent' }) })
   await app.ready()
   await app.close()
   return routes

@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import type { CliDeps } from '../../src/cli/deps.ts'
 import { program } from '../../src/cli/program.ts'
 import { admin } from '../../src/http/api/admin.ts'
-import type { House } from '../../src/operations/house.ts'
+import type { Deps } from '../../src/operations/deps.ts'
 import { SETTINGS } from '../../src/settings.ts'
 import { scriptedListener } from '../http/scripted-listener.ts'
 
@@ -103,7 +103,7 @@ function settingCells({ name, default: unlessSet, doc, mayBeFile }: (typeof SETT
 
 async function routes(): Promise<string[][]> {
   const { app } = scriptedListener({ authToken: 'the auth token' })
-  app.register(admin, { house: {} as House, adminToken: 'the admin token' })
+  app.register(admin, { deps: {} as Deps, adminToken: 'the admin token' })
   const { paths } = (await app.inject({ url: '/openapi.json' })).json<{
     paths: Record<string, Record<string, Described>>
   }>()

@@ -25,7 +25,7 @@ export function addAccountCommands(postferry: Command, deps: CliDeps): void {
   addOperation(account, 'passwd', setPassword, deps, {
     ...{ arguments: ['address'], json },
     examples: ['postferry account passwd anna@new.example', 'postferry account passwd anna@new.example <password-file'],
-    whose: async (house, said) => (await house.perform(showAccount, said, CALLER())).address,
+    whose: async ({ perform }, said) => (await perform(showAccount, said, CALLER())).address,
     done: ({ address }) => `${address} has a new password`,
   })
   addOperation(account, 'quota', setQuota, deps, {

@@ -21,8 +21,8 @@ export function addAdminCommands(postferry: Command, deps: CliDeps): void {
   addOperation(admin, 'add', addAdministrator, deps, {
     ...{ arguments: ['name'], json, also: printTotp },
     examples: ['postferry admin add anna --totp', 'postferry admin add bert --role viewer <password-file'],
-    async whose(house, { name }) {
-      await refuseExisting(administratorName(String(name)), house)
+    async whose(stores, { name }) {
+      await refuseExisting(administratorName(String(name)), stores)
       return String(name)
     },
     done: ({ administrator: { name, role } }) => `${name} may use the panel, as ${role}`,
@@ -39,8 +39,8 @@ export function addAdminCommands(postferry: Command, deps: CliDeps): void {
   addOperation(admin, 'passwd', setAdministratorPassword, deps, {
     ...{ arguments: ['name'], json, also: printTotp },
     examples: ['postferry admin passwd anna', 'postferry admin passwd anna --no-totp <password-file'],
-    whose: async (house, { name }) =>
-      (await administratorNamed(administratorName(String(name)), house)).administrator.name,
+    whose: async (stores, { name }) =>
+      (await administratorNamed(administratorName(String(name)), stores)).administrator.name,
     done: ({ administrator: { name } }) => `${name} has a new password`,
   })
   addOperation(admin, 'role', setAdministratorRole, deps, {

@@ -5,7 +5,7 @@ import type { Keyring } from '../../keys/open-credential.ts'
 import type { Outcome } from '../../model/attempt.ts'
 import { batchesOf } from '../../model/batches.ts'
 import { type Endpoint, parseEndpoint } from '../../model/endpoint.ts'
-import type { House } from '../../operations/house.ts'
+import type { Deps } from '../../operations/deps.ts'
 import type { HandedOut } from '../../operations/ports.ts'
 import type { CliDeps } from '../deps.ts'
 import { by } from '../terminal/actor.ts'
@@ -36,13 +36,13 @@ export function addCredentialCommands(postferry: Command, { open }: CliDeps): vo
     )
   examples(opening, 'printf "1\\n2\\n" | postferry credential open | your-copying-program').action(async () => {
     if (process.stdout.isTTY) throw new Failure(EXIT.usage, 'passwords are not shown on a terminal: pipe the output')
-    await using house = await open()
-    const keyring = await house.keyring()
+    await using deps = await open()
+    const keyring = await deps.keyring()
     const wanted = await wantedOn(process.stdin)
     const who = by({})
-    await house.audit.record(hostname(), { ...who, action: 'credential.open', detail: `${wanted.length} asked for` })
+    await deps.audit.record(hostname(), { ...who, action: 'credential.open', detail: `${wanted.length} asked for` })
     for (const batch of batchesOf(wanted, BATCH)) {
-      for (const opened of await openBatch(batch, house, keyring, `${who.actor} on ${hostname()}`))
+      for (const opened of await openBatch(batch, deps, keyring, `${who.actor} on ${hostname()}`))
         await print(`${json(opened)}\n`)
     }
   })
@@ -67,7 +67,7 @@ function parse(line: string): Wanted {
 
 async function openBatch(
   wanted: readonly Wanted[],
-  { credentials }: House,
+  { credentials }: Deps,
   keyring: Keyring,
   who: string,
 ): Promise<Opened[]> {

@@ -3,7 +3,7 @@ import type { Engine } from '../../copying/ports.ts'
 import { recipientsInForce } from '../../keys/secrets.ts'
 import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.ts'
 import type { Provider } from '../../model/provider.ts'
-import type { House } from '../../operations/house.ts'
+import type { Deps } from '../../operations/deps.ts'
 import type { Settings } from '../../settings.ts'
 import type { CliDeps } from '../deps.ts'
 import { explain } from '../terminal/exit.ts'
@@ -80,21 +80,21 @@ async function* checkRecords(openUnready: CliDeps['openUnready'], engine: Engine
     yield failed('database', opened, 'see the reason')
     return
   }
-  await using house = opened
-  const reach = await tried('database', house.database.reach(), 'answers', 'start PostgreSQL, or correct DATABASE_URL')
+  await using deps = opened
+  const reach = await tried('database', deps.database.reach(), 'answers', 'start PostgreSQL, or correct DATABASE_URL')
   yield reach
   if (reach.result === 'fail') return
-  const upgrades = await tried('upgrades', house.database.check(), 'none is pending', 'run "postferry upgrade"')
+  const upgrades = await tried('upgrades', deps.database.check(), 'none is pending', 'run "postferry upgrade"')
   yield upgrades
   if (upgrades.result === 'fail') return
-  yield* checkProviders(house)
-  yield* checkPeople(house)
-  yield* checkCopying(house, engine)
-  yield await checkPanel(house)
+  yield* checkProviders(deps)
+  yield* checkPeople(deps)
+  yield* checkCopying(deps, engine)
+  yield await checkPanel(deps)
 }
 
-async function* checkProviders(house: House): AsyncGenerator<Finding> {
-  const { providers, domains, probe } = house
+async function* checkProviders(deps: Deps): AsyncGenerator<Finding> {
+  const { providers, domains, probe } = deps
   const all = await providers.list()
   const served = new Set((await domains.list()).map(({ provider }) => provider))
   if (all.length === 0) {
@@ -104,7 +104,7 @@ async function* checkProviders(house: House): AsyncGenerator<Finding> {
   for (let start = 0; start < all.length; start += PROBES_AT_ONCE) {
     yield* await Promise.all(all.slice(start, start + PROBES_AT_ONCE).map((provider) => checkProvider(provider, probe)))
   }
-  for (const provider of all) yield* checkApproval(provider, house)
+  for (const provider of all) yield* checkApproval(provider, deps)
   for (const { name } of all) {
     if (served.has(name)) continue
     const remedy = `postferry domain add DOMAIN --provider ${name}`
@@ -112,7 +112,7 @@ async function* checkProviders(house: House): AsyncGenerator<Finding> {
   }
 }
 
-async function checkProvider(provider: Provider, probe: House['probe']): Promise<Finding> {
+async function checkProvider(provider: Provider, probe: Deps['probe']): Promise<Finding> {
   const check = `provider ${provider.name}`
   for await (const { ok, step, found, isBusy } of probe(provider)) {
     if (ok) continue
@@ -127,7 +127,7 @@ async function checkProvider(provider: Provider, probe: House['probe']): Promise
 }
 
 /** Whether this host may send kept passwords where the provider is now. */
-function* checkApproval(provider: Provider, { settings, endpoints }: House): Generator<Finding> {
+function* checkApproval(provider: Provider, { settings, endpoints }: Deps): Generator<Finding> {
   if (!existsSync(settings.identityFile)) return
   const check = `provider ${provider.name}`
   const remedy = `when "postferry provider show ${provider.name}" is right: postferry provider approve ${provider.name}`
@@ -142,7 +142,7 @@ function* checkApproval(provider: Provider, { settings, endpoints }: House): Gen
   }
 }
 
-async function checkPanel({ administrators }: House): Promise<Finding> {
+async function checkPanel({ administrators }: Deps): Promise<Finding> {
   const check = 'panel'
   const all = await administrators.list()
   if (all.some(({ role }) => role === 'owner')) return { check, result: 'ok', found: `${all.length} may sign in` }

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Engine } from '../../copying/ports.ts'
 import { isOfAnother } from '../../files/state-folder.ts'
-import type { House } from '../../operations/house.ts'
+import type { Deps } from '../../operations/deps.ts'
 import { STRANDED_STEP, strandedText } from '../../operations/next-steps.ts'
 import { makeReport } from '../../operations/report.ts'
 import { CALLER } from '../terminal/operation-command.ts'
@@ -14,17 +14,17 @@ type Remark = Pick<Finding, 'found' | 'remedy'>
 const HOMES_SHOWN = 3
 
 /** Whether everybody who is due is copied, and what this host remembers of people is there. */
-export async function* checkCopying(house: House, { stateFolder }: Engine): AsyncGenerator<Finding> {
+export async function* checkCopying(deps: Deps, { stateFolder }: Engine): AsyncGenerator<Finding> {
   const check = 'copying'
-  const { failures, stranded } = await house.perform(makeReport, {}, CALLER())
-  const lost = await lostHere(house, stateFolder)
+  const { failures, stranded } = await deps.perform(makeReport, {}, CALLER())
+  const lost = await lostHere(deps, stateFolder)
   if (lost !== null) yield { check, result: 'fail', ...lost }
   for (const each of stranded) yield { check, result: 'fail', found: strandedText(each), remedy: STRANDED_STEP }
   if (failures.length > 0) {
     const found = `what stops people: ${failures.map(({ code, people }) => `${code} (${people})`).join(', ')}`
     yield { check, result: 'warn', found, remedy: 'postferry migration list --code CODE, and migration show' }
   }
-  const foreign = await foreignHomes(house, stateFolder)
+  const foreign = await foreignHomes(deps, stateFolder)
   if (foreign !== null) yield { check, result: 'fail', ...foreign }
   if (lost === null && foreign === null && stranded.length + failures.length === 0) {
     yield { check, result: 'ok', found: 'nobody is left behind' }
@@ -32,7 +32,7 @@ export async function* checkCopying(house: House, { stateFolder }: Engine): Asyn
 }
 
 /** What was remembered in this host's folder, when it is not there any more. */
-async function lostHere({ copyingHosts }: House, folder: string): Promise<Remark | null> {
+async function lostHere({ copyingHosts }: Deps, folder: string): Promise<Remark | null> {
   const known = await copyingHosts.lastAt(hostname(), folder)
   if (known === null || known.people === 0 || !isOfAnother(known.id, folder)) return null
   return {
@@ -42,7 +42,7 @@ async function lostHere({ copyingHosts }: House, folder: string): Promise<Remark
 }
 
 /** Homes that others than the copying user own: neither copying nor the person's own sign-in gets in there. */
-async function foreignHomes({ migrations }: House, stateFolder: string): Promise<Remark | null> {
+async function foreignHomes({ migrations }: Deps, stateFolder: string): Promise<Remark | null> {
   const owner = ownerOf(stateFolder)
   // Root copies for each owner in that one's name.
   if (owner === null || owner === 0) return null

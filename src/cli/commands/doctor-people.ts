@@ -1,11 +1,11 @@
 import { COLLISION_REMEDIES, collisionText, type Sharing } from '../../operations/collisions.ts'
-import type { House } from '../../operations/house.ts'
+import type { Deps } from '../../operations/deps.ts'
 import type { Finding } from './doctor-checks.ts'
 
 /** Whether everybody has what only one can have. */
-export async function* checkPeople(house: House): AsyncGenerator<Finding> {
-  yield* checkHomeTemplate(house)
-  const { collisions } = house
+export async function* checkPeople(deps: Deps): AsyncGenerator<Finding> {
+  yield* checkHomeTemplate(deps)
+  const { collisions } = deps
   // Each of them is somebody with a right password who cannot get in.
   for (const one of await collisions.wanted()) {
     yield { check: 'collision', result: 'fail', found: collisionText(one), remedy: COLLISION_REMEDIES[one.what] }
@@ -22,7 +22,7 @@ const REMEDIES: Readonly<Record<Sharing['what'], string>> = {
   mailbox: 'ask whose it is, and finish the migration of the others (postferry migration finish --force)',
 }
 
-async function* checkHomeTemplate({ settings: { home }, domains }: House): AsyncGenerator<Finding> {
+async function* checkHomeTemplate({ settings: { home }, domains }: Deps): AsyncGenerator<Finding> {
   const names = new Set((await domains.list()).map(({ newDomain }) => newDomain))
   if (names.size < 2 || /%[du]/.test(home)) return
   const found = `POSTFERRY_HOME=${home} gives people of ${[...names].join(', ')} one home`

@@ -8,7 +8,7 @@ import { EXIT, Failure } from '../terminal/exit.ts'
 import { runCommandLine } from '../terminal/run.ts'
 
 /** What `emit-offlineimaprc` needs. */
-export interface EmitHouse extends AsyncDisposable {
+export interface EmitDeps extends AsyncDisposable {
   readonly providers: Pick<Providers, 'find'>
   readonly migrations: Pick<Migrations, 'readOrders'>
   /** The configuration for this work as chunks of text. */
@@ -29,11 +29,11 @@ postferry does not learn what comes of such a run: report and panel know what "p
 Example: emit-offlineimaprc --output /var/lib/postferry/offlineimaprc --shard 1/2`
 
 /** Runs `emit-offlineimaprc`, and sets the exit code of the process. */
-export async function runEmit(args: readonly string[], open: () => Promise<EmitHouse>): Promise<void> {
+export async function runEmit(args: readonly string[], open: () => Promise<EmitDeps>): Promise<void> {
   await runCommandLine(program(open), args)
 }
 
-function program(open: () => Promise<EmitHouse>): Command {
+function program(open: () => Promise<EmitDeps>): Command {
   return (
     new Command('emit-offlineimaprc')
       .description('Writes the OfflineIMAP configuration of all active migrations. It holds no secret.')
@@ -45,19 +45,19 @@ function program(open: () => Promise<EmitHouse>): Command {
       // The one line about a mistake is written by whoever catches it.
       .configureOutput({ outputError: () => undefined })
       .action(async (options: Options) => {
-        await using house = await open()
-        await emit(options, house)
+        await using deps = await open()
+        await emit(options, deps)
       })
   )
 }
 
-async function emit({ output, provider, shard }: Options, house: EmitHouse): Promise<void> {
-  if (provider !== undefined && (await house.providers.find(provider)) === null) {
+async function emit({ output, provider, shard }: Options, deps: EmitDeps): Promise<void> {
+  if (provider !== undefined && (await deps.providers.find(provider)) === null) {
     throw new Failure(EXIT.data, `there is no provider ${provider}: see "postferry provider list"`)
   }
   const share = { ...(provider !== undefined && { provider }), ...(shard !== undefined && { shard }) }
-  await house.migrations.readOrders(share, async (work) => {
-    const text = gathered(house.emit(work))
+  await deps.migrations.readOrders(share, async (work) => {
+    const text = gathered(deps.emit(work))
     if (output === undefined) await pipeline(Readable.from(text), process.stdout, { end: false })
     else await replaceFileFrom(output, text).catch((error) => refuseOutput(output, error))
   })

@@ -23,7 +23,7 @@ export function addImportCommand(postferry: Command, { open }: CliDeps): void {
     .option('--json', 'print the bad lines and the counts as one JSON object')
     .action(
       async (file: string, options: { json?: boolean; skipBad?: boolean; dryRun?: boolean }, command: Command) => {
-        await using house = await open()
+        await using deps = await open()
         const report = new Report(options.json ?? false)
         using progress = new Progress('lines read')
         const operation = importing(inputOf(file), {
@@ -33,7 +33,7 @@ export function addImportCommand(postferry: Command, { open }: CliDeps): void {
           },
           onProgress: (lines) => progress.tell(lines),
         })
-        const outcome = await house.perform(operation, saidIn(operation, shape, command, []), CALLER())
+        const outcome = await deps.perform(operation, saidIn(operation, shape, command, []), CALLER())
         progress.clear()
         await report.end(outcome)
         if (outcome.bad === 0 || options.skipBad) return

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Rotation } from '../../keys/reseal.ts'
-import type { House } from '../../operations/house.ts'
+import type { Deps } from '../../operations/deps.ts'
 import type { CliDeps } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
 import { examples } from '../terminal/arguments.ts'
@@ -19,19 +19,19 @@ export function addRotate(key: Command, { open }: CliDeps): void {
     .option('--json', 'print what was done as JSON')
   examples(withReason(rotate), 'postferry key rotate --reason yearly', 'postferry key rotate --drop-old').action(
     async (options: { dropOld?: boolean; reason?: string; json?: boolean }) => {
-      await using house = await open()
+      await using deps = await open()
       if (options.dropOld) {
-        const dropped = await house.dropOldKeys(by(options))
+        const dropped = await deps.dropOldKeys(by(options))
         return await printDone({ dropped }, `dropped ${dropped.join(', ')}`, options)
       }
-      const rotation = await rotated(house, options)
+      const rotation = await rotated(deps, options)
       await printDone(fields(rotation), sentence(rotation), options)
       refuseUnopened(rotation)
     },
   )
 }
 
-async function rotated({ rotateKey }: House, options: { reason?: string }): Promise<Rotation> {
+async function rotated({ rotateKey }: Deps, options: { reason?: string }): Promise<Rotation> {
   using progress = new Progress('credentials sealed to the new key')
   return await rotateKey(by(options), (resealed) => progress.tell(resealed))
 }

@@ -57,8 +57,8 @@ function addShow(key: Command, { settings, open }: CliDeps): void {
 async function sealedCounts({ databaseUrl, dataDir }: Settings, open: CliDeps['open']) {
   if (databaseUrl === null && !existsSync(join(dataDir, 'postgres'))) return null
   try {
-    await using house = await open()
-    return (await house.sealings.counts()).map(({ to, count }) => ({ credentials: count, sealed_to: to }))
+    await using deps = await open()
+    return (await deps.sealings.counts()).map(({ to, count }) => ({ credentials: count, sealed_to: to }))
   } catch {
     return null
   }

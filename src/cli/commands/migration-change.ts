@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Migration } from '../../model/migration.ts'
-import type { House } from '../../operations/house.ts'
+import type { Deps } from '../../operations/deps.ts'
 import { type BulkOutcome, changeMigrations, type Word } from '../../operations/migration-changes.ts'
 import { FILTER } from '../../operations/migrations.ts'
 import { type Described, type Fields, type Operation, optional, type Said } from '../../operations/operation.ts'
@@ -16,7 +16,7 @@ const { action: _, addresses: __, ...MANY } = changeMigrations.fields
 export function addChange<F extends Fields>(
   parent: Command,
   word: Word,
-  operation: Operation<F, Migration, House>,
+  operation: Operation<F, Migration, Deps>,
   { open }: CliDeps,
 ): void {
   const examples = [
@@ -26,9 +26,9 @@ export function addChange<F extends Fields>(
   const { command, read } = changeCommand(parent, word, operation, examples)
   command.action(async (...given: unknown[]) => {
     const said = read(given)
-    await using house = await open()
-    if (said.all === 'true') return await changeAll(word, said, house, command.opts())
-    const migration = await house.perform(operation, said, CALLER())
+    await using deps = await open()
+    if (said.all === 'true') return await changeAll(word, said, deps, command.opts())
+    const migration = await deps.perform(operation, said, CALLER())
     const done = `the migration of ${migration.address} is ${migration.state}${UNMOVED[word] ?? ''}`
     await printDone(operation.answer.row(migration), done, command.opts())
   })
@@ -62,8 +62,8 @@ function refuseUnclear({ address, all, dry_run: dryRun, ...said }: Said): void {
   if (address === undefined) throw usage('say who: an address, or --all')
 }
 
-export async function changeAll(word: Word, said: Said, house: House, options: { json?: boolean }): Promise<void> {
-  const outcome = await house.perform(changeMigrations, { ...said, action: word }, CALLER())
+export async function changeAll(word: Word, said: Said, deps: Deps, options: { json?: boolean }): Promise<void> {
+  const outcome = await deps.perform(changeMigrations, { ...said, action: word }, CALLER())
   const row = changeMigrations.answer.row(outcome)
   await print(options.json ? `${json(row)}\n` : outcomeText(word, outcome))
 }

@@ -4,8 +4,8 @@ import { type Outcome, PASSING } from '../../model/attempt.ts'
 import { proofOf } from '../../model/ledger-words.ts'
 import type { Migration } from '../../model/migration.ts'
 import { isRefused, Refused } from '../../model/refused.ts'
+import type { Deps } from '../../operations/deps.ts'
 import { type Finished, finishMigration } from '../../operations/finish.ts'
-import type { House } from '../../operations/house.ts'
 import { type MigrationStatus, migrationStatus, showMigration } from '../../operations/migrations.ts'
 import { nextStep } from '../../operations/next-steps.ts'
 import type { Caller, Said } from '../../operations/operation.ts'
@@ -22,7 +22,7 @@ import { ATTEMPT_LIMIT_MINUTES, oneJob, stopSignal } from './sync-one.ts'
 const POLL_MS = 1_000
 const FORCED = '--force finishes anyway, and loses what is not on the new server'
 
-export function addFinish(parent: Command, deps: CliDeps): void {
+export function addFinish(parent: Command, cli: CliDeps): void {
   const { command, read } = changeCommand(parent, 'finish', finishMigration, [
     'postferry migration finish anna@new.example',
     'postferry migration finish anna@new.example --queue',
@@ -36,10 +36,10 @@ export function addFinish(parent: Command, deps: CliDeps): void {
     if (said.all === 'true' && !options.queue) {
       throw new Failure(EXIT.usage, 'finish --all needs --queue (--help shows how)')
     }
-    if (!options.queue) deps.becomeOwner()
-    await using house = await deps.open()
-    if (said.all === 'true') return await changeAll('finish', said, house, options)
-    const finished = options.queue ? await ask(said, house) : await askAndWait(said, house, deps)
+    if (!options.queue) cli.becomeOwner()
+    await using deps = await cli.open()
+    if (said.all === 'true') return await changeAll('finish', said, deps, options)
+    const finished = options.queue ? await ask(said, deps) : await askAndWait(said, deps, cli)
     await printDone(await finishMigration.answer.row(finished), sentenceOf(finished), options)
   })
 }
@@ -50,22 +50,22 @@ function sentenceOf({ migration: { address }, proof }: Finished): string {
     : `the migration of ${address} is done now; ${proof}`
 }
 
-async function ask(said: Said, house: House): Promise<Finished> {
+async function ask(said: Said, deps: Deps): Promise<Finished> {
   try {
-    return await house.perform(finishMigration, said, CALLER())
+    return await deps.perform(finishMigration, said, CALLER())
   } catch (error) {
     throw isRefused(error, 'conflict') ? new Refused('conflict', `${error.message}; ${FORCED}`) : error
   }
 }
 
-async function askAndWait(said: Said, house: House, deps: CliDeps): Promise<Finished> {
+async function askAndWait(said: Said, deps: Deps, cli: CliDeps): Promise<Finished> {
   const caller = CALLER()
-  const before = await house.perform(migrationStatus, said, caller)
-  const asked = await ask(said, house)
+  const before = await deps.perform(migrationStatus, said, caller)
+  const asked = await ask(said, deps)
   if (asked.proof !== null) return asked
   const stop = stopSignal()
-  await workOff(asked.migration, deps, { ...caller, reason: (said.reason as string | undefined) ?? null }, stop)
-  return await new Waiting(asked.migration, before, house, caller).end(stop)
+  await workOff(asked.migration, cli, { ...caller, reason: (said.reason as string | undefined) ?? null }, stop)
+  return await new Waiting(asked.migration, before, deps, caller).end(stop)
 }
 
 /** Makes the last attempt on this host, where that is possible: this is a copying host, and nobody else copies it. */
@@ -90,15 +90,15 @@ async function workOff(
 /** Waits for the attempt that answers a request, whoever makes it. */
 class Waiting {
   readonly #migration: Migration
-  readonly #house: House
+  readonly #deps: Deps
   readonly #caller: Caller
   /** Attempts up to this one do not answer. */
   readonly #lastId: bigint
   #told = ''
 
-  constructor(migration: Migration, { lastAttempt }: MigrationStatus, house: House, caller: Caller) {
+  constructor(migration: Migration, { lastAttempt }: MigrationStatus, deps: Deps, caller: Caller) {
     this.#migration = migration
-    this.#house = house
+    this.#deps = deps
     this.#caller = caller
     this.#lastId = BigInt(lastAttempt?.id ?? 0)
   }
@@ -107,10 +107,10 @@ class Waiting {
   async end(stop: AbortSignal): Promise<Finished> {
     const { address } = this.#migration
     for (;;) {
-      const status = await this.#house.perform(migrationStatus, { address }, this.#caller)
+      const status = await this.#deps.perform(migrationStatus, { address }, this.#caller)
       const { migration } = status
       if (migration.state === 'done') {
-        return { migration, proof: proofOf(await this.#house.ledgers.find(migration.id)) }
+        return { migration, proof: proofOf(await this.#deps.ledgers.find(migration.id)) }
       }
       await this.#refuseEnded(status)
       if (stop.aborted) throw this.#failure(EXIT.tempfail, 'interrupted')
@@ -132,13 +132,13 @@ class Waiting {
 
   async #ledgerSentence(outcome: Outcome): Promise<string> {
     const { address } = this.#migration
-    const { ledger } = await this.#house.perform(showMigration, { address }, this.#caller)
+    const { ledger } = await this.#deps.perform(showMigration, { address }, this.#caller)
     return `${proofOf(ledger)}: ${nextStep(outcome) ?? ''}`
   }
 
   async #tellWho({ migration, lastAttempt }: MigrationStatus): Promise<void> {
     const isRunning = lastAttempt !== null && lastAttempt.endedAt === null
-    const hosts = isRunning ? [lastAttempt.host] : await this.#house.copyingHosts.workersFor(migration.id)
+    const hosts = isRunning ? [lastAttempt.host] : await this.#deps.copyingHosts.workersFor(migration.id)
     if (hosts.length === 0) {
       throw this.#failure(EXIT.tempfail, `no "postferry sync" runs that could copy ${migration.address}`)
     }

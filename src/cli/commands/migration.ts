@@ -35,8 +35,8 @@ export function addMigrationCommands(postferry: Command, deps: CliDeps): void {
       'postferry migration set-password anna@new.example',
       'postferry migration set-password anna@new.example <password-file',
     ],
-    async whose(house, said) {
-      const { migration } = await house.perform(migrationStatus, said, CALLER())
+    async whose({ perform }, said) {
+      const { migration } = await perform(migrationStatus, said, CALLER())
       refuseDone(migration)
       return `${migration.address} on the old server`
     },

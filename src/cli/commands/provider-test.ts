@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { endpointText } from '../../model/endpoint.ts'
 import type { Provider } from '../../model/provider.ts'
-import type { House } from '../../operations/house.ts'
+import type { Deps } from '../../operations/deps.ts'
 import { trustTested } from '../../operations/provider-approval.ts'
 import { trialRow, trySignIn } from '../../operations/provider-login-test.ts'
 import { testProvider } from '../../operations/provider-test.ts'
@@ -42,15 +42,15 @@ export function addTest(provider: Command, { open }: CliDeps): void {
     'postferry provider test old',
     'postferry provider test old --sign-in anna@old.example <password-file',
   ).action(async (name: string, options: Options) => {
-    await using house = await open()
+    await using deps = await open()
     await (options.signIn === undefined
-      ? testSteps(house, name, options)
-      : testSignIn(house, name, options.signIn, options))
+      ? testSteps(deps, name, options)
+      : testSignIn(deps, name, options.signIn, options))
   })
 }
 
-async function testSteps(house: House, name: string, options: Options): Promise<void> {
-  const { provider, steps } = await house.perform(testProvider, { name }, CALLER())
+async function testSteps(deps: Deps, name: string, options: Options): Promise<void> {
+  const { provider, steps } = await deps.perform(testProvider, { name }, CALLER())
   const taken: ProbeStep[] = []
   for await (const step of steps) {
     taken.push(step)
@@ -60,11 +60,11 @@ async function testSteps(house: House, name: string, options: Options): Promise<
   const failed = taken.find(({ ok }) => !ok)
   if (failed !== undefined)
     throw new Failure(EXIT.unavailable, `provider ${name} cannot be used: ${failed.step} failed`)
-  await tellTrust(house, provider, options)
+  await tellTrust(deps, provider, options)
 }
 
-async function tellTrust(house: House, provider: Provider, options: Options): Promise<void> {
-  const trust = await trustTested(provider, house, by({}))
+async function tellTrust(deps: Deps, provider: Provider, options: Options): Promise<void> {
+  const trust = await trustTested(provider, deps, by({}))
   if (trust === null || options.json) return
   const told = `this host sends kept passwords to ${endpointText(trust.approved)}`
   await print(
@@ -79,10 +79,10 @@ const EXITS: Readonly<Record<Exclude<SourceAnswer['kind'], 'yes'>, number>> = {
   trouble: EXIT.tempfail,
 }
 
-async function testSignIn(house: House, name: string, username: string, options: Options): Promise<void> {
-  await house.perform(showProvider, { name }, CALLER())
+async function testSignIn(deps: Deps, name: string, username: string, options: Options): Promise<void> {
+  await deps.perform(showProvider, { name }, CALLER())
   const password = await readPassword(`${username} on the old server`)
-  const result = await house.perform(trySignIn, { name, username, password }, CALLER())
+  const result = await deps.perform(trySignIn, { name, username, password }, CALLER())
   const row = trialRow(result)
   if (options.json) await print(`${json(row)}\n`)
   if (result.answer.kind !== 'yes') throw new Failure(EXITS[result.answer.kind], `${row.said}: ${row.remedy}`)

@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
 import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.ts'
-import type { House } from '../../operations/house.ts'
 import { approveProvider } from '../../operations/provider-approval.ts'
 import {
   addProvider,
@@ -11,6 +10,7 @@ import {
   showProvider,
 } from '../../operations/providers.ts'
 import { usageRow } from '../../operations/rows.ts'
+import type { Settings } from '../../settings.ts'
 import type { CliDeps } from '../deps.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { addListing, addOperation, addRecord } from '../terminal/operation-command.ts'
@@ -31,7 +31,7 @@ export function addProviderCommands(postferry: Command, deps: CliDeps): void {
   addListing(provider, 'list', listProviders, deps, { ...providerList, examples: ['postferry provider list'] })
   addRecord(provider, 'show', showProvider, deps, {
     ...{ arguments: ['name'], examples: ['postferry provider show old'] },
-    row: async (shown, house) => ({ ...providerList.row(shown), ...(await usage(house, shown.name)) }),
+    row: async (shown, { settings }) => ({ ...providerList.row(shown), ...(await usage(settings, shown.name)) }),
   })
   addOperation(provider, 'set', setProvider, deps, {
     ...{ arguments: ['name'], json: 'the provider' },
@@ -68,6 +68,6 @@ function next({ before, after: { name, ...after } }: ChangedProvider): string {
 }
 
 /** How the running service uses a provider; null where none runs, or it has not asked there yet. */
-async function usage({ settings }: House, name: string): Promise<Record<string, unknown>> {
-  return usageRow(await statusOf(name, settings.socket))
+async function usage({ socket }: Settings, name: string): Promise<Record<string, unknown>> {
+  return usageRow(await statusOf(name, socket))
 }

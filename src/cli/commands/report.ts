@@ -35,9 +35,9 @@ export function addReportCommand(postferry: Command, { open }: CliDeps): void {
     .action(async (...given: unknown[]) => {
       const said = saidIn(makeReport, shape, command, given)
       const options = command.opts<Options>()
-      await using house = await open()
-      if (!options.awaited) return await printReport(await house.perform(makeReport, said, CALLER()), options)
-      const awaited = listed(house, listMigrations, { ...said, never_came: 'true' })
+      await using deps = await open()
+      if (!options.awaited) return await printReport(await deps.perform(makeReport, said, CALLER()), options)
+      const awaited = listed(deps, listMigrations, { ...said, never_came: 'true' })
       const rows = { row: (row: Record<string, unknown>) => row, columns: MIGRATION_COLUMNS }
       await (options.csv ? printCsv(awaited, rows) : printList(awaited, rows, options))
     })

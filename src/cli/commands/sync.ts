@@ -51,19 +51,19 @@ export function addSyncCommand(postferry: Command, deps: CliDeps): void {
     'postferry sync --account anna@new.example',
   ).action(async (options: Options) => {
     const stop = stopSignal()
-    await using house = await deps.openCopying({
+    await using worker = await deps.openCopying({
       takesOver: options.adopt === true,
       early: options.account !== undefined,
       limitMs: options.timeLimit * 60_000,
     })
     // Before anything is told: there may be nothing to do.
-    const one = options.account === undefined ? null : await activeMigration(options.account, house)
+    const one = options.account === undefined ? null : await activeMigration(options.account, worker)
     using watcher = watcherFor(options)
-    if (one !== null) await syncOne(one, house, watcher, stop)
+    if (one !== null) await syncOne(one, worker, watcher, stop)
     else {
       const { slots, once = false } = options
       const how = { slots, once, stop }
-      const [stranded] = await Promise.all([work(house, watcher, how), keepErasing(house, watcher, how)])
+      const [stranded] = await Promise.all([work(worker, watcher, how), keepErasing(worker, watcher, how)])
       if (once && stranded.length > 0) process.exitCode = EXIT.unavailable
     }
   })
@@ -78,9 +78,9 @@ function watcherFor({ quiet, json }: Options): Watcher & Disposable {
   })
 }
 
-async function activeMigration(typed: Address, house: WorkerDeps): Promise<Migration> {
-  const { address: name } = await accountOf(typed, house)
-  const migration = await house.migrations.find(name)
+async function activeMigration(typed: Address, deps: WorkerDeps): Promise<Migration> {
+  const { address: name } = await accountOf(typed, deps)
+  const migration = await deps.migrations.find(name)
   if (migration === null) throw new Failure(EXIT.data, `${name} has no migration`)
   if (!ACTIVE_STATES.includes(migration.state)) {
     throw new Failure(
@@ -91,8 +91,8 @@ async function activeMigration(typed: Address, house: WorkerDeps): Promise<Migra
   return migration
 }
 
-async function syncOne(migration: Migration, house: WorkerDeps, watcher: Watcher, stop: AbortSignal): Promise<void> {
-  const report = await oneJob(house, migration, stop, watcher.message)
+async function syncOne(migration: Migration, deps: WorkerDeps, watcher: Watcher, stop: AbortSignal): Promise<void> {
+  const report = await oneJob(deps, migration, stop, watcher.message)
   watcher.ended(report)
   process.exitCode = exitCodeOf(report.ending, report.waitMs)
   if (report.waitMs === null && report.proof === null)

@@ -9,8 +9,8 @@ export function addUpgradeCommand(postferry: Command, { openUnready }: CliDeps):
     .description('bring the database schema up to this program; a no-op when it is')
     .option('--json', 'print the names of the applied upgrades as one JSON array')
   examples(upgrade, 'postferry upgrade').action(async (options) => {
-    await using house = await openUnready()
-    const names = await house.database.upgrade()
+    await using deps = await openUnready()
+    const names = await deps.database.upgrade()
     await printDone(names, names.length === 0 ? 'nothing to do' : `applied ${names.join(', ')}`, options)
   })
 }

@@ -25,9 +25,9 @@ export function addVerifyCommand(postferry: Command, { open, becomeOwner }: CliD
       const said = saidIn(described, shape, command, given)
       const options = command.opts<{ strict?: boolean; json?: boolean }>()
       becomeOwner()
-      await using house = await open()
+      await using deps = await open()
       using progress = showProgress()
-      const verified = await house.perform(verifying({ watch: progress.watch }), said, CALLER()).catch(explainNoLedger)
+      const verified = await deps.perform(verifying({ watch: progress.watch }), said, CALLER()).catch(explainNoLedger)
       progress.end()
       const { migration, ledger } = verified
       const row = described.answer.row(verified)

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import { isRefused } from '../../model/refused.ts'
-import type { House } from '../../operations/house.ts'
+import type { Deps } from '../../operations/deps.ts'
 import {
   type Described,
   type Field,
@@ -37,14 +37,14 @@ interface DoneShape<F extends Fields, R> extends CommandShape<F> {
   /** What else is printed for a person, after the sentence. */
   also?(result: R): Promise<void>
   /** Before a secret is asked for: whose it is. @throws Refused when it would be typed for nothing */
-  whose?(house: House, said: Said): Promise<string>
+  whose?(deps: Deps, said: Said): Promise<string>
 }
 
 /** Makes an operation a command that prints what it did, or its answer as JSON. */
 export function addOperation<F extends Fields, R>(
   parent: Command,
   word: string,
-  operation: Operation<F, R, House>,
+  operation: Operation<F, R, Deps>,
   { open }: CliDeps,
   shape: DoneShape<F, R>,
 ): void {
@@ -52,9 +52,9 @@ export function addOperation<F extends Fields, R>(
   command.option('--json', `print ${shape.json ?? 'the result'} as JSON`).action(async (...given: unknown[]) => {
     const typed = saidIn(operation, shape, command, given)
     shape.check?.(typed)
-    await using house = await open()
-    const said = await withSecret(operation, shape, house, typed)
-    const result = await house.perform(operation, said, CALLER())
+    await using deps = await open()
+    const said = await withSecret(operation, shape, deps, typed)
+    const result = await deps.perform(operation, said, CALLER())
     const options = command.opts<{ json?: boolean }>()
     await printDone(await operation.answer.row(result), shape.done(result, said), options)
     if (!options.json) await shape.also?.(result)
@@ -65,14 +65,14 @@ export function addOperation<F extends Fields, R>(
 export function addListing<F extends Fields, T>(
   parent: Command,
   word: string,
-  operation: Operation<F, Listed<T>, House>,
+  operation: Operation<F, Listed<T>, Deps>,
   { open }: CliDeps,
   shape: CommandShape<F> & Pick<ListShape<Row>, 'columns'>,
 ): void {
   const command = commandOf(parent, word, operation, shape)
   command.option('--json', 'print one JSON array').action(async (...given: unknown[]) => {
-    await using house = await open()
-    const rows = listed(house, operation, saidIn(operation, shape, command, given))
+    await using deps = await open()
+    const rows = listed(deps, operation, saidIn(operation, shape, command, given))
     await printList(rows, { ...shape, row: (row) => row }, command.opts())
   })
 }
@@ -82,12 +82,12 @@ type Row = Record<string, unknown>
 
 /** The rows of a list, page by page. */
 export async function* listed<F extends Fields, T>(
-  house: House,
-  operation: Operation<F, Listed<T>, House>,
+  deps: Deps,
+  operation: Operation<F, Listed<T>, Deps>,
   said: Said,
 ): AsyncGenerator<Row> {
   for (let place: Said | null = {}; place !== null; ) {
-    const found: Listed<T> = await house.perform(operation, { ...said, ...LARGEST_PAGE, ...place }, CALLER())
+    const found: Listed<T> = await deps.perform(operation, { ...said, ...LARGEST_PAGE, ...place }, CALLER())
     const told = (await operation.answer.row(found)) as Listed<Row>
     yield* 'rows' in told ? told.rows : told
     place = 'rows' in told && told.after !== null ? { after: told.after } : null
@@ -98,22 +98,22 @@ export async function* listed<F extends Fields, T>(
 export function addRecord<F extends Fields, R>(
   parent: Command,
   word: string,
-  operation: Operation<F, R, House>,
+  operation: Operation<F, R, Deps>,
   { open }: CliDeps,
   shape: CommandShape<F> & {
     /** What is printed; default: the answer. */
-    row?(result: R, house: House): Promise<Row>
+    row?(result: R, deps: Deps): Promise<Row>
     /** Prints it for a person; default: field by field. */
     show?(result: R): Promise<void>
   },
 ): void {
   const command = commandOf(parent, word, operation, shape)
   command.option('--json', 'print one JSON object').action(async (...given: unknown[]) => {
-    await using house = await open()
-    const result = await house.perform(operation, saidIn(operation, shape, command, given), CALLER())
+    await using deps = await open()
+    const result = await deps.perform(operation, saidIn(operation, shape, command, given), CALLER())
     const options = command.opts<{ json?: boolean }>()
     if (shape.show !== undefined && !options.json) return await shape.show(result)
-    const row = await (shape.row?.(result, house) ?? operation.answer.row(result))
+    const row = await (shape.row?.(result, deps) ?? operation.answer.row(result))
     await printRecord(row as Row, options)
   })
 }
@@ -178,12 +178,12 @@ function parserOf(field: Field<unknown>): Parser {
 async function withSecret<F extends Fields, R>(
   { fields }: Described<F>,
   { whose }: DoneShape<F, R>,
-  house: House,
+  deps: Deps,
   said: Said,
 ): Promise<Said> {
   const name = Object.keys(fields).find((name) => fields[name]?.isSecret)
   if (name === undefined || whose === undefined) return said
-  const secret = await readPassword(await whose(house, said))
+  const secret = await readPassword(await whose(deps, said))
   // What is wrong with it is said without the name of an option that nobody gave.
   fields[name]?.read(secret)
   return { ...said, [name]: secret }

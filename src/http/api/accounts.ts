@@ -7,15 +7,15 @@ import {
   setQuota,
   showAccount,
 } from '../../operations/accounts.ts'
-import type { House } from '../../operations/house.ts'
+import type { Deps } from '../../operations/deps.ts'
 import { serve } from './route.ts'
 
 /** `/accounts`: people who have an account on the new server. */
-export const accounts: FastifyPluginAsync<{ house: House }> = async (app, { house }) => {
-  serve(app, house, { method: 'GET', path: '/accounts' }, listAccounts)
-  serve(app, house, { method: 'GET', path: '/accounts/:address' }, showAccount)
-  serve(app, house, { method: 'POST', path: '/accounts/:address/enable' }, enableAccount)
-  serve(app, house, { method: 'POST', path: '/accounts/:address/disable' }, disableAccount)
-  serve(app, house, { method: 'POST', path: '/accounts/:address/quota' }, setQuota)
-  serve(app, house, { method: 'POST', path: '/accounts/:address/passwd' }, setPassword)
+export const accounts: FastifyPluginAsync<{ deps: Deps }> = async (app, { deps }) => {
+  serve(app, deps, { method: 'GET', path: '/accounts' }, listAccounts)
+  serve(app, deps, { method: 'GET', path: '/accounts/:address' }, showAccount)
+  serve(app, deps, { method: 'POST', path: '/accounts/:address/enable' }, enableAccount)
+  serve(app, deps, { method: 'POST', path: '/accounts/:address/disable' }, disableAccount)
+  serve(app, deps, { method: 'POST', path: '/accounts/:address/quota' }, setQuota)
+  serve(app, deps, { method: 'POST', path: '/accounts/:address/passwd' }, setPassword)
 }

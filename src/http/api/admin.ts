@@ -1,7 +1,7 @@
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifyPluginAsync, FastifySchemaCompiler, RouteOptions } from 'fastify'
 import type { ObjectSchema } from '../../model/json-schema.ts'
-import type { House } from '../../operations/house.ts'
+import type { Deps } from '../../operations/deps.ts'
 import * as migrationComponents from '../../operations/migration-schemas.ts'
 import { Mistake, the } from '../../operations/schema.ts'
 import * as components from '../../operations/schemas.ts'
@@ -16,7 +16,7 @@ import { overview } from './overview.ts'
 import { providers } from './providers.ts'
 
 export interface Admin {
-  readonly house: House
+  readonly deps: Deps
   /** What an administrator has to show, on the socket too. */
   readonly adminToken: string
 }
@@ -24,13 +24,13 @@ export interface Admin {
 const PREFIX = '/v1/admin'
 
 /** The administrators' API: what the commands do, by the same code, in JSON. */
-export const admin: FastifyPluginAsync<Admin> = async (app, { house, adminToken }) => {
+export const admin: FastifyPluginAsync<Admin> = async (app, { deps, adminToken }) => {
   app.addHook('onRequest', requireToken(adminToken, 'admin'))
   app.addHook('onRequest', async (_, reply) => void reply.header('cache-control', 'no-store'))
   app.addHook('preValidation', async (request, reply) => {
     // What may be said in a body may all be left out.
     if (request.body === undefined) request.body = {}
-    const isReady = await house.database.ready().then(
+    const isReady = await deps.database.ready().then(
       () => true,
       () => false,
     )
@@ -43,7 +43,7 @@ export const admin: FastifyPluginAsync<Admin> = async (app, { house, adminToken 
   }
   app.addHook('onRoute', describeRefusals)
   for (const room of [overview, providers, domains, accounts, migrations, importing, audit]) {
-    await app.register(room, { prefix: PREFIX, house })
+    await app.register(room, { prefix: PREFIX, deps })
   }
 }
 

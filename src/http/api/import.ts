@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { Type } from '../../model/json-schema.ts'
 import { Refused } from '../../model/refused.ts'
-import type { House } from '../../operations/house.ts'
+import type { Deps } from '../../operations/deps.ts'
 import { IMPORT, importing as importPeople, OUTCOME } from '../../operations/import.ts'
 import { piecesOf } from '../../operations/import-file.ts'
 import type { BadLine } from '../../operations/import-people.ts'
@@ -22,7 +22,7 @@ const Csv = Type.Unknown({
 })
 
 /** `/import`: users of a CSV file. */
-export const importing: FastifyPluginAsync<{ house: House }> = async (app, { house }) => {
+export const importing: FastifyPluginAsync<{ deps: Deps }> = async (app, { deps }) => {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('text/csv', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
 
@@ -52,7 +52,7 @@ export const importing: FastifyPluginAsync<{ house: House }> = async (app, { hou
         onProgress: () => undefined,
       })
       const said = saidIn(query as Record<string, unknown>)
-      const outcome = await house.perform(operation, said, API)
+      const outcome = await deps.perform(operation, said, API)
       const answer = { bad_lines: badLines, ...outcome }
       if (outcome.written || said.dry_run === 'true') return answer
       const error = `${outcome.bad} of ${outcome.lines} lines cannot be imported: nothing is imported`

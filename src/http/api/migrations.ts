@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { Type } from '../../model/json-schema.ts'
+import type { Deps } from '../../operations/deps.ts'
 import { finishMigration } from '../../operations/finish.ts'
-import type { House } from '../../operations/house.ts'
 import {
   changeMigrations,
   pauseMigration,
@@ -15,25 +15,25 @@ import { exactly } from '../../operations/schema.ts'
 import { API, propertiesOf, saidIn, serve } from './route.ts'
 
 /** `/migrations`: people's moves. */
-export const migrations: FastifyPluginAsync<{ house: House }> = async (app, { house }) => {
+export const migrations: FastifyPluginAsync<{ deps: Deps }> = async (app, { deps }) => {
   const one = '/migrations/:address'
-  serve(app, house, { method: 'GET', path: '/migrations' }, listMigrations)
-  serve(app, house, { method: 'GET', path: one }, showMigration)
-  serve(app, house, { method: 'POST', path: `${one}/pause` }, pauseMigration)
-  serve(app, house, { method: 'POST', path: `${one}/resume` }, resumeMigration)
-  serve(app, house, { method: 'POST', path: `${one}/retry` }, retryMigration)
+  serve(app, deps, { method: 'GET', path: '/migrations' }, listMigrations)
+  serve(app, deps, { method: 'GET', path: one }, showMigration)
+  serve(app, deps, { method: 'POST', path: `${one}/pause` }, pauseMigration)
+  serve(app, deps, { method: 'POST', path: `${one}/resume` }, resumeMigration)
+  serve(app, deps, { method: 'POST', path: `${one}/retry` }, retryMigration)
   serve(
     app,
-    house,
+    deps,
     { method: 'POST', path: `${one}/finish`, isAccepted: ({ proof }) => proof === null },
     finishMigration,
   )
-  serve(app, house, { method: 'POST', path: `${one}/set-password` }, setMigrationPassword)
-  serveBulk(app, house)
+  serve(app, deps, { method: 'POST', path: `${one}/set-password` }, setMigrationPassword)
+  serveBulk(app, deps)
 }
 
 /** A filter says all who match, also an empty one: everybody. Without any nobody is meant. */
-function serveBulk(app: FastifyInstance, house: House): void {
+function serveBulk(app: FastifyInstance, deps: Deps): void {
   const { all, ...fields } = fieldsOf(changeMigrations)
   const others = Object.entries(fields).filter(([name]) => !(name in FILTER))
   const filter = Type.Optional(exactly(propertiesOf(Object.entries(FILTER))))
@@ -43,7 +43,7 @@ function serveBulk(app: FastifyInstance, house: House): void {
     { schema: { summary, body: exactly({ ...propertiesOf(others), filter }), response: { 200: answer.schema } } },
     async ({ body: { filter, ...said } }) => {
       const whole = { ...said, ...filter, ...(filter && { all: true }) }
-      return answer.row(await house.perform(changeMigrations, saidIn(whole), API))
+      return answer.row(await deps.perform(changeMigrations, saidIn(whole), API))
     },
   )
 }

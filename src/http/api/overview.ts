@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { Type } from '../../model/json-schema.ts'
-import type { House } from '../../operations/house.ts'
+import type { Deps } from '../../operations/deps.ts'
 import { providerHealth } from '../../operations/provider-health.ts'
 import { makeReport } from '../../operations/report.ts'
 import { Text } from '../../operations/schema.ts'
@@ -10,14 +10,14 @@ import { serve } from './route.ts'
 const Settings = Type.Record(Type.Union([Text, Type.Number()]))
 
 /** `/report`, `/health` and `/settings`: how far the people are, how the providers are, and what is set. */
-export const overview: FastifyPluginAsync<{ house: House }> = async (app, { house }) => {
-  serve(app, house, { method: 'GET', path: '/report' }, makeReport)
+export const overview: FastifyPluginAsync<{ deps: Deps }> = async (app, { deps }) => {
+  serve(app, deps, { method: 'GET', path: '/report' }, makeReport)
 
-  serve(app, house, { method: 'GET', path: '/health' }, providerHealth)
+  serve(app, deps, { method: 'GET', path: '/health' }, providerHealth)
 
   app.get(
     '/settings',
     { schema: { summary: 'The settings in force; of a secret only whether it is set', response: { 200: Settings } } },
-    async () => redacted(house.settings),
+    async () => redacted(deps.settings),
   )
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { type JsonSchema, Type } from '../../model/json-schema.ts'
-import type { House } from '../../operations/house.ts'
+import type { Deps } from '../../operations/deps.ts'
 import { type Field, type Fields, fieldsOf, type Operation, type Said } from '../../operations/operation.ts'
 import { exactly } from '../../operations/schema.ts'
 
@@ -20,9 +20,9 @@ interface Route<R> {
 /** Makes an operation a route: fields that the path does not name are in the body, or (without one) in the query. */
 export function serve<F extends Fields, R>(
   app: FastifyInstance,
-  house: House,
+  deps: Deps,
   { method, path, status = 200, isAccepted }: Route<R>,
-  operation: Operation<F, R, House>,
+  operation: Operation<F, R, Deps>,
 ): void {
   const { schema } = operation.answer
   const fields = Object.entries(fieldsOf(operation))
@@ -38,7 +38,7 @@ export function serve<F extends Fields, R>(
       response: { [status]: schema, ...(isAccepted && { 202: schema }) },
     },
     async handler({ params, query, body }, reply) {
-      const result = await house.perform(operation, saidIn({ ...obj(query), ...obj(body), ...obj(params) }), API)
+      const result = await deps.perform(operation, saidIn({ ...obj(query), ...obj(body), ...obj(params) }), API)
       return reply.code(isAccepted?.(result) ? 202 : status).send(await operation.answer.row(result))
     },
   })

@@ -9,8 +9,8 @@ import {
 } from '../../model/administrator.ts'
 import { newTotp, totpStep } from '../../operations/totp.ts'
 import { Secret, SHORT_PASSWORD } from './bodies.ts'
+import type { PanelDeps } from './deps.ts'
 import { form, textField } from './forms.ts'
-import type { PanelDeps, PanelHouse } from './house.ts'
 import { type Content, html, type Piece } from './html.ts'
 import type { Notice } from './page.ts'
 import { qrCode } from './qr-code.ts'
@@ -35,7 +35,7 @@ const Current = Type.Object({ current: Secret() })
 const Code = Type.Object({ code: Secret(16) })
 
 /** What administrators change about themselves: password and second factor. */
-export const accountPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
+export const accountPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
   app.get(PATH, (request, reply) => {
     const self = administrator(request)
     const csrf = reply.generateCsrf()
@@ -47,15 +47,15 @@ export const accountPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { h
     const { name } = administrator(request)
     const { current, password } = request.body
     if (!isAdministratorPassword(password)) return goOn(request, reply, PATH, SHORT_PASSWORD)
-    if (!(await isOwn(current, request, house))) return goOn(request, reply, PATH, WRONG)
-    await house.administrators.setPassword(name, await house.hasher.hash(password), byAdministrator(name))
-    return await stay(request, reply, house, 'You have a new password. Your other sessions have ended.')
+    if (!(await isOwn(current, request, deps))) return goOn(request, reply, PATH, WRONG)
+    await deps.administrators.setPassword(name, await deps.hasher.hash(password), byAdministrator(name))
+    return await stay(request, reply, deps, 'You have a new password. Your other sessions have ended.')
   })
 
   app.post(`${PATH}/totp`, { config: SEE, schema: { body: Current } }, async (request, reply) => {
     const { name } = administrator(request)
-    if (!(await isOwn(request.body.current, request, house))) return goOn(request, reply, PATH, WRONG)
-    const { sealed, uri } = await newTotp(name, house.totpSealer)
+    if (!(await isOwn(request.body.current, request, deps))) return goOn(request, reply, PATH, WRONG)
+    const { sealed, uri } = await newTotp(name, deps.totpSealer)
     request.session.set('totp', { sealed: Buffer.from(sealed).toString('base64'), uri })
     return reply.redirect(PATH, 303)
   })
@@ -64,23 +64,23 @@ export const accountPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { h
     const { name } = administrator(request)
     const sealed = Buffer.from(request.session.get('totp')?.sealed ?? '', 'base64')
     if (sealed.length === 0) return reply.redirect(PATH, 303)
-    const step = await totpStep(house.totpSealer.open(name, sealed), request.body.code, new Date())
+    const step = await totpStep(deps.totpSealer.open(name, sealed), request.body.code, new Date())
     if (step === null) {
       return goOn(request, reply, PATH, {
         kind: 'bad',
         text: 'The code is wrong: look at the clock of your device, and try the next one.',
       })
     }
-    await house.administrators.setTotp(name, sealed, byAdministrator(name), step)
+    await deps.administrators.setTotp(name, sealed, byAdministrator(name), step)
     request.session.set('totp', undefined)
-    return await stay(request, reply, house, 'From now on you sign in with a code, too.')
+    return await stay(request, reply, deps, 'From now on you sign in with a code, too.')
   })
 
   app.post(`${PATH}/totp/remove`, { config: SEE, schema: { body: Current } }, async (request, reply) => {
     const { name } = administrator(request)
-    if (!(await isOwn(request.body.current, request, house))) return goOn(request, reply, PATH, WRONG)
-    await house.administrators.setTotp(name, null, byAdministrator(name))
-    return await stay(request, reply, house, 'You sign in without a code again.')
+    if (!(await isOwn(request.body.current, request, deps))) return goOn(request, reply, PATH, WRONG)
+    await deps.administrators.setTotp(name, null, byAdministrator(name))
+    return await stay(request, reply, deps, 'You sign in without a code again.')
   })
 }
 
@@ -90,14 +90,14 @@ const WRONG: Notice = {
 }
 
 /** Whether it is the password of whoever asks: a session that was left open is not enough. Guesses are counted. */
-async function isOwn(password: string, request: FastifyRequest, house: PanelHouse): Promise<boolean> {
+async function isOwn(password: string, request: FastifyRequest, deps: PanelDeps): Promise<boolean> {
   const { name } = administrator(request)
-  const { kind } = await house.signInAdministrator({ name, password, code: null, client: request.ip })
+  const { kind } = await deps.signInAdministrator({ name, password, code: null, client: request.ip })
   return kind === 'ok' || kind === 'code-wanted'
 }
 
 /** Goes on in this session, which a change has ended as all others. */
-async function stay(request: FastifyRequest, reply: FastifyReply, { administrators }: PanelHouse, text: string) {
+async function stay(request: FastifyRequest, reply: FastifyReply, { administrators }: PanelDeps, text: string) {
   const known = await administrators.find(administrator(request).name)
   if (known !== null) request.session.set('stamp', known.stamp)
   return goOn(request, reply, PATH, { kind: 'good', text })

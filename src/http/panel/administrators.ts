@@ -9,8 +9,8 @@ import {
   setAdministratorRole,
 } from '../../operations/administrators.ts'
 import { Secret, Why } from './bodies.ts'
+import type { PanelDeps } from './deps.ts'
 import { choiceField, form, reasonField, textField } from './forms.ts'
-import type { PanelDeps } from './house.ts'
 import { html, type Piece } from './html.ts'
 import { badge, table, when } from './parts.ts'
 import { act, perform } from './perform.ts'
@@ -32,9 +32,9 @@ const NewPassword = Type.Object({ ...Why.properties, password: Secret() })
 const NewRole = Type.Object({ ...Why.properties, role: OneRole })
 
 /** Who may use these pages, and for what; for owners. */
-export const administratorPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
+export const administratorPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
   app.get(PATH, { config: OWN }, async (request, reply) => {
-    const all = await perform(request, house, listAdministrators)
+    const all = await perform(request, deps, listAdministrators)
     return show(
       request,
       reply,
@@ -44,21 +44,21 @@ export const administratorPages: FastifyPluginAsyncTypebox<PanelDeps> = async (a
   })
 
   app.post(PATH, { config: OWN, schema: { body: NewOne } }, (request, reply) =>
-    act(request, reply, house, addAdministrator, PATH, ({ administrator: { name } }) => `${name} can sign in now.`),
+    act(request, reply, deps, addAdministrator, PATH, ({ administrator: { name } }) => `${name} can sign in now.`),
   )
 
   app.post(`${PATH}/:name/password`, { config: OWN, schema: { params: One, body: NewPassword } }, (request, reply) =>
-    act(request, reply, house, setAdministratorPassword, PATH, ({ administrator: { name } }) => {
+    act(request, reply, deps, setAdministratorPassword, PATH, ({ administrator: { name } }) => {
       return `${name} has a new password, and is signed out everywhere.`
     }),
   )
 
   app.post(`${PATH}/:name/role`, { config: OWN, schema: { params: One, body: NewRole } }, (request, reply) =>
-    act(request, reply, house, setAdministratorRole, PATH, ({ name, role }) => `${name} is ${role} now.`),
+    act(request, reply, deps, setAdministratorRole, PATH, ({ name, role }) => `${name} is ${role} now.`),
   )
 
   app.post(`${PATH}/:name/remove`, { config: OWN, schema: { params: One, body: Why } }, (request, reply) =>
-    act(request, reply, house, removeAdministrator, PATH, ({ name }) => `${name} is removed.`),
+    act(request, reply, deps, removeAdministrator, PATH, ({ name }) => `${name} is removed.`),
   )
 }
 

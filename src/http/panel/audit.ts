@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { listAudit } from '../../operations/audit.ts'
 import { bodyOf } from './bodies.ts'
+import type { PanelDeps } from './deps.ts'
 import { textField } from './forms.ts'
-import type { PanelDeps } from './house.ts'
 import { html, type Piece } from './html.ts'
 import { auditTable } from './migrations/history.ts'
 import { pager, withQuery } from './parts.ts'
@@ -14,10 +14,10 @@ const Query = bodyOf(listAudit)
 type Query = Readonly<Record<string, string | undefined>>
 
 /** Who changed what, and why. */
-export const auditPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
+export const auditPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
   app.get(PATH, { schema: { querystring: Query }, preHandler: refuseUnknown }, async (request, reply) => {
     const { after: _, before: __, ...filter }: Query = request.query
-    const { rows, ...more } = await look(request, house, listAudit)
+    const { rows, ...more } = await look(request, deps, listAudit)
     const to = (place: Query) => withQuery(PATH, { ...filter, ...place })
     return show(
       request,

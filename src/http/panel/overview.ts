@@ -4,7 +4,7 @@ import { nextStep } from '../../operations/next-steps.ts'
 import { type ProviderHealth, providerHealth } from '../../operations/provider-health.ts'
 import { makeReport, outlook, type PeopleCount, type Report, total, warning } from '../../operations/report.ts'
 import { burnDownChart } from './chart.ts'
-import type { PanelDeps } from './house.ts'
+import type { PanelDeps } from './deps.ts'
 import { html, type Piece, textOf } from './html.ts'
 import { memo } from './memo.ts'
 import { noticeOf } from './page.ts'
@@ -13,8 +13,8 @@ import { perform } from './perform.ts'
 import { show } from './show.ts'
 
 /** How far everybody is, and how the old servers are. */
-export async function overview(app: FastifyInstance, { house, events }: PanelDeps): Promise<void> {
-  const reported = memo(() => house.perform(makeReport, {}, { actor: 'panel', role: 'viewer' }))
+export async function overview(app: FastifyInstance, deps: PanelDeps): Promise<void> {
+  const reported = memo(() => deps.perform(makeReport, {}, { actor: 'panel', role: 'viewer' }))
 
   app.get('/admin', async (request, reply) => {
     const report = await reported()
@@ -23,12 +23,12 @@ export async function overview(app: FastifyInstance, { house, events }: PanelDep
   })
 
   app.get('/admin/events', async (request, reply) => {
-    await events.stream(request, reply, async () => live(await reported()))
+    await deps.events.stream(request, reply, async () => live(await reported()))
     return reply
   })
 
   app.get('/admin/health', async (request, reply) => {
-    const health = healthTable(await perform(request, house, providerHealth))
+    const health = healthTable(await perform(request, deps, providerHealth))
     if (request.headers['hx-request'] === undefined) {
       return show(request, reply, { title: 'Old servers' }, html`<h1>Old servers</h1><div class="card">${health}</div>`)
     }

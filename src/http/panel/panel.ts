@@ -9,8 +9,8 @@ import { accountPage } from './account.ts'
 import { administratorPages } from './administrators.ts'
 import { serveAssets } from './assets.ts'
 import { auditPage } from './audit.ts'
+import type { PanelDeps } from './deps.ts'
 import { Events } from './events.ts'
-import type { PanelDeps, PanelHouse } from './house.ts'
 import { importPages } from './import/pages.ts'
 import { bulk } from './migrations/bulk.ts'
 import { migrationList } from './migrations/list.ts'
@@ -25,8 +25,8 @@ import { settingsPage } from './settings.ts'
 import { signInForForm, signInPages } from './sign-in.ts'
 import { notFound, tellTrouble } from './trouble.ts'
 
-export interface PanelDoor {
-  readonly house: PanelHouse
+export interface Panel {
+  readonly deps: Omit<PanelDeps, 'events' | 'log'>
   /** 32 bytes that encrypt the sessions. */
   readonly sessionKey: Buffer
   readonly log: Logger
@@ -57,7 +57,7 @@ const CONTENT_SECURITY = {
 }
 
 /** `/admin`: the pages for administrators. */
-export async function panel(app: FastifyInstance, { house, sessionKey, log }: PanelDoor): Promise<void> {
+export async function panel(app: FastifyInstance, { deps, sessionKey, log }: Panel): Promise<void> {
   await app.register(helmet, {
     contentSecurityPolicy: CONTENT_SECURITY,
     referrerPolicy: { policy: 'same-origin' },
@@ -69,15 +69,15 @@ export async function panel(app: FastifyInstance, { house, sessionKey, log }: Pa
     await protect(pages, sessionKey)
     tellTrouble(pages, log)
     const typed = pages.withTypeProvider<TypeBoxTypeProvider>()
-    await typed.register(signInPages, { house })
+    await typed.register(signInPages, deps)
     await typed.register(async (guarded) => {
       guarded.addHook('onRoute', requirePermission)
-      guarded.addHook('onRequest', requireAdministrator(house.administrators))
+      guarded.addHook('onRequest', requireAdministrator(deps.administrators))
       guarded.addHook('preValidation', signInForForm)
       // After the body was read, where the token stands.
       guarded.addHook('preHandler', protectForms)
-      const deps: PanelDeps = { house, events: new Events(guarded, house.administrators), log }
-      for (const page of PAGES) await guarded.register(page, deps)
+      const handed: PanelDeps = { ...deps, events: new Events(guarded, deps.administrators), log }
+      for (const page of PAGES) await guarded.register(page, handed)
       guarded.get('/admin/', (_, reply) => reply.redirect('/admin', 301))
       guarded.get('/admin/*', () => {
         throw notFound()

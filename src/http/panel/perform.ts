@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { TObject } from 'typebox'
 import { isRefused, sentenceOf } from '../../model/refused.ts'
-import type { House } from '../../operations/house.ts'
+import type { Deps } from '../../operations/deps.ts'
 import { type Described, type Fields, fieldsOf, type Operation } from '../../operations/operation.ts'
-import type { PanelHouse } from './house.ts'
+import type { PanelDeps } from './deps.ts'
 import type { Notice } from './page.ts'
 import { capitalised } from './parts.ts'
 import { callerOf, goOn, saidIn } from './show.ts'
@@ -11,24 +11,24 @@ import { callerOf, goOn, saidIn } from './show.ts'
 /** Carries an operation out as the form of a route says it, for whoever has signed in. @throws Refused */
 export function perform<F extends Fields, R>(
   request: FastifyRequest,
-  house: PanelHouse,
-  operation: Operation<F, R, House>,
+  deps: PanelDeps,
+  operation: Operation<F, R, Deps>,
 ): Promise<R> {
   const form = { ...(request.body as object), ...(request.params as object) }
-  return house.perform(operation, saidIn(form, fieldsIn(request, operation)), callerOf(request))
+  return deps.perform(operation, saidIn(form, fieldsIn(request, operation)), callerOf(request))
 }
 
 /** The same, and goes on to a page that tells what was done, or what is wrong with the form. */
 export async function act<F extends Fields, R>(
   request: FastifyRequest,
   reply: FastifyReply,
-  house: PanelHouse,
-  operation: Operation<F, R, House>,
+  deps: PanelDeps,
+  operation: Operation<F, R, Deps>,
   path: string,
   done: (result: R) => Notice | string,
 ): Promise<FastifyReply> {
   try {
-    const notice = done(await perform(request, house, operation))
+    const notice = done(await perform(request, deps, operation))
     return goOn(request, reply, path, typeof notice === 'string' ? { kind: 'good', text: notice } : notice)
   } catch (error) {
     return goOn(request, reply, path, refusal(error))

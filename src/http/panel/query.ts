@@ -1,17 +1,17 @@
 import type { FastifyRequest } from 'fastify'
 import { Refused } from '../../model/refused.ts'
-import type { House } from '../../operations/house.ts'
+import type { Deps } from '../../operations/deps.ts'
 import { type Fields, isFlag, type Operation, type Said } from '../../operations/operation.ts'
-import type { PanelHouse } from './house.ts'
+import type { PanelDeps } from './deps.ts'
 import { callerOf } from './show.ts'
 
 /** Carries an operation out as the query of a page says it. @throws Refused */
 export function look<F extends Fields, R>(
   request: FastifyRequest,
-  house: PanelHouse,
-  operation: Operation<F, R, House>,
+  deps: PanelDeps,
+  operation: Operation<F, R, Deps>,
 ): Promise<R> {
-  return house.perform(
+  return deps.perform(
     operation,
     saidInQuery(request.query as Record<string, unknown>, operation.fields),
     callerOf(request),

@@ -1,14 +1,14 @@
 import type { FastifyInstance } from 'fastify'
 import { redacted } from '../../settings.ts'
-import type { PanelDeps } from './house.ts'
+import type { PanelDeps } from './deps.ts'
 import { html } from './html.ts'
 import { table } from './parts.ts'
 import { show } from './show.ts'
 
 /** The settings in force, to look at. */
-export async function settingsPage(app: FastifyInstance, { house }: PanelDeps): Promise<void> {
+export async function settingsPage(app: FastifyInstance, deps: PanelDeps): Promise<void> {
   app.get('/admin/settings', async (request, reply) => {
-    const rows = Object.entries(redacted(house.settings))
+    const rows = Object.entries(redacted(deps.settings))
     const list = table<(typeof rows)[number]>(
       'As postferry serve has read them at its start',
       [

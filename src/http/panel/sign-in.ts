@@ -4,8 +4,8 @@ import { Type } from 'typebox'
 import { byAdministrator } from '../../model/administrator.ts'
 import type { AdministratorAnswer } from '../../operations/administrator-login.ts'
 import { Secret } from './bodies.ts'
+import type { PanelDeps } from './deps.ts'
 import { form, hidden, textField } from './forms.ts'
-import type { PanelHouse } from './house.ts'
 import { html, type Piece } from './html.ts'
 import { pageBefore, pathWithin } from './own-pages.ts'
 import type { Notice } from './page.ts'
@@ -13,7 +13,7 @@ import { SIGN_IN_PATH } from './session.ts'
 import { goOn, show } from './show.ts'
 import { askAgain, Unsent, unsentOf } from './unsent.ts'
 
-type SignInHouse = Pick<PanelHouse, 'signInAdministrator' | 'administrators'>
+type SignInDeps = Pick<PanelDeps, 'signInAdministrator' | 'administrators'>
 
 const Words = Type.Object({
   name: Type.String({ maxLength: 64 }),
@@ -36,7 +36,7 @@ const FAILED: Readonly<Record<Failed, { status: number; notice: Notice }>> = {
 }
 
 /** The page that lets administrators in, and the way out. */
-export const signInPages: FastifyPluginAsyncTypebox<{ house: SignInHouse }> = async (app, { house }) => {
+export const signInPages: FastifyPluginAsyncTypebox<SignInDeps> = async (app, deps) => {
   app.get(
     SIGN_IN_PATH,
     { schema: { querystring: Type.Object({ next: Type.Optional(Type.String()) }) } },
@@ -45,7 +45,7 @@ export const signInPages: FastifyPluginAsyncTypebox<{ house: SignInHouse }> = as
 
   app.post(SIGN_IN_PATH, { schema: { body: Words }, preHandler: app.csrfProtection }, async (request, reply) => {
     const { name, password, code = '', next, unsent } = request.body
-    const answer = await house.signInAdministrator({
+    const answer = await deps.signInAdministrator({
       name,
       password,
       code: code === '' ? null : code,
@@ -66,7 +66,7 @@ export const signInPages: FastifyPluginAsyncTypebox<{ house: SignInHouse }> = as
   app.post('/admin/sign-out', { preHandler: app.csrfProtection }, async (request, reply) => {
     const name = request.session.get('name')
     request.session.regenerate()
-    if (name !== undefined) await house.administrators.endSessions(name, byAdministrator(name))
+    if (name !== undefined) await deps.administrators.endSessions(name, byAdministrator(name))
     return goOn(request, reply, SIGN_IN_PATH, { kind: 'good', text: 'You are signed out, on all devices.' })
   })
 }

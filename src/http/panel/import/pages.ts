@@ -5,7 +5,7 @@ import { Type } from 'typebox'
 import { importing } from '../../../operations/import.ts'
 import { piecesOf } from '../../../operations/import-file.ts'
 import { Why } from '../bodies.ts'
-import type { PanelDeps } from '../house.ts'
+import type { PanelDeps } from '../deps.ts'
 import { administrator } from '../session.ts'
 import { callerOf, goOn, show } from '../show.ts'
 import { notFound, troubleOf } from '../trouble.ts'
@@ -22,7 +22,7 @@ const Confirmation = Type.Object({ ...Why.properties, skip_bad: Type.Optional(Ty
 type Form = { readonly file?: unknown; readonly verify?: unknown }
 
 /** People of a CSV file: first what it would do, then that. */
-export const importPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house, events, log }) => {
+export const importPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
   const uploads = new Uploads()
   app.addHook('onClose', async () => uploads[Symbol.dispose]())
   await app.register(multipart, {
@@ -34,9 +34,9 @@ export const importPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { h
     const caller = callerOf(request)
     return async (file, said, watcher) => {
       try {
-        return await house.perform(importing(piecesOf(file), watcher), { ...said, reason: reason || undefined }, caller)
+        return await deps.perform(importing(piecesOf(file), watcher), { ...said, reason: reason || undefined }, caller)
       } catch (error) {
-        if (troubleOf(error as Error).status >= 500) log.error({ cause: (error as Error).message }, 'panel import')
+        if (troubleOf(error as Error).status >= 500) deps.log.error({ cause: (error as Error).message }, 'panel import')
         throw error
       }
     }
@@ -75,7 +75,7 @@ export const importPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { h
 
   app.get(`${PATH}/:id/events`, { config: SETTLE, schema: { params: One } }, async (request, reply) => {
     const upload = found(uploads, request)
-    await events.stream(request, reply, async () => progressOf(upload))
+    await deps.events.stream(request, reply, async () => progressOf(upload))
     return reply
   })
 

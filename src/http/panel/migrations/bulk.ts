@@ -5,8 +5,8 @@ import { type BulkOutcome, changeMigrations } from '../../../operations/migratio
 import { FILTER } from '../../../operations/migrations.ts'
 import { fieldsOf, type Said } from '../../../operations/operation.ts'
 import { bodyOf } from '../bodies.ts'
+import type { PanelDeps } from '../deps.ts'
 import { form, hidden, reasonField } from '../forms.ts'
-import type { PanelDeps } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { badge, table, withQuery } from '../parts.ts'
 import { saidInQuery } from '../query.ts'
@@ -29,9 +29,9 @@ const Order = Type.Object({
 type Order = Query & { readonly address?: string | readonly string[] }
 
 /** Many migrations at once: first what would happen, then that. */
-export const bulk: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
+export const bulk: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
   const carryOut = (request: FastifyRequest, order: Order, dryRun: boolean) =>
-    house.perform(changeMigrations, { ...saidIn(order), dry_run: String(dryRun) }, callerOf(request))
+    deps.perform(changeMigrations, { ...saidIn(order), dry_run: String(dryRun) }, callerOf(request))
 
   app.post(`${PATH}/bulk`, { config: SETTLE, schema: { body: Order } }, async (request, reply) => {
     const order = request.body as Order

@@ -5,8 +5,8 @@ import { countMigrations, listMigrations } from '../../../operations/migrations.
 import type { MigrationSort } from '../../../operations/ports.ts'
 import { listProviders } from '../../../operations/providers.ts'
 import { bodyOf } from '../bodies.ts'
+import type { PanelDeps } from '../deps.ts'
 import { choiceField, form, hidden, textField } from '../forms.ts'
-import type { PanelDeps } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { badge, type Column, migrationPath, pager, stateBadge, table, when, withQuery } from '../parts.ts'
 import { look, refuseUnknown } from '../query.ts'
@@ -18,16 +18,16 @@ import { filterOf, type Query } from './bulk.ts'
 const PATH = '/admin/migrations'
 
 /** All migrations: to search, filter, sort, and to choose some of them. */
-export const migrationList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
+export const migrationList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
   app.get(
     PATH,
     { schema: { querystring: bodyOf(listMigrations) }, preHandler: refuseUnknown },
     async (request, reply) => {
       const query: Query = request.query
       const [{ rows, after, before }, count, providers] = await Promise.all([
-        look(request, house, listMigrations),
-        look(request, house, countMigrations),
-        look(request, house, listProviders),
+        look(request, deps, listMigrations),
+        look(request, deps, countMigrations),
+        look(request, deps, listProviders),
       ])
       const settles = may(administrator(request).role, 'settle')
       const list = table(captionOf(count), columns(query, settles), rows, emptyOf(query))

@@ -6,8 +6,8 @@ import type { Migration } from '../../../model/migration.ts'
 import { sizeText } from '../../../model/quota.ts'
 import { type MigrationStatus, migrationStatus, showMigration } from '../../../operations/migrations.ts'
 import { nextStep } from '../../../operations/next-steps.ts'
+import type { PanelDeps } from '../deps.ts'
 import { form, reasonField, textField } from '../forms.ts'
-import type { PanelDeps } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { badge, capitalised, facts, migrationPath, providerPath, stateBadge, when, withQuery } from '../parts.ts'
 import { perform } from '../perform.ts'
@@ -20,9 +20,9 @@ import { ledgerSection } from './ledger.ts'
 export const Person = Type.Object({ address: Type.String({ maxLength: 400 }) })
 
 /** Everything about one person's migration, and what can be done with it. */
-export const migrationPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house, events }) => {
+export const migrationPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
   app.get('/admin/migrations/:address', { schema: { params: Person } }, async (request, reply) => {
-    const facts = await perform(request, house, showMigration)
+    const facts = await perform(request, deps, showMigration)
     const { migration, attempts, ledger, differences, credential, account, entries } = facts
     const { address } = migration
     const trail = withQuery('/admin/audit', { subject: address })
@@ -47,7 +47,7 @@ export const migrationPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, {
   })
 
   app.get('/admin/migrations/:address/events', { schema: { params: Person } }, async (request, reply) => {
-    await events.stream(request, reply, async () => status(await perform(request, house, migrationStatus)))
+    await deps.events.stream(request, reply, async () => status(await perform(request, deps, migrationStatus)))
     return reply
   })
 }

@@ -8,8 +8,8 @@ import { pauseMigration, resumeMigration, retryMigration } from '../../../operat
 import { setMigrationPassword } from '../../../operations/migration-password.ts'
 import { showMigration } from '../../../operations/migrations.ts'
 import { bodyOf } from '../bodies.ts'
+import type { PanelDeps } from '../deps.ts'
 import { form, hidden, reasonField } from '../forms.ts'
-import type { PanelDeps } from '../house.ts'
 import { html, type Piece } from '../html.ts'
 import { migrationPath } from '../parts.ts'
 import { act, perform } from '../perform.ts'
@@ -21,7 +21,7 @@ const SETTLE = { permission: 'settle' } as const
 const OWN = { permission: 'own' } as const
 
 /** What is done to one migration or its account. Each goes back to its page, which tells what was done. */
-export const settling: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
+export const settling: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
   const pathOf = ({ params }: { params: { address: string } }) => migrationPath(params.address)
 
   for (const [word, operation] of [
@@ -31,7 +31,7 @@ export const settling: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { hous
   ] as const) {
     const schema = { params: Person, body: bodyOf(operation) }
     app.post(`${ONE}/${word}`, { config: SETTLE, schema }, (request, reply) =>
-      act(request, reply, house, operation, pathOf(request), ({ address, state }) => {
+      act(request, reply, deps, operation, pathOf(request), ({ address, state }) => {
         return `The migration of ${address} is ${state} now.`
       }),
     )
@@ -41,7 +41,7 @@ export const settling: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { hous
     `${ONE}/finish`,
     { config: SETTLE, schema: { params: Person, body: bodyOf(finishMigration) } },
     (request, reply) =>
-      act(request, reply, house, finishMigration, pathOf(request), ({ migration: { address }, proof }) => {
+      act(request, reply, deps, finishMigration, pathOf(request), ({ migration: { address }, proof }) => {
         return proof === null
           ? `The migration of ${address} will be finished after a last attempt.`
           : `The migration of ${address} is done now; ${proof}.`
@@ -52,19 +52,19 @@ export const settling: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { hous
     `${ONE}/set-password`,
     { config: SETTLE, schema: { params: Person, body: bodyOf(setMigrationPassword) } },
     (request, reply) =>
-      act(request, reply, house, setMigrationPassword, pathOf(request), () => {
+      act(request, reply, deps, setMigrationPassword, pathOf(request), () => {
         return 'The old server accepts the password; it is kept.'
       }),
   )
 
   app.get(`${ONE}/force`, { config: SETTLE, schema: { params: Person } }, async (request, reply) => {
-    const { migration, ledger } = await perform(request, house, showMigration)
+    const { migration, ledger } = await perform(request, deps, showMigration)
     const title = `Finish ${migration.address} by force`
     return show(request, reply, { title }, forcePage(migration.address, ledger, reply.generateCsrf()))
   })
 
   app.post(`${ONE}/quota`, { config: OWN, schema: { params: Person, body: bodyOf(setQuota) } }, (request, reply) =>
-    act(request, reply, house, setQuota, pathOf(request), ({ address, quotaBytes }) => {
+    act(request, reply, deps, setQuota, pathOf(request), ({ address, quotaBytes }) => {
       return `${address} ${quotaBytes === null ? 'has no quota' : `may have ${sizeText(quotaBytes)} of mail`} now.`
     }),
   )
@@ -75,7 +75,7 @@ export const settling: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { hous
   ] as const) {
     const schema = { params: Person, body: bodyOf(operation) }
     app.post(`${ONE}/${word}`, { config: OWN, schema }, (request, reply) =>
-      act(request, reply, house, operation, pathOf(request), ({ address, enabled }) => {
+      act(request, reply, deps, operation, pathOf(request), ({ address, enabled }) => {
         return `${address} can ${enabled ? '' : 'not '}sign in now.`
       }),
     )

@@ -13,8 +13,8 @@ import {
   showProvider,
 } from '../../../operations/providers.ts'
 import { bodyOf, Secret } from '../bodies.ts'
+import type { PanelDeps } from '../deps.ts'
 import { checkField, form, reasonField, textField } from '../forms.ts'
-import type { PanelDeps, PanelHouse } from '../house.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { facts, providerPath, when } from '../parts.ts'
 import { flawsIn, perform } from '../perform.ts'
@@ -32,12 +32,12 @@ const Confirmation = { current: Type.Optional(Secret()), code: Type.Optional(Sec
 const Changed = Type.Object({ ...bodyOf(setProvider).properties, ...Confirmation })
 
 /** One old server: to look at, to add, to change, to remove. */
-export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
+export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
   app.get(NEW_PATH, { config: OWN }, (request, reply) => showForm(request, reply, null, {}, {}))
 
   app.post(PATH, { config: OWN, schema: { body: Added } }, async (request, reply) => {
     try {
-      const { name } = await perform(request, house, addProvider)
+      const { name } = await perform(request, deps, addProvider)
       const text = `${name} is added. Test the connection now.`
       return goOn(request, reply, providerPath(name), { kind: 'good', text })
     } catch (error) {
@@ -46,7 +46,7 @@ export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, {
   })
 
   app.get(`${PATH}/:name`, async (request, reply) => {
-    const provider = await perform(request, house, showProvider)
+    const provider = await perform(request, deps, showProvider)
     const { role } = administrator(request)
     const csrf = reply.generateCsrf()
     return show(
@@ -61,11 +61,11 @@ export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, {
   })
 
   app.post(`${PATH}/:name`, { config: OWN, schema: { body: Changed } }, async (request, reply) => {
-    const provider = await perform(request, house, showProvider)
+    const provider = await perform(request, deps, showProvider)
     try {
-      const flaws = await unconfirmed(request, house, await perform(request, house, previewProvider))
+      const flaws = await unconfirmed(request, deps, await perform(request, deps, previewProvider))
       if (flaws !== null) return showForm(request, reply, provider, request.body, flaws)
-      await perform(request, house, setProvider)
+      await perform(request, deps, setProvider)
     } catch (error) {
       return showForm(request, reply, provider, request.body, flawsIn(error))
     }
@@ -77,7 +77,7 @@ export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, {
     `${PATH}/:name/remove`,
     { config: OWN, schema: { body: bodyOf(removeProvider) } },
     async (request, reply) => {
-      const { name } = await perform(request, house, removeProvider)
+      const { name } = await perform(request, deps, removeProvider)
       return goOn(request, reply, PATH, { kind: 'good', text: `${name} is removed.` })
     },
   )
@@ -89,7 +89,7 @@ export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, {
  */
 async function unconfirmed(
   request: FastifyRequest<{ Body: Texts }>,
-  { signInAdministrator }: PanelHouse,
+  { signInAdministrator }: PanelDeps,
   { before, after }: ChangedProvider,
 ): Promise<Texts | null> {
   if (isSameEndpoint(endpointOf(before), endpointOf(after))) return null

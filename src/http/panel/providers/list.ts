@@ -6,8 +6,8 @@ import { domainAdded, isReachable } from '../../../operations/domain-added.ts'
 import { type AddedDomain, addDomain, listDomains, removeDomain } from '../../../operations/domains.ts'
 import { listProviders } from '../../../operations/providers.ts'
 import { bodyOf } from '../bodies.ts'
+import type { PanelDeps } from '../deps.ts'
 import { checkField, choiceField, form, reasonField, textField } from '../forms.ts'
-import type { PanelDeps } from '../house.ts'
 import { html, type Piece } from '../html.ts'
 import type { Notice } from '../page.ts'
 import { capitalised, providerPath, table } from '../parts.ts'
@@ -19,22 +19,22 @@ const PATH = '/admin/providers'
 const OWN = { permission: 'own' } as const
 
 /** Old servers, and the domains that they serve. */
-export const providerList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
+export const providerList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
   app.get(PATH, async (request, reply) => {
     const [providers, domains] = await Promise.all([
-      perform(request, house, listProviders),
-      perform(request, house, listDomains),
+      perform(request, deps, listProviders),
+      perform(request, deps, listDomains),
     ])
     const csrf = may(administrator(request).role, 'own') ? reply.generateCsrf() : null
     return show(request, reply, { title: 'Providers' }, page(providers, domains, csrf))
   })
 
   app.post('/admin/domains', { config: OWN, schema: { body: bodyOf(addDomain) } }, (request, reply) =>
-    act(request, reply, house, addDomain, PATH, addedNotice),
+    act(request, reply, deps, addDomain, PATH, addedNotice),
   )
 
   app.post('/admin/domains/:domain/remove', { config: OWN, schema: { body: bodyOf(removeDomain) } }, (request, reply) =>
-    act(request, reply, house, removeDomain, PATH, ({ name }) => `${name} is removed; its accounts stay.`),
+    act(request, reply, deps, removeDomain, PATH, ({ name }) => `${name} is removed; its accounts stay.`),
   )
 }
 

@@ -5,8 +5,8 @@ import { trialOf, trySignIn } from '../../../operations/provider-login-test.ts'
 import { testProvider } from '../../../operations/provider-test.ts'
 import type { ProbeStep } from '../../../source/probe.ts'
 import { bodyOf } from '../bodies.ts'
+import type { PanelDeps } from '../deps.ts'
 import { form, textField } from '../forms.ts'
-import type { PanelDeps } from '../house.ts'
 import { html, type Piece, textOf } from '../html.ts'
 import { type Frame, type Notice, noticeOf, openPage } from '../page.ts'
 import { badge, capitalised, providerPath } from '../parts.ts'
@@ -16,9 +16,9 @@ import { frameOf, goOn } from '../show.ts'
 const SETTLE = { permission: 'settle' } as const
 
 /** The connection test, whose page grows with each step as it happens, and a trial sign-in. */
-export const providerTest: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { house }) => {
+export const providerTest: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
   app.post('/admin/providers/:name/test', { config: SETTLE }, async (request, reply) => {
-    const { provider, steps } = await perform(request, house, testProvider)
+    const { provider, steps } = await perform(request, deps, testProvider)
     const frame = frameOf(request, reply, { title: `Connection to ${provider.name}` })
     // A proxy that waits for the end would hide the steps.
     return reply
@@ -31,7 +31,7 @@ export const providerTest: FastifyPluginAsyncTypebox<PanelDeps> = async (app, { 
     '/admin/providers/:name/sign-in',
     { config: SETTLE, schema: { body: bodyOf(trySignIn) } },
     async (request, reply) => {
-      const { provider, answer } = await perform(request, house, trySignIn)
+      const { provider, answer } = await perform(request, deps, trySignIn)
       const { said, remedy } = trialOf(answer, provider)
       const text = `${capitalised(said)}; nothing was stored.${remedy === null ? '' : ` What to do: ${remedy}.`}`
       return goOn(request, reply, providerPath(provider.name), { kind: answer.kind === 'yes' ? 'good' : 'warn', text })

@@ -20,9 +20,9 @@ import type { Accounts, Audit, Credentials, Domains, Imports, Migrations, Provid
 import type { ProviderHealth } from './provider-health.ts'
 import type { Copying, Reports } from './report.ts'
 
-/** What administrators' doors work with; `serve` and the commands may run at the same time. */
-export interface House extends AsyncDisposable, VerifyDeps {
-  readonly perform: Perform<House>
+/** What operations and the interfaces in front of them are handed; `serve` and commands may run at the same time. */
+export interface Deps extends VerifyDeps {
+  readonly perform: Perform<Deps>
   readonly settings: Settings
   readonly database: {
     ready(): Promise<void>
