@@ -44,8 +44,8 @@ async function decideOnce(typed: Address, attempt: LoginAttempt, deps: AuthDeps)
   if (known === null) return await askCandidates(who, who.entitled, attempt, deps)
   // Not checked, so not called wrong either.
   if (!(await mayCostHash(known.account.address, attempt, deps))) return tempfail('throttled')
-  const settled = await checkKeptPasswords(known, who, attempt, deps)
-  if (settled !== null) return settled
+  const decided = await checkKeptPasswords(known, who, attempt, deps)
+  if (decided !== null) return decided
   // An account without a live migration is never taken over by the source's password, nor is a password that was set on
   // the destination.
   const hasSay = known.isLive && known.passwordSource === 'source'

@@ -82,7 +82,7 @@ async function create(
     .returning(['account.id', ...ACCOUNT_COLUMNS])
     .executeTakeFirst()
   if (account === undefined) return null
-  await record(trx, newcomer.address.text, { ...PERSON, action: 'migration.capture' })
+  await record(trx, newcomer.address.text, { ...PERSON, action: 'migration.provision' })
   const migration = await trx
     .insertInto('migration')
     .columns(['account_id', 'address', 'provider_id', 'old_domain', 'old_username', 'state', 'route'])

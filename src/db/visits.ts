@@ -9,7 +9,7 @@ const CACHED = 50_000
 const SWEEP_EVERY = 1_000
 
 const SEE = 'insert into visit (digest) values ($1) on conflict (digest) do update set seen_at = now()'
-const LOOK = "select from visit where digest = $1 and seen_at > now() - interval '90 days'"
+const KNOWN = "select from visit where digest = $1 and seen_at > now() - interval '90 days'"
 const SWEEP = "delete from visit where seen_at < now() - interval '90 days'"
 
 /** Who has signed in from which network, for three months. Each is written once a day at most. */
@@ -20,7 +20,7 @@ export function visits(pool: pg.Pool): Visits {
     async has(person, client) {
       const key = digest(person, client)
       if (seen.has(key)) return true
-      const { rowCount } = await pool.query({ name: 'look-visit', text: LOOK, values: [key] })
+      const { rowCount } = await pool.query({ name: 'known-visit', text: KNOWN, values: [key] })
       return rowCount === 1
     },
     async note(person, client) {

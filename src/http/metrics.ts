@@ -8,7 +8,7 @@ export type Way = 'http' | 'checkpassword'
 /** What Prometheus sees. No label ever names a person. */
 export interface Metrics {
   /** Counts the answer to a login. @param workedSince since when (performance.now) it took work; null: it took none */
-  answered(door: Way, verdict: Verdict, workedSince: number | null): void
+  answered(way: Way, verdict: Verdict, workedSince: number | null): void
   /** Counts a request that was turned away. */
   shed(route: 'passdb' | 'userdb'): void
   /** Does one step of a login, and measures how long it took. */
@@ -47,9 +47,9 @@ export function createMetrics(): Metrics {
     registers,
   })
   const metrics: Metrics = {
-    answered(door, verdict, workedSince) {
+    answered(way, verdict, workedSince) {
       if (workedSince !== null) passdbSeconds.observe((performance.now() - workedSince) / 1000)
-      verdicts.inc({ door, verdict: verdict.verdict, code: verdict.verdict === 'tempfail' ? verdict.code : '' })
+      verdicts.inc({ door: way, verdict: verdict.verdict, code: verdict.verdict === 'tempfail' ? verdict.code : '' })
     },
     shed: (route) => turnedAway.inc({ route }),
     async time(effort, work) {

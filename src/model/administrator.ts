@@ -6,15 +6,15 @@ export const ROLES = ['viewer', 'operator', 'owner'] as const
 export type Role = (typeof ROLES)[number]
 
 /**
- * `see` everything but secrets; `settle`: act on migrations, import users; `own`: change providers, domains, accounts
+ * `see` everything but secrets; `operate`: act on migrations, import users; `own`: change providers, domains, accounts
  * and administrators.
  */
-export type Permission = 'see' | 'settle' | 'own'
+export type Permission = 'see' | 'operate' | 'own'
 
 const PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
   viewer: ['see'],
-  operator: ['see', 'settle'],
-  owner: ['see', 'settle', 'own'],
+  operator: ['see', 'operate'],
+  owner: ['see', 'operate', 'own'],
 }
 
 /** Somebody who may use the panel. */

@@ -149,8 +149,8 @@ export const PROVIDER_FIELDS = {
   }),
 }
 
-function choice<W extends string>(words: readonly W[], usual: W) {
-  return { schema: Type.Enum(words), read: oneOf(words), default: () => usual, fallback: usual }
+function choice<W extends string>(words: readonly W[], byDefault: W) {
+  return { schema: Type.Enum(words), read: oneOf(words), default: () => byDefault, fallback: byDefault }
 }
 
 function tick(takeAway: string) {

@@ -29,14 +29,14 @@ export interface AdministratorDeps {
   readonly hasher: Hasher
   readonly totpSealer: Pick<TotpSealer, 'open'>
   /** For a name from one network, and for the network. */
-  readonly tries: AttemptLimit
+  readonly rateLimit: AttemptLimit
   /** For a name from everywhere. */
-  readonly allTries: AttemptLimit
+  readonly totalRateLimit: AttemptLimit
   readonly visits: Visits
 }
 
 /**
- * Failed sign-ins within ten minutes, after which nothing more is tried for a name from one network, or for that
+ * Failed sign-ins within ten minutes, after which no attempt is made any more for a name from one network, or for that
  * network.
  */
 export const ADMINISTRATOR_LIMITS = { person: 10, client: 30, provider: 0 }
@@ -63,7 +63,7 @@ export async function signInAdministrator(
   return answer
 }
 
-/** A try that was within the limits. */
+/** An attempt that was within the limits. */
 interface Taken {
   giveBack(): Promise<unknown>
   noteVisit(): Promise<void>
@@ -71,15 +71,15 @@ interface Taken {
 
 /** Strangers elsewhere keep nobody out who signs in from where they did before. */
 async function take(name: string, client: string | null, deps: AdministratorDeps): Promise<Taken | null> {
-  const { tries, allTries, visits } = deps
+  const { rateLimit, totalRateLimit, visits } = deps
   const [here, everywhere] = [`${name}\0${networkOf(client ?? '')}`, `administrator ${name}`]
   const pair = { person: here, client, provider: null }
   const total = { person: name, client: null, provider: null }
-  if (!(await during(tries.consume(pair)))) return null
+  if (!(await during(rateLimit.consume(pair)))) return null
   const isKnown = client !== null && (await during(visits.has(everywhere, client)))
-  if (!isKnown && !(await during(allTries.consume(total)))) return null
+  if (!isKnown && !(await during(totalRateLimit.consume(total)))) return null
   return {
-    giveBack: () => Promise.all([tries.refund(pair), ...(isKnown ? [] : [allTries.refund(total)])]),
+    giveBack: () => Promise.all([rateLimit.refund(pair), ...(isKnown ? [] : [totalRateLimit.refund(total)])]),
     noteVisit: async () => void (client !== null && (await visits.note(everywhere, client))),
   }
 }

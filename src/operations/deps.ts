@@ -52,7 +52,7 @@ export interface Deps extends VerifyDeps {
   /** Goes to a provider step by step; a stranger of that domain, where one is given, is tried at last. */
   probe(provider: Provider, stranger?: string): AsyncIterable<ProbeStep>
   /** Counts tests and trial sign-ins. */
-  readonly trials: AttemptLimit
+  readonly testLimit: AttemptLimit
   /** Asks a provider whether a password is right there. */
   readonly source: Source
   /** How each provider is, as of the last minute. */

@@ -25,7 +25,7 @@ export interface Finished {
 }
 
 export const finishMigration = operation({
-  ...{ name: 'migration.finish', permission: 'settle' },
+  ...{ name: 'migration.finish', permission: 'operate' },
   summary: 'Let the copying host make a last attempt, and erase the credential when its ledger is clean',
   fields: {
     address: migration,

@@ -187,8 +187,8 @@ function brings({ line, standing }: Wanted): boolean {
 }
 
 function usernameOf({ line, source, standing }: Wanted): string {
-  const usual = () => oldUsername(source.provider, inDomain(line.address, source.oldDomain))
-  return line.oldUsername ?? standing?.oldUsername ?? usual()
+  const derived = () => oldUsername(source.provider, inDomain(line.address, source.oldDomain))
+  return line.oldUsername ?? standing?.oldUsername ?? derived()
 }
 
 async function personOf(wanted: Wanted, { sealer, settings }: ImportDeps): Promise<ImportedPerson> {

@@ -15,7 +15,7 @@ export const OUTCOME = {
  */
 export function importing(file: AsyncIterable<Uint8Array>, watcher: ImportWatcher) {
   return operation({
-    ...{ name: 'migration.import', permission: 'settle', summary: 'Import users from a CSV file' },
+    ...{ name: 'migration.import', permission: 'operate', summary: 'Import users from a CSV file' },
     fields: {
       dry_run: flag('check every line, and write nothing'),
       skip_bad: flag('import the good lines although there are bad ones; default: nothing is imported then'),

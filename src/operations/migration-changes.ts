@@ -40,7 +40,7 @@ export const retryMigration = changing('retry', 'Make the next attempt now, also
 
 function changing(word: Word, summary: string) {
   return operation({
-    ...{ name: `migration.${word}`, permission: 'settle', summary, fields: { address: migration } },
+    ...{ name: `migration.${word}`, permission: 'operate', summary, fields: { address: migration } },
     answer: MIGRATION,
     run: async ({ address: migration }, deps: Deps, by) => await take(migration, word, deps, by),
   })
@@ -86,7 +86,7 @@ const StateName = Type.Enum(STATES)
 
 /** Several of them: everybody is meant by `all` alone, and never by saying nothing. */
 export const changeMigrations = operation({
-  ...{ name: 'migration.bulk', permission: 'settle' },
+  ...{ name: 'migration.bulk', permission: 'operate' },
   summary: 'Pause, resume, retry or finish many migrations; those that cannot are told and left as they are',
   fields: {
     action: oneOf(WORDS, 'what to do'),

@@ -22,7 +22,7 @@ interface Deps {
 }
 
 export const setMigrationPassword = operation({
-  ...{ name: 'migration.set-password', permission: 'settle' },
+  ...{ name: 'migration.set-password', permission: 'operate' },
   summary: 'Keep another password for the old server, once the old server has accepted it',
   fields: { address: migration, password: secret(password, 'password on the old server') },
   answer: MIGRATION,

@@ -137,8 +137,8 @@ interface Extra {
 }
 
 export function text<T>(read: (text: string) => T, about: string, extra: Extra = {}): Field<T> {
-  const usual = { isRequired: true, isMany: false, isSecret: false, isClearable: false }
-  return { schema: Type.String(), ...usual, ...extra, about, read }
+  const defaults = { isRequired: true, isMany: false, isSecret: false, isClearable: false }
+  return { schema: Type.String(), ...defaults, ...extra, about, read }
 }
 
 export function secret<T>(read: (text: string) => T, about: string): Field<T> {

@@ -22,15 +22,15 @@ export const PAGE = {
 /** What the largest page is asked with. */
 export const LARGEST_PAGE = { limit: String(MOST_ROWS) }
 
-export function requestIn({ limit = ROWS, ...place }: InputOf<typeof PAGE>): PageRequest {
-  return { ...place, limit }
+export function requestIn({ limit = ROWS, ...cursor }: InputOf<typeof PAGE>): PageRequest {
+  return { ...cursor, limit }
 }
 
 /** A part of a long list, and where the ones beside it begin. */
 export function pageAnswer<T>(component: ObjectSchema, row: (item: T) => unknown): Answer<Page<T>> {
-  const place = orNull(Type.String({ description: 'To be asked with; null: there are no more rows on that side' }))
+  const cursor = orNull(Type.String({ description: 'To be asked with; null: there are no more rows on that side' }))
   return {
-    schema: Type.Object({ rows: listOf(the(component)), before: place, after: place }),
+    schema: Type.Object({ rows: listOf(the(component)), before: cursor, after: cursor }),
     row: ({ rows, before, after }) => ({ rows: rows.map(row), before, after }),
   }
 }

@@ -46,15 +46,15 @@ const PROBES_AT_ONCE = 8
 
 /** Tells how each provider is. Results are cached for 60 s, and shared by whoever asks at the same time. */
 export function healthOf({ providers, probe, status }: HealthDeps): () => Promise<ProviderHealth[]> {
-  const places = bulkhead(PROBES_AT_ONCE, Number.POSITIVE_INFINITY)
+  const atOnce = bulkhead(PROBES_AT_ONCE, Number.POSITIVE_INFINITY)
   const known = new LRUCache<string, Found, Provider>({
     max: MOST_KEPT,
     ttl: KEPT_MS,
-    fetchMethod: (_key, _stale, { context }) => places.execute(() => look(context, probe(context))),
+    fetchMethod: (_key, _stale, { context }) => atOnce.execute(() => healthFrom(context, probe(context))),
   })
   return async () => {
     const all = await providers.list()
-    // By everything that is set: one that was changed is looked at again.
+    // By everything that is set: one that was changed is probed again.
     const found = await Promise.all(
       all.map((provider) => known.forceFetch(JSON.stringify(provider), { context: provider })),
     )
@@ -63,7 +63,7 @@ export function healthOf({ providers, probe, status }: HealthDeps): () => Promis
   }
 }
 
-async function look({ name }: Provider, probing: AsyncIterable<ProbeStep>): Promise<Found> {
+async function healthFrom({ name }: Provider, probing: AsyncIterable<ProbeStep>): Promise<Found> {
   const steps = await Array.fromAsync(probing)
   // What we use up ourselves is there.
   const failed = steps.find(({ ok, isBusy }) => !ok && !isBusy)

@@ -6,58 +6,62 @@ import { password, username } from './fields.ts'
 import { operation, secret, text } from './operation.ts'
 import { NAMED } from './providers.ts'
 import { the } from './schema.ts'
-import { Trial as TrialSchema } from './schemas.ts'
+import { LoginTest as LoginTestSchema } from './schemas.ts'
 
-/** Trials within ten minutes, after which nothing more is tried for a user name, or at a provider. */
-export const TRIAL_LIMITS = { person: 10, client: 0, provider: 60 }
+/** Tests within ten minutes, after which none is made any more for a user name, or at a provider. */
+export const TEST_LIMITS = { person: 10, client: 0, provider: 60 }
 
-export interface TrialDeps {
+export interface LoginTestDeps {
   readonly source: Source
-  readonly trials: AttemptLimit
+  readonly testLimit: AttemptLimit
 }
 
-export interface TrialResult {
+export interface LoginTest {
   readonly provider: Provider
   readonly answer: SourceAnswer
 }
 
 export const trySignIn = operation({
-  ...{ name: 'provider.sign-in', permission: 'settle', isAudited: false },
+  ...{ name: 'provider.sign-in', permission: 'operate', isAudited: false },
   summary: 'Try a password at a provider; nothing of it is kept',
   fields: {
     name: NAMED,
     username: text(username, 'user name on the old server'),
     password: secret(password, 'password on the old server'),
   },
-  answer: { schema: the(TrialSchema), row: trialRow },
-  run: async ({ name: provider, ...person }, deps: TrialDeps) => ({
+  answer: { schema: the(LoginTestSchema), row: loginTestRow },
+  run: async ({ name: provider, ...person }, deps: LoginTestDeps) => ({
     provider,
-    answer: await asked(provider, person, deps),
+    answer: await answerOf(provider, person, deps),
   }),
 })
 
-export function trialRow({ answer, provider }: TrialResult) {
-  return { answer: answer.kind, code: answer.kind === 'trouble' ? answer.code : null, ...trialOf(answer, provider) }
+export function loginTestRow({ answer, provider }: LoginTest) {
+  return {
+    answer: answer.kind,
+    code: answer.kind === 'trouble' ? answer.code : null,
+    ...explanationOf(answer, provider),
+  }
 }
 
 /** A right password counts against nobody. */
-async function asked(
+async function answerOf(
   provider: Provider,
   { username, password }: { username: string; password: string },
-  { source, trials }: TrialDeps,
+  { source, testLimit }: LoginTestDeps,
 ): Promise<SourceAnswer> {
-  const suspect = { person: `${provider.name} ${username}`, client: null, provider: provider.name }
-  if (!(await trials.consume(suspect))) {
-    return { kind: 'trouble', code: 'throttled', cause: 'too many trials', answered: false }
+  const subject = { person: `${provider.name} ${username}`, client: null, provider: provider.name }
+  if (!(await testLimit.consume(subject))) {
+    return { kind: 'trouble', code: 'throttled', cause: 'too many tests', answered: false }
   }
   const { signal } = new AbortController()
   const answer = await source.ask({ provider, username, password, clientAddress: null, signal })
-  if (answer.kind === 'yes') await trials.refund(suspect)
+  if (answer.kind === 'yes') await testLimit.refund(subject)
   return answer
 }
 
 /** What a trial sign-in came to, in words. */
-export interface Trial {
+export interface Explanation {
   readonly said: string
   /** Null: nothing has to be done. */
   readonly remedy: string | null
@@ -71,14 +75,14 @@ const REMEDIES: Readonly<Record<Code, string>> = {
   'old-protocol': `${TEST}, which also learns how the old server refuses a password`,
   'old-busy': 'try again; if it stays, allow fewer connections (--max-connections), or have the old server allow more',
   'breaker-open': `wait half a minute: it did not answer, and is not asked meanwhile; or ${TEST}`,
-  throttled: 'try again in ten minutes: there were too many tries',
+  throttled: 'try again in ten minutes: there were too many attempts',
   collision: 'postferry report shows who wants an address that somebody else has',
   database: 'look at postferry doctor',
   internal: 'look at the log of postferry serve',
 }
 
-/** What the source's answer to a trial means. */
-export function trialOf(answer: SourceAnswer, { loginName }: Pick<Provider, 'loginName'>): Trial {
+/** What the source's answer means. */
+export function explanationOf(answer: SourceAnswer, { loginName }: Pick<Provider, 'loginName'>): Explanation {
   switch (answer.kind) {
     case 'yes':
       return { said: 'the old server lets this person in', remedy: null }

@@ -13,7 +13,7 @@ import { Step } from './schemas.ts'
 export interface TestDeps {
   readonly providers: Pick<Providers, 'find' | 'set' | 'noteTest'>
   readonly domains: Pick<Domains, 'list'>
-  readonly trials: Pick<AttemptLimit, 'consume'>
+  readonly testLimit: Pick<AttemptLimit, 'consume'>
   /** Goes to a provider step by step; at last, a stranger of that domain is tried. */
   probe(provider: Provider, stranger?: string): AsyncIterable<ProbeStep>
 }
@@ -25,7 +25,7 @@ interface Test {
 }
 
 export const testProvider = operation({
-  ...{ name: 'provider.test', permission: 'settle', isAudited: false },
+  ...{ name: 'provider.test', permission: 'operate', isAudited: false },
   summary: 'Test the connection to a provider, up to the first step that fails, and learn how it refuses a password',
   fields: { name: NAMED },
   answer: { schema: listOf(the(Step)), row: ({ steps }: Test) => Array.fromAsync(steps, stepRow) },
@@ -34,8 +34,8 @@ export const testProvider = operation({
 
 /** Goes there, and keeps how that ended, and how it refuses a stranger when that is learned. */
 async function* tested(provider: Provider, by: By, deps: TestDeps): AsyncGenerator<ProbeStep> {
-  const suspect = { person: null, client: null, provider: provider.name }
-  if (!(await deps.trials.consume(suspect))) {
+  const subject = { person: null, client: null, provider: provider.name }
+  if (!(await deps.testLimit.consume(subject))) {
     yield TOO_MANY
     return
   }

@@ -16,10 +16,10 @@ export const Provider = Type.Object(
   { $id: 'Provider' },
 )
 
-function answerOf({ schema, about, isMany, default: usual }: ProviderField<unknown>): JsonSchema {
+function answerOf({ schema, about, isMany, default: defaultOf }: ProviderField<unknown>): JsonSchema {
   const described = { ...schema, description: about }
   if (isMany) return listOf(described)
-  return usual?.('implicit') === null ? orNull(described) : described
+  return defaultOf?.('implicit') === null ? orNull(described) : described
 }
 
 export const Step = Type.Object(
@@ -35,14 +35,14 @@ export const Step = Type.Object(
   { $id: 'Step' },
 )
 
-export const Trial = Type.Object(
+export const LoginTest = Type.Object(
   {
     answer: Type.Enum(['yes', 'no', 'disabled', 'expired', 'trouble']),
     code: orNull(Text),
     said: Text,
     remedy: orNull(Text),
   },
-  { $id: 'Trial' },
+  { $id: 'LoginTest' },
 )
 
 export const Health = Type.Object(

@@ -13,7 +13,7 @@ import type { Credentials, Migrations } from './ports.ts'
 import { listOf, Text, the } from './schema.ts'
 
 /** So long a connection to the source is waited for. */
-const SEAT_LIMIT_MS = 60_000
+const CONNECTION_LIMIT_MS = 60_000
 
 interface Deps extends VerifyDeps {
   readonly migrations: Pick<Migrations, 'orderOf' | 'take'>
@@ -43,40 +43,41 @@ const ANSWER: Answer<Verified> = {
  */
 export function verifying(options: Omit<VerifyOptions, 'accept'> = {}) {
   return operation({
-    ...{ name: 'migration.verify', permission: 'settle' },
+    ...{ name: 'migration.verify', permission: 'operate' },
     summary: 'Compare the mail of a person on both servers, message by message; run it on the copying host',
     fields: { address: person, accept: flag('accept everything that differs now as right') },
     answer: ANSWER,
     async run({ address: migration, accept: accepts = false }, deps: Deps, by): Promise<Verified> {
-      const ledger = await seated(await orderOf(migration, deps), deps, { ...options, accept: accepts })
+      const ledger = await withConnection(await orderOf(migration, deps), deps, { ...options, accept: accepts })
       if (accepts) await deps.migrations.take(migration.address, accept, { ...by, action: 'migration.accept' })
       return { migration, ledger }
     },
   })
 }
 
-async function seated(order: VerifyOrder, deps: Deps, options: VerifyOptions) {
+async function withConnection(order: VerifyOrder, deps: Deps, options: VerifyOptions) {
   const stop = options.signal ?? new AbortController().signal
-  const patience = { limitMs: SEAT_LIMIT_MS, signal: stop }
-  using seat = await deps.budget.take(order.provider.name, 'copying', patience)
-  if (seat === null) throw new CouldNotAsk('old-busy', 'all connections that copying may have are in use: try again')
+  const patience = { limitMs: CONNECTION_LIMIT_MS, signal: stop }
+  using connection = await deps.budget.take(order.provider.name, 'copying', patience)
+  if (connection === null)
+    throw new CouldNotAsk('old-busy', 'all connections that copying may have are in use: try again')
   try {
-    return await verify(order, deps, { ...options, signal: AbortSignal.any([stop, seat.signal]) })
+    return await verify(order, deps, { ...options, signal: AbortSignal.any([stop, connection.signal]) })
   } catch (error) {
-    if (stop.aborted || !seat.signal.aborted) throw error
+    if (stop.aborted || !connection.signal.aborted) throw error
     throw new CouldNotAsk('old-busy', 'sign-ins need the connection: try again', error)
   }
 }
 
-async function orderOf({ address, state }: Migration, given: Deps): Promise<VerifyOrder> {
-  const order = await given.migrations.orderOf(address)
+async function orderOf({ address, state }: Migration, deps: Deps): Promise<VerifyOrder> {
+  const order = await deps.migrations.orderOf(address)
   if (order === null) {
     throw new CouldNotAsk('no-credential', `the migration of ${address} is ${state}: its credential is not opened`)
   }
   const { id, home, provider } = order
-  const [sealed] = await given.credentials.handOut([id], `verify on ${hostname()}`)
+  const [sealed] = await deps.credentials.handOut([id], `verify on ${hostname()}`)
   if (sealed === undefined) throw new CouldNotAsk('no-credential', `no credential of ${address} is kept`)
-  const keyring = await given.keyring()
+  const keyring = await deps.keyring()
   const { credential, refused, why } = await keyring.open(sealed)
   if (refused !== undefined) {
     throw new CouldNotAsk(refused === 'endpoint-changed' ? refused : 'no-credential', `${address}: ${why}`)

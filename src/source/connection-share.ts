@@ -211,28 +211,28 @@ class Waiter {
   readonly connection: Promise<Connection | null>
   /** Waits for the next answer of the database only. */
   readonly isImpatient: boolean
-  readonly #settle: (connection: Connection | null) => void
+  readonly #resolve: (connection: Connection | null) => void
 
-  constructor(limitMs: number, signal: AbortSignal | undefined, onSettled: () => void) {
+  constructor(limitMs: number, signal: AbortSignal | undefined, onEnd: () => void) {
     const { promise, resolve } = Promise.withResolvers<Connection | null>()
     this.isImpatient = limitMs === 0
     this.connection = promise
     const giveUp = () => this.giveUp()
     const timer = this.isImpatient ? undefined : setTimeout(giveUp, limitMs)
-    this.#settle = (connection) => {
+    this.#resolve = (connection) => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', giveUp)
-      onSettled()
+      onEnd()
       resolve(connection)
     }
     signal?.addEventListener('abort', giveUp)
   }
 
   take(connection: Connection): void {
-    this.#settle(connection)
+    this.#resolve(connection)
   }
 
   giveUp(): void {
-    this.#settle(null)
+    this.#resolve(null)
   }
 }

@@ -45,7 +45,7 @@ import { ADMINISTRATOR_LIMITS, ADMINISTRATOR_TOTAL, signInAdministrator } from '
 import type { Deps } from '../operations/deps.ts'
 import { performer } from '../operations/operation.ts'
 import { healthOf } from '../operations/provider-health.ts'
-import { TRIAL_LIMITS } from '../operations/provider-login-test.ts'
+import { TEST_LIMITS } from '../operations/provider-login-test.ts'
 import type { Settings } from '../settings.ts'
 import { openBudget } from '../source/budget.ts'
 import { LEASE_MS } from '../source/connection-share.ts'
@@ -118,12 +118,12 @@ export async function openService(settings: Settings, serving?: Serving): Promis
   const panel = {
     administrators: administrators(kysely),
     totpSealer: totpSealer(() => panelKeyInForce(settings)),
-    tries: rateLimit(database, ADMINISTRATOR_LIMITS, 'admin-'),
-    allTries: rateLimit(database, ADMINISTRATOR_TOTAL, 'admin-all-'),
+    rateLimit: rateLimit(database, ADMINISTRATOR_LIMITS, 'admin-'),
+    totalRateLimit: rateLimit(database, ADMINISTRATOR_TOTAL, 'admin-all-'),
     visits: deps.visits,
     hasher: deps.hasher,
   }
-  const trials = rateLimit(database, TRIAL_LIMITS, 'trial-')
+  const testLimit = rateLimit(database, TEST_LIMITS, 'test-')
   const endpoints = approvedEndpoints(settings)
   const trust = { endpoints, audit: records.audit, actor: `copying on ${hostname()}` }
   const openKeyring = async () => keyring({ opener: await identityOpener(settings), ...trust })
@@ -146,7 +146,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
       upgrades: database.check,
       'seal-key': () => refuseRetiredKey(deps.sealer, sealings(kysely)),
     },
-    ...{ probe: probeWith, trials, source },
+    ...{ probe: probeWith, testLimit, source },
     health: healthOf({ providers: records.providers, probe: probeWith, status: source.status }),
     transitions: transitions(kysely),
     ...{ userdb: deps.userdb, sealer: deps.sealer },

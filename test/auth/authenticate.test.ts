@@ -3,7 +3,7 @@ import type { KnownAccount } from '../../src/auth/ports.ts'
 import type { SourceAnswer } from '../../src/source/ports.ts'
 import { anna, ask, live, provisioned, world } from '../support/sign-in-world.ts'
 
-t.test('a known password is settled without the source', async (t) => {
+t.test('a known password is decided without the source', async (t) => {
   const { deps, seen } = world({ known: provisioned })
   t.same(await ask(deps, 'Anna@Old.example', 'right'), { verdict: 'ok', account: anna })
   t.same(await ask(deps, 'anna@new.example', 'right'), { verdict: 'ok', account: anna })
@@ -107,16 +107,16 @@ t.test('a sub-address signs the person in whose it is', async (t) => {
 })
 
 t.test('every wrong password counts against the person, the client and the provider that was asked', async (t) => {
-  const suspect = { person: 'anna@new.example', client: '192.0.2.7', provider: 'old' }
+  const subject = { person: 'anna@new.example', client: '192.0.2.7', provider: 'old' }
   const newcomer = world()
   await ask(newcomer.deps, 'anna@old.example', 'wrong')
-  t.same(newcomer.seen.failures, [suspect])
-  const settled = world({ known: { ...provisioned, passwordSource: 'destination' } })
-  await ask(settled.deps, 'anna@old.example', 'wrong')
-  t.same(settled.seen.failures, [{ ...suspect, provider: null }])
+  t.same(newcomer.seen.failures, [subject])
+  const decided = world({ known: { ...provisioned, passwordSource: 'destination' } })
+  await ask(decided.deps, 'anna@old.example', 'wrong')
+  t.same(decided.seen.failures, [{ ...subject, provider: null }])
   const stranger = world()
   await ask(stranger.deps, 'anna@elsewhere.example', 'wrong')
-  t.same(stranger.seen.failures, [{ ...suspect, person: 'anna@elsewhere.example', provider: null }])
+  t.same(stranger.seen.failures, [{ ...subject, person: 'anna@elsewhere.example', provider: null }])
   const away = world({ old: { kind: 'trouble', code: 'old-unreachable', cause: '', answered: false } })
   await ask(away.deps, 'anna@old.example', 'right, maybe')
   t.same(away.seen.failures, [], 'trouble is nobody’s failure')
@@ -288,7 +288,7 @@ const DOUBTFUL = {
   passwords: [...provisioned.passwords, { hash: 'hash of earlier', isDoubtful: true }],
 }
 
-t.test('a doubtful password counts again when the source says so, and unsettles nothing', async (t) => {
+t.test('a doubtful password counts again when the source says so, and changes nothing', async (t) => {
   for (const known of [DOUBTFUL, { ...DOUBTFUL, isLive: false }]) {
     const { deps, seen } = world({ known, old: { kind: 'yes' } })
     t.same(await ask(deps, 'anna@new.example', 'earlier'), { verdict: 'ok', account: anna })

@@ -119,13 +119,13 @@ t.test('what changes while a question is decided is not remembered', async (t) =
   answer(YES)
 })
 
-t.test('what is not settled yet is not remembered', async (t) => {
+t.test('what is not decided yet is not remembered', async (t) => {
   const cache = new AuthCache({ ttlMs: 60_000, negativeTtlMs: 0 }, () => true)
   const account = { address: 'anna@old.example', enabled: true } as Account
   cache.recorder('provisional')({ verdict: 'ok', account, isProvisional: true })
   t.equal(cache.get('provisional'), undefined)
-  cache.recorder('settled')({ verdict: 'ok', account })
-  t.match(cache.get('settled'), { verdict: 'ok' })
+  cache.recorder('decided')({ verdict: 'ok', account })
+  t.match(cache.get('decided'), { verdict: 'ok' })
 })
 
 t.test('no other verdict is remembered', async (t) => {

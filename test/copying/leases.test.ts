@@ -49,8 +49,8 @@ t.test('a lease is as old as its question, however late the answer came', async 
   const leased = await leases.claim({ migrationId: '1' })
   t.match(leased, { askedAt: 0, job: { migrationId: '1' } })
   if (leased === null) return
-  const seat = { signal: new AbortController().signal } as Connection
-  const ended = leases.run(leased, seat, { onMessage: () => undefined })
+  const connection = { signal: new AbortController().signal } as Connection
+  const ended = leases.run(leased, connection, { onMessage: () => undefined })
   await pass(40 * SECONDS)
   t.same(seen, [[25 * SECONDS, 'lost-lock']], 'before the lease of half a minute is over, and somebody else takes it')
   t.match(await ended, { ending: 'lost-lock' })

@@ -21,12 +21,12 @@ const { work } = (await t.mockImport('../../src/copying/worker.ts', {
 })) as typeof import('../../src/copying/worker.ts')
 
 /** Until everything has come to rest. */
-const settled = async () => {
+const idle = async () => {
   for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate)
 }
 const pass = async (ms: number) => {
   for (const entry of rests.filter((rest) => rest.ms === ms)) entry.end()
-  await settled()
+  await idle()
 }
 
 /** A worker over these jobs, by provider; a provider without a connection has `null`. */
@@ -103,10 +103,10 @@ function jobOf(id: string): Job {
 
 t.test('as many jobs run at a time as there are slots, and the next begins when one has ended', async (t) => {
   const worker = working({ old: ['a', 'b', 'c'] })
-  await settled()
+  await idle()
   t.same(worker.told, ['begun a', 'begun b'])
   worker.running.get('a')?.end()
-  await settled()
+  await idle()
   t.same(worker.told.slice(2), ['ended a unchanged', 'begun c'])
   worker.stop.abort()
   await worker.end
@@ -114,11 +114,11 @@ t.test('as many jobs run at a time as there are slots, and the next begins when 
 
 t.test('a worker that found nothing looks again when it is notified, but every 100 ms at most', async (t) => {
   const worker = working({ old: [] })
-  await settled()
+  await idle()
   t.same([worker.seen.looks, rests.map(({ ms }) => ms)], [1, [100]])
   worker.due.old = ['a']
   worker.seen.onDue()
-  await settled()
+  await idle()
   t.equal(worker.seen.looks, 1, 'however often it is told')
   await pass(100)
   t.same(worker.told, ['begun a'])
@@ -129,7 +129,7 @@ t.test('a worker that found nothing looks again when it is notified, but every 1
 
 t.test('and every second, for jobs that become due by the clock', async (t) => {
   const worker = working({ old: [] })
-  await settled()
+  await idle()
   await pass(100)
   t.same(
     rests.map(({ ms }) => ms),
@@ -145,7 +145,7 @@ t.test('and every second, for jobs that become due by the clock', async (t) => {
 
 t.test('a provider without a connection to spare does not keep the others waiting', async (t) => {
   const worker = working({ full: null, old: ['a'] })
-  await settled()
+  await idle()
   t.same(worker.told, ['begun a'])
   worker.stop.abort()
   await pass(100)
@@ -156,7 +156,7 @@ t.test('a job that is claimed while the worker is stopped is ended in order', as
   const worker = working({ old: ['a'] })
   const { promise, resolve } = Promise.withResolvers<void>()
   worker.seen.claimable = promise
-  await settled()
+  await idle()
   worker.stop.abort()
   resolve()
   await worker.end
@@ -165,7 +165,7 @@ t.test('a job that is claimed while the worker is stopped is ended in order', as
 
 t.test('a job that runs when the worker is stopped is ended in order', async (t) => {
   const worker = working({ old: ['a'] })
-  await settled()
+  await idle()
   worker.stop.abort()
   await pass(100)
   await worker.end
@@ -174,12 +174,12 @@ t.test('a job that runs when the worker is stopped is ended in order', async (t)
 
 t.test('once, it ends when nothing waits and nothing runs, here or elsewhere', async (t) => {
   const worker = working({ old: ['a'] }, { once: true })
-  await settled()
+  await idle()
   await pass(100)
   await pass(900)
   t.same(worker.told, ['begun a'])
   worker.running.get('a')?.end()
-  await settled()
+  await idle()
   await pass(100)
   t.same(await worker.end, [])
   t.same(worker.told, ['begun a', 'ended a unchanged', 'deaf'])
@@ -187,7 +187,7 @@ t.test('once, it ends when nothing waits and nothing runs, here or elsewhere', a
 
 t.test('an error is reported, and the worker goes on after a rest', async (t) => {
   const worker = working({ old: ['a'] }, { trouble: new Error('away') })
-  await settled()
+  await idle()
   t.same(worker.told, ['trouble away'])
   worker.seen.trouble = null
   await pass(100)
@@ -196,7 +196,7 @@ t.test('an error is reported, and the worker goes on after a rest', async (t) =>
     [4_900],
   )
   worker.seen.onDue()
-  await settled()
+  await idle()
   t.same(worker.told, ['trouble away', 'begun a'], 'or when the database is there again, which is told too')
   worker.stop.abort()
   await pass(100)

@@ -6,8 +6,8 @@ import { newDatabase } from '../support/database.ts'
 t.test(
   'people of the time before keep their migrations, under their addresses, with the states that are known',
   async (t) => {
-    await using place = await newDatabase()
-    const client = new pg.Client(place.url)
+    await using database = await newDatabase()
+    const client = new pg.Client(database.url)
     await client.connect()
     try {
       const shipped = await shippedUpgrades()

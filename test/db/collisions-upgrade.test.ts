@@ -7,8 +7,8 @@ import type { DB } from '../../src/db/schema.ts'
 import { newDatabase } from '../support/database.ts'
 
 t.test('who shared a home or a mailbox before goes on as they are, and is told; nobody joins them', async (t) => {
-  await using place = await newDatabase()
-  const pool = new pg.Pool({ connectionString: place.url })
+  await using database = await newDatabase()
+  const pool = new pg.Pool({ connectionString: database.url })
   // Its end does not wait for its connections', which hear that the server stops.
   pool.on('error', () => undefined)
   const client = await pool.connect()

@@ -165,8 +165,8 @@ t.test('whatever four processes do, no more are in use than allowed, and everybo
   await Promise.all(
     visits.map(async ({ budget, use }) => {
       await wait(2000 * Math.random())
-      using seat = await budget.take('crowd', use, { limitMs: 60_000 })
-      if (seat === null) throw new Error('nobody is left without')
+      using connection = await budget.take('crowd', use, { limitMs: 60_000 })
+      if (connection === null) throw new Error('nobody is left without')
       const copies = Number(use === 'copying')
       seen.copies += copies
       seen.most = Math.max(seen.most, ++seen.now)

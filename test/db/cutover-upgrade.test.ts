@@ -4,8 +4,8 @@ import { applyUpgrades, shippedUpgrades } from '../../src/db/connection/upgrades
 import { newDatabase } from '../support/database.ts'
 
 t.test('people of a provider that was to be cut over later go to the new server at once, as they did', async (t) => {
-  await using place = await newDatabase()
-  const client = new pg.Client(place.url)
+  await using database = await newDatabase()
+  const client = new pg.Client(database.url)
   await client.connect()
   try {
     const shipped = await shippedUpgrades()

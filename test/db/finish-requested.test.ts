@@ -44,7 +44,7 @@ const take = (person: string, transition: Transition, action = 'migration.step')
 const isDue = (id: string) => isDueFor(database.kysely, id, WORKER)
 
 /** A person who has signed in; returns the number of the migration. */
-async function captured(person: string): Promise<string> {
+async function provisioned(person: string): Promise<string> {
   await provisioner(database.kysely).provision({
     ...{
       address: parseAddress(nameOf(person)) as never,
@@ -88,7 +88,7 @@ function endWithout(job: Job, outcome: Outcome): Promise<JobKept | null> {
 
 /** Somebody who is synced, and whose job is due later. */
 async function synced(person: string): Promise<string> {
-  const id = await captured(person)
+  const id = await provisioned(person)
   await end(await taken(id), 'complete')
   return id
 }
@@ -111,7 +111,7 @@ t.test(
         detail: 'synced → done, the ledger of 2026-11-23T12:00:00.000Z is clean',
       },
       { action: 'migration.request-finish', actor: BY.actor, detail: null },
-      { action: 'migration.capture' },
+      { action: 'migration.provision' },
     ])
     t.match(await attempts(database.kysely).last(id, 1), [{ outcome: 'complete' }])
     t.equal(await all.claim(EARLY, { migrationId: id }), null, 'nobody copies any more')
@@ -119,7 +119,7 @@ t.test(
 )
 
 t.test('a finish may be requested before the first complete copy', async (t) => {
-  const id = await captured('bert')
+  const id = await provisioned('bert')
   await take('bert', requestFinish)
   t.match(await end(await taken(id), 'complete'), { proof: /clean/ })
   t.match(await found('bert'), { state: 'done' })
@@ -173,7 +173,7 @@ t.test('a migration paused meanwhile is not finished', async (t) => {
 })
 
 t.test('a retry ends the wait after failures, and resets their count', async (t) => {
-  const id = await captured('gerd')
+  const id = await provisioned('gerd')
   for (let failures = 0; failures < 3; failures++) await end(await taken(id, EARLY), 'old-unreachable')
   t.notOk(await isDue(id))
   t.match(await take('gerd', retry), { state: 'pending' })

@@ -50,7 +50,7 @@ const SOMEBODY = worker()
 const sealed = (byte: number) => ({ bytes: new Uint8Array([byte]), to: [] })
 
 /** A person who has signed in; returns the number of the migration. */
-async function captured(person: string, provider = ROOMY): Promise<string> {
+async function provisioned(person: string, provider = ROOMY): Promise<string> {
   const address = parseAddress(`${person}@old.example`)
   if (address === null) throw new Error(person)
   await provisioner(database.kysely).provision({
@@ -82,7 +82,7 @@ const expire = (id: string) =>
   sql`update job set leased_until = now() - interval '1 s' where migration_id = ${id}`.execute(database.kysely)
 
 t.test('a job is due at the first login, and one of many workers that claim it gets it', async (t) => {
-  const id = await captured('one')
+  const id = await provisioned('one')
   t.ok(await isDue(id))
   const asked = await Promise.all(Array.from({ length: 8 }, () => all.claim(worker(), { migrationId: id })))
   t.equal(asked.filter((job) => job !== null).length, 1)
@@ -90,7 +90,7 @@ t.test('a job is due at the first login, and one of many workers that claim it g
 })
 
 t.test('the end of a job is written down, and it is due again later', async (t) => {
-  const id = await captured('two')
+  const id = await provisioned('two')
   t.ok(await end(await taken(id), 'complete'))
   t.match(await migrations(database.kysely).find('two@old.example'), { state: 'synced' })
   t.match(await attempts(database.kysely).last(id, 9), [{ outcome: 'complete', messages: 2, output: 'with \ufffd' }])
@@ -103,7 +103,7 @@ t.test('the end of a job is written down, and it is due again later', async (t) 
 })
 
 t.test('a lease that is not renewed ends; who lost it writes nothing any more', async (t) => {
-  const id = await captured('three')
+  const id = await provisioned('three')
   const job = await taken(id)
   await all.begin(job, SOMEBODY)
   await expire(id)
@@ -121,7 +121,7 @@ t.test('a lease that is not renewed ends; who lost it writes nothing any more', 
 })
 
 t.test('who is paused is never due, and is at once when resumed; so is who is retried or healed', async (t) => {
-  const id = await captured('four')
+  const id = await provisioned('four')
   const step = (step: typeof pause) =>
     migrations(database.kysely).take('four@old.example', step, { ...BY, action: 'step' })
   const job = await taken(id)
@@ -147,7 +147,7 @@ t.test('who is paused is never due, and is at once when resumed; so is who is re
 })
 
 t.test('what the ledger says stays with a migration until a ledger is clean', async (t) => {
-  const id = await captured('proved')
+  const id = await provisioned('proved')
   const found = () => migrations(database.kysely).find('proved@old.example')
   const next = async (outcome: Outcome) => {
     const job = await all.claim(early(SOMEBODY), { migrationId: id })
@@ -162,7 +162,7 @@ t.test('what the ledger says stays with a migration until a ledger is clean', as
 })
 
 t.test('a credential that was renewed while the old one was tried is not called refused', async (t) => {
-  const id = await captured('five')
+  const id = await provisioned('five')
   const job = await taken(id)
   await credentials(database.kysely).renew('five@old.example', sealed(2), '/home/five', BY)
   await end(job, 'credential-refused')
@@ -172,7 +172,7 @@ t.test('a credential that was renewed while the old one was tried is not called 
 
 t.test('a provider whose connections for copying are all in use is left out', async (t) => {
   const ids: string[] = []
-  for (const person of ['a', 'b', 'c', 'd', 'e']) ids.push(await captured(person, PROVIDER))
+  for (const person of ['a', 'b', 'c', 'd', 'e']) ids.push(await provisioned(person, PROVIDER))
   for (let running = 0; running < 2; running++) {
     t.ok((await all.providers(worker())).includes(PROVIDER.name), `${running} are in use`)
     t.match(await all.claim(worker(), { provider: PROVIDER.name }), { migrationId: ids[running] }, 'the oldest first')
@@ -184,7 +184,7 @@ t.test('a provider whose connections for copying are all in use is left out', as
 })
 
 t.test('a migration stays with its sync state, unless another copying host takes it over', async (t) => {
-  const id = await captured('six')
+  const id = await provisioned('six')
   await end(await taken(id), 'stopped')
   t.ok(await isDue(id), 'another worker of the same copying host')
   const elsewhere = worker('elsewhere')
@@ -198,13 +198,13 @@ t.test('a migration stays with its sync state, unless another copying host takes
 })
 
 t.test('only so many attempts are kept', async (t) => {
-  const id = await captured('seven')
+  const id = await provisioned('seven')
   for (let at = 0; at < 105; at++) await end(await taken(id), 'stopped')
   t.equal((await attempts(database.kysely).last(id, 1000)).length, 100)
 })
 
 t.test('of more attempts those are kept that a claim reads', async (t) => {
-  const id = await captured('guarded')
+  const id = await provisioned('guarded')
   const now = early(SOMEBODY)
   await sql`insert into attempt (migration_id, host, ended_at, outcome) values (${id}, 'host', now(), 'old-recreated')`.execute(
     database.kysely,
@@ -223,7 +223,7 @@ t.test('outside of its provider’s window a migration is due, begun and renewed
     const at = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString().slice(11, 16)
     return providers(db).set({ ...ROOMY, window: { from: at(from), until: at(until), zone: 'UTC' } }, BY)
   }
-  const id = await captured('window')
+  const id = await provisioned('window')
   const orders = () => migrations(db).readOrders({ provider: ROOMY.name }, ({ ids }) => Array.fromAsync(ids))
   const waiting: Record<string, number> = {}
   for (const [from, until, open] of [
@@ -297,7 +297,7 @@ t.test('workers are notified of every job that becomes due otherwise than by the
   const many = (word: Word, who: Selection) => changeSelected(word, who, { transitions: transitions(db) }, BY)
   const noted = { addresses: ['noted@old.example'] }
   const changes: Record<string, () => Promise<unknown>> = {
-    'a first sign-in': () => captured('noted'),
+    'a first sign-in': () => provisioned('noted'),
     'a retry': change(retry),
     'a request to finish': change(requestFinish),
     'a resumption': async () => {

@@ -48,10 +48,10 @@ async function walk<T>(
   from: string | undefined = undefined,
 ): Promise<T[][]> {
   const pages: T[][] = []
-  for (let place: string | null | undefined = from; place !== null; ) {
-    const page: Page<T> = await read({ limit, ...(place !== undefined && { [towards]: place }) })
+  for (let cursor: string | null | undefined = from; cursor !== null; ) {
+    const page: Page<T> = await read({ limit, ...(cursor !== undefined && { [towards]: cursor }) })
     pages.push([...page.rows])
-    place = page[towards]
+    cursor = page[towards]
   }
   return pages
 }
@@ -105,7 +105,7 @@ t.test('a filter holds on every page, whatever the order, and those who match ar
   }
 })
 
-t.test('whoever is gone leaves the place in the list where it was', async (t) => {
+t.test('the cursor holds when the row that it was taken at is gone', async (t) => {
   const { rows, after } = await pageOf({ limit: 10, sort: 'state' })
   const last = rows.at(-1)?.address ?? ''
   const next = await pageOf({ limit: 10, sort: 'state', after: after ?? '' })
@@ -113,8 +113,8 @@ t.test('whoever is gone leaves the place in the list where it was', async (t) =>
   t.same((await pageOf({ limit: 10, sort: 'state', after: after ?? '' })).rows, next.rows)
 })
 
-t.test('a place that no page has told is refused', async (t) => {
-  const made = (place: unknown) => Buffer.from(JSON.stringify(place)).toString('base64url')
+t.test('a cursor that no page has told is refused', async (t) => {
+  const made = (cursor: unknown) => Buffer.from(JSON.stringify(cursor)).toString('base64url')
   const byAddress = (await pageOf({ limit: 5 })).after ?? ''
   for (const [sort, after] of [
     ['address', ''],

@@ -95,7 +95,7 @@ t.test(
     t.same(
       await kept(),
       ['hash six', 'hash four?', 'hash three', 'hash two?'],
-      'one that is kept already unsettles nothing',
+      'one that is kept already changes nothing',
     )
     await provision({ ...one, passwordHash: 'hash seven', sealed: null })
     t.same(
@@ -228,7 +228,7 @@ t.test('mail that was copied ahead keeps its home, whatever the template is by t
   t.equal(await provision({ ...proven('jan'), home: '/early/ida' }), 'collision')
 })
 
-t.test('a capture that fails in the middle leaves nothing', async (t) => {
+t.test('a provisioning that fails in the middle leaves nothing', async (t) => {
   const one = proven('gone', { provider: { ...PROVIDER, name: 'unknown' } })
   await t.rejects(provision(one))
   t.equal(await userdb(database).accountOf(one.address.text), null)

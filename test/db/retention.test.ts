@@ -36,7 +36,7 @@ async function erase(periods: Partial<Periods>): Promise<void> {
 }
 
 /** Somebody who has signed in; returns the number of the migration. */
-async function captured(person: string, state = 'pending'): Promise<string> {
+async function provisioned(person: string, state = 'pending'): Promise<string> {
   const address = parseAddress(`${person}@old.example`)
   if (address === null) throw new Error(person)
   await provisioner(database.kysely).provision({
@@ -85,7 +85,7 @@ t.test('one worker looks for all, and again when the period changes', async (t) 
 })
 
 t.test('attempts that a claim reads are kept while the migration lasts', async (t) => {
-  const [anna, ben] = [await captured('anna'), await captured('ben', 'done')]
+  const [anna, ben] = [await provisioned('anna'), await provisioned('ben', 'done')]
   for (const id of [anna, ben]) {
     await query(`insert into attempt (migration_id, host, started_at, ended_at, outcome, messages)
       select ${id}, 'h', now() - days * interval '1 day', now() - days * interval '1 day', outcome, messages
@@ -104,7 +104,7 @@ t.test('attempts that a claim reads are kept while the migration lasts', async (
 })
 
 t.test('steps are drawn together, and the burn-down since then stays as it was', async (t) => {
-  const ids = [await captured('anna', 'synced'), await captured('ben', 'failed')]
+  const ids = [await provisioned('anna', 'synced'), await provisioned('ben', 'failed')]
   await query('delete from migration_transition')
   const steps = ['awaited', 'pending', 'synced', 'pending', 'synced', 'failed', 'pending']
   for (const [at, id] of ids.entries()) {
@@ -137,7 +137,7 @@ t.test('steps are drawn together, and the burn-down since then stays as it was',
 })
 
 t.test('of a finished person’s ledger single messages go, and what was proved stays', async (t) => {
-  for (const id of [await captured('anna', 'done'), await captured('ben', 'synced')]) {
+  for (const id of [await provisioned('anna', 'done'), await provisioned('ben', 'synced')]) {
     await query(
       `insert into ledger (migration_id, taken_at, seconds, fetched) values (${id}, now() - interval '401 days', 1, 1)`,
     )
@@ -156,8 +156,8 @@ t.test('of a finished person’s ledger single messages go, and what was proved 
 t.test(
   'credentials of people who never finish are told for a month, then erased, and that is in the audit',
   async (t) => {
-    const [old, young] = [await captured('anna', 'synced'), await captured('ben')]
-    const renewed = await captured('cleo', 'failed')
+    const [old, young] = [await provisioned('anna', 'synced'), await provisioned('ben')]
+    const renewed = await provisioned('cleo', 'failed')
     await query(`update migration set created_at = now() - interval '710 days' where id in (${old}, ${renewed})`)
     await query(`update credential set sealed_at = now() - interval '705 days' where migration_id = ${old}`)
     t.equal((await reported()).expiring.at, null, 'no worker has looked yet')

@@ -130,7 +130,7 @@ t.test('a selection is a filter or addresses', async (t) => {
   t.same(await many.carryOut('resume', { addresses: [] }), { changed: [], refused: [] })
 })
 
-t.test('a retry makes all turns due at once, and changes nobody who is active', async (t) => {
+t.test('a retry makes all jobs due at once, and changes nobody who is active', async (t) => {
   await people({ pending: 2, synced: 1, 'failed:new-full': 3, paused: 1 })
   t.equal(await due(), 0)
   t.match(sorted(await many.carryOut('retry', all)), {
@@ -177,7 +177,7 @@ t.test('thousands are changed once each, whatever they become meanwhile', async 
   t.equal(await due(), 12_000)
 })
 
-t.test('who changed between the look and the change is left alone, and is not counted', async (t) => {
+t.test('who changed between the count and the change is left alone, and is not counted', async (t) => {
   await people({ pending: 2 })
   const found = transitions(database.kysely)
   const late = manyWith({

@@ -38,7 +38,7 @@ t.test('two devices that take turns are both in, and the source is asked about e
   const { audit } = await rows(ferry.service, 'migration', 'show', ANNA)
   t.same(
     audit.map(({ action }: { action: string }) => action),
-    ['migration.renew', 'migration.capture'],
+    ['migration.renew', 'migration.provision'],
   )
 })
 

@@ -40,7 +40,7 @@ for (const person of [ANNA, BEN, CLEO, DORA]) {
 const home = (local: string) => join(homes, 'old.example', local)
 const metadata = join(service.dataDir, 'offlineimap')
 
-t.test('what root copies belongs to who owns the place of the homes', async (t) => {
+t.test('what root copies belongs to the owner of the folder of the homes', async (t) => {
   await mustRun(service, 'sync', '--account', ANNA[0])
   t.match(await rows(service, 'migration', 'show', ANNA[0]), { state: 'synced', attempts: [{ messages: 6 }] })
   t.same(ownersBelow(homes), [owner.uid])

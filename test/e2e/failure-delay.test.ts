@@ -18,7 +18,7 @@ t.before(async () => {
 t.after(() => ferry[Symbol.asyncDispose]())
 
 const KINDS: Record<string, string> = {
-  'a wrong password of a captured person': 'known@old.example',
+  'a wrong password of a provisioned person': 'known@old.example',
   'a wrong password of a person whose move is done': 'moved@old.example',
   'a wrong password of somebody who has not come yet': 'later@old.example',
   'an unknown person': 'nobody@old.example',
@@ -27,10 +27,10 @@ const KINDS: Record<string, string> = {
 }
 
 t.test('nobody can tell from body or time of a refusal whom it is about', async (t) => {
-  let tries = 0
+  let guesses = 0
   const refused = async (username: string): Promise<number> => {
     const began = performance.now()
-    const answer = await ferry.service.passdb(username, `wrong ${++tries}`)
+    const answer = await ferry.service.passdb(username, `wrong ${++guesses}`)
     const taken = performance.now() - began
     t.same(answer, { status: 401, body: { success: false, verdict: 'mismatch' } })
     return taken

@@ -66,14 +66,14 @@ t.test('a host without the key asks, and sync finishes after an attempt and a le
 })
 
 t.test(
-  'a ledger that is not clean finishes nobody until somebody accepts it, and then the next turn does',
+  'a ledger that is not clean finishes nobody until somebody accepts it, and then the next job does',
   async (t) => {
     const file = await fileOf(join(homes, 'old.example', 'ben', 'Maildir'), '', 1)
     await changeFile(file, (bytes) => bytes.write('X', bytes.length - 3))
     await queue(BEN[0])
     t.match(await syncOnce(service), { [BEN[0]]: 'ledger-differs' })
     t.match(await show(BEN[0]), { state: 'pending', code: 'ledger-differs', finish_requested: true })
-    t.same(await syncOnce(service), {}, 'its turn comes later')
+    t.same(await syncOnce(service), {}, 'its job is due later')
     await mustRun(service, 'verify', BEN[0], '--accept', '--reason', 'seen')
     t.match((await show(BEN[0])).audit, [{ action: 'migration.accept', actor: /^cli:/, reason: 'seen' }, {}, {}])
     t.match(await syncOnce(service), { [BEN[0]]: 'complete' }, 'it is due')

@@ -16,7 +16,7 @@ const CHECKPASSWORD = join(import.meta.dirname, '../../bin/checkpassword')
 const PEOPLE = {
   'anna@old.example': 'correct horse',
   'bert@renamed.example': ' пароль "with" \\ {3} %s ',
-  'late@old.example': 'not captured yet',
+  'late@old.example': 'not provisioned yet',
   'out@old.example': 'disabled soon',
   'žofie@old.example': 'Žluťoučký kůň',
 }
@@ -85,8 +85,8 @@ async function peopleSignIn(t: Test, debian: Debian, name: DoorName): Promise<vo
   t.match(dovecot.log(), /user=<bert@new\.example>/, 'the session is the new address’s')
 
   await ferry.old.stop()
-  t.match(await enter('late@old.example', 'not captured yet'), /^NO \[UNAVAILABLE\]/, 'the source away: a newcomer')
-  t.match(await enter('anna@old.example', 'correct horse'), /^OK /, 'the source away: a captured person')
+  t.match(await enter('late@old.example', 'not provisioned yet'), /^NO \[UNAVAILABLE\]/, 'the source away: a newcomer')
+  t.match(await enter('anna@old.example', 'correct horse'), /^OK /, 'the source away: a provisioned person')
   await ferry.service.stop()
   t.match(await enter('anna@old.example', 'correct horse'), /^NO \[UNAVAILABLE\]/, 'postferry away')
 }

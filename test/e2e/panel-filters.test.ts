@@ -37,7 +37,7 @@ t.test('a filter that means nothing is refused, and never taken for everybody', 
   t.match(await operator.get('/admin/migrations?state=done'), { status: 200, text: /No migration matches/ })
 })
 
-t.test('nor does it reach everybody when many are settled at once', async (t) => {
+t.test('nor does it reach everybody when many are changed at once', async (t) => {
   const order = { action: 'pause', whom: 'all' }
   for (const filter of [{ state: 'nonsense' }, { domain: 'two words' }, { code: 'No code' }, { provider: 'a b' }]) {
     for (const path of ['/admin/migrations/bulk', '/admin/migrations/bulk/confirm'])
@@ -69,7 +69,7 @@ t.test('what cannot be done leads back to where it was asked', async (t) => {
   t.notMatch(foreign.text, 'Back')
 })
 
-t.test('blanks around what is searched for do not matter, at any door', async (t) => {
+t.test('blanks around what is searched for do not matter, in any interface', async (t) => {
   for (const query of ['search=%20anna%40old.example%20', 'search=%09ANNA', 'domain=%20old.example%20&search=anna']) {
     const { status, text } = await operator.get(`/admin/migrations?${query}`)
     t.equal(status, 200)

@@ -101,7 +101,7 @@ t.test('a file of hostile lines is imported by its sound ones, and old user name
   }
 })
 
-t.test('reasons are shown in the audit as somebody gave them, by whichever door', async (t) => {
+t.test('reasons are shown in the audit as somebody gave them, in whichever interface', async (t) => {
   const reasons = [...Object.values({ script, image, attribute, ...others }), long.slice(0, 500)]
   for (const [number, reason] of reasons.entries())
     await mustRun(service, 'migration', 'pause', `p${number}@old.example`, '--reason', reason)

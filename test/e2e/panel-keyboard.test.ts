@@ -65,7 +65,7 @@ t.test('everything on every page is reached, and can be seen when it is', async 
   }
 })
 
-t.test('many are chosen and settled by keys alone', async (t) => {
+t.test('many are chosen and changed by keys alone', async (t) => {
   await page.goto(`${service.url}/admin/migrations`)
   await tabTo(page, 'Select all on this page')
   await keyboard.press('Space')

@@ -59,7 +59,7 @@ t.test('without JavaScript a list is searched, sorted and read page by page in b
   t.ok(found.length > 3 && found.every((address) => /^greta\.\w+@kontor\.example$/.test(address)), `${found}`)
 })
 
-t.test('without JavaScript many are settled at once', async (t) => {
+t.test('without JavaScript many are changed at once', async (t) => {
   await at('/admin/migrations?state=synced')
   const [first = '', second = ''] = await addressesOn(plain)
   for (const address of [first, second]) await plain.getByLabel(address, { exact: true }).check()

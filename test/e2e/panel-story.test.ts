@@ -185,7 +185,7 @@ t.test('a file with a bad line is shown before it is imported, and without it', 
   t.equal(await page.getByText('elsewhere.example').count(), 0)
 })
 
-t.test('many are settled at once, after a look at what will happen', async (t) => {
+t.test('many are changed at once, after a preview of what will happen', async (t) => {
   await page.getByLabel('State').selectOption('awaited')
   await page.getByLabel('Domain').fill('old.example')
   await button(page, 'Show').click()

@@ -19,7 +19,7 @@ t.before(async () => {
 })
 t.after(() => ferry[Symbol.asyncDispose]())
 
-t.test('a first sign-in with the old password captures the person', async (t) => {
+t.test('a first sign-in with the old password provisions the person', async (t) => {
   t.same(await ferry.service.passdb('Anna@OLD.example', 'correct horse'), {
     status: 200,
     body: {
@@ -50,7 +50,7 @@ t.test('a renamed person gets the new address, and may sign in by both', async (
   })
   const asked = await ferry.old.loginCount()
   t.match(await ferry.service.passdb('bert@new.example', password), { status: 200, body: { user: 'bert@new.example' } })
-  t.equal(await ferry.old.loginCount(), asked, 'the second sign-in is settled locally')
+  t.equal(await ferry.old.loginCount(), asked, 'the second sign-in is decided locally')
   t.match(await rows(ferry.service, 'migration', 'show', 'bert@new.example'), { old_username: 'bert@renamed.example' })
 })
 
@@ -129,7 +129,7 @@ t.test('a domain is not renamed twice over', async (t) => {
   }
 })
 
-t.test('userdb finds captured people by both addresses, and nobody else', async (t) => {
+t.test('userdb finds provisioned people by both addresses, and nobody else', async (t) => {
   const userdb = (username: string) => post(ferry.service.socket, '/v1/userdb', { username })
   const found = {
     status: 200,
@@ -142,12 +142,12 @@ t.test('userdb finds captured people by both addresses, and nobody else', async 
   }
 })
 
-t.test('with the source away a captured person gets in, and nobody is called wrong', async (t) => {
+t.test('with the source away a provisioned person gets in, and nobody is called wrong', async (t) => {
   await ferry.old.stop()
   t.match(await ferry.service.passdb('anna@old.example', 'correct horse'), { status: 200 })
   const trouble = { status: 503, body: { success: false, verdict: 'tempfail', code: 'old-unreachable' } }
   t.same(await ferry.service.passdb('gone@old.example', 'never came'), trouble, 'a newcomer')
-  t.same(await ferry.service.passdb('anna@old.example', 'perhaps a new one'), trouble, 'a captured person')
+  t.same(await ferry.service.passdb('anna@old.example', 'perhaps a new one'), trouble, 'a provisioned person')
   await ferry.old.start()
   t.match(await ferry.service.passdb('gone@old.example', 'never came'), { status: 200 })
 })

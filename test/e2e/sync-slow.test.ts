@@ -10,10 +10,10 @@ import { until } from '../support/until.ts'
 
 const LIMIT = ['--time-limit', '1']
 /** Each is at a server of its own, which is slow in its own way. */
-const LOOKED = ['anna@look.example', 'Correct-Horse-9'] as const
+const CHECKED = ['anna@check.example', 'Correct-Horse-9'] as const
 const COPIED = ['ben@copy.example', 'secret of ben'] as const
 const PROVED = ['cleo@ledger.example', 'secret of cleo'] as const
-const people = [LOOKED, COPIED, PROVED] as const
+const people = [CHECKED, COPIED, PROVED] as const
 const FEW = 4
 /** So often a server speaks until somebody has signed in. */
 const TO_SIGN_IN = 6
@@ -31,36 +31,39 @@ for (const person of people) {
   await mustRun(service, 'domain', 'add', domainOf(person[0]), '--provider', providerOf(person[0]))
   await service.passdb(person[0], person[1])
 }
-await seed(old.port, LOOKED, FEW)
+await seed(old.port, CHECKED, FEW)
 await seed(old.port, COPIED, MANY, ['INBOX'])
 await seed(old.port, PROVED, FEW)
 
 const show = (address: string) => rows(service, 'migration', 'show', address)
 
-t.test('a source that is too slow for the look, the copy or the ledger ends the attempt at its limit', async (t) => {
-  await using look = await slowly(LOOKED[0], 12_000)
-  await using copy = await slowly(COPIED[0], 250)
-  let heard = 0
-  await using ledger = await slowly(PROVED[0], 250, (data) => {
-    heard++
-    return data
-  })
-  const workers = people.map(([address]) => startSync(service, ['--account', address, ...LIMIT]))
-  await until(() => ledger.connections() === 3, 'the look, the copy and the ledger')
-  const before = heard
-  await until(() => heard > before + TO_SIGN_IN, 'the ledger’s sign-in')
-  ledger.lose()
-  for (const worker of workers) t.equal(await worker.end, 75, worker.stderr)
-  const outcomes = workers.map(({ events }) => events[0]?.outcome)
-  t.same(outcomes, ['old-timeout', 'timeout', 'timeout'])
-  t.ok(look.connections() === 1 && copy.connections() === 2, 'each in its own part')
-  const [looked, copied, proved] = people.map(([address]) => filesOf(address).length)
-  t.match([looked, proved], [0, 2 * FEW], 'what was to be proved is across')
-  t.ok(copied !== undefined && copied > 0 && copied < MANY, `${copied} until then`)
-  for (const [at, [address]] of people.entries()) {
-    t.match(await show(address), { state: 'pending', code: null, attempts: [{ outcome: outcomes[at] }] })
-  }
-})
+t.test(
+  'a source that is too slow for the status check, the copy or the ledger ends the attempt at its limit',
+  async (t) => {
+    await using check = await slowly(CHECKED[0], 12_000)
+    await using copy = await slowly(COPIED[0], 250)
+    let heard = 0
+    await using ledger = await slowly(PROVED[0], 250, (data) => {
+      heard++
+      return data
+    })
+    const workers = people.map(([address]) => startSync(service, ['--account', address, ...LIMIT]))
+    await until(() => ledger.connections() === 3, 'the status check, the copy and the ledger')
+    const before = heard
+    await until(() => heard > before + TO_SIGN_IN, 'the ledger’s sign-in')
+    ledger.lose()
+    for (const worker of workers) t.equal(await worker.end, 75, worker.stderr)
+    const outcomes = workers.map(({ events }) => events[0]?.outcome)
+    t.same(outcomes, ['old-timeout', 'timeout', 'timeout'])
+    t.ok(check.connections() === 1 && copy.connections() === 2, 'each in its own part')
+    const [looked, copied, proved] = people.map(([address]) => filesOf(address).length)
+    t.match([looked, proved], [0, 2 * FEW], 'what was to be proved is across')
+    t.ok(copied !== undefined && copied > 0 && copied < MANY, `${copied} until then`)
+    for (const [at, [address]] of people.entries()) {
+      t.match(await show(address), { state: 'pending', code: null, attempts: [{ outcome: outcomes[at] }] })
+    }
+  },
+)
 
 t.test('the next attempt goes on there: nothing is stuck, nothing comes twice', async (t) => {
   for (const [address] of people) {

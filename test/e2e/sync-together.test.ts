@@ -103,7 +103,7 @@ t.test('who is paused or whose worker is stopped is cut off in order, and goes o
   t.equal(await worker.end, 0, worker.stderr)
   t.same(enginesOf(CUT[0]), [], 'no OfflineIMAP is left')
   t.match(await show(CUT[0]), { state: 'pending', attempts: [{ outcome: 'stopped' }, { outcome: 'stopped' }] })
-  t.same(await syncOnce(service), { [CUT[0]]: 'complete' }, 'it is its turn at once')
+  t.same(await syncOnce(service), { [CUT[0]]: 'complete' }, 'it is due at once')
   t.equal(filesOf(CUT[0]).length, 600)
 })
 

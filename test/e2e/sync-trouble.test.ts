@@ -73,7 +73,7 @@ t.test('a source that is slow takes longer, and that is all', async (t) => {
   const { exitCode, stdout, stderr } = await sync(CLEO[0])
   t.equal(exitCode, 0, stderr)
   t.match(outcomeOf(stdout), { outcome: 'complete', messages: 10 })
-  t.ok(slow.connections() >= 3, 'the look, the copy and the ledger')
+  t.ok(slow.connections() >= 3, 'the status check, the copy and the ledger')
   t.match(await show(CLEO[0]), { state: 'synced', ledger: { sentence: /clean: all 10 messages/ } })
   await moveProvider(service, 'old', old.tlsPort)
 })

@@ -38,7 +38,7 @@ t.test('everybody who is due is copied, and the attempt is on record', async (t)
   })
   t.equal(filesOf(ANNA[0]).length, 20)
   t.match(await mustRun(service, 'migration', 'show', ANNA[0]), /complete +2 +20\n/)
-  t.same(await syncOnce(service), {}, "it is nobody's turn")
+  t.same(await syncOnce(service), {}, 'nobody is due')
 })
 
 t.test('OfflineIMAP is not started for a person who has nothing new', async (t) => {

@@ -31,14 +31,14 @@ t.test('every route wants the admin token, on TCP and on the socket', async (t) 
   const { token } = adminApi(service)
   const all = await routes()
   t.ok(all.length > 20)
-  for (const place of [service.socket, service.url]) {
+  for (const address of [service.socket, service.url]) {
     for (const [method, path] of all) {
       for (const authorization of ['', 'Bearer wrong', `Bearer ${service.token}`, token]) {
         const headers: Record<string, string> = authorization === '' ? {} : { authorization }
-        const answer = await ask(place, path, method, undefined, headers)
+        const answer = await ask(address, path, method, undefined, headers)
         t.same(answer, { status: 403, body: { error: 'the admin token is missing or wrong' } }, `${method} ${path}`)
       }
-      const letIn = await ask(place, path, method, undefined, { authorization: `Bearer ${token}` })
+      const letIn = await ask(address, path, method, undefined, { authorization: `Bearer ${token}` })
       t.not(letIn.status, 403, `${method} ${path}`)
       t.not(letIn.status, 500, `${method} ${path}`)
     }

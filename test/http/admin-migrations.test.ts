@@ -38,9 +38,9 @@ async function addressesOf(t: Test, question: string): Promise<string[]> {
   const addresses: string[] = []
   let after: string | null = ''
   while (after !== null) {
-    const place: string = after === '' ? '' : `&after=${encodeURIComponent(after)}`
-    const { status, body } = await api.get(`/migrations?${question}${place}`)
-    if (!t.equal(status, 200, `${question}${place}`)) return []
+    const cursor: string = after === '' ? '' : `&after=${encodeURIComponent(after)}`
+    const { status, body } = await api.get(`/migrations?${question}${cursor}`)
+    if (!t.equal(status, 200, `${question}${cursor}`)) return []
     addresses.push(...body.rows.map(({ address }: { address: string }) => address))
     after = body.after
   }

@@ -23,7 +23,7 @@ t.test('everything about a migration is told', async (t) => {
   t.match((await api.get('/migrations/bert@renamed.example')).body, {
     ...fields,
     ...{ attempts: [], ledger: null, differences: { rows: [], next: null } },
-    audit: [{ action: 'migration.capture', actor: 'person' }],
+    audit: [{ action: 'migration.provision', actor: 'person' }],
   })
   t.match(await api.get('/migrations/nobody@old.example'), { status: 404, body: { error: /nobody@old\.example/ } })
 })

@@ -123,7 +123,7 @@ t.test('a provider is tested step by step, a password tried, and its health told
   await api.delete('/providers/away')
 })
 
-t.test('domains and accounts are settled as the commands do it', async (t) => {
+t.test('domains and accounts are changed as the commands do it', async (t) => {
   const books = { domain: 'Bücher.example', provider: 'old', new_domain: 'Books.example' }
   const row = { domain: 'xn--bcher-kva.example', provider: 'old', new_domain: 'books.example' }
   t.same(await api.post('/domains', books), { status: 201, body: row })
@@ -169,7 +169,7 @@ t.test('long lists come in pages, each row once, in order', async (t) => {
 
 t.test('the audit is filtered by person, actor, kind and time', async (t) => {
   const bert = (await api.get('/audit?address=Bert@renamed.example')).body.rows
-  t.match(bert, [{ subject: 'bert@new.example', action: 'migration.capture', actor: 'person' }])
+  t.match(bert, [{ subject: 'bert@new.example', action: 'migration.provision', actor: 'person' }])
   const kind = (await api.get('/audit?action=domain.add&actor=api')).body.rows
   t.match(kind, [{ subject: 'xn--bcher-kva.example', action: 'domain.add', actor: 'api' }])
   t.same((await api.get('/audit?since=2099-01-01')).body, { rows: [], before: null, after: null })

@@ -17,15 +17,15 @@ const REFUSED = [400, 403, 404, 405, 408, 413, 415, 417, 431, 501]
 
 /** Bytes to somebody over a connection that is kept as long as it lasts. */
 class Talk implements Disposable {
-  readonly #place: string
+  readonly #address: string
   #wire: HttpWire | null = null
 
-  constructor(place: string) {
-    this.#place = place
+  constructor(address: string) {
+    this.#address = address
   }
 
   async ask(bytes: Buffer): Promise<Response | null> {
-    if (this.#wire === null || this.#wire.socket.destroyed) this.#wire = await HttpWire.open(this.#place)
+    if (this.#wire === null || this.#wire.socket.destroyed) this.#wire = await HttpWire.open(this.#address)
     const response = await this.#wire.ask(bytes)
     if (response === null || /^connection: close/m.test(response.head)) this[Symbol.dispose]()
     return response
@@ -113,12 +113,12 @@ t.test('the running service refuses all of it, and lets in who may come in', asy
 })
 
 /** Sends all of it over so many connections at a time. @returns how often each status came */
-async function inLanes(lanes: number, place: string, all: readonly Buffer[]): Promise<Record<number, number>> {
+async function inLanes(lanes: number, address: string, all: readonly Buffer[]): Promise<Record<number, number>> {
   const statuses: Record<number, number> = {}
   const left = all.values()
   await Promise.all(
     Array.from({ length: lanes }, async () => {
-      using talk = new Talk(place)
+      using talk = new Talk(address)
       for (const bytes of left) {
         const response = await talk.ask(bytes)
         mustRefuseOrSayWhy(response)

@@ -16,10 +16,10 @@ export class HttpWire implements Disposable {
   #text = ''
   #wake: () => void = () => undefined
 
-  /** @param place a socket's path, or a URL */
-  static async open(place: string): Promise<HttpWire> {
-    const url = URL.canParse(place) ? new URL(place) : null
-    const socket = url === null ? connect(place) : connect(Number(url.port), url.hostname)
+  /** @param address a socket's path, or a URL */
+  static async open(address: string): Promise<HttpWire> {
+    const url = URL.canParse(address) ? new URL(address) : null
+    const socket = url === null ? connect(address) : connect(Number(url.port), url.hostname)
     await once(socket, 'connect')
     return new HttpWire(socket)
   }

@@ -115,7 +115,7 @@ t.test('on TCP the auth token is asked for, health is not', async (t) => {
   }
 })
 
-t.test('userdb answers found, not found, or could not look', async (t) => {
+t.test('userdb answers found, not found, or could not ask', async (t) => {
   const { post } = listener()
   t.same((await post('/v1/userdb', { username: 'anna@new.example' })).body, {
     found: true,

@@ -28,11 +28,11 @@ function hostWith(name: string, mode = 0o600) {
   writeFileSync(identityFile, 'the key')
   chmodSync(identityFile, mode)
   const endpoints = approvedEndpoints({ identityFile, dataDir })
-  return { identityFile, place: `${identityFile}.endpoints`, endpoints }
+  return { identityFile, records: `${identityFile}.endpoints`, endpoints }
 }
 
 t.test('the first one stays until another is approved, and lies beside the identity', async (t) => {
-  const { place, endpoints } = hostWith('first')
+  const { records, endpoints } = hostWith('first')
   t.equal(endpoints.approved('old'), null)
   t.equal(endpoints.trust('old', OLD), true)
   t.equal(endpoints.trust('old', ELSEWHERE), false)
@@ -40,21 +40,21 @@ t.test('the first one stays until another is approved, and lies beside the ident
   endpoints.approve('old', ELSEWHERE)
   t.same(endpoints.approved('old'), ELSEWHERE)
   t.equal(endpoints.approved('other'), null)
-  t.same(readdirSync(place), ['old.json'])
+  t.same(readdirSync(records), ['old.json'])
 })
 
 t.test('whoever may read the identity may read it, and nobody else', async (t) => {
   const alone = hostWith('alone')
   alone.endpoints.trust('old', OLD)
-  const modes = (place: string) => [place, join(place, 'old.json')].map((path) => statSync(path).mode & 0o777)
-  t.same(modes(alone.place), [0o700, 0o600])
+  const modes = (records: string) => [records, join(records, 'old.json')].map((path) => statSync(path).mode & 0o777)
+  t.same(modes(alone.records), [0o700, 0o600])
   const shared = hostWith('shared', 0o644)
   const owner = process.getuid?.() === 0 ? 4_242 : (process.getuid?.() ?? 0)
   if (process.getuid?.() === 0) chownSync(shared.identityFile, owner, owner)
   shared.endpoints.approve('old', OLD)
-  t.same(modes(shared.place), [0o750, 0o640])
+  t.same(modes(shared.records), [0o750, 0o640])
   t.same(
-    [shared.place, join(shared.place, 'old.json')].map((path) => statSync(path).uid),
+    [shared.records, join(shared.records, 'old.json')].map((path) => statSync(path).uid),
     [owner, owner],
   )
 })
@@ -62,7 +62,7 @@ t.test('whoever may read the identity may read it, and nobody else', async (t) =
 t.test('where the copying user may not write beside the identity, the data directory keeps it', async (t) => {
   const closed = join(folder, 'closed')
   mkdirSync(closed)
-  const { identityFile, place, endpoints } = hostWith('closed/identity', 0o640)
+  const { identityFile, records, endpoints } = hostWith('closed/identity', 0o640)
   for (const path of [folder, closed]) chmodSync(path, 0o755)
   const copying = process.getuid?.() || COPYING
   if (process.getuid?.() === 0) {
@@ -85,13 +85,13 @@ t.test('where the copying user may not write beside the identity, the data direc
   )
   chmodSync(closed, 0o755)
   endpoints.approve('old', ELSEWHERE)
-  t.equal(endpoints.keptIn('old'), join(place, 'old.json'), 'what lies beside the identity comes first')
-  if (process.getuid?.() !== 0) chmodSync(place, 0o555)
+  t.equal(endpoints.keptIn('old'), join(records, 'old.json'), 'what lies beside the identity comes first')
+  if (process.getuid?.() !== 0) chmodSync(records, 0o555)
   as(copying, () => {
     t.same(endpoints.approved('old'), ELSEWHERE)
     t.throws(() => endpoints.approve('old', OLD), { message: /cannot write .*closed.* \(EACCES\)/ })
   })
-  chmodSync(place, 0o755)
+  chmodSync(records, 0o755)
 })
 
 /** Does it as another user, where this one is root. */
@@ -118,10 +118,10 @@ t.test('a name out of the database is no path', async (t) => {
 })
 
 t.test('what cannot be read or written is told, and approves nothing', async (t) => {
-  const { place, endpoints } = hostWith('broken')
+  const { records, endpoints } = hostWith('broken')
   endpoints.trust('old', OLD)
   for (const text of ['', '{}', 'null', '[', '{"host":"x","port":"993","tls":"implicit","trusts":null}']) {
-    writeFileSync(join(place, 'old.json'), text)
+    writeFileSync(join(records, 'old.json'), text)
     t.throws(() => endpoints.approved('old'), { message: /old\.json does not hold an endpoint: .*approve old/ }, text)
   }
   endpoints.approve('old', OLD)

@@ -48,7 +48,7 @@ t.test('the first use approves where a provider is, and says so; from then on it
   t.same(approved.get('old'), endpointOf(OLD))
 })
 
-t.test('nothing is opened for another place, or for one that proves itself in another way', async (t) => {
+t.test('nothing is opened for another endpoint, or for one that proves itself in another way', async (t) => {
   const changes: Partial<Provider>[] = [
     ...[{ host: 'imap.evil.example' }, { port: 1993 }, { caFile: null }, { caFile: '/tmp/own-ca.pem' }],
     ...[{ fingerprint: 'ab'.repeat(32) }, { tls: 'starttls' as const }, { tls: 'none' as const }],
@@ -66,7 +66,7 @@ t.test('nothing is opened for another place, or for one that proves itself in an
   }
 })
 
-t.test('of two first uses at the same moment, for two places, one is first', async (t) => {
+t.test('of two first uses at the same moment, for two endpoints, one is first', async (t) => {
   const { open, trusted } = ring()
   const [first, second] = await Promise.all([open(OLD), open({ ...OLD, host: 'imap.evil.example' })])
   t.match([first, second], [{ credential: ANNA }, { refused: 'endpoint-changed' }])

@@ -78,12 +78,12 @@ t.test('a file that cannot be used is replaced, and without any nothing is kept'
 })
 
 t.test('what was read is forgotten with its file, and where there is none nothing happens', async (t) => {
-  const place = join(folder, 'forgotten')
-  digestCaches(place).open('7')[Symbol.dispose]()
-  digestCaches(place).open('77')[Symbol.dispose]()
-  digestCaches(place).remove('7')
+  const states = join(folder, 'forgotten')
+  digestCaches(states).open('7')[Symbol.dispose]()
+  digestCaches(states).open('77')[Symbol.dispose]()
+  digestCaches(states).remove('7')
   digestCaches(join(folder, 'nowhere')).remove('7')
-  t.same(readdirSync(place), ['postferry-proofs-77.sqlite'])
+  t.same(readdirSync(states), ['postferry-proofs-77.sqlite'])
 })
 
 t.end()

@@ -130,7 +130,7 @@ t.test('a message elsewhere on the destination has moved, each copy for one mess
   t.same(found, [1])
 })
 
-t.test('ten thousand messages without a counterpart are settled in no time', async (t) => {
+t.test('ten thousand messages without a counterpart are explained in no time', async (t) => {
   const source = Array.from({ length: 10_000 }, (_, at) => message(at + 1, `o${at}`, { messageId: `<${at}>` }))
   const destination = source.map(({ uid }) => copy(`n${uid}`, { messageId: `<new${uid}>`, length: 1 }))
   t.same(told(source, destination).counted, { missing: 10_000 })

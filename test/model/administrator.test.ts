@@ -1,9 +1,11 @@
 import t from 'tap'
 import { isAdministratorPassword, may, parseAdministratorName, ROLES } from '../../src/model/administrator.ts'
 
-t.test('a viewer sees, an operator settles too, an owner changes everything', async (t) => {
-  const allowed = ROLES.map((role) => (['see', 'settle', 'own'] as const).filter((permission) => may(role, permission)))
-  t.same(allowed, [['see'], ['see', 'settle'], ['see', 'settle', 'own']])
+t.test('a viewer sees, an operator operates migrations, an owner changes everything', async (t) => {
+  const allowed = ROLES.map((role) =>
+    (['see', 'operate', 'own'] as const).filter((permission) => may(role, permission)),
+  )
+  t.same(allowed, [['see'], ['see', 'operate'], ['see', 'operate', 'own']])
 })
 
 t.test('a name has one spelling, and nothing in it that could be taken for another', async (t) => {

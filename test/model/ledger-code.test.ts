@@ -12,7 +12,7 @@ function folder(name: string, messages: number, counts: Partial<Record<Kind, num
   }
 }
 
-/** What a ledger says at a turn, and at a finish. */
+/** What a ledger says after a job, and at a finish. */
 const codes = (...folders: LedgerFolder[]) => [codeOf(folders, 'job'), codeOf(folders, 'finish')]
 
 const BIG = folder('INBOX', 900)

@@ -52,7 +52,7 @@ t.test('pause and resume take a requested finish back, finish fulfils it, everyt
 // From wherever its sync state is.
 const NOW = { isDue: true, isForAnyHost: true }
 
-t.test('a retry makes the turn of whoever is copied due, and is refused where nothing is copied', async (t) => {
+t.test('a retry makes the job of whoever is copied due, and is refused where nothing is copied', async (t) => {
   t.same(retry(at('failed', { code: 'new-full' })), { ...at('pending'), ...NOW })
   const moved = retry(at('failed', { code: 'endpoint-changed' }))
   t.same(moved, { ...at('pending'), isDue: true, isForAnyHost: false }, 'by the host that approves the new place')

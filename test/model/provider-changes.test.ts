@@ -30,7 +30,7 @@ t.test('copying gets no more connections than are not kept for sign-ins', async 
   t.equal(changedProvider(three, { maxConnections: 3, copyConnections: null }).copyConnections, null)
 })
 
-t.test('another place, or who says so, forgets how it refuses', async (t) => {
+t.test('another endpoint, or who says so, forgets how it refuses', async (t) => {
   t.equal(changedProvider(before, { maxConnections: 7 }).refusal, 'nein')
   t.equal(changedProvider(before, { host: 'elsewhere.example' }).refusal, null)
   t.equal(changedProvider(before, {}, { forgetRefusal: true }).refusal, null)

@@ -58,8 +58,8 @@ function instance(database = databases[0]): AdministratorDeps {
       },
     },
     totpSealer: sealer,
-    tries: rateLimit(database, ADMINISTRATOR_LIMITS, 'admin-'),
-    allTries: rateLimit(database, ADMINISTRATOR_TOTAL, 'admin-all-'),
+    rateLimit: rateLimit(database, ADMINISTRATOR_LIMITS, 'admin-'),
+    totalRateLimit: rateLimit(database, ADMINISTRATOR_TOTAL, 'admin-all-'),
     visits: visits(database.pool),
   }
 }
@@ -205,7 +205,10 @@ t.test('without the database nobody is called wrong', async (t) => {
   }
   const { rows } = await databases[0].pool.query('select from failed_sign_in where points > 0')
   t.same(rows, [], 'nor is that counted as a failure')
-  t.equal(await kindOf({ name: 'bert' }, { ...here, tries: { ...here.tries, refund: gone.tries.refund } }), 'ok')
+  t.equal(
+    await kindOf({ name: 'bert' }, { ...here, rateLimit: { ...here.rateLimit, refund: gone.rateLimit.refund } }),
+    'ok',
+  )
 })
 
 t.test('with another panel key codes cannot be asked about, until none are wanted', async (t) => {

@@ -43,10 +43,10 @@ async function allKeepTheSame(t: Test, answers: Partial<Record<Interface, unknow
 
 t.test('a provider is added', async (t) => {
   const { server: tls } = await certificates()
-  const place = { port: `${old.tlsPort}`, ca_file: tls.ca }
+  const endpoint = { port: `${old.tlsPort}`, ca_file: tls.ca }
   const answers = await interfaces.same(t, 'add', (name) => ({
     cli: [
-      ...['provider', 'add', name, '--host', 'LOCALHOST', '--port', place.port, '--ca-file', tls.ca],
+      ...['provider', 'add', name, '--host', 'LOCALHOST', '--port', endpoint.port, '--ca-file', tls.ca],
       ...['--login-name', '%n', '--max-connections', '7', '--window', '20:00-06:00 Europe/Berlin', '--reopens'],
       ...['--exclude', 'Spam*', '--exclude', 'Trash', '--reason', 'the first'],
     ],
@@ -61,7 +61,7 @@ t.test('a provider is added', async (t) => {
     panel: [
       '/admin/providers',
       {
-        ...{ ...SETTINGS, ...place, name, host: 'LOCALHOST', max_connections: '7', reopens: 'yes' },
+        ...{ ...SETTINGS, ...endpoint, name, host: 'LOCALHOST', max_connections: '7', reopens: 'yes' },
         ...{ window: '20:00-06:00 Europe/Berlin', exclude: 'Spam*\nTrash', reason: 'the first' },
       },
     ],

@@ -19,7 +19,7 @@ async function noted(...steps: ProbeStep[]): Promise<unknown[]> {
       noteTest: async ({ name }: Provider, failed: string | null) => void notes.push({ name, failed }),
     },
     domains: { list: async () => [] },
-    trials: { consume: async () => true },
+    testLimit: { consume: async () => true },
     async *probe() {
       yield* steps
     },

@@ -4,7 +4,7 @@ import type { Allotment } from '../../src/source/budget.ts'
 import { LEASE_MS, Share } from '../../src/source/connection-share.ts'
 
 const LONG = { limitMs: 60_000 }
-const settle = () => new Promise((resolve) => setImmediate(resolve))
+const flush = () => new Promise((resolve) => setImmediate(resolve))
 
 /** A database that deals out as it is told, and what it was asked. */
 function dealing(...answers: (Partial<Allotment> | Error)[]) {
@@ -20,9 +20,9 @@ function dealing(...answers: (Partial<Allotment> | Error)[]) {
 }
 
 async function taken(share: Share) {
-  const seat = await share.take(LONG)
-  if (seat === null) throw new Error('no seat')
-  return seat
+  const connection = await share.take(LONG)
+  if (connection === null) throw new Error('no connection')
+  return connection
 }
 
 t.test('who comes after another one does not ask', async (t) => {
@@ -34,7 +34,7 @@ t.test('who comes after another one does not ask', async (t) => {
 t.test('who did not wait for what others have is taken back at once', async (t) => {
   const { share, asked } = dealing({ may: 0 })
   t.equal(await share.take({ limitMs: 0 }), null)
-  await settle()
+  await flush()
   t.same(asked, [
     { keep: 0, want: 1 },
     { keep: 0, want: 0 },
@@ -50,18 +50,18 @@ t.test('what was used a moment ago is there for who comes now, and given back wh
   const next = async () => {
     now += 1_000
     mock.timers.tick(1_000)
-    await settle()
+    await flush()
   }
   const two = async () => {
-    for (const seat of await Promise.all([taken(share), taken(share)])) seat[Symbol.dispose]()
+    for (const connection of await Promise.all([taken(share), taken(share)])) connection[Symbol.dispose]()
   }
   for (let time = 0; time < 3; time++) {
     const before = asked.length
     await two()
     if (time > 0) t.equal(asked.length, before, 'nobody has to ask')
     await next()
-    const seat = await taken(share)
-    seat[Symbol.dispose]()
+    const connection = await taken(share)
+    connection[Symbol.dispose]()
     await next()
   }
   for (let second = 0; second < 3; second++) await next()
@@ -70,8 +70,8 @@ t.test('what was used a moment ago is there for who comes now, and given back wh
 
 t.test('many who come together ask twice at most', async (t) => {
   const { share, asked } = dealing()
-  const seats = await Promise.all(Array.from({ length: 12 }, () => taken(share)))
-  t.equal(seats.length, 12)
+  const connections = await Promise.all(Array.from({ length: 12 }, () => taken(share)))
+  t.equal(connections.length, 12)
   t.same(asked, [
     { keep: 0, want: 1 },
     { keep: 1, want: 12 },
@@ -85,11 +85,11 @@ t.test('while it is asked, no more are in use than it said to keep', async (t) =
   const first = [taken(share), taken(share), taken(share)]
   answers.shift()?.({ may: 1, excess: 0, most: 20 })
   await first[0]
-  await settle()
+  await flush()
   t.match([share.running, share.waiting], [1, 2])
   answers.shift()?.({ may: 3, excess: 0, most: 20 })
   await Promise.all(first)
-  for (const seat of await Promise.all(first)) seat[Symbol.dispose]()
+  for (const connection of await Promise.all(first)) connection[Symbol.dispose]()
   t.equal(share.running, 0)
   for (const answer of answers) answer({ may: 0, excess: 0, most: 20 })
 })
@@ -106,15 +106,15 @@ t.test('what it says to give up is in use no more while that is said', async (t)
     return isAtOnce ? { may: Math.max(3, want), excess: 0, most: 4 } : await asked
   })
   t.teardown(() => share.close())
-  const seats = [await taken(share), await taken(share), await taken(share)]
+  const connections = [await taken(share), await taken(share), await taken(share)]
   isAtOnce = false
-  for (const seat of seats) seat[Symbol.dispose]()
+  for (const connection of connections) connection[Symbol.dispose]()
   const next = [taken(share), taken(share), taken(share)]
-  await settle()
+  await flush()
   t.match([said.at(-1), share.running, share.waiting], [2, 2, 1])
   isAtOnce = true
   answer({ may: 2, excess: 0, most: 4 })
-  for (const seat of await Promise.all(next)) seat[Symbol.dispose]()
+  for (const connection of await Promise.all(next)) connection[Symbol.dispose]()
 })
 
 t.test('who does not wait is told so by the next answer', async (t) => {
@@ -130,7 +130,7 @@ t.test('who is told that there are too many ends that many, the latest first', a
   const [first, second] = await Promise.all([taken(share), taken(share)])
   const next = async () => {
     mock.timers.tick(1_000)
-    await settle()
+    await flush()
   }
   await next()
   t.match([first?.signal.aborted, second?.signal.reason], [false, 'stopped'])
@@ -145,30 +145,30 @@ t.test('while nobody can be asked, what is held may be used until its lease ends
   t.teardown(() => mock.timers.reset())
   const away = Array.from({ length: 40 }, () => new Error('away'))
   const { share } = dealing({}, ...away)
-  const seat = await taken(share)
+  const connection = await taken(share)
   for (let seconds = 0; seconds < 20; seconds++) {
     mock.timers.tick(1_000)
-    await settle()
+    await flush()
   }
-  t.equal(seat.signal.aborted, false)
+  t.equal(connection.signal.aborted, false)
   for (let seconds = 20; seconds < LEASE_MS / 1000 - 4; seconds++) {
     mock.timers.tick(1_000)
-    await settle()
+    await flush()
   }
-  t.equal(seat.signal.reason, 'lost-lock', 'well before others may take it')
-  seat[Symbol.dispose]()
+  t.equal(connection.signal.reason, 'lost-lock', 'well before others may take it')
+  connection[Symbol.dispose]()
   const late = share.take({ limitMs: 50 })
-  await settle()
+  await flush()
   mock.timers.tick(50)
   t.equal(await late, null, 'nor is it used again')
 })
 
-t.test('at the end everything is given back, and nobody gets a seat any more', async (t) => {
+t.test('at the end everything is given back, and nobody gets a connection any more', async (t) => {
   const { share, asked } = dealing({ may: 1 }, { may: 1 })
-  const seat = await taken(share)
+  const connection = await taken(share)
   const waiting = share.take(LONG)
   await share.close()
-  t.equal(seat.signal.reason, 'stopped')
+  t.equal(connection.signal.reason, 'stopped')
   t.equal(await waiting, null)
   t.equal(await share.take(LONG), null)
   t.same(asked.at(-1), { keep: 0, want: 0 })

@@ -37,39 +37,39 @@ function slowSource() {
   }
 }
 
-const settle = () => new Promise((resolve) => setTimeout(resolve, 5))
+const pause = () => new Promise((resolve) => setTimeout(resolve, 5))
 
 t.test('the source never gets more questions at a time than it allows, and gets them all', async (t) => {
   const slow = slowSource()
   const old = guarded(slow, 60_000)
   const answers = Promise.all(Array.from({ length: 20 }, () => old.ask(question())))
-  await settle()
+  await pause()
   t.same(old.status(), [{ provider: 'old', breaker: 'closed', running: 3, waiting: 17 }])
   for (let asked = 0; asked < 20; asked++) {
     slow.answerNext()
-    await settle()
+    await pause()
   }
   for (const answer of await answers) t.same(answer, { kind: 'yes' })
   t.match(slow.seen, { most: 3, all: 20 })
   t.same(old.status(), [{ provider: 'old', breaker: 'closed', running: 0, waiting: 0 }])
 })
 
-t.test('who waits too long for a place is told to try again, and is not asked about later', async (t) => {
+t.test('who waits too long for a connection is told to try again, and is not asked about later', async (t) => {
   const slow = slowSource()
   const old = guarded(slow, 20)
   const first = Array.from({ length: 3 }, () => old.ask(question()))
   t.match(await old.ask(question({ username: 'late' })), BUSY)
   for (const _ of first) slow.answerNext()
   await Promise.all(first)
-  await settle()
+  await pause()
   t.equal(slow.seen.all, 3)
   const next = old.ask(question())
-  await settle()
+  await pause()
   slow.answerNext()
   t.same(await next, { kind: 'yes' }, 'the places are free again')
 })
 
-t.test('who has gone gives the place in the queue up', async (t) => {
+t.test('who has gone leaves the queue', async (t) => {
   const slow = slowSource()
   const old = guarded(slow, 60_000)
   const first = Array.from({ length: 3 }, () => old.ask(question()))
@@ -80,7 +80,7 @@ t.test('who has gone gives the place in the queue up', async (t) => {
   t.match(await old.ask(question({ signal: AbortSignal.abort() })), BUSY, 'gone before it began')
   for (const _ of first) slow.answerNext()
   await Promise.all(first)
-  await settle()
+  await pause()
   t.equal(slow.seen.all, 3)
 })
 
@@ -94,7 +94,7 @@ t.test('a connection that source has not closed yet is in use, though its questi
   const old = guarded({ ask }, 60_000)
   for (let asking = 0; asking < 3; asking++) t.same(await old.ask(question()), { kind: 'no' })
   const next = old.ask(question())
-  await settle()
+  await pause()
   t.match([asked, old.status()], [3, [{ running: 3, waiting: 1 }]])
   resolve()
   t.same(await next, { kind: 'no' })
@@ -106,7 +106,7 @@ t.test('providers do not wait for each other', async (t) => {
   for (let i = 0; i < 5; i++) {
     for (const name of ['one', 'other']) void old.ask(question({ provider: { ...provider, name } }))
   }
-  await settle()
+  await pause()
   t.equal(slow.seen.now, 6)
 })
 
@@ -146,7 +146,7 @@ t.test('a source that stops answering is left alone, probed later, and asked aga
   t.match(old.status(), [{ breaker: 'closed' }])
 })
 
-t.test('the breaker of one provider concerns no other, nor the same one at another place', async (t) => {
+t.test('the breaker of one provider concerns no other, nor the same one at another endpoint', async (t) => {
   const old = guarded({ ask: upAndDown().ask }, 60_000)
   t.match(await askOften(old, 11), OPEN)
   t.same(await old.ask(question({ provider: { ...provider, name: 'other' } })), SILENT)

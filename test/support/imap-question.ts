@@ -37,7 +37,7 @@ export const DEAD_SILENCE = { wanted: 'old-timeout unanswered', limitMs: SHORT_M
 /** The commands up to the sign-in. */
 export const STEPS = ['CAPABILITY', 'ID', 'AUTHENTICATE']
 
-/** Does something in place of the answer to a command. */
+/** Does something in endpoint of the answer to a command. */
 export function at(step: string, act: (connection: Connection, tag: string) => unknown): Row['talk'] {
   const capability = 'IMAP4rev1 ID STARTTLS SASL-IR AUTH=PLAIN'
   return scripted({

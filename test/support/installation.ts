@@ -115,7 +115,7 @@ const AUDIT = `
   insert into audit (at, actor, action, subject, reason, detail)
     select (step->>'at')::timestamptz,
       case step->>'to' when 'pending' then 'person' when 'awaited' then 'panel:olga' else 'panel:otto' end,
-      case step->>'to' when 'pending' then 'migration.capture' when 'awaited' then 'migration.import'
+      case step->>'to' when 'pending' then 'migration.provision' when 'awaited' then 'migration.import'
         when 'paused' then 'migration.pause' else 'migration.request-finish' end,
       address, case step->>'to' when 'paused' then 'on leave until January' when 'done' then 'has seen the mail' end, null
     from given, json_array_elements(steps) as step

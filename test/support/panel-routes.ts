@@ -18,7 +18,7 @@ export interface Route {
 
 const seen = (status = 200, path?: Route['path']): Route => ({ permission: 'see', status, ...(path && { path }) })
 const settled = (path?: Route['path'], fields?: Route['fields'], status = 303): Route => {
-  return { permission: 'settle', status, ...(path && { path }), ...(fields && { fields }) }
+  return { permission: 'operate', status, ...(path && { path }), ...(fields && { fields }) }
 }
 const owned = (path?: Route['path'], fields?: Route['fields'], status = 303): Route => {
   return { ...settled(path, fields, status), permission: 'own' }

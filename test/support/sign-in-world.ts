@@ -47,7 +47,7 @@ export interface World {
   visitors?: string[]
 }
 
-/** Surroundings with old.example → new.example. */
+/** Deps with old.example → new.example. */
 export function world({
   known = null,
   awaited = null,

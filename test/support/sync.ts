@@ -49,7 +49,7 @@ export function startSync(service: RunningService, args: string[] = [], env: Nod
   ;(child.stderr as Socket).on('data', (chunk) => (stderr += chunk))
   createInterface({ input: child.stdout as Socket }).on('line', (line) => {
     events.push(JSON.parse(line))
-    for (const look of waiting) look()
+    for (const check of waiting) check()
   })
   const end = once(child, 'close').then(() => child.exitCode)
   return {
@@ -63,20 +63,20 @@ export function startSync(service: RunningService, args: string[] = [], env: Nod
     seen: (fits) =>
       new Promise((resolve, reject) => {
         const timer = setTimeout(() => reject(new Error(`not seen: ${JSON.stringify(events)} ${stderr}`)), HANG_MS)
-        const look = () => {
+        const check = () => {
           const event = events.find(fits)
           if (event === undefined) return
           clearTimeout(timer)
-          waiting.delete(look)
+          waiting.delete(check)
           resolve(event)
         }
-        waiting.add(look)
-        look()
+        waiting.add(check)
+        check()
       }),
   }
 }
 
-/** Runs `postferry sync --once` to its end; what the turns came to, by address. */
+/** Runs `postferry sync --once` to its end; what the jobs came to, by address. */
 export async function syncOnce(service: RunningService, ...args: string[]): Promise<Record<string, string>> {
   const sync = startSync(service, ['--once', ...args])
   const exitCode = await sync.end

@@ -58,9 +58,9 @@ async function wantedOn(input: NodeJS.ReadableStream): Promise<Wanted[]> {
 }
 
 function parse(line: string): Wanted {
-  const [id = '', ...place] = line.split(' ')
-  if (place.length === 0) return { id, sentTo: null }
-  const sentTo = parseEndpoint(place.join(' '))
+  const [id = '', ...endpoint] = line.split(' ')
+  if (endpoint.length === 0) return { id, sentTo: null }
+  const sentTo = parseEndpoint(endpoint.join(' '))
   if (sentTo === null) throw new Failure(EXIT.data, `behind ${id} stands no endpoint (--help shows how)`)
   return { id, sentTo }
 }

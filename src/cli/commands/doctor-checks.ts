@@ -8,7 +8,7 @@ import type { Settings } from '../../settings.ts'
 import type { CliDeps } from '../deps.ts'
 import { explain } from '../terminal/exit.ts'
 import { checkCopying } from './doctor-copying.ts'
-import { checkDoors, checkFiles } from './doctor-host.ts'
+import { checkFiles, checkListeners } from './doctor-host.ts'
 import { checkPeople } from './doctor-people.ts'
 import { identityHere } from './key.ts'
 
@@ -38,7 +38,7 @@ export async function* examine({ settings, engine: engineFor, openUnready }: Cli
     yield { check: 'database', result: 'warn', found: 'not made yet', remedy }
   } else yield* checkRecords(openUnready, engine)
   yield { check: engine.name, ...(await engine.check()) }
-  yield* checkDoors(inForce)
+  yield* checkListeners(inForce)
 }
 
 async function checkKey(settings: Settings, engine: Engine): Promise<Finding> {

@@ -46,21 +46,21 @@ export function* checkFiles({ dataDir, identityFile }: Settings): Generator<Find
 }
 
 /** Whether `serve` answers where the settings say. */
-export async function* checkDoors({ socket, host, port }: Settings): AsyncGenerator<Finding> {
-  yield await checkDoor(`socket ${socket}`, { socketPath: socket })
-  if (port !== 0) yield await checkDoor(`${host} port ${port}`, { host: REACHED_AT[host] ?? host, port })
+export async function* checkListeners({ socket, host, port }: Settings): AsyncGenerator<Finding> {
+  yield await checkListener(`socket ${socket}`, { socketPath: socket })
+  if (port !== 0) yield await checkListener(`${host} port ${port}`, { host: REACHED_AT[host] ?? host, port })
 }
 
 const REACHED_AT: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
-async function checkDoor(
+async function checkListener(
   where: string,
-  door: { socketPath: string } | { host: string; port: number },
+  address: { socketPath: string } | { host: string; port: number },
 ): Promise<Finding> {
   const check = 'serve'
   try {
     const asked = request({
-      ...door,
+      ...address,
       path: '/readyz',
       agent: false,
       signal: AbortSignal.timeout(ANSWER_LIMIT_MS),

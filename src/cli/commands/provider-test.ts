@@ -3,7 +3,7 @@ import { endpointText } from '../../model/endpoint.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { Deps } from '../../operations/deps.ts'
 import { trustTested } from '../../operations/provider-approval.ts'
-import { trialRow, trySignIn } from '../../operations/provider-login-test.ts'
+import { loginTestRow, trySignIn } from '../../operations/provider-login-test.ts'
 import { testProvider } from '../../operations/provider-test.ts'
 import { showProvider } from '../../operations/providers.ts'
 import { stepRow } from '../../operations/rows.ts'
@@ -83,7 +83,7 @@ async function testSignIn(deps: Deps, name: string, username: string, options: O
   await deps.perform(showProvider, { name }, CALLER())
   const password = await readPassword(`${username} on the old server`)
   const result = await deps.perform(trySignIn, { name, username, password }, CALLER())
-  const row = trialRow(result)
+  const row = loginTestRow(result)
   if (options.json) await print(`${json(row)}\n`)
   if (result.answer.kind !== 'yes') throw new Failure(EXITS[result.answer.kind], `${row.said}: ${row.remedy}`)
   if (!options.json) await print(`${row.said}\n`)

@@ -7,7 +7,7 @@ import { EXIT, Failure } from '../terminal/exit.ts'
 
 export const ATTEMPT_LIMIT_MINUTES = 120
 /** So long a connection to the source is waited for. */
-const SEAT_LIMIT_MS = 60_000
+const CONNECTION_LIMIT_MS = 60_000
 
 /** Runs the job of one person now. @throws Failure when it cannot be claimed */
 export async function oneJob(
@@ -16,8 +16,8 @@ export async function oneJob(
   stop: AbortSignal,
   onMessage: () => void,
 ): Promise<JobReport> {
-  using seat = await budget.take(provider, 'copying', { limitMs: SEAT_LIMIT_MS, signal: stop })
-  if (seat === null) {
+  using connection = await budget.take(provider, 'copying', { limitMs: CONNECTION_LIMIT_MS, signal: stop })
+  if (connection === null) {
     const why = `all connections to ${provider} that copying may have are in use`
     throw new Failure(EXIT.tempfail, `${address} cannot be copied now: ${why}`)
   }
@@ -32,7 +32,7 @@ export async function oneJob(
     throw new Failure(EXIT.tempfail, `${address} cannot be copied now: ${why}`)
   }
   stop.addEventListener('abort', () => leases.stop())
-  return await leases.run(leased, seat, { onMessage })
+  return await leases.run(leased, connection, { onMessage })
 }
 
 /** Aborted when somebody wants the command to end. */

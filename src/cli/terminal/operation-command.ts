@@ -86,11 +86,11 @@ export async function* listed<F extends Fields, T>(
   operation: Operation<F, Listed<T>, Deps>,
   said: Said,
 ): AsyncGenerator<Row> {
-  for (let place: Said | null = {}; place !== null; ) {
-    const found: Listed<T> = await deps.perform(operation, { ...said, ...LARGEST_PAGE, ...place }, CALLER())
+  for (let cursor: Said | null = {}; cursor !== null; ) {
+    const found: Listed<T> = await deps.perform(operation, { ...said, ...LARGEST_PAGE, ...cursor }, CALLER())
     const told = (await operation.answer.row(found)) as Listed<Row>
     yield* 'rows' in told ? told.rows : told
-    place = 'rows' in told && told.after !== null ? { after: told.after } : null
+    cursor = 'rows' in told && told.after !== null ? { after: told.after } : null
   }
 }
 

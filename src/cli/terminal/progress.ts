@@ -1,4 +1,4 @@
-const LOOK_MS = 200
+const SHOW_MS = 200
 const LINE_EVERY = 10_000
 
 /** Tells on standard error how far a long command is: in place on a terminal, else as a line now and then. */
@@ -15,7 +15,7 @@ export class Progress implements Disposable {
   tell(count: number, total?: number): void {
     const sentence = `${count}${total === undefined ? '' : ` of ${total}`} ${this.#what}`
     if (this.#terminal) {
-      if (performance.now() - this.#shown < LOOK_MS) return
+      if (performance.now() - this.#shown < SHOW_MS) return
       process.stderr.write(`\r${sentence}`)
       this.#shown = performance.now()
     } else if (count - this.#told >= LINE_EVERY) {

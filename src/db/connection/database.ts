@@ -46,7 +46,7 @@ const LEAVE_LIMIT_MS = 2_000
 const IDLE_TRANSACTION_LIMIT_MS = 300_000
 const POOL_SIZE = 10
 
-/** Opens the pool; an outside server that is away now is asked again at each `ready`. */
+/** Opens the pool; a server of somebody else that is away now is asked again at each `ready`. */
 export async function openDatabase(
   { databaseUrl, dataDir }: DatabaseLocation,
   upgrades: Promise<readonly Upgrade[]> = shippedUpgrades(),
@@ -56,7 +56,7 @@ export async function openDatabase(
   const { pool, connected } = openPool(location)
   const kysely = new Kysely<DB>({ dialect: new PostgresDialect({ pool, cursor: Cursor }) })
   const shipped = await upgrades
-  let settled = false
+  let isCurrent = false
 
   async function check(): Promise<void> {
     const client = await pool.connect()
@@ -65,7 +65,7 @@ export async function openDatabase(
       if (embedded === null && pending.length < shipped.length) throw new UpgradePending(pending)
       await upgrade()
     }
-    settled = true
+    isCurrent = true
   }
 
   // On a connection of its own: an upgrade may take longer than a statement of the service.
@@ -82,7 +82,7 @@ export async function openDatabase(
     listen: (channel, onNotice) => listen(location, channel, onNotice),
     check,
     reach: async () => void (await sql`select 1`.execute(kysely)),
-    ready: async () => (settled ? undefined : await check()),
+    ready: async () => (isCurrent ? undefined : await check()),
     upgrade,
     async [Symbol.asyncDispose]() {
       await Promise.race([pool.end(), wait(LEAVE_LIMIT_MS, undefined, { ref: false })])

@@ -19,7 +19,7 @@ interface Location {
 }
 
 // Every process that uses the server holds this lock shared; who gets it alone is the last one, and stops the server.
-const SEAT = 0x6d66_7365 // "mfse"
+const IN_USE = 0x7066_7573 // "pfus"
 const POLL_MS = 20
 const RETRY_MS = 1_000
 const CONNECT_LIMIT_MS = 5_000
@@ -41,7 +41,7 @@ export async function openEmbedded(dataDir: string, options: Record<string, stri
     maintenance: { ...server, database: 'postgres', connectionTimeoutMillis: CONNECT_LIMIT_MS },
   }
   let leaving = false
-  let seat = await takeSeat(location)
+  let client = await join(location)
 
   let returning = Promise.resolve()
 
@@ -49,29 +49,29 @@ export async function openEmbedded(dataDir: string, options: Record<string, stri
   async function comeBack(): Promise<void> {
     while (!leaving) {
       try {
-        seat = await takeSeat(location, () => leaving)
-        return keepSeat()
+        client = await join(location, () => leaving)
+        return keepJoined()
       } catch {
         await wait(RETRY_MS)
       }
     }
   }
 
-  function keepSeat(): void {
-    // A seat alone does not keep the process alive.
-    seat.unref()
-    seat.once('end', () => {
+  function keepJoined(): void {
+    // This connection alone does not keep the process alive.
+    client.unref()
+    client.once('end', () => {
       returning = comeBack()
     })
   }
-  keepSeat()
+  keepJoined()
 
   return {
     connection: { ...server, database: 'postferry' },
     async [Symbol.asyncDispose]() {
       leaving = true
       await returning
-      await leave(seat, dataDir)
+      await leave(client, dataDir)
     },
   }
 }
@@ -86,9 +86,9 @@ async function makeCluster(dataDir: string): Promise<void> {
 }
 
 /** pg's clients have these; its types do not. */
-type Seat = pg.Client & { ref(): void; unref(): void }
+type Client = pg.Client & { ref(): void; unref(): void }
 
-async function takeSeat(location: Location, givenUp = () => false): Promise<Seat> {
+async function join(location: Location, givenUp = () => false): Promise<Client> {
   const deadline = Date.now() + START_LIMIT_MS
   while (Date.now() < deadline && !givenUp()) {
     const client = new pg.Client(location.maintenance)
@@ -96,8 +96,8 @@ async function takeSeat(location: Location, givenUp = () => false): Promise<Seat
     try {
       await client.connect()
       breakWhenSilent(client, SILENCE_LIMIT_MS)
-      if ((await client.query('select pg_try_advisory_lock_shared($1) as mine', [SEAT])).rows[0].mine)
-        return client as Seat
+      if ((await client.query('select pg_try_advisory_lock_shared($1) as mine', [IN_USE])).rows[0].mine)
+        return client as Client
       await client.end() // The last user is stopping the server right now.
     } catch (error) {
       if (isNotRunning(error)) await launch(location)
@@ -129,13 +129,13 @@ async function listens({ maintenance }: Location): Promise<boolean> {
   }
 }
 
-async function leave(seat: Seat, dataDir: string): Promise<void> {
+async function leave(client: Client, dataDir: string): Promise<void> {
   try {
-    seat.ref()
-    await seat.query('select pg_advisory_unlock_shared($1)', [SEAT])
-    const { rows } = await seat.query('select pg_try_advisory_lock($1) as alone', [SEAT])
+    client.ref()
+    await client.query('select pg_advisory_unlock_shared($1)', [IN_USE])
+    const { rows } = await client.query('select pg_try_advisory_lock($1) as alone', [IN_USE])
     if (rows[0].alone) await stopServer(dataDir)
-    await seat.end()
+    await client.end()
   } catch {
     // The server is gone already.
   }

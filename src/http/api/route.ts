@@ -47,9 +47,9 @@ export function serve<F extends Fields, R>(
 export function propertiesOf(fields: readonly (readonly [string, Field<unknown>])[]): Record<string, JsonSchema> {
   return Object.fromEntries(
     fields.map(([name, { schema, about, fallback, isRequired, isClearable }]) => {
-      const usual = fallback === undefined ? '' : `; default: ${fallback}${isClearable ? ' (again with null)' : ''}`
+      const byDefault = fallback === undefined ? '' : `; default: ${fallback}${isClearable ? ' (again with null)' : ''}`
       const { type } = schema as { type?: string }
-      const property = { ...schema, description: about + usual, ...(isClearable && { type: [type, 'null'] }) }
+      const property = { ...schema, description: about + byDefault, ...(isClearable && { type: [type, 'null'] }) }
       return [name, isRequired ? property : Type.Optional(property)]
     }),
   )

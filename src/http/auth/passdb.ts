@@ -75,18 +75,18 @@ export const passdb: FastifyPluginAsync<{
       workedSince = performance.now()
       callWhenGone(reply, gone)
     }
-    const settle = (decided: Verdict) => {
+    const respond = (decided: Verdict) => {
       const { verdict, text } = worded(decided)
       metrics.inFlight--
-      const door = headers['user-agent'] === CHECKPASSWORD ? 'checkpassword' : 'http'
-      metrics.answered(door, verdict, workedSince)
+      const way = headers['user-agent'] === CHECKPASSWORD ? 'checkpassword' : 'http'
+      metrics.answered(way, verdict, workedSince)
       logVerdict(log, verdict, { ...body, client })
       return answer(reply, verdict).type('application/json; charset=utf-8').send(text)
     }
     metrics.inFlight++
     return auth
       .login({ username, password, clientAddress: client, onGone })
-      .then(settle, (cause) => settle(tempfail('internal', cause)))
+      .then(respond, (cause) => respond(tempfail('internal', cause)))
   })
 }
 

@@ -6,7 +6,7 @@ import { textField } from './forms.ts'
 import { html, type Piece } from './html.ts'
 import { auditTable } from './migrations/history.ts'
 import { pager, withQuery } from './parts.ts'
-import { look, refuseUnknown } from './query.ts'
+import { performQuery, refuseUnknown } from './query.ts'
 import { show } from './show.ts'
 
 const PATH = '/admin/audit'
@@ -17,8 +17,8 @@ type Query = Readonly<Record<string, string | undefined>>
 export const auditPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
   app.get(PATH, { schema: { querystring: Query }, preHandler: refuseUnknown }, async (request, reply) => {
     const { after: _, before: __, ...filter }: Query = request.query
-    const { rows, ...more } = await look(request, deps, listAudit)
-    const to = (place: Query) => withQuery(PATH, { ...filter, ...place })
+    const { rows, ...more } = await performQuery(request, deps, listAudit)
+    const to = (cursor: Query) => withQuery(PATH, { ...filter, ...cursor })
     return show(
       request,
       reply,

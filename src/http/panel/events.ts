@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Piece, textOf } from './html.ts'
 import { administratorOf, endOf, type Sessions } from './session.ts'
 
-const LOOK_MS = 2_000
+const POLL_MS = 2_000
 const BEAT_MS = 15_000
 /** A browser keeps one for each page that is open. */
 const STREAMS_LIMIT = 200
@@ -22,19 +22,19 @@ export class Events {
   /**
    * Sends a piece at first and whenever it has become another (server-sent events, WHATWG HTML section 9.2), until the
    * session of whoever watches ends.
-   * @param look what is to be seen now; null: there is nothing more to see
+   * @param current what is to be seen now; null: there is nothing more to see
    */
-  async stream(request: FastifyRequest, reply: FastifyReply, look: () => Promise<Piece | null>): Promise<void> {
+  async stream(request: FastifyRequest, reply: FastifyReply, current: () => Promise<Piece | null>): Promise<void> {
     if (this.#streams >= STREAMS_LIMIT) return void reply.code(503).header('retry-after', '30').send()
     this.#streams++
     try {
-      await this.#send(request, reply, look)
+      await this.#send(request, reply, current)
     } finally {
       this.#streams--
     }
   }
 
-  async #send(request: FastifyRequest, reply: FastifyReply, look: () => Promise<Piece | null>): Promise<void> {
+  async #send(request: FastifyRequest, reply: FastifyReply, current: () => Promise<Piece | null>): Promise<void> {
     const { raw } = reply.hijack()
     const gone = new AbortController()
     raw.once('close', () => gone.abort())
@@ -42,7 +42,7 @@ export class Events {
     raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
     let [last, saidAt] = ['', Date.now()]
     while (!signal.aborted && (await this.#goesOn(request))) {
-      const piece = await look().catch(() => undefined)
+      const piece = await current().catch(() => undefined)
       if (piece === null) break
       const text = piece === undefined ? last : textOf(piece)
       const isNews = text !== last
@@ -51,7 +51,7 @@ export class Events {
         saidAt = Date.now()
       }
       last = text
-      await wait(LOOK_MS, undefined, { signal }).catch(() => undefined)
+      await wait(POLL_MS, undefined, { signal }).catch(() => undefined)
     }
     raw.end()
   }

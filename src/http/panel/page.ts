@@ -23,17 +23,17 @@ export interface Notice {
   readonly text: string
 }
 
-interface Place {
+interface NavigationEntry {
   readonly path: string
   /** Who cannot do this there is not sent there. */
   readonly permission: Permission
   readonly title: string
 }
 
-const PLACES: readonly Place[] = [
+const NAVIGATION: readonly NavigationEntry[] = [
   { path: '/admin', title: 'Overview', permission: 'see' },
   { path: '/admin/migrations', title: 'Migrations', permission: 'see' },
-  { path: '/admin/import', title: 'Import', permission: 'settle' },
+  { path: '/admin/import', title: 'Import', permission: 'operate' },
   { path: '/admin/providers', title: 'Providers', permission: 'see' },
   { path: '/admin/audit', title: 'Audit', permission: 'see' },
   { path: '/admin/settings', title: 'Settings', permission: 'see' },
@@ -86,7 +86,7 @@ function header({ administrator, path, csrf }: Frame): Piece | null {
     <a class="brand" href="/admin"><img src=${ICON.url} alt="" width="28" height="28" />postferry</a>
     <nav aria-label="Pages">
       <ul>
-        ${PLACES.filter(({ permission }) => may(administrator.role, permission)).map((place) => html`<li><a href=${place.path} aria-current=${isAt(place, path) ? 'page' : undefined}>${place.title}</a></li>`)}
+        ${NAVIGATION.filter(({ permission }) => may(administrator.role, permission)).map((entry) => html`<li><a href=${entry.path} aria-current=${isAt(entry, path) ? 'page' : undefined}>${entry.title}</a></li>`)}
       </ul>
     </nav>
     <div class="who">
@@ -99,8 +99,8 @@ function header({ administrator, path, csrf }: Frame): Piece | null {
   </header>`
 }
 
-function isAt(place: Place, path: string): boolean {
-  return place.path === path || (place.path !== '/admin' && path.startsWith(`${place.path}/`))
+function isAt(entry: NavigationEntry, path: string): boolean {
+  return entry.path === path || (entry.path !== '/admin' && path.startsWith(`${entry.path}/`))
 }
 
 /** A sentence that stands out. */

@@ -13,9 +13,9 @@ import type { PanelDeps } from './deps.ts'
 import { Events } from './events.ts'
 import { importPages } from './import/pages.ts'
 import { bulk } from './migrations/bulk.ts'
+import { migrationChanges } from './migrations/change.ts'
 import { migrationList } from './migrations/list.ts'
 import { migrationPage } from './migrations/page.ts'
-import { settling } from './migrations/settle.ts'
 import { overview } from './overview.ts'
 import { providerPages } from './providers/edit.ts'
 import { providerList } from './providers/list.ts'
@@ -33,7 +33,7 @@ export interface Panel {
 }
 
 const PAGES = [
-  ...[overview, migrationList, migrationPage, settling, bulk, providerList, providerPages, providerTest],
+  ...[overview, migrationList, migrationPage, migrationChanges, bulk, providerList, providerPages, providerTest],
   ...[importPages, auditPage, settingsPage, administratorPages, accountPage],
 ]
 

@@ -85,7 +85,7 @@ export function withQuery(path: string, query: Readonly<Record<string, string | 
 }
 
 /** Cursors before and after what a page of a list shows; null: there are no more rows. */
-interface Places {
+interface Cursors {
   readonly before: string | null
   readonly after: string | null
 }
@@ -97,8 +97,8 @@ interface Places {
 export function pager(
   label: string,
   [first, previous, next]: readonly [string, string, string],
-  { before, after }: Places,
-  to: (place: { before?: string; after?: string }) => string,
+  { before, after }: Cursors,
+  to: (cursor: { before?: string; after?: string }) => string,
 ): Piece | null {
   if (after === null && before === null) return null
   return html`<nav class="pager" aria-label=${label}>

@@ -6,7 +6,7 @@ import type { PanelDeps } from './deps.ts'
 import { callerOf } from './show.ts'
 
 /** Carries an operation out as the query of a page says it. @throws Refused */
-export function look<F extends Fields, R>(
+export function performQuery<F extends Fields, R>(
   request: FastifyRequest,
   deps: PanelDeps,
   operation: Operation<F, R, Deps>,

@@ -116,7 +116,7 @@ t.test('the same file again changes nothing, and a later one completes who is aw
   t.equal(await stateOf('dora@old.example'), 'pending')
 })
 
-t.test('an awaited person signs in as who the file says, and is captured', async (t) => {
+t.test('an awaited person signs in as who the file says, and is provisioned', async (t) => {
   t.match((await load('address,quota\nanna@old.example,3G\n')).result, { awaited: 1, kept: 0 })
   const asked = await ferry.old.loginCount()
   t.equal(await verdictOn('anna@old.example', 'wrong'), 'mismatch')
@@ -126,9 +126,9 @@ t.test('an awaited person signs in as who the file says, and is captured', async
   t.match(await rows(ferry.service, 'account', 'show', 'anna@old.example'), { quota_bytes: 3 * 1024 ** 3 })
   const anna = await rows(ferry.service, 'migration', 'show', 'anna@old.example')
   t.match(anna, { state: 'pending', old_username: 'anna7', credential_sealed_to: [/^age1/] })
-  t.match(anna.audit, [{ action: 'migration.capture', actor: 'person' }, { action: 'migration.import' }])
+  t.match(anna.audit, [{ action: 'migration.provision', actor: 'person' }, { action: 'migration.import' }])
   t.equal(await verdictOn('anna@old.example', 'pw of anna'), 'ok')
-  t.equal(await ferry.old.loginCount(), asked + 2, 'the second sign-in is settled here')
+  t.equal(await ferry.old.loginCount(), asked + 2, 'the second sign-in is decided here')
 })
 
 t.test('a wrong password of the file lets nobody in, and the right one takes its place', async (t) => {

@@ -19,11 +19,11 @@ t.before(async () => {
 t.after(() => postgres[Symbol.asyncDispose]())
 
 t.test('an empty database gets the schema by itself; a later upgrade waits for the command', async (t) => {
-  const place = { databaseUrl: postgres.url, dataDir: '/nowhere' }
-  await using before = await openDatabase(place)
+  const location = { databaseUrl: postgres.url, dataDir: '/nowhere' }
+  await using before = await openDatabase(location)
   await before.ready()
   const shipped = await shippedUpgrades()
-  await using after = await openDatabase(place, Promise.resolve([...shipped, NEXT]))
+  await using after = await openDatabase(location, Promise.resolve([...shipped, NEXT]))
   await t.rejects(after.ready(), { message: /9000_next\.sql is pending: run "postferry upgrade"/ })
   await t.rejects(after.check(), { message: /9000_next\.sql/ })
   await after.reach()
@@ -72,7 +72,7 @@ t.test('connections that are cut in mid-transaction are told to who uses them, a
 })
 
 t.test(
-  'by the time nobody waits for it any more, a statement that waits for a lock gives its place back',
+  'by the time nobody waits for it any more, a statement that waits for a lock gives its connection back',
   async (t) => {
     await using database = await ready()
     await using lock = await postgres.hold('held')

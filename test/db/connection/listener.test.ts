@@ -41,7 +41,7 @@ async function listening(): Promise<Listener & { readonly heard: (string | null)
   return { ...changes, heard }
 }
 
-async function captured(person: string): Promise<string> {
+async function provisioned(person: string): Promise<string> {
   const address = parseAddress(`${person}@old.example`)
   if (address === null) throw new Error(person)
   await provisioner(database.kysely).provision({
@@ -60,7 +60,7 @@ async function captured(person: string): Promise<string> {
 
 t.test('whatever decides a person’s sign-in is heard when it changes, by whomever', async (t) => {
   const { kysely } = database
-  const anna = await captured('anna')
+  const anna = await provisioned('anna')
   const changes: Record<string, () => Promise<unknown>> = {
     'a password': () => accounts(kysely).setPassword(anna, 'another hash', BY),
     disabling: () => accounts(kysely).setEnabled(anna, false, BY),
@@ -84,7 +84,7 @@ t.test('whatever decides a person’s sign-in is heard when it changes, by whome
 
 t.test('a renewed password is heard, a first sign-in or a pause need not be', async (t) => {
   using listener = await listening()
-  const bert = await captured('bert')
+  const bert = await provisioned('bert')
   await migrations(database.kysely).take(bert, pause, { ...BY, action: 'pause' })
   t.same(listener.heard, [])
   await provisioner(database.kysely).provision({
@@ -144,7 +144,7 @@ t.test(
 )
 
 t.test('what is rolled back is not heard', async (t) => {
-  const carl = await captured('carl')
+  const carl = await provisioned('carl')
   using listener = await listening()
   await postgres.query(`begin; update account set enabled = false; rollback`)
   await accounts(database.kysely).setEnabled(carl, false, BY)
@@ -160,7 +160,7 @@ t.test('while the server is away nothing is listened to; before and after that e
   await postgres.start()
   await until(listener.isListening, 'it listens again')
   t.same(listener.heard, [null, null])
-  const dora = await captured('dora')
+  const dora = await provisioned('dora')
   await accounts(database.kysely).setEnabled(dora, false, BY)
   await until(() => listener.heard.includes(dora), 'a change after that')
 })

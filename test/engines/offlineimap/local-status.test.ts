@@ -15,7 +15,7 @@ t.test('without a folder of OfflineIMAP there is no sync state, and none is made
 
 t.test('what is forgotten is not remembered any more, in its own folder alone', async (t) => {
   const [status, validity] = ['Account-m-1/LocalStatus-sqlite', 'Repository-m-1-old/FolderValidity']
-  for (const place of [status, validity]) mkdirSync(join(folder, place), { recursive: true })
+  for (const path of [status, validity]) mkdirSync(join(folder, path), { recursive: true })
   for (const name of ['INBOX', '.Sent']) {
     writeFileSync(join(folder, validity, name), '7\n')
     using database = new DatabaseSync(join(folder, status, name))

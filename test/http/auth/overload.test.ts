@@ -159,13 +159,13 @@ t.test('a running service sets limits to what a connection may cost', async (t) 
   t.jobs = 20
   const service = await startService()
   t.teardown(() => service[Symbol.asyncDispose]())
-  const places = [service.socket, service.url]
+  const addresses = [service.socket, service.url]
   const bearer = { authorization: `Bearer ${service.token}` }
   const ask = request('/v1/passdb', JSON.stringify(QUESTION), bearer)
-  const idle = await Promise.all(Array.from({ length: 500 }, (_, at) => HttpWire.open(places[at % 2] ?? '')))
+  const idle = await Promise.all(Array.from({ length: 500 }, (_, at) => HttpWire.open(addresses[at % 2] ?? '')))
 
-  const open = async (t: Test, place: string, beginning: string | Buffer) => {
-    const wire = await HttpWire.open(place)
+  const open = async (t: Test, address: string, beginning: string | Buffer) => {
+    const wire = await HttpWire.open(address)
     t.teardown(() => wire.socket.destroy())
     wire.socket.write(beginning)
     return wire
@@ -177,11 +177,11 @@ t.test('a running service sets limits to what a connection may cost', async (t) 
   const chunked = ask.toString().replace(/content-length: \d+/, 'transfer-encoding: chunked')
   const [chunkedHead = ''] = chunked.split('\r\n\r\n')
 
-  for (const place of places) {
-    const kind = place === service.url ? 'TCP' : 'the Unix socket'
+  for (const address of addresses) {
+    const kind = address === service.url ? 'TCP' : 'the Unix socket'
     t.test(`${kind}: more than a question’s head or body may have is refused at once`, async (t) => {
       const refused = async (beginning: string, status: number, what: string) => {
-        const wire = await open(t, place, beginning)
+        const wire = await open(t, address, beginning)
         t.equal((await wire.response())?.status, status, what)
         t.equal(await wire.response(), null, `${what}: the connection ends`)
       }
@@ -202,7 +202,7 @@ t.test('a running service sets limits to what a connection may cost', async (t) 
     ]
     for (const [what, beginning, drop] of slow) {
       t.test(`${kind}: ${what} is given up`, async (t) => {
-        const wire = await open(t, place, beginning)
+        const wire = await open(t, address, beginning)
         if (drop !== null) dripped(wire, drop)
         const responses = [await wire.response(), await wire.response()]
         t.equal(responses.at(-1), null, 'the connection ends')
@@ -211,10 +211,10 @@ t.test('a running service sets limits to what a connection may cost', async (t) 
     }
 
     t.test(`${kind}: meanwhile people are answered, over and over on one connection`, async (t) => {
-      using wire = await HttpWire.open(place)
+      using wire = await HttpWire.open(address)
       for (let times = 0; times < 5; times++) t.equal((await wire.ask(ask))?.status, 401)
-      t.equal((await get(place, '/livez')).status, 200)
-      t.equal((await post(place, '/v1/passdb', QUESTION, bearer)).status, 401)
+      t.equal((await get(address, '/livez')).status, 200)
+      t.equal((await post(address, '/v1/passdb', QUESTION, bearer)).status, 401)
     })
   }
   t.teardown(() => {

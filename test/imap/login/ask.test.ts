@@ -27,8 +27,8 @@ t.before(async () => {
 t.after(() => server[Symbol.asyncDispose]())
 
 function provider(changes: Partial<Provider> = {}): Provider {
-  const place = { port: server.tlsPort, caFile: certs.server.ca }
-  return { ...newProvider('old', { host: 'localhost' }), ...place, ...changes }
+  const endpoint = { port: server.tlsPort, caFile: certs.server.ca }
+  return { ...newProvider('old', { host: 'localhost' }), ...endpoint, ...changes }
 }
 
 function ask(provider: Provider, username: string, password: string): Promise<SourceAnswer> {

@@ -17,8 +17,8 @@ t.before(async () => {
 t.after(() => server[Symbol.asyncDispose]())
 
 function provider(changes: Partial<Provider>): Provider {
-  const place = { port: server.tlsPort, caFile: certs.server.ca }
-  return { ...newProvider('old', { host: 'localhost' }), ...place, ...changes }
+  const endpoint = { port: server.tlsPort, caFile: certs.server.ca }
+  return { ...newProvider('old', { host: 'localhost' }), ...endpoint, ...changes }
 }
 
 const startTls = () => provider({ port: server.port, tls: 'starttls' })
@@ -156,14 +156,14 @@ t.test('words of a moment are not learned', async (t) => {
 t.test('an old server that makes everybody wait for one who guesses is told, with what to do', async (t) => {
   const login = 'login_trusted_networks = 127.0.0.1'
   await using old = await startSource({ people: {}, anvilPenalty: true, configuration: login })
-  const place = provider({ host: '127.0.0.1', port: old.port, tls: 'none' })
-  const untold = (await stepsTo(place, 30_000)).at(-1)
+  const endpoint = provider({ host: '127.0.0.1', port: old.port, tls: 'none' })
+  const untold = (await stepsTo(endpoint, 30_000)).at(-1)
   t.match(untold, { step: 'refusal', ok: true, found: /the second after [4-9]\.\d s: .*everybody wait/ })
   t.equal(
     untold?.remedy,
     `on the old server, when it is a Dovecot: ${login}; then here: postferry provider set old --forward-client`,
   )
-  const told = (await stepsTo({ ...place, forwardsClient: true }, 30_000)).at(-1)
+  const told = (await stepsTo({ ...endpoint, forwardsClient: true }, 30_000)).at(-1)
   t.match(told, { ok: true, found: 'refuses as expected: "Authentication failed."' })
   t.equal(told?.remedy, undefined)
 })

@@ -13,7 +13,7 @@ import { isRunning, type Run, type Upload, Uploads } from './uploads.ts'
 import { progressOf, uploadForm, uploadPage } from './views.ts'
 
 const PATH = '/admin/import'
-const SETTLE = { permission: 'settle' } as const
+const OPERATE = { permission: 'operate' } as const
 const FILE_LIMIT = 16 * 1024 * 1024
 
 const One = Type.Object({ id: Type.String({ maxLength: 64 }) })
@@ -42,11 +42,11 @@ export const importPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, dep
     }
   }
 
-  app.get(PATH, { config: SETTLE }, async (request, reply) => {
+  app.get(PATH, { config: OPERATE }, async (request, reply) => {
     return show(request, reply, { title: 'Import' }, uploadForm(reply.generateCsrf(), FILE_LIMIT))
   })
 
-  app.post(PATH, { config: SETTLE }, async (request, reply) => {
+  app.post(PATH, { config: OPERATE }, async (request, reply) => {
     const { file, verify } = request.body as Form
     if (!Buffer.isBuffer(file) || file.length === 0) {
       return goOn(request, reply, PATH, { kind: 'bad', text: 'No file was chosen, or it is empty.' })
@@ -62,7 +62,7 @@ export const importPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, dep
     return reply.redirect(`${PATH}/${upload.id}`, 303)
   })
 
-  app.get(`${PATH}/:id`, { config: SETTLE, schema: { params: One } }, async (request, reply) => {
+  app.get(`${PATH}/:id`, { config: OPERATE, schema: { params: One } }, async (request, reply) => {
     const upload = found(uploads, request)
     const isBusy = isRunning(upload)
     return show(
@@ -73,7 +73,7 @@ export const importPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, dep
     )
   })
 
-  app.get(`${PATH}/:id/events`, { config: SETTLE, schema: { params: One } }, async (request, reply) => {
+  app.get(`${PATH}/:id/events`, { config: OPERATE, schema: { params: One } }, async (request, reply) => {
     const upload = found(uploads, request)
     await deps.events.stream(request, reply, async () => progressOf(upload))
     return reply
@@ -81,7 +81,7 @@ export const importPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, dep
 
   app.post(
     `${PATH}/:id/confirm`,
-    { config: SETTLE, schema: { params: One, body: Confirmation } },
+    { config: OPERATE, schema: { params: One, body: Confirmation } },
     async (request, reply) => {
       const upload = found(uploads, request)
       if (upload.preview !== null)

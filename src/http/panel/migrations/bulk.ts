@@ -17,7 +17,7 @@ const PATH = '/admin/migrations'
 /** What a page's address says. */
 export type Query = Readonly<Record<string, string | undefined>>
 
-const SETTLE = { permission: 'settle' } as const
+const OPERATE = { permission: 'operate' } as const
 
 // One checked box comes as a text, several as a list.
 const Addresses = Type.Union([Type.String(), Type.Array(Type.String())])
@@ -33,7 +33,7 @@ export const bulk: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
   const carryOut = (request: FastifyRequest, order: Order, dryRun: boolean) =>
     deps.perform(changeMigrations, { ...saidIn(order), dry_run: String(dryRun) }, callerOf(request))
 
-  app.post(`${PATH}/bulk`, { config: SETTLE, schema: { body: Order } }, async (request, reply) => {
+  app.post(`${PATH}/bulk`, { config: OPERATE, schema: { body: Order } }, async (request, reply) => {
     const order = request.body as Order
     if (order.whom === 'checked' && order.address === undefined) {
       return goOn(request, reply, backTo(order), { kind: 'warn', text: 'Select at least one migration.' })
@@ -43,7 +43,7 @@ export const bulk: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
     return show(request, reply, { title: action.title }, previewPage(action, order, outcome, reply.generateCsrf()))
   })
 
-  app.post(`${PATH}/bulk/confirm`, { config: SETTLE, schema: { body: Order } }, async (request, reply) => {
+  app.post(`${PATH}/bulk/confirm`, { config: OPERATE, schema: { body: Order } }, async (request, reply) => {
     const order = request.body as Order
     const { changed, refused } = sums(await carryOut(request, order, false))
     const text = `${actionOf(order.action).title}: ${changed} of ${changed + refused} migrations.`

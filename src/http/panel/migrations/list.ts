@@ -9,7 +9,7 @@ import type { PanelDeps } from '../deps.ts'
 import { choiceField, form, hidden, textField } from '../forms.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { badge, type Column, migrationPath, pager, stateBadge, table, when, withQuery } from '../parts.ts'
-import { look, refuseUnknown } from '../query.ts'
+import { performQuery, refuseUnknown } from '../query.ts'
 import { administrator } from '../session.ts'
 import { show } from '../show.ts'
 import { ACTIONS } from './actions.ts'
@@ -25,13 +25,13 @@ export const migrationList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
     async (request, reply) => {
       const query: Query = request.query
       const [{ rows, after, before }, count, providers] = await Promise.all([
-        look(request, deps, listMigrations),
-        look(request, deps, countMigrations),
-        look(request, deps, listProviders),
+        performQuery(request, deps, listMigrations),
+        performQuery(request, deps, countMigrations),
+        performQuery(request, deps, listProviders),
       ])
-      const settles = may(administrator(request).role, 'settle')
-      const list = table(captionOf(count), columns(query, settles), rows, emptyOf(query))
-      const to = (place: Query) => withQuery(PATH, changed(query, place))
+      const mayChange = may(administrator(request).role, 'operate')
+      const list = table(captionOf(count), columns(query, mayChange), rows, emptyOf(query))
+      const to = (cursor: Query) => withQuery(PATH, changed(query, cursor))
       return show(
         request,
         reply,
@@ -42,7 +42,7 @@ export const migrationList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
           providers.map(({ name }) => name),
         )}</section>
         <section class="card">
-          ${settles && rows.length > 0 ? bulkForm(query, count, reply.generateCsrf(), list) : list}
+          ${mayChange && rows.length > 0 ? bulkForm(query, count, reply.generateCsrf(), list) : list}
           ${pager('More migrations', ['First', 'Previous', 'Next'], { before, after }, to)}
         </section>`,
       )
@@ -67,13 +67,13 @@ function filterForm(query: Query, providers: readonly string[]): Piece {
   </form>`
 }
 
-function columns(query: Query, settles: boolean): Column<Migration>[] {
+function columns(query: Query, mayChange: boolean): Column<Migration>[] {
   const head = (sort: MigrationSort, title: string) => ({
     head: sortLink(query, sort, title),
     sorted: orderBy(query, sort),
   })
   return [
-    ...(settles ? [checkColumn()] : []),
+    ...(mayChange ? [checkColumn()] : []),
     {
       ...head('address', 'Address'),
       isName: true,

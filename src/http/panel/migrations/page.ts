@@ -83,14 +83,14 @@ function personFacts(migration: Migration, account: Account | null): Piece {
 }
 
 function actionSection(migration: Migration, account: Account | null, who: Administrator, csrf: string): Content {
-  if (!may(who.role, 'settle')) return null
+  if (!may(who.role, 'operate')) return null
   const path = migrationPath(migration.address)
-  const settled = migration.state === 'done'
+  const isDone = migration.state === 'done'
   return html`<section class="card">
     <h2>Actions</h2>
     ${ACTIONS.map((action) => actionForm(action, migration, csrf))}
-    ${!settled && passwordForm(path, csrf)}
-    ${!settled && forceLink(path)}
+    ${!isDone && passwordForm(path, csrf)}
+    ${!isDone && forceLink(path)}
     ${account !== null && may(who.role, 'own') && html`${quotaForm(path, account, csrf)}${enablingForm(path, account, csrf)}`}
   </section>`
 }

@@ -55,7 +55,7 @@ export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
       { title: provider.name },
       html`<p class="trail"><a href=${PATH}>Providers</a></p>
         <h1>${provider.name}</h1>
-        ${may(role, 'settle') && testForms(provider, csrf)}
+        ${may(role, 'operate') && testForms(provider, csrf)}
         ${may(role, 'own') ? html`${changeForm(provider, textsOf(provider), {}, csrf)}${removeForm(provider, csrf)}` : lookAt(provider)}`,
     )
   })

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Provider } from '../../../model/provider.ts'
-import { trialOf, trySignIn } from '../../../operations/provider-login-test.ts'
+import { explanationOf, trySignIn } from '../../../operations/provider-login-test.ts'
 import { testProvider } from '../../../operations/provider-test.ts'
 import type { ProbeStep } from '../../../source/probe.ts'
 import { bodyOf } from '../bodies.ts'
@@ -13,11 +13,11 @@ import { badge, capitalised, providerPath } from '../parts.ts'
 import { perform } from '../perform.ts'
 import { frameOf, goOn } from '../show.ts'
 
-const SETTLE = { permission: 'settle' } as const
+const OPERATE = { permission: 'operate' } as const
 
 /** The connection test, whose page grows with each step as it happens, and a trial sign-in. */
 export const providerTest: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
-  app.post('/admin/providers/:name/test', { config: SETTLE }, async (request, reply) => {
+  app.post('/admin/providers/:name/test', { config: OPERATE }, async (request, reply) => {
     const { provider, steps } = await perform(request, deps, testProvider)
     const frame = frameOf(request, reply, { title: `Connection to ${provider.name}` })
     // A proxy that waits for the end would hide the steps.
@@ -29,10 +29,10 @@ export const providerTest: FastifyPluginAsyncTypebox<PanelDeps> = async (app, de
 
   app.post(
     '/admin/providers/:name/sign-in',
-    { config: SETTLE, schema: { body: bodyOf(trySignIn) } },
+    { config: OPERATE, schema: { body: bodyOf(trySignIn) } },
     async (request, reply) => {
       const { provider, answer } = await perform(request, deps, trySignIn)
-      const { said, remedy } = trialOf(answer, provider)
+      const { said, remedy } = explanationOf(answer, provider)
       const text = `${capitalised(said)}; nothing was stored.${remedy === null ? '' : ` What to do: ${remedy}.`}`
       return goOn(request, reply, providerPath(provider.name), { kind: answer.kind === 'yes' ? 'good' : 'warn', text })
     },

@@ -17,11 +17,11 @@ import { show } from '../show.ts'
 import { Person } from './page.ts'
 
 const ONE = '/admin/migrations/:address'
-const SETTLE = { permission: 'settle' } as const
+const OPERATE = { permission: 'operate' } as const
 const OWN = { permission: 'own' } as const
 
 /** What is done to one migration or its account. Each goes back to its page, which tells what was done. */
-export const settling: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
+export const migrationChanges: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
   const pathOf = ({ params }: { params: { address: string } }) => migrationPath(params.address)
 
   for (const [word, operation] of [
@@ -30,7 +30,7 @@ export const settling: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) 
     ['retry', retryMigration],
   ] as const) {
     const schema = { params: Person, body: bodyOf(operation) }
-    app.post(`${ONE}/${word}`, { config: SETTLE, schema }, (request, reply) =>
+    app.post(`${ONE}/${word}`, { config: OPERATE, schema }, (request, reply) =>
       act(request, reply, deps, operation, pathOf(request), ({ address, state }) => {
         return `The migration of ${address} is ${state} now.`
       }),
@@ -39,7 +39,7 @@ export const settling: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) 
 
   app.post(
     `${ONE}/finish`,
-    { config: SETTLE, schema: { params: Person, body: bodyOf(finishMigration) } },
+    { config: OPERATE, schema: { params: Person, body: bodyOf(finishMigration) } },
     (request, reply) =>
       act(request, reply, deps, finishMigration, pathOf(request), ({ migration: { address }, proof }) => {
         return proof === null
@@ -50,14 +50,14 @@ export const settling: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) 
 
   app.post(
     `${ONE}/set-password`,
-    { config: SETTLE, schema: { params: Person, body: bodyOf(setMigrationPassword) } },
+    { config: OPERATE, schema: { params: Person, body: bodyOf(setMigrationPassword) } },
     (request, reply) =>
       act(request, reply, deps, setMigrationPassword, pathOf(request), () => {
         return 'The old server accepts the password; it is kept.'
       }),
   )
 
-  app.get(`${ONE}/force`, { config: SETTLE, schema: { params: Person } }, async (request, reply) => {
+  app.get(`${ONE}/force`, { config: OPERATE, schema: { params: Person } }, async (request, reply) => {
     const { migration, ledger } = await perform(request, deps, showMigration)
     const title = `Finish ${migration.address} by force`
     return show(request, reply, { title }, forcePage(migration.address, ledger, reply.generateCsrf()))
