@@ -37,9 +37,9 @@ async function serve(): Promise<void> {
   const sessionKey = derivedKey(panelKeyInForce(settings()), 'session')
 
   await using service = await openService(settings(), { time: metrics.time, instance: instanceId(dataDir) })
-  const { auth, providerStatus, checks } = service
+  const { auth, deliveryOf, providerStatus, checks } = service
   await using _listening = await openListeners(settings(), {
-    ...{ auth, providerStatus, checks, deps: service },
+    ...{ auth, deliveryOf, providerStatus, checks, deps: service },
     ...{ authToken, adminToken, sessionKey, proxyNetworks, metrics, log },
   })
 

@@ -13,22 +13,23 @@ const WALLS: Record<string, { readonly values: readonly string[]; readonly types
   model: { values: [] },
   source: { values: ['model'] },
   auth: { values: ['model'], types: ['source', 'keys'] },
+  routing: { values: ['model'], types: ['auth'] },
   ledger: { values: ['model', 'files'] },
   keys: { values: ['model', 'files', 'settings.ts', 'setting-kinds.ts'] },
   copying: { values: ['model', 'ledger'], types: ['source', 'keys', 'operations'] },
   operations: { values: ['model', 'auth', 'copying', 'ledger'], types: ['source', 'keys', 'settings.ts'] },
   // Adapters implement the interfaces of the rooms above, and do not know each other.
   files: { values: ['settings.ts'] },
-  db: { values: ['model'], types: ['auth', 'source', 'keys', 'ledger', 'copying', 'operations'] },
+  db: { values: ['model'], types: ['auth', 'routing', 'source', 'keys', 'ledger', 'copying', 'operations'] },
   imap: { values: ['model'], types: ['source', 'ledger', 'copying'] },
   maildir: { values: ['model'], types: ['ledger', 'copying'] },
   engines: { values: [] },
   // What an engine is; none knows another, and nobody else knows any.
   'engines/*': { values: ['model', 'files', 'engines'], types: ['ledger', 'copying', 'keys', 'settings.ts'] },
   // Interfaces translate.
-  http: { values: ['model', 'auth', 'operations', 'source', 'settings.ts'] },
+  http: { values: ['model', 'auth', 'routing', 'operations', 'source', 'settings.ts'] },
   cli: {
-    values: ['model', 'operations', 'copying', 'source', 'keys', 'files', 'http', 'settings.ts'],
+    values: ['model', 'operations', 'routing', 'copying', 'source', 'keys', 'files', 'http', 'settings.ts'],
     types: ['ledger'],
   },
   wiring: { values: ['*'] },

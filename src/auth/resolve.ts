@@ -1,5 +1,5 @@
 import { type Address, inDomain } from '../model/address.ts'
-import { oldUsername } from '../model/provider.ts'
+import { isSameMailbox, oldUsername } from '../model/provider.ts'
 import type { SourceMailbox } from '../source/ports.ts'
 import type { AuthDeps, Awaited, KnownAccount, SourceDomain } from './ports.ts'
 
@@ -37,7 +37,7 @@ export async function resolve(
   const from = known === null ? awaited : known.from
   if (from === null) return { person, known, isClosed, entitled: known ? [] : once(named), rivals: [], isRival: false }
   const owner = { ...from, address: person }
-  const rivals = once(named.filter((one) => !isSame(one, owner)))
+  const rivals = once(named.filter((one) => !isSameMailbox(one, owner)))
   // Under the new name either of them may be meant.
   const isRival = typed.text !== person.text && rivals.length > 0
   return { person, known, isClosed, entitled: isRival ? [] : [owner], rivals, isRival }
@@ -53,11 +53,5 @@ function candidateOf(typed: Address, person: Address, { provider, oldDomain }: S
 
 /** Each mailbox once: domains that share one are asked for it once. */
 function once(candidates: readonly Candidate[]): Candidate[] {
-  return candidates.filter((one, at) => candidates.findIndex((other) => isSame(one, other)) === at)
-}
-
-/** Whether both are one person: of one domain, or by one name at one provider. */
-function isSame(one: SourceMailbox, other: SourceMailbox): boolean {
-  if (one.oldDomain === other.oldDomain) return true
-  return one.provider.name === other.provider.name && one.oldUsername === other.oldUsername
+  return candidates.filter((one, at) => candidates.findIndex((other) => isSameMailbox(one, other)) === at)
 }

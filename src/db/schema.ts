@@ -233,6 +233,9 @@ export interface Provider {
   include: Generated<string[]>;
   login_name: string;
   max_connections: number;
+  mx: string | null;
+  mx_port: Generated<number>;
+  mx_tls: Generated<string>;
   name: string;
   port: number;
   refusal: string | null;

@@ -10,7 +10,7 @@ export interface Metrics {
   /** Counts the answer to a login. @param workedSince since when (performance.now) it took work; null: it took none */
   answered(way: Way, verdict: Verdict, workedSince: number | null): void
   /** Counts a request that was turned away. */
-  shed(route: 'passdb' | 'userdb'): void
+  shed(route: 'passdb' | 'userdb' | 'delivery'): void
   /** Does one step of a login, and measures how long it took. */
   readonly time: Time
   /** Requests that are being answered, by all listeners together. */

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { Auth } from '../auth/auth.ts'
 import { isLoopback } from '../model/host.ts'
 import type { ProviderStatus } from '../source/ports.ts'
+import { type DeliveryOf, delivery } from './auth/delivery.ts'
 import { shedUnderPressure } from './auth/overload.ts'
 import { passdb } from './auth/passdb.ts'
 import { userdb } from './auth/userdb.ts'
@@ -18,6 +19,7 @@ import { requireToken } from './token.ts'
 /** What every listener needs. */
 export interface HttpDeps {
   readonly auth: Auth
+  readonly deliveryOf: DeliveryOf
   /** How the providers' connections are used in this process. */
   providerStatus(): readonly ProviderStatus[]
   readonly checks: Record<string, Check>
@@ -41,8 +43,8 @@ export interface HttpListener extends HttpDeps {
 
 /** The app of a listener, not listening yet. */
 export function httpListener(listener: HttpListener): FastifyInstance {
-  const { auth, providerStatus, checks, metrics, log, authToken, adminToken, hostNames, proxyNetworks, prepare } =
-    listener
+  const { auth, deliveryOf, providerStatus, checks, metrics, log } = listener
+  const { authToken, adminToken, hostNames, proxyNetworks, prepare } = listener
   // Without a logger of its own Fastify makes none for each request.
   const app = Fastify({
     ...LIMITS,
@@ -63,15 +65,18 @@ export function httpListener(listener: HttpListener): FastifyInstance {
   app.register(health, { checks, metrics, providerStatus, authToken })
   app.register(async (guarded) => {
     if (authToken !== null) guarded.addHook('onRequest', requireToken(authToken, 'auth'))
-    await shedUnderPressure(guarded, (path) => metrics.shed(path === '/v1/userdb' ? 'userdb' : 'passdb'))
+    await shedUnderPressure(guarded, (path) => metrics.shed(SHED[path] ?? 'passdb'))
     guarded.withTypeProvider<TypeBoxTypeProvider>().register(passdb, {
       ...{ auth, metrics, log },
       clientOf: clientOf(proxyNetworks),
     })
     guarded.withTypeProvider<TypeBoxTypeProvider>().register(userdb, { auth, metrics, log })
+    guarded.withTypeProvider<TypeBoxTypeProvider>().register(delivery, { deliveryOf, metrics, log })
   })
   return app
 }
+
+const SHED: Readonly<Record<string, 'userdb' | 'delivery'>> = { '/v1/userdb': 'userdb', '/v1/delivery': 'delivery' }
 
 /** A Unix socket has no address. */
 function isThisHost(address: string | undefined): boolean {

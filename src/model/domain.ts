@@ -10,6 +10,15 @@ export interface Domain {
 /** So many old domains become one at most: each of them is asked about whoever signs in there for the first time. */
 export const MOST_MERGED = 8
 
+/**
+ * From which of the domains that become this one an address in it is; null: from several, and the name does not tell, or
+ * from none.
+ */
+export function sourceOf<T extends { readonly oldDomain: string }>(domain: string, sources: readonly T[]): T | null {
+  const [only, another] = sources
+  return sources.find(({ oldDomain }) => oldDomain === domain) ?? (another === undefined ? (only ?? null) : null)
+}
+
 /** What decides whether the people of two domains can be told apart. */
 export interface Telling {
   /** What the new domain's provider is asked with. */

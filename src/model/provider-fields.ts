@@ -4,6 +4,7 @@ import {
   type CopyWindow,
   CUTOVERS,
   LOGIN_NAMES,
+  MX_TLS,
   TLS_MODES,
   type TlsMode,
   windowText,
@@ -41,7 +42,7 @@ export interface ProviderField<T> {
   /** Above it in the panel. */
   readonly title: string
   /** In which part of the panel's form it is. */
-  readonly part: 'address' | 'trust' | 'load' | 'copying'
+  readonly part: 'address' | 'trust' | 'load' | 'mail' | 'copying'
   /** What else the panel says of it. */
   readonly hint?: string
   readonly example?: string
@@ -117,6 +118,32 @@ export const PROVIDER_FIELDS = {
     about: 'what to do when it refuses a stored password that is right here',
     titles: { admit: 'let the person in, and show the migration as failed', refuse: 'refuse the person, too' },
     ...choice(AFTER_REFUSALS, 'admit'),
+  }),
+  /** Null: only who has an account is delivered to. */
+  mx: field<string | null>({
+    ...{ name: 'mx', title: 'Mail server (MX)', part: 'mail', placeholder: 'host' },
+    about: 'host that takes the mail of people who have not signed in here yet: the old MX, as DNS name or IP address',
+    ...{ hint: 'Without it, mail for them is refused as for somebody unknown.', example: 'mx.old.example' },
+    ...{ schema: Type.String(), read: values.host, default: () => null },
+    ...{ fallback: 'none: mail for them is refused', takeAway: 'hand no mail to the old server any more' },
+  }),
+  mxPort: field({
+    ...{ name: 'mx_port', title: 'Its port', part: 'mail', about: 'TCP port of the MX', placeholder: 'port' },
+    ...{ schema: Type.Integer(), read: values.port, default: () => 25 },
+    ...{ fallback: '25', takeAway: 'use port 25 again' },
+  }),
+  mxTls: field({
+    ...{ name: 'mx_tls', title: 'How the mail travels', part: 'mail', placeholder: 'mode' },
+    about:
+      'how mail travels to the MX: verified (STARTTLS, and only to the server whose certificate is for that host), ' +
+      'encrypted (STARTTLS with any certificate: nobody can listen, but another server could pretend to be it), none (everybody ' +
+      'on the way can read it)',
+    titles: {
+      verified: 'encrypted, to the server that has the certificate',
+      encrypted: 'encrypted, whoever it is',
+      none: 'none: in the clear',
+    },
+    ...choice(MX_TLS, 'verified'),
   }),
   cutover: field({
     ...{ name: 'cutover', title: 'Cutover', part: 'copying', placeholder: 'way' },

@@ -9,6 +9,9 @@ export type TlsMode = (typeof TLS_MODES)[number]
 export const CUTOVERS = ['immediate', 'proxied'] as const
 export type Cutover = (typeof CUTOVERS)[number]
 
+/** How mail that is handed to the source travels. */
+export const MX_TLS = ['verified', 'encrypted', 'none'] as const
+
 /** What the source is asked with: the full old address (`%u`) or its local part (`%n`). */
 export const LOGIN_NAMES = ['%u', '%n'] as const
 export type LoginName = (typeof LOGIN_NAMES)[number]
@@ -78,4 +81,17 @@ export function windowText(window: CopyWindow | null): string | null {
 /** The user name that source knows a person by. */
 export function oldUsername(provider: Provider, atSource: Address): string {
   return provider.loginName === '%n' ? atSource.local : atSource.text
+}
+
+/** A mailbox at the source. */
+export interface OldMailbox {
+  readonly provider: Pick<Provider, 'name'>
+  readonly oldDomain: string
+  readonly oldUsername: string
+}
+
+/** Whether both are one person's: of one domain, or by one name at one provider. */
+export function isSameMailbox(one: OldMailbox, other: OldMailbox): boolean {
+  if (one.oldDomain === other.oldDomain) return true
+  return one.provider.name === other.provider.name && one.oldUsername === other.oldUsername
 }

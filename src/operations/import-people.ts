@@ -3,6 +3,7 @@ import type { SourceDomain, Userdb } from '../auth/ports.ts'
 import type { Sealer } from '../keys/ports.ts'
 import { type Address, inDomain } from '../model/address.ts'
 import type { By } from '../model/audit.ts'
+import { sourceOf } from '../model/domain.ts'
 import { expandHome } from '../model/home.ts'
 import { oldUsername } from '../model/provider.ts'
 import type { Settings } from '../settings.ts'
@@ -124,16 +125,10 @@ async function* batchesOf<T>(lines: AsyncIterable<T>): AsyncGenerator<T[]> {
 function rememberedSources(userdb: Pick<Userdb, 'sourceDomainsOf'>): Sources {
   const known = new LRUCache<string, { source: SourceDomain | null }>({ max: DOMAINS_REMEMBERED })
   return async (domain) => {
-    const entry = known.get(domain) ?? { source: theSource(domain, await userdb.sourceDomainsOf(domain)) }
+    const entry = known.get(domain) ?? { source: sourceOf(domain, await userdb.sourceDomainsOf(domain)) }
     known.set(domain, entry)
     return entry.source
   }
-}
-
-/** A new domain that several old ones become does not tell which of them somebody is from. */
-function theSource(domain: string, sources: readonly SourceDomain[]): SourceDomain | null {
-  const [only, another] = sources
-  return sources.find(({ oldDomain }) => oldDomain === domain) ?? (another === undefined ? (only ?? null) : null)
 }
 
 /** A line with what postferry knows about its person. */

@@ -19,6 +19,7 @@ import { announce, instances } from '../db/instances.ts'
 import { copying } from '../db/jobs.ts'
 import { ledgers } from '../db/ledgers.ts'
 import { migrations } from '../db/migrations.ts'
+import { owners } from '../db/owners.ts'
 import { providers } from '../db/providers.ts'
 import { provisioner } from '../db/provisioning.ts'
 import { rateLimit } from '../db/rate-limits.ts'
@@ -46,6 +47,7 @@ import type { Deps } from '../operations/deps.ts'
 import { performer } from '../operations/operation.ts'
 import { healthOf } from '../operations/provider-health.ts'
 import { TEST_LIMITS } from '../operations/provider-login-test.ts'
+import { type Delivery, deliveryOf } from '../routing/delivery.ts'
 import type { Settings } from '../settings.ts'
 import { openBudget } from '../source/budget.ts'
 import { LEASE_MS } from '../source/connection-share.ts'
@@ -57,6 +59,8 @@ import { engineFor } from './engine.ts'
 /** Everything that interfaces use, wired together. Dispose to leave the database. */
 export interface Service extends Deps, AsyncDisposable {
   readonly auth: Auth
+  /** Where mail for a recipient is delivered. Throws when it cannot tell. */
+  deliveryOf(recipient: string): Promise<Delivery>
   readonly database: Database
   readonly engine: Engine
   readonly verifyDeps: VerifyDeps
@@ -164,6 +168,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
     endpoints,
     signInAdministrator: (question) => signInAdministrator(question, panel),
     auth,
+    deliveryOf: (recipient) => deliveryOf(recipient, { ...deps, owners: owners(database) }),
     providerStatus: source.status,
     async [Symbol.asyncDispose]() {
       listener?.[Symbol.dispose]()

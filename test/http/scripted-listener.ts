@@ -8,7 +8,7 @@ import type { LoginRequest } from '../../src/auth/login.ts'
 import type { Check } from '../../src/http/health.ts'
 import { createMetrics } from '../../src/http/metrics.ts'
 import { describeRoutes } from '../../src/http/openapi.ts'
-import { httpListener } from '../../src/http/server.ts'
+import { type HttpDeps, httpListener } from '../../src/http/server.ts'
 import type { Account } from '../../src/model/account.ts'
 import { MISMATCH, type Verdict } from '../../src/model/verdict.ts'
 import type { ProviderStatus } from '../../src/source/ports.ts'
@@ -21,6 +21,7 @@ export interface Script {
   verdict?: Verdict
   login?: (request: LoginRequest) => Promise<Verdict>
   lookUp?: Auth['lookUp']
+  deliveryOf?: HttpDeps['deliveryOf']
   addresses?: Auth['addresses']
   providers?: readonly ProviderStatus[]
   checks?: Record<string, Check>
@@ -49,6 +50,7 @@ export function scriptedListener({ verdict = MISMATCH, authToken = null, hostNam
   const checks = script.checks ?? { database: async () => undefined }
   return {
     app: httpListener({
+      deliveryOf: script.deliveryOf ?? (async () => ({ to: 'destination' })),
       ...{ auth, checks, metrics, log, authToken, hostNames },
       providerStatus: () => script.providers ?? [],
       adminToken: ADMIN_TOKEN,

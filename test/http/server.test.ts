@@ -1,5 +1,6 @@
 import t from 'tap'
 import { MISMATCH, tempfail, type Verdict } from '../../src/model/verdict.ts'
+import type { Delivery } from '../../src/routing/delivery.ts'
 import { get } from '../support/service.ts'
 import { account, onSocket, type Script, scriptedListener } from './scripted-listener.ts'
 
@@ -106,7 +107,9 @@ t.test('on TCP the auth token is asked for, health is not', async (t) => {
     const answer = await post('/v1/passdb', QUESTION, authorization ? { authorization } : {})
     t.equal(answer.status, 403, authorization)
     t.notOk('verdict' in answer.body)
-    t.equal((await post('/v1/userdb', QUESTION, authorization ? { authorization } : {})).status, 403)
+    for (const path of ['/v1/userdb', '/v1/delivery']) {
+      t.equal((await post(path, QUESTION, authorization ? { authorization } : {})).status, 403)
+    }
   }
   t.same(requests, [])
   t.equal((await post('/v1/passdb', QUESTION, { authorization: `Bearer ${TOKEN}` })).status, 401)
@@ -130,6 +133,31 @@ t.test('userdb answers found, not found, or could not ask', async (t) => {
   const answer = await away.post('/v1/userdb', { username: 'anna@new.example' })
   t.equal(answer.status, 503)
   t.notOk('found' in answer.body)
+})
+
+t.test('delivery answers here, by the old server, nobody, or could not look', async (t) => {
+  const answerTo = async (found: () => Promise<Delivery>) => {
+    const { post } = listener({ deliveryOf: found })
+    return await post('/v1/delivery', { username: 'anna@new.example' })
+  }
+  const mx = { host: 'mx.old.example', port: 25 }
+  t.match(await answerTo(async () => ({ to: 'destination' })), { status: 200, body: { found: true, fields: {} } })
+  t.match(await answerTo(async () => ({ to: 'nobody' })), { status: 404, body: { found: false } })
+  const proxied = { proxy: 'y', protocol: 'smtp', host: 'mx.old.example', port: '25', proxy_timeout: '600' }
+  for (const [tls, fields] of [
+    ['verified', { starttls: 'yes' }],
+    ['encrypted', { starttls: 'any-cert' }],
+    ['none', {}],
+  ] as const) {
+    const { status, body } = await answerTo(async () => ({ to: 'source', mx: { ...mx, tls }, renamed: null }))
+    t.same({ status, body }, { status: 200, body: { found: true, fields: { ...proxied, ...fields } } }, tls)
+  }
+  const renamed = { local: 'anna', domain: 'old.example', text: 'anna@old.example' }
+  const { body } = await answerTo(async () => ({ to: 'source', mx: { ...mx, tls: 'none' }, renamed }))
+  t.same(body, { found: true, fields: { ...proxied, destuser: 'anna@old.example' } })
+  const away = await answerTo(() => Promise.reject(new Error('connection refused')))
+  t.equal(away.status, 503)
+  t.same(away.body, { code: 'database' })
 })
 
 t.test('who has an account is told to whoever may ask, as one array out of many pages', async (t) => {

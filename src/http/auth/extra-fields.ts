@@ -1,4 +1,5 @@
 import type { Account } from '../../model/account.ts'
+import type { Delivery, Mx } from '../../routing/delivery.ts'
 
 type Fields = Record<string, string>
 
@@ -17,6 +18,24 @@ export function passdbFields(account: Account): Fields {
   const fields: Fields = {}
   for (const [name, value] of Object.entries(userdbFields(account))) fields[`userdb_${name}`] = value
   return fields
+}
+
+/** An old server may take 10 minutes for its last answer (RFC 5321, section 4.5.3.2.6); who gives up earlier delivers twice. */
+const MX_LIMIT_SECONDS = 600
+
+const TLS_FIELDS: Readonly<Record<Mx['tls'], Fields>> = {
+  verified: { starttls: 'yes' },
+  encrypted: { starttls: 'any-cert' },
+  none: {},
+}
+
+/** With these Dovecot's LMTP hands a message to the old server. */
+export function proxyFields({ mx, renamed }: Extract<Delivery, { to: 'source' }>): Fields {
+  return {
+    ...{ proxy: 'y', protocol: 'smtp', host: mx.host, port: String(mx.port), ...TLS_FIELDS[mx.tls] },
+    proxy_timeout: String(MX_LIMIT_SECONDS),
+    ...(renamed && { destuser: renamed.text }),
+  }
 }
 
 export class NoString extends Error {}

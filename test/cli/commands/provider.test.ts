@@ -35,6 +35,7 @@ const isp = {
   refusal: null,
   reopens: false,
   after_refusal: 'admit',
+  ...{ mx: null, mx_port: 25, mx_tls: 'verified' },
   window: null,
   include: ['INBOX', '*'],
   exclude: ['Spam*', 'Entwürfe/%'],

@@ -16,6 +16,7 @@ const ROWS = PROVIDER_ROWS.map(([, row]) => row)
 const PARTS = [
   ['trust', 'Whose certificate is trusted'],
   ['load', 'How it is asked'],
+  ['mail', 'Where mail goes before the first sign-in'],
   ['copying', 'How mail is copied'],
 ] as const satisfies readonly (readonly [Row['part'], string])[]
 

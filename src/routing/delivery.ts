@@ -1,0 +1,65 @@
+import type { SourceDomain } from '../auth/ports.ts'
+import { type Address, inDomain, parseAddress, withoutDetail } from '../model/address.ts'
+import { sourceOf } from '../model/domain.ts'
+import { isSameMailbox, oldUsername, type Provider } from '../model/provider.ts'
+import type { Owner, Owners } from './ports.ts'
+
+/** Where a message is delivered. */
+export type Delivery =
+  | { readonly to: 'destination' }
+  /** By the old server, which knows whether there is such a person. */
+  | { readonly to: 'source'; readonly mx: Mx; readonly renamed: Address | null }
+  /** Nobody is called so here, and there is no old server to ask. */
+  | { readonly to: 'nobody' }
+
+/** The mail exchanger of a provider. */
+export interface Mx {
+  readonly host: string
+  readonly port: number
+  readonly tls: Provider['mxTls']
+}
+
+export interface DeliveryDeps {
+  readonly owners: Owners
+  /** Waits for the database, but not for ever. @throws Unavailable */
+  fromDatabase<T>(work: Promise<T>): Promise<T>
+  /** What separates a sub-address's detail from the person; '' where there is none. */
+  readonly recipientDelimiter: string
+}
+
+/**
+ * Where a message to this recipient goes at this moment: to the destination when the person has signed in there, else by
+ * the old server, as long as a provider with an MX serves the domain.
+ * @throws Unavailable
+ */
+export async function deliveryOf(
+  recipient: string,
+  { owners, fromDatabase, recipientDelimiter }: DeliveryDeps,
+): Promise<Delivery> {
+  const typed = parseAddress(recipient)
+  if (typed === null) return { to: 'nobody' }
+  const sources = await fromDatabase(owners.sourceDomainsOf(typed.domain))
+  const person = withoutDetail(typed, recipientDelimiter)
+  const newDomain = sources[0]?.newDomain ?? typed.domain
+  const owner = await fromDatabase(owners.ownerOf(inDomain(person, newDomain).text))
+  const source =
+    sources.find(({ oldDomain }) => oldDomain === owner?.from?.oldDomain) ?? sourceOf(typed.domain, sources)
+  const mx = source && mxOf(source.provider)
+  if (owner?.isHere && !(mx && isAnothers(owner, person, source))) return { to: 'destination' }
+  if (source === null || mx === null) return { to: 'nobody' }
+  return { to: 'source', mx, renamed: source.oldDomain === typed.domain ? null : inDomain(typed, source.oldDomain) }
+}
+
+/** Null: mail for people who have not signed in yet is not handed on. */
+function mxOf({ mx, mxPort, mxTls }: Provider): Mx | null {
+  return mx === null ? null : { host: mx, port: mxPort, tls: mxTls }
+}
+
+/**
+ * Of several domains that became one, this one's person has another mailbox than the one who has the address now: under the
+ * old name it is still theirs.
+ */
+function isAnothers({ from }: Owner, person: Address, { provider, oldDomain, newDomain }: SourceDomain): boolean {
+  if (from === null || person.domain === newDomain) return false
+  return !isSameMailbox(from, { provider, oldDomain, oldUsername: oldUsername(provider, person) })
+}

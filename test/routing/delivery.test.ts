@@ -1,0 +1,104 @@
+import t from 'tap'
+import { newProvider } from '../../src/model/provider-changes.ts'
+import { type Delivery, deliveryOf } from '../../src/routing/delivery.ts'
+import type { Owner, Owners } from '../../src/routing/ports.ts'
+
+const OLD = newProvider('old', { host: 'imap.old.example', mx: 'mx.old.example', mxPort: 2525, mxTls: 'encrypted' })
+const OTHER = newProvider('other', { host: 'imap.other.example', mx: 'mx.other.example' })
+const WITHOUT_MX = newProvider('bare', { host: 'imap.bare.example' })
+
+const DOMAINS = [
+  ['old.example', 'old.example', OLD],
+  ['renamed.example', 'new.example', OLD],
+  ['one.example', 'merged.example', OLD],
+  ['two.example', 'merged.example', OTHER],
+  ['bare.example', 'bare.example', WITHOUT_MX],
+] as const
+
+const from = (oldDomain: string, oldUsername: string, provider = 'old') => ({
+  ...{ provider: { name: provider }, oldDomain, oldUsername },
+})
+const OWNERS: Readonly<Record<string, Owner>> = {
+  'anna@old.example': { isHere: true, from: from('old.example', 'anna@old.example') },
+  'imported@old.example': { isHere: false, from: from('old.example', 'imported@old.example') },
+  'bert@new.example': { isHere: true, from: from('renamed.example', 'bert@renamed.example') },
+  'cleo@merged.example': { isHere: true, from: from('one.example', 'cleo@one.example') },
+  'dora@merged.example': { isHere: false, from: from('two.example', 'dora@two.example', 'other') },
+  'eva@bare.example': { isHere: true, from: from('bare.example', 'eva@bare.example', 'bare') },
+  'own@elsewhere.example': { isHere: true, from: null },
+}
+
+/** As the database answers it. */
+const owners: Owners = {
+  async sourceDomainsOf(domain) {
+    const named = DOMAINS.map(([oldDomain, newDomain, provider]) => ({ oldDomain, newDomain, provider }))
+    const renamed = named.filter(({ oldDomain, newDomain }) => oldDomain === domain && newDomain !== domain)
+    return renamed.length > 0 ? renamed : named.filter(({ newDomain }) => newDomain === domain)
+  },
+  ownerOf: async (address) => OWNERS[address] ?? null,
+}
+
+const where = (recipient: string, recipientDelimiter = '+'): Promise<Delivery> =>
+  deliveryOf(recipient, { owners, recipientDelimiter, fromDatabase: (work) => work })
+
+const HERE: Delivery = { to: 'destination' }
+const NOBODY: Delivery = { to: 'nobody' }
+const AT_OLD = { to: 'source', mx: { host: 'mx.old.example', port: 2525, tls: 'encrypted' } } as const
+const AT_OTHER = { to: 'source', mx: { host: 'mx.other.example', port: 25, tls: 'verified' } } as const
+
+t.test('mail goes to the destination for who has signed in there, and to the old MX for everybody else', async (t) => {
+  t.same(await where('anna@old.example'), HERE)
+  t.same(await where('Anna@OLD.example'), HERE, 'however it is written')
+  t.same(await where('anna+shop@old.example'), HERE, 'a sub-address')
+  t.same(
+    await where('unknown@old.example'),
+    { ...AT_OLD, renamed: null },
+    'nobody here knows them: the old server does',
+  )
+  t.same(await where('unknown+shop@old.example'), { ...AT_OLD, renamed: null })
+  t.same(await where('imported@old.example'), { ...AT_OLD, renamed: null }, 'imported, and not here yet')
+  t.same(await where('own@elsewhere.example'), HERE, 'an account of its own')
+})
+
+t.test('a domain that no provider serves, and a name that is no address, are nobody', async (t) => {
+  for (const recipient of ['x@elsewhere.example', 'anna', 'an na@old.example', ''])
+    t.same(await where(recipient), NOBODY)
+})
+
+t.test('without an MX of the provider only who has an account is known', async (t) => {
+  t.same(await where('eva@bare.example'), HERE)
+  t.same(await where('unknown@bare.example'), NOBODY)
+})
+
+t.test('in a renamed domain the old server is told the old address', async (t) => {
+  t.same(await where('bert@new.example'), HERE)
+  t.same(await where('bert@renamed.example'), HERE)
+  t.same(await where('unknown@renamed.example'), { ...AT_OLD, renamed: null })
+  const renamed = { local: 'unknown', domain: 'renamed.example', text: 'unknown@renamed.example' }
+  t.same(await where('unknown@new.example'), { ...AT_OLD, renamed })
+})
+
+t.test('where domains became one, nobody gets the mail of another', async (t) => {
+  t.same(await where('cleo@merged.example'), HERE)
+  t.same(await where('cleo@one.example'), HERE)
+  t.same(await where('cleo@two.example'), { ...AT_OTHER, renamed: null }, 'another cleo')
+  t.match(
+    await where('dora@merged.example'),
+    { ...AT_OTHER, renamed: { text: 'dora@two.example' } },
+    'awaited from there',
+  )
+  t.same(await where('unknown@merged.example'), NOBODY, 'it may be either server')
+  t.same(await where('unknown@two.example'), { ...AT_OTHER, renamed: null })
+})
+
+t.test('a detail is cut off only by the delimiter that is set', async (t) => {
+  t.match(await where('anna+shop@old.example', ''), AT_OLD)
+})
+
+t.test('what the database cannot say is not said', async (t) => {
+  const away: Owners = { ...owners, ownerOf: () => Promise.reject(new Error('connection refused')) }
+  await t.rejects(
+    deliveryOf('anna@old.example', { owners: away, recipientDelimiter: '', fromDatabase: (work) => work }),
+    { message: 'connection refused' },
+  )
+})
