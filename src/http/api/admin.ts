@@ -6,14 +6,9 @@ import * as migrationComponents from '../../operations/migration-schemas.ts'
 import { Mistake, the } from '../../operations/schema.ts'
 import * as components from '../../operations/schemas.ts'
 import { requireToken } from '../token.ts'
-import { accounts } from './accounts.ts'
-import { audit } from './audit.ts'
-import { domains } from './domains.ts'
 import { databaseAway, explainErrors } from './errors.ts'
 import { importing } from './import.ts'
-import { migrations } from './migrations.ts'
-import { overview } from './overview.ts'
-import { providers } from './providers.ts'
+import { routes } from './routes.ts'
 
 export interface Admin {
   readonly deps: Deps
@@ -42,9 +37,7 @@ export const admin: FastifyPluginAsync<Admin> = async (app, { deps, adminToken }
     app.addSchema(component)
   }
   app.addHook('onRoute', describeRefusals)
-  for (const room of [overview, providers, domains, accounts, migrations, importing, audit]) {
-    await app.register(room, { prefix: PREFIX, deps })
-  }
+  for (const room of [routes, importing]) await app.register(room, { prefix: PREFIX, deps })
 }
 
 /** All that a query says is text, which operations read. */

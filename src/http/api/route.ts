@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, HTTPMethods } from 'fastify'
 import { type JsonSchema, Type } from '../../model/json-schema.ts'
 import type { Deps } from '../../operations/deps.ts'
 import { type Field, type Fields, fieldsOf, type Operation, type Said } from '../../operations/operation.ts'
@@ -7,10 +7,10 @@ import { exactly } from '../../operations/schema.ts'
 /** Whoever has the admin token. */
 export const API = { actor: 'api', role: 'owner' } as const
 
-interface Route<R> {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
-  /** `:name` is a field of the operation. */
-  readonly path: string
+/** `:name` is a field of the operation. */
+type Route = `${'GET' | 'POST' | 'PATCH' | 'DELETE'} /${string}`
+
+interface Reply<R> {
   /** Default: 200. */
   readonly status?: number
   /** Of a result that is not all that was asked for: the rest comes later. */
@@ -21,15 +21,17 @@ interface Route<R> {
 export function serve<F extends Fields, R>(
   app: FastifyInstance,
   deps: Deps,
-  { method, path, status = 200, isAccepted }: Route<R>,
+  route: Route,
   operation: Operation<F, R, Deps>,
+  { status = 200, isAccepted }: Reply<R> = {},
 ): void {
+  const [method, path = ''] = route.split(' ')
   const { schema } = operation.answer
   const fields = Object.entries(fieldsOf(operation))
   const inPath = fields.filter(([name]) => path.split('/').includes(`:${name}`))
   const others = exactly(propertiesOf(fields.filter((field) => !inPath.includes(field))))
   app.route({
-    method,
+    method: method as HTTPMethods,
     url: path,
     schema: {
       summary: operation.summary,
