@@ -17,11 +17,11 @@ export interface Route {
 }
 
 const seen = (status = 200, path?: Route['path']): Route => ({ permission: 'see', status, ...(path && { path }) })
-const settled = (path?: Route['path'], fields?: Route['fields'], status = 303): Route => {
+const operated = (path?: Route['path'], fields?: Route['fields'], status = 303): Route => {
   return { permission: 'operate', status, ...(path && { path }), ...(fields && { fields }) }
 }
 const owned = (path?: Route['path'], fields?: Route['fields'], status = 303): Route => {
-  return { ...settled(path, fields, status), permission: 'own' }
+  return { ...operated(path, fields, status), permission: 'own' }
 }
 const person = (rest: string) => (role: Role) => `/admin/migrations/${role}@old.example${rest}`
 const provider = (rest: string) => (role: Role) => `/admin/providers/of-${role}${rest}`
@@ -46,30 +46,30 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'GET /admin/audit': seen(),
   'GET /admin/settings': seen(),
   'GET /admin/account': seen(),
-  'GET /admin/import': settled(undefined, undefined, 200),
-  'GET /admin/migrations/:address/force': settled(person('/force'), undefined, 200),
+  'GET /admin/import': operated(undefined, undefined, 200),
+  'GET /admin/migrations/:address/force': operated(person('/force'), undefined, 200),
   'GET /admin/new-provider': owned(undefined, undefined, 200),
   'GET /admin/administrators': owned(undefined, undefined, 200),
-  'POST /admin/migrations/:address/retry': settled(person('/retry')),
-  'POST /admin/migrations/:address/pause': settled(person('/pause')),
-  'POST /admin/migrations/:address/resume': settled(person('/resume')),
-  'POST /admin/migrations/:address/finish': settled(person('/finish')),
-  'POST /admin/migrations/:address/set-password': settled(person('/set-password'), () => ({ password: 'old secret' })),
-  'POST /admin/migrations/bulk': settled(undefined, bulk, 200),
-  'POST /admin/migrations/bulk/confirm': settled(undefined, bulk),
+  'POST /admin/migrations/:address/retry': operated(person('/retry')),
+  'POST /admin/migrations/:address/pause': operated(person('/pause')),
+  'POST /admin/migrations/:address/resume': operated(person('/resume')),
+  'POST /admin/migrations/:address/finish': operated(person('/finish')),
+  'POST /admin/migrations/:address/set-password': operated(person('/set-password'), () => ({ password: 'old secret' })),
+  'POST /admin/migrations/bulk': operated(undefined, bulk, 200),
+  'POST /admin/migrations/bulk/confirm': operated(undefined, bulk),
   'POST /admin/migrations/:address/quota': owned(person('/quota'), () => ({ quota_bytes: '2G' })),
   'POST /admin/migrations/:address/disable': owned(person('/disable')),
   'POST /admin/migrations/:address/enable': owned(person('/enable')),
-  'POST /admin/providers/:name/test': settled(() => '/admin/providers/old/test', undefined, 200),
-  'POST /admin/providers/:name/sign-in': settled(
+  'POST /admin/providers/:name/test': operated(() => '/admin/providers/old/test', undefined, 200),
+  'POST /admin/providers/:name/sign-in': operated(
     () => '/admin/providers/old/sign-in',
     () => ({ username: 'viewer@old.example', password: 'old secret' }),
   ),
-  'POST /admin/import': settled(undefined, () => ({ file: 'address\nnew@old.example\n' })),
+  'POST /admin/import': operated(undefined, () => ({ file: 'address\nnew@old.example\n' })),
   // Uploads are their owner's alone, whoever else may import.
-  'GET /admin/import/:id': settled(upload(''), undefined, 404),
-  'GET /admin/import/:id/events': settled(upload('/events'), undefined, 404),
-  'POST /admin/import/:id/confirm': settled(upload('/confirm'), undefined, 404),
+  'GET /admin/import/:id': operated(upload(''), undefined, 404),
+  'GET /admin/import/:id/events': operated(upload('/events'), undefined, 404),
+  'POST /admin/import/:id/confirm': operated(upload('/confirm'), undefined, 404),
   'POST /admin/providers': owned(undefined, (role) => ({ name: `of-${role}`, ...SETTINGS })),
   'POST /admin/providers/:name': owned(provider(''), () => ({
     ...{ ...SETTINGS, host: '127.0.0.1', current: OWNER.password },

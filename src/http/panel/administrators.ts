@@ -1,5 +1,4 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
+import type { FastifyInstance } from 'fastify'
 import { type Administrator, LEAST_PASSWORD_LENGTH, ROLES, type Role } from '../../model/administrator.ts'
 import {
   addAdministrator,
@@ -8,58 +7,41 @@ import {
   setAdministratorPassword,
   setAdministratorRole,
 } from '../../operations/administrators.ts'
-import { Secret, Why } from './bodies.ts'
 import type { PanelDeps } from './deps.ts'
 import { choiceField, form, reasonField, textField } from './forms.ts'
 import { html, type Piece } from './html.ts'
 import { badge, table, when } from './parts.ts'
-import { act, perform } from './perform.ts'
+import { perform, serveForm } from './perform.ts'
 import { administrator } from './session.ts'
 import { show } from './show.ts'
 
 const PATH = '/admin/administrators'
-const OWN = { permission: 'own' } as const
-
-const OneRole = Type.Union(ROLES.map((role) => Type.Literal(role)))
-const One = Type.Object({ name: Type.String({ maxLength: 64 }) })
-const NewOne = Type.Object({
-  ...Why.properties,
-  name: Type.String(),
-  role: OneRole,
-  password: Secret(),
-})
-const NewPassword = Type.Object({ ...Why.properties, password: Secret() })
-const NewRole = Type.Object({ ...Why.properties, role: OneRole })
 
 /** Who may use these pages, and for what; for owners. */
-export const administratorPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
-  app.get(PATH, { config: OWN }, async (request, reply) => {
+export async function administratorPages(app: FastifyInstance, deps: PanelDeps): Promise<void> {
+  app.get(PATH, { config: { permission: listAdministrators.permission } }, async (request, reply) => {
     const all = await perform(request, deps, listAdministrators)
-    return show(
-      request,
-      reply,
-      { title: 'Administrators' },
-      page(all, administrator(request).name, reply.generateCsrf()),
-    )
+    const content = page(all, administrator(request).name, reply.generateCsrf())
+    return show(request, reply, { title: 'Administrators' }, content)
   })
 
-  app.post(PATH, { config: OWN, schema: { body: NewOne } }, (request, reply) =>
-    act(request, reply, deps, addAdministrator, PATH, ({ administrator: { name } }) => `${name} can sign in now.`),
-  )
-
-  app.post(`${PATH}/:name/password`, { config: OWN, schema: { params: One, body: NewPassword } }, (request, reply) =>
-    act(request, reply, deps, setAdministratorPassword, PATH, ({ administrator: { name } }) => {
-      return `${name} has a new password, and is signed out everywhere.`
-    }),
-  )
-
-  app.post(`${PATH}/:name/role`, { config: OWN, schema: { params: One, body: NewRole } }, (request, reply) =>
-    act(request, reply, deps, setAdministratorRole, PATH, ({ name, role }) => `${name} is ${role} now.`),
-  )
-
-  app.post(`${PATH}/:name/remove`, { config: OWN, schema: { params: One, body: Why } }, (request, reply) =>
-    act(request, reply, deps, removeAdministrator, PATH, ({ name }) => `${name} is removed.`),
-  )
+  const next = () => PATH
+  serveForm(app, deps, addAdministrator, {
+    ...{ path: PATH, next, fields: ['name', 'role', 'password', 'reason'] },
+    done: ({ administrator: { name } }) => `${name} can sign in now.`,
+  })
+  serveForm(app, deps, setAdministratorPassword, {
+    ...{ path: `${PATH}/:name/password`, next, fields: ['password', 'reason'] },
+    done: ({ administrator: { name } }) => `${name} has a new password, and is signed out everywhere.`,
+  })
+  serveForm(app, deps, setAdministratorRole, {
+    ...{ path: `${PATH}/:name/role`, next },
+    done: ({ name, role }) => `${name} is ${role} now.`,
+  })
+  serveForm(app, deps, removeAdministrator, {
+    ...{ path: `${PATH}/:name/remove`, next },
+    done: ({ name }) => `${name} is removed.`,
+  })
 }
 
 const ROLE_TITLES: Readonly<Record<Role, string>> = {

@@ -3,9 +3,6 @@ import { LEAST_PASSWORD_LENGTH } from '../../model/administrator.ts'
 import { type Described, fieldsOf } from '../../operations/operation.ts'
 import type { Notice } from './page.ts'
 
-/** Why somebody does what a form does; every form that changes something may say it. */
-export const Why = Type.Object({ reason: Type.Optional(Type.String({ maxLength: 500 })) })
-
 /** What is typed again by whoever has to send a form once more, and is kept nowhere. */
 export function Secret(maxLength = 1024) {
   return Type.String({ maxLength, format: 'password' })
@@ -13,9 +10,13 @@ export function Secret(maxLength = 1024) {
 
 const TEXT_LENGTH = 16_384
 
-/** A form that says what an operation takes: what is ticked is there, what is not is missing. */
-export function bodyOf(operation: Described) {
-  const texts = Object.entries(fieldsOf(operation)).map(([name, { isSecret }]) => {
+/**
+ * A form that says what an operation takes: what is ticked is there, what is not is missing.
+ * @param names of the fields that the form has; default: all
+ */
+export function bodyOf(operation: Described, names?: readonly string[]) {
+  const fields = Object.entries(fieldsOf(operation)).filter(([name]) => names?.includes(name) ?? true)
+  const texts = fields.map(([name, { isSecret }]) => {
     return [name, Type.Optional(isSecret ? Secret() : Type.String({ maxLength: TEXT_LENGTH }))]
   })
   return Type.Object(Object.fromEntries(texts) as Record<string, TextBody>)

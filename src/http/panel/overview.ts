@@ -2,15 +2,25 @@ import type { FastifyInstance } from 'fastify'
 import { COLLISION_REMEDIES, type Collision, collisionText } from '../../operations/collisions.ts'
 import { nextStep } from '../../operations/next-steps.ts'
 import { type ProviderHealth, providerHealth } from '../../operations/provider-health.ts'
-import { makeReport, outlook, type PeopleCount, type Report, total, warning } from '../../operations/report.ts'
+import {
+  type DayCount,
+  makeReport,
+  outlook,
+  type PeopleCount,
+  type Report,
+  total,
+  warning,
+} from '../../operations/report.ts'
 import { burnDownChart } from './chart.ts'
 import type { PanelDeps } from './deps.ts'
 import { html, type Piece, textOf } from './html.ts'
 import { memo } from './memo.ts'
 import { noticeOf } from './page.ts'
-import { badge, capitalised, providerPath, table, when, withQuery } from './parts.ts'
+import { badge, capitalised, number, providerPath, table, when, withQuery } from './parts.ts'
 import { perform } from './perform.ts'
 import { show } from './show.ts'
+
+const DAY_COLUMNS = ['remaining', 'awaited', 'pending', 'synced', 'done', 'paused', 'failed'] as const
 
 /** How far everybody is, and how the old servers are. */
 export async function overview(app: FastifyInstance, deps: PanelDeps): Promise<void> {
@@ -97,21 +107,9 @@ function counts(report: Report): Piece {
 }
 
 function dayTable({ burnDown }: Report): Piece {
-  const number = (head: string, of: (day: Report['burnDown'][number]) => number) => {
-    return { head, isNumber: true, cell: (day: Report['burnDown'][number]) => of(day) }
-  }
   return table(
     'People at the end of each day',
-    [
-      { head: 'Day', cell: ({ day }) => day },
-      number('remaining', (day) => day.remaining),
-      number('awaited', (day) => day.awaited),
-      number('pending', (day) => day.pending),
-      number('synced', (day) => day.synced),
-      number('done', (day) => day.done),
-      number('paused', (day) => day.paused),
-      number('failed', (day) => day.failed),
-    ],
+    [{ head: 'Day', cell: ({ day }) => day }, ...DAY_COLUMNS.map((name) => number<DayCount>(name, (day) => day[name]))],
     burnDown.slice(-30).reverse(),
     'No figures yet.',
   )
@@ -125,7 +123,7 @@ function failureTable({ failures }: Report): Piece {
         head: 'Code',
         cell: ({ code }) => html`<a href=${withQuery('/admin/migrations', { code })}><code>${code}</code></a>`,
       },
-      { head: 'People', isNumber: true, cell: ({ people }) => people },
+      number('People', ({ people }) => people),
       { head: 'What to do', cell: ({ code }) => nextStep(code) ?? '–' },
     ],
     failures,
@@ -160,21 +158,9 @@ function healthTable(providers: readonly ProviderHealth[]): Piece {
         cell: ({ status }) =>
           status === null ? 'not used yet' : badge(status.breaker, status.breaker === 'closed' ? 'good' : 'bad'),
       },
-      {
-        head: 'Latency',
-        isNumber: true,
-        cell: ({ latencyMs }) => (latencyMs === null ? '–' : `${Math.round(latencyMs)} ms`),
-      },
-      {
-        head: 'Connections',
-        isNumber: true,
-        cell: ({ status }) => (status === null ? '–' : `${status.running} (${status.waiting} waiting)`),
-      },
-      {
-        head: 'Certificate',
-        isNumber: true,
-        cell: ({ daysLeft }) => (daysLeft === null ? '–' : `${daysLeft} days left`),
-      },
+      number('Latency', ({ latencyMs }) => (latencyMs === null ? '–' : `${Math.round(latencyMs)} ms`)),
+      number('Connections', ({ status }) => (status === null ? '–' : `${status.running} (${status.waiting} waiting)`)),
+      number('Certificate', ({ daysLeft }) => (daysLeft === null ? '–' : `${daysLeft} days left`)),
       { head: 'Asked', cell: ({ checkedAt }) => when(checkedAt, 'relative') },
     ],
     providers,
@@ -183,28 +169,18 @@ function healthTable(providers: readonly ProviderHealth[]): Piece {
 }
 
 function domainTable(people: readonly PeopleCount[]): Piece {
-  const number = (head: string, name: keyof PeopleCount) => ({
-    head,
-    isNumber: true,
-    cell: (row: PeopleCount) => row[name],
-  })
-  return table(
+  const filtered = (name: 'provider' | 'domain') => (row: PeopleCount) =>
+    html`<a href=${withQuery('/admin/migrations', { [name]: row[name] })}>${row[name]}</a>`
+  return table<PeopleCount>(
     'People by provider and domain',
     [
-      {
-        head: 'Provider',
-        cell: ({ provider }) => html`<a href=${withQuery('/admin/migrations', { provider })}>${provider}</a>`,
-      },
-      {
-        head: 'Domain',
-        cell: ({ domain }) => html`<a href=${withQuery('/admin/migrations', { domain })}>${domain}</a>`,
-      },
-      number('People', 'people'),
-      number('Not signed in yet', 'neverCame'),
-      number('captured', 'captured'),
-      number('synced', 'synced'),
-      number('done', 'done'),
-      number('failed', 'failed'),
+      { head: 'Provider', cell: filtered('provider') },
+      { head: 'Domain', cell: filtered('domain') },
+      number('People', (row) => row.people),
+      number('Not signed in yet', (row) => row.neverCame),
+      ...(['captured', 'synced', 'done', 'failed'] as const).map((name) => {
+        return number<PeopleCount>(name, (row) => row[name])
+      }),
     ],
     people,
     'No migrations yet.',

@@ -47,6 +47,10 @@ export interface Column<T> {
   cell(row: T): Content
 }
 
+export function number<T>(head: string, cell: Column<T>['cell']): Column<T> {
+  return { head, isNumber: true, cell }
+}
+
 /** Rows below each other, or what to do when there is none. */
 export function table<T>(caption: string, columns: readonly Column<T>[], rows: readonly T[], empty: Content): Piece {
   if (rows.length === 0) return html`<p class="empty">${empty}</p>`
@@ -74,6 +78,11 @@ export function providerPath(name: string): string {
 /** A sentence out of words that stand behind others elsewhere. */
 export function capitalised(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+/** What a field is called above it. */
+export function titleOf(field: string): string {
+  return capitalised(field.replaceAll('_', ' '))
 }
 
 /** A path with what is given of a query. */

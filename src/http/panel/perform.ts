@@ -1,8 +1,9 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { TObject } from 'typebox'
 import { isRefused, sentenceOf } from '../../model/refused.ts'
 import type { Deps } from '../../operations/deps.ts'
 import { type Described, type Fields, fieldsOf, type Operation } from '../../operations/operation.ts'
+import { bodyOf } from './bodies.ts'
 import type { PanelDeps } from './deps.ts'
 import type { Notice } from './page.ts'
 import { capitalised } from './parts.ts'
@@ -18,21 +19,33 @@ export function perform<F extends Fields, R>(
   return deps.perform(operation, saidIn(form, fieldsIn(request, operation)), callerOf(request))
 }
 
-/** The same, and goes on to a page that tells what was done, or what is wrong with the form. */
-export async function act<F extends Fields, R>(
-  request: FastifyRequest,
-  reply: FastifyReply,
+interface Form<R> {
+  /** The form's; `:name` is a field of the operation. */
+  readonly path: string
+  /** The fields that the form has besides those in its path; default: all. */
+  readonly fields?: readonly string[]
+  /** The page that tells what was done, or what is wrong with the form. */
+  next(params: Readonly<Record<string, string>>): string
+  done(result: R): Notice | string
+}
+
+/** Makes an operation what a form does. */
+export function serveForm<F extends Fields, R>(
+  app: FastifyInstance,
   deps: PanelDeps,
   operation: Operation<F, R, Deps>,
-  path: string,
-  done: (result: R) => Notice | string,
-): Promise<FastifyReply> {
-  try {
-    const notice = done(await perform(request, deps, operation))
-    return goOn(request, reply, path, typeof notice === 'string' ? { kind: 'good', text: notice } : notice)
-  } catch (error) {
-    return goOn(request, reply, path, refusal(error))
-  }
+  { path, fields, next, done }: Form<R>,
+): void {
+  const { permission } = operation
+  app.post(path, { config: { permission }, schema: { body: bodyOf(operation, fields) } }, async (request, reply) => {
+    const goTo = next(request.params as Record<string, string>)
+    try {
+      const notice = done(await perform(request, deps, operation))
+      return goOn(request, reply, goTo, typeof notice === 'string' ? { kind: 'good', text: notice } : notice)
+    } catch (error) {
+      return goOn(request, reply, goTo, refusal(error))
+    }
+  })
 }
 
 /** What is wrong with the form, or what the old server says to it. */

@@ -6,7 +6,7 @@ import { tryLater } from '../auth/overload.ts'
 import { STATUS } from '../refused-status.ts'
 import { html } from './html.ts'
 import { isOwnForm, pageBefore } from './own-pages.ts'
-import { capitalised } from './parts.ts'
+import { titleOf } from './parts.ts'
 import { show } from './show.ts'
 import { askAgain, unsentOf } from './unsent.ts'
 
@@ -73,10 +73,6 @@ function refusedTrouble(error: Refused): Trouble {
   if (status === STATUS.conflict) return { status, title: 'That cannot be done now', advice: message }
   const trouble = troubleBy(status)
   return code === 'invalid' ? { ...trouble, advice: sentenceOf(error, titleOf) } : trouble
-}
-
-function titleOf(field: string): string {
-  return capitalised(field.replaceAll('_', ' '))
 }
 
 function isTooOld({ code }: Partial<FastifyError>): boolean {

@@ -5,7 +5,7 @@ import { Refused } from '../../model/refused.ts'
 import { form, hidden, textField } from './forms.ts'
 import { html } from './html.ts'
 import { pathWithin } from './own-pages.ts'
-import { capitalised, facts } from './parts.ts'
+import { facts, titleOf } from './parts.ts'
 import { show } from './show.ts'
 
 // A form that was sent after its session had ended, and of which nothing was done. It goes with whoever signs in, as
@@ -60,8 +60,4 @@ export function askAgain(request: FastifyRequest, reply: FastifyReply, unsent: s
       )}
     </section>`,
   )
-}
-
-function titleOf(name: string): string {
-  return capitalised(name.replaceAll('_', ' '))
 }

@@ -4,7 +4,6 @@ import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { importing } from '../../../operations/import.ts'
 import { piecesOf } from '../../../operations/import-file.ts'
-import { Why } from '../bodies.ts'
 import type { PanelDeps } from '../deps.ts'
 import { administrator } from '../session.ts'
 import { callerOf, goOn, show } from '../show.ts'
@@ -17,7 +16,7 @@ const OPERATE = { permission: 'operate' } as const
 const FILE_LIMIT = 16 * 1024 * 1024
 
 const One = Type.Object({ id: Type.String({ maxLength: 64 }) })
-const Confirmation = Type.Object({ ...Why.properties, skip_bad: Type.Optional(Type.String()) })
+const Confirmation = Type.Object({ reason: Type.Optional(Type.String()), skip_bad: Type.Optional(Type.String()) })
 // As @fastify/multipart gives it: fields are texts, files are bytes.
 type Form = { readonly file?: unknown; readonly verify?: unknown }
 

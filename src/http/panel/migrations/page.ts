@@ -1,5 +1,4 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
+import type { FastifyInstance } from 'fastify'
 import type { Account } from '../../../model/account.ts'
 import { type Administrator, may } from '../../../model/administrator.ts'
 import type { Migration } from '../../../model/migration.ts'
@@ -17,11 +16,9 @@ import { ACTIONS, type Action, objectionTo } from './actions.ts'
 import { attemptSection, auditTable, credentialSection } from './history.ts'
 import { ledgerSection } from './ledger.ts'
 
-export const Person = Type.Object({ address: Type.String({ maxLength: 400 }) })
-
 /** Everything about one person's migration, and what can be done with it. */
-export const migrationPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
-  app.get('/admin/migrations/:address', { schema: { params: Person } }, async (request, reply) => {
+export async function migrationPage(app: FastifyInstance, deps: PanelDeps): Promise<void> {
+  app.get('/admin/migrations/:address', async (request, reply) => {
     const facts = await perform(request, deps, showMigration)
     const { migration, attempts, ledger, differences, credential, account, entries } = facts
     const { address } = migration
@@ -46,7 +43,7 @@ export const migrationPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
     )
   })
 
-  app.get('/admin/migrations/:address/events', { schema: { params: Person } }, async (request, reply) => {
+  app.get('/admin/migrations/:address/events', async (request, reply) => {
     await deps.events.stream(request, reply, async () => status(await perform(request, deps, migrationStatus)))
     return reply
   })

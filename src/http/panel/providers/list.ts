@@ -1,25 +1,29 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyInstance } from 'fastify'
 import { may } from '../../../model/administrator.ts'
 import type { Domain } from '../../../model/domain.ts'
 import type { Provider } from '../../../model/provider.ts'
-import { domainAdded, isReachable } from '../../../operations/domain-added.ts'
-import { type AddedDomain, addDomain, listDomains, removeDomain } from '../../../operations/domains.ts'
+import {
+  type AddedDomain,
+  addDomain,
+  domainAdded,
+  isReachable,
+  listDomains,
+  removeDomain,
+} from '../../../operations/domains.ts'
 import { listProviders } from '../../../operations/providers.ts'
-import { bodyOf } from '../bodies.ts'
 import type { PanelDeps } from '../deps.ts'
 import { checkField, choiceField, form, reasonField, textField } from '../forms.ts'
 import { html, type Piece } from '../html.ts'
 import type { Notice } from '../page.ts'
 import { capitalised, providerPath, table } from '../parts.ts'
-import { act, perform } from '../perform.ts'
+import { perform, serveForm } from '../perform.ts'
 import { administrator } from '../session.ts'
 import { show } from '../show.ts'
 
 const PATH = '/admin/providers'
-const OWN = { permission: 'own' } as const
 
 /** Old servers, and the domains that they serve. */
-export const providerList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
+export async function providerList(app: FastifyInstance, deps: PanelDeps): Promise<void> {
   app.get(PATH, async (request, reply) => {
     const [providers, domains] = await Promise.all([
       perform(request, deps, listProviders),
@@ -29,13 +33,12 @@ export const providerList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, de
     return show(request, reply, { title: 'Providers' }, page(providers, domains, csrf))
   })
 
-  app.post('/admin/domains', { config: OWN, schema: { body: bodyOf(addDomain) } }, (request, reply) =>
-    act(request, reply, deps, addDomain, PATH, addedNotice),
-  )
-
-  app.post('/admin/domains/:domain/remove', { config: OWN, schema: { body: bodyOf(removeDomain) } }, (request, reply) =>
-    act(request, reply, deps, removeDomain, PATH, ({ name }) => `${name} is removed; its accounts stay.`),
-  )
+  const next = () => PATH
+  serveForm(app, deps, addDomain, { path: '/admin/domains', next, done: addedNotice })
+  serveForm(app, deps, removeDomain, {
+    ...{ path: '/admin/domains/:domain/remove', next },
+    done: ({ name }) => `${name} is removed; its accounts stay.`,
+  })
 }
 
 function addedNotice({ domain, provider, merging }: AddedDomain): Notice {
