@@ -27,10 +27,9 @@ const WALLS: Record<string, { readonly values: readonly string[]; readonly types
   // What an engine is; none knows another, and nobody else knows any.
   'engines/*': { values: ['model', 'files', 'engines'], types: ['ledger', 'copying', 'keys', 'settings.ts'] },
   // Interfaces translate.
-  http: { values: ['model', 'auth', 'routing', 'operations', 'source', 'settings.ts'] },
+  http: { values: ['model', 'auth', 'routing', 'operations', 'source', 'ledger', 'settings.ts'] },
   cli: {
-    values: ['model', 'operations', 'routing', 'copying', 'source', 'keys', 'files', 'http', 'settings.ts'],
-    types: ['ledger'],
+    values: ['model', 'operations', 'routing', 'copying', 'source', 'ledger', 'keys', 'files', 'http', 'settings.ts'],
   },
   wiring: { values: ['*'] },
   'settings.ts': { values: ['model', 'setting-kinds.ts'] },

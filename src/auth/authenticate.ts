@@ -1,6 +1,6 @@
 import { type Address, withoutDetail } from '../model/address.ts'
 import { expandHome } from '../model/home.ts'
-import { isPassword } from '../model/password.ts'
+import { isPassword } from '../model/texts.ts'
 import { DISABLED, MISMATCH, tempfail, type Verdict } from '../model/verdict.ts'
 import { askEach, isRefused } from './ask-source.ts'
 import { checkKeptPasswords } from './known-account.ts'

@@ -1,7 +1,7 @@
 import type { LostMessages } from '../ledger/ports.ts'
 import { type VerifyDeps, verify } from '../ledger/verify.ts'
+import { sentence } from '../ledger/words.ts'
 import { CouldNotAsk, type LedgerFolder, NotKept } from '../model/ledger.ts'
-import { sentence } from '../model/ledger-words.ts'
 import { UidSet } from '../model/uid-set.ts'
 import type { Proof } from './ports.ts'
 

@@ -58,8 +58,8 @@ export interface JobEnd {
 
 /** What was written at the end of a job. */
 export interface JobKept {
-  /** What proves the copy, when the migration was to be finished and is; else null. */
-  readonly proof: string | null
+  /** The migration was to be finished, and is: its ledger is clean. */
+  readonly isFinished: boolean
 }
 
 /** Which job is wanted: a provider's next, or that of one migration. */

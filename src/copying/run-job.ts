@@ -41,8 +41,8 @@ export interface JobReport {
   readonly startedAt: Date
   /** Until the job is due again; null: a person has to act first, or the migration is finished. */
   readonly waitMs: number | null
-  /** What proves the copy, when the migration was to be finished and is; else null. */
-  readonly proof: string | null
+  /** The migration was to be finished, and is. */
+  readonly isFinished: boolean
 }
 
 interface Seen {
@@ -60,15 +60,15 @@ export async function runJob(job: Job, deps: JobDeps, run: JobRun): Promise<JobR
   const plan = advance(job, seen.ending, deps.chance())
   const attempt = seen.result && { id: seen.attemptId, startedAt, result: seen.result }
   const kept = await deps.jobs.end(job, deps.worker, { plan, attempt, seen: complete ? seen.mailboxes : null })
-  const proof = kept?.proof ?? null
-  if (proof !== null) deps.digests.remove(job.migrationId)
+  const isFinished = kept?.isFinished ?? false
+  if (isFinished) deps.digests.remove(job.migrationId)
   return {
     address: job.address,
     ending: kept === null ? 'lost-lock' : seen.ending,
     result: seen.result,
     startedAt,
-    waitMs: plan.status.state === 'failed' || proof !== null ? null : plan.waitMs,
-    proof,
+    waitMs: plan.status.state === 'failed' || isFinished ? null : plan.waitMs,
+    isFinished,
   }
 }
 

@@ -8,23 +8,21 @@ export function attempts(db: Kysely<DB>): Attempts {
     async last(migrationId, limit) {
       const rows = await db
         .selectFrom('attempt')
-        .selectAll()
+        .select([
+          'id',
+          'host',
+          'started_at as startedAt',
+          'ended_at as endedAt',
+          'outcome',
+          'folders',
+          'messages',
+          'output',
+        ])
         .where('migration_id', '=', migrationId)
         .orderBy('id', 'desc')
         .limit(limit)
         .execute()
-      return rows.map(({ id, host, started_at, ended_at, outcome, folders, messages, output }) => {
-        return {
-          id,
-          host,
-          startedAt: started_at,
-          endedAt: ended_at,
-          outcome: outcome as Outcome,
-          folders,
-          messages,
-          output,
-        }
-      })
+      return rows.map((row) => ({ ...row, outcome: row.outcome as Outcome | null }))
     },
   }
 }

@@ -1,7 +1,6 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import type { Job, JobEnd, JobKept, Worker } from '../copying/ports.ts'
 import type { Plan } from '../copying/schedule.ts'
-import { proofOf } from '../model/ledger-words.ts'
 import { ACTIVE_STATES, finish, type MigrationStatus, needsCredential } from '../model/migration.ts'
 import { record } from './audit.ts'
 import { IS_SUPERSEDED } from './retention.ts'
@@ -20,7 +19,7 @@ export async function endJob(db: Kysely<DB>, job: Job, worker: Worker, end: JobE
   const { attempt } = end
   if (attempt !== null)
     return await db.transaction().execute((trx) => endAttempt(trx, job, worker, { ...end, attempt }))
-  return (await release(db, job, worker, end)) ? { proof: null } : null
+  return (await release(db, job, worker, end)) ? { isFinished: false } : null
 }
 
 type AttemptEnd = JobEnd & { readonly attempt: NonNullable<JobEnd['attempt']> }
@@ -30,12 +29,12 @@ async function endAttempt(trx: Transaction<DB>, job: Job, worker: Worker, end: A
   if (held === null) return null
   await writeAttempt(trx, job, worker, end.attempt)
   const isAnswer = end.seen !== null && job.isFinishRequested && held.requested_before === true
-  const proof = isAnswer ? await cleanProof(trx, job) : null
+  const cleanAt = isAnswer ? await cleanSince(trx, job) : null
   const plan = await fairPlan(trx, job, end.plan)
-  if (proof === null) await follow(trx, job, toStatus(held), plan.status)
-  else await finishProved(trx, job, worker, toStatus(held), proof)
+  if (cleanAt === null) await follow(trx, job, toStatus(held), plan.status)
+  else await finishProved(trx, job, worker, toStatus(held), cleanAt)
   await release(trx, job, worker, { ...end, plan })
-  return { proof }
+  return { isFinished: cleanAt !== null }
 }
 
 /** Locks the migration before its job, as all transitions do. */
@@ -53,15 +52,15 @@ async function hold(trx: Transaction<DB>, { migrationId }: Job, worker: Worker):
   return held ?? null
 }
 
-/** What the last ledger proves; null: it is not clean any more. */
-async function cleanProof(trx: Transaction<DB>, { migrationId }: Job): Promise<string | null> {
+/** When the last ledger was taken; null: it is not clean any more. */
+async function cleanSince(trx: Transaction<DB>, { migrationId }: Job): Promise<Date | null> {
   const ledger = await trx
     .selectFrom('ledger')
-    .select('taken_at as takenAt')
+    .select('taken_at')
     .where('migration_id', '=', migrationId)
     .where('code', 'is', null)
     .executeTakeFirst()
-  return ledger === undefined ? null : proofOf({ ...ledger, code: null, folders: [] })
+  return ledger?.taken_at ?? null
 }
 
 async function finishProved(
@@ -69,10 +68,10 @@ async function finishProved(
   { migrationId, address }: Job,
   { host, by = { actor: `sync on ${host}`, reason: null } }: Worker,
   before: MigrationStatus,
-  proof: string,
+  cleanAt: Date,
 ): Promise<void> {
   await writeStatus(migrationId, finish(before), trx)
-  const detail = `${transitionDetail(before, finish(before)).detail}, ${proof}`
+  const detail = `${transitionDetail(before, finish(before)).detail}, the ledger of ${cleanAt.toISOString()} is clean`
   await record(trx, address, { ...by, action: 'migration.finish', detail })
 }
 

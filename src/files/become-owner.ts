@@ -25,7 +25,7 @@ export function ownerOf({ offlineimapMetadata, dataDir }: Settings): { uid: numb
 }
 
 /** A user may have no name. */
-function userWith(uid: number): { name: string | undefined; home: string } {
+export function userWith(uid: number): { name: string | undefined; home: string } {
   const [name, , , , , home = '/'] = entries('/etc/passwd').find(([, , id]) => id === String(uid)) ?? []
   return { name, home }
 }

@@ -1,5 +1,5 @@
 import type { By } from './audit.ts'
-import { isPassword } from './password.ts'
+import { isPassword } from './texts.ts'
 
 /** What an administrator may do, from the least to the most. */
 export const ROLES = ['viewer', 'operator', 'owner'] as const

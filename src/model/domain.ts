@@ -51,18 +51,8 @@ export function objectionTo(added: Domain, there: readonly Domain[], telling: Te
 }
 
 /** The domains that become the same one. */
-function mergedWith({ name, newDomain }: Domain, there: readonly Domain[]): Domain[] {
+export function mergedWith({ name, newDomain }: Domain, there: readonly Domain[]): Domain[] {
   return there.filter((other) => other.newDomain === newDomain && other.name !== name)
-}
-
-/** What becomes of people when several domains become one; null: nothing does. */
-export function mergingText(added: Domain, there: readonly Domain[]): string | null {
-  const merged = mergedWith(added, there).map(({ name }) => name)
-  if (merged.length === 0) return null
-  return (
-    `${merged.join(', ')} and ${added.name} become ${added.newDomain} together: whoever comes as anna@${added.newDomain} is asked ` +
-    'for at each of them; of two people with one name the first to come gets the address, and "postferry report" names the other'
-  )
 }
 
 /** An address must not have to be renamed twice: it would be two people's. */

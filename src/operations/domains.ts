@@ -1,4 +1,4 @@
-import { type Domain, mergingText } from '../model/domain.ts'
+import { type Domain, mergedWith } from '../model/domain.ts'
 import type { Provider } from '../model/provider.ts'
 import { Refused } from '../model/refused.ts'
 import { domain } from './fields.ts'
@@ -62,3 +62,27 @@ export const removeDomain = operation({
     return removed
   },
 })
+
+/** What becomes of people when several domains become one; null: nothing does. */
+export function mergingText(added: Domain, there: readonly Domain[]): string | null {
+  const merged = mergedWith(added, there).map(({ name }) => name)
+  if (merged.length === 0) return null
+  return (
+    `${merged.join(', ')} and ${added.name} become ${added.newDomain} together: whoever comes as anna@${added.newDomain} is asked ` +
+    'for at each of them; of two people with one name the first to come gets the address, and "postferry report" names the other'
+  )
+}
+
+/**
+ * What a new domain means for its people, as far as the last test of its provider tells. @param test how to make one
+ */
+export function domainAdded(domain: string, { name, lastTest }: Provider, test: string): string {
+  if (lastTest === null) return `${domain} is added; ${name} was not tested yet as it is now: ${test}`
+  if (lastTest.failedStep === null) return `the people of ${domain} can sign in now`
+  return `${domain} is added, but nobody can sign in: the last test of ${name} failed (${lastTest.failedStep}); ${test}`
+}
+
+/** Whether they can. */
+export function isReachable({ lastTest }: Provider): boolean {
+  return lastTest?.failedStep === null
+}

@@ -1,10 +1,8 @@
 import { type Address, parseAddress, parseDomain } from '../model/address.ts'
 import { parseAdministratorName } from '../model/administrator.ts'
-import { isPassword } from '../model/password.ts'
 import { parseSize } from '../model/quota.ts'
 import { Refused } from '../model/refused.ts'
-import { isShortLine } from '../model/texts.ts'
-import { isUsername } from '../model/username.ts'
+import { isPassword, isShortLine, isUsername } from '../model/texts.ts'
 
 // Readers of what people type in any interface: what cannot be used is Refused as invalid.
 

@@ -1,7 +1,7 @@
 import type { DigestCaches } from '../ledger/ports.ts'
+import { proofOf } from '../ledger/words.ts'
 import type { By } from '../model/audit.ts'
 import { codeOf } from '../model/ledger-code.ts'
-import { proofOf } from '../model/ledger-words.ts'
 import type { Migration } from '../model/migration.ts'
 import { Refused } from '../model/refused.ts'
 import { take } from './migration-changes.ts'

@@ -9,6 +9,7 @@ import { oldUsername } from '../model/provider.ts'
 import type { Settings } from '../settings.ts'
 import type { Source, SourceAnswer } from '../source/ports.ts'
 import type { Gathering, ImportedPerson, Imports, Standing } from './ports.ts'
+import { whyNot } from './source-words.ts'
 
 /** A person as a line of a file names them: by the old or the new address. */
 export interface PersonLine {
@@ -216,8 +217,8 @@ async function refusedOf(wanted: readonly Wanted[], source: Source): Promise<Bad
     const atOnce = Math.ceil((ones[0]?.source.provider.maxConnections ?? 1) / 4)
     for (let start = 0; start < ones.length; start += atOnce) {
       const answers = ones.slice(start, start + atOnce).map(async (one) => {
-        const reason = reasonIn(await ask(one, source))
-        if (reason !== null) refused.push({ number: one.line.number, reason })
+        const answer = await ask(one, source)
+        if (answer.kind !== 'yes') refused.push({ number: one.line.number, reason: whyNot(answer) })
       })
       await Promise.all(answers)
     }
@@ -233,18 +234,4 @@ function ask(wanted: Wanted, source: Source): Promise<SourceAnswer> {
     clientAddress: null,
     signal: new AbortController().signal,
   })
-}
-
-function reasonIn(answer: SourceAnswer): string | null {
-  switch (answer.kind) {
-    case 'yes':
-      return null
-    case 'no':
-      return 'the old server refuses its password'
-    case 'disabled':
-    case 'expired':
-      return `the old server says that its account is ${answer.kind}`
-    case 'trouble':
-      return `the old server could not be asked (${answer.code})`
-  }
 }

@@ -1,5 +1,5 @@
+import { sentence } from '../ledger/words.ts'
 import { type Difference, type Ledger, type LedgerFolder, totalOf } from '../model/ledger.ts'
-import { sentence } from '../model/ledger-words.ts'
 import { decodeName } from '../model/mailbox.ts'
 
 /** What a ledger comes to. */

@@ -11,6 +11,7 @@ import { MIGRATION } from './migrations.ts'
 import { operation, secret } from './operation.ts'
 import { migration } from './person.ts'
 import type { Credentials, Migrations } from './ports.ts'
+import { whyNot } from './source-words.ts'
 
 interface Deps {
   readonly userdb: Pick<Userdb, 'accountOf' | 'awaited'>
@@ -53,18 +54,7 @@ function noneIsKept(address: string): Refused {
 }
 
 function refuseUnlessYes(answer: SourceAnswer): void {
-  switch (answer.kind) {
-    case 'yes':
-      return
-    case 'no':
-      throw new Refused('rejected', 'the old server refuses this password: nothing is changed')
-    case 'disabled':
-    case 'expired':
-      throw new Refused('rejected', `the old server says that the account is ${answer.kind}: nothing is changed`)
-    case 'trouble':
-      throw new Refused(
-        'unavailable',
-        `the old server could not be asked (${answer.code}): nothing is changed, try again`,
-      )
-  }
+  if (answer.kind === 'yes') return
+  const why = `${whyNot(answer)}: nothing is changed`
+  throw answer.kind === 'trouble' ? new Refused('unavailable', `${why}, try again`) : new Refused('rejected', why)
 }

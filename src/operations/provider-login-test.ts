@@ -7,6 +7,7 @@ import { operation, secret, text } from './operation.ts'
 import { NAMED } from './providers.ts'
 import { the } from './schema.ts'
 import { LoginTest as LoginTestSchema } from './schemas.ts'
+import { whyNot } from './source-words.ts'
 
 /** Tests within ten minutes, after which none is made any more for a user name, or at a provider. */
 export const TEST_LIMITS = { person: 10, client: 0, provider: 60 }
@@ -83,21 +84,10 @@ const REMEDIES: Readonly<Record<Code, string>> = {
 
 /** What the source's answer means. */
 export function explanationOf(answer: SourceAnswer, { loginName }: Pick<Provider, 'loginName'>): Explanation {
-  switch (answer.kind) {
-    case 'yes':
-      return { said: 'the old server lets this person in', remedy: null }
-    case 'no': {
-      const form = loginName === '%u' ? 'the whole address' : 'the local part of the address'
-      const remedy = `check both; sign-ins at this provider use ${form} as the user name (--login-name)`
-      return { said: 'the old server refuses this user name or password', remedy }
-    }
-    case 'disabled':
-    case 'expired':
-      return {
-        said: `the old server says that the account is ${answer.kind}`,
-        remedy: 'try another account, or ask whoever runs the old server',
-      }
-    case 'trouble':
-      return { said: `the old server could not be asked (${answer.code})`, remedy: REMEDIES[answer.code] }
-  }
+  if (answer.kind === 'yes') return { said: 'the old server lets this person in', remedy: null }
+  const form = loginName === '%u' ? 'the whole address' : 'the local part of the address'
+  const check = `check both; sign-ins at this provider use ${form} as the user name (--login-name)`
+  const others = 'try another account, or ask whoever runs the old server'
+  const remedy = answer.kind === 'no' ? check : answer.kind === 'trouble' ? REMEDIES[answer.code] : others
+  return { said: whyNot(answer, 'this user name or password'), remedy }
 }

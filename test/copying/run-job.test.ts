@@ -38,7 +38,7 @@ async function take(job: Job, flaws: (Flaw | Error | null)[], copies: Partial<Re
       begin: async () => '1',
       end: async (_job: Job, _worker: unknown, end: JobEnd) => {
         ends.push(end)
-        return { proof: null }
+        return { isFinished: false }
       },
     },
     statusCheck: { check: async () => ({ kind: 'yes', mailboxes: [INBOX] }) },

@@ -54,7 +54,7 @@ function working(
     renew: async () => new Map(),
     end: async ({ migrationId }: Job) => {
       running.delete(migrationId)
-      return { proof: null }
+      return { isFinished: false }
     },
   }
   const deps = {

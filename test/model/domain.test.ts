@@ -1,5 +1,6 @@
 import t from 'tap'
-import { type Domain, MOST_MERGED, mergingText, objectionTo, type Telling } from '../../src/model/domain.ts'
+import { type Domain, MOST_MERGED, objectionTo, type Telling } from '../../src/model/domain.ts'
+import { mergingText } from '../../src/operations/domains.ts'
 
 const domain = (name: string, newDomain = name, provider = 'old'): Domain => ({ name, newDomain, provider })
 const TELLING: Telling = { loginName: '%u', home: '/var/vmail/%d/%n', sharesNames: false }

@@ -1,7 +1,7 @@
 import t from 'tap'
+import { sentence } from '../../src/ledger/words.ts'
 import { type Kind, type LedgerFolder, noCounts } from '../../src/model/ledger.ts'
 import { codeOf } from '../../src/model/ledger-code.ts'
-import { sentence } from '../../src/model/ledger-words.ts'
 import { encodeName } from '../../src/model/mailbox.ts'
 
 function folder(name: string, messages: number, counts: Partial<Record<Kind, number>> = {}): LedgerFolder {

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { isPassword } from '../../src/model/password.ts'
-import { isUsername } from '../../src/model/username.ts'
+import { isPassword, isUsername } from '../../src/model/texts.ts'
 import { defused, undefused } from '../../src/operations/csv-cell.ts'
 import { piecesOf, readPeople } from '../../src/operations/import-file.ts'
 

@@ -1,7 +1,8 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Engine } from '../../copying/ports.ts'
+import { userWith } from '../../files/become-owner.ts'
 import { isOfAnother } from '../../files/state-folder.ts'
 import type { Deps } from '../../operations/deps.ts'
 import { STRANDED_STEP, strandedText } from '../../operations/next-steps.ts'
@@ -53,7 +54,7 @@ async function foreignHomes({ migrations }: Deps, stateFolder: string): Promise<
   if (foreign.length === 0) return null
   const more = foreign.length > HOMES_SHOWN ? ` and ${foreign.length - HOMES_SHOWN} more` : ''
   const found = `who copies does not own ${foreign.slice(0, HOMES_SHOWN).join(', ')}${more}`
-  return { found, remedy: `chown -R ${userOf(owner)}: ${foreign[0]}, and so on` }
+  return { found, remedy: `chown -R ${userWith(owner).name ?? owner}: ${foreign[0]}, and so on` }
 }
 
 function isForeign(home: string, owner: number): boolean {
@@ -67,12 +68,4 @@ function ownerOf(path: string): number | null {
   } catch {
     return null
   }
-}
-
-/** Its name where it has one. */
-function userOf(uid: number): string {
-  const line = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .find((entry) => entry.split(':')[2] === String(uid))
-  return line?.split(':')[0] ?? String(uid)
 }

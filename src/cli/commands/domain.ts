@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
-import { domainAdded } from '../../operations/domain-added.ts'
-import { addDomain, listDomains, removeDomain } from '../../operations/domains.ts'
+import { addDomain, domainAdded, listDomains, removeDomain } from '../../operations/domains.ts'
 import type { CliDeps } from '../deps.ts'
 import { addListing, addOperation } from '../terminal/operation-command.ts'
 

@@ -6,7 +6,7 @@ import type { CliDeps } from '../deps.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { CALLER, commandOf, saidIn } from '../terminal/operation-command.ts'
 import { print } from '../terminal/output.ts'
-import { Progress } from '../terminal/progress.ts'
+import { CountProgress } from '../terminal/progress.ts'
 import { json, line } from '../terminal/text.ts'
 
 export function addImportCommand(postferry: Command, { open }: CliDeps): void {
@@ -25,7 +25,7 @@ export function addImportCommand(postferry: Command, { open }: CliDeps): void {
       async (file: string, options: { json?: boolean; skipBad?: boolean; dryRun?: boolean }, command: Command) => {
         await using deps = await open()
         const report = new Report(options.json ?? false)
-        using progress = new Progress('lines read')
+        using progress = new CountProgress('lines read')
         const operation = importing(inputOf(file), {
           onBad(bad) {
             progress.clear()

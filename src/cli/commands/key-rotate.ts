@@ -6,7 +6,7 @@ import { by, withReason } from '../terminal/actor.ts'
 import { examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { printDone } from '../terminal/output.ts'
-import { Progress } from '../terminal/progress.ts'
+import { CountProgress } from '../terminal/progress.ts'
 
 export function addRotate(key: Command, { open }: CliDeps): void {
   const rotate = key
@@ -32,7 +32,7 @@ export function addRotate(key: Command, { open }: CliDeps): void {
 }
 
 async function rotated({ rotateKey }: Deps, options: { reason?: string }): Promise<Rotation> {
-  using progress = new Progress('credentials sealed to the new key')
+  using progress = new CountProgress('credentials sealed to the new key')
   return await rotateKey(by(options), (resealed) => progress.tell(resealed))
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
+import { proofOf } from '../../ledger/words.ts'
 import { type Outcome, PASSING } from '../../model/attempt.ts'
-import { proofOf } from '../../model/ledger-words.ts'
 import type { Migration } from '../../model/migration.ts'
 import { isRefused, Refused } from '../../model/refused.ts'
 import type { Deps } from '../../operations/deps.ts'
@@ -14,7 +14,7 @@ import type { CliDeps } from '../deps.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { CALLER } from '../terminal/operation-command.ts'
 import { printDone } from '../terminal/output.ts'
-import { Progress } from '../terminal/progress.ts'
+import { CountProgress } from '../terminal/progress.ts'
 import { visible } from '../terminal/text.ts'
 import { changeAll, changeCommand } from './migration-change.ts'
 import { ATTEMPT_LIMIT_MINUTES, oneJob, stopSignal } from './sync-one.ts'
@@ -78,7 +78,7 @@ async function workOff(
   try {
     const limitMs = ATTEMPT_LIMIT_MINUTES * 60_000
     await using copying = await openCopying({ takesOver: false, early: true, limitMs, by })
-    using progress = new Progress(`messages of ${migration.address} copied`)
+    using progress = new CountProgress(`messages of ${migration.address} copied`)
     let copied = 0
     await oneJob(copying, migration, stop, () => progress.tell(++copied))
   } catch (error) {

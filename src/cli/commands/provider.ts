@@ -9,12 +9,11 @@ import {
   setProvider,
   showProvider,
 } from '../../operations/providers.ts'
-import { usageRow } from '../../operations/rows.ts'
+import { providerRow, usageRow } from '../../operations/rows.ts'
 import type { Settings } from '../../settings.ts'
 import type { CliDeps } from '../deps.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { addListing, addOperation, addRecord } from '../terminal/operation-command.ts'
-import { providerList } from '../terminal/rows.ts'
 import { statusOf } from '../terminal/running.ts'
 import { addTest } from './provider-test.ts'
 
@@ -28,10 +27,13 @@ export function addProviderCommands(postferry: Command, deps: CliDeps): void {
     ],
     done: ({ name }) => `provider ${name} is added; next: postferry provider test ${name}`,
   })
-  addListing(provider, 'list', listProviders, deps, { ...providerList, examples: ['postferry provider list'] })
+  addListing(provider, 'list', listProviders, deps, {
+    columns: ['name', 'host', 'port', 'tls', 'max_connections', 'login_name', 'cutover', 'refusal'],
+    examples: ['postferry provider list'],
+  })
   addRecord(provider, 'show', showProvider, deps, {
     ...{ arguments: ['name'], examples: ['postferry provider show old'] },
-    row: async (shown, { settings }) => ({ ...providerList.row(shown), ...(await usage(settings, shown.name)) }),
+    row: async (shown, { settings }) => ({ ...providerRow(shown), ...(await usage(settings, shown.name)) }),
   })
   addOperation(provider, 'set', setProvider, deps, {
     ...{ arguments: ['name'], json: 'the provider' },

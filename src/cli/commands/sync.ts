@@ -95,7 +95,7 @@ async function syncOne(migration: Migration, deps: WorkerDeps, watcher: Watcher,
   const report = await oneJob(deps, migration, stop, watcher.message)
   watcher.ended(report)
   process.exitCode = exitCodeOf(report.ending, report.waitMs)
-  if (report.waitMs === null && report.proof === null)
+  if (report.waitMs === null && !report.isFinished)
     process.stderr.write(`postferry: ${nextStep(report.ending) ?? report.ending}\n`)
 }
 

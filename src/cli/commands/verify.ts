@@ -1,14 +1,14 @@
 import type { Command } from 'commander'
+import { NOT_COMPARED, sentence } from '../../ledger/words.ts'
 import { CouldNotAsk, NotKept, totalOf } from '../../model/ledger.ts'
-import { NOT_COMPARED, sentence } from '../../model/ledger-words.ts'
 import { verifying } from '../../operations/verify.ts'
 import type { CliDeps } from '../deps.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { ledgerText } from '../terminal/ledger-text.ts'
 import { CALLER, commandOf, saidIn } from '../terminal/operation-command.ts'
 import { print } from '../terminal/output.ts'
+import { ComparisonProgress } from '../terminal/progress.ts'
 import { json } from '../terminal/text.ts'
-import { showProgress } from '../terminal/verify-progress.ts'
 
 export function addVerifyCommand(postferry: Command, { open, becomeOwner }: CliDeps): void {
   const described = verifying()
@@ -26,9 +26,9 @@ export function addVerifyCommand(postferry: Command, { open, becomeOwner }: CliD
       const options = command.opts<{ strict?: boolean; json?: boolean }>()
       becomeOwner()
       await using deps = await open()
-      using progress = showProgress()
-      const verified = await deps.perform(verifying({ watch: progress.watch }), said, CALLER()).catch(explainNoLedger)
-      progress.end()
+      using progress = new ComparisonProgress()
+      const verified = await deps.perform(verifying({ watch: progress.tell }), said, CALLER()).catch(explainNoLedger)
+      progress.clear()
       const { migration, ledger } = verified
       const row = described.answer.row(verified)
       await print(options.json ? `${json(row)}\n` : ledgerText(migration.address, ledger))

@@ -1,5 +1,5 @@
+import { countsIn, NOT_COMPARED, sentence } from '../../ledger/words.ts'
 import { CHANGES, FAULTS, type Ledger, type LedgerFolder, totalOf } from '../../model/ledger.ts'
-import { countsIn, NOT_COMPARED, sentence } from '../../model/ledger-words.ts'
 import { decodeName } from '../../model/mailbox.ts'
 import { line, tableRow, visible } from './text.ts'
 

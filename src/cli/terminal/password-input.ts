@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
-import { isPassword } from '../../model/password.ts'
+import { isPassword } from '../../model/texts.ts'
 import { EXIT, Failure } from './exit.ts'
 
 // Longer than any password with its newline.

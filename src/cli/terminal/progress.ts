@@ -1,36 +1,62 @@
+import type { VerifyProgress } from '../../ledger/verify.ts'
+import { visible } from './text.ts'
+
 const SHOW_MS = 200
+const CLEAR = '\r\u001b[K'
 const LINE_EVERY = 10_000
+const LINE_MS = 10_000
 
 /** Tells on standard error how far a long command is: in place on a terminal, else as a line now and then. */
-export class Progress implements Disposable {
-  readonly #what: string
-  readonly #terminal = process.stderr.isTTY
-  #shown = Number.NEGATIVE_INFINITY
-  #told = 0
+class Progress implements Disposable {
+  #shownAt = Number.NEGATIVE_INFINITY
 
-  constructor(what: string) {
-    this.#what = what
-  }
-
-  tell(count: number, total?: number): void {
-    const sentence = `${count}${total === undefined ? '' : ` of ${total}`} ${this.#what}`
-    if (this.#terminal) {
-      if (performance.now() - this.#shown < SHOW_MS) return
-      process.stderr.write(`\r${sentence}`)
-      this.#shown = performance.now()
-    } else if (count - this.#told >= LINE_EVERY) {
-      process.stderr.write(`${sentence}\n`)
-      this.#told = count
-    }
+  protected show(text: string, isLineDue: boolean): void {
+    const { isTTY, columns } = process.stderr
+    if (!isTTY) return void (isLineDue && process.stderr.write(`${text}\n`))
+    if (performance.now() - this.#shownAt < SHOW_MS) return
+    process.stderr.write(`${CLEAR}${text.slice(0, (columns || 80) - 1)}`)
+    this.#shownAt = performance.now()
   }
 
   /** Leaves the terminal's line to whatever else is printed. */
   clear(): void {
-    if (this.#terminal && this.#shown > 0) process.stderr.write('\r\u001b[K')
-    this.#shown = Number.NEGATIVE_INFINITY
+    if (this.#shownAt > 0) process.stderr.write(CLEAR)
+    this.#shownAt = Number.NEGATIVE_INFINITY
   }
 
   [Symbol.dispose](): void {
     this.clear()
+  }
+}
+
+/** How many of something are done. */
+export class CountProgress extends Progress {
+  readonly #what: string
+  #told = 0
+
+  constructor(what: string) {
+    super()
+    this.#what = what
+  }
+
+  tell(count: number): void {
+    const isLineDue = count - this.#told >= LINE_EVERY
+    if (isLineDue) this.#told = count
+    this.show(`${count} ${this.#what}`, isLineDue)
+  }
+}
+
+/** How far a comparison of both servers is. */
+export class ComparisonProgress extends Progress {
+  readonly #startedAt = performance.now()
+  #toldAt = this.#startedAt
+
+  tell = ({ folder, number, of, messages, fetched }: VerifyProgress): void => {
+    const now = performance.now()
+    const isLineDue = now - this.#toldAt >= LINE_MS
+    if (isLineDue) this.#toldAt = now
+    const rate = Math.round(messages / ((now - this.#startedAt) / 1000))
+    const text = `folder ${number} of ${of}, ${messages} messages (${fetched} read, ${rate}/s): ${visible(folder)}`
+    this.show(text, isLineDue)
   }
 }

@@ -24,8 +24,8 @@ export class Failures implements Watcher, Disposable {
   message = (): void => undefined
   counted = (): void => undefined
 
-  ended: Watcher['ended'] = ({ address, ending, waitMs, proof }: JobReport) => {
-    if (ending === 'unchanged' || PASSING.includes(ending) || proof !== null) return
+  ended: Watcher['ended'] = ({ address, ending, waitMs, isFinished }: JobReport) => {
+    if (ending === 'unchanged' || PASSING.includes(ending) || isFinished) return
     const { addresses } = this.#people.get(ending) ?? { addresses: new Set() }
     this.#people.set(ending, { addresses: addresses.add(address), again: waitMs !== null })
   }

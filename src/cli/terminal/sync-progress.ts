@@ -36,7 +36,7 @@ export class Progress implements Watcher, Disposable {
     this.#messages++
   }
 
-  ended: Watcher['ended'] = ({ address, ending, result, startedAt, waitMs, proof }) => {
+  ended: Watcher['ended'] = ({ address, ending, result, startedAt, waitMs, isFinished }) => {
     const seconds = (Date.now() - startedAt.getTime()) / 1000
     const isDone = ending === 'complete' || ending === 'unchanged'
     if (isDone) this.#done++
@@ -52,11 +52,16 @@ export class Progress implements Watcher, Disposable {
         messages,
         seconds,
         next,
-        finished: proof !== null,
+        finished: isFinished,
       })
     const copied = ending === 'unchanged' ? '' : `, ${messages} messages copied in ${seconds.toFixed(1)} s`
-    const after =
-      proof !== null ? '; finished' : isDone ? '' : waitMs === null ? '; needs attention' : `; again in ${next} s`
+    const after = isFinished
+      ? '; finished'
+      : isDone
+        ? ''
+        : waitMs === null
+          ? '; needs attention'
+          : `; again in ${next} s`
     this.#line(`${address}: ${ending}${copied}${after}`)
   }
 

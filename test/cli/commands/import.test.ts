@@ -194,7 +194,10 @@ t.test('on a terminal one line tells how far it is, and is gone at the end', asy
   const command = `${process.execPath} ${PROGRAM} import ${people} --dry-run`
   const { stdout, exitCode } = await runProgram('script', ['-qec', command, '/dev/null'], ferry.service.environment)
   t.equal(exitCode, 0)
-  const [first, last] = [stdout.indexOf('\r250 lines read'), stdout.indexOf('\r\u001b[Kwould import 600 of 600 people')]
+  const [first, last] = [
+    stdout.indexOf('\r\u001b[K250 lines read'),
+    stdout.indexOf('\r\u001b[Kwould import 600 of 600 people'),
+  ]
   t.equal(first, 0)
   t.ok(last > first, JSON.stringify(stdout))
 })

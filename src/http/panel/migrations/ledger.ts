@@ -1,5 +1,5 @@
+import { countsIn, NOT_COMPARED, sentence } from '../../../ledger/words.ts'
 import { CHANGES, type Difference, FAULTS, type Ledger, type LedgerFolder, totalOf } from '../../../model/ledger.ts'
-import { countsIn, NOT_COMPARED, sentence } from '../../../model/ledger-words.ts'
 import { decodeName } from '../../../model/mailbox.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { badge, facts, table, when } from '../parts.ts'

@@ -1,6 +1,14 @@
-import { CHANGES, FAULTS, type Kind, type Ledger, type LedgerFolder, type LedgerTotal, totalOf } from './ledger.ts'
-import { shrunken } from './ledger-code.ts'
-import { decodeName } from './mailbox.ts'
+import {
+  CHANGES,
+  FAULTS,
+  type Kind,
+  type Ledger,
+  type LedgerFolder,
+  type LedgerTotal,
+  totalOf,
+} from '../model/ledger.ts'
+import { shrunken } from '../model/ledger-code.ts'
+import { decodeName } from '../model/mailbox.ts'
 
 const WORDS: Readonly<Record<Kind, string>> = {
   missing: 'missing',
