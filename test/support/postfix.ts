@@ -6,8 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Debian, OWN } from './debian.ts'
 import { freePort, greetingFrom } from './loopback.ts'
-
-const START_LIMIT_MS = 20_000
+import { HANG_MS } from './until.ts'
 
 /** A running Postfix that asks a Dovecot who may send. */
 export interface Postfix extends AsyncDisposable {
@@ -92,7 +91,7 @@ rewrite unix - - n - - trivial-rewrite
 }
 
 async function greeted(port: number, logFile: string): Promise<void> {
-  const deadline = Date.now() + START_LIMIT_MS
+  const deadline = Date.now() + HANG_MS
   while ((await greetingFrom(port, /^220 .*\r\n/)) === undefined) {
     if (Date.now() > deadline) throw new Error(`Postfix did not start: ${readFileSync(logFile, 'utf8')}`)
     await pause(50)
