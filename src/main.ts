@@ -10,6 +10,7 @@ import { derivedKey } from './keys/panel-key.ts'
 import { panelKeyInForce, provideSecrets } from './keys/secrets.ts'
 import { loadSettings, type Settings } from './settings.ts'
 import { environment } from './settings-file.ts'
+import { openCopying } from './wiring/copying.ts'
 import { engineFor } from './wiring/engine.ts'
 import { openReady, openService } from './wiring/service.ts'
 
@@ -68,10 +69,8 @@ await runPostferry(process.argv.slice(2), {
   open: () => openReady(settings()),
   openUnready: () => openService(settings()),
   serve,
-  async openCopying(options) {
-    // Only this one waits for the queue's library.
-    const { openCopying } = await import('./wiring/copying.ts')
+  openCopying(options) {
     becomeOwner(settings())
-    return await openCopying(settings(), options)
+    return openCopying(settings(), options)
   },
 })

@@ -19,23 +19,31 @@ type OwnDeps = 'authCache' | 'sourceRefusals' | 'digest' | 'onProvisioned'
 
 export interface OpenAuthDeps extends Omit<LoginDeps, OwnDeps> {
   readonly authCacheTtl: Ttl
-  /** Whether changes of accounts are heard of; while they are not, nothing is cached. */
+  /**
+   * Calls back with the address of each account that changes; with null, when anything may have. Null: nobody hears of
+   * changes, and nothing is cached.
+   */
+  readonly listen: ((forget: (address: string | null) => void) => Listening) | null
+}
+
+interface Listening extends Disposable {
   isListening(): boolean
 }
 
-/** Auth, and what to call when an account has changed; with null, when anything may have. */
-export function openAuth(deps: OpenAuthDeps): Auth & { forget(address: string | null): void } {
-  const authCache = new AuthCache(deps.authCacheTtl, deps.isListening)
+/** Dispose to hear of no more changes. */
+export function openAuth(deps: OpenAuthDeps): Auth & Disposable {
+  const authCache = new AuthCache(deps.authCacheTtl, () => listening?.isListening() ?? false)
   const sourceRefusals = new AuthCache({ ...deps.authCacheTtl, ttlMs: 0 }, () => true)
   const forget = (address: string | null) => {
     authCache.forget(address)
     // What the source refuses does not depend on an account.
     if (address === null) sourceRefusals.forget(null)
   }
+  const listening = deps.listen?.(forget)
   return {
     login: answerLogins({ ...deps, authCache, sourceRefusals, digest: keyedDigest(), onProvisioned: forget }),
     lookUp: (username) => lookUp(username, deps),
     addresses: () => allAddresses(deps.userdb),
-    forget,
+    [Symbol.dispose]: () => listening?.[Symbol.dispose](),
   }
 }

@@ -6,6 +6,17 @@ import { HashQueueFull } from './hasher.ts'
 /** How long one query may take, and how long the writing of an account. */
 export const DATABASE_LIMIT_MS = 4_000
 
+/** How long a login may wait for a connection to the source: what is left of its answer's time. */
+export function queueLimitMs({
+  answerLimitMs,
+  sourceLimitMs,
+}: {
+  answerLimitMs: number
+  sourceLimitMs: number
+}): number {
+  return answerLimitMs - sourceLimitMs - DATABASE_LIMIT_MS
+}
+
 /** What a login needs cannot be had; `code` says what. */
 export class Unavailable extends Error {
   readonly code: Code

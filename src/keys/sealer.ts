@@ -1,7 +1,7 @@
 import { fileStamp } from '../files/atomic.ts'
 import { within } from '../model/timeout.ts'
 import { type Settings, SettingsError } from '../settings.ts'
-import { sealTo } from './age.ts'
+import { sealTo, shortName } from './age.ts'
 import type { Sealer, Sealings } from './ports.ts'
 import { recipientsFile, recipientsInForce } from './secrets.ts'
 
@@ -22,6 +22,11 @@ export function sealerInForce(settings: Settings): Sealer {
       return await known.sealer.seal(credential)
     },
   }
+}
+
+/** Short names of the recipients in force. */
+export async function sealsTo(settings: Settings): Promise<string[]> {
+  return ((await recipientsInForce(settings)) ?? []).map(shortName)
 }
 
 /** Another one whenever the files may say something else. */

@@ -20,9 +20,8 @@ import type { Accounts, Audit, Credentials, Domains, Imports, Migrations, Provid
 import type { ProviderHealth } from './provider-health.ts'
 import type { Copying, Reports } from './report.ts'
 
-/** What operations and the interfaces in front of them are handed; `serve` and commands may run at the same time. */
-export interface Deps extends VerifyDeps {
-  readonly perform: Perform<Deps>
+/** What operations are handed; `serve` and commands may run at the same time. */
+export interface OperationDeps extends VerifyDeps {
   readonly settings: Settings
   readonly database: {
     ready(): Promise<void>
@@ -73,4 +72,9 @@ export interface Deps extends VerifyDeps {
   keyring(): Promise<Keyring>
   /** Where this host may send credentials. */
   readonly endpoints: Endpoints
+}
+
+/** What the interfaces in front of operations are handed. */
+export interface Deps extends OperationDeps {
+  readonly perform: Perform<OperationDeps>
 }

@@ -20,12 +20,22 @@ export interface ProbeStep {
 
 type Probe = (provider: Provider, stranger?: string) => AsyncIterable<ProbeStep>
 
+export interface ProbeDeps {
+  readonly budget: Budget
+  /** How long a probe waits for a connection. */
+  readonly queueLimitMs: number
+  readonly sourceLimitMs: number
+}
+
 /** A probe that takes its connection from the provider's budget. */
-export function budgetedProbe(probe: Probe, budget: Budget, limitMs: number): Probe {
+export function budgetedProbe(
+  probe: (provider: Provider, stranger: string | undefined, limitMs: number) => AsyncIterable<ProbeStep>,
+  { budget, queueLimitMs, sourceLimitMs }: ProbeDeps,
+): Probe {
   return async function* (provider, stranger) {
     const startedAt = performance.now()
-    using connection = await budget.take(provider.name, 'sign-in', { limitMs })
-    if (connection !== null) return yield* probe(provider, stranger)
+    using connection = await budget.take(provider.name, 'sign-in', { limitMs: queueLimitMs })
+    if (connection !== null) return yield* probe(provider, stranger, sourceLimitMs)
     yield {
       ...{ step: 'connect', ok: false, isBusy: true },
       found: `all ${provider.maxConnections} connections that it may get are in use`,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { availableParallelism, hostname } from 'node:os'
 import { type Auth, type OpenAuthDeps, openAuth } from '../auth/auth.ts'
 import { argon2id, hashPool } from '../auth/hasher.ts'
-import { DATABASE_LIMIT_MS, fromDatabase } from '../auth/unavailable.ts'
+import { fromDatabase, queueLimitMs } from '../auth/unavailable.ts'
 import type { Engine } from '../copying/ports.ts'
 import { accounts } from '../db/accounts.ts'
 import { administrators } from '../db/administrators.ts'
@@ -30,20 +30,24 @@ import { userdb } from '../db/userdb.ts'
 import { visits } from '../db/visits.ts'
 import type { Check } from '../http/health.ts'
 import { imapSource } from '../imap/login/ask.ts'
-import { probe } from '../imap/probe/probe.ts'
+import { probe as imapProbe } from '../imap/probe/probe.ts'
 import { sourceMail } from '../imap/read/listing.ts'
-import { shortName } from '../keys/age.ts'
 import { approvedEndpoints } from '../keys/approved-endpoints.ts'
 import { keyring } from '../keys/open-credential.ts'
 import { totpSealer } from '../keys/panel-key.ts'
 import { dropOldKeys, rotateKey } from '../keys/rotate.ts'
-import { refuseRetiredKey, sealerInForce } from '../keys/sealer.ts'
-import { identityOpener, panelKeyInForce, recipientsInForce } from '../keys/secrets.ts'
+import { refuseRetiredKey, sealerInForce, sealsTo } from '../keys/sealer.ts'
+import { identityOpener, panelKeyInForce } from '../keys/secrets.ts'
 import { digestCaches } from '../ledger/digest-cache.ts'
 import type { VerifyDeps } from '../ledger/verify.ts'
 import { destinationMail } from '../maildir/listing.ts'
-import { ADMINISTRATOR_LIMITS, ADMINISTRATOR_TOTAL, signInAdministrator } from '../operations/administrator-login.ts'
-import type { Deps } from '../operations/deps.ts'
+import {
+  ADMINISTRATOR_LIMITS,
+  ADMINISTRATOR_TOTAL,
+  type AdministratorDeps,
+  signInAdministrator,
+} from '../operations/administrator-login.ts'
+import type { Deps, OperationDeps } from '../operations/deps.ts'
 import { performer } from '../operations/operation.ts'
 import { healthOf } from '../operations/provider-health.ts'
 import { TEST_LIMITS } from '../operations/provider-login-test.ts'
@@ -81,104 +85,81 @@ export interface Serving {
 export async function openService(settings: Settings, serving?: Serving): Promise<Service> {
   const { time, instance } = serving ?? { time: untimed, instance: randomUUID() }
   const database = await openDatabase(settings)
-  const { kysely, pool } = database
-  const queueLimitMs = settings.answerLimitMs - settings.sourceLimitMs - DATABASE_LIMIT_MS
+  const { kysely } = database
+  const stores = storesIn(database, settings)
+
+  const limits = { sourceLimitMs: settings.sourceLimitMs, queueLimitMs: queueLimitMs(settings) }
   const budget = openBudget(shares(kysely, instance, LEASE_MS))
-  const source = guardSource(imapSource(settings.sourceLimitMs), { budget, queueLimitMs, time })
-  const deps = {
-    userdb: userdb(database),
-    hasher: hashPool(argon2id, availableParallelism(), time),
-    source,
-    sealer: sealerInForce(settings),
-    provisioner: provisioner(kysely),
-    rateLimit: rateLimit(database, settings.failureLimits),
-    visits: visits(pool),
-    fromDatabase: fromDatabase(time),
-    authCacheTtl: { ttlMs: settings.authCacheTtlMs, negativeTtlMs: settings.authCacheNegativeTtlMs },
-    isListening: () => listener?.isListening() ?? false,
-    home: settings.home,
-    recipientDelimiter: settings.recipientDelimiter,
-    answerLimitMs: settings.answerLimitMs,
-  } satisfies OpenAuthDeps
-  const { forget, ...auth } = openAuth(deps)
-  const listener = serving && database.listen('postferry_forget', forget)
-  const sealsTo = async () => ((await recipientsInForce(settings)) ?? []).map(shortName)
-  const presence = serving && announce(kysely, { id: instance, host: hostname() }, sealsTo)
-  const records = {
-    audit: audit(kysely),
-    providers: providers(kysely),
-    domains: domains(kysely, settings.home),
-    accounts: accounts(kysely),
-    migrations: migrations(kysely),
-    credentials: credentials(kysely),
-    ledgers: ledgers(kysely),
-    attempts: attempts(kysely),
-  }
-  const probeWith = budgetedProbe(
-    (provider, stranger) => probe(provider, stranger, settings.sourceLimitMs),
-    budget,
-    queueLimitMs,
-  )
-  const panel = {
-    administrators: administrators(kysely),
-    totpSealer: totpSealer(() => panelKeyInForce(settings)),
-    rateLimit: rateLimit(database, ADMINISTRATOR_LIMITS, 'admin-'),
-    totalRateLimit: rateLimit(database, ADMINISTRATOR_TOTAL, 'admin-all-'),
-    visits: deps.visits,
-    hasher: deps.hasher,
-  }
-  const testLimit = rateLimit(database, TEST_LIMITS, 'test-')
+  const source = guardSource(imapSource(limits.sourceLimitMs), { ...limits, budget, time })
+  const probe = budgetedProbe(imapProbe, { ...limits, budget })
+
+  const sealer = sealerInForce(settings)
+  const totp = totpSealer(() => panelKeyInForce(settings))
   const endpoints = approvedEndpoints(settings)
-  const trust = { endpoints, audit: records.audit, actor: `copying on ${hostname()}` }
-  const openKeyring = async () => keyring({ opener: await identityOpener(settings), ...trust })
+  const trust = { endpoints, audit: stores.audit, actor: `copying on ${hostname()}` }
   const engine = engineFor(settings)
   const digests = digestCaches(engine.stateFolder)
-  const verifyDeps = { sourceMail, destinationMail, engine, digests, ledgers: records.ledgers }
-  const service: Service = {
-    perform: (operation, said, caller) => perform(operation, said, caller),
-    settings,
-    database,
-    budget,
-    verifyDeps,
-    ...verifyDeps,
-    hasher: argon2id,
-    ...records,
-    administrators: panel.administrators,
-    totpSealer: panel.totpSealer,
+  const verifyDeps: VerifyDeps = { sourceMail, destinationMail, engine, digests, ledgers: stores.ledgers }
+
+  const authDeps: OpenAuthDeps = {
+    ...{ source, sealer, userdb: stores.userdb, visits: stores.visits, provisioner: provisioner(kysely) },
+    hasher: hashPool(argon2id, availableParallelism(), time),
+    rateLimit: rateLimit(database, settings.failureLimits),
+    fromDatabase: fromDatabase(time),
+    authCacheTtl: { ttlMs: settings.authCacheTtlMs, negativeTtlMs: settings.authCacheNegativeTtlMs },
+    listen: serving ? (forget) => database.listen('postferry_forget', forget) : null,
+    ...{ home: settings.home, recipientDelimiter: settings.recipientDelimiter },
+    answerLimitMs: settings.answerLimitMs,
+  }
+  const auth = openAuth(authDeps)
+  const presence = serving && announce(kysely, { id: instance, host: hostname() }, () => sealsTo(settings))
+  const panelDeps: AdministratorDeps = {
+    ...{ administrators: stores.administrators, visits: stores.visits, hasher: authDeps.hasher },
+    totpSealer: totp,
+    rateLimit: rateLimit(database, ADMINISTRATOR_LIMITS, 'admin-'),
+    totalRateLimit: rateLimit(database, ADMINISTRATOR_TOTAL, 'admin-all-'),
+  }
+
+  const operationDeps = {
+    ...{ settings, database, budget, source, probe, sealer, endpoints, ...verifyDeps, ...stores },
+    ...{ hasher: argon2id, totpSealer: totp },
+    testLimit: rateLimit(database, TEST_LIMITS, 'test-'),
+    health: healthOf({ providers: stores.providers, probe, status: source.status }),
+    keyring: async () => keyring({ opener: await identityOpener(settings), ...trust }),
+    rotateKey: (by, onProgress) => rotateKey(settings, stores, by, onProgress),
+    dropOldKeys: (by) => dropOldKeys(settings, stores, by),
+    signInAdministrator: (question) => signInAdministrator(question, panelDeps),
+  } satisfies OperationDeps
+  return {
+    ...operationDeps,
+    perform: performer<OperationDeps>(operationDeps),
+    ...{ auth, engine, verifyDeps, providerStatus: source.status },
+    deliveryOf: (recipient) => deliveryOf(recipient, { ...authDeps, owners: owners(database) }),
     checks: {
       database: database.reach,
       upgrades: database.check,
-      'seal-key': () => refuseRetiredKey(deps.sealer, sealings(kysely)),
+      'seal-key': () => refuseRetiredKey(sealer, stores.sealings),
     },
-    ...{ probe: probeWith, testLimit, source },
-    health: healthOf({ providers: records.providers, probe: probeWith, status: source.status }),
-    transitions: transitions(kysely),
-    ...{ userdb: deps.userdb, sealer: deps.sealer },
-    copyingHosts: copyingHosts(kysely),
-    reports: reports(kysely),
-    copying: copying(kysely),
-    collisions: collisions(kysely),
-    imports: imports(kysely),
-    sealings: sealings(kysely),
-    rotateKey: (by, onProgress) =>
-      rotateKey(settings, { sealings: sealings(kysely), audit: records.audit }, by, onProgress),
-    dropOldKeys: (by) =>
-      dropOldKeys(settings, { sealings: sealings(kysely), audit: records.audit, instances: instances(kysely) }, by),
-    keyring: openKeyring,
-    endpoints,
-    signInAdministrator: (question) => signInAdministrator(question, panel),
-    auth,
-    deliveryOf: (recipient) => deliveryOf(recipient, { ...deps, owners: owners(database) }),
-    providerStatus: source.status,
     async [Symbol.asyncDispose]() {
-      listener?.[Symbol.dispose]()
+      auth[Symbol.dispose]()
       await presence?.[Symbol.asyncDispose]()
       await budget[Symbol.asyncDispose]()
       await database[Symbol.asyncDispose]()
     },
   }
-  const perform = performer<Deps>(service)
-  return service
+}
+
+/** What the database keeps, by the names of the interfaces. */
+function storesIn(database: Database, { home }: Settings) {
+  const { kysely, pool } = database
+  return {
+    ...{ accounts: accounts(kysely), administrators: administrators(kysely), attempts: attempts(kysely) },
+    ...{ audit: audit(kysely), collisions: collisions(kysely), copying: copying(kysely) },
+    ...{ copyingHosts: copyingHosts(kysely), credentials: credentials(kysely), domains: domains(kysely, home) },
+    ...{ imports: imports(kysely), instances: instances(kysely), ledgers: ledgers(kysely) },
+    ...{ migrations: migrations(kysely), providers: providers(kysely), reports: reports(kysely) },
+    ...{ sealings: sealings(kysely), transitions: transitions(kysely), userdb: userdb(database), visits: visits(pool) },
+  }
 }
 
 const untimed: Time = (_, work) => work()

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Migration } from '../../model/migration.ts'
-import type { Deps } from '../../operations/deps.ts'
+import type { Deps, OperationDeps } from '../../operations/deps.ts'
 import { type BulkOutcome, changeMigrations, type Word } from '../../operations/migration-changes.ts'
 import { FILTER } from '../../operations/migrations.ts'
 import { type Described, type Fields, type Operation, optional, type Said } from '../../operations/operation.ts'
@@ -16,7 +16,7 @@ const { action: _, addresses: __, ...MANY } = changeMigrations.fields
 export function addChange<F extends Fields>(
   parent: Command,
   word: Word,
-  operation: Operation<F, Migration, Deps>,
+  operation: Operation<F, Migration, OperationDeps>,
   { open }: CliDeps,
 ): void {
   const examples = [

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import { isRefused } from '../../model/refused.ts'
-import type { Deps } from '../../operations/deps.ts'
+import type { Deps, OperationDeps } from '../../operations/deps.ts'
 import {
   type Described,
   type Field,
@@ -44,7 +44,7 @@ interface DoneShape<F extends Fields, R> extends CommandShape<F> {
 export function addOperation<F extends Fields, R>(
   parent: Command,
   word: string,
-  operation: Operation<F, R, Deps>,
+  operation: Operation<F, R, OperationDeps>,
   { open }: CliDeps,
   shape: DoneShape<F, R>,
 ): void {
@@ -65,7 +65,7 @@ export function addOperation<F extends Fields, R>(
 export function addListing<F extends Fields, T>(
   parent: Command,
   word: string,
-  operation: Operation<F, Listed<T>, Deps>,
+  operation: Operation<F, Listed<T>, OperationDeps>,
   { open }: CliDeps,
   shape: CommandShape<F> & Pick<ListShape<Row>, 'columns'>,
 ): void {
@@ -83,7 +83,7 @@ type Row = Record<string, unknown>
 /** The rows of a list, page by page. */
 export async function* listed<F extends Fields, T>(
   deps: Deps,
-  operation: Operation<F, Listed<T>, Deps>,
+  operation: Operation<F, Listed<T>, OperationDeps>,
   said: Said,
 ): AsyncGenerator<Row> {
   for (let cursor: Said | null = {}; cursor !== null; ) {
@@ -98,7 +98,7 @@ export async function* listed<F extends Fields, T>(
 export function addRecord<F extends Fields, R>(
   parent: Command,
   word: string,
-  operation: Operation<F, R, Deps>,
+  operation: Operation<F, R, OperationDeps>,
   { open }: CliDeps,
   shape: CommandShape<F> & {
     /** What is printed; default: the answer. */

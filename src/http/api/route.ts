@@ -1,6 +1,6 @@
 import type { FastifyInstance, HTTPMethods } from 'fastify'
 import { type JsonSchema, Type } from '../../model/json-schema.ts'
-import type { Deps } from '../../operations/deps.ts'
+import type { Deps, OperationDeps } from '../../operations/deps.ts'
 import { type Field, type Fields, fieldsOf, type Operation, type Said } from '../../operations/operation.ts'
 import { exactly } from '../../operations/schema.ts'
 
@@ -22,7 +22,7 @@ export function serve<F extends Fields, R>(
   app: FastifyInstance,
   deps: Deps,
   route: Route,
-  operation: Operation<F, R, Deps>,
+  operation: Operation<F, R, OperationDeps>,
   { status = 200, isAccepted }: Reply<R> = {},
 ): void {
   const [method, path = ''] = route.split(' ')

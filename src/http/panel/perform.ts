@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { TObject } from 'typebox'
 import { isRefused, sentenceOf } from '../../model/refused.ts'
-import type { Deps } from '../../operations/deps.ts'
+import type { OperationDeps } from '../../operations/deps.ts'
 import { type Described, type Fields, fieldsOf, type Operation } from '../../operations/operation.ts'
 import { bodyOf } from './bodies.ts'
 import type { PanelDeps } from './deps.ts'
@@ -13,7 +13,7 @@ import { callerOf, goOn, saidIn } from './show.ts'
 export function perform<F extends Fields, R>(
   request: FastifyRequest,
   deps: PanelDeps,
-  operation: Operation<F, R, Deps>,
+  operation: Operation<F, R, OperationDeps>,
 ): Promise<R> {
   const form = { ...(request.body as object), ...(request.params as object) }
   return deps.perform(operation, saidIn(form, fieldsIn(request, operation)), callerOf(request))
@@ -33,7 +33,7 @@ interface Form<R> {
 export function serveForm<F extends Fields, R>(
   app: FastifyInstance,
   deps: PanelDeps,
-  operation: Operation<F, R, Deps>,
+  operation: Operation<F, R, OperationDeps>,
   { path, fields, next, done }: Form<R>,
 ): void {
   const { permission } = operation

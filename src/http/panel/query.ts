@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { Refused } from '../../model/refused.ts'
-import type { Deps } from '../../operations/deps.ts'
+import type { OperationDeps } from '../../operations/deps.ts'
 import { type Fields, isFlag, type Operation, type Said } from '../../operations/operation.ts'
 import type { PanelDeps } from './deps.ts'
 import { callerOf } from './show.ts'
@@ -9,7 +9,7 @@ import { callerOf } from './show.ts'
 export function performQuery<F extends Fields, R>(
   request: FastifyRequest,
   deps: PanelDeps,
-  operation: Operation<F, R, Deps>,
+  operation: Operation<F, R, OperationDeps>,
 ): Promise<R> {
   return deps.perform(
     operation,
