@@ -657,6 +657,31 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION public.release_job(wanted bigint, worker uuid, planned_failures integer, planned_runs integer, wait_ms double precision, seen_now jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  is_active boolean;
+  is_asked_for boolean;
+begin
+  -- Locked before the job, as by all transitions.
+  select state in ('pending', 'synced') into is_active from migration where id = wanted for update;
+  select coalesce(due_at > claimed_at, false) into is_asked_for
+    from job where migration_id = wanted and holder = worker for update;
+  if not found then return false; end if;
+  update job set holder = null, leased_until = null,
+      failures = case when is_asked_for then 0 else planned_failures end,
+      unchanged_runs = case when is_asked_for then 0 else planned_runs end,
+      due_at = case when not is_active then 'infinity' when is_asked_for then now()
+        else now() + wait_ms * interval '1 millisecond' end,
+      seen = coalesce(seen_now, seen),
+      completed_at = case when seen_now is null then completed_at else now() end
+    where migration_id = wanted;
+  return true;
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.share_connections(provider_name text, me uuid, my_use text, keep integer, want integer, lease interval)
  RETURNS TABLE(may integer, excess integer, most integer)
  LANGUAGE plpgsql

@@ -86,32 +86,17 @@ async function follow(
   await writeStatus(migrationId, { ...status, isFinishRequested: before.isFinishRequested }, trx)
 }
 
-// A job that was asked for while it ran is due at once.
-const askedSince = sql<boolean>`coalesce(job.due_at > job.claimed_at, false)`
-
-/**
- * Releases the job, and keeps what was seen of the source. It is due again as planned, as long as mail is to be copied.
- * False: the lease was lost.
- */
+/** Releases the job, and keeps what was seen of the source. False: the lease was lost. */
 async function release(
   db: Kysely<DB>,
   { migrationId }: Job,
   { id }: Worker,
-  { plan, seen }: Pick<JobEnd, 'plan' | 'seen'>,
+  { plan: { failures, unchangedRuns, waitMs }, seen }: Pick<JobEnd, 'plan' | 'seen'>,
 ): Promise<boolean> {
-  const { failures, unchangedRuns, waitMs } = plan
-  const { numAffectedRows = 0n } = await sql`
-    update job set holder = null, leased_until = null,
-        failures = case when ${askedSince} then 0 else ${failures}::int end,
-        unchanged_runs = case when ${askedSince} then 0 else ${unchangedRuns}::int end,
-        due_at = case when not is_active then 'infinity' when ${askedSince} then now()
-          else now() + ${waitMs}::float * interval '1 millisecond' end,
-        seen = coalesce(${seen === null ? null : JSON.stringify(seen)}::jsonb, seen),
-        completed_at = case when ${seen !== null}::boolean then now() else completed_at end
-      -- Locked before the job, as by all transitions.
-      from (select state = any(${ACTIVE_STATES}) as is_active from migration where id = ${migrationId} for update) as held
-      where migration_id = ${migrationId} and holder = ${id}`.execute(db)
-  return numAffectedRows > 0n
+  const { rows } = await sql<{ is_held: boolean }>`
+    select release_job(${migrationId}, ${id}, ${failures}, ${unchangedRuns}, ${waitMs}, ${seen && JSON.stringify(seen)})
+      as is_held`.execute(db)
+  return rows[0]?.is_held ?? false
 }
 
 /** A credential that was renewed while the old one was tried is neither refused nor unopened. */
