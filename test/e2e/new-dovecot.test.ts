@@ -2,7 +2,7 @@ import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { bothDebians, type Debian } from '../support/debian.ts'
+import { bothDebians, type Debian, debian } from '../support/debian.ts'
 import { type Door, doorsOf, startNew } from '../support/destination.ts'
 import type { Dovecot } from '../support/dovecot.ts'
 import { users } from '../support/dovecot-users.ts'
@@ -96,7 +96,7 @@ t.test('a socket that Dovecot may not open is named in its log, with what to do'
   const { ferry, settings } = world
   // Neither Dovecot's group nor the one that its configuration adds.
   chmodSync(ferry.service.socket, 0)
-  await using dovecot = await startNew(settings)
+  await using dovecot = await startNew({ ...settings, debian: debian(12) })
   t.match(await signIn(dovecot.port, 'anna@old.example', 'correct horse'), /^NO \[UNAVAILABLE\]/)
   const line = `cannot open ${ferry.service.socket}: no permission: extra_groups in Dovecot's service auth`
   await until(() => dovecot.log().includes(line), line)
