@@ -6,7 +6,7 @@ import type { Metrics } from '../metrics.ts'
 import { proxyFields } from './extra-fields.ts'
 import { REQUESTS_LIMIT, shed, tryLater } from './overload.ts'
 
-export const ANSWERS = {
+const ANSWERS = {
   200: Type.Object({
     found: Type.Literal(true),
     fields: Type.Record(Type.String(), {
