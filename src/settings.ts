@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { cleanEnv, makeExactValidator } from 'envalid'
 import { likeliest } from './model/closest-word.ts'
-import { isLoopback } from './model/host.ts'
+import { isLoopback } from './model/network.ts'
 import * as kinds from './setting-kinds.ts'
 
 /** A setting is wrong: the message is one line that names it. */

@@ -16,7 +16,14 @@ import { addUpgradeCommand } from './commands/upgrade.ts'
 import { addVerifyCommand } from './commands/verify.ts'
 import type { CliDeps } from './deps.ts'
 import { examples } from './terminal/arguments.ts'
-import { runCommandLine } from './terminal/run.ts'
+import { runCommandLine } from './terminal/exit.ts'
+
+// In the order of the help.
+const COMMANDS = [
+  ...[addServe, addProviderCommands, addDomainCommands, addAccountCommands, addMigrationCommands, addImportCommand],
+  ...[addSyncCommand, addVerifyCommand, addReportCommand, addAuditCommands, addCredentialCommands, addKeyCommands],
+  ...[addAdminCommands, addUpgradeCommand, addDoctorCommand],
+]
 
 /** Runs `postferry`, and sets the exit code of the process. */
 export async function runPostferry(args: readonly string[], deps: CliDeps): Promise<void> {
@@ -31,21 +38,7 @@ export function program(deps: CliDeps): Command {
     .exitOverride()
     // The one line about a mistake is written by whoever catches it.
     .configureOutput({ outputError: () => undefined })
-  addServe(postferry, deps)
-  addProviderCommands(postferry, deps)
-  addDomainCommands(postferry, deps)
-  addAccountCommands(postferry, deps)
-  addMigrationCommands(postferry, deps)
-  addImportCommand(postferry, deps)
-  addSyncCommand(postferry, deps)
-  addVerifyCommand(postferry, deps)
-  addReportCommand(postferry, deps)
-  addAuditCommands(postferry, deps)
-  addCredentialCommands(postferry, deps)
-  addKeyCommands(postferry, deps)
-  addAdminCommands(postferry, deps)
-  addUpgradeCommand(postferry, deps)
-  addDoctorCommand(postferry, deps)
+  for (const add of COMMANDS) add(postferry, deps)
   return examples(
     postferry,
     'postferry serve',

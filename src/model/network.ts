@@ -11,3 +11,8 @@ export function networkOf(client: string): string | null {
   const network = address.parts.slice(0, 4).map((part) => part.toString(16))
   return `${network.join(':')}::/64`
 }
+
+/** Whether only this host itself is reached by this name or address. */
+export function isLoopback(host: string): boolean {
+  return ipaddr.isValid(host) ? ipaddr.process(host).range() === 'loopback' : host.toLowerCase() === 'localhost'
+}

@@ -7,7 +7,7 @@ import { strandedText } from './next-steps.ts'
 import { operation, optional, text } from './operation.ts'
 import { providerField } from './providers.ts'
 import { the } from './schema.ts'
-import { Report as ReportSchema } from './schemas.ts'
+import { PEOPLE, Report as ReportSchema } from './schemas.ts'
 
 /** Migrations that are being copied at this moment. */
 export interface Copying {
@@ -153,13 +153,8 @@ export function burnDownOf(changes: readonly DayChange[], now: Date): DayCount[]
 
 /** All of them together. */
 export function total(people: readonly PeopleCount[]): PeopleCount {
-  const sum = (count: (row: PeopleCount) => number) => people.reduce((total, row) => total + count(row), 0)
-  return {
-    ...{ provider: 'all', domain: 'all', awaited: sum((row) => row.awaited), captured: sum((row) => row.captured) },
-    ...{ copying: sum((row) => row.copying), synced: sum((row) => row.synced), done: sum((row) => row.done) },
-    ...{ paused: sum((row) => row.paused), failed: sum((row) => row.failed), people: sum((row) => row.people) },
-    neverCame: sum((row) => row.neverCame),
-  }
+  const sums = [...PEOPLE, 'neverCame' as const].map((name) => [name, people.reduce((sum, row) => sum + row[name], 0)])
+  return { provider: 'all', domain: 'all', ...Object.fromEntries(sums) }
 }
 
 /** When it will be over, and what is in the way, in words. */

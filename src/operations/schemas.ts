@@ -72,17 +72,9 @@ export const AuditEntry = Type.Object(
   { $id: 'AuditEntry' },
 )
 
-const COUNTS = {
-  awaited: Count,
-  captured: Count,
-  copying: Count,
-  synced: Count,
-  done: Count,
-  paused: Count,
-  failed: Count,
-  people: Count,
-  never_came: Count,
-}
+/** By how far they are, and all of them. */
+export const PEOPLE = ['awaited', 'captured', 'copying', 'synced', 'done', 'paused', 'failed', 'people'] as const
+const COUNTS = Object.fromEntries([...PEOPLE, 'never_came'].map((name) => [name, Count]))
 export const PeopleCount = Type.Object({ provider: Text, domain: Text, ...COUNTS }, { $id: 'PeopleCount' })
 
 export const Report = Type.Object(

@@ -3,12 +3,13 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Engine } from '../../copying/ports.ts'
 import { userWith } from '../../files/become-owner.ts'
-import { isOfAnother } from '../../files/state-folder.ts'
+import { isOfAnother } from '../../files/kept-ids.ts'
 import type { Deps } from '../../operations/deps.ts'
 import { STRANDED_STEP, strandedText } from '../../operations/next-steps.ts'
 import { makeReport } from '../../operations/report.ts'
 import { CALLER } from '../terminal/operation-command.ts'
 import type { Finding } from './doctor-checks.ts'
+import { tried } from './doctor-host.ts'
 
 type Remark = Pick<Finding, 'found' | 'remedy'>
 
@@ -63,9 +64,5 @@ function isForeign(home: string, owner: number): boolean {
 
 /** Null: it is not there, or this user cannot tell. */
 function ownerOf(path: string): number | null {
-  try {
-    return statSync(path).uid
-  } catch {
-    return null
-  }
+  return tried(() => statSync(path).uid, null)
 }

@@ -83,27 +83,23 @@ async function checkListener(
 
 /** Null: it is not there, or nobody can tell this user. */
 function modeOf(path: string): number | null {
-  try {
-    return statSync(path).mode & 0o777
-  } catch {
-    return null
-  }
+  return tried(() => statSync(path).mode & 0o777, null)
 }
 
 function isFile(path: string): boolean {
-  try {
-    return !statSync(path).isDirectory()
-  } catch {
-    return false
-  }
+  return tried(() => !statSync(path).isDirectory(), false)
 }
 
 function isMine(folder: string): boolean {
+  return tried(() => accessSync(folder, constants.R_OK | constants.X_OK) === undefined, false)
+}
+
+/** What the file system says; where it refuses, something else. */
+export function tried<T>(ask: () => T, otherwise: T): T {
   try {
-    accessSync(folder, constants.R_OK | constants.X_OK)
-    return true
+    return ask()
   } catch {
-    return false
+    return otherwise
   }
 }
 

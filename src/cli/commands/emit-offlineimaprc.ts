@@ -4,8 +4,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { replaceFileFrom } from '../../files/atomic.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { CopyWork, Migrations, Providers, Share } from '../../operations/ports.ts'
-import { EXIT, Failure } from '../terminal/exit.ts'
-import { runCommandLine } from '../terminal/run.ts'
+import { EXIT, Failure, runCommandLine } from '../terminal/exit.ts'
 
 /** What `emit-offlineimaprc` needs. */
 export interface EmitDeps extends AsyncDisposable {

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { COLLISION_REMEDIES, type Collision, collisionText } from '../../operations/collisions.ts'
 import { listMigrations } from '../../operations/migrations.ts'
 import { erasedRow, makeReport, outlook, peopleRow, type Report, total, warning } from '../../operations/report.ts'
+import { PEOPLE } from '../../operations/schemas.ts'
 import type { CliDeps } from '../deps.ts'
 import { CALLER, commandOf, listed, saidIn } from '../terminal/operation-command.ts'
 import { print, printCsv, printList, printRecord } from '../terminal/output.ts'
@@ -14,13 +15,7 @@ interface Options {
 }
 
 const DAYS_SHOWN = 14
-const PEOPLE = {
-  row: peopleRow,
-  columns: [
-    ...['provider', 'domain', 'awaited', 'captured', 'copying', 'synced', 'done', 'paused', 'failed', 'people'],
-    'never_came',
-  ],
-}
+const PEOPLE_TABLE = { row: peopleRow, columns: ['provider', 'domain', ...PEOPLE, 'never_came'] }
 
 export function addReportCommand(postferry: Command, { open }: CliDeps): void {
   const shape = {
@@ -44,14 +39,14 @@ export function addReportCommand(postferry: Command, { open }: CliDeps): void {
 }
 
 async function printReport(report: Report, { json, csv }: Options): Promise<void> {
-  if (csv) await printCsv(report.people, PEOPLE)
+  if (csv) await printCsv(report.people, PEOPLE_TABLE)
   else if (json) await printRecord(makeReport.answer.row(report) as Record<string, unknown>, { json })
   else await printTables(report)
 }
 
 async function printTables(report: Report): Promise<void> {
   const { people, failures, collisions, burnDown } = report
-  await printList(people.length > 1 ? [...people, total(people)] : people, PEOPLE, {})
+  await printList(people.length > 1 ? [...people, total(people)] : people, PEOPLE_TABLE, {})
   if (failures.length > 0) {
     await print('\n')
     await printList(failures, { row: (failure) => ({ ...failure }), columns: ['code', 'people'] }, {})

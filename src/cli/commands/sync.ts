@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { keepErasing } from '../../copying/retention.ts'
 import type { Ending } from '../../copying/schedule.ts'
 import { type Watcher, work } from '../../copying/worker.ts'
@@ -8,7 +8,7 @@ import { ACTIVE_STATES, type Migration } from '../../model/migration.ts'
 import { nextStep } from '../../operations/next-steps.ts'
 import { accountOf } from '../../operations/person.ts'
 import type { CliDeps } from '../deps.ts'
-import { address, examples } from '../terminal/arguments.ts'
+import { address, examples, upTo } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { Failures } from '../terminal/sync-failures.ts'
 import { Progress } from '../terminal/sync-progress.ts'
@@ -33,11 +33,11 @@ export function addSyncCommand(postferry: Command, deps: CliDeps): void {
     .description('copy the mail of all active migrations until SIGTERM; several may share the work')
     .option('--once', 'exit when all migrations that are due have been processed')
     .option('--account <address>', 'one person, now, at any hour; the new or the old address', address)
-    .option('--slots <n>', 'so many people at a time', (text) => whole(text, SLOTS_LIMIT), SLOTS)
+    .option('--slots <n>', 'so many people at a time', upTo(SLOTS_LIMIT), SLOTS)
     .option(
       '--time-limit <minutes>',
       'end an attempt after this; the next goes on',
-      (text) => whole(text, 10_000),
+      upTo(10_000),
       ATTEMPT_LIMIT_MINUTES,
     )
     .option('--adopt', 'also take people whose sync state is lost: where no other worker runs with it')
@@ -102,10 +102,4 @@ async function syncOne(migration: Migration, deps: WorkerDeps, watcher: Watcher,
 function exitCodeOf(ending: Ending, waitMs: number | null): number {
   if (ending === 'complete' || ending === 'unchanged') return 0
   return waitMs === null ? EXIT.data : EXIT.tempfail
-}
-
-function whole(text: string, limit: number): number {
-  const number = /^[1-9]\d{0,5}$/.test(text) ? Number(text) : 0
-  if (number < 1 || number > limit) throw new InvalidArgumentError(`It must be a whole number from 1 to ${limit}.`)
-  return number
 }

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { isRefused } from '../../model/refused.ts'
+import { wholeNumber } from '../../model/texts.ts'
 import * as fields from '../../operations/fields.ts'
 
 // Parsers for commander: what they refuse ends as a usage error that names the option or argument.
@@ -7,6 +8,7 @@ import * as fields from '../../operations/fields.ts'
 export const address = typed(fields.address)
 export const username = typed(fields.username)
 export const reason = typed(fields.reason)
+export const upTo = (most: number) => typed((text) => wholeNumber(text, most))
 
 /** Examples at the end of a command's help. */
 export function examples(command: Command, ...lines: string[]): Command {

@@ -1,8 +1,8 @@
-import { CommanderError } from 'commander'
+import { type Command, CommanderError } from 'commander'
 import { ListenError } from '../../http/listen.ts'
 import { Refused, type RefusedCode, sentenceOf } from '../../model/refused.ts'
 import { SettingsError } from '../../settings.ts'
-import { OutputClosed, OutputError } from './output.ts'
+import { armOutput, OutputClosed, OutputError } from './output.ts'
 import { visible } from './text.ts'
 import { troubleOf } from './trouble.ts'
 
@@ -26,6 +26,18 @@ export class Failure extends Error {
   constructor(exitCode: number, message: string) {
     super(message)
     this.exitCode = exitCode
+  }
+}
+
+/** Runs a whole command line, and sets the exit code of the process; a mistake is one line on standard error. */
+export async function runCommandLine(program: Command, args: readonly string[]): Promise<void> {
+  armOutput()
+  try {
+    await program.parseAsync(args, { from: 'user' })
+  } catch (error) {
+    const { line, exitCode } = explain(error)
+    process.stderr.write(line)
+    process.exitCode = exitCode
   }
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { encode } from 'uqr'
 import {
   type Administrator,
   byAdministrator,
@@ -13,7 +14,6 @@ import type { PanelDeps } from './deps.ts'
 import { form, textField } from './forms.ts'
 import { type Content, html, type Piece } from './html.ts'
 import type { Notice } from './page.ts'
-import { qrCode } from './qr-code.ts'
 import { administrator } from './session.ts'
 import { goOn, show } from './show.ts'
 
@@ -152,4 +152,11 @@ function confirmation(uri: string, csrf: string): Content {
       html`${textField({ name: 'code', label: 'Code that the app shows now', required: true, autocomplete: 'one-time-code', inputmode: 'numeric' })}
         <div class="buttons"><button class="main">Confirm</button></div>`,
     )}`
+}
+
+/** A QR code (ISO/IEC 18004) of a text. */
+function qrCode(text: string): Piece {
+  const { data, size } = encode(text, { border: 2 })
+  const squares = data.flatMap((row, y) => row.flatMap((isDark, x) => (isDark ? [`M${x} ${y}h1v1h-1z`] : [])))
+  return html`<svg class="qr" viewBox="0 0 ${size} ${size}" role="img" aria-label="QR code"><rect width=${size} height=${size} /><path d=${squares.join('')} /></svg>`
 }

@@ -19,14 +19,10 @@ export const auditPage: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps)
     const { after: _, before: __, ...filter }: Query = request.query
     const { rows, ...more } = await performQuery(request, deps, listAudit)
     const to = (cursor: Query) => withQuery(PATH, { ...filter, ...cursor })
-    return show(
-      request,
-      reply,
-      { title: 'Audit' },
-      html`<h1>Audit</h1>
-        <section class="card">${filterForm(filter)}</section>
-        <section class="card">${auditTable(rows, 'No change matches.')}${pager('More changes', ['Newest', 'Newer', 'Older'], more, to)}</section>`,
-    )
+    const content = html`<h1>Audit</h1>
+      <section class="card">${filterForm(filter)}</section>
+      <section class="card">${auditTable(rows, 'No change matches.')}${pager('More changes', ['Newest', 'Newer', 'Older'], more, to)}</section>`
+    return show(request, reply, { title: 'Audit' }, content)
   })
 }
 

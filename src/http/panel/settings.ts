@@ -18,15 +18,11 @@ export async function settingsPage(app: FastifyInstance, deps: PanelDeps): Promi
       rows,
       '',
     )
-    return show(
-      request,
-      reply,
-      { title: 'Settings' },
-      html`<h1>Settings</h1>
-        <section class="card">
-          <p>They are changed in the environment (<code>/etc/postferry/postferry.env</code>), and hold after a restart. Secrets are not shown.</p>
-          ${list}
-        </section>`,
-    )
+    const content = html`<h1>Settings</h1>
+      <section class="card">
+        <p>They are changed in the environment (<code>/etc/postferry/postferry.env</code>), and hold after a restart. Secrets are not shown.</p>
+        ${list}
+      </section>`
+    return show(request, reply, { title: 'Settings' }, content)
   })
 }

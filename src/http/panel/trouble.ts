@@ -50,13 +50,9 @@ export function tellTrouble(app: FastifyInstance, log: Logger): void {
     const unsent = isLate ? unsentOf(request) : null
     if (unsent !== null) return askAgain(request, reply, unsent, page ?? '/admin')
     if (status >= 500) log.error({ cause: error.message, path: request.routeOptions.url }, 'panel')
-    return show(
-      request,
-      reply,
-      { title, status },
-      html`<h1>${title}</h1><p class="card">${advice}</p>
-        <p>${page !== null && html`<a href=${page}>Back</a> · `}<a href="/admin">To the overview</a></p>`,
-    )
+    const content = html`<h1>${title}</h1><p class="card">${advice}</p>
+      <p>${page !== null && html`<a href=${page}>Back</a> · `}<a href="/admin">To the overview</a></p>`
+    return show(request, reply, { title, status }, content)
   })
 }
 

@@ -41,23 +41,24 @@ export function askAgain(request: FastifyRequest, reply: FastifyReply, unsent: s
   const given = fields.filter(([, value]) => value !== '')
   const missing = fields.filter(([, value]) => value === '')
   const names = [...new Set(given.map(([name]) => name))]
+  const content = html`<section class="card narrow">
+    <h1>Not done yet</h1>
+    ${facts([
+      ['Of', decoded(pathname).split('/').slice(2).join(' › ')],
+      ...names.map((name) => [titleOf(name), searchParams.getAll(name).join(', ')] as const),
+    ])}
+    ${form(
+      pathname,
+      reply.generateCsrf(),
+      html`${given.map(([name, value]) => hidden({ [name]: value }))}
+        ${missing.map(([name]) => textField({ name, label: titleOf(name), type: 'password', required: true }))}
+        <div class="buttons"><button class="main">Send it now</button><a href=${back}>Cancel</a></div>`,
+    )}
+  </section>`
   return show(
     request,
     reply,
     { title: 'Not done yet', notice: { kind: 'warn', text: 'Your session had ended, and nothing was done. Go on?' } },
-    html`<section class="card narrow">
-      <h1>Not done yet</h1>
-      ${facts([
-        ['Of', decoded(pathname).split('/').slice(2).join(' › ')],
-        ...names.map((name) => [titleOf(name), searchParams.getAll(name).join(', ')] as const),
-      ])}
-      ${form(
-        pathname,
-        reply.generateCsrf(),
-        html`${given.map(([name, value]) => hidden({ [name]: value }))}
-          ${missing.map(([name]) => textField({ name, label: titleOf(name), type: 'password', required: true }))}
-          <div class="buttons"><button class="main">Send it now</button><a href=${back}>Cancel</a></div>`,
-      )}
-    </section>`,
+    content,
   )
 }

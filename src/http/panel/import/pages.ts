@@ -64,12 +64,8 @@ export const importPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, dep
   app.get(`${PATH}/:id`, { config: OPERATE, schema: { params: One } }, async (request, reply) => {
     const upload = found(uploads, request)
     const isBusy = isRunning(upload)
-    return show(
-      request,
-      reply,
-      { title: 'Import', ...(isBusy && { refreshSeconds: 3 }) },
-      uploadPage(upload, reply.generateCsrf()),
-    )
+    const content = uploadPage(upload, reply.generateCsrf())
+    return show(request, reply, { title: 'Import', ...(isBusy && { refreshSeconds: 3 }) }, content)
   })
 
   app.get(`${PATH}/:id/events`, { config: OPERATE, schema: { params: One } }, async (request, reply) => {

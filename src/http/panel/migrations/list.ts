@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { may } from '../../../model/administrator.ts'
 import { type Migration, STATES } from '../../../model/migration.ts'
+import type { Provider } from '../../../model/provider.ts'
 import { countMigrations, listMigrations } from '../../../operations/migrations.ts'
 import type { MigrationSort } from '../../../operations/ports.ts'
 import { listProviders } from '../../../operations/providers.ts'
@@ -32,25 +33,19 @@ export const migrationList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
       const mayChange = may(administrator(request).role, 'operate')
       const list = table(captionOf(count), columns(query, mayChange), rows, emptyOf(query))
       const to = (cursor: Query) => withQuery(PATH, changed(query, cursor))
-      return show(
-        request,
-        reply,
-        { title: 'Migrations' },
-        html`<h1>Migrations</h1>
-        <section class="card">${filterForm(
-          query,
-          providers.map(({ name }) => name),
-        )}</section>
-        <section class="card">
-          ${mayChange && rows.length > 0 ? bulkForm(query, count, reply.generateCsrf(), list) : list}
-          ${pager('More migrations', ['First', 'Previous', 'Next'], { before, after }, to)}
-        </section>`,
-      )
+      const content = html`<h1>Migrations</h1>
+      <section class="card">${filterForm(query, providers)}</section>
+      <section class="card">
+        ${mayChange && rows.length > 0 ? bulkForm(query, count, reply.generateCsrf(), list) : list}
+        ${pager('More migrations', ['First', 'Previous', 'Next'], { before, after }, to)}
+      </section>`
+      return show(request, reply, { title: 'Migrations' }, content)
     },
   )
 }
 
-function filterForm(query: Query, providers: readonly string[]): Piece {
+function filterForm(query: Query, all: readonly Provider[]): Piece {
+  const providers = all.map(({ name }) => name)
   const any = ['', 'any'] as const
   const choices = (names: readonly string[]) => [any, ...names.map((name) => [name, name] as const)]
   return html`<form class="filters" method="get" action=${PATH} role="search">

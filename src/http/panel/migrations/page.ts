@@ -23,24 +23,20 @@ export async function migrationPage(app: FastifyInstance, deps: PanelDeps): Prom
     const { migration, attempts, ledger, differences, credential, account, entries } = facts
     const { address } = migration
     const trail = withQuery('/admin/audit', { subject: address })
-    return show(
-      request,
-      reply,
-      { title: address },
-      html`<p class="trail"><a href="/admin/migrations">Migrations</a></p>
-        <h1>${address}</h1>
-        <div hx-sse:connect="${migrationPath(address)}/events" hx-swap="innerMorph">${status({ migration, lastAttempt: attempts[0] ?? null })}</div>
-        <section class="card"><h2>Person</h2>${personFacts(migration, account)}</section>
-        ${actionSection(migration, account, administrator(request), reply.generateCsrf())}
-        ${ledgerSection(ledger, differences.rows, address)}
-        ${attemptSection(attempts)}
-        ${credentialSection(credential)}
-        <section class="card">
-          <h2>Audit</h2>
-          ${auditTable(entries, 'No changes yet.')}
-          <p><a href=${trail}>All changes of this person</a></p>
-        </section>`,
-    )
+    const content = html`<p class="trail"><a href="/admin/migrations">Migrations</a></p>
+      <h1>${address}</h1>
+      <div hx-sse:connect="${migrationPath(address)}/events" hx-swap="innerMorph">${status({ migration, lastAttempt: attempts[0] ?? null })}</div>
+      <section class="card"><h2>Person</h2>${personFacts(migration, account)}</section>
+      ${actionSection(migration, account, administrator(request), reply.generateCsrf())}
+      ${ledgerSection(ledger, differences.rows, address)}
+      ${attemptSection(attempts)}
+      ${credentialSection(credential)}
+      <section class="card">
+        <h2>Audit</h2>
+        ${auditTable(entries, 'No changes yet.')}
+        <p><a href=${trail}>All changes of this person</a></p>
+      </section>`
+    return show(request, reply, { title: address }, content)
   })
 
   app.get('/admin/migrations/:address/events', async (request, reply) => {

@@ -49,15 +49,11 @@ export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
     const provider = await perform(request, deps, showProvider)
     const { role } = administrator(request)
     const csrf = reply.generateCsrf()
-    return show(
-      request,
-      reply,
-      { title: provider.name },
-      html`<p class="trail"><a href=${PATH}>Providers</a></p>
-        <h1>${provider.name}</h1>
-        ${may(role, 'operate') && testForms(provider, csrf)}
-        ${may(role, 'own') ? html`${changeForm(provider, textsOf(provider), {}, csrf)}${removeForm(provider, csrf)}` : lookAt(provider)}`,
-    )
+    const content = html`<p class="trail"><a href=${PATH}>Providers</a></p>
+      <h1>${provider.name}</h1>
+      ${may(role, 'operate') && testForms(provider, csrf)}
+      ${may(role, 'own') ? html`${changeForm(provider, textsOf(provider), {}, csrf)}${removeForm(provider, csrf)}` : lookAt(provider)}`
+    return show(request, reply, { title: provider.name }, content)
   })
 
   app.post(`${PATH}/:name`, { config: OWN, schema: { body: Changed } }, async (request, reply) => {
@@ -118,13 +114,9 @@ function showForm(
   const csrf = reply.generateCsrf()
   const isWrong = Object.keys(errors).length > 0
   const notice = { kind: 'bad', text: 'Nothing is saved yet: look at the marked fields.' } as const
-  const content = provider === null ? addForm(texts, errors, csrf) : changeForm(provider, texts, errors, csrf)
-  return show(
-    request,
-    reply,
-    { title, ...(isWrong && { status: 422, notice }) },
-    html`<p class="trail"><a href=${PATH}>Providers</a></p><h1>${title}</h1>${content}`,
-  )
+  const card = provider === null ? addForm(texts, errors, csrf) : changeForm(provider, texts, errors, csrf)
+  const content = html`<p class="trail"><a href=${PATH}>Providers</a></p><h1>${title}</h1>${card}`
+  return show(request, reply, { title, ...(isWrong && { status: 422, notice }) }, content)
 }
 
 function addForm(texts: Texts, errors: Texts, csrf: string): Piece {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { instanceId } from '../../src/files/instance-id.ts'
+import { instanceId } from '../../src/files/kept-ids.ts'
 import { SettingsError } from '../../src/settings.ts'
 
 t.test('a data directory has one instance on a host, and keeps its name', async (t) => {
