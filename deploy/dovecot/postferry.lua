@@ -1,4 +1,4 @@
--- Dovecot asks postferry who may sign in (passdb) and where their mail is (userdb).
+-- Dovecot asks postferry who may sign in (passdb), where their mail is (userdb), and where a message is delivered.
 -- postferry.conf, of 2.3 or of 2.4, loads this file and says where postferry is.
 --
 -- There are three kinds of answer: yes, no, could not ask. Whatever is not clearly one of the first two is the third:
@@ -188,6 +188,31 @@ function auth_password_verify(req, password)
   end
   answer.fields.user = answer.user
   return result, answer.fields
+end
+
+-- Where a message is delivered (LMTP, with lmtp_proxy = yes): by the old server for whoever has not signed in here yet.
+-- What is not found here is looked up in the userdb, and delivered or refused.
+--
+-- The answer says "no password needed". So it is for LMTP alone, which lets nobody in: never for somebody who signs in, be
+-- it without a password (EXTERNAL), with one that is not sent (CRAM-MD5) or with another's (a master user), and never for
+-- doveadm.
+function auth_passdb_lookup(req)
+  local is_sign_in = (req.mech or req.mechanism or "") ~= ""
+  if is_sign_in or (req.protocol or req.service) ~= "lmtp" or not carried(req.user) then
+    return auth.PASSDB_RESULT_USER_UNKNOWN, "without a password postferry tells LMTP alone"
+  end
+  local answer, cause = ask("/v1/delivery", { username = req.user })
+  if answer and answer.found == false then
+    return auth.PASSDB_RESULT_USER_UNKNOWN, "not known to postferry"
+  end
+  if not (answer and answer.found == true and all_strings(answer.fields)) then
+    return PASSDB_RESULT.tempfail, "postferry: " .. cause
+  end
+  if answer.fields.proxy == nil then
+    return auth.PASSDB_RESULT_USER_UNKNOWN, "delivered here"
+  end
+  answer.fields.nopassword = "y"
+  return PASSDB_RESULT.ok, answer.fields
 end
 
 function auth_userdb_lookup(req)

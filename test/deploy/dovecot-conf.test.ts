@@ -69,7 +69,7 @@ t.test('installed into the configuration of Debian 13, ours is what counts', asy
     'auth_internal_failure_delay = 0',
     'service auth-worker {\n  process_limit = 60\n',
     'service anvil {\n  unix_listener anvil-auth-penalty {\n    mode = 0\n',
-    'protocol lmtp {\n  auth_username_format = %{user | lower}\n',
+    'protocol lmtp {\n  auth_username_format = %{user}\n',
     'protocol imap {\n  mail_plugins {\n    imap_quota = yes\n',
   ]) {
     t.ok(`\n${read}`.includes(`\n${line}`), line)

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { chown, cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Certificate } from './certificates.ts'
+import { type Certificate, certificates } from './certificates.ts'
 import { type Debian, OWN } from './debian.ts'
 import { type Dovecot, type Place, startDovecot } from './dovecot.ts'
 
@@ -80,18 +80,19 @@ async function installLua(place: Place, settings: LuaSettings): Promise<void> {
   }
   const group = settings.door === 'lua-unix' && { '#extra_groups = vmail': extraGroup(place) }
   const lua = { '/etc/dovecot/postferry.lua': join(place.folder, 'postferry.lua') }
+  const trusted = { '/etc/ssl/certs/ca-certificates.crt': (await certificates()).server.ca }
   const told = toldToLua(place, settings).map(
     ([name, value]) => `${name}${place.debian.dovecot === '2.3' ? '=' : ' = '}${value}`,
   )
   if (place.debian.dovecot === '2.3') {
     const url = 'POSTFERRY_URL=http://127.0.0.1:8025 POSTFERRY_AUTH_TOKEN_FILE=/etc/dovecot/postferry.token'
-    await installed('postferry-lua.conf.ext', place, { ...group, ...lua, [url]: told.join(' ') })
+    await installed('postferry-lua.conf.ext', place, { ...group, ...lua, ...trusted, [url]: told.join(' ') })
     await installed('postferry.conf', place, mailOwner(place))
   } else {
     const url = 'POSTFERRY_URL = http://127.0.0.1:8025\n  POSTFERRY_AUTH_TOKEN_FILE = /etc/dovecot/postferry.token'
     await installed('postferry-lua.conf.ext', place, { ...lua, [url]: told.join('\n  ') })
     const user = { 'user = dovecot': `user = ${place.users.auth.name}` }
-    await installed('postferry.conf', place, { ...user, ...group, ...mailOwner(place) })
+    await installed('postferry.conf', place, { ...user, ...group, ...trusted, ...mailOwner(place) })
   }
 }
 
