@@ -6,8 +6,8 @@ import { domain } from './fields.ts'
 import { strandedText } from './next-steps.ts'
 import { operation, optional, text } from './operation.ts'
 import { providerField } from './providers.ts'
-import { the } from './schema.ts'
-import { PEOPLE, Report as ReportSchema } from './schemas.ts'
+import { PEOPLE, the } from './schema.ts'
+import { Report as ReportSchema } from './schemas.ts'
 
 /** Migrations that are being copied at this moment. */
 export interface Copying {

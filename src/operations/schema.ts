@@ -25,6 +25,9 @@ export function exactly(properties: Readonly<Record<string, JsonSchema>>): Objec
 export const Count = Type.Integer({ minimum: 0 })
 export const Text = Type.String()
 
+/** People are counted by how far they are, and all of them. */
+export const PEOPLE = ['awaited', 'captured', 'copying', 'synced', 'done', 'paused', 'failed', 'people'] as const
+
 export const Mistake = Type.Object(
   {
     error: Type.String({ description: 'What was wrong, for a person' }),

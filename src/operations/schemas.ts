@@ -1,7 +1,7 @@
 import { type JsonSchema, Type } from '../model/json-schema.ts'
 import { PROVIDER_ROWS, type ProviderField } from '../model/provider-fields.ts'
 import { ERASABLE } from '../model/retention.ts'
-import { Count, listOf, orNull, Text, Time, the } from './schema.ts'
+import { Count, listOf, orNull, PEOPLE, Text, Time, the } from './schema.ts'
 
 // What the answers of the API consist of: the rows, by name.
 
@@ -72,8 +72,6 @@ export const AuditEntry = Type.Object(
   { $id: 'AuditEntry' },
 )
 
-/** By how far they are, and all of them. */
-export const PEOPLE = ['awaited', 'captured', 'copying', 'synced', 'done', 'paused', 'failed', 'people'] as const
 const COUNTS = Object.fromEntries([...PEOPLE, 'never_came'].map((name) => [name, Count]))
 export const PeopleCount = Type.Object({ provider: Text, domain: Text, ...COUNTS }, { $id: 'PeopleCount' })
 
