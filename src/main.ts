@@ -26,6 +26,7 @@ async function serve(): Promise<void> {
   // The HTTP rooms take half of a command's start, and no other command needs them.
   const { openListeners, openLog } = await import('./http/listeners.ts')
   const { createMetrics } = await import('./http/metrics.ts')
+  const { lookNowAndThen } = await import('./http/standing-gauges.ts')
 
   const { dataDir, logLevel, proxyNetworks } = settings()
   using _alone = await lockDataDir(dataDir)
@@ -41,6 +42,7 @@ async function serve(): Promise<void> {
   const { auth, deliveryOf, providerStatus, checks } = service
   await using _listening = await openListeners(settings(), {
     ...{ auth, deliveryOf, providerStatus, checks, deps: service },
+    standing: lookNowAndThen(service.standing),
     ...{ authToken, adminToken, sessionKey, proxyNetworks, metrics, log },
   })
 

@@ -3,6 +3,7 @@ import { Type } from '../model/json-schema.ts'
 import { within } from '../model/timeout.ts'
 import type { ProviderStatus } from '../source/ports.ts'
 import type { Metrics } from './metrics.ts'
+import type { Look } from './standing-gauges.ts'
 import { showsToken } from './token.ts'
 
 const CHECK_LIMIT_MS = 3_000
@@ -31,13 +32,14 @@ interface Health {
   readonly checks: Record<string, Check>
   readonly metrics: Metrics
   providerStatus(): readonly ProviderStatus[]
+  readonly standing: Look
   /** Whoever shows it is told why the service is not ready; null: everybody is. */
   readonly authToken: string | null
 }
 
 /** `/livez`, `/readyz`, `/healthz` and `/metrics`. */
 export const health: FastifyPluginAsync<Health> = async (app: FastifyInstance, health) => {
-  const { checks, metrics, providerStatus, authToken } = health
+  const { checks, metrics, providerStatus, standing, authToken } = health
   const mayKnow = authToken === null ? () => true : showsToken(authToken)
   const check = together(() => resultsOf(checks))
   app.get('/livez', { schema: LIVEZ }, async () => ({ status: 'alive' }))
@@ -50,7 +52,7 @@ export const health: FastifyPluginAsync<Health> = async (app: FastifyInstance, h
     })
   }
   app.get('/metrics', { schema: METRICS }, async (_, reply) =>
-    reply.type(metrics.contentType).send(await metrics.render(providerStatus())),
+    reply.type(metrics.contentType).send(await metrics.render(providerStatus(), await standing())),
   )
 }
 

@@ -1,6 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Verdict } from '../model/verdict.ts'
+import type { Standing } from '../operations/standing.ts'
 import { BREAKER_STATES, type Effort, type ProviderStatus, type Time } from '../source/ports.ts'
+import { standingGauges } from './standing-gauges.ts'
 
 /** By which way a login came. */
 export type Way = 'http' | 'checkpassword'
@@ -17,7 +19,7 @@ export interface Metrics {
   inFlight: number
   readonly contentType: string
   /** Everything, as of now. */
-  render(providers: readonly ProviderStatus[]): Promise<string>
+  render(providers: readonly ProviderStatus[], standing: Standing | null): Promise<string>
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30]
@@ -28,6 +30,7 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry })
   const steps = stepSeconds(registry)
   const showProviders = providerGauges(registry)
+  const showStanding = standingGauges(registry)
   const verdicts = new Counter({
     name: 'postferry_verdicts_total',
     help: 'Answers to sign-ins, by the way they came, verdict and, for tempfail, code',
@@ -62,8 +65,9 @@ export function createMetrics(): Metrics {
     },
     inFlight: 0,
     contentType: registry.contentType,
-    render(providers) {
+    render(providers, standing) {
       showProviders(providers)
+      showStanding(standing)
       return registry.metrics()
     },
   }

@@ -14,6 +14,7 @@ import { speakJson } from './json.ts'
 import { requireKnownHost } from './known-host.ts'
 import { LIMITS, limitConnections } from './limits.ts'
 import type { Metrics } from './metrics.ts'
+import type { Look } from './standing-gauges.ts'
 import { requireToken } from './token.ts'
 
 /** What every listener needs. */
@@ -22,6 +23,7 @@ export interface HttpDeps {
   readonly deliveryOf: DeliveryOf
   /** How the providers' connections are used in this process. */
   providerStatus(): readonly ProviderStatus[]
+  readonly standing: Look
   readonly checks: Record<string, Check>
   readonly metrics: Metrics
   readonly log: Logger
@@ -43,7 +45,7 @@ export interface HttpListener extends HttpDeps {
 
 /** The app of a listener, not listening yet. */
 export function httpListener(listener: HttpListener): FastifyInstance {
-  const { auth, deliveryOf, providerStatus, checks, metrics, log } = listener
+  const { auth, deliveryOf, providerStatus, standing, checks, metrics, log } = listener
   const { authToken, adminToken, hostNames, proxyNetworks, prepare } = listener
   // Without a logger of its own Fastify makes none for each request.
   const app = Fastify({
@@ -62,7 +64,7 @@ export function httpListener(listener: HttpListener): FastifyInstance {
   tellErrorsShortly(app, log)
   if (hostNames !== null) app.addHook('onRequest', requireKnownHost(hostNames, [authToken, adminToken]))
   prepare?.(app)
-  app.register(health, { checks, metrics, providerStatus, authToken })
+  app.register(health, { checks, metrics, providerStatus, standing, authToken })
   app.register(async (guarded) => {
     if (authToken !== null) guarded.addHook('onRequest', requireToken(authToken, 'auth'))
     await shedUnderPressure(guarded, (path) => metrics.shed(SHED[path] ?? 'passdb'))

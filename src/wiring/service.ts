@@ -12,6 +12,7 @@ import { collisions } from '../db/collisions.ts'
 import { type Database, openDatabase } from '../db/connection/database.ts'
 import { shares } from '../db/connection-shares.ts'
 import { copyingHosts } from '../db/copying-hosts.ts'
+import { counts } from '../db/counts.ts'
 import { credentials } from '../db/credentials.ts'
 import { domains } from '../db/domains.ts'
 import { imports } from '../db/imports.ts'
@@ -51,6 +52,7 @@ import type { Deps, OperationDeps } from '../operations/deps.ts'
 import { performer } from '../operations/operation.ts'
 import { healthOf } from '../operations/provider-health.ts'
 import { TEST_LIMITS } from '../operations/provider-login-test.ts'
+import { type Standing, standingOf } from '../operations/standing.ts'
 import { type Delivery, deliveryOf } from '../routing/delivery.ts'
 import type { Settings } from '../settings.ts'
 import { openBudget } from '../source/budget.ts'
@@ -70,6 +72,8 @@ export interface Service extends Deps, AsyncDisposable {
   readonly verifyDeps: VerifyDeps
   /** How the providers' connections are used in this process. */
   providerStatus(): readonly ProviderStatus[]
+  /** How the whole move stands. */
+  standing(): Promise<Standing>
   /** What has to be well for the service to be ready, by name. */
   readonly checks: Readonly<Record<string, Check>>
 }
@@ -140,6 +144,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
       upgrades: database.check,
       'seal-key': () => refuseRetiredKey(sealer, stores.sealings),
     },
+    standing: () => standingOf({ ...stores, counts: counts(kysely) }),
     async [Symbol.asyncDispose]() {
       auth[Symbol.dispose]()
       await presence?.[Symbol.asyncDispose]()

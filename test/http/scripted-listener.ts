@@ -11,6 +11,7 @@ import { describeRoutes } from '../../src/http/openapi.ts'
 import { type HttpDeps, httpListener } from '../../src/http/server.ts'
 import type { Account } from '../../src/model/account.ts'
 import { MISMATCH, type Verdict } from '../../src/model/verdict.ts'
+import type { Standing } from '../../src/operations/standing.ts'
 import type { ProviderStatus } from '../../src/source/ports.ts'
 
 export const account: Account = { address: 'anna@new.example', home: '/home/anna', quotaBytes: 1024, enabled: true }
@@ -24,6 +25,7 @@ export interface Script {
   deliveryOf?: HttpDeps['deliveryOf']
   addresses?: Auth['addresses']
   providers?: readonly ProviderStatus[]
+  standing?: Standing | null
   checks?: Record<string, Check>
   authToken?: string | null
   hostNames?: readonly string[] | null
@@ -53,6 +55,7 @@ export function scriptedListener({ verdict = MISMATCH, authToken = null, hostNam
       deliveryOf: script.deliveryOf ?? (async () => ({ to: 'destination' })),
       ...{ auth, checks, metrics, log, authToken, hostNames },
       providerStatus: () => script.providers ?? [],
+      standing: async () => script.standing ?? null,
       adminToken: ADMIN_TOKEN,
       proxyNetworks: script.proxyNetworks ?? [],
       prepare: describeRoutes,
