@@ -3,7 +3,7 @@
 # usage: install-servers.sh [panel]     panel: also what the panel is tested with, a browser and a reverse proxy
 set -eu
 
-packages='dovecot-imapd dovecot-lmtpd dovecot-auth-lua dovecot-pgsql lua-cjson lua-socket offlineimap3 openssl age gcc libc6-dev postfix fail2ban debootstrap'
+packages='dovecot-imapd dovecot-lmtpd dovecot-auth-lua dovecot-pgsql lua-cjson lua-socket offlineimap3 openssl age gcc libc6-dev postfix fail2ban debootstrap prometheus dnsmasq-base'
 case $(. /etc/os-release && echo "$ID$VERSION_ID") in
   debian13) packages="$packages postgresql-17" ;;
   *) packages="$packages postgresql-15" ;;
@@ -36,6 +36,7 @@ fresh=
 [ -e /usr/sbin/dovecot ] || fresh="$fresh dovecot.service dovecot.socket"
 [ -e /usr/lib/postgresql ] || fresh="$fresh postgresql.service"
 [ -e /usr/sbin/postfix ] || fresh="$fresh postfix.service"
+[ -e /usr/bin/prometheus ] || fresh="$fresh prometheus.service"
 [ -e /usr/bin/fail2ban-server ] || fresh="$fresh fail2ban.service"
 [ "${1-}" != panel ] || [ -e /usr/sbin/nginx ] || fresh="$fresh nginx.service"
 

@@ -1,0 +1,51 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { OUTCOMES } from '../../src/model/attempt.ts'
+import { ask, startService } from '../support/service.ts'
+
+const CHECKOUT = join(import.meta.dirname, '../..')
+const RULES = join(CHECKOUT, 'deploy/prometheus/postferry.rules.yml')
+const rules = readFileSync(RULES, 'utf8')
+const found = (pattern: RegExp) => [...rules.matchAll(pattern)].map(([, name = '']) => name)
+
+const promtool = (...args: string[]) => execFileSync('promtool', args, { encoding: 'utf8', stdio: 'pipe' })
+
+t.test('each alert comes with its trouble, and none without', async (t) => {
+  t.match(promtool('check', 'rules', RULES), /SUCCESS: 16 rules found/)
+  t.match(promtool('test', 'rules', join(import.meta.dirname, 'postferry.rules.test.yml')), /SUCCESS/)
+})
+
+t.test('each metric that a rule names is one that a running serve shows', async (t) => {
+  await using service = await startService()
+  const { status, body } = await ask(service.url, '/metrics', 'GET', undefined, {})
+  t.equal(status, 200)
+  const shown = new Set([...body.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name))
+  const named = new Set(found(/\b(postferry_\w+?)(?:_bucket)?\b/g))
+  t.equal(named.size, 13)
+  for (const name of named) t.ok(shown.has(name), name)
+  t.match(body, /^postferry_database_up 1$/m)
+  t.match(body, /^postferry_workers 0$/m)
+})
+
+t.test('each alert has its section in the documentation', async (t) => {
+  const alerts = found(/- alert: (\w+)/g)
+  t.equal(alerts.length, 16)
+  t.same(
+    found(/runbook_url: (.*)/g),
+    alerts.map((alert) => `docs/operate/alerts.md#${alert.toLowerCase()}`),
+  )
+  const page = join(CHECKOUT, 'docs/operate/alerts.md')
+  t.ok(existsSync(page))
+  t.same(
+    [...readFileSync(page, 'utf8').matchAll(/^### (Postferry\w+)$/gm)].map(([, name]) => name),
+    alerts,
+  )
+})
+
+t.test('the outcomes and codes that rules name are those that there are', async (t) => {
+  const words = found(/(?:outcome|code)[!=]~?"([^"]+)"/g).flatMap((pattern) => pattern.split('|'))
+  const isKnown = (word: string) => OUTCOMES.some((outcome) => new RegExp(`^(?:${word})$`).test(outcome))
+  for (const word of words) t.ok(isKnown(word), word)
+})
