@@ -8,6 +8,7 @@ import { ListenError } from './http/listen.ts'
 import { loadImap } from './imap/login/ask.ts'
 import { derivedKey } from './keys/panel-key.ts'
 import { panelKeyInForce, provideSecrets } from './keys/secrets.ts'
+import { roomBeside } from './maildir/free-space.ts'
 import { loadSettings, type Settings } from './settings.ts'
 import { environment } from './settings-file.ts'
 import { openCopying } from './wiring/copying.ts'
@@ -67,6 +68,7 @@ function stopSignal(): Promise<NodeJS.Signals> {
 await runPostferry(process.argv.slice(2), {
   settings,
   engine: () => engineFor(settings()),
+  room: () => roomBeside(settings().keptFree, []),
   becomeOwner: () => becomeOwner(settings()),
   open: () => openReady(settings()),
   openUnready: () => openService(settings()),

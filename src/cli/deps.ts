@@ -1,3 +1,4 @@
+import type { Room } from '../copying/free-space.ts'
 import type { Engine } from '../copying/ports.ts'
 import type { CopyingOptions, WorkerDeps } from '../copying/worker-deps.ts'
 import type { Deps } from '../operations/deps.ts'
@@ -12,6 +13,8 @@ export interface CliDeps {
   settings(): Settings
   /** What copies mail. Throws a SettingsError when a setting is wrong. */
   engine(): Engine
+  /** Room for copied mail on this host. */
+  room(): Room
   /** Root becomes who owns the sync state: for commands that write there. */
   becomeOwner(): void
   /** The database ready. */

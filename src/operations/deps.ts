@@ -29,6 +29,8 @@ export interface OperationDeps extends VerifyDeps {
     check(): Promise<void>
     /** Resolves when the database answers at all. */
     reach(): Promise<void>
+    /** Its time of day. */
+    clock(): Promise<Date>
     /** Applies the pending upgrades and returns their names. */
     upgrade(): Promise<string[]>
   }

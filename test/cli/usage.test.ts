@@ -119,6 +119,7 @@ t.test('every command has a description and examples that it understands', async
     program({
       settings: unused,
       engine: unused,
+      room: unused,
       becomeOwner: unused,
       open: unused,
       openUnready: unused,

@@ -95,3 +95,5 @@ t.test('a worker that does not show itself any more does not count', async (t) =
   )
   t.equal(await workers(), 1)
 })
+
+t.end()

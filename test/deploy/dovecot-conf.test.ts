@@ -1,34 +1,6 @@
-import { execFileSync } from 'node:child_process'
-import { cp, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import { type Debian, debian } from '../support/debian.ts'
-
-const SHIPPED = join(import.meta.dirname, '../../deploy/dovecot')
-
-interface Installation {
-  /** The name that README gives to our main file. */
-  as: string
-  /** Changes our main file. */
-  change?: (text: string) => string
-  /** Debian's files, and more than them, by name. */
-  also?: Record<string, string>
-}
-
-/** Debian's own configuration, copied, with ours installed as README says. @returns Dovecot's reading of it */
-async function installed(t: Test, debian: Debian, { as, change, also = {} }: Installation): Promise<string> {
-  const folder = join(t.testdir(), 'dovecot')
-  const shipped = join(SHIPPED, debian.dovecot)
-  await cp(`${debian.root}/usr/share/dovecot`, folder, { recursive: true })
-  const authFile = join(folder, 'conf.d/10-auth.conf')
-  await writeFile(authFile, (await readFile(authFile, 'utf8')).replace(/^!include auth-system/m, '#$&'))
-  await cp(shipped, join(folder, 'conf.d'), { recursive: true, filter: (path) => !path.endsWith('.conf') })
-  const own = await readFile(join(shipped, 'postferry.conf'), 'utf8')
-  const files = { 'conf.d/10-ssl.conf': 'ssl = no\n', ...also, [`conf.d/${as}`]: change ? change(own) : own }
-  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
-  const [program = '', ...args] = [...debian.enter, 'doveconf', '-n', '-c', join(folder, 'dovecot.conf')]
-  return execFileSync(program, args, { encoding: 'utf8' })
-}
+import t from 'tap'
+import { debian } from '../support/debian.ts'
+import { type Installation, installed } from '../support/dovecot-installed.ts'
 
 const OLDER: Installation = {
   as: '11-postferry.conf',

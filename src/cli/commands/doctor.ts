@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import type { CliDeps } from '../deps.ts'
+import { examine } from '../doctor/examine.ts'
+import { type Finding, findingRow } from '../doctor/finding.ts'
 import { examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { print, printList } from '../terminal/output.ts'
 import { line } from '../terminal/text.ts'
-import { examine, type Finding } from './doctor-checks.ts'
 
 const CHECK_WIDTH = 18
 /** When these fail, every other command ends with the same exit code. */
@@ -16,14 +17,16 @@ export function addDoctorCommand(postferry: Command, deps: CliDeps): void {
     .description(
       'look for what is wrong, and say what to do; exit code 78 when settings or key are wrong, 69 when something else has to be done',
     )
+    .option('--dovecot-config <file>', "Dovecot's configuration, where it is not in its usual place")
+    .option('--dns-server <address>', 'whom to ask for the DNS, as 192.0.2.1 (default: whom this host asks)')
     .option('--json', 'print the findings as one JSON array')
   examples(doctor, 'postferry doctor').action(async (options) => {
     const findings: Finding[] = []
-    for await (const finding of examine(deps)) {
+    for await (const finding of examine(deps, options)) {
       findings.push(finding)
       if (!options.json) await print(lines(finding))
     }
-    if (options.json) await printList(findings, { row: (finding) => ({ ...finding }), columns: [] }, options)
+    if (options.json) await printList(findings, { row: findingRow, columns: [] }, options)
     const failed = findings.filter(({ result }) => result === 'fail').map(({ check }) => check)
     if (failed.length === 0) return
     const exitCode = failed.some((check) => SETTLED_BY_SETTINGS.includes(check)) ? EXIT.config : EXIT.unavailable
@@ -31,7 +34,10 @@ export function addDoctorCommand(postferry: Command, deps: CliDeps): void {
   })
 }
 
-function lines({ check, result, found, remedy }: Finding): string {
-  const first = `${result.padEnd(4)}  ${line(check).padEnd(CHECK_WIDTH)}  ${line(found)}\n`
-  return remedy === undefined ? first : `${first}      ${'what to do:'.padEnd(CHECK_WIDTH)}  ${line(remedy)}\n`
+function lines({ check, result, found, why, remedy }: Finding): string {
+  const more = Object.entries({ 'because:': why, 'what to do:': remedy }).filter(([, text]) => text !== undefined)
+  return [
+    `${result.padEnd(4)}  ${line(check).padEnd(CHECK_WIDTH)}  ${line(found)}\n`,
+    ...more.map(([title, text]) => `      ${title.padEnd(CHECK_WIDTH)}  ${line(text)}\n`),
+  ].join('')
 }

@@ -30,6 +30,8 @@ export interface Database extends AsyncDisposable {
   check(): Promise<void>
   /** Resolves when the database answers at all. */
   reach(): Promise<void>
+  /** Its time of day. */
+  clock(): Promise<Date>
   /** Applies the pending upgrades and returns their names. */
   upgrade(): Promise<string[]>
 }
@@ -82,6 +84,10 @@ export async function openDatabase(
     listen: (channel, onNotice) => listen(location, channel, onNotice),
     check,
     reach: async () => void (await sql`select 1`.execute(kysely)),
+    async clock() {
+      const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(kysely)
+      return rows[0]?.now ?? new Date(Number.NaN)
+    },
     ready: async () => (isCurrent ? undefined : await check()),
     upgrade,
     async [Symbol.asyncDispose]() {

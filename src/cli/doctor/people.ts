@@ -1,6 +1,6 @@
 import { COLLISION_REMEDIES, collisionText, type Sharing } from '../../operations/collisions.ts'
 import type { Deps } from '../../operations/deps.ts'
-import type { Finding } from './doctor-checks.ts'
+import type { Finding } from './finding.ts'
 
 /** Whether everybody has what only one can have. */
 export async function* checkPeople(deps: Deps): AsyncGenerator<Finding> {

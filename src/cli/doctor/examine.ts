@@ -5,25 +5,32 @@ import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.t
 import type { Provider } from '../../model/provider.ts'
 import type { Deps } from '../../operations/deps.ts'
 import type { Settings } from '../../settings.ts'
+import { identityHere } from '../commands/key.ts'
 import type { CliDeps } from '../deps.ts'
 import { explain } from '../terminal/exit.ts'
-import { checkCopying } from './doctor-copying.ts'
-import { checkFiles, checkListeners } from './doctor-host.ts'
-import { checkPeople } from './doctor-people.ts'
-import { identityHere } from './key.ts'
-
-/** What `doctor` found about one thing: well, worth a look, or in need of something done. */
-export interface Finding {
-  readonly check: string
-  readonly result: 'ok' | 'warn' | 'fail'
-  readonly found: string
-  readonly remedy?: string
-}
+import { judged } from './certificate.ts'
+import { checkCopying } from './copying.ts'
+import { checkDns, openDns } from './dns.ts'
+import { checkDovecot } from './dovecot.ts'
+import type { Finding } from './finding.ts'
+import { checkFiles, checkListeners } from './host.ts'
+import { checkPeople } from './people.ts'
+import { checkPostfix, readPostfix } from './postfix.ts'
+import type { Dns } from './spf.ts'
+import { checkClock, checkRoom, checkUnits } from './system.ts'
 
 const PROBES_AT_ONCE = 8
 
+export interface Looking {
+  /** Dovecot's configuration, where it is not in its usual place. */
+  readonly dovecotConfig?: string
+  /** Whom to ask for the DNS; default: whom this host asks. */
+  readonly dnsServer?: string
+}
+
 /** Looks at everything, one thing after the other, and makes nothing. */
-export async function* examine({ settings, engine: engineFor, openUnready }: CliDeps): AsyncGenerator<Finding> {
+export async function* examine(deps: CliDeps, { dovecotConfig, dnsServer }: Looking): AsyncGenerator<Finding> {
+  const { settings, engine: engineFor, room } = deps
   const inForce = attempt(settings)
   if (inForce instanceof Error) {
     yield { check: 'settings', result: 'fail', found: inForce.message, remedy: 'correct the setting that is named' }
@@ -36,8 +43,12 @@ export async function* examine({ settings, engine: engineFor, openUnready }: Cli
   if (inForce.databaseUrl === null && !existsSync(inForce.dataDir)) {
     const remedy = 'start "postferry serve", or set DATABASE_URL'
     yield { check: 'database', result: 'warn', found: 'not made yet', remedy }
-  } else yield* checkRecords(openUnready, engine)
+  } else yield* checkRecords(deps, engine, openDns(dnsServer))
   yield { check: engine.name, ...(await engine.check()) }
+  yield checkRoom(inForce, engine.stateFolder, room())
+  yield* checkUnits()
+  yield* checkDovecot(inForce, dovecotConfig)
+  yield* checkPostfix(await readPostfix(), inForce)
   yield* checkListeners(inForce)
 }
 
@@ -74,7 +85,7 @@ function copiesHere({ identityNamed }: Settings, { stateFolder }: Engine): strin
   return existsSync(stateFolder) ? `this host has copied mail (${stateFolder})` : null
 }
 
-async function* checkRecords(openUnready: CliDeps['openUnready'], engine: Engine): AsyncGenerator<Finding> {
+async function* checkRecords({ openUnready }: CliDeps, engine: Engine, dns: Dns): AsyncGenerator<Finding> {
   const opened = await openUnready().catch((error: Error) => error)
   if (opened instanceof Error) {
     yield failed('database', opened, 'see the reason')
@@ -87,10 +98,12 @@ async function* checkRecords(openUnready: CliDeps['openUnready'], engine: Engine
   const upgrades = await tried('upgrades', deps.database.check(), 'none is pending', 'run "postferry upgrade"')
   yield upgrades
   if (upgrades.result === 'fail') return
+  yield await checkClock(deps)
   yield* checkProviders(deps)
   yield* checkPeople(deps)
   yield* checkCopying(deps, engine)
   yield await checkPanel(deps)
+  yield* checkDns(await deps.domains.list(), await readPostfix(), dns)
 }
 
 async function* checkProviders(deps: Deps): AsyncGenerator<Finding> {
@@ -102,43 +115,48 @@ async function* checkProviders(deps: Deps): AsyncGenerator<Finding> {
     yield { check: 'providers', result: 'warn', found: 'there is none', remedy }
   }
   for (let start = 0; start < all.length; start += PROBES_AT_ONCE) {
-    yield* await Promise.all(all.slice(start, start + PROBES_AT_ONCE).map((provider) => checkProvider(provider, probe)))
+    const some = all.slice(start, start + PROBES_AT_ONCE)
+    yield* (await Promise.all(some.map((provider) => checkProvider(provider, probe)))).flat()
   }
   for (const provider of all) yield* checkApproval(provider, deps)
   for (const { name } of all) {
     if (served.has(name)) continue
     const remedy = `postferry domain add DOMAIN --provider ${name}`
-    yield { check: `provider ${name}`, result: 'warn', found: 'no domain comes from it', remedy }
+    yield { check: `provider ${name}`, id: 'provider', result: 'warn', found: 'no domain comes from it', remedy }
   }
 }
 
-async function checkProvider(provider: Provider, probe: Deps['probe']): Promise<Finding> {
+async function checkProvider(provider: Provider, probe: Deps['probe']): Promise<Finding[]> {
   const check = `provider ${provider.name}`
-  for await (const { ok, step, found, isBusy } of probe(provider)) {
-    if (ok) continue
-    return {
-      check,
-      result: isBusy ? 'warn' : 'fail',
-      found: `${step}: ${found}`,
-      remedy: `postferry provider test ${provider.name}`,
+  const findings: Finding[] = []
+  for await (const { ok, step, found, isBusy, daysLeft } of probe(provider)) {
+    // Whoever trusts one certificate trusts it whatever its dates.
+    if (daysLeft !== undefined && provider.fingerprint === null) {
+      findings.push({ check, id: 'provider-certificate', ...judged(provider.host, daysLeft) })
     }
+    if (ok) continue
+    const remedy = `postferry provider test ${provider.name}`
+    return [
+      { check, id: 'provider', result: isBusy ? 'warn' : 'fail', found: `${step}: ${found}`, remedy },
+      ...findings,
+    ]
   }
-  return { check, result: 'ok', found: `${provider.host} port ${provider.port} answers` }
+  return [{ check, id: 'provider', result: 'ok', found: `${provider.host} port ${provider.port} answers` }, ...findings]
 }
 
 /** Whether this host may send kept passwords where the provider is now. */
 function* checkApproval(provider: Provider, { settings, endpoints }: Deps): Generator<Finding> {
   if (!existsSync(settings.identityFile)) return
-  const check = `provider ${provider.name}`
+  const [check, id] = [`provider ${provider.name}`, 'provider-approval']
   const remedy = `when "postferry provider show ${provider.name}" is right: postferry provider approve ${provider.name}`
   try {
     const approved = endpoints.approved(provider.name)
     if (approved === null) return
     const only = `this host sends kept passwords to ${endpointText(approved)} only (${endpoints.keptIn(provider.name)})`
-    if (isSameEndpoint(approved, endpointOf(provider))) yield { check, result: 'ok', found: only }
-    else yield { check, result: 'fail', found: `nothing is copied: ${only}`, remedy }
+    if (isSameEndpoint(approved, endpointOf(provider))) yield { check, id, result: 'ok', found: only }
+    else yield { check, id, result: 'fail', found: `nothing is copied: ${only}`, remedy }
   } catch (error) {
-    yield failed(check, error, remedy)
+    yield { ...failed(check, error, remedy), id }
   }
 }
 

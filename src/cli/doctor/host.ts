@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import type { Settings } from '../../settings.ts'
-import type { Finding } from './doctor-checks.ts'
+import type { Finding } from './finding.ts'
+import { statOf, tried } from './unix.ts'
 
 const ANSWER_LIMIT_MS = 15_000
 const SECRETS = ['auth-token', 'admin-token', 'panel-key']
@@ -13,7 +14,7 @@ const [WRITABLE_BY_OTHERS, FOR_OTHERS] = [0o022, 0o007]
 export function* checkFiles({ dataDir, identityFile }: Settings): Generator<Finding, boolean> {
   const check = 'data directory'
   const folder = modeOf(dataDir)
-  if (isFile(dataDir)) {
+  if (statOf(dataDir)?.isDirectory() === false) {
     const remedy = 'let POSTFERRY_DATA_DIR name a folder'
     yield { check, result: 'fail', found: `${dataDir} is a file, and no folder`, remedy }
     return false
@@ -83,24 +84,12 @@ async function checkListener(
 
 /** Null: it is not there, or nobody can tell this user. */
 function modeOf(path: string): number | null {
-  return tried(() => statSync(path).mode & 0o777, null)
-}
-
-function isFile(path: string): boolean {
-  return tried(() => !statSync(path).isDirectory(), false)
+  const stats = statOf(path)
+  return stats === null ? null : stats.mode & 0o777
 }
 
 function isMine(folder: string): boolean {
   return tried(() => accessSync(folder, constants.R_OK | constants.X_OK) === undefined, false)
-}
-
-/** What the file system says; where it refuses, something else. */
-export function tried<T>(ask: () => T, otherwise: T): T {
-  try {
-    return ask()
-  } catch {
-    return otherwise
-  }
 }
 
 function octal(mode: number): string {

@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Engine } from '../../copying/ports.ts'
@@ -8,8 +7,8 @@ import type { Deps } from '../../operations/deps.ts'
 import { STRANDED_STEP, strandedText } from '../../operations/next-steps.ts'
 import { makeReport } from '../../operations/report.ts'
 import { CALLER } from '../terminal/operation-command.ts'
-import type { Finding } from './doctor-checks.ts'
-import { tried } from './doctor-host.ts'
+import type { Finding } from './finding.ts'
+import { statOf } from './unix.ts'
 
 type Remark = Pick<Finding, 'found' | 'remedy'>
 
@@ -64,5 +63,5 @@ function isForeign(home: string, owner: number): boolean {
 
 /** Null: it is not there, or this user cannot tell. */
 function ownerOf(path: string): number | null {
-  return tried(() => statSync(path).uid, null)
+  return statOf(path)?.uid ?? null
 }
