@@ -85,6 +85,8 @@ CREATE TABLE account (
     CONSTRAINT account_quota_bytes_check CHECK (quota_bytes > 0)
 );
 
+CREATE INDEX account_domain ON account USING btree (split_part(address, '@'::text, 2));
+
 CREATE TABLE migration (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     account_id bigint,
@@ -384,6 +386,26 @@ CREATE TABLE account_password (
 );
 
 CREATE INDEX account_password_account ON account_password USING btree (account_id, id);
+
+CREATE TABLE alias (
+    address text NOT NULL,
+    target text NOT NULL,
+    CONSTRAINT alias_pkey PRIMARY KEY (address, target),
+    CONSTRAINT alias_check CHECK (address <> target)
+);
+
+CREATE INDEX alias_domain ON alias USING btree (split_part(address, '@'::text, 2));
+
+CREATE TABLE only_at_source (
+    address text NOT NULL,
+    messages bigint NOT NULL,
+    first_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT only_at_source_pkey PRIMARY KEY (address),
+    CONSTRAINT only_at_source_messages_check CHECK (messages > 0)
+);
+
+CREATE INDEX only_at_source_last ON only_at_source USING btree (last_at);
 
 -- The functions use each other in any order.
 SET check_function_bodies = off;

@@ -28,6 +28,7 @@ async function serve(): Promise<void> {
   const { openListeners, openLog } = await import('./http/listeners.ts')
   const { createMetrics } = await import('./http/metrics.ts')
   const { lookNowAndThen } = await import('./http/standing-gauges.ts')
+  const { openSocketmap } = await import('./wiring/socketmap.ts')
 
   const { dataDir, logLevel, proxyNetworks } = settings()
   using _alone = await lockDataDir(dataDir)
@@ -41,6 +42,7 @@ async function serve(): Promise<void> {
 
   await using service = await openService(settings(), { time: metrics.time, instance: instanceId(dataDir) })
   const { auth, deliveryOf, providerStatus, checks } = service
+  await using _socketmap = await openSocketmap(service, log)
   await using _listening = await openListeners(settings(), {
     ...{ auth, deliveryOf, providerStatus, checks, deps: service },
     standing: lookNowAndThen(service.standing),

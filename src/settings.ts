@@ -69,6 +69,21 @@ const TABLE = {
     localhost and POSTFERRY_HOST always count. Requests for other names are refused (421), so that no web page from
     elsewhere reaches the panel by DNS rebinding. Requests with a token may use any name.`,
   ),
+  socketmapSocket: setting(
+    'POSTFERRY_SOCKETMAP_SOCKET',
+    kinds.path,
+    `${DATA_DIR}/socketmap.sock`,
+    `The Unix socket on which Postfix asks who is here (socketmap, deploy/postfix). Its file mode (0660) guards it: put it
+    into a folder that belongs to Postfix's group and passes it on, as /var/spool/postfix/postferry/socketmap.sock.`,
+  ),
+  /** 0: none. */
+  socketmapPort: setting(
+    'POSTFERRY_SOCKETMAP_PORT',
+    kinds.port,
+    '0',
+    `The same on a TCP port of 127.0.0.1. Whoever reaches it learns who is here, without a token: so other hosts cannot.
+    0: none.`,
+  ),
   authToken: setting(
     'POSTFERRY_AUTH_TOKEN',
     kinds.token,

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { version } from '../operations/version.ts'
 import { addAccountCommands } from './commands/account.ts'
 import { addAdminCommands } from './commands/admin.ts'
+import { addAliasCommands } from './commands/alias.ts'
 import { addAuditCommands } from './commands/audit.ts'
 import { addCredentialCommands } from './commands/credential.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
@@ -20,8 +21,16 @@ import { runCommandLine } from './terminal/exit.ts'
 
 // In the order of the help.
 const COMMANDS = [
-  ...[addServe, addProviderCommands, addDomainCommands, addAccountCommands, addMigrationCommands, addImportCommand],
-  ...[addSyncCommand, addVerifyCommand, addReportCommand, addAuditCommands, addCredentialCommands, addKeyCommands],
+  ...[addServe, addProviderCommands, addDomainCommands, addAccountCommands, addAliasCommands, addMigrationCommands],
+  ...[
+    addImportCommand,
+    addSyncCommand,
+    addVerifyCommand,
+    addReportCommand,
+    addAuditCommands,
+    addCredentialCommands,
+    addKeyCommands,
+  ],
   ...[addAdminCommands, addUpgradeCommand, addDoctorCommand],
 ]
 

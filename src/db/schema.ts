@@ -55,6 +55,11 @@ export interface Administrator {
   totp_sealed: Buffer | null;
 }
 
+export interface Alias {
+  address: string;
+  target: string;
+}
+
 export interface Attempt {
   ended_at: Timestamp | null;
   folders: Generated<number>;
@@ -219,6 +224,13 @@ export interface MigrationTransition {
   to_state: string;
 }
 
+export interface OnlyAtSource {
+  address: string;
+  first_at: Generated<Timestamp>;
+  last_at: Generated<Timestamp>;
+  messages: Int8;
+}
+
 export interface Provider {
   after_refusal: Generated<string>;
   ca_file: string | null;
@@ -282,6 +294,7 @@ export interface DB {
   account: Account;
   account_password: AccountPassword;
   administrator: Administrator;
+  alias: Alias;
   attempt: Attempt;
   audit: Audit;
   collision: Collision;
@@ -298,6 +311,7 @@ export interface DB {
   ledger_folder: LedgerFolder;
   migration: Migration;
   migration_transition: MigrationTransition;
+  only_at_source: OnlyAtSource;
   provider: Provider;
   retention: Retention;
   retired_recipient: RetiredRecipient;

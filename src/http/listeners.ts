@@ -35,10 +35,14 @@ export async function openListeners(settings: Settings, deps: ListenerDeps): Pro
     return app
   }
   try {
-    await listenOnSocket(listener({ authToken: null, hostNames: null }), settings.socket)
+    const onSocket = listener({ authToken: null, hostNames: null })
+    // What is wrong with a route has nothing to do with the socket.
+    await onSocket.ready()
+    await listenOnSocket(onSocket, settings.socket, 'POSTFERRY_SOCKET')
     if (settings.port !== 0) {
       const hostNames = [settings.host, ...settings.hostNames]
-      await listenOnPort(listener({ authToken: deps.authToken, hostNames }), settings.host, settings.port)
+      const onPort = listener({ authToken: deps.authToken, hostNames })
+      await listenOnPort(onPort, settings.host, settings.port, 'POSTFERRY_HOST, POSTFERRY_PORT')
     }
   } catch (error) {
     await Promise.all(listeners.map((app) => app.close()))

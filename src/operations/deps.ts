@@ -13,8 +13,10 @@ import type { Source } from '../source/ports.ts'
 import type { ProbeStep } from '../source/probe.ts'
 import type { AdministratorAnswer, AdministratorQuestion } from './administrator-login.ts'
 import type { Administrators } from './administrator-ports.ts'
+import type { Aliases } from './aliases.ts'
 import type { Collisions } from './collisions.ts'
 import type { Transitions } from './migration-changes.ts'
+import type { OnlyAtSourceList } from './only-at-source.ts'
 import type { Perform } from './operation.ts'
 import type { Accounts, Audit, Credentials, Domains, Imports, Migrations, Providers } from './ports.ts'
 import type { ProviderHealth } from './provider-health.ts'
@@ -38,6 +40,7 @@ export interface OperationDeps extends VerifyDeps {
   readonly providers: Providers
   readonly domains: Domains
   readonly accounts: Accounts
+  readonly aliases: Aliases
   readonly migrations: Migrations
   readonly credentials: Credentials
   readonly attempts: Attempts
@@ -61,6 +64,7 @@ export interface OperationDeps extends VerifyDeps {
   readonly budget: Budget
   readonly imports: Imports
   readonly reports: Reports
+  readonly onlyAtSource: OnlyAtSourceList
   readonly copying: Copying
   /** Who wants what somebody else has. */
   readonly collisions: Collisions

@@ -32,26 +32,35 @@ interface Layout {
  * @throws Refused when the header names another column, or when the file says nothing of anybody
  */
 export async function* readPeople(input: AsyncIterable<Uint8Array>): AsyncGenerator<PersonLine | BadLine> {
-  let number = 0
   let told = 0
   let layout: Layout | null = null
+  for await (const { number, text, flaw } of textLinesOf(input)) {
+    if (text?.trim() === '') continue
+    if (layout === null) {
+      const header: Layout | null = text === null ? null : layoutIn(text)
+      layout = header ?? { columns: COLUMNS, delimiter: null }
+      if (header !== null) continue
+    }
+    const line = text === null ? { reason: flaw } : personIn(text, layout)
+    if (line === null) continue
+    told++
+    yield { number, ...line }
+  }
+  if (told === 0) throw new Refused('invalid', 'the file names nobody')
+}
+
+/** Lines by their numbers; those without text have a flaw. */
+export async function* textLinesOf(
+  input: AsyncIterable<Uint8Array>,
+): AsyncGenerator<{ readonly number: number; readonly text: string | null; readonly flaw: string }> {
+  let number = 0
   for await (const lines of linesOf(input)) {
     for (const bytes of lines) {
       number++
       const text = bytes && decoded(bytes, number === 1)
-      if (text?.trim() === '') continue
-      if (layout === null) {
-        const header: Layout | null = text === null ? null : layoutIn(text)
-        layout = header ?? { columns: COLUMNS, delimiter: null }
-        if (header !== null) continue
-      }
-      const line = text === null ? { reason: unreadable(bytes) } : personIn(text, layout)
-      if (line === null) continue
-      told++
-      yield { number, ...line }
+      yield { number, text, flaw: text === null ? unreadable(bytes) : '' }
     }
   }
-  if (told === 0) throw new Refused('invalid', 'the file names nobody')
 }
 
 /**
@@ -106,17 +115,17 @@ function unreadable(bytes: Buffer | null): string {
 
 /** What a header says, or null when the line is none. */
 function layoutIn(text: string): Layout | null {
-  const delimiter = firstDelimiter(text)
+  const delimiter = delimiterIn(text)
   const columns = headerIn(fieldsOf(text, delimiter) ?? [])
   return columns && { columns, delimiter }
 }
 
-function firstDelimiter(text: string): string {
+export function delimiterIn(text: string): string {
   return /[,;\t]/.exec(text)?.[0] ?? ','
 }
 
 /** The fields of a line, or null when its quotes do not fit together. */
-function fieldsOf(text: string, delimiter: string): string[] | null {
+export function fieldsOf(text: string, delimiter: string): string[] | null {
   try {
     return (parse(text, { delimiter, relax_column_count: true, record_delimiter: '\n' }) as string[][])[0] ?? []
   } catch {
@@ -126,7 +135,7 @@ function fieldsOf(text: string, delimiter: string): string[] | null {
 
 /** What a line says about a person, why it cannot be read, or null when it says nothing. */
 function personIn(text: string, { columns, delimiter }: Layout) {
-  const fields = fieldsOf(text, delimiter ?? firstDelimiter(text))
+  const fields = fieldsOf(text, delimiter ?? delimiterIn(text))
   if (fields === null) return { reason: 'its quotes do not fit together: write "a ""quoted"" word"' }
   if (fields.every((field) => field === '')) return null
   if (fields.slice(columns.length).some((field) => field !== '')) return { reason: 'it has too many fields' }

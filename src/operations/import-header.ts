@@ -11,6 +11,7 @@ const CALLED: Readonly<Record<string, Column>> = {
   ...{ user: 'old_username', username: 'old_username', user_name: 'old_username', login: 'old_username' },
   ...{ pass: 'old_password', passwd: 'old_password', password: 'old_password' },
 }
+const OF_ALIASES = 'the file holds aliases: "postferry import" takes them, and POST /v1/admin/aliases/import'
 const WORD = /^[\p{L}\d_]{1,40}$/u
 
 /**
@@ -20,6 +21,7 @@ const WORD = /^[\p{L}\d_]{1,40}$/u
 export function headerIn(fields: readonly string[]): readonly Column[] | null {
   const names = fields.map((field) => field.trim().toLowerCase().replace(/[ -]/g, '_'))
   const isPerson = fields.some((field) => field.includes('@')) && !names.includes('address')
+  if (!isPerson && names.includes('alias')) throw new Refused('invalid', OF_ALIASES)
   if (isPerson || !names.some((name) => isColumn(name) || Object.hasOwn(CALLED, name))) return null
   const flaws = names.filter((name) => !isColumn(name)).map(unknown)
   for (const name of new Set(names.filter((name, at) => names.indexOf(name) < at && isColumn(name)))) {

@@ -67,6 +67,8 @@ export const Account = Type.Object(
   { $id: 'Account' },
 )
 
+export const Alias = Type.Object({ address: Text, targets: listOf(Text) }, { $id: 'Alias' })
+
 export const AuditEntry = Type.Object(
   { at: Time, actor: Text, action: Text, subject: Text, reason: orNull(Text), detail: orNull(Text) },
   { $id: 'AuditEntry' },

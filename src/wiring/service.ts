@@ -6,6 +6,7 @@ import { fromDatabase, queueLimitMs } from '../auth/unavailable.ts'
 import type { Engine } from '../copying/ports.ts'
 import { accounts } from '../db/accounts.ts'
 import { administrators } from '../db/administrators.ts'
+import { aliases } from '../db/aliases.ts'
 import { attempts } from '../db/attempts.ts'
 import { audit } from '../db/audit.ts'
 import { collisions } from '../db/collisions.ts'
@@ -20,10 +21,12 @@ import { announce, instances } from '../db/instances.ts'
 import { copying } from '../db/jobs.ts'
 import { ledgers } from '../db/ledgers.ts'
 import { migrations } from '../db/migrations.ts'
+import { onlyAtSource } from '../db/only-at-source.ts'
 import { owners } from '../db/owners.ts'
 import { providers } from '../db/providers.ts'
 import { provisioner } from '../db/provisioning.ts'
 import { rateLimit } from '../db/rate-limits.ts'
+import { recipients } from '../db/recipients.ts'
 import { reports } from '../db/reports.ts'
 import { sealings } from '../db/sealings.ts'
 import { transitions } from '../db/transitions.ts'
@@ -159,6 +162,8 @@ function storesIn(database: Database, { home }: Settings) {
   const { kysely, pool } = database
   return {
     ...{ accounts: accounts(kysely), administrators: administrators(kysely), attempts: attempts(kysely) },
+    aliases: aliases(kysely),
+    onlyAtSource: onlyAtSource(kysely, recipients(database)),
     ...{ audit: audit(kysely), collisions: collisions(kysely), copying: copying(kysely) },
     ...{ copyingHosts: copyingHosts(kysely), credentials: credentials(kysely), domains: domains(kysely, home) },
     ...{ imports: imports(kysely), instances: instances(kysely), ledgers: ledgers(kysely) },

@@ -8,7 +8,7 @@ import { type Debian, OWN } from './debian.ts'
 import { freePort, greetingFrom } from './loopback.ts'
 import { HANG_MS } from './until.ts'
 
-/** A running Postfix that asks a Dovecot who may send. */
+/** A running Postfix. */
 export interface Postfix extends AsyncDisposable {
   readonly port: number
   /** The file that fail2ban reads. */
@@ -17,14 +17,16 @@ export interface Postfix extends AsyncDisposable {
 }
 
 export interface PostfixSettings {
-  /** Dovecot's socket for it. */
-  readonly saslPath: string
+  /** Dovecot's socket for it; missing: nobody signs in there. */
+  readonly saslPath?: string
+  /** More lines of its main.cf. */
+  readonly mainCf?: string
   /** Whose Postfix it is; the machine's own by default. */
   readonly debian?: Debian
 }
 
 /** Starts a Postfix out of a folder of its own. Its master runs as root only. */
-export async function startPostfix({ saslPath, debian = OWN }: PostfixSettings): Promise<Postfix> {
+export async function startPostfix({ saslPath, mainCf: more = '', debian = OWN }: PostfixSettings): Promise<Postfix> {
   if (process.getuid?.() !== 0) throw new Error('Postfix starts as root only: run this test as root')
   const folder = mkdtempSync(join(tmpdir(), 'postferry-postfix-'))
   chmodSync(folder, 0o755)
@@ -37,7 +39,7 @@ export async function startPostfix({ saslPath, debian = OWN }: PostfixSettings):
   run('chown', 'postfix:', join(folder, 'data'))
   const port = await freePort()
   const logFile = join(folder, 'mail.log')
-  writeFileSync(join(folder, 'main.cf'), mainCf(folder, saslPath))
+  writeFileSync(join(folder, 'main.cf'), mainCf(folder, saslPath) + more)
   writeFileSync(join(folder, 'master.cf'), masterCf(port))
   // Makes the folders of its queue.
   run('/usr/sbin/postfix', '-c', folder, 'check')
@@ -61,7 +63,7 @@ export async function startPostfix({ saslPath, debian = OWN }: PostfixSettings):
   }
 }
 
-function mainCf(folder: string, saslPath: string): string {
+function mainCf(folder: string, saslPath: string | undefined): string {
   return `
 compatibility_level = 3.6
 queue_directory = ${folder}/queue
@@ -75,9 +77,7 @@ myhostname = new.example
 mydestination =
 local_recipient_maps =
 alias_maps =
-smtpd_sasl_auth_enable = yes
-smtpd_sasl_type = dovecot
-smtpd_sasl_path = ${saslPath}
+${saslPath === undefined ? '' : `smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\nsmtpd_sasl_path = ${saslPath}`}
 `
 }
 

@@ -41,6 +41,11 @@ export class Smtp implements AsyncDisposable {
     return await this.#command(`${message}\r\n.`)
   }
 
+  /** Asks whether mail for a recipient would be taken (RFC 5321, VRFY). */
+  verify(recipient: string): Promise<string> {
+    return this.#command(`VRFY ${recipient}`)
+  }
+
   /** Signs in (RFC 4954). @returns the last line of the answer */
   signIn(user: string, password: string): Promise<string> {
     return this.#command(`AUTH PLAIN ${Buffer.from(`\0${user}\0${password}`).toString('base64')}`)

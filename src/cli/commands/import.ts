@@ -1,5 +1,7 @@
 import { createReadStream } from 'node:fs'
 import type { Command } from 'commander'
+import { type AliasesOutcome, importingAliases, peeked } from '../../operations/alias-import.ts'
+import type { Deps } from '../../operations/deps.ts'
 import { IMPORT, importing } from '../../operations/import.ts'
 import type { BadLine, ImportOutcome } from '../../operations/import-people.ts'
 import type { CliDeps } from '../deps.ts'
@@ -9,38 +11,67 @@ import { print } from '../terminal/output.ts'
 import { CountProgress } from '../terminal/progress.ts'
 import { json, line } from '../terminal/text.ts'
 
+interface Options {
+  readonly json?: boolean
+  readonly skipBad?: boolean
+  readonly dryRun?: boolean
+  readonly verify?: boolean
+}
+
+const SHAPE = {
+  examples: [
+    'postferry import people.csv --dry-run',
+    'postferry import people.csv',
+    'gpg --decrypt people.csv.gpg | postferry import -',
+  ],
+  note: `A file with the header alias,target holds aliases instead, one target a line: postferry alias --help. They are imported
+all or, when a line is bad, none.`,
+}
+
 export function addImportCommand(postferry: Command, { open }: CliDeps): void {
-  const shape = {
-    examples: [
-      'postferry import people.csv --dry-run',
-      'postferry import people.csv',
-      'gpg --decrypt people.csv.gpg | postferry import -',
-    ],
-  }
   const columns = 'columns: address, old_username, old_password, quota; all but the first are optional'
-  commandOf(postferry, 'import', IMPORT, shape)
+  commandOf(postferry, 'import', IMPORT, SHAPE)
     .argument('<file>', `${columns}; - is standard input`)
     .option('--json', 'print the bad lines and the counts as one JSON object')
-    .action(
-      async (file: string, options: { json?: boolean; skipBad?: boolean; dryRun?: boolean }, command: Command) => {
-        await using deps = await open()
-        const report = new Report(options.json ?? false)
-        using progress = new CountProgress('lines read')
-        const operation = importing(inputOf(file), {
-          onBad(bad) {
-            progress.clear()
-            return report.bad(bad)
-          },
-          onProgress: (lines) => progress.tell(lines),
-        })
-        const outcome = await deps.perform(operation, saidIn(operation, shape, command, []), CALLER())
-        progress.clear()
-        await report.end(outcome)
-        if (outcome.bad === 0 || options.skipBad) return
-        const advice = options.dryRun ? '' : ': nothing is imported (--skip-bad imports the others)'
-        throw new Failure(EXIT.data, `${outcome.bad} of ${outcome.lines} lines cannot be imported${advice}`)
-      },
-    )
+    .action(async (name: string, options: Options, command: Command) => {
+      await using deps = await open()
+      const { file, isOfAliases } = await peeked(inputOf(name))
+      await (isOfAliases ? importAliases : importPeople)(deps, file, options, command)
+    })
+}
+
+type Run = (deps: Deps, file: AsyncIterable<Uint8Array>, options: Options, command: Command) => Promise<void>
+
+const importPeople: Run = async (deps, file, options, command) => {
+  const report = new Report(options.json ?? false)
+  using progress = new CountProgress('lines read')
+  const operation = importing(file, {
+    onBad(bad) {
+      progress.clear()
+      return report.bad(bad)
+    },
+    onProgress: (lines) => progress.tell(lines),
+  })
+  const outcome = await deps.perform(operation, saidIn(operation, SHAPE, command, []), CALLER())
+  progress.clear()
+  await report.end(outcome, sentence(outcome))
+  if (outcome.bad === 0 || options.skipBad) return
+  const advice = options.dryRun ? '' : ': nothing is imported (--skip-bad imports the others)'
+  throw new Failure(EXIT.data, `${outcome.bad} of ${outcome.lines} lines cannot be imported${advice}`)
+}
+
+const importAliases: Run = async (deps, file, options, command) => {
+  if (options.skipBad || options.verify) {
+    throw new Failure(EXIT.usage, '--skip-bad and --verify are for people, and this file holds aliases')
+  }
+  const operation = importingAliases(file)
+  const outcome = await deps.perform(operation, saidIn(operation, SHAPE, command, []), CALLER())
+  const report = new Report(options.json ?? false)
+  for (const bad of outcome.badLines) await report.bad(bad)
+  await report.end(operation.answer.row(outcome) as object, aliasesSentence(outcome))
+  if (outcome.badLines.length === 0) return
+  const advice = options.dryRun ? '' : ': no alias is imported'
+  throw new Failure(EXIT.data, `${outcome.badLines.length} of ${outcome.lines} lines cannot be imported${advice}`)
 }
 
 async function* inputOf(file: string): AsyncGenerator<Buffer> {
@@ -66,8 +97,8 @@ class Report {
     this.#before = ',\n'
   }
 
-  async end(outcome: ImportOutcome): Promise<void> {
-    if (!this.#json) return await print(sentence(outcome))
+  async end(outcome: object, sentence: string): Promise<void> {
+    if (!this.#json) return await print(sentence)
     const start = this.#before === ',\n' ? '' : this.#before
     await print(`${start}],${json(outcome).slice(1)}\n`)
   }
@@ -77,4 +108,10 @@ function sentence({ lines, bad, awaited, pending, kept, written }: ImportOutcome
   const people = `${awaited + pending} of ${lines} people: ${awaited} awaited, ${pending} with their password`
   const others = `; ${kept} were there already, ${bad} lines are bad`
   return `${written ? 'imported' : 'would import'} ${people}${others}\n`
+}
+
+function aliasesSentence({ lines, badLines, added, kept, unknown, written }: AliasesOutcome): string {
+  const others = `; ${kept} were there already, ${badLines.length} lines are bad`
+  const warning = unknown.length === 0 ? '' : `nothing is known here of ${unknown.map(line).join(', ')}\n`
+  return `${written ? 'imported' : 'would import'} ${added} of ${lines} aliases${others}\n${warning}`
 }

@@ -1,6 +1,9 @@
 import { type Command, Option } from 'commander'
 import { COLLISION_REMEDIES, type Collision, collisionText } from '../../operations/collisions.ts'
+import type { Deps } from '../../operations/deps.ts'
 import { listMigrations } from '../../operations/migrations.ts'
+import { listOnlyAtSource } from '../../operations/only-at-source.ts'
+import type { Said } from '../../operations/operation.ts'
 import { erasedRow, makeReport, outlook, peopleRow, type Report, total, warning } from '../../operations/report.ts'
 import { PEOPLE } from '../../operations/schema.ts'
 import type { CliDeps } from '../deps.ts'
@@ -10,6 +13,7 @@ import { MIGRATION_COLUMNS } from './migration.ts'
 
 interface Options {
   readonly awaited?: boolean
+  readonly onlyAtSource?: boolean
   readonly json?: boolean
   readonly csv?: boolean
 }
@@ -19,23 +23,42 @@ const PEOPLE_TABLE = { row: peopleRow, columns: ['provider', 'domain', ...PEOPLE
 
 export function addReportCommand(postferry: Command, { open }: CliDeps): void {
   const shape = {
-    examples: ['postferry report', 'postferry report --json', 'postferry report --awaited --domain old.example --csv'],
+    examples: [
+      'postferry report',
+      'postferry report --json',
+      'postferry report --awaited --domain old.example --csv',
+      'postferry report --only-at-source',
+    ],
   }
   const command = commandOf(postferry, 'report', makeReport, shape)
-  const csv = new Option('--csv', 'print the people by provider and domain, or with --awaited the list, as CSV')
+  const csv = new Option('--csv', 'print the people by provider and domain, or the list that is asked for, as CSV')
+  const onlyAtSource = new Option(
+    '--only-at-source',
+    'list the recipients that only the old server took mail for, instead',
+  )
   command
     .option('--awaited', 'list who has not signed in yet, instead')
-    .option('--json', 'print one JSON object; with --awaited one JSON array')
+    .addOption(onlyAtSource.conflicts('awaited'))
+    .option('--json', 'print one JSON object; of a list one JSON array')
     .addOption(csv.conflicts('json'))
     .action(async (...given: unknown[]) => {
       const said = saidIn(makeReport, shape, command, given)
       const options = command.opts<Options>()
       await using deps = await open()
-      if (!options.awaited) return await printReport(await deps.perform(makeReport, said, CALLER()), options)
-      const awaited = listed(deps, listMigrations, { ...said, never_came: 'true' })
-      const rows = { row: (row: Record<string, unknown>) => row, columns: MIGRATION_COLUMNS }
-      await (options.csv ? printCsv(awaited, rows) : printList(awaited, rows, options))
+      const list = listIn(deps, said, options)
+      if (list === null) return await printReport(await deps.perform(makeReport, said, CALLER()), options)
+      const rows = { row: (row: Record<string, unknown>) => row, columns: list.columns }
+      await (options.csv ? printCsv(list.rows, rows) : printList(list.rows, rows, options))
     })
+}
+
+/** What is listed in place of the report; null: nothing. */
+function listIn(deps: Deps, said: Said, { awaited, onlyAtSource }: Options) {
+  if (awaited) {
+    return { rows: listed(deps, listMigrations, { ...said, never_came: 'true' }), columns: MIGRATION_COLUMNS }
+  }
+  if (!onlyAtSource) return null
+  return { rows: listed(deps, listOnlyAtSource, said), columns: ['address', 'messages', 'first_at', 'last_at'] }
 }
 
 async function printReport(report: Report, { json, csv }: Options): Promise<void> {

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { Type } from '../../model/json-schema.ts'
 import { Refused } from '../../model/refused.ts'
+import { ALIASES_OUTCOME, IMPORT_ALIASES, importingAliases } from '../../operations/alias-import.ts'
 import type { Deps } from '../../operations/deps.ts'
 import { IMPORT, importing as importPeople, OUTCOME } from '../../operations/import.ts'
 import { piecesOf } from '../../operations/import-file.ts'
@@ -14,6 +15,8 @@ const BAD_LINES_SHOWN = 1_000
 
 const BadLines = { bad_lines: listOf(Type.Object({ number: Count, reason: Text })) }
 const Outcome = Type.Object({ ...BadLines, ...OUTCOME })
+const AliasesOutcome = Type.Object({ ...BadLines, ...ALIASES_OUTCOME })
+const NoAliasImported = { ...Type.Object({ error: Text, ...AliasesOutcome.properties }), required: ['error'] }
 const NotImported = { ...Type.Object({ error: Text, ...Outcome.properties }), required: ['error'] }
 /** As it came, to be read line by line. */
 const Csv = Type.Unknown({
@@ -21,7 +24,9 @@ const Csv = Type.Unknown({
     'UTF-8: address, old_username, old_password, quota (all but the first may be missing); a header names others',
 })
 
-/** `/import`: users of a CSV file. */
+const CsvOfAliases = Type.Unknown({ description: 'UTF-8: alias,target; one with several targets has several lines' })
+
+/** `/import` and `/aliases/import`: users or aliases of a CSV file. */
 export const importing: FastifyPluginAsync<{ deps: Deps }> = async (app, { deps }) => {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('text/csv', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
@@ -56,6 +61,30 @@ export const importing: FastifyPluginAsync<{ deps: Deps }> = async (app, { deps 
       const answer = { bad_lines: badLines, ...outcome }
       if (outcome.written || said.dry_run === 'true') return answer
       const error = `${outcome.bad} of ${outcome.lines} lines cannot be imported: nothing is imported`
+      return await reply.code(409).send({ error, ...answer })
+    },
+  )
+
+  app.post(
+    '/aliases/import',
+    {
+      bodyLimit: FILE_LIMIT,
+      schema: {
+        summary: `${IMPORT_ALIASES.summary}: all of them or, when a line is bad, none`,
+        consumes: ['text/csv'],
+        ...{ body: CsvOfAliases, querystring: exactly(propertiesOf(Object.entries(fieldsOf(IMPORT_ALIASES)))) },
+        response: { 200: AliasesOutcome, 409: NoAliasImported },
+      },
+    },
+    async ({ body, query }, reply) => {
+      if (!Buffer.isBuffer(body)) throw new Refused('invalid', 'send the aliases as text/csv')
+      const operation = importingAliases(piecesOf(body))
+      const said = saidIn(query as Record<string, unknown>)
+      const outcome = await deps.perform(operation, said, API)
+      const bad_lines = outcome.badLines.slice(0, BAD_LINES_SHOWN)
+      const answer = { bad_lines, ...(operation.answer.row(outcome) as object) }
+      if (outcome.written || said.dry_run === 'true') return answer
+      const error = `${outcome.badLines.length} of ${outcome.lines} lines cannot be imported: no alias is imported`
       return await reply.code(409).send({ error, ...answer })
     },
   )

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { Type } from '../../model/json-schema.ts'
 import * as accounts from '../../operations/accounts.ts'
+import * as aliases from '../../operations/aliases.ts'
 import { listAudit } from '../../operations/audit.ts'
 import type { Deps } from '../../operations/deps.ts'
 import * as domains from '../../operations/domains.ts'
@@ -8,6 +9,7 @@ import { finishMigration } from '../../operations/finish.ts'
 import * as changes from '../../operations/migration-changes.ts'
 import { setMigrationPassword } from '../../operations/migration-password.ts'
 import { FILTER, listMigrations, showMigration } from '../../operations/migrations.ts'
+import { listOnlyAtSource } from '../../operations/only-at-source.ts'
 import { fieldsOf } from '../../operations/operation.ts'
 import { providerHealth } from '../../operations/provider-health.ts'
 import { trySignIn } from '../../operations/provider-login-test.ts'
@@ -23,6 +25,7 @@ const Settings = Type.Record(Type.Union([Text, Type.Number()]))
 /** Every operation of the API by its route, where `:name` is a field of it. */
 export const routes: FastifyPluginAsync<{ deps: Deps }> = async (app, { deps }) => {
   serve(app, deps, 'GET /report', makeReport)
+  serve(app, deps, 'GET /report/only-at-source', listOnlyAtSource)
   serve(app, deps, 'GET /health', providerHealth)
   serveSettings(app, deps)
   serve(app, deps, 'GET /providers', providers.listProviders)
@@ -41,6 +44,9 @@ export const routes: FastifyPluginAsync<{ deps: Deps }> = async (app, { deps }) 
   serve(app, deps, 'POST /accounts/:address/disable', accounts.disableAccount)
   serve(app, deps, 'POST /accounts/:address/quota', accounts.setQuota)
   serve(app, deps, 'POST /accounts/:address/passwd', accounts.setPassword)
+  serve(app, deps, 'GET /aliases', aliases.listAliases)
+  serve(app, deps, 'POST /aliases', aliases.addAlias, { status: 201 })
+  serve(app, deps, 'DELETE /aliases/:address', aliases.removeAlias)
   serve(app, deps, 'GET /migrations', listMigrations)
   serve(app, deps, 'GET /migrations/:address', showMigration)
   serve(app, deps, 'POST /migrations/:address/pause', changes.pauseMigration)
