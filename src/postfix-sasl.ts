@@ -1,8 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
-/** Postfix waits 10 s for an answer, and some versions answer nobody any more after such a timeout. */
-const ANSWER_LIMIT_MS = 9_500
 const LINE_LIMIT = 64 * 1024
 
 /**
@@ -13,24 +11,15 @@ const LINE_LIMIT = 64 * 1024
 function relayTo(dovecotSocket: string): Server {
   return createServer((postfix) => {
     const dovecot = connect(dovecotSocket)
-    let limit: NodeJS.Timeout | undefined
     const hangUp = () => {
-      clearTimeout(limit)
       postfix.destroy()
       dovecot.destroy()
     }
     for (const end of [postfix, dovecot]) end.on('error', hangUp).on('close', hangUp)
-    onLines(postfix, hangUp, (lines) => {
-      if (lines.some(isQuestion)) {
-        clearTimeout(limit)
-        limit = setTimeout(hangUp, ANSWER_LIMIT_MS)
-      }
-      dovecot.write(lines.join(''), 'latin1')
-    })
+    postfix.pipe(dovecot)
     onLines(dovecot, hangUp, (lines) => {
-      if (lines.some(couldNotAsk)) return hangUp()
-      if (lines.some(isAnswer)) clearTimeout(limit)
-      postfix.write(lines.join(''), 'latin1')
+      if (lines.some(couldNotAsk)) hangUp()
+      else postfix.write(lines.join(''), 'latin1')
     })
   })
 }
@@ -46,17 +35,9 @@ function onLines(socket: Socket, tooLong: () => void, take: (lines: string[]) =>
   })
 }
 
-function isQuestion(line: string): boolean {
-  return /^(AUTH|CONT)\t/.test(line)
-}
-
-function isAnswer(line: string): boolean {
-  return /^(OK|FAIL|CONT)\t/.test(line)
-}
-
 function couldNotAsk(line: string): boolean {
   const [command, , ...fields] = line.trimEnd().split('\t')
-  return command === 'FAIL' && fields.some((field) => field === 'temp' || field === 'code=temp_fail')
+  return command === 'FAIL' && fields.includes('code=temp_fail')
 }
 
 function main([socket, dovecotSocket, ...more]: readonly string[]): void {

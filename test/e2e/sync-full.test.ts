@@ -61,11 +61,11 @@ t.test('who holds more at the source than the quota of the destination allows is
 })
 
 t.test('while it copies, OfflineIMAP leaves room for new mail', async (t) => {
-  await using copying = await Copying.start({ people: { anna: 'secret of anna' } })
+  await using copying = await Copying.start({ people: { anna: 'secret of anna', ben: 'secret of ben' } })
   await using small = await mountSmallDisk(10 * SIZE)
   chownSync(small.folder, copying.new.mailOwner.uid, copying.new.mailOwner.gid)
   await fill(copying.old.port, 'anna', 'secret of anna')
-  await copying.openAll({ anna: 'secret of anna' })
+  await copying.openAll({ anna: 'secret of anna', ben: 'secret of ben' })
   const order = { ...copying.order(1), home: join(small.folder, 'anna') }
   const kept = { percent: PERCENT, bytes: 2 ** 31, folders: [] }
   const { code, output } = await copying.run([order], { emitter: { keptFree: kept } })
@@ -75,6 +75,12 @@ t.test('while it copies, OfflineIMAP leaves room for new mail', async (t) => {
   const all = await copying.run([order], { emitter: { keptFree: { ...kept, bytes: 0 } } })
   t.match(all.output, '"reason": "new-full"')
   t.equal(filesIn(join(order.home, 'Maildir')), 9, 'without a floor until nothing is left')
+
+  await fill(copying.old.port, 'ben', 'secret of ben', 1)
+  const elsewhere = copying.order(2)
+  const data = await copying.run([elsewhere], { emitter: { keptFree: { ...kept, folders: [small.folder] } } })
+  t.match(data.output, '"reason": "new-full"', 'the disk with the data counts, though the home is on another')
+  t.equal(filesIn(join(elsewhere.home, 'Maildir')), 0)
 })
 
 async function fill(port: number, user: string, password: string, messages = MESSAGES): Promise<void> {
