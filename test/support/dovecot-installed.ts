@@ -11,12 +11,18 @@ export interface Installation {
   as: string
   /** Changes our main file. */
   change?: (text: string) => string
+  /** Where the Lua script lies, other than README says. */
+  lua?: string
   /** Debian's files, and more than them, by name. */
   also?: Record<string, string>
 }
 
 /** Debian's own configuration, copied, with ours installed as README says. @returns Dovecot's reading of it */
-export async function installed(t: Test, debian: Debian, { as, change, also = {} }: Installation): Promise<string> {
+export async function installed(
+  t: Test,
+  debian: Debian,
+  { as, change, lua, also = {} }: Installation,
+): Promise<string> {
   const folder = join(t.testdir(), 'dovecot')
   const shipped = join(SHIPPED, debian.dovecot)
   await cp(`${debian.root}/usr/share/dovecot`, folder, { recursive: true })
@@ -26,6 +32,10 @@ export async function installed(t: Test, debian: Debian, { as, change, also = {}
   const own = await readFile(join(shipped, 'postferry.conf'), 'utf8')
   const files = { 'conf.d/10-ssl.conf': 'ssl = no\n', ...also, [`conf.d/${as}`]: change ? change(own) : own }
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
+  if (lua !== undefined) {
+    const file = join(folder, 'conf.d/postferry-lua.conf.ext')
+    await writeFile(file, (await readFile(file, 'utf8')).replaceAll('/etc/dovecot/postferry.lua', lua))
+  }
   const [program = '', ...args] = [...debian.enter, 'doveconf', '-n', '-c', join(folder, 'dovecot.conf')]
   return execFileSync(program, args, { encoding: 'utf8' })
 }

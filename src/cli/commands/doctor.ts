@@ -1,5 +1,6 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { CliDeps } from '../deps.ts'
+import { obstacles } from '../doctor/before-mx.ts'
 import { examine } from '../doctor/examine.ts'
 import { type Finding, findingRow } from '../doctor/finding.ts'
 import { examples } from '../terminal/arguments.ts'
@@ -19,8 +20,13 @@ export function addDoctorCommand(postferry: Command, deps: CliDeps): void {
     )
     .option('--dovecot-config <file>', "Dovecot's configuration, where it is not in its usual place")
     .option('--dns-server <address>', 'whom to ask for the DNS, as 192.0.2.1 (default: whom this host asks)')
+    .addOption(
+      new Option('--before <change>', 'go or no-go: look at what has to be well before mail comes here').choices([
+        'mx',
+      ]),
+    )
     .option('--json', 'print the findings as one JSON array')
-  examples(doctor, 'postferry doctor').action(async (options) => {
+  examples(doctor, 'postferry doctor', 'postferry doctor --before mx').action(async (options) => {
     const findings: Finding[] = []
     for await (const finding of examine(deps, options)) {
       findings.push(finding)
@@ -28,10 +34,17 @@ export function addDoctorCommand(postferry: Command, deps: CliDeps): void {
     }
     if (options.json) await printList(findings, { row: findingRow, columns: [] }, options)
     const failed = findings.filter(({ result }) => result === 'fail').map(({ check }) => check)
-    if (failed.length === 0) return
-    const exitCode = failed.some((check) => SETTLED_BY_SETTINGS.includes(check)) ? EXIT.config : EXIT.unavailable
-    throw new Failure(exitCode, `something has to be done: ${failed.join(', ')}`)
+    const why = `something has to be done: ${failed.join(', ')}`
+    if (failed.some((check) => SETTLED_BY_SETTINGS.includes(check))) throw new Failure(EXIT.config, why)
+    if (options.before === 'mx') refuseMxMove(findings)
+    if (failed.length > 0) throw new Failure(EXIT.unavailable, why)
   })
+}
+
+/** @throws Failure as long as something is in the way */
+function refuseMxMove(findings: readonly Finding[]): void {
+  const open = obstacles(findings)
+  if (open.length > 0) throw new Failure(EXIT.unavailable, `no-go, the MX must not move yet: ${open.join(', ')}`)
 }
 
 function lines({ check, result, found, why, remedy }: Finding): string {

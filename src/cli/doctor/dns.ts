@@ -44,7 +44,8 @@ export async function* checkDns(
   dns: Dns,
 ): AsyncGenerator<Finding> {
   const name = postfix?.myhostname ?? hostname()
-  const addresses = await dns.addresses(name).catch(() => [])
+  const addresses = await dns.addresses(name).catch((error: NodeJS.ErrnoException) => error)
+  if (addresses instanceof Error) return yield away(name, 'dns-name', addresses)
   const server = { name, addresses: addresses.filter((address) => !isLoopback(address)) }
   yield nameOfServer(server)
   const names = [...new Set(domains.flatMap(({ name, newDomain }) => [name, newDomain]))].sort()
@@ -63,15 +64,16 @@ function nameOfServer({ name, addresses }: Server): Finding {
 }
 
 async function checkDomain(domain: string, server: Server, dns: Dns): Promise<Finding[]> {
-  const check = 'dns'
   try {
     return [await mxOf(domain, server, dns), ...(server.addresses.length > 0 ? [await spfOf(domain, server, dns)] : [])]
   } catch (error) {
-    const found = `the DNS does not answer for ${domain} (${(error as NodeJS.ErrnoException).code})`
-    return [
-      { check, id: 'dns-spf', result: 'warn', found, remedy: 'check the resolver, or name one with --dns-server' },
-    ]
+    return [away(domain, 'dns-spf', error as NodeJS.ErrnoException)]
   }
+}
+
+function away(name: string, id: string, { code }: NodeJS.ErrnoException): Finding {
+  const found = `the DNS does not answer for ${name} (${code})`
+  return { check: 'dns', id, result: 'warn', found, remedy: 'check the resolver, or name one with --dns-server' }
 }
 
 async function mxOf(domain: string, { name, addresses }: Server, dns: Dns): Promise<Finding> {

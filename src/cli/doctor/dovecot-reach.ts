@@ -69,6 +69,22 @@ function checkSocket(socket: string, who: readonly Identity[], settings: Setting
   return { check, id, result: 'ok', found: `it may open ${socket}` }
 }
 
+/** Of the version that runs here. */
+const SHIPPED = join(import.meta.dirname, '../../../deploy/dovecot/postferry.lua')
+
+/** Whether the Lua script that Dovecot runs belongs to this version. */
+export function* checkLua(dovecot: Dovecot): Generator<Finding> {
+  const settings = askerIn(dovecot)?.settings
+  const file = settings?.get('lua_file') ?? /file=(\S+)/.exec(settings?.get('args') ?? '')?.[1]
+  if (file === undefined) return
+  const [check, id] = ['dovecot', 'dovecot-lua']
+  const [theirs, ours] = [textOf(file), textOf(SHIPPED)]
+  const remedy = `install -m 644 ${SHIPPED} ${file}, then: doveadm reload`
+  if (theirs === null) yield { check, id, result: 'fail', found: `${file} cannot be read`, why: WHY, remedy }
+  else if (ours === null || theirs === ours) yield { check, id, result: 'ok', found: `${file} is of this version` }
+  else yield { check, id, result: 'warn', found: `${file} is not the one of this version`, remedy }
+}
+
 const WHY = 'every sign-in through Dovecot is answered "try again"'
 
 function checkToken(file: string | undefined, who: readonly Identity[], settings: Settings): Finding {

@@ -1,7 +1,7 @@
 import type { Settings } from '../../settings.ts'
 import { checkCertificate } from './certificate.ts'
 import { type Dovecot, isBefore, readDovecot, within } from './doveconf.ts'
-import { askerIn, checkReach, driverOf, isOurs } from './dovecot-reach.ts'
+import { askerIn, checkLua, checkReach, driverOf, isOurs } from './dovecot-reach.ts'
 import type { Finding } from './finding.ts'
 
 /** One thing in Dovecot's configuration that postferry's own files set, or that its version makes dangerous. */
@@ -133,7 +133,16 @@ const LOOKS: readonly Look[] = [
     mend: (dovecot) =>
       isBefore(dovecot, 2, 4)
         ? 'auth_username_format = %u, in protocol lmtp too'
-        : 'auth_username_format = %{user | lower}, in protocol lmtp too',
+        : 'auth_username_format = %{user}, in protocol lmtp',
+  },
+  {
+    ...{ id: 'dovecot-delivery', result: 'warn', well: 'it asks postferry where each message is delivered' },
+    why: 'mail for people who have not signed in here yet would be refused (550), and not handed to the old server',
+    flaw: ({ all }) =>
+      (within(all, 'protocol', 'lmtp').settings.get('lmtp_proxy') ?? all.settings.get('lmtp_proxy')) === 'yes'
+        ? null
+        : 'lmtp_proxy is not on',
+    mend: () => 'lmtp_proxy = yes',
   },
 ]
 
@@ -164,6 +173,7 @@ export async function* checkDovecot(settings: Settings, file: string | undefined
   }
   yield* examineDovecot(dovecot)
   yield* checkReach(dovecot, settings)
+  yield* checkLua(dovecot)
   const certificate = certificateOf(dovecot)
   if (certificate !== null) yield checkCertificate('dovecot-certificate', certificate)
 }

@@ -8,6 +8,7 @@ import type { Settings } from '../../settings.ts'
 import { identityHere } from '../commands/key.ts'
 import type { CliDeps } from '../deps.ts'
 import { explain } from '../terminal/exit.ts'
+import { checkBeforeMx } from './before-mx.ts'
 import { judged } from './certificate.ts'
 import { checkCopying } from './copying.ts'
 import { checkDns, openDns } from './dns.ts'
@@ -26,10 +27,12 @@ export interface Looking {
   readonly dovecotConfig?: string
   /** Whom to ask for the DNS; default: whom this host asks. */
   readonly dnsServer?: string
+  /** What is to be changed next. */
+  readonly before?: 'mx'
 }
 
 /** Looks at everything, one thing after the other, and makes nothing. */
-export async function* examine(deps: CliDeps, { dovecotConfig, dnsServer }: Looking): AsyncGenerator<Finding> {
+export async function* examine(deps: CliDeps, { dovecotConfig, dnsServer, before }: Looking): AsyncGenerator<Finding> {
   const { settings, engine: engineFor, room } = deps
   const inForce = attempt(settings)
   if (inForce instanceof Error) {
@@ -43,7 +46,7 @@ export async function* examine(deps: CliDeps, { dovecotConfig, dnsServer }: Look
   if (inForce.databaseUrl === null && !existsSync(inForce.dataDir)) {
     const remedy = 'start "postferry serve", or set DATABASE_URL'
     yield { check: 'database', result: 'warn', found: 'not made yet', remedy }
-  } else yield* checkRecords(deps, engine, openDns(dnsServer))
+  } else yield* checkRecords(deps, engine, openDns(dnsServer), before)
   yield { check: engine.name, ...(await engine.check()) }
   yield checkRoom(inForce, engine.stateFolder, room())
   yield* checkUnits()
@@ -85,7 +88,12 @@ function copiesHere({ identityNamed }: Settings, { stateFolder }: Engine): strin
   return existsSync(stateFolder) ? `this host has copied mail (${stateFolder})` : null
 }
 
-async function* checkRecords({ openUnready }: CliDeps, engine: Engine, dns: Dns): AsyncGenerator<Finding> {
+async function* checkRecords(
+  { openUnready }: CliDeps,
+  engine: Engine,
+  dns: Dns,
+  before?: 'mx',
+): AsyncGenerator<Finding> {
   const opened = await openUnready().catch((error: Error) => error)
   if (opened instanceof Error) {
     yield failed('database', opened, 'see the reason')
@@ -103,7 +111,9 @@ async function* checkRecords({ openUnready }: CliDeps, engine: Engine, dns: Dns)
   yield* checkPeople(deps)
   yield* checkCopying(deps, engine)
   yield await checkPanel(deps)
-  yield* checkDns(await deps.domains.list(), await readPostfix(), dns)
+  const postfix = await readPostfix()
+  yield* checkDns(await deps.domains.list(), postfix, dns)
+  if (before === 'mx') yield* checkBeforeMx(deps, postfix)
 }
 
 async function* checkProviders(deps: Deps): AsyncGenerator<Finding> {

@@ -4,7 +4,9 @@ import type { Settings } from '../../settings.ts'
 import type { Finding } from './finding.ts'
 
 const LIMIT_MS = 10_000
-const ASKED = ['myhostname', 'message_size_limit', 'recipient_delimiter', 'smtpd_sasl_type', 'smtpd_sasl_path'] as const
+const ASKED = [
+  ...(['myhostname', 'recipient_delimiter', 'smtpd_sasl_type', 'smtpd_sasl_path', 'virtual_transport'] as const),
+] as const
 
 export type Postfix = Readonly<Record<(typeof ASKED)[number], string>>
 

@@ -77,7 +77,7 @@ t.test('a server without a name in the DNS, and a DNS that is away, are told', a
     { id: 'dns-mx' },
   ])
   const away = await Array.fromAsync(checkDns([domain('old.test')], null, openDns('127.0.0.1:1')))
-  t.match(away.at(-1), { result: 'warn', found: /the DNS does not answer for old\.test/ })
+  t.match(away.at(-1), { result: 'warn', found: /the DNS does not answer for \S+ \(ECONNREFUSED/ })
 })
 
 t.test('each name of a renamed domain is looked at', async (t) => {

@@ -38,6 +38,10 @@ const BOTH: readonly Fault[] = [
     ...{ behind: `auth_username_chars = ${CHARS}`, remedy: /auth_username_chars/ },
   },
   {
+    ...{ what: 'it does not ask where messages go', id: 'dovecot-delivery', result: 'warn' },
+    ...{ behind: 'lmtp_proxy = no', remedy: /^lmtp_proxy = yes$/ },
+  },
+  {
     ...{ what: 'folders are separated by dots', id: 'dovecot-mail', result: 'fail', remedy: /postferry\.conf/ },
     behind: 'namespace inbox {\n  separator = .\n}',
   },
@@ -90,7 +94,7 @@ const FAULTS: Readonly<Record<Debian['dovecot'], readonly Fault[]>> = {
       before: 'passdb pam {\n}',
     },
     {
-      ...{ what: 'LMTP cuts the domain off', id: 'dovecot-lmtp', result: 'fail', remedy: /%\{user \| lower\}/ },
+      ...{ what: 'LMTP cuts the domain off', id: 'dovecot-lmtp', result: 'fail', remedy: /%\{user\}/ },
       behind: 'protocol lmtp {\n  auth_username_format = %{user | username | lower}\n}',
     },
     {
