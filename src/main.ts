@@ -49,8 +49,11 @@ async function serve(): Promise<void> {
     ...{ authToken, adminToken, sessionKey, proxyNetworks, metrics, log },
   })
 
+  // Whoever starts it again starts the program that is there now.
+  const { promise: outgrown, reject } = Promise.withResolvers<never>()
+  using _watching = service.database.watchSchema(reject)
   process.stdout.write(welcome(settings()))
-  log.info({ signal: await stopped }, 'stopping')
+  log.info({ signal: await Promise.race([stopped, outgrown]) }, 'stopping')
 }
 
 /** Two services must not share a data directory. */
@@ -74,6 +77,10 @@ await runPostferry(process.argv.slice(2), {
   becomeOwner: () => becomeOwner(settings()),
   open: () => openReady(settings()),
   openUnready: () => openService(settings()),
+  async checkBackup(pieces) {
+    const { checkBackup } = await import('./db/backup/reader.ts')
+    return await checkBackup(pieces)
+  },
   serve,
   openCopying(options) {
     becomeOwner(settings())

@@ -29,8 +29,9 @@ const TABLE = {
     'DATABASE_URL',
     kinds.postgresUrl,
     '',
-    `The PostgreSQL database, such as postgresql://postferry:secret@localhost/postferry. Not set: postferry brings a
-    PostgreSQL and runs it in the data directory.`,
+    `The PostgreSQL database, such as postgresql://postferry:secret@localhost/postferry; with TLS, and the server's
+    certificate verified: postgresql://…@db.example/postferry?sslmode=verify-full&sslrootcert=/etc/postferry/db-ca.pem. Not
+    set: postferry brings a PostgreSQL and runs it in the data directory.`,
     'may be a file',
   ),
   dataDir: setting(

@@ -1,6 +1,7 @@
 import type { Room } from '../copying/free-space.ts'
 import type { Engine } from '../copying/ports.ts'
 import type { CopyingOptions, WorkerDeps } from '../copying/worker-deps.ts'
+import type { BackedUp, Pieces } from '../operations/backups.ts'
 import type { Deps } from '../operations/deps.ts'
 import type { Settings } from '../settings.ts'
 
@@ -21,6 +22,8 @@ export interface CliDeps {
   open: OpenDeps
   /** The database as it is: away, or with upgrades pending. */
   openUnready: OpenDeps
+  /** Reads a backup to its end, without a database. @throws Refused when it is not whole and unaltered */
+  checkBackup(pieces: Pieces): Promise<BackedUp>
   serve(): Promise<void>
   /** What copies mail, with the database ready. */
   openCopying(options: CopyingOptions): Promise<WorkerDeps>

@@ -4,6 +4,7 @@ import { addAccountCommands } from './commands/account.ts'
 import { addAdminCommands } from './commands/admin.ts'
 import { addAliasCommands } from './commands/alias.ts'
 import { addAuditCommands } from './commands/audit.ts'
+import { addBackupCommand } from './commands/backup.ts'
 import { addCredentialCommands } from './commands/credential.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addDomainCommands } from './commands/domain.ts'
@@ -12,6 +13,7 @@ import { addKeyCommands } from './commands/key.ts'
 import { addMigrationCommands } from './commands/migration.ts'
 import { addProviderCommands } from './commands/provider.ts'
 import { addReportCommand } from './commands/report.ts'
+import { addRestoreCommand } from './commands/restore.ts'
 import { addSyncCommand } from './commands/sync.ts'
 import { addUpgradeCommand } from './commands/upgrade.ts'
 import { addVerifyCommand } from './commands/verify.ts'
@@ -31,7 +33,7 @@ const COMMANDS = [
     addCredentialCommands,
     addKeyCommands,
   ],
-  ...[addAdminCommands, addUpgradeCommand, addDoctorCommand],
+  ...[addAdminCommands, addUpgradeCommand, addBackupCommand, addRestoreCommand, addDoctorCommand],
 ]
 
 /** Runs `postferry`, and sets the exit code of the process. */

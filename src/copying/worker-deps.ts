@@ -26,6 +26,8 @@ export interface WorkerDeps extends AsyncDisposable {
   readonly migrations: Pick<Migrations, 'find'>
   /** Erases what is kept no longer, until it is stopped. */
   eraseOld(stop: AbortSignal): Promise<void>
+  /** Calls once when the schema has become newer than this program. Dispose to stop. */
+  watchSchema(onNewer: (reason: Error) => void): Disposable
   /** Calls when jobs may have become due otherwise than by the clock. Dispose to stop. */
   listen(onDue: () => void): Disposable
 }

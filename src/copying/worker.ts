@@ -26,6 +26,8 @@ export interface WorkOptions {
   readonly once: boolean
   /** Aborted: claim no more, end what runs. */
   readonly stop: AbortSignal
+  /** Aborted: claim no more, and finish what runs. */
+  readonly drain?: AbortSignal
 }
 
 /** Jobs become due by the clock, and windows open, without a word. */
@@ -41,7 +43,8 @@ const COUNT_REST = 20
  * @returns who was due at the end, and is copied by nobody
  */
 export async function work(deps: WorkDeps, watcher: Watcher, options: WorkOptions): Promise<readonly Stranded[]> {
-  const { slots, once, stop } = options
+  const { slots, once, stop, drain } = options
+  const isOver = () => stop.aborted || drain?.aborted
   const { jobs, worker } = deps.jobDeps
   const until = once ? await jobs.clock() : undefined
   using leases = new Leases(deps.jobDeps)
@@ -51,6 +54,7 @@ export async function work(deps: WorkDeps, watcher: Watcher, options: WorkOption
     leases.stop()
     bell.ring()
   })
+  drain?.addEventListener('abort', () => bell.ring())
   const running = new Set<Promise<void>>()
   let nextCount = 0
   let stranded: readonly Stranded[] = []
@@ -73,7 +77,7 @@ export async function work(deps: WorkDeps, watcher: Watcher, options: WorkOption
     return count.waiting + count.running
   }
 
-  while (!stop.aborted) {
+  while (!isOver()) {
     try {
       const isFull = running.size === slots
       const claimed = isFull ? null : await claimNext(deps, leases, until)

@@ -40,8 +40,8 @@ export function replaceFile(path: string, text: string, access = OWNER_ALONE): v
   file.put(renameSync)
 }
 
-/** The same with a text that comes piece by piece. */
-export async function replaceFileFrom(path: string, pieces: AsyncIterable<string>): Promise<void> {
+/** The same with what comes piece by piece. */
+export async function replaceFileFrom(path: string, pieces: AsyncIterable<string | Uint8Array>): Promise<void> {
   using file = new Unfinished(path, OWNER_ALONE)
   for await (const piece of pieces) file.write(piece)
   file.put(renameSync)
@@ -61,8 +61,8 @@ class Unfinished implements Disposable {
     this.#descriptor = openSync(this.#unfinished, 'wx', access.mode)
   }
 
-  write(text: string): void {
-    writeFileSync(this.#descriptor, text)
+  write(piece: string | Uint8Array): void {
+    writeFileSync(this.#descriptor, piece)
   }
 
   put(move: (from: string, to: string) => void): void {

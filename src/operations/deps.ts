@@ -14,6 +14,7 @@ import type { ProbeStep } from '../source/probe.ts'
 import type { AdministratorAnswer, AdministratorQuestion } from './administrator-login.ts'
 import type { Administrators } from './administrator-ports.ts'
 import type { Aliases } from './aliases.ts'
+import type { Backups } from './backups.ts'
 import type { Collisions } from './collisions.ts'
 import type { Transitions } from './migration-changes.ts'
 import type { OnlyAtSourceList } from './only-at-source.ts'
@@ -36,6 +37,7 @@ export interface OperationDeps extends VerifyDeps {
     /** Applies the pending upgrades and returns their names. */
     upgrade(): Promise<string[]>
   }
+  readonly backups: Backups
   readonly audit: Audit
   readonly providers: Providers
   readonly domains: Domains

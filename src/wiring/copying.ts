@@ -58,6 +58,7 @@ async function copying(service: Service, { takesOver, early, limitMs, by }: Copy
     domains,
     migrations,
     eraseOld: (stop) => eraseOld(settings.keep, `sync on ${worker.host}`, retention(kysely), stop),
+    watchSchema: database.watchSchema,
     listen: (onDue) => database.listen('postferry_jobs', onDue),
     async [Symbol.asyncDispose]() {
       await serving[Symbol.asyncDispose]()

@@ -9,6 +9,7 @@ import { administrators } from '../db/administrators.ts'
 import { aliases } from '../db/aliases.ts'
 import { attempts } from '../db/attempts.ts'
 import { audit } from '../db/audit.ts'
+import { backups } from '../db/backups.ts'
 import { collisions } from '../db/collisions.ts'
 import { type Database, openDatabase } from '../db/connection/database.ts'
 import { shares } from '../db/connection-shares.ts'
@@ -56,6 +57,7 @@ import { performer } from '../operations/operation.ts'
 import { healthOf } from '../operations/provider-health.ts'
 import { TEST_LIMITS } from '../operations/provider-login-test.ts'
 import { type Standing, standingOf } from '../operations/standing.ts'
+import { version } from '../operations/version.ts'
 import { type Delivery, deliveryOf } from '../routing/delivery.ts'
 import type { Settings } from '../settings.ts'
 import { openBudget } from '../source/budget.ts'
@@ -162,7 +164,7 @@ function storesIn(database: Database, { home }: Settings) {
   const { kysely, pool } = database
   return {
     ...{ accounts: accounts(kysely), administrators: administrators(kysely), attempts: attempts(kysely) },
-    aliases: aliases(kysely),
+    ...{ aliases: aliases(kysely), backups: backups(database, version()) },
     onlyAtSource: onlyAtSource(kysely, recipients(database)),
     ...{ audit: audit(kysely), collisions: collisions(kysely), copying: copying(kysely) },
     ...{ copyingHosts: copyingHosts(kysely), credentials: credentials(kysely), domains: domains(kysely, home) },

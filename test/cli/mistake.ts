@@ -16,7 +16,7 @@ const reached = () => {
 export async function mistakeIn(args: readonly string[], environment?: NodeJS.ProcessEnv): Promise<Explanation> {
   const settings = environment === undefined ? reached : () => loadSettings(environment)
   const deps = {
-    ...{ settings, serve: reached, openCopying: reached },
+    ...{ settings, serve: reached, openCopying: reached, checkBackup: reached },
     engine: () => engineFor(settings()),
     room: reached,
     becomeOwner: () => undefined,

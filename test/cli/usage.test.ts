@@ -125,6 +125,7 @@ t.test('every command has a description and examples that it understands', async
       openUnready: unused,
       serve: unused,
       openCopying: unused,
+      checkBackup: unused,
     }),
   )) {
     let help = ''

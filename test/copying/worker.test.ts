@@ -36,7 +36,7 @@ function working(
 ) {
   const running = new Map<string, { end(): void; readonly signal: AbortSignal }>()
   const told: string[] = []
-  const stop = new AbortController()
+  const [stop, drain] = [new AbortController(), new AbortController()]
   const seen = { looks: 0, onDue: () => {}, claimable: Promise.resolve(), trouble }
   const jobs = {
     clock: async () => new Date(),
@@ -88,8 +88,8 @@ function working(
     trouble: (error: unknown) => told.push(`trouble ${(error as Error).message}`),
     ...{ message: () => undefined, counted: () => undefined, stranded: () => undefined },
   }
-  const end = work(deps, watcher as never, { slots, once, stop: stop.signal })
-  return { due, running, told, seen, stop, end }
+  const end = work(deps, watcher as never, { slots, once, stop: stop.signal, drain: drain.signal })
+  return { due, running, told, seen, stop, drain, end }
 }
 
 function jobOf(id: string): Job {
@@ -141,6 +141,17 @@ t.test('and every second, for jobs that become due by the clock', async (t) => {
   worker.stop.abort()
   await pass(100)
   await worker.end
+})
+
+t.test('a worker that is to drain finishes what runs, and claims no more', async (t) => {
+  const worker = working({ old: ['a', 'b'] }, { slots: 1 })
+  await idle()
+  worker.drain.abort()
+  await idle()
+  t.notOk(worker.running.get('a')?.signal.aborted)
+  worker.running.get('a')?.end()
+  await worker.end
+  t.same(worker.told, ['begun a', 'ended a unchanged', 'deaf'])
 })
 
 t.test('a provider without a connection to spare does not keep the others waiting', async (t) => {

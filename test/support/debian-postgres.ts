@@ -1,17 +1,17 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
-import { serverUser } from '../../src/db/embedded/server-user.ts'
-import { OWN } from './debian.ts'
+import { type ServerUser, serverUser } from '../../src/db/embedded/server-user.ts'
+import type { Certificate } from './certificates.ts'
+import { type Debian, OWN } from './debian.ts'
 import { freePort } from './loopback.ts'
 import { HANG_MS } from './until.ts'
 
-const VERSION = OWN.release === 12 ? 15 : 17
-const BIN = `/usr/lib/postgresql/${VERSION}/bin`
+const VERSIONS = { 12: 15, 13: 17 } as const
 const WAITING = `select from pg_stat_activity where application_name = 'postferry' and wait_event_type = 'Lock'`
 
 /** Debian's PostgreSQL, 15 or 17, on a loopback port, with a password. */
@@ -30,24 +30,43 @@ export interface DebianPostgres extends AsyncDisposable {
   thaw(): void
 }
 
-export async function startDebianPostgres(): Promise<DebianPostgres> {
-  if (!existsSync(`${BIN}/postgres`)) {
-    throw new Error(`PostgreSQL is missing: apt-get install -y --no-install-recommends postgresql-${VERSION}`)
+export interface PostgresKind {
+  readonly debian?: Debian
+  /** With it, only TLS is taken, and the URL asks for it. */
+  readonly tls?: Certificate
+}
+
+/** Default: this machine's, without TLS. */
+export async function startDebianPostgres({ debian = OWN, tls }: PostgresKind = {}): Promise<DebianPostgres> {
+  const version = VERSIONS[debian.release]
+  const bin = `/usr/lib/postgresql/${version}/bin`
+  if (!existsSync(`${debian.root}${bin}/postgres`)) {
+    throw new Error(`PostgreSQL is missing: apt-get install -y --no-install-recommends postgresql-${version}`)
   }
   const folder = mkdtempSync(join(tmpdir(), 'postferry-postgres-'))
-  const { uid, gid, isSelf } = serverUser(join(folder, 'data'), folder)
-  const as = isSelf ? {} : { uid, gid }
+  const user = userIn(debian, folder)
   const password = 'database-secret-7Q'
   const port = await freePort()
-  const url = `postgresql://ferry:${password}@127.0.0.1:${port}/postgres`
+  const options = tls === undefined ? '' : `?sslmode=verify-full&sslrootcert=${tls.ca}`
+  const url = `postgresql://ferry:${password}@127.0.0.1:${port}/postgres${options}`
+  const files = ['password', ...(tls === undefined ? [] : ['server.pem', 'server.key'])].map((name) =>
+    join(folder, name),
+  )
   writeFileSync(join(folder, 'password'), password)
-  if (!isSelf) for (const path of [folder, join(folder, 'password')]) chownSync(path, uid, gid)
+  if (tls !== undefined) {
+    copyFileSync(tls.cert, join(folder, 'server.pem'))
+    copyFileSync(tls.key, join(folder, 'server.key'))
+  }
+  if (user !== null) for (const path of [folder, ...files]) chownSync(path, user.uid, user.gid)
+  const [program = '', ...before] = [...debian.enter, ...(user === null ? [] : as(user))]
+  const command = (name: string, ...args: string[]) =>
+    program === '' ? ([`${bin}/${name}`, args] as const) : ([program, [...before, `${bin}/${name}`, ...args]] as const)
   const made = spawnSync(
-    `${BIN}/initdb`,
-    ['-D', 'data', '-U', 'ferry', '--auth=scram-sha-256', '--pwfile=password', '-E', 'UTF8', '--no-locale', '-N'],
-    { cwd: folder, encoding: 'utf8', ...as },
+    ...command('initdb', '-D', 'data', '-U', 'ferry', '--auth=scram-sha-256', '--pwfile=password', ...PLAIN),
+    { cwd: folder, encoding: 'utf8' },
   )
   if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`)
+  if (tls !== undefined) writeFileSync(join(folder, 'data/pg_hba.conf'), 'hostssl all all all scram-sha-256\n')
   let server: ChildProcess | undefined
 
   async function query(text: string): Promise<pg.QueryResult> {
@@ -74,8 +93,9 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
   }
 
   async function start(): Promise<void> {
-    const options = [`-p${port}`, '-clisten_addresses=127.0.0.1', '-cunix_socket_directories=', '-cfsync=off']
-    server = spawn(`${BIN}/postgres`, ['-D', 'data', ...options], { cwd: folder, stdio: 'ignore', ...as })
+    const settings = [`-p${port}`, '-clisten_addresses=127.0.0.1', '-cunix_socket_directories=', '-cfsync=off']
+    const secure = tls === undefined ? [] : TLS
+    server = spawn(...command('postgres', '-D', 'data', ...settings, ...secure), { cwd: folder, stdio: 'ignore' })
     // tap ends a test file, and so stops this server, only when nothing else keeps the process alive.
     server.unref()
     const deadline = Date.now() + HANG_MS
@@ -125,4 +145,25 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
       rmSync(folder, { recursive: true })
     },
   }
+}
+
+const PLAIN = ['-E', 'UTF8', '--no-locale', '-N']
+/** The paths count from the cluster. */
+const TLS = ['-cssl=on', '-cssl_cert_file=../server.pem', '-cssl_key_file=../server.key']
+
+type User = Pick<ServerUser, 'uid' | 'gid'>
+
+/** Whom the server has to become; null: it runs as this process does. Another Debian has numbers of its own. */
+function userIn({ root }: Debian, folder: string): User | null {
+  const user = serverUser(join(folder, 'data'), folder)
+  if (root === '' || user.isSelf) return user.isSelf ? null : user
+  const line = readFileSync(join(root, 'etc/passwd'), 'utf8')
+    .split('\n')
+    .find((entry) => entry.startsWith('postferry:'))
+  const [, , uid, gid] = line?.split(':') ?? []
+  return { uid: Number(uid), gid: Number(gid) }
+}
+
+function as({ uid, gid }: User): string[] {
+  return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups']
 }

@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs'
 import type { Command } from 'commander'
 import { type AliasesOutcome, importingAliases, peeked } from '../../operations/alias-import.ts'
 import type { Deps } from '../../operations/deps.ts'
@@ -6,6 +5,7 @@ import { IMPORT, importing } from '../../operations/import.ts'
 import type { BadLine, ImportOutcome } from '../../operations/import-people.ts'
 import type { CliDeps } from '../deps.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
+import { inputOf } from '../terminal/input.ts'
 import { CALLER, commandOf, saidIn } from '../terminal/operation-command.ts'
 import { print } from '../terminal/output.ts'
 import { CountProgress } from '../terminal/progress.ts'
@@ -72,15 +72,6 @@ const importAliases: Run = async (deps, file, options, command) => {
   if (outcome.badLines.length === 0) return
   const advice = options.dryRun ? '' : ': no alias is imported'
   throw new Failure(EXIT.data, `${outcome.badLines.length} of ${outcome.lines} lines cannot be imported${advice}`)
-}
-
-async function* inputOf(file: string): AsyncGenerator<Buffer> {
-  try {
-    yield* file === '-' ? process.stdin : createReadStream(file)
-  } catch (error) {
-    const { code, syscall } = error as NodeJS.ErrnoException
-    throw syscall === undefined ? error : new Failure(EXIT.data, `cannot read ${file} (${code})`)
-  }
 }
 
 /** The bad lines as they are found, then the numbers: as sentences, or as one JSON object. */

@@ -62,8 +62,14 @@ export function addSyncCommand(postferry: Command, deps: CliDeps): void {
     if (one !== null) await syncOne(one, worker, watcher, stop)
     else {
       const { slots, once = false } = options
-      const how = { slots, once, stop }
-      const [stranded] = await Promise.all([work(worker, watcher, how), keepErasing(worker, watcher, how)])
+      const outgrown = new AbortController()
+      using _watching = worker.watchSchema((reason) => outgrown.abort(reason))
+      const drain = outgrown.signal
+      const [stranded] = await Promise.all([
+        work(worker, watcher, { slots, once, stop, drain }),
+        keepErasing(worker, watcher, { once, stop: AbortSignal.any([stop, drain]) }),
+      ])
+      drain.throwIfAborted()
       if (once && stranded.length > 0) process.exitCode = EXIT.unavailable
     }
   })

@@ -8,7 +8,14 @@ import { openEmbedded } from '../embedded/postgres.ts'
 import type { DB } from '../schema.ts'
 import { type Channel, type Listener, listen, type OnNotice } from './listener.ts'
 import { breakWhenSilent, busyProcesses } from './stall-timeout.ts'
-import { applyUpgrades, pendingUpgrades, shippedUpgrades, type Upgrade, UpgradePending } from './upgrades.ts'
+import {
+  applyUpgrades,
+  pendingUpgrades,
+  SchemaNewer,
+  shippedUpgrades,
+  type Upgrade,
+  UpgradePending,
+} from './upgrades.ts'
 
 export interface DatabaseLocation {
   /** Null: PostgreSQL embedded in the data directory. */
@@ -34,6 +41,12 @@ export interface Database extends AsyncDisposable {
   clock(): Promise<Date>
   /** Applies the pending upgrades and returns their names. */
   upgrade(): Promise<string[]>
+  /** A connection of its own, for what takes longer than the service waits. Whoever asked ends it. */
+  connect(): Promise<pg.Client>
+  /** The upgrades that this program brings, in order. */
+  readonly upgrades: readonly Upgrade[]
+  /** Calls once when the schema, which fitted, has become newer than this program. Dispose to stop. */
+  watchSchema(onNewer: (reason: SchemaNewer) => void): Disposable
 }
 
 // Whoever waits for the database gives up after 4 s. What waits for a connection or a lock is ended before that, so
@@ -47,6 +60,7 @@ const LEAVE_LIMIT_MS = 2_000
 /** So long the locks of a host that was lost in mid-transaction are held. */
 const IDLE_TRANSACTION_LIMIT_MS = 300_000
 const POOL_SIZE = 10
+const SCHEMA_LOOK_MS = 5_000
 
 /** Opens the pool; a server of somebody else that is away now is asked again at each `ready`. */
 export async function openDatabase(
@@ -70,12 +84,27 @@ export async function openDatabase(
     isCurrent = true
   }
 
-  // On a connection of its own: an upgrade may take longer than a statement of the service.
-  async function upgrade(): Promise<string[]> {
+  async function connect(): Promise<pg.Client> {
     const client = new pg.Client({ ...location, connectionTimeoutMillis: CONNECT_LIMIT_MS, keepAlive: true })
     client.on('error', () => undefined)
     await client.connect()
+    return client
+  }
+
+  async function upgrade(): Promise<string[]> {
+    const client = await connect()
     return await applyUpgrades(client, shipped).finally(() => client.end())
+  }
+
+  // A process that begins on a newer schema is not ready, and becomes it when that goes away.
+  function watchSchema(onNewer: (reason: SchemaNewer) => void): Disposable {
+    const timer = setInterval(async () => {
+      const reason = isCurrent ? await check().catch((error: Error) => error) : null
+      if (!(reason instanceof SchemaNewer)) return
+      clearInterval(timer)
+      onNewer(reason)
+    }, SCHEMA_LOOK_MS).unref()
+    return { [Symbol.dispose]: () => clearInterval(timer) }
   }
 
   return {
@@ -90,6 +119,9 @@ export async function openDatabase(
     },
     ready: async () => (isCurrent ? undefined : await check()),
     upgrade,
+    connect,
+    upgrades: shipped,
+    watchSchema,
     async [Symbol.asyncDispose]() {
       await Promise.race([pool.end(), wait(LEAVE_LIMIT_MS, undefined, { ref: false })])
       // A server that does not close them keeps nobody.

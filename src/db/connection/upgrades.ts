@@ -14,6 +14,13 @@ export interface Upgrade {
 /** The schema and this program do not fit together; the message says what to do. */
 class SchemaError extends Error {}
 
+/** A newer program has brought an upgrade that this one does not know. */
+export class SchemaNewer extends SchemaError {
+  constructor(name: string) {
+    super(`the database has upgrade ${name}, which this program does not know: run a newer postferry`)
+  }
+}
+
 export class UpgradePending extends SchemaError {
   constructor(pending: readonly Upgrade[]) {
     super(`upgrade ${pending.map(({ name }) => name).join(', ')} is pending: run "postferry upgrade"`)
@@ -44,9 +51,7 @@ export async function pendingUpgrades(client: ClientBase, shipped: readonly Upgr
   const applied = await appliedUpgrades(client)
   for (const { number, name, sha256 } of applied) {
     const own = shipped.find((upgrade) => upgrade.number === number)
-    if (own === undefined) {
-      throw new SchemaError(`the database has upgrade ${name}, which this program does not know: run a newer postferry`)
-    }
+    if (own === undefined) throw new SchemaNewer(name)
     if (own.sha256 !== sha256) {
       throw new SchemaError(
         `upgrade ${name} was edited after it was applied: restore the file that came with postferry`,
@@ -58,11 +63,9 @@ export async function pendingUpgrades(client: ClientBase, shipped: readonly Upgr
 
 /** Applies what is pending, each upgrade in a transaction of its own; several may run at once. Returns their names. */
 export async function applyUpgrades(client: ClientBase, shipped: readonly Upgrade[]): Promise<string[]> {
-  await lock(client)
+  await lockSchema(client)
   try {
-    await client.query(`create table if not exists upgrade (
-      number integer primary key, name text not null, sha256 text not null, applied_at timestamptz not null default now()
-    )`)
+    await makeUpgradeTable(client)
     const pending = await pendingUpgrades(client, shipped)
     for (const upgrade of pending) await applyOne(client, upgrade)
     return pending.map(({ name }) => name)
@@ -71,25 +74,42 @@ export async function applyUpgrades(client: ClientBase, shipped: readonly Upgrad
   }
 }
 
-async function appliedUpgrades(client: ClientBase): Promise<Pick<Upgrade, 'number' | 'name' | 'sha256'>[]> {
+export async function makeUpgradeTable(client: ClientBase): Promise<void> {
+  await client.query(`create table if not exists upgrade (
+    number integer primary key, name text not null, sha256 text not null, applied_at timestamptz not null default now()
+  )`)
+}
+
+/** The upgrades that the database has, in order. */
+export async function appliedUpgrades(client: ClientBase): Promise<Pick<Upgrade, 'number' | 'name' | 'sha256'>[]> {
   const { rows } = await client.query(`select to_regclass('upgrade') is not null as exists`)
   if (!rows[0].exists) return []
   return (await client.query('select number, name, sha256 from upgrade order by number')).rows
 }
 
-async function applyOne(client: ClientBase, { number, name, sql, sha256 }: Upgrade): Promise<void> {
+async function applyOne(client: ClientBase, upgrade: Upgrade): Promise<void> {
   await client.query('begin')
+  try {
+    await applyWithin(client, upgrade)
+    await client.query('commit')
+  } catch (error) {
+    await client.query('rollback')
+    throw error
+  }
+}
+
+/** Applies an upgrade in the transaction that is open. */
+export async function applyWithin(client: ClientBase, { number, name, sql, sha256 }: Upgrade): Promise<void> {
   try {
     await client.query(sql)
     await client.query('insert into upgrade (number, name, sha256) values ($1, $2, $3)', [number, name, sha256])
-    await client.query('commit')
   } catch (cause) {
-    await client.query('rollback')
     throw new SchemaError(`upgrade ${name} failed and changed nothing: ${(cause as Error).message}`, { cause })
   }
 }
 
-// Polled: a session that waits inside pg_advisory_lock holds a snapshot, on which CREATE INDEX CONCURRENTLY waits.
-async function lock(client: ClientBase): Promise<void> {
+/** Nobody else upgrades the schema until this connection ends. */
+export async function lockSchema(client: ClientBase): Promise<void> {
+  // Polled: a session that waits inside pg_advisory_lock holds a snapshot, on which CREATE INDEX CONCURRENTLY waits.
   while (!(await client.query('select pg_try_advisory_lock($1) as mine', [LOCK])).rows[0].mine) await wait(LOCK_POLL_MS)
 }
