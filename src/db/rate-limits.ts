@@ -22,9 +22,9 @@ const SWEEP_ROWS = 1_000
 
 // The library reads one key at a time; a login asks for three.
 const READ = 'select key, points, expire from failed_sign_in where key = any($1) and expire > $2'
-const SWEEP = `delete from failed_sign_in where key in (
+const SWEEP = `with swept as materialized (
   select key from failed_sign_in where expire <= $1 order by expire limit $2 for update skip locked
-)`
+) delete from failed_sign_in using swept where failed_sign_in.key = swept.key`
 
 /**
  * Failed logins, counted in the database.
