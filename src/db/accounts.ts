@@ -37,13 +37,10 @@ export function accounts(db: Kysely<DB>): Accounts {
         .executeTakeFirst()
       return row === undefined ? null : toAccount(row)
     },
-    setPassword: (address, passwordHash, by) =>
-      change(
-        db,
-        address,
-        { password_hash: passwordHash, password_source: 'destination', password_changed_at: new Date() },
-        { ...by, action: 'account.passwd' },
-      ),
+    setPassword(address, passwordHash, by) {
+      const to = { password_hash: passwordHash, password_source: 'destination', password_changed_at: new Date() }
+      return change(db, address, to, { ...by, action: 'account.passwd' })
+    },
     setEnabled: (address, enabled, by) =>
       change(db, address, { enabled }, { ...by, action: enabled ? 'account.enable' : 'account.disable' }),
     setQuota(address, bytes, by) {

@@ -37,13 +37,10 @@ export function administrators(db: Kysely<DB>): Administrators {
     setPassword: (name, passwordHash, by) =>
       change(db, name, { password_hash: passwordHash }, { ...by, action: 'admin.passwd' }),
     setRole: (name, role, by) => setRole(db, name, role, { ...by, action: 'admin.role' }),
-    setTotp: (name, sealed, by, confirmedAt = null) =>
-      change(
-        db,
-        name,
-        { totp_sealed: sealed && Buffer.from(sealed), totp_last_step: confirmedAt },
-        { ...by, action: 'admin.totp', detail: sealed === null ? 'off' : 'on' },
-      ),
+    setTotp(name, sealed, by, confirmedAt = null) {
+      const to = { totp_sealed: sealed && Buffer.from(sealed), totp_last_step: confirmedAt }
+      return change(db, name, to, { ...by, action: 'admin.totp', detail: sealed === null ? 'off' : 'on' })
+    },
     endSessions: (name, by) => change(db, name, {}, { ...by, action: 'admin.end-sessions' }),
     useTotpStep: (name, step) => useTotpStep(db, name, step),
     async noteSignIn(name, client) {

@@ -1,5 +1,5 @@
 import { countsIn, NOT_COMPARED, sentence } from '../../ledger/words.ts'
-import { CHANGES, FAULTS, type Ledger, type LedgerFolder, totalOf } from '../../model/ledger.ts'
+import { CHANGES, type Difference, FAULTS, type Ledger, type LedgerFolder, totalOf } from '../../model/ledger.ts'
 import { decodeName } from '../../model/mailbox.ts'
 import { line, tableRow, visible } from './text.ts'
 
@@ -44,13 +44,19 @@ function folderTable(folders: readonly LedgerFolder[]): string {
 
 function differenceTable({ differences, folders }: Ledger): string {
   if (differences.length === 0) return ''
-  const rows = differences.slice(0, SHOWN).map(({ kind, folder, uid, messageId, old, now }) => {
+  const shown = differences.slice(0, SHOWN)
+  const { faults, changes } = totalOf(folders)
+  const rest = faults + changes - shown.length
+  const more = rest > 0 ? `and ${rest} more: --json shows up to 1000 of each kind\n` : ''
+  return differenceRows(shown) + more
+}
+
+/** Differences message by message. */
+export function differenceRows(differences: readonly Difference[]): string {
+  const rows = differences.map(({ kind, folder, uid, messageId, old, now }) => {
     return [kind, decodeName(folder), uid === null ? null : `${uid}`, messageId || null, old, now].map(line)
   })
-  const { faults, changes } = totalOf(folders)
-  const rest = faults + changes - rows.length
-  const more = rest > 0 ? `and ${rest} more: --json shows up to 1000 of each kind\n` : ''
-  return table(['KIND', 'FOLDER', 'UID', 'MESSAGE-ID', 'the old server', 'the new server'], rows) + more
+  return table(['KIND', 'FOLDER', 'UID', 'MESSAGE-ID', 'the old server', 'the new server'], rows)
 }
 
 function table(head: readonly string[], rows: readonly string[][]): string {

@@ -104,15 +104,16 @@ export function addRecord<F extends Fields, R>(
     /** What is printed; default: the answer. */
     row?(result: R, deps: Deps): Promise<Row>
     /** Prints it for a person; default: field by field. */
-    show?(result: R): Promise<void>
+    show?(result: R, said: Said): Promise<void>
   },
 ): void {
   const command = commandOf(parent, word, operation, shape)
   command.option('--json', 'print one JSON object').action(async (...given: unknown[]) => {
     await using deps = await open()
-    const result = await deps.perform(operation, saidIn(operation, shape, command, given), CALLER())
+    const said = saidIn(operation, shape, command, given)
+    const result = await deps.perform(operation, said, CALLER())
     const options = command.opts<{ json?: boolean }>()
-    if (shape.show !== undefined && !options.json) return await shape.show(result)
+    if (shape.show !== undefined && !options.json) return await shape.show(result, said)
     const row = await (shape.row?.(result, deps) ?? operation.answer.row(result))
     await printRecord(row as Row, options)
   })

@@ -43,17 +43,8 @@ export class Progress implements Watcher, Disposable {
     else this.#unfinished++
     const { folders = 0, messages = 0 } = result ?? {}
     const next = waitMs === null ? null : Math.round(waitMs / 1000)
-    if (this.#screen.asJson)
-      return this.#tell({
-        event: 'ended',
-        address,
-        outcome: ending,
-        folders,
-        messages,
-        seconds,
-        next,
-        finished: isFinished,
-      })
+    const told = { address, outcome: ending, folders, messages, seconds, next, finished: isFinished }
+    if (this.#screen.asJson) return this.#tell({ event: 'ended', ...told })
     const copied = ending === 'unchanged' ? '' : `, ${messages} messages copied in ${seconds.toFixed(1)} s`
     const after = isFinished
       ? '; finished'

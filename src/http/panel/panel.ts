@@ -41,18 +41,12 @@ const FORM_LIMIT = 256 * 1024
 const IDLE_LIMIT_S = IDLE_LIMIT_MS / 1000
 
 // Nothing but the panel's own files; nothing inline, nobody's frame.
+const [NONE, SELF] = [["'none'"], ["'self'"]]
 const CONTENT_SECURITY = {
   useDefaults: false,
   directives: {
-    defaultSrc: ["'none'"],
-    ...{
-      scriptSrc: ["'self'"],
-      styleSrc: ["'self'"],
-      imgSrc: ["'self'"],
-      connectSrc: ["'self'"],
-      formAction: ["'self'"],
-    },
-    ...{ baseUri: ["'none'"], frameAncestors: ["'none'"] },
+    ...{ defaultSrc: NONE, baseUri: NONE, frameAncestors: NONE },
+    ...{ scriptSrc: SELF, styleSrc: SELF, imgSrc: SELF, connectSrc: SELF, formAction: SELF },
   },
 }
 

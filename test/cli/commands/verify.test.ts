@@ -47,6 +47,14 @@ t.test('before anything is copied, everything is missing and said to be', async 
   t.match(stdout, /^missing +Entwürfe +1 +<draft 1> +here +nowhere$/m)
   t.match(stderr, /^postferry: anna@old\.example differs: [^\n]*\n$/)
   t.match(await ledgerShown(), /^\d{4}-\S+Z differs: /)
+  const show = (...which: string[]) => mustRun(ferry.service, 'migration', 'show', ANNA, ...which)
+  t.notMatch(await show(), /^missing /m)
+  const part = await show('--differences-from', '4', '--differences-limit', '1')
+  t.match(
+    part,
+    /\nKIND +FOLDER .*\nmissing +INBOX +1 +<letter 1> +here +nowhere\nthe next ones: --differences-from 5\n$/,
+  )
+  t.match(await show('--differences-from', '8'), /\nno differences there\n$/)
 })
 
 t.test('a whole copy is clean, by the old address too', async (t) => {

@@ -5,6 +5,7 @@ import { Type } from 'typebox'
 import { importing } from '../../../operations/import.ts'
 import { piecesOf } from '../../../operations/import-file.ts'
 import type { PanelDeps } from '../deps.ts'
+import type { Notice } from '../page.ts'
 import { administrator } from '../session.ts'
 import { callerOf, goOn, show } from '../show.ts'
 import { notFound, troubleOf } from '../trouble.ts'
@@ -19,6 +20,9 @@ const One = Type.Object({ id: Type.String({ maxLength: 64 }) })
 const Confirmation = Type.Object({ reason: Type.Optional(Type.String()), skip_bad: Type.Optional(Type.String()) })
 // As @fastify/multipart gives it: fields are texts, files are bytes.
 type Form = { readonly file?: unknown; readonly verify?: unknown }
+
+const NO_FILE: Notice = { kind: 'bad', text: 'No file was chosen, or it is empty.' }
+const NO_ROOM: Notice = { kind: 'warn', text: 'Other files are being imported: try again in a few minutes.' }
 
 /** People of a CSV file: first what it would do, then that. */
 export const importPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
@@ -47,16 +51,9 @@ export const importPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, dep
 
   app.post(PATH, { config: OPERATE }, async (request, reply) => {
     const { file, verify } = request.body as Form
-    if (!Buffer.isBuffer(file) || file.length === 0) {
-      return goOn(request, reply, PATH, { kind: 'bad', text: 'No file was chosen, or it is empty.' })
-    }
+    if (!Buffer.isBuffer(file) || file.length === 0) return goOn(request, reply, PATH, NO_FILE)
     const { name } = administrator(request)
-    if (!uploads.makeRoom(name)) {
-      return goOn(request, reply, PATH, {
-        kind: 'warn',
-        text: 'Other files are being imported: try again in a few minutes.',
-      })
-    }
+    if (!uploads.makeRoom(name)) return goOn(request, reply, PATH, NO_ROOM)
     const upload = uploads.add(name, 'people', verify === 'yes', file, runFor(request))
     return reply.redirect(`${PATH}/${upload.id}`, 303)
   })
