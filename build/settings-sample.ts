@@ -6,7 +6,7 @@ import { SETTINGS } from '../src/settings.ts'
 export const SAMPLE_FILE = join(import.meta.dirname, '../deploy/postferry.env')
 
 const WIDTH = 120
-const HEAD = `Settings of postferry. Install as /etc/postferry/postferry.env (root:vmail, 0640): every command reads it there,
+const HEAD = `Settings of postferry. Install as /etc/postferry/postferry.env (root:postferry, 0640): every command reads it there,
   or where POSTFERRY_SETTINGS_FILE in its environment says (empty: nowhere). The environment takes precedence. A line that
   is no setting, or a file that may not be read, stops every command. Each setting below shows its default; those whose
   default is empty are not set.`

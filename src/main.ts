@@ -11,6 +11,7 @@ import { panelKeyInForce, provideSecrets } from './keys/secrets.ts'
 import { roomBeside } from './maildir/free-space.ts'
 import { loadSettings, type Settings } from './settings.ts'
 import { environment } from './settings-file.ts'
+import { tellSystemd } from './systemd.ts'
 import { openCopying } from './wiring/copying.ts'
 import { engineFor } from './wiring/engine.ts'
 import { openReady, openService } from './wiring/service.ts'
@@ -43,7 +44,7 @@ async function serve(): Promise<void> {
   await using service = await openService(settings(), { time: metrics.time, instance: instanceId(dataDir) })
   const { auth, deliveryOf, providerStatus, checks } = service
   await using _socketmap = await openSocketmap(service, log)
-  await using _listening = await openListeners(settings(), {
+  await using listening = await openListeners(settings(), {
     ...{ auth, deliveryOf, providerStatus, checks, deps: service },
     standing: lookNowAndThen(service.standing),
     ...{ authToken, adminToken, sessionKey, proxyNetworks, metrics, log },
@@ -52,6 +53,7 @@ async function serve(): Promise<void> {
   // Whoever starts it again starts the program that is there now.
   const { promise: outgrown, reject } = Promise.withResolvers<never>()
   using _watching = service.database.watchSchema(reject)
+  using _told = await tellSystemd(listening.answers)
   process.stdout.write(welcome(settings()))
   log.info({ signal: await Promise.race([stopped, outgrown]) }, 'stopping')
 }
@@ -82,8 +84,17 @@ await runPostferry(process.argv.slice(2), {
     return await checkBackup(pieces)
   },
   serve,
-  openCopying(options) {
+  async openCopying(options) {
     becomeOwner(settings())
-    return openCopying(settings(), options)
+    const copying = await openCopying(settings(), options)
+    // A worker that can still set a timer lives: its jobs have limits of their own.
+    const told = await tellSystemd(async () => true)
+    return {
+      ...copying,
+      async [Symbol.asyncDispose]() {
+        told[Symbol.dispose]()
+        await copying[Symbol.asyncDispose]()
+      },
+    }
   },
 })

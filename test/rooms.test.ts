@@ -37,7 +37,9 @@ const WALLS: Record<string, { readonly values: readonly string[]; readonly types
   'settings-file.ts': { values: ['settings.ts'] },
   'main.ts': { values: ['*'] },
   'emit-offlineimaprc.ts': { values: ['*'] },
+  'embedded-postgresql.ts': { values: ['*'] },
   'postfix-sasl.ts': { values: [] },
+  'systemd.ts': { values: [] },
   'checkpassword.cts': { values: [] },
 }
 

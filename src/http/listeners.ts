@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { destination, type Logger, pino } from 'pino'
 import type { Deps } from '../operations/deps.ts'
@@ -18,11 +20,18 @@ export function openLog(level: string): Logger {
   return pino({ level }, destination({ dest: 2, sync: false }))
 }
 
+/** What listens. */
+export interface Listening extends AsyncDisposable {
+  /** Whether somebody who asks on the socket now hears an answer in time. */
+  answers(): Promise<boolean>
+}
+
+const ANSWER_LIMIT_MS = 15_000
 /** Within 5 s of SIGTERM all is over: leaving the database may take 3 s. */
 const DRAIN_LIMIT_MS = 2_000
 
 /** Listens on the socket and the port of the settings. Dispose to stop, with what is being answered answered. */
-export async function openListeners(settings: Settings, deps: ListenerDeps): Promise<AsyncDisposable> {
+export async function openListeners(settings: Settings, deps: ListenerDeps): Promise<Listening> {
   const administration = later(async () => {
     const { administration } = await import('./administration.ts')
     return administration({ ...deps, hostNames: null })
@@ -50,6 +59,7 @@ export async function openListeners(settings: Settings, deps: ListenerDeps): Pro
   }
   deps.log.info({ socket: settings.socket, host: settings.host, port: settings.port }, 'listening')
   return {
+    answers: () => answersOn(settings.socket),
     async [Symbol.asyncDispose]() {
       const drained = Promise.all([administration, ...listeners].map((app) => app.close()))
       await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, DRAIN_LIMIT_MS).unref())])
@@ -57,4 +67,18 @@ export async function openListeners(settings: Settings, deps: ListenerDeps): Pro
       for (const { server } of listeners) server.closeAllConnections()
     },
   }
+}
+
+async function answersOn(socketPath: string): Promise<boolean> {
+  const asked = request({
+    socketPath,
+    path: '/livez',
+    agent: false,
+    signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+  }).end()
+  const [{ statusCode }] = await once(
+    asked.on('response', (response) => response.resume()),
+    'response',
+  )
+  return statusCode === 200
 }

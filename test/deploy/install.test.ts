@@ -6,19 +6,20 @@ const CHECKOUT = join(import.meta.dirname, '../..')
 const PAGE = readFileSync(join(CHECKOUT, 'docs/operate.md'), 'utf8')
 const UNITS = readdirSync(join(CHECKOUT, 'deploy/systemd')).filter((name) => name.endsWith('.service'))
 
-t.test('whom the services run as is made before they are started, and alone may read the settings', async (t) => {
-  const install = PAGE.slice(PAGE.indexOf('\n## Install'), PAGE.indexOf('\n## Import'))
-  const started = install.indexOf('systemctl enable')
+t.test('whom the services run as is made before they are started, and the settings are closed to others', async (t) => {
+  const byHand = PAGE.slice(PAGE.indexOf('**From a checkout**'), PAGE.indexOf('**PostgreSQL of your own.**'))
+  const started = byHand.indexOf('systemctl enable')
   t.ok(started > 0 && UNITS.length > 0)
   for (const unit of UNITS) {
     const text = readFileSync(join(CHECKOUT, 'deploy/systemd', unit), 'utf8')
-    if (!text.includes('/bin/postferry ')) continue
-    const [user, group] = [/^User=(.+)$/m.exec(text)?.[1], /^Group=(.+)$/m.exec(text)?.[1]]
-    const made = install.search(new RegExp(`adduser --system --group --home \\S+ ${user}\\n`))
+    const [, user] = /^User=(.+)$/m.exec(text) ?? []
+    if (user === 'postfix') continue
+    const made = byHand.search(new RegExp(`adduser --system --group .*${user}\\n`))
     t.ok(made > 0 && made < started, `${unit}: ${user}`)
-    t.match(
-      install,
-      new RegExp(`install -D -m 640 -g ${group} deploy/postferry\\.env /etc/postferry/postferry\\.env\\n`),
-    )
+    t.ok(byHand.slice(started).includes(unit.replace('.service', '')), unit)
+    const [, folder] = /^StateDirectory=(.+)$/m.exec(text) ?? []
+    const [, mode] = /^StateDirectoryMode=0(.+)$/m.exec(text) ?? []
+    t.match(byHand, new RegExp(`install -d -o ${user} -g ${user} -m ${mode} /var/lib/${folder}\\b`))
   }
+  t.match(byHand, /install -D -m 640 -g postferry deploy\/debian\/postferry\.env \/etc\/postferry\/postferry\.env\n/)
 })

@@ -15,7 +15,7 @@ export function cronCommand(): string {
 /** Runs that cron line once as cron does, on this service's data directory. */
 export async function runCronLine(service: RunningService): Promise<Ended> {
   const command = cronCommand()
-    .replaceAll('/var/lib/postferry', service.dataDir)
+    .replaceAll('/var/lib/postferry-sync', service.dataDir)
     .replaceAll('/opt/postferry/', `${CHECKOUT}/`)
   return await runLine(command, service)
 }

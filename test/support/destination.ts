@@ -78,7 +78,7 @@ async function installLua(place: Place, settings: LuaSettings): Promise<void> {
     await writeFile(file, `${settings.token}\n`, { mode: 0o600 })
     await chown(file, place.users.auth.uid, place.users.auth.gid)
   }
-  const group = settings.door === 'lua-unix' && { '#extra_groups = vmail': extraGroup(place) }
+  const group = settings.door === 'lua-unix' && { '#extra_groups = postferry': extraGroup(place) }
   const lua = { '/etc/dovecot/postferry.lua': join(place.folder, 'postferry.lua') }
   const trusted = { '/etc/ssl/certs/ca-certificates.crt': (await certificates()).server.ca }
   const told = toldToLua(place, settings).map(
@@ -126,7 +126,7 @@ async function installCheckpassword(place: Place, settings: NewSettings & { door
   await installed('postferry-checkpassword.conf.ext', place, {
     '/run/postferry/postferry.sock': settings.socket,
     '/opt/postferry/': program,
-    'extra_groups = vmail': extraGroup(place),
+    'extra_groups = postferry': extraGroup(place),
     'uid=vmail gid=vmail': `uid=${place.users.mail.uid} gid=${place.users.mail.gid}`,
   })
 }

@@ -22,7 +22,7 @@ import { type ServerUser, serverUser } from './server-user.ts'
 // length limit of socket names matter.
 const INHERITED = 3
 const INHERITED_PATH = `/proc/self/fd/${INHERITED}`
-const SETTINGS = {
+export const SETTINGS = {
   listen_addresses: '',
   unix_socket_directories: INHERITED_PATH,
   unix_socket_permissions: '0700',
@@ -33,7 +33,7 @@ const SETTINGS = {
   log_min_error_statement: 'panic',
 }
 // Nothing of this process's environment reaches PostgreSQL: it may hold tokens.
-const ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C' }
+export const ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C' }
 
 /** The folder of the cluster inside of the data directory. */
 export function clusterFolder(dataDir: string): string {
@@ -54,7 +54,8 @@ export async function createCluster(dataDir: string): Promise<void> {
   rmSync(unfinished, { recursive: true, force: true })
   mkdirSync(unfinished, { mode: 0o700 })
   try {
-    chownSync(unfinished, user.uid, user.gid)
+    // A service may be forbidden to change owners at all.
+    if (!user.isSelf) chownSync(unfinished, user.uid, user.gid)
     initialise(binaries, unfinished, user)
     renameSync(unfinished, cluster)
   } catch (error) {
@@ -74,15 +75,18 @@ export async function launchServer(
   handOver(cluster, user)
   const folder = openSync(cluster, 'r')
   const log = openOwned(clusterLog(dataDir))
-  const settings = Object.entries({ ...SETTINGS, ...options }).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-  const server = spawn(join(binaries, 'bin/postgres'), ['-D', INHERITED_PATH, ...settings], {
-    stdio: ['ignore', log, log, folder],
-    cwd: '/',
-    env: ENVIRONMENT,
-    // A session of its own: Ctrl-C ends postferry first, which then ends the server.
-    detached: true,
-    ...identity(user),
-  })
+  const server = spawn(
+    join(binaries, 'bin/postgres'),
+    ['-D', INHERITED_PATH, ...settingArguments({ ...SETTINGS, ...options })],
+    {
+      stdio: ['ignore', log, log, folder],
+      cwd: '/',
+      env: ENVIRONMENT,
+      // A session of its own: Ctrl-C ends postferry first, which then ends the server.
+      detached: true,
+      ...identity(user),
+    },
+  )
   server.unref()
   closeSync(log)
   closeSync(folder)
@@ -92,6 +96,11 @@ export async function launchServer(
       server.once('error', () => resolve())
     }),
   }
+}
+
+/** Settings as PostgreSQL takes them on its command line. */
+export function settingArguments(settings: Readonly<Record<string, string>>): string[] {
+  return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 }
 
 /** Gives a cluster that belonged to root, or to nobody, to whom it runs as. */

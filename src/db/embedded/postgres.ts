@@ -76,7 +76,8 @@ export async function openEmbedded(dataDir: string, options: Record<string, stri
   }
 }
 
-async function makeCluster(dataDir: string): Promise<void> {
+/** Makes the cluster when there is none, whoever else is about to. */
+export async function makeCluster(dataDir: string): Promise<void> {
   const deadline = Date.now() + START_LIMIT_MS
   while (!existsSync(clusterFolder(dataDir)) && Date.now() < deadline) {
     using lock = await lockFolder(dataDir, 'postgres')
