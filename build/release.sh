@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes what is published of a tagged commit, in release/: the npm package and its checksum. It sends nothing anywhere.
+# Makes what is published of a tagged commit, in release/: npm package, Debian package, and checksums. It sends nothing anywhere.
 # usage: git tag v1.2.3 && npm run release
 set -eu
 cd "$(dirname "$0")/.."
@@ -18,6 +18,7 @@ npm run --silent build
 rm -rf release
 mkdir release
 npm pack --silent --ignore-scripts --pack-destination release >/dev/null
+sh build/with-node.sh node build/package.ts >/dev/null
 cd release
-sha256sum -- *.tgz >SHA256SUMS
+sha256sum -- *.tgz *.deb >SHA256SUMS
 ls -l

@@ -29,10 +29,11 @@ Example: emit-offlineimaprc --output /var/lib/postferry/offlineimaprc --shard 1/
 
 /** Runs `emit-offlineimaprc`, and sets the exit code of the process. */
 export async function runEmit(args: readonly string[], open: () => Promise<EmitDeps>): Promise<void> {
-  await runCommandLine(program(open), args)
+  await runCommandLine(emitProgram(open), args)
 }
 
-function program(open: () => Promise<EmitDeps>): Command {
+/** Its command line. */
+export function emitProgram(open: () => Promise<EmitDeps>): Command {
   return (
     new Command('emit-offlineimaprc')
       .description('Writes the OfflineIMAP configuration of all active migrations. It holds no secret.')

@@ -61,7 +61,7 @@ async function copyBinaries(from: string, to: string): Promise<void> {
 }
 
 /** The links between library names that the package's install script makes, for installations without scripts. */
-async function linkLibraries(folder: string): Promise<void> {
+export async function linkLibraries(folder: string): Promise<void> {
   const links: { source: string; target: string }[] = JSON.parse(
     await readFile(join(folder, 'pg-symlinks.json'), 'utf8'),
   )
