@@ -8,8 +8,15 @@ import { type Booted, boot } from '../support/booted.ts'
 import { makeDeb } from '../support/deb.ts'
 import { until } from '../support/until.ts'
 
+const CHECKOUT = join(import.meta.dirname, '../..')
+const AS_SERVE = 'setpriv --reuid postferry --regid postferry --init-groups'
+const FETCH = 'doveadm fetch -u anna@old.example text mailbox INBOX'
+/** What apt, the mail and the old server leave. */
+const OTHERS =
+  /^\/(var\/(vmail|lib\/(apt|dpkg|systemd|dovecot)|log|cache|tmp|backups)|run|tmp|root|srv|etc\/(passwd|group|shadow|gshadow|subuid|subgid)-?$|etc\/dovecot)/
 const UNITS = ['postferry-postgresql', 'postferry', 'postferry-sync']
 
+t.setTimeout(3_600_000)
 const folder = mkdtempSync(join(tmpdir(), 'postferry-packages-'))
 t.after(() => rmSync(folder, { recursive: true }))
 const [deb, newer] = [makeDeb(folder, '0.1.0+1'), makeDeb(folder, '0.1.0+2')]
@@ -20,45 +27,37 @@ t.test('the same commit makes the same package', async (t) => {
 })
 
 for (const release of [13, 12] as const) {
-  t.test(`Debian ${release}: it is installed, runs, is upgraded while it runs, and is purged`, async (t) => {
+  t.test(`Debian ${release}: it is installed, moves somebody, is upgraded while it runs, and is purged`, async (t) => {
     await using host = await boot(release)
     const before = await filesOn(host)
-    await host.must(`apt-get install --yes ${host.bring(deb)}`)
+    host.bring(deb)
+    for (const line of linesOf('docs/operate.md', 'apt install')) await host.must(`cd /root && ${line}`)
     await runs(t, host, 'installed')
     t.match(await host.must('postferry doctor'), /^ok {4}serve +socket \/run\/postferry\/postferry\.sock is ready$/m)
-    t.match(
-      (await host.run('setpriv --reuid postferry --regid postferry --init-groups cat /var/lib/postferry-sync/identity'))
-        .stderr,
-      'Permission denied',
-    )
+    const seen = await host.run(`${AS_SERVE} cat /var/lib/postferry-sync/identity`)
+    t.match(seen, { exitCode: 1, stdout: '', stderr: /Permission denied/ })
 
-    await host.must(
-      'postferry provider add old --host imap.old.example && postferry domain add old.example --provider old',
-    )
-    await host.must('echo POSTFERRY_LOG_LEVEL=warn >>/etc/postferry/postferry.env')
+    await moves(t, host, release)
     await hangs(t, host)
 
+    await host.must('rm /root/*.deb; echo POSTFERRY_LOG_LEVEL=warn >>/etc/postferry/postferry.env')
+    host.bring(newer)
     const pid = await mainPid(host)
-    await host.must(`apt-get install --yes ${host.bring(newer)}`)
+    for (const line of linesOf('docs/operate.md', 'apt install')) await host.must(`cd /root && ${line}`)
     await runs(t, host, 'upgraded')
     t.not(await mainPid(host), pid, 'the new program runs')
     t.match(await host.must('dpkg -l postferry'), / 0\.1\.0\+2 /)
-    t.match(await host.must('postferry domain list'), 'old.example')
+    t.match(await host.must('postferry migration list'), /^anna@old\.example .* synced /m)
     t.match(await host.must('cat /etc/postferry/postferry.env'), /^POSTFERRY_LOG_LEVEL=warn$/m)
 
-    await host.must('install -d -o vmail -g vmail /var/vmail/old.example/anna/Maildir')
-    await host.must('apt-get purge --yes postferry')
+    for (const line of linesOf('docs/operate.md', 'apt purge')) await host.must(line)
     t.equal((await host.run('systemctl list-units --all --plain --no-legend "postferry*"')).stdout, '')
     const left = (await filesOn(host)).filter((file) => !before.includes(file))
     t.same(
-      left.filter(
-        (file) =>
-          !/^\/(var\/(lib\/(apt|dpkg|systemd|ucf)|log|cache|tmp|backups)|run|tmp|etc\/(passwd|group|shadow|gshadow|subuid|subgid)-?|root\/postferry_)/.test(
-            file,
-          ),
-      ),
-      ['/var/vmail', '/var/vmail/old.example', '/var/vmail/old.example/anna', '/var/vmail/old.example/anna/Maildir'],
+      left.filter((file) => !OTHERS.test(file)),
+      [],
     )
+    t.match(await host.must('find /var/vmail/old.example/anna/Maildir -type f'), /\/(new|cur)\//)
   })
 }
 
@@ -72,6 +71,39 @@ t.test('lintian finds no error in it', async (t) => {
     [],
   )
 })
+
+/** The lines of the page's block that has one with these words. */
+function linesOf(page: string, words: string): string[] {
+  const blocks = readFileSync(join(CHECKOUT, page), 'utf8').split(/^```(?:sh)?$/m)
+  const lines = blocks
+    .find((block) => block.split('\n').some((line) => line.startsWith(words)))
+    ?.trim()
+    .split('\n')
+  if (lines === undefined) throw new Error(`${page} has no block with ${words}`)
+  return lines
+}
+
+/** As deploy/dovecot/README.md says, from the first line to the copied message. */
+async function moves(t: Test, host: Booted, release: 12 | 13): Promise<void> {
+  await host.must(`sh ${host.bring(join(CHECKOUT, 'test/support/old-server.sh'))}`)
+  await host.must('postferry provider add old --host 127.0.0.1 --port 10143 --tls none')
+  await host.must('postferry provider test old && postferry domain add old.example --provider old')
+  const page = 'deploy/dovecot/README.md'
+  const lines = linesOf(page, 'install -m 644 2.4/')
+  const older = linesOf(page, 'install -m 644 2.3/')
+  const [own, shared] = [
+    lines.filter((line) => line.includes(' 2.4/')),
+    lines.filter((line) => !line.includes(' 2.4/')),
+  ]
+  for (const line of [...shared.slice(0, 2), ...(release === 13 ? own : older), ...shared.slice(2)]) {
+    await host.must(`cd /usr/share/doc/postferry/examples/dovecot && ${line.replace('apt-get', 'apt-get --yes')}`)
+  }
+  await host.must(`doveadm auth test anna@old.example 'secret of anna'`)
+  const isThere = async () => /It has come across/.test((await host.run(FETCH)).stdout)
+  await until(isThere, 'the message is on the new server')
+  await until(async () => / synced /.test((await host.run('postferry migration list')).stdout), 'it is proved')
+  t.pass('anna is across')
+}
 
 async function runs(t: Test, { must }: Booted, when: string): Promise<void> {
   for (const unit of UNITS) t.equal(await must(`systemctl is-active ${unit}`), 'active\n', `${unit}, ${when}`)

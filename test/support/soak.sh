@@ -1,11 +1,12 @@
 #!/bin/sh
 # Tells every story that talks to a destination as on a Debian 12 and as on a Debian 13: with their Dovecot, Postfix,
-# OfflineIMAP, Python and PostgreSQL. The old server stays Debian 12's.
+# OfflineIMAP, Python and PostgreSQL. The old server stays Debian 12's. Then the Debian package is installed on both.
 # usage: soak.sh [FILE…]     default: all such files
 set -eu
 cd "$(dirname "$0")/../.."
 
 # The panel's stories want a browser, and ask no Dovecot.
+named=$#
 [ $# -gt 0 ] || set -- $(ls test/deploy/dovecot-*.test.ts test/engines/offlineimap/*.test.ts test/e2e/*.test.ts | grep -v /panel-)
 
 for release in 12 13; do
@@ -22,4 +23,5 @@ for release in 12 13; do
   TMPDIR=$work/$release POSTFERRY_SOAK=1 sh test/support/within.sh "$(sh test/support/debian-root.sh "$release" where)" \
     sh build/with-node.sh node node_modules/.bin/tap run "$@" || status=1
 done
+[ "$named" -gt 0 ] || sh build/with-node.sh node node_modules/.bin/tap run test/soak/package.ts || status=1
 exit $status
