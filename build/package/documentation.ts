@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { type EmitDeps, emitProgram } from '../../src/cli/commands/emit-offlineimaprc.ts'
 import type { CliDeps } from '../../src/cli/deps.ts'
 import { program } from '../../src/cli/program.ts'
 import { bashCompletion } from './completion.ts'
-import { CHECKOUT, type Made, put, putCompressed } from './files.ts'
+import { CHECKOUT, filesIn, type Made, put, putCompressed } from './files.ts'
 import { manualPages, settingsPage } from './manual.ts'
 
 const DOC = '/usr/share/doc/postferry'
@@ -17,7 +17,7 @@ export async function writeDocumentation(root: string, made: Made): Promise<void
   const pages = { ...manualPages(commands, made), ...manualPages(emit, made), 'postferry.env.5': settingsPage(made) }
   for (const [name, page] of Object.entries(pages)) putCompressed(root, `${MAN}/man${name.slice(-1)}/${name}`, page)
   put(root, '/usr/share/bash-completion/completions/postferry', bashCompletion(commands))
-  for (const name of readdirSync(join(CHECKOUT, 'docs')).filter((name) => name.endsWith('.md'))) {
+  for (const name of filesIn(join(CHECKOUT, 'docs')).filter((name) => name.endsWith('.md'))) {
     put(root, `${DOC}/${name}`, readFileSync(join(CHECKOUT, 'docs', name)))
   }
   put(root, `${DOC}/CHANGELOG.md`, readFileSync(join(CHECKOUT, 'CHANGELOG.md')))

@@ -6,7 +6,9 @@ import type { Settings } from '../../settings.ts'
 import type { Finding } from './finding.ts'
 
 const LIMIT_MS = 10_000
-const UNITS = ['postferry', 'postferry-sync', 'postferry-postfix-sasl', 'dovecot'].map((name) => `${name}.service`)
+const UNITS = ['postferry', 'postferry-sync', 'postferry-postgresql', 'postferry-postfix-sasl', 'dovecot'].map(
+  (name) => `${name}.service`,
+)
 const SHOWN = 'Id,LoadState,ActiveState,SubState,UnitFileState,NRestarts'
 const MANY_RESTARTS = 5
 
