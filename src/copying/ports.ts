@@ -2,9 +2,10 @@ import type { Credential } from '../keys/ports.ts'
 import type { EngineRecords, LostMessages } from '../ledger/ports.ts'
 import type { Attempt, Outcome, Result } from '../model/attempt.ts'
 import type { By } from '../model/audit.ts'
-import type { MailboxStatus } from '../model/mailbox.ts'
+import type { Mailbox, MailboxStatus } from '../model/mailbox.ts'
 import type { CopyOrder, State } from '../model/migration.ts'
 import type { Provider } from '../model/provider.ts'
+import type { Code } from '../model/verdict.ts'
 import type { SourceAnswer } from '../source/ports.ts'
 import type { Plan } from './schedule.ts'
 
@@ -130,6 +131,49 @@ export interface Engine extends EngineRecords {
   run(order: CopyOrder, credential: Credential, run: EngineRun): Promise<Result>
   /** Forgets that it has delivered these, so that its next run copies them again. None may be running. */
   forget(migrationId: string, lost: LostMessages): void
+  /** Removes what only a next run would have needed. Never throws. */
+  release(order: CopyOrder): Promise<void>
+}
+
+/** Messages of one folder of the source that were delivered, with the flags that they had then as Maildir letters. */
+export interface Delivered {
+  readonly directory: string
+  readonly uidValidity: number
+  readonly flagsOf: ReadonlyMap<number, string>
+}
+
+/** The engines of this host as one: each migration is copied by the one that its provider names. */
+export interface Engines extends Omit<Engine, 'name' | 'check'> {
+  readonly all: readonly Pick<Engine, 'name' | 'check'>[]
+}
+
+/** What the source tells of a person's folders. */
+export interface SourceFolders {
+  /** Her own, and whether the provider's patterns want each one. */
+  readonly mailboxes: readonly { readonly mailbox: Mailbox; readonly wanted: boolean }[]
+  /** The names that she has subscribed to. */
+  readonly subscribed: ReadonlySet<string>
+  /** Other people's and shared ones, which are not copied. */
+  readonly foreign: readonly Mailbox[]
+}
+
+/** The source for an engine that does not reach it by itself. */
+export interface SourceDoor {
+  /** @throws CouldNotAsk */
+  folders(
+    provider: Provider,
+    credential: Pick<Credential, 'username' | 'password'>,
+    signal: AbortSignal,
+  ): Promise<SourceFolders>
+  tunnel(provider: Provider): Promise<Tunnel>
+}
+
+/** Plain IMAP on this host that leads to a provider's verified server, one connection at a time, and cannot write. */
+export interface Tunnel extends AsyncDisposable {
+  /** On 127.0.0.1. */
+  readonly port: number
+  /** Why the server was not reached; null: it was, or nobody tried. */
+  trouble(): Code | null
 }
 
 export interface EngineCheck {

@@ -18,7 +18,10 @@ class FloodError extends Error {
  * imapflow's transport to a provider: nothing is read or sent before the certificate is verified, and no more than
  * `mostBytes` are read.
  */
-export function transportTo(provider: Provider, mostBytes = SIGN_IN_BYTES): ImapTransport {
+export function transportTo(
+  provider: Provider,
+  mostBytes = SIGN_IN_BYTES,
+): ImapTransport & { upgrade: NonNullable<ImapTransport['upgrade']> } {
   return {
     connect({ host, port, servername, secure }, onConnect) {
       if (!secure) return bounded(net.connect({ host, port }, onConnect), mostBytes)

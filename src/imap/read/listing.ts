@@ -1,4 +1,5 @@
 import type { ImapFlow } from 'imapflow'
+import type { SourceDoor } from '../../copying/ports.ts'
 import type { Opened, SourceMail, SourceMessage, SourceSession } from '../../ledger/ports.ts'
 import { batchesOf } from '../../model/batches.ts'
 import { CouldNotAsk } from '../../model/ledger.ts'
@@ -6,7 +7,7 @@ import type { Mailbox } from '../../model/mailbox.ts'
 import { UidSet } from '../../model/uid-set.ts'
 import type { LoggedIn } from '../login/connection.ts'
 import { endingOf } from '../login/ending.ts'
-import { isWanted, listMailboxes } from './mailboxes.ts'
+import { isWanted, listForeign, listMailboxes, listSubscribed } from './mailboxes.ts'
 import { atom, command, mailboxName, said, sequence, type Token, textOf } from './raw.ts'
 import { type Connection, readMessages } from './reading.ts'
 import { Roll } from './roll.ts'
@@ -22,6 +23,13 @@ export const sourceMail: SourceMail = {
     await session.connect()
     return session
   },
+}
+
+/** As an engine asks it, with a connection of its own. */
+export const sourceFolders: SourceDoor['folders'] = async (provider, { username, password }, signal) => {
+  await using session = new Session({ provider, username, password }, signal)
+  await session.connect()
+  return await session.folders()
 }
 
 class Session implements SourceSession, Connection {
@@ -62,6 +70,15 @@ class Session implements SourceSession, Connection {
     if (this.#opened !== undefined) await command(this.client, 'EXAMINE', [mailboxName(this.#opened.name)], {})
   }
 
+  async folders() {
+    const mailboxes = await this.mailboxes()
+    try {
+      return { mailboxes, subscribed: await listSubscribed(this.client), foreign: await listForeign(this.client) }
+    } catch (error) {
+      throw couldNotAsk(error, this.#reader)
+    }
+  }
+
   async mailboxes() {
     try {
       const mailboxes = await listMailboxes(this.client)
@@ -93,7 +110,7 @@ class Session implements SourceSession, Connection {
   }
 
   async [Symbol.asyncDispose]() {
-    await this.client.leave()
+    await this.#client?.leave()
     this.#signal?.removeEventListener('abort', this.#end)
   }
 }

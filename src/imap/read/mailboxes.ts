@@ -35,6 +35,34 @@ export async function listMailboxes(client: ImapFlow, status?: AskedStatus): Pro
   return [...found.values()]
 }
 
+/** Other people's and shared mailboxes, as far as the person sees them. */
+export async function listForeign(client: ImapFlow): Promise<Mailbox[]> {
+  const { foreign } = namespaces(client)
+  const found: Mailbox[] = []
+  if (foreign.length === 0) return found
+  await command(client, 'LIST', EVERYTHING, {
+    LIST([, separator, name]) {
+      const text = textOf(name) ?? ''
+      if (foreign.some((prefix) => text.startsWith(prefix))) {
+        found.push({ name: text, separator: textOf(separator), prefix: '' })
+      }
+    },
+  })
+  return found
+}
+
+/** The names that the person has subscribed to. */
+export async function listSubscribed(client: ImapFlow): Promise<Set<string>> {
+  const found = new Set<string>()
+  await command(client, 'LSUB', EVERYTHING, {
+    LSUB([attributes, , name]) {
+      const text = textOf(name)
+      if (text !== null && holdsMessages(attributes)) found.add(keyOf(text))
+    },
+  })
+  return found
+}
+
 function keyOf(name: string): string {
   return isInbox(name) ? 'INBOX' : name
 }

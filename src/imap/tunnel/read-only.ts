@@ -1,0 +1,68 @@
+import { Transform, type TransformCallback } from 'node:stream'
+
+/** What may be asked of a source that is only read (RFC 3501 and its extensions). */
+const READING = new Set(
+  `CAPABILITY NOOP LOGOUT ID LOGIN AUTHENTICATE ENABLE NAMESPACE LIST LSUB STATUS EXAMINE FETCH SEARCH UNSELECT CLOSE`.split(
+    ' ',
+  ),
+)
+const LINE_LIMIT = 1024 * 1024
+
+export class WritesError extends Error {}
+
+/** Passes on what a client sends, as long as it only reads. A mailbox may be examined, not selected. */
+export class ReadOnly extends Transform {
+  #line: Buffer = Buffer.alloc(0)
+  /** Bytes of a literal that are still to come. */
+  #literal = 0
+  /** What the next line is; `answer`: of AUTHENTICATE, in base64. */
+  #next: 'command' | 'rest' | 'answer' = 'command'
+
+  override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
+    try {
+      this.#take(chunk)
+      done()
+    } catch (error) {
+      done(error as Error)
+    }
+  }
+
+  #take(chunk: Buffer): void {
+    for (let at = 0; at < chunk.length; ) {
+      if (this.#literal > 0) {
+        const part = chunk.subarray(at, at + this.#literal)
+        this.#literal -= part.length
+        at += part.length
+        this.push(part)
+        continue
+      }
+      const end = chunk.indexOf('\n', at)
+      const part = chunk.subarray(at, end < 0 ? chunk.length : end + 1)
+      at += part.length
+      this.#line = this.#line.length === 0 ? part : Buffer.concat([this.#line, part])
+      if (this.#line.length > LINE_LIMIT) throw new WritesError('a line without an end')
+      if (end >= 0) this.#pass()
+    }
+  }
+
+  #pass(): void {
+    const line = this.#line.toString('latin1').trimEnd()
+    if (this.#next === 'command') this.#refuseWriting(line)
+    if (this.#next === 'answer' && !/^[\w+/=*]*$/.test(line)) throw new WritesError('not an answer of SASL')
+    const literal = /\{(\d+)\+?\}$/.exec(line)?.[1]
+    if (this.#next !== 'answer' && literal !== undefined) {
+      this.#literal = Number(literal)
+      this.#next = 'rest'
+    } else {
+      const isAsking = this.#next === 'command' && /^\S+ AUTHENTICATE \S+$/i.test(line)
+      this.#next = isAsking ? 'answer' : 'command'
+    }
+    this.push(this.#line)
+    this.#line = Buffer.alloc(0)
+  }
+
+  #refuseWriting(line: string): void {
+    const [, command = ''] = /^\S+ (?:UID )?(\S+)/i.exec(line) ?? []
+    if (!READING.has(command.toUpperCase())) throw new WritesError(`not a command that only reads: ${command}`)
+  }
+}
