@@ -3,6 +3,8 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type pg from 'pg'
+import { handOver } from '../../support/cron.ts'
+import { users } from '../../support/dovecot-users.ts'
 import { mustRun, startFerry } from '../../support/ferry.ts'
 import { query } from '../../support/query.ts'
 import { seed } from '../../support/seed.ts'
@@ -49,6 +51,8 @@ export async function startWorld(settings: WorldSettings): Promise<World> {
   const { people, messages, mailboxes = ['INBOX', 'Sent'], newcomers: later = 0 } = settings
   const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
   chmodSync(homes, 0o755)
+  // Dovecot's doveadm copies for nobody who is root.
+  handOver(homes, (await users()).mail)
   const all = Array.from({ length: people }, (_, at) => [`p${at}@old.example`, `secret of ${at}`] as const)
   const newcomers = Array.from({ length: later }, (_, at) => [`n${at}@old.example`, `secret of ${at}`] as const)
   const ferry = await startFerry(Object.fromEntries([...all, ...newcomers]), {
