@@ -13,7 +13,7 @@ import { loadSettings, type Settings } from './settings.ts'
 import { environment } from './settings-file.ts'
 import { tellSystemd } from './systemd.ts'
 import { openCopying } from './wiring/copying.ts'
-import { engineFor } from './wiring/engine.ts'
+import { enginesFor } from './wiring/engine.ts'
 import { openReady, openService } from './wiring/service.ts'
 
 let loaded: Settings | undefined
@@ -74,7 +74,7 @@ function stopSignal(): Promise<NodeJS.Signals> {
 
 await runPostferry(process.argv.slice(2), {
   settings,
-  engine: () => engineFor(settings()),
+  engine: () => enginesFor(settings()),
   room: () => roomBeside(settings().keptFree, []),
   becomeOwner: () => becomeOwner(settings()),
   open: () => openReady(settings()),

@@ -145,8 +145,8 @@ const TABLE = {
     'POSTFERRY_OFFLINEIMAP_METADATA',
     kinds.path,
     `${DATA_DIR}/offlineimap`,
-    `Where OfflineIMAP keeps its local status, and verify what it has proved. Keep it, and take it along to a new copying
-    host: without it, what people moved or deleted on the new server would come back; postferry sync stops then
+    `Where both engines keep what they have copied (OfflineIMAP's local status), and verify what it has proved. Keep it,
+    and take it along to a new copying host: without it, what people moved or deleted on the new server would come back; postferry sync stops then
     (state-lost).`,
   ),
   /** What copying leaves free on each file system that it writes to. */

@@ -1,5 +1,5 @@
 import type { Room } from '../copying/free-space.ts'
-import type { Engine } from '../copying/ports.ts'
+import type { Engines } from '../copying/ports.ts'
 import type { CopyingOptions, WorkerDeps } from '../copying/worker-deps.ts'
 import type { BackedUp, Pieces } from '../operations/backups.ts'
 import type { Deps } from '../operations/deps.ts'
@@ -13,7 +13,7 @@ export interface CliDeps {
   /** Throws a SettingsError when a setting is wrong. */
   settings(): Settings
   /** What copies mail. Throws a SettingsError when a setting is wrong. */
-  engine(): Engine
+  engine(): Engines
   /** Room for copied mail on this host. */
   room(): Room
   /** Root becomes who owns the sync state: for commands that write there. */

@@ -14,7 +14,7 @@ export interface JobDeps {
   readonly worker: Worker
   readonly jobs: Jobs
   readonly statusCheck: StatusCheck
-  readonly engine: Pick<Engine, 'remembers' | 'run' | 'forget'>
+  readonly engine: Pick<Engine, 'remembers' | 'run' | 'forget' | 'release'>
   readonly keyring: Keyring
   readonly proof: Proof
   readonly digests: DigestCaches
@@ -61,7 +61,10 @@ export async function runJob(job: Job, deps: JobDeps, run: JobRun): Promise<JobR
   const attempt = seen.result && { id: seen.attemptId, startedAt, result: seen.result }
   const kept = await deps.jobs.end(job, deps.worker, { plan, attempt, seen: complete ? seen.mailboxes : null })
   const isFinished = kept?.isFinished ?? false
-  if (isFinished) deps.digests.remove(job.migrationId)
+  if (isFinished) {
+    deps.digests.remove(job.migrationId)
+    await deps.engine.release(job.order)
+  }
   return {
     address: job.address,
     ending: kept === null ? 'lost-lock' : seen.ending,

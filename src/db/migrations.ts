@@ -98,7 +98,7 @@ function toOrder({
 }
 
 /** Of active migrations. */
-function selectOrders(db: Kysely<DB>, { provider, shard }: Share) {
+function selectOrders(db: Kysely<DB>, { provider, engine, shard }: Share) {
   return db
     .selectFrom('migration')
     .leftJoin('account', 'account.id', 'migration.account_id')
@@ -106,6 +106,7 @@ function selectOrders(db: Kysely<DB>, { provider, shard }: Share) {
     .select(['migration.id', HOME.as('home'), ...PROVIDER_COLUMNS])
     .where('state', 'in', ACTIVE_STATES)
     .$if(provider !== undefined, (query) => query.where('provider.name', '=', provider ?? ''))
+    .$if(engine !== undefined, (query) => query.where('provider.engine', '=', engine ?? ''))
     .$if(shard !== undefined, (query) =>
       query.where(sql<boolean>`migration.id % ${shard?.of} = ${(shard?.number ?? 1) - 1}`),
     )

@@ -237,6 +237,7 @@ export interface Provider {
   copy_connections: number | null;
   created_at: Generated<Timestamp>;
   cutover: string;
+  engine: Generated<string>;
   exclude: Generated<string[]>;
   fingerprint: string | null;
   forwards_client: Generated<boolean>;

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
@@ -8,12 +8,16 @@ import type { Readable, Writable } from 'node:stream'
 export interface Start {
   readonly program: string
   readonly args: readonly string[]
-  /** Written to the process's descriptor 3, which stays open until the process has ended. */
-  readonly handOver: string
+  /** Written to the process's descriptor 3, which stays open until the process has ended. Missing: it has none. */
+  readonly handOver?: string
+  /** In whose name it runs; missing or null: in this process's own. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | null
   /** Aborted: the process is asked to end, or ended at once where `isUrgent` says so of the reason. */
   readonly signal: AbortSignal
   isUrgent(reason: unknown): boolean
   onLine(line: string): void
+  /** What it writes to its standard error; missing: `onLine`. */
+  onErrorLine?(line: string): void
 }
 
 export interface End {
@@ -37,10 +41,11 @@ const ENVIRONMENT = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR']
  */
 export async function runProcess(start: Start): Promise<End> {
   const child = spawn(start.program, start.args, {
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...(start.handOver === undefined ? [] : ['pipe' as const])],
     detached: true,
     cwd: '/',
     env: Object.fromEntries(ENVIRONMENT.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
+    ...start.owner,
   })
   giveWay(child.pid)
   let error: NodeJS.ErrnoException | null = null
@@ -55,11 +60,9 @@ export async function runProcess(start: Start): Promise<End> {
     error = cause
   })
   // What ends before it has read is no error of ours.
-  const pipe = child.stdio[HAND_OVER] as Writable
-  pipe.on('error', () => undefined).write(start.handOver)
-  for (const input of [child.stdout, child.stderr] as Readable[]) {
-    createInterface({ input }).on('line', (line) => start.onLine(line.slice(0, LINE_LENGTH)))
-  }
+  const pipe = child.stdio[HAND_OVER] as Writable | undefined
+  pipe?.on('error', () => undefined).write(start.handOver ?? '')
+  tellLines(child, start)
   start.signal.addEventListener('abort', interrupt)
   if (start.signal.aborted) interrupt()
   child.once('exit', () => kill('SIGKILL'))
@@ -67,6 +70,14 @@ export async function runProcess(start: Start): Promise<End> {
   start.signal.removeEventListener('abort', interrupt)
   clearTimeout(grace)
   return { exitCode: child.exitCode, error }
+}
+
+function tellLines({ stdout, stderr }: ChildProcess, start: Start): void {
+  const tell = (input: Readable | null, onLine: (line: string) => void) => {
+    if (input !== null) createInterface({ input }).on('line', (line) => onLine(line.slice(0, LINE_LENGTH)))
+  }
+  tell(stdout, (line) => start.onLine(line))
+  tell(stderr, (line) => (start.onErrorLine === undefined ? start.onLine(line) : start.onErrorLine(line)))
 }
 
 /** People who sign in on this host wait for a processor, copies do not. */

@@ -3,6 +3,7 @@ import {
   AFTER_REFUSALS,
   type CopyWindow,
   CUTOVERS,
+  ENGINES,
   LOGIN_NAMES,
   MX_TLS,
   TLS_MODES,
@@ -150,6 +151,13 @@ export const PROVIDER_FIELDS = {
     about: 'when people move: immediate, at their first sign-in; proxied is not available yet',
     titles: { immediate: 'at their first sign-in' },
     ...{ ...choice(CUTOVERS, 'immediate'), read: values.cutover },
+  }),
+  engine: field({
+    ...{ name: 'engine', title: 'Engine', part: 'copying', placeholder: 'engine' },
+    about:
+      'what copies mail: offlineimap, or the doveadm of a Dovecot on the copying host, which carries keywords and subscriptions too',
+    titles: { offlineimap: 'OfflineIMAP', doveadm: 'doveadm' },
+    ...choice(ENGINES, 'offlineimap'),
   }),
   /** Sign-ins are asked at any hour. */
   window: field<CopyWindow | null>({

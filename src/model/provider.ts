@@ -12,6 +12,10 @@ export type Cutover = (typeof CUTOVERS)[number]
 /** How mail that is handed to the source travels. */
 export const MX_TLS = ['verified', 'encrypted', 'none'] as const
 
+/** What copies a person's mail. */
+export const ENGINES = ['offlineimap', 'doveadm'] as const
+export type EngineName = (typeof ENGINES)[number]
+
 /** What the source is asked with: the full old address (`%u`) or its local part (`%n`). */
 export const LOGIN_NAMES = ['%u', '%n'] as const
 export type LoginName = (typeof LOGIN_NAMES)[number]

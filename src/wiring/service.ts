@@ -3,7 +3,7 @@ import { availableParallelism, hostname } from 'node:os'
 import { type Auth, type OpenAuthDeps, openAuth } from '../auth/auth.ts'
 import { argon2id, hashPool } from '../auth/hasher.ts'
 import { fromDatabase, queueLimitMs } from '../auth/unavailable.ts'
-import type { Engine } from '../copying/ports.ts'
+import type { Engines } from '../copying/ports.ts'
 import { accounts } from '../db/accounts.ts'
 import { administrators } from '../db/administrators.ts'
 import { aliases } from '../db/aliases.ts'
@@ -65,7 +65,7 @@ import { LEASE_MS } from '../source/connection-share.ts'
 import { guardSource } from '../source/guard.ts'
 import type { ProviderStatus, Time } from '../source/ports.ts'
 import { budgetedProbe } from '../source/probe.ts'
-import { engineFor } from './engine.ts'
+import { enginesFor } from './engine.ts'
 
 /** Everything that interfaces use, wired together. Dispose to leave the database. */
 export interface Service extends Deps, AsyncDisposable {
@@ -73,7 +73,7 @@ export interface Service extends Deps, AsyncDisposable {
   /** Where mail for a recipient is delivered. Throws when it cannot tell. */
   deliveryOf(recipient: string): Promise<Delivery>
   readonly database: Database
-  readonly engine: Engine
+  readonly engine: Engines
   readonly verifyDeps: VerifyDeps
   /** How the providers' connections are used in this process. */
   providerStatus(): readonly ProviderStatus[]
@@ -106,7 +106,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
   const totp = totpSealer(() => panelKeyInForce(settings))
   const endpoints = approvedEndpoints(settings)
   const trust = { endpoints, audit: stores.audit, actor: `copying on ${hostname()}` }
-  const engine = engineFor(settings)
+  const engine = enginesFor(settings)
   const digests = digestCaches(engine.stateFolder)
   const verifyDeps: VerifyDeps = { sourceMail, destinationMail, engine, digests, ledgers: stores.ledgers }
 

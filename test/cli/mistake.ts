@@ -1,7 +1,7 @@
 import { program } from '../../src/cli/program.ts'
 import { type Explanation, explain } from '../../src/cli/terminal/exit.ts'
 import { loadSettings } from '../../src/settings.ts'
-import { engineFor } from '../../src/wiring/engine.ts'
+import { enginesFor } from '../../src/wiring/engine.ts'
 import { openReady, openService } from '../../src/wiring/service.ts'
 
 // Whatever gets past the arguments ends here.
@@ -17,7 +17,7 @@ export async function mistakeIn(args: readonly string[], environment?: NodeJS.Pr
   const settings = environment === undefined ? reached : () => loadSettings(environment)
   const deps = {
     ...{ settings, serve: reached, openCopying: reached, checkBackup: reached },
-    engine: () => engineFor(settings()),
+    engine: () => enginesFor(settings()),
     room: reached,
     becomeOwner: () => undefined,
     open: async () => openReady(settings()),

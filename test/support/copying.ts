@@ -146,7 +146,7 @@ export class Copying implements AsyncDisposable {
 }
 
 /** The destination as far as copied mail is concerned; everybody's password is `new`. */
-function startPlainNew(debian: Debian): Promise<Dovecot> {
+export function startPlainNew(debian: Debian): Promise<Dovecot> {
   return startDovecot({
     name: 'new',
     debian,

@@ -43,7 +43,7 @@ const PROGRAMS = `### Other programs
 
 | program | what it does |
 | --- | --- |
-| \`bin/emit-offlineimaprc [--output FILE] [--provider NAME] [--shard K/N]\` | writes the OfflineIMAP configuration of all active migrations |
+| \`bin/emit-offlineimaprc [--output FILE] [--provider NAME] [--shard K/N]\` | writes the OfflineIMAP configuration of all active migrations that OfflineIMAP copies |
 | \`bin/postfix-sasl SOCKET DOVECOT\` | stands between Postfix and Dovecot: 454 where Dovecot could not ask |
 | \`bin/checkpassword PROG [ARGS…]\` | DJB's checkpassword for Dovecot 2.3: 0 by running PROG, 1 refused, 2 misuse, 111 try again |`
 

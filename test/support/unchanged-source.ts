@@ -26,7 +26,7 @@ export function workerOf({ listen, kysely }: Database, check: () => Promise<unkn
       },
     },
     keyring: { open: async ({ address }) => ({ credential: { address, provider: null, username: '', password: '' } }) },
-    engine: { remembers: () => true, run: never, forget: unused },
+    engine: { remembers: () => true, run: never, forget: unused, release: never },
     proof: { flaw: never },
     digests: { open: unused, remove: () => undefined },
     room: { left: () => Number.POSITIVE_INFINITY },

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Engine } from '../../copying/ports.ts'
+import type { Engines } from '../../copying/ports.ts'
 import type { Belonging } from '../../operations/backups.ts'
 import type { Settings } from '../../settings.ts'
 import { visible } from '../terminal/text.ts'
 
 /** What belongs to the database and lies elsewhere, on this host or another. */
-export function belongings(settings: Settings, { stateFolder }: Engine): Belonging[] {
+export function belongings(settings: Settings, { stateFolder }: Engines): Belonging[] {
   const { dataDir, identityFile, home } = settings
   const all = [
     {

@@ -36,7 +36,9 @@ export async function runEmit(args: readonly string[], open: () => Promise<EmitD
 export function emitProgram(open: () => Promise<EmitDeps>): Command {
   return (
     new Command('emit-offlineimaprc')
-      .description('Writes the OfflineIMAP configuration of all active migrations. It holds no secret.')
+      .description(
+        'Writes the OfflineIMAP configuration of all active migrations that OfflineIMAP copies. It holds no secret.',
+      )
       .option('--output <FILE>', 'replace FILE whole, mode 0600 (default: standard output)')
       .option('--provider <NAME>', 'only the migrations from this provider')
       .option('--shard <K/N>', 'only the K-th of N equal parts, counted from 1', parseShard)
@@ -52,15 +54,29 @@ export function emitProgram(open: () => Promise<EmitDeps>): Command {
 }
 
 async function emit({ output, provider, shard }: Options, deps: EmitDeps): Promise<void> {
-  if (provider !== undefined && (await deps.providers.find(provider)) === null) {
-    throw new Failure(EXIT.data, `there is no provider ${provider}: see "postferry provider list"`)
+  if (provider !== undefined) await refuseOthers(provider, deps)
+  // Two engines at the same time would bring everything twice.
+  const share = {
+    engine: 'offlineimap' as const,
+    ...(provider !== undefined && { provider }),
+    ...(shard !== undefined && { shard }),
   }
-  const share = { ...(provider !== undefined && { provider }), ...(shard !== undefined && { shard }) }
   await deps.migrations.readOrders(share, async (work) => {
     const text = gathered(deps.emit(work))
     if (output === undefined) await pipeline(Readable.from(text), process.stdout, { end: false })
     else await replaceFileFrom(output, text).catch((error) => refuseOutput(output, error))
   })
+}
+
+async function refuseOthers(name: string, { providers }: EmitDeps): Promise<void> {
+  const provider = await providers.find(name)
+  if (provider === null) {
+    throw new Failure(EXIT.data, `there is no provider ${name}: see "postferry provider list"`)
+  }
+  if (provider.engine !== 'offlineimap') {
+    const step = `postferry provider set ${name} --engine offlineimap, or run "postferry sync"`
+    throw new Failure(EXIT.data, `the mail of ${name} is copied by ${provider.engine}: ${step}`)
+  }
 }
 
 /** The same text in larger chunks. */

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { Engine } from '../../copying/ports.ts'
+import type { Engines } from '../../copying/ports.ts'
 import { userWith } from '../../files/become-owner.ts'
 import { isOfAnother } from '../../files/kept-ids.ts'
 import type { Deps } from '../../operations/deps.ts'
@@ -15,7 +15,7 @@ type Remark = Pick<Finding, 'found' | 'remedy'>
 const HOMES_SHOWN = 3
 
 /** Whether everybody who is due is copied, and what this host remembers of people is there. */
-export async function* checkCopying(deps: Deps, { stateFolder }: Engine): AsyncGenerator<Finding> {
+export async function* checkCopying(deps: Deps, { stateFolder }: Engines): AsyncGenerator<Finding> {
   const check = 'copying'
   const { failures, stranded } = await deps.perform(makeReport, {}, CALLER())
   const lost = await lostHere(deps, stateFolder)

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import type { Engine } from '../../copying/ports.ts'
+import type { Engines } from '../../copying/ports.ts'
 import { recipientsInForce } from '../../keys/secrets.ts'
 import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.ts'
 import type { Provider } from '../../model/provider.ts'
@@ -33,7 +33,7 @@ export interface Looking {
 
 /** Looks at everything, one thing after the other, and makes nothing. */
 export async function* examine(deps: CliDeps, { dovecotConfig, dnsServer, before }: Looking): AsyncGenerator<Finding> {
-  const { settings, engine: engineFor, room } = deps
+  const { settings, engine: enginesFor, room } = deps
   const inForce = attempt(settings)
   if (inForce instanceof Error) {
     yield { check: 'settings', result: 'fail', found: inForce.message, remedy: 'correct the setting that is named' }
@@ -41,13 +41,13 @@ export async function* examine(deps: CliDeps, { dovecotConfig, dnsServer, before
   }
   yield { check: 'settings', result: 'ok', found: `data directory ${inForce.dataDir}` }
   if (!(yield* checkFiles(inForce))) return
-  const engine = engineFor()
+  const engine = enginesFor()
   yield await checkKey(inForce, engine)
   if (inForce.databaseUrl === null && !existsSync(inForce.dataDir)) {
     const remedy = 'start "postferry serve", or set DATABASE_URL'
     yield { check: 'database', result: 'warn', found: 'not made yet', remedy }
   } else yield* checkRecords(deps, engine, openDns(dnsServer), before)
-  yield { check: engine.name, ...(await engine.check()) }
+  for (const { name, check } of engine.all) yield { check: name, ...(await check()) }
   yield checkRoom(inForce, engine.stateFolder, room())
   yield* checkUnits()
   yield* checkDovecot(inForce, dovecotConfig)
@@ -55,7 +55,7 @@ export async function* examine(deps: CliDeps, { dovecotConfig, dnsServer, before
   yield* checkListeners(inForce)
 }
 
-async function checkKey(settings: Settings, engine: Engine): Promise<Finding> {
+async function checkKey(settings: Settings, engine: Engines): Promise<Finding> {
   const check = 'key'
   try {
     const recipients = await recipientsInForce(settings)
@@ -83,14 +83,14 @@ async function checkKey(settings: Settings, engine: Engine): Promise<Finding> {
 }
 
 /** What tells that this host copies mail, and so needs the identity file; null: nothing does. */
-function copiesHere({ identityNamed }: Settings, { stateFolder }: Engine): string | null {
+function copiesHere({ identityNamed }: Settings, { stateFolder }: Engines): string | null {
   if (identityNamed) return 'POSTFERRY_IDENTITY_FILE names it'
   return existsSync(stateFolder) ? `this host has copied mail (${stateFolder})` : null
 }
 
 async function* checkRecords(
   { openUnready }: CliDeps,
-  engine: Engine,
+  engine: Engines,
   dns: Dns,
   before?: 'mx',
 ): AsyncGenerator<Finding> {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Engine, EngineRun } from '../../copying/ports.ts'
+import type { Delivered, Engine, EngineRun } from '../../copying/ports.ts'
 import { replaceFileFrom } from '../../files/atomic.ts'
 import type { Credential } from '../../keys/ports.ts'
 import { OUTCOMES, type Outcome, type Result } from '../../model/attempt.ts'
@@ -9,7 +9,7 @@ import type { Settings } from '../../settings.ts'
 import { type End, HAND_OVER, runProcess } from '../process.ts'
 import { check } from './check.ts'
 import { offlineimaprc, type Work } from './config.ts'
-import { forgetIn, syncStateIn } from './local-status.ts'
+import { forgetIn, noteIn, syncStateIn } from './local-status.ts'
 import { accountOf, directoriesOf, sourceUids } from './names.ts'
 import { Output } from './output.ts'
 
@@ -26,6 +26,8 @@ export interface OfflineImap extends Engine {
    * @param credentials as in the settings of `offlineimaprc`
    */
   emit(work: Work, credentials?: string | number): AsyncIterable<string>
+  /** Notes what another engine has delivered in the sync state that both share. On the disk when this returns. */
+  note(migrationId: string, delivered: Delivered): void
 }
 
 /** Copies with one OfflineIMAP process per attempt. */
@@ -58,6 +60,8 @@ export function offlineImap({
     sourceUids,
     syncState: (id, directory, uidValidity) => syncStateIn(metadata, id, directory, uidValidity),
     forget: (id, lost) => forgetIn(metadata, id, lost),
+    note: (id, delivered) => noteIn(metadata, id, delivered),
+    release: async () => undefined,
   }
 }
 

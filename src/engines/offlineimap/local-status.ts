@@ -1,6 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import type { Delivered } from '../../copying/ports.ts'
+import { replaceFile } from '../../files/atomic.ts'
 import type { LostMessages, SyncState } from '../../ledger/ports.ts'
 import { maildirFlags } from '../../model/mailbox.ts'
 import { accountOf, statusFile } from './names.ts'
@@ -42,11 +44,37 @@ export function forgetIn(metadata: string, migrationId: string, { directory, uid
   database.exec('commit')
 }
 
+// As OfflineIMAP makes it, in its version 2.
+const TABLES = `
+create table if not exists metadata (key varchar(50) primary key, value varchar(128));
+insert or ignore into metadata values ('db_version', '2');
+create table if not exists status (id integer primary key, flags varchar(50), mtime integer, labels varchar(256));`
+
+/** Notes as delivered what another engine has delivered: OfflineIMAP copies it no more. On the disk when this returns. */
+export function noteIn(metadata: string, migrationId: string, { directory, uidValidity, flagsOf }: Delivered): void {
+  const { validity, status } = filesOf(metadata, migrationId, directory)
+  const isAnothers = statusOf(metadata, migrationId, directory, uidValidity) === null
+  for (const file of [validity, status]) mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  using database = new DatabaseSync(status, { timeout: BUSY_LIMIT_MS })
+  database.exec(`pragma synchronous = full; begin immediate; ${TABLES}`)
+  if (isAnothers) database.exec('delete from status')
+  const insert = database.prepare(`insert or replace into status values (?, ?, 0, '')`)
+  for (const [uid, flags] of flagsOf) insert.run(uid, flags)
+  database.exec('commit')
+  if (isAnothers) replaceFile(validity, `${uidValidity}\n`)
+}
+
 /** Null: there is none, or of another folder that had the name. */
 function statusOf(metadata: string, migrationId: string, directory: string, uidValidity: number): string | null {
-  const name = statusFile(directory)
-  const validity = join(metadata, `Repository-${accountOf(migrationId)}-old`, 'FolderValidity', name)
-  const status = join(metadata, `Account-${accountOf(migrationId)}`, 'LocalStatus-sqlite', name)
+  const { validity, status } = filesOf(metadata, migrationId, directory)
   if (!existsSync(status) || !existsSync(validity)) return null
   return Number(readFileSync(validity, 'utf8').trim()) === uidValidity ? status : null
+}
+
+function filesOf(metadata: string, migrationId: string, directory: string): { validity: string; status: string } {
+  const name = statusFile(directory)
+  return {
+    validity: join(metadata, `Repository-${accountOf(migrationId)}-old`, 'FolderValidity', name),
+    status: join(metadata, `Account-${accountOf(migrationId)}`, 'LocalStatus-sqlite', name),
+  }
 }

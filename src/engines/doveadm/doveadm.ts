@@ -1,0 +1,80 @@
+import { type End, runProcess } from '../process.ts'
+import type { Place } from './place.ts'
+
+/** How a run of doveadm ended. */
+export interface Ended extends End {
+  /** The last lines of its standard error. */
+  readonly said: readonly string[]
+}
+
+const LINES_KEPT = 20
+
+/**
+ * Runs doveadm as the owner of the mail. It ends with the process that has started it, however that ends: nobody writes
+ * into a mailbox for a job that others may have taken over.
+ */
+export async function doveadm(
+  place: Place,
+  args: readonly string[],
+  signal: AbortSignal,
+  onLine: (line: string) => void = () => undefined,
+): Promise<Ended> {
+  const said: string[] = []
+  const end = await runProcess({
+    program: 'setpriv',
+    args: ['--pdeathsig', 'KILL', 'doveadm', '-c', place.configuration, ...args],
+    owner: place.owner,
+    signal,
+    isUrgent: (reason) => reason === 'lost-lock',
+    onLine,
+    onErrorLine(line) {
+      said.push(line)
+      if (said.length > LINES_KEPT) said.shift()
+    },
+  })
+  return { ...end, said }
+}
+
+/** A run that has to succeed. */
+export class DoveadmError extends Error {
+  readonly end: Ended
+
+  constructor(command: string, end: Ended) {
+    super(`doveadm ${command} ended with ${end.exitCode}`)
+    this.end = end
+  }
+}
+
+/** @throws DoveadmError */
+export async function mustDo(place: Place, args: readonly string[], signal: AbortSignal): Promise<void> {
+  await mustRead(place, args, signal, () => undefined)
+}
+
+/** Some folders are there in name only, as the parents of others: all else is told. */
+const EX_NOHOST = 68
+
+/** Reads a table, row by row, as values by the names in its first line. @throws DoveadmError */
+export async function readTable(
+  place: Place,
+  args: readonly string[],
+  signal: AbortSignal,
+  onRow: (row: Readonly<Record<string, string>>) => void,
+): Promise<void> {
+  let names: string[] | null = null
+  await mustRead(place, ['-f', 'tab', ...args], signal, (line) => {
+    const values = line.split('\t')
+    if (names === null) names = values
+    else onRow(Object.fromEntries(names.map((name, at) => [name, values[at] ?? ''])))
+  })
+}
+
+async function mustRead(
+  place: Place,
+  args: readonly string[],
+  signal: AbortSignal,
+  onLine: (line: string) => void,
+): Promise<void> {
+  const end = await doveadm(place, args, signal, onLine)
+  const isTold = end.exitCode === 0 || (args[0] === '-f' && end.exitCode === EX_NOHOST)
+  if (!isTold) throw new DoveadmError(args[args[0] === '-f' ? 2 : 0] ?? '', end)
+}

@@ -1,0 +1,170 @@
+import type { Room } from '../../copying/free-space.ts'
+import type { Engine, EngineRun, SourceDoor, SourceFolders, Tunnel } from '../../copying/ports.ts'
+import type { Credential } from '../../keys/ports.ts'
+import type { DestinationMail, DigestCaches } from '../../ledger/ports.ts'
+import { OUTCOMES, type Outcome, type Result } from '../../model/attempt.ts'
+import { CouldNotAsk } from '../../model/ledger.ts'
+import type { CopyOrder } from '../../model/migration.ts'
+import { errorText } from '../../model/redact.ts'
+import { check } from './check.ts'
+import { DoveadmError } from './doveadm.ts'
+import { leftOut, listPrefix, matched } from './folders.ts'
+import { merge } from './merge.ts'
+import { hasMerged, openMerged } from './merged.ts'
+import { foldersOf, messagesOf, removeMirror, renewMirror } from './mirror.ts'
+import { mirrorIn, openPlace, ownerOf, type Place, RootsMail } from './place.ts'
+import type { SyncStates } from './sides.ts'
+import { shown, troubleOf } from './trouble.ts'
+import { type Dovecot, installed } from './version.ts'
+
+export interface DoveadmDeps {
+  /** Another engine whose sync state and names are this one's, too: a migration may change its engine. */
+  readonly shared: SyncStates & Pick<Engine, 'stateFolder' | 'stateSetting' | 'remembers' | 'forget'>
+  readonly door: SourceDoor
+  readonly destination: DestinationMail
+  readonly digests: DigestCaches
+  readonly room: Room
+}
+
+type Attempt = Omit<Result, 'outcome'>
+
+const NOTHING: Attempt = { folders: 0, messages: 0, output: '' }
+const ROOM_MS = 1_000
+
+/** Mirrors the source beside the mailbox with doveadm, and merges from there what the mailbox never had. */
+export function doveadmEngine(deps: DoveadmDeps): Engine {
+  const { shared } = deps
+  return {
+    name: 'doveadm',
+    stateFolder: shared.stateFolder,
+    stateSetting: shared.stateSetting,
+    check,
+    // Of what a first attempt had begun, and did not note any more, it remembers that.
+    remembers: (id) => shared.remembers(id) || hasMerged(shared.stateFolder, id),
+    run: async (order, credential, run) => {
+      const dovecot = await installed()
+      if (dovecot === null) return ended('engine-missing', 'doveadm is missing: apt-get install --yes dovecot-core')
+      const { version, kind } = dovecot
+      if (kind === null) return ended('engine-missing', `the doveadm of Dovecot ${version} is not known here`)
+      return await attempt(order, credential, run, { ...deps, dovecot: { version, kind } })
+    },
+    directoriesOf: (mailboxes) => shared.directoriesOf(mailboxes),
+    sourceUids: (directory) => shared.sourceUids(directory),
+    syncState: (id, directory, uidValidity) => shared.syncState(id, directory, uidValidity),
+    forget: (id, lost) => shared.forget(id, lost),
+    async release({ home }) {
+      try {
+        const owner = process.geteuid?.() === 0 ? ownerOf(home) : null
+        await removeMirror({ mirrorHome: mirrorIn(home), owner })
+      } catch {
+        // It is only a copy; docs/operate.md names its path.
+      }
+    },
+  }
+}
+
+function ended(outcome: Outcome, output: string): Result {
+  return { ...NOTHING, outcome, output }
+}
+
+async function attempt(
+  order: CopyOrder,
+  credential: Credential,
+  run: EngineRun,
+  deps: DoveadmDeps & { dovecot: Dovecot },
+): Promise<Result> {
+  using guard = roomGuard(order, deps.room)
+  let copied = 0
+  const onMessage = () => {
+    copied++
+    run.onMessage()
+  }
+  const signal = AbortSignal.any([run.signal, guard.signal])
+  let tunnel: Tunnel | undefined
+  try {
+    const folders = await deps.door.folders(order.provider, credential, signal)
+    await using way = await deps.door.tunnel(order.provider)
+    tunnel = way
+    await using place = await openPlace(order, deps.dovecot, sourceFields(way, credential, listPrefix(folders)))
+    return await copy(order, folders, place, { ...deps, signal, onMessage })
+  } catch (error) {
+    const result = guard.signal.aborted ? ended('new-full', FULL) : failure(error, tunnel, run.signal)
+    return { ...result, messages: copied }
+  }
+}
+
+/** How doveadm reaches the source: through the tunnel alone. */
+function sourceFields({ port }: Tunnel, { username, password }: Credential, prefix: string) {
+  return {
+    ...{ imapc_host: '127.0.0.1', imapc_port: port, imapc_ssl: 'no' },
+    ...{ imapc_user: username, imapc_password: password, imapc_list_prefix: prefix },
+  }
+}
+
+async function copy(
+  { id }: CopyOrder,
+  source: SourceFolders,
+  place: Place,
+  deps: DoveadmDeps & Pick<EngineRun, 'signal' | 'onMessage'>,
+): Promise<Result> {
+  const { shared: states, destination, signal, onMessage } = deps
+  await renewMirror(place, leftOut(source), signal)
+  using digests = deps.digests.open(id)
+  const { titleOf, directories: mirrored } = await destination.open(place.mirrorHome, digests.files, () => () => null)
+  const mirror = {
+    folders: await foldersOf(place, place.mirror, signal),
+    messages: await messagesOf(place, place.mirror, signal),
+    directories: new Map(mirrored.map((directory) => [titleOf(directory), directory])),
+  }
+  const directories = states.directoriesOf(source.mailboxes.map(({ mailbox }) => mailbox))
+  const { folders, missing } = matched(source, mirror, { directories, titleOf })
+  using merged = openMerged(states.stateFolder, id)
+  const sides = { migrationId: id, place, states, merged, destination, digests, signal, onMessage }
+  const messages = await merge(folders, source.subscribed, sides)
+  const copied = { folders: folders.length, messages }
+  if (missing.length === 0) return { ...copied, outcome: 'complete', output: '' }
+  const output = `doveadm cannot copy ${missing.join(', ')}: exclude them, or take --engine offlineimap`
+  return { ...copied, outcome: 'incomplete', output }
+}
+
+const FULL = 'the rest of the disk is kept free'
+
+/** Aborted when what is copied meanwhile would take what is to be kept free. */
+function roomGuard({ home }: CopyOrder, room: Room): { signal: AbortSignal } & Disposable {
+  const full = new AbortController()
+  const timer = setInterval(() => {
+    if (leftIn(home, room) < 0) full.abort('stopped')
+  }, ROOM_MS)
+  return { signal: full.signal, [Symbol.dispose]: () => clearInterval(timer) }
+}
+
+/** Where nobody can tell, the disk itself will. */
+function leftIn(home: string, room: Room): number {
+  try {
+    return room.left(home)
+  } catch {
+    return 0
+  }
+}
+
+function failure(error: unknown, tunnel: Tunnel | undefined, signal: AbortSignal): Result {
+  if (signal.aborted) return ended(signal.reason, '')
+  if (error instanceof DoveadmError) {
+    const code = tunnel?.trouble() ?? null
+    const outcome = code === null ? troubleOf(error.end) : outcomeNamed(code)
+    return ended(outcome, `${error.message}\n${shown(error.end)}`.trim())
+  }
+  if (error instanceof CouldNotAsk) return ended(outcomeNamed(error.code), error.message)
+  if (error instanceof RootsMail) return ended('new-unwritable', error.message)
+  const { code } = error as NodeJS.ErrnoException
+  return ended(FILE_TROUBLE[code ?? ''] ?? 'incomplete', errorText(error))
+}
+
+const FILE_TROUBLE: Readonly<Record<string, Outcome>> = {
+  ...{ ENOSPC: 'new-full', EDQUOT: 'new-full' },
+  ...{ EACCES: 'new-unwritable', EPERM: 'new-unwritable', EROFS: 'new-unwritable' },
+}
+
+function outcomeNamed(code: string | null): Outcome {
+  return OUTCOMES.find((outcome) => outcome === code) ?? 'incomplete'
+}

@@ -1,0 +1,115 @@
+import type { SourceFolders } from '../../copying/ports.ts'
+import { decodeName, isInbox, type Mailbox, titleOf } from '../../model/mailbox.ts'
+import type { Numbered } from './merged.ts'
+import type { Folder, Message } from './mirror.ts'
+
+/** A folder of the source in the mirror, and where it goes. */
+export interface MergeFolder extends Numbered {
+  readonly mailbox: Mailbox
+  /** In the mailbox in use. */
+  readonly name: string
+  /** In the mirror. */
+  readonly from: Place
+  readonly messages: ReadonlyMap<number, Message>
+}
+
+interface Place {
+  readonly name: string
+  readonly directory: string
+  readonly guid: string
+}
+
+/** What is in the mirror. */
+export interface Mirrored {
+  readonly folders: ReadonlyMap<string, Folder>
+  /** By the folder's guid. */
+  readonly messages: ReadonlyMap<string, readonly Message[]>
+  /** By the folder's name. */
+  readonly directories: ReadonlyMap<string, string>
+}
+
+/** How the names of the source's folders are used. */
+export interface Names {
+  /** By the source's name. */
+  readonly directories: ReadonlyMap<string, string>
+  /** What doveadm calls a directory. */
+  titleOf(directory: string): string
+}
+
+export interface Matched {
+  readonly folders: readonly MergeFolder[]
+  /** What people read for those that the mirror lacks. */
+  readonly missing: readonly string[]
+}
+
+/** Finds the wanted folders of the source in the mirror. */
+export function matched(
+  { mailboxes }: SourceFolders,
+  mirror: Mirrored,
+  { directories, titleOf: nameOf }: Names,
+): Matched {
+  const folders: MergeFolder[] = []
+  const missing: string[] = []
+  const changed = Map.groupBy(mailboxes, ({ mailbox }) => withoutSlashes(mailbox))
+  for (const { mailbox } of mailboxes.filter(({ wanted }) => wanted)) {
+    const directory = directories.get(mailbox.name) ?? ''
+    const name = nameOf(directory)
+    const other = withoutSlashes(mailbox)
+    const isOnly = changed.get(other)?.length === 1
+    const found = mirror.folders.get(name) ?? (isOnly ? mirror.folders.get(other) : undefined)
+    const from = found && { name: found.name, guid: found.guid, directory: mirror.directories.get(found.name) ?? '' }
+    if (found === undefined || from === undefined) missing.push(titleOf(mailbox))
+    else {
+      const messages = new Map((mirror.messages.get(found.guid) ?? []).map((message) => [message.uid, message]))
+      folders.push({ mailbox, directory, name, from, uidValidity: found.uidValidity, messages })
+    }
+  }
+  return { folders, missing }
+}
+
+/** As doveadm names it, for whom a slash separates levels. */
+function withoutSlashes(mailbox: Mailbox): string {
+  return levelsOf(mailbox)
+    .map((level) => level.replaceAll('/', '_'))
+    .join('/')
+}
+
+/**
+ * The names that doveadm leaves out of the mirror: what is not wanted, what is not the person's own, and what would stop
+ * it altogether.
+ */
+export function leftOut({ mailboxes, foreign }: SourceFolders): string[] {
+  const some = mailboxes.filter(({ mailbox, wanted }) => !wanted || isBelowSecondInbox(mailbox))
+  return [...some.map(({ mailbox }) => mailbox), ...foreign].map((mailbox) => {
+    const [first = '', ...rest] = levelsOf(mailbox)
+    return [isInbox(first) && rest.length > 0 ? 'INBOX' : first, ...rest].join('/')
+  })
+}
+
+/** `INBOX.inbox.child`, where all folders are below `INBOX.`: doveadm looks for it below the INBOX itself. */
+function isBelowSecondInbox(mailbox: Mailbox): boolean {
+  const [first = '', ...rest] = levelsOf(mailbox)
+  return isInbox(first) && rest.length > 0 && mailbox.name.startsWith(mailbox.prefix) && mailbox.prefix !== ''
+}
+
+function levelsOf({ name, prefix, separator }: Mailbox): string[] {
+  const stripped = name.startsWith(prefix) ? name.slice(prefix.length) : name
+  return (separator === null || separator === '' ? [stripped] : stripped.split(separator)).map(decodeName)
+}
+
+/** The prefix that all folders but the INBOX have, without the separator at its end: with it doveadm panics. */
+export function listPrefix({ mailboxes }: SourceFolders): string {
+  const prefixes = new Set(
+    mailboxes
+      .map(({ mailbox }) => mailbox)
+      .filter(({ name }) => name !== 'INBOX')
+      .map(prefixOf),
+  )
+  return prefixes.size === 1 ? ([...prefixes][0] ?? '') : ''
+}
+
+function prefixOf({ prefix, separator }: Mailbox): string {
+  return separator !== null && separator !== '' && prefix.endsWith(separator)
+    ? prefix.slice(0, -separator.length)
+    : prefix
+}

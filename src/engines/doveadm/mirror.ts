@@ -1,0 +1,95 @@
+import { runProcess } from '../process.ts'
+import { DoveadmError, doveadm, type Ended, readTable } from './doveadm.ts'
+import type { Place } from './place.ts'
+
+/** A folder as doveadm tells of it. */
+export interface Folder {
+  /** As people read it, `/` between the levels. */
+  readonly name: string
+  readonly guid: string
+  readonly uidValidity: number
+  readonly uidNext: number
+  readonly messages: number
+}
+
+/** A message as doveadm tells of it. */
+export interface Message {
+  readonly uid: number
+  /** The name of its file, without flags. */
+  readonly file: string
+  /** System flags and keywords, sorted. */
+  readonly flags: readonly string[]
+}
+
+/** Done, but for changes that a further run brings, or that doveadm cannot make: dsync(1). The ledger decides. */
+const EX_AGAIN = 2
+/** The INBOX of a mirror cannot be made anew: only a mirror from nothing heals that. */
+const EX_DATAERR = 65
+
+/**
+ * Makes the mirror what the source is now. A stuck one is only a copy: it is thrown away and made again.
+ * @param leftOut names of folders in the mirror that are not wanted
+ * @throws DoveadmError
+ */
+export async function renewMirror(place: Place, leftOut: readonly string[], signal: AbortSignal): Promise<void> {
+  const end = await backup(place, leftOut, signal)
+  if (end.exitCode === 0 || signal.aborted) return refuseFailed(end)
+  if (isStuck(end)) await removeMirror(place, signal)
+  else if (end.exitCode !== EX_AGAIN) throw new DoveadmError('backup', end)
+  const again = await backup(place, leftOut, signal)
+  if (again.exitCode !== EX_AGAIN) refuseFailed(again)
+}
+
+function refuseFailed(end: Ended): void {
+  if (end.exitCode !== 0) throw new DoveadmError('backup', end)
+}
+
+function backup({ mirror, ...place }: Place, leftOut: readonly string[], signal: AbortSignal): Promise<Ended> {
+  const without = leftOut.flatMap((name) => ['-x', name])
+  return doveadm({ mirror, ...place }, ['backup', '-R', '-u', mirror, ...without, 'imapc:'], signal)
+}
+
+function isStuck({ exitCode, said }: Ended): boolean {
+  return exitCode === EX_DATAERR || said.some((line) => /INBOX can't be deleted/.test(line))
+}
+
+/** As its owner: root follows no link of theirs. */
+export async function removeMirror(
+  { mirrorHome, owner }: Pick<Place, 'mirrorHome' | 'owner'>,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<void> {
+  const args = ['-rf', '--', mirrorHome]
+  await runProcess({ program: 'rm', args, owner, signal, isUrgent: () => true, onLine: () => undefined })
+}
+
+/** The folders of the mirror, or of the mailbox in use, by name. */
+export async function foldersOf(place: Place, user: string, signal: AbortSignal): Promise<Map<string, Folder>> {
+  const found = new Map<string, Folder>()
+  const args = ['mailbox', 'status', '-u', user, 'guid uidvalidity uidnext messages', '*']
+  await readTable(place, args, signal, ({ mailbox = '', guid = '', uidvalidity, uidnext, messages }) => {
+    const [uidValidity, uidNext, count] = [uidvalidity, uidnext, messages].map(Number) as [number, number, number]
+    found.set(mailbox, { name: mailbox, guid, uidValidity, uidNext, messages: count })
+  })
+  return found
+}
+
+/** Their messages, by the folder's guid and by ascending UID. */
+export async function messagesOf(place: Place, user: string, signal: AbortSignal): Promise<Map<string, Message[]>> {
+  const found = new Map<string, Message[]>()
+  await readTable(place, ['fetch', '-u', user, 'mailbox-guid uid storageid flags', 'all'], signal, (row) => {
+    const { 'mailbox-guid': guid = '', uid, storageid: file = '', flags = '' } = row
+    const message = { uid: Number(uid), file, flags: wordsOf(flags) }
+    const before = found.get(guid)
+    if (before === undefined) found.set(guid, [message])
+    else before.push(message)
+  })
+  for (const messages of found.values()) messages.sort((a, b) => a.uid - b.uid)
+  return found
+}
+
+function wordsOf(flags: string): string[] {
+  return flags
+    .split(' ')
+    .filter((flag) => flag !== '' && flag !== '\\Recent')
+    .sort()
+}

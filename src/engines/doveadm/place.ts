@@ -1,0 +1,74 @@
+import { chownSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { CopyOrder } from '../../model/migration.ts'
+import { configuration } from './configuration.ts'
+import { type Fields, serveUserdb } from './userdb.ts'
+import type { Dovecot } from './version.ts'
+
+/** In a home: never a folder that a sign-in or a delivery leads to. */
+const MIRROR = '.postferry/mirror'
+
+/** Where one attempt's doveadm works. */
+export interface Place extends AsyncDisposable {
+  /** Path of its configuration. */
+  readonly configuration: string
+  /** Whom it runs as; null: this process's own user. */
+  readonly owner: Owner | null
+  /** The two users that it knows. */
+  readonly live: string
+  readonly mirror: string
+  readonly home: string
+  /** The home of the mirror. */
+  readonly mirrorHome: string
+}
+
+interface Owner {
+  readonly uid: number
+  readonly gid: number
+}
+
+/** Mail that belongs to root: Dovecot serves nobody as root. */
+export class RootsMail extends Error {}
+
+/** @param source how the mirror's user reaches the source */
+export async function openPlace({ id, home }: CopyOrder, { kind }: Dovecot, source: Fields): Promise<Place> {
+  const owner = ownerOf(home)
+  if (owner.uid === 0) throw new RootsMail(`${home} belongs to root, and Dovecot serves no mail of root's`)
+  await using opened = new AsyncDisposableStack()
+  const folder = mkdtempSync(join(tmpdir(), 'postferry-doveadm-'))
+  opened.defer(() => rmSync(folder, { recursive: true, force: true }))
+  const live = `m-${id}`
+  const mirror = `${live}-mirror`
+  const mirrorHome = mirrorIn(home)
+  const file = join(folder, 'dovecot.conf')
+  writeFileSync(file, configuration(kind, folder), { mode: 0o600 })
+  const users = new Map([
+    [live, { ...owner, home }],
+    [mirror, { ...owner, home: mirrorHome, ...source }],
+  ])
+  opened.use(await serveUserdb(join(folder, 'userdb'), users))
+  const isRoot = process.geteuid?.() === 0
+  if (isRoot) for (const path of [folder, file, join(folder, 'userdb')]) chownSync(path, owner.uid, owner.gid)
+  const held = opened.move()
+  return {
+    ...{ configuration: file, owner: isRoot ? owner : null, live, mirror, home, mirrorHome },
+    [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
+  }
+}
+
+export function mirrorIn(home: string): string {
+  return join(home, MIRROR)
+}
+
+/** Of a home that is not there yet: who owns the folder that it will be in. Who is not root makes it their own. */
+export function ownerOf(home: string): Owner {
+  const own = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 }
+  if (own.uid !== 0) return own
+  const { uid, gid } = statSync(existing(home))
+  return { uid, gid }
+}
+
+function existing(path: string): string {
+  return existsSync(path) ? path : existing(dirname(path))
+}

@@ -1,0 +1,73 @@
+import type { Delivered } from '../../copying/ports.ts'
+import type { DestinationMail, DigestCache, EngineRecords } from '../../ledger/ports.ts'
+import { type LiveMessage, MirrorContent, readLive } from './content.ts'
+import { keywordsOf, lettersOf } from './flags.ts'
+import type { MergeFolder } from './folders.ts'
+import type { Merged } from './merged.ts'
+import { type Folder, foldersOf } from './mirror.ts'
+import type { Place } from './place.ts'
+
+/** The sync state that all engines share. */
+export interface SyncStates extends EngineRecords {
+  /** On the disk when this returns. */
+  note(migrationId: string, delivered: Delivered): void
+}
+
+export interface MergeDeps {
+  readonly migrationId: string
+  readonly place: Place
+  readonly states: SyncStates
+  readonly merged: Merged
+  readonly destination: DestinationMail
+  readonly digests: DigestCache
+  readonly signal: AbortSignal
+  onMessage(): void
+}
+
+/** The three sides of a merge: the mirror, the mailbox in use, and what is known of earlier ones. */
+export class Sides {
+  readonly deps: MergeDeps
+  readonly content: MirrorContent
+  /** Of the mailbox in use, by name. */
+  folders: ReadonlyMap<string, Folder> = new Map()
+  #live: Promise<LiveMessage[]> | undefined
+
+  constructor(deps: MergeDeps) {
+    this.deps = deps
+    this.content = new MirrorContent(deps.place, deps.digests)
+  }
+
+  async readFolders(): Promise<void> {
+    const { place, signal } = this.deps
+    this.folders = await foldersOf(place, place.live, signal)
+  }
+
+  /** The system flags of the folder's merged messages as they were merged last, by UID. */
+  known({ directory, uidValidity }: MergeFolder): ReadonlyMap<number, string> {
+    const { states, migrationId } = this.deps
+    return states.syncState(migrationId, directory, uidValidity)?.flagsOf ?? new Map()
+  }
+
+  /** Digests of the messages that were merged and that the source still has. */
+  async mergedDigests(folder: MergeFolder): Promise<Map<number, string>> {
+    const uids = [...this.known(folder).keys()].filter((uid) => folder.messages.has(uid))
+    return await this.content.known(folder, uids)
+  }
+
+  /** The mailbox in use before anything was copied. */
+  live(): Promise<LiveMessage[]> {
+    const { place, destination, digests, signal } = this.deps
+    this.#live ??= readLive(place, this.folders, { destination, digests }, signal)
+    return this.#live
+  }
+
+  /** Notes as merged, with the flags that the source has now. */
+  note(folder: MergeFolder, uids: readonly number[]): void {
+    const { states, merged, migrationId } = this.deps
+    const { directory, uidValidity, messages } = folder
+    const flags = uids.map((uid) => [uid, messages.get(uid)?.flags ?? []] as const)
+    merged.setKeywords(folder, new Map(flags.map(([uid, all]) => [uid, keywordsOf(all)])))
+    const flagsOf = new Map(flags.map(([uid, all]) => [uid, lettersOf(all)]))
+    states.note(migrationId, { directory, uidValidity, flagsOf })
+  }
+}

@@ -1,0 +1,30 @@
+import { runProcess } from '../process.ts'
+
+/** A Dovecot whose doveadm is known here. */
+export interface Dovecot {
+  /** As it says itself: `2.3.19.1`. */
+  readonly version: string
+  readonly kind: '2.3' | '2.4'
+}
+
+export const KINDS: readonly string[] = ['2.3', '2.4'] satisfies Dovecot['kind'][]
+const ANSWER_LIMIT_MS = 15_000
+
+/** What is installed here. Null: nothing, or what does not run. `kind` is null for a version that is not known here. */
+export async function installed(): Promise<{ version: string; kind: Dovecot['kind'] | null } | null> {
+  let version: string | null = null
+  const end = await runProcess({
+    program: 'sh',
+    // Only root has its folder in PATH.
+    args: ['-c', 'PATH="$PATH:/usr/sbin:/sbin"; command -v doveadm >&2 && exec dovecot --version'],
+    signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+    isUrgent: () => true,
+    onErrorLine: () => undefined,
+    onLine(line) {
+      version ??= /^\d[\w.]*/.exec(line)?.[0] ?? null
+    },
+  })
+  if (end.exitCode !== 0 || version === null) return null
+  const kind = KINDS.find((known) => `${version}.`.startsWith(`${known}.`)) as Dovecot['kind'] | undefined
+  return { version, kind: kind ?? null }
+}

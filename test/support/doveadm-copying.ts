@@ -1,0 +1,125 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import type { KeptFree } from '../../src/model/kept-free.ts'
+import type { EngineName, Provider } from '../../src/model/provider.ts'
+import { startPlainNew } from './copying.ts'
+import { type Debian, OWN } from './debian.ts'
+import type { Dovecot } from './dovecot.ts'
+import type { ImapAccount } from './imap-wire.ts'
+import { PROVIDER } from './provider.ts'
+import { type Source, type SourceSettings, startSource } from './source-server.ts'
+import { until } from './until.ts'
+
+const ATTEMPT = join(import.meta.dirname, 'doveadm-attempt.ts')
+
+/** What an attempt came to; `signal`: how its process ended before it could tell. */
+export interface Told {
+  readonly outcome?: string
+  readonly folders?: number
+  readonly messages?: number
+  readonly output?: string
+  readonly seen?: number
+  readonly signal?: NodeJS.Signals | null
+  readonly stderr: string
+}
+
+/** The engine doveadm between two real Dovecots, without the service around it. doveadm is the destination's. */
+export class DoveadmCopying implements AsyncDisposable {
+  readonly old: Source
+  readonly new: Dovecot
+  readonly debian: Debian
+  readonly stateFolder: string
+  readonly #folder: string
+
+  private constructor(old: Source, now: Dovecot, debian: Debian) {
+    this.old = old
+    this.new = now
+    this.debian = debian
+    this.#folder = mkdtempSync(join(tmpdir(), 'postferry-doveadm-copying-'))
+    chmodSync(this.#folder, 0o755)
+    this.stateFolder = join(this.#folder, 'state')
+  }
+
+  static async start(settings: SourceSettings, debian = OWN): Promise<DoveadmCopying> {
+    const [old, now] = await Promise.all([startSource(settings), startPlainNew(debian)])
+    return new DoveadmCopying(old, now, debian)
+  }
+
+  home(id: number): string {
+    return join(this.new.mailRoot, `m-${id}`)
+  }
+
+  /** One attempt for a person of the source, who is called `m-<id>` on the destination. */
+  async run(
+    id: number,
+    [username, password]: readonly [string, string],
+    {
+      provider = {},
+      env = {},
+      engine = 'doveadm',
+      killedAt,
+      home = this.home(id),
+      keptFree = NOTHING_KEPT,
+    }: Settings = {},
+  ): Promise<Told> {
+    const whole = { ...PROVIDER, host: 'localhost', port: this.old.port, engine, ...provider }
+    const order = { id: String(id), home, provider: whole }
+    const [program = '', ...args] = [...this.debian.enter, process.execPath, ATTEMPT]
+    const child = spawn(program, args, { env: { PATH: `${process.env.PATH}:/usr/sbin`, ...env } })
+    child.stdin.on('error', () => undefined)
+    const { stateFolder } = this
+    child.stdin.end(JSON.stringify({ order, credential: { username, password }, stateFolder, keptFree }))
+    if (killedAt !== undefined) {
+      until(async () => child.exitCode !== null || existsSync(killedAt), 'the moment to kill it').then(
+        () => child.kill('SIGKILL'),
+        () => child.kill('SIGKILL'),
+      )
+    }
+    const [[, signal], told, stderr] = await Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)])
+    return { ...(told === '' ? { signal } : JSON.parse(told)), stderr }
+  }
+
+  /**
+   * An environment in which a program is a shell script, for which `real` is the program itself, and which makes the
+   * file `reached` at a moment of its choice.
+   */
+  inPlaceOf(program: string, script: string): { env: NodeJS.ProcessEnv; reached: string } {
+    const folder = mkdtempSync(join(this.#folder, 'programs-'))
+    chmodSync(folder, 0o755)
+    const file = join(folder, program)
+    const reached = join(folder, 'reached')
+    const real = `real() { PATH="\${PATH#*:}" ${program} "$@"; }`
+    writeFileSync(file, `#!/bin/sh\nreached=${reached}\n${real}\n${script}\n`, { mode: 0o755 })
+    chownSync(folder, this.new.mailOwner.uid, this.new.mailOwner.gid)
+    return { env: { PATH: `${folder}:${process.env.PATH}:/usr/sbin` }, reached }
+  }
+
+  atSource([user, password]: readonly [string, string]): ImapAccount {
+    return { host: 'localhost', port: this.old.port, user, password }
+  }
+
+  onNew(id: number): ImapAccount {
+    return { host: 'localhost', port: this.new.port, user: `m-${id}`, password: 'new' }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.old[Symbol.asyncDispose](), this.new[Symbol.asyncDispose]()])
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
+
+const NOTHING_KEPT: KeptFree = { percent: 0, bytes: 0 }
+
+interface Settings {
+  readonly home?: string
+  readonly keptFree?: KeptFree
+  readonly provider?: Partial<Provider>
+  readonly env?: NodeJS.ProcessEnv
+  readonly engine?: EngineName
+  /** Its process is killed when this file is there. */
+  readonly killedAt?: string
+}
