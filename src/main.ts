@@ -43,7 +43,7 @@ async function serve(): Promise<void> {
 
   await using service = await openService(settings(), { time: metrics.time, instance: instanceId(dataDir) })
   const { auth, deliveryOf, providerStatus, checks } = service
-  await using _socketmap = await openSocketmap(service, log)
+  await using _socketmap = await openSocketmap(service, log, metrics.lookedUp)
   await using listening = await openListeners(settings(), {
     ...{ auth, deliveryOf, providerStatus, checks, deps: service },
     standing: lookNowAndThen(service.standing),

@@ -13,6 +13,8 @@ export interface Metrics {
   answered(way: Way, verdict: Verdict, workedSince: number | null): void
   /** Counts a request that was turned away. */
   shed(route: 'passdb' | 'userdb' | 'delivery'): void
+  /** Counts an answer to Postfix. @param answer its first word: OK, NOTFOUND, TEMP, PERM */
+  lookedUp(map: string, answer: string): void
   /** Does one step of a login, and measures how long it took. */
   readonly time: Time
   /** Requests that are being answered, by all listeners together. */
@@ -49,12 +51,19 @@ export function createMetrics(): Metrics {
     labelNames: ['route'],
     registers,
   })
+  const lookUps = new Counter({
+    name: 'postferry_socketmap_answers_total',
+    help: "Answers to Postfix's look-ups, by map and first word: OK, NOTFOUND, TEMP, PERM",
+    labelNames: ['map', 'answer'],
+    registers,
+  })
   const metrics: Metrics = {
     answered(way, verdict, workedSince) {
       if (workedSince !== null) passdbSeconds.observe((performance.now() - workedSince) / 1000)
       verdicts.inc({ door: way, verdict: verdict.verdict, code: verdict.verdict === 'tempfail' ? verdict.code : '' })
     },
     shed: (route) => turnedAway.inc({ route }),
+    lookedUp: (map, answer) => lookUps.inc({ map, answer }),
     async time(effort, work) {
       const startedAt = performance.now()
       try {

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { OUTCOMES } from '../../src/model/attempt.ts'
@@ -13,17 +15,21 @@ const found = (pattern: RegExp) => [...rules.matchAll(pattern)].map(([, name = '
 const promtool = (...args: string[]) => execFileSync('promtool', args, { encoding: 'utf8', stdio: 'pipe' })
 
 t.test('each alert comes with its trouble, and none without', async (t) => {
-  t.match(promtool('check', 'rules', RULES), /SUCCESS: 16 rules found/)
+  t.match(promtool('check', 'rules', RULES), /SUCCESS: 17 rules found/)
   t.match(promtool('test', 'rules', join(import.meta.dirname, 'postferry.rules.test.yml')), /SUCCESS/)
 })
 
 t.test('each metric that a rule names is one that a running serve shows', async (t) => {
   await using service = await startService()
+  await using client = connect(join(service.dataDir, 'socketmap.sock'))
+  client.write('13:domain a.test,')
+  await once(client, 'data')
   const { status, body } = await ask(service.url, '/metrics', 'GET', undefined, {})
   t.equal(status, 200)
+  t.match(body, /^postferry_socketmap_answers_total\{map="domain",answer="NOTFOUND"\} 1$/m)
   const shown = new Set([...body.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name))
   const named = new Set(found(/\b(postferry_\w+?)(?:_bucket)?\b/g))
-  t.equal(named.size, 13)
+  t.equal(named.size, 14)
   for (const name of named) t.ok(shown.has(name), name)
   t.match(body, /^postferry_database_up 1$/m)
   t.match(body, /^postferry_workers 0$/m)
@@ -31,7 +37,7 @@ t.test('each metric that a rule names is one that a running serve shows', async 
 
 t.test('each alert has its section in the documentation', async (t) => {
   const alerts = found(/- alert: (\w+)/g)
-  t.equal(alerts.length, 16)
+  t.equal(alerts.length, 17)
   t.same(
     found(/runbook_url: (.*)/g),
     alerts.map((alert) => `docs/operate/alerts.md#${alert.toLowerCase()}`),
