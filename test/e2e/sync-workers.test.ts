@@ -11,6 +11,8 @@ import { seed } from '../support/seed.ts'
 import { outcomes, type Sync, type SyncEvent, startSync } from '../support/sync.ts'
 import { until } from '../support/until.ts'
 
+t.setTimeout(1_800_000)
+
 const COUNT = 100
 const MESSAGES = 4
 /** So many get new mail afterwards. */
