@@ -45,7 +45,7 @@ const nobody = (request: (name: Interface) => Request) => (name: Interface) => {
   return {
     cli: cli.map(gone),
     api: [api[0], gone(api[1]), ...api.slice(2)] as never,
-    panel: [gone(panel[0]), ...panel.slice(1)] as never,
+    panel: [gone(String(panel[0])), ...panel.slice(1)] as never,
   }
 }
 

@@ -2,6 +2,7 @@ import type { Test } from 'tap'
 import { adminApi } from './admin.ts'
 import { addAdministrators, OWNER } from './panel.ts'
 import type { RunningService } from './service.ts'
+import { until } from './until.ts'
 import { Visitor } from './visitor.ts'
 
 /** One request as each interface takes it. */
@@ -9,9 +10,11 @@ export interface Request {
   readonly cli: readonly string[]
   /** Of the command, on standard input. */
   readonly input?: string
-  readonly api: readonly [method: 'get' | 'post' | 'patch' | 'delete', path: string, body?: object]
-  /** A path alone is looked at. */
-  readonly panel: readonly [path: string, form?: Readonly<Record<string, string>>]
+  readonly api: readonly [method: 'get' | 'post' | 'patch' | 'delete', path: string, body?: object | string]
+  /** A path alone is looked at. Of an upload, the second form confirms what the first one would do. */
+  readonly panel:
+    | readonly [path: string, form?: Readonly<Record<string, string>>]
+    | readonly [upload: FormData, confirmation: Readonly<Record<string, string>>]
 }
 
 /** What an interface made of a request. */
@@ -49,7 +52,7 @@ export class Interfaces {
   }
 
   /**
-   * Asks through each interface, of a subject of its own that has the interface's name; checks that all do the same and
+   * Asks through each interface that has the operation, of a subject of its own that has the interface's name; checks that all do the same and
    * write the same into the audit.
    * @param refused what each of them says when it is not done; missing: it is
    * @returns the answers, by the interface
@@ -57,13 +60,15 @@ export class Interfaces {
   async same(
     t: Test,
     what: string,
-    requestOf: (name: Interface) => Request,
+    requestOf: (name: Interface) => Partial<Request>,
     refused?: RegExp,
   ): Promise<Partial<Record<Interface, unknown>>> {
     const answers: Partial<Record<Interface, unknown>> = {}
     let first: Outcome | undefined
     for (const name of ['cli', 'api', 'panel'] as const) {
-      const { row, ...outcome } = await this.#noted(t, name, requestOf(name))
+      const request = requestOf(name)
+      if (request[name] === undefined) continue
+      const { row, ...outcome } = await this.#noted(t, name, request as Request)
       if (row !== undefined) answers[name] = row
       t.equal(outcome.done, refused === undefined, `${what}: ${name} says: ${outcome.words}`)
       if (refused !== undefined) t.match(outcome.words, refused, `${what}: ${name} says why`)
@@ -98,12 +103,27 @@ export class Interfaces {
     return { done, words, ...(done && { row: answer.body }) }
   }
 
-  async panel({ panel: [path, form] }: Request): Promise<Omit<Outcome, 'audit'>> {
+  async panel({ panel: [path, form] }: Pick<Request, 'panel'>): Promise<Omit<Outcome, 'audit'>> {
+    if (path instanceof FormData) return await this.#upload(path, form ?? {})
     const { status, location, text } = form ? await this.#owner.post(path, form) : await this.#owner.get(path)
     // What a form has done, or why it has not, is told by the page behind it.
     const page = status === 303 ? (await this.#owner.get(location)).text : text
     const notice = /class="notice (\w+)"/.exec(page)?.[1]
     return { done: status < 400 && notice !== 'bad', words: textOf(page) }
+  }
+
+  async #upload(file: FormData, confirmation: Readonly<Record<string, string>>): Promise<Omit<Outcome, 'audit'>> {
+    file.append('_csrf', await this.#owner.token())
+    const { location } = await this.#owner.send('/admin/import', file)
+    const pageBehind = () =>
+      until(async () => {
+        const { text } = await this.#owner.get(location)
+        return !text.includes('hx-sse:connect') && text
+      }, 'the end of what the page tells of')
+    const preview = await pageBehind()
+    if (preview.includes(`${location}/confirm`)) await this.#owner.post(`${location}/confirm`, confirmation)
+    const page = await pageBehind()
+    return { done: page.includes('class="notice good"'), words: `${textOf(preview)} ${textOf(page)}` }
   }
 
   async #audit(): Promise<{ actor: string; action: string; detail: string | null; reason: string | null }[]> {
