@@ -17,11 +17,12 @@ const WALLS: Record<string, { readonly values: readonly string[]; readonly types
   ledger: { values: ['model', 'files'] },
   keys: { values: ['model', 'files', 'settings.ts', 'setting-kinds.ts'] },
   copying: { values: ['model', 'ledger'], types: ['source', 'keys', 'operations'] },
-  operations: { values: ['model', 'auth', 'copying', 'ledger'], types: ['source', 'keys', 'settings.ts'] },
+  operations: { values: ['model', 'auth', 'copying', 'ledger'], types: ['routing', 'source', 'keys', 'settings.ts'] },
   // Adapters implement the interfaces of the rooms above, and do not know each other.
   files: { values: ['settings.ts'] },
   db: { values: ['model'], types: ['auth', 'routing', 'source', 'keys', 'ledger', 'copying', 'operations'] },
   imap: { values: ['model'], types: ['source', 'ledger', 'copying'] },
+  smtp: { values: ['model'], types: ['routing'] },
   maildir: { values: ['model'], types: ['ledger', 'copying'] },
   engines: { values: [] },
   // What an engine is; none knows another, and nobody else knows any.

@@ -7,6 +7,7 @@ import type { Rotation } from '../keys/reseal.ts'
 import type { VerifyDeps } from '../ledger/verify.ts'
 import type { By } from '../model/audit.ts'
 import type { Provider } from '../model/provider.ts'
+import type { ProbeMx } from '../routing/mx-probe.ts'
 import type { Settings } from '../settings.ts'
 import type { Budget } from '../source/budget.ts'
 import type { Source } from '../source/ports.ts'
@@ -57,6 +58,8 @@ export interface OperationDeps extends VerifyDeps {
   readonly sealer: Sealer
   /** Goes to a provider step by step; a stranger of that domain, where one is given, is tried at last. */
   probe(provider: Provider, stranger?: string): AsyncIterable<ProbeStep>
+  /** Goes to an MX step by step, and sends nothing. */
+  readonly probeMx: ProbeMx
   /** Counts tests and trial sign-ins. */
   readonly testLimit: AttemptLimit
   /** Asks a provider whether a password is right there. */

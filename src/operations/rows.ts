@@ -16,7 +16,10 @@ export function providerRow(provider: Provider): Record<string, unknown> {
   }
 }
 
-export function stepRow({ step, ok, found, remedy, learned, milliseconds, daysLeft }: ProbeStep) {
+/** One step of a test, of an IMAP server or of an MX. */
+export type TestStep = Omit<ProbeStep, 'step'> & { readonly step: string }
+
+export function stepRow({ step, ok, found, remedy, learned, milliseconds, daysLeft }: TestStep) {
   return {
     ...{ step, ok, found, milliseconds },
     ...(remedy !== undefined && { remedy }),

@@ -24,7 +24,7 @@ function answerOf({ schema, about, isMany, default: defaultOf }: ProviderField<u
 
 export const Step = Type.Object(
   {
-    step: Type.Enum(['resolve', 'connect', 'tls', 'greeting', 'capabilities', 'refusal']),
+    step: Type.Enum(['resolve', 'connect', 'tls', 'greeting', 'capabilities', 'refusal', 'sender', 'stranger']),
     ok: Type.Boolean(),
     found: Text,
     milliseconds: Count,

@@ -60,6 +60,7 @@ import { type Standing, standingOf } from '../operations/standing.ts'
 import { version } from '../operations/version.ts'
 import { type Delivery, deliveryOf } from '../routing/delivery.ts'
 import type { Settings } from '../settings.ts'
+import { probeMx } from '../smtp/probe.ts'
 import { openBudget } from '../source/budget.ts'
 import { LEASE_MS } from '../source/connection-share.ts'
 import { guardSource } from '../source/guard.ts'
@@ -132,7 +133,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
   const operationDeps = {
     ...{ settings, database, budget, source, probe, sealer, endpoints, ...verifyDeps, ...stores },
     ...{ hasher: argon2id, totpSealer: totp },
-    testLimit: rateLimit(database, TEST_LIMITS, 'test-'),
+    ...{ probeMx, testLimit: rateLimit(database, TEST_LIMITS, 'test-') },
     health: healthOf({ providers: stores.providers, probe, status: source.status }),
     keyring: async () => keyring({ opener: await identityOpener(settings), ...trust }),
     rotateKey: (by, onProgress) => rotateKey(settings, stores, by, onProgress),

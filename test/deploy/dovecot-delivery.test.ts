@@ -52,7 +52,7 @@ async function stage(
   postferry.reply = (response, asked) => answers[asked?.path ?? '']?.(String(asked?.body.username))(response, asked)
   return {
     ...{ mx, postferry, dovecot, told },
-    byMx: { proxy: 'y', protocol: 'smtp', host: '127.0.0.1', port: `${mx.port}`, proxy_timeout: '600' },
+    byMx: { proxy: 'y', protocol: 'smtp', host: '127.0.0.1', port: `${mx.port}`, proxy_timeout: '300' },
     async deliver(recipient: string): Promise<string> {
       await using lmtp = await Smtp.openLmtp(join(dovecot.folder, 'run/lmtp'))
       return await lmtp.deliver(recipient, MESSAGE)

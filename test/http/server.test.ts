@@ -143,7 +143,7 @@ t.test('delivery answers here, by the old server, nobody, or could not look', as
   const mx = { host: 'mx.old.example', port: 25 }
   t.match(await answerTo(async () => ({ to: 'destination' })), { status: 200, body: { found: true, fields: {} } })
   t.match(await answerTo(async () => ({ to: 'nobody' })), { status: 404, body: { found: false } })
-  const proxied = { proxy: 'y', protocol: 'smtp', host: 'mx.old.example', port: '25', proxy_timeout: '600' }
+  const proxied = { proxy: 'y', protocol: 'smtp', host: 'mx.old.example', port: '25', proxy_timeout: '300' }
   for (const [tls, fields] of [
     ['verified', { starttls: 'yes' }],
     ['encrypted', { starttls: 'any-cert' }],

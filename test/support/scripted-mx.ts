@@ -6,6 +6,8 @@ import type { Certificate } from './certificates.ts'
 import { freePort } from './loopback.ts'
 
 export interface MxScript {
+  /** What it says first; null: nothing. */
+  greeting?: string | null
   /** Offers STARTTLS with it; missing: none. */
   tls?: Certificate
   /** Lines of its EHLO beside STARTTLS. */
@@ -47,7 +49,9 @@ export class ScriptedMx implements AsyncDisposable {
   async listen(): Promise<void> {
     this.#server = createServer((socket) => {
       this.#sockets.add(socket)
-      socket.on('close', () => this.#sockets.delete(socket)).write('220 old.example ESMTP\r\n')
+      socket.on('close', () => this.#sockets.delete(socket))
+      const { greeting = '220 old.example ESMTP' } = this.script
+      if (greeting !== null) socket.write(`${greeting}\r\n`)
       this.#converse(socket, false)
     })
     this.#server.listen(this.port, '127.0.0.1')

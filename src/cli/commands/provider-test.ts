@@ -2,13 +2,13 @@ import type { Command } from 'commander'
 import { endpointText } from '../../model/endpoint.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { Deps } from '../../operations/deps.ts'
+import { testMx } from '../../operations/mx-test.ts'
 import { trustTested } from '../../operations/provider-approval.ts'
 import { loginTestRow, trySignIn } from '../../operations/provider-login-test.ts'
 import { testProvider } from '../../operations/provider-test.ts'
 import { showProvider } from '../../operations/providers.ts'
-import { stepRow } from '../../operations/rows.ts'
+import { stepRow, type TestStep } from '../../operations/rows.ts'
 import type { SourceAnswer } from '../../source/ports.ts'
-import type { ProbeStep } from '../../source/probe.ts'
 import type { CliDeps } from '../deps.ts'
 import { by } from '../terminal/actor.ts'
 import { examples, username } from '../terminal/arguments.ts'
@@ -19,6 +19,8 @@ import { readPassword } from '../terminal/password-input.ts'
 import { json, line } from '../terminal/text.ts'
 
 interface Options {
+  readonly mx?: boolean
+  readonly sender?: string
   readonly signIn?: string
   readonly json?: boolean
 }
@@ -36,31 +38,56 @@ export function addTest(provider: Command, { open }: CliDeps): void {
         'exit code 77 when it is refused, 75 when the old server could not be asked',
       username,
     )
+    .option(
+      '--mx',
+      'instead, test the mail server that takes the mail of people who have not signed in yet: what it offers, its certificate, ' +
+        'and whether it takes mail from this host, which should be the one where Dovecot runs; no message is sent',
+    )
+    .option(
+      '--sender <address>',
+      'with --mx: whose message it would be (default: postmaster of a domain of the provider)',
+    )
     .option('--json', 'print the steps as one JSON array, or the sign-in as one JSON object')
   examples(
     test,
     'postferry provider test old',
     'postferry provider test old --sign-in anna@old.example <password-file',
+    'postferry provider test old --mx',
   ).action(async (name: string, options: Options) => {
+    if (options.mx && options.signIn !== undefined) throw new Failure(EXIT.usage, '--mx and --sign-in are two tests')
+    if (options.sender !== undefined && !options.mx) throw new Failure(EXIT.usage, '--sender goes with --mx')
     await using deps = await open()
-    await (options.signIn === undefined
-      ? testSteps(deps, name, options)
-      : testSignIn(deps, name, options.signIn, options))
+    if (options.mx) await testExchanger(deps, name, options)
+    else if (options.signIn !== undefined) await testSignIn(deps, name, options.signIn, options)
+    else await testSteps(deps, name, options)
   })
 }
 
 async function testSteps(deps: Deps, name: string, options: Options): Promise<void> {
   const { provider, steps } = await deps.perform(testProvider, { name }, CALLER())
-  const taken: ProbeStep[] = []
+  const failed = await tell(steps, options)
+  if (failed !== undefined)
+    throw new Failure(EXIT.unavailable, `provider ${name} cannot be used: ${failed.step} failed`)
+  await tellTrust(deps, provider, options)
+}
+
+async function testExchanger(deps: Deps, name: string, options: Options): Promise<void> {
+  const said = { name, ...(options.sender !== undefined && { sender: options.sender }) }
+  const { provider, steps } = await deps.perform(testMx, said, CALLER())
+  const failed = await tell(steps, options)
+  if (failed !== undefined)
+    throw new Failure(EXIT.unavailable, `mail cannot be handed to ${provider.mx}: ${failed.step} failed`)
+}
+
+/** Prints each step as it is taken. @returns the one that failed */
+async function tell(steps: AsyncIterable<TestStep>, options: Options): Promise<TestStep | undefined> {
+  const taken: TestStep[] = []
   for await (const step of steps) {
     taken.push(step)
     if (!options.json) await print(stepLines(step))
   }
   if (options.json) await printList(taken, { row: stepRow, columns: [] }, { json: true })
-  const failed = taken.find(({ ok }) => !ok)
-  if (failed !== undefined)
-    throw new Failure(EXIT.unavailable, `provider ${name} cannot be used: ${failed.step} failed`)
-  await tellTrust(deps, provider, options)
+  return taken.find(({ ok }) => !ok)
 }
 
 async function tellTrust(deps: Deps, provider: Provider, options: Options): Promise<void> {
@@ -89,7 +116,7 @@ async function testSignIn(deps: Deps, name: string, username: string, options: O
   if (!options.json) await print(`${row.said}\n`)
 }
 
-function stepLines({ step, ok, found, remedy }: ProbeStep): string {
+function stepLines({ step, ok, found, remedy }: TestStep): string {
   const result = `${(ok ? 'ok' : 'fail').padEnd(4)}  ${step.padEnd(12)}  ${line(found)}\n`
   return remedy === undefined ? result : `${result}      what to do:   ${line(remedy)}\n`
 }

@@ -9,6 +9,7 @@ import { finishMigration } from '../../operations/finish.ts'
 import * as changes from '../../operations/migration-changes.ts'
 import { setMigrationPassword } from '../../operations/migration-password.ts'
 import { FILTER, listMigrations, showMigration } from '../../operations/migrations.ts'
+import { testMx } from '../../operations/mx-test.ts'
 import { listOnlyAtSource } from '../../operations/only-at-source.ts'
 import { fieldsOf } from '../../operations/operation.ts'
 import { providerHealth } from '../../operations/provider-health.ts'
@@ -34,6 +35,7 @@ export const routes: FastifyPluginAsync<{ deps: Deps }> = async (app, { deps }) 
   serve(app, deps, 'PATCH /providers/:name', providers.setProvider)
   serve(app, deps, 'DELETE /providers/:name', providers.removeProvider)
   serve(app, deps, 'POST /providers/:name/test', testProvider)
+  serve(app, deps, 'POST /providers/:name/test-mx', testMx)
   serve(app, deps, 'POST /providers/:name/sign-in', trySignIn)
   serve(app, deps, 'GET /domains', domains.listDomains)
   serve(app, deps, 'POST /domains', domains.addDomain, { status: 201 })

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import net from 'node:net'
 import tls from 'node:tls'
 import type { ImapTransport } from 'imapflow'
+import { fingerprintOf } from '../../model/certificate.ts'
 import type { Provider } from '../../model/provider.ts'
 
 /** More than a login ever needs. */
@@ -43,11 +44,6 @@ export function transportTo(
 export function trust({ fingerprint, caFile }: Provider): tls.ConnectionOptions {
   if (fingerprint !== null) return { rejectUnauthorized: false }
   return { secureContext: caFile === null ? publicContext() : contextOf(caFile) }
-}
-
-/** The SHA-256 fingerprint of a certificate: 64 lower-case hex digits. */
-export function fingerprintOf(certificate: tls.PeerCertificate): string {
-  return (certificate.fingerprint256 ?? '').replaceAll(':', '').toLowerCase()
 }
 
 function checked(

@@ -1,12 +1,10 @@
 import { once } from 'node:events'
 import { isIP } from 'node:net'
 import tls from 'node:tls'
+import { daysLeft, describe, fingerprintOf, withColons } from '../../model/certificate.ts'
 import type { Provider } from '../../model/provider.ts'
-import { fingerprintOf, trust } from '../login/transport.ts'
+import { trust } from '../login/transport.ts'
 import { linesUpTo, ProbeFailure, type ProbeState, quote, type Step } from './state.ts'
-
-const DAY_MS = 24 * 60 * 60 * 1000
-const NAMES_SHOWN = 10
 
 /** STARTTLS (RFC 3501, section 6.2.1), then the handshake. */
 export const startTls: Step = async (state) => {
@@ -90,34 +88,4 @@ function flawOf(
     what: `nobody who is trusted here has signed the certificate (${code})`,
     remedy: `${set} --ca-file with the CA of the old server, or check the certificate by hand and pin it: ${pin}`,
   }
-}
-
-function describe(certificate: tls.PeerCertificate): string {
-  const names = namesOf(certificate)
-  const shown = names.slice(0, NAMES_SHOWN).join(', ') + (names.length > NAMES_SHOWN ? ', …' : '')
-  return `for ${shown}, issued by ${issuerOf(certificate)}, ${validity(certificate)}, SHA-256 ${withColons(fingerprintOf(certificate))}`
-}
-
-function namesOf({ subjectaltname, subject }: tls.PeerCertificate): string[] {
-  if (subjectaltname === undefined) return [String(subject?.CN ?? 'nobody')]
-  return subjectaltname.split(', ').map((name) => name.replace(/^(DNS|IP Address):/, ''))
-}
-
-function issuerOf({ issuer }: tls.PeerCertificate): string {
-  return [issuer?.CN, issuer?.O].filter((name) => name !== undefined).join(', ') || 'nobody'
-}
-
-function validity(certificate: tls.PeerCertificate): string {
-  const days = daysLeft(certificate)
-  const end = new Date(certificate.valid_to)
-  return days < 0 ? `expired on ${end.toISOString().slice(0, 10)}` : `${days} days left`
-}
-
-function daysLeft({ valid_to }: tls.PeerCertificate): number {
-  return Math.floor((new Date(valid_to).getTime() - Date.now()) / DAY_MS)
-}
-
-/** As OpenSSL prints it. */
-function withColons(fingerprint: string): string {
-  return fingerprint.toUpperCase().replace(/(?<=..)(?=(..)+$)/g, ':')
 }
