@@ -14,9 +14,17 @@ export interface Postfix extends AsyncDisposable {
   /** The file that fail2ban reads. */
   readonly logFile: string
   log(): string
+  /** How many messages wait in its queue. */
+  queued(): number
+  /** Tries everything in the queue at once. */
+  flush(): void
 }
 
 export interface PostfixSettings {
+  /** What it calls itself; `new.example` by default. */
+  readonly hostname?: string
+  /** A free one by default. */
+  readonly port?: number
   /** Dovecot's socket for it; missing: nobody signs in there. */
   readonly saslPath?: string
   /** More lines of its main.cf. */
@@ -26,7 +34,8 @@ export interface PostfixSettings {
 }
 
 /** Starts a Postfix out of a folder of its own. Its master runs as root only. */
-export async function startPostfix({ saslPath, mainCf: more = '', debian = OWN }: PostfixSettings): Promise<Postfix> {
+export async function startPostfix(settings: PostfixSettings): Promise<Postfix> {
+  const { saslPath, mainCf: more = '', debian = OWN, hostname = 'new.example', port = await freePort() } = settings
   if (process.getuid?.() !== 0) throw new Error('Postfix starts as root only: run this test as root')
   const folder = mkdtempSync(join(tmpdir(), 'postferry-postfix-'))
   chmodSync(folder, 0o755)
@@ -34,12 +43,11 @@ export async function startPostfix({ saslPath, mainCf: more = '', debian = OWN }
   const inDebian = (...command: string[]) => [...debian.enter, ...command] as [string, ...string[]]
   const run = (...command: string[]) => {
     const [program, ...args] = inDebian(...command)
-    execFileSync(program, args)
+    return execFileSync(program, args, { encoding: 'utf8' })
   }
   run('chown', 'postfix:', join(folder, 'data'))
-  const port = await freePort()
   const logFile = join(folder, 'mail.log')
-  writeFileSync(join(folder, 'main.cf'), mainCf(folder, saslPath) + more)
+  writeFileSync(join(folder, 'main.cf'), mainCf(folder, hostname, saslPath) + more)
   writeFileSync(join(folder, 'master.cf'), masterCf(port))
   // Makes the folders of its queue.
   run('/usr/sbin/postfix', '-c', folder, 'check')
@@ -53,6 +61,8 @@ export async function startPostfix({ saslPath, mainCf: more = '', debian = OWN }
     port,
     logFile,
     log: () => readFileSync(logFile, 'utf8'),
+    queued: () => run('/usr/sbin/postqueue', '-c', folder, '-j').split('\n').length - 1,
+    flush: () => void run('/usr/sbin/postqueue', '-c', folder, '-f'),
     async [Symbol.asyncDispose]() {
       process.off('exit', leash)
       const ended = once(master, 'exit')
@@ -63,7 +73,7 @@ export async function startPostfix({ saslPath, mainCf: more = '', debian = OWN }
   }
 }
 
-function mainCf(folder: string, saslPath: string | undefined): string {
+function mainCf(folder: string, hostname: string, saslPath: string | undefined): string {
   return `
 compatibility_level = 3.6
 queue_directory = ${folder}/queue
@@ -73,7 +83,7 @@ maillog_file = ${folder}/mail.log
 maillog_file_prefixes = ${folder}
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
-myhostname = new.example
+myhostname = ${hostname}
 mydestination =
 local_recipient_maps =
 alias_maps =
@@ -81,12 +91,31 @@ ${saslPath === undefined ? '' : `smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type =
 `
 }
 
+/** The services of Debian's own, none of them in a chroot. */
 function masterCf(port: number): string {
   return `
 127.0.0.1:${port} inet n - n - - smtpd
-postlog unix-dgram n - n - 1 postlogd
-anvil unix - - n - 1 anvil
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
 rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+smtp unix - - n - - smtp
+showq unix n - n - - showq
+error unix - - n - - error
+discard unix - - n - - discard
+retry unix - - n - - error
+virtual unix - n n - - virtual
+lmtp unix - - n - - lmtp
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+postlog unix-dgram n - n - 1 postlogd
 `
 }
 

@@ -46,6 +46,19 @@ export class Smtp implements AsyncDisposable {
     return this.#command(`VRFY ${recipient}`)
   }
 
+  /** Hands over one message. @returns the answer for each recipient and, when one was taken, the one to the message */
+  async send(recipients: readonly string[], message: string): Promise<string[]> {
+    const answers: string[] = []
+    await this.#command('MAIL FROM:<sender@else.example>')
+    for (const recipient of recipients) answers.push(await this.#command(`RCPT TO:<${recipient}>`))
+    if (!answers.some((answer) => answer.startsWith('2'))) await this.#command('RSET')
+    else {
+      await this.#command('DATA')
+      answers.push(await this.#command(`${message}\r\n.`))
+    }
+    return answers
+  }
+
   /** Signs in (RFC 4954). @returns the last line of the answer */
   signIn(user: string, password: string): Promise<string> {
     return this.#command(`AUTH PLAIN ${Buffer.from(`\0${user}\0${password}`).toString('base64')}`)
