@@ -119,7 +119,10 @@ const isOurs = (address: Text) =>
   sql`(${isServed(address)}
     or exists (select from account where split_part(account.address, '@', 2) = ${domainIn(address)}))`
 
-/** Somebody has an account, or is awaited. */
+/** Somebody has an account or is awaited, by the new or the old address. */
 const isPersons = (address: Text) =>
   sql`(exists (select from account where account.address = ${address})
-    or exists (select from migration where migration.address = ${address} and state <> 'done'))`
+    or exists (select from migration where migration.address = ${address} and state <> 'done')
+    or exists (select from domain join migration on old_domain = domain.name
+      where domain.name = ${domainIn(address)} and (account_id is not null or state <> 'done')
+        and migration.address = split_part(${address}, '@', 1) || '@' || new_domain))`

@@ -7,11 +7,14 @@ const DOMAINS = `
       or exists (select from alias where split_part(address, '@', 2) = asked.name) as is_ours
     from unnest($1::text[]) with ordinality as asked (name, number) order by number`
 
-// An old address means whoever came from there: the new one may be another person's. Who has not come is at the source that
-// knows the name: the domain's own, or the only one that becomes it.
+// An old address means whoever came from there: the new one may be another person's, and so is an alias of it, where several
+// domains became one. Who has not come is at the source that knows the name: the domain's own, or the only one that becomes it.
 const RECIPIENTS = `
   with asked as (
     select asked.*, renamed.name is not null as is_old, coalesce(renamed.new_domain, asked.domain) as new_domain,
+        case when exists (
+          select from domain as other where other.new_domain = renamed.new_domain and other.name <> renamed.name
+        ) then asked.domain else coalesce(renamed.new_domain, asked.domain) end as alias_domain,
         renamed.provider_id, case login_name when '%n' then person else person || '@' || asked.domain end as old_username
       from unnest($1::text[], $2::text[], $3::text[]) with ordinality as asked (typed, person, domain, number)
         left join domain as renamed on renamed.name = asked.domain and renamed.new_domain <> renamed.name
@@ -27,7 +30,9 @@ const RECIPIENTS = `
           or (migration.provider_id = found.provider_id and migration.old_username = found.old_username))
     ) as owner, (
       select json_build_object('address', address, 'targets', json_agg(target order by target)) from alias
-        where address in (typed || '@' || domain, person || '@' || domain, typed || '@' || new_domain, found.address)
+        where address in (
+          typed || '@' || domain, person || '@' || domain, typed || '@' || alias_domain, person || '@' || alias_domain
+        )
         group by address
         order by split_part(address, '@', 2) = domain desc, split_part(address, '@', 1) = typed desc limit 1
     ) as alias, (

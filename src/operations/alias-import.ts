@@ -1,12 +1,11 @@
 import { type Address, parseAddress } from '../model/address.ts'
 import { Type } from '../model/json-schema.ts'
 import { Refused } from '../model/refused.ts'
-import type { AliasDeps, AliasTarget } from './aliases.ts'
+import { type AliasDeps, type AliasTarget, namesOf } from './aliases.ts'
 import { undefused } from './csv-cell.ts'
 import { delimiterIn, fieldsOf, textLinesOf } from './import-file.ts'
 import type { BadLine } from './import-people.ts'
 import { flag, operation } from './operation.ts'
-import { renamedAll } from './person.ts'
 import { Count, listOf, Text } from './schema.ts'
 
 const COLUMNS = ['alias', 'target'] as const
@@ -40,7 +39,7 @@ export function importingAliases(file: AsyncIterable<Uint8Array>) {
       const lines = await Array.fromAsync(readAliases(file))
       const unreadable = lines.filter((line) => 'reason' in line)
       const read = lines.filter((line) => 'target' in line)
-      const names = await renamedAll(
+      const names = await namesOf(
         read.flatMap(({ address, target }) => [address, target]),
         deps,
       )

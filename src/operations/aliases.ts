@@ -1,3 +1,4 @@
+import { type Address, inDomain } from '../model/address.ts'
 import type { Alias } from '../model/alias.ts'
 import type { By } from '../model/audit.ts'
 import { Type } from '../model/json-schema.ts'
@@ -5,7 +6,6 @@ import { Refused } from '../model/refused.ts'
 import { address } from './fields.ts'
 import { many, operation, optional, text } from './operation.ts'
 import { PAGE, pageAnswer, requestIn } from './page.ts'
-import { renamedAll } from './person.ts'
 import type { Domains, Page, PageRequest } from './ports.ts'
 import { listOf, Text, the } from './schema.ts'
 import { Alias as AliasSchema } from './schemas.ts'
@@ -46,6 +46,18 @@ const alias = text(address, 'the alias, by its new or old address')
 const about = 'an address that its mail goes to'
 const PLACEHOLDER = { placeholder: 'address' }
 
+/**
+ * What aliases are kept by: the new name of an address, unless several domains became one. There it does not tell whom the
+ * old one means.
+ */
+export async function namesOf(all: readonly Address[], deps: Pick<AliasDeps, 'domains'>): Promise<string[]> {
+  const domains = await deps.domains.list()
+  const becoming = Map.groupBy(domains, ({ newDomain }) => newDomain)
+  const alone = domains.filter(({ newDomain }) => becoming.get(newDomain)?.length === 1)
+  const newDomains = new Map(alone.map(({ name, newDomain }) => [name, newDomain]))
+  return all.map((typed) => inDomain(typed, newDomains.get(typed.domain) ?? typed.domain).text)
+}
+
 function aliasRow({ address, targets }: Alias) {
   return { address, targets }
 }
@@ -61,7 +73,7 @@ export const addAlias = operation({
   async run({ address: typed, target: typedTargets }, { aliases, ...deps }: AliasDeps, by) {
     if (typedTargets.length === 0)
       throw new Refused('invalid', 'an alias leads somewhere', { target: 'It is missing.' })
-    const [address = '', ...targets] = await renamedAll([typed, ...typedTargets], deps)
+    const [address = '', ...targets] = await namesOf([typed, ...typedTargets], deps)
     const wanted = targets.map((target, at) => ({ number: at, address, target }))
     const { added, bad, unknown } = await aliases.add(wanted, { isDryRun: false, by })
     const [first] = bad
@@ -84,7 +96,7 @@ export const removeAlias = operation({
   fields: { address: alias, target: optional(text(address, `${about}; the others stay`, PLACEHOLDER)) },
   answer: { schema: the(AliasSchema), row: aliasRow },
   async run({ address: typed, target: typedTarget }, { aliases, ...deps }: AliasDeps, by) {
-    const [address = '', target = null] = await renamedAll([typed, ...(typedTarget ? [typedTarget] : [])], deps)
+    const [address = '', target = null] = await namesOf([typed, ...(typedTarget ? [typedTarget] : [])], deps)
     const targets = await aliases.remove(address, target, by)
     if (targets.length > 0) return { address, targets }
     throw new Refused('not-found', `there is no alias ${address}${target === null ? '' : ` to ${target}`}`)

@@ -61,7 +61,8 @@ t.before(async () => {
         from domain where name = ${oldDomain}`.execute(kysely)
   }
   await sql`insert into alias values ('sales@new.example', 'bert@new.example'), ('sales@new.example', 'x@y.example'),
-    ('sales+special@new.example', 'anna@old.example')`.execute(kysely)
+    ('sales+special@new.example', 'anna@old.example'), ('list@one.example', 'x@y.example'),
+    ('list@merged.example', 'x@y.example')`.execute(kysely)
 })
 t.after(() => database[Symbol.asyncDispose]())
 
@@ -98,6 +99,14 @@ t.test('aliases are found under both names, the more special one first', async (
   t.same(
     (await find('sales+special@new.example', 'sales+special@renamed.example')).map(({ alias }) => alias),
     [special, special],
+  )
+})
+
+t.test('where several domains became one, an alias is only what it is called', async (t) => {
+  const names = ['list@one.example', 'list@two.example', 'list@merged.example']
+  t.same(
+    (await find(...names)).map(({ alias }) => alias?.address ?? null),
+    ['list@one.example', null, 'list@merged.example'],
   )
 })
 
