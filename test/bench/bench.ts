@@ -10,6 +10,7 @@ import { firstMany } from './rows/first-many.ts'
 import { idle } from './rows/idle.ts'
 import { repeatDovecot } from './rows/repeat-dovecot.ts'
 import { repeatHttp } from './rows/repeat-http.ts'
+import { socketmap } from './rows/socketmap.ts'
 import { storm } from './rows/storm.ts'
 import { table } from './table.ts'
 
@@ -21,6 +22,7 @@ const ROWS: readonly Row[] = [
   firstAlone,
   firstMany,
   checkpassword,
+  socketmap,
   storm,
   idle,
 ]
