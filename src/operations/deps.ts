@@ -23,6 +23,7 @@ import type { Perform } from './operation.ts'
 import type { Accounts, Audit, Credentials, Domains, Imports, Migrations, Providers } from './ports.ts'
 import type { ProviderHealth } from './provider-health.ts'
 import type { Copying, Reports } from './report.ts'
+import type { Standing } from './standing.ts'
 
 /** What operations are handed; `serve` and commands may run at the same time. */
 export interface OperationDeps extends VerifyDeps {
@@ -35,10 +36,16 @@ export interface OperationDeps extends VerifyDeps {
     reach(): Promise<void>
     /** Its time of day. */
     clock(): Promise<Date>
+    /** Name and version of the server. */
+    product(): Promise<string>
+    /** The names of the upgrades that it has. */
+    schema(): Promise<string[]>
     /** Applies the pending upgrades and returns their names. */
     upgrade(): Promise<string[]>
   }
   readonly backups: Backups
+  /** How the whole move stands, in numbers. */
+  standing(): Promise<Standing>
   readonly audit: Audit
   readonly providers: Providers
   readonly domains: Domains

@@ -56,7 +56,7 @@ import type { Deps, OperationDeps } from '../operations/deps.ts'
 import { performer } from '../operations/operation.ts'
 import { healthOf } from '../operations/provider-health.ts'
 import { TEST_LIMITS } from '../operations/provider-login-test.ts'
-import { type Standing, standingOf } from '../operations/standing.ts'
+import { standingOf } from '../operations/standing.ts'
 import { version } from '../operations/version.ts'
 import { type Delivery, deliveryOf } from '../routing/delivery.ts'
 import type { Settings } from '../settings.ts'
@@ -78,8 +78,6 @@ export interface Service extends Deps, AsyncDisposable {
   readonly verifyDeps: VerifyDeps
   /** How the providers' connections are used in this process. */
   providerStatus(): readonly ProviderStatus[]
-  /** How the whole move stands. */
-  standing(): Promise<Standing>
   /** What has to be well for the service to be ready, by name. */
   readonly checks: Readonly<Record<string, Check>>
 }
@@ -139,6 +137,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
     rotateKey: (by, onProgress) => rotateKey(settings, stores, by, onProgress),
     dropOldKeys: (by) => dropOldKeys(settings, stores, by),
     signInAdministrator: (question) => signInAdministrator(question, panelDeps),
+    standing: () => standingOf({ ...stores, counts: counts(kysely) }),
   } satisfies OperationDeps
   return {
     ...operationDeps,
@@ -150,7 +149,6 @@ export async function openService(settings: Settings, serving?: Serving): Promis
       upgrades: database.check,
       'seal-key': () => refuseRetiredKey(sealer, stores.sealings),
     },
-    standing: () => standingOf({ ...stores, counts: counts(kysely) }),
     async [Symbol.asyncDispose]() {
       auth[Symbol.dispose]()
       await presence?.[Symbol.asyncDispose]()

@@ -63,7 +63,7 @@ t.test('the line for cron in the documentation makes one, and prints nothing', a
   const page = readFileSync(join(import.meta.dirname, '../../docs/operate/backup.md'), 'utf8')
   const [, command = ''] = /^15 3 \* \* \* postferry (.*)$/m.exec(page) ?? []
   const here = command
-    .replace('/opt/postferry/bin/postferry', `${process.execPath} ${MAIN}`)
+    .replace(/^postferry /, `${process.execPath} ${MAIN} `)
     .replace('/var/backups/postferry', folder)
     .replaceAll('\\%', '%')
   t.same(await runProgram('sh', ['-c', here], service.environment), { exitCode: 0, stdout: '', stderr: '' })

@@ -41,7 +41,7 @@ export function belongings(settings: Settings, { stateFolder }: Engines): Belong
     },
     {
       what: 'settings',
-      where: process.env.POSTFERRY_SETTINGS_FILE ?? SETTINGS_FILE,
+      where: process.env.POSTFERRY_SETTINGS_FILE || SETTINGS_FILE,
       why: 'or the environment, wherever yours are',
     },
     { what: 'mail', where: home, why: 'the mailboxes of the new server' },

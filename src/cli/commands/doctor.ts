@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { CliDeps } from '../deps.ts'
 import { obstacles } from '../doctor/before-mx.ts'
+import { writeBundle } from '../doctor/bundle.ts'
 import { examine } from '../doctor/examine.ts'
 import { type Finding, findingRow } from '../doctor/finding.ts'
 import { examples } from '../terminal/arguments.ts'
@@ -25,13 +26,23 @@ export function addDoctorCommand(postferry: Command, deps: CliDeps): void {
         'mx',
       ]),
     )
+    .option(
+      '--bundle <file>',
+      'also write what a report of a bug needs into this file: no secret and no person is in it',
+    )
     .option('--json', 'print the findings as one JSON array')
-  examples(doctor, 'postferry doctor', 'postferry doctor --before mx').action(async (options) => {
+  examples(
+    doctor,
+    'postferry doctor',
+    'postferry doctor --before mx',
+    'postferry doctor --bundle postferry.json',
+  ).action(async (options) => {
     const findings: Finding[] = []
     for await (const finding of examine(deps, options)) {
       findings.push(finding)
       if (!options.json) await print(lines(finding))
     }
+    if (options.bundle !== undefined) await writeBundle(options.bundle, deps, findings)
     if (options.json) await printList(findings, { row: findingRow, columns: [] }, options)
     const failed = findings.filter(({ result }) => result === 'fail').map(({ check }) => check)
     const why = `something has to be done: ${failed.join(', ')}`

@@ -26,7 +26,7 @@ export async function* checkCopying(deps: Deps, { stateFolder }: Engines): Async
     yield { check, result: 'warn', found, remedy: 'postferry migration list --code CODE, and migration show' }
   }
   const foreign = await foreignHomes(deps, stateFolder)
-  if (foreign !== null) yield { check, result: 'fail', ...foreign }
+  if (foreign !== null) yield { check, result: 'fail', ...foreign, namesPeople: true }
   if (lost === null && foreign === null && stranded.length + failures.length === 0) {
     yield { check, result: 'ok', found: 'nobody is left behind' }
   }

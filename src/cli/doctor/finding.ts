@@ -10,6 +10,8 @@ export interface Finding {
   readonly why?: string
   /** The line that mends it. */
   readonly remedy?: string
+  /** The texts name people: they are for administrators alone. */
+  readonly namesPeople?: true
 }
 
 export function idOf({ id, check }: Finding): string {

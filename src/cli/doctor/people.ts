@@ -8,14 +8,15 @@ export async function* checkPeople(deps: Deps): AsyncGenerator<Finding> {
   const { collisions } = deps
   // Each of them is somebody with a right password who cannot get in.
   for (const one of await collisions.wanted()) {
-    yield { check: 'collision', result: 'fail', found: collisionText(one), remedy: COLLISION_REMEDIES[one.what] }
+    yield { ...COLLISION, found: collisionText(one), remedy: COLLISION_REMEDIES[one.what] }
   }
   for (const { what, name, addresses } of await collisions.shared()) {
     const found = `${addresses.join(', ')} have the same ${TITLES[what]}: ${name}`
-    yield { check: 'collision', result: 'fail', found, remedy: REMEDIES[what] }
+    yield { ...COLLISION, found, remedy: REMEDIES[what] }
   }
 }
 
+const COLLISION = { check: 'collision', result: 'fail', namesPeople: true } as const
 const TITLES: Readonly<Record<Sharing['what'], string>> = { home: 'home', mailbox: 'mailbox on the old server' }
 const REMEDIES: Readonly<Record<Sharing['what'], string>> = {
   home: 'pause them (postferry migration pause), take their mail apart, and write a home of its own for all but one into the table account',

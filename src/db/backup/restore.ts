@@ -9,7 +9,7 @@ import { copyOf, type Header, PORTABLE, quoted, type Tally } from './format.ts'
 import { endOldLife } from './old-life.ts'
 import { type BackupReader, readBackup } from './reader.ts'
 import { backedTables } from './tables.ts'
-import { emptyTarget } from './target.ts'
+import { clearTarget } from './target.ts'
 
 export interface Restoring {
   readonly by: By
@@ -32,10 +32,9 @@ export async function restoreBackup(client: pg.Client, pieces: Pieces, restoring
 async function fill(client: pg.Client, backup: BackupReader, { by, shipped, onRows }: Restoring): Promise<Restored> {
   const { header } = backup
   const { had, later } = splitUpgrades(header, shipped)
-  if ((await emptyTarget(client, had)) === 'nothing') {
-    await makeUpgradeTable(client)
-    await applyAll(client, had)
-  }
+  await clearTarget(client, shipped)
+  await makeUpgradeTable(client)
+  await applyAll(client, had)
   const tallies = await load(client, backup, onRows)
   await applyAll(client, later)
   await endOldLife(client, { ...by, action: 'database.restore', detail: `as it was at ${header.made_at}` })

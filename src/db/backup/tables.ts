@@ -9,7 +9,7 @@ const OF_LIVE_PROCESSES: Readonly<Record<string, string>> = {
   worker: 'workers that live',
 }
 /** The header has it. */
-const SCHEMA = 'upgrade'
+export const SCHEMA = 'upgrade'
 
 // Generated columns make themselves.
 const TABLES = `

@@ -9,6 +9,7 @@ import type { DB } from '../schema.ts'
 import { type Channel, type Listener, listen, type OnNotice } from './listener.ts'
 import { breakWhenSilent, busyProcesses } from './stall-timeout.ts'
 import {
+  appliedUpgrades,
   applyUpgrades,
   pendingUpgrades,
   SchemaNewer,
@@ -39,6 +40,10 @@ export interface Database extends AsyncDisposable {
   reach(): Promise<void>
   /** Its time of day. */
   clock(): Promise<Date>
+  /** Name and version of the server. */
+  product(): Promise<string>
+  /** The names of the upgrades that it has. */
+  schema(): Promise<string[]>
   /** Applies the pending upgrades and returns their names. */
   upgrade(): Promise<string[]>
   /** A connection of its own, for what takes longer than the service waits. Whoever asked ends it. */
@@ -113,6 +118,14 @@ export async function openDatabase(
     listen: (channel, onNotice) => listen(location, channel, onNotice),
     check,
     reach: async () => void (await sql`select 1`.execute(kysely)),
+    async product() {
+      const { rows } = await sql<{ version: string }>`select version()`.execute(kysely)
+      return rows[0]?.version ?? ''
+    },
+    async schema() {
+      const client = await pool.connect()
+      return (await appliedUpgrades(client).finally(() => client.release())).map(({ name }) => name)
+    },
     async clock() {
       const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(kysely)
       return rows[0]?.now ?? new Date(Number.NaN)
