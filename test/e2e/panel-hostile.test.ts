@@ -125,7 +125,7 @@ t.test('what stands in an address or a form comes back as text', async (t) => {
   await at('/admin/new-provider')
   await page.getByLabel('Name').fill(script)
   await page.getByLabel('Host').fill(attribute)
-  await page.getByLabel('Port').fill(image)
+  await page.getByLabel('Port', { exact: true }).fill(image)
   await page.getByLabel('Reason').fill(attribute)
   await button(page, 'Add').click()
   await notice(page).filter({ hasText: 'Nothing is saved yet' }).waitFor()

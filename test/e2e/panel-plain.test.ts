@@ -77,7 +77,7 @@ t.test('without JavaScript an old server is added and tested, step by step', asy
   await plain.getByLabel('Name').fill('third')
   await plain.getByLabel('Host').fill('localhost')
   await plain.getByLabel('Protection').selectOption('none')
-  await plain.getByLabel('Port').fill(`${old.port}`)
+  await plain.getByLabel('Port', { exact: true }).fill(`${old.port}`)
   await button(plain, 'Add').click()
   await button(plain, 'Test connection').click()
   await notice(plain).filter({ hasText: 'The old server can be used.' }).waitFor()
