@@ -81,7 +81,7 @@ export function* checkLua(dovecot: Dovecot): Generator<Finding> {
   const [theirs, ours] = [textOf(file), textOf(SHIPPED)]
   const remedy = `install -m 644 ${SHIPPED} ${file}, then: doveadm reload`
   if (theirs === null) yield { check, id, result: 'fail', found: `${file} cannot be read`, why: WHY, remedy }
-  else if (ours === null || theirs === ours) yield { check, id, result: 'ok', found: `${file} is of this version` }
+  else if (theirs === ours) yield { check, id, result: 'ok', found: `${file} is of this version` }
   else yield { check, id, result: 'warn', found: `${file} is not the one of this version`, remedy }
 }
 

@@ -44,8 +44,8 @@ t.test('SPF lets a host send, does not, or cannot be told', async (t) => {
   t.same(await answer('nowhere.test'), { kind: 'none' })
   t.match(await answer('macro.test'), { kind: 'unknown', cause: /exists/ })
   t.match(await answer('twice.test'), { kind: 'unknown', cause: /more than one/ })
-  t.match(await answer('c0.test'), { kind: 'unknown', cause: /more than 10 look-ups/ })
-  t.same(await answer('c4.test'), { kind: 'no' }, 'ten are allowed')
+  t.match(await answer('c1.test'), { kind: 'unknown', cause: /more than 10 look-ups/ })
+  t.same(await answer('c2.test'), { kind: 'no' }, 'ten are allowed')
 })
 
 const domain = (name: string, newDomain = name) => ({ name, newDomain, provider: 'old', sharesNames: false })
