@@ -42,7 +42,8 @@ export function* checkReach(dovecot: Dovecot, settings: Settings): Generator<Fin
 function toldTo({ all }: Dovecot, asker: Block): (name: string) => string | undefined {
   const own = within(asker, 'lua_settings', '').settings
   const text = `${all.settings.get('import_environment') ?? ''} ${asker.settings.get('args') ?? ''}`
-  return (name) => own.get(name) ?? new RegExp(`(?:^|\\s)${name}=(\\S+)`).exec(text)?.[1]
+  // Whatever is said last counts.
+  return (name) => own.get(name) ?? [...text.matchAll(new RegExp(`(?:^|\\s)${name}=(\\S+)`, 'g'))].at(-1)?.[1]
 }
 
 function checkSocket(socket: string, who: readonly Identity[], settings: Settings): Finding {
