@@ -11,6 +11,8 @@ export interface MxStep {
   readonly milliseconds: number
   /** Whole days until its certificate expires; negative: it has expired. */
   readonly daysLeft?: number
+  /** How large a message may be that it takes, in bytes; missing: it names no limit. */
+  readonly size?: number
 }
 
 export interface MxQuestion {

@@ -18,7 +18,7 @@ export interface MxState extends MxQuestion {
 }
 
 /** Takes one step. @throws MxFailure, or an error of the network */
-export type Step = (state: MxState) => Promise<{ found: string; remedy?: string }>
+export type Step = (state: MxState) => Promise<{ found: string; remedy?: string; size?: number }>
 
 /** A step failed for a reason that has a remedy. */
 export class MxFailure extends Error {
@@ -57,7 +57,7 @@ const capabilities: Step = async (state) => {
     )
   }
   return isLimited
-    ? { found, remedy: `in main.cf of the new Postfix: message_size_limit = ${size} or less` }
+    ? { found, remedy: `in main.cf of the new Postfix: message_size_limit = ${size} or less`, size: Number(size) }
     : { found }
 }
 

@@ -1,4 +1,6 @@
-import type { OperationDeps } from '../../operations/deps.ts'
+import type { Deps } from '../../operations/deps.ts'
+import { testMx } from '../../operations/mx-test.ts'
+import { CALLER } from '../terminal/operation-command.ts'
 import { type Finding, idOf } from './finding.ts'
 import type { Postfix } from './postfix.ts'
 
@@ -9,7 +11,7 @@ const LATELY_DAYS = 7
 const REQUIRED = [
   ...['database', 'serve', 'provider', 'provider-tested', 'provider-mx'],
   ...['dovecot-passdb', 'dovecot-lua', 'dovecot-delivery', 'dovecot-lmtp', 'dovecot-mail'],
-  ...['postfix-transport', 'dns-name', 'dns-spf'],
+  ...['postfix-transport', 'postfix-message-size', 'dns-name', 'dns-spf'],
 ]
 
 /** Why the MX may not move yet: by `id`, what was found, or that it could not be looked at. Empty: it may. */
@@ -21,25 +23,46 @@ export function obstacles(findings: readonly Finding[]): string[] {
 }
 
 /** What matters when mail comes here, and not before. */
-export async function* checkBeforeMx(
-  { providers, domains }: Pick<OperationDeps, 'providers' | 'domains'>,
-  postfix: Postfix | null,
-  now = Date.now(),
-): AsyncGenerator<Finding> {
+export async function* checkBeforeMx(deps: Deps, postfix: Postfix | null): AsyncGenerator<Finding> {
   if (postfix !== null) yield transport(postfix)
-  const serving = new Set((await domains.list()).map(({ provider }) => provider))
-  for (const { name, mx, lastTest } of await providers.list()) {
+  const serving = new Set((await deps.domains.list()).map(({ provider }) => provider))
+  for (const { name, mx, lastTest } of await deps.providers.list()) {
     if (!serving.has(name)) continue
     const check = `provider ${name}`
-    yield { check, ...testedLately(name, lastTest, now) }
-    if (mx !== null)
-      yield { check, id: 'provider-mx', result: 'ok', found: `mail for who has not come yet goes to ${mx}` }
+    yield { check, ...testedLately(name, lastTest, Date.now()) }
+    if (mx !== null) yield* lookAtMx(name, deps, postfix)
     else {
       const why = 'mail for everybody who has not signed in here yet would be refused (550)'
       const remedy = `postferry provider set ${name} --mx HOST`
       yield { check, id: 'provider-mx', result: 'fail', found: 'it has no MX', why, remedy }
     }
   }
+}
+
+/** Whether the old MX takes what this server hands on. */
+async function* lookAtMx(name: string, { perform }: Deps, postfix: Postfix | null): AsyncGenerator<Finding> {
+  const [check, id] = [`provider ${name}`, 'provider-mx']
+  const remedy = `postferry provider test ${name} --mx`
+  try {
+    const steps = await Array.fromAsync((await perform(testMx, { name }, CALLER())).steps)
+    const failed = steps.find(({ ok }) => !ok)
+    if (failed === undefined) yield { check, id, result: 'ok', found: 'its MX takes mail from here' }
+    else yield { check, id, result: 'fail', found: `its MX, ${failed.step}: ${failed.found}`, remedy }
+    const size = steps.find(({ step }) => step === 'capabilities')?.size
+    if (postfix !== null) yield messageSize(name, size ?? Number.POSITIVE_INFINITY, postfix)
+  } catch (error) {
+    yield { check, id, result: 'warn', found: (error as Error).message, remedy }
+  }
+}
+
+function messageSize(name: string, theirs: number, { message_size_limit: limit }: Postfix): Finding {
+  const [check, id] = ['postfix', 'postfix-message-size']
+  // 0: no limit.
+  const ours = Number(limit) || Number.POSITIVE_INFINITY
+  if (ours <= theirs) return { check, id, result: 'ok', found: `the MX of ${name} takes whatever message it takes` }
+  const found = `it takes larger messages (${limit} bytes) than the MX of ${name} (${theirs} bytes)`
+  const why = 'they would be taken here, refused there, and bounced'
+  return { check, id, result: 'fail', found, why, remedy: `message_size_limit = ${theirs}, in main.cf` }
 }
 
 type Test = { readonly at: Date; readonly failedStep: string | null } | null

@@ -8,6 +8,7 @@ import { OWN } from '../../support/debian.ts'
 import { startDns } from '../../support/dns.ts'
 import { installed } from '../../support/dovecot-installed.ts'
 import { mustRun, startFerry } from '../../support/ferry.ts'
+import { ScriptedMx } from '../../support/scripted-mx.ts'
 
 const CHECKOUT = join(import.meta.dirname, '../../..')
 
@@ -70,13 +71,28 @@ t.test('doctor --before mx is go or no-go by its exit code', async (t) => {
 
   const first = await doctor(refusing.address)
   t.equal(first.exitCode, 69, first.stdout)
-  t.match(first.stderr, /no-go, the MX must not move yet: provider-tested, provider-mx, dns-spf\n$/)
+  t.match(
+    first.stderr,
+    /no-go, the MX must not move yet: provider-tested, provider-mx, postfix-message-size, dns-spf\n$/,
+  )
   t.match(first.stdout, /old\.example\. IN TXT "v=spf1 ip4:192\.0\.2\.5 mx -all"/)
 
+  await using mx = await ScriptedMx.start({
+    extensions: ['SIZE 20480000', 'DSN'],
+    recipient: () => '550 5.1.1 unknown',
+  })
   await mustRun(service, 'provider', 'test', 'old')
-  await mustRun(service, 'provider', 'set', 'old', '--mx', 'mx.old.example')
+  await mustRun(service, 'provider', 'set', 'old', '--mx', '127.0.0.1', '--mx-port', `${mx.port}`, '--mx-tls', 'none')
   t.match((await doctor(refusing.address)).stderr, /must not move yet: dns-spf\n$/)
   t.match(await doctor(allowing.address), { exitCode: 0, stderr: '' })
+
+  mx.script = { ...mx.script, extensions: ['SIZE 5000000', 'DSN'] }
+  const small = await doctor(allowing.address)
+  t.match(small, { exitCode: 69, stderr: /must not move yet: postfix-message-size\n$/ })
+  t.match(small.stdout, /message_size_limit = 5000000, in main\.cf/)
+  mx.script = { ...mx.script, mail: () => '554 5.7.1 go away' }
+  t.match(await doctor(allowing.address), { stderr: /must not move yet: provider-mx, postfix-message-size\n$/ })
+  mx.script = { extensions: ['DSN'] }
 
   writeFileSync(lua, '-- of another version\n')
   t.match(await doctor(allowing.address), { exitCode: 69, stderr: /must not move yet: dovecot-lua\n$/ })
