@@ -15,7 +15,16 @@ t.test('a new provider has the defaults', async (t) => {
     ...{ name: 'old', host: 'h', tls: 'implicit', port: 993, loginName: '%u', caFile: null, fingerprint: null },
     ...{ maxConnections: 20, copyConnections: null, forwardsClient: false, afterRefusal: 'admit' },
     ...{ mx: null, mxPort: 25, mxTls: 'verified' },
-    ...{ cutover: 'immediate', window: null, include: [], exclude: [], reopens: false, refusal: null, lastTest: null },
+    ...{
+      engine: 'offlineimap',
+      cutover: 'immediate',
+      window: null,
+      include: [],
+      exclude: [],
+      reopens: false,
+      refusal: null,
+      lastTest: null,
+    },
   })
   t.match(newProvider('old', { host: 'h', tls: 'starttls' }), { port: 143 })
 })

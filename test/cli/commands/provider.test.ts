@@ -31,6 +31,7 @@ const isp = {
   copy_connections: 2,
   login_name: '%n',
   cutover: 'immediate',
+  engine: 'doveadm',
   forward_client: true,
   refusal: null,
   reopens: false,
@@ -49,6 +50,7 @@ t.test('a provider is added, shown, changed where it is told and removed, while 
     ...['provider', 'add', 'isp', '--host', 'Mail.ISP.example', '--tls', 'starttls', '--max-connections', '5'],
     ...['--copy-connections', '2'],
     ...['--fingerprint', Array(32).fill('AB').join(':'), '--login-name', '%n', '--cutover', 'immediate'],
+    ...['--engine', 'doveadm'],
     '--forward-client',
     ...['--include', 'INBOX', '--include', '*', '--exclude', 'Spam*', '--exclude', 'Entwürfe/%'],
   )
@@ -63,6 +65,7 @@ t.test('a provider is added, shown, changed where it is told and removed, while 
       copy_connections: null,
       login_name: '%u',
       cutover: 'immediate',
+      engine: 'offlineimap',
       forward_client: false,
       include: [],
     },
