@@ -1,11 +1,10 @@
-import { Type } from '../model/json-schema.ts'
 import { domain } from './fields.ts'
 import { operation, optional, text } from './operation.ts'
 import { PAGE, pageAnswer, requestIn } from './page.ts'
 import type { Page, PageRequest } from './ports.ts'
 import { providerField } from './providers.ts'
 import type { Scope } from './report.ts'
-import { Count, Text, Time } from './schema.ts'
+import { TakenAtSource as TakenSchema } from './schemas.ts'
 
 /** Mail that was taken because the source takes it, for an address that nobody has here. */
 export interface TakenAtSource {
@@ -20,8 +19,6 @@ export interface OnlyAtSourceList {
   page(request: PageRequest & Scope): Promise<Page<TakenAtSource>>
 }
 
-const Row = Type.Object({ address: Text, messages: Count, first_at: Time, last_at: Time })
-
 export const listOnlyAtSource = operation({
   ...{ name: 'report.only-at-source', permission: 'see' },
   summary: 'List the recipients that only the old server took mail for, in the last 90 days',
@@ -30,7 +27,7 @@ export const listOnlyAtSource = operation({
     domain: optional(text(domain, 'in this domain')),
     ...PAGE,
   },
-  answer: pageAnswer(Row, ({ address, messages, firstAt, lastAt }: TakenAtSource) => {
+  answer: pageAnswer(TakenSchema, ({ address, messages, firstAt, lastAt }: TakenAtSource) => {
     return { address, messages, first_at: firstAt, last_at: lastAt }
   }),
   async run({ provider, domain, ...page }, { onlyAtSource }: { onlyAtSource: OnlyAtSourceList }) {

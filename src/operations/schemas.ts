@@ -69,6 +69,11 @@ export const Account = Type.Object(
 
 export const Alias = Type.Object({ address: Text, targets: listOf(Text) }, { $id: 'Alias' })
 
+export const TakenAtSource = Type.Object(
+  { address: Text, messages: Count, first_at: Time, last_at: Time },
+  { $id: 'TakenAtSource' },
+)
+
 export const AuditEntry = Type.Object(
   { at: Time, actor: Text, action: Text, subject: Text, reason: orNull(Text), detail: orNull(Text) },
   { $id: 'AuditEntry' },
