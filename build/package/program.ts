@@ -7,7 +7,7 @@ const COMMANDS = ['postferry', 'emit-offlineimaprc']
 
 // What no program reads: types, maps, texts about it, scripts of its authors, and what is for compilers.
 const UNREAD =
-  /(\/\.[^/]+|\.[cm]?ts|\.map|\.a|\.py|(?<!licen[cs]e)\.md|\.markdown|\.flow|\/pkgconfig|\/pgxs|\/lib(ecpg|pgtypes)[^/]*)$/i
+  /(\/\.[^/]+|\.[cm]?ts|\.map|\.a|\.py|\.sh|(?<!licen[cs]e)\.md|\.markdown|\.flow|\/pkgconfig|\/pgxs|\/lib(ecpg|pgtypes)[^/]*)$/i
 const UNREAD_FOLDERS = '.github benchmark benchmarks coverage docs example examples include share test tests'.split(' ')
 /** Compiled parts for other processors and systems. */
 const PREBUILT = /\/prebuilds\/([^/]+)/

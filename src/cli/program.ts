@@ -14,6 +14,7 @@ import { addMigrationCommands } from './commands/migration.ts'
 import { addProviderCommands } from './commands/provider.ts'
 import { addReportCommand } from './commands/report.ts'
 import { addRestoreCommand } from './commands/restore.ts'
+import { addSetupCommand } from './commands/setup.ts'
 import { addSyncCommand } from './commands/sync.ts'
 import { addUpgradeCommand } from './commands/upgrade.ts'
 import { addVerifyCommand } from './commands/verify.ts'
@@ -33,7 +34,7 @@ const COMMANDS = [
     addCredentialCommands,
     addKeyCommands,
   ],
-  ...[addAdminCommands, addUpgradeCommand, addBackupCommand, addRestoreCommand, addDoctorCommand],
+  ...[addSetupCommand, addAdminCommands, addUpgradeCommand, addBackupCommand, addRestoreCommand, addDoctorCommand],
 ]
 
 /** Runs `postferry`, and sets the exit code of the process. */

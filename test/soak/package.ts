@@ -88,6 +88,8 @@ async function moves(t: Test, host: Booted, release: 12 | 13): Promise<void> {
   await host.must(`sh ${host.bring(join(CHECKOUT, 'test/support/old-server.sh'))}`)
   await host.must('postferry provider add old --host 127.0.0.1 --port 10143 --tls none')
   await host.must('postferry provider test old && postferry domain add old.example --provider old')
+  await host.must('postferry setup --yes && doveconf -n >/dev/null && systemctl restart dovecot')
+  await host.must(`doveadm auth test anna@old.example 'secret of anna'`)
   const page = 'deploy/dovecot/README.md'
   const lines = linesOf(page, 'install -m 644 2.4/')
   const older = linesOf(page, 'install -m 644 2.3/')
@@ -98,7 +100,7 @@ async function moves(t: Test, host: Booted, release: 12 | 13): Promise<void> {
   for (const line of [...shared.slice(0, 2), ...(release === 13 ? own : older), ...shared.slice(2)]) {
     await host.must(`cd /usr/share/doc/postferry/examples/dovecot && ${line.replace('apt-get', 'apt-get --yes')}`)
   }
-  await host.must(`doveadm auth test anna@old.example 'secret of anna'`)
+  t.equal(await host.must('postferry setup --yes'), 'nothing to do\n', 'by hand it is the same')
   const isThere = async () => /It has come across/.test((await host.run(FETCH)).stdout)
   await until(isThere, 'the message is on the new server')
   await until(async () => / synced /.test((await host.run('postferry migration list')).stdout), 'it is proved')

@@ -1,0 +1,139 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline/promises'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { replaceFile } from '../../files/atomic.ts'
+import { loadSettings, type Settings } from '../../settings.ts'
+import type { CliDeps } from '../deps.ts'
+import { type DovecotVersion, type Piece, pieces, SHIPPED_OWNER, textOf } from '../setup/pieces.ts'
+import { examples } from '../terminal/arguments.ts'
+import { EXIT, Failure } from '../terminal/exit.ts'
+import { print } from '../terminal/output.ts'
+
+interface Options {
+  into?: string
+  dovecot?: DovecotVersion
+  mailOwner?: string
+  home?: string
+  yes?: boolean
+}
+
+const VERSIONS = ['2.3', '2.4'] as const
+/** Belongs to who owns the mail. */
+const SYNC_STATE = '/var/lib/postferry-sync'
+
+export function addSetupCommand(postferry: Command, deps: CliDeps): void {
+  const setup = postferry
+    .command('setup')
+    .description('write settings and the files of Dovecot for the version that is here; shows what changes, and asks')
+    .option('--into <folder>', 'write below this folder, which stands for /, and leave /etc as it is')
+    .addOption(new Option('--dovecot <version>', 'for this Dovecot (default: the one here)').choices(VERSIONS))
+    .option(
+      '--mail-owner <user>',
+      'who owns the mail on the new server (default: who copies it here, or vmail)',
+      userName,
+    )
+    .option('--home <template>', 'POSTFERRY_HOME: the home of an account, with %d, %n or %u (default: as it is)', home)
+    .option('--yes', 'ask nothing')
+  examples(setup, 'postferry setup', 'postferry setup --into /tmp/look --yes', 'postferry setup --home /srv/mail/%d/%n')
+  setup.action(async (options: Options) => {
+    // What is wrong with the settings now is told before anything is changed.
+    const settings = deps.settings()
+    const asks = options.yes !== true && process.stdin.isTTY
+    const owner = ownerHere()
+    const mailOwner = options.mailOwner ?? (asks ? userName(await ask('Who owns the mail?', owner)) : owner)
+    const dovecot = options.dovecot ?? foundDovecot()
+    const wanted = { into: options.into ?? '', dovecot, mailOwner, home: options.home }
+    const token = options.into === undefined ? tokenInForce(settings) : null
+    const changed = pieces({ ...wanted, token }).filter(({ path, text }) => textOf(path) !== text)
+    if (changed.length === 0) return await print('nothing to do\n')
+    for (const piece of changed) await print(difference(piece))
+    if (asks && !/^y(es)?$/i.test(await ask(`Write these ${changed.length} files?`, 'no'))) return
+    if (!asks && options.yes !== true) throw new Failure(EXIT.usage, 'nothing was written: --yes writes it')
+    for (const piece of changed) write(piece)
+    await print(next(changed, mailOwner === owner ? null : mailOwner, options.into))
+  })
+}
+
+function ownerHere(): string {
+  const uid = statSync(SYNC_STATE, { throwIfNoEntry: false })?.uid
+  const users = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'))
+  return users.find(([, , id]) => id === String(uid))?.[0] ?? SHIPPED_OWNER
+}
+
+/** @throws Failure when there is none, or one that the files are not for */
+function foundDovecot(): DovecotVersion {
+  let said: string
+  try {
+    said = execFileSync('dovecot', ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+  } catch {
+    const remedy = 'apt-get install dovecot-imapd dovecot-auth-lua lua-cjson, or --dovecot 2.4'
+    throw new Failure(EXIT.unavailable, `there is no Dovecot here that tells its version: ${remedy}`)
+  }
+  const found = VERSIONS.find((version) => said.startsWith(`${version}.`))
+  if (found !== undefined) return found
+  throw new Failure(EXIT.unavailable, `Dovecot is ${said || 'of no version'} here: setup has files for 2.3 and 2.4`)
+}
+
+function tokenInForce({ authToken, dataDir }: Settings): string {
+  const file = join(dataDir, 'auth-token')
+  if (authToken !== null) return authToken
+  if (existsSync(file)) return readFileSync(file, 'utf8').trim()
+  throw new Failure(EXIT.unavailable, `there is no token for Dovecot yet (${file}): "postferry serve" makes it`)
+}
+
+function difference({ path, text, isSecret }: Piece): string {
+  if (isSecret) return `--- ${path}: a secret, not shown\n`
+  const before = existsSync(path) ? path : '/dev/null'
+  const { stdout } = spawnSync('diff', ['-u', '--label', before, '--label', path, before, '-'], {
+    input: text,
+    encoding: 'utf8',
+  })
+  return stdout
+}
+
+function write({ path, text, access }: Piece): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    replaceFile(path, text, access)
+  } catch (error) {
+    throw new Failure(EXIT.cannotCreate, `cannot write ${path} (${(error as NodeJS.ErrnoException).code})`)
+  }
+}
+
+/** @param newOwner who owns the mail, where it is not who copied until now */
+function next(changed: readonly Piece[], newOwner: string | null, into: string | undefined): string {
+  if (into !== undefined) return `${changed.length} files are written below ${into}\n`
+  const ours = changed.some(({ path }) => !path.startsWith('/etc/dovecot/'))
+  const lines = [
+    ...(newOwner === null ? [] : [`adduser ${newOwner} postferry`, `chown -R ${newOwner}: ${SYNC_STATE}`]),
+    ...(ours ? ['systemctl daemon-reload', 'systemctl restart postferry-postgresql postferry postferry-sync'] : []),
+    'doveconf -n >/dev/null && systemctl restart dovecot',
+  ]
+  return `${changed.length} files are written; next:\n${lines.map((line) => `  ${line}\n`).join('')}`
+}
+
+async function ask(question: string, unlessSaid: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  try {
+    return (await terminal.question(`${question} [${unlessSaid}] `)).trim() || unlessSaid
+  } finally {
+    terminal.close()
+  }
+}
+
+function userName(text: string): string {
+  if (/^[a-z_][a-z0-9_.-]*$/.test(text)) return text
+  throw new InvalidArgumentError('It must be the name of a user of this host.')
+}
+
+function home(text: string): string {
+  try {
+    return loadSettings({ POSTFERRY_HOME: text }).home && text
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+}

@@ -1,0 +1,126 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Access } from '../../files/atomic.ts'
+import { SettingsError } from '../../settings.ts'
+
+export type DovecotVersion = '2.3' | '2.4'
+
+export interface Wanted {
+  /** What stands before /etc. */
+  readonly into: string
+  readonly dovecot: DovecotVersion
+  readonly mailOwner: string
+  /** POSTFERRY_HOME; undefined: as the settings have it. */
+  readonly home: string | undefined
+  /** What Dovecot shows; null: it is not put into the folder. */
+  readonly token: string | null
+}
+
+/** A file as it shall be. */
+export interface Piece {
+  readonly path: string
+  readonly text: string
+  readonly access: Access
+  /** Its text is shown to nobody. */
+  readonly isSecret?: true
+}
+
+const PROGRAM = join(import.meta.dirname, '../../..')
+/** Where deploy/ says that the program is. */
+const PROGRAM_IN_DEPLOY = '/opt/postferry'
+const OPEN: Access = { mode: 0o644 }
+/** The name decides what Dovecot reads before and after it: deploy/dovecot tells. */
+const MAIN_FILE = { '2.3': '11-postferry.conf', '2.4': '99-postferry.conf' } as const
+const INCLUDED = {
+  '2.3': ['postferry-lua.conf.ext', 'postferry-checkpassword.conf.ext'],
+  '2.4': ['postferry-lua.conf.ext'],
+} as const
+export const SHIPPED_OWNER = 'vmail'
+const SHIPPED_HOMES = '/var/vmail'
+
+/** Every file that the settings, Dovecot and the units need. */
+export function pieces(wanted: Wanted): Piece[] {
+  return [...settingsPieces(wanted), ...dovecotPieces(wanted), ...unitPieces(wanted)]
+}
+
+function settingsPieces(wanted: Wanted): Piece[] {
+  const text = settingsText(wanted)
+  return [{ path: settingsFile(wanted), text, access: { mode: 0o640, ...groupNamed('postferry') } }]
+}
+
+function settingsFile({ into }: Wanted): string {
+  return join(into, '/etc/postferry/postferry.env')
+}
+
+function settingsText(wanted: Wanted): string {
+  const before = textOf(settingsFile(wanted)) ?? shipped('debian/postferry.env')
+  return wanted.home === undefined ? before : withSetting(before, 'POSTFERRY_HOME', wanted.home)
+}
+
+function dovecotPieces({ into, dovecot, mailOwner, token }: Wanted): Piece[] {
+  const folder = join(into, '/etc/dovecot')
+  const main = shipped(`dovecot/${dovecot}/postferry.conf`).replaceAll(
+    /^mail_([ug])id = .*$/gm,
+    (_, which) => `mail_${which}id = ${mailOwner}`,
+  )
+  const files = [
+    { path: join(folder, 'conf.d', MAIN_FILE[dovecot]), text: main, access: OPEN },
+    ...INCLUDED[dovecot].map((name) => {
+      return { path: join(folder, 'conf.d', name), text: shipped(`dovecot/${dovecot}/${name}`), access: OPEN }
+    }),
+    { path: join(folder, 'postferry.lua'), text: shipped('dovecot/postferry.lua'), access: OPEN },
+    ...withoutSystemUsers(folder),
+  ]
+  if (token === null) return files
+  const access = { mode: 0o640, ...groupNamed('dovecot') }
+  return [...files, { path: join(folder, 'postferry.token'), text: `${token}\n`, access, isSecret: true }]
+}
+
+/** Debian's Dovecot asks PAM: it would be asked first. */
+function withoutSystemUsers(folder: string): Piece[] {
+  const path = join(folder, 'conf.d/10-auth.conf')
+  const text = textOf(path)
+  if (text === null) return []
+  return [{ path, text: text.replaceAll(/^!include auth-system/gm, '#!include auth-system'), access: OPEN }]
+}
+
+/** Who copies, and where, when that is not as in the unit. */
+function unitPieces(wanted: Wanted): Piece[] {
+  const { into, mailOwner } = wanted
+  const [, home = ''] = /^POSTFERRY_HOME=(.*)$/m.exec(settingsText(wanted)) ?? []
+  const homes = home.replace(/\/[^/]*%.*$/, '') || SHIPPED_HOMES
+  const lines = [
+    ...(mailOwner === SHIPPED_OWNER ? [] : [`User=${mailOwner}`, `Group=${mailOwner}`]),
+    ...(homes === SHIPPED_HOMES ? [] : [`ReadWritePaths=-${homes}`]),
+  ]
+  const path = join(into, '/etc/systemd/system/postferry-sync.service.d/setup.conf')
+  if (lines.length === 0) return []
+  return [{ path, text: `# Made by "postferry setup".\n[Service]\n${lines.join('\n')}\n`, access: OPEN }]
+}
+
+function shipped(name: string): string {
+  return readFileSync(join(PROGRAM, 'deploy', name), 'utf8').replaceAll(PROGRAM_IN_DEPLOY, PROGRAM)
+}
+
+function withSetting(text: string, name: string, value: string): string {
+  const line = `${name}=${value}`
+  const set = new RegExp(`^${name}=.*$`, 'm')
+  if (set.test(text)) return text.replace(set, () => line)
+  const shown = new RegExp(`^#${name}=.*$`, 'm')
+  return shown.test(text) ? text.replace(shown, () => line) : `${text.trimEnd()}\n${line}\n`
+}
+
+/** Null: it is not there. */
+export function textOf(path: string): string | null {
+  try {
+    return existsSync(path) ? readFileSync(path, 'utf8') : null
+  } catch (error) {
+    throw new SettingsError(`cannot read ${path} (${(error as NodeJS.ErrnoException).code})`)
+  }
+}
+
+function groupNamed(name: string): { uid: number; gid: number } | object {
+  const lines = readFileSync('/etc/group', 'utf8').split('\n')
+  const [, , gid] = lines.map((line) => line.split(':')).find(([group]) => group === name) ?? []
+  return gid === undefined ? {} : { uid: 0, gid: Number(gid) }
+}
