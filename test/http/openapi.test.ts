@@ -73,7 +73,11 @@ function checkOperation(t: Test, route: string, operation: Operation, document: 
   t.same(declared, route.match(/(?<={)\w+/g) ?? [], `${route} describes its parameters`)
   const schemes = (operation.security ?? []).flatMap(Object.keys)
   t.match(document.components, { securitySchemes: Object.fromEntries(schemes.map((name) => [name, { type: 'http' }])) })
-  const expected = /\/v1\/admin\//.test(route) ? ['adminToken'] : /\/v1\/(pass|user)db/.test(route) ? ['authToken'] : []
+  const expected = /\/v1\/admin\//.test(route)
+    ? ['adminToken']
+    : /\/v1\/(passdb|userdb|delivery)/.test(route)
+      ? ['authToken']
+      : []
   t.same(schemes, expected, `${route} says which token it wants`)
 }
 
