@@ -44,8 +44,8 @@ export async function deliveryOf(
   const owner = await fromDatabase(owners.ownerOf(inDomain(person, newDomain).text))
   const source =
     sources.find(({ oldDomain }) => oldDomain === owner?.from?.oldDomain) ?? sourceOf(typed.domain, sources)
+  if (owner?.isHere && !(source && isAnothers(owner, person, source))) return { to: 'destination' }
   const mx = source && mxOf(source.provider)
-  if (owner?.isHere && !(mx && isAnothers(owner, person, source))) return { to: 'destination' }
   if (source === null || mx === null) return { to: 'nobody' }
   return { to: 'source', mx, renamed: source.oldDomain === typed.domain ? null : inDomain(typed, source.oldDomain) }
 }

@@ -13,6 +13,7 @@ const DOMAINS = [
   ['one.example', 'merged.example', OLD],
   ['two.example', 'merged.example', OTHER],
   ['bare.example', 'bare.example', WITHOUT_MX],
+  ['three.example', 'merged.example', WITHOUT_MX],
 ] as const
 
 const from = (oldDomain: string, oldUsername: string, provider = 'old') => ({
@@ -82,6 +83,7 @@ t.test('where domains became one, nobody gets the mail of another', async (t) =>
   t.same(await where('cleo@merged.example'), HERE)
   t.same(await where('cleo@one.example'), HERE)
   t.same(await where('cleo@two.example'), { ...AT_OTHER, renamed: null }, 'another cleo')
+  t.same(await where('cleo@three.example'), NOBODY, 'and a third, whose old server has no MX here')
   t.match(
     await where('dora@merged.example'),
     { ...AT_OTHER, renamed: { text: 'dora@two.example' } },
