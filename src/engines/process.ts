@@ -32,6 +32,7 @@ export const HAND_OVER = 3
 const GRACE_MS = 10_000
 /** A third of the processor time that others get who want it at the same moment. */
 const NICE = 5
+const AGAIN_MS = 100
 const LINE_LENGTH = 10_000
 // Nothing of this process's environment but what programs need: it may hold tokens.
 const ENVIRONMENT = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR']
@@ -47,7 +48,7 @@ export async function runProcess(start: Start): Promise<End> {
     env: Object.fromEntries(ENVIRONMENT.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
     ...start.owner,
   })
-  giveWay(child.pid)
+  giveWay(child)
   let error: NodeJS.ErrnoException | null = null
   let grace: NodeJS.Timeout | undefined
   const kill = (signal: NodeJS.Signals) => killGroup(child.pid, signal)
@@ -81,14 +82,16 @@ function tellLines({ stdout, stderr }: ChildProcess, start: Start): void {
 }
 
 /** People who sign in on this host wait for a processor, copies do not. */
-function giveWay(pid: number | undefined): void {
+function giveWay(child: ChildProcess): void {
+  const { pid, exitCode, signalCode } = child
+  if (pid === undefined || exitCode !== null || signalCode !== null) return
   try {
-    if (pid === undefined) return
     setPriority(pid, NICE)
     // Where Linux shares the processors among sessions first, the session's own priority is what counts (sched(7)).
     writeFileSync(`/proc/${pid}/autogroup`, `${NICE}`)
-  } catch {
-    // It has ended already, or Linux does not.
+  } catch (error) {
+    // Without root it may be said ten times a second on the whole host. Otherwise it has ended already, or Linux does not.
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') setTimeout(giveWay, AGAIN_MS, child).unref()
   }
 }
 
