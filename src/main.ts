@@ -43,12 +43,12 @@ async function serve(): Promise<void> {
 
   await using service = await openService(settings(), { time: metrics.time, instance: instanceId(dataDir) })
   const { auth, deliveryOf, providerStatus, checks } = service
-  await using _socketmap = await openSocketmap(service, log, metrics.lookedUp)
   await using listening = await openListeners(settings(), {
     ...{ auth, deliveryOf, providerStatus, checks, deps: service },
     standing: lookNowAndThen(service.standing),
     ...{ authToken, adminToken, sessionKey, proxyNetworks, metrics, log },
   })
+  await using _socketmap = await openSocketmap(service, log, metrics.lookedUp)
 
   // Whoever starts it again starts the program that is there now.
   const { promise: outgrown, reject } = Promise.withResolvers<never>()
