@@ -9,7 +9,7 @@ import { startDebianPostgres } from '../support/debian-postgres.ts'
 import { mustRun, rows, startFerry } from '../support/ferry.ts'
 import { query } from '../support/query.ts'
 import { seed } from '../support/seed.ts'
-import { runPostferry, runProgram, startService } from '../support/service.ts'
+import { type RunningService, runPostferry, runProgram, startService } from '../support/service.ts'
 import { syncOnce } from '../support/sync.ts'
 import { until } from '../support/until.ts'
 
@@ -34,14 +34,17 @@ function filesOf(local: string): string[] {
   )
 }
 
+/** Whoever hears "try again" does. */
+async function arrives({ passdb }: Pick<RunningService, 'passdb'>, person: Person): Promise<void> {
+  await until(async () => (await passdb(...person)).status === 200, person[0])
+}
+
 t.test('a backup is made while people sign in, and tells what it does not hold', async (t) => {
   for (const person of [ANNA, LATE]) await seed(old.port, person, 5)
   t.match(await service.passdb(...ANNA), { status: 200 })
   t.same(await syncOnce(service), { [ANNA[0]]: 'complete' })
 
-  // Whoever hears "try again" does.
-  const arrives = (person: Person) => until(async () => (await service.passdb(...person)).status === 200, person[0])
-  const arriving = Promise.all(CROWD.map(arrives))
+  const arriving = Promise.all(CROWD.map((person) => arrives(service, person)))
   const { exitCode, stdout, stderr } = await service.run(['backup', file])
   t.equal(exitCode, 0, stderr)
   await arriving
@@ -100,9 +103,7 @@ t.test('it is restored into another PostgreSQL, where sign-ins and copying go on
   await using moved = await startService(brought)
   t.match(await moved.passdb(...ANNA), { status: 200 })
   t.match(await moved.passdb(ANNA[0], 'wrong'), { status: 401 })
-  for (const person of [LATE, ...CROWD]) {
-    t.match(await moved.passdb(...person), { status: 200 })
-  }
+  for (const person of [LATE, ...CROWD]) await arrives(moved, person)
   t.match(await moved.passdb(LATE[0], 'wrong'), { status: 401 })
 
   for (const person of [ANNA, LATE]) await seed(old.port, person, 1)
