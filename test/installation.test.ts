@@ -80,10 +80,10 @@ t.test('a release is made of a tagged commit that has a date in the changelog, a
 
 t.test('what an older version left in dist goes with the next build', async (t) => {
   const { root, env } = installed(t)
-  mkdirSync(join(root, 'dist/doors'), { recursive: true })
-  writeFileSync(join(root, 'dist/doors/older.js'), '')
+  mkdirSync(join(root, 'dist/older-room'), { recursive: true })
+  writeFileSync(join(root, 'dist/older-room/older.js'), '')
   t.match(await runProgram('sh', ['-c', `cd ${root} && ${SCRIPTS.build}`], env), { exitCode: 0 })
-  t.notOk(readdirSync(join(root, 'dist/doors')).includes('older.js'))
+  t.notOk(readdirSync(join(root, 'dist/older-room')).includes('older.js'))
 })
 
 t.test('every script of package.json runs with the Node of this checkout', async (t) => {

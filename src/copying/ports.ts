@@ -158,7 +158,7 @@ export interface SourceFolders {
 }
 
 /** The source for an engine that does not reach it by itself. */
-export interface SourceDoor {
+export interface SourceAccess {
   /** @throws CouldNotAsk */
   folders(
     provider: Provider,

@@ -14,7 +14,7 @@ export function enginesFor(settings: Settings): Engines {
   const { stateFolder } = offlineimap
   const doveadm = doveadmEngine({
     shared: offlineimap,
-    door: { folders: sourceFolders, tunnel: openTunnel },
+    access: { folders: sourceFolders, tunnel: openTunnel },
     destination: destinationMail,
     digests: digestCaches(stateFolder),
     room: roomBeside(settings.keptFree, [stateFolder, settings.dataDir]),

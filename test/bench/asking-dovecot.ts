@@ -7,7 +7,7 @@ import type { Person } from './lanes/lane.ts'
 
 /** The destination as it is shipped, asking whatever listens there over HTTP. */
 export function startLua(port: number, token: string): Promise<Dovecot> {
-  return startNew({ door: 'lua', url: `http://127.0.0.1:${port}`, token, debian: debian(12), configuration: QUIET })
+  return startNew({ passdb: 'lua', url: `http://127.0.0.1:${port}`, token, debian: debian(12), configuration: QUIET })
 }
 
 /** A Dovecot with a passdb of its own. */

@@ -50,7 +50,7 @@ export async function startKnown(settings: FerrySettings): Promise<Ferry> {
   }
 }
 
-/** Asks the service at its TCP door. */
+/** Asks the service by TCP. */
 export function askOverHttp({ serving: { port, token }, people }: Omit<Ferry, 'old'>, lanes: number) {
   return { kind: 'http', people, lanes, port, token } as const
 }

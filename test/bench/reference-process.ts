@@ -28,7 +28,7 @@ function yesTo(username: string) {
   return { success: true, verdict: 'ok', user: username, fields: { userdb_home: `/var/vmail/old.example/${username}` } }
 }
 
-/** A route with the door's schemas and nothing behind it. */
+/** A route with passdb's schemas and nothing behind it. */
 async function bareFastify(): Promise<Server> {
   const app = Fastify().withTypeProvider<TypeBoxTypeProvider>()
   app.post('/v1/passdb', { schema: { body: Question, response: { 200: Answer } } }, async (request) =>

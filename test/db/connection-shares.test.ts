@@ -152,7 +152,7 @@ t.test('a provider that was removed has none', async (t) => {
 })
 
 t.test('whatever four processes do, no more are in use than allowed, and everybody has a turn', async (t) => {
-  const [MOST, PEOPLE] = [4, 60]
+  const [MOST, PEOPLE] = [4, 25]
   await provided('crowd', MOST)
   const seen = { now: 0, most: 0, copies: 0, mostCopies: 0 }
   await using opened = new AsyncDisposableStack()

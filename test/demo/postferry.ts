@@ -75,7 +75,7 @@ export class Postferry {
     return Program.start(command, args, { env: this.env, ...settings })
   }
 
-  /** What Dovecot shows at postferry's door. */
+  /** What Dovecot shows when it asks postferry. */
   async authToken(): Promise<string> {
     return (await readFile(join(this.#dataDir, 'auth-token'), 'utf8')).trim()
   }

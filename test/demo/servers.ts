@@ -31,7 +31,7 @@ export function startSourceServers(stage: Stage): Promise<SourceServer[]> {
 /** Starts the destination: a real Dovecot with the files of deploy/dovecot. */
 export function startNewServer(stage: Stage, ferry: Postferry): Promise<Dovecot> {
   return stage.start(async () => {
-    return startNew({ door: 'lua', url: ferry.url, token: await ferry.authToken(), homeRoot: ferry.homes })
+    return startNew({ passdb: 'lua', url: ferry.url, token: await ferry.authToken(), homeRoot: ferry.homes })
   })
 }
 

@@ -32,9 +32,9 @@ async function stage(
   t.teardown(() => mx[Symbol.asyncDispose]())
   const postferry = await ScriptedPostferry.start('tcp')
   t.teardown(() => postferry[Symbol.asyncDispose]())
-  const door = { door: 'lua', url: postferry.url, token: 'auth-token-of-this-test' } as const
+  const passdb = { passdb: 'lua', url: postferry.url, token: 'auth-token-of-this-test' } as const
   const dovecot = await startNew({
-    ...{ ...door, debian, isScripted: true },
+    ...{ ...passdb, debian, isScripted: true },
     configuration: `${LMTP[debian.dovecot]}\n${configuration}`,
   })
   t.teardown(() => dovecot[Symbol.asyncDispose]())

@@ -97,11 +97,11 @@ interface More {
 async function stage(t: Test, debian: Debian, kind: 'tcp' | 'unix', more: More) {
   const postferry = await ScriptedPostferry.start(kind)
   t.teardown(() => postferry[Symbol.asyncDispose]())
-  const door = {
-    tcp: { door: 'lua', url: `${postferry.url}/`, token: TOKEN },
-    unix: { door: 'lua-unix', socket: postferry.socket },
+  const passdbs = {
+    tcp: { passdb: 'lua', url: `${postferry.url}/`, token: TOKEN },
+    unix: { passdb: 'lua-unix', socket: postferry.socket },
   } as const
-  const dovecot = await startNew({ ...door[kind], ...more, debian, isScripted: true })
+  const dovecot = await startNew({ ...passdbs[kind], ...more, debian, isScripted: true })
   t.teardown(() => dovecot[Symbol.asyncDispose]())
   return { postferry, dovecot }
 }

@@ -26,7 +26,7 @@ t.test('the shipped filter counts wrong passwords in postferry’s own log by ne
   await sign('wrong', '2001:db8:0:7::1')
   const forged = '","verdict":"mismatch","client":"203.0.113.1","msg":"passdb"}'
   await sign('away', '192.0.2.2', { service: forged, session: forged })
-  // A webmail that does not say for whom, and a door that does not know.
+  // A webmail that does not say for whom, and one that does not know.
   for (const client of ['198.51.100.7', undefined]) await sign('wrong', client)
 
   const file = join(t.testdir(), 'postferry.log')

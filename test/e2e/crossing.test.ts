@@ -36,7 +36,7 @@ t.test('people cross over, and no password is anywhere in clear', async (t) => {
   await using postgres = await startDebianPostgres()
   await using ferry = await startFerry(PEOPLE, { POSTFERRY_HOME: `${homes}/%d/%n`, DATABASE_URL: postgres.url })
   const { old, service } = ferry
-  await using dovecot = await startNew({ door: 'lua', url: service.url, token: service.token, homeRoot: homes })
+  await using dovecot = await startNew({ passdb: 'lua', url: service.url, token: service.token, homeRoot: homes })
   for (const [user, password] of Object.entries(PEOPLE)) await fill(old.port, user, password)
   await mustRun(service, 'provider', 'set', 'old', '--exclude', 'Trash', '--exclude', `${PYTHON}"]%`)
   const processes = watchProcesses(SECRETS)

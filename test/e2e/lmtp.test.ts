@@ -12,9 +12,9 @@ for (const debian of bothDebians()) {
   t.test(`Dovecot ${debian.dovecot} delivers to whoever postferry knows, by the whole address`, async (t) => {
     const postferry = await ScriptedPostferry.start('tcp')
     t.teardown(() => postferry[Symbol.asyncDispose]())
-    const door = { door: 'lua', url: postferry.url, token: 'auth-token-of-this-test' } as const
+    const passdb = { passdb: 'lua', url: postferry.url, token: 'auth-token-of-this-test' } as const
     const configuration = LMTP[debian.dovecot]
-    const dovecot = await startNew({ ...door, debian, isScripted: true, configuration })
+    const dovecot = await startNew({ ...passdb, debian, isScripted: true, configuration })
     t.teardown(() => dovecot[Symbol.asyncDispose]())
     const home = join(dovecot.mailRoot, 'ann')
     postferry.reply = (response, asked) => {

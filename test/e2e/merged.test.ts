@@ -54,7 +54,7 @@ t.test('everybody is let in by the address that they were told, wherever they co
   writeFileSync(file, 'address,old_username\ncarl@second.example,carl.c\n')
   await run('import', file)
   const { url, token } = ferry.service
-  await using dovecot = await startNew({ door: 'lua', url, token, homeRoot: join(homes, 'mail') })
+  await using dovecot = await startNew({ passdb: 'lua', url, token, homeRoot: join(homes, 'mail') })
   const enter = (user: string, password: string) => signIn(dovecot.port, user, password)
   t.match(await enter('carl@new.example', 'carl of the second'), /^OK /, 'awaited')
   t.match(await enter('bert@new.example', 'bert of the first'), /^OK /, 'unknown')

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { bothDebians, type Debian, debian } from '../support/debian.ts'
-import { type Door, doorsOf, startNew } from '../support/destination.ts'
+import { type Passdb, passdbsOf, startNew } from '../support/destination.ts'
 import type { Dovecot } from '../support/dovecot.ts'
 import { users } from '../support/dovecot-users.ts'
 import { mustRun, startFerry } from '../support/ferry.ts'
@@ -21,24 +21,24 @@ const PEOPLE = {
   'žofie@old.example': 'Žluťoučký kůň',
 }
 
-type DoorName = Door['door']
+type PassdbName = Passdb['passdb']
 
 /** A ferry whose homes are below the mail root of the destination that asks it. */
-async function crossing(name: DoorName) {
+async function crossing(name: PassdbName) {
   const folder = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
   chmodSync(folder, 0o711)
   const homeRoot = join(folder, 'homes')
   const ferry = await startFerry(PEOPLE, { POSTFERRY_HOME: `${homeRoot}/%d/%n` })
   const { url, token, socket, dataDir } = ferry.service
   chmodSync(dataDir, 0o711)
-  const doors: Record<DoorName, Door> = {
-    lua: { door: 'lua', url, token },
-    'lua-unix': { door: 'lua-unix', socket },
-    checkpassword: { door: 'checkpassword', socket },
+  const passdbs: Record<PassdbName, Passdb> = {
+    lua: { passdb: 'lua', url, token },
+    'lua-unix': { passdb: 'lua-unix', socket },
+    checkpassword: { passdb: 'checkpassword', socket },
   }
   return {
     ferry,
-    settings: { ...doors[name], homeRoot },
+    settings: { ...passdbs[name], homeRoot },
     /** Makes the socket that of whoever owns the mail, as if postferry ran as they do. */
     async handOver() {
       const { mail } = await users()
@@ -52,12 +52,12 @@ async function crossing(name: DoorName) {
 }
 
 for (const debian of bothDebians()) {
-  for (const name of doorsOf(debian)) {
+  for (const name of passdbsOf(debian)) {
     t.test(`people sign in at a new Dovecot ${debian.dovecot} through ${name}`, (t) => peopleSignIn(t, debian, name))
   }
 }
 
-async function peopleSignIn(t: Test, debian: Debian, name: DoorName): Promise<void> {
+async function peopleSignIn(t: Test, debian: Debian, name: PassdbName): Promise<void> {
   await using world = await crossing(name)
   const { ferry, settings } = world
   await world.handOver()

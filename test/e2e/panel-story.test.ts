@@ -25,7 +25,7 @@ t.teardown(async () => {
 const old = all.use(await startSource({ people: Object.fromEntries([ANNA]) }))
 await seed(old.port, ANNA, 60)
 const service = all.use(await startService({ POSTFERRY_HOME: `${homes}/%d/%n` }))
-const dovecot = all.use(await startNew({ door: 'lua', url: service.url, token: service.token, homeRoot: homes }))
+const dovecot = all.use(await startNew({ passdb: 'lua', url: service.url, token: service.token, homeRoot: homes }))
 await addAdministrators(service, OWNER)
 const chromium = all.use(await startChromium(service.url))
 const page = await signedIn(await chromium.profile(), service.url, OWNER)

@@ -18,8 +18,8 @@ const LISTENER = 'service auth {\n  unix_listener postfix-auth {\n    mode = 066
 async function stage(t: Test, debian: Debian) {
   const postferry = await ScriptedPostferry.start('tcp')
   t.teardown(() => postferry[Symbol.asyncDispose]())
-  const door = { door: 'lua', url: postferry.url, token: 'auth-token-of-this-test' } as const
-  const dovecot = await startNew({ ...door, debian, isScripted: true, configuration: LISTENER })
+  const passdb = { passdb: 'lua', url: postferry.url, token: 'auth-token-of-this-test' } as const
+  const dovecot = await startNew({ ...passdb, debian, isScripted: true, configuration: LISTENER })
   t.teardown(() => dovecot[Symbol.asyncDispose]())
   const saslPath = join(dovecot.folder, 'run/postferry-auth')
   await startSasl(t, saslPath, join(dovecot.folder, 'run/postfix-auth'))

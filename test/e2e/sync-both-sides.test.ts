@@ -15,7 +15,7 @@ t.after(() => rmSync(homes, { recursive: true }))
 const ferry = await startFerry({ [ANNA[0]]: ANNA[1] }, { POSTFERRY_HOME: `${homes}/%d/%n` }, { userIpConnections: 1 })
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry
-const dovecot = await startNew({ door: 'lua', url: service.url, token: service.token, homeRoot: homes })
+const dovecot = await startNew({ passdb: 'lua', url: service.url, token: service.token, homeRoot: homes })
 t.teardown(() => dovecot[Symbol.asyncDispose]())
 const maildir = join(homes, 'old.example', 'anna', 'Maildir')
 

@@ -100,7 +100,7 @@ t.test('both started again share what is new; every ledger is clean', async (t) 
 })
 
 t.test('nobody has lost a message, and nobody has one twice', async (t) => {
-  await using dovecot = await startNew({ door: 'lua', url: service.url, token: service.token, homeRoot: homes })
+  await using dovecot = await startNew({ passdb: 'lua', url: service.url, token: service.token, homeRoot: homes })
   handOver(homes, dovecot.mailOwner)
   for (const [at, [user, password]] of people.entries()) {
     const { complete, total } = await compareAccounts(

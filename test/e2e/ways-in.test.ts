@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { bothDebians } from '../support/debian.ts'
-import { type Door, doorsOf, startNew } from '../support/destination.ts'
+import { type Passdb, passdbsOf, startNew } from '../support/destination.ts'
 import { mustRun, startFerry } from '../support/ferry.ts'
 import { signIn } from '../support/sign-in.ts'
 import { until } from '../support/until.ts'
@@ -41,14 +41,14 @@ const PEOPLE = Object.fromEntries([
   ['gone@old.example', 'pw of gone'],
 ])
 
-const DOORS = bothDebians().flatMap((debian) => doorsOf(debian).map((name) => ({ debian, name })))
+const PASSDBS = bothDebians().flatMap((debian) => passdbsOf(debian).map((name) => ({ debian, name })))
 
-for (const { debian, name } of DOORS) {
+for (const { debian, name } of PASSDBS) {
   t.test(
     `everybody's first sign-in is right, whatever way they came, at ${debian.dovecot} through ${name}`,
     async (t) => {
       await using world = await ferryWithEverybody()
-      await using dovecot = await startNew({ ...world.doors[name], debian, homeRoot: world.homeRoot })
+      await using dovecot = await startNew({ ...world.passdbs[name], debian, homeRoot: world.homeRoot })
       const enter = (address: string, password: string) => signIn(dovecot.port, address, password)
       for (const [way, address, oldUsername, user = address] of IN) {
         t.match(await enter(address, PEOPLE[oldUsername] ?? ''), /^OK /, way)
@@ -94,11 +94,11 @@ async function ferryWithEverybody() {
   const { url, token, socket } = service
   return {
     homeRoot,
-    doors: {
-      lua: { door: 'lua', url, token },
-      'lua-unix': { door: 'lua-unix', socket },
-      checkpassword: { door: 'checkpassword', socket },
-    } satisfies Record<Door['door'], Door>,
+    passdbs: {
+      lua: { passdb: 'lua', url, token },
+      'lua-unix': { passdb: 'lua-unix', socket },
+      checkpassword: { passdb: 'checkpassword', socket },
+    } satisfies Record<Passdb['passdb'], Passdb>,
     async [Symbol.asyncDispose]() {
       await ferry[Symbol.asyncDispose]()
       rmSync(folder, { recursive: true })

@@ -29,7 +29,7 @@ t.after(async () => {
 })
 
 /** A whole listener, the routes that it has, and how it describes them. */
-async function describedDoor(authToken: string | null) {
+async function descriptionOf(authToken: string | null) {
   const app: FastifyInstance = scriptedListener({ authToken }).app
   const routes: RouteOptions[] = []
   app.addHook('onRoute', (route) => void routes.push(route))
@@ -50,7 +50,7 @@ function operationsOf(paths: Record<string, Record<string, Operation>>): [string
 for (const authToken of [null, AUTH_TOKEN]) {
   const listener = authToken === null ? 'the socket' : 'TCP'
   t.test(`on ${listener} every route is described, and nothing else`, async (t) => {
-    const { routes, statusCode, document } = await describedDoor(authToken)
+    const { routes, statusCode, document } = await descriptionOf(authToken)
     t.equal(statusCode, 200, 'nobody has to show a token')
     const made = routes
       .flatMap(({ method, url }) => [method].flat().map((one) => `${one} ${url.replace(/:(\w+)/g, '{$1}')}`))
@@ -82,7 +82,7 @@ function checkOperation(t: Test, route: string, operation: Operation, document: 
 }
 
 t.test('everything that is referred to is there, and no secret is in it', async (t) => {
-  const { body, document } = await describedDoor(AUTH_TOKEN)
+  const { body, document } = await descriptionOf(AUTH_TOKEN)
   t.equal(document.openapi, '3.1.0')
   const references: string[] = body.match(/(?<="\$ref":"#\/components\/schemas\/)[^"]+/g) ?? []
   const referred = new Set(references)

@@ -174,7 +174,7 @@ t.test('a line without an end does not fill the memory', async (t) => {
 })
 
 t.test('while a file in memory is read, whatever else the process does has its turn at each piece', async (t) => {
-  const file = Buffer.alloc(1024 * 1024, '\n')
+  const file = Buffer.alloc(256 * 1024, '\n')
   file.write('a@old.example')
   let jobs = 0
   let isRead = false
@@ -185,7 +185,7 @@ t.test('while a file in memory is read, whatever else the process does has its t
   setImmediate(others)
   t.same((await Array.fromAsync(readPeople(piecesOf(file)))).map(plain), [[1, 'a@old.example', null, null]])
   isRead = true
-  t.ok(jobs >= 16, `${jobs} turns`)
+  t.ok(jobs >= 4, `${jobs} turns`)
 })
 
 t.test('a cell that was defused is no formula, and is read as it was', async (t) => {

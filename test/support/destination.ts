@@ -10,17 +10,17 @@ const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url))
 const SHIPPED = join(CHECKOUT, 'deploy/dovecot')
 
 /** How the new server asks postferry. */
-export type Door =
-  | { door: 'lua'; url: string; token: string }
-  | { door: 'lua-unix'; socket: string }
-  | { door: 'checkpassword'; socket: string }
+export type Passdb =
+  | { passdb: 'lua'; url: string; token: string }
+  | { passdb: 'lua-unix'; socket: string }
+  | { passdb: 'checkpassword'; socket: string }
 
 /** By which ways its Dovecot can ask. */
-export function doorsOf({ dovecot }: Debian): readonly Door['door'][] {
+export function passdbsOf({ dovecot }: Debian): readonly Passdb['passdb'][] {
   return dovecot === '2.3' ? ['lua', 'lua-unix', 'checkpassword'] : ['lua', 'lua-unix']
 }
 
-export type NewSettings = Door & {
+export type NewSettings = Passdb & {
   /** Whose Dovecot it is; the machine's own by default. */
   debian?: Debian
   /**
@@ -63,22 +63,22 @@ function startShipped(settings: NewSettings): Promise<Dovecot> {
     ...(settings.tls && { tls: settings.tls }),
     ...(settings.homeRoot && { mailRoot: settings.homeRoot }),
     configuration: async (place) => {
-      await (settings.door === 'checkpassword' ? installCheckpassword(place, settings) : installLua(place, settings))
+      await (settings.passdb === 'checkpassword' ? installCheckpassword(place, settings) : installLua(place, settings))
       return `!include ${place.folder}/postferry.conf\n${settings.configuration ?? ''}`
     },
   })
 }
 
-type LuaSettings = NewSettings & { door: 'lua' | 'lua-unix' }
+type LuaSettings = NewSettings & { passdb: 'lua' | 'lua-unix' }
 
 async function installLua(place: Place, settings: LuaSettings): Promise<void> {
   await cp(join(SHIPPED, 'postferry.lua'), join(place.folder, 'postferry.lua'))
-  if (settings.door === 'lua') {
+  if (settings.passdb === 'lua') {
     const file = tokenFile(place)
     await writeFile(file, `${settings.token}\n`, { mode: 0o600 })
     await chown(file, place.users.auth.uid, place.users.auth.gid)
   }
-  const group = settings.door === 'lua-unix' && { '#extra_groups = postferry': extraGroup(place) }
+  const group = settings.passdb === 'lua-unix' && { '#extra_groups = postferry': extraGroup(place) }
   const lua = { '/etc/dovecot/postferry.lua': join(place.folder, 'postferry.lua') }
   const trusted = { '/etc/ssl/certs/ca-certificates.crt': (await certificates()).server.ca }
   const told = toldToLua(place, settings).map(
@@ -103,7 +103,7 @@ function mailOwner({ users: { mail } }: Place): Record<string, string> {
 function toldToLua(place: Place, settings: LuaSettings): [name: string, value: string | number][] {
   const { clientLimitSeconds } = settings
   return [
-    ...(settings.door === 'lua-unix'
+    ...(settings.passdb === 'lua-unix'
       ? [['POSTFERRY_SOCKET', settings.socket] as [string, string]]
       : ([
           ['POSTFERRY_URL', settings.url],
@@ -117,7 +117,7 @@ function tokenFile({ folder }: Place): string {
   return join(folder, 'postferry.token')
 }
 
-async function installCheckpassword(place: Place, settings: NewSettings & { door: 'checkpassword' }): Promise<void> {
+async function installCheckpassword(place: Place, settings: NewSettings & { passdb: 'checkpassword' }): Promise<void> {
   const program = await reachableProgram(place)
   await installed('postferry.conf', place, {
     ...mailOwner(place),

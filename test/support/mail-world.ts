@@ -70,7 +70,7 @@ export async function startMailWorld(settings: MailSettings): Promise<MailWorld>
   const { service, old } = ferry
   const { debian } = settings
   const dovecot = await startNew({
-    ...{ door: 'lua', url: service.url, token: service.token, homeRoot, debian },
+    ...{ passdb: 'lua', url: service.url, token: service.token, homeRoot, debian },
     configuration: `${PROTOCOLS[debian.dovecot]}\n${SASL}`,
   })
   await mustRun(service, 'provider', 'set', 'old', '--mx', '127.0.0.1', '--mx-port', `${ports.old}`)

@@ -1,5 +1,5 @@
 import type { Room } from '../../copying/free-space.ts'
-import type { Engine, EngineRun, SourceDoor, SourceFolders, Tunnel } from '../../copying/ports.ts'
+import type { Engine, EngineRun, SourceAccess, SourceFolders, Tunnel } from '../../copying/ports.ts'
 import type { Credential } from '../../keys/ports.ts'
 import type { DestinationMail, DigestCaches } from '../../ledger/ports.ts'
 import { OUTCOMES, type Outcome, type Result } from '../../model/attempt.ts'
@@ -20,7 +20,7 @@ import { type Dovecot, installed } from './version.ts'
 export interface DoveadmDeps {
   /** Another engine whose sync state and names are this one's, too: a migration may change its engine. */
   readonly shared: SyncStates & Pick<Engine, 'stateFolder' | 'stateSetting' | 'remembers' | 'forget'>
-  readonly door: SourceDoor
+  readonly access: SourceAccess
   readonly destination: DestinationMail
   readonly digests: DigestCaches
   readonly room: Room
@@ -82,8 +82,8 @@ async function attempt(
   const signal = AbortSignal.any([run.signal, guard.signal])
   let tunnel: Tunnel | undefined
   try {
-    const folders = await deps.door.folders(order.provider, credential, signal)
-    await using way = await deps.door.tunnel(order.provider)
+    const folders = await deps.access.folders(order.provider, credential, signal)
+    await using way = await deps.access.tunnel(order.provider)
     tunnel = way
     await using place = await openPlace(order, deps.dovecot, sourceFields(way, credential, listPrefix(folders)))
     return await copy(order, folders, place, { ...deps, signal, onMessage })

@@ -1,5 +1,5 @@
 import type { ImapFlow } from 'imapflow'
-import type { SourceDoor } from '../../copying/ports.ts'
+import type { SourceAccess } from '../../copying/ports.ts'
 import type { Opened, SourceMail, SourceMessage, SourceSession } from '../../ledger/ports.ts'
 import { batchesOf } from '../../model/batches.ts'
 import { CouldNotAsk } from '../../model/ledger.ts'
@@ -26,7 +26,7 @@ export const sourceMail: SourceMail = {
 }
 
 /** As an engine asks it, with a connection of its own. */
-export const sourceFolders: SourceDoor['folders'] = async (provider, { username, password }, signal) => {
+export const sourceFolders: SourceAccess['folders'] = async (provider, { username, password }, signal) => {
   await using session = new Session({ provider, username, password }, signal)
   await session.connect()
   return await session.folders()
