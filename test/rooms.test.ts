@@ -23,7 +23,7 @@ const WALLS: Record<string, { readonly values: readonly string[]; readonly types
   db: { values: ['model'], types: ['auth', 'routing', 'source', 'keys', 'ledger', 'copying', 'operations'] },
   imap: { values: ['model'], types: ['source', 'ledger', 'copying'] },
   smtp: { values: ['model'], types: ['routing'] },
-  maildir: { values: ['model'], types: ['ledger', 'copying'] },
+  maildir: { values: ['model', 'files'], types: ['ledger', 'copying'] },
   engines: { values: [] },
   // What an engine is; none knows another, and nobody else knows any.
   'engines/*': { values: ['model', 'files', 'engines'], types: ['ledger', 'copying', 'keys', 'settings.ts'] },

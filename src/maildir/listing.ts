@@ -1,6 +1,6 @@
-import { createReadStream } from 'node:fs'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { type FileHandle, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openRegular } from '../files/regular-file.ts'
 import type { DestinationMail, DestinationMessage, EngineRecords, KnownFile, KnownFiles } from '../ledger/ports.ts'
 import { batchesOf } from '../model/batches.ts'
 import { decodeName, maildirFlags } from '../model/mailbox.ts'
@@ -72,36 +72,44 @@ async function readOnce(directory: string, { root, known, sourceUids }: Reading)
     for (const name of names) if (!name.startsWith('.')) files.push({ name, path: join(root, directory, part, name) })
   }
   const messages: DestinationMessage[] = []
+  let isWhole = false
   try {
     for (const batch of batchesOf(files, SIDE_BY_SIDE)) {
-      const some = batch.map(async ({ name, path }): Promise<DestinationMessage> => {
+      const some = batch.map(async ({ name, path }): Promise<DestinationMessage[]> => {
         const [base = '', info = ''] = name.split(':2,')
-        const { file, date } = await readFileOnce(path, before.get(base))
-        now.set(base, file)
-        const { digest, messageId, length } = file
-        return { ...{ digest, messageId, length, directory, date }, flags: maildirFlags(info), copyOf: copyOf(base) }
+        const read = await readFileOnce(path, before.get(base))
+        if (read === null) return []
+        now.set(base, read.file)
+        const { digest, messageId, length } = read.file
+        const message = { digest, messageId, length, directory, date: read.date }
+        return [{ ...message, flags: maildirFlags(info), copyOf: copyOf(base) }]
       })
-      messages.push(...(await Promise.all(some)))
+      messages.push(...(await Promise.all(some)).flat())
     }
+    isWhole = true
   } finally {
-    known.keep(directory, now.size === files.length ? now : new Map([...before, ...now]))
+    known.keep(directory, isWhole ? now : new Map([...before, ...now]))
   }
   return messages
 }
 
-/** Whatever changes a file changes its ctime, and no user can set that. */
-async function readFileOnce(path: string, before: KnownFile | undefined): Promise<{ file: KnownFile; date: number }> {
+/** Whatever changes a file changes its ctime, and no user can set that. Null: it is no file, and so no message. */
+async function readFileOnce(
+  path: string,
+  before: KnownFile | undefined,
+): Promise<{ file: KnownFile; date: number } | null> {
   const { ino, size, ctimeNs, mtimeNs } = await stat(path, { bigint: true })
   const stamp = `${ino} ${size} ${ctimeNs}`
   const date = Number(mtimeNs / 1_000_000_000n)
   if (before?.stamp === stamp) return { file: before, date }
-  return { file: { stamp, ...(await digestOf(path, size)) }, date }
+  await using file = await openRegular(path)
+  return file && { file: { stamp, ...(await digestOf(file, size)) }, date }
 }
 
-async function digestOf(path: string, size: bigint): Promise<MessageDigest> {
+async function digestOf(file: FileHandle, size: bigint): Promise<MessageDigest> {
   const digesting = new Digesting()
-  if (size <= WHOLE) digesting.add(await readFile(path))
-  else for await (const piece of createReadStream(path, { highWaterMark: WHOLE })) digesting.add(piece)
+  if (size <= WHOLE) digesting.add(await file.readFile())
+  else for await (const piece of file.createReadStream({ highWaterMark: WHOLE })) digesting.add(piece)
   return digesting.result()
 }
 

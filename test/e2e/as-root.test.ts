@@ -1,7 +1,10 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import t from 'tap'
+import { openPlace } from '../../src/engines/doveadm/place.ts'
+import { installed } from '../../src/engines/doveadm/version.ts'
 import { handOver, runPlainOfflineimap } from '../support/cron.ts'
 import { startDebianPostgres } from '../support/debian-postgres.ts'
 import { users } from '../support/dovecot-users.ts'
@@ -54,6 +57,23 @@ t.test('root goes nowhere where a link in a person’s home leads, and that pers
   t.match(stdout, 'new-unwritable')
   t.same(readdirSync(elsewhere), [])
   rmSync(join(home('ben'), 'Maildir'))
+})
+
+t.test('what is no file, in a person’s home, is no message, and root does not wait for it', async (t) => {
+  const cur = join(home('anna'), 'Maildir', 'cur')
+  const [pipe, endless] = [join(cur, 'pipe'), join(cur, 'endless:2,')]
+  execFileSync('mkfifo', [pipe])
+  symlinkSync('/dev/zero', endless)
+  t.match(await mustRun(service, 'verify', ANNA[0]), 'clean: all 6 messages')
+  for (const path of [pipe, endless]) rmSync(path)
+})
+
+t.test('what root gives to who owns the mail, nobody can exchange before', async (t) => {
+  const dovecot = await installed()
+  const order = { id: '1', home: homes } as Parameters<typeof openPlace>[0]
+  await using place = await openPlace(order, dovecot as Parameters<typeof openPlace>[1], {})
+  t.match(statSync(place.configuration), { uid: owner.uid, mode: 0o100600 })
+  t.match(statSync(dirname(place.configuration)), { uid: 0, mode: 0o40711 })
 })
 
 t.test('where the sync state is another’s, root becomes that one for all of the command', async (t) => {

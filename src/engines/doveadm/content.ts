@@ -1,6 +1,6 @@
-import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openRegular } from '../../files/regular-file.ts'
 import type { DestinationMail, DigestCache } from '../../ledger/ports.ts'
 import { Digesting } from '../../model/message-digest.ts'
 import type { Present } from './adopt.ts'
@@ -99,8 +99,10 @@ export class MirrorContent {
   async #read({ from: { directory } }: MergeFolder, file: string): Promise<string | null> {
     const path = (await this.#pathsIn(directory)).get(file)
     if (path === undefined) return null
+    await using opened = await openRegular(path)
+    if (opened === null) return null
     const digesting = new Digesting()
-    for await (const piece of createReadStream(path)) digesting.add(piece)
+    for await (const piece of opened.createReadStream()) digesting.add(piece)
     return digesting.result().digest
   }
 

@@ -1,4 +1,4 @@
-import { chownSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { CopyOrder } from '../../model/migration.ts'
@@ -49,12 +49,18 @@ export async function openPlace({ id, home }: CopyOrder, { kind }: Dovecot, sour
   ])
   opened.use(await serveUserdb(join(folder, 'userdb'), users))
   const isRoot = process.geteuid?.() === 0
-  if (isRoot) for (const path of [folder, file, join(folder, 'userdb')]) chownSync(path, owner.uid, owner.gid)
+  if (isRoot) letIn(owner, folder, [file, join(folder, 'userdb')])
   const held = opened.move()
   return {
     ...{ configuration: file, owner: isRoot ? owner : null, live, mirror, home, mirrorHome },
     [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
   }
+}
+
+/** The folder stays root's: its owner could put a link in the place of what root is about to give away, or to remove. */
+function letIn({ uid, gid }: Owner, folder: string, files: readonly string[]): void {
+  for (const path of files) chownSync(path, uid, gid)
+  chmodSync(folder, 0o711)
 }
 
 export function mirrorIn(home: string): string {
