@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import {
-  chownSync,
   closeSync,
   existsSync,
   fsyncSync,
+  lchownSync,
   linkSync,
   openSync,
   readFileSync,
@@ -78,9 +78,9 @@ class Unfinished implements Disposable {
   }
 }
 
-/** Only root can give something to somebody else. */
+/** Only root can give something to somebody else: this very thing, not what a link leads to that they have put there. */
 export function giveTo(path: string, { uid, gid }: Pick<Access, 'uid' | 'gid'>): void {
-  if (process.geteuid?.() === 0 && uid !== undefined && gid !== undefined) chownSync(path, uid, gid)
+  if (process.geteuid?.() === 0 && uid !== undefined && gid !== undefined) lchownSync(path, uid, gid)
 }
 
 /** The name of a file is safe on the disk only when its folder is. */

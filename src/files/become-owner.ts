@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, statSync } from 'node:fs'
 import type { Settings } from '../settings.ts'
 
 /**
@@ -20,7 +20,9 @@ export function becomeOwner(settings: Settings): void {
 export function ownerOf({ offlineimapMetadata, dataDir }: Settings): { uid: number; gid: number } | null {
   const folder = [offlineimapMetadata, dataDir].find((path) => existsSync(path))
   if (folder === undefined) return null
-  const { uid, gid } = statSync(folder)
+  // Somebody's own link may lead to what is root's.
+  const link = lstatSync(folder)
+  const { uid, gid } = link.uid === 0 ? statSync(folder) : link
   return { uid, gid }
 }
 

@@ -1,5 +1,16 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import t from 'tap'
@@ -83,6 +94,16 @@ t.test('where the sync state is another’s, root becomes that one for all of th
   t.match(await rows(service, 'migration', 'show', CLEO[0]), { state: 'synced', attempts: [{ messages: 6 }] })
   await mustRun(service, 'verify', CLEO[0])
   t.same([ownersBelow(metadata), ownersBelow(homes)], [[owner.uid], [owner.uid]])
+})
+
+t.test('a link of that one’s, in the place of the sync state, leads root nowhere', async (t) => {
+  renameSync(metadata, `${metadata}.kept`)
+  symlinkSync(elsewhere, metadata)
+  lchownSync(metadata, owner.uid, owner.gid)
+  t.match(await service.run(['sync', '--account', CLEO[0]]), { exitCode: 78, stderr: /cannot write in/ })
+  t.same(readdirSync(elsewhere), [])
+  rmSync(metadata)
+  renameSync(`${metadata}.kept`, metadata)
 })
 
 t.test('plain OfflineIMAP does so too', async (t) => {

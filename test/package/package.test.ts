@@ -124,7 +124,13 @@ t.test('it is installed, repaired and purged without systemd, and the settings s
   const recipient = must('cat /var/lib/postferry/recipients')
   t.match(recipient, /^age1/)
   must('echo POSTFERRY_LOG_LEVEL=warn >>/etc/postferry/postferry.env; mkdir -p /var/vmail/old.example/anna/Maildir')
+  // Who owns the mail may try to be given more by root.
+  must(
+    'mkdir /srv/roots; setpriv --reuid vmail --regid vmail --clear-groups ln -s /srv/roots /var/lib/postferry-sync/o',
+  )
+  must('cd /var/lib/postferry-sync; mv offlineimap kept; mv o offlineimap')
   must(install)
+  t.equal(must('stat -c "%U:%G %a" /srv/roots'), 'root:root 755\n')
   t.match(must('cat /etc/postferry/postferry.env'), /^POSTFERRY_LOG_LEVEL=warn$/m)
   t.equal(must('stat -c "%U:%G %a" /etc/postferry/postferry.env'), 'root:postferry 640\n')
   t.equal(must('cat /var/lib/postferry/recipients'), recipient)
