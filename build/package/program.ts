@@ -39,7 +39,10 @@ function putDeployed(root: string): void {
     if (isUnit) put(root, `/usr/lib/systemd/system/${basename(name)}`, deployed(name))
     else put(root, `${HOME}/deploy/${name}`, deployed(name))
   }
-  put(root, '/etc/postferry/postferry.env', deployed('debian/postferry.env'), 0o640)
+  const settings = deployed('debian/postferry.env')
+  put(root, '/etc/postferry/postferry.env', settings, 0o640)
+  // "postferry setup --into FOLDER" begins with them.
+  put(root, `${HOME}/deploy/debian/postferry.env`, settings)
 }
 
 /** What an installation without tools of development has, on this processor. */

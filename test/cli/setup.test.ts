@@ -1,4 +1,14 @@
-import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -14,7 +24,11 @@ const WANTED = ['--home', '/srv/mail/%d/%n', '--mail-owner', 'mail']
 for (const { release, dovecot, root, enter } of bothDebians()) {
   t.test(`the files that it writes for Debian ${release} are a configuration of its Dovecot ${dovecot}`, async (t) => {
     const into = join(folder, `${release}`)
-    cpSync(join(root, '/etc/dovecot'), join(into, 'etc/dovecot'), { recursive: true, verbatimSymlinks: true })
+    for (const name of ['dovecot', 'postfix']) {
+      cpSync(join(root, '/etc', name), join(into, 'etc', name), { recursive: true, verbatimSymlinks: true })
+    }
+    const mainCf = join(into, 'etc/postfix/main.cf')
+    appendFileSync(mainCf, 'virtual_alias_maps = hash:/etc/postfix/virtual,\n# in all\n  hash:/etc/aliases\n')
     const setup = (...more: string[]) =>
       runPostferry(['setup', '--into', into, '--dovecot', dovecot, ...WANTED, ...more], environment)
     const looked = await setup()
@@ -33,12 +47,40 @@ for (const { release, dovecot, root, enter } of bothDebians()) {
     t.match(read.stdout, /^mail_uid = mail$/m)
     t.match(read.stdout, /\/etc\/dovecot\/postferry\.lua/)
     t.notMatch(read.stdout, /\bpam\b/)
+    const [postfix = '', ...ofPostfix] = [...enter, '/usr/sbin/postconf', '-n', '-c', join(into, 'etc/postfix')]
+    const main = await runProgram(postfix, ofPostfix, process.env)
+    t.match(main, { exitCode: 0, stderr: '' }, 'Postfix takes it')
+    t.match(main.stdout, /^virtual_alias_maps = socketmap:unix:postferry\/socketmap\.sock:alias$/m)
+    t.match(main.stdout, /^smtpd_sasl_path = private\/postferry-auth$/m)
+    t.match(main.stdout, /^virtual_transport = lmtp:unix:private\/dovecot-lmtp$/m)
+    t.match(
+      readFileSync(mainCf, 'utf8'),
+      /^#virtual_alias_maps = hash:\/etc\/postfix\/virtual,\n## in all\n# {2}hash:\/etc\/aliases$/m,
+    )
+    t.match(read.stdout, /\/var\/spool\/postfix\/private\/dovecot-lmtp/)
     const settings = readFileSync(join(into, 'etc/postferry/postferry.env'), 'utf8')
+    t.match(settings, /^POSTFERRY_RECIPIENT_DELIMITER=\+$/m, 'as Debian has it')
     t.match(settings, /^POSTFERRY_HOME=\/srv\/mail\/%d\/%n$/m)
     const unit = readFileSync(join(into, 'etc/systemd/system/postferry-sync.service.d/setup.conf'), 'utf8')
     t.match(unit, /^\[Service\]\nUser=mail\nGroup=mail\nReadWritePaths=-\/srv\/mail\n$/m)
   })
 }
+
+t.test('Postfix stays as it is where it is not to ask, or where somebody has set it up already', async (t) => {
+  const into = join(folder, 'mail')
+  const setup = (...more: string[]) =>
+    runPostferry(['setup', '--into', into, '--dovecot', '2.4', '--yes', ...more], environment)
+  t.notMatch((await setup('--no-postfix')).stdout, /main\.cf|98-postferry|SOCKETMAP/)
+  const lines = ['maps', 'delivery', 'sasl'].map((name) =>
+    readFileSync(join(import.meta.dirname, `../../deploy/postfix/postferry-${name}.cf`), 'utf8'),
+  )
+  const own = `${lines.join('\n').replaceAll(/^virtual_transport = /gm, '$& ')}\nrecipient_delimiter = -+\n`
+  mkdirSync(join(into, 'etc/postfix'), { recursive: true })
+  writeFileSync(join(into, 'etc/postfix/main.cf'), own)
+  t.match(await setup(), { exitCode: 0, stdout: /98-postferry-postfix/ })
+  t.equal(readFileSync(join(into, 'etc/postfix/main.cf'), 'utf8'), own)
+  t.notMatch(readFileSync(join(into, 'etc/postferry/postferry.env'), 'utf8'), /DELIMITER/, 'two of them')
+})
 
 t.test('a Dovecot that it has no files for, or none, is refused with the reason', async (t) => {
   const programs = t.testdir({ dovecot: '#!/bin/sh\necho "2.2.36 (abcdef)"\n' })

@@ -27,7 +27,7 @@ make() {
     mount -t proc proc "$1/root/proc"
     export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
     chroot "$1/root" apt-get update
-    chroot "$1/root" apt-get -y --no-install-recommends install systemd systemd-sysv dbus lintian groff mandoc bash-completion
+    chroot "$1/root" apt-get -y --no-install-recommends install systemd systemd-sysv dbus iproute2 lintian groff mandoc bash-completion
     # Servers start as on any Debian, but a package of ours finds no user of its own.
     chroot "$1/root" systemctl disable dovecot postfix fail2ban postgresql
     rm "$1/root/usr/sbin/policy-rc.d"

@@ -16,17 +16,23 @@ interface Options {
   dovecot?: DovecotVersion
   mailOwner?: string
   home?: string
+  postfix: boolean
   yes?: boolean
 }
 
 const VERSIONS = ['2.3', '2.4'] as const
+const MAIN_CF = '/etc/postfix/main.cf'
+/** A socket of before, where nobody listens any more, would cost whoever signs in first 5 s. */
+const RESTART_DOVECOT = 'doveconf -n >/dev/null && rm -f /run/dovecot/anvil-auth-penalty && systemctl restart dovecot'
 /** Belongs to who owns the mail. */
 const SYNC_STATE = '/var/lib/postferry-sync'
 
 export function addSetupCommand(postferry: Command, deps: CliDeps): void {
   const setup = postferry
     .command('setup')
-    .description('write settings and the files of Dovecot for the version that is here; shows what changes, and asks')
+    .description(
+      'write settings and the files of the Dovecot and the Postfix that are here; shows what changes, and asks',
+    )
     .option('--into <folder>', 'write below this folder, which stands for /, and leave /etc as it is')
     .addOption(new Option('--dovecot <version>', 'for this Dovecot (default: the one here)').choices(VERSIONS))
     .option(
@@ -35,6 +41,7 @@ export function addSetupCommand(postferry: Command, deps: CliDeps): void {
       userName,
     )
     .option('--home <template>', 'POSTFERRY_HOME: the home of an account, with %d, %n or %u (default: as it is)', home)
+    .option('--no-postfix', 'leave Postfix as it is')
     .option('--yes', 'ask nothing')
   examples(setup, 'postferry setup', 'postferry setup --into /tmp/look --yes', 'postferry setup --home /srv/mail/%d/%n')
   setup.action(async (options: Options) => {
@@ -44,7 +51,8 @@ export function addSetupCommand(postferry: Command, deps: CliDeps): void {
     const owner = ownerHere()
     const mailOwner = options.mailOwner ?? (asks ? userName(await ask('Who owns the mail?', owner)) : owner)
     const dovecot = options.dovecot ?? foundDovecot()
-    const wanted = { into: options.into ?? '', dovecot, mailOwner, home: options.home }
+    const { into = '', home } = options
+    const wanted = { into, dovecot, mailOwner, home, mainCf: options.postfix ? foundPostfix(into) : null }
     const token = options.into === undefined ? tokenInForce(settings) : null
     const changed = pieces({ ...wanted, token }).filter(({ path, text }) => textOf(path) !== text)
     if (changed.length === 0) return await print('nothing to do\n')
@@ -78,6 +86,11 @@ function foundDovecot(): DovecotVersion {
   throw new Failure(EXIT.unavailable, `Dovecot is ${said || 'of no version'} here: setup has files for 2.3 and 2.4`)
 }
 
+/** Its main.cf; for a folder without one, that of this host. Null: there is none. */
+function foundPostfix(into: string): string | null {
+  return textOf(join(into, MAIN_CF)) ?? textOf(MAIN_CF)
+}
+
 function tokenInForce({ authToken, dataDir }: Settings): string {
   const file = join(dataDir, 'auth-token')
   if (authToken !== null) return authToken
@@ -107,11 +120,18 @@ function write({ path, text, access }: Piece): void {
 /** @param newOwner who owns the mail, where it is not who copied until now */
 function next(changed: readonly Piece[], newOwner: string | null, into: string | undefined): string {
   if (into !== undefined) return `${changed.length} files are written below ${into}\n`
-  const ours = changed.some(({ path }) => !path.startsWith('/etc/dovecot/'))
+  const isWritten = (folder: string) => changed.some(({ path }) => path.startsWith(folder))
   const lines = [
     ...(newOwner === null ? [] : [`adduser ${newOwner} postferry`, `chown -R ${newOwner}: ${SYNC_STATE}`]),
-    ...(ours ? ['systemctl daemon-reload', 'systemctl restart postferry-postgresql postferry postferry-sync'] : []),
-    'doveconf -n >/dev/null && systemctl restart dovecot',
+    ...(isWritten('/etc/tmpfiles.d/') ? ['systemd-tmpfiles --create postferry-postfix.conf'] : []),
+    ...(isWritten('/etc/systemd/') ? ['systemctl daemon-reload'] : []),
+    ...(isWritten('/etc/postferry/') || isWritten('/etc/systemd/')
+      ? ['systemctl restart postferry-postgresql postferry postferry-sync']
+      : []),
+    ...(isWritten('/etc/dovecot/') ? [RESTART_DOVECOT] : []),
+    ...(isWritten('/etc/postfix/')
+      ? ['systemctl enable --now postferry-postfix-sasl', 'postfix check && systemctl reload-or-restart postfix']
+      : []),
   ]
   return `${changed.length} files are written; next:\n${lines.map((line) => `  ${line}\n`).join('')}`
 }

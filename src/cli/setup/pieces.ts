@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Access } from '../../files/atomic.ts'
 import { SettingsError } from '../../settings.ts'
+import { valueIn, withEntries } from './main-cf.ts'
 
 export type DovecotVersion = '2.3' | '2.4'
 
@@ -14,6 +15,8 @@ export interface Wanted {
   readonly home: string | undefined
   /** What Dovecot shows; null: it is not put into the folder. */
   readonly token: string | null
+  /** The main.cf of the Postfix that is to ask; null: none does. */
+  readonly mainCf: string | null
 }
 
 /** A file as it shall be. */
@@ -35,12 +38,13 @@ const INCLUDED = {
   '2.3': ['postferry-lua.conf.ext', 'postferry-checkpassword.conf.ext'],
   '2.4': ['postferry-lua.conf.ext'],
 } as const
+const SOCKETMAP = '/var/spool/postfix/postferry/socketmap.sock'
 export const SHIPPED_OWNER = 'vmail'
 const SHIPPED_HOMES = '/var/vmail'
 
-/** Every file that the settings, Dovecot and the units need. */
+/** Every file that the settings, Dovecot, Postfix and the units need. */
 export function pieces(wanted: Wanted): Piece[] {
-  return [...settingsPieces(wanted), ...dovecotPieces(wanted), ...unitPieces(wanted)]
+  return [...settingsPieces(wanted), ...dovecotPieces(wanted), ...postfixPieces(wanted), ...unitPieces(wanted)]
 }
 
 function settingsPieces(wanted: Wanted): Piece[] {
@@ -54,7 +58,21 @@ function settingsFile({ into }: Wanted): string {
 
 function settingsText(wanted: Wanted): string {
   const before = textOf(settingsFile(wanted)) ?? shipped('debian/postferry.env')
-  return wanted.home === undefined ? before : withSetting(before, 'POSTFERRY_HOME', wanted.home)
+  const set = [
+    ...(wanted.home === undefined ? [] : [['POSTFERRY_HOME', wanted.home] as const]),
+    ...(wanted.mainCf === null ? [] : settingsForPostfix(before, wanted.mainCf)),
+  ]
+  return set.reduce((text, [name, value]) => withSetting(text, name, value), before)
+}
+
+function settingsForPostfix(before: string, mainCf: string): (readonly [name: string, value: string])[] {
+  const delimiter = valueIn(mainCf, 'recipient_delimiter') ?? ''
+  // More than one of them, or another one, is for the administrator to decide: doctor tells.
+  const isKnown = /^[+\-_=#]$/.test(delimiter) && !/^POSTFERRY_RECIPIENT_DELIMITER=/m.test(before)
+  return [
+    ['POSTFERRY_SOCKETMAP_SOCKET', SOCKETMAP],
+    ...(isKnown ? [['POSTFERRY_RECIPIENT_DELIMITER', delimiter] as const] : []),
+  ]
 }
 
 function dovecotPieces({ into, dovecot, mailOwner, token }: Wanted): Piece[] {
@@ -82,6 +100,18 @@ function withoutSystemUsers(folder: string): Piece[] {
   const text = textOf(path)
   if (text === null) return []
   return [{ path, text: text.replaceAll(/^!include auth-system/gm, '#!include auth-system'), access: OPEN }]
+}
+
+/** Postfix asks who is here, asks for passwords through the relay, and gives mail to Dovecot. */
+function postfixPieces({ into, mainCf }: Wanted): Piece[] {
+  if (mainCf === null) return []
+  const lines = ['sasl', 'maps', 'delivery'].map((name) => shipped(`postfix/postferry-${name}.cf`))
+  const files = {
+    '/etc/postfix/main.cf': withEntries(mainCf, lines.join('\n')),
+    '/etc/dovecot/conf.d/98-postferry-postfix.conf': shipped('dovecot/postferry-postfix.conf'),
+    '/etc/tmpfiles.d/postferry-postfix.conf': shipped('systemd/postferry-postfix.conf'),
+  }
+  return Object.entries(files).map(([path, text]) => ({ path: join(into, path), text, access: OPEN }))
 }
 
 /** Who copies, and where, when that is not as in the unit. */
