@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
-import { SETTING_NAMES, SettingsError, unknownName } from './settings.ts'
+import { SETTING_NAMES, SettingsError, settingsFile, unknownName } from './settings.ts'
 
-/** Of a system-wide installation. */
-const INSTALLED = '/etc/postferry/postferry.env'
 const SETTING = /^\s*([A-Z][A-Z0-9_]*)\s*=(.*)$/
 const [NOTHING, WHOLE_QUOTE, HALF_QUOTE] = [/^\s*(#.*)?$/, /^(["'`]).*\1\s*(#.*)?$/, /^["'`]/]
 
@@ -12,10 +10,10 @@ const [NOTHING, WHOLE_QUOTE, HALF_QUOTE] = [/^\s*(#.*)?$/, /^(["'`]).*\1\s*(#.*)
  * @throws SettingsError
  */
 export function environment(own: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
-  const { POSTFERRY_SETTINGS_FILE: named } = own
-  const text = named === '' ? '' : settingsText(named ?? INSTALLED, named !== undefined)
+  const file = settingsFile(own)
+  const text = file === '' ? '' : settingsText(file, own.POSTFERRY_SETTINGS_FILE !== undefined)
   if (text === '') return own
-  refuseFlaws(named ?? INSTALLED, text)
+  refuseFlaws(file, text)
   return { ...parseEnv(text), ...own }
 }
 

@@ -392,6 +392,14 @@ function refuseWrong({ errors }: { errors: Record<string, Error | undefined> }):
   if (wrong.length > 0) throw new SettingsError(wrong.join('; '))
 }
 
+/** Of a system-wide installation. */
+const INSTALLED = '/etc/postferry/postferry.env'
+
+/** The name of the settings file, whether it is there or not; empty: none is read. */
+export function settingsFile({ POSTFERRY_SETTINGS_FILE: named }: NodeJS.ProcessEnv = process.env): string {
+  return named ?? INSTALLED
+}
+
 /** The settings in force by their names; of a secret only whether it is set. */
 export function redacted(settings: Settings): Record<string, string | number> {
   return Object.fromEntries(shown(TABLE, { ...settings }))

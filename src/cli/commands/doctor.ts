@@ -21,6 +21,7 @@ export function addDoctorCommand(postferry: Command, deps: CliDeps): void {
     )
     .option('--dovecot-config <file>', "Dovecot's configuration, where it is not in its usual place")
     .option('--dns-server <address>', 'whom to ask for the DNS, as 192.0.2.1 (default: whom this host asks)')
+    .option('--dkim-selector <name>', "look for this server's DKIM keys by this name in the DNS of each domain")
     .addOption(
       new Option('--before <change>', 'go or no-go: look at what has to be well before mail comes here').choices([
         'mx',

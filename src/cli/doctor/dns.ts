@@ -48,11 +48,16 @@ export async function* checkDns(
   if (addresses instanceof Error) return yield away(name, 'dns-name', addresses)
   const server = { name, addresses: addresses.filter((address) => !isLoopback(address)) }
   yield nameOfServer(server)
-  const names = [...new Set(domains.flatMap(({ name, newDomain }) => [name, newDomain]))].sort()
+  const names = namesOf(domains)
   for (let start = 0; start < names.length; start += DOMAINS_AT_ONCE) {
     const some = names.slice(start, start + DOMAINS_AT_ONCE)
     yield* (await Promise.all(some.map((domain) => checkDomain(domain, server, dns)))).flat()
   }
+}
+
+/** Old names and new ones, each once. */
+export function namesOf(domains: readonly Domain[]): string[] {
+  return [...new Set(domains.flatMap(({ name, newDomain }) => [name, newDomain]))].sort()
 }
 
 function nameOfServer({ name, addresses }: Server): Finding {
@@ -71,7 +76,7 @@ async function checkDomain(domain: string, server: Server, dns: Dns): Promise<Fi
   }
 }
 
-function away(name: string, id: string, { code }: NodeJS.ErrnoException): Finding {
+export function away(name: string, id: string, { code }: NodeJS.ErrnoException): Finding {
   const found = `the DNS does not answer for ${name} (${code})`
   return { check: 'dns', id, result: 'warn', found, remedy: 'check the resolver, or name one with --dns-server' }
 }

@@ -11,13 +11,13 @@ import { explain } from '../terminal/exit.ts'
 import { checkBeforeMx } from './before-mx.ts'
 import { judged } from './certificate.ts'
 import { checkCopying } from './copying.ts'
+import { checkDkim } from './dkim.ts'
 import { checkDns, openDns } from './dns.ts'
 import { checkDovecot } from './dovecot.ts'
 import type { Finding } from './finding.ts'
-import { checkFiles, checkListeners } from './host.ts'
+import { checkFiles, checkListeners, checkSettingsFile } from './host.ts'
 import { checkPeople } from './people.ts'
 import { checkPostfix, readPostfix } from './postfix.ts'
-import type { Dns } from './spf.ts'
 import { checkClock, checkRoom, checkUnits } from './system.ts'
 
 const PROBES_AT_ONCE = 8
@@ -27,26 +27,30 @@ export interface Looking {
   readonly dovecotConfig?: string
   /** Whom to ask for the DNS; default: whom this host asks. */
   readonly dnsServer?: string
+  /** By which name this server's DKIM keys are in the DNS. */
+  readonly dkimSelector?: string
   /** What is to be changed next. */
   readonly before?: 'mx'
 }
 
 /** Looks at everything, one thing after the other, and makes nothing. */
-export async function* examine(deps: CliDeps, { dovecotConfig, dnsServer, before }: Looking): AsyncGenerator<Finding> {
+export async function* examine(deps: CliDeps, looking: Looking): AsyncGenerator<Finding> {
   const { settings, engine: enginesFor, room } = deps
+  const { dovecotConfig } = looking
   const inForce = attempt(settings)
   if (inForce instanceof Error) {
     yield { check: 'settings', result: 'fail', found: inForce.message, remedy: 'correct the setting that is named' }
     return
   }
   yield { check: 'settings', result: 'ok', found: `data directory ${inForce.dataDir}` }
+  yield* checkSettingsFile()
   if (!(yield* checkFiles(inForce))) return
   const engine = enginesFor()
   yield await checkKey(inForce, engine)
   if (inForce.databaseUrl === null && !existsSync(inForce.dataDir)) {
     const remedy = 'start "postferry serve", or set DATABASE_URL'
     yield { check: 'database', result: 'warn', found: 'not made yet', remedy }
-  } else yield* checkRecords(deps, engine, openDns(dnsServer), before)
+  } else yield* checkRecords(deps, engine, looking)
   for (const { name, check } of engine.all) yield { check: name, ...(await check()) }
   yield checkRoom(inForce, engine.stateFolder, room())
   yield* checkUnits()
@@ -91,8 +95,7 @@ function copiesHere({ identityNamed }: Settings, { stateFolder }: Engines): stri
 async function* checkRecords(
   { openUnready }: CliDeps,
   engine: Engines,
-  dns: Dns,
-  before?: 'mx',
+  { dnsServer, dkimSelector, before }: Looking,
 ): AsyncGenerator<Finding> {
   const opened = await openUnready().catch((error: Error) => error)
   if (opened instanceof Error) {
@@ -112,7 +115,9 @@ async function* checkRecords(
   yield* checkCopying(deps, engine)
   yield await checkPanel(deps)
   const postfix = await readPostfix()
-  yield* checkDns(await deps.domains.list(), postfix, dns)
+  const [all, dns] = [await deps.domains.list(), openDns(dnsServer)]
+  yield* checkDns(all, postfix, dns)
+  yield* checkDkim(all, postfix, dns, dkimSelector)
   if (before === 'mx') yield* checkBeforeMx(deps, postfix)
 }
 

@@ -1,14 +1,36 @@
 import { once } from 'node:events'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
-import type { Settings } from '../../settings.ts'
+import { type Settings, settingsFile } from '../../settings.ts'
 import type { Finding } from './finding.ts'
 import { statOf, tried } from './unix.ts'
 
 const ANSWER_LIMIT_MS = 15_000
 const SECRETS = ['auth-token', 'admin-token', 'panel-key']
 const [WRITABLE_BY_OTHERS, FOR_OTHERS] = [0o022, 0o007]
+
+/** What a line of the settings file may say that is nobody else's business: tokens, a key, the database's password. */
+const SECRET_LINE = /^\s*(POSTFERRY_(AUTH_TOKEN|ADMIN_TOKEN|PANEL_KEY)\s*=.|DATABASE_URL\s*=.*:\/\/[^/@]*:[^/@]+@)/m
+
+/** Who may read the settings, and change them. */
+export function* checkSettingsFile(file = settingsFile()): Generator<Finding> {
+  const [check, mode] = ['settings file', file === '' ? null : modeOf(file)]
+  if (mode === null) return
+  const remedy = `chown root:postferry ${file} && chmod 640 ${file}`
+  const isSecret = SECRET_LINE.test(tried(() => readFileSync(file, 'utf8'), ''))
+  if ((mode & WRITABLE_BY_OTHERS) !== 0) {
+    const why = 'whoever writes there decides which database is used, and where passwords go'
+    yield { check, result: 'fail', found: `${file} can be written by others (mode ${octal(mode)})`, why, remedy }
+  } else if (isSecret && (mode & FOR_OTHERS) !== 0) {
+    yield {
+      check,
+      result: 'fail',
+      found: `${file} holds a secret, and everybody reads it (mode ${octal(mode)})`,
+      remedy,
+    }
+  } else yield { check, result: 'ok', found: `${file} has mode ${octal(mode)}` }
+}
 
 /** Who may read and write what lies in the data directory. @returns whether this user may look any further */
 export function* checkFiles({ dataDir, identityFile }: Settings): Generator<Finding, boolean> {

@@ -6,7 +6,7 @@ import type { Finding } from './finding.ts'
 const LIMIT_MS = 10_000
 const ASKED = [
   ...(['myhostname', 'recipient_delimiter', 'smtpd_sasl_type', 'smtpd_sasl_path'] as const),
-  ...(['virtual_transport', 'message_size_limit'] as const),
+  ...(['virtual_transport', 'message_size_limit', 'smtpd_milters'] as const),
 ] as const
 
 export type Postfix = Readonly<Record<(typeof ASKED)[number], string>>

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { checkDkim } from '../../../src/cli/doctor/dkim.ts'
 import { checkDns, openDns } from '../../../src/cli/doctor/dns.ts'
 import type { Postfix } from '../../../src/cli/doctor/postfix.ts'
 import { spf } from '../../../src/cli/doctor/spf.ts'
@@ -25,6 +26,8 @@ const server = await startDns([
   '--txt-record=macro.test,v=spf1 exists:%{i}.list.test -all',
   '--txt-record=twice.test,v=spf1 -all',
   '--txt-record=twice.test,v=spf1 +all',
+  '--txt-record=new._domainkey.old.test,v=DKIM1; k=rsa; p=MIGf',
+  '--txt-record=new._domainkey.moved.test,v=DKIM1; p=',
   ...chain(12),
 ])
 t.after(() => server[Symbol.asyncDispose]())
@@ -51,6 +54,23 @@ t.test('SPF lets a host send, does not, or cannot be told', async (t) => {
 const domain = (name: string, newDomain = name) => ({ name, newDomain, provider: 'old', sharesNames: false })
 const found = async (name: string, myhostname = 'new.test') =>
   await Array.fromAsync(checkDns([domain(name)], { myhostname } as Postfix, dns))
+
+t.test('whether what people send is signed, and whether the key is in the DNS', async (t) => {
+  const domains = [domain('old.test', 'moved.test'), domain('bare.test')]
+  const found = async (smtpd_milters: string | null, selector?: string, asked = dns) => {
+    const postfix = smtpd_milters === null ? null : ({ smtpd_milters } as Postfix)
+    return await Array.fromAsync(checkDkim(domains, postfix, asked, selector))
+  }
+  t.match(await found(''), [{ id: 'dns-dkim', result: 'warn', found: /nobody sign/, remedy: /smtpd_milters/ }])
+  t.match(await found('inet:localhost:8891'), [{ result: 'ok', found: /--dkim-selector/ }])
+  t.same(await found(null), [])
+  t.match(await found('', 'new'), [
+    { result: 'warn', found: 'new._domainkey.bare.test has no key', remedy: /^new\._domainkey\.bare\.test\. IN TXT / },
+    { result: 'warn', found: 'the key of new._domainkey.moved.test is withdrawn' },
+    { id: 'dns-dkim', result: 'ok', found: 'new._domainkey.old.test has a key' },
+  ])
+  t.match(await found('', 'new', openDns('127.0.0.1:1')), [{ result: 'warn', found: /does not answer/ }, {}, {}])
+})
 
 t.test('who sends is told which record lets this server send', async (t) => {
   t.match(await found('old.test'), [
