@@ -12,6 +12,7 @@ export interface Kind<T> {
   show(value: T): string | number
   /** The value where nothing is set. */
   readonly unset?: T
+  readonly isSecret?: true
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
@@ -130,7 +131,7 @@ export const panelKey = secret((text) => {
 
 /** Shown is only whether it is set. */
 function secret<T>(read: (text: string) => T): Kind<T | null> {
-  return { read, show: (value) => (value === null ? 'not set' : 'set'), unset: null }
+  return { read, show: (value) => (value === null ? 'not set' : 'set'), unset: null, isSecret: true }
 }
 
 function check(isRight: boolean, flaw: string | null): asserts isRight {

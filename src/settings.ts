@@ -400,6 +400,18 @@ export function settingsFile({ POSTFERRY_SETTINGS_FILE: named }: NodeJS.ProcessE
   return named ?? INSTALLED
 }
 
+const SECRET_LINE = new RegExp(
+  `^(.?\\s*(?:${SETTINGS.filter(({ kind }) => kind.isSecret)
+    .map(({ name }) => name)
+    .join('|')})\\s*=).+$`,
+  'gm',
+)
+
+/** Lines of a settings file, as they are or as `diff` prints them, for everybody's eyes. */
+export function withoutSecrets(lines: string): string {
+  return lines.replace(SECRET_LINE, '$1 (not shown)')
+}
+
 /** The settings in force by their names; of a secret only whether it is set. */
 export function redacted(settings: Settings): Record<string, string | number> {
   return Object.fromEntries(shown(TABLE, { ...settings }))

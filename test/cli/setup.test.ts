@@ -7,10 +7,11 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { COMPILED } from '../support/compiled.ts'
 import { bothDebians } from '../support/debian.ts'
@@ -80,6 +81,24 @@ t.test('Postfix stays as it is where it is not to ask, or where somebody has set
   t.match(await setup(), { exitCode: 0, stdout: /98-postferry-postfix/ })
   t.equal(readFileSync(join(into, 'etc/postfix/main.cf'), 'utf8'), own)
   t.notMatch(readFileSync(join(into, 'etc/postferry/postferry.env'), 'utf8'), /DELIMITER/, 'two of them')
+})
+
+t.test('what it shows of files that were there has no secret, and they stay as open as they were', async (t) => {
+  const into = join(folder, 'secrets')
+  const token = 'k'.repeat(40)
+  const kept = {
+    'etc/postferry/postferry.env': `POSTFERRY_ADMIN_TOKEN=${token}`,
+    'etc/dovecot/conf.d/10-auth.conf': '!include auth-system.conf.ext\n',
+  }
+  for (const [name, text] of Object.entries(kept)) {
+    mkdirSync(dirname(join(into, name)), { recursive: true })
+    writeFileSync(join(into, name), text, { mode: 0o600 })
+  }
+  const done = await runPostferry(['setup', '--into', into, '--dovecot', '2.4', ...WANTED, '--yes'], environment)
+  t.match(done, { exitCode: 0, stdout: /^[ +]POSTFERRY_ADMIN_TOKEN= \(not shown\)\n/m })
+  t.notMatch(done.stdout, token)
+  t.match(readFileSync(join(into, 'etc/postferry/postferry.env'), 'utf8'), `POSTFERRY_ADMIN_TOKEN=${token}\n`)
+  for (const name of Object.keys(kept)) t.equal(statSync(join(into, name)).mode & 0o777, 0o600, name)
 })
 
 t.test('a Dovecot that it has no files for, or none, is refused with the reason', async (t) => {

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { replaceFile } from '../../files/atomic.ts'
-import { loadSettings, type Settings } from '../../settings.ts'
+import { type Access, replaceFile } from '../../files/atomic.ts'
+import { loadSettings, type Settings, withoutSecrets } from '../../settings.ts'
 import type { CliDeps } from '../deps.ts'
 import { type DovecotVersion, type Piece, pieces, SHIPPED_OWNER, textOf } from '../setup/pieces.ts'
 import { examples } from '../terminal/arguments.ts'
@@ -105,16 +105,22 @@ function difference({ path, text, isSecret }: Piece): string {
     input: text,
     encoding: 'utf8',
   })
-  return stdout
+  return withoutSecrets(stdout)
 }
 
 function write({ path, text, access }: Piece): void {
   try {
     mkdirSync(dirname(path), { recursive: true })
-    replaceFile(path, text, access)
+    replaceFile(path, text, accessTo(path) ?? access)
   } catch (error) {
     throw new Failure(EXIT.cannotCreate, `cannot write ${path} (${(error as NodeJS.ErrnoException).code})`)
   }
+}
+
+/** Who may read and write what is there, may so afterwards. */
+function accessTo(path: string): Access | null {
+  const before = statSync(path, { throwIfNoEntry: false })
+  return before === undefined ? null : { mode: before.mode & 0o777, uid: before.uid, gid: before.gid }
 }
 
 /** @param newOwner who owns the mail, where it is not who copied until now */
