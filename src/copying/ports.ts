@@ -165,7 +165,8 @@ export interface SourceAccess {
     credential: Pick<Credential, 'username' | 'password'>,
     signal: AbortSignal,
   ): Promise<SourceFolders>
-  tunnel(provider: Provider): Promise<Tunnel>
+  /** @param user of this host, who alone is let in */
+  tunnel(provider: Provider, user: number): Promise<Tunnel>
 }
 
 /** Plain IMAP on this host that leads to a provider's verified server, one connection at a time, and cannot write. */

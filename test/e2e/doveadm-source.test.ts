@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
@@ -9,6 +10,8 @@ import { seed } from '../support/seed.ts'
 
 const PEOPLE = { 'anna@old.example': 'Correct-Horse-9' }
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
+
+const ME = process.getuid?.() ?? -1
 
 const { server: tls } = await certificates()
 const copying = await DoveadmCopying.start({ people: PEOPLE, tls })
@@ -36,7 +39,7 @@ t.test('another certificate gets no password', async (t) => {
   for (const [what, provider] of WAYS) {
     const changed = 'fingerprint' in provider ? { fingerprint: other } : { caFile: null }
     t.match(await copying.run(9, ANNA, { provider: { ...provider, ...changed } }), { outcome: 'old-tls' }, what)
-    await using tunnel = await openTunnel({ ...PROVIDER, ...provider, ...changed })
+    await using tunnel = await openTunnel({ ...PROVIDER, ...provider, ...changed }, ME)
     t.equal(await text(connect(tunnel.port, '127.0.0.1')), '', 'nor does the tunnel lead there')
     t.equal(tunnel.trouble(), 'old-tls')
   }
@@ -46,16 +49,26 @@ t.test('another certificate gets no password', async (t) => {
 t.test('a source that is away is told', async (t) => {
   await old.stop()
   t.match(await copying.run(1, ANNA), { outcome: 'old-unreachable' })
-  await using tunnel = await openTunnel({ ...PROVIDER, port: old.port })
+  await using tunnel = await openTunnel({ ...PROVIDER, port: old.port }, ME)
   await text(connect(tunnel.port, '127.0.0.1'))
   t.equal(tunnel.trouble(), 'old-unreachable')
   await old.start()
 })
 
+t.test('no other user of this host gets through the tunnel, or holds up who may', async (t) => {
+  await using tunnel = await openTunnel({ ...PROVIDER, port: old.port }, ME)
+  await using closed = await openTunnel({ ...PROVIDER, port: old.port }, ME + 1)
+  const stranger = connect(closed.port, '127.0.0.1')
+  t.equal(await text(stranger), '')
+  t.equal(closed.trouble(), null)
+  const [greeting] = await once(connect(tunnel.port, '127.0.0.1').setEncoding('utf8'), 'data')
+  t.match(greeting, /^\* OK /)
+})
+
 t.test('whatever doveadm may be told to do, nothing writes at the source', async (t) => {
   const [name, password] = ANNA
   for (const command of ['SELECT INBOX', 'CREATE x', 'DELETE Sent', 'STORE 1 +FLAGS (x)', 'APPEND INBOX {1}\r\nx']) {
-    await using tunnel = await openTunnel({ ...PROVIDER, port: old.port })
+    await using tunnel = await openTunnel({ ...PROVIDER, port: old.port }, ME)
     const client = connect(tunnel.port, '127.0.0.1')
     client.write(`a LOGIN ${name} {${password.length}+}\r\n${password}\r\nb EXAMINE INBOX\r\nc ${command}\r\n`)
     t.notMatch(await text(client), /^c /m, command)

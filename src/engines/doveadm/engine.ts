@@ -83,7 +83,7 @@ async function attempt(
   let tunnel: Tunnel | undefined
   try {
     const folders = await deps.access.folders(order.provider, credential, signal)
-    await using way = await deps.access.tunnel(order.provider)
+    await using way = await deps.access.tunnel(order.provider, ownerOf(order.home).uid)
     tunnel = way
     await using place = await openPlace(order, deps.dovecot, sourceFields(way, credential, listPrefix(folders)))
     return await copy(order, folders, place, { ...deps, signal, onMessage })

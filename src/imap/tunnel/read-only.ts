@@ -6,6 +6,9 @@ const READING = new Set(
     ' ',
   ),
 )
+const QUOTED = /"(?:\\.|[^"\\])*"/g
+/** At the end of a line, and in no quote that is still open (RFC 3501, section 4.3). */
+const LITERAL = /^(?:[^"]|"")* \(?\{(\d+)\+?\}$/
 const LINE_LIMIT = 1024 * 1024
 
 export class WritesError extends Error {}
@@ -31,6 +34,8 @@ export class ReadOnly extends Transform {
     for (let at = 0; at < chunk.length; ) {
       if (this.#literal > 0) {
         const part = chunk.subarray(at, at + this.#literal)
+        // A server that takes it for no literal would take its lines for commands. No name or password has several.
+        if (part.includes('\n')) throw new WritesError('a literal of several lines')
         this.#literal -= part.length
         at += part.length
         this.push(part)
@@ -46,10 +51,10 @@ export class ReadOnly extends Transform {
   }
 
   #pass(): void {
-    const line = this.#line.toString('latin1').trimEnd()
+    const line = this.#line.toString('latin1').replace(/\r?\n$/, '')
     if (this.#next === 'command') this.#refuseWriting(line)
     if (this.#next === 'answer' && !/^[\w+/=*]*$/.test(line)) throw new WritesError('not an answer of SASL')
-    const literal = /\{(\d+)\+?\}$/.exec(line)?.[1]
+    const literal = LITERAL.exec(line.replace(QUOTED, '""'))?.[1]
     if (this.#next !== 'answer' && literal !== undefined) {
       this.#literal = Number(literal)
       this.#next = 'rest'

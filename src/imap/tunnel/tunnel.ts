@@ -6,6 +6,7 @@ import type { Provider } from '../../model/provider.ts'
 import type { Code } from '../../model/verdict.ts'
 import { endingOf } from '../login/ending.ts'
 import { outcomeOf } from '../login/outcome.ts'
+import { userBehind } from './peer.ts'
 import { reach } from './reach.ts'
 import { ReadOnly, WritesError } from './read-only.ts'
 
@@ -14,21 +15,28 @@ const REACH_LIMIT_MS = 30_000
 /**
  * A way to a provider's server for a program of this host that cannot verify it itself: plain IMAP on loopback here, the
  * provider's own endpoint, TLS and certificate there. One connection at a time, and commands that only read.
+ * @param user who alone is let in: the source trusts this host, and other users of it are not to be it
  */
-export async function openTunnel(provider: Provider): Promise<Tunnel> {
+export async function openTunnel(provider: Provider, user: number): Promise<Tunnel> {
   let trouble: Code | null = null
   const near = new Set<Socket>()
   let turn: Promise<void> = Promise.resolve()
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     near.add(socket)
     socket.on('error', () => undefined).once('close', () => near.delete(socket))
+    void userBehind(socket).then((found) => {
+      if (found === user) takeTurn(socket)
+      else socket.destroy()
+    }, socket.destroy.bind(socket))
+  })
+  const takeTurn = (socket: Socket) => {
     turn = turn
       .then(() => carry(socket, provider))
       .catch((error) => {
         trouble = codeOf(error)
         socket.destroy()
       })
-  })
+  }
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {

@@ -39,6 +39,11 @@ t.test('what writes, or is not known, does not', async (t) => {
     await t.rejects(passed(`a EXAMINE {1+}\r\nx\r\nb ${command}\r\n`, 5), refused, `after a literal: ${command}`)
     await t.rejects(passed(`a AUTHENTICATE PLAIN\r\nAGE=\r\nb ${command}\r\n`, 5), refused, `after SASL: ${command}`)
   }
+  for (const beginning of ['{20} ', '{20}\t', '"{20}', '"a\\"{20}', 'x{20}']) {
+    await t.rejects(passed(`a LIST "" ${beginning}\r\nb DELETE x\r\n`, 5), refused, `after no literal: ${beginning}`)
+  }
+  const several = { message: 'a literal of several lines' }
+  await t.rejects(passed('a NOOP {20+}\r\nb DELETE x\r\n', 5), several, 'a server may know no such literal')
   const answer = { message: 'not an answer of SASL' }
   await t.rejects(passed('a AUTHENTICATE PLAIN\r\nb SELECT INBOX\r\n', 5), answer)
   await t.rejects(passed('x'.repeat(2 * 1024 * 1024), 65_536), { message: 'a line without an end' })

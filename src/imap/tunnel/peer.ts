@@ -1,0 +1,23 @@
+import { readFile } from 'node:fs/promises'
+import type { Socket } from 'node:net'
+
+const CONNECTIONS = '/proc/self/net/tcp'
+
+/** Which user of this host holds the other end of a connection on loopback; null: nobody any more. */
+export async function userBehind(socket: Socket): Promise<number | null> {
+  const theirs = place(socket.remoteAddress, socket.remotePort)
+  const ours = place(socket.localAddress, socket.localPort)
+  for (const line of (await readFile(CONNECTIONS, 'latin1')).split('\n')) {
+    // proc_pid_net(5): number, local address, remote address, state, queues, timer, retransmissions, user
+    const [, local, remote, , , , , user] = line.trim().split(/\s+/)
+    if (local === theirs && remote === ours) return Number(user)
+  }
+  return null
+}
+
+/** As Linux writes it: the address as a number of this processor, which is little-endian. */
+function place(address = '', port = 0): string {
+  const hex = (number: number, digits: number) => number.toString(16).toUpperCase().padStart(digits, '0')
+  const bytes = address.split('.').map((part) => hex(Number(part), 2))
+  return `${bytes.toReversed().join('')}:${hex(port, 4)}`
+}
