@@ -157,6 +157,14 @@ export interface SourceFolders {
   readonly foreign: readonly Mailbox[]
 }
 
+export interface SourceSurvey extends SourceFolders {
+  /** By the folder's name and the UID; only of wanted folders that open, and of messages that have any. */
+  readonly keywords: ReadonlyMap<
+    string,
+    { readonly uidValidity: number; readonly words: ReadonlyMap<number, readonly string[]> }
+  >
+}
+
 /** The source for an engine that does not reach it by itself. */
 export interface SourceAccess {
   /** @throws CouldNotAsk */
@@ -165,6 +173,12 @@ export interface SourceAccess {
     credential: Pick<Credential, 'username' | 'password'>,
     signal: AbortSignal,
   ): Promise<SourceFolders>
+  /** The same, and which messages have which keywords. @throws CouldNotAsk */
+  survey(
+    provider: Provider,
+    credential: Pick<Credential, 'username' | 'password'>,
+    signal: AbortSignal,
+  ): Promise<SourceSurvey>
   /** @param user of this host, who alone is let in */
   tunnel(provider: Provider, user: number): Promise<Tunnel>
 }

@@ -37,12 +37,14 @@ interface ReadFolder extends Paired {
 type UnreadableFolder = { readonly mailbox: Mailbox; readonly directory: string; readonly refusal: string }
 
 const BATCH = 500
+const NONE = { source: new Set<string>(), destination: new Set<string>() }
 const EVERYTHING = { accepted: { has: () => true }, acceptedUnlisted: Number.POSITIVE_INFINITY }
 
 export class Comparison {
   readonly #deps: ComparisonDeps
   readonly #differences: Difference[] = []
   readonly #listed = noCounts()
+  #subscribed: Record<'source' | 'destination', ReadonlySet<string>> = NONE
   #messages = 0
   #fetched = 0
 
@@ -53,6 +55,7 @@ export class Comparison {
   async run(): Promise<Pick<Ledger, 'folders' | 'fetched' | 'differences'>> {
     const { source, destination, engine } = this.#deps
     const all = await source.mailboxes()
+    this.#subscribed = { source: await source.subscribed(), destination: await destination.subscribed() }
     const directories = engine.directoriesOf(all.map(({ mailbox }) => mailbox))
     const wanted = all.filter((each) => each.wanted).map(({ mailbox }) => mailbox)
     wanted.sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -88,9 +91,10 @@ export class Comparison {
     const opened = await source.examine(mailbox)
     if ('refusal' in opened) return { mailbox, directory, refusal: opened.refusal }
     const { uidValidity, messages, unlisted } = opened
-    const evidence = this.#evidence(mailbox.name, directory, uidValidity)
+    const evidence = this.#evidence(mailbox.name, directory, uidValidity, await destination.onlyKeywords(directory))
     const findings = new FolderFindings(mailbox.name, directory, evidence, (difference) => this.#list(difference))
     for (const message of unlisted) findings.addUnlisted(message)
+    this.#compareSubscription(findings)
     const digested = await this.#digest(mailbox.name, uidValidity, messages, findings, onProgress)
     const known = digests.messages.of(mailbox.name, uidValidity)
     const present = new Set(messages.map(({ uid }) => uid))
@@ -144,7 +148,16 @@ export class Comparison {
     return { messages: digested.sort((a, b) => a.uid - b.uid), uids }
   }
 
-  #evidence(name: string, directory: string, uidValidity: number): Evidence {
+  /** The person may subscribe to more on the destination. */
+  #compareSubscription(findings: FolderFindings): void {
+    const { destination, engine, migrationId } = this.#deps
+    const title = destination.titleOf(findings.directory)
+    const isThere = destination.directories.includes(findings.directory)
+    if (!isThere || !this.#subscribed.source.has(findings.name) || this.#subscribed.destination.has(title)) return
+    findings.addSubscription(engine.subscribed(migrationId).has(title))
+  }
+
+  #evidence(name: string, directory: string, uidValidity: number, onlyKeywords: Evidence['onlyKeywords']): Evidence {
     const { lastFolders, engine, migrationId, options } = this.#deps
     const last = lastFolders.get(name)
     const isSame = last?.uidValidity === uidValidity
@@ -154,6 +167,7 @@ export class Comparison {
       acceptedUnlisted: isSame ? last.acceptedUnlisted : 0,
       ...(options.accept && EVERYTHING),
       syncState: engine.syncState(migrationId, directory, uidValidity),
+      onlyKeywords,
     }
   }
 

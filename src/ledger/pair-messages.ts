@@ -14,7 +14,12 @@ export interface Evidence {
   readonly acceptedUnlisted: number
   /** Null: the engine remembers nothing of the folder. */
   readonly syncState: SyncState | null
+  /** The keywords of the destination's folder when it has room for no other; null: it has room. */
+  readonly onlyKeywords: ReadonlySet<string> | null
 }
+
+/** The folder itself, where messages are called by their UIDs. */
+const FOLDER = 0
 
 /** A folder under comparison, and what was found out about it so far. */
 export class FolderFindings {
@@ -50,6 +55,15 @@ export class FolderFindings {
     const received = Number.isNaN(date) ? null : new Date(date * 1000)
     const sides = { old: atSource, now: onDestination }
     this.#count(isAccepted ? 'accepted' : kind, { uid, size, messageId, date: received, ...sides })
+  }
+
+  /** @param isKept whether it was subscribed to there, because the source had */
+  addSubscription(isKept: boolean): void {
+    const isAccepted = this.evidence.accepted.has(FOLDER)
+    if (isAccepted) this.accepted.add(FOLDER)
+    const kind = isKept || isAccepted ? 'unsubscribed' : 'subscription'
+    const none = { uid: null, size: 0, messageId: '', date: null }
+    this.#count(kind, { ...none, old: 'subscribed to', now: 'not subscribed to' })
   }
 
   addUnlisted({ uid, remark }: UnlistedMessage): void {
@@ -90,7 +104,8 @@ export function pairMessages(
     comparePair(message, twin, findings)
     return true
   }
-  const unlike = atSource.filter((one) => !isPaired(one, (twin) => sameDate(one, twin) && one.flags === twin.flags))
+  const isExact = (one: SourceMessage, twin: DestinationMessage) => sameDate(one, twin) && sameFlags(one, twin)
+  const unlike = atSource.filter((one) => !isPaired(one, (twin) => isExact(one, twin)))
   const undated = unlike.filter((one) => !isPaired(one, (twin) => sameDate(one, twin)))
   const unpaired = undated.filter((one) => !isPaired(one, () => true))
   const digests = new Set(atSource.map(({ digest }) => digest))
@@ -106,12 +121,42 @@ function comparePair(source: DigestedMessage, destination: DestinationMessage, f
   if (!sameDate(source, destination)) {
     findings.add('date', source, dateText(source.date), dateText(destination.date))
   }
+  compareKeywords(source, destination, findings)
   if (source.flags === destination.flags) return
   const { proved, syncState } = findings.evidence
   // Flags that the source still has as the engine delivered them were changed on the destination.
   const delivered = syncState?.flagsOf.get(source.uid)
   const isReflagged = delivered === undefined ? proved.has(source.uid) : delivered === source.flags
   findings.add(isReflagged ? 'reflagged' : 'flags', source, flagText(source.flags), flagText(destination.flags))
+}
+
+/** A Maildir's folder holds 26 at most, whatever Dovecot shows of others: they are in an index that may be made anew. */
+function compareKeywords(source: DigestedMessage, destination: DestinationMessage, findings: FolderFindings): void {
+  const { onlyKeywords, syncState } = findings.evidence
+  const hasRoomFor = (word: string) => onlyKeywords === null || includes([...onlyKeywords], word)
+  const kept = source.keywords.filter(hasRoomFor)
+  const [old, now] = [keywordText(source.keywords), keywordText(destination.keywords)]
+  if (kept.length < source.keywords.length) findings.add('unkept', source, old, now)
+  if (sameWords(kept, destination.keywords)) return
+  const delivered = syncState?.keywordsOf.get(source.uid) ?? []
+  findings.add(sameWords(delivered, source.keywords) ? 'reflagged' : 'keywords', source, old, now)
+}
+
+function sameFlags(source: SourceMessage, destination: DestinationMessage): boolean {
+  return source.flags === destination.flags && sameWords(source.keywords, destination.keywords)
+}
+
+/** Keywords are the same in any case (RFC 9051, section 2.3.2). */
+function sameWords(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((word) => includes(others, word))
+}
+
+function includes(words: readonly string[], word: string): boolean {
+  return words.some((other) => other.toLowerCase() === word.toLowerCase())
+}
+
+function keywordText(words: readonly string[]): string {
+  return words.length === 0 ? 'no keyword' : words.join(' ')
 }
 
 /** A date that the source does not tell is no difference. */

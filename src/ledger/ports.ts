@@ -12,6 +12,8 @@ export interface SourceMessage {
   readonly date: number
   /** The system flags as Maildir letters, sorted: `FRS`. */
   readonly flags: string
+  /** Sorted. */
+  readonly keywords: readonly string[]
 }
 
 /** A message of the destination's Maildir. */
@@ -20,6 +22,7 @@ export interface DestinationMessage extends MessageDigest {
   /** The file's time in whole seconds since 1970. */
   readonly date: number
   readonly flags: string
+  readonly keywords: readonly string[]
   /** The UID at the source, where the engine has stored the message in this directory; null: it has not. */
   readonly copyOf: number | null
 }
@@ -59,6 +62,8 @@ export interface SourceMail {
 export interface SourceSession extends AsyncDisposable {
   /** The person's own mailboxes that hold messages, and whether the provider's patterns want each one. */
   mailboxes(): Promise<{ readonly mailbox: Mailbox; readonly wanted: boolean }[]>
+  /** The names that the person has subscribed to. */
+  subscribed(): Promise<ReadonlySet<string>>
   /** Opens a mailbox read-only and lists it. */
   examine(mailbox: Mailbox): Promise<Opened>
   /** Reads messages of the open mailbox. */
@@ -76,6 +81,10 @@ export interface DestinationTree {
   /** What people read for a directory. */
   titleOf(directory: string): string
   read(directory: string): Promise<DestinationMessage[]>
+  /** The keywords of a directory that has room for no other; null: it has room. */
+  onlyKeywords(directory: string): Promise<ReadonlySet<string> | null>
+  /** What the person has subscribed to, as people read it. */
+  subscribed(): Promise<ReadonlySet<string>>
 }
 
 /** Cached digests of files, by directory and by name without flags. */
@@ -126,12 +135,16 @@ export interface EngineRecords {
   sourceUids(directory: string): (file: string) => number | null
   /** Null when it remembers nothing of the folder, or of another one that had the name. */
   syncState(migrationId: string, directory: string, uidValidity: number): SyncState | null
+  /** What it has subscribed to on the destination, as people read it, because the source had. */
+  subscribed(migrationId: string): ReadonlySet<string>
 }
 
 /** What an engine remembers of one folder. */
 export interface SyncState {
   /** The UIDs that it has delivered, with the flags that the source had then as Maildir letters. */
   readonly flagsOf: ReadonlyMap<number, string>
+  /** The keywords that it has set because the source had them then; of a message without any, nothing. */
+  readonly keywordsOf: ReadonlyMap<number, readonly string[]>
   /** The highest of them, 0 without any. */
   readonly lastUid: number
 }

@@ -17,16 +17,19 @@ const WORDS: Readonly<Record<Kind, string>> = {
   altered: 'altered',
   date: 'with another date',
   flags: 'with other flags',
+  keywords: 'with other keywords',
   unreadable: 'not handed over by the old server',
+  subscription: 'not subscribed to',
   moved: 'moved',
   removed: 'removed',
   reflagged: 'flagged anew',
+  unsubscribed: 'unsubscribed from',
+  unkept: 'with keywords that it has no room for',
   accepted: 'accepted as they are',
 }
 
 /** What a clean ledger says nothing about. */
-export const NOT_COMPARED =
-  'Not carried yet, and not compared: keywords (labels, $Forwarded), subscriptions, and the UIDLs of POP3 clients.'
+export const NOT_COMPARED = 'Not carried yet, and not compared: the UIDLs of POP3 clients.'
 
 /** What the ledger says. */
 export function sentence({ code, folders }: Pick<Ledger, 'code' | 'folders'>): string {

@@ -5,6 +5,8 @@ import type { DestinationMail, DestinationMessage, EngineRecords, KnownFile, Kno
 import { batchesOf } from '../model/batches.ts'
 import { decodeName, maildirFlags } from '../model/mailbox.ts'
 import { Digesting, type MessageDigest } from '../model/message-digest.ts'
+import { KEYWORDS_LIMIT, keywordsIn, keywordsOf } from './keywords.ts'
+import { subscriptionsIn } from './subscriptions.ts'
 
 /** How many files are looked at side by side. */
 const SIDE_BY_SIDE = 16
@@ -23,6 +25,11 @@ export const destinationMail: DestinationMail = {
       directories,
       titleOf: titleOfDirectory,
       read: async (directory) => (directories.includes(directory) ? await readDirectory(directory, reading) : []),
+      async onlyKeywords(directory) {
+        const words = await keywordsOf(join(root, directory))
+        return words.size < KEYWORDS_LIMIT ? null : new Set(words.values())
+      },
+      subscribed: async () => new Set((await subscriptionsIn(root)).map(titleOfLevels)),
     }
   },
 }
@@ -36,7 +43,10 @@ interface Reading {
 /** What people read for a directory of a Maildir++ that Dovecot's listescape plugin reads: `/` between the levels. */
 export function titleOfDirectory(directory: string): string {
   if (directory === '') return 'INBOX'
-  const levels = directory.slice(1).split('.')
+  return titleOfLevels(directory.slice(1).split('.'))
+}
+
+function titleOfLevels(levels: readonly string[]): string {
   return levels
     .map((level) =>
       decodeName(level).replace(/\\([0-9a-f]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
@@ -71,6 +81,7 @@ async function readOnce(directory: string, { root, known, sourceUids }: Reading)
     const names = await entriesOf(join(root, directory, part))
     for (const name of names) if (!name.startsWith('.')) files.push({ name, path: join(root, directory, part, name) })
   }
+  const words = await keywordsOf(join(root, directory))
   const messages: DestinationMessage[] = []
   let isWhole = false
   try {
@@ -81,8 +92,8 @@ async function readOnce(directory: string, { root, known, sourceUids }: Reading)
         if (read === null) return []
         now.set(base, read.file)
         const { digest, messageId, length } = read.file
-        const message = { digest, messageId, length, directory, date: read.date }
-        return [{ ...message, flags: maildirFlags(info), copyOf: copyOf(base) }]
+        const message = { digest, messageId, length, directory, date: read.date, copyOf: copyOf(base) }
+        return [{ ...message, flags: maildirFlags(info), keywords: keywordsIn(info, words) }]
       })
       messages.push(...(await Promise.all(some)).flat())
     }

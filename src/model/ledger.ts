@@ -1,10 +1,20 @@
 import type { Code } from './verdict.ts'
 
 /** What is not on the destination as it is at the source. */
-export const FAULTS = ['missing', 'lost', 'waiting', 'altered', 'date', 'flags', 'unreadable'] as const
+export const FAULTS = [
+  'missing',
+  'lost',
+  'waiting',
+  'altered',
+  'date',
+  'flags',
+  'keywords',
+  'unreadable',
+  'subscription',
+] as const
 
 /** What somebody did on the destination after the copy; it is told, and is no fault. */
-export const CHANGES = ['moved', 'removed', 'reflagged', 'accepted'] as const
+export const CHANGES = ['moved', 'removed', 'reflagged', 'unsubscribed', 'unkept', 'accepted'] as const
 
 /**
  * One word for what is the matter with a message of the source:
@@ -13,11 +23,14 @@ export const CHANGES = ['moved', 'removed', 'reflagged', 'accepted'] as const
  * it again
  * - `waiting`: arrived at the source after the last attempt; the next one brings it
  * - `altered`: on the destination with other bytes
- * - `date`, `flags`: the same bytes with another date or other system flags
+ * - `date`, `flags`, `keywords`: the same bytes with another date, other system flags or other keywords
  * - `unreadable`: the source counts it, and does not list it or does not hand it over
+ * - `subscription`: a folder is subscribed to at the source, and not on the destination
  * - `moved`: in another folder of the destination
  * - `removed`: a ledger has seen it on the destination, and it is not there any more
- * - `reflagged`: was flagged on the destination as at the source, and is not any more
+ * - `reflagged`: had the flags or keywords of the source on the destination, and has them no more
+ * - `unsubscribed`: a folder was subscribed to on the destination, too, and is not any more
+ * - `unkept`: its folder on the destination has no room for some of its keywords
  * - `accepted`: one of the above that an administrator has accepted
  */
 export type Kind = (typeof FAULTS)[number] | (typeof CHANGES)[number]
@@ -53,7 +66,7 @@ export interface LedgerFolder {
   readonly provedUids: string
   /** The UIDs of what is lost. */
   readonly lostUids: string
-  /** The UIDs whose differences an administrator has accepted. */
+  /** The UIDs whose differences an administrator has accepted; 0 is the folder's own subscription. */
   readonly acceptedUids: string
   /** How many that have no UID, because the source counts them and does not list them, were accepted. */
   readonly acceptedUnlisted: number
@@ -64,7 +77,7 @@ export interface Difference {
   readonly kind: Kind
   /** The source's name of the folder, in modified UTF-7. */
   readonly folder: string
-  /** Null: the source counts the message, and does not even tell that. */
+  /** Null: the source counts the message, and does not even tell that; or it is about the folder. */
   readonly uid: number | null
   readonly messageId: string
   /** INTERNALDATE at the source; null when it cannot be read. */

@@ -154,8 +154,7 @@ export const PROVIDER_FIELDS = {
   }),
   engine: field({
     ...{ name: 'engine', title: 'Engine', part: 'copying', placeholder: 'engine' },
-    about:
-      'what copies mail: offlineimap, or the doveadm of a Dovecot on the copying host, which carries keywords and subscriptions too',
+    about: 'what copies mail: offlineimap, or the doveadm of a Dovecot on the copying host',
     titles: { offlineimap: 'OfflineIMAP', doveadm: 'doveadm' },
     ...choice(ENGINES, 'offlineimap'),
   }),

@@ -7,6 +7,7 @@ import {
   ANNA,
   CLEAN,
   changeFile,
+  copyWithOfflineimap,
   fileOf,
   keptInMemory,
   MESSAGES,
@@ -37,7 +38,7 @@ t.test('what was proved and is unchanged is not read again, and the source is on
     const ledger = await verifyCopy(copying, { ...order, provider }, ANNA, kept)
     const verbs = way.sent().match(/^\S+ (?:UID )?[A-Z]+/gm) ?? []
     const unknown = verbs.filter(
-      (verb) => !/ (LOGIN|AUTHENTICATE|CAPABILITY|ID|NAMESPACE|ENABLE|LIST|EXAMINE|UID FETCH|LOGOUT)$/.test(verb),
+      (verb) => !/ (LOGIN|AUTHENTICATE|CAPABILITY|ID|NAMESPACE|ENABLE|LIST|LSUB|EXAMINE|UID FETCH|LOGOUT)$/.test(verb),
     )
     t.strictSame(unknown, [], 'no command that could change the source')
     t.notMatch(way.sent(), /BODY\[|RFC822[^.]/, 'nothing that sets \\Seen')
@@ -48,7 +49,7 @@ t.test('what was proved and is unchanged is not read again, and the source is on
   await using old = await ImapWire.open(copying.atSource(...ANNA))
   await old.command('APPEND Sent "01-Feb-2003 04:05:06 +0000" ', ordinary('late'))
   t.strictSame(await look(), { asked: 1, fetched: 1, code: 'differs' })
-  await copying.run([order])
+  await copyWithOfflineimap(copying, order)
   t.strictSame(await look(), { asked: 0, fetched: 0, code: null })
   for (const line of ['DELETE Sent', 'CREATE Sent']) await old.command(line)
   await old.command('APPEND Sent "01-Feb-2003 04:05:06 +0000" ', ordinary('late'))

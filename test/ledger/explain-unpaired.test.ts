@@ -6,15 +6,19 @@ import { type Difference, noCounts } from '../../src/model/ledger.ts'
 import { UidSet } from '../../src/model/uid-set.ts'
 
 const message = (uid: number, digest: string, more: Partial<DigestedMessage> = {}): DigestedMessage => {
-  return { uid, digest, size: 100, date: 1000, flags: '', messageId: '', length: 90, ...more }
+  return { uid, digest, size: 100, date: 1000, flags: '', keywords: [], messageId: '', length: 90, ...more }
 }
+const BARE = { directory: '', date: 1000, flags: '', keywords: [], messageId: '', length: 90, copyOf: null }
 const copy = (digest: string, more: Partial<DestinationMessage> = {}): DestinationMessage => {
-  return { digest, directory: '', date: 1000, flags: '', messageId: '', length: 90, copyOf: null, ...more }
+  return { ...BARE, digest, ...more }
 }
-const syncState = (flagsOf: Record<number, string>): SyncState => {
+const syncState = (flagsOf: Record<number, string>, keywordsOf: Record<number, string[]> = {}): SyncState => {
   const entries = Object.entries(flagsOf).map(([uid, flags]) => [Number(uid), flags] as const)
-  return { flagsOf: new Map(entries), lastUid: Math.max(0, ...entries.map(([uid]) => uid)) }
+  const words = new Map(Object.entries(keywordsOf).map(([uid, all]) => [Number(uid), all]))
+  return { flagsOf: new Map(entries), keywordsOf: words, lastUid: Math.max(0, ...entries.map(([uid]) => uid)) }
 }
+
+const NOTHING = { acceptedUnlisted: 0, syncState: null, onlyKeywords: null }
 
 /**
  * One folder at the source against its directory, with what else is on the destination; each difference as `kind uid`.
@@ -25,7 +29,7 @@ function told(
   { elsewhere = [], ...known }: Partial<Evidence> & { elsewhere?: DestinationMessage[] } = {},
 ) {
   const differences: Difference[] = []
-  const none = { proved: UidSet.parse(''), accepted: UidSet.parse(''), acceptedUnlisted: 0, syncState: null }
+  const none = { ...NOTHING, proved: UidSet.parse(''), accepted: UidSet.parse('') }
   const evidence = { ...none, ...known }
   const findings = new FolderFindings('INBOX', '', evidence, (difference) => differences.push(difference))
   const folder = { findings, unpaired: pairMessages(source, destination, findings) }
@@ -53,7 +57,7 @@ t.test('messages with the same bytes are counted, and exact twins find each othe
 t.test(
   'of messages that the source counts and does not list, as many are accepted as were, and by UID where there is one',
   async (t) => {
-    const accepted = { proved: UidSet.parse(''), accepted: UidSet.parse('7'), acceptedUnlisted: 1, syncState: null }
+    const accepted = { ...NOTHING, proved: UidSet.parse(''), accepted: UidSet.parse('7'), acceptedUnlisted: 1 }
     const findings = new FolderFindings('INBOX', '', accepted, () => undefined)
     for (const uid of [null, null, 7, 8]) findings.addUnlisted({ uid, remark: 'hidden' })
     t.match(findings.counts, { accepted: 2, unreadable: 2 })
@@ -85,6 +89,46 @@ t.test('what is not there was removed, is waiting, or is missing, as far as is k
     lost: [3],
   })
   t.same(told(source, [], { accepted: UidSet.parse('1:3') }).counted, { accepted: 3 })
+})
+
+t.test('keywords are compared in any case; what a person changed here, and what has no room here, is told', (t) => {
+  const source = [message(1, 'a', { keywords: ['$Forwarded', 'work'] })]
+  const kinds = (keywords: string[], known: Partial<Evidence> = {}) =>
+    told(source, [copy('a', { keywords })], known).kinds
+  t.same(kinds(['$forwarded', 'Work']), [])
+  t.same(kinds([]), ['keywords 1'])
+  t.same(kinds(['$Forwarded', 'work', 'own']), ['keywords 1'])
+  t.same(kinds(['work'], { syncState: syncState({ 1: '' }, { 1: ['$Forwarded', 'work'] }) }), ['reflagged 1'])
+  t.same(
+    kinds(['work'], { syncState: syncState({ 1: '' }, { 1: ['work'] }) }),
+    ['keywords 1'],
+    'the source has more now',
+  )
+  t.same(kinds(['work'], { onlyKeywords: new Set(['work', 'other']) }), ['unkept 1'])
+  t.same(kinds([], { onlyKeywords: new Set(['work', 'other']) }), ['unkept 1', 'keywords 1'])
+  t.same(kinds([], { accepted: UidSet.parse('1') }), ['accepted 1'])
+  t.same(told([message(1, 'a')], [copy('a', { keywords: ['own'] })]).kinds, ['reflagged 1'])
+  t.end()
+})
+
+t.test('exact twins have the same keywords', (t) => {
+  const source = [message(1, 'a'), message(2, 'a', { keywords: ['work'] })]
+  t.same(told(source, [copy('a', { keywords: ['work'] }), copy('a')]).kinds, [])
+  t.end()
+})
+
+t.test('a subscription that is missing is a fault, unless it was here or is accepted', (t) => {
+  const kinds = (isKept: boolean, accepted = '') => {
+    const evidence = { ...NOTHING, proved: UidSet.parse(''), accepted: UidSet.parse(accepted) }
+    const differences: Difference[] = []
+    const findings = new FolderFindings('INBOX', '', evidence, (difference) => differences.push(difference))
+    findings.addSubscription(isKept)
+    return [differences[0]?.kind, `${UidSet.of(findings.accepted)}`]
+  }
+  t.same(kinds(false), ['subscription', ''])
+  t.same(kinds(true), ['unsubscribed', ''])
+  t.same(kinds(false, '0'), ['unsubscribed', '0'])
+  t.end()
 })
 
 t.test('flags that were set on the destination are told from flags that did not arrive', async (t) => {
@@ -134,5 +178,5 @@ t.test('ten thousand messages without a counterpart are explained in no time', a
   const source = Array.from({ length: 10_000 }, (_, at) => message(at + 1, `o${at}`, { messageId: `<${at}>` }))
   const destination = source.map(({ uid }) => copy(`n${uid}`, { messageId: `<new${uid}>`, length: 1 }))
   t.same(told(source, destination).counted, { missing: 10_000 })
-  t.same(Object.keys(noCounts()).length, 11)
+  t.same(Object.keys(noCounts()).length, 15)
 })

@@ -27,6 +27,7 @@ function world(ends: Saved[]) {
     sourceMail: {
       open: async () => ({
         mailboxes: async () => [{ mailbox: INBOX, wanted: true }],
+        subscribed: async () => new Set(),
         examine: async () => ({ uidValidity: 7, messages: [], unlisted: [{ uid: 5, remark: 'hidden' }] }),
         read: async function* () {},
         [Symbol.asyncDispose]: async () => undefined,
@@ -37,6 +38,8 @@ function world(ends: Saved[]) {
         directories: [''],
         titleOf: () => 'INBOX',
         read: async () => [],
+        onlyKeywords: async () => null,
+        subscribed: async () => new Set(),
       }),
     },
     digests: {

@@ -1,12 +1,13 @@
 import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { withBeside } from '../../src/engines/doveadm/beside.ts'
 import { offlineImap } from '../../src/engines/offlineimap/engine.ts'
-import { sourceMail } from '../../src/imap/read/listing.ts'
+import { sourceMail, sourceSurvey } from '../../src/imap/read/listing.ts'
 import { digestCaches } from '../../src/ledger/digest-cache.ts'
 import type { Ledgers } from '../../src/ledger/ports.ts'
 import { type VerifyDeps, type VerifyOptions, verify } from '../../src/ledger/verify.ts'
-import { destinationMail } from '../../src/maildir/listing.ts'
+import { destinationMail, titleOfDirectory } from '../../src/maildir/listing.ts'
 import { type Ledger, totalOf } from '../../src/model/ledger.ts'
 import { decodeName } from '../../src/model/mailbox.ts'
 import type { CopyOrder } from '../../src/model/migration.ts'
@@ -41,8 +42,7 @@ export async function verifyCopy(
 
 /** What a comparison needs, with the engine's metadata in this folder. */
 export function comparing(metadata: string, ledgers: Ledgers = keptInMemory()): VerifyDeps {
-  const settings = { offlineimapMetadata: metadata, dataDir: metadata, keptFree: { percent: 0, bytes: 0 } }
-  const [engine, digests] = [offlineImap(settings), digestCaches(metadata)]
+  const [engine, digests] = [offlineImap(settingsOf(metadata)), digestCaches(metadata)]
   return { sourceMail, destinationMail, engine, digests, ledgers }
 }
 
@@ -89,8 +89,7 @@ export async function withCopy(naming: Naming = { separator: '/', prefix: '' }) 
   await seedMailboxes(copying.atSource(...ANNA), naming)
   await copying.openAll({ [ANNA[0]]: ANNA[1] })
   const order = copying.order(1)
-  const { code, output } = await copying.run([order])
-  if (code !== 0) throw new Error(output)
+  await copyWithOfflineimap(copying, order)
   const empty = await mkdtemp(join(tmpdir(), 'postferry-no-metadata-'))
   return {
     ...{ copying, order, empty },
@@ -100,6 +99,24 @@ export async function withCopy(naming: Naming = { separator: '/', prefix: '' }) 
       await copying[Symbol.asyncDispose]()
     },
   }
+}
+
+/** Messages by OfflineIMAP, then what it does not carry. */
+export async function copyWithOfflineimap(copying: Copying, order: CopyOrder): Promise<void> {
+  const { code, output } = await copying.run([order])
+  if (code !== 0) throw new Error(output)
+  const engine = offlineImap(settingsOf(join(copying.folder, 'metadata')))
+  const done = { outcome: 'complete', folders: 0, messages: 0, output: '' } as const
+  const access = { survey: sourceSurvey }
+  const carry = withBeside({ run: async () => done }, { engine, access, titleOf: titleOfDirectory })
+  const [username, password] = ANNA
+  const run = { signal: new AbortController().signal, onMessage: () => undefined }
+  const { outcome, output: said } = await carry(order, { username, password }, run)
+  if (outcome !== 'complete') throw new Error(`${outcome}: ${said}`)
+}
+
+function settingsOf(metadata: string) {
+  return { offlineimapMetadata: metadata, dataDir: metadata, keptFree: { percent: 0, bytes: 0 } }
 }
 
 /** The file of a message by its UID at the source. */

@@ -32,6 +32,8 @@ auth_socket_path = ${folder}/userdb
 ssl = no
 first_valid_uid = 1
 ${STORAGE[kind]}
+# One syncfs comes before what was copied is noted.
+mail_fsync = never
 mail_prefetch_count = 500
 namespace inbox {
   inbox = yes

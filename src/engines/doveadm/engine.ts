@@ -2,19 +2,16 @@ import type { Room } from '../../copying/free-space.ts'
 import type { Engine, EngineRun, SourceAccess, SourceFolders, Tunnel } from '../../copying/ports.ts'
 import type { Credential } from '../../keys/ports.ts'
 import type { DestinationMail, DigestCaches } from '../../ledger/ports.ts'
-import { OUTCOMES, type Outcome, type Result } from '../../model/attempt.ts'
-import { CouldNotAsk } from '../../model/ledger.ts'
+import type { Result } from '../../model/attempt.ts'
 import type { CopyOrder } from '../../model/migration.ts'
-import { errorText } from '../../model/redact.ts'
 import { check } from './check.ts'
-import { DoveadmError } from './doveadm.ts'
+import { ended, failure } from './failure.ts'
 import { leftOut, listPrefix, matched } from './folders.ts'
 import { merge } from './merge.ts'
-import { hasMerged, openMerged } from './merged.ts'
+import { hasBegun, hasMerged, openMerged } from './merged.ts'
 import { foldersOf, messagesOf, removeMirror, renewMirror } from './mirror.ts'
-import { mirrorIn, openPlace, ownerOf, type Place, RootsMail } from './place.ts'
+import { mirrorIn, openPlace, ownerOf, type Place } from './place.ts'
 import type { SyncStates } from './sides.ts'
-import { shown, troubleOf } from './trouble.ts'
 import { type Dovecot, installed } from './version.ts'
 
 export interface DoveadmDeps {
@@ -26,9 +23,6 @@ export interface DoveadmDeps {
   readonly room: Room
 }
 
-type Attempt = Omit<Result, 'outcome'>
-
-const NOTHING: Attempt = { folders: 0, messages: 0, output: '' }
 const ROOM_MS = 1_000
 
 /** Mirrors the source beside the mailbox with doveadm, and merges from there what the mailbox never had. */
@@ -40,7 +34,7 @@ export function doveadmEngine(deps: DoveadmDeps): Engine {
     stateSetting: shared.stateSetting,
     check,
     // Of what a first attempt had begun, and did not note any more, it remembers that.
-    remembers: (id) => shared.remembers(id) || hasMerged(shared.stateFolder, id),
+    remembers: (id) => shared.remembers(id) || hasBegun(shared.stateFolder, id),
     run: async (order, credential, run) => {
       const dovecot = await installed()
       if (dovecot === null) return ended('engine-missing', 'doveadm is missing: apt-get install --yes dovecot-core')
@@ -50,7 +44,17 @@ export function doveadmEngine(deps: DoveadmDeps): Engine {
     },
     directoriesOf: (mailboxes) => shared.directoriesOf(mailboxes),
     sourceUids: (directory) => shared.sourceUids(directory),
-    syncState: (id, directory, uidValidity) => shared.syncState(id, directory, uidValidity),
+    syncState(id, directory, uidValidity) {
+      const state = shared.syncState(id, directory, uidValidity)
+      if (state === null || !hasMerged(shared.stateFolder, id)) return state
+      using merged = openMerged(shared.stateFolder, id)
+      return { ...state, keywordsOf: merged.keywords({ directory, uidValidity }) }
+    },
+    subscribed(id) {
+      if (!hasMerged(shared.stateFolder, id)) return new Set()
+      using merged = openMerged(shared.stateFolder, id)
+      return merged.subscriptions
+    },
     forget: (id, lost) => shared.forget(id, lost),
     async release({ home }) {
       try {
@@ -61,10 +65,6 @@ export function doveadmEngine(deps: DoveadmDeps): Engine {
       }
     },
   }
-}
-
-function ended(outcome: Outcome, output: string): Result {
-  return { ...NOTHING, outcome, output }
 }
 
 async function attempt(
@@ -145,26 +145,4 @@ function leftIn(home: string, room: Room): number {
   } catch {
     return 0
   }
-}
-
-function failure(error: unknown, tunnel: Tunnel | undefined, signal: AbortSignal): Result {
-  if (signal.aborted) return ended(signal.reason, '')
-  if (error instanceof DoveadmError) {
-    const code = tunnel?.trouble() ?? null
-    const outcome = code === null ? troubleOf(error.end) : outcomeNamed(code)
-    return ended(outcome, `${error.message}\n${shown(error.end)}`.trim())
-  }
-  if (error instanceof CouldNotAsk) return ended(outcomeNamed(error.code), error.message)
-  if (error instanceof RootsMail) return ended('new-unwritable', error.message)
-  const { code } = error as NodeJS.ErrnoException
-  return ended(FILE_TROUBLE[code ?? ''] ?? 'incomplete', errorText(error))
-}
-
-const FILE_TROUBLE: Readonly<Record<string, Outcome>> = {
-  ...{ ENOSPC: 'new-full', EDQUOT: 'new-full' },
-  ...{ EACCES: 'new-unwritable', EPERM: 'new-unwritable', EROFS: 'new-unwritable' },
-}
-
-function outcomeNamed(code: string | null): Outcome {
-  return OUTCOMES.find((outcome) => outcome === code) ?? 'incomplete'
 }

@@ -26,6 +26,8 @@ export interface Numbered {
 export interface Merged extends Disposable {
   /** By UID: the UID that the mailbox in use would have given to the next message when the import began. */
   landing(of: Numbered): ReadonlyMap<number, number>
+  /** Whether any was when this was opened. */
+  readonly isLanding: boolean
   land(of: Numbered, uids: readonly number[], uidNext: number): void
   landed(of: Numbered): void
   /** Keywords by UID, as they were merged last; none where there are none. */
@@ -42,13 +44,21 @@ export function hasMerged(folder: string, migrationId: string): boolean {
   return existsSync(fileIn(folder, migrationId))
 }
 
+/** Whether an import was begun and not noted since. */
+export function hasBegun(folder: string, migrationId: string): boolean {
+  if (!hasMerged(folder, migrationId)) return false
+  using merged = openMerged(folder, migrationId)
+  return merged.isLanding
+}
+
 export function openMerged(folder: string, migrationId: string): Merged {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const path = fileIn(folder, migrationId)
   const database = new DatabaseSync(path, { timeout: BUSY_LIMIT_MS })
-  database.exec(`pragma synchronous = full; ${TABLES}`)
   chmodSync(path, 0o600)
   giveTo(path, statSync(folder))
+  // A power cut may take the last of it: then what was copied is found by its content.
+  database.exec(`pragma journal_mode = wal; pragma synchronous = normal; ${TABLES}`)
   return { ...landings(database), ...keywords(database), ...names(database), [Symbol.dispose]: () => database.close() }
 }
 
@@ -56,7 +66,7 @@ function fileIn(folder: string, migrationId: string): string {
   return join(folder, `postferry-merged-${migrationId}.sqlite`)
 }
 
-function landings(database: DatabaseSync): Pick<Merged, 'landing' | 'land' | 'landed'> {
+function landings(database: DatabaseSync): Pick<Merged, 'landing' | 'isLanding' | 'land' | 'landed'> {
   const select = database.prepare('select uid, uid_next from landing where directory = ? and uid_validity = ?')
   const insert = database.prepare('insert or ignore into landing values (?, ?, ?, ?)')
   const remove = database.prepare('delete from landing where directory = ? and uid_validity = ?')
@@ -65,6 +75,7 @@ function landings(database: DatabaseSync): Pick<Merged, 'landing' | 'land' | 'la
       const rows = select.all(directory, uidValidity) as { uid: number; uid_next: number }[]
       return new Map(rows.map(({ uid, uid_next }) => [uid, uid_next]))
     },
+    isLanding: database.prepare('select 1 from landing limit 1').get() !== undefined,
     land: ({ directory, uidValidity }, uids, uidNext) =>
       atOnce(database, () => {
         for (const uid of uids) insert.run(directory, uidValidity, uid, uidNext)

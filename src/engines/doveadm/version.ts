@@ -10,8 +10,22 @@ export interface Dovecot {
 export const KINDS: readonly string[] = ['2.3', '2.4'] satisfies Dovecot['kind'][]
 const ANSWER_LIMIT_MS = 15_000
 
-/** What is installed here. Null: nothing, or what does not run. `kind` is null for a version that is not known here. */
-export async function installed(): Promise<{ version: string; kind: Dovecot['kind'] | null } | null> {
+type Found = { readonly version: string; readonly kind: Dovecot['kind'] | null } | null
+
+const KEPT_MS = 60_000
+let last: { readonly at: number; readonly found: Promise<Found> } | undefined
+
+/**
+ * What is installed here, looked at once a minute. Null: nothing, or what does not run. `kind` is null for a version that
+ * is not known here.
+ */
+export async function installed(): Promise<Found> {
+  const now = performance.now()
+  if (last === undefined || now - last.at > KEPT_MS) last = { at: now, found: look() }
+  return await last.found
+}
+
+async function look(): Promise<Found> {
   let version: string | null = null
   const end = await runProcess({
     program: 'sh',

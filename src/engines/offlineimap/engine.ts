@@ -59,6 +59,7 @@ export function offlineImap({
     directoriesOf,
     sourceUids,
     syncState: (id, directory, uidValidity) => syncStateIn(metadata, id, directory, uidValidity),
+    subscribed: () => new Set(),
     forget: (id, lost) => forgetIn(metadata, id, lost),
     note: (id, delivered) => noteIn(metadata, id, delivered),
     release: async () => undefined,

@@ -8,6 +8,8 @@ import { maildirFlags } from '../../model/mailbox.ts'
 import { accountOf, statusFile } from './names.ts'
 
 const BUSY_LIMIT_MS = 10_000
+/** OfflineIMAP knows nothing of keywords. */
+const NONE: ReadonlyMap<number, readonly string[]> = new Map()
 
 /**
  * What OfflineIMAP remembers of a directory's folder: it notes a message when it has stored its file on the
@@ -30,7 +32,7 @@ export function syncStateIn(
     flagsOf.set(id, maildirFlags(flags ?? ''))
     lastUid = Math.max(lastUid, id)
   }
-  return { flagsOf, lastUid }
+  return { flagsOf, keywordsOf: NONE, lastUid }
 }
 
 /** OfflineIMAP copies what it does not remember; where the file is there all the same, it only notes it again. */

@@ -32,6 +32,22 @@ export const sourceFolders: SourceAccess['folders'] = async (provider, { usernam
   return await session.folders()
 }
 
+/** The same, with all keywords. */
+export const sourceSurvey: SourceAccess['survey'] = async (provider, { username, password }, signal) => {
+  await using session = new Session({ provider, username, password }, signal)
+  await session.connect()
+  const folders = await session.folders()
+  const keywords: Map<string, { uidValidity: number; words: Map<number, readonly string[]> }> = new Map()
+  for (const { mailbox } of folders.mailboxes.filter(({ wanted }) => wanted)) {
+    const opened = await session.examine(mailbox)
+    if ('refusal' in opened) continue
+    const some = opened.messages.filter(({ keywords }) => keywords.length > 0)
+    const words = new Map(some.map(({ uid, keywords }) => [uid, keywords]))
+    keywords.set(mailbox.name, { uidValidity: opened.uidValidity, words })
+  }
+  return { ...folders, keywords }
+}
+
 class Session implements SourceSession, Connection {
   readonly #reader: Reader
   readonly #signal: AbortSignal | undefined
@@ -85,6 +101,14 @@ class Session implements SourceSession, Connection {
       // Everybody has an INBOX (RFC 3501, section 5.1).
       if (mailboxes.length === 0) throw new CouldNotAsk('old-protocol', 'the old server lists no mailbox at all')
       return mailboxes.map((mailbox) => ({ mailbox, wanted: isWanted(mailbox, this.#reader.provider) }))
+    } catch (error) {
+      throw couldNotAsk(error, this.#reader)
+    }
+  }
+
+  async subscribed() {
+    try {
+      return await listSubscribed(this.client)
     } catch (error) {
       throw couldNotAsk(error, this.#reader)
     }

@@ -43,7 +43,7 @@ export class Roll {
       ...(uid > 0 && { uid }),
       ...(size !== null && { size: Number(size) }),
       ...(items.has('INTERNALDATE') && { date: secondsOf(textOf(items.get('INTERNALDATE')) ?? '') }),
-      ...(items.has('FLAGS') && { flags: lettersOf(items.get('FLAGS')) }),
+      ...(items.has('FLAGS') && flagsOf(items.get('FLAGS'))),
     }
   }
 
@@ -56,9 +56,10 @@ export class Roll {
   result(count: number): { messages: SourceMessage[]; unlisted: UnlistedMessage[] } {
     const messages = new Map<number, SourceMessage>()
     const unlisted: UnlistedMessage[] = []
-    for (const [at, { uid, size, date = Number.NaN, flags = '' }] of this.#told.entries()) {
+    for (const [at, { uid, size, date = Number.NaN, flags = '', keywords = [] }] of this.#told.entries()) {
       const isAnothers = uid !== undefined && messages.has(uid)
-      if (uid !== undefined && size !== undefined && !isAnothers) messages.set(uid, { uid, size, date, flags })
+      if (uid !== undefined && size !== undefined && !isAnothers)
+        messages.set(uid, { uid, size, date, flags, keywords })
       else if (uid !== undefined && !isAnothers) unlisted.push({ uid, remark: 'listed without its size' })
       else if (at < count) unlisted.push({ uid: null, remark: `counted as number ${at + 1} of ${count}, not listed` })
     }
@@ -74,9 +75,11 @@ const LETTERS: Readonly<Record<string, string>> = {
   '\\deleted': 'T',
 }
 
-function lettersOf(flags: Token | undefined): string {
-  const letters = isList(flags) ? flags.map((flag) => LETTERS[textOf(flag)?.toLowerCase() ?? ''] ?? '') : []
-  return letters.sort().join('')
+function flagsOf(token: Token | undefined): Pick<SourceMessage, 'flags' | 'keywords'> {
+  const all = isList(token) ? token.map((flag) => textOf(flag) ?? '') : []
+  const letters = all.map((flag) => LETTERS[flag.toLowerCase()] ?? '')
+  const keywords = all.filter((flag) => flag !== '' && !flag.startsWith('\\'))
+  return { flags: letters.sort().join(''), keywords: keywords.sort() }
 }
 
 /** RFC 3501's date-time: ` 1-Feb-2003 04:05:06 +0700`. */

@@ -1,0 +1,133 @@
+import type { Engine, SourceAccess, SourceSurvey } from '../../copying/ports.ts'
+import type { Credential } from '../../keys/ports.ts'
+import type { EngineRecords } from '../../ledger/ports.ts'
+import type { CopyOrder } from '../../model/migration.ts'
+import { failure } from './failure.ts'
+import { changeOf } from './flags.ts'
+import { changeFolders, setFlags } from './land.ts'
+import { type Merged, openMerged } from './merged.ts'
+import { foldersOf, messagesOf } from './mirror.ts'
+import { openPlace, type Place } from './place.ts'
+import { type Dovecot, installed } from './version.ts'
+
+interface BesideDeps {
+  readonly engine: EngineRecords & { readonly stateFolder: string }
+  readonly access: Pick<SourceAccess, 'survey'>
+  readonly dovecot: Dovecot
+  readonly titleOf: (directory: string) => string
+}
+
+/** What the source has changed in one folder since keywords were set last. */
+interface Changed {
+  readonly directory: string
+  readonly uidValidity: number
+  /** By the UID at the source. */
+  readonly words: ReadonlyMap<number, { readonly now: readonly string[]; readonly before: readonly string[] }>
+}
+
+const WITHOUT = 'keywords and subscriptions are not copied, doveadm is missing: apt-get install --yes dovecot-core'
+
+/** A run of an engine that copies messages alone, with the rest afterwards. */
+export function withBeside(engine: Pick<Engine, 'run'>, deps: Omit<BesideDeps, 'dovecot'>): Engine['run'] {
+  return async (order, credential, run) => {
+    const copied = await engine.run(order, credential, run)
+    if (copied.outcome !== 'complete') return copied
+    const { version = '', kind = null } = (await installed()) ?? {}
+    if (kind === null) return { ...copied, output: `${copied.output}\n${WITHOUT}`.trim() }
+    try {
+      await carryBeside(order, credential, { ...deps, dovecot: { version, kind } }, run.signal)
+      return copied
+    } catch (error) {
+      const { outcome, output } = failure(error, undefined, run.signal)
+      return { ...copied, outcome, output: `${copied.output}\n${output}`.trim() }
+    }
+  }
+}
+
+/**
+ * What an engine leaves behind that copies messages alone: keywords and subscriptions of the source, as far as they have
+ * changed since the last time.
+ * @throws CouldNotAsk, DoveadmError
+ */
+async function carryBeside(
+  order: CopyOrder,
+  credential: Credential,
+  deps: BesideDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { engine, access, dovecot, titleOf } = deps
+  const survey = await access.survey(order.provider, credential, signal)
+  const directories = engine.directoriesOf(survey.mailboxes.map(({ mailbox }) => mailbox))
+  using merged = openMerged(engine.stateFolder, order.id)
+  const changed = changesIn(order.id, survey, directories, engine, merged)
+  const wanted = survey.mailboxes.filter(({ wanted, mailbox }) => wanted && survey.subscribed.has(mailbox.name))
+  const subscribed = new Set(wanted.map(({ mailbox }) => titleOf(directories.get(mailbox.name) ?? '')))
+  const before = merged.subscriptions
+  const added = [...subscribed].filter((name) => !before.has(name))
+  const removed = [...before].filter((name) => !subscribed.has(name))
+  if (changed.length + added.length + removed.length === 0) return
+  await using place = await openPlace(order, dovecot, {})
+  await setKeywords(place, changed, { engine, merged, titleOf }, signal)
+  const here = await foldersOf(place, place.live, signal)
+  const isHere = (name: string) => here.has(name)
+  await changeFolders(place, 'subscribe', added.filter(isHere), signal)
+  await changeFolders(place, 'unsubscribe', removed.filter(isHere), signal)
+  merged.setSubscriptions(new Set([...subscribed].filter(isHere)))
+}
+
+function changesIn(
+  id: string,
+  { mailboxes, keywords }: SourceSurvey,
+  directories: ReadonlyMap<string, string>,
+  engine: EngineRecords,
+  merged: Merged,
+): Changed[] {
+  return mailboxes.flatMap(({ mailbox: { name } }): Changed[] => {
+    const { uidValidity, words } = keywords.get(name) ?? { uidValidity: 0, words: new Map() }
+    const directory = directories.get(name) ?? ''
+    const delivered = engine.syncState(id, directory, uidValidity)?.flagsOf
+    if (delivered === undefined) return []
+    const last = merged.keywords({ directory, uidValidity })
+    const some = [...new Set([...words.keys(), ...last.keys()])].filter((uid) => delivered.has(uid))
+    const all = some.map((uid) => [uid, { now: words.get(uid) ?? [], before: last.get(uid) ?? [] }] as const)
+    const differ = all.filter(([, { now, before }]) => {
+      const { add, remove } = changeOf(before, now)
+      return add.length + remove.length > 0
+    })
+    return differ.length === 0 ? [] : [{ directory, uidValidity, words: new Map(differ) }]
+  })
+}
+
+/** Of a message that the person has moved meanwhile, they stay as they are. */
+async function setKeywords(
+  place: Place,
+  changed: readonly Changed[],
+  { engine, merged, titleOf }: Pick<BesideDeps, 'engine' | 'titleOf'> & { merged: Merged },
+  signal: AbortSignal,
+): Promise<void> {
+  if (changed.length === 0) return
+  const folders = await foldersOf(place, place.live, signal)
+  const messages = await messagesOf(place, place.live, signal)
+  for (const { directory, uidValidity, words } of changed) {
+    const name = titleOf(directory)
+    const { guid = '' } = folders.get(name) ?? {}
+    const sourceUid = engine.sourceUids(directory)
+    const steps = (messages.get(guid) ?? []).flatMap(({ uid, file }) => {
+      const change = words.get(sourceUid(file) ?? 0)
+      if (change === undefined) return []
+      const { add, remove } = changeOf(change.before, change.now)
+      return [
+        { uid, how: 'add' as const, flags: add.join(' ') },
+        { uid, how: 'remove' as const, flags: remove.join(' ') },
+      ]
+    })
+    const some = steps.filter(({ flags }) => flags !== '')
+    for (const group of Map.groupBy(some, ({ how, flags }) => `${how} ${flags}`).values()) {
+      const [{ how, flags }] = group as [(typeof group)[number]]
+      const uids = group.map(({ uid }) => uid).sort((a, b) => a - b)
+      await setFlags(place, how, flags.split(' '), { name, guid, uids }, signal)
+    }
+    const found = (messages.get(guid) ?? []).map(({ file }) => sourceUid(file) ?? 0).filter((uid) => words.has(uid))
+    merged.setKeywords({ directory, uidValidity }, new Map(found.map((uid) => [uid, words.get(uid)?.now ?? []])))
+  }
+}
