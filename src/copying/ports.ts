@@ -1,5 +1,5 @@
 import type { Credential } from '../keys/ports.ts'
-import type { EngineRecords, LostMessages } from '../ledger/ports.ts'
+import type { EngineRecords, KnownMessage, LostMessages } from '../ledger/ports.ts'
 import type { Attempt, Outcome, Result } from '../model/attempt.ts'
 import type { By } from '../model/audit.ts'
 import type { Mailbox, MailboxStatus } from '../model/mailbox.ts'
@@ -179,8 +179,19 @@ export interface SourceAccess {
     credential: Pick<Credential, 'username' | 'password'>,
     signal: AbortSignal,
   ): Promise<SourceSurvey>
-  /** @param user of this host, who alone is let in */
-  tunnel(provider: Provider, user: number): Promise<Tunnel>
+  /**
+   * @param user of this host, who alone is let in
+   * @param onBody is called with each message whose bytes have passed
+   */
+  tunnel(provider: Provider, user: number, onBody?: (body: PassedBody) => void): Promise<Tunnel>
+}
+
+/** A message of the source, digested on its way to a program. */
+export interface PassedBody extends KnownMessage {
+  /** As the source calls it; `INBOX` in this one spelling. */
+  readonly mailbox: string
+  readonly uidValidity: number
+  readonly uid: number
 }
 
 /** Plain IMAP on this host that leads to a provider's verified server, one connection at a time, and cannot write. */

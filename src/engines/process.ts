@@ -15,6 +15,8 @@ export interface Start {
   /** Aborted: the process is asked to end, or ended at once where `isUrgent` says so of the reason. */
   readonly signal: AbortSignal
   isUrgent(reason: unknown): boolean
+  /** Called with what writes to its standard input; missing: there is nothing to read for it. */
+  onInput?(input: Writable): void
   onLine(line: string): void
   /** What it writes to its standard error; missing: `onLine`. */
   onErrorLine?(line: string): void
@@ -42,7 +44,12 @@ const ENVIRONMENT = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR']
  */
 export async function runProcess(start: Start): Promise<End> {
   const child = spawn(start.program, start.args, {
-    stdio: ['ignore', 'pipe', 'pipe', ...(start.handOver === undefined ? [] : ['pipe' as const])],
+    stdio: [
+      start.onInput === undefined ? 'ignore' : 'pipe',
+      'pipe',
+      'pipe',
+      ...(start.handOver === undefined ? [] : ['pipe' as const]),
+    ],
     detached: true,
     cwd: '/',
     env: Object.fromEntries(ENVIRONMENT.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
@@ -63,6 +70,7 @@ export async function runProcess(start: Start): Promise<End> {
   // What ends before it has read is no error of ours.
   const pipe = child.stdio[HAND_OVER] as Writable | undefined
   pipe?.on('error', () => undefined).write(start.handOver ?? '')
+  if (child.stdin !== null) start.onInput?.(child.stdin)
   tellLines(child, start)
   start.signal.addEventListener('abort', interrupt)
   if (start.signal.aborted) interrupt()

@@ -73,6 +73,8 @@ export interface SourceSession extends AsyncDisposable {
 export interface DestinationMail {
   /** The Maildir of a home. Where there is none, it has no directories. */
   open(home: string, known: KnownFiles, sourceUids: EngineRecords['sourceUids']): Promise<DestinationTree>
+  /** What people read for a directory. */
+  titleOf(directory: string): string
 }
 
 export interface DestinationTree {

@@ -1,22 +1,24 @@
-import { type FileHandle, readdir, stat } from 'node:fs/promises'
+import { type BigIntStats, statSync } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate as othersToo } from 'node:timers/promises'
 import { openRegular } from '../files/regular-file.ts'
+import { readSmall, SMALL } from '../files/small-file.ts'
 import type { DestinationMail, DestinationMessage, EngineRecords, KnownFile, KnownFiles } from '../ledger/ports.ts'
 import { batchesOf } from '../model/batches.ts'
 import { decodeName, maildirFlags } from '../model/mailbox.ts'
-import { Digesting, type MessageDigest } from '../model/message-digest.ts'
+import { Digesting } from '../model/message-digest.ts'
 import { KEYWORDS_LIMIT, keywordsIn, keywordsOf } from './keywords.ts'
 import { subscriptionsIn } from './subscriptions.ts'
 
-/** How many files are looked at side by side. */
-const SIDE_BY_SIDE = 16
-/** Bigger files are read piece by piece. */
-const WHOLE = 1024 * 1024
+/** So many files are looked at before other work gets its turn. */
+const IN_ONE_GO = 16
 /** How often a directory is listed again that changes while it is read. */
 const TRIES = 10
 
 /** The destination as the copying host has it: the Maildir in a home. */
 export const destinationMail: DestinationMail = {
+  titleOf: titleOfDirectory,
   async open(home, known, sourceUids) {
     const root = join(home, 'Maildir')
     const directories = await mailDirectories(root)
@@ -85,17 +87,17 @@ async function readOnce(directory: string, { root, known, sourceUids }: Reading)
   const messages: DestinationMessage[] = []
   let isWhole = false
   try {
-    for (const batch of batchesOf(files, SIDE_BY_SIDE)) {
-      const some = batch.map(async ({ name, path }): Promise<DestinationMessage[]> => {
+    for (const batch of batchesOf(files, IN_ONE_GO)) {
+      for (const { name, path } of batch) {
         const [base = '', info = ''] = name.split(':2,')
-        const read = await readFileOnce(path, before.get(base))
-        if (read === null) return []
+        const read = lookAt(path, before.get(base)) ?? (await readPieces(path))
+        if (read === null) continue
         now.set(base, read.file)
         const { digest, messageId, length } = read.file
         const message = { digest, messageId, length, directory, date: read.date, copyOf: copyOf(base) }
-        return [{ ...message, flags: maildirFlags(info), keywords: keywordsIn(info, words) }]
-      })
-      messages.push(...(await Promise.all(some)).flat())
+        messages.push({ ...message, flags: maildirFlags(info), keywords: keywordsIn(info, words) })
+      }
+      await othersToo()
     }
     isWhole = true
   } finally {
@@ -104,24 +106,42 @@ async function readOnce(directory: string, { root, known, sourceUids }: Reading)
   return messages
 }
 
-/** Whatever changes a file changes its ctime, and no user can set that. Null: it is no file, and so no message. */
-async function readFileOnce(
-  path: string,
-  before: KnownFile | undefined,
-): Promise<{ file: KnownFile; date: number } | null> {
-  const { ino, size, ctimeNs, mtimeNs } = await stat(path, { bigint: true })
-  const stamp = `${ino} ${size} ${ctimeNs}`
-  const date = Number(mtimeNs / 1_000_000_000n)
-  if (before?.stamp === stamp) return { file: before, date }
-  await using file = await openRegular(path)
-  return file && { file: { stamp, ...(await digestOf(file, size)) }, date }
+interface Read {
+  readonly file: KnownFile
+  /** In seconds since 1970. */
+  readonly date: number
 }
 
-async function digestOf(file: FileHandle, size: bigint): Promise<MessageDigest> {
+/** Null: it is not small, or no file. */
+function lookAt(path: string, before: KnownFile | undefined): Read | null {
+  if (before !== undefined) {
+    const stats = statSync(path, { bigint: true })
+    if (stampOf(stats) === before.stamp) return { file: before, date: dateOf(stats) }
+  }
+  const { bytes, stats } = readSmall(path)
+  if (bytes === null) return null
   const digesting = new Digesting()
-  if (size <= WHOLE) digesting.add(await file.readFile())
-  else for await (const piece of file.createReadStream({ highWaterMark: WHOLE })) digesting.add(piece)
-  return digesting.result()
+  digesting.add(bytes)
+  return { file: { stamp: stampOf(stats), ...digesting.result() }, date: dateOf(stats) }
+}
+
+/** Null: it is no file, and so no message. */
+async function readPieces(path: string): Promise<Read | null> {
+  await using file = await openRegular(path)
+  if (file === null) return null
+  const stats = await file.stat({ bigint: true })
+  const digesting = new Digesting()
+  for await (const piece of file.createReadStream({ highWaterMark: SMALL, autoClose: false })) digesting.add(piece)
+  return { file: { stamp: stampOf(stats), ...digesting.result() }, date: dateOf(stats) }
+}
+
+/** Whatever changes a file changes its ctime, and no user can set that. */
+function stampOf({ ino, size, ctimeNs }: BigIntStats): string {
+  return `${ino} ${size} ${ctimeNs}`
+}
+
+function dateOf({ mtimeNs }: BigIntStats): number {
+  return Number(mtimeNs / 1_000_000_000n)
 }
 
 async function entriesOf(folder: string): Promise<string[]> {

@@ -41,6 +41,7 @@ export class Digesting {
     let length = bytes.length
     this.#endsWithCr = bytes[length - 1] === CR
     if (this.#endsWithCr) length--
+    if (!bytes.includes(CR)) return bytes.subarray(0, length)
     let kept = 0
     for (let at = 0; at < length; at++) {
       const byte = bytes[at] as number

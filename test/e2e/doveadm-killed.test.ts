@@ -41,13 +41,15 @@ const MOMENTS: readonly {
   {
     what: 'the worker between two folders',
     program: 'doveadm',
-    script: `case "$*" in *copy*Sent*) ${REST};; *) real "$@";; esac`,
+    script: `talk() { while IFS= read -r line; do case "$line" in *COPY*Sent*) ${REST};; *) printf '%s\\n' "$line";; esac; done; }
+case "$*" in *' imap '*) talk | real "$@";; *) real "$@";; esac`,
     worker: true,
   },
   {
-    what: 'doveadm at the end of a copy',
+    what: 'Dovecot at the end of a copy',
     program: 'doveadm',
-    script: `case "$*" in *copy*) real "$@"; kill -9 $$;; *) real "$@";; esac`,
+    script: `hear() { while IFS= read -r line; do case "$line" in *COPYUID*) kill -9 -- -$$;; *) printf '%s\\n' "$line";; esac; done; }
+case "$*" in *' imap '*) real "$@" | hear;; *) real "$@";; esac`,
     worker: false,
   },
 ]

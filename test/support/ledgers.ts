@@ -111,7 +111,8 @@ export async function copyWithOfflineimap(copying: Copying, order: CopyOrder): P
   const carry = withBeside({ run: async () => done }, { engine, access, titleOf: titleOfDirectory })
   const [username, password] = ANNA
   const run = { signal: new AbortController().signal, onMessage: () => undefined }
-  const { outcome, output: said } = await carry(order, { username, password }, run)
+  const credential = { username, password, address: username, provider: order.provider.name }
+  const { outcome, output: said } = await carry(order, credential, run)
   if (outcome !== 'complete') throw new Error(`${outcome}: ${said}`)
 }
 

@@ -2,12 +2,13 @@ import type { Engine, SourceAccess, SourceSurvey } from '../../copying/ports.ts'
 import type { Credential } from '../../keys/ports.ts'
 import type { EngineRecords } from '../../ledger/ports.ts'
 import type { CopyOrder } from '../../model/migration.ts'
+import { changeNames, liveFolders, storeFlags } from './both.ts'
 import { failure } from './failure.ts'
 import { changeOf } from './flags.ts'
-import { changeFolders, setFlags } from './land.ts'
 import { type Merged, openMerged } from './merged.ts'
 import { foldersOf, messagesOf } from './mirror.ts'
 import { openPlace, type Place } from './place.ts'
+import { openSession, type Session } from './session.ts'
 import { type Dovecot, installed } from './version.ts'
 
 interface BesideDeps {
@@ -67,11 +68,12 @@ async function carryBeside(
   const removed = [...before].filter((name) => !subscribed.has(name))
   if (changed.length + added.length + removed.length === 0) return
   await using place = await openPlace(order, dovecot, {})
-  await setKeywords(place, changed, { engine, merged, titleOf }, signal)
-  const here = await foldersOf(place, place.live, signal)
+  await using session = await openSession(place, signal)
+  await setKeywords(place, session, changed, { engine, merged, titleOf }, signal)
+  const here = await liveFolders(session)
   const isHere = (name: string) => here.has(name)
-  await changeFolders(place, 'subscribe', added.filter(isHere), signal)
-  await changeFolders(place, 'unsubscribe', removed.filter(isHere), signal)
+  await changeNames(session, 'SUBSCRIBE', added.filter(isHere))
+  await changeNames(session, 'UNSUBSCRIBE', removed.filter(isHere))
   merged.setSubscriptions(new Set([...subscribed].filter(isHere)))
 }
 
@@ -101,6 +103,7 @@ function changesIn(
 /** Of a message that the person has moved meanwhile, they stay as they are. */
 async function setKeywords(
   place: Place,
+  session: Session,
   changed: readonly Changed[],
   { engine, merged, titleOf }: Pick<BesideDeps, 'engine' | 'titleOf'> & { merged: Merged },
   signal: AbortSignal,
@@ -125,7 +128,7 @@ async function setKeywords(
     for (const group of Map.groupBy(some, ({ how, flags }) => `${how} ${flags}`).values()) {
       const [{ how, flags }] = group as [(typeof group)[number]]
       const uids = group.map(({ uid }) => uid).sort((a, b) => a - b)
-      await setFlags(place, how, flags.split(' '), { name, guid, uids }, signal)
+      await storeFlags(session, name, uids, how, flags.split(' '))
     }
     const found = (messages.get(guid) ?? []).map(({ file }) => sourceUid(file) ?? 0).filter((uid) => words.has(uid))
     merged.setKeywords({ directory, uidValidity }, new Map(found.map((uid) => [uid, words.get(uid)?.now ?? []])))

@@ -21,6 +21,14 @@ const VERSION: Readonly<Record<Dovecot['kind'], string>> = {
   '2.4': 'dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n',
 }
 
+/** What the mirror's folders are called where both are shown. */
+export const MIRROR_PREFIX = '.mirror/'
+
+const MIRROR_STORAGE: Readonly<Record<Dovecot['kind'], (home: string) => string>> = {
+  '2.3': (home) => `location = maildir:${home}/Maildir`,
+  '2.4': (home) => `mail_path = ${home}/Maildir`,
+}
+
 /**
  * What doveadm reads to copy: the same for the mirror and for the mailbox in use, which are two users of the socket.
  * @param folder a folder of its own, where its sockets are
@@ -38,6 +46,22 @@ mail_prefetch_count = 500
 namespace inbox {
   inbox = yes
   separator = /
+}
+`
+}
+
+/**
+ * The same for the mailbox in use, with its mirror beside it.
+ * @param mirror from the home
+ */
+export function bothConfiguration(kind: Dovecot['kind'], folder: string, mirror: string): string {
+  return `${configuration(kind, folder)}namespace mirror {
+  prefix = ${MIRROR_PREFIX}
+  separator = /
+  hidden = yes
+  list = no
+  subscriptions = no
+  ${MIRROR_STORAGE[kind](`~/${mirror}`)}
 }
 `
 }

@@ -5,12 +5,11 @@ import type { DestinationMail, DigestCache } from '../../ledger/ports.ts'
 import { Digesting } from '../../model/message-digest.ts'
 import type { Present } from './adopt.ts'
 import type { MergeFolder } from './folders.ts'
-import { type Folder, messagesOf } from './mirror.ts'
+import { foldersOf, messagesOf } from './mirror.ts'
 import type { Place } from './place.ts'
 
-/** A message of the mailbox in use, by which doveadm finds it again. */
+/** A message of the mailbox in use. */
 export interface LiveMessage extends Present {
-  readonly guid: string
   readonly flags: readonly string[]
 }
 
@@ -23,14 +22,9 @@ interface LiveDeps {
 const TRIES = 5
 
 /** The mailbox in use, with the digest of each message: what the last ledger has read is not read again. */
-export async function readLive(
-  place: Place,
-  folders: ReadonlyMap<string, Folder>,
-  deps: LiveDeps,
-  signal: AbortSignal,
-): Promise<LiveMessage[]> {
+export async function readLive(place: Place, deps: LiveDeps, signal: AbortSignal): Promise<LiveMessage[]> {
   for (let tries = 1; ; tries++) {
-    const { found, isWhole } = await readOnce(place, folders, deps, signal)
+    const { found, isWhole } = await readOnce(place, deps, signal)
     if (isWhole) return found
     if (tries === TRIES) throw new Error('the mailbox cannot be read as a whole, or changes faster')
   }
@@ -38,11 +32,11 @@ export async function readLive(
 
 async function readOnce(
   place: Place,
-  folders: ReadonlyMap<string, Folder>,
   { destination, digests }: LiveDeps,
   signal: AbortSignal,
 ): Promise<{ found: LiveMessage[]; isWhole: boolean }> {
   const tree = await destination.open(place.home, digests.files, () => () => null)
+  const folders = await foldersOf(place, place.live, signal)
   const byGuid = await messagesOf(place, place.live, signal)
   const found: LiveMessage[] = []
   const listed = [...byGuid.values()].reduce((sum, messages) => sum + messages.length, 0)
@@ -53,27 +47,33 @@ async function readOnce(
     const { guid = '' } = folders.get(tree.titleOf(directory)) ?? {}
     for (const { uid, file, flags } of byGuid.get(guid) ?? []) {
       const { digest } = known.get(file) ?? {}
-      if (digest !== undefined) found.push({ directory, guid, uid, digest, flags })
+      if (digest !== undefined) found.push({ directory, uid, digest, flags })
     }
   }
   return { found, isWhole: found.length === listed }
 }
 
+interface ContentDeps extends LiveDeps {
+  readonly place: Place
+  readonly signal: AbortSignal
+}
+
+/** Where a folder's messages lie in the mirror: the paths of their files by UID. */
+type Paths = ReadonlyMap<number, string>
+
 /** The digests of the mirror's messages; what a ledger has read at the source need not be read again. */
 export class MirrorContent {
-  readonly #place: Place
-  readonly #digests: DigestCache
-  /** By the folder's directory: paths by the file's name without flags. */
-  readonly #paths = new Map<string, Map<string, string>>()
+  readonly #deps: ContentDeps
+  /** By the folder's name. */
+  #paths: Promise<ReadonlyMap<string, Paths>> | undefined
 
-  constructor(place: Place, digests: DigestCache) {
-    this.#place = place
-    this.#digests = digests
+  constructor(deps: ContentDeps) {
+    this.#deps = deps
   }
 
   /** Of merged messages. */
   async known(folder: MergeFolder, uids: readonly number[]): Promise<Map<number, string>> {
-    const known = this.#digests.messages.of(folder.mailbox.name, folder.uidValidity)
+    const known = this.#deps.digests.messages.of(folder.mailbox.name, folder.uidValidity)
     const found = await this.read(
       folder,
       uids.filter((uid) => !known.has(uid)),
@@ -86,35 +86,49 @@ export class MirrorContent {
   }
 
   /** As they are in the mirror: some storages cannot keep every byte that the source has. */
-  async read(folder: MergeFolder, uids: Iterable<number>): Promise<Map<number, string>> {
+  async read(folder: MergeFolder, uids: readonly number[]): Promise<Map<number, string>> {
     const found = new Map<number, string>()
+    if (uids.length === 0) return found
+    this.#paths ??= this.#allPaths()
+    const paths = (await this.#paths).get(folder.from) ?? new Map()
     for (const uid of uids) {
-      const file = folder.messages.get(uid)?.file
-      const digest = file === undefined ? null : await this.#read(folder, file)
+      const path = paths.get(uid)
+      const digest = path === undefined ? null : await digestOf(path)
       if (digest !== null) found.set(uid, digest)
     }
     return found
   }
 
-  async #read({ from: { directory } }: MergeFolder, file: string): Promise<string | null> {
-    const path = (await this.#pathsIn(directory)).get(file)
-    if (path === undefined) return null
-    await using opened = await openRegular(path)
-    if (opened === null) return null
-    const digesting = new Digesting()
-    for await (const piece of opened.createReadStream()) digesting.add(piece)
-    return digesting.result().digest
-  }
-
-  async #pathsIn(directory: string): Promise<Map<string, string>> {
-    const before = this.#paths.get(directory)
-    if (before !== undefined) return before
-    const found = new Map<string, string>()
-    for (const part of ['cur', 'new']) {
-      const folder = join(this.#place.mirrorHome, 'Maildir', directory, part)
-      for (const name of await readdir(folder)) found.set(name.split(':2,')[0] ?? '', join(folder, name))
+  async #allPaths(): Promise<ReadonlyMap<string, Paths>> {
+    const { place, destination, digests, signal } = this.#deps
+    const { titleOf, directories } = await destination.open(place.mirrorHome, digests.files, () => () => null)
+    const folders = await foldersOf(place, place.mirror, signal)
+    const messages = await messagesOf(place, place.mirror, signal)
+    const found = new Map<string, Paths>()
+    for (const directory of directories) {
+      const name = titleOf(directory)
+      const files = await filesIn(join(place.mirrorHome, 'Maildir', directory))
+      const all = messages.get(folders.get(name)?.guid ?? '') ?? []
+      found.set(name, new Map(all.flatMap(({ uid, file }) => (files.has(file) ? [[uid, files.get(file) ?? '']] : []))))
     }
-    this.#paths.set(directory, found)
     return found
   }
+}
+
+async function digestOf(path: string): Promise<string | null> {
+  await using file = await openRegular(path)
+  if (file === null) return null
+  const digesting = new Digesting()
+  for await (const piece of file.createReadStream()) digesting.add(piece)
+  return digesting.result().digest
+}
+
+/** By the file's name without flags. */
+async function filesIn(maildir: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>()
+  for (const part of ['cur', 'new']) {
+    const folder = join(maildir, part)
+    for (const name of await readdir(folder)) found.set(name.split(':2,')[0] ?? '', join(folder, name))
+  }
+  return found
 }

@@ -45,11 +45,6 @@ export class DoveadmError extends Error {
   }
 }
 
-/** @throws DoveadmError */
-export async function mustDo(place: Place, args: readonly string[], signal: AbortSignal): Promise<void> {
-  await mustRead(place, args, signal, () => undefined)
-}
-
 /** Some folders are there in name only, as the parents of others: all else is told. */
 const EX_NOHOST = 68
 
@@ -61,20 +56,10 @@ export async function readTable(
   onRow: (row: Readonly<Record<string, string>>) => void,
 ): Promise<void> {
   let names: string[] | null = null
-  await mustRead(place, ['-f', 'tab', ...args], signal, (line) => {
+  const end = await doveadm(place, ['-f', 'tab', ...args], signal, (line) => {
     const values = line.split('\t')
     if (names === null) names = values
     else onRow(Object.fromEntries(names.map((name, at) => [name, values[at] ?? ''])))
   })
-}
-
-async function mustRead(
-  place: Place,
-  args: readonly string[],
-  signal: AbortSignal,
-  onLine: (line: string) => void,
-): Promise<void> {
-  const end = await doveadm(place, args, signal, onLine)
-  const isTold = end.exitCode === 0 || (args[0] === '-f' && end.exitCode === EX_NOHOST)
-  if (!isTold) throw new DoveadmError(args[args[0] === '-f' ? 2 : 0] ?? '', end)
+  if (end.exitCode !== 0 && end.exitCode !== EX_NOHOST) throw new DoveadmError(args[0] ?? '', end)
 }

@@ -4,13 +4,16 @@ import type { Credential } from '../../keys/ports.ts'
 import type { DestinationMail, DigestCaches } from '../../ledger/ports.ts'
 import type { Result } from '../../model/attempt.ts'
 import type { CopyOrder } from '../../model/migration.ts'
+import { mirrorFolders, mirrorMessages } from './both.ts'
 import { check } from './check.ts'
 import { ended, failure } from './failure.ts'
-import { leftOut, listPrefix, matched } from './folders.ts'
+import { leftOut, listPrefix, type MergeFolder, type Mirrored, matched } from './folders.ts'
 import { merge } from './merge.ts'
 import { hasBegun, hasMerged, openMerged } from './merged.ts'
-import { foldersOf, messagesOf, removeMirror, renewMirror } from './mirror.ts'
+import { removeMirror, renewMirror } from './mirror.ts'
+import { Passed } from './passed.ts'
 import { mirrorIn, openPlace, ownerOf, type Place } from './place.ts'
+import { openSession, type Session } from './session.ts'
 import type { SyncStates } from './sides.ts'
 import { type Dovecot, installed } from './version.ts'
 
@@ -83,10 +86,12 @@ async function attempt(
   let tunnel: Tunnel | undefined
   try {
     const folders = await deps.access.folders(order.provider, credential, signal)
-    await using way = await deps.access.tunnel(order.provider, ownerOf(order.home).uid)
+    using passed = new Passed(deps.digests, order.id)
+    const { uid } = ownerOf(order.home)
+    await using way = await deps.access.tunnel(order.provider, uid, (body) => passed.take(body))
     tunnel = way
     await using place = await openPlace(order, deps.dovecot, sourceFields(way, credential, listPrefix(folders)))
-    return await copy(order, folders, place, { ...deps, signal, onMessage })
+    return await copy(order, folders, place, { ...deps, passed, signal, onMessage })
   } catch (error) {
     const result = guard.signal.aborted ? ended('new-full', FULL) : failure(error, tunnel, run.signal)
     return { ...result, messages: copied }
@@ -105,26 +110,31 @@ async function copy(
   { id }: CopyOrder,
   source: SourceFolders,
   place: Place,
-  deps: DoveadmDeps & Pick<EngineRun, 'signal' | 'onMessage'>,
+  deps: DoveadmDeps & { passed: Passed } & Pick<EngineRun, 'signal' | 'onMessage'>,
 ): Promise<Result> {
   const { shared: states, destination, signal, onMessage } = deps
   await renewMirror(place, leftOut(source), signal)
+  deps.passed.keep()
   using digests = deps.digests.open(id)
-  const { titleOf, directories: mirrored } = await destination.open(place.mirrorHome, digests.files, () => () => null)
-  const mirror = {
-    folders: await foldersOf(place, place.mirror, signal),
-    messages: await messagesOf(place, place.mirror, signal),
-    directories: new Map(mirrored.map((directory) => [titleOf(directory), directory])),
-  }
+  await using session = await openSession(place, signal)
+  const mirror = await readMirror(session)
   const directories = states.directoriesOf(source.mailboxes.map(({ mailbox }) => mailbox))
+  const { titleOf } = destination
   const { folders, missing } = matched(source, mirror, { directories, titleOf })
   using merged = openMerged(states.stateFolder, id)
-  const sides = { migrationId: id, place, states, merged, destination, digests, signal, onMessage }
+  const sides = { migrationId: id, place, session, states, merged, destination, digests, signal, onMessage }
   const messages = await merge(folders, source.subscribed, sides)
   const copied = { folders: folders.length, messages }
   if (missing.length === 0) return { ...copied, outcome: 'complete', output: '' }
   const output = `doveadm cannot copy ${missing.join(', ')}: exclude them, or take --engine offlineimap`
   return { ...copied, outcome: 'incomplete', output }
+}
+
+async function readMirror(session: Session): Promise<Mirrored> {
+  const folders = await mirrorFolders(session)
+  const messages = new Map<string, MergeFolder['messages']>()
+  for (const name of folders.keys()) messages.set(name, await mirrorMessages(session, name))
+  return { folders, messages }
 }
 
 const FULL = 'the rest of the disk is kept free'

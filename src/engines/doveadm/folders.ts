@@ -1,31 +1,24 @@
 import type { SourceFolders } from '../../copying/ports.ts'
 import { decodeName, isInbox, type Mailbox, titleOf } from '../../model/mailbox.ts'
+import type { Shown } from './both.ts'
 import type { Numbered } from './merged.ts'
-import type { Folder, Message } from './mirror.ts'
 
 /** A folder of the source in the mirror, and where it goes. */
 export interface MergeFolder extends Numbered {
   readonly mailbox: Mailbox
   /** In the mailbox in use. */
   readonly name: string
-  /** In the mirror. */
-  readonly from: Place
-  readonly messages: ReadonlyMap<number, Message>
-}
-
-interface Place {
-  readonly name: string
-  readonly directory: string
-  readonly guid: string
+  /** Its name in the mirror. */
+  readonly from: string
+  /** The flags and keywords of its messages by UID. */
+  readonly messages: ReadonlyMap<number, readonly string[]>
 }
 
 /** What is in the mirror. */
 export interface Mirrored {
-  readonly folders: ReadonlyMap<string, Folder>
-  /** By the folder's guid. */
-  readonly messages: ReadonlyMap<string, readonly Message[]>
+  readonly folders: ReadonlyMap<string, Shown>
   /** By the folder's name. */
-  readonly directories: ReadonlyMap<string, string>
+  readonly messages: ReadonlyMap<string, MergeFolder['messages']>
 }
 
 /** How the names of the source's folders are used. */
@@ -57,11 +50,10 @@ export function matched(
     const other = withoutSlashes(mailbox)
     const isOnly = changed.get(other)?.length === 1
     const found = mirror.folders.get(name) ?? (isOnly ? mirror.folders.get(other) : undefined)
-    const from = found && { name: found.name, guid: found.guid, directory: mirror.directories.get(found.name) ?? '' }
-    if (found === undefined || from === undefined) missing.push(titleOf(mailbox))
+    if (found === undefined) missing.push(titleOf(mailbox))
     else {
-      const messages = new Map((mirror.messages.get(found.guid) ?? []).map((message) => [message.uid, message]))
-      folders.push({ mailbox, directory, name, from, uidValidity: found.uidValidity, messages })
+      const messages = mirror.messages.get(found.name) ?? new Map()
+      folders.push({ mailbox, directory, name, from: found.name, uidValidity: found.uidValidity, messages })
     }
   }
   return { folders, missing }

@@ -1,7 +1,7 @@
+import { storeFlags } from './both.ts'
 import type { LiveMessage } from './content.ts'
 import { changeOf, flagsOf, keywordsOf, lettersOf } from './flags.ts'
 import type { MergeFolder } from './folders.ts'
-import { setFlags } from './land.ts'
 import type { Sides } from './sides.ts'
 
 type Changes = ReadonlyMap<number, ReturnType<typeof changeOf>>
@@ -20,7 +20,7 @@ function changesIn(sides: Sides, folder: MergeFolder): Changes {
   const keywords = sides.deps.merged.keywords(folder)
   const changes = new Map<number, ReturnType<typeof changeOf>>()
   for (const [uid, letters] of sides.known(folder)) {
-    const { flags } = folder.messages.get(uid) ?? {}
+    const flags = folder.messages.get(uid)
     if (flags === undefined) continue
     const now = flagsOf(lettersOf(flags), keywordsOf(flags))
     const change = changeOf(flagsOf(letters, keywords.get(uid) ?? []), now)
@@ -43,8 +43,7 @@ async function changeFlags(sides: Sides, folder: MergeFolder, changes: Changes):
   for (const group of Map.groupBy(some, ({ how, flags }) => `${how} ${flags.join(' ')}`).values()) {
     const [first] = group as [(typeof group)[number]]
     const uids = group.map(({ target }) => target.uid).sort((a, b) => a - b)
-    const here = { name: folder.name, guid: first.target.guid, uids }
-    await setFlags(sides.deps.place, first.how, first.flags, here, sides.deps.signal)
+    await storeFlags(sides.deps.session, folder.name, uids, first.how, first.flags)
   }
 }
 

@@ -1,7 +1,8 @@
 import { batchesOf } from '../../model/batches.ts'
 import { alreadyThere, type Candidate } from './adopt.ts'
+import { changeNames, copyMessages } from './both.ts'
 import type { MergeFolder } from './folders.ts'
-import { changeFolders, copyTo, toDisk } from './land.ts'
+import { toDisk } from './land.ts'
 import type { Sides } from './sides.ts'
 
 interface New extends Candidate {
@@ -66,13 +67,13 @@ async function whichAreThere(
 
 /** What is copied and not noted when this is cut off, the next attempt finds by its content. */
 async function land(sides: Sides, batch: readonly Uids[]): Promise<number> {
-  const { merged, place, signal, onMessage } = sides.deps
+  const { merged, place, session, signal, onMessage } = sides.deps
   for (const { folder, uids } of batch) {
     signal.throwIfAborted()
     const { name, from } = folder
-    if (name !== 'INBOX' && !sides.folders.has(name)) await changeFolders(place, 'create', [name], signal)
+    if (name !== 'INBOX' && !sides.folders.has(name)) await changeNames(session, 'CREATE', [name])
     merged.land(folder, uids, sides.folders.get(name)?.uidNext ?? 1)
-    await copyTo(place, name, { ...from, uids }, signal)
+    await copyMessages(session, from, uids, name)
     for (const _ of uids) onMessage()
   }
   await toDisk(place, signal)

@@ -1,5 +1,5 @@
+import { changeNames } from './both.ts'
 import type { MergeFolder } from './folders.ts'
-import { changeFolders } from './land.ts'
 import { mergeFlags } from './merge-flags.ts'
 import { mergeMessages } from './merge-messages.ts'
 import { type MergeDeps, Sides } from './sides.ts'
@@ -26,7 +26,7 @@ export async function merge(
 
 /** Also the empty ones; once, and the INBOX comes by itself. */
 async function makeFolders(sides: Sides, folders: readonly MergeFolder[]): Promise<void> {
-  const { merged, place, signal } = sides.deps
+  const { merged, session } = sides.deps
   const made = merged.folders
   const missing = folders.filter((folder) => {
     const { name, directory } = folder
@@ -34,7 +34,7 @@ async function makeFolders(sides: Sides, folders: readonly MergeFolder[]): Promi
     return name !== 'INBOX' && !wasHere
   })
   const names = missing.map(({ name }) => name)
-  await changeFolders(place, 'create', names, signal)
+  await changeNames(session, 'CREATE', names)
   merged.addFolders(folders.map(({ directory }) => directory))
   if (missing.length > 0) await sides.readFolders()
 }
@@ -45,14 +45,14 @@ async function mergeSubscriptions(
   folders: readonly MergeFolder[],
   subscribed: ReadonlySet<string>,
 ): Promise<void> {
-  const { merged, place, signal } = sides.deps
+  const { merged, session } = sides.deps
   const now = new Set(folders.filter(({ mailbox }) => subscribed.has(mailbox.name)).map(({ name }) => name))
   const before = merged.subscriptions
   const added = [...now].filter((name) => !before.has(name))
   const removed = [...before].filter((name) => !now.has(name))
   if (added.length + removed.length > 0) await sides.readFolders()
   const isHere = (name: string) => sides.folders.has(name)
-  await changeFolders(place, 'subscribe', added.filter(isHere), signal)
-  await changeFolders(place, 'unsubscribe', removed.filter(isHere), signal)
+  await changeNames(session, 'SUBSCRIBE', added.filter(isHere))
+  await changeNames(session, 'UNSUBSCRIBE', removed.filter(isHere))
   merged.setSubscriptions(now)
 }

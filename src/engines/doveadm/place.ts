@@ -2,7 +2,7 @@ import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, statSync, writeF
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { CopyOrder } from '../../model/migration.ts'
-import { configuration } from './configuration.ts'
+import { bothConfiguration, configuration } from './configuration.ts'
 import { type Fields, serveUserdb } from './userdb.ts'
 import type { Dovecot } from './version.ts'
 
@@ -13,6 +13,8 @@ const MIRROR = '.postferry/mirror'
 export interface Place extends AsyncDisposable {
   /** Path of its configuration. */
   readonly configuration: string
+  /** The same, with the mirror beside the mailbox in use. */
+  readonly bothConfiguration: string
   /** Whom it runs as; null: this process's own user. */
   readonly owner: Owner | null
   /** The two users that it knows. */
@@ -42,17 +44,19 @@ export async function openPlace({ id, home }: CopyOrder, { kind }: Dovecot, sour
   const mirror = `${live}-mirror`
   const mirrorHome = mirrorIn(home)
   const file = join(folder, 'dovecot.conf')
+  const both = join(folder, 'both.conf')
   writeFileSync(file, configuration(kind, folder), { mode: 0o600 })
+  writeFileSync(both, bothConfiguration(kind, folder, MIRROR), { mode: 0o600 })
   const users = new Map([
     [live, { ...owner, home }],
     [mirror, { ...owner, home: mirrorHome, ...source }],
   ])
   opened.use(await serveUserdb(join(folder, 'userdb'), users))
   const isRoot = process.geteuid?.() === 0
-  if (isRoot) letIn(owner, folder, [file, join(folder, 'userdb')])
+  if (isRoot) letIn(owner, folder, [file, both, join(folder, 'userdb')])
   const held = opened.move()
   return {
-    ...{ configuration: file, owner: isRoot ? owner : null, live, mirror, home, mirrorHome },
+    ...{ configuration: file, bothConfiguration: both, owner: isRoot ? owner : null, live, mirror, home, mirrorHome },
     [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
   }
 }

@@ -1,11 +1,12 @@
 import type { Delivered } from '../../copying/ports.ts'
 import type { DestinationMail, DigestCache, EngineRecords } from '../../ledger/ports.ts'
+import { liveFolders, type Shown } from './both.ts'
 import { type LiveMessage, MirrorContent, readLive } from './content.ts'
 import { keywordsOf, lettersOf } from './flags.ts'
 import type { MergeFolder } from './folders.ts'
 import type { Merged } from './merged.ts'
-import { type Folder, foldersOf } from './mirror.ts'
 import type { Place } from './place.ts'
+import type { Session } from './session.ts'
 
 /** The sync state that all engines share. */
 export interface SyncStates extends EngineRecords {
@@ -16,6 +17,7 @@ export interface SyncStates extends EngineRecords {
 export interface MergeDeps {
   readonly migrationId: string
   readonly place: Place
+  readonly session: Session
   readonly states: SyncStates
   readonly merged: Merged
   readonly destination: DestinationMail
@@ -29,17 +31,16 @@ export class Sides {
   readonly deps: MergeDeps
   readonly content: MirrorContent
   /** Of the mailbox in use, by name. */
-  folders: ReadonlyMap<string, Folder> = new Map()
+  folders: ReadonlyMap<string, Shown> = new Map()
   #live: Promise<LiveMessage[]> | undefined
 
   constructor(deps: MergeDeps) {
     this.deps = deps
-    this.content = new MirrorContent(deps.place, deps.digests)
+    this.content = new MirrorContent(deps)
   }
 
   async readFolders(): Promise<void> {
-    const { place, signal } = this.deps
-    this.folders = await foldersOf(place, place.live, signal)
+    this.folders = await liveFolders(this.deps.session)
   }
 
   /** The system flags of the folder's merged messages as they were merged last, by UID. */
@@ -57,7 +58,7 @@ export class Sides {
   /** The mailbox in use before anything was copied. */
   live(): Promise<LiveMessage[]> {
     const { place, destination, digests, signal } = this.deps
-    this.#live ??= readLive(place, this.folders, { destination, digests }, signal)
+    this.#live ??= readLive(place, { destination, digests }, signal)
     return this.#live
   }
 
@@ -65,7 +66,7 @@ export class Sides {
   note(folder: MergeFolder, uids: readonly number[]): void {
     const { states, merged, migrationId } = this.deps
     const { directory, uidValidity, messages } = folder
-    const flags = uids.map((uid) => [uid, messages.get(uid)?.flags ?? []] as const)
+    const flags = uids.map((uid) => [uid, messages.get(uid) ?? []] as const)
     merged.setKeywords(folder, new Map(flags.map(([uid, all]) => [uid, keywordsOf(all)])))
     const flagsOf = new Map(flags.map(([uid, all]) => [uid, lettersOf(all)]))
     states.note(migrationId, { directory, uidValidity, flagsOf })

@@ -15,11 +15,18 @@ export class WritesError extends Error {}
 
 /** Passes on what a client sends, as long as it only reads. A mailbox may be examined, not selected. */
 export class ReadOnly extends Transform {
+  readonly #onCommand: (line: string) => void
   #line: Buffer = Buffer.alloc(0)
   /** Bytes of a literal that are still to come. */
   #literal = 0
   /** What the next line is; `answer`: of AUTHENTICATE, in base64. */
   #next: 'command' | 'rest' | 'answer' = 'command'
+
+  /** @param onCommand is called with the first line of each command */
+  constructor(onCommand: (line: string) => void) {
+    super()
+    this.#onCommand = onCommand
+  }
 
   override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
     try {
@@ -52,7 +59,10 @@ export class ReadOnly extends Transform {
 
   #pass(): void {
     const line = this.#line.toString('latin1').replace(/\r?\n$/, '')
-    if (this.#next === 'command') this.#refuseWriting(line)
+    if (this.#next === 'command') {
+      this.#refuseWriting(line)
+      this.#onCommand(line)
+    }
     if (this.#next === 'answer' && !/^[\w+/=*]*$/.test(line)) throw new WritesError('not an answer of SASL')
     const literal = LITERAL.exec(line.replace(QUOTED, '""'))?.[1]
     if (this.#next !== 'answer' && literal !== undefined) {

@@ -1,0 +1,39 @@
+import type { PassedBody } from '../../copying/ports.ts'
+import type { DigestCaches, KnownMessage } from '../../ledger/ports.ts'
+
+/** So many are held in memory. */
+const HELD = 1_000
+
+/** What was digested on its way into the mirror: the ledger need not read it from the source again. */
+export class Passed implements Disposable {
+  readonly #digests: DigestCaches
+  readonly #migrationId: string
+  #held: PassedBody[] = []
+
+  constructor(digests: DigestCaches, migrationId: string) {
+    this.#digests = digests
+    this.#migrationId = migrationId
+  }
+
+  take(body: PassedBody): void {
+    this.#held.push(body)
+    if (this.#held.length === HELD) this.keep()
+  }
+
+  keep(): void {
+    const held = this.#held
+    this.#held = []
+    if (held.length === 0) return
+    using digests = this.#digests.open(this.#migrationId)
+    const folders = Map.groupBy(held, ({ mailbox, uidValidity }) => `${uidValidity} ${mailbox}`)
+    for (const some of folders.values()) {
+      const [{ mailbox, uidValidity }] = some as [PassedBody]
+      const known = new Map(some.map(({ uid, ...body }) => [uid, body satisfies KnownMessage]))
+      digests.messages.add(mailbox, uidValidity, known)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.keep()
+  }
+}
