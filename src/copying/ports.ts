@@ -206,6 +206,8 @@ export interface EngineCheck {
   readonly result: 'ok' | 'warn' | 'fail'
   readonly found: string
   readonly remedy?: string
+  /** It cannot copy here. */
+  readonly isMissing?: boolean
 }
 
 export interface EngineRun {

@@ -7,6 +7,7 @@ import type { CopyingOptions, WorkerDeps } from '../copying/worker-deps.ts'
 import { copyingHosts } from '../db/copying-hosts.ts'
 import { jobs } from '../db/jobs.ts'
 import { retention } from '../db/retention.ts'
+import { removeStale } from '../engines/doveadm/stale.ts'
 import { copyingHostIn } from '../files/kept-ids.ts'
 import { statusCheck } from '../imap/read/status-check.ts'
 import { roomBeside } from '../maildir/free-space.ts'
@@ -37,6 +38,7 @@ async function copying(service: Service, { takesOver, early, limitMs, by }: Copy
     early,
     by,
   }
+  await removeStale()
   const serving = await all.serve(worker, engine.stateFolder)
   return {
     jobDeps: {

@@ -8,7 +8,7 @@ import { mustRun, rows, startFerry } from '../support/ferry.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { query } from '../support/query.ts'
 import { seed } from '../support/seed.ts'
-import { runProgram } from '../support/service.ts'
+import { runPostferry, runProgram } from '../support/service.ts'
 import { syncOnce } from '../support/sync.ts'
 
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
@@ -90,6 +90,8 @@ t.test('the mirror goes when the migration is finished, and nothing else', async
 
 t.test('doctor says which doveadm there is', async (t) => {
   t.match((await service.run(['doctor'])).stdout, /^ok {4}doveadm +Dovecot 2\.\d/m)
+  const { stdout } = await runPostferry(['doctor'], { ...service.environment, PATH: '/nowhere' })
+  t.match(stdout, /^fail {2}doveadm +not usable here, and old copies with it\n.*apt-get install --yes dovecot-core/m)
 })
 
 async function emitted(): Promise<string> {

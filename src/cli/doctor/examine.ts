@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import type { Engines } from '../../copying/ports.ts'
+import type { EngineCheck, Engines } from '../../copying/ports.ts'
 import { recipientsInForce } from '../../keys/secrets.ts'
 import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.ts'
 import type { Provider } from '../../model/provider.ts'
@@ -51,12 +51,29 @@ export async function* examine(deps: CliDeps, looking: Looking): AsyncGenerator<
     const remedy = 'start "postferry serve", or set DATABASE_URL'
     yield { check: 'database', result: 'warn', found: 'not made yet', remedy }
   } else yield* checkRecords(deps, engine, looking)
-  for (const { name, check } of engine.all) yield { check: name, ...(await check()) }
+  const wanting = copiesHere(inForce, engine) === null ? [] : await providersOf(deps)
+  for (const { name, check } of engine.all) yield { check: name, ...neededBy(wanting, name, await check()) }
   yield checkRoom(inForce, engine.stateFolder, room())
   yield* checkUnits()
   yield* checkDovecot(inForce, dovecotConfig)
   yield* checkPostfix(await readPostfix(), inForce)
   yield* checkListeners(inForce)
+}
+
+/** Empty where they cannot be asked for: that is told elsewhere. */
+async function providersOf({ openUnready }: CliDeps): Promise<readonly Provider[]> {
+  const opened = await openUnready().catch(() => null)
+  if (opened === null) return []
+  await using deps = opened
+  return await deps.providers.list().catch(() => [])
+}
+
+/** An engine that is missing is no trouble unless a provider names it. */
+function neededBy(providers: readonly Provider[], name: string, { isMissing, ...found }: EngineCheck): EngineCheck {
+  const named = providers.filter(({ engine }) => engine === name).map((provider) => provider.name)
+  if (!isMissing || named.length === 0) return found
+  const remedy = `apt-get install --yes dovecot-core, or postferry provider set ${named[0]} --engine offlineimap`
+  return { result: 'fail', found: `not usable here, and ${named.join(', ')} copies with it`, remedy }
 }
 
 async function checkKey(settings: Settings, engine: Engines): Promise<Finding> {

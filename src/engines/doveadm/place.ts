@@ -9,6 +9,10 @@ import type { Dovecot } from './version.ts'
 /** In a home: never a folder that a sign-in or a delivery leads to. */
 const MIRROR = '.postferry/mirror'
 
+/** How the names of the folders begin that hold the sockets and configurations of attempts, in the one for such. */
+export const PLACE = 'postferry-doveadm-'
+export const SOCKET = 'userdb'
+
 /** Where one attempt's doveadm works. */
 export interface Place extends AsyncDisposable {
   /** Path of its configuration. */
@@ -38,7 +42,7 @@ export async function openPlace({ id, home }: CopyOrder, { kind }: Dovecot, sour
   const owner = ownerOf(home)
   if (owner.uid === 0) throw new RootsMail(`${home} belongs to root, and Dovecot serves no mail of root's`)
   await using opened = new AsyncDisposableStack()
-  const folder = mkdtempSync(join(tmpdir(), 'postferry-doveadm-'))
+  const folder = mkdtempSync(join(tmpdir(), PLACE))
   opened.defer(() => rmSync(folder, { recursive: true, force: true }))
   const live = `m-${id}`
   const mirror = `${live}-mirror`
@@ -51,9 +55,9 @@ export async function openPlace({ id, home }: CopyOrder, { kind }: Dovecot, sour
     [live, { ...owner, home }],
     [mirror, { ...owner, home: mirrorHome, ...source }],
   ])
-  opened.use(await serveUserdb(join(folder, 'userdb'), users))
+  opened.use(await serveUserdb(join(folder, SOCKET), users))
   const isRoot = process.geteuid?.() === 0
-  if (isRoot) letIn(owner, folder, [file, both, join(folder, 'userdb')])
+  if (isRoot) letIn(owner, folder, [file, both, join(folder, SOCKET)])
   const held = opened.move()
   return {
     ...{ configuration: file, bothConfiguration: both, owner: isRoot ? owner : null, live, mirror, home, mirrorHome },
