@@ -48,7 +48,7 @@ case "$*" in *' imap '*) talk | real "$@";; *) real "$@";; esac`,
   {
     what: 'Dovecot at the end of a copy',
     program: 'doveadm',
-    script: `hear() { while IFS= read -r line; do case "$line" in *COPYUID*) kill -9 -- -$$;; *) printf '%s\\n' "$line";; esac; done; }
+    script: `hear() { while IFS= read -r line; do case "$line" in *COPYUID*) kill -9 -$$;; *) printf '%s\\n' "$line";; esac; done; }
 case "$*" in *' imap '*) real "$@" | hear;; *) real "$@";; esac`,
     worker: false,
   },
