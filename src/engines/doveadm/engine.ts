@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Room } from '../../copying/free-space.ts'
 import type { Engine, EngineRun, SourceAccess, SourceFolders, Tunnel } from '../../copying/ports.ts'
 import type { Credential } from '../../keys/ports.ts'
@@ -6,6 +7,7 @@ import type { Result } from '../../model/attempt.ts'
 import type { CopyOrder } from '../../model/migration.ts'
 import { mirrorFolders, mirrorMessages } from './both.ts'
 import { check } from './check.ts'
+import { DoveadmError } from './doveadm.ts'
 import { ended, failure } from './failure.ts'
 import { leftOut, listPrefix, type MergeFolder, type Mirrored, matched } from './folders.ts'
 import { merge } from './merge.ts'
@@ -106,16 +108,58 @@ function sourceFields({ port }: Tunnel, { username, password }: Credential, pref
   }
 }
 
-async function copy(
+type CopyDeps = DoveadmDeps & { passed: Passed } & Pick<EngineRun, 'signal' | 'onMessage'>
+
+async function copy(order: CopyOrder, source: SourceFolders, place: Place, deps: CopyDeps): Promise<Result> {
+  const { passed, signal } = deps
+  const isFirst = !existsSync(place.mirrorHome) && !deps.shared.remembers(order.id)
+  const mirroring = renewMirror(place, leftOut(source), signal)
+  const early = isFirst ? await mergeEarly(order, source, place, deps, mirroring) : 0
+  await mirroring
+  passed.keep()
+  const { folders, missing, messages } = await mergeMirror(order, source, place, deps, () => true)
+  const copied = { folders, messages: early + messages }
+  if (missing.length === 0) return { ...copied, outcome: 'complete', output: '' }
+  const output = `doveadm cannot copy ${missing.join(', ')}: exclude them, or take --engine offlineimap`
+  return { ...copied, outcome: 'incomplete', output }
+}
+
+/**
+ * What is there of a large first mirror, while the rest still comes: nobody sits long before an empty mailbox. Folders
+ * whose numbering is not the source's yet wait for the end.
+ */
+async function mergeEarly(
+  order: CopyOrder,
+  source: SourceFolders,
+  place: Place,
+  deps: CopyDeps,
+  mirroring: Promise<void>,
+): Promise<number> {
+  const isOver = mirroring.then(
+    () => true,
+    () => true,
+  )
+  if (await Promise.race([isOver, deps.passed.many])) return 0
+  const isNumbered = ({ mailbox: { name }, uidValidity }: MergeFolder) =>
+    deps.passed.uidValidityOf(name) === uidValidity
+  try {
+    return (await mergeMirror(order, source, place, deps, isNumbered)).messages
+  } catch (error) {
+    // The mirror changes all the time: its end decides.
+    await isOver
+    if (!(error instanceof DoveadmError)) throw error
+    return 0
+  }
+}
+
+async function mergeMirror(
   { id }: CopyOrder,
   source: SourceFolders,
   place: Place,
-  deps: DoveadmDeps & { passed: Passed } & Pick<EngineRun, 'signal' | 'onMessage'>,
-): Promise<Result> {
-  const { shared: states, destination, signal, onMessage } = deps
-  await renewMirror(place, leftOut(source), signal)
-  deps.passed.keep()
-  using digests = deps.digests.open(id)
+  { shared: states, destination, digests: caches, signal, onMessage }: CopyDeps,
+  isWanted: (folder: MergeFolder) => boolean,
+) {
+  using digests = caches.open(id)
   await using session = await openSession(place, signal)
   const mirror = await readMirror(session)
   const directories = states.directoriesOf(source.mailboxes.map(({ mailbox }) => mailbox))
@@ -123,11 +167,8 @@ async function copy(
   const { folders, missing } = matched(source, mirror, { directories, titleOf })
   using merged = openMerged(states.stateFolder, id)
   const sides = { migrationId: id, place, session, states, merged, destination, digests, signal, onMessage }
-  const messages = await merge(folders, source.subscribed, sides)
-  const copied = { folders: folders.length, messages }
-  if (missing.length === 0) return { ...copied, outcome: 'complete', output: '' }
-  const output = `doveadm cannot copy ${missing.join(', ')}: exclude them, or take --engine offlineimap`
-  return { ...copied, outcome: 'incomplete', output }
+  const messages = await merge(folders.filter(isWanted), source.subscribed, sides)
+  return { folders: folders.length, missing, messages }
 }
 
 async function readMirror(session: Session): Promise<Mirrored> {

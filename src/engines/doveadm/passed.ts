@@ -3,20 +3,36 @@ import type { DigestCaches, KnownMessage } from '../../ledger/ports.ts'
 
 /** So many are held in memory. */
 const HELD = 1_000
+const MANY = 1_500
 
 /** What was digested on its way into the mirror: the ledger need not read it from the source again. */
 export class Passed implements Disposable {
   readonly #digests: DigestCaches
   readonly #migrationId: string
   #held: PassedBody[] = []
+  #count = 0
+  readonly #uidValidities = new Map<string, number>()
+  readonly #many = Promise.withResolvers<void>()
 
   constructor(digests: DigestCaches, migrationId: string) {
     this.#digests = digests
     this.#migrationId = migrationId
   }
 
+  /** Resolves when there are so many that a person would like to see some. */
+  get many(): Promise<void> {
+    return this.#many.promise
+  }
+
+  /** Of the mailbox from which messages have passed; missing: none has. */
+  uidValidityOf(mailbox: string): number | undefined {
+    return this.#uidValidities.get(mailbox)
+  }
+
   take(body: PassedBody): void {
     this.#held.push(body)
+    this.#uidValidities.set(body.mailbox, body.uidValidity)
+    if (++this.#count === MANY) this.#many.resolve()
     if (this.#held.length === HELD) this.keep()
   }
 
