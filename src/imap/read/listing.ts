@@ -88,8 +88,9 @@ class Session implements SourceSession, Connection {
 
   async folders() {
     const mailboxes = await this.mailboxes()
+    const subscribed = await this.subscribed()
     try {
-      return { mailboxes, subscribed: await listSubscribed(this.client), foreign: await listForeign(this.client) }
+      return { mailboxes, subscribed, foreign: await listForeign(this.client) }
     } catch (error) {
       throw couldNotAsk(error, this.#reader)
     }
@@ -110,7 +111,9 @@ class Session implements SourceSession, Connection {
     try {
       return await listSubscribed(this.client)
     } catch (error) {
-      throw couldNotAsk(error, this.#reader)
+      if (!isRefusal(error)) throw couldNotAsk(error, this.#reader)
+      // A server that knows no subscriptions has none.
+      return new Set<string>()
     }
   }
 

@@ -15,6 +15,16 @@ t.test('a source that lists nothing at all could not be asked: nobody has an emp
   await t.rejects(session.mailboxes(), { code: 'old-protocol', message: /lists no mailbox/ })
 })
 
+t.test('subscriptions are read; a source that knows none has none', async (t) => {
+  await using wire = await ImapWire.open({ host: 'localhost', port: old.port, user: 'anna', password: 'x' })
+  await wire.command('SUBSCRIBE INBOX')
+  await using session = await sourceMail.open({ ...PROVIDER, port: old.port }, 'anna', 'x')
+  t.same(await session.subscribed(), new Set(['INBOX']))
+  await using way = await tamperWith(old.port, (said) => said.replace(/^\* LSUB .*\r\n(\S+) OK .*/m, '$1 BAD what?'))
+  await using other = await sourceMail.open({ ...PROVIDER, port: way.port }, 'anna', 'x')
+  t.same(await other.subscribed(), new Set())
+})
+
 t.test('a source that hangs up whatever it is asked for ends the reading, and is not asked for ever', async (t) => {
   let hangUp = false
   await using way = await tamperWith(old.port, (said) => {
