@@ -14,7 +14,7 @@ import { until } from '../support/until.ts'
 const AS_SERVE = 'setpriv --reuid postferry --regid postferry --init-groups'
 /** What apt, the mail and the old server leave. */
 const OTHERS =
-  /^\/(var\/(vmail|lib\/(apt|dpkg|systemd|dovecot)|log|cache|tmp|backups)|run|tmp|root|srv|etc\/(passwd|group|shadow|gshadow|subuid|subgid)-?$|etc\/dovecot)/
+  /^\/(var\/(vmail|lib\/(apt|dpkg|systemd|dovecot|postfix)|spool\/postfix\/(?!postferry)|log|cache|tmp|backups)|run|tmp|root|srv|usr\/local\/share|etc\/((passwd|group|shadow|gshadow|subuid|subgid)-?$|dovecot|postfix|ssl|rc\d\.d|systemd\/.*\/(dovecot|postfix)\.service$))/
 const UNITS = ['postferry-postgresql', 'postferry', 'postferry-sync']
 
 t.setTimeout(3_600_000)
