@@ -1,6 +1,6 @@
 import type { Credential } from '../keys/ports.ts'
 import type { EngineRecords, KnownMessage, LostMessages } from '../ledger/ports.ts'
-import type { Attempt, Outcome, Result } from '../model/attempt.ts'
+import type { Attempt, LatestAttempt, Outcome, Result } from '../model/attempt.ts'
 import type { By } from '../model/audit.ts'
 import type { Mailbox, MailboxStatus } from '../model/mailbox.ts'
 import type { CopyOrder, State } from '../model/migration.ts'
@@ -96,6 +96,8 @@ export interface Jobs {
 export interface Attempts {
   /** The last attempts of a migration, latest first. */
   last(migrationId: string, limit: number): Promise<Attempt[]>
+  /** By the number of the migration. */
+  latest(migrationIds: readonly string[]): Promise<Map<string, LatestAttempt>>
 }
 
 /** What the source answers to the status check before an attempt. */

@@ -1,6 +1,6 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Attempts } from '../copying/ports.ts'
-import type { Outcome } from '../model/attempt.ts'
+import type { LatestAttempt, Outcome } from '../model/attempt.ts'
 import type { DB } from './schema.ts'
 
 export function attempts(db: Kysely<DB>): Attempts {
@@ -23,6 +23,22 @@ export function attempts(db: Kysely<DB>): Attempts {
         .limit(limit)
         .execute()
       return rows.map((row) => ({ ...row, outcome: row.outcome as Outcome | null }))
+    },
+    async latest(migrationIds) {
+      const { rows } = await sql<LatestAttempt & { id: string }>`
+        select job.migration_id as id, nullif(due_at, 'infinity') as "dueAt", failures, ended.outcome,
+            holder is not null and not is_free(job) as "isRunning", coalesce(running.messages, 0) as messages
+          from job
+            left join lateral (
+              select outcome from attempt where attempt.migration_id = job.migration_id and ended_at is not null
+                order by id desc limit 1
+            ) as ended on true
+            left join lateral (
+              select messages from attempt where attempt.migration_id = job.migration_id and ended_at is null
+                and started_at >= claimed_at order by id desc limit 1
+            ) as running on true
+          where job.migration_id = any(${migrationIds}::bigint[])`.execute(db)
+      return new Map(rows.map(({ id, ...latest }) => [id, latest]))
     },
   }
 }

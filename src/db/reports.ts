@@ -5,7 +5,7 @@ import type { Reports, Scope } from '../operations/report.ts'
 import { HELD_SINCE } from './retention.ts'
 import type { DB } from './schema.ts'
 
-const COUNTS = ['awaited', 'captured', 'copying', 'synced', 'done', 'paused', 'failed', 'people', 'neverCame'] as const
+const COUNTS = ['awaited', 'pending', 'copying', 'synced', 'done', 'paused', 'failed', 'people', 'neverCame'] as const
 /** So many people are named; of all others the number will do. */
 const NAMED = 10
 type Counted<Value> = Record<'provider' | 'domain', string> & Record<(typeof COUNTS)[number], Value>
@@ -39,7 +39,7 @@ export function reports(db: Kysely<DB>): Reports {
       const { rows } = await sql<Counted<string>>`
         select provider, old_domain as domain,
           count(*) filter (where state = 'awaited' and not copying) as awaited,
-          count(*) filter (where state = 'pending' and not copying) as captured,
+          count(*) filter (where state = 'pending' and not copying) as pending,
           count(*) filter (where copying) as copying,
           count(*) filter (where state = 'synced' and not copying) as synced,
           count(*) filter (where state = 'done' and not copying) as done,
@@ -96,14 +96,6 @@ export function reports(db: Kysely<DB>): Reports {
         ) as held where since < ${before}`.execute(db)
       const [{ people = '0', at = null, addresses = null } = {}] = rows
       return { people: Number(people), at, addresses: addresses ?? [] }
-    },
-    async crossedSince(scope, time) {
-      const { rows } = await sql<{ count: string }>`
-        select count(*) from (
-          select min(at) as first from ${partsOf(scope).step} as step
-          where to_state in ('synced', 'done') group by migration_id
-        ) as crossing where first >= ${time}`.execute(db)
-      return Number(rows[0]?.count ?? 0)
     },
   }
 }

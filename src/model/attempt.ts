@@ -46,5 +46,22 @@ export interface Attempt {
   readonly output: string
 }
 
+/** When a migration's next attempt is made. */
+export interface AttemptPlan {
+  /** Null: not by itself. */
+  readonly dueAt: Date | null
+  /** In a row, until now. */
+  readonly failures: number
+}
+
+/** How the last attempt of a migration went, and when the next one is made. */
+export interface LatestAttempt extends AttemptPlan {
+  readonly isRunning: boolean
+  /** Of the last one that has ended; null: none has. */
+  readonly outcome: Outcome | null
+  /** Of the one that runs. */
+  readonly messages: number
+}
+
 /** What is kept of how an attempt ended. */
 export type Result = Pick<Attempt, 'folders' | 'messages' | 'output'> & { readonly outcome: Outcome }

@@ -16,6 +16,7 @@ import type { AdministratorAnswer, AdministratorQuestion } from './administrator
 import type { Administrators } from './administrator-ports.ts'
 import type { Aliases } from './aliases.ts'
 import type { Backups } from './backups.ts'
+import type { Boards } from './board-look.ts'
 import type { Collisions } from './collisions.ts'
 import type { Transitions } from './migration-changes.ts'
 import type { OnlyAtSourceList } from './only-at-source.ts'
@@ -73,9 +74,13 @@ export interface OperationDeps extends VerifyDeps {
   readonly source: Source
   /** How each provider is, as of the last minute. */
   health(): Promise<ProviderHealth[]>
+  /** The same of those that are known by now. */
+  latestHealth(): Promise<ProviderHealth[]>
   readonly budget: Budget
   readonly imports: Imports
   readonly reports: Reports
+  /** How the move goes at this moment. */
+  readonly boards: Boards
   readonly onlyAtSource: OnlyAtSourceList
   readonly copying: Copying
   /** Who wants what somebody else has. */

@@ -25,6 +25,21 @@ const MIGRATION = {
 }
 export const Migration = Type.Object(MIGRATION, { $id: 'Migration' })
 
+const LATEST = {
+  copying: Type.Boolean({ description: 'At this moment' }),
+  last_outcome: orNull(Type.Enum(OUTCOMES)),
+  failures: Type.Integer({ minimum: 0, description: 'Attempts in a row that failed' }),
+  next_attempt_at: orNull(Time),
+}
+
+export const ListedMigration = Type.Object(
+  {
+    ...MIGRATION,
+    ...LATEST,
+  },
+  { $id: 'ListedMigration' },
+)
+
 export const Finished = Type.Object(
   {
     ...MIGRATION,
@@ -106,6 +121,7 @@ export const MigrationDetail = Type.Object(
   {
     ...MIGRATION,
     remedy: orNull(Text),
+    ...LATEST,
     credential_sealed_at: orNull(Time),
     credential_sealed_to: orNull(listOf(Text)),
     credential_opened_at: orNull(Time),

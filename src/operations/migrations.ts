@@ -1,7 +1,7 @@
 import type { Attempts } from '../copying/ports.ts'
 import type { Ledgers } from '../ledger/ports.ts'
 import type { Account } from '../model/account.ts'
-import type { Attempt } from '../model/attempt.ts'
+import type { Attempt, AttemptPlan, LatestAttempt } from '../model/attempt.ts'
 import type { AuditEntry } from '../model/audit.ts'
 import { Type } from '../model/json-schema.ts'
 import type { Difference, Ledger } from '../model/ledger.ts'
@@ -70,15 +70,37 @@ export const listMigrations = operation({
     descending: flag('the other way round'),
     ...PAGE,
   },
-  answer: pageAnswer(schemas.Migration, migrationRow),
-  async run(
-    { sort, descending, after, before, limit, ...filter },
-    { migrations }: { migrations: Pick<Migrations, 'page'> },
-  ) {
+  answer: pageAnswer(schemas.ListedMigration, listedRow),
+  async run({ sort, descending, after, before, limit, ...filter }, { migrations, attempts }: ListDeps) {
     const request = requestIn({ after, before, limit })
-    return await migrations.page({ filter: filterIn(filter), sort, descending, ...request })
+    const page = await migrations.page({ filter: filterIn(filter), sort, descending, ...request })
+    const latest = await attempts.latest(page.rows.map(({ id }) => id))
+    return { ...page, rows: page.rows.map((row): ListedMigration => ({ ...row, latest: latest.get(row.id) ?? null })) }
   },
 })
+
+interface ListDeps {
+  readonly migrations: Pick<Migrations, 'page'>
+  readonly attempts: Pick<Attempts, 'latest'>
+}
+
+/** A migration, and how its attempts go. */
+export interface ListedMigration extends Migration {
+  readonly latest: LatestAttempt | null
+}
+
+function listedRow({ latest, ...migration }: ListedMigration) {
+  return { ...migrationRow(migration), ...latestRow(latest) }
+}
+
+function latestRow(latest: LatestAttempt | null) {
+  return {
+    copying: latest?.isRunning ?? false,
+    last_outcome: latest?.outcome ?? null,
+    failures: latest?.failures ?? 0,
+    next_attempt_at: latest?.isRunning ? null : (latest?.dueAt ?? null),
+  }
+}
 
 export const countMigrations = operation({
   ...{
@@ -106,6 +128,7 @@ export interface MigrationFacts {
   readonly credential: CredentialFacts | null
   /** The last ones, latest first. */
   readonly attempts: readonly Attempt[]
+  readonly latest: LatestAttempt | null
   /** The last ones, latest first. */
   readonly entries: readonly AuditEntry[]
   readonly ledger: Ledger | null
@@ -140,10 +163,11 @@ export const showMigration = operation({
   answer: { schema: the(schemas.MigrationDetail), row: factsRow },
   async run({ address: migration, ...part }, deps: ShowDeps): Promise<MigrationFacts> {
     const { id, address } = migration
-    const [account, credential, attempts, { rows: entries }, ledger] = await Promise.all([
+    const [account, credential, attempts, latest, { rows: entries }, ledger] = await Promise.all([
       deps.accounts.find(address),
       deps.credentials.factsOf(address),
       deps.attempts.last(id, ATTEMPTS_SHOWN),
+      deps.attempts.latest([id]),
       deps.audit.page({ filter: { subjects: [address] }, limit: ENTRIES_SHOWN }),
       deps.ledgers.find(id),
     ])
@@ -151,7 +175,10 @@ export const showMigration = operation({
     const { differences_from: from = 0, differences_limit: limit = DIFFERENCES_SHOWN } = part
     const end = from + limit
     const differences = { rows: all.slice(from, end), next: end < all.length ? end : null }
-    return { migration, account, credential, attempts, entries, ledger, differences }
+    return {
+      ...{ migration, account, credential, attempts, entries, ledger, differences },
+      latest: latest.get(id) ?? null,
+    }
   },
 })
 
@@ -160,6 +187,7 @@ export interface MigrationStatus {
   readonly migration: Migration
   /** Null: there was none yet. */
   readonly lastAttempt: Attempt | null
+  readonly plan: AttemptPlan | null
 }
 
 export const migrationStatus = operation({
@@ -175,14 +203,16 @@ export const migrationStatus = operation({
   },
   async run({ address: migration }, { attempts }: Pick<ShowDeps, 'attempts'>) {
     const [lastAttempt = null] = await attempts.last(migration.id, 1)
-    return { migration, lastAttempt }
+    const latest = await attempts.latest([migration.id])
+    return { migration, lastAttempt, plan: latest.get(migration.id) ?? null }
   },
 })
 
-function factsRow({ migration, credential, attempts, entries, ledger, differences }: MigrationFacts) {
+function factsRow({ migration, credential, attempts, latest, entries, ledger, differences }: MigrationFacts) {
   return {
     ...migrationRow(migration),
     remedy: nextStep(migration.code),
+    ...latestRow(latest),
     credential_sealed_at: credential?.sealedAt ?? null,
     credential_sealed_to: credential?.sealedTo ?? null,
     credential_opened_at: credential?.openedAt ?? null,

@@ -44,22 +44,38 @@ const KEPT_MS = 60_000
 const MOST_KEPT = 1_000
 const PROBES_AT_ONCE = 8
 
-/** Tells how each provider is. Results are cached for 60 s, and shared by whoever asks at the same time. */
-export function healthOf({ providers, probe, status }: HealthDeps): () => Promise<ProviderHealth[]> {
+export interface ProviderHealths {
+  /** How each provider is, at the latest 60 s ago. */
+  health(): Promise<ProviderHealth[]>
+  /** The same of those that are known at this moment; the others are asked meanwhile. */
+  latestHealth(): Promise<ProviderHealth[]>
+}
+
+/** Results are cached for 60 s, and shared by whoever asks at the same time. */
+export function healthOf({ providers, probe, status }: HealthDeps): ProviderHealths {
   const atOnce = bulkhead(PROBES_AT_ONCE, Number.POSITIVE_INFINITY)
   const known = new LRUCache<string, Found, Provider>({
     max: MOST_KEPT,
     ttl: KEPT_MS,
+    // Nothing goes before what takes its place is there.
+    noDeleteOnStaleGet: true,
     fetchMethod: (_key, _stale, { context }) => atOnce.execute(() => healthFrom(context, probe(context))),
   })
-  return async () => {
-    const all = await providers.list()
-    // By everything that is set: one that was changed is probed again.
-    const found = await Promise.all(
-      all.map((provider) => known.forceFetch(JSON.stringify(provider), { context: provider })),
-    )
+  // By everything that is set: one that was changed is probed again.
+  const ask = (provider: Provider) => known.forceFetch(JSON.stringify(provider), { context: provider })
+  const withUse = (found: readonly Found[]) => {
     const uses = new Map(status().map((use) => [use.provider, use]))
     return found.map((one) => ({ ...one, status: uses.get(one.provider) ?? null }))
+  }
+  return {
+    health: async () => withUse(await Promise.all((await providers.list()).map(ask))),
+    async latestHealth() {
+      const all = await providers.list()
+      const latest = all.map((provider) => known.get(JSON.stringify(provider), { allowStale: true }))
+      // What is not known, or not any more, is so before long.
+      for (const provider of all) ask(provider).catch(() => undefined)
+      return withUse(latest.filter((one) => one !== undefined))
+    },
   }
 }
 

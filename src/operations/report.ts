@@ -1,4 +1,5 @@
 import type { CopyingHosts, Stranded } from '../copying/copying-hosts.ts'
+import { count } from '../model/count.ts'
 import type { State } from '../model/migration.ts'
 import type { Erased, Expiring } from '../model/retention.ts'
 import type { Collision, Collisions } from './collisions.ts'
@@ -20,7 +21,7 @@ export interface PeopleCount {
   readonly domain: string
   readonly awaited: number
   /** Waiting for their first complete copy. */
-  readonly captured: number
+  readonly pending: number
   /** At this moment, in whatever state. */
   readonly copying: number
   readonly synced: number
@@ -53,10 +54,6 @@ export interface Report {
   readonly burnDown: readonly DayCount[]
   /** People who were not across yet, neither synced nor done. */
   readonly remaining: number
-  /** People who came across each day, lately. */
-  readonly perDay: number
-  /** Null: nobody remains, or nobody came across lately. */
-  readonly estimatedEnd: Date | null
   /** What is kept for how long; empty: no worker has looked yet. */
   readonly erased: readonly Erased[]
   readonly expiring: Expiring
@@ -73,15 +70,12 @@ export interface Reports {
   failures(scope: Scope): Promise<{ code: string; people: number }[]>
   /** In the order of the days. */
   days(scope: Scope): Promise<DayChange[]>
-  /** How many people came across for the first time since then. */
-  crossedSince(scope: Scope, time: Date): Promise<number>
   erased(): Promise<Erased[]>
   /** Credentials that are kept for so many days, and were kept before that time already. */
   expiring(scope: Scope, days: number, before: Date): Promise<Expiring>
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000
-const RECENT_DAYS = 7
 /** So long before it is erased a credential is told. */
 const TOLD_DAYS = 30
 const NONE_EXPIRES: Expiring = { people: 0, at: null, addresses: [] }
@@ -120,15 +114,11 @@ export async function reportOn(
   ])
   const burnDown = burnDownOf(changes, now)
   const remaining = burnDown.at(-1)?.remaining ?? 0
-  const recentDays = Math.min(RECENT_DAYS, burnDown.length)
-  const crossed = await reports.crossedSince(scope, new Date(now.getTime() - RECENT_DAYS * DAY_MS))
-  const perDay = recentDays === 0 ? 0 : crossed / recentDays
-  const estimatedEnd = remaining === 0 || perDay === 0 ? null : new Date(now.getTime() + (remaining / perDay) * DAY_MS)
   const erased = await reports.erased()
   const days = erased.find(({ what }) => what === 'credentials')?.days ?? 0
   const toldBefore = new Date(now.getTime() - (days - TOLD_DAYS) * DAY_MS)
   const expiring = days === 0 ? NONE_EXPIRES : await reports.expiring(scope, days, toldBefore)
-  return { people, failures, collisions, stranded, burnDown, remaining, perDay, estimatedEnd, erased, expiring }
+  return { people, failures, collisions, stranded, burnDown, remaining, erased, expiring }
 }
 
 function isWithin({ provider, oldDomain }: Collision, scope: Scope): boolean {
@@ -157,23 +147,20 @@ export function total(people: readonly PeopleCount[]): PeopleCount {
   return { provider: 'all', domain: 'all', ...Object.fromEntries(sums) }
 }
 
-/** When it will be over, and what is in the way, in words. */
+/** How many remain, and what is in the way, in words. */
 export function outlook(report: Report): string {
   return [end(report), ...report.stranded.map(strandedText)].join('; but ')
 }
 
-function end({ people, remaining, perDay, estimatedEnd }: Report): string {
+function end({ people, remaining }: Report): string {
   if (people.length === 0) return 'no migrations yet'
-  if (remaining === 0) return 'all migrations are complete'
-  if (estimatedEnd === null) return `${remaining} remain; none was completed lately`
-  const rate = Math.round(perDay * 10) / 10
-  return `${remaining} remain; ${rate} a day were completed lately: at this rate the last one on ${estimatedEnd.toISOString().slice(0, 10)}`
+  return remaining === 0 ? 'all migrations are complete' : `${count(remaining)} remain`
 }
 
 /** Whose credentials are erased before long, in words; null: nobody's. */
 export function warning({ expiring: { people, at, addresses } }: Report): string | null {
   if (at === null) return null
-  const whose = `the kept passwords of ${people} unfinished migrations`
+  const whose = `the kept passwords of ${count(people)} unfinished migrations`
   const names = `${addresses.join(', ')}${people > addresses.length ? ', …' : ''}`
   const day = at.toISOString().slice(0, 10)
   return `${whose} are erased from ${day} on (POSTFERRY_KEEP_CREDENTIALS_DAYS): ${names}`
@@ -188,14 +175,14 @@ function collisionRow({ oldDomain, oldUsername, ...collision }: Collision) {
 }
 
 function reportRow(report: Report) {
-  const { people, failures, collisions, stranded, burnDown, remaining, perDay, estimatedEnd, erased, expiring } = report
+  const { people, failures, collisions, stranded, burnDown, remaining, erased, expiring } = report
   return {
     people: people.map(peopleRow),
     total: peopleRow(total(people)),
     ...{ failures, stranded },
     collisions: collisions.map(collisionRow),
     burn_down: burnDown,
-    ...{ remaining, per_day: perDay, estimated_end: estimatedEnd },
+    remaining,
     erased: erased.map(erasedRow),
     expiring,
   }

@@ -26,7 +26,7 @@ export const Count = Type.Integer({ minimum: 0 })
 export const Text = Type.String()
 
 /** People are counted by how far they are, and all of them. */
-export const PEOPLE = ['awaited', 'captured', 'copying', 'synced', 'done', 'paused', 'failed', 'people'] as const
+export const PEOPLE = ['awaited', 'pending', 'copying', 'synced', 'done', 'paused', 'failed', 'people'] as const
 
 export const Mistake = Type.Object(
   {

@@ -102,8 +102,6 @@ export const Report = Type.Object(
       }),
     ),
     remaining: Count,
-    per_day: Type.Number(),
-    estimated_end: orNull(Time),
     erased: listOf(
       Type.Object({
         what: Type.Enum(ERASABLE),

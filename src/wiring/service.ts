@@ -10,6 +10,7 @@ import { aliases } from '../db/aliases.ts'
 import { attempts } from '../db/attempts.ts'
 import { audit } from '../db/audit.ts'
 import { backups } from '../db/backups.ts'
+import { boards } from '../db/boards.ts'
 import { collisions } from '../db/collisions.ts'
 import { type Database, openDatabase } from '../db/connection/database.ts'
 import { shares } from '../db/connection-shares.ts'
@@ -132,7 +133,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
     ...{ settings, database, budget, source, probe, sealer, endpoints, ...verifyDeps, ...stores },
     ...{ hasher: argon2id, totpSealer: totp },
     ...{ probeMx, testLimit: rateLimit(database, TEST_LIMITS, 'test-') },
-    health: healthOf({ providers: stores.providers, probe, status: source.status }),
+    ...healthOf({ providers: stores.providers, probe, status: source.status }),
     keyring: async () => keyring({ opener: await identityOpener(settings), ...trust }),
     rotateKey: (by, onProgress) => rotateKey(settings, stores, by, onProgress),
     dropOldKeys: (by) => dropOldKeys(settings, stores, by),
@@ -163,7 +164,7 @@ function storesIn(database: Database, { home }: Settings) {
   const { kysely, pool } = database
   return {
     ...{ accounts: accounts(kysely), administrators: administrators(kysely), attempts: attempts(kysely) },
-    ...{ aliases: aliases(kysely), backups: backups(database, version()) },
+    ...{ aliases: aliases(kysely), backups: backups(database, version()), boards: boards(kysely) },
     onlyAtSource: onlyAtSource(kysely, recipients(database)),
     ...{ audit: audit(kysely), collisions: collisions(kysely), copying: copying(kysely) },
     ...{ copyingHosts: copyingHosts(kysely), credentials: credentials(kysely), domains: domains(kysely, home) },

@@ -187,7 +187,8 @@ t.test('a database that is away is one line without its password, and exit code 
         DATABASE_URL: url,
       })
       t.equal(exitCode, 69)
-      t.match(stderr, /^postferry: the database is away: [^\n]*\n$/)
+      t.match(stderr, /^[^\n]*\n$/)
+      t.match(JSON.parse(stderr), { error: /^the database is away: /, exit_code: 69 }, 'as JSON, which was asked for')
       t.notMatch(stderr + stdout, /s3cret/)
       t.equal(stdout, '')
     }),

@@ -38,7 +38,7 @@ t.test('the panel is used through nginx, by HTTP/2, with a cookie for TLS only',
 t.test('what lives in a page arrives through nginx', async () => {
   await heading(page, 'No migrations yet').waitFor()
   await service.passdb(...ANNA)
-  await link(page, '1 captured').waitFor()
+  await link(page, '1 pending').waitFor()
 })
 
 t.test('the steps of a connection test come one by one through nginx', async (t) => {

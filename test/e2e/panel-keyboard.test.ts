@@ -39,10 +39,10 @@ t.test('the first key leads past what is the same on every page', async (t) => {
 })
 
 t.test('the focus stays where it is while the page changes', async (t) => {
-  await tabTo(page, '1 captured')
+  await tabTo(page, '1 pending')
   await service.passdb(...BEN)
-  await page.getByRole('link', { name: '2 captured' }).waitFor()
-  t.equal(await focused(page), '2 captured')
+  await page.getByRole('link', { name: '2 pending' }).waitFor()
+  t.equal(await focused(page), '2 pending')
   await keyboard.press('Enter')
   await heading(page, 'Migrations').waitFor()
 })
@@ -52,7 +52,7 @@ t.test('everything on every page is reached, and can be seen when it is', async 
   const pages = ['', '/migrations', '/import', '/providers', '/providers/old', '/new-provider', '/audit', '/settings']
   for (const path of [...pages.map((one) => `/admin${one}`), '/admin/administrators', '/admin/account', person]) {
     await page.goto(`${service.url}${path}`)
-    if (path === '/admin') await page.getByText('Each provider, seen from this host').waitFor()
+    if (path === '/admin') await page.getByText('Each old server, and who waits for it').waitFor()
     await page.evaluate(`for (const one of document.querySelectorAll('details')) one.open = true`)
     const wanted = (await page.evaluate(`[...document.querySelectorAll(${JSON.stringify(USABLE)})].length`)) as number
     await page.evaluate(`globalThis.reached = new Set(); globalThis.unseen = []; 0`)
@@ -98,7 +98,8 @@ t.test('what is folded is opened, filled in and sent by keys alone', async () =>
   await section(page, 'Settings').waitFor()
 })
 
-const USABLE = 'a[href], button:enabled, input:enabled:not([type=hidden]), select, textarea, summary, [tabindex="0"]'
+const USABLE =
+  'a[href], button:enabled:not([hidden]), input:enabled:not([type=hidden]), select, textarea, summary, [tabindex="0"]'
 const NOTE = `{
   const one = document.activeElement
   globalThis.reached.add(one)

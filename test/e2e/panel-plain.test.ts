@@ -7,6 +7,7 @@ import { addAdministrators, button, fact, heading, link, notice, OWNER, section,
 import { PAGES } from '../support/panel-pages.ts'
 import { startService } from '../support/service.ts'
 import { startSource } from '../support/source-server.ts'
+import { until } from '../support/until.ts'
 
 const WEIGHT_LIMIT = 100 * 1024
 const PEOPLE = 412
@@ -83,8 +84,9 @@ t.test('without JavaScript an old server is added and tested, step by step', asy
   await notice(plain).filter({ hasText: 'The old server can be used.' }).waitFor()
   await plain.getByText('refuses as expected').waitFor()
   await at('/admin')
-  await link(plain, 'Ask them now').click()
-  await plain.getByRole('row').filter({ hasText: 'third' }).filter({ hasText: 'yes' }).waitFor()
+  const third = plain.getByRole('row').filter({ hasText: 'third' }).filter({ hasText: 'well' })
+  // Who looks first has them asked.
+  await until(async () => (await third.count()) > 0 || void (await at('/admin')), 'a server that is well')
 })
 
 t.test('without JavaScript a file is read, looked at and imported', async (t) => {

@@ -40,8 +40,8 @@ t.test('who is not signed in is sent to sign in, whatever it is, and changes not
     if (route.permission === null) t.equal(reply.status, route.status, name)
     else t.same([reply.status, reply.location], [303, signInPath(name, path)], name)
   }
-  const stream = await new Visitor(service.url).get('/admin/events', { accept: 'text/event-stream' })
-  t.equal(stream.status, 401, 'a stream of events cannot sign in')
+  const piece = await new Visitor(service.url).get('/admin/board', { 'hx-request': 'true' })
+  t.equal(piece.status, 401, 'a piece of a page is no place to sign in')
   t.same(await everything(), before)
 })
 

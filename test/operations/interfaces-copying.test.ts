@@ -87,14 +87,21 @@ t.test('a password that the old server refuses is a bad line, and a header of no
 
 t.test('each provider is well, or the step that fails is told', async (t) => {
   await mustRun(ferry.service, 'provider', 'add', 'gone', '--host', '127.0.0.1', '--port', '1')
-  const health = () => ({ api: ['get', '/health'], panel: ['/admin/health'] }) as const
+  const health = () => ({ api: ['get', '/health'] }) as const
   const { api } = await interfaces.same(t, 'health', health)
   t.match(api, [
     { provider: 'gone', reachable: false, failed_step: 'connect', latency_ms: null },
     { provider: 'old', reachable: true, failed_step: null, latency_ms: Number, days_left: Number },
   ])
-  const { words } = await interfaces.panel({ panel: health().panel })
-  t.match(words, / gone no: connect .* old yes /)
+})
+
+t.test('how the move goes is told alike by the command, the API and the panel', async (t) => {
+  const board = () => ({ cli: ['report', '--now'], api: ['get', '/board'], panel: ['/admin/board'] }) as const
+  const { cli, api } = await interfaces.same(t, 'board', board)
+  const { going, sentence, people, needs } = api as { [name: string]: unknown }
+  t.match(cli, { going, sentence, people, needs })
+  const { words } = await interfaces.panel({ panel: board().panel })
+  t.match(words, `${sentence}.`.replaceAll('"', '&quot;'))
 })
 
 t.test('where kept passwords may be sent is approved on the copying host alone', async (t) => {

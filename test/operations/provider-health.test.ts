@@ -23,7 +23,7 @@ t.test('each provider is told as the way there is, with how it is used', async (
   const untrusted = { ...well, name: 'untrusted', caFile: null }
   const away = { ...well, name: 'away', port: await freePort() }
   const logins = await old.loginCount()
-  const health = await healthOfAll([well, untrusted, away])()
+  const health = await healthOfAll([well, untrusted, away]).health()
   t.match(health, [
     { provider: 'well', reachable: true, failedStep: null, daysLeft: 29, status: USE },
     { provider: 'untrusted', reachable: false, failedStep: 'tls', latencyMs: null, daysLeft: 29, status: null },
@@ -36,7 +36,7 @@ t.test('each provider is told as the way there is, with how it is used', async (
 t.test('however many ask, a provider is looked at once; when it is set otherwise, once more', async (t) => {
   await using old = await startScriptedImap(scripted({}))
   const all: Provider[] = [{ ...newProvider('odd', { host: '127.0.0.1', tls: 'none' }), port: old.port }]
-  const health = healthOfAll(all)
+  const { health } = healthOfAll(all)
   const answers = await Promise.all([health(), health(), health()])
   t.match(answers.flat(), Array(3).fill({ provider: 'odd', reachable: true, daysLeft: null }))
   await health()

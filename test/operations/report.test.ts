@@ -10,27 +10,21 @@ const CHANGES: DayChange[] = [
   { day: '2026-11-23', state: 'synced', change: 3 },
 ]
 
-/** Records that hold these changes, and say that so many came across lately. */
-function recorded(changes: DayChange[], crossed: number) {
-  const asked: Date[] = []
-  const reports: Reports = {
+/** Records that hold these changes. */
+function recorded(changes: DayChange[]): Reports {
+  return {
     erased: async () => [],
     expiring: async () => ({ people: 0, at: null, addresses: [] }),
     people: async () => [],
     failures: async () => [],
     days: async () => changes,
-    async crossedSince(_, time) {
-      asked.push(time)
-      return crossed
-    },
   }
-  return { reports, asked }
 }
-const made = (changes: DayChange[], crossed: number) => reportOn({}, NOW, deps(recorded(changes, crossed).reports))
-const deps = (reports: Reports) => ({
-  ...{ reports, copying: { migrationIds: async () => [] }, copyingHosts: { stranded: async () => [] } },
-  collisions: { wanted: async () => [] },
-})
+const made = (changes: DayChange[]) =>
+  reportOn({}, NOW, {
+    ...{ reports: recorded(changes), copying: { migrationIds: async () => [] } },
+    ...{ copyingHosts: { stranded: async () => [] }, collisions: { wanted: async () => [] } },
+  })
 
 t.test('the burn-down has every day, also those on which nothing happened', async (t) => {
   t.match(burnDownOf(CHANGES, NOW), [
@@ -42,17 +36,8 @@ t.test('the burn-down has every day, also those on which nothing happened', asyn
   t.same(burnDownOf([], NOW), [])
 })
 
-t.test('the end is estimated from the days there were, a week of them at most', async (t) => {
-  t.match(await made(CHANGES, 4), { remaining: 7, perDay: 1, estimatedEnd: new Date('2026-11-30T12:00:00Z') })
-  const long = [{ day: '2026-01-01', state: 'awaited', change: 14 } as const]
-  t.match(await made(long, 7), { remaining: 14, perDay: 1, estimatedEnd: new Date('2026-12-07T12:00:00Z') })
-  const { reports, asked } = recorded(long, 7)
-  await reportOn({}, NOW, deps(reports))
-  t.same(asked, [new Date('2026-11-16T12:00:00Z')])
-})
-
-t.test('no end is estimated when nobody came lately, nobody remains, or nobody is there', async (t) => {
-  t.match(await made(CHANGES, 0), { remaining: 7, perDay: 0, estimatedEnd: null })
-  t.match(await made([{ day: '2026-11-23', state: 'done', change: 2 }], 2), { remaining: 0, estimatedEnd: null })
-  t.match(await made([], 0), { remaining: 0, perDay: 0, estimatedEnd: null, burnDown: [] })
+t.test('who remains is whoever is neither synced nor done today', async (t) => {
+  t.match(await made(CHANGES), { remaining: 7 })
+  t.match(await made([{ day: '2026-11-23', state: 'done', change: 2 }]), { remaining: 0 })
+  t.match(await made([]), { remaining: 0, burnDown: [] })
 })

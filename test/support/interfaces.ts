@@ -93,7 +93,11 @@ export class Interfaces {
   async cli({ cli, input = '' }: Request): Promise<Omit<Outcome, 'audit'>> {
     const { exitCode, stdout, stderr } = await this.#service.run([...cli, '--json'], input)
     const done = exitCode === 0
-    return { done, words: stderr, ...(done && { row: JSON.parse(stdout) }) }
+    return {
+      done,
+      words: done ? stderr : JSON.parse(stderr.trim().split('\n').at(-1) ?? '').error,
+      ...(done && { row: JSON.parse(stdout) }),
+    }
   }
 
   async api({ api: [method, path, body] }: Request): Promise<Omit<Outcome, 'audit'>> {
@@ -118,7 +122,7 @@ export class Interfaces {
     const pageBehind = () =>
       until(async () => {
         const { text } = await this.#owner.get(location)
-        return !text.includes('hx-sse:connect') && text
+        return !text.includes('/progress"') && text
       }, 'the end of what the page tells of')
     const preview = await pageBehind()
     if (preview.includes(`${location}/confirm`)) await this.#owner.post(`${location}/confirm`, confirmation)

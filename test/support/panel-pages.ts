@@ -5,7 +5,6 @@ import { button, heading, link, notice } from './panel.ts'
 /** How to come to each page that an owner sees. */
 export const PAGES: Readonly<Record<string, (page: Page, url: string) => Promise<unknown>>> = {
   overview: (page, url) => page.goto(`${url}/admin`),
-  'old servers': (page, url) => page.goto(`${url}/admin/health`),
   migrations: (page, url) => page.goto(`${url}/admin/migrations`),
   'no migration that matches': (page, url) => page.goto(`${url}/admin/migrations?search=nobody-at-all`),
   'a migration': (page, url) => page.goto(`${url}/admin/migrations/${TROUBLED}`),

@@ -36,11 +36,13 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'GET /admin': seen(),
   'GET /admin/': seen(301),
   'GET /admin/*': seen(404, () => '/admin/nowhere'),
-  'GET /admin/events': seen(),
-  'GET /admin/health': seen(),
+  'GET /admin/board': seen(),
+  'GET /admin/report': seen(),
   'GET /admin/migrations': seen(),
   'GET /admin/migrations/:address': seen(200, person('')),
-  'GET /admin/migrations/:address/events': seen(200, person('/events')),
+  'GET /admin/migrations/:address/now': seen(200, person('/now')),
+  'GET /admin/migrations/:address/actions': seen(200, person('/actions')),
+  'GET /admin/migrations/:address/facts': seen(200, person('/facts')),
   'GET /admin/providers': seen(),
   'GET /admin/providers/:name': seen(200, () => '/admin/providers/old'),
   'GET /admin/audit': seen(),
@@ -61,6 +63,8 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'POST /admin/migrations/:address/disable': owned(person('/disable')),
   'POST /admin/migrations/:address/enable': owned(person('/enable')),
   'POST /admin/providers/:name/test': operated(() => '/admin/providers/old/test', undefined, 200),
+  // It has no MX.
+  'POST /admin/providers/:name/test-mx': operated(() => '/admin/providers/old/test-mx', undefined, 409),
   'POST /admin/providers/:name/sign-in': operated(
     () => '/admin/providers/old/sign-in',
     () => ({ username: 'viewer@old.example', password: 'old secret' }),
@@ -68,7 +72,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'POST /admin/import': operated(undefined, () => ({ file: 'address\nnew@old.example\n' })),
   // Uploads are their owner's alone, whoever else may import.
   'GET /admin/import/:id': operated(upload(''), undefined, 404),
-  'GET /admin/import/:id/events': operated(upload('/events'), undefined, 404),
+  'GET /admin/import/:id/progress': operated(upload('/progress'), undefined, 404),
   'POST /admin/import/:id/confirm': operated(upload('/confirm'), undefined, 404),
   'POST /admin/providers': owned(undefined, (role) => ({ name: `of-${role}`, ...SETTINGS })),
   'POST /admin/providers/:name': owned(provider(''), () => ({

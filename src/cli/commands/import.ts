@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import type { Command } from 'commander'
 import { type AliasesOutcome, importingAliases, peeked } from '../../operations/alias-import.ts'
 import type { Deps } from '../../operations/deps.ts'
@@ -35,22 +36,46 @@ export function addImportCommand(postferry: Command, { open }: CliDeps): void {
     .option('--json', 'print the bad lines and the counts as one JSON object')
     .action(async (name: string, options: Options, command: Command) => {
       await using deps = await open()
-      const { file, isOfAliases } = await peeked(inputOf(name))
-      await (isOfAliases ? importAliases : importPeople)(deps, file, options, command)
+      const input = measured(inputOf(name), sizeOf(name))
+      const { file, isOfAliases } = await peeked(input.pieces)
+      await (isOfAliases ? importAliases : importPeople)(deps, { pieces: file, share: input.share }, options, command)
     })
 }
 
-type Run = (deps: Deps, file: AsyncIterable<Uint8Array>, options: Options, command: Command) => Promise<void>
+/** A file, and how much of it is read; undefined: nobody knows. */
+interface Input {
+  readonly pieces: AsyncIterable<Uint8Array>
+  readonly share: () => number | undefined
+}
+
+/** @param size null: it is no file */
+function measured(pieces: AsyncIterable<Uint8Array>, size: number | null): Input {
+  let read = 0
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const piece of pieces) {
+      read += piece.length
+      yield piece
+    }
+  }
+  return { pieces: counted(), share: () => (size === null ? undefined : Math.min(1, read / size)) }
+}
+
+function sizeOf(name: string): number | null {
+  const stat = name === '-' ? undefined : statSync(name, { throwIfNoEntry: false })
+  return stat?.isFile() && stat.size > 0 ? stat.size : null
+}
+
+type Run = (deps: Deps, file: Input, options: Options, command: Command) => Promise<void>
 
 const importPeople: Run = async (deps, file, options, command) => {
   const report = new Report(options.json ?? false)
   using progress = new CountProgress('lines read')
-  const operation = importing(file, {
+  const operation = importing(file.pieces, {
     onBad(bad) {
       progress.clear()
       return report.bad(bad)
     },
-    onProgress: (lines) => progress.tell(lines),
+    onProgress: (lines) => progress.tell(lines, file.share()),
   })
   const outcome = await deps.perform(operation, saidIn(operation, SHAPE, command, []), CALLER())
   progress.clear()
@@ -64,7 +89,7 @@ const importAliases: Run = async (deps, file, options, command) => {
   if (options.skipBad || options.verify) {
     throw new Failure(EXIT.usage, '--skip-bad and --verify are for people, and this file holds aliases')
   }
-  const operation = importingAliases(file)
+  const operation = importingAliases(file.pieces)
   const outcome = await deps.perform(operation, saidIn(operation, SHAPE, command, []), CALLER())
   const report = new Report(options.json ?? false)
   for (const bad of outcome.badLines) await report.bad(bad)

@@ -31,9 +31,10 @@ export function addRotate(key: Command, { open }: CliDeps): void {
   )
 }
 
-async function rotated({ rotateKey }: Deps, options: { reason?: string }): Promise<Rotation> {
+async function rotated({ rotateKey, sealings }: Deps, options: { reason?: string }): Promise<Rotation> {
+  const all = (await sealings.counts()).reduce((sum, { count }) => sum + count, 0)
   using progress = new CountProgress('credentials sealed to the new key')
-  return await rotateKey(by(options), (resealed) => progress.tell(resealed))
+  return await rotateKey(by(options), (resealed) => progress.tell(resealed, Math.min(1, resealed / all)))
 }
 
 function fields({ recipient, started, resealed, unopened, unopenedCount, settingsDiffer }: Rotation) {

@@ -9,7 +9,7 @@ import { addFinish } from './migration-finish.ts'
 import { addShow } from './migration-show.ts'
 
 export const MIGRATION_COLUMNS = [
-  ...['address', 'old_username', 'provider', 'state', 'route', 'code', 'finish_requested'],
+  ...['address', 'old_username', 'provider', 'state', 'route', 'code', 'last_outcome', 'next_attempt_at'],
 ]
 
 export function addMigrationCommands(postferry: Command, deps: CliDeps): void {
@@ -21,6 +21,7 @@ export function addMigrationCommands(postferry: Command, deps: CliDeps): void {
       'postferry migration list --state failed --provider old',
       'postferry migration list --code credential-refused',
       'postferry migration list --search anna',
+      'postferry migration list --sort changed_at --descending --limit 20',
       "postferry migration list --json | jq -r '.[].address'",
     ],
   })

@@ -3,7 +3,7 @@ import { ListenError } from '../../http/listen.ts'
 import { Refused, type RefusedCode, sentenceOf } from '../../model/refused.ts'
 import { SettingsError } from '../../settings.ts'
 import { armOutput, OutputClosed, OutputError } from './output.ts'
-import { visible } from './text.ts'
+import { json, visible } from './text.ts'
 import { troubleOf } from './trouble.ts'
 
 /** Exit codes of sysexits(3). */
@@ -36,9 +36,14 @@ export async function runCommandLine(program: Command, args: readonly string[]):
     await program.parseAsync(args, { from: 'user' })
   } catch (error) {
     const { line, exitCode } = explain(error)
-    process.stderr.write(line)
+    process.stderr.write(args.includes('--json') && line !== '' ? inJson(line, exitCode) : line)
     process.exitCode = exitCode
   }
+}
+
+/** Who reads JSON reads it of a mistake, too: still on standard error. */
+function inJson(line: string, exitCode: number): string {
+  return `${json({ error: line.replace(/^postferry: /, '').trimEnd(), exit_code: exitCode })}\n`
 }
 
 export interface Explanation {

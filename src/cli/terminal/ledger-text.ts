@@ -1,7 +1,7 @@
 import { countsIn, NOT_COMPARED, sentence } from '../../ledger/words.ts'
 import { CHANGES, type Difference, FAULTS, type Ledger, type LedgerFolder, totalOf } from '../../model/ledger.ts'
 import { decodeName } from '../../model/mailbox.ts'
-import { line, tableRow, visible } from './text.ts'
+import { layoutOf, line, tableRow, visible } from './text.ts'
 
 /** How many differences of a ledger are shown; the rest is in its JSON. */
 const SHOWN = 50
@@ -61,8 +61,8 @@ export function differenceRows(differences: readonly Difference[]): string {
 
 function table(head: readonly string[], rows: readonly string[][]): string {
   const all = [head, ...rows]
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)))
-  return all.map((row) => tableRow(row, widths)).join('')
+  const layout = layoutOf(all, null)
+  return all.map((row) => tableRow(row, layout)).join('')
 }
 
 function advice({ code, folders }: Ledger): string[] {

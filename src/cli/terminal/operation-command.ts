@@ -15,7 +15,7 @@ import { LARGEST_PAGE, PAGE } from '../../operations/page.ts'
 import type { Page } from '../../operations/ports.ts'
 import type { CliDeps } from '../deps.ts'
 import { cliActor } from './actor.ts'
-import { examples } from './arguments.ts'
+import { examples, upTo } from './arguments.ts'
 import { type ListShape, printDone, printList, printRecord } from './output.ts'
 import { readPassword } from './password-input.ts'
 
@@ -70,11 +70,22 @@ export function addListing<F extends Fields, T>(
   shape: CommandShape<F> & Pick<ListShape<Row>, 'columns'>,
 ): void {
   const command = commandOf(parent, word, operation, shape)
+  command.option('--limit <n>', 'print so many at most', upTo(Number.MAX_SAFE_INTEGER))
   command.option('--json', 'print one JSON array').action(async (...given: unknown[]) => {
+    const options = command.opts<{ json?: boolean; limit?: number }>()
     await using deps = await open()
-    const rows = listed(deps, operation, saidIn(operation, shape, command, given))
-    await printList(rows, { ...shape, row: (row) => row }, command.opts())
+    const { limit: _, ...said } = saidIn(operation, shape, command, given)
+    const rows = firstOf(listed(deps, operation, said), options.limit)
+    await printList(rows, { ...shape, row: (row) => row }, options)
   })
+}
+
+async function* firstOf<T>(rows: AsyncIterable<T>, limit = Number.POSITIVE_INFINITY): AsyncGenerator<T> {
+  let count = 0
+  for await (const row of rows) {
+    yield row
+    if (++count >= limit) return
+  }
 }
 
 type Listed<T> = readonly T[] | Page<T>

@@ -1,5 +1,6 @@
 import { defused } from '../../operations/csv-cell.ts'
-import { json, line, record, tableRow, visible } from './text.ts'
+import { inColour } from './state-colour.ts'
+import { json, type Layout, layoutOf, line, record, tableRow, visible } from './text.ts'
 
 /** Whoever reads the output has gone: `postferry … | head`. */
 export class OutputClosed extends Error {}
@@ -103,19 +104,28 @@ async function* jsonArray(rows: AsyncIterable<object>): AsyncGenerator<string> {
 
 async function* table(rows: AsyncIterable<Record<string, unknown>>, columns: readonly string[]) {
   const measured: string[][] = [columns.map((column) => column.replaceAll('_', ' ').toUpperCase())]
-  let widths: number[] | null = null
+  const stateColumn = columns.indexOf('state')
+  let layout: Layout | null = null
   for await (const row of rows) {
     const cells = columns.map((column) => line(row[column]))
-    if (widths === null) {
+    if (layout === null) {
       measured.push(cells)
       if (measured.length <= ROWS_MEASURED) continue
-      widths = widthsOf(measured)
-      yield measured.map((cells) => tableRow(cells, widths ?? [])).join('')
-    } else yield tableRow(cells, widths)
+      layout = layoutOf(measured, terminalWidth())
+      yield* measured.map((cells) => laidOut(cells, layout as Layout, stateColumn))
+    } else yield laidOut(cells, layout, stateColumn)
   }
-  if (widths === null) yield measured.map((cells) => tableRow(cells, widthsOf(measured))).join('')
+  if (layout !== null) return
+  const known = layoutOf(measured, terminalWidth())
+  yield* measured.map((cells) => laidOut(cells, known, stateColumn))
 }
 
-function widthsOf(rows: readonly string[][]): number[] {
-  return (rows[0] ?? []).map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)))
+/** Null: it is no terminal, and nothing is cut off. */
+function terminalWidth(): number | null {
+  return process.stdout.isTTY ? process.stdout.columns || 80 : null
+}
+
+/** The colour of a state comes after everything was measured. */
+function laidOut(cells: readonly string[], layout: Layout, stateColumn: number): string {
+  return tableRow(cells, layout, (text, column) => (column === stateColumn ? inColour(text) : text))
 }

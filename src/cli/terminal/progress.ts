@@ -1,4 +1,6 @@
 import type { VerifyProgress } from '../../ledger/verify.ts'
+import { count } from '../../model/count.ts'
+import { Pace } from './pace.ts'
 import { visible } from './text.ts'
 
 const SHOW_MS = 200
@@ -29,9 +31,10 @@ class Progress implements Disposable {
   }
 }
 
-/** How many of something are done. */
+/** How many of something are done, of how many where that is known. */
 export class CountProgress extends Progress {
   readonly #what: string
+  readonly #pace = new Pace()
   #told = 0
 
   constructor(what: string) {
@@ -39,10 +42,12 @@ export class CountProgress extends Progress {
     this.#what = what
   }
 
-  tell(count: number): void {
-    const isLineDue = count - this.#told >= LINE_EVERY
-    if (isLineDue) this.#told = count
-    this.show(`${count} ${this.#what}`, isLineDue)
+  /** @param share how much of the work that is, from 0 to 1; missing: nobody knows */
+  tell(done: number, share?: number): void {
+    const isLineDue = done - this.#told >= LINE_EVERY
+    if (isLineDue) this.#told = done
+    this.#pace.note(done, share)
+    this.show([`${count(done)} ${this.#what}`, ...this.#pace.words()].join(', '), isLineDue)
   }
 }
 
@@ -55,8 +60,8 @@ export class ComparisonProgress extends Progress {
     const now = performance.now()
     const isLineDue = now - this.#toldAt >= LINE_MS
     if (isLineDue) this.#toldAt = now
-    const rate = Math.round(messages / ((now - this.#startedAt) / 1000))
-    const text = `folder ${number} of ${of}, ${messages} messages (${fetched} read, ${rate}/s): ${visible(folder)}`
+    const rate = count(Math.round(messages / ((now - this.#startedAt) / 1000)))
+    const text = `folder ${number} of ${of}, ${count(messages)} messages (${count(fetched)} read, ${rate}/s): ${visible(folder)}`
     this.show(text, isLineDue)
   }
 }

@@ -1,6 +1,8 @@
 import type { Watcher } from '../../copying/worker.ts'
+import { count, people } from '../../model/count.ts'
 import { STRANDED_STEP, strandedText } from '../../operations/next-steps.ts'
 import { explain } from './exit.ts'
+import { Pace } from './pace.ts'
 import { json, visible } from './text.ts'
 
 export interface Screen {
@@ -15,7 +17,9 @@ const SHOW_MS = 500
 /** Tells people what a worker does: a line for each job, and on a terminal how far it is. */
 export class Progress implements Watcher, Disposable {
   readonly #screen: Screen
-  readonly #startedAt = performance.now()
+  /** Of the jobs that did what they were for: whoever fails at once brings the end no nearer. */
+  readonly #people = new Pace()
+  readonly #mail = new Pace()
   readonly #timer: NodeJS.Timeout | undefined
   #count = { waiting: 0, running: 0 }
   #stranded = ''
@@ -94,16 +98,19 @@ export class Progress implements Watcher, Disposable {
   }
 
   #show(): void {
-    const seconds = (performance.now() - this.#startedAt) / 1000
     const { waiting, running } = this.#count
-    const ended = this.#done + this.#unfinished
-    const left = ended === 0 || waiting === 0 ? '' : `, ${span((seconds / ended) * waiting)} left`
-    const rate = `${this.#messages} messages (${(this.#messages / seconds).toFixed(0)}/s)`
-    this.#screen.write(`${LINE_START}${this.#done} done, ${running} running, ${waiting} waiting, ${rate}${left}`)
+    const all = this.#done + waiting + running
+    this.#people.note(this.#done, all === 0 ? undefined : this.#done / all)
+    this.#mail.note(this.#messages)
+    const [share, , left] = this.#people.words()
+    const rate = this.#mail.words().map((words) => ` (${words})`)
+    const parts = [
+      `${count(this.#done)} of ${people(all)} done`,
+      ...(this.#unfinished > 0 ? [`${count(this.#unfinished)} not done`] : []),
+      `${running} running`,
+      `${count(this.#messages)} messages${rate.join('')}`,
+      ...[share, left].filter((text) => text !== undefined),
+    ]
+    this.#screen.write(`${LINE_START}${parts.join(', ')}`)
   }
-}
-
-function span(seconds: number): string {
-  if (seconds < 90) return `${Math.round(seconds)} s`
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`
 }

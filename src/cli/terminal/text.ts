@@ -36,11 +36,52 @@ export function record(fields: Record<string, unknown>): string {
     .join('')
 }
 
-export function tableRow(cells: readonly string[], widths: readonly number[]): string {
-  return `${cells
-    .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-    .join('  ')
-    .trimEnd()}\n`
+/** How wide the columns of a table are, and which of them hold numbers. */
+export interface Layout {
+  readonly widths: readonly number[]
+  readonly isNumber: readonly boolean[]
+}
+
+const GAP = 2
+const LEAST_WIDTH = 6
+const NUMBER = /^(?:[\d,.]+(?: of [\d,]+)?|-)$/
+
+/** @param rows with the heads first @param width of the terminal: the widest columns give way; null: as wide as needed */
+export function layoutOf(rows: readonly (readonly string[])[], width: number | null): Layout {
+  const [heads = [], ...others] = rows
+  const widths = heads.map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)))
+  const isNumber = heads.map((_, column) => others.every((cells) => NUMBER.test(cells[column] ?? '')))
+  return { widths: width === null ? widths : narrowed(widths, width), isNumber }
+}
+
+function narrowed(widths: readonly number[], room: number): number[] {
+  const [all, widest] = [widths.reduce((sum, one) => sum + one + GAP, -GAP), Math.max(...widths)]
+  if (all <= room || widest <= LEAST_WIDTH) return [...widths]
+  const at = widths.indexOf(widest)
+  return narrowed(widths.with(at, widest - 1), room)
+}
+
+/** @param paint changes how a cell looks, and not its width */
+export function tableRow(
+  cells: readonly string[],
+  { widths, isNumber }: Layout,
+  paint = (text: string, _column: number) => text,
+): string {
+  const fitted = cells.map((cell, column) => {
+    const width = widths[column] ?? 0
+    const text = cell.length > width ? `${cell.slice(0, width - 1)}…` : cell
+    const room = ' '.repeat(width - text.length)
+    return isNumber[column] ? room + paint(text, column) : paint(text, column) + room
+  })
+  return `${fitted.join(' '.repeat(GAP)).trimEnd()}\n`
+}
+
+/** A table as lines. Without rows, none. */
+export function tableLines(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  if (rows.length === 0) return []
+  const cells = [heads.map((head) => head.toUpperCase()), ...rows.map((row) => row.map(visible))]
+  const layout = layoutOf(cells, null)
+  return cells.map((row) => tableRow(row, layout).trimEnd())
 }
 
 function escaped(character: string): string {

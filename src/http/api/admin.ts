@@ -1,6 +1,7 @@
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifyPluginAsync, FastifySchemaCompiler, RouteOptions } from 'fastify'
 import type { ObjectSchema } from '../../model/json-schema.ts'
+import { BoardSchema } from '../../operations/board-row.ts'
 import type { Deps } from '../../operations/deps.ts'
 import * as migrationComponents from '../../operations/migration-schemas.ts'
 import { Mistake, the } from '../../operations/schema.ts'
@@ -33,7 +34,7 @@ export const admin: FastifyPluginAsync<Admin> = async (app, { deps, adminToken }
   })
   app.setValidatorCompiler(validatorOf)
   explainErrors(app)
-  for (const component of [Mistake, ...Object.values({ ...components, ...migrationComponents })]) {
+  for (const component of [Mistake, BoardSchema, ...Object.values({ ...components, ...migrationComponents })]) {
     app.addSchema(component)
   }
   app.addHook('onRoute', describeRefusals)

@@ -3,6 +3,7 @@ import { Type } from '../../model/json-schema.ts'
 import * as accounts from '../../operations/accounts.ts'
 import * as aliases from '../../operations/aliases.ts'
 import { listAudit } from '../../operations/audit.ts'
+import { makeBoard } from '../../operations/board.ts'
 import type { Deps } from '../../operations/deps.ts'
 import * as domains from '../../operations/domains.ts'
 import { finishMigration } from '../../operations/finish.ts'
@@ -25,6 +26,7 @@ const Settings = Type.Record(Type.Union([Text, Type.Number()]))
 
 /** Every operation of the API by its route, where `:name` is a field of it. */
 export const routes: FastifyPluginAsync<{ deps: Deps }> = async (app, { deps }) => {
+  serve(app, deps, 'GET /board', makeBoard)
   serve(app, deps, 'GET /report', makeReport)
   serve(app, deps, 'GET /report/only-at-source', listOnlyAtSource)
   serve(app, deps, 'GET /health', providerHealth)

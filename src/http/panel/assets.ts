@@ -25,11 +25,7 @@ const FOREVER = 'public, max-age=31536000, immutable'
 
 export const STYLE = asset('panel.css', join(OWN, 'panel.css'))
 export const ICON = asset('icon.svg', join(OWN, 'icon.svg'))
-/** In one: htmx looks at the page as soon as it is there, and would not wait for what extends it. */
-export const SCRIPT = asset(
-  'panel.js',
-  ...[join(HTMX, 'htmx.min.js'), join(HTMX, 'ext/hx-sse.min.js'), join(OWN, 'panel.js')],
-)
+export const SCRIPT = asset('panel.js', join(HTMX, 'htmx.min.js'), join(OWN, 'panel.js'))
 
 export function serveAssets(app: FastifyInstance): void {
   for (const { url, type, body, compressed } of [STYLE, ICON, SCRIPT]) {

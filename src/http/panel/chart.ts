@@ -1,26 +1,19 @@
 import { scaleLinear, scaleUtc } from 'd3-scale'
 import { area, stack } from 'd3-shape'
+import { count } from '../../model/count.ts'
 import type { DayCount } from '../../operations/report.ts'
 import { html, type Piece } from './html.ts'
 
 const WIDTH = 720
-const HEIGHT = 260
+const HEIGHT = 200
 // There is room for four characters at the side: 100K.
 const COUNT = new Intl.NumberFormat('en', { notation: 'compact' })
 const EDGE = { left: 56, right: 12, top: 10, bottom: 26 }
 
 // From the bottom up.
-const LAYERS = ['done', 'synced', 'pending', 'awaited', 'stopped'] as const
+const LAYERS = ['done', 'synced', 'pending', 'awaited', 'paused', 'failed'] as const
 type Layer = (typeof LAYERS)[number]
 type Day = Readonly<Record<Layer, number>> & { readonly time: number }
-
-const NAMES: Readonly<Record<Layer, string>> = {
-  done: 'done',
-  synced: 'synced',
-  pending: 'not completely copied',
-  awaited: 'awaited',
-  stopped: 'paused or failed',
-}
 
 /** How many people were how far at the end of each day, stacked. */
 export function burnDownChart(days: readonly DayCount[], today: string): Piece {
@@ -38,7 +31,7 @@ export function burnDownChart(days: readonly DayCount[], today: string): Piece {
   const bands = stack<Day, Layer>().keys(LAYERS)(shown)
   const last = days.at(-1)
   const label = last
-    ? `Until ${today}: ${last.remaining} people remain, ${last.synced} are synced, ${last.done} are done.`
+    ? `Until ${today}: ${count(last.remaining)} people remain, ${count(last.synced)} are synced, ${count(last.done)} are done.`
     : ''
   return html`<svg class="chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label=${label}>
     ${bands.map((layer) => html`<path class=${layer.key} d=${band(layer.map(([low, high]) => [low, high] as [number, number]))} />`)}
@@ -51,11 +44,11 @@ export function burnDownChart(days: readonly DayCount[], today: string): Piece {
       )}
     ${x.ticks(4).map((tick) => html`<text x=${x(tick)} y=${HEIGHT - 6} text-anchor="middle">${tick.toISOString().slice(5, 10)}</text>`)}
   </svg>
-  <ul class="legend">${LAYERS.map((layer) => html`<li><i class=${layer}></i>${NAMES[layer]}</li>`)}</ul>`
+  <ul class="legend">${LAYERS.map((layer) => html`<li><i class=${layer}></i>${layer}</li>`)}</ul>`
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
-function dayOf({ day, done, synced, pending, awaited, paused, failed }: DayCount): Day {
-  return { time: Date.parse(day), done, synced, pending, awaited, stopped: paused + failed }
+function dayOf({ day, ...counts }: DayCount): Day {
+  return { ...counts, time: Date.parse(day) }
 }

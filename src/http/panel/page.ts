@@ -40,8 +40,8 @@ const NAVIGATION: readonly NavigationEntry[] = [
   { path: '/admin/administrators', title: 'Administrators', permission: 'own' },
 ]
 
-// No style of its own, nothing evaluated: the content security policy would refuse both.
-const HTMX = JSON.stringify({ includeIndicatorCSS: false, history: false })
+// No style of its own, nothing evaluated: the content security policy would refuse both. What somebody has opened stays open.
+const HTMX = JSON.stringify({ includeIndicatorCSS: false, history: false, morphIgnore: ['open'] })
 // Where the stream of a page goes on: a form's page that shows its result as it comes.
 const HERE = '\ue000'
 
@@ -89,6 +89,9 @@ function header({ administrator, path, csrf }: Frame): Piece | null {
         ${NAVIGATION.filter(({ permission }) => may(administrator.role, permission)).map((entry) => html`<li><a href=${entry.path} aria-current=${isAt(entry, path) ? 'page' : undefined}>${entry.title}</a></li>`)}
       </ul>
     </nav>
+    <form class="find" method="get" action="/admin/migrations" role="search" aria-label="People">
+      <input type="search" name="search" placeholder="Find people ( / )" aria-label="Find people" autocomplete="off" spellcheck="false" data-find />
+    </form>
     <div class="who">
       <a href="/admin/account">${administrator.name}</a> <span class="badge">${administrator.role}</span>
       <form class="inline" method="post" action="/admin/sign-out">

@@ -5,13 +5,14 @@ import secureSession from '@fastify/secure-session'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
+import { makeBoard } from '../../operations/board.ts'
 import { accountPage } from './account.ts'
 import { administratorPages } from './administrators.ts'
 import { serveAssets } from './assets.ts'
 import { auditPage } from './audit.ts'
 import type { PanelDeps } from './deps.ts'
-import { Events } from './events.ts'
 import { importPages } from './import/pages.ts'
+import { memo } from './memo.ts'
 import { bulk } from './migrations/bulk.ts'
 import { migrationChanges } from './migrations/change.ts'
 import { migrationList } from './migrations/list.ts'
@@ -26,7 +27,7 @@ import { signInForForm, signInPages } from './sign-in.ts'
 import { notFound, tellTrouble } from './trouble.ts'
 
 export interface Panel {
-  readonly deps: Omit<PanelDeps, 'events' | 'log'>
+  readonly deps: Omit<PanelDeps, 'log' | 'board'>
   /** 32 bytes that encrypt the sessions. */
   readonly sessionKey: Buffer
   readonly log: Logger
@@ -70,7 +71,8 @@ export async function panel(app: FastifyInstance, { deps, sessionKey, log }: Pan
       guarded.addHook('preValidation', signInForForm)
       // After the body was read, where the token stands.
       guarded.addHook('preHandler', protectForms)
-      const handed: PanelDeps = { ...deps, events: new Events(guarded, deps.administrators), log }
+      const board = memo(() => deps.perform(makeBoard, {}, { actor: 'panel', role: 'viewer' }))
+      const handed: PanelDeps = { ...deps, log, board }
       for (const page of PAGES) await guarded.register(page, handed)
       guarded.get('/admin/', (_, reply) => reply.redirect('/admin', 301))
       guarded.get('/admin/*', () => {

@@ -1,29 +1,32 @@
-import type { Migration, State } from '../../model/migration.ts'
+import { count } from '../../model/count.ts'
+import { type Migration, STATES, type State } from '../../model/migration.ts'
+import { STATE_LOOKS } from '../../model/state-look.ts'
 import { type Content, html, type Piece } from './html.ts'
 
 // What many pages are made of.
 
 type Tone = 'good' | 'warn' | 'bad' | 'info' | 'plain'
 
-const TONES: Readonly<Record<State, Tone>> = {
-  awaited: 'plain',
-  pending: 'info',
-  synced: 'good',
-  paused: 'warn',
-  failed: 'bad',
-  done: 'good',
-}
-
 export function badge(text: string, tone: Tone): Piece {
   return html`<span class="badge ${tone}">${text}</span>`
 }
 
 export function stateBadge({ state, code }: Pick<Migration, 'state' | 'code'>): Piece {
-  return html`${badge(state, TONES[state])}${code !== null && html` <code>${code}</code>`}`
+  return html`<span class="badge ${state}" data-sign=${STATE_LOOKS[state].sign}>${state}</span>${code !== null && html` <code>${code}</code>`}`
 }
 
-/** A moment; pages with scripts show it in the reader's own zone. */
-export function when(date: Date | null, form: 'moment' | 'relative' = 'moment'): Content {
+/** Everybody by state, each state a way to its people. @param current the one that is shown */
+export function stateStrip(states: Readonly<Record<State, number>>, current?: string): Piece {
+  return html`<ul class="states" aria-label="How far people are">
+    ${STATES.map((state) => html`<li><a class=${state} data-sign=${STATE_LOOKS[state].sign} aria-current=${state === current ? 'page' : undefined} href=${withQuery('/admin/migrations', { state })}><b>${count(states[state])}</b> ${state}</a></li>`)}
+  </ul>`
+}
+
+/**
+ * A moment; pages with scripts show it in the reader's own zone: as date and time, as how long ago or ahead, or as the time
+ * of day.
+ */
+export function when(date: Date | null, form: 'moment' | 'relative' | 'time' = 'moment'): Content {
   if (date === null) return '–'
   const iso = date.toISOString()
   return html`<time datetime=${iso} data-form=${form} title=${iso}>${iso.slice(0, 16).replace('T', ' ')} UTC</time>`
@@ -42,6 +45,8 @@ export interface Column<T> {
   readonly isNumber?: boolean
   /** Long names, such as addresses, want room. */
   readonly isName?: boolean
+  /** Left out where the screen is narrow. */
+  readonly isExtra?: boolean
   /** The list is in its order. */
   readonly sorted?: 'ascending' | 'descending' | undefined
   cell(row: T): Content
@@ -54,7 +59,8 @@ export function number<T>(head: string, cell: Column<T>['cell']): Column<T> {
 /** Rows below each other, or what to do when there is none. */
 export function table<T>(caption: string, columns: readonly Column<T>[], rows: readonly T[], empty: Content): Piece {
   if (rows.length === 0) return html`<p class="empty">${empty}</p>`
-  const kind = ({ isNumber, isName }: Column<T>) => (isNumber ? 'number' : isName ? 'name' : undefined)
+  const kind = ({ isNumber, isName, isExtra }: Column<T>) =>
+    [isNumber && 'number', isName && 'name', isExtra && 'extra'].filter(Boolean).join(' ') || undefined
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}>
     <table>
       <caption>${caption}</caption>

@@ -14,8 +14,6 @@ declare module '@fastify/secure-session' {
     signedInAt: number
     /** What the last action has done, until a page has told it. */
     notice: Notice
-    /** When the session was touched, as the library writes it down: seconds since 1970. */
-    __ts: number
   }
 }
 
@@ -61,22 +59,13 @@ export function administrator({ administrator }: FastifyRequest): Administrator 
   return administrator
 }
 
-/** Until when a session goes on at most, in milliseconds since 1970, when nothing else is asked. */
-export function endOf({ session }: FastifyRequest): number {
-  const touchedAt = (session.get('__ts') ?? 0) * 1000
-  return Math.min(touchedAt + IDLE_LIMIT_MS, (session.get('signedInAt') ?? 0) + WHOLE_LIMIT_MS)
-}
-
 /** The role does not allow it. */
 class NotAllowed extends Error {
   readonly statusCode = 403
 }
 
 /** Whose session it is; null when it has ended. */
-export async function administratorOf(
-  { session }: FastifyRequest,
-  administrators: Sessions,
-): Promise<Administrator | null> {
+async function administratorOf({ session }: FastifyRequest, administrators: Sessions): Promise<Administrator | null> {
   const [name, stamp, signedInAt = 0] = [session.get('name'), session.get('stamp'), session.get('signedInAt')]
   if (name === undefined || stamp === undefined || Date.now() > signedInAt + WHOLE_LIMIT_MS) return null
   return await administrators.session(name, stamp)
@@ -87,7 +76,7 @@ const LOST = 'Your session has ended, and nothing was done: sign in, and send it
 
 async function askToSignIn(request: FastifyRequest, reply: FastifyReply) {
   // A page asks for a part of itself, where a form to sign in has no place: it is loaded again.
-  if (request.headers.accept?.includes('text/event-stream')) {
+  if (request.headers['hx-request'] !== undefined) {
     return await reply.code(401).header('hx-refresh', 'true').send()
   }
   const page = pageBefore(request)

@@ -5,6 +5,7 @@ import { Type } from 'typebox'
 import { importing } from '../../../operations/import.ts'
 import { piecesOf } from '../../../operations/import-file.ts'
 import type { PanelDeps } from '../deps.ts'
+import { sendPiece } from '../live.ts'
 import type { Notice } from '../page.ts'
 import { administrator } from '../session.ts'
 import { callerOf, goOn, show } from '../show.ts'
@@ -65,10 +66,8 @@ export const importPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, dep
     return show(request, reply, { title: 'Import', ...(isBusy && { refreshSeconds: 3 }) }, content)
   })
 
-  app.get(`${PATH}/:id/events`, { config: OPERATE, schema: { params: One } }, async (request, reply) => {
-    const upload = found(uploads, request)
-    await deps.events.stream(request, reply, async () => progressOf(upload))
-    return reply
+  app.get(`${PATH}/:id/progress`, { config: OPERATE, schema: { params: One } }, async (request, reply) => {
+    return sendPiece(reply, progressOf(found(uploads, request)))
   })
 
   app.post(

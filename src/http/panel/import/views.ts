@@ -1,6 +1,7 @@
 import type { ImportOutcome } from '../../../operations/import-people.ts'
 import { checkField, form, reasonField, textField } from '../forms.ts'
 import { type Content, html, type Piece } from '../html.ts'
+import { live } from '../live.ts'
 import { noticeOf } from '../page.ts'
 import { facts, table } from '../parts.ts'
 import { troubleOf } from '../trouble.ts'
@@ -35,7 +36,7 @@ export function uploadPage(upload: Upload, csrf: string): Piece {
   }
   if (result !== null) return html`<h1>Import</h1>${resultOf(result)}${again()}`
   if (preview === null || isImporting) {
-    return html`<h1>Import</h1><section class="card" hx-sse:connect="${PATH}/${id}/events" hx-swap="innerMorph">${progressOf(upload)}</section>`
+    return html`<h1>Import</h1><section class="card">${live(`${PATH}/${id}/progress`, 1, progressOf(upload))}</section>`
   }
   return html`<h1>What the file would do</h1>${previewOf(upload, preview, csrf)}`
 }
@@ -45,8 +46,8 @@ export function progressOf({ id, lines, preview, isImporting, result, trouble }:
   const isDone = trouble !== null || (isImporting ? result !== null : preview !== null)
   const doing = isImporting ? 'Importing' : 'Reading the file'
   if (!isDone)
-    return html`<p>${doing}: ${lines.toLocaleString('en')} lines so far.</p><progress aria-label=${doing}></progress>`
-  return html`<p>Done.</p><p hx-get="${PATH}/${id}" hx-trigger="load" hx-target="body" hx-select="body"><a href="${PATH}/${id}">See the result</a></p>`
+    return html`<div><p>${doing}: ${lines.toLocaleString('en')} lines so far.</p><progress aria-label=${doing}></progress></div>`
+  return html`<div><p>Done.</p><p hx-get="${PATH}/${id}" hx-trigger="load" hx-target="body" hx-select="body"><a href="${PATH}/${id}">See the result</a></p></div>`
 }
 
 function previewOf({ id, bad }: Upload, preview: ImportOutcome, csrf: string): Content {

@@ -6,7 +6,7 @@ import { badge, facts, table, when } from '../parts.ts'
 
 /** What the last comparison of both servers has found. */
 export function ledgerSection(ledger: Ledger | null, shown: readonly Difference[], address: string): Piece {
-  return html`<section class="card"><h2>Ledger</h2>${ledger === null ? never(address) : found(ledger, shown, address)}</section>`
+  return html`<section class="card" id="ledger"><h2>Ledger</h2>${ledger === null ? never(address) : found(ledger, shown, address)}</section>`
 }
 
 function never(address: string): Content {

@@ -1,15 +1,17 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { may } from '../../../model/administrator.ts'
-import { type Migration, STATES } from '../../../model/migration.ts'
+import { count, countOf } from '../../../model/count.ts'
+import { STATES } from '../../../model/migration.ts'
 import type { Provider } from '../../../model/provider.ts'
-import { countMigrations, listMigrations } from '../../../operations/migrations.ts'
+import type { Board } from '../../../operations/board.ts'
+import { countMigrations, type ListedMigration, listMigrations } from '../../../operations/migrations.ts'
 import type { MigrationSort } from '../../../operations/ports.ts'
 import { listProviders } from '../../../operations/providers.ts'
 import { bodyOf } from '../bodies.ts'
 import type { PanelDeps } from '../deps.ts'
 import { choiceField, form, hidden, textField } from '../forms.ts'
 import { type Content, html, type Piece } from '../html.ts'
-import { badge, type Column, migrationPath, pager, stateBadge, table, when, withQuery } from '../parts.ts'
+import { badge, type Column, migrationPath, pager, stateBadge, stateStrip, table, when, withQuery } from '../parts.ts'
 import { performQuery, refuseUnknown } from '../query.ts'
 import { administrator } from '../session.ts'
 import { show } from '../show.ts'
@@ -25,18 +27,20 @@ export const migrationList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
     { schema: { querystring: bodyOf(listMigrations) }, preHandler: refuseUnknown },
     async (request, reply) => {
       const query: Query = request.query
-      const [{ rows, after, before }, count, providers] = await Promise.all([
+      const [{ rows, after, before }, matching, providers, board] = await Promise.all([
         performQuery(request, deps, listMigrations),
         performQuery(request, deps, countMigrations),
         performQuery(request, deps, listProviders),
+        deps.board(),
       ])
       const mayChange = may(administrator(request).role, 'operate')
-      const list = table(captionOf(count), columns(query, mayChange), rows, emptyOf(query))
+      const list = table(captionOf(matching), columns(query, mayChange), rows, emptyOf(query))
       const to = (cursor: Query) => withQuery(PATH, changed(query, cursor))
       const content = html`<h1>Migrations</h1>
-      <section class="card">${filterForm(query, providers)}</section>
-      <section class="card">
-        ${mayChange && rows.length > 0 ? bulkForm(query, count, reply.generateCsrf(), list) : list}
+      ${stateStrip(board.people.states, query.state)}
+      <section class="card">${filterForm(query, providers, board.needs)}</section>
+      <section class="card list">
+        ${mayChange && rows.length > 0 ? bulkForm(query, matching, reply.generateCsrf(), list) : list}
         ${pager('More migrations', ['First', 'Previous', 'Next'], { before, after }, to)}
       </section>`
       return show(request, reply, { title: 'Migrations' }, content)
@@ -44,7 +48,7 @@ export const migrationList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
   )
 }
 
-function filterForm(query: Query, all: readonly Provider[]): Piece {
+function filterForm(query: Query, all: readonly Provider[], needs: Board['needs']): Piece {
   const providers = all.map(({ name }) => name)
   const any = ['', 'any'] as const
   const choices = (names: readonly string[]) => [any, ...names.map((name) => [name, name] as const)]
@@ -55,43 +59,60 @@ function filterForm(query: Query, all: readonly Provider[]): Piece {
     ${choiceField({ name: 'never_came', label: 'Signed in yet', value: query.never_came, choices: [any, ['yes', 'not yet'], ['no', 'yes']] })}
     ${choiceField({ name: 'provider', label: 'Provider', value: query.provider, choices: choices(providers) })}
     ${textField({ name: 'domain', label: 'Domain', value: query.domain ?? '' })}
-    ${textField({ name: 'code', label: 'Code', value: query.code ?? '' })}
+    ${choiceField({ name: 'code', label: 'What stops them', value: query.code, choices: [any, ...codes(query, needs)] })}
     ${hidden({ sort: query.sort, descending: query.descending })}
     <button class="main">Show</button>
     <a href=${PATH}>All</a>
   </form>`
 }
 
-function columns(query: Query, mayChange: boolean): Column<Migration>[] {
+/** Each with how many people it stops; also one that stops nobody any more. */
+function codes({ code = '' }: Query, needs: Board['needs']): (readonly [string, string])[] {
+  const known = needs
+    .filter(({ isCode }) => isCode)
+    .map((need) => [need.code, `${need.code} (${count(need.people)})`] as const)
+  return code.trim() === '' || known.some(([name]) => name === code) ? known : [...known, [code, code] as const]
+}
+
+function columns(query: Query, mayChange: boolean): Column<ListedMigration>[] {
   const head = (sort: MigrationSort, title: string) => ({
     head: sortLink(query, sort, title),
     sorted: orderBy(query, sort),
   })
   return [
     ...(mayChange ? [checkColumn()] : []),
-    {
-      ...head('address', 'Address'),
-      isName: true,
-      cell: ({ address }) => html`<a href=${migrationPath(address)}>${address}</a>`,
-    },
-    {
-      head: 'Old user name',
-      cell: ({ oldUsername, address }) =>
-        oldUsername === address ? html`<span class="faint">the same</span>` : oldUsername,
-    },
-    { ...head('provider', 'Provider'), cell: ({ provider }) => provider },
-    {
-      ...head('state', 'State'),
-      cell: (migration) =>
-        html`${stateBadge(migration)}${migration.isFinishRequested && html` ${badge('finish requested', 'info')}`}`,
-    },
-    { head: 'Route', cell: ({ route }) => route },
-    { ...head('changed_at', 'Changed'), cell: ({ changedAt }) => when(changedAt, 'relative') },
-    { ...head('created_at', 'Created'), cell: ({ createdAt }) => when(createdAt, 'relative') },
+    { ...head('address', 'Address'), isName: true, cell: whoOf },
+    { ...head('state', 'State'), cell: stateOf },
+    { head: 'Last attempt', isExtra: true, cell: lastOf },
+    { head: 'Next attempt', isExtra: true, cell: nextOf },
+    { ...head('provider', 'Old server'), isExtra: true, cell: ({ provider }) => provider },
+    { head: 'Route', isExtra: true, cell: ({ route }) => route },
+    { ...head('changed_at', 'Changed'), isExtra: true, cell: ({ changedAt }) => when(changedAt, 'relative') },
   ]
 }
 
-function checkColumn(): Column<Migration> {
+function whoOf({ address, oldUsername }: ListedMigration): Content {
+  const name = oldUsername !== address && html`<br /><span class="faint">${oldUsername}</span>`
+  return html`<a href=${migrationPath(address)}>${address}</a>${name}`
+}
+
+function stateOf(migration: ListedMigration): Content {
+  return html`${stateBadge(migration)}${migration.isFinishRequested && html` ${badge('finish requested', 'info')}`}`
+}
+
+function lastOf({ latest }: ListedMigration): Content {
+  if (latest === null) return '–'
+  if (latest.isRunning) return html`${badge('copying', 'info')} ${count(latest.messages)} messages`
+  if (latest.outcome === null) return '–'
+  return latest.outcome === 'complete' ? 'complete' : html`<code class="bad">${latest.outcome}</code>`
+}
+
+function nextOf({ latest }: ListedMigration): Content {
+  if (latest === null || latest.isRunning || latest.dueAt === null) return '–'
+  return latest.dueAt.getTime() <= Date.now() ? 'due' : when(latest.dueAt, 'relative')
+}
+
+function checkColumn(): Column<ListedMigration> {
   return {
     head: html`<input type="checkbox" data-checks="address" aria-label="Select all on this page" />`,
     cell: ({ address }) => html`<input type="checkbox" name="address" value=${address} aria-label=${address} />`,
@@ -114,22 +135,24 @@ function sortLink(query: Query, sort: MigrationSort, title: string): Piece {
   return html`<a href=${withQuery(PATH, changed(query, { sort, descending }))}>${title}${arrow}</a>`
 }
 
-function bulkForm(query: Query, count: number, csrf: string, list: Piece): Piece {
+function bulkForm(query: Query, matching: number, csrf: string, list: Piece): Piece {
   return form(
     `${PATH}/bulk`,
     csrf,
     html`${list} ${hidden(filterOf(query))}
-      <div class="buttons">
+      <div class="buttons bulk" data-selection="address">
         ${choiceField({ name: 'action', label: 'What to do', choices: ACTIONS.map(({ name, title }) => [name, title] as const) })}
         <button name="whom" value="checked">With the selected ones…</button>
-        <button name="whom" value="all">With all ${count.toLocaleString('en')} that match…</button>
+        <span class="faint" data-selected aria-live="polite"></span>
+        <button type="button" class="link" data-unselect hidden>Select nobody</button>
+        <button name="whom" value="all">With all ${count(matching)} that match…</button>
       </div>
       <p class="faint">The next page shows what would change; nothing is changed before you confirm.</p>`,
   )
 }
 
-function captionOf(count: number): string {
-  return count === 1 ? '1 migration' : `${count.toLocaleString('en')} migrations`
+function captionOf(matching: number): string {
+  return countOf(matching, 'migration', 'migrations')
 }
 
 function emptyOf(query: Query): Content {

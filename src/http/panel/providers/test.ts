@@ -1,9 +1,11 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply } from 'fastify'
 import type { Provider } from '../../../model/provider.ts'
+import { testMx } from '../../../operations/mx-test.ts'
 import { explanationOf, trySignIn } from '../../../operations/provider-login-test.ts'
 import { testProvider } from '../../../operations/provider-test.ts'
-import type { ProbeStep } from '../../../source/probe.ts'
+import type { TestStep } from '../../../operations/rows.ts'
 import { bodyOf } from '../bodies.ts'
 import type { PanelDeps } from '../deps.ts'
 import { form, textField } from '../forms.ts'
@@ -19,13 +21,21 @@ const OPERATE = { permission: 'operate' } as const
 export const providerTest: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
   app.post('/admin/providers/:name/test', { config: OPERATE }, async (request, reply) => {
     const { provider, steps } = await perform(request, deps, testProvider)
-    const frame = frameOf(request, reply, { title: `Connection to ${provider.name}` })
-    // A proxy that waits for the end would hide the steps.
-    return reply
-      .header('x-accel-buffering', 'no')
-      .type('text/html; charset=utf-8')
-      .send(Readable.from(growing(frame, provider, steps)))
+    const title = `Connection to ${provider.name}`
+    const where = `${provider.host} port ${provider.port}`
+    return sendGrowing(reply, growing(frameOf(request, reply, { title }), { provider, where, steps, ...SOURCE }))
   })
+
+  app.post(
+    '/admin/providers/:name/test-mx',
+    { config: OPERATE, schema: { body: bodyOf(testMx) } },
+    async (request, reply) => {
+      const { provider, steps } = await perform(request, deps, testMx)
+      const title = `MX of ${provider.name}`
+      const where = `${provider.mx} port ${provider.mxPort}, no message is sent`
+      return sendGrowing(reply, growing(frameOf(request, reply, { title }), { provider, where, steps, ...MX }))
+    },
+  )
 
   app.post(
     '/admin/providers/:name/sign-in',
@@ -40,7 +50,7 @@ export const providerTest: FastifyPluginAsyncTypebox<PanelDeps> = async (app, de
 }
 
 /** What somebody can try with a provider. */
-export function testForms({ name, refusal }: Provider, csrf: string): Piece {
+export function testForms({ name, refusal, mx }: Provider, csrf: string): Piece {
   const path = providerPath(name)
   const known =
     refusal === null
@@ -49,6 +59,7 @@ export function testForms({ name, refusal }: Provider, csrf: string): Piece {
   return html`<section class="card">
     <h2>Try it</h2>
     ${form(`${path}/test`, csrf, html`<p>Goes there step by step. ${known}</p><div class="buttons"><button class="main">Test connection</button></div>`)}
+    ${mx !== null && form(`${path}/test-mx`, csrf, html`<p>Mail of people who have not signed in yet goes to ${mx}.</p><div class="buttons"><button>Test MX</button></div>`)}
     <details>
       <summary>Trial sign-in</summary>
       ${form(
@@ -63,20 +74,37 @@ export function testForms({ name, refusal }: Provider, csrf: string): Piece {
   </section>`
 }
 
-async function* growing(frame: Frame, provider: Provider, steps: AsyncIterable<ProbeStep>): AsyncGenerator<string> {
+/** A proxy that waits for the end would hide the steps. */
+function sendGrowing(reply: FastifyReply, pieces: AsyncIterable<string>): FastifyReply {
+  return reply.header('x-accel-buffering', 'no').type('text/html; charset=utf-8').send(Readable.from(pieces))
+}
+
+interface Tried {
+  readonly provider: Provider
+  readonly where: string
+  readonly steps: AsyncIterable<TestStep>
+  /** What the test says at its end. */
+  readonly usable: string
+  readonly unusable: string
+}
+
+const SOURCE = { usable: 'The old server can be used.', unusable: 'The old server cannot be used as it is' }
+const MX = { usable: 'Mail can be handed to it.', unusable: 'Mail cannot be handed to it' }
+
+async function* growing(frame: Frame, { provider, where, steps, usable, unusable }: Tried): AsyncGenerator<string> {
   const path = providerPath(provider.name)
   const [head, tail] = openPage(
     frame,
     html`<p class="trail"><a href="/admin/providers">Providers</a></p>
-      <h1>Connection to ${provider.name}</h1>
-      <p>${provider.host} port ${provider.port}: each step appears as it is taken.</p>`,
+      <h1>${frame.title}</h1>
+      <p>${where}: each step appears as it is taken.</p>`,
     html`<p><a href=${path}>Back to ${provider.name}</a></p>`,
   )
   yield head
-  let summary: Notice = USABLE
+  let summary: Notice = { kind: 'good', text: usable }
   try {
     for await (const step of steps) {
-      if (!step.ok) summary = unusable(step)
+      if (!step.ok) summary = { kind: 'bad', text: `${unusable}: ${titleOfStep(step).toLowerCase()} failed.` }
       yield textOf(stepLine(step))
     }
   } catch {
@@ -86,22 +114,22 @@ async function* growing(frame: Frame, provider: Provider, steps: AsyncIterable<P
   yield tail.replace('</ol>', () => `</ol>${textOf(noticeOf(summary))}`)
 }
 
-function stepLine({ step, ok, found, remedy, milliseconds }: ProbeStep): Piece {
+function stepLine(taken: TestStep): Piece {
+  const { ok, found, remedy, milliseconds } = taken
   return html`<li>
     <span>${ok ? badge('ok', 'good') : badge('failed', 'bad')}</span>
-    <span><b>${TITLES[step]}</b><br /><span class="faint">${Math.round(milliseconds)} ms</span></span>
+    <span><b>${titleOfStep(taken)}</b><br /><span class="faint">${Math.round(milliseconds)} ms</span></span>
     <span>${found}${remedy !== undefined && html`<br /><b>What to do:</b> ${remedy}`}</span>
   </li>`
 }
 
-const TITLES: Readonly<Record<ProbeStep['step'], string>> = {
+const TITLES: Readonly<Record<string, string>> = {
   ...{ resolve: 'Name', connect: 'Connection', tls: 'Certificate', greeting: 'Greeting' },
-  ...{ capabilities: 'Capabilities', refusal: 'Refusal' },
+  ...{ capabilities: 'Capabilities', refusal: 'Refusal', sender: 'Sender', stranger: 'Unknown recipient' },
 }
 
-const USABLE: Notice = { kind: 'good', text: 'The old server can be used.' }
+function titleOfStep({ step }: TestStep): string {
+  return TITLES[step] ?? step
+}
+
 const BROKEN_OFF: Notice = { kind: 'bad', text: 'The test was interrupted: is the database away? Try again.' }
-
-function unusable({ step }: ProbeStep): Notice {
-  return { kind: 'bad', text: `The old server cannot be used as it is: ${TITLES[step].toLowerCase()} failed.` }
-}

@@ -1,0 +1,72 @@
+import { count, people } from '../../model/count.ts'
+import type { Board, BoardSource } from '../../operations/board.ts'
+import { verdictText } from '../../operations/board-verdict.ts'
+import { tableLines, visible } from './text.ts'
+
+const RUNNING_SHOWN = 8
+
+/** The first lines of the board: how it goes, how far it is, and when it is over. */
+export function boardHead(board: Board): string[] {
+  return [`${verdictText(board.verdict)}.`, progressText(board), copyingText(board)].map(visible)
+}
+
+/** All of the board, a line each. */
+export function boardLines(board: Board): string[] {
+  const { sources, needs, retrying, running, at } = board
+  const parts = [
+    boardHead(board),
+    tableLines(
+      ['old server', 'health', 'connections', 'errors in 10 min', 'waiting', 'messages/s'],
+      sources.map(sourceCells),
+    ),
+    tableLines(
+      ['people', 'what stops them', 'code', 'what to do'],
+      needs.map(({ people, what, code, step }) => [count(people), what, code, step]),
+    ),
+    tableLines(
+      ['people', 'tried again by itself', 'old server', 'next'],
+      retrying.map(({ people, code, provider, nextAt }) => [count(people), code, provider, clock(nextAt, at)]),
+    ),
+    tableLines(
+      ['copying now', 'old server', 'messages', 'since'],
+      running.slice(0, RUNNING_SHOWN).map(({ address, provider, messages, expected, startedAt }) => {
+        const done = expected === null ? count(messages) : `${count(messages)} of ${count(expected)}`
+        return [address, provider, done, clock(startedAt, at)]
+      }),
+    ),
+  ]
+  return parts.filter((lines) => lines.length > 0).flatMap((lines, at) => (at === 0 ? lines : ['', ...lines]))
+}
+
+function progressText({ people: { across, all, acrossLastHour, neverCame, cameLastHour } }: Board): string {
+  const came = `${count(neverCame)} not signed in yet, ${count(cameLastHour)} came in the last hour`
+  return `${count(across)} of ${people(all)} across, ${count(acrossLastHour)} in the last hour; ${came}`
+}
+
+function copyingText({ people: { copying, waiting }, messagesPerSecond, end, endWithout, at }: Board): string {
+  const rate = `${count(Math.round(messagesPerSecond))} messages/s`
+  const without = endWithout.length === 0 ? '' : `, without ${endWithout.join(', ')}`
+  const ends =
+    end === null ? '' : `; copying ends between ${clock(end.earliest, at)} and ${clock(end.latest, at)}${without}`
+  return `${count(copying)} copied now, ${rate}, ${count(waiting)} waiting${ends}`
+}
+
+function sourceCells(source: BoardSource): string[] {
+  const { provider, health, why, connections, errors, waiting, messagesPerSecond } = source
+  const { allowed, signIn, copying } = connections
+  return [
+    provider,
+    why === null ? health : `${health}: ${why}`,
+    `${signIn + copying} of ${allowed}`,
+    errors.map(({ code, count: number }) => `${count(number)} ${code}`).join(', ') || '0',
+    count(waiting),
+    count(Math.round(messagesPerSecond)),
+  ]
+}
+
+/** The time of day, with the day where it is another one. */
+function clock(date: Date, now: Date): string {
+  const isToday = date.toDateString() === now.toDateString()
+  const time = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const
+  return date.toLocaleString('en-GB', isToday ? time : { ...time, weekday: 'short', day: 'numeric', month: 'short' })
+}

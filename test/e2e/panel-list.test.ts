@@ -1,0 +1,135 @@
+import t from 'tap'
+import { startChromium } from '../support/browser.ts'
+import { mustRun } from '../support/ferry.ts'
+import { fillInstallation, TROUBLED } from '../support/installation.ts'
+import { addAdministrators, button, heading, link, notice, OWNER, section, signedIn } from '../support/panel.ts'
+import { query } from '../support/query.ts'
+import { startService } from '../support/service.ts'
+
+const PHONE = { width: 390, height: 844 }
+
+const all = new AsyncDisposableStack()
+t.teardown(() => all.disposeAsync())
+const service = all.use(await startService())
+for (const name of ['kontor', 'weber'])
+  await mustRun(service, 'provider', 'add', name, '--host', '127.0.0.1', '--port', '9')
+await fillInstallation(service, ['kontor', 'weber'], 400)
+await addAdministrators(service, OWNER)
+const [failing] = (
+  await query(
+    service.dataDir,
+    `select id, address from migration where state = 'pending' and code is null order by address`,
+  )
+).rows
+await query(
+  service.dataDir,
+  `insert into attempt (migration_id, host, started_at, ended_at, outcome)
+    values ($1, 'mail1', now() - interval '2 minutes', now() - interval '1 minute', 'old-timeout')`,
+  [failing.id],
+)
+await query(
+  service.dataDir,
+  `update job set failures = 3, due_at = now() + interval '10 minutes' where migration_id = $1`,
+  [failing.id],
+)
+const chromium = all.use(await startChromium(service.url))
+const page = await signedIn(await chromium.profile(), service.url, OWNER)
+const at = (path: string) => page.goto(`${service.url}${path}`)
+
+t.test('reasons are chosen from a list with their counts, and stand in the address', async (t) => {
+  await at('/admin/migrations')
+  const choice = page.getByLabel('What stops them')
+  const titles = await choice.locator('option').allInnerTexts()
+  const [title = ''] = titles.filter((one) => one.startsWith('credential-refused'))
+  const counted = Number(/\((\d+)\)/.exec(title)?.[1])
+  t.ok(counted > 1, title)
+  await choice.selectOption('credential-refused')
+  await button(page, 'Show').click()
+  await page.getByText(`${counted} migrations`, { exact: true }).waitFor()
+  t.match(page.url(), /code=credential-refused/)
+})
+
+t.test('whose last attempt failed is seen in the list, with the time of the next', async () => {
+  await at(`/admin/migrations?search=${failing.address}`)
+  const row = page.getByRole('row').filter({ hasText: failing.address })
+  await row.filter({ hasText: 'old-timeout' }).filter({ hasText: 'in 10 minutes' }).waitFor()
+})
+
+t.test('who was selected stays selected on the other pages, and is counted', async (t) => {
+  await at('/admin/migrations?limit=20')
+  const boxes = page.locator('input[name=address]')
+  const first = await boxes.nth(0).getAttribute('value')
+  for (const number of [0, 1]) await boxes.nth(number).check()
+  await page.getByText('2 selected').waitFor()
+  await page.getByRole('link', { name: 'Next' }).click()
+  await page.getByText('2 selected, 2 of them on other pages').waitFor()
+  await boxes.nth(3).check()
+  await page.getByRole('link', { name: 'First' }).click()
+  await page.getByText('3 selected, 1 of them on other pages').waitFor()
+  t.equal(await page.getByLabel(first ?? '', { exact: true }).isChecked(), true)
+  await page.getByLabel('What to do').selectOption('Pause')
+  await button(page, 'With the selected ones…').click()
+  await heading(page, /^Pause: \d of 3 migrations$/).waitFor()
+  await at('/admin/migrations?limit=20')
+  await page.getByText('0 selected').waitFor()
+  await page.getByLabel('Select all on this page').check()
+  await page.getByText('20 selected').waitFor()
+  await button(page, 'Select nobody').click()
+  await page.getByText('0 selected').waitFor()
+})
+
+t.test('a slash leads to the search, and is a slash in a field', async (t) => {
+  await at('/admin/settings')
+  await page.keyboard.press('/')
+  await page.keyboard.type('greta/')
+  await page.keyboard.press('Enter')
+  await heading(page, 'Migrations').waitFor()
+  t.match(page.url(), /\/admin\/migrations\?search=greta%2F/)
+})
+
+t.test('the head of a long list stays in sight', async (t) => {
+  await at('/admin/migrations')
+  const head = page.getByRole('columnheader', { name: 'State' })
+  const list = page.locator('.list .scroll')
+  await list.evaluate((list) => list.scrollTo(0, 2_000))
+  t.ok(await list.evaluate((list) => list.scrollTop > 500))
+  t.equal(Math.round((await head.boundingBox())?.y ?? 0), Math.round((await list.boundingBox())?.y ?? -1))
+})
+
+t.test('on a phone the state is seen beside the address', async (t) => {
+  const phone = await signedIn(await chromium.profile({ viewport: PHONE }), service.url, OWNER)
+  await phone.goto(`${service.url}/admin/migrations`)
+  const box = await phone.locator('td .badge').first().boundingBox()
+  t.ok(box !== null && box.x >= 0 && box.x + box.width <= PHONE.width, JSON.stringify(box))
+})
+
+t.test('a person’s page tells the failing attempt and the next one first, and what to try in its order', async (t) => {
+  await at(`/admin/migrations/${failing.address}`)
+  const state = section(page, 'State')
+  await state.getByText('the old server does not answer in time').waitFor()
+  await state.getByText('in 10 minutes, after 3 failures in a row').waitFor()
+  await at(`/admin/migrations/${TROUBLED}`)
+  const tries = await section(page, 'What to try').locator('button, a.button').allInnerTexts()
+  t.same(tries, ['See what differs', 'Try now'])
+  await query(service.dataDir, `update migration set state = 'failed', code = 'new-full' where address = $1`, [
+    TROUBLED,
+  ])
+  await section(page, 'State').getByText('no room on the new server').waitFor()
+  await section(page, 'What to try').getByRole('button', { name: 'Set quota' }).waitFor()
+})
+
+t.test('what somebody types is not taken away by what is new', async (t) => {
+  const reason = section(page, 'What to try').getByLabel('Reason, for the audit').last()
+  await reason.fill('there is room now')
+  await query(service.dataDir, `update migration set code = 'old-shrunk' where address = $1`, [TROUBLED])
+  await section(page, 'State').getByText('suddenly holds much less mail').waitFor()
+  await page.waitForResponse((response) => response.url().endsWith('/actions'))
+  await page.waitForResponse((response) => response.url().endsWith('/actions'))
+  t.equal(await reason.inputValue(), 'there is room now')
+  await section(page, 'What to try').getByRole('button', { name: 'Try now' }).click()
+  await notice(page).filter({ hasText: 'is pending now' }).waitFor()
+  await section(page, 'Audit').getByRole('row').filter({ hasText: 'there is room now' }).waitFor()
+  await link(page, 'Overview').click()
+})
+
+t.end()
