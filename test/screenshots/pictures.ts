@@ -8,7 +8,7 @@ export interface Picture {
   open(page: Page, url: string): Promise<unknown>
 }
 
-const WIDE = { viewport: { width: 1180, height: 940 } }
+const WIDE = { viewport: { width: 1440, height: 900 } }
 const DARK = { ...WIDE, colorScheme: 'dark' } as const
 const LOW = { viewport: { width: 1180, height: 720 } }
 const PHONE = { viewport: { width: 390, height: 844 } }
@@ -58,5 +58,5 @@ export const PICTURES: readonly Picture[] = [
 
 async function overview(page: Page, url: string): Promise<void> {
   await page.goto(`${url}/admin`)
-  await page.getByText('Each provider, seen from this host').waitFor()
+  await page.getByRole('row').filter({ hasText: 'weber' }).filter({ hasText: 'well' }).first().waitFor()
 }

@@ -38,6 +38,7 @@ export async function startWorld(): Promise<World> {
   await move(service, kontor)
   await query(service.dataDir, `update attempt set host = 'mail1'`)
   await query(service.dataDir, `update credential set opened_by = 'sync on mail1'`)
+  await atWork(service)
   const all = started.move()
   return { service, [Symbol.asyncDispose]: () => all.disposeAsync() }
 }
@@ -45,6 +46,21 @@ export async function startWorld(): Promise<World> {
 async function addProvider(service: RunningService, name: string, { tlsPort, ca }: Source): Promise<void> {
   const where = ['--host', 'localhost', '--port', `${tlsPort}`, '--ca-file', ca]
   await mustRun(service, 'provider', 'add', name, ...where, '--max-connections', '12')
+}
+
+/** As it is while a worker copies some of those who have come. */
+async function atWork({ dataDir }: RunningService): Promise<void> {
+  for (const text of [
+    `update copying_host set host = 'mail1'`,
+    `insert into worker (id, copying_host_id, alive_until)
+      select gen_random_uuid(), id, now() + interval '1 hour' from copying_host limit 1`,
+    `update job set holder = gen_random_uuid(), leased_until = now() + interval '1 hour', claimed_at = now() - interval '4 minutes'
+      where migration_id in (select id from migration where state = 'pending' and code is null order by id limit 3)`,
+    `insert into attempt (migration_id, host, started_at, messages)
+      select migration_id, 'mail1', now() - interval '1 minute' * (migration_id % 3 + 1), 900 * (migration_id % 3 + 1)
+        from job where holder is not null`,
+  ])
+    await query(dataDir, text)
 }
 
 /** Her mail is copied; later she gets some more, and flags what she has got. */
