@@ -1,4 +1,5 @@
 import { type Insertable, type Kysely, type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely'
+import { endpointOf, endpointText } from '../model/endpoint.ts'
 import type { Provider } from '../model/provider.ts'
 import { PROVIDER_ROWS, type ProviderField, type ProviderSettings } from '../model/provider-fields.ts'
 import { Refused } from '../model/refused.ts'
@@ -51,7 +52,8 @@ export function providers(db: Kysely<DB>): Providers {
         await db.transaction().execute(async (trx) => {
           await knowsZoneOf(provider, trx)
           await trx.insertInto('provider').values(toRow(provider)).execute()
-          await record(trx, provider.name, { ...by, action: 'provider.add' })
+          const detail = endpointText(endpointOf(provider))
+          await record(trx, provider.name, { ...by, action: 'provider.add', detail })
         })
       } catch (error) {
         throw isUniqueViolation(error) ? new Refused('conflict', `provider ${provider.name} exists already`) : error
@@ -61,16 +63,23 @@ export function providers(db: Kysely<DB>): Providers {
       db.transaction().execute(async (trx) => {
         await knowsZoneOf(provider, trx)
         const isThere = isAt(provider)
+        const [row, named] = [toRow(provider), ['provider.name', '=', provider.name] as const]
+        const before = await trx
+          .selectFrom('provider')
+          .select(PROVIDER_COLUMNS)
+          .where(...named)
+          .forUpdate()
+          .execute()
         await trx
           .updateTable('provider')
           .set({
-            ...toRow(provider),
+            ...row,
             tested_at: sql`case when ${isThere} then tested_at end`,
             test_failed: sql`case when ${isThere} then test_failed end`,
           })
-          .where('name', '=', provider.name)
+          .where(...named)
           .execute()
-        await record(trx, provider.name, { ...by, action: 'provider.set' })
+        await record(trx, provider.name, { ...by, action: 'provider.set', detail: changesIn(before[0] ?? {}, row) })
       }),
     async noteTest(tested, failedStep) {
       await db
@@ -113,6 +122,16 @@ async function knowsZoneOf({ window }: Provider, db: Kysely<DB>): Promise<void> 
       `the database does not know the time zone ${window.zone}: give another name of it with the hours`,
     )
   }
+}
+
+/** What a change is about, as the columns have it. */
+function changesIn(before: Partial<ProviderRow>, after: Insertable<ProviderTable>): string {
+  const names = (Object.keys(after) as Column[]).filter((name) => textOf(before[name]) !== textOf(after[name]))
+  return names.map((name) => `${name} ${textOf(before[name])} → ${textOf(after[name])}`).join(', ')
+}
+
+function textOf(value: unknown): string {
+  return Array.isArray(value) ? value.join(' ') : String(value ?? '-')
 }
 
 function toRow(provider: Provider): Insertable<ProviderTable> {

@@ -64,7 +64,7 @@ t.test('every change by a command has its actor, action, subject and reason', as
   await run(['account', 'enable', anna])
   await run(['account', 'passwd', anna], 'pw of the destination\n')
   await run(['migration', 'finish', anna, '--force'])
-  await run(['provider', 'set', 'old', '--max-connections', '7'])
+  await run(['provider', 'set', 'old', '--mx', 'mx.old.example', '--max-connections', '7'])
   await run(['provider', 'add', 'other', '--host', 'localhost'])
   await run(['domain', 'add', 'other.example', '--provider', 'other'])
   await run(['domain', 'remove', 'other.example'])
@@ -81,8 +81,8 @@ t.test('every change by a command has its actor, action, subject and reason', as
     change('account.enable', anna),
     change('account.passwd', anna),
     change('migration.finish', anna, 'pending → done, the copy was never compared with the old server'),
-    change('provider.set', 'old'),
-    change('provider.add', 'other'),
+    change('provider.set', 'old', 'max_connections 20 → 7, mx - → mx.old.example'),
+    change('provider.add', 'other', "localhost port 993 with TLS, trusting the system's certificates"),
     change('domain.add', 'other.example', 'provider other, new domain other.example'),
     change('domain.remove', 'other.example'),
     change('provider.remove', 'other'),
