@@ -75,10 +75,13 @@ const LETTERS: Readonly<Record<string, string>> = {
   '\\deleted': 'T',
 }
 
+/** RFC 3501, section 9, as far as it keeps a keyword one word in commands: a hostile server may send anything as text. */
+const WORD = /^[^\0-\x20\x7f(){%*"\\]+$/
+
 function flagsOf(token: Token | undefined): Pick<SourceMessage, 'flags' | 'keywords'> {
   const all = isList(token) ? token.map((flag) => textOf(flag) ?? '') : []
   const letters = all.map((flag) => LETTERS[flag.toLowerCase()] ?? '')
-  const keywords = all.filter((flag) => flag !== '' && !flag.startsWith('\\'))
+  const keywords = all.filter((flag) => WORD.test(flag))
   return { flags: letters.sort().join(''), keywords: keywords.sort() }
 }
 

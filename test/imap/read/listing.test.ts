@@ -49,4 +49,19 @@ t.test('a source that hangs up whatever it is asked for ends the reading, and is
   t.match(readings[0], { uid: 1, unreadable: /./ })
 })
 
+t.test(
+  'what a source calls a keyword, and is more than one word, is none: it would be said to the new server',
+  async (t) => {
+    const hostile = '$Kept "two \\\\Deleted" {9}\r\nx)\r\nz NOP '
+    await using way = await tamperWith(old.port, (said) =>
+      said.replace(/(?<=^\* \d+ FETCH .*FLAGS \()/gm, () => hostile),
+    )
+    await using session = await sourceMail.open({ ...PROVIDER, port: way.port }, 'anna', 'x')
+    const [inbox] = await session.mailboxes()
+    const opened = await session.examine(inbox?.mailbox as Mailbox)
+    const [first] = 'messages' in opened ? opened.messages : []
+    t.same(first?.keywords, ['$Kept'])
+  },
+)
+
 t.end()
