@@ -34,10 +34,13 @@ export interface PostgresKind {
   readonly debian?: Debian
   /** With it, only TLS is taken, and the URL asks for it. */
   readonly tls?: Certificate
+  /** Where it listens, for its whole network; loopback by default. */
+  readonly address?: string
 }
 
 /** Default: this machine's, without TLS. */
-export async function startDebianPostgres({ debian = OWN, tls }: PostgresKind = {}): Promise<DebianPostgres> {
+export async function startDebianPostgres(kind: PostgresKind = {}): Promise<DebianPostgres> {
+  const { debian = OWN, tls, address = '127.0.0.1' } = kind
   const version = VERSIONS[debian.release]
   const bin = `/usr/lib/postgresql/${version}/bin`
   if (!existsSync(`${debian.root}${bin}/postgres`)) {
@@ -48,7 +51,7 @@ export async function startDebianPostgres({ debian = OWN, tls }: PostgresKind = 
   const password = 'database-secret-7Q'
   const port = await freePort()
   const options = tls === undefined ? '' : `?sslmode=verify-full&sslrootcert=${tls.ca}`
-  const url = `postgresql://ferry:${password}@127.0.0.1:${port}/postgres${options}`
+  const url = `postgresql://ferry:${password}@${address}:${port}/postgres${options}`
   const files = ['password', ...(tls === undefined ? [] : ['server.pem', 'server.key'])].map((name) =>
     join(folder, name),
   )
@@ -66,7 +69,8 @@ export async function startDebianPostgres({ debian = OWN, tls }: PostgresKind = 
     { cwd: folder, encoding: 'utf8' },
   )
   if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`)
-  if (tls !== undefined) writeFileSync(join(folder, 'data/pg_hba.conf'), 'hostssl all all all scram-sha-256\n')
+  const kindOfLine = tls === undefined ? 'host' : 'hostssl'
+  writeFileSync(join(folder, 'data/pg_hba.conf'), `${kindOfLine} all all samenet scram-sha-256\n`)
   let server: ChildProcess | undefined
 
   async function query(text: string): Promise<pg.QueryResult> {
@@ -93,7 +97,7 @@ export async function startDebianPostgres({ debian = OWN, tls }: PostgresKind = 
   }
 
   async function start(): Promise<void> {
-    const settings = [`-p${port}`, '-clisten_addresses=127.0.0.1', '-cunix_socket_directories=', '-cfsync=off']
+    const settings = [`-p${port}`, `-clisten_addresses=${address}`, '-cunix_socket_directories=', '-cfsync=off']
     const secure = tls === undefined ? [] : TLS
     server = spawn(...command('postgres', '-D', 'data', ...settings, ...secure), { cwd: folder, stdio: 'ignore' })
     // tap ends a test file, and so stops this server, only when nothing else keeps the process alive.

@@ -29,6 +29,8 @@ export type NewSettings = Passdb & {
    */
   homeRoot?: string
   tls?: Certificate
+  /** Where it listens; loopback by default. */
+  address?: string
   /** Whoever answers it is a script, and may answer anything. */
   isScripted?: boolean
   /** Shortens the time that the Lua script gives postferry. */
@@ -61,6 +63,7 @@ function startShipped(settings: NewSettings): Promise<Dovecot> {
     name: 'new',
     debian: settings.debian ?? OWN,
     ...(settings.tls && { tls: settings.tls }),
+    ...(settings.address && { address: settings.address }),
     ...(settings.homeRoot && { mailRoot: settings.homeRoot }),
     configuration: async (place) => {
       await (settings.passdb === 'checkpassword' ? installCheckpassword(place, settings) : installLua(place, settings))

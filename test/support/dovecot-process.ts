@@ -28,12 +28,14 @@ export class DovecotProcess {
   readonly #folder: string
   readonly #port: number
   readonly #debian: Debian
+  readonly #address: string
   #child: ChildProcess | undefined
 
-  constructor(folder: string, port: number, debian: Debian) {
+  constructor(folder: string, port: number, debian: Debian, address: string) {
     this.#folder = folder
     this.#port = port
     this.#debian = debian
+    this.#address = address
   }
 
   log(): string {
@@ -59,7 +61,7 @@ export class DovecotProcess {
   async #ready(child: ChildProcess): Promise<void> {
     const deadline = Date.now() + HANG_MS
     while (child.exitCode === null && Date.now() < deadline) {
-      const greeting = await greetingFrom(this.#port, /\[CAPABILITY .*\r\n/)
+      const greeting = await greetingFrom(this.#port, /\[CAPABILITY .*\r\n/, this.#address)
       if (greeting) return
       await pause(10)
     }

@@ -6,8 +6,17 @@ export interface Ports {
   tlsPort: number
 }
 
+export interface Listening extends Ports {
+  address: string
+}
+
 /** What makes a Dovecot run out of its folder, on loopback, in the words of its version. */
-export function rigConfiguration(name: string, place: Place, tls: Certificate, { port, tlsPort }: Ports): string {
+export function rigConfiguration(
+  name: string,
+  place: Place,
+  tls: Certificate,
+  { address, port, tlsPort }: Listening,
+): string {
   const { folder, users, debian } = place
   return `
 ${debian.dovecot === '2.3' ? words23(tls) : words24(tls)}
@@ -16,7 +25,7 @@ state_dir = ${folder}/run
 log_path = ${folder}/dovecot.log
 instance_name = postferry-${name}
 login_greeting = ${name} ready.
-listen = 127.0.0.1
+listen = ${address}
 ${users.settings}
 auth_verbose = yes
 auth_failure_delay = 0

@@ -41,6 +41,8 @@ export interface DovecotSettings {
   /** Called once before the first start; the text goes after the rig's own settings and may overrule them. */
   configuration: (place: Place) => string | Promise<string>
   tls?: Certificate
+  /** Where it listens; loopback by default. */
+  address?: string
   /** Made when it is not there, not removed; its own `mail/` otherwise. */
   mailRoot?: string
 }
@@ -65,7 +67,7 @@ export async function startDovecot(settings: DovecotSettings): Promise<Dovecot> 
 }
 
 async function startIn(folder: string, settings: DovecotSettings): Promise<Dovecot> {
-  const { debian } = settings
+  const { debian, address = '127.0.0.1' } = settings
   const mailRoot = settings.mailRoot ?? join(folder, 'mail')
   const place: Place = { folder, mailRoot, users: await users(debian), debian }
   await chmod(folder, 0o711)
@@ -76,8 +78,11 @@ async function startIn(folder: string, settings: DovecotSettings): Promise<Dovec
   const configurationFile = join(folder, 'dovecot.conf')
   for (let tries = 1; ; tries++) {
     const ports = { port: await freePort(), tlsPort: await freePort() }
-    await writeFile(configurationFile, `${rigConfiguration(settings.name, place, tls, ports)}\n${own}\n`)
-    const server = new DovecotProcess(folder, ports.port, debian)
+    await writeFile(
+      configurationFile,
+      `${rigConfiguration(settings.name, place, tls, { ...ports, address })}\n${own}\n`,
+    )
+    const server = new DovecotProcess(folder, ports.port, debian, address)
     try {
       await server.start()
       return describe(server, place, tls, ports, configurationFile)

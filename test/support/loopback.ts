@@ -27,9 +27,9 @@ export async function freePort(): Promise<number> {
 }
 
 /** What the server at `port` says first, as soon as it matches; nothing when it ends without that. */
-export function greetingFrom(port: number, wanted: RegExp): Promise<string | undefined> {
+export function greetingFrom(port: number, wanted: RegExp, host = '127.0.0.1'): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect(port, host)
     let text = ''
     const settle = (answer?: string) => {
       socket.destroy()

@@ -11,11 +11,12 @@ export function signIn(
   user: string | Buffer,
   password: string | Buffer,
   client?: string,
+  host = '127.0.0.1',
 ): Promise<string> {
   const zero = Buffer.from([0])
   const message = Buffer.concat([zero, Buffer.from(user), zero, Buffer.from(password)])
   return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect(port, host)
     let text = ''
     socket.setTimeout(HANG_MS, () => socket.destroy(new Error('no answer to the sign-in')))
     socket.on('error', reject)

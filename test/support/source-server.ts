@@ -15,6 +15,8 @@ export interface SourceSettings {
   separator?: '/' | '.'
   prefix?: '' | 'INBOX.'
   tls?: Certificate
+  /** Where it listens; loopback by default. */
+  address?: string
   /** Slows down whoever fails, as Dovecot does by default. */
   anvilPenalty?: boolean
   /** How many connections one person may have from one address. */
@@ -45,6 +47,7 @@ export async function startSource(settings: SourceSettings): Promise<Source> {
     name: 'old',
     debian: settings.debian ?? debian(12),
     ...(settings.tls && { tls: settings.tls }),
+    ...(settings.address && { address: settings.address }),
     configuration: async (given) => {
       place = given
       await save(given)
