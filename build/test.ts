@@ -50,6 +50,7 @@ function runTests(args: readonly string[]): void {
   if (needs.has('servers') || needs.has('panel')) {
     run('sh', 'test/support/install-servers.sh', ...(needs.has('panel') ? ['panel'] : []))
     run('sh', 'test/support/debian-root.sh')
+    run('sh', 'test/support/old-servers-root.sh')
   }
   const { scripts } = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8'))
   if (args.length === 0) run('sh', '-c', scripts.check)

@@ -104,8 +104,15 @@ async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen>
   const lack = lackOfRoom(job, mailboxes, () => bytesRead(job, deps), deps.room)
   if (lack !== null) return without('new-full', lack)
   const attemptId = await deps.jobs.begin(job, deps.worker)
-  const result = await copyAndProve(job, credential, deps, run)
+  const isNothingThere = mailboxes.length === 0
+  const result = await copyAndProve(job, credential, isNothingThere ? { ...deps, engine: NO_ENGINE } : deps, run)
   return { ending: result.outcome, result, attemptId, mailboxes }
+}
+
+/** For people of whom the source has no mailbox: engines stop at that. */
+const NO_ENGINE: Pick<Engine, 'run' | 'forget'> = {
+  run: async () => ({ outcome: 'complete', folders: 0, messages: 0, output: 'the old server has no mailbox to copy' }),
+  forget: () => undefined,
 }
 
 /** Before the first complete copy, and where there is a quota. */
@@ -118,8 +125,10 @@ function bytesRead({ migrationId }: Job, { digests }: JobDeps): number {
   return cache.messages.bytes()
 }
 
+type CopyingDeps = Pick<JobDeps, 'proof'> & { readonly engine: Pick<Engine, 'run' | 'forget'> }
+
 /** A copy that the engine calls complete has to be proved by a clean ledger. */
-async function copyAndProve(job: Job, credential: Credential, deps: JobDeps, run: JobRun): Promise<Result> {
+async function copyAndProve(job: Job, credential: Credential, deps: CopyingDeps, run: JobRun): Promise<Result> {
   const copied = await deps.engine.run(job.order, credential, run)
   try {
     return await prove(copied, job, credential, deps, run)
@@ -129,7 +138,13 @@ async function copyAndProve(job: Job, credential: Credential, deps: JobDeps, run
   }
 }
 
-async function prove(copied: Result, job: Job, credential: Credential, deps: JobDeps, run: JobRun): Promise<Result> {
+async function prove(
+  copied: Result,
+  job: Job,
+  credential: Credential,
+  deps: CopyingDeps,
+  run: JobRun,
+): Promise<Result> {
   const flaw = copied.outcome === 'complete' ? await deps.proof.flaw(job, credential, run.signal) : null
   if (run.signal.aborted && copied.outcome === 'complete')
     return { ...copied, outcome: run.signal.reason as Interruption }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -27,25 +27,32 @@ export interface Told {
   readonly stderr: string
 }
 
-/** The engine doveadm between two real Dovecots, without the service around it. doveadm is the destination's. */
-export class DoveadmCopying implements AsyncDisposable {
-  readonly old: Source
+type OldServer = { readonly port: number } & AsyncDisposable
+
+/** The engine doveadm between an old server and a real Dovecot, without the service around it. doveadm is the Dovecot's. */
+export class DoveadmCopying<Old extends OldServer = Source> implements AsyncDisposable {
+  readonly old: Old
   readonly new: Dovecot
   readonly debian: Debian
   readonly stateFolder: string
   readonly #folder: string
 
-  private constructor(old: Source, now: Dovecot, debian: Debian) {
+  private constructor(old: Old, now: Dovecot, debian: Debian) {
     this.old = old
     this.new = now
     this.debian = debian
     this.#folder = mkdtempSync(join(tmpdir(), 'postferry-doveadm-copying-'))
     chmodSync(this.#folder, 0o755)
     this.stateFolder = join(this.#folder, 'state')
+    mkdirSync(this.stateFolder, { mode: 0o700 })
   }
 
   static async start(settings: SourceSettings, debian = OWN): Promise<DoveadmCopying> {
-    const [old, now] = await Promise.all([startSource(settings), startPlainNew(debian)])
+    return await DoveadmCopying.from(startSource(settings), debian)
+  }
+
+  static async from<Old extends OldServer>(started: Promise<Old>, debian = OWN): Promise<DoveadmCopying<Old>> {
+    const [old, now] = await Promise.all([started, startPlainNew(debian)])
     return new DoveadmCopying(old, now, debian)
   }
 

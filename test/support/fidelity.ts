@@ -29,8 +29,8 @@ export async function readBeside(account: ImapAccount, side: 'source' | 'destina
     }
   }
   const subscribed = (await wire.command('LSUB "" "*"')).flatMap(({ line, literals }) => {
-    const [, word] = /^\* LSUB \([^)]*\) (?:"\\?."|NIL) (.*)$/.exec(line) ?? []
-    if (word === undefined) return []
+    const [, attributes = '', word] = /^\* LSUB \(([^)]*)\) (?:"\\?."|NIL) (.*)$/.exec(line) ?? []
+    if (word === undefined || /\\Noselect/i.test(attributes)) return []
     const name = literals[0]?.toString() ?? (word.startsWith('"') ? word.slice(1, -1).replace(/\\(.)/g, '$1') : word)
     return [shown(name)]
   })

@@ -24,7 +24,7 @@ export type Part = string | Buffer
 
 /**
  * IMAP as it goes over the wire: names stay in modified UTF-7, bodies are the very bytes. Commands may be called
- * without waiting for the one before (LITERAL+ is needed for that).
+ * without waiting for the one before; where the server does not know LITERAL+, they wait themselves.
  */
 export class ImapWire implements AsyncDisposable {
   readonly #socket: Socket
@@ -37,6 +37,9 @@ export class ImapWire implements AsyncDisposable {
   #current: Response = { line: '', literals: [] }
   #expectLiteral = -1
   #failure: Error | undefined
+  /** Missing: the server takes literals without a word. */
+  #turn: Promise<unknown> | undefined
+  #goOn: PromiseWithResolvers<void> | undefined
 
   private constructor(socket: Socket) {
     this.#socket = socket
@@ -53,13 +56,21 @@ export class ImapWire implements AsyncDisposable {
     const wire = new ImapWire(socket)
     const greeting = wire.#expect()
     await once(socket, ca ? 'secureConnect' : 'connect')
-    await greeting
+    const [{ line = '' } = {}] = await greeting
+    if (/\[CAPABILITY (?!.*LITERAL\+)/.test(line)) wire.#turn = Promise.resolve()
     await wire.command('LOGIN ', Buffer.from(account.user), ' ', Buffer.from(account.password))
     return wire
   }
 
   /** Sends one command. @returns the untagged responses and, last, the tagged one; throws when that is not OK */
   command(...parts: Part[]): Promise<Response[]> {
+    if (this.#turn === undefined) return this.#sendAtOnce(parts)
+    const answer = this.#turn.then(() => this.#sendInTurn(parts))
+    this.#turn = answer.catch(() => undefined)
+    return answer
+  }
+
+  #sendAtOnce(parts: readonly Part[]): Promise<Response[]> {
     const answer = this.#expect()
     const out: Buffer[] = [Buffer.from(`t${++this.#tag} `)]
     for (const part of parts) {
@@ -68,6 +79,27 @@ export class ImapWire implements AsyncDisposable {
     }
     this.#socket.write(Buffer.concat([...out, Buffer.from('\r\n')]))
     return answer
+  }
+
+  async #sendInTurn(parts: readonly Part[]): Promise<Response[]> {
+    const answer = this.#expect()
+    answer.catch(() => this.#goOn?.resolve())
+    let out: Part[] = [`t${++this.#tag} `]
+    const send = () => this.#socket.write(Buffer.concat(out.map((part) => Buffer.from(part))))
+    for (const part of parts) {
+      if (typeof part !== 'string') {
+        this.#goOn = Promise.withResolvers()
+        out.push(`{${part.length}}\r\n`)
+        send()
+        await this.#goOn.promise
+        if (this.#waiting.length === 0) return await answer
+        out = []
+      }
+      out.push(part)
+    }
+    out.push('\r\n')
+    send()
+    return await answer
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -129,6 +161,10 @@ export class ImapWire implements AsyncDisposable {
     this.#current = { line: '', literals: [] }
     const first = this.#waiting[0]
     if (!first) return
+    if (response.line.startsWith('+')) {
+      this.#goOn?.resolve()
+      return
+    }
     first.responses.push(response)
     const greeting = this.#tag === 0 && /^\* (OK|PREAUTH) /.test(response.line)
     if (!greeting && !/^t\d+ /.test(response.line)) return

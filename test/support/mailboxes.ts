@@ -86,22 +86,27 @@ const WITH_SLASHES = [
  */
 export async function seedMailboxes(account: ImapAccount, naming: Naming): Promise<void> {
   await using wire = await ImapWire.open(account)
+  await Promise.all(nastyCommands(naming).map((command) => wire.command(...command)))
+}
+
+/** The same as commands, in their order. */
+export function nastyCommands(naming: Naming): Part[][] {
   const levels = [...FOLDERS, ...(naming.separator === '/' ? WITH_DOTS : WITH_SLASHES)].filter((each) => {
     // Without a prefix that is the INBOX itself.
     return naming.prefix !== '' || each.join() !== 'inbox'
   })
   const names = levels.map((each) => Buffer.from(wireName(each, naming)))
-  const pending = names.map((name) => wire.command('CREATE ', name))
+  const commands: Part[][] = names.map((name) => ['CREATE ', name])
   nastyMessages().forEach((body, at) => {
-    pending.push(wire.command(...append(Buffer.from('INBOX'), body, at)))
+    commands.push(append(Buffer.from('INBOX'), body, at))
   })
   names.forEach((name, at) => {
     if (levels[at]?.[0] === 'no messages') return
     for (let number = 0; number < 3 + (at % 5); number++) {
-      pending.push(wire.command(...append(name, ordinaryMessage(at, number), at + number)))
+      commands.push(append(name, ordinaryMessage(at, number), at + number))
     }
   })
-  await Promise.all(pending)
+  return commands
 }
 
 /** A mailbox's name at the source in modified UTF-7. */

@@ -13,6 +13,7 @@ named=$#
 for release in 12 13; do
   sh test/support/debian-root.sh "$release"
 done
+sh test/support/old-servers-root.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"

@@ -118,10 +118,13 @@ async function copy(order: CopyOrder, source: SourceFolders, place: Place, deps:
   await mirroring
   passed.keep()
   const { folders, missing, messages } = await mergeMirror(order, source, place, deps, () => true)
-  const copied = { folders, messages: early + messages }
-  if (missing.length === 0) return { ...copied, outcome: 'complete', output: '' }
-  const output = `doveadm cannot copy ${missing.join(', ')}: exclude them, or take --engine offlineimap`
-  return { ...copied, outcome: 'incomplete', output }
+  // What is missing fails the ledger, which names it.
+  return { outcome: 'complete', folders, messages: early + messages, output: wordsOf(missing) }
+}
+
+function wordsOf(missing: readonly string[]): string {
+  if (missing.length === 0) return ''
+  return `doveadm cannot copy ${missing.join(', ')}: exclude them, or take --engine offlineimap`
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { KeptFree } from '../../model/kept-free.ts'
 import type { CopyOrder } from '../../model/migration.ts'
 import type { Provider } from '../../model/provider.ts'
+import { USUAL_FOLDERS } from '../../model/usual-folders.ts'
 import { accountOf } from './names.ts'
 
 export interface OfflineImapSettings {
@@ -53,6 +54,7 @@ function general({ pythonFile, metadata, credentials, keptFree, timeout = 60 }: 
     `metadata = ${path('metadata', metadata)}`,
     `pythonfile = ${path('pythonFile', pythonFile)}`,
     `socktimeout = ${whole('timeout', timeout, 1, 86_400)}`,
+    `postferry_usual = ${data(USUAL_FOLDERS)}`,
     typeof credentials === 'string'
       ? `postferry_command = ${data(credentials)}`
       : `postferry_starter = ${whole('credentials', credentials, 3, 1000)}`,

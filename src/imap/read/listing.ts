@@ -99,8 +99,6 @@ class Session implements SourceSession, Connection {
   async mailboxes() {
     try {
       const mailboxes = await listMailboxes(this.client)
-      // Everybody has an INBOX (RFC 3501, section 5.1).
-      if (mailboxes.length === 0) throw new CouldNotAsk('old-protocol', 'the old server lists no mailbox at all')
       return mailboxes.map((mailbox) => ({ mailbox, wanted: isWanted(mailbox, this.#reader.provider) }))
     } catch (error) {
       throw couldNotAsk(error, this.#reader)

@@ -1,8 +1,11 @@
 import type { ImapFlow } from 'imapflow'
 import { decodeName, isInbox, type Mailbox } from '../../model/mailbox.ts'
 import type { Provider } from '../../model/provider.ts'
+import { USUAL_FOLDERS } from '../../model/usual-folders.ts'
+import { endingOf } from '../login/ending.ts'
 import { matchesPattern } from './list-patterns.ts'
-import { atom, command, isList, type Token, textOf } from './raw.ts'
+import { atom, command, isList, mailboxName, type Token, textOf } from './raw.ts'
+import { isRefusal } from './session.ts'
 
 /** What to ask of all mailboxes within LIST (RFC 5819); the answers come by name, some never. */
 export interface AskedStatus {
@@ -32,7 +35,36 @@ export async function listMailboxes(client: ImapFlow, status?: AskedStatus): Pro
       found.set(key, { name: key, separator: textOf(separator), prefix: longest(own, text) })
     },
   })
-  return [...found.values()]
+  return found.has('INBOX') ? [...found.values()] : [...(await unlisted(client, found.size === 0)), ...found.values()]
+}
+
+/**
+ * Mailboxes that can be opened though LIST does not name them. A Cyrus lists nothing of whom it calls by a name with a
+ * dot; where nothing is listed, the usual names are tried, too. Who has never had a mailbox has none.
+ */
+async function unlisted(client: ImapFlow, isNothingListed: boolean): Promise<Mailbox[]> {
+  const space = (client.namespaces?.personal || [])[0]
+  const { prefix = '', delimiter: separator = null } = space ?? {}
+  const found: Mailbox[] = (await opens(client, 'INBOX')) ? [{ name: 'INBOX', separator, prefix: '' }] : []
+  if (found.length === 0 || !isNothingListed) return found
+  for (const name of USUAL_FOLDERS.map((folder) => `${prefix}${folder}`)) {
+    if (await opens(client, name)) found.push({ name, separator, prefix })
+  }
+  return found
+}
+
+const ABSENT = /not exist|no such|unknown|not found|nonexistent/i
+
+async function opens(client: ImapFlow, name: string): Promise<boolean> {
+  try {
+    await command(client, 'STATUS', [mailboxName(name), [atom('MESSAGES')]], {})
+    return true
+  } catch (error) {
+    const { responseCode, text = '' } = endingOf(error)
+    const isAbsent = isRefusal(error) && (responseCode === 'NONEXISTENT' || ABSENT.test(text))
+    if (isAbsent || (isRefusal(error) && name !== 'INBOX')) return false
+    throw error
+  }
 }
 
 /** Other people's and shared mailboxes, as far as the person sees them. */

@@ -9,11 +9,25 @@ import { tamperWith } from '../../support/tampering.ts'
 const old = await startSource({ people: { anna: 'x' } })
 t.teardown(() => old[Symbol.asyncDispose]())
 
-t.test('a source that lists nothing at all could not be asked: nobody has an empty account', async (t) => {
-  await using way = await tamperWith(old.port, (said) => said.replace(/^\* LIST .*\r\n/gm, ''))
-  await using session = await sourceMail.open({ ...PROVIDER, port: way.port }, 'anna', 'x')
-  await t.rejects(session.mailboxes(), { code: 'old-protocol', message: /lists no mailbox/ })
-})
+t.test(
+  'what a source does not list and opens is there; what it cannot open for another reason could not be asked',
+  async (t) => {
+    const told = async (refusal?: string) => {
+      await using way = await tamperWith(old.port, (said) => {
+        const unlisted = said.replace(/^\* LIST .*\r\n/gm, '')
+        return refusal === undefined
+          ? unlisted
+          : unlisted.replace(/^\* STATUS .*\r\n(\S+) OK .*\r\n/gm, `$1 ${refusal}\r\n`)
+      })
+      await using session = await sourceMail.open({ ...PROVIDER, port: way.port }, 'anna', 'x')
+      return (await session.mailboxes()).map(({ mailbox }) => mailbox.name)
+    }
+    t.same(await told(), ['INBOX'])
+    t.same(await told('NO [NONEXISTENT] what?'), [])
+    t.same(await told('NO Mailbox does not exist'), [])
+    await t.rejects(told('NO [SERVERBUG] try again'), { code: 'old-unreachable' })
+  },
+)
 
 t.test('subscriptions are read; a source that knows none has none', async (t) => {
   await using wire = await ImapWire.open({ host: 'localhost', port: old.port, user: 'anna', password: 'x' })

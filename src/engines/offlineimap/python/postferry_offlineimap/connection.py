@@ -11,7 +11,7 @@ from .replacing import replace
 from .trees import imaplib2
 
 READING = {'CAPABILITY', 'STARTTLS', 'AUTHENTICATE', 'LOGIN', 'ID', 'LIST', 'NAMESPACE',
-           'EXAMINE', 'FETCH', 'NOOP', 'LOGOUT'}
+           'STATUS', 'EXAMINE', 'FETCH', 'NOOP', 'LOGOUT'}
 
 
 def refusals_told():

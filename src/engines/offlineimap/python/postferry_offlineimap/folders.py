@@ -1,4 +1,6 @@
 """Mailboxes: which ones, under which name at the source, in which directory on the destination."""
+import re
+
 from offlineimap.error import OfflineImapError
 from offlineimap.folder.Base import BaseFolder
 from offlineimap.folder.IMAP import IMAPFolder
@@ -9,6 +11,7 @@ from offlineimap.ui import getglobalui
 from . import imap_data, names, patterns, settings
 from .replacing import replace
 
+ABSENT = 'not exist|no such|unknown|not found|nonexistent'
 UNUSED = '\ue000'
 _listed = {}  # the account at work: {name at the source: (wanted, directory)}
 
@@ -89,7 +92,24 @@ def _mailboxes(imapobj):
             continue
         key = 'INBOX' if names.is_inbox(name) else name
         found[key] = (key, separator, _longest(own, name))
-    return list(found.values())
+    unlisted = [] if 'INBOX' in found else _unlisted(imapobj, own, nothing_listed=not found)
+    return unlisted + list(found.values())
+
+
+def _unlisted(imapobj, own, nothing_listed):
+    """Mailboxes that can be opened though LIST does not name them: a Cyrus lists nothing of a user with a dot."""
+    prefix = own[0] if own else ''
+    separator = prefix[-1:] or None
+    usual = settings.general('postferry_usual', []) if nothing_listed and _opens(imapobj, 'INBOX') else []
+    candidates = [('INBOX', separator, '')] + [(prefix + name, separator, prefix) for name in usual]
+    return [mailbox for mailbox in candidates if _opens(imapobj, mailbox[0])]
+
+
+def _opens(imapobj, name):
+    kind, answer = imapobj.status(imap_data.quoted(name), '(MESSAGES)')
+    if kind == 'OK' or name != 'INBOX' or re.search(ABSENT, str(answer), re.IGNORECASE):
+        return kind == 'OK'
+    raise OfflineImapError('the old server does not open the INBOX: %s' % answer, OfflineImapError.ERROR.REPO)
 
 
 def _namespaces(imapobj):
