@@ -37,6 +37,7 @@ CREATE TABLE provider (
     mx_port integer DEFAULT 25 NOT NULL,
     mx_tls text DEFAULT 'verified'::text NOT NULL,
     engine text DEFAULT 'offlineimap'::text NOT NULL,
+    tls_min text DEFAULT '1.2'::text NOT NULL,
     CONSTRAINT provider_pkey PRIMARY KEY (id),
     CONSTRAINT provider_name_key UNIQUE (name),
     CONSTRAINT provider_after_refusal_check CHECK (after_refusal = ANY (ARRAY['admit'::text, 'refuse'::text])),
@@ -53,6 +54,7 @@ CREATE TABLE provider (
     CONSTRAINT provider_mx_tls_check CHECK (mx_tls = ANY (ARRAY['verified'::text, 'encrypted'::text, 'none'::text])),
     CONSTRAINT provider_port_check CHECK (port >= 1 AND port <= 65535),
     CONSTRAINT provider_tls_check CHECK (tls = ANY (ARRAY['implicit'::text, 'starttls'::text, 'none'::text])),
+    CONSTRAINT provider_tls_min_check CHECK (tls_min = ANY (ARRAY['1.0'::text, '1.1'::text, '1.2'::text, '1.3'::text])),
     CONSTRAINT provider_window_from_check CHECK (window_from ~ '^([01][0-9]|2[0-3]):[0-5][0-9]$'::text),
     CONSTRAINT provider_window_until_check CHECK (window_until ~ '^([01][0-9]|2[0-3]):[0-5][0-9]$'::text)
 );

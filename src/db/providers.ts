@@ -105,8 +105,8 @@ export function providers(db: Kysely<DB>): Providers {
 }
 
 /** Whether the row is still the server that was tested, reached in the same way. */
-function isAt({ host, port, tls, caFile, fingerprint }: Provider): RawBuilder<SqlBool> {
-  return sql`(host, port, tls) = (${host}, ${port}, ${tls}) and ca_file is not distinct from ${caFile}
+function isAt({ host, port, tls, tlsMin, caFile, fingerprint }: Provider): RawBuilder<SqlBool> {
+  return sql`(host, port, tls, tls_min) = (${host}, ${port}, ${tls}, ${tlsMin}) and ca_file is not distinct from ${caFile}
     and fingerprint is not distinct from ${fingerprint}`
 }
 

@@ -256,6 +256,7 @@ export interface Provider {
   test_failed: string | null;
   tested_at: Timestamp | null;
   tls: string;
+  tls_min: Generated<string>;
   window_from: string | null;
   window_until: string | null;
   window_zone: string | null;

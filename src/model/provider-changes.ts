@@ -46,7 +46,7 @@ const IN_THE_CLEAR = 'With tls none passwords travel in the clear: confirm it wi
 
 /** Whether what a test of one found out holds for the other. */
 function isReachedAlike(one: Provider, other: Provider): boolean {
-  return (['host', 'port', 'tls', 'caFile', 'fingerprint'] as const).every((key) => one[key] === other[key])
+  return (['host', 'port', 'tls', 'tlsMin', 'caFile', 'fingerprint'] as const).every((key) => one[key] === other[key])
 }
 
 function set(changes: ProviderChanges, tls: TlsMode): Partial<ProviderSettings> {

@@ -7,6 +7,7 @@ import {
   LOGIN_NAMES,
   MX_TLS,
   TLS_MODES,
+  TLS_VERSIONS,
   type TlsMode,
   windowText,
 } from './provider.ts'
@@ -91,6 +92,12 @@ export const PROVIDER_FIELDS = {
     hint: 'The connection test shows it.',
     ...{ schema: Type.String(), read: values.fingerprint, default: () => null },
     ...{ fallback: 'any valid certificate', takeAway: 'trust any valid certificate again' },
+  }),
+  tlsMin: field({
+    ...{ name: 'tls_min', title: 'Oldest TLS', part: 'trust', placeholder: 'version' },
+    about: 'oldest version of TLS to speak with it; 1.0 and 1.1 can be broken: only for a server that knows no other',
+    titles: { '1.0': '1.0: can be broken', '1.1': '1.1: can be broken', '1.2': '1.2', '1.3': '1.3' },
+    ...choice(TLS_VERSIONS, '1.2'),
   }),
   /** For sign-ins and copying, from all hosts together. */
   maxConnections: field({

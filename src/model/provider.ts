@@ -5,6 +5,15 @@ import type { ProviderSettings } from './provider-fields.ts'
 export const TLS_MODES = ['implicit', 'starttls', 'none'] as const
 export type TlsMode = (typeof TLS_MODES)[number]
 
+/** The oldest version of TLS that is spoken with a source. */
+export const TLS_VERSIONS = ['1.0', '1.1', '1.2', '1.3'] as const
+export type TlsVersion = (typeof TLS_VERSIONS)[number]
+
+/** Versions that can be broken (RFC 8996): only servers that know no other are worth it. */
+export function isOutdated(version: TlsVersion): boolean {
+  return version === '1.0' || version === '1.1'
+}
+
 /** How people get from the source to the destination. */
 export const CUTOVERS = ['immediate', 'proxied'] as const
 export type Cutover = (typeof CUTOVERS)[number]
@@ -85,6 +94,12 @@ export function windowText(window: CopyWindow | null): string | null {
 /** The user name that source knows a person by. */
 export function oldUsername(provider: Provider, atSource: Address): string {
   return provider.loginName === '%n' ? atSource.local : atSource.text
+}
+
+/** What is dangerous about a provider as it is set; null: nothing. */
+export function warningOf({ tls, tlsMin }: Provider): string | null {
+  if (tls === 'none' || !isOutdated(tlsMin)) return null
+  return `TLS ${tlsMin} is allowed: who is on the way can break it, and read passwords and mail`
 }
 
 /** A mailbox at the source. */

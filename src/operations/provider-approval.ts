@@ -19,7 +19,7 @@ interface ApprovalDeps {
   readonly transitions: Transitions
 }
 
-const ENDPOINT = { host: Text, port: Type.Integer(), tls: Text, trusts: orNull(Text) }
+const ENDPOINT = { host: Text, port: Type.Integer(), tls: Text, trusts: orNull(Text), outdated: orNull(Text) }
 
 export const approveProvider = operation({
   ...{ name: 'provider.approve', permission: 'own' },

@@ -20,8 +20,14 @@ t.after(() => rmSync(folder, { recursive: true }))
 const dataDir = join(folder, 'data')
 mkdirSync(dataDir)
 const COPYING = 4_242
-const OLD: Endpoint = { host: 'imap.old.example', port: 993, tls: 'implicit', trusts: null }
-const ELSEWHERE: Endpoint = { host: 'imap.else.example', port: 143, tls: 'starttls', trusts: '/etc/ca.pem' }
+const OLD: Endpoint = { host: 'imap.old.example', port: 993, tls: 'implicit', trusts: null, outdated: null }
+const ELSEWHERE: Endpoint = {
+  host: 'imap.else.example',
+  port: 143,
+  tls: 'starttls',
+  trusts: '/etc/ca.pem',
+  outdated: '1.0',
+}
 
 function hostWith(name: string, mode = 0o600) {
   const identityFile = join(folder, name)

@@ -107,7 +107,15 @@ t.test('how the move goes is told alike by the command, the API and the panel', 
 t.test('where kept passwords may be sent is approved on the copying host alone', async (t) => {
   const approve = (provider: string) => () => ({ cli: ['provider', 'approve', provider, '--reason', 'checked'] })
   const { cli } = await interfaces.same(t, 'approve', approve('gone'))
-  t.same(cli, { provider: 'gone', host: '127.0.0.1', port: 1, tls: 'implicit', trusts: null, migrations: 0 })
+  t.same(cli, {
+    provider: 'gone',
+    host: '127.0.0.1',
+    port: 1,
+    tls: 'implicit',
+    trusts: null,
+    outdated: null,
+    migrations: 0,
+  })
   const [entry] = (await rows(ferry.service, 'audit', 'list', '--action', 'provider.approve', '--subject', 'gone')) as [
     object,
   ]

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import type { EngineCheck, Engines } from '../../copying/ports.ts'
 import { recipientsInForce } from '../../keys/secrets.ts'
 import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.ts'
-import type { Provider } from '../../model/provider.ts'
+import { type Provider, warningOf } from '../../model/provider.ts'
 import type { Deps } from '../../operations/deps.ts'
 import type { Settings } from '../../settings.ts'
 import { identityHere } from '../commands/key.ts'
@@ -151,6 +151,7 @@ async function* checkProviders(deps: Deps): AsyncGenerator<Finding> {
     yield* (await Promise.all(some.map((provider) => checkProvider(provider, probe)))).flat()
   }
   for (const provider of all) yield* checkApproval(provider, deps)
+  for (const provider of all) yield* checkTls(provider)
   for (const { name } of all) {
     if (served.has(name)) continue
     const remedy = `postferry domain add DOMAIN --provider ${name}`
@@ -190,6 +191,13 @@ function* checkApproval(provider: Provider, { settings, endpoints }: Deps): Gene
   } catch (error) {
     yield { ...failed(check, error, remedy), id }
   }
+}
+
+function* checkTls(provider: Provider): Generator<Finding> {
+  const found = warningOf(provider)
+  if (found === null) return
+  const remedy = `postferry provider set ${provider.name} --tls-min 1.2, as soon as the server knows it`
+  yield { check: `provider ${provider.name}`, id: 'provider-tls', result: 'warn', found, remedy }
 }
 
 async function checkPanel({ administrators }: Deps): Promise<Finding> {

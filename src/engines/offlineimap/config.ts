@@ -98,9 +98,12 @@ function server(provider: Provider): string[] {
     'maxconnections = 1',
     `ssl = ${tls === 'implicit' ? 'yes' : 'no'}`,
     `starttls = ${tls === 'starttls' ? 'yes' : 'no'}`,
-    ...(tls === 'none' ? [] : [trust(provider)]),
+    // The pythonfile reads it; it decides on no certificate.
+    ...(tls === 'none' ? [] : [trust(provider), `ssl_version = ${SSL_VERSIONS[provider.tlsMin]}`]),
   ]
 }
+
+const SSL_VERSIONS = { '1.0': 'tls1', '1.1': 'tls1_1', '1.2': 'tls1_2', '1.3': 'tls1_3' } as const
 
 function trust({ fingerprint, caFile }: Provider): string {
   if (fingerprint === null) return `sslcacertfile = ${caFile === null ? 'OS-DEFAULT' : path('caFile', caFile)}`

@@ -3,7 +3,7 @@ import net from 'node:net'
 import tls from 'node:tls'
 import type { ImapTransport } from 'imapflow'
 import { fingerprintOf } from '../../model/certificate.ts'
-import type { Provider } from '../../model/provider.ts'
+import { isOutdated, type Provider } from '../../model/provider.ts'
 
 /** More than a login ever needs. */
 const SIGN_IN_BYTES = 256 * 1024
@@ -41,9 +41,17 @@ export function transportTo(
 }
 
 /** A pinned fingerprint alone decides; else the CA file, else what this system and Node trust. */
-export function trust({ fingerprint, caFile }: Provider): tls.ConnectionOptions {
-  if (fingerprint !== null) return { rejectUnauthorized: false }
-  return { secureContext: caFile === null ? publicContext() : contextOf(caFile) }
+export function trust({ fingerprint, caFile, tlsMin }: Provider): tls.ConnectionOptions {
+  const versions = versionsFrom(tlsMin)
+  if (fingerprint !== null) return { rejectUnauthorized: false, ...versions }
+  return { secureContext: caFile === null ? publicContext(versions) : contextOf(caFile, versions) }
+}
+
+const VERSIONS = { '1.0': 'TLSv1', '1.1': 'TLSv1.1', '1.2': 'TLSv1.2', '1.3': 'TLSv1.3' } as const
+
+/** OpenSSL speaks outdated versions at its lowest level of security only. */
+function versionsFrom(tlsMin: Provider['tlsMin']): tls.SecureContextOptions {
+  return { minVersion: VERSIONS[tlsMin], ...(isOutdated(tlsMin) && { ciphers: 'DEFAULT:@SECLEVEL=0' }) }
 }
 
 function checked(
@@ -78,23 +86,27 @@ function named(servername: string | undefined): { servername?: string } {
 }
 
 // Reading some hundred certificates takes 10 ms: not for each login.
-let trustedByAll: tls.SecureContext | undefined
+const trustedByAll = new Map<string, tls.SecureContext>()
 const byFile = new Map<string, { readonly version: string; readonly context: tls.SecureContext }>()
 
-function publicContext(): tls.SecureContext {
-  trustedByAll ??= tls.createSecureContext({
-    ca: [...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system')])],
-  })
-  return trustedByAll
+function publicContext(versions: tls.SecureContextOptions): tls.SecureContext {
+  const key = JSON.stringify(versions)
+  const known = trustedByAll.get(key)
+  if (known !== undefined) return known
+  const ca = [...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system')])]
+  const context = tls.createSecureContext({ ca, ...versions })
+  trustedByAll.set(key, context)
+  return context
 }
 
 /** Read again when the file has changed. */
-function contextOf(file: string): tls.SecureContext {
+function contextOf(file: string, versions: tls.SecureContextOptions): tls.SecureContext {
   const { mtimeMs, size, ino } = statSync(file)
+  const key = `${JSON.stringify(versions)} ${file}`
   const version = `${mtimeMs} ${size} ${ino}`
-  const known = byFile.get(file)
+  const known = byFile.get(key)
   if (known?.version === version) return known.context
-  const context = tls.createSecureContext({ ca: readFileSync(file, 'utf8') })
-  byFile.set(file, { version, context })
+  const context = tls.createSecureContext({ ca: readFileSync(file, 'utf8'), ...versions })
+  byFile.set(key, { version, context })
   return context
 }

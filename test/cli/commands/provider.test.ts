@@ -36,7 +36,7 @@ const isp = {
   refusal: null,
   reopens: false,
   after_refusal: 'admit',
-  ...{ mx: null, mx_port: 25, mx_tls: 'verified' },
+  ...{ mx: null, mx_port: 25, mx_tls: 'verified', tls_min: '1.2' },
   window: null,
   include: ['INBOX', '*'],
   exclude: ['Spam*', 'Entwürfe/%'],

@@ -3,6 +3,7 @@ import t from 'tap'
 import { offlineimaprc } from '../../../src/engines/offlineimap/config.ts'
 import type { CopyOrder } from '../../../src/model/migration.ts'
 import type { Provider } from '../../../src/model/provider.ts'
+import { USUAL_FOLDERS } from '../../../src/model/usual-folders.ts'
 import { PROVIDER } from '../../support/provider.ts'
 import { askPython } from '../../support/python.ts'
 
@@ -44,6 +45,7 @@ t.test('one account is two repositories: the source is only read, the destinatio
       metadata: SETTINGS.metadata,
       pythonfile: SETTINGS.pythonFile,
       socktimeout: '60',
+      postferry_usual: JSON.stringify(USUAL_FOLDERS),
       postferry_command: JSON.stringify(SETTINGS.credentials),
     },
     'Account m-17': { localrepository: 'm-17-new', remoterepository: 'm-17-old' },
@@ -56,6 +58,7 @@ t.test('one account is two repositories: the source is only read, the destinatio
       ssl: 'yes',
       starttls: 'no',
       sslcacertfile: 'OS-DEFAULT',
+      ssl_version: 'tls1_2',
       remoteusereval: 'get_user("m-17")',
       remotepasseval: 'get_password("m-17")',
       readonly: 'yes',
@@ -87,6 +90,12 @@ t.test('TLS is said in so many words', async (t) => {
   t.strictSame(await tls({ tls: 'implicit', caFile }), ['yes', 'no', caFile, undefined])
   t.strictSame(await tls({ tls: 'starttls' }), ['no', 'yes', 'OS-DEFAULT', undefined])
   t.strictSame(await tls({ tls: 'starttls', caFile, fingerprint }), ['no', 'yes', undefined, fingerprint])
+  const oldest = async (provider: Partial<Provider>) => {
+    const [sections] = await parse([await emit([order(1, provider)])])
+    return sections?.['Repository m-1-old']?.ssl_version
+  }
+  t.equal(await oldest({ tls: 'starttls', tlsMin: '1.0' }), 'tls1')
+  t.equal(await oldest({ tls: 'none', tlsMin: '1.0' }), undefined)
 })
 
 t.test('without orders it is a whole file', async (t) => {
@@ -166,7 +175,7 @@ t.test('whatever a provider or a home holds is carried exactly or refused, and c
       evaluated: [old.remoteusereval, old.remotepasseval, old.folderfilter, old.nametrans],
       lines: text.split(/[\n\r]/).length,
     }
-    const trusted = provider.tls === 'none' ? 0 : 1
+    const trusted = provider.tls === 'none' ? 0 : 2
     const expected = {
       names: Object.keys(plain ?? {}),
       general: plain?.general,

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { may } from '../../../model/administrator.ts'
 import { endpointOf, isSameEndpoint } from '../../../model/endpoint.ts'
-import type { Provider } from '../../../model/provider.ts'
+import { type Provider, warningOf } from '../../../model/provider.ts'
 import {
   addProvider,
   type ChangedProvider,
@@ -16,6 +16,7 @@ import { bodyOf, Secret } from '../bodies.ts'
 import type { PanelDeps } from '../deps.ts'
 import { checkField, form, reasonField, textField } from '../forms.ts'
 import { type Content, html, type Piece } from '../html.ts'
+import { noticeOf } from '../page.ts'
 import { facts, providerPath, when } from '../parts.ts'
 import { flawsIn, perform } from '../perform.ts'
 import { administrator } from '../session.ts'
@@ -51,6 +52,7 @@ export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
     const csrf = reply.generateCsrf()
     const content = html`<p class="trail"><a href=${PATH}>Providers</a></p>
       <h1>${provider.name}</h1>
+      ${warning(provider)}
       ${may(role, 'operate') && testForms(provider, csrf)}
       ${may(role, 'own') ? html`${changeForm(provider, textsOf(provider), {}, csrf)}${removeForm(provider, csrf)}` : lookAt(provider)}`
     return show(request, reply, { title: provider.name }, content)
@@ -117,6 +119,11 @@ function showForm(
   const card = provider === null ? addForm(texts, errors, csrf) : changeForm(provider, texts, errors, csrf)
   const content = html`<p class="trail"><a href=${PATH}>Providers</a></p><h1>${title}</h1>${card}`
   return show(request, reply, { title, ...(isWrong && { status: 422, notice }) }, content)
+}
+
+function warning(provider: Provider): Content {
+  const text = warningOf(provider)
+  return text !== null && noticeOf({ kind: 'warn', text: `${text}.` })
 }
 
 function addForm(texts: Texts, errors: Texts, csrf: string): Piece {

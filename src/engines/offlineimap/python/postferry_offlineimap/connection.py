@@ -48,7 +48,7 @@ def sign_in_once():
 
 def _start_tls(server, imapobj):
     imapobj._fingerprint = server.fingerprint
-    imapobj.starttls(ca_certs=server.sslcacertfile)
+    imapobj.starttls(ca_certs=server.sslcacertfile, ssl_version=server.sslversion)
 
 
 def _authenticate(server, imapobj):

@@ -5,6 +5,7 @@ from offlineimap import globals as given
 from offlineimap.ui import getglobalui
 
 EVERY_ACCOUNT = 'all'
+OUTDATED = {'tls1': '1.0', 'tls1_1': '1.1'}  # by their names in ssl_version
 
 
 def config():
@@ -26,8 +27,10 @@ def endpoint(account):
     tls = 'implicit' if config().getboolean(section, 'ssl') else 'starttls'
     if tls == 'starttls' and not config().getboolean(section, 'starttls'):
         tls = 'none'
-    return {'host': config().get(section, 'remotehost'), 'port': config().getint(section, 'remoteport'), 'tls': tls,
-            'trusts': None if tls == 'none' else _trusted(section)}
+    found = {'host': config().get(section, 'remotehost'), 'port': config().getint(section, 'remoteport'), 'tls': tls,
+             'trusts': None if tls == 'none' else _trusted(section)}
+    outdated = None if tls == 'none' else OUTDATED.get(config().get(section, 'ssl_version'))
+    return {**found, 'outdated': outdated} if outdated else found
 
 
 def _trusted(section):

@@ -5,8 +5,13 @@ import socket
 import ssl
 import threading
 
+from . import settings
 from .replacing import replace
 from .trees import imaplib2
+
+
+_OLDEST = {'tls1': ssl.TLSVersion.TLSv1, 'tls1_1': ssl.TLSVersion.TLSv1_1,
+           'tls1_2': ssl.TLSVersion.TLSv1_2, 'tls1_3': ssl.TLSVersion.TLSv1_3}
 
 
 def certificates_verified():
@@ -15,6 +20,9 @@ def certificates_verified():
         context = ssl.create_default_context(cafile=self.ca_certs)
         # Python 3.13 asks for what a certificate authority made by hand lacks (key usage), and nobody else here does.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        context.minimum_version = _OLDEST.get(self.ssl_version, ssl.TLSVersion.TLSv1_2)
+        if self.ssl_version in settings.OUTDATED:
+            context.set_ciphers('DEFAULT:@SECLEVEL=0')
         fingerprints = [each for each in getattr(self, '_fingerprint', []) if each]
         if fingerprints:
             context.check_hostname = False
