@@ -8,7 +8,7 @@ import { users } from '../../support/dovecot-users.ts'
 import { mustRun, startFerry } from '../../support/ferry.ts'
 import { query } from '../../support/query.ts'
 import { seed } from '../../support/seed.ts'
-import { type RunningService, runProgram } from '../../support/service.ts'
+import { type RunningService, runProgram, startService } from '../../support/service.ts'
 
 const BIN = join(import.meta.dirname, '../../../bin')
 
@@ -19,6 +19,16 @@ export interface WorldSettings {
   readonly mailboxes?: readonly string[]
   /** People without mail who have not signed in yet. */
   readonly newcomers?: number
+  /** Default: a Dovecot with TLS. */
+  readonly openOld?: (people: Readonly<Record<string, string>>) => Promise<OldPlace>
+  /** Default: many small messages. */
+  fill?(port: number, person: readonly [string, string]): Promise<void>
+}
+
+/** An old server, and how a provider is told where it is. */
+export interface OldPlace extends AsyncDisposable {
+  readonly port: number
+  readonly options: readonly string[]
 }
 
 /** User name and password. */
@@ -34,6 +44,9 @@ export interface Spent {
 /** People with mail at the source who have signed in, and nothing copied yet. */
 export interface World extends AsyncDisposable {
   readonly people: readonly string[]
+  /** Of the source itself. */
+  readonly port: number
+  readonly homes: string
   readonly newcomers: readonly Newcomer[]
   readonly service: RunningService
   /** Runs a program of `bin`, or another one. */
@@ -49,23 +62,24 @@ export interface World extends AsyncDisposable {
 
 export async function startWorld(settings: WorldSettings): Promise<World> {
   const { people, messages, mailboxes = ['INBOX', 'Sent'], newcomers: later = 0 } = settings
+  const { fill = (port, person) => seed(port, person, messages, mailboxes) } = settings
   const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
   chmodSync(homes, 0o755)
   // Dovecot's doveadm copies for nobody who is root.
   handOver(homes, (await users()).mail)
   const all = Array.from({ length: people }, (_, at) => [`p${at}@old.example`, `secret of ${at}`] as const)
   const newcomers = Array.from({ length: later }, (_, at) => [`n${at}@old.example`, `secret of ${at}`] as const)
-  const ferry = await startFerry(Object.fromEntries([...all, ...newcomers]), {
-    POSTFERRY_HOME: `${homes}/%d/%n`,
-    POSTFERRY_LOG_LEVEL: 'warn',
-  })
+  const environment = { POSTFERRY_HOME: `${homes}/%d/%n`, POSTFERRY_LOG_LEVEL: 'warn' }
+  const ferry = await ferryFor(settings, Object.fromEntries([...all, ...newcomers]), environment)
   const { old, service } = ferry
   await mustRun(service, 'provider', 'set', 'old', '--max-connections', '20')
-  for (const person of all) await seed(old.port, person, messages, mailboxes)
+  for (const person of all) await fill(old.port, person)
   for (const person of all) await service.passdb(...person)
   const metadata = (share: number) => join(service.dataDir, `offlineimap-${share}`)
   return {
     people: all.map(([address]) => address),
+    port: old.port,
+    homes,
     newcomers,
     service,
     metadata,
@@ -89,6 +103,23 @@ export async function startWorld(settings: WorldSettings): Promise<World> {
       rmSync(homes, { recursive: true, force: true })
     },
   }
+}
+
+type Old = { readonly port: number }
+
+async function ferryFor(
+  { openOld }: WorldSettings,
+  people: Readonly<Record<string, string>>,
+  environment: NodeJS.ProcessEnv,
+): Promise<{ old: Old; service: RunningService } & AsyncDisposable> {
+  if (openOld === undefined) return await startFerry(people, environment)
+  await using opened = new AsyncDisposableStack()
+  const old = opened.use(await openOld(people))
+  const service = opened.use(await startService(environment))
+  await mustRun(service, 'provider', 'add', 'old', '--host', 'localhost', ...old.options)
+  await mustRun(service, 'domain', 'add', 'old.example', '--provider', 'old')
+  const kept = opened.move()
+  return { old, service, [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }
 
 async function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Spent> {
