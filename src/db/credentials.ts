@@ -4,6 +4,7 @@ import { ACTIVE_STATES, heal } from '../model/migration.ts'
 import { Refused } from '../model/refused.ts'
 import type { Credentials } from '../operations/ports.ts'
 import { record } from './audit.ts'
+import { isUniqueViolation } from './connection/errors.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
 import { makeDue, STATUS_COLUMNS, toStatus, transitionDetail, writeStatus } from './status.ts'
@@ -36,8 +37,8 @@ export function credentials(db: Kysely<DB>): Credentials {
         .executeTakeFirst()
       return row ?? null
     },
-    renew: (address, sealed, home, by) =>
-      db.transaction().execute(async (trx) => {
+    async renew(address, sealed, home, by) {
+      const work = db.transaction().execute(async (trx) => {
         const { id, account_id } = await trx
           .selectFrom('migration')
           .select(['id', 'account_id'])
@@ -51,7 +52,12 @@ export function credentials(db: Kysely<DB>): Credentials {
         }
         const detail = await renewCredential(id, sealed, trx)
         await record(trx, address, { ...by, action: 'migration.set-password', ...detail })
-      }),
+      })
+      await work.catch((error) => {
+        if (!isUniqueViolation(error, 'home_pkey')) throw error
+        throw new Refused('conflict', `the home of ${address} is somebody else's`)
+      })
+    },
   }
 }
 

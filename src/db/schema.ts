@@ -245,6 +245,8 @@ export interface Provider {
   id: Generated<number>;
   include: Generated<string[]>;
   login_name: string;
+  master_login: Generated<string>;
+  master_name: string | null;
   max_connections: number;
   mx: string | null;
   mx_port: Generated<number>;

@@ -1,4 +1,5 @@
 import { type JsonSchema, Type } from './json-schema.ts'
+import { MASTER_LOGINS } from './master.ts'
 import {
   AFTER_REFUSALS,
   type CopyWindow,
@@ -152,6 +153,24 @@ export const PROVIDER_FIELDS = {
       none: 'none: in the clear',
     },
     ...choice(MX_TLS, 'verified'),
+  }),
+  /** Null: it has none. Its password is nowhere but in the sealed credentials of people. */
+  masterName: field<string | null>({
+    ...{ name: 'master_name', title: 'Master user', part: 'copying', placeholder: 'name' },
+    about: 'user who may sign in there for everybody: mail is copied with it before people come (provider use-master)',
+    ...{ schema: Type.String(), read: values.masterName, default: () => null },
+    ...{ fallback: 'none', takeAway: 'use no master user any more' },
+  }),
+  masterLogin: field({
+    ...{ name: 'master_login', title: 'How the master user signs in', part: 'copying', placeholder: 'form' },
+    about:
+      "as one name (Dovecot's user*master, others' user%master), or as itself for a person (authzid of SASL PLAIN: Cyrus)",
+    titles: {
+      'user*master': 'as user*master (Dovecot)',
+      'user%master': 'as user%master',
+      authzid: 'as itself, for the person (SASL PLAIN: Cyrus)',
+    },
+    ...choice(MASTER_LOGINS, 'user*master'),
   }),
   cutover: field({
     ...{ name: 'cutover', title: 'Cutover', part: 'copying', placeholder: 'way' },

@@ -4,7 +4,7 @@ import { parseDomain } from './address.ts'
 import { likeliest } from './closest-word.ts'
 import { type CopyWindow, CUTOVERS, type Cutover, parseWindow } from './provider.ts'
 import { Refused } from './refused.ts'
-import { isShortLine, oneOf, wholeNumber } from './texts.ts'
+import { isShortLine, isUsername, oneOf, wholeNumber } from './texts.ts'
 
 // Readers of what people type for a provider: what cannot be used is Refused as invalid.
 
@@ -47,6 +47,11 @@ export function fingerprint(text: string): string {
   const digits = text.replaceAll(':', '').toLowerCase()
   if (/^[0-9a-f]{64}$/.test(digits) && /^(?:[^:]{64}|..(?::..){31})$/.test(text)) return digits
   throw new Refused('invalid', 'It must be SHA-256: 64 hex digits, with or without colons.')
+}
+
+export function masterName(text: string): string {
+  if (isUsername(text)) return text
+  throw new Refused('invalid', 'It must be 1 to 255 characters on one line.')
 }
 
 export function cutover(text: string): Cutover {

@@ -14,7 +14,7 @@ t.test('a new provider has the defaults', async (t) => {
   t.same(newProvider('old', { host: 'h' }), {
     ...{ name: 'old', host: 'h', tls: 'implicit', port: 993, loginName: '%u', caFile: null, fingerprint: null },
     ...{ maxConnections: 20, copyConnections: null, forwardsClient: false, afterRefusal: 'admit' },
-    ...{ mx: null, mxPort: 25, mxTls: 'verified', tlsMin: '1.2' },
+    ...{ mx: null, mxPort: 25, mxTls: 'verified', tlsMin: '1.2', masterName: null, masterLogin: 'user*master' },
     ...{
       engine: 'offlineimap',
       cutover: 'immediate',

@@ -27,7 +27,7 @@ const person = (rest: string) => (role: Role) => `/admin/migrations/${role}@old.
 const provider = (rest: string) => (role: Role) => `/admin/providers/of-${role}${rest}`
 const one = (rest: string) => (role: Role) => `/admin/administrators/by-${role}${rest}`
 const upload = (rest: string) => () => `/admin/import/00000000-0000-4000-8000-000000000000${rest}`
-const SETTINGS = { host: 'localhost', tls: 'implicit', login_name: '%u', cutover: 'immediate' }
+const SETTINGS = { host: 'localhost', tls: 'implicit', login_name: '%u', cutover: 'immediate', master_name: 'root' }
 const wrong = () => ({ current: 'not the password', password: 'Another-password-4', code: '000000' })
 
 /** Every route of the panel, in an order in which each can be asked with an effect. */
@@ -80,6 +80,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   })),
   'POST /admin/domains': owned(undefined, (role) => ({ domain: `${role}.example`, provider: `of-${role}` })),
   'POST /admin/domains/:domain/remove': owned((role) => `/admin/domains/${role}.example/remove`),
+  'POST /admin/providers/:name/use-master': owned(provider('/use-master'), () => ({ password: 'x' })),
   'POST /admin/providers/:name/remove': owned(provider('/remove')),
   'POST /admin/administrators': owned(undefined, (role) => ({
     ...{ name: `by-${role}`, role: 'viewer', password: 'A-password-of-12' },

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.ts'
 import { approveProvider } from '../../operations/provider-approval.ts'
+import { refuseWithout, useMaster } from '../../operations/provider-master.ts'
 import {
   addProvider,
   type ChangedProvider,
@@ -13,7 +14,7 @@ import { providerRow, usageRow } from '../../operations/rows.ts'
 import type { Settings } from '../../settings.ts'
 import type { CliDeps } from '../deps.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
-import { addListing, addOperation, addRecord } from '../terminal/operation-command.ts'
+import { addListing, addOperation, addRecord, CALLER } from '../terminal/operation-command.ts'
 import { statusOf } from '../terminal/running.ts'
 import { addTest } from './provider-test.ts'
 
@@ -53,6 +54,7 @@ export function addProviderCommands(postferry: Command, deps: CliDeps): void {
     done: ({ name }) => `provider ${name} is removed`,
   })
   addTest(provider, deps)
+  addUseMaster(provider, deps)
   addOperation(provider, 'approve', approveProvider, deps, {
     ...{ arguments: ['name'], examples: ['postferry provider approve old'] },
     json: 'the endpoint, and how many migrations are retried,',
@@ -60,6 +62,25 @@ export function addProviderCommands(postferry: Command, deps: CliDeps): void {
       const retried = migrations === 0 ? '' : `; ${migrations} migrations that had stopped for it are retried`
       return `this host sends kept passwords to ${name} at ${endpointText(endpoint)}${retried}`
     },
+  })
+}
+
+/** The master user's password is read from standard input. */
+function addUseMaster(provider: Command, deps: CliDeps): void {
+  addOperation(provider, 'use-master', useMaster, deps, {
+    ...{ arguments: ['name'], json: 'how many people' },
+    examples: [
+      "postferry provider set old --master-name admin --master-login 'user*master'",
+      'postferry provider use-master old <password-file',
+    ],
+    note: 'Whoever signs in later brings a credential of their own. Once more with another password, it renews the others.',
+    async whose({ perform }, said) {
+      const found = await perform(showProvider, said, CALLER())
+      refuseWithout(found)
+      return `${found.masterName} on the old server`
+    },
+    done: ({ people, left, provider: { name } }) =>
+      `the mail of ${people} people of ${name} is copied as its master user${left === 0 ? '' : `; ${left} are left out`}`,
   })
 }
 

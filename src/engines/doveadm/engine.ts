@@ -4,6 +4,7 @@ import type { Engine, EngineRun, SourceAccess, SourceFolders, Tunnel } from '../
 import type { Credential } from '../../keys/ports.ts'
 import type { DestinationMail, DigestCaches } from '../../ledger/ports.ts'
 import type { Result } from '../../model/attempt.ts'
+import { signInNames } from '../../model/master.ts'
 import type { CopyOrder } from '../../model/migration.ts'
 import { mirrorFolders, mirrorMessages } from './both.ts'
 import { check } from './check.ts'
@@ -102,9 +103,11 @@ async function attempt(
 
 /** How doveadm reaches the source: through the tunnel alone. */
 function sourceFields({ port }: Tunnel, { username, password }: Credential, prefix: string) {
+  const { authzid, authcid } = signInNames(username)
   return {
     ...{ imapc_host: '127.0.0.1', imapc_port: port, imapc_ssl: 'no' },
-    ...{ imapc_user: username, imapc_password: password, imapc_list_prefix: prefix },
+    ...(authzid === '' ? { imapc_user: authcid } : { imapc_user: authzid, imapc_master_user: authcid }),
+    ...{ imapc_password: password, imapc_list_prefix: prefix },
   }
 }
 

@@ -15,6 +15,7 @@ import { listOnlyAtSource } from '../../operations/only-at-source.ts'
 import { fieldsOf } from '../../operations/operation.ts'
 import { providerHealth } from '../../operations/provider-health.ts'
 import { trySignIn } from '../../operations/provider-login-test.ts'
+import { useMaster } from '../../operations/provider-master.ts'
 import { testProvider } from '../../operations/provider-test.ts'
 import * as providers from '../../operations/providers.ts'
 import { makeReport } from '../../operations/report.ts'
@@ -39,6 +40,7 @@ export const routes: FastifyPluginAsync<{ deps: Deps }> = async (app, { deps }) 
   serve(app, deps, 'POST /providers/:name/test', testProvider)
   serve(app, deps, 'POST /providers/:name/test-mx', testMx)
   serve(app, deps, 'POST /providers/:name/sign-in', trySignIn)
+  serve(app, deps, 'POST /providers/:name/use-master', useMaster)
   serve(app, deps, 'GET /domains', domains.listDomains)
   serve(app, deps, 'POST /domains', domains.addDomain, { status: 201 })
   serve(app, deps, 'DELETE /domains/:domain', domains.removeDomain)

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
+import { signInNames } from '../../model/master.ts'
 import { within } from '../../model/timeout.ts'
 import type { SourceLogin } from '../../source/ports.ts'
 import { type Ending, endingOf, LoginFailed } from './ending.ts'
@@ -56,11 +57,14 @@ class Connection extends ImapFlow {
   }
 
   async #ask({ username, password }: Person): Promise<Ending> {
+    const { authzid, authcid } = signInNames(username)
     if (this.capabilities.has('AUTH=PLAIN')) {
-      const response = base64(`\0${username}\0${password}`)
+      const response = base64(`${authzid}\0${authcid}\0${password}`)
       const initial = this.capabilities.has('SASL-IR') && response.length <= INITIAL_RESPONSE_LIMIT
       return await this.#authenticate('PLAIN', initial ? response : undefined, initial ? [] : [response])
     }
+    // No other way can say both names.
+    if (authzid !== '') return { code: 'NoPlain' }
     if (!this.capabilities.has('LOGINDISABLED')) return await this.#login(username, password)
     if (this.capabilities.has('AUTH=LOGIN')) {
       return await this.#authenticate('LOGIN', undefined, [base64(username), base64(password)])

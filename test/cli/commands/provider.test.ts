@@ -36,7 +36,7 @@ const isp = {
   refusal: null,
   reopens: false,
   after_refusal: 'admit',
-  ...{ mx: null, mx_port: 25, mx_tls: 'verified', tls_min: '1.2' },
+  ...{ mx: null, mx_port: 25, mx_tls: 'verified', tls_min: '1.2', master_name: null, master_login: 'user*master' },
   window: null,
   include: ['INBOX', '*'],
   exclude: ['Spam*', 'Entwürfe/%'],

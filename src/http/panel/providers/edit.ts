@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { may } from '../../../model/administrator.ts'
 import { endpointOf, isSameEndpoint } from '../../../model/endpoint.ts'
 import { type Provider, warningOf } from '../../../model/provider.ts'
+import { useMaster } from '../../../operations/provider-master.ts'
 import {
   addProvider,
   type ChangedProvider,
@@ -18,7 +19,7 @@ import { checkField, form, reasonField, textField } from '../forms.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { noticeOf } from '../page.ts'
 import { facts, providerPath, when } from '../parts.ts'
-import { flawsIn, perform } from '../perform.ts'
+import { flawsIn, perform, serveForm } from '../perform.ts'
 import { administrator } from '../session.ts'
 import { goOn, show } from '../show.ts'
 import { details, providerFacts, providerFields, type Texts, textsOf } from './fields.ts'
@@ -54,7 +55,7 @@ export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
       <h1>${provider.name}</h1>
       ${warning(provider)}
       ${may(role, 'operate') && testForms(provider, csrf)}
-      ${may(role, 'own') ? html`${changeForm(provider, textsOf(provider), {}, csrf)}${removeForm(provider, csrf)}` : lookAt(provider)}`
+      ${may(role, 'own') ? html`${changeForm(provider, textsOf(provider), {}, csrf)}${masterForm(provider, csrf)}${removeForm(provider, csrf)}` : lookAt(provider)}`
     return show(request, reply, { title: provider.name }, content)
   })
 
@@ -69,6 +70,12 @@ export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
     }
     const text = `${provider.name} is changed. Test the connection now.`
     return goOn(request, reply, providerPath(provider.name), { kind: 'good', text })
+  })
+
+  serveForm(app, deps, useMaster, {
+    path: `${PATH}/:name/use-master`,
+    next: ({ name = '' }) => providerPath(name),
+    done: ({ people }) => `The mail of ${people} people is copied from now on.`,
   })
 
   app.post(
@@ -155,6 +162,15 @@ function confirmation(errors: Texts): Piece {
       ${textField({ name: 'code', label: 'Your code', autocomplete: 'one-time-code', hint: 'If you sign in with one.', error: errors.code })}
       ${checkField({ name: 'plain_text', label: 'Passwords may travel in the clear', checked: false, hint: 'Only to take the protection away.' })}`,
   )
+}
+
+function masterForm({ name, masterName }: Provider, csrf: string): Piece | null {
+  if (masterName === null) return null
+  const fields = html`<p>Copies the mail of all who have not signed in here yet. Nobody gets an account by that.</p>
+    ${textField({ name: 'password', label: `Password of ${masterName}`, type: 'password', required: true })}
+    ${reasonField('master-reason')}
+    <div class="buttons"><button class="main">Copy as ${masterName}</button></div>`
+  return html`<section class="card"><h2>Master user</h2>${form(`${providerPath(name)}/use-master`, csrf, fields)}</section>`
 }
 
 function removeForm({ name }: Provider, csrf: string): Piece {

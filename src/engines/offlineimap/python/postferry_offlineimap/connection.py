@@ -52,10 +52,13 @@ def _start_tls(server, imapobj):
 
 
 def _authenticate(server, imapobj):
+    for_whom, _, name = server.username.rpartition('\0')
+    if for_whom:
+        server.user_identity, server.username = for_whom, name
     if 'AUTH=PLAIN' in imapobj.capabilities:
         imapobj.authenticate('PLAIN', server._IMAPServer__plainhandler)
-    elif 'LOGINDISABLED' in imapobj.capabilities:
-        raise ValueError('neither AUTH=PLAIN nor LOGIN is offered')
+    elif 'LOGINDISABLED' in imapobj.capabilities or server.user_identity:
+        raise ValueError('neither AUTH=PLAIN nor a LOGIN that could do is offered')
     else:
         server._IMAPServer__loginauth(imapobj)
 

@@ -36,7 +36,8 @@ def _credential(account):
 
 
 def _usable(answer):
-    values = (answer.get('user'), answer.get('password'))
+    # A master user signs in for somebody: both names stand in one, with NUL between them.
+    values = (str(answer.get('user') or '').replace('\0', '', 1), answer.get('password'))
     return all(isinstance(value, str) and value and not set(value) & set('\0\r\n') for value in values)
 
 
