@@ -2,6 +2,7 @@ import type { Keyring, Opened } from '../keys/open-credential.ts'
 import type { Credential } from '../keys/ports.ts'
 import type { DigestCaches } from '../ledger/ports.ts'
 import type { Outcome, Result } from '../model/attempt.ts'
+import { backoffText } from '../model/backoff.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { errorText } from '../model/redact.ts'
 import { lackOfRoom, type Room } from './free-space.ts'
@@ -57,7 +58,8 @@ export async function runJob(job: Job, deps: JobDeps, run: JobRun): Promise<JobR
   const startedAt = deps.now()
   const seen = await withinLimit(job, deps, run)
   const complete = seen.ending === 'complete'
-  const plan = advance(job, seen.ending, deps.chance())
+  const next = advance(job, seen.ending, deps.chance())
+  const plan = { ...next, waitMs: Math.max(next.waitMs, seen.result?.waitMs ?? 0) }
   const attempt = seen.result && { id: seen.attemptId, startedAt, result: seen.result }
   const kept = await deps.jobs.end(job, deps.worker, { plan, attempt, seen: complete ? seen.mailboxes : null })
   const isFinished = kept?.isFinished ?? false
@@ -94,7 +96,7 @@ async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen>
   if (refused !== undefined) return without(refused, why)
   const status = await deps.statusCheck.check(job.order.provider, credential, run.signal, asksSizes(job))
   if (run.signal.aborted) return without(OUTCOME_OF_INTERRUPTED_CHECK[run.signal.reason as Interruption])
-  if (status.kind !== 'yes') return without(OUTCOME_OF_CHECK[status.kind] ?? (status as Trouble).code, wordsOf(status))
+  if (status.kind !== 'yes') return turnedAway(status)
   const { mailboxes } = status
   const objected = objection(job, mailboxes, deps.engine.remembers(job.migrationId))
   if (objected !== null) return without(objected)
@@ -179,6 +181,13 @@ const OUTCOME_OF_CHECK: Readonly<Partial<Record<SourceStatus['kind'], Outcome>>>
   // The person changes it there, and then logs in with the new one.
   expired: 'credential-refused',
   disabled: 'old-disabled',
+}
+
+function turnedAway(status: Exclude<SourceStatus, { kind: 'yes' }>): Seen {
+  const seen = without(OUTCOME_OF_CHECK[status.kind] ?? (status as Trouble).code, wordsOf(status))
+  if (status.kind !== 'trouble' || status.waitMs === undefined || seen.result === null) return seen
+  const { waitMs } = status
+  return { ...seen, result: { ...seen.result, output: `${seen.result.output}\n${backoffText(waitMs)}`.trim(), waitMs } }
 }
 
 function without(outcome: Outcome, output = ''): Seen {

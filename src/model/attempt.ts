@@ -64,4 +64,8 @@ export interface LatestAttempt extends AttemptPlan {
 }
 
 /** What is kept of how an attempt ended. */
-export type Result = Pick<Attempt, 'folders' | 'messages' | 'output'> & { readonly outcome: Outcome }
+export type Result = Pick<Attempt, 'folders' | 'messages' | 'output'> & {
+  readonly outcome: Outcome
+  /** For so long the source asks to be left alone. Missing: it does not. */
+  readonly waitMs?: number
+}

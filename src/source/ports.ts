@@ -22,6 +22,8 @@ export type SourceAnswer =
        * Whether the source said anything, its greeting at least: it is alive, whatever became of the login.
        */
       readonly answered: boolean
+      /** For so long it asks to be left alone. Missing: it does not. */
+      readonly waitMs?: number
     }
 
 /** A login at the source. */

@@ -107,6 +107,17 @@ t.test(
   },
 )
 
+t.test('a source that asks to be left alone for a while is, and it is told', async (t) => {
+  const [waitMs, words] = [3 * 60 * 60_000, /asks to be left alone for 180 min/]
+  const busy = { kind: 'trouble', code: 'old-busy', cause: 'NO [THROTTLED]', answered: true }
+  const before = await take(JOB, [], [], { statusCheck: { check: async () => ({ ...busy, waitMs }) } })
+  t.match(before, { ending: 'old-busy', done: [], end: { plan: { waitMs } }, result: { output: words } })
+  const within = await take(JOB, [], [{ outcome: 'old-busy', waitMs }])
+  t.match(within, { ending: 'old-busy', end: { plan: { waitMs } } })
+  const short = await take(JOB, [], [{ outcome: 'old-busy', waitMs: 1 }])
+  t.ok((short.end?.plan.waitMs ?? 0) > 10_000, 'no sooner than otherwise')
+})
+
 t.test('what does not fit into the destination is not begun', async (t) => {
   const small = await take(JOB, [], [], {
     statusCheck: { check: async () => ({ kind: 'yes', mailboxes: [{ ...INBOX, size: 2 }] }) },

@@ -14,6 +14,7 @@ const CODES: [string, Wanted][] = [
   ['CORRUPTION', 'old-unreachable answered'],
   ['INUSE', 'old-busy answered'],
   ['LIMIT', 'old-busy answered'],
+  ['THROTTLED', 'old-busy answered'],
   ['PRIVACYREQUIRED', 'old-tls answered'],
   ['NOPERM', 'old-protocol answered'],
   ['EXPUNGEISSUED', 'old-protocol answered'],

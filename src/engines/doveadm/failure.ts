@@ -1,5 +1,6 @@
 import type { Tunnel } from '../../copying/ports.ts'
 import { OUTCOMES, type Outcome, type Result } from '../../model/attempt.ts'
+import { backoffIn, backoffText } from '../../model/backoff.ts'
 import { CouldNotAsk } from '../../model/ledger.ts'
 import { errorText } from '../../model/redact.ts'
 import { DoveadmError } from './doveadm.ts'
@@ -17,7 +18,10 @@ export function failure(error: unknown, tunnel: Tunnel | undefined, signal: Abor
   if (error instanceof DoveadmError) {
     const code = tunnel?.trouble() ?? null
     const outcome = code === null ? troubleOf(error.end) : outcomeNamed(code)
-    return ended(outcome, `${error.message}\n${shown(error.end)}`.trim())
+    const result = ended(outcome, `${error.message}\n${shown(error.end)}`.trim())
+    const waitMs = backoffIn(error.end.said.join('\n'))
+    if (waitMs === null) return result
+    return { ...result, outcome: 'old-busy', output: `${result.output}\n${backoffText(waitMs)}`, waitMs }
   }
   if (error instanceof CouldNotAsk) return ended(outcomeNamed(error.code), error.message)
   if (error instanceof RootsMail) return ended('new-unwritable', error.message)

@@ -4,6 +4,7 @@ import type { Delivered, Engine, EngineRun } from '../../copying/ports.ts'
 import { replaceFileFrom } from '../../files/atomic.ts'
 import type { Credential } from '../../keys/ports.ts'
 import { OUTCOMES, type Outcome, type Result } from '../../model/attempt.ts'
+import { backoffIn, backoffText } from '../../model/backoff.ts'
 import type { CopyOrder } from '../../model/migration.ts'
 import type { Settings } from '../../settings.ts'
 import { type End, HAND_OVER, runProcess } from '../process.ts'
@@ -73,6 +74,7 @@ async function runWith(
   { signal, onMessage }: EngineRun,
 ): Promise<Result> {
   const output = new Output()
+  let waitMs: number | null = null
   const end = await runProcess({
     program: 'offlineimap',
     args: ['-1', '-o', '-c', file],
@@ -81,12 +83,16 @@ async function runWith(
     isUrgent: (reason) => reason === 'lost-lock',
     onLine(line) {
       output.read(line)
+      waitMs = backoffIn(line) ?? waitMs
       if (COPYING.test(line)) onMessage()
     },
   })
   const { folders = 0, messages = 0 } = output.report ?? {}
   const outcome = outcomeOf(end, output, signal)
   const missing = 'OfflineIMAP is missing: apt-get install --yes offlineimap3'
+  if (outcome !== 'complete' && waitMs !== null) {
+    return { outcome: 'old-busy', folders, messages, output: `${output.last()}\n${backoffText(waitMs)}`, waitMs }
+  }
   return { outcome, folders, messages, output: end.error?.code === 'ENOENT' ? missing : output.last() }
 }
 

@@ -1,3 +1,4 @@
+import { backoffIn } from '../../model/backoff.ts'
 import { isOrdinary, plain } from '../../model/redact.ts'
 import type { Code } from '../../model/verdict.ts'
 import type { SourceAnswer, SourceLogin } from '../../source/ports.ts'
@@ -24,6 +25,7 @@ const BY_RESPONSE_CODE: Readonly<Record<string, Kind>> = {
   CORRUPTION: 'old-unreachable',
   INUSE: 'old-busy',
   LIMIT: 'old-busy',
+  THROTTLED: 'old-busy',
   PRIVACYREQUIRED: 'old-tls',
   CLIENTBUG: 'old-protocol',
   CANNOT: 'old-protocol',
@@ -55,7 +57,9 @@ export function outcomeOf(ending: Ending, login: Login): SourceAnswer {
   if (ending.status === 'OK') return { kind: 'yes' }
   const kind = kindOf(ending, login)
   if (kind === 'no' || kind === 'disabled' || kind === 'expired') return { kind }
-  return { kind: 'trouble', code: kind, cause: causeOf(ending, login), answered: hasAnswered(ending) }
+  const waitMs = kind === 'old-busy' ? backoffIn(ending.text ?? '') : null
+  const trouble = { kind: 'trouble', code: kind, cause: causeOf(ending, login), answered: hasAnswered(ending) } as const
+  return waitMs === null ? trouble : { ...trouble, waitMs }
 }
 
 /** Where TLS fails, it fails for everybody. */
@@ -77,8 +81,8 @@ function kindOfNo({ responseCode = '', text = '' }: Ending, login: Login): Kind 
   const kind = BY_RESPONSE_CODE[responseCode]
   // Some servers report their own trouble under the code of a wrong password.
   if (kind === 'no') return speaksOfTrouble(text) ? (kindOfText(text) ?? 'old-protocol') : kind
-  // Dovecot says of a person with too many connections that the server is away.
-  if (responseCode === 'UNAVAILABLE' && kindOfText(text) === 'old-busy') return 'old-busy'
+  // Dovecot says of a person with too many connections that the server is away, Gmail of too many bytes that a quota is full.
+  if (/^(UNAVAILABLE|OVERQUOTA)$/.test(responseCode) && kindOfText(text) === 'old-busy') return 'old-busy'
   if (kind !== undefined) return kind
   return (
     kindOfText(text) ?? (responseCode === '' && isLearned(text, login.provider.refusal, login) ? 'no' : 'old-protocol')

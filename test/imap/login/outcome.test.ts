@@ -127,6 +127,14 @@ t.test('a source that greeted has answered, but for TLS that could not be had: t
   t.match(outcomeOf(untrusted, ASKED), { kind: 'trouble', code: 'old-tls', answered: false })
 })
 
+t.test('how long a busy source wants to be left alone is told with its answer', async (t) => {
+  const text = 'Request is throttled. Suggested Backoff Time: 92415 milliseconds'
+  t.match(outcomeOf({ code: 'ETHROTTLE', status: 'BAD', text }, ASKED), { code: 'old-busy', waitMs: 92_415 })
+  t.match(outcomeOf({ status: 'NO', responseCode: 'THROTTLED', text }, ASKED), { code: 'old-busy', waitMs: 92_415 })
+  const limit = { status: 'NO', responseCode: 'OVERQUOTA', text: 'Account exceeded command or bandwidth limits.' }
+  t.match(outcomeOf(limit, ASKED), { code: 'old-busy', waitMs: undefined })
+})
+
 t.test('the text of a NO is a refusal, or trouble; a doubtful one is trouble', async (t) => {
   for (const [server, text, expected] of TEXTS) t.equal(name({ status: 'NO', text }), expected, `${server}: ${text}`)
   for (const [, text] of TEXTS) t.equal(name({ status: 'BAD', text }), 'old-protocol', `BAD: ${text}`)
