@@ -10,11 +10,12 @@ export interface Relay extends AsyncDisposable {
   lose(): void
 }
 
-/** @param change what becomes of what the server says, which arrives `latencyMs` late */
+/** @param change what becomes of what the server says, which arrives `latencyMs` late; @param port 0: any */
 export async function startRelay(
   to: number,
   change: (data: Buffer) => Buffer = (data) => data,
   latencyMs = 0,
+  port = 0,
 ): Promise<Relay> {
   const sockets = new Set<Socket>()
   let connections = 0
@@ -30,7 +31,7 @@ export async function startRelay(
       sockets.add(socket)
       socket.on('error', () => undefined).on('close', () => sockets.delete(socket))
     }
-  }).listen(0, '127.0.0.1')
+  }).listen(port, '127.0.0.1')
   await once(relay, 'listening')
   return {
     port: (relay.address() as AddressInfo).port,
