@@ -40,6 +40,9 @@ CREATE TABLE provider (
     tls_min text DEFAULT '1.2'::text NOT NULL,
     master_name text,
     master_login text DEFAULT 'user*master'::text NOT NULL,
+    flip text DEFAULT 'auto'::text NOT NULL,
+    pop3_port integer,
+    sieve_port integer,
     CONSTRAINT provider_pkey PRIMARY KEY (id),
     CONSTRAINT provider_name_key UNIQUE (name),
     CONSTRAINT provider_after_refusal_check CHECK (after_refusal = ANY (ARRAY['admit'::text, 'refuse'::text])),
@@ -50,12 +53,15 @@ CREATE TABLE provider (
     CONSTRAINT provider_cutover_check CHECK (cutover = ANY (ARRAY['immediate'::text, 'proxied'::text])),
     CONSTRAINT provider_engine_check CHECK (engine = ANY (ARRAY['offlineimap'::text, 'doveadm'::text])),
     CONSTRAINT provider_fingerprint_check CHECK (fingerprint ~ '^[0-9a-f]{64}$'::text),
+    CONSTRAINT provider_flip_check CHECK (flip = ANY (ARRAY['auto'::text, 'manual'::text])),
     CONSTRAINT provider_login_name_check CHECK (login_name = ANY (ARRAY['%u'::text, '%n'::text])),
     CONSTRAINT provider_master_login_check CHECK (master_login = ANY (ARRAY['user*master'::text, 'user%master'::text, 'authzid'::text])),
     CONSTRAINT provider_max_connections_check CHECK (max_connections >= 1),
     CONSTRAINT provider_mx_port_check CHECK (mx_port >= 1 AND mx_port <= 65535),
     CONSTRAINT provider_mx_tls_check CHECK (mx_tls = ANY (ARRAY['verified'::text, 'encrypted'::text, 'none'::text])),
+    CONSTRAINT provider_pop3_port_check CHECK (pop3_port >= 1 AND pop3_port <= 65535),
     CONSTRAINT provider_port_check CHECK (port >= 1 AND port <= 65535),
+    CONSTRAINT provider_sieve_port_check CHECK (sieve_port >= 1 AND sieve_port <= 65535),
     CONSTRAINT provider_tls_check CHECK (tls = ANY (ARRAY['implicit'::text, 'starttls'::text, 'none'::text])),
     CONSTRAINT provider_tls_min_check CHECK (tls_min = ANY (ARRAY['1.0'::text, '1.1'::text, '1.2'::text, '1.3'::text])),
     CONSTRAINT provider_window_from_check CHECK (window_from ~ '^([01][0-9]|2[0-3]):[0-5][0-9]$'::text),
@@ -111,6 +117,8 @@ CREATE TABLE migration (
     finish_requested_at timestamp with time zone,
     is_double boolean DEFAULT false NOT NULL,
     quota_bytes bigint,
+    flip_requested_at timestamp with time zone,
+    flipped_at timestamp with time zone,
     CONSTRAINT migration_pkey PRIMARY KEY (id),
     CONSTRAINT migration_account_id_key UNIQUE (account_id),
     CONSTRAINT migration_address_key UNIQUE (address),
@@ -119,7 +127,7 @@ CREATE TABLE migration (
     CONSTRAINT migration_check2 CHECK (finish_requested_at IS NULL OR (state = ANY (ARRAY['pending'::text, 'synced'::text, 'failed'::text]))),
     CONSTRAINT migration_paused_from_check CHECK (paused_from = ANY (ARRAY['awaited'::text, 'pending'::text, 'synced'::text, 'failed'::text])),
     CONSTRAINT migration_quota_bytes_check CHECK (quota_bytes > 0),
-    CONSTRAINT migration_route_check CHECK (route = ANY (ARRAY['source'::text, 'destination'::text])),
+    CONSTRAINT migration_route_check CHECK (route = ANY (ARRAY['source'::text, 'held'::text, 'destination'::text])),
     CONSTRAINT migration_state_check CHECK (state = ANY (ARRAY['awaited'::text, 'pending'::text, 'synced'::text, 'paused'::text, 'failed'::text, 'done'::text])),
     CONSTRAINT migration_account_id_address_fkey FOREIGN KEY (account_id, address) REFERENCES account(id, address) ON UPDATE CASCADE ON DELETE CASCADE,
     CONSTRAINT migration_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES provider(id)
@@ -413,6 +421,25 @@ CREATE TABLE only_at_source (
 );
 
 CREATE INDEX only_at_source_last ON only_at_source USING btree (last_at);
+
+CREATE TABLE flip (
+    migration_id bigint NOT NULL,
+    hold uuid DEFAULT gen_random_uuid() NOT NULL,
+    step text DEFAULT 'held'::text NOT NULL,
+    begun_at timestamp with time zone DEFAULT now() NOT NULL,
+    held_until timestamp with time zone NOT NULL,
+    CONSTRAINT flip_pkey PRIMARY KEY (migration_id),
+    CONSTRAINT flip_hold_key UNIQUE (hold),
+    CONSTRAINT flip_step_check CHECK (step = ANY (ARRAY['held'::text, 'moving'::text, 'back'::text, 'landed'::text])),
+    CONSTRAINT flip_migration_id_fkey FOREIGN KEY (migration_id) REFERENCES migration(id) ON DELETE CASCADE
+);
+
+CREATE TABLE hold_confirmed (
+    hold uuid NOT NULL,
+    instance_id uuid NOT NULL,
+    CONSTRAINT hold_confirmed_pkey PRIMARY KEY (hold, instance_id),
+    CONSTRAINT hold_confirmed_hold_fkey FOREIGN KEY (hold) REFERENCES flip(hold) ON DELETE CASCADE
+);
 
 -- The functions use each other in any order.
 SET check_function_bodies = off;

@@ -88,6 +88,8 @@ function codeIn(code: unknown): string {
 /** What Dovecot's checkpassword-reply reads from its environment; null when it cannot be that. */
 function environmentOf(user: unknown, fields: unknown): Environment | null {
   if (!isValue(user) || user === '' || !isObject(fields) || !Object.values(fields).every(isValue)) return null
+  // Only Dovecot's Lua hands sessions on.
+  if ('proxy' in fields) return null
   const { userdb_home: home = '', ...extra } = fields as Environment
   return { USER: user, HOME: home, EXTRA: Object.keys(extra).join(' '), ...extra }
 }

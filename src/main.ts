@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { runPostferry } from './cli/program.ts'
 import { welcome } from './cli/terminal/welcome.ts'
 import { lockFolder } from './db/embedded/lock.ts'
+import { proxiedSessions } from './engines/doveadm/sessions.ts'
 import { becomeOwner } from './files/become-owner.ts'
 import { instanceId } from './files/kept-ids.ts'
 import { ListenError } from './http/listen.ts'
@@ -41,7 +42,10 @@ async function serve(): Promise<void> {
   const [{ authToken, adminToken }] = await Promise.all([provideSecrets(settings()), loadImap()])
   const sessionKey = derivedKey(panelKeyInForce(settings()), 'session')
 
-  await using service = await openService(settings(), { time: metrics.time, instance: instanceId(dataDir) })
+  await using service = await openService(settings(), {
+    ...{ time: metrics.time, instance: instanceId(dataDir) },
+    onTrouble: (cause) => log.warn({ cause: String(cause) }, 'holds'),
+  })
   const { auth, deliveryOf, providerStatus, checks } = service
   await using listening = await openListeners(settings(), {
     ...{ auth, deliveryOf, providerStatus, checks, deps: service },
@@ -75,6 +79,7 @@ function stopSignal(): Promise<NodeJS.Signals> {
 await runPostferry(process.argv.slice(2), {
   settings,
   engine: () => enginesFor(settings()),
+  sessions: () => proxiedSessions(settings().doveadm),
   room: () => roomBeside(settings().keptFree, []),
   becomeOwner: () => becomeOwner(settings()),
   open: () => openReady(settings()),

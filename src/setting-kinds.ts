@@ -86,6 +86,10 @@ export const networks = words(
   'must be networks as 192.0.2.0/24 or 2001:db8::/32, with blanks between',
 )
 export const ageRecipients = words(isRecipient, 'must be age public keys (age1…), with blanks between')
+export const urls = words(
+  (word) => URL.canParse(word) && /^https?:$/.test(new URL(word).protocol),
+  'must be URLs as http://127.0.0.1:8026, with blanks between',
+)
 export const hostNames = words(
   (word) => HOST_NAME.test(word),
   'must be names of hosts, with blanks between, without scheme and port',

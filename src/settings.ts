@@ -149,6 +149,22 @@ const TABLE = {
     and take it along to a new copying host: without it, what people moved or deleted on the new server would come back; postferry sync stops then
     (state-lost).`,
   ),
+  doveadm: {
+    urls: setting(
+      'POSTFERRY_DOVEADM_URLS',
+      kinds.urls,
+      '',
+      `Where "postferry sync" ends the sessions of proxied people when they are flipped: the HTTP interface of doveadm, of each
+      Dovecot that hands sessions on, with blanks between (deploy/dovecot). Not set: nobody is flipped.`,
+    ),
+    keyFile: setting(
+      'POSTFERRY_DOVEADM_KEY_FILE',
+      kinds.path,
+      `${DATA_DIR}/doveadm-key`,
+      `The file with their doveadm_api_key, which opens all mail: only the copying host needs it, and only "postferry sync"
+      reads it.`,
+    ),
+  },
   /** What copying leaves free on each file system that it writes to. */
   keptFree: {
     percent: setting(

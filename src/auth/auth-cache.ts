@@ -42,6 +42,18 @@ export class AuthCache {
     }
   }
 
+  /**
+   * Returns what to call with a yes that says more than the remembered one which it is made of. Where that is not remembered
+   * any more, or something has changed meanwhile, it is void.
+   */
+  refiner(login: string): (from: Ok, to: Ok) => void {
+    const before = this.#changes
+    return (from, to) => {
+      const isStill = this.#isListening() && this.#changes === before && this.#positive?.get(login) === from
+      if (isStill) this.#positive?.set(login, to, { noUpdateTTL: true })
+    }
+  }
+
   /** Forgets each no, and each yes about an account or with null about all. */
   forget(address: string | null): void {
     this.#changes++

@@ -1,11 +1,13 @@
 import { parseAddress } from '../model/address.ts'
-import { MISMATCH, type Verdict } from '../model/verdict.ts'
+import type { SessionRoute } from '../model/session-route.ts'
+import { MISMATCH, type Ok, tempfail, type Verdict } from '../model/verdict.ts'
 import type { AuthCache } from './auth-cache.ts'
 import { authenticate } from './authenticate.ts'
 import { coalesce, type OnGone } from './coalesce.ts'
 import { FailureDelay } from './failure-delay.ts'
 import type { AuthDeps, LoginAttempt } from './ports.ts'
 import { penalize } from './provision.ts'
+import { codeOf, Unavailable } from './unavailable.ts'
 
 /** A login as an interface asks about it. */
 export interface LoginRequest {
@@ -13,6 +15,8 @@ export interface LoginRequest {
   readonly password: string
   /** IP address of the person's client; null: unknown. */
   readonly clientAddress: string | null
+  /** A session follows, which may have to go to the old server. */
+  readonly isSession: boolean
   /** Calls back when nobody waits for the answer any more. Asked for only when the answer takes work. */
   readonly onGone: OnGone
 }
@@ -21,6 +25,8 @@ export interface LoginDeps extends AuthDeps {
   readonly authCache: AuthCache
   /** How long an answer may take. */
   readonly answerLimitMs: number
+  /** Where the person's sessions go; `held`: a flip keeps them waiting for too long. @throws Unavailable */
+  sessionRoute(address: string): Promise<SessionRoute | 'held'>
 }
 
 /**
@@ -55,16 +61,36 @@ export function answerLogins(deps: LoginDeps): (request: LoginRequest) => Promis
     await deps.fromDatabase(deps.visits.note(verdict.account.address, client)).catch(() => undefined)
   }
 
-  return async ({ username, password, clientAddress, onGone }) => {
+  /**
+   * The route is read for each answer. Only that somebody is here is remembered: whoever would lead them back makes each
+   * service forget it first.
+   */
+  async function routed(ok: Ok, key: string): Promise<Verdict> {
+    const refine = deps.authCache.refiner(key)
+    try {
+      const route = await deps.sessionRoute(ok.account.address)
+      if (route === 'held') return tempfail('held')
+      const routed = { ...ok, route }
+      if (route.to === 'destination') refine(ok, routed)
+      return routed
+    } catch (cause) {
+      return cause instanceof Unavailable ? tempfail(cause.code, cause.cause) : tempfail(codeOf(cause), cause)
+    }
+  }
+
+  return async ({ username, password, clientAddress, isSession, onGone }) => {
     const address = parseAddress(username)
     const passwordDigest = deps.digest(password)
     const key = `${passwordDigest} ${address?.text ?? deps.digest(username)}`
     const cached = deps.authCache.get(key)
     if (cached === MISMATCH) await penalize({ person: null, client: clientAddress, provider: null }, deps)
-    if (cached !== undefined) return cached
-    return await decideOnce(key, onGone, (gone) => {
-      const signal = AbortSignal.any([gone, AbortSignal.timeout(deps.answerLimitMs)])
-      return decide(key, { address, password, passwordDigest, clientAddress, signal })
-    })
+    const verdict =
+      cached ??
+      (await decideOnce(key, onGone, (gone) => {
+        const signal = AbortSignal.any([gone, AbortSignal.timeout(deps.answerLimitMs)])
+        return decide(key, { address, password, passwordDigest, clientAddress, signal })
+      }))
+    if (verdict.verdict !== 'ok' || !isSession || verdict.route !== undefined) return verdict
+    return await routed(verdict, key)
   }
 }

@@ -1,3 +1,4 @@
+import type { Sessions } from '../copying/flip-ports.ts'
 import type { Room } from '../copying/free-space.ts'
 import type { Engines } from '../copying/ports.ts'
 import type { CopyingOptions, WorkerDeps } from '../copying/worker-deps.ts'
@@ -14,6 +15,8 @@ export interface CliDeps {
   settings(): Settings
   /** What copies mail. Throws a SettingsError when a setting is wrong. */
   engine(): Engines
+  /** Ends sessions that Dovecot hands on. Throws a SettingsError when a setting is wrong. */
+  sessions(): Sessions
   /** Room for copied mail on this host. */
   room(): Room
   /** Root becomes who owns the sync state: for commands that write there. */

@@ -1,7 +1,7 @@
 import type { LostMessages } from '../ledger/ports.ts'
 import { type VerifyDeps, verify } from '../ledger/verify.ts'
 import { sentence } from '../ledger/words.ts'
-import { CouldNotAsk, type LedgerFolder, NotKept } from '../model/ledger.ts'
+import { CouldNotAsk, type LedgerFolder, NotKept, totalOf } from '../model/ledger.ts'
 import { UidSet } from '../model/uid-set.ts'
 import type { Proof } from './ports.ts'
 
@@ -13,7 +13,7 @@ export function ledgerProof(deps: VerifyDeps, holder: string): Proof {
         const purpose = isFinishRequested ? 'finish' : 'job'
         const whose = { migrationId, ...order, username, password }
         const { code, folders } = await verify(whose, deps, { signal, purpose, holder })
-        if (code === null) return null
+        if (code === null || (order.isMirrored && code === 'differs' && isLate(folders))) return null
         return {
           outcome: `ledger-${code}`,
           sentence: `the ledger ${sentence({ code, folders })}; postferry verify ${address}`,
@@ -28,6 +28,12 @@ export function ledgerProof(deps: VerifyDeps, holder: string): Proof {
       }
     },
   }
+}
+
+/** Of a mirror nothing is missing but what has come, or was flagged, while it was compared: a flip brings that along. */
+function isLate(folders: readonly LedgerFolder[]): boolean {
+  const { faults, badFolders, counts } = totalOf(folders)
+  return badFolders === 0 && faults === counts.waiting + counts.flags + counts.keywords + counts.subscription
 }
 
 const NOT_KEPT = { overtaken: 'incomplete', 'too-late': 'lost-lock' } as const

@@ -1,9 +1,9 @@
 import type { Credential } from '../keys/ports.ts'
-import type { EngineRecords, KnownMessage, LostMessages } from '../ledger/ports.ts'
+import type { EngineRecords, KnownMessage, LostMessages, Opened } from '../ledger/ports.ts'
 import type { Attempt, LatestAttempt, Outcome, Result } from '../model/attempt.ts'
 import type { By } from '../model/audit.ts'
 import type { Mailbox, MailboxStatus } from '../model/mailbox.ts'
-import type { CopyOrder, State } from '../model/migration.ts'
+import type { CopyOrder, Route, State } from '../model/migration.ts'
 import type { Provider } from '../model/provider.ts'
 import type { Code } from '../model/verdict.ts'
 import type { SourceAnswer } from '../source/ports.ts'
@@ -33,6 +33,8 @@ export interface Job {
   readonly hasCopied: boolean
   /** The last outcome that stopped the migration, when no attempt was complete since: a person said "retry". */
   readonly overruled: Outcome | null
+  /** Missing: the person is here. */
+  readonly moving?: Moving
 }
 
 /** Who claims jobs. */
@@ -47,6 +49,24 @@ export interface Worker {
   readonly early: boolean
   /** In whose name a migration is finished; missing: in the worker's own. */
   readonly by?: By | undefined
+}
+
+/** How far a person who is proxied has come. */
+export interface Moving {
+  readonly route: Route
+  /** Somebody asked for the flip. */
+  readonly isFlipRequested: boolean
+  /** The person has signed in here. */
+  readonly hasAccount: boolean
+  /** The flip was a moment ago: sessions that began before it may still be at the source. */
+  readonly isJustFlipped: boolean
+  /** A flip that did not come to its end. */
+  readonly unfinished: Unfinished | null
+}
+
+export interface Unfinished {
+  readonly hold: string
+  readonly step: 'held' | 'moving' | 'back' | 'landed'
 }
 
 /** The end of a job; without an attempt only the status was checked. */
@@ -137,6 +157,30 @@ export interface Engine extends EngineRecords {
   release(order: CopyOrder): Promise<void>
 }
 
+/** A mirror that is about to take the mailbox's place. All of it @throws where the mirror cannot. */
+export interface MirrorFlip extends AsyncDisposable {
+  /** Makes the mirror what the source is now; where only these mailboxes of the source have changed, in them alone. */
+  renew(changed: readonly string[] | null): Promise<void>
+  /** What source and mirror do not have in common, UIDs and flags included, in these mailboxes or in all; null: nothing. */
+  difference(names: readonly string[] | null): Promise<string | null>
+  /**
+   * Notes what the mirror has, in these mailboxes or in all, as merged: later attempts bring what comes after it. On the
+   * disk when this resolves.
+   */
+  note(names: readonly string[] | null): Promise<void>
+  /** Puts what is in the mailbox's place aside, and the mirror there; on the disk when this resolves. */
+  moveIn(hold: string): Promise<void>
+}
+
+/** What an engine with mirrors does for a flip. */
+export interface Flipping {
+  openFlip(order: CopyOrder, credential: Credential, signal: AbortSignal): Promise<MirrorFlip>
+  /** Undoes what a flip has moved, however far it came. */
+  moveBack(order: CopyOrder, hold: string): Promise<void>
+  /** Brings what lay in the mailbox's place before into it. May be repeated. */
+  mergeBefore(order: CopyOrder, signal: AbortSignal): Promise<void>
+}
+
 /** Messages of one folder of the source that were delivered, with the flags that they had then as Maildir letters. */
 export interface Delivered {
   readonly directory: string
@@ -145,7 +189,7 @@ export interface Delivered {
 }
 
 /** The engines of this host as one: each migration is copied by the one that its provider names. */
-export interface Engines extends Omit<Engine, 'name' | 'check'> {
+export interface Engines extends Omit<Engine, 'name' | 'check'>, Flipping {
   readonly all: readonly Pick<Engine, 'name' | 'check'>[]
 }
 
@@ -181,6 +225,13 @@ export interface SourceAccess {
     credential: Pick<Credential, 'username' | 'password'>,
     signal: AbortSignal,
   ): Promise<SourceSurvey>
+  /** Lists these mailboxes, by name; the others are not asked for. @throws CouldNotAsk */
+  list(
+    provider: Provider,
+    credential: Pick<Credential, 'username' | 'password'>,
+    mailboxes: readonly Mailbox[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, Opened>>
   /**
    * @param user of this host, who alone is let in
    * @param onBody is called with each message whose bytes have passed

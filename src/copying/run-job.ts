@@ -5,8 +5,9 @@ import type { Outcome, Result } from '../model/attempt.ts'
 import { backoffText } from '../model/backoff.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { errorText } from '../model/redact.ts'
+import { type FlipDeps, finishFlip, flip, isFlipWanted, reasonOf } from './flip.ts'
 import { lackOfRoom, type Room } from './free-space.ts'
-import type { Engine, Interruption, Job, Jobs, Proof, SourceStatus, StatusCheck, Worker } from './ports.ts'
+import type { Engine, Flipping, Interruption, Job, Jobs, Proof, SourceStatus, StatusCheck, Worker } from './ports.ts'
 import { isUnchanged, objection } from './precheck.ts'
 import { advance, type Ending } from './schedule.ts'
 
@@ -15,7 +16,8 @@ export interface JobDeps {
   readonly worker: Worker
   readonly jobs: Jobs
   readonly statusCheck: StatusCheck
-  readonly engine: Pick<Engine, 'remembers' | 'run' | 'forget' | 'release'>
+  readonly engine: Pick<Engine, 'remembers' | 'run' | 'forget' | 'release'> & Flipping
+  readonly flipping: Pick<FlipDeps, 'flips' | 'sessions'>
   readonly keyring: Keyring
   readonly proof: Proof
   readonly digests: DigestCaches
@@ -51,7 +53,12 @@ interface Seen {
   readonly result: Result | null
   readonly attemptId: string | null
   readonly mailboxes: readonly MailboxStatus[] | null
+  /** The person came here just now: what comes late at the source is looked for soon. */
+  readonly hasFlipped?: boolean
 }
+
+/** After a flip sessions and mail that were on their way to the source have arrived there. */
+const SWEEP_MS = 15_000
 
 /** Checks the source, copies when there is something to copy, and writes down the result. */
 export async function runJob(job: Job, deps: JobDeps, run: JobRun): Promise<JobReport> {
@@ -59,7 +66,8 @@ export async function runJob(job: Job, deps: JobDeps, run: JobRun): Promise<JobR
   const seen = await withinLimit(job, deps, run)
   const complete = seen.ending === 'complete'
   const next = advance(job, seen.ending, deps.chance())
-  const plan = { ...next, waitMs: Math.max(next.waitMs, seen.result?.waitMs ?? 0) }
+  const waitMs = seen.hasFlipped ? SWEEP_MS : Math.max(next.waitMs, seen.result?.waitMs ?? 0)
+  const plan = { ...next, waitMs }
   const attempt = seen.result && { id: seen.attemptId, startedAt, result: seen.result }
   const kept = await deps.jobs.end(job, deps.worker, { plan, attempt, seen: complete ? seen.mailboxes : null })
   const isFinished = kept?.isFinished ?? false
@@ -82,12 +90,30 @@ async function withinLimit(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> 
   const timer = setTimeout(() => limit.abort('timeout' satisfies Interruption), deps.limitMs)
   const signal = AbortSignal.any([run.signal, limit.signal])
   try {
-    return await checkAndCopy(job, deps, { ...run, signal })
+    const found = await finishFlip(job, deps)
+    const seen = await checkAndCopy(found, deps, { ...run, signal })
+    return isFlipWanted(found, seen.ending) ? await flipped(found, seen, deps, { ...run, signal }) : seen
   } catch (error) {
     const { outcome, output } = broken(error, signal)
     return without(outcome, output)
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/** @param seen what the attempt before it came to, by which the mirror is ready */
+async function flipped(job: Job, seen: Seen, deps: JobDeps, { signal }: JobRun): Promise<Seen> {
+  const { credential, refused, why } = await opened(job, deps.keyring)
+  if (refused !== undefined) return without(refused, why)
+  const { attemptId } = seen
+  const { folders = 0, messages = 0 } = seen.result ?? {}
+  const result = (outcome: Outcome, output: string): Result => ({ outcome, folders, messages, output })
+  try {
+    const { mailboxes, told } = await flip(job, credential, { ...deps, ...deps.flipping }, signal)
+    return { ending: 'complete', result: result('complete', told), attemptId, mailboxes, hasFlipped: true }
+  } catch (error) {
+    // The mirror is there all the same.
+    return { ending: 'flip-failed', result: result('flip-failed', reasonOf(error)), attemptId, mailboxes: null }
   }
 }
 
@@ -98,7 +124,7 @@ async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen>
   if (run.signal.aborted) return without(OUTCOME_OF_INTERRUPTED_CHECK[run.signal.reason as Interruption])
   if (status.kind !== 'yes') return turnedAway(status)
   const { mailboxes } = status
-  const objected = objection(job, mailboxes, deps.engine.remembers(job.migrationId))
+  const objected = objection(job, mailboxes, isKnown(job, deps))
   if (objected !== null) return without(objected)
   if (job.state === 'synced' && job.isProved && !job.isFinishRequested && isUnchanged(job, mailboxes, deps.now())) {
     return { ending: 'unchanged', result: null, attemptId: null, mailboxes }
@@ -109,6 +135,11 @@ async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen>
   const isNothingThere = mailboxes.length === 0
   const result = await copyAndProve(job, credential, isNothingThere ? { ...deps, engine: NO_ENGINE } : deps, run)
   return { ending: result.outcome, result, attemptId, mailboxes }
+}
+
+/** What a mirror has is the source's, whatever is remembered of it. */
+function isKnown({ migrationId, order }: Job, { engine }: JobDeps): boolean {
+  return order.isMirrored === true || engine.remembers(migrationId)
 }
 
 /** For people of whom the source has no mailbox: engines stop at that. */

@@ -14,7 +14,7 @@ export type Ending = Outcome | 'unchanged'
 /** What follows for the migration, and when its job is due again. */
 export interface Plan {
   /** A job does not change whether a finish is requested. */
-  readonly status: Omit<MigrationStatus, 'isFinishRequested'>
+  readonly status: Pick<MigrationStatus, 'state' | 'pausedFrom' | 'code'>
   readonly failures: number
   readonly unchangedRuns: number
   /** Until the job is due again, in milliseconds. */

@@ -6,7 +6,7 @@ import type { DB } from './schema.ts'
 const BEAT_MS = 5_000
 const LEAVE_LIMIT_MS = 1_000
 // Who has not been seen for so long is gone.
-const LIVE = sql`interval '20 seconds'`
+export const LIVE = sql`interval '20 seconds'`
 const FORGOTTEN = sql`interval '1 hour'`
 
 export function instances(db: Kysely<DB>): Instances {

@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely'
-import type { Job, Jobs, Wanted, Worker } from '../copying/ports.ts'
+import type { Job, Jobs, Unfinished, Wanted, Worker } from '../copying/ports.ts'
 import type { Outcome } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
-import { ACTIVE_STATES, type State } from '../model/migration.ts'
+import { ACTIVE_STATES, type Route, type State } from '../model/migration.ts'
 import type { Copying } from '../operations/report.ts'
 import { endJob } from './job-end.ts'
 import { type ProviderRow, toProvider } from './providers.ts'
@@ -110,7 +110,30 @@ async function claim(db: Kysely<DB>, worker: Worker, wanted: Wanted, until?: Dat
   const { rows } = await sql<ClaimedJob>`
     select * from claim_job(${provider}, ${migrationId}, ${id}, ${host}, ${copyingHost}, ${takesOver}, ${early},
       ${untilOrNow(until)}, ${LEASE})`.execute(db)
-  return rows[0] === undefined ? null : toJob(rows[0])
+  return rows[0] === undefined ? null : await withMoving(db, toJob(rows[0]))
+}
+
+interface MovingRow {
+  readonly route: Route
+  readonly is_flip_requested: boolean
+  readonly has_account: boolean
+  readonly is_just_flipped: boolean
+  readonly hold: string | null
+  readonly step: Unfinished['step']
+}
+
+async function withMoving(db: Kysely<DB>, job: Job): Promise<Job> {
+  const { rows } = await sql<MovingRow>`
+    select route, flip_requested_at is not null as is_flip_requested, account_id is not null as has_account,
+      coalesce(flipped_at > now() - interval '10 minutes', false) as is_just_flipped, hold, step
+    from migration left join flip on flip.migration_id = migration.id
+    where migration.id = ${job.migrationId}`.execute(db)
+  const [row] = rows
+  if (row === undefined) return job
+  const { route, is_flip_requested: isFlipRequested, has_account: hasAccount, hold, step } = row
+  const unfinished = hold === null ? null : { hold, step }
+  const moving = { route, isFlipRequested, hasAccount, isJustFlipped: row.is_just_flipped, unfinished }
+  return { ...job, moving, order: { ...job.order, isMirrored: route !== 'destination' } }
 }
 
 function toJob(row: ClaimedJob): Job {

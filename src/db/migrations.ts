@@ -1,6 +1,7 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Change } from '../model/audit.ts'
 import { ACTIVE_STATES, type CopyOrder, finish, type Migration } from '../model/migration.ts'
+import { Refused } from '../model/refused.ts'
 import type { Finishing, Migrations, Share } from '../operations/ports.ts'
 import { record } from './audit.ts'
 import { findLedger } from './ledgers.ts'
@@ -70,6 +71,8 @@ async function finishHeld(
 ): Promise<Migration | null> {
   const migration = await hold(trx, address)
   if (migration === null) return null
+  if (migration.route !== 'destination')
+    throw new Refused('conflict', 'the person works on the old server still: flip first')
   const after = { ...migration, ...finish(migration), changedAt: new Date() }
   const change = changeOf({ migration, ledger: await findLedger(trx, migration.id) })
   await writeStatus(migration.id, after, trx)
@@ -92,23 +95,30 @@ async function* ordersOf(db: Kysely<DB>, share: Share): AsyncIterable<CopyOrder>
 function toOrder({
   id,
   home,
+  is_mirrored: isMirrored,
   ...provider
-}: { id: string; home: string } & Parameters<typeof toProvider>[0]): CopyOrder {
-  return { id, home, provider: toProvider(provider) }
+}: { id: string; home: string; is_mirrored: boolean } & Parameters<typeof toProvider>[0]): CopyOrder {
+  return { id, home, provider: toProvider(provider), isMirrored }
 }
 
 /** Of active migrations. */
 function selectOrders(db: Kysely<DB>, { provider, engine, shard }: Share) {
-  return db
-    .selectFrom('migration')
-    .leftJoin('account', 'account.id', 'migration.account_id')
-    .innerJoin('provider', 'provider.id', 'migration.provider_id')
-    .select(['migration.id', HOME.as('home'), ...PROVIDER_COLUMNS])
-    .where('state', 'in', ACTIVE_STATES)
-    .$if(provider !== undefined, (query) => query.where('provider.name', '=', provider ?? ''))
-    .$if(engine !== undefined, (query) => query.where('provider.engine', '=', engine ?? ''))
-    .$if(shard !== undefined, (query) =>
-      query.where(sql<boolean>`migration.id % ${shard?.of} = ${(shard?.number ?? 1) - 1}`),
-    )
-    .orderBy('migration.id')
+  return (
+    db
+      .selectFrom('migration')
+      .leftJoin('account', 'account.id', 'migration.account_id')
+      .innerJoin('provider', 'provider.id', 'migration.provider_id')
+      .select(['migration.id', HOME.as('home'), ...PROVIDER_COLUMNS])
+      .select(sql<boolean>`route <> 'destination'`.as('is_mirrored'))
+      .where('state', 'in', ACTIVE_STATES)
+      .$if(provider !== undefined, (query) => query.where('provider.name', '=', provider ?? ''))
+      // A mirror is doveadm's, whatever the provider is set to by now.
+      .$if(engine !== undefined, (query) =>
+        query.where(sql<boolean>`case when route = 'destination' then provider.engine else 'doveadm' end = ${engine}`),
+      )
+      .$if(shard !== undefined, (query) =>
+        query.where(sql<boolean>`migration.id % ${shard?.of} = ${(shard?.number ?? 1) - 1}`),
+      )
+      .orderBy('migration.id')
+  )
 }

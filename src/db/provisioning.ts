@@ -125,7 +125,9 @@ async function takeOver(accountId: string, newcomer: Newcomer, sealed: Sealed, t
     .where(({ eb, or }) => or([eb('state', '<>', 'done'), eb('provider.reopens', '=', true)]))
     .forUpdate('migration')
     .executeTakeFirstOrThrow(() => new Error('the awaited migration or the domain changed in the meantime'))
-  await trx.updateTable('migration').set({ account_id: accountId, home: null }).where('id', '=', id).execute()
+  // Before anything was copied the provider decides as it is set now.
+  const route = sql<string>`case when coalesce(paused_from, state) = 'awaited' then ${routeOf(newcomer)} else route end`
+  await trx.updateTable('migration').set({ account_id: accountId, home: null, route }).where('id', '=', id).execute()
   await renewCredential(id, sealed, trx)
 }
 

@@ -130,6 +130,19 @@ export interface FailedSignIn {
   points: Generated<number>;
 }
 
+export interface Flip {
+  begun_at: Generated<Timestamp>;
+  held_until: Timestamp;
+  hold: Generated<string>;
+  migration_id: Int8;
+  step: Generated<string>;
+}
+
+export interface HoldConfirmed {
+  hold: string;
+  instance_id: string;
+}
+
 export interface Home {
   address: string;
   path: string;
@@ -204,6 +217,8 @@ export interface Migration {
   code: string | null;
   created_at: Generated<Timestamp>;
   finish_requested_at: Timestamp | null;
+  flip_requested_at: Timestamp | null;
+  flipped_at: Timestamp | null;
   home: string | null;
   id: Generated<Int8>;
   is_double: Generated<boolean>;
@@ -240,6 +255,7 @@ export interface Provider {
   engine: Generated<string>;
   exclude: Generated<string[]>;
   fingerprint: string | null;
+  flip: Generated<string>;
   forwards_client: Generated<boolean>;
   host: string;
   id: Generated<number>;
@@ -252,9 +268,11 @@ export interface Provider {
   mx_port: Generated<number>;
   mx_tls: Generated<string>;
   name: string;
+  pop3_port: number | null;
   port: number;
   refusal: string | null;
   reopens: Generated<boolean>;
+  sieve_port: number | null;
   test_failed: string | null;
   tested_at: Timestamp | null;
   tls: string;
@@ -307,6 +325,8 @@ export interface DB {
   credential: Credential;
   domain: Domain;
   failed_sign_in: FailedSignIn;
+  flip: Flip;
+  hold_confirmed: HoldConfirmed;
   home: Home;
   instance: Instance;
   job: Job;

@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import type { Migration, Route } from '../model/migration.ts'
+import type { Migration } from '../model/migration.ts'
 import type { Selection } from '../operations/migration-changes.ts'
 import type { MigrationFilter } from '../operations/ports.ts'
 import type { DB, Migration as MigrationTable } from './schema.ts'
@@ -7,7 +7,7 @@ import { STATUS_COLUMNS, toStatus } from './status.ts'
 
 type MigrationRow = Omit<
   Selectable<MigrationTable>,
-  'account_id' | 'provider_id' | 'home' | 'is_double' | 'quota_bytes'
+  'account_id' | 'provider_id' | 'home' | 'is_double' | 'quota_bytes' | 'flipped_at'
 > & {
   provider: string
 }
@@ -22,7 +22,7 @@ export function selectMigrations(db: Kysely<DB>, filter: MigrationFilter) {
     .selectFrom('migration')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
     .select(['migration.id', 'migration.address', 'old_domain', 'old_username', 'provider.name as provider'])
-    .select([...STATUS_COLUMNS, 'route', 'migration.created_at', 'changed_at'])
+    .select([...STATUS_COLUMNS, 'migration.created_at', 'changed_at'])
     .$if(state !== undefined, (query) => query.where('state', '=', state ?? ''))
     .$if(provider !== undefined, (query) => query.where('provider_id', '=', numberOf(db, provider ?? '')))
     .$if(domain !== undefined, (query) => query.where('old_domain', '=', domain ?? ''))
@@ -57,7 +57,6 @@ export function toMigration(row: MigrationRow): Migration {
     oldUsername: row.old_username,
     provider: row.provider,
     ...toStatus(row),
-    route: row.route as Route,
     createdAt: row.created_at,
     changedAt: row.changed_at,
   }

@@ -1,15 +1,24 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import type { MigrationStatus, State } from '../model/migration.ts'
+import type { MigrationStatus, Route, State } from '../model/migration.ts'
 import type { DB, Migration as MigrationTable } from './schema.ts'
 
-export const STATUS_COLUMNS = ['state', 'paused_from', 'code', 'finish_requested_at'] as const
+export const STATUS_COLUMNS = [
+  'state',
+  'paused_from',
+  'code',
+  'finish_requested_at',
+  'route',
+  'flip_requested_at',
+] as const
 
 type StatusRow = Pick<Selectable<MigrationTable>, (typeof STATUS_COLUMNS)[number]>
 
-export function toStatus({ state, paused_from, code, finish_requested_at }: StatusRow): MigrationStatus {
+export function toStatus(row: StatusRow): Required<MigrationStatus> {
+  const { state, paused_from, code, finish_requested_at, route, flip_requested_at } = row
   return {
     ...{ state: state as State, pausedFrom: paused_from as State | null, code },
     isFinishRequested: finish_requested_at !== null,
+    ...{ route: route as Route, isFlipRequested: flip_requested_at !== null },
   }
 }
 
@@ -18,9 +27,13 @@ export function isSame(one: MigrationStatus, other: MigrationStatus): boolean {
     one.state === other.state &&
     one.pausedFrom === other.pausedFrom &&
     one.code === other.code &&
-    one.isFinishRequested === other.isFinishRequested
+    one.isFinishRequested === other.isFinishRequested &&
+    (one.isFlipRequested ?? other.isFlipRequested) === (other.isFlipRequested ?? one.isFlipRequested)
   )
 }
+
+/** A flip takes its request back by itself, whatever comes of it. */
+export const FLIP_REQUESTED = sql<Date>`coalesce(flip_requested_at, clock_timestamp())`
 
 /** Writes the status after a transition; a finished migration keeps no credential. */
 export async function writeStatus(id: string, to: MigrationStatus, db: Kysely<DB>): Promise<void> {
@@ -29,7 +42,7 @@ export async function writeStatus(id: string, to: MigrationStatus, db: Kysely<DB
   await db
     .updateTable('migration')
     .set({ state: to.state, paused_from: to.pausedFrom, code: to.code, changed_at: new Date() })
-    .set({ finish_requested_at: finishRequestedAt })
+    .set({ finish_requested_at: finishRequestedAt, ...(to.isFlipRequested && { flip_requested_at: FLIP_REQUESTED }) })
     .where('id', '=', id)
     .execute()
   if (to.state === 'done') await db.deleteFrom('credential').where('migration_id', '=', id).execute()

@@ -3,7 +3,7 @@ import type { Change } from '../model/audit.ts'
 import type { Move, Selection, Transitions } from '../operations/migration-changes.ts'
 import type { DB } from './schema.ts'
 import { selectSelection } from './selection.ts'
-import { announceDue, isSame, toStatus, transitionDetail } from './status.ts'
+import { announceDue, FLIP_REQUESTED, isSame, toStatus, transitionDetail } from './status.ts'
 
 // One statement for many more would be silent for so long that its connection is taken for a dead one.
 const BATCH = 5_000
@@ -14,8 +14,16 @@ export function transitions(db: Kysely<DB>): Transitions {
       const rows = await selectSelection(db, selection)
         .clearSelect()
         .select(['state', 'paused_from', 'code', sql<Date | null>`max(finish_requested_at)`.as('finish_requested_at')])
+        .select(['route', sql<Date | null>`max(flip_requested_at)`.as('flip_requested_at')])
         .select(({ fn }) => fn.countAll<string>().as('count'))
-        .groupBy(['state', 'paused_from', 'code', sql`finish_requested_at is null`])
+        .groupBy([
+          'state',
+          'paused_from',
+          'code',
+          'route',
+          sql`finish_requested_at is null`,
+          sql`flip_requested_at is null`,
+        ])
         .orderBy('count', 'desc')
         .execute()
       return rows.map(({ count, ...row }) => ({ status: toStatus(row), count: Number(count) }))
@@ -56,14 +64,18 @@ async function moveBatch(
     .limit(BATCH)
   const { rows } = await sql<{ last: string | null; number: number | null; count: string }>`
     with chosen as materialized (${chosen}), locked as materialized (
-      select id, address, state, paused_from, code, finish_requested_at is not null as is_finish_requested
+      select id, address, state, paused_from, code, finish_requested_at is not null as is_finish_requested, route,
+          flip_requested_at is not null as is_flip_requested
         from migration where id in (select id from chosen) order by id for update
     ), moving as materialized (
-      select id, address, number, to_state, to_paused_from, to_code, to_finish_requested, is_news, is_due, to_any_host, detail
+      select id, address, number, to_state, to_paused_from, to_code, to_finish_requested, to_flip_requested, is_news, is_due,
+          to_any_host, detail
         from locked join ${tableOf(moves)} on locked.state = move.state and locked.is_finish_requested = move.is_finish_requested
+          and locked.route = move.route and locked.is_flip_requested = move.is_flip_requested
           and locked.paused_from is not distinct from move.paused_from and locked.code is not distinct from move.code
     ), moved as (
       update migration set state = to_state, paused_from = to_paused_from, code = to_code, changed_at = now(),
+          flip_requested_at = case when to_flip_requested then ${FLIP_REQUESTED} else flip_requested_at end,
           finish_requested_at = case when to_finish_requested then coalesce(finish_requested_at, clock_timestamp()) end
         from moving where migration.id = moving.id and is_news
     ), due as materialized (
@@ -95,18 +107,21 @@ function tableOf(moves: readonly Move[]) {
       paused_from: from.pausedFrom,
       code: from.code,
       is_finish_requested: from.isFinishRequested,
+      ...{ route: from.route, is_flip_requested: from.isFlipRequested },
     },
     ...{
       to_state: to.state,
       to_paused_from: to.pausedFrom,
       to_code: to.code,
       to_finish_requested: to.isFinishRequested,
+      to_flip_requested: to.isFlipRequested,
     },
     ...{ is_news: !isSame(from, to), is_due: to.isDue ?? false, to_any_host: to.isForAnyHost ?? false },
     detail: transitionDetail(from, to).detail,
   }))
   return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as move (
-    number integer, state text, paused_from text, code text, is_finish_requested boolean,
+    number integer, state text, paused_from text, code text, is_finish_requested boolean, route text,
+    is_flip_requested boolean, to_flip_requested boolean,
     to_state text, to_paused_from text, to_code text, to_finish_requested boolean, is_news boolean, is_due boolean,
     to_any_host boolean, detail text
   )`

@@ -1,5 +1,6 @@
 import { type Ledger, NotKept } from '../model/ledger.ts'
 import { codeOf, type LedgerPurpose } from '../model/ledger-code.ts'
+import { mirrorIn } from '../model/mirror.ts'
 import type { Provider } from '../model/provider.ts'
 import { Comparison } from './compare-mailboxes.ts'
 import type { DestinationMail, DigestCaches, EngineRecords, Ledgers, SourceMail } from './ports.ts'
@@ -10,6 +11,8 @@ export interface VerifyOrder {
   /** The account's home on the destination. */
   readonly home: string
   readonly provider: Provider
+  /** The mirror beside the mailbox is compared. */
+  readonly isMirrored?: boolean
   readonly username: string
   readonly password: string
 }
@@ -63,12 +66,13 @@ export async function verify(
   const started = performance.now()
   const { migrationId } = order
   const { purpose = 'job', holder = null } = options
+  const home = order.isMirrored ? mirrorIn(order.home) : order.home
   using digests = caches.open(migrationId)
   await using source = await sourceMail.open(order.provider, order.username, order.password, options.signal)
   for (let tries = 1; ; tries++) {
     const last = await ledgers.last(migrationId)
     const lastFolders = new Map(last.folders.map((folder) => [folder.name, folder]))
-    const destination = await destinationMail.open(order.home, digests.files, engine.sourceUids)
+    const destination = await destinationMail.open(home, digests.files, engine.sourceUids)
     const comparison = new Comparison({ migrationId, source, destination, digests, engine, lastFolders, options })
     const result = await comparison.run()
     const seconds = (performance.now() - started) / 1000

@@ -18,6 +18,7 @@ export const OUTCOMES = [
   'old-recreated',
   'old-shrunk',
   'state-lost',
+  'flip-failed',
   'new-full',
   'new-unwritable',
   'locked',

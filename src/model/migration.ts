@@ -8,7 +8,8 @@ export type State = (typeof STATES)[number]
 export const ACTIVE_STATES: readonly State[] = ['pending', 'synced']
 
 /** Where the person's sessions and mail go. */
-export type Route = 'source' | 'destination'
+export const ROUTES = ['source', 'held', 'destination'] as const
+export type Route = (typeof ROUTES)[number]
 
 /** One account's move from the source to the destination. */
 export interface Migration {
@@ -25,12 +26,20 @@ export interface Migration {
   readonly code: string | null
   /** The next complete attempt with a clean ledger finishes it. */
   readonly isFinishRequested: boolean
+  /** The flip begins as soon as the mirror is ready. */
+  readonly isFlipRequested: boolean
   readonly createdAt: Date
   readonly changedAt: Date
 }
 
+/** The mirror is proved, and all that is missing is the flip. */
+export function isReady({ route, state, code }: Pick<Migration, 'route' | 'state' | 'code'>): boolean {
+  return route === 'source' && state === 'synced' && code === null
+}
+
 /** The part of a migration that a transition changes. */
-export type MigrationStatus = Pick<Migration, 'state' | 'pausedFrom' | 'code' | 'isFinishRequested'>
+export type MigrationStatus = Pick<Migration, 'state' | 'pausedFrom' | 'code' | 'isFinishRequested'> &
+  Partial<Pick<Migration, 'route' | 'isFlipRequested'>>
 
 /**
  * The status after a transition. `isDue`: its job is due now, and its failures are forgotten; `isForAnyHost`: when no
@@ -78,6 +87,19 @@ export const requestFinish: Transition = (from) => {
   return { ...from, isFinishRequested: true, isDue: true }
 }
 
+/** Asks for the flip of a proxied person, as soon as the mirror is ready. */
+export const requestFlip: Transition = (from) => {
+  refuseUncopied(from)
+  if (from.route === 'destination') throw new Refused('conflict', 'the person is on the new server already')
+  if (from.state === 'failed') {
+    throw new Refused(
+      'conflict',
+      `the migration has failed (${from.code}): "postferry migration show" says what to do first`,
+    )
+  }
+  return { ...from, isFlipRequested: true, isDue: true }
+}
+
 export const finish: Transition = (from) => {
   refuseDone(from)
   return { state: 'done', pausedFrom: null, code: null, isFinishRequested: false }
@@ -123,4 +145,6 @@ export interface CopyOrder {
   /** Absolute path of the account's home on the destination. */
   readonly home: string
   readonly provider: Provider
+  /** The person works on the source still: nothing is copied but the mirror. */
+  readonly isMirrored?: boolean
 }

@@ -49,6 +49,16 @@ function isReachedAlike(one: Provider, other: Provider): boolean {
   return (['host', 'port', 'tls', 'tlsMin', 'caFile', 'fingerprint'] as const).every((key) => one[key] === other[key])
 }
 
+/** Why people cannot be proxied there; null: nobody is, or they can. */
+function proxyFlaw({ cutover, engine, fingerprint }: Provider): string | null {
+  if (cutover !== 'proxied') return null
+  if (engine !== 'doveadm')
+    return 'proxied people need a mirror, which only doveadm makes: set the engine to doveadm, too'
+  // Dovecot would have to take any certificate.
+  if (fingerprint === null) return null
+  return 'Dovecot cannot check a fingerprint when it hands sessions on: trust a CA file instead (and in Dovecot, too), or stay immediate'
+}
+
 function set(changes: ProviderChanges, tls: TlsMode): Partial<ProviderSettings> {
   const given = PROVIDER_ROWS.filter(([key]) => changes[key] !== undefined)
   return Object.fromEntries(given.map(([key, row]) => [key, changes[key] ?? row.default?.(tls)]))
@@ -56,6 +66,8 @@ function set(changes: ProviderChanges, tls: TlsMode): Partial<ProviderSettings> 
 
 function fitting(provider: Provider): Provider {
   const { maxConnections, copyConnections } = provider
+  const flaw = proxyFlaw(provider)
+  if (flaw !== null) throw new Refused('conflict', flaw)
   const most = mostForCopying(maxConnections)
   if (copyConnections === null || copyConnections <= most) return provider
   throw new Refused(

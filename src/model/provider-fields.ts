@@ -5,6 +5,7 @@ import {
   type CopyWindow,
   CUTOVERS,
   ENGINES,
+  FLIPS,
   LOGIN_NAMES,
   MX_TLS,
   TLS_MODES,
@@ -174,9 +175,33 @@ export const PROVIDER_FIELDS = {
   }),
   cutover: field({
     ...{ name: 'cutover', title: 'Cutover', part: 'copying', placeholder: 'way' },
-    about: 'when people move: immediate, at their first sign-in; proxied is not available yet',
-    titles: { immediate: 'at their first sign-in' },
-    ...{ ...choice(CUTOVERS, 'immediate'), read: values.cutover },
+    about:
+      'how people move: immediate, at their first sign-in; proxied, when their mailbox is here: until then they work on the ' +
+      'old server, through the new one (with --engine doveadm)',
+    titles: { immediate: 'at their first sign-in', proxied: 'when all of their mail is here' },
+    ...choice(CUTOVERS, 'immediate'),
+  }),
+  flip: field({
+    ...{ name: 'flip', title: 'Flip', part: 'copying', placeholder: 'when' },
+    about:
+      'when proxied people move: auto, as soon as their mailbox is here and proved, in the copying hours; manual, when an ' +
+      'administrator says so (postferry migration flip)',
+    titles: { auto: 'as soon as they are ready', manual: 'when an administrator says so' },
+    ...choice(FLIPS, 'auto'),
+  }),
+  /** Null: by the way in which it is protected. */
+  pop3Port: field<number | null>({
+    ...{ name: 'pop3_port', title: 'POP3 port', part: 'copying', placeholder: 'port' },
+    about: 'TCP port of its POP3, for proxied people',
+    ...{ schema: Type.Integer(), read: values.port, default: () => null },
+    ...{ fallback: '995 with implicit TLS, else 110', takeAway: 'use the default port for POP3 again' },
+  }),
+  /** Null: 4190. */
+  sievePort: field<number | null>({
+    ...{ name: 'sieve_port', title: 'ManageSieve port', part: 'copying', placeholder: 'port' },
+    about: 'TCP port of its ManageSieve, for proxied people',
+    ...{ schema: Type.Integer(), read: values.port, default: () => null },
+    ...{ fallback: '4190', takeAway: 'use port 4190 for ManageSieve again' },
   }),
   engine: field({
     ...{ name: 'engine', title: 'Engine', part: 'copying', placeholder: 'engine' },

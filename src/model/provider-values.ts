@@ -2,9 +2,9 @@ import { isIP } from 'node:net'
 import { isAbsolute } from 'node:path'
 import { parseDomain } from './address.ts'
 import { likeliest } from './closest-word.ts'
-import { type CopyWindow, CUTOVERS, type Cutover, parseWindow } from './provider.ts'
+import { type CopyWindow, parseWindow } from './provider.ts'
 import { Refused } from './refused.ts'
-import { isShortLine, isUsername, oneOf, wholeNumber } from './texts.ts'
+import { isShortLine, isUsername, wholeNumber } from './texts.ts'
 
 // Readers of what people type for a provider: what cannot be used is Refused as invalid.
 
@@ -52,12 +52,6 @@ export function fingerprint(text: string): string {
 export function masterName(text: string): string {
   if (isUsername(text)) return text
   throw new Refused('invalid', 'It must be 1 to 255 characters on one line.')
-}
-
-export function cutover(text: string): Cutover {
-  const way = oneOf(CUTOVERS)(text)
-  if (way === 'immediate') return way
-  throw new Refused('invalid', `It cannot be ${way} yet: only immediate works, at the first sign-in.`)
 }
 
 export function copyWindow(text: string): CopyWindow {

@@ -16,7 +16,9 @@ export function isOutdated(version: TlsVersion): boolean {
 
 /** How people get from the source to the destination. */
 export const CUTOVERS = ['immediate', 'proxied'] as const
-export type Cutover = (typeof CUTOVERS)[number]
+
+/** When a proxied person's mailbox is flipped. */
+export const FLIPS = ['auto', 'manual'] as const
 
 /** How mail that is handed to the source travels. */
 export const MX_TLS = ['verified', 'encrypted', 'none'] as const

@@ -1,4 +1,5 @@
 import type { Account } from './account.ts'
+import type { SessionRoute } from './session-route.ts'
 
 /** Why a login attempt could not be decided. Stable words: clients and dashboards rely on them. */
 export type Code =
@@ -10,6 +11,7 @@ export type Code =
   | 'breaker-open'
   | 'throttled'
   | 'collision'
+  | 'held'
   | 'database'
   | 'internal'
 
@@ -26,6 +28,8 @@ export interface Ok {
   readonly account: Account
   /** Something is left to be done at the next sign-in: this answer is not to be given again. */
   readonly isProvisional?: boolean
+  /** Where the session goes; missing: nobody asked. */
+  readonly route?: SessionRoute
 }
 
 export interface Tempfail {

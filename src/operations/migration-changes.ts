@@ -6,6 +6,7 @@ import {
   type NextStatus,
   pause,
   requestFinish,
+  requestFlip,
   resume,
   retry,
   STATES,
@@ -25,6 +26,7 @@ export const TRANSITIONS = {
   pause: { transition: pause, action: 'migration.pause' },
   resume: { transition: resume, action: 'migration.resume' },
   retry: { transition: retry, action: 'migration.retry' },
+  flip: { transition: requestFlip, action: 'migration.request-flip' },
   finish: { transition: requestFinish, action: 'migration.request-finish' },
 } as const satisfies Record<string, { readonly transition: Transition; readonly action: string }>
 export type Word = keyof typeof TRANSITIONS
@@ -37,6 +39,7 @@ interface Deps {
 export const pauseMigration = changing('pause', 'Copy no mail until the migration is resumed')
 export const resumeMigration = changing('resume', 'Copy on after a pause, or instead of a requested finish')
 export const retryMigration = changing('retry', 'Make the next attempt now, also after a failure')
+export const flipMigration = changing('flip', 'Bring a proxied person to the new server as soon as the mirror is ready')
 
 function changing(word: Word, summary: string) {
   return operation({

@@ -1,7 +1,7 @@
 import { OUTCOMES } from '../model/attempt.ts'
 import { Type } from '../model/json-schema.ts'
 import { CHANGES, FAULTS } from '../model/ledger.ts'
-import { STATES } from '../model/migration.ts'
+import { ROUTES, STATES } from '../model/migration.ts'
 import { Count, listOf, orNull, Text, Time, the } from './schema.ts'
 import { AuditEntry } from './schemas.ts'
 
@@ -17,9 +17,11 @@ const MIGRATION = {
   provider: Text,
   state: State,
   paused_from: orNull(State),
-  route: Type.Enum(['source', 'destination']),
+  route: Type.Enum(ROUTES),
   code: orNull(Text),
   finish_requested: Type.Boolean({ description: 'The next complete attempt with a clean ledger finishes it' }),
+  flip_requested: Type.Boolean({ description: 'The flip begins as soon as the mirror is ready' }),
+  ready: Type.Boolean({ description: 'The mirror is proved: a flip would take a moment' }),
   created_at: Time,
   changed_at: Time,
 }

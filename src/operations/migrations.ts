@@ -5,7 +5,7 @@ import type { Attempt, AttemptPlan, LatestAttempt } from '../model/attempt.ts'
 import type { AuditEntry } from '../model/audit.ts'
 import { Type } from '../model/json-schema.ts'
 import type { Difference, Ledger } from '../model/ledger.ts'
-import { type Migration, STATES } from '../model/migration.ts'
+import { isReady, type Migration, STATES } from '../model/migration.ts'
 import { wholeNumber } from '../model/texts.ts'
 import { auditRow } from './audit.ts'
 import { code, domain, search } from './fields.ts'
@@ -41,6 +41,8 @@ export function migrationRow(migration: Migration) {
     route: migration.route,
     code: migration.code,
     finish_requested: migration.isFinishRequested,
+    flip_requested: migration.isFlipRequested,
+    ready: isReady(migration),
     created_at: migration.createdAt,
     changed_at: migration.changedAt,
   }

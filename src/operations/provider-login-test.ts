@@ -78,6 +78,7 @@ const REMEDIES: Readonly<Record<Code, string>> = {
   'breaker-open': `wait half a minute: it did not answer, and is not asked meanwhile; or ${TEST}`,
   throttled: 'try again in ten minutes: there were too many attempts',
   collision: 'postferry report shows who wants an address that somebody else has',
+  held: 'try again in a minute: the mailbox is being moved',
   database: 'look at postferry doctor',
   internal: 'look at the log of postferry serve',
 }

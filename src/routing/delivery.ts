@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { SourceDomain } from '../auth/ports.ts'
 import { type Address, inDomain, parseAddress, withoutDetail } from '../model/address.ts'
 import { sourceOf } from '../model/domain.ts'
@@ -31,6 +32,7 @@ export interface DeliveryDeps {
  * Where a message to this recipient goes at this moment: to the destination when the person has signed in there, else by
  * the old server, as long as a provider with an MX serves the domain.
  * @throws Unavailable
+ * @throws Held when a flip holds it for longer than mail waits
  */
 export async function deliveryOf(
   recipient: string,
@@ -41,13 +43,32 @@ export async function deliveryOf(
   const sources = await fromDatabase(owners.sourceDomainsOf(typed.domain))
   const person = withoutDetail(typed, recipientDelimiter)
   const newDomain = sources[0]?.newDomain ?? typed.domain
-  const owner = await fromDatabase(owners.ownerOf(inDomain(person, newDomain).text))
+  const owner = await ownerOnceReleased(inDomain(person, newDomain).text, { owners, fromDatabase })
   const source =
     sources.find(({ oldDomain }) => oldDomain === owner?.from?.oldDomain) ?? sourceOf(typed.domain, sources)
   if (owner?.isHere && !(source && isAnothers(owner, person, source))) return { to: 'destination' }
   const mx = source && mxOf(source.provider)
   if (source === null || mx === null) return { to: 'nobody' }
   return { to: 'source', mx, renamed: source.oldDomain === typed.domain ? null : inDomain(typed, source.oldDomain) }
+}
+
+/** A flip holds this person's mail: it is to be brought again. */
+export class Held extends Error {}
+
+/** Who delivers waits for so long, and then comes again later. */
+const HELD_LIMIT_MS = 5_000
+const LOOK_AGAIN_MS = 50
+
+/** Whose an address is; who is held is waited for. @throws Held */
+async function ownerOnceReleased(
+  address: string,
+  { owners, fromDatabase }: Pick<DeliveryDeps, 'owners' | 'fromDatabase'>,
+): Promise<Owner | null> {
+  for (const begun = performance.now(); ; await pause(LOOK_AGAIN_MS)) {
+    const owner = await fromDatabase(owners.ownerOf(address))
+    if (!owner?.isHeld) return owner
+    if (performance.now() - begun > HELD_LIMIT_MS) throw new Held('a flip holds the mail of this person')
+  }
 }
 
 /** Null: mail for people who have not signed in yet is not handed on. */

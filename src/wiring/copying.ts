@@ -5,8 +5,10 @@ import type { Worker } from '../copying/ports.ts'
 import { eraseOld } from '../copying/retention.ts'
 import type { CopyingOptions, WorkerDeps } from '../copying/worker-deps.ts'
 import { copyingHosts } from '../db/copying-hosts.ts'
+import { flips } from '../db/flips.ts'
 import { jobs } from '../db/jobs.ts'
 import { retention } from '../db/retention.ts'
+import { proxiedSessions } from '../engines/doveadm/sessions.ts'
 import { removeStale } from '../engines/doveadm/stale.ts'
 import { copyingHostIn } from '../files/kept-ids.ts'
 import { statusCheck } from '../imap/read/status-check.ts'
@@ -46,6 +48,10 @@ async function copying(service: Service, { takesOver, early, limitMs, by }: Copy
       jobs: jobs(kysely),
       statusCheck,
       engine,
+      flipping: {
+        flips: flips(kysely, `sync on ${worker.host}`),
+        sessions: proxiedSessions(settings.doveadm),
+      },
       keyring,
       proof: ledgerProof(verifyDeps, worker.id),
       digests: verifyDeps.digests,

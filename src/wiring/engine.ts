@@ -2,7 +2,7 @@ import type { Engines } from '../copying/ports.ts'
 import { withBeside } from '../engines/doveadm/beside.ts'
 import { doveadmEngine } from '../engines/doveadm/engine.ts'
 import { offlineImap } from '../engines/offlineimap/engine.ts'
-import { sourceFolders, sourceSurvey } from '../imap/read/listing.ts'
+import { sourceFolders, sourceListing, sourceSurvey } from '../imap/read/listing.ts'
 import { openTunnel } from '../imap/tunnel/tunnel.ts'
 import { digestCaches } from '../ledger/digest-cache.ts'
 import { roomBeside } from '../maildir/free-space.ts'
@@ -13,7 +13,7 @@ import type { Settings } from '../settings.ts'
 export function enginesFor(settings: Settings): Engines {
   const offlineimap = offlineImap(settings)
   const { stateFolder } = offlineimap
-  const access = { folders: sourceFolders, survey: sourceSurvey, tunnel: openTunnel }
+  const access = { folders: sourceFolders, survey: sourceSurvey, list: sourceListing, tunnel: openTunnel }
   const doveadm = doveadmEngine({
     shared: offlineimap,
     access,
@@ -26,7 +26,10 @@ export function enginesFor(settings: Settings): Engines {
   return {
     ...offlineimap,
     all: Object.values(engines),
-    run: (order, credential, run) => engines[order.provider.engine].run(order, credential, run),
+    // Only doveadm makes mirrors, whatever the provider is set to by now.
+    run: (order, credential, run) =>
+      (order.isMirrored ? doveadm : engines[order.provider.engine]).run(order, credential, run),
+    ...doveadm.flipping,
     // A migration may have changed its engine.
     remembers: (id) => doveadm.remembers(id),
     syncState: (...which) => doveadm.syncState(...which),

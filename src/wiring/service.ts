@@ -30,6 +30,7 @@ import { provisioner } from '../db/provisioning.ts'
 import { rateLimit } from '../db/rate-limits.ts'
 import { recipients } from '../db/recipients.ts'
 import { reports } from '../db/reports.ts'
+import { holds, routes } from '../db/routes.ts'
 import { sealings } from '../db/sealings.ts'
 import { transitions } from '../db/transitions.ts'
 import { userdb } from '../db/userdb.ts'
@@ -60,6 +61,8 @@ import { TEST_LIMITS } from '../operations/provider-login-test.ts'
 import { standingOf } from '../operations/standing.ts'
 import { version } from '../operations/version.ts'
 import { type Delivery, deliveryOf } from '../routing/delivery.ts'
+import { confirmHolds, RouteReads } from '../routing/holds.ts'
+import { sessionRoute } from '../routing/route.ts'
 import type { Settings } from '../settings.ts'
 import { probeMx } from '../smtp/probe.ts'
 import { openBudget } from '../source/budget.ts'
@@ -88,7 +91,12 @@ export interface Serving {
   readonly time: Time
   /** UUID of the service; the next one in its place has the same. */
   readonly instance: string
+  /** Told what keeps it from confirming that it has answered everybody. */
+  onTrouble(cause: unknown): void
 }
+
+/** How long a sign-in waits for a flip: longer than one may hold it. */
+const HELD_LIMIT_MS = 25_000
 
 /** @param serving without: nothing is measured, announced or kept in the auth cache */
 export async function openService(settings: Settings, serving?: Serving): Promise<Service> {
@@ -110,6 +118,11 @@ export async function openService(settings: Settings, serving?: Serving): Promis
   const digests = digestCaches(engine.stateFolder)
   const verifyDeps: VerifyDeps = { sourceMail, destinationMail, engine, digests, ledgers: stores.ledgers }
 
+  const reads = new RouteReads()
+  const routeDeps = { routes: routes(kysely, reads), fromDatabase: fromDatabase(time) }
+  const confirm = confirmHolds(reads, holds(kysely, instance), serving?.onTrouble ?? (() => undefined))
+  const confirming = serving && database.listen('postferry_holds', confirm)
+
   const authDeps: OpenAuthDeps = {
     ...{ source, sealer, userdb: stores.userdb, visits: stores.visits, provisioner: provisioner(kysely) },
     hasher: hashPool(argon2id, availableParallelism(), time),
@@ -119,6 +132,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
     listen: serving ? (forget) => database.listen('postferry_forget', forget) : null,
     ...{ home: settings.home, recipientDelimiter: settings.recipientDelimiter },
     answerLimitMs: settings.answerLimitMs,
+    sessionRoute: (address) => sessionRoute(address, routeDeps, HELD_LIMIT_MS),
   }
   const auth = openAuth(authDeps)
   const presence = serving && announce(kysely, { id: instance, host: hostname() }, () => sealsTo(settings))
@@ -144,7 +158,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
     ...operationDeps,
     perform: performer<OperationDeps>(operationDeps),
     ...{ auth, engine, verifyDeps, providerStatus: source.status },
-    deliveryOf: (recipient) => deliveryOf(recipient, { ...authDeps, owners: owners(database) }),
+    deliveryOf: (recipient) => deliveryOf(recipient, { ...authDeps, owners: owners(database, reads) }),
     checks: {
       database: database.reach,
       upgrades: database.check,
@@ -152,6 +166,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
     },
     async [Symbol.asyncDispose]() {
       auth[Symbol.dispose]()
+      confirming?.[Symbol.dispose]()
       await presence?.[Symbol.asyncDispose]()
       await budget[Symbol.asyncDispose]()
       await database[Symbol.asyncDispose]()

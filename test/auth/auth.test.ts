@@ -1,8 +1,9 @@
 import t from 'tap'
 import { openAuth } from '../../src/auth/auth.ts'
+import type { SessionRoute } from '../../src/model/session-route.ts'
 import { anna, provisioned, type World, world } from '../support/sign-in-world.ts'
 
-function opened(script: World) {
+function opened(script: World, routes: (SessionRoute | 'held')[] = []) {
   const { deps, seen } = world(script)
   const authCacheTtl = { ttlMs: 60_000, negativeTtlMs: 60_000 }
   let forget: (address: string | null) => void = () => undefined
@@ -10,10 +11,17 @@ function opened(script: World) {
     forget = onChange
     return { isListening: () => true, [Symbol.dispose]: () => undefined }
   }
-  const auth = openAuth({ ...deps, authCacheTtl, listen, answerLimitMs: 60_000 })
+  const sessionRoute = async () => routes.shift() ?? ({ to: 'destination' } as const)
+  const auth = openAuth({ ...deps, authCacheTtl, listen, answerLimitMs: 60_000, sessionRoute })
   const login = (password: string) =>
-    auth.login({ username: 'anna@old.example', password, clientAddress: null, onGone: () => undefined })
-  return { forget, seen, login }
+    auth.login({
+      username: 'anna@old.example',
+      password,
+      clientAddress: null,
+      isSession: true,
+      onGone: () => undefined,
+    })
+  return { forget, seen, login, routes }
 }
 
 t.test('a change of an account makes no source be asked again; when anything may have changed, it is', async (t) => {
@@ -32,7 +40,7 @@ t.test('a change of an account makes no source be asked again; when anything may
 t.test('a yes is forgotten when its account changes, and at once when a login itself changes it', async (t) => {
   const { forget, seen, login } = opened({ known: provisioned, old: { kind: 'yes' } })
   const verified = async (password: string) => {
-    t.same(await login(password), { verdict: 'ok', account: anna })
+    t.same(await login(password), { verdict: 'ok', account: anna, route: { to: 'destination' } })
     return seen.verified
   }
   t.equal(await verified('right'), 1)
@@ -43,4 +51,22 @@ t.test('a yes is forgotten when its account changes, and at once when a login it
   t.equal(await verified('right'), 2)
   t.equal(await verified('another one'), 3)
   t.equal(await verified('right'), 4, 'the account was renewed')
+})
+
+t.test('the route is read for each answer, until somebody is here', async (t) => {
+  const source = { to: 'source', provider: provisioned.from?.provider as never, username: 'anna' } as const
+  const { login, seen, routes, forget } = opened({ known: provisioned }, [source, 'held', source])
+  const route = async () => {
+    const verdict = await login('right')
+    return verdict.verdict === 'ok' ? verdict.route : verdict
+  }
+  t.same(await route(), source)
+  t.match(await route(), { verdict: 'tempfail', code: 'held' })
+  t.same(await route(), source)
+  t.same(await route(), { to: 'destination' })
+  routes.push(source)
+  t.same(await route(), { to: 'destination' }, 'that is remembered')
+  t.equal(seen.verified, 1, 'and so is the password')
+  forget(anna.address)
+  t.same(await route(), source)
 })

@@ -66,13 +66,14 @@ function newcomers(
     fromDatabase: fromDatabase((_, work) => work()),
     onProvisioned: () => undefined,
     answerLimitMs,
+    sessionRoute: async () => ({ to: 'destination' }),
   }
   const login = answerLogins(deps)
   const ask = (
     username: string,
     password: string,
     onGone: LoginRequest['onGone'] = () => undefined,
-  ): Promise<Verdict> => login({ username, password, clientAddress: '192.0.2.7', onGone })
+  ): Promise<Verdict> => login({ username, password, clientAddress: '192.0.2.7', isSession: true, onGone })
   return { ask, seen, authCache }
 }
 

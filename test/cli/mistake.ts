@@ -18,6 +18,7 @@ export async function mistakeIn(args: readonly string[], environment?: NodeJS.Pr
   const deps = {
     ...{ settings, serve: reached, openCopying: reached, checkBackup: reached },
     engine: () => enginesFor(settings()),
+    sessions: reached,
     room: reached,
     becomeOwner: () => undefined,
     open: async () => openReady(settings()),

@@ -9,6 +9,7 @@ import { recipients } from '../../src/db/recipients.ts'
 import { parseAddress, withoutDetail } from '../../src/model/address.ts'
 import { newProvider } from '../../src/model/provider-changes.ts'
 import { deliveryOf } from '../../src/routing/delivery.ts'
+import { RouteReads } from '../../src/routing/holds.ts'
 import { BY } from '../support/by.ts'
 import { openTestDatabase } from '../support/database.ts'
 
@@ -122,7 +123,11 @@ t.test('many are answered in the order of the questions', async (t) => {
 })
 
 t.test('who is taken, and who is asked for at the old server, is what the delivery decides', async (t) => {
-  const deps = { owners: owners(database), recipientDelimiter: '+', fromDatabase: <T>(work: Promise<T>) => work }
+  const deps = {
+    owners: owners(database, new RouteReads()),
+    recipientDelimiter: '+',
+    fromDatabase: <T>(work: Promise<T>) => work,
+  }
   const locals = ['nobody', 'nobody+x', ...new Set(PEOPLE.map(([address]) => address.split('@')[0]))]
   const names = new Set([
     ...DOMAINS.map(([name]) => name),

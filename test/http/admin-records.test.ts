@@ -71,9 +71,10 @@ t.test('what cannot be used is named, and what cannot be done says why', async (
   const wrong = { host: 'imaps://h', port: 0, fingerprint: 'x', include: [''], ca_file: 'relative.pem' }
   namesFields(t, await api.post('/providers', { name: 'x', ...wrong }), ...Object.keys(wrong))
   namesFields(t, await api.patch('/providers/old', { tls: 'ssl', port: '993' }), 'tls', 'port')
-  const proxied = await api.patch('/providers/old', { cutover: 'proxied', window: '20:00-20:00' })
-  namesFields(t, proxied, 'cutover', 'window')
-  t.match(proxied.body.fields, { cutover: /cannot be proxied yet/, window: /empty/ })
+  namesFields(t, await api.patch('/providers/old', { flip: 'window' }), 'flip')
+  const empty = await api.patch('/providers/old', { window: '20:00-20:00' })
+  namesFields(t, empty, 'window')
+  t.match(empty.body.fields, { window: /empty/ })
   namesFields(t, await api.patch('/providers/old', { host: 'h', reason: 'two\nlines' }), 'reason')
   namesFields(t, await api.delete('/providers/old?reason='), 'reason')
   namesFields(t, await api.post('/domains', { domain: 'two words', provider: 'old' }), 'domain')

@@ -40,6 +40,15 @@ t.test('copying gets no more connections than are not kept for sign-ins', async 
   t.equal(changedProvider(three, { maxConnections: 3, copyConnections: null }).copyConnections, null)
 })
 
+t.test('people are proxied only where there is a mirror, and Dovecot can check the certificate', async (t) => {
+  t.throws(() => changedProvider(before, { cutover: 'proxied' }), /only doveadm makes/)
+  const pinned = { cutover: 'proxied', engine: 'doveadm', fingerprint: 'ab'.repeat(32) } as const
+  t.throws(() => changedProvider(before, pinned), /Dovecot cannot check a fingerprint/)
+  const proxied = changedProvider(before, { cutover: 'proxied', engine: 'doveadm' })
+  t.throws(() => changedProvider(proxied, { engine: 'offlineimap' }), /only doveadm makes/)
+  t.equal(changedProvider(proxied, { cutover: 'immediate', engine: 'offlineimap' }).engine, 'offlineimap')
+})
+
 t.test('another endpoint, or who says so, forgets how it refuses', async (t) => {
   t.equal(changedProvider(before, { maxConnections: 7 }).refusal, 'nein')
   t.equal(changedProvider(before, { host: 'elsewhere.example' }).refusal, null)

@@ -37,7 +37,15 @@ function ledgerWith(code: LedgerCode | null, counts: Partial<Counts> = {}): Ledg
 function world(state: State, ledger: Ledger | null) {
   const migration: Migration = {
     ...{ id: '7', address: 'anna@new.example', oldDomain: 'old.example', oldUsername: 'anna', provider: 'old', state },
-    ...{ pausedFrom: null, route: 'destination', code: null, isFinishRequested: false, createdAt: AT, changedAt: AT },
+    ...{
+      pausedFrom: null,
+      route: 'destination',
+      code: null,
+      isFinishRequested: false,
+      isFlipRequested: false,
+      createdAt: AT,
+      changedAt: AT,
+    },
   }
   const changes: Change[] = []
   const forgotten: string[] = []

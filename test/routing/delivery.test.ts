@@ -20,13 +20,13 @@ const from = (oldDomain: string, oldUsername: string, provider = 'old') => ({
   ...{ provider: { name: provider }, oldDomain, oldUsername },
 })
 const OWNERS: Readonly<Record<string, Owner>> = {
-  'anna@old.example': { isHere: true, from: from('old.example', 'anna@old.example') },
-  'imported@old.example': { isHere: false, from: from('old.example', 'imported@old.example') },
-  'bert@new.example': { isHere: true, from: from('renamed.example', 'bert@renamed.example') },
-  'cleo@merged.example': { isHere: true, from: from('one.example', 'cleo@one.example') },
-  'dora@merged.example': { isHere: false, from: from('two.example', 'dora@two.example', 'other') },
-  'eva@bare.example': { isHere: true, from: from('bare.example', 'eva@bare.example', 'bare') },
-  'own@elsewhere.example': { isHere: true, from: null },
+  'anna@old.example': { isHere: true, isHeld: false, from: from('old.example', 'anna@old.example') },
+  'imported@old.example': { isHere: false, isHeld: false, from: from('old.example', 'imported@old.example') },
+  'bert@new.example': { isHere: true, isHeld: false, from: from('renamed.example', 'bert@renamed.example') },
+  'cleo@merged.example': { isHere: true, isHeld: false, from: from('one.example', 'cleo@one.example') },
+  'dora@merged.example': { isHere: false, isHeld: false, from: from('two.example', 'dora@two.example', 'other') },
+  'eva@bare.example': { isHere: true, isHeld: false, from: from('bare.example', 'eva@bare.example', 'bare') },
+  'own@elsewhere.example': { isHere: true, isHeld: false, from: null },
 }
 
 /** As the database answers it. */

@@ -33,6 +33,8 @@ export type NewSettings = Passdb & {
   address?: string
   /** Whoever answers it is a script, and may answer anything. */
   isScripted?: boolean
+  /** Hands sessions of proxied people on; the port is that of doveadm's HTTP interface. */
+  proxy?: { port: number; key: string }
   /** Shortens the time that the Lua script gives postferry. */
   clientLimitSeconds?: number
   /** More Dovecot settings, after all others. */
@@ -87,16 +89,27 @@ async function installLua(place: Place, settings: LuaSettings): Promise<void> {
   const told = toldToLua(place, settings).map(
     ([name, value]) => `${name}${place.debian.dovecot === '2.3' ? '=' : ' = '}${value}`,
   )
+  const proxy = settings.proxy && (await installProxy(place, settings.proxy, trusted))
   if (place.debian.dovecot === '2.3') {
     const url = 'POSTFERRY_URL=http://127.0.0.1:8025 POSTFERRY_AUTH_TOKEN_FILE=/etc/dovecot/postferry.token'
     await installed('postferry-lua.conf.ext', place, { ...group, ...lua, ...trusted, [url]: told.join(' ') })
-    await installed('postferry.conf', place, mailOwner(place))
+    await installed('postferry.conf', place, { ...proxy, ...mailOwner(place) })
   } else {
     const url = 'POSTFERRY_URL = http://127.0.0.1:8025\n  POSTFERRY_AUTH_TOKEN_FILE = /etc/dovecot/postferry.token'
     await installed('postferry-lua.conf.ext', place, { ...lua, [url]: told.join('\n  ') })
     const user = { 'user = dovecot': `user = ${place.users.auth.name}` }
-    await installed('postferry.conf', place, { ...user, ...group, ...trusted, ...mailOwner(place) })
+    await installed('postferry.conf', place, { ...proxy, ...user, ...group, ...trusted, ...mailOwner(place) })
   }
+}
+
+async function installProxy(place: Place, { port, key }: { port: number; key: string }, trusted: object) {
+  const keyFile = join(place.folder, 'postferry-doveadm-key.conf.ext')
+  await writeFile(keyFile, `doveadm_api_key = ${key}\n`, { mode: 0o600 })
+  await installed('postferry-proxy.conf.ext', place, {
+    ...(place.debian.dovecot === '2.3' && trusted),
+    ...{ '/etc/dovecot/postferry-doveadm-key.conf.ext': keyFile, 'port = 8026': `port = ${port}` },
+  })
+  return { '#!include postferry-proxy.conf.ext': '!include postferry-proxy.conf.ext' }
 }
 
 function mailOwner({ users: { mail } }: Place): Record<string, string> {

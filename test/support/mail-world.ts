@@ -31,6 +31,8 @@ export interface MailSettings {
   readonly service?: NodeJS.ProcessEnv
   /** Whose mail the new Postfix takes without asking first; nobody's by default: whoever brings mail is a stranger. */
   readonly trusted?: string
+  /** People work on the old server, through the new one, until they are flipped. */
+  readonly isProxied?: boolean
 }
 
 /** An old mail server and a new one, with Postfix and Dovecot each, and postferry between them. */
@@ -58,9 +60,16 @@ export async function startMailWorld(settings: MailSettings): Promise<MailWorld>
   chmodSync(folder, 0o755)
   const homeRoot = join(folder, 'homes')
   const ports = { old: await freePort(), new: await freePort(), socketmap: await freePort() }
+  const proxy = settings.isProxied ? { port: await freePort(), key: 'the key of doveadm' } : undefined
+  const keyFile = join(folder, 'doveadm-key')
+  if (proxy) writeFileSync(keyFile, `${proxy.key}\n`)
   const ferry = await startFerry(
     { ...settings.people },
     {
+      ...(proxy && {
+        POSTFERRY_DOVEADM_URLS: `http://127.0.0.1:${proxy.port}`,
+        POSTFERRY_DOVEADM_KEY_FILE: keyFile,
+      }),
       POSTFERRY_HOME: `${homeRoot}/%d/%n`,
       POSTFERRY_SOCKETMAP_PORT: `${ports.socketmap}`,
       POSTFERRY_RECIPIENT_DELIMITER: '+',
@@ -71,9 +80,16 @@ export async function startMailWorld(settings: MailSettings): Promise<MailWorld>
   const { debian } = settings
   const dovecot = await startNew({
     ...{ passdb: 'lua', url: service.url, token: service.token, homeRoot, debian },
+    ...(proxy && { proxy }),
     configuration: `${PROTOCOLS[debian.dovecot]}\n${SASL}`,
   })
   await mustRun(service, 'provider', 'set', 'old', '--mx', '127.0.0.1', '--mx-port', `${ports.old}`)
+  if (proxy) {
+    // Of the name's addresses Dovecot takes the first, which may be ::1.
+    await mustRun(service, 'provider', 'set', 'old', '--host', '127.0.0.1')
+    await mustRun(service, 'provider', 'approve', 'old')
+    await mustRun(service, 'provider', 'set', 'old', '--cutover', 'proxied', '--flip', 'manual', '--engine', 'doveadm')
+  }
   const newPostfix = await startPostfix({
     ...{ debian, port: ports.new, hostname: 'mx.new.example' },
     saslPath: join(dovecot.folder, 'run/postfix-auth'),

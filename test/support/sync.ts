@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { type Debian, OWN } from './debian.ts'
 import type { RunningService } from './service.ts'
 import { HANG_MS } from './until.ts'
 
@@ -38,10 +39,22 @@ process.once('exit', () => {
   for (const child of started) child.kill('SIGKILL')
 })
 
-/** Starts a worker on the service's database and metadata. */
-export function startSync(service: RunningService, args: string[] = [], env: NodeJS.ProcessEnv = {}): Sync {
-  const command = [join(CHECKOUT, 'src/main.ts'), 'sync', '--json', ...args]
-  const child: ChildProcess = spawn(process.execPath, command, { env: { ...service.environment, ...env } })
+/** Starts a worker on the service's database and metadata; a Debian's doveadm is that of its Dovecot. */
+export function startSync(
+  service: RunningService,
+  args: string[] = [],
+  env: NodeJS.ProcessEnv = {},
+  { enter }: Pick<Debian, 'enter'> = OWN,
+): Sync {
+  const [program = '', ...command] = [
+    ...enter,
+    process.execPath,
+    join(CHECKOUT, 'src/main.ts'),
+    'sync',
+    '--json',
+    ...args,
+  ]
+  const child: ChildProcess = spawn(program, command, { env: { ...service.environment, ...env } })
   started.add(child)
   const events: SyncEvent[] = []
   const waiting = new Set<() => void>()

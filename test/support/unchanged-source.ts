@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
+import type { Flips } from '../../src/copying/flip-ports.ts'
 import type { Worker } from '../../src/copying/ports.ts'
 import type { JobDeps } from '../../src/copying/run-job.ts'
 import type { WorkDeps } from '../../src/copying/worker.ts'
@@ -26,7 +27,11 @@ export function workerOf({ listen, kysely }: Database, check: () => Promise<unkn
       },
     },
     keyring: { open: async ({ address }) => ({ credential: { address, provider: null, username: '', password: '' } }) },
-    engine: { remembers: () => true, run: never, forget: unused, release: never },
+    engine: {
+      ...{ remembers: () => true, run: never, forget: unused, release: never },
+      ...{ openFlip: never, moveBack: never, mergeBefore: never },
+    },
+    flipping: { flips: {} as Flips, sessions: { end: never, check: never } },
     proof: { flaw: never },
     digests: { open: unused, remove: () => undefined },
     room: { left: () => Number.POSITIVE_INFINITY },

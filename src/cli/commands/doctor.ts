@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { CliDeps } from '../deps.ts'
-import { obstacles } from '../doctor/before-mx.ts'
+import { BEFORE_FLIP } from '../doctor/before-flip.ts'
+import { BEFORE_MX, obstacles } from '../doctor/before-mx.ts'
 import { writeBundle } from '../doctor/bundle.ts'
 import { examine } from '../doctor/examine.ts'
 import { type Finding, findingRow } from '../doctor/finding.ts'
@@ -23,9 +24,10 @@ export function addDoctorCommand(postferry: Command, deps: CliDeps): void {
     .option('--dns-server <address>', 'whom to ask for the DNS, as 192.0.2.1 (default: whom this host asks)')
     .option('--dkim-selector <name>', "look for this server's DKIM keys by this name in the DNS of each domain")
     .addOption(
-      new Option('--before <change>', 'go or no-go: look at what has to be well before mail comes here').choices([
-        'mx',
-      ]),
+      new Option(
+        '--before <change>',
+        'go or no-go: look at what has to be well before mail comes here (mx), or before proxied people do (flip; on the copying host)',
+      ).choices([...['mx', 'flip']]),
     )
     .option(
       '--bundle <file>',
@@ -36,6 +38,7 @@ export function addDoctorCommand(postferry: Command, deps: CliDeps): void {
     doctor,
     'postferry doctor',
     'postferry doctor --before mx',
+    'postferry doctor --before flip',
     'postferry doctor --bundle postferry.json',
   ).action(async (options) => {
     const findings: Finding[] = []
@@ -48,15 +51,16 @@ export function addDoctorCommand(postferry: Command, deps: CliDeps): void {
     const failed = findings.filter(({ result }) => result === 'fail').map(({ check }) => check)
     const why = `something has to be done: ${failed.join(', ')}`
     if (failed.some((check) => SETTLED_BY_SETTINGS.includes(check))) throw new Failure(EXIT.config, why)
-    if (options.before === 'mx') refuseMxMove(findings)
+    if (options.before === 'mx') refuse(findings, BEFORE_MX, 'the MX must not move yet')
+    if (options.before === 'flip') refuse(findings, BEFORE_FLIP, 'nobody should be flipped yet')
     if (failed.length > 0) throw new Failure(EXIT.unavailable, why)
   })
 }
 
 /** @throws Failure as long as something is in the way */
-function refuseMxMove(findings: readonly Finding[]): void {
-  const open = obstacles(findings)
-  if (open.length > 0) throw new Failure(EXIT.unavailable, `no-go, the MX must not move yet: ${open.join(', ')}`)
+function refuse(findings: readonly Finding[], required: readonly string[], what: string): void {
+  const open = obstacles(findings, required)
+  if (open.length > 0) throw new Failure(EXIT.unavailable, `no-go, ${what}: ${open.join(', ')}`)
 }
 
 function lines({ check, result, found, why, remedy }: Finding): string {

@@ -71,6 +71,7 @@ export async function changeAll(word: Word, said: Said, deps: Deps, options: { j
 /** What changes although the state does not. */
 const UNMOVED: Readonly<Partial<Record<Word, string>>> = {
   retry: '; its next attempt is due now',
+  flip: '; the person comes to the new server as soon as the mirror is ready',
   finish: '; it is finished as soon as a last attempt has a clean ledger',
 }
 

@@ -8,15 +8,15 @@ const DAY_MS = 24 * 60 * 60 * 1000
 const LATELY_DAYS = 7
 
 /** What has to be there, and well, before the MX of a domain is this server. */
-const REQUIRED = [
+export const BEFORE_MX: readonly string[] = [
   ...['database', 'serve', 'provider', 'provider-tested', 'provider-mx'],
   ...['dovecot-passdb', 'dovecot-lua', 'dovecot-delivery', 'dovecot-lmtp', 'dovecot-mail'],
   ...['postfix-transport', 'postfix-message-size', 'dns-name', 'dns-spf'],
 ]
 
-/** Why the MX may not move yet: by `id`, what was found, or that it could not be looked at. Empty: it may. */
-export function obstacles(findings: readonly Finding[]): string[] {
-  return REQUIRED.filter((id) => {
+/** What is not there or not well of that: by `id`, what was found, or that it could not be looked at. Empty: nothing. */
+export function obstacles(findings: readonly Finding[], required: readonly string[]): string[] {
+  return required.filter((id) => {
     const about = findings.filter((finding) => idOf(finding) === id)
     return about.length === 0 || about.some(({ result }) => result !== 'ok')
   })

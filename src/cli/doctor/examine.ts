@@ -8,6 +8,7 @@ import type { Settings } from '../../settings.ts'
 import { identityHere } from '../commands/key.ts'
 import type { CliDeps } from '../deps.ts'
 import { explain } from '../terminal/exit.ts'
+import { checkBeforeFlip } from './before-flip.ts'
 import { checkBeforeMx } from './before-mx.ts'
 import { judged } from './certificate.ts'
 import { checkCopying } from './copying.ts'
@@ -30,7 +31,7 @@ export interface Looking {
   /** By which name this server's DKIM keys are in the DNS. */
   readonly dkimSelector?: string
   /** What is to be changed next. */
-  readonly before?: 'mx'
+  readonly before?: 'mx' | 'flip'
 }
 
 /** Looks at everything, one thing after the other, and makes nothing. */
@@ -110,7 +111,7 @@ function copiesHere({ identityNamed }: Settings, { stateFolder }: Engines): stri
 }
 
 async function* checkRecords(
-  { openUnready }: CliDeps,
+  { openUnready, sessions }: CliDeps,
   engine: Engines,
   { dnsServer, dkimSelector, before }: Looking,
 ): AsyncGenerator<Finding> {
@@ -136,6 +137,7 @@ async function* checkRecords(
   yield* checkDns(all, postfix, dns)
   yield* checkDkim(all, postfix, dns, dkimSelector)
   if (before === 'mx') yield* checkBeforeMx(deps, postfix)
+  if (before === 'flip') yield* checkBeforeFlip(deps, sessions())
 }
 
 async function* checkProviders(deps: Deps): AsyncGenerator<Finding> {

@@ -35,8 +35,8 @@ const OPEN: Access = { mode: 0o644 }
 /** The name decides what Dovecot reads before and after it: deploy/dovecot tells. */
 const MAIN_FILE = { '2.3': '11-postferry.conf', '2.4': '99-postferry.conf' } as const
 const INCLUDED = {
-  '2.3': ['postferry-lua.conf.ext', 'postferry-checkpassword.conf.ext'],
-  '2.4': ['postferry-lua.conf.ext'],
+  '2.3': ['postferry-lua.conf.ext', 'postferry-checkpassword.conf.ext', 'postferry-proxy.conf.ext'],
+  '2.4': ['postferry-lua.conf.ext', 'postferry-proxy.conf.ext'],
 } as const
 const SOCKETMAP = '/var/spool/postfix/postferry/socketmap.sock'
 export const SHIPPED_OWNER = 'vmail'

@@ -8,6 +8,9 @@ const ENDINGS = [
   // Nobody of then holds a job any more.
   'update job set holder = null, leased_until = null where holder is not null',
   `update attempt set ended_at = now(), outcome = 'lost-lock' where ended_at is null`,
+  // A flip of then came to its end, or was ended. What has landed may still be tidied.
+  `delete from flip where step <> 'landed'`,
+  `update migration set route = 'source' where route = 'held'`,
   // A session that was ended since must not come to life again.
   'update administrator set session_stamp = gen_random_uuid()',
 ]

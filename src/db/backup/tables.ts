@@ -4,6 +4,7 @@ import type { Columns } from './format.ts'
 /** What tells of processes that live now, by table: no backup has it, for after a restore none of them does. */
 const OF_LIVE_PROCESSES: Readonly<Record<string, string>> = {
   connection_share: 'leases of connections to old servers',
+  hold_confirmed: 'services that have heard of a flip',
   failed_sign_in: 'failures of the last ten minutes',
   instance: 'services that live',
   worker: 'workers that live',

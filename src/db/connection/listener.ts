@@ -3,10 +3,10 @@ import pg from 'pg'
 import { breakWhenSilent } from './stall-timeout.ts'
 
 /**
- * What is notified: an account whose cached sign-ins have to be forgotten, empty: all accounts; and that jobs may have
- * become due.
+ * What is notified: an account whose cached sign-ins have to be forgotten, empty: all accounts; that jobs may have
+ * become due; and that a flip waits for the services to confirm its hold.
  */
-export type Channel = 'postferry_forget' | 'postferry_jobs'
+export type Channel = 'postferry_forget' | 'postferry_jobs' | 'postferry_holds'
 
 /** Whether notifications arrive. Dispose to stop. */
 export interface Listener extends Disposable {

@@ -1,21 +1,25 @@
 import { existsSync } from 'node:fs'
 import type { Room } from '../../copying/free-space.ts'
-import type { Engine, EngineRun, SourceAccess, SourceFolders, Tunnel } from '../../copying/ports.ts'
+import type { Engine, EngineRun, Flipping, SourceAccess, SourceFolders, Tunnel } from '../../copying/ports.ts'
 import type { Credential } from '../../keys/ports.ts'
 import type { DestinationMail, DigestCaches } from '../../ledger/ports.ts'
 import type { Result } from '../../model/attempt.ts'
-import { signInNames } from '../../model/master.ts'
 import type { CopyOrder } from '../../model/migration.ts'
+import { mirrorIn } from '../../model/mirror.ts'
 import { mirrorFolders, mirrorMessages } from './both.ts'
 import { check } from './check.ts'
 import { DoveadmError } from './doveadm.ts'
 import { ended, failure } from './failure.ts'
-import { leftOut, listPrefix, type MergeFolder, type Mirrored, matched } from './folders.ts'
+import { flipping } from './flip.ts'
+import { leftOut, listPrefix, type Matched, type MergeFolder, type Mirrored, matched, unfit } from './folders.ts'
+import { listMirror } from './listed.ts'
 import { merge } from './merge.ts'
 import { hasBegun, hasMerged, openMerged } from './merged.ts'
 import { removeMirror, renewMirror } from './mirror.ts'
+import { noteMirror } from './note-mirror.ts'
 import { Passed } from './passed.ts'
-import { mirrorIn, openPlace, ownerOf, type Place } from './place.ts'
+import { openPlace, ownerOf, type Place } from './place.ts'
+import { sourceFields } from './reaching.ts'
 import { openSession, type Session } from './session.ts'
 import type { SyncStates } from './sides.ts'
 import { type Dovecot, installed } from './version.ts'
@@ -32,10 +36,11 @@ export interface DoveadmDeps {
 const ROOM_MS = 1_000
 
 /** Mirrors the source beside the mailbox with doveadm, and merges from there what the mailbox never had. */
-export function doveadmEngine(deps: DoveadmDeps): Engine {
+export function doveadmEngine(deps: DoveadmDeps): Engine & { readonly flipping: Flipping } {
   const { shared } = deps
   return {
     name: 'doveadm',
+    flipping: flipping(deps),
     stateFolder: shared.stateFolder,
     stateSetting: shared.stateSetting,
     check,
@@ -101,20 +106,11 @@ async function attempt(
   }
 }
 
-/** How doveadm reaches the source: through the tunnel alone. */
-function sourceFields({ port }: Tunnel, { username, password }: Credential, prefix: string) {
-  const { authzid, authcid } = signInNames(username)
-  return {
-    ...{ imapc_host: '127.0.0.1', imapc_port: port, imapc_ssl: 'no' },
-    ...(authzid === '' ? { imapc_user: authcid } : { imapc_user: authzid, imapc_master_user: authcid }),
-    ...{ imapc_password: password, imapc_list_prefix: prefix },
-  }
-}
-
 type CopyDeps = DoveadmDeps & { passed: Passed } & Pick<EngineRun, 'signal' | 'onMessage'>
 
 async function copy(order: CopyOrder, source: SourceFolders, place: Place, deps: CopyDeps): Promise<Result> {
   const { passed, signal } = deps
+  if (order.isMirrored) return await copyMirror(order, source, place, deps)
   const isFirst = !existsSync(place.mirrorHome) && !deps.shared.remembers(order.id)
   const mirroring = renewMirror(place, leftOut(source), signal)
   const early = isFirst ? await mergeEarly(order, source, place, deps, mirroring) : 0
@@ -128,6 +124,24 @@ async function copy(order: CopyOrder, source: SourceFolders, place: Place, deps:
 function wordsOf(missing: readonly string[]): string {
   if (missing.length === 0) return ''
   return `doveadm cannot copy ${missing.join(', ')}: exclude them, or take --engine offlineimap`
+}
+
+/** The mirror alone; it has to be fit for the mailbox's place. */
+async function copyMirror(
+  { id }: CopyOrder,
+  source: SourceFolders,
+  place: Place,
+  { passed, shared: states, destination, signal }: CopyDeps,
+): Promise<Result> {
+  await renewMirror(place, leftOut(source), signal)
+  passed.keep()
+  const listed: Matched = await listMirror(place, source, { destination, states, signal })
+  const { folders } = listed
+  noteMirror(folders, folders, source.subscribed, { migrationId: id, states })
+  const flaw = unfit(listed)
+  const counted = { folders: folders.length, messages: 0 }
+  if (flaw === null) return { ...counted, outcome: 'complete', output: '' }
+  return { ...counted, outcome: 'incomplete', output: flaw }
 }
 
 /**

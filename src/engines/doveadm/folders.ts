@@ -59,6 +59,17 @@ export function matched(
   return { folders, missing }
 }
 
+/**
+ * Why a mirror cannot take the mailbox's place: a folder that it cannot have, or has in another directory than later copies
+ * look for; null: it can.
+ */
+export function unfit({ folders, missing }: Matched): string | null {
+  const misnamed = folders.filter(({ name, from }) => name !== from)
+  const names = [...missing, ...misnamed.map(({ mailbox }) => titleOf(mailbox))]
+  if (names.length === 0) return null
+  return `doveadm cannot keep ${names.join(', ')} as the old server has it: exclude it, or have it renamed there`
+}
+
 /** As doveadm names it, for whom a slash separates levels. */
 function withoutSlashes(mailbox: Mailbox): string {
   return levelsOf(mailbox)

@@ -40,6 +40,20 @@ export async function renewMirror(place: Place, leftOut: readonly string[], sign
   if (again.exitCode !== EX_AGAIN) refuseFailed(again)
 }
 
+/**
+ * The same in some of its folders.
+ * @param names in the mirror
+ * @throws DoveadmError
+ */
+export async function renewFolders(place: Place, names: readonly string[], signal: AbortSignal): Promise<void> {
+  for (const name of names) {
+    const args = ['backup', '-R', '-u', place.mirror, '-m', name, 'imapc:']
+    const end = await doveadm(place, args, signal)
+    if (end.exitCode === EX_AGAIN) refuseFailed(await doveadm(place, args, signal))
+    else refuseFailed(end)
+  }
+}
+
 function refuseFailed(end: Ended): void {
   if (end.exitCode !== 0) throw new DoveadmError('backup', end)
 }

@@ -2,12 +2,10 @@ import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, statSync, writeF
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { CopyOrder } from '../../model/migration.ts'
+import { MIRROR, mirrorIn } from '../../model/mirror.ts'
 import { bothConfiguration, configuration } from './configuration.ts'
 import { type Fields, serveUserdb } from './userdb.ts'
 import type { Dovecot } from './version.ts'
-
-/** In a home: never a folder that a sign-in or a delivery leads to. */
-const MIRROR = '.postferry/mirror'
 
 /** How the names of the folders begin that hold the sockets and configurations of attempts, in the one for such. */
 export const PLACE = 'postferry-doveadm-'
@@ -21,9 +19,11 @@ export interface Place extends AsyncDisposable {
   readonly bothConfiguration: string
   /** Whom it runs as; null: this process's own user. */
   readonly owner: Owner | null
-  /** The two users that it knows. */
+  /** The users that it knows. */
   readonly live: string
   readonly mirror: string
+  /** What lay in the mailbox's place before a flip; its home may be given. */
+  readonly before: string
   readonly home: string
   /** The home of the mirror. */
   readonly mirrorHome: string
@@ -37,8 +37,16 @@ interface Owner {
 /** Mail that belongs to root: Dovecot serves nobody as root. */
 export class RootsMail extends Error {}
 
-/** @param source how the mirror's user reaches the source */
-export async function openPlace({ id, home }: CopyOrder, { kind }: Dovecot, source: Fields): Promise<Place> {
+/**
+ * @param source how the mirror's user reaches the source
+ * @param beforeHome where something lies that was in the mailbox's place before
+ */
+export async function openPlace(
+  { id, home }: CopyOrder,
+  { kind }: Dovecot,
+  source: Fields,
+  beforeHome: string | null = null,
+): Promise<Place> {
   const owner = ownerOf(home)
   if (owner.uid === 0) throw new RootsMail(`${home} belongs to root, and Dovecot serves no mail of root's`)
   await using opened = new AsyncDisposableStack()
@@ -46,21 +54,24 @@ export async function openPlace({ id, home }: CopyOrder, { kind }: Dovecot, sour
   opened.defer(() => rmSync(folder, { recursive: true, force: true }))
   const live = `m-${id}`
   const mirror = `${live}-mirror`
+  const before = `${live}-before`
   const mirrorHome = mirrorIn(home)
   const file = join(folder, 'dovecot.conf')
   const both = join(folder, 'both.conf')
   writeFileSync(file, configuration(kind, folder), { mode: 0o600 })
   writeFileSync(both, bothConfiguration(kind, folder, MIRROR), { mode: 0o600 })
-  const users = new Map([
+  const users = new Map<string, Fields>([
     [live, { ...owner, home }],
     [mirror, { ...owner, home: mirrorHome, ...source }],
   ])
+  if (beforeHome !== null) users.set(before, { ...owner, home: beforeHome })
   opened.use(await serveUserdb(join(folder, SOCKET), users))
   const isRoot = process.geteuid?.() === 0
   if (isRoot) letIn(owner, folder, [file, both, join(folder, SOCKET)])
   const held = opened.move()
   return {
-    ...{ configuration: file, bothConfiguration: both, owner: isRoot ? owner : null, live, mirror, home, mirrorHome },
+    ...{ configuration: file, bothConfiguration: both, owner: isRoot ? owner : null },
+    ...{ live, mirror, before, home, mirrorHome },
     [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
   }
 }
@@ -69,10 +80,6 @@ export async function openPlace({ id, home }: CopyOrder, { kind }: Dovecot, sour
 function letIn({ uid, gid }: Owner, folder: string, files: readonly string[]): void {
   for (const path of files) chownSync(path, uid, gid)
   chmodSync(folder, 0o711)
-}
-
-export function mirrorIn(home: string): string {
-  return join(home, MIRROR)
 }
 
 /** Of a home that is not there yet: who owns the folder that it will be in. Who is not root makes it their own. */

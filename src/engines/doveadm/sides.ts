@@ -64,11 +64,19 @@ export class Sides {
 
   /** Notes as merged, with the flags that the source has now. */
   note(folder: MergeFolder, uids: readonly number[]): void {
-    const { states, merged, migrationId } = this.deps
-    const { directory, uidValidity, messages } = folder
-    const flags = uids.map((uid) => [uid, messages.get(uid) ?? []] as const)
-    merged.setKeywords(folder, new Map(flags.map(([uid, all]) => [uid, keywordsOf(all)])))
-    const flagsOf = new Map(flags.map(([uid, all]) => [uid, lettersOf(all)]))
-    states.note(migrationId, { directory, uidValidity, flagsOf })
+    noteFolder(folder, uids, this.deps)
   }
+}
+
+/** Notes messages of a folder as merged. */
+export function noteFolder(
+  folder: MergeFolder,
+  uids: readonly number[],
+  { states, merged, migrationId }: Pick<MergeDeps, 'states' | 'merged' | 'migrationId'>,
+): void {
+  const { directory, uidValidity, messages } = folder
+  const flags = uids.map((uid) => [uid, messages.get(uid) ?? []] as const)
+  merged.setKeywords(folder, new Map(flags.map(([uid, all]) => [uid, keywordsOf(all)])))
+  const flagsOf = new Map(flags.map(([uid, all]) => [uid, lettersOf(all)]))
+  states.note(migrationId, { directory, uidValidity, flagsOf })
 }

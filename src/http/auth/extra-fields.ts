@@ -1,4 +1,6 @@
 import type { Account } from '../../model/account.ts'
+import type { Provider } from '../../model/provider.ts'
+import type { SessionRoute } from '../../model/session-route.ts'
 import type { Delivery, Mx } from '../../routing/delivery.ts'
 
 type Fields = Record<string, string>
@@ -39,6 +41,32 @@ export function proxyFields({ mx, renamed }: Extract<Delivery, { to: 'source' }>
     proxy_timeout: String(MX_LIMIT_SECONDS),
     ...(renamed && { destuser: renamed.text }),
   }
+}
+
+type ToSource = Extract<SessionRoute, { to: 'source' }>
+
+/** What the login itself may take at the old server; whoever is let in later than that comes back. */
+const LOGIN_LIMIT_SECONDS = 10
+
+/**
+ * With these Dovecot hands a session to the old server, with the password that the person has typed. A certificate is
+ * always verified: for that Dovecot has to trust the same authorities.
+ */
+export function sessionFields({ provider, username }: ToSource, service: unknown): Fields {
+  const { port, tls } = PROTOCOLS[String(service)]?.(provider) ?? provider
+  return {
+    ...{ proxy: 'y', host: provider.host, port: String(port), destuser: username },
+    ...(tls === 'implicit' ? { ssl: 'yes' } : tls === 'starttls' ? { starttls: 'yes' } : {}),
+    proxy_timeout: String(LOGIN_LIMIT_SECONDS),
+  }
+}
+
+type At = Pick<Provider, 'port' | 'tls'>
+
+/** How others than IMAP are reached. ManageSieve knows no TLS from the start (RFC 5804). */
+const PROTOCOLS: Readonly<Record<string, (provider: Provider) => At>> = {
+  pop3: ({ pop3Port, tls }) => ({ tls, port: pop3Port ?? (tls === 'implicit' ? 995 : 110) }),
+  sieve: ({ sievePort, tls }) => ({ tls: tls === 'none' ? 'none' : 'starttls', port: sievePort ?? 4190 }),
 }
 
 export class NoString extends Error {}

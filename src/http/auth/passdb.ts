@@ -2,14 +2,13 @@ import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
 import type { Auth } from '../../auth/auth.ts'
 import { keyedDigest } from '../../auth/keyed-digest.ts'
-import type { Account } from '../../model/account.ts'
 import { parseAddress } from '../../model/address.ts'
 import { type JsonSchema, Type } from '../../model/json-schema.ts'
 import { networkOf } from '../../model/network.ts'
 import { type Ok, tempfail, type Verdict } from '../../model/verdict.ts'
 import type { ClientOf } from '../client-address.ts'
 import type { Metrics } from '../metrics.ts'
-import { onlyStrings, passdbFields } from './extra-fields.ts'
+import { onlyStrings, passdbFields, sessionFields } from './extra-fields.ts'
 import { REQUESTS_LIMIT, shed, tryLater } from './overload.ts'
 
 /** The field names are those of mailcow's Lua passdb. */
@@ -76,7 +75,7 @@ export const passdb: FastifyPluginAsync<{
       callWhenGone(reply, gone)
     }
     const respond = (decided: Verdict) => {
-      const { verdict, text } = worded(decided)
+      const { verdict, text } = worded(decided, body.service)
       metrics.inFlight--
       const way = headers['user-agent'] === CHECKPASSWORD ? 'checkpassword' : 'http'
       metrics.answered(way, verdict, workedSince)
@@ -85,7 +84,7 @@ export const passdb: FastifyPluginAsync<{
     }
     metrics.inFlight++
     return auth
-      .login({ username, password, clientAddress: client, onGone })
+      .login({ username, password, clientAddress: client, isSession: isSession(body.service), onGone })
       .then(respond, (cause) => respond(tempfail('internal', cause)))
   })
 }
@@ -102,9 +101,9 @@ function answer(reply: FastifyReply, { verdict }: Verdict): FastifyReply {
 }
 
 /** A verdict as JSON; one that cannot be written is a fault of ours. */
-function worded(verdict: Verdict): { readonly verdict: Verdict; readonly text: string } {
+function worded(verdict: Verdict, service: unknown): { readonly verdict: Verdict; readonly text: string } {
   try {
-    return { verdict, text: verdict.verdict === 'ok' ? welcome(verdict.account) : refusal(verdict) }
+    return { verdict, text: verdict.verdict === 'ok' ? welcome(verdict, service) : refusal(verdict) }
   } catch (cause) {
     const trouble = tempfail('internal', cause)
     return { verdict: trouble, text: refusal(trouble) }
@@ -116,8 +115,16 @@ function refusal(verdict: Exclude<Verdict, Ok>): string {
   return JSON.stringify({ success: false, verdict: verdict.verdict, ...code })
 }
 
-function welcome(account: Account): string {
-  return JSON.stringify({ success: true, verdict: 'ok', ...onlyStrings(account.address, passdbFields(account)) })
+function welcome({ account, route }: Ok, service: unknown): string {
+  const fields = route?.to === 'source' ? sessionFields(route, service) : passdbFields(account)
+  return JSON.stringify({ success: true, verdict: 'ok', ...onlyStrings(account.address, fields) })
+}
+
+/** Mail is sent by the new server, from the first sign-in on: whoever signs in for that goes nowhere else. */
+const SENDING: readonly unknown[] = ['smtp', 'submission']
+
+function isSession(service: unknown): boolean {
+  return !SENDING.includes(service)
 }
 
 interface Login {

@@ -48,6 +48,15 @@ export const sourceSurvey: SourceAccess['survey'] = async (provider, { username,
   return { ...folders, keywords }
 }
 
+/** Of several mailboxes, by name, with a connection of its own. */
+export const sourceListing: SourceAccess['list'] = async (provider, { username, password }, mailboxes, signal) => {
+  await using session = new Session({ provider, username, password }, signal)
+  await session.connect()
+  const found = new Map<string, Opened>()
+  for (const mailbox of mailboxes) found.set(mailbox.name, await session.examine(mailbox))
+  return found
+}
+
 class Session implements SourceSession, Connection {
   readonly #reader: Reader
   readonly #signal: AbortSignal | undefined

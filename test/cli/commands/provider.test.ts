@@ -31,6 +31,7 @@ const isp = {
   copy_connections: 2,
   login_name: '%n',
   cutover: 'immediate',
+  ...{ flip: 'auto', pop3_port: null, sieve_port: null },
   engine: 'doveadm',
   forward_client: true,
   refusal: null,

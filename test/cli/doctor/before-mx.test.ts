@@ -2,7 +2,8 @@ import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmS
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { obstacles } from '../../../src/cli/doctor/before-mx.ts'
+import { BEFORE_FLIP } from '../../../src/cli/doctor/before-flip.ts'
+import { BEFORE_MX, obstacles } from '../../../src/cli/doctor/before-mx.ts'
 import { COMPILED } from '../../support/compiled.ts'
 import { OWN } from '../../support/debian.ts'
 import { startDns } from '../../support/dns.ts'
@@ -13,16 +14,21 @@ import { ScriptedMx } from '../../support/scripted-mx.ts'
 const CHECKOUT = join(import.meta.dirname, '../../..')
 
 t.test('whatever is not well, or could not be looked at, keeps the MX where it is', async (t) => {
-  const open = obstacles([])
+  const open = obstacles([], BEFORE_MX)
   t.ok(open.includes('dns-spf') && open.includes('dovecot-delivery') && open.includes('provider-mx'))
   const all = open.map((id) => ({ check: id, id, result: 'ok', found: '' }) as const)
-  t.same(obstacles(all), [])
-  t.same(obstacles([...all, { check: 'dns', id: 'dns-spf', result: 'warn', found: '' }]), ['dns-spf'])
+  t.same(obstacles(all, BEFORE_MX), [])
+  t.same(obstacles([...all, { check: 'dns', id: 'dns-spf', result: 'warn', found: '' }], BEFORE_MX), ['dns-spf'])
   t.same(
-    obstacles([...all, { check: 'dns', id: 'dns-mx', result: 'warn', found: '' }]),
+    obstacles([...all, { check: 'dns', id: 'dns-mx', result: 'warn', found: '' }], BEFORE_MX),
     [],
     'it may still be elsewhere',
   )
+})
+
+t.test('before a flip it is looked at how sessions are ended', async (t) => {
+  const open = obstacles([], BEFORE_FLIP)
+  t.ok(open.includes('flip-kick') && open.includes('dovecot-delivery') && !open.includes('dns-spf'))
 })
 
 t.test('doctor --before mx is go or no-go by its exit code', async (t) => {

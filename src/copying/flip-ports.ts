@@ -1,0 +1,28 @@
+import type { Job, Unfinished, Worker } from './ports.ts'
+
+/** The holds of flips, in the database. */
+export interface Flips {
+  /**
+   * Holds a proxied person's sessions and mail from now on, for so long at most. Null: the lease is lost, or the person is
+   * not proxied any more.
+   */
+  hold(job: Job, worker: Worker, limitMs: number): Promise<string | null>
+  /** The hosts of services that live, and may still have an answer of before the hold on its way. */
+  unconfirmed(hold: string): Promise<string[]>
+  /** From now on something moves. False: the hold's time is over, or nearly. */
+  begin(hold: string): Promise<boolean>
+  /** The person is here. False: the hold's time is over. */
+  land(hold: string, detail: string): Promise<boolean>
+  /** Back to the source, if it is not too late. @returns how far it has come; null: nothing is left of it */
+  back(hold: string, reason: string): Promise<Unfinished['step'] | null>
+  /** Nothing is left to be done for it. */
+  forget(hold: string): Promise<void>
+}
+
+/** Sessions that the destination hands on. */
+export interface Sessions {
+  /** Ends those of a person. @returns whether there were any. @throws when it cannot tell */
+  end(address: string): Promise<boolean>
+  /** @throws when sessions cannot be ended */
+  check(): Promise<void>
+}

@@ -1,0 +1,241 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Credential } from '../keys/ports.ts'
+import type { MailboxStatus } from '../model/mailbox.ts'
+import { NotFlipped } from '../model/not-flipped.ts'
+import { errorText } from '../model/redact.ts'
+import type { Flips, Sessions } from './flip-ports.ts'
+import type { Flipping, Job, MirrorFlip, StatusCheck, Worker } from './ports.ts'
+import type { Ending } from './schedule.ts'
+
+/** What a flip needs. */
+export interface FlipDeps {
+  readonly worker: Worker
+  readonly flips: Flips
+  readonly sessions: Sessions
+  readonly engine: Flipping
+  readonly statusCheck: StatusCheck
+}
+
+/** Nobody waits for longer, whatever happens. */
+const HELD_LIMIT_MS = 20_000
+/** All work while somebody is held ends well before that. */
+const WORK_LIMIT_MS = 17_000
+/** A service that lives confirms at once. */
+const CONFIRM_LIMIT_MS = 5_000
+const LOOK_AGAIN_MS = 20
+/** How often the source may change while nobody who comes through here can change it. */
+const MOST_ROUNDS = 5
+
+/** Whether the attempt that has ended so makes the person ready, and it is time to flip. */
+export function isFlipWanted({ moving, order, isFinishRequested }: Job, ending: Ending): boolean {
+  if (moving?.route !== 'source' || !moving.hasAccount) return false
+  if (ending !== 'complete' && ending !== 'unchanged') return false
+  return moving.isFlipRequested || isFinishRequested || (isProxied(order) && order.provider.flip === 'auto')
+}
+
+/** A provider that is set back to immediate flips nobody by itself any more. */
+function isProxied({ provider }: Job['order']): boolean {
+  return provider.cutover === 'proxied'
+}
+
+/**
+ * Ends what a flip has left that did not come to its end, wherever its worker died: back to the source, unless the person
+ * is here already.
+ * @returns the job as it is then
+ */
+export async function finishFlip(
+  job: Job,
+  { engine, flipping }: { engine: Flipping; flipping: Pick<FlipDeps, 'flips' | 'sessions'> },
+): Promise<Job> {
+  const { moving, order, address } = job
+  if (moving === undefined) return job
+  const { flips, sessions } = flipping
+  // A session that was let in just before the hold may have begun at the source after it.
+  if (moving.isJustFlipped) await sessions.end(address)
+  const { unfinished } = moving
+  if (unfinished === null) return job
+  const { hold } = unfinished
+  const step = await flips.back(hold, 'the worker of the flip died')
+  if (step === 'back') await engine.moveBack(order, hold)
+  if (step === 'landed') await engine.mergeBefore(order, new AbortController().signal)
+  await flips.forget(hold)
+  const route = step === 'landed' ? 'destination' : 'source'
+  return { ...job, order: { ...order, isMirrored: route === 'source' }, moving: { ...moving, route, unfinished: null } }
+}
+
+export interface Flipped {
+  /** What the source held at the end. */
+  readonly mailboxes: readonly MailboxStatus[]
+  /** In words. */
+  readonly told: string
+}
+
+/**
+ * Brings a person here whose mirror is proved: holds her sessions and mail, ends the sessions, makes the mirror what the
+ * source is by then, puts it in the mailbox's place, and lets everybody go on, here. Whatever goes wrong before that: she
+ * goes on at the source, and nothing has happened.
+ * @throws with the reason
+ */
+export async function flip(job: Job, credential: Credential, deps: FlipDeps, signal: AbortSignal): Promise<Flipped> {
+  const late = new AbortController()
+  const limited = AbortSignal.any([signal, late.signal])
+  await using mirror = await deps.engine.openFlip(job.order, credential, limited)
+  const approach = new Approach(job, credential, mirror, deps, limited)
+  await deps.sessions.check()
+  await approach.comeNear()
+  const hold = await deps.flips.hold(job, deps.worker, HELD_LIMIT_MS)
+  if (hold === null)
+    throw new NotFlipped('somebody else has the job by now, or the person is not to be flipped any more')
+  const heldAt = performance.now()
+  const timer = setTimeout(() => late.abort('timeout'), WORK_LIMIT_MS)
+  try {
+    await confirmed(hold, deps, limited)
+    await approach.arrive()
+    await land(hold, mirror, deps)
+  } catch (error) {
+    await goBack(job, hold, error, deps)
+  } finally {
+    clearTimeout(timer)
+  }
+  const ms = Math.round(performance.now() - heldAt)
+  return { mailboxes: approach.mailboxes, told: `flipped; held for ${ms} ms${await tidied(job, hold, deps, signal)}` }
+}
+
+/** Waits until no service has an answer of before the hold on its way. @throws when one does not say so */
+async function confirmed(hold: string, { flips }: FlipDeps, signal: AbortSignal): Promise<void> {
+  for (const begun = performance.now(); ; await pause(LOOK_AGAIN_MS, undefined, { signal })) {
+    const waiting = await flips.unconfirmed(hold)
+    if (waiting.length === 0) return
+    if (performance.now() - begun > CONFIRM_LIMIT_MS)
+      throw new NotFlipped(`"postferry serve" on ${waiting.join(', ')} does not confirm that it holds`)
+  }
+}
+
+async function land(hold: string, mirror: MirrorFlip, { flips, worker }: FlipDeps): Promise<void> {
+  if (!(await flips.begin(hold))) throw new NotFlipped(TOO_LONG)
+  await mirror.moveIn(hold)
+  if (!(await flips.land(hold, `source → destination, by ${worker.host}`))) throw new NotFlipped(TOO_LONG)
+}
+
+const TOO_LONG = 'the flip took longer than anybody may be held'
+
+/** @throws the cause, unless the person is here after all: then the database had only not said so */
+async function goBack({ order }: Job, hold: string, cause: unknown, { flips, engine }: FlipDeps): Promise<void> {
+  const step = await flips.back(hold, reasonOf(cause))
+  if (step === 'landed') return
+  if (step === 'back') {
+    await engine.moveBack(order, hold)
+    await flips.forget(hold)
+  }
+  throw cause
+}
+
+/** Why it went wrong, as it may be shown. */
+export function reasonOf(error: unknown): string {
+  return error instanceof NotFlipped ? error.message : errorText(error)
+}
+
+/** What lay in the mailbox's place before comes into it, now or with the next attempt. */
+async function tidied({ order }: Job, hold: string, { engine, flips }: FlipDeps, signal: AbortSignal): Promise<string> {
+  try {
+    await engine.mergeBefore(order, signal)
+    await flips.forget(hold)
+    return ''
+  } catch (error) {
+    return `; what was there before is still to be merged: ${reasonOf(error)}`
+  }
+}
+
+/** Brings the mirror to what the source is, and proves it. */
+class Approach {
+  readonly #job: Job
+  readonly #credential: Credential
+  readonly #mirror: MirrorFlip
+  readonly #deps: FlipDeps
+  readonly #signal: AbortSignal
+  /** The source's mailboxes when what the mirror has of them was proved, by name. */
+  readonly #proved = new Map<string, string>()
+  mailboxes: readonly MailboxStatus[] = []
+
+  constructor(job: Job, credential: Credential, mirror: MirrorFlip, deps: FlipDeps, signal: AbortSignal) {
+    this.#job = job
+    this.#credential = credential
+    this.#mirror = mirror
+    this.#deps = deps
+    this.#signal = signal
+  }
+
+  /** Everything that may take its time, while the person works on. */
+  async comeNear(): Promise<void> {
+    await this.#look()
+    await this.#mirror.renew(null)
+    const before = this.mailboxes
+    await this.#look()
+    const quiet = this.mailboxes.filter((one) => isQuiet(one) && before.some((other) => line(other) === line(one)))
+    const names = quiet.map(({ name }) => name)
+    await this.#mirror.note(null)
+    // Something may have come in between: what differs now is looked at again when nobody can change it.
+    if ((await this.#mirror.difference(names)) === null) for (const one of quiet) this.#proved.set(one.name, line(one))
+  }
+
+  /** What has changed since, while the person is held: again, as long as somebody turns up who was let in before. */
+  async arrive(): Promise<void> {
+    for (let round = 1; ; round++) {
+      await this.#endSessions()
+      await this.#look()
+      const open = this.mailboxes.filter((one) => this.#proved.get(one.name) !== line(one))
+      if (open.length > 0 || this.#isAnother()) await this.#bring(open)
+      if (!(await this.#deps.sessions.end(this.#job.address))) return
+      if (round === MOST_ROUNDS) throw new NotFlipped('sessions at the old server do not end')
+    }
+  }
+
+  async #bring(open: readonly MailboxStatus[]): Promise<void> {
+    const names = this.#isAnother() ? null : open.map(({ name }) => name)
+    await this.#mirror.renew(names)
+    let difference = await this.#mirror.difference(names)
+    if (difference !== null) {
+      await this.#mirror.renew(null)
+      difference = await this.#mirror.difference(names)
+    }
+    if (difference !== null) throw new NotFlipped(`the mirror is not what the old server has: ${difference}`)
+    await this.#mirror.note(names)
+    for (const one of open) if (isQuiet(one)) this.#proved.set(one.name, line(one))
+    this.#folders = new Set(this.mailboxes.map(({ name }) => name))
+  }
+
+  /** The mailboxes of the last whole look at the mirror. */
+  #folders: ReadonlySet<string> = new Set()
+
+  #isAnother(): boolean {
+    const names = this.mailboxes.map(({ name }) => name)
+    return this.#folders.size !== names.length || names.some((name) => !this.#folders.has(name))
+  }
+
+  async #look(): Promise<void> {
+    const { provider } = this.#job.order
+    const status = await this.#deps.statusCheck.check(provider, this.#credential, this.#signal, false)
+    if (status.kind !== 'yes') throw new NotFlipped(`the old server cannot be asked: ${status.kind}`)
+    this.mailboxes = status.mailboxes
+    if (this.#folders.size === 0) this.#folders = new Set(status.mailboxes.map(({ name }) => name))
+  }
+
+  /** Kicks until nobody is left. */
+  async #endSessions(): Promise<void> {
+    for (let tries = 1; await this.#deps.sessions.end(this.#job.address); tries++) {
+      if (tries > KICKS) throw new NotFlipped('sessions at the old server do not end when they are kicked')
+      await pause(LOOK_AGAIN_MS, undefined, { signal: this.#signal })
+    }
+  }
+}
+
+const KICKS = 100
+
+/** Whether a change of any kind would show. */
+function isQuiet({ highestModseq, uidValidity }: MailboxStatus): boolean {
+  return highestModseq !== null && uidValidity !== null
+}
+
+function line({ name, uidValidity, uidNext, messages, highestModseq }: MailboxStatus): string {
+  return JSON.stringify([name, uidValidity, uidNext, messages, highestModseq])
+}

@@ -1,0 +1,79 @@
+import { type Kysely, sql } from 'kysely'
+import type { Route } from '../model/migration.ts'
+import type { Holds, RouteReads } from '../routing/holds.ts'
+import type { Routes } from '../routing/route.ts'
+import { record } from './audit.ts'
+import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
+import type { DB } from './schema.ts'
+
+/** @param reads counts the reads that become answers */
+export function routes(db: Kysely<DB>, reads: RouteReads): Routes {
+  const read = (address: string) =>
+    reads.read(() =>
+      db
+        .selectFrom('migration')
+        .innerJoin('provider', 'provider.id', 'migration.provider_id')
+        .leftJoin('flip', 'flip.migration_id', 'migration.id')
+        .select(['migration.id', 'route', 'old_username', ...PROVIDER_COLUMNS])
+        .select(sql<boolean>`coalesce(held_until < clock_timestamp(), true)`.as('is_over'))
+        .where('migration.address', '=', address)
+        .executeTakeFirst(),
+    )
+  return {
+    async routeOf(address) {
+      let row = await read(address)
+      if (row?.route === 'held' && row.is_over) {
+        await endLateHold(db, row.id)
+        row = await read(address)
+      }
+      if (row === undefined) return null
+      return { route: row.route as Route, provider: toProvider(row), username: row.old_username }
+    },
+  }
+}
+
+/**
+ * A hold whose time is over goes back to the source, whoever notices it: then the flip that it was for ends as well. What it
+ * has moved is moved back by the copying host.
+ */
+export async function endLateHold(db: Kysely<DB>, migrationId: string): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    const held = await trx
+      .selectFrom('migration')
+      .select('address')
+      .where('id', '=', migrationId)
+      .where('route', '=', 'held')
+      .forUpdate()
+      .executeTakeFirst()
+    if (held === undefined) return
+    const { rows } = await sql<{ is_over: boolean }>`select held_until < clock_timestamp() as is_over
+      from flip where migration_id = ${migrationId} for update`.execute(trx)
+    if (rows[0]?.is_over === false) return
+    await trx
+      .updateTable('migration')
+      .set({ route: 'source', changed_at: new Date() })
+      .where('id', '=', migrationId)
+      .execute()
+    await sql`delete from flip where migration_id = ${migrationId} and step = 'held'`.execute(trx)
+    await sql`update flip set step = 'back' where migration_id = ${migrationId}`.execute(trx)
+    const detail = 'held → source: its time was over'
+    await record(trx, held.address, { actor: 'postferry', action: 'migration.flip-ended', reason: null, detail })
+  })
+}
+
+/** @param instance the service's id */
+export function holds(db: Kysely<DB>, instance: string): Holds {
+  return {
+    async unconfirmed() {
+      const { rows } = await sql<{ hold: string }>`select hold from flip
+        where not exists (select from hold_confirmed as mine where mine.hold = flip.hold and instance_id = ${instance})`.execute(
+        db,
+      )
+      return rows.map(({ hold }) => hold)
+    },
+    async confirm(confirmed) {
+      await sql`insert into hold_confirmed (hold, instance_id)
+        select hold, ${instance} from flip where hold = any(${confirmed}::uuid[]) on conflict do nothing`.execute(db)
+    },
+  }
+}

@@ -1,0 +1,163 @@
+import type { Flipping, MirrorFlip, SourceFolders } from '../../copying/ports.ts'
+import type { Credential } from '../../keys/ports.ts'
+import type { CopyOrder } from '../../model/migration.ts'
+import { NotFlipped } from '../../model/not-flipped.ts'
+import { DoveadmError } from './doveadm.ts'
+import type { DoveadmDeps } from './engine.ts'
+import { lettersOf } from './flags.ts'
+import { leftOut, listPrefix, type Matched, type MergeFolder, unfit } from './folders.ts'
+import { toDisk } from './land.ts'
+import { listMirror } from './listed.ts'
+import { renewFolders, renewMirror } from './mirror.ts'
+import { moveBack, moveIn, probeMoves } from './moves.ts'
+import { noteMirror } from './note-mirror.ts'
+import { openPlace, ownerOf, type Place } from './place.ts'
+import { sourceFields } from './reaching.ts'
+import { mergeBefore } from './strays.ts'
+import { shown } from './trouble.ts'
+import { type Dovecot, installed } from './version.ts'
+
+/** So few folders are renewed one by one; of more, the whole mirror is looked at. */
+const ONE_BY_ONE = 3
+
+export function flipping(deps: DoveadmDeps): Flipping {
+  return {
+    openFlip: (order, credential, signal) => openFlip(order, credential, deps, signal),
+    moveBack: ({ home }, hold) => moveBack({ home, owner: runsAs(home) }, hold),
+    mergeBefore: async (order, signal) => mergeBefore(order, await known(), deps, signal),
+  }
+}
+
+function runsAs(home: string) {
+  return process.geteuid?.() === 0 ? ownerOf(home) : null
+}
+
+async function known(): Promise<Dovecot> {
+  const dovecot = await installed()
+  if (dovecot?.kind == null) throw new NotFlipped('no doveadm that is known here')
+  return { version: dovecot.version, kind: dovecot.kind }
+}
+
+async function openFlip(
+  order: CopyOrder,
+  credential: Credential,
+  deps: DoveadmDeps,
+  signal: AbortSignal,
+): Promise<MirrorFlip> {
+  const { provider } = order
+  await using opened = new AsyncDisposableStack()
+  const source = await deps.access.folders(provider, credential, signal)
+  const way = opened.use(await deps.access.tunnel(provider, ownerOf(order.home).uid))
+  const place = opened.use(await openPlace(order, await known(), sourceFields(way, credential, listPrefix(source))))
+  await probeMoves(place, signal)
+  return new Flip(order, credential, { deps, place, source, signal, held: opened.move() })
+}
+
+interface Given {
+  readonly deps: DoveadmDeps
+  readonly place: Place
+  readonly source: SourceFolders
+  readonly signal: AbortSignal
+  readonly held: AsyncDisposable
+}
+
+class Flip implements MirrorFlip {
+  readonly #order: CopyOrder
+  readonly #credential: Credential
+  readonly #given: Given
+  #source: SourceFolders
+  #listed: Matched | null = null
+
+  constructor(order: CopyOrder, credential: Credential, given: Given) {
+    this.#order = order
+    this.#credential = credential
+    this.#given = given
+    this.#source = given.source
+  }
+
+  async renew(changed: readonly string[] | null): Promise<void> {
+    const { deps, place, signal } = this.#given
+    const folders = changed === null || changed.length > ONE_BY_ONE ? null : this.#named(changed)
+    try {
+      if (folders !== null)
+        await renewFolders(
+          place,
+          folders.map(({ from }) => from),
+          signal,
+        )
+      else {
+        this.#source = await deps.access.folders(this.#order.provider, this.#credential, signal)
+        await renewMirror(place, leftOut(this.#source), signal)
+      }
+    } catch (error) {
+      throw error instanceof DoveadmError ? new NotFlipped(`${error.message}\n${shown(error.end)}`.trim()) : error
+    }
+    this.#listed = null
+  }
+
+  /** Null: not all of them are in the mirror by now. */
+  #named(names: readonly string[]): MergeFolder[] | null {
+    const found = this.#listed?.folders.filter(({ mailbox }) => names.includes(mailbox.name)) ?? []
+    return found.length === names.length ? found : null
+  }
+
+  async #list(): Promise<Matched> {
+    if (this.#listed !== null) return this.#listed
+    const { deps, place, signal } = this.#given
+    const { destination, shared: states } = deps
+    this.#listed = await listMirror(place, this.#source, { destination, states, signal })
+    return this.#listed
+  }
+
+  async difference(names: readonly string[] | null): Promise<string | null> {
+    const { deps, signal } = this.#given
+    const listed = await this.#list()
+    const flaw = unfit(listed)
+    if (flaw !== null) return flaw
+    const folders = listed.folders.filter(({ mailbox }) => names === null || names.includes(mailbox.name))
+    if (names !== null && folders.length < names.length) return 'a folder has come or gone meanwhile'
+    const mailboxes = folders.map(({ mailbox }) => mailbox)
+    const found = await deps.access.list(this.#order.provider, this.#credential, mailboxes, signal)
+    for (const folder of folders) {
+      const opened = found.get(folder.mailbox.name)
+      const difference = opened === undefined || 'refusal' in opened ? 'cannot be listed' : differenceOf(folder, opened)
+      if (difference !== null) return `${folder.name}: ${difference}`
+    }
+    return null
+  }
+
+  async note(names: readonly string[] | null): Promise<void> {
+    const { deps, place, signal } = this.#given
+    const { id: migrationId } = this.#order
+    const { folders } = await this.#list()
+    const changed = folders.filter(({ mailbox }) => names === null || names.includes(mailbox.name))
+    noteMirror(folders, changed, this.#source.subscribed, { migrationId, states: deps.shared })
+    // doveadm leaves that to us.
+    await toDisk(place, signal)
+  }
+
+  async moveIn(hold: string): Promise<void> {
+    await moveIn(this.#given.place, hold, this.#given.signal)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#given.held[Symbol.asyncDispose]()
+  }
+}
+
+type Listing = {
+  uidValidity: number
+  messages: readonly { uid: number; flags: string }[]
+  unlisted: readonly unknown[]
+}
+
+/** UIDVALIDITY, UIDs and system flags; keywords come with these. */
+function differenceOf({ uidValidity, messages }: MergeFolder, opened: Listing): string | null {
+  if (opened.uidValidity !== uidValidity) return 'the UIDVALIDITY is another'
+  if (opened.unlisted.length > 0) return `${opened.unlisted.length} messages that the old server does not show`
+  const missing = opened.messages.filter(({ uid }) => !messages.has(uid)).length
+  if (missing > 0) return `${missing} messages are missing in the mirror`
+  if (opened.messages.length !== messages.size) return 'the mirror has messages that the old server does not have'
+  const flagged = opened.messages.filter(({ uid, flags }) => lettersOf(messages.get(uid) ?? []) !== flags)
+  return flagged.length > 0 ? `${flagged.length} messages have other flags` : null
+}

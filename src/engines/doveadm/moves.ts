@@ -1,0 +1,78 @@
+import { NotFlipped } from '../../model/not-flipped.ts'
+import { runProcess } from '../process.ts'
+import type { Place } from './place.ts'
+
+/**
+ * The two moves of a flip, journalled in the home: the mailbox in use goes aside, and the mirror takes its place. Run as the
+ * owner of the mail: root follows no link of theirs.
+ */
+const IN = `
+set -e
+cd -- "$1"
+test -d .postferry/mirror/Maildir
+mkdir -p ".postferry/before/$2"
+printf %s "$2" >.postferry/flip
+sync .postferry/flip .postferry
+if [ -e Maildir ]; then mv -T -- Maildir ".postferry/before/$2/Maildir"; fi
+mv -T -- .postferry/mirror/Maildir Maildir
+sync . .postferry/mirror ".postferry/before/$2"`
+
+/** As far as they were made. Where the journal names another flip, nothing is touched. */
+const BACK = `
+set -e
+cd -- "$1"
+test "$(cat .postferry/flip 2>/dev/null)" = "$2" || exit 0
+if [ ! -e .postferry/mirror/Maildir ] && [ -e Maildir ]; then mv -T -- Maildir .postferry/mirror/Maildir; fi
+if [ -e ".postferry/before/$2/Maildir" ] && [ ! -e Maildir ]; then mv -T -- ".postferry/before/$2/Maildir" Maildir; fi
+sync . .postferry/mirror ".postferry/before/$2"
+rm -f .postferry/flip
+rmdir ".postferry/before/$2" 2>/dev/null || true`
+
+/** Whether both moves would be a matter of a moment: a link and a rename across the two places. */
+const PROBE = `
+set -e
+cd -- "$1"
+test -d .postferry/mirror/Maildir
+rm -rf .postferry/mirror/probe postferry-probe
+mkdir .postferry/mirror/probe
+: >.postferry/mirror/probe/file
+ln -T .postferry/mirror/probe/file postferry-probe
+rm -f postferry-probe
+test "$(stat -c %d .)" = "$(stat -c %d .postferry/mirror/Maildir)"
+if [ -e Maildir ]; then
+  test ! -L Maildir
+  test "$(stat -c %d .)" = "$(stat -c %d Maildir)"
+fi
+rm -rf .postferry/mirror/probe`
+
+type Where = Pick<Place, 'home' | 'owner'>
+
+/** @throws when the mirror is not in the mailbox's place */
+export async function moveIn(where: Where, hold: string, signal: AbortSignal): Promise<void> {
+  await run(IN, [where.home, hold], where, signal, 'the mirror cannot be put in the place of the mailbox')
+}
+
+/** @throws when something is not where it was */
+export async function moveBack(where: Where, hold: string): Promise<void> {
+  const signal = new AbortController().signal
+  await run(BACK, [where.home, hold], where, signal, 'what a flip has moved cannot be moved back')
+}
+
+/** @throws when the mirror could not be put in the mailbox's place at once */
+export async function probeMoves(where: Where, signal: AbortSignal): Promise<void> {
+  const cause = 'the mirror cannot be renamed into the mailbox: both have to be on one file system, without links'
+  await run(PROBE, [where.home], where, signal, cause)
+}
+
+async function run(script: string, args: string[], { owner }: Where, signal: AbortSignal, cause: string) {
+  const said: string[] = []
+  const end = await runProcess({
+    program: 'setpriv',
+    args: ['--pdeathsig', 'KILL', 'sh', '-c', script, 'sh', ...args],
+    owner,
+    signal,
+    isUrgent: () => true,
+    onLine: (line) => said.push(line),
+  })
+  if (end.exitCode !== 0) throw new NotFlipped([cause, ...said.slice(-1)].join(': '))
+}

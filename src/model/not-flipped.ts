@@ -1,0 +1,2 @@
+/** Why a person was not flipped, in words of ours: they may be shown. */
+export class NotFlipped extends Error {}

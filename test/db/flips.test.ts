@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
+import t from 'tap'
+import type { Job, Worker } from '../../src/copying/ports.ts'
+import type { Database } from '../../src/db/connection/database.ts'
+import { domains } from '../../src/db/domains.ts'
+import { flips } from '../../src/db/flips.ts'
+import { announce } from '../../src/db/instances.ts'
+import { jobs } from '../../src/db/jobs.ts'
+import { owners } from '../../src/db/owners.ts'
+import { providers } from '../../src/db/providers.ts'
+import { provisioner } from '../../src/db/provisioning.ts'
+import { holds, routes } from '../../src/db/routes.ts'
+import { parseAddress } from '../../src/model/address.ts'
+import { confirmHolds, RouteReads } from '../../src/routing/holds.ts'
+import { BY } from '../support/by.ts'
+import { openTestDatabase } from '../support/database.ts'
+import { PROVIDER } from '../support/provider.ts'
+import { until } from '../support/until.ts'
+
+const WORKER: Worker = { id: randomUUID(), host: 'copyhost', copyingHost: 'here', takesOver: false, early: false }
+const PROXIED = { ...PROVIDER, maxConnections: 1000, engine: 'doveadm', cutover: 'proxied' } as const
+const LIMIT_MS = 60_000
+
+let database: Database
+t.before(async () => {
+  database = await openTestDatabase()
+  await providers(database.kysely).add(PROXIED, BY)
+  const domain = { name: 'old.example', newDomain: 'old.example', provider: PROVIDER.name, sharesNames: false }
+  await domains(database.kysely, '/home/%u').add(domain, BY)
+})
+t.after(() => database[Symbol.asyncDispose]())
+
+const reads = new RouteReads()
+const all = () => flips(database.kysely, 'sync on copyhost')
+const routeOf = async (person: string) =>
+  (await routes(database.kysely, reads).routeOf(`${person}@old.example`))?.route ?? null
+
+/** A proxied person's job, leased. */
+async function job(person: string): Promise<Job> {
+  await provisioner(database.kysely).provision({
+    ...{ address: parseAddress(`${person}@old.example`) as never, home: `/home/${person}`, passwordHash: 'hash' },
+    ...{ seenHash: null, sealed: { bytes: new Uint8Array([1]), to: [] }, provider: PROXIED },
+    ...{ oldDomain: 'old.example', oldUsername: person },
+  })
+  const found = await jobs(database.kysely).claim(WORKER, { provider: PROVIDER.name })
+  if (found === null) throw new Error(`there is no job of ${person}`)
+  return found
+}
+
+async function held(person: string, limitMs = LIMIT_MS): Promise<string> {
+  return (await all().hold(await job(person), WORKER, limitMs)) ?? ''
+}
+
+t.test('a person goes from the source through a hold to the destination', async (t) => {
+  const anna = await job('anna')
+  t.match(anna, { order: { isMirrored: true }, moving: { route: 'source', hasAccount: true, unfinished: null } })
+  t.equal(await routeOf('anna'), 'source')
+  const hold = (await all().hold(anna, WORKER, LIMIT_MS)) ?? ''
+  t.equal(await routeOf('anna'), 'held')
+  t.match(await owners(database, reads).ownerOf('anna@old.example'), { isHere: false, isHeld: true })
+  t.equal(await all().hold(anna, WORKER, LIMIT_MS), null, 'once')
+  t.equal(await all().land(hold, ''), false, 'nothing has moved yet')
+  t.equal(await all().begin(hold), true)
+  t.equal(await all().begin(hold), false, 'once')
+  t.equal(await all().land(hold, 'here'), true)
+  t.equal(await routeOf('anna'), 'destination')
+  t.match(await owners(database, reads).ownerOf('anna@old.example'), { isHere: true, isHeld: false })
+  t.equal(await all().back(hold, 'too late'), 'landed', 'there is no way back')
+  t.equal(await routeOf('anna'), 'destination')
+  await all().forget(hold)
+  t.equal(await all().back(hold, 'too late'), null)
+})
+
+t.test('whoever has lost the lease holds nobody', async (t) => {
+  const ben = await job('ben')
+  t.equal(await all().hold(ben, { ...WORKER, id: randomUUID() }, LIMIT_MS), null)
+  t.equal(await routeOf('ben'), 'source')
+})
+
+t.test('what goes wrong goes back to the source; what has moved is told', async (t) => {
+  const early = await held('cleo')
+  t.equal(await all().back(early, 'a reason'), null)
+  t.equal(await routeOf('cleo'), 'source')
+  const late = await held('dora')
+  await all().begin(late)
+  t.equal(await all().back(late, 'a reason'), 'back')
+  t.equal(await routeOf('dora'), 'source')
+  t.equal(await all().land(late, ''), false)
+  t.equal(await all().back(late, 'again'), 'back')
+})
+
+t.test('nobody is held for longer than the limit, whoever has died', async (t) => {
+  const hold = await held('emil', 0)
+  t.equal(await all().begin(hold), false, 'too late to begin')
+  t.equal(await routeOf('emil'), 'source', 'who signs in ends the hold')
+  t.equal(await all().begin(hold), false)
+  const other = await held('fritz', LIMIT_MS)
+  await all().begin(other)
+  await sql`update flip set held_until = now() where hold = ${other}`.execute(database.kysely)
+  t.match(await owners(database, reads).ownerOf('fritz@old.example'), { isHeld: false, isHere: false }, 'so does mail')
+  t.equal(await all().land(other, ''), false, 'whoever moves now is too late')
+  t.equal(await all().back(other, ''), 'back', 'and moves back')
+})
+
+t.test('a hold waits for each service that lives, until what it was asked before is answered', async (t) => {
+  const [here, there] = [randomUUID(), randomUUID()]
+  const reading = new RouteReads()
+  await using _other = announce(database.kysely, { id: there, host: 'there' }, async () => [])
+  await using _one = announce(database.kysely, { id: here, host: 'here' }, async () => [])
+  const hold = await held('greta')
+  await until(async () => (await all().unconfirmed(hold)).length === 2, 'both are seen')
+  const confirm = confirmHolds(reading, holds(database.kysely, here), (cause) => t.fail(String(cause)))
+  const answer = Promise.withResolvers<string>()
+  const asked = reading.read(() => answer.promise)
+  confirm()
+  const unconfirmed = holds(database.kysely, here)
+  await unconfirmed.unconfirmed()
+  t.same(await all().unconfirmed(hold), ['here', 'there'], 'an answer is on its way')
+  answer.resolve('source')
+  await asked
+  await until(async () => (await all().unconfirmed(hold)).length === 1, 'it is answered')
+  t.same(await all().unconfirmed(hold), ['there'], 'the other one is cut off')
+})
+
+t.test('a route that was read long ago is no answer', async (t) => {
+  let now = 0
+  const reading = new RouteReads(() => now)
+  const answered = (ms: number) =>
+    reading.read(async () => {
+      now += ms
+      return 'source'
+    })
+  t.equal(await answered(9_000), 'source')
+  await t.rejects(answered(11_000), { message: /too long ago/ })
+})
+
+t.end()

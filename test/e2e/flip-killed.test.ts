@@ -1,0 +1,127 @@
+import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { OWN } from '../support/debian.ts'
+import { mustRun, rows } from '../support/ferry.ts'
+import { ImapWire } from '../support/imap-wire.ts'
+import { type MailWorld, startMailWorld } from '../support/mail-world.ts'
+import { query } from '../support/query.ts'
+import { startSync } from '../support/sync.ts'
+import { until } from '../support/until.ts'
+
+// A worker is killed in the middle of a flip. A shell script stands in for a program that it runs, and stays at the moment.
+
+const REST = 'touch "$reached"; exec sleep 30'
+/** The second backup of a flip is the one in its hold. */
+const MOMENTS = [
+  { who: 'near@old.example', what: 'before the hold', program: 'doveadm', at: '*backup*', script: REST },
+  { who: 'first@old.example', what: 'before the first move', program: 'mv', at: '*/before/*', script: REST },
+  { who: 'second@old.example', what: 'between the moves', program: 'mv', at: '*/mirror/*', script: REST },
+  { who: 'third@old.example', what: 'after both moves', program: 'mv', at: '*/mirror/*', script: `real "$@"; ${REST}` },
+  { who: 'last@old.example', what: 'when the person is here', program: 'rm', at: '*/before/*', script: REST },
+] as const
+const FROZEN = 'frozen@old.example'
+const people = [...MOMENTS.map(({ who }) => who), FROZEN]
+const PASSWORD = 'a password'
+
+t.test('whoever dies in a flip, everybody goes on, and nothing is lost or twice', async (t) => {
+  const all = Object.fromEntries(people.map((person) => [person, PASSWORD]))
+  await using world = await startMailWorld({ debian: OWN, people: all, isProxied: true })
+  for (const person of people) {
+    await using wire = await ImapWire.open(at(world, person))
+    for (const name of ['one', 'two']) await wire.command('APPEND INBOX (\\Seen) ', message(name))
+  }
+  const ready = startSync(world.ferry.service, ['--once'])
+  t.equal(await ready.end, 0, ready.stderr)
+  for (const moment of MOMENTS) await t.test(`killed ${moment.what}`, (t) => killed(t, world, moment))
+  await t.test('a service that stands still lets nobody be flipped', (t) => frozen(t, world))
+})
+
+const message = (name: string) => Buffer.from(`Subject: ${name}\r\n\r\n${name}\r\n`)
+const at = (world: MailWorld, user: string) => ({
+  ...{ host: 'localhost', port: world.dovecot.port, user, password: PASSWORD },
+})
+const migrationOf = (world: MailWorld, person: string) => rows(world.ferry.service, 'migration', 'show', person)
+
+async function killed(t: Test, world: MailWorld, moment: (typeof MOMENTS)[number]): Promise<void> {
+  const { who } = moment
+  const { service } = world.ferry
+  const { PATH, reached, remove } = inPlaceOf(moment.program, moment.at, moment.script)
+  t.teardown(remove)
+  // Mail that came here too early: what lies in the mailbox's place.
+  const home = join(world.dovecot.mailRoot, 'old.example', who.split('@')[0] ?? '')
+  const early = await world.dovecot.doveadm('mailbox', 'create', '-u', who, 'Early')
+  t.equal(early.exitCode, 0, early.stderr)
+  const file = join(home, 'Maildir/.Early/new/1.early')
+  writeFileSync(file, message('early'))
+  chownSync(file, world.dovecot.mailOwner.uid, world.dovecot.mailOwner.gid)
+  await mustRun(service, 'migration', 'flip', who)
+  const sync = startSync(service, ['--account', who], { PATH })
+  await until(async () => existsSync(reached), `it is reached: ${sync.stderr}`)
+  sync.kill('SIGKILL')
+  await sync.end
+
+  // As if the time of the hold and of the lease had gone by.
+  await query(service.dataDir, 'update flip set held_until = now()')
+  await query(service.dataDir, 'update job set leased_until = now() where holder is not null')
+  t.match(await world.signIn(who, PASSWORD), /^OK /, 'whoever signs in goes on')
+  const isHere = moment.what === 'when the person is here'
+  t.match(await migrationOf(world, who), { route: isHere ? 'destination' : 'source' })
+  t.same(await subjects(world, who), ['one', 'two'])
+
+  const again = startSync(service, ['--account', who])
+  t.equal(await again.end, 0, again.stderr)
+  if (!isHere) {
+    // It was asked for, and comes with the next attempt, unless the flip's end has taken the request back.
+    await mustRun(service, 'migration', 'flip', who).catch(() => undefined)
+    const flipped = startSync(service, ['--account', who])
+    t.equal(await flipped.end, 0, flipped.stderr)
+  }
+  t.match(await migrationOf(world, who), { route: 'destination', code: null })
+  t.same(await subjects(world, who), ['one', 'two'])
+  t.same(await subjects(world, who, 'Early'), ['early'], 'what lay here before has come along')
+  t.same(existsSync(join(home, '.postferry/before')) ? readdirSync(join(home, '.postferry/before')) : [], [])
+  t.same((await query(service.dataDir, 'select * from flip')).rows, [])
+}
+
+async function frozen(t: Test, world: MailWorld): Promise<void> {
+  const { service } = world.ferry
+  const goOn = 'touch "$reached"; while [ ! -e "$reached.go" ]; do sleep 0.05; done; real "$@"'
+  const { PATH, reached, remove } = inPlaceOf('doveadm', '*backup*', goOn)
+  t.teardown(remove)
+  await mustRun(service, 'migration', 'flip', FROZEN)
+  const sync = startSync(service, ['--account', FROZEN], { PATH })
+  await until(async () => existsSync(reached), `it is reached: ${sync.stderr}`)
+  process.kill(service.pid, 'SIGSTOP')
+  writeFileSync(`${reached}.go`, '')
+  await sync.end.finally(() => process.kill(service.pid, 'SIGCONT'))
+  const { route, attempts } = await migrationOf(world, FROZEN)
+  t.equal(route, 'source')
+  t.match(attempts[0], { outcome: 'flip-failed', output: /does not confirm that it holds/ })
+  // At first it may not know again where people are.
+  await until(async () => /^OK /.test(await world.signIn(FROZEN, PASSWORD)), 'the service goes on')
+  t.same(await subjects(world, FROZEN), ['one', 'two'])
+}
+
+async function subjects(world: MailWorld, person: string, mailbox = 'INBOX'): Promise<string[]> {
+  await using wire = await ImapWire.open(at(world, person))
+  await wire.command(`EXAMINE ${mailbox}`)
+  const found = await wire.command('FETCH 1:* (BODY.PEEK[HEADER.FIELDS (SUBJECT)])')
+  return found.flatMap(({ literals }) => /Subject: (.*)\r/.exec(literals[0]?.toString() ?? '')?.[1] ?? []).sort()
+}
+
+function inPlaceOf(program: string, pattern: string, what: string) {
+  const folder = mkdtempSync(join(tmpdir(), 'postferry-programs-'))
+  chmodSync(folder, 0o777)
+  const reached = join(folder, 'reached')
+  const script = `#!/bin/sh
+reached=${reached}
+real() { PATH="\${PATH#*:}" ${program} "$@"; }
+case "$*" in ${pattern}) ${what};; *) real "$@";; esac
+`
+  writeFileSync(join(folder, program), script, { mode: 0o755 })
+  chmodSync(join(folder, program), 0o755)
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  return { PATH: `${folder}:${process.env.PATH}:/usr/sbin`, reached, remove }
+}
