@@ -83,7 +83,7 @@ export class Interfaces {
     const outcome = await this[name](request)
     const written = (await this.#audit()).slice(0, -before.length || undefined)
     for (const { actor } of written) t.match(actor, ACTORS[name], `${name} is who did it`)
-    const unnamed = (detail: string | null) => detail?.replaceAll(name, '…') ?? null
+    const unnamed = (detail: string | null) => detail?.replaceAll(new RegExp(`\\b${name}\\b`, 'g'), '…') ?? null
     return {
       ...outcome,
       audit: written.map(({ action, detail, reason }) => ({ action, detail: unnamed(detail), reason })),
