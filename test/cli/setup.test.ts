@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -30,8 +31,16 @@ for (const { release, dovecot, root, enter } of bothDebians()) {
     }
     const mainCf = join(into, 'etc/postfix/main.cf')
     appendFileSync(mainCf, 'virtual_alias_maps = hash:/etc/postfix/virtual,\n# in all\n  hash:/etc/aliases\n')
+    const files = () => readdirSync(into, { recursive: true }).length
+    const before = files()
+    const careful = await runPostferry(['setup', '--into', into, '--dovecot', dovecot, ...WANTED, '--yes'], environment)
+    t.match(careful, { exitCode: 65, stdout: '', stderr: /main\.cf sets virtual_alias_maps itself.*--replace-postfix/ })
+    t.equal(files(), before)
     const setup = (...more: string[]) =>
-      runPostferry(['setup', '--into', into, '--dovecot', dovecot, ...WANTED, ...more], environment)
+      runPostferry(
+        ['setup', '--into', into, '--dovecot', dovecot, ...WANTED, '--replace-postfix', ...more],
+        environment,
+      )
     const looked = await setup()
     t.match(looked, { exitCode: 64, stdout: /^\+POSTFERRY_HOME=\/srv\/mail\/%d\/%n$/m, stderr: /--yes/ })
     t.notOk(existsSync(join(into, 'etc/postferry')), 'it shows what it would write')

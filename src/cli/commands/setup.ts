@@ -6,7 +6,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Access, replaceFile } from '../../files/atomic.ts'
 import { loadSettings, type Settings, withoutSecrets } from '../../settings.ts'
 import type { CliDeps } from '../deps.ts'
-import { type DovecotVersion, type Piece, pieces, SHIPPED_OWNER, textOf } from '../setup/pieces.ts'
+import { type DovecotVersion, type Piece, pieces, SHIPPED_OWNER, settingsOfOthers, textOf } from '../setup/pieces.ts'
 import { examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { print } from '../terminal/output.ts'
@@ -17,6 +17,7 @@ interface Options {
   mailOwner?: string
   home?: string
   postfix: boolean
+  replacePostfix?: boolean
   yes?: boolean
 }
 
@@ -42,6 +43,7 @@ export function addSetupCommand(postferry: Command, deps: CliDeps): void {
     )
     .option('--home <template>', 'POSTFERRY_HOME: the home of an account, with %d, %n or %u (default: as it is)', home)
     .option('--no-postfix', 'leave Postfix as it is')
+    .option('--replace-postfix', 'comment out what main.cf sets by now and postferry sets, too')
     .option('--yes', 'ask nothing')
   examples(setup, 'postferry setup', 'postferry setup --into /tmp/look --yes', 'postferry setup --home /srv/mail/%d/%n')
   setup.action(async (options: Options) => {
@@ -52,7 +54,9 @@ export function addSetupCommand(postferry: Command, deps: CliDeps): void {
     const mailOwner = options.mailOwner ?? (asks ? userName(await ask('Who owns the mail?', owner)) : owner)
     const dovecot = options.dovecot ?? foundDovecot()
     const { into = '', home } = options
-    const wanted = { into, dovecot, mailOwner, home, mainCf: options.postfix ? foundPostfix(into) : null }
+    const mainCf = options.postfix ? foundPostfix(into) : null
+    if (options.replacePostfix !== true) refuseToReplace(mainCf)
+    const wanted = { into, dovecot, mailOwner, home, mainCf }
     const token = options.into === undefined ? tokenInForce(settings) : null
     const changed = pieces({ ...wanted, token }).filter(({ path, text }) => textOf(path) !== text)
     if (changed.length === 0) return await print('nothing to do\n')
@@ -89,6 +93,15 @@ function foundDovecot(): DovecotVersion {
 /** Its main.cf; for a folder without one, that of this host. Null: there is none. */
 function foundPostfix(into: string): string | null {
   return textOf(join(into, MAIN_CF)) ?? textOf(MAIN_CF)
+}
+
+/** Without them a Postfix that serves other domains would refuse their mail. */
+function refuseToReplace(mainCf: string | null): void {
+  const names = mainCf === null ? [] : settingsOfOthers(mainCf)
+  if (names.length === 0) return
+  const ways =
+    '--replace-postfix comments that out; --no-postfix leaves Postfix to you, and deploy/postfix has the lines'
+  throw new Failure(EXIT.data, `main.cf sets ${names.join(', ')} itself, and nothing was written: ${ways}`)
 }
 
 function tokenInForce({ authToken, dataDir }: Settings): string {

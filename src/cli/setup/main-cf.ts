@@ -22,6 +22,15 @@ export function withEntries(mainCf: string, wanted: string): string {
   return `${commentedOut(mainCf, names).trimEnd()}\n\n${missing.join('\n\n')}\n`
 }
 
+/** The settings that `wanted` has otherwise than main.cf has them by now. */
+export function overruled(mainCf: string, wanted: string): string[] {
+  const sets = new Map(entriesOf(wanted).map(({ name, value }) => [name, value]))
+  const others = entriesOf(mainCf).filter(
+    ({ name, value }) => sets.has(name) && value !== '' && value !== sets.get(name),
+  )
+  return [...new Set(others.map(({ name }) => name))]
+}
+
 /** What a setting of main.cf says; null: it is not there. */
 export function valueIn(mainCf: string, wanted: string): string | null {
   return entriesOf(mainCf).findLast(({ name }) => name === wanted)?.value ?? null

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Access } from '../../files/atomic.ts'
 import { SettingsError } from '../../settings.ts'
-import { valueIn, withEntries } from './main-cf.ts'
+import { overruled, valueIn, withEntries } from './main-cf.ts'
 
 export type DovecotVersion = '2.3' | '2.4'
 
@@ -105,13 +105,21 @@ function withoutSystemUsers(folder: string): Piece[] {
 /** Postfix asks who is here, asks for passwords through the relay, and gives mail to Dovecot. */
 function postfixPieces({ into, mainCf }: Wanted): Piece[] {
   if (mainCf === null) return []
-  const lines = ['sasl', 'maps', 'delivery'].map((name) => shipped(`postfix/postferry-${name}.cf`))
   const files = {
-    '/etc/postfix/main.cf': withEntries(mainCf, lines.join('\n')),
+    '/etc/postfix/main.cf': withEntries(mainCf, ofPostfix()),
     '/etc/dovecot/conf.d/98-postferry-postfix.conf': shipped('dovecot/postferry-postfix.conf'),
     '/etc/tmpfiles.d/postferry-postfix.conf': shipped('systemd/postferry-postfix.conf'),
   }
   return Object.entries(files).map(([path, text]) => ({ path: join(into, path), text, access: OPEN }))
+}
+
+function ofPostfix(): string {
+  return ['sasl', 'maps', 'delivery'].map((name) => shipped(`postfix/postferry-${name}.cf`)).join('\n')
+}
+
+/** Settings of a main.cf, for domains that postferry does not know, perhaps, which its own would take the place of. */
+export function settingsOfOthers(mainCf: string): string[] {
+  return overruled(mainCf, ofPostfix())
 }
 
 /** Who copies, and where, when that is not as in the unit. */
