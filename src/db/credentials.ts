@@ -37,7 +37,7 @@ export function credentials(db: Kysely<DB>): Credentials {
         .executeTakeFirst()
       return row ?? null
     },
-    async renew(address, sealed, home, by) {
+    async renew(address, sealed, home, by, whose) {
       const work = db.transaction().execute(async (trx) => {
         const { id, account_id } = await trx
           .selectFrom('migration')
@@ -46,6 +46,7 @@ export function credentials(db: Kysely<DB>): Credentials {
           .where('state', '<>', 'done')
           .forUpdate()
           .executeTakeFirstOrThrow(() => new Refused('conflict', `${address} has no unfinished migration any more`))
+        if (whose === 'awaited' && account_id !== null) throw new Refused('conflict', `${address} has come by now`)
         if (account_id === null) {
           const kept = sql<string>`coalesce(home, ${home})`
           await trx.updateTable('migration').set({ home: kept }).where('id', '=', id).execute()

@@ -59,17 +59,20 @@ export function providers(db: Kysely<DB>): Providers {
         throw isUniqueViolation(error) ? new Refused('conflict', `provider ${provider.name} exists already`) : error
       }
     },
-    set: (provider, by) =>
+    set: (provider, by, seen) =>
       db.transaction().execute(async (trx) => {
         await knowsZoneOf(provider, trx)
         const isThere = isAt(provider)
         const [row, named] = [toRow(provider), ['provider.name', '=', provider.name] as const]
-        const before = await trx
+        const [before = {}] = await trx
           .selectFrom('provider')
           .select(PROVIDER_COLUMNS)
           .where(...named)
           .forUpdate()
           .execute()
+        if (seen !== undefined && changesIn(before, toRow(seen)) !== '') {
+          throw new Refused('conflict', `${provider.name} was changed meanwhile: look at it, and try again`)
+        }
         await trx
           .updateTable('provider')
           .set({
@@ -79,7 +82,7 @@ export function providers(db: Kysely<DB>): Providers {
           })
           .where(...named)
           .execute()
-        await record(trx, provider.name, { ...by, action: 'provider.set', detail: changesIn(before[0] ?? {}, row) })
+        await record(trx, provider.name, { ...by, action: 'provider.set', detail: changesIn(before, row) })
       }),
     async noteTest(tested, failedStep) {
       await db

@@ -42,8 +42,11 @@ export interface Providers {
   list(): Promise<Provider[]>
   find(name: string): Promise<Provider | null>
   add(provider: Provider, by: By): Promise<void>
-  /** Replaces the provider of that name. */
-  set(provider: Provider, by: By): Promise<void>
+  /**
+   * Replaces the provider of that name.
+   * @param before as which it was read; @throws Refused when somebody else has changed it since
+   */
+  set(provider: Provider, by: By, before?: Provider): Promise<void>
   /** Keeps how a test of it ended, unless it is reached in another way by now. */
   noteTest(tested: Provider, failedStep: string | null): Promise<void>
   remove(name: string, by: By): Promise<boolean>
@@ -149,8 +152,9 @@ export interface Credentials {
   /**
    * Replaces the credential of an unfinished migration, and heals what its lack or refusal stopped.
    * @param home where mail is copied to while there is no account
+   * @param whose only that of somebody who has no account yet, or anybody's; @throws Refused
    */
-  renew(address: string, sealed: Sealed, home: string, by: By): Promise<void>
+  renew(address: string, sealed: Sealed, home: string, by: By, whose?: 'awaited'): Promise<void>
 }
 
 /** What is there of a person already: an account, a migration, or both. */

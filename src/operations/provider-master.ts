@@ -105,7 +105,7 @@ async function giveTo(
   if (person === null || username === null) return false
   const sealed = await sealer.seal({ address, provider: provider.name, username, password })
   try {
-    await credentials.renew(address, sealed, expandHome(settings.home, person), by)
+    await credentials.renew(address, sealed, expandHome(settings.home, person), by, 'awaited')
     return true
   } catch (error) {
     if (isRefused(error, 'conflict')) return false

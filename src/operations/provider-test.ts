@@ -66,5 +66,5 @@ async function domainAt({ name, host }: Provider, { domains }: TestDeps): Promis
 async function keepRefusal(asked: Provider, refusal: string, { actor }: By, { providers }: TestDeps) {
   const now = await providers.find(asked.name)
   if (now === null || now.host !== asked.host || now.port !== asked.port) return
-  await providers.set({ ...now, refusal }, { actor, reason: 'learned by provider test' })
+  await providers.set({ ...now, refusal }, { actor, reason: 'learned by provider test' }, now)
 }

@@ -104,7 +104,7 @@ export const setProvider = operation({
   ...{ ...CHANGE, name: 'provider.set', summary: 'Change what is given of a provider, and nothing else' },
   async run(input, { providers }: { providers: Pick<Providers, 'set'> }, by) {
     const changed = changeIn(input)
-    await providers.set(changed.after, by)
+    await providers.set(changed.after, by, changed.before)
     return changed
   },
 })

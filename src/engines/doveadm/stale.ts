@@ -1,4 +1,5 @@
-import { lstatSync, readdirSync, rmSync } from 'node:fs'
+import { lstatSync, rmSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,7 +7,8 @@ import { PLACE, SOCKET } from './place.ts'
 
 /** Removes what workers have left that were killed. Never throws. */
 export async function removeStale(): Promise<void> {
-  for (const name of readdirSync(tmpdir()).filter((name) => name.startsWith(PLACE))) {
+  const names = await readdir(tmpdir()).catch((): string[] => [])
+  for (const name of names.filter((name) => name.startsWith(PLACE))) {
     const folder = join(tmpdir(), name)
     try {
       if (isOwn(folder) && (await isDeserted(join(folder, SOCKET)))) rmSync(folder, { recursive: true, force: true })

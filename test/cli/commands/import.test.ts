@@ -56,7 +56,7 @@ dora@old.example,,"s3cret and broken
   for (const options of [[], ['--dry-run']]) {
     const { exitCode, result, stderr, stdout } = await load(bad, ...options)
     t.equal(exitCode, 65)
-    t.match(stderr, /^postferry: 4 of 7 lines cannot be imported/)
+    t.match(stderr, /^\{"error":"4 of 7 lines cannot be imported/)
     t.match(result, { bad_lines: reasons, lines: 7, bad: 4, awaited: 1, pending: 2, kept: 0, written: false })
     t.same(formsFound(Buffer.from(stdout + stderr), ['s3cret', 'not the password']), [])
   }
