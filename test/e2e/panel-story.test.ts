@@ -5,6 +5,7 @@ import type { Page } from 'playwright-core'
 import t from 'tap'
 import { startChromium } from '../support/browser.ts'
 import { startNew } from '../support/destination.ts'
+import { rows } from '../support/ferry.ts'
 import { addAdministrators, button, fact, heading, link, notice, OWNER, section, signedIn } from '../support/panel.ts'
 import { startRelay } from '../support/relay.ts'
 import { seed } from '../support/seed.ts'
@@ -63,6 +64,11 @@ t.test('a wrong field is told beside it, and nothing of what was typed is lost',
   await host.fill('localhost')
   await button(page, 'Add').click()
   await notice(page).filter({ hasText: 'old is added' }).waitFor()
+  t.match(
+    await rows(service, 'provider', 'show', 'old'),
+    { tls_min: '1.2', mx_tls: 'verified', cutover: 'immediate', engine: 'offlineimap' },
+    'what nobody chose is as by default',
+  )
 })
 
 t.test('the connection test shows each step as it is taken, and learns how the old server refuses', async (t) => {

@@ -52,7 +52,9 @@ function inputFor(row: Row, value: string | undefined, error: string | undefined
   const hint = hintOf(row)
   if (isFlag(row)) return checkField({ name, label, hint, checked: value !== undefined })
   const field = { name, label, hint, error, value: value ?? '' }
-  if (titles !== undefined) return choiceField({ ...field, choices: Object.entries(titles) })
+  // Else the browser would choose the first one.
+  const chosen = value ?? textOf(row.default?.('implicit')) ?? ''
+  if (titles !== undefined) return choiceField({ ...field, value: chosen, choices: Object.entries(titles) })
   if (isMany) return areaField({ ...field, rows: 3 })
   return textField({ ...field, required: row.default === undefined, ...(placeholder && { placeholder }) })
 }
