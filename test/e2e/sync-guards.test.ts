@@ -30,7 +30,10 @@ const sync = (address: string) => service.run(['sync', '--account', address, '--
 t.test('a folder that cannot keep the sync state is named, and nothing is copied', async (t) => {
   const worker = startSync(service, ['--account', ANNA[0]], { POSTFERRY_OFFLINEIMAP_METADATA: '/dev/null/nowhere' })
   t.equal(await worker.end, 78)
-  t.equal(worker.stderr, 'postferry: POSTFERRY_OFFLINEIMAP_METADATA: cannot write in /dev/null/nowhere (ENOTDIR)\n')
+  t.equal(
+    worker.stderr,
+    '{"error":"POSTFERRY_OFFLINEIMAP_METADATA: cannot write in /dev/null/nowhere (ENOTDIR)","exit_code":78}\n',
+  )
   t.match(await show(ANNA[0]), { state: 'synced', attempts: { length: 1 } })
 })
 

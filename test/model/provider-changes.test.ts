@@ -18,6 +18,9 @@ t.test('a new provider has the defaults', async (t) => {
     ...{
       engine: 'offlineimap',
       cutover: 'immediate',
+      flip: 'auto',
+      pop3Port: null,
+      sievePort: null,
       window: null,
       include: [],
       exclude: [],
