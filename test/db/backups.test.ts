@@ -186,6 +186,15 @@ t.test('a backup holds one moment, whatever is written meanwhile', async (t) => 
   await full.pool.query(`delete from visit where digest = 'later'`)
 })
 
+/** Whether the same comes out of it. */
+function isSame(bytes: Buffer): boolean {
+  try {
+    return gunzipSync(bytes).equals(gunzipSync(file))
+  } catch {
+    return false
+  }
+}
+
 t.test('a file that is cut off or altered is refused, wherever that is, and changes nothing', async (t) => {
   t.match(await checkBackup(inPieces(file)), { tables: { length: /^\d+$/ } })
   // The first ten bytes say when and where it was packed.
@@ -193,6 +202,8 @@ t.test('a file that is cut off or altered is refused, wherever that is, and chan
     await t.rejects(checkBackup(inPieces(file.subarray(0, at))), { code: 'invalid', message: /ends too soon/ }, `${at}`)
     const flipped = Buffer.from(file)
     flipped[at] = (flipped[at] ?? 0) ^ 0x10
+    // Where a block ends, gzip has bits that mean nothing.
+    if (isSame(flipped)) continue
     await t.rejects(checkBackup(inPieces(flipped)), { code: 'invalid' }, `altered at ${at}`)
   }
   for (const [from, to, message] of [
