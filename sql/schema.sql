@@ -91,6 +91,7 @@ CREATE TABLE account (
     enabled boolean DEFAULT true NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     password_changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    list_key text GENERATED ALWAYS AS (list_key(address)) STORED,
     CONSTRAINT account_pkey PRIMARY KEY (id),
     CONSTRAINT account_address_key UNIQUE (address),
     CONSTRAINT account_id_address_key UNIQUE (id, address),
@@ -99,6 +100,8 @@ CREATE TABLE account (
 );
 
 CREATE INDEX account_domain ON account USING btree (split_part(address, '@'::text, 2));
+
+CREATE INDEX account_list ON account USING btree (list_key);
 
 CREATE TABLE migration (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -119,6 +122,7 @@ CREATE TABLE migration (
     quota_bytes bigint,
     flip_requested_at timestamp with time zone,
     flipped_at timestamp with time zone,
+    list_key text GENERATED ALWAYS AS (list_key(address)) STORED,
     CONSTRAINT migration_pkey PRIMARY KEY (id),
     CONSTRAINT migration_account_id_key UNIQUE (account_id),
     CONSTRAINT migration_address_key UNIQUE (address),
@@ -133,19 +137,25 @@ CREATE TABLE migration (
     CONSTRAINT migration_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES provider(id)
 );
 
-CREATE INDEX migration_changed ON migration USING btree (changed_at, address);
+CREATE INDEX migration_changed ON migration USING btree (changed_at, list_key);
 
-CREATE INDEX migration_code ON migration USING btree (COALESCE(code, ''::text), address);
+CREATE INDEX migration_code ON migration USING btree (COALESCE(code, ''::text), list_key);
 
-CREATE INDEX migration_finish_requested ON migration USING btree (address) WHERE finish_requested_at IS NOT NULL;
+CREATE INDEX migration_finish_requested ON migration USING btree (list_key) WHERE finish_requested_at IS NOT NULL;
+
+CREATE INDEX migration_flipped ON migration USING btree (flipped_at) WHERE flipped_at IS NOT NULL;
+
+CREATE INDEX migration_list ON migration USING btree (list_key);
 
 CREATE UNIQUE INDEX migration_mailbox ON migration USING btree (provider_id, old_username) WHERE state <> 'done'::text AND NOT is_double;
 
-CREATE INDEX migration_old_domain ON migration USING btree (old_domain, address);
+CREATE INDEX migration_old_domain ON migration USING btree (old_domain, list_key);
 
-CREATE INDEX migration_provider ON migration USING btree (provider_id, address);
+CREATE INDEX migration_provider ON migration USING btree (provider_id, list_key);
 
-CREATE INDEX migration_state ON migration USING btree (state, address);
+CREATE INDEX migration_route ON migration USING btree (route, list_key) WHERE route <> 'destination'::text;
+
+CREATE INDEX migration_state ON migration USING btree (state, list_key);
 
 CREATE TABLE credential (
     migration_id bigint NOT NULL,
@@ -405,11 +415,14 @@ CREATE INDEX account_password_account ON account_password USING btree (account_i
 CREATE TABLE alias (
     address text NOT NULL,
     target text NOT NULL,
+    list_key text GENERATED ALWAYS AS (list_key(address)) STORED,
     CONSTRAINT alias_pkey PRIMARY KEY (address, target),
     CONSTRAINT alias_check CHECK (address <> target)
 );
 
 CREATE INDEX alias_domain ON alias USING btree (split_part(address, '@'::text, 2));
+
+CREATE INDEX alias_list ON alias USING btree (list_key);
 
 CREATE TABLE only_at_source (
     address text NOT NULL,
@@ -680,6 +693,16 @@ begin
   end if;
   return null;
 end $function$;
+
+CREATE OR REPLACE FUNCTION public.list_key(address text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$
+  select (translate(
+    regexp_replace(regexp_replace(address, '(\d+)', '00000000000000\1', 'g'), '\d*(\d{15})', '\1', 'g'), '@', ' '
+  ) || ' ' || address) collate "C"
+$function$;
 
 CREATE OR REPLACE FUNCTION public.next_providers(copying_host_id text, takes_over boolean, until timestamp with time zone)
  RETURNS TABLE(name text)

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable, Updateable } from 'kysely'
+import { type Kysely, type Selectable, sql, type Updateable } from 'kysely'
 import type { Account } from '../model/account.ts'
 import type { Change } from '../model/audit.ts'
 import type { Accounts } from '../operations/ports.ts'
@@ -22,8 +22,10 @@ export function accounts(db: Kysely<DB>): Accounts {
         db
           .selectFrom('account')
           .select([...ACCOUNT_COLUMNS, 'address as cursor'])
-          .$if(from !== null, (query) => query.where('address', isBackwards ? '<' : '>', from ?? ''))
-          .orderBy('address', isBackwards ? 'desc' : 'asc')
+          .$if(from !== null, (query) =>
+            query.where('list_key', isBackwards ? '<' : '>', sql<string>`list_key(${from})`),
+          )
+          .orderBy('list_key', isBackwards ? 'desc' : 'asc')
           .limit(limit)
           .execute(),
       )

@@ -12,8 +12,10 @@ export function aliases(db: Kysely<DB>): Aliases {
         const query = db
           .selectFrom('alias')
           .select(['address', 'address as cursor', sql<string[]>`array_agg(target order by target)`.as('targets')])
-          .$if(from !== null, (query) => query.where('address', isBackwards ? '<' : '>', from ?? ''))
-        const rows = query.groupBy('address').orderBy('address', isBackwards ? 'desc' : 'asc')
+          .$if(from !== null, (query) =>
+            query.where('list_key', isBackwards ? '<' : '>', sql<string>`list_key(${from})`),
+          )
+        const rows = query.groupBy(['list_key', 'address']).orderBy('list_key', isBackwards ? 'desc' : 'asc')
         return await rows.limit(limit).execute()
       }),
     async find(address) {

@@ -27,14 +27,15 @@ export function attempts(db: Kysely<DB>): Attempts {
     async latest(migrationIds) {
       const { rows } = await sql<LatestAttempt & { id: string }>`
         select job.migration_id as id, nullif(due_at, 'infinity') as "dueAt", failures, ended.outcome,
-            holder is not null and not is_free(job) as "isRunning", coalesce(running.messages, 0) as messages
+            holder is not null and not is_free(job) as "isRunning", coalesce(running.messages, 0) as messages,
+            running.started_at as "startedAt", completed_at as "completedAt"
           from job
             left join lateral (
               select outcome from attempt where attempt.migration_id = job.migration_id and ended_at is not null
                 order by id desc limit 1
             ) as ended on true
             left join lateral (
-              select messages from attempt where attempt.migration_id = job.migration_id and ended_at is null
+              select messages, started_at from attempt where attempt.migration_id = job.migration_id and ended_at is null
                 and started_at >= claimed_at order by id desc limit 1
             ) as running on true
           where job.migration_id = any(${migrationIds}::bigint[])`.execute(db)

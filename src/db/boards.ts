@@ -3,6 +3,7 @@ import type { Outcome } from '../model/attempt.ts'
 import type {
   Boards,
   ErrorCount,
+  FlipsLook,
   PeopleLook,
   Reason,
   Retrying,
@@ -27,6 +28,7 @@ export function boards(db: Kysely<DB>): Boards {
   return {
     async look() {
       const people = await rowsOf(PEOPLE)
+      const flips = new Map((await rowsOf(FLIPS)).map(({ provider, ...row }) => [provider, row]))
       const [moved, connections, lately, minutes, counted] = [
         byProvider(await rowsOf(MOVED)),
         byProvider(await rowsOf(CONNECTIONS)),
@@ -39,6 +41,7 @@ export function boards(db: Kysely<DB>): Boards {
         const { came = 0, ...steps } = moved.get(provider) ?? { acrossLastHour: 0, cameLastHour: 0 }
         return {
           ...{ provider, isOpen, came, people: { ...counts, ...steps, states: { ...NOBODY, ...states } } },
+          flips: flips.get(provider) ?? null,
           connections: { signIn: 0, copying: 0, ...connections.get(provider), allowed },
           ...{ errors: [], successes: 0, awaySince: null, awayAt: null, successAt: null, ...lately.get(provider) },
           minutes: minutesOf(minutes.get(provider) ?? []),
@@ -98,6 +101,24 @@ const MOVED = sql<OfProvider & { acrossLastHour: number; cameLastHour: number; c
       join provider on provider.id = provider_id
     where at > now() - interval '1 hour'
     group by 1`
+
+const FLIPS = sql<OfProvider & FlipsLook>`
+  with at_source as (
+    select migration.provider_id, count(*)::int as at_source, count(*) filter (where completed_at is not null)::int as mirrored,
+        count(*) filter (where route = 'source' and state = 'synced' and code is null)::int as ready,
+        count(*) filter (where route = 'held')::int as held,
+        count(*) filter (where route = 'source' and flip_requested_at is not null)::int as requested
+      from migration join job on migration_id = id
+      where route <> 'destination' and state not in ('awaited', 'done') group by 1
+  ), here as (
+    select provider_id, count(*)::int as flipped, count(*) filter (where flipped_at > ${LATELY})::int as lately
+      from migration where flipped_at is not null group by 1
+  )
+  select name as provider, flip = 'auto' as "isAuto", coalesce(at_source, 0) as "atSource", coalesce(mirrored, 0) as mirrored,
+      coalesce(ready, 0) as ready, coalesce(held, 0) as held, coalesce(requested, 0) as requested,
+      coalesce(flipped, 0) as flipped, coalesce(lately, 0) as "flippedLastTenMinutes"
+    from provider left join at_source on at_source.provider_id = id left join here on here.provider_id = id
+    where cutover = 'proxied' or at_source > 0`
 
 const CONNECTIONS = sql<OfProvider & { signIn: number; copying: number }>`
   select name as provider, coalesce(sum(held) filter (where use = 'sign-in'), 0)::int as "signIn",

@@ -67,6 +67,9 @@ async function hold(
 ): Promise<string | null> {
   const { rows: held } = await sql`select 1 from migration
     where id = ${migrationId} and route = 'source' and account_id is not null and state in ('pending', 'synced')
+      -- Whoever stops a wave stops those who are not held yet.
+      and (flip_requested_at is not null or finish_requested_at is not null or exists (
+        select from provider where provider.id = provider_id and cutover = 'proxied' and flip = 'auto'))
     for update`.execute(trx)
   if (held.length === 0) return null
   const { rows: leased } = await sql`select 1 from job

@@ -22,6 +22,10 @@ interface Cursor {
   readonly address: string
 }
 
+/** Addresses in the order in which people read them. */
+const ADDRESS = sql`migration.list_key`
+const addressOf = ({ address }: Cursor) => sql`list_key(${address})`
+
 type MigrationRow = Migration & { readonly cursor: string }
 
 const TEXT = { pattern: /^[^\0]*$/, valueOf: (text: string) => sql`${text}::text` }
@@ -70,7 +74,7 @@ async function readSorted(
     .select((key?.text ?? sql<string>`''`).as('key'))
     .$if(cursor !== null, (query) => query.where(isBeyond(key, cursor as Cursor, isBackwards)))
     .$if(key !== null, (query) => query.orderBy((key as Key).column, direction))
-    .orderBy('migration.address', direction)
+    .orderBy(ADDRESS, direction)
     .limit(limit)
     .execute()
   return rows.map((row) => ({ ...toMigration(row), cursor: textOf({ key: row.key, address: row.address }) }))
@@ -78,8 +82,8 @@ async function readSorted(
 
 function isBeyond(key: Key | null, cursor: Cursor, isBackwards: boolean) {
   const beyond = isBackwards ? sql`<` : sql`>`
-  if (key === null) return sql<boolean>`migration.address ${beyond} ${cursor.address}`
-  return sql<boolean>`(${key.column}, migration.address) ${beyond} (${key.valueOf(cursor.key)}, ${cursor.address})`
+  if (key === null) return sql<boolean>`${ADDRESS} ${beyond} ${addressOf(cursor)}`
+  return sql<boolean>`(${key.column}, ${ADDRESS}) ${beyond} (${key.valueOf(cursor.key)}, ${addressOf(cursor)})`
 }
 
 /** One provider after the other: no index has their names beside the addresses. */

@@ -37,8 +37,8 @@ export function onlyAtSource(db: Kysely<DB>, { recipients }: Pick<Directory, 're
           .where('last_at', '>=', sql<Date>`now() - ${KEPT}`)
           .$if(domain !== undefined, (query) => query.where(DOMAIN, '=', domain ?? ''))
           .$if(provider !== undefined, (query) => query.where(DOMAIN, 'in', domainsOf(provider ?? '')))
-          .$if(from !== null, (query) => query.where('address', isBackwards ? '<' : '>', from ?? ''))
-          .orderBy('address', isBackwards ? 'desc' : 'asc')
+          .$if(from !== null, (query) => query.where(LIST_KEY, isBackwards ? '<' : '>', sql<string>`list_key(${from})`))
+          .orderBy(LIST_KEY, isBackwards ? 'desc' : 'asc')
           .limit(limit)
           .execute(),
       )
@@ -53,6 +53,7 @@ export function onlyAtSource(db: Kysely<DB>, { recipients }: Pick<Directory, 're
   }
 }
 
+const LIST_KEY = sql<string>`list_key(address) collate "C"`
 const DOMAIN = sql<string>`split_part(address, '@', 2)`
 
 const domainsOf = (provider: string) => sql<string>`(

@@ -31,6 +31,7 @@ export interface Account {
   enabled: Generated<boolean>;
   home: string;
   id: Generated<Int8>;
+  list_key: Generated<string | null>;
   password_changed_at: Generated<Timestamp>;
   password_hash: string;
   password_source: string;
@@ -57,6 +58,7 @@ export interface Administrator {
 
 export interface Alias {
   address: string;
+  list_key: Generated<string | null>;
   target: string;
 }
 
@@ -222,6 +224,7 @@ export interface Migration {
   home: string | null;
   id: Generated<Int8>;
   is_double: Generated<boolean>;
+  list_key: Generated<string | null>;
   old_domain: string;
   old_username: string;
   paused_from: string | null;

@@ -7,7 +7,7 @@ import { STATUS_COLUMNS, toStatus } from './status.ts'
 
 type MigrationRow = Omit<
   Selectable<MigrationTable>,
-  'account_id' | 'provider_id' | 'home' | 'is_double' | 'quota_bytes' | 'flipped_at'
+  'account_id' | 'provider_id' | 'home' | 'list_key' | 'is_double' | 'quota_bytes' | 'flipped_at'
 > & {
   provider: string
 }
@@ -17,7 +17,7 @@ export const CODE = sql<string>`coalesce(migration.code, '')`
 
 /** Migrations that match, with all that is told of them. */
 export function selectMigrations(db: Kysely<DB>, filter: MigrationFilter) {
-  const { state, provider, domain, code, search, isFinishRequested, neverCame } = filter
+  const { state, provider, domain, code, search, isFinishRequested, route, isFlipRequested, neverCame } = filter
   return db
     .selectFrom('migration')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
@@ -29,6 +29,10 @@ export function selectMigrations(db: Kysely<DB>, filter: MigrationFilter) {
     .$if(code !== undefined, (query) => query.where(CODE, '=', code ?? ''))
     .$if(isFinishRequested !== undefined, (query) =>
       query.where('finish_requested_at', isFinishRequested ? 'is not' : 'is', null),
+    )
+    .$if(route !== undefined, (query) => query.where('route', '=', route ?? ''))
+    .$if(isFlipRequested !== undefined, (query) =>
+      query.where('flip_requested_at', isFlipRequested ? 'is not' : 'is', null),
     )
     .$if(neverCame !== undefined, (query) =>
       query.where(sql<boolean>`(account_id is null and state <> 'done') = ${neverCame}`),

@@ -42,7 +42,10 @@ export async function writeStatus(id: string, to: MigrationStatus, db: Kysely<DB
   await db
     .updateTable('migration')
     .set({ state: to.state, paused_from: to.pausedFrom, code: to.code, changed_at: new Date() })
-    .set({ finish_requested_at: finishRequestedAt, ...(to.isFlipRequested && { flip_requested_at: FLIP_REQUESTED }) })
+    .set({
+      finish_requested_at: finishRequestedAt,
+      ...(to.isFlipRequested !== undefined && { flip_requested_at: to.isFlipRequested ? FLIP_REQUESTED : null }),
+    })
     .where('id', '=', id)
     .execute()
   if (to.state === 'done') await db.deleteFrom('credential').where('migration_id', '=', id).execute()

@@ -75,7 +75,7 @@ async function moveBatch(
           and locked.paused_from is not distinct from move.paused_from and locked.code is not distinct from move.code
     ), moved as (
       update migration set state = to_state, paused_from = to_paused_from, code = to_code, changed_at = now(),
-          flip_requested_at = case when to_flip_requested then ${FLIP_REQUESTED} else flip_requested_at end,
+          flip_requested_at = case when to_flip_requested then ${FLIP_REQUESTED} when not to_flip_requested then null else flip_requested_at end,
           finish_requested_at = case when to_finish_requested then coalesce(finish_requested_at, clock_timestamp()) end
         from moving where migration.id = moving.id and is_news
     ), due as materialized (

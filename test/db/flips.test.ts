@@ -72,6 +72,16 @@ t.test('a person goes from the source through a hold to the destination', async 
   t.equal(await all().back(hold, 'too late'), null)
 })
 
+t.test('a request that was taken back since the claim holds nobody, where nobody is flipped by itself', async (t) => {
+  const job_ = await job('zoe')
+  const set = (flip: 'auto' | 'manual') => providers(database.kysely).set({ ...PROXIED, flip }, BY)
+  await set('manual')
+  t.equal(await all().hold(job_, WORKER, LIMIT_MS), null)
+  t.equal(await routeOf('zoe'), 'source')
+  await set('auto')
+  t.not(await all().hold(job_, WORKER, LIMIT_MS), null)
+})
+
 t.test('whoever has lost the lease holds nobody', async (t) => {
   const ben = await job('ben')
   t.equal(await all().hold(ben, { ...WORKER, id: randomUUID() }, LIMIT_MS), null)

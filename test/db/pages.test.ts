@@ -80,6 +80,24 @@ t.test('page after page everybody comes once, in any order, forwards and backwar
   }
 })
 
+t.test('numbers in addresses are in their order', async (t) => {
+  const names = ['anna', 'anna2', 'anna02', 'anna10', 'anna10.b9', 'anna10.b10', 'anna491701234567', 'anna.b', 'annab']
+  const all = ['old', 'zold'].flatMap((domain) => names.map((name) => `${name}@${domain}.natural`))
+  await sql`insert into migration (address, provider_id, old_domain, old_username, state, code, route, home)
+    select address, 1, 'old.natural', address, 'failed', 'natural', 'destination', '/h/' || address
+      from unnest(${all.toSorted()}::text[]) as address`.execute(database.kysely)
+  const expected = [
+    ...['anna@old', 'anna@zold', 'anna.b@old', 'anna.b@zold', 'anna02@old', 'anna2@old', 'anna02@zold', 'anna2@zold'],
+    ...['anna10@old', 'anna10@zold', 'anna10.b9@old', 'anna10.b9@zold', 'anna10.b10@old', 'anna10.b10@zold'],
+    ...['anna491701234567@old', 'anna491701234567@zold', 'annab@old', 'annab@zold'],
+  ].map((name) => `${name}.natural`)
+  for (const sort of ['address', 'state', 'code', 'provider'] as const) {
+    const read = (request: PageRequest) => pageOf({ ...request, sort, filter: { domain: 'old.natural' } })
+    t.same(addresses((await walk(read, 5, 'after')).flat()), expected, sort)
+  }
+  await sql`delete from migration where old_domain = 'old.natural'`.execute(database.kysely)
+})
+
 t.test('a page tells whether there is more on either side', async (t) => {
   const first = await pageOf({ limit: 20 })
   t.match(first, { before: null, after: String })
