@@ -53,6 +53,8 @@ export interface AttemptPlan {
   readonly dueAt: Date | null
   /** In a row, until now. */
   readonly failures: number
+  /** When a whole copy was made last; missing or null: never. */
+  readonly completedAt?: Date | null
 }
 
 /** How the last attempt of a migration went, and when the next one is made. */
@@ -62,6 +64,8 @@ export interface LatestAttempt extends AttemptPlan {
   readonly outcome: Outcome | null
   /** Of the one that runs. */
   readonly messages: number
+  /** Null: none does. */
+  readonly startedAt: Date | null
 }
 
 /** What is kept of how an attempt ended. */

@@ -100,6 +100,14 @@ export const requestFlip: Transition = (from) => {
   return { ...from, isFlipRequested: true, isDue: true }
 }
 
+/** Takes the request of a flip back. Who is held already is a moment from being here. */
+export const stopFlip: Transition = (from) => {
+  if (from.route === 'held') throw new Refused('conflict', 'the flip has begun')
+  if (from.route === 'destination') throw new Refused('conflict', 'the person is on the new server already')
+  if (!from.isFlipRequested) throw new Refused('conflict', 'no flip is requested')
+  return { ...from, isFlipRequested: false }
+}
+
 export const finish: Transition = (from) => {
   refuseDone(from)
   return { state: 'done', pausedFrom: null, code: null, isFinishRequested: false }

@@ -22,6 +22,8 @@ export interface SourceLook extends Pick<Work, 'minutes' | 'counted'> {
   readonly isOpen: boolean
   readonly connections: Connections
   readonly people: PeopleLook
+  /** Null: nobody is proxied. */
+  readonly flips: FlipsLook | null
   /** How many people came in the last quarter of an hour. */
   readonly came: number
   /** Why attempts of the last ten minutes ended that the old server would not let work. */
@@ -33,6 +35,24 @@ export interface SourceLook extends Pick<Work, 'minutes' | 'counted'> {
   readonly awayAt: Date | null
   /** The last success of the last hour. */
   readonly successAt: Date | null
+}
+
+/** Who works on the old server still, and goes over by a flip. */
+export interface FlipsLook {
+  /** Who is ready is flipped without anybody's word. */
+  readonly isAuto: boolean
+  /** People who work on the old server, through the new one. */
+  readonly atSource: number
+  /** Of these, a whole mirror was made. */
+  readonly mirrored: number
+  /** Of these, the mirror is proved. */
+  readonly ready: number
+  /** At this moment. */
+  readonly held: number
+  /** A flip is requested, and has not begun: the wave. */
+  readonly requested: number
+  readonly flipped: number
+  readonly flippedLastTenMinutes: number
 }
 
 export interface Connections {

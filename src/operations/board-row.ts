@@ -1,6 +1,6 @@
 import { Type } from '../model/json-schema.ts'
 import type { Board } from './board.ts'
-import { HEALTHS } from './board-look.ts'
+import { type FlipsLook, HEALTHS } from './board-look.ts'
 import { verdictText } from './board-verdict.ts'
 import { Count, listOf, orNull, Text, Time } from './schema.ts'
 
@@ -18,6 +18,17 @@ const PEOPLE = {
   stopped: Type.Integer({ minimum: 0, description: 'Until somebody acts' }),
 }
 
+const Flips = Type.Object({
+  auto: Type.Boolean({ description: 'Who is ready is flipped without anybody’s word' }),
+  at_source: Type.Integer({ minimum: 0, description: 'Works on the old server, through the new one' }),
+  mirrored: Type.Integer({ minimum: 0, description: 'Of these: a whole mirror was made' }),
+  ready: Type.Integer({ minimum: 0, description: 'Of these: the mirror is proved' }),
+  held: Count,
+  requested: Type.Integer({ minimum: 0, description: 'The wave: a flip is requested, and has not begun' }),
+  flipped: Count,
+  flips_per_minute: Type.Number({ description: 'In the last ten minutes' }),
+})
+
 const Source = Type.Object({
   provider: Text,
   health: Type.Enum(HEALTHS),
@@ -29,6 +40,7 @@ const Source = Type.Object({
   never_came: Count,
   messages_per_second: Type.Number(),
   days_left: orNull(Type.Integer()),
+  flips: orNull(Flips),
 })
 
 const Need = Type.Object({
@@ -80,11 +92,23 @@ export function boardRow({ verdict, people, retrying, running, workers, sources,
   }
 }
 
-function sourceRow({ connections, neverCame, messagesPerSecond, daysLeft, ...source }: Board['sources'][number]) {
+function sourceRow({
+  connections,
+  flips,
+  neverCame,
+  messagesPerSecond,
+  daysLeft,
+  ...source
+}: Board['sources'][number]) {
   const { allowed, signIn, copying } = connections
   return {
     ...source,
     connections: { allowed, sign_in: signIn, copying },
     ...{ never_came: neverCame, messages_per_second: messagesPerSecond, days_left: daysLeft },
+    flips: flips && flipsRow(flips),
   }
+}
+
+function flipsRow({ isAuto, atSource, flippedLastTenMinutes, ...flips }: FlipsLook) {
+  return { auto: isAuto, at_source: atSource, ...flips, flips_per_minute: flippedLastTenMinutes / 10 }
 }

@@ -51,7 +51,7 @@ export interface BoardPeople {
 }
 
 /** How an old server is. */
-export interface BoardSource extends Pick<SourceLook, 'provider' | 'connections' | 'errors'> {
+export interface BoardSource extends Pick<SourceLook, 'provider' | 'connections' | 'errors' | 'flips'> {
   readonly health: (typeof HEALTHS)[number]
   /** Why it is away. */
   readonly why: string | null
@@ -143,11 +143,11 @@ function firstOf(provider: string, running: readonly Running[]): readonly Runnin
 const RECENT_MINUTES = 2
 
 function sourceOf(source: SourceLook, { running }: BoardLook, all: readonly ProviderHealth[]): BoardSource {
-  const { provider, connections, errors, minutes, people } = source
+  const { provider, connections, errors, minutes, people, flips } = source
   const health = all.find((one) => one.provider === provider)
   const recent = minutes.slice(-RECENT_MINUTES)
   return {
-    ...{ provider, connections, errors, ...healthOf(source, health) },
+    ...{ provider, connections, errors, flips, ...healthOf(source, health) },
     waiting: waitingFor(source, running),
     neverCame: people.neverCame,
     messagesPerSecond: sumOf(recent, ({ messages }) => messages) / 60 / Math.max(1, recent.length),

@@ -11,6 +11,7 @@ import {
   retry,
   STATES,
   type State,
+  stopFlip,
   type Transition,
 } from '../model/migration.ts'
 import { isRefused, Refused } from '../model/refused.ts'
@@ -27,6 +28,7 @@ export const TRANSITIONS = {
   resume: { transition: resume, action: 'migration.resume' },
   retry: { transition: retry, action: 'migration.retry' },
   flip: { transition: requestFlip, action: 'migration.request-flip' },
+  'stop-flip': { transition: stopFlip, action: 'migration.stop-flip' },
   finish: { transition: requestFinish, action: 'migration.request-finish' },
 } as const satisfies Record<string, { readonly transition: Transition; readonly action: string }>
 export type Word = keyof typeof TRANSITIONS
@@ -40,6 +42,7 @@ export const pauseMigration = changing('pause', 'Copy no mail until the migratio
 export const resumeMigration = changing('resume', 'Copy on after a pause, or instead of a requested finish')
 export const retryMigration = changing('retry', 'Make the next attempt now, also after a failure')
 export const flipMigration = changing('flip', 'Bring a proxied person to the new server as soon as the mirror is ready')
+export const stopMigrationFlip = changing('stop-flip', 'Take the request of a flip back, unless the flip has begun')
 
 function changing(word: Word, summary: string) {
   return operation({
@@ -90,7 +93,7 @@ const StateName = Type.Enum(STATES)
 /** Several of them: everybody is meant by `all` alone, and never by saying nothing. */
 export const changeMigrations = operation({
   ...{ name: 'migration.bulk', permission: 'operate' },
-  summary: 'Pause, resume, retry or finish many migrations; those that cannot are told and left as they are',
+  summary: 'Pause, resume, retry, flip or finish many migrations; those that cannot are told and left as they are',
   fields: {
     action: oneOf(WORDS, 'what to do'),
     all: flag('all migrations, or all that match'),

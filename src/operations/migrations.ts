@@ -5,7 +5,7 @@ import type { Attempt, AttemptPlan, LatestAttempt } from '../model/attempt.ts'
 import type { AuditEntry } from '../model/audit.ts'
 import { Type } from '../model/json-schema.ts'
 import type { Difference, Ledger } from '../model/ledger.ts'
-import { isReady, type Migration, STATES } from '../model/migration.ts'
+import { isReady, type Migration, ROUTES, STATES } from '../model/migration.ts'
 import { wholeNumber } from '../model/texts.ts'
 import { auditRow } from './audit.ts'
 import { code, domain, search } from './fields.ts'
@@ -56,12 +56,18 @@ export const FILTER = {
   code: optional(text(code, 'failed or not proved, with this code')),
   search: optional(text(search, 'with this in the address or the old user name', { placeholder: 'text' })),
   finish_requested: flag('to be finished by "postferry sync"'),
+  route: optional(oneOf(ROUTES, 'whose sessions and mail go there')),
+  flip_requested: flag('to be brought to the new server as soon as the mirror is ready'),
   never_came: flag('still expected, and not signed in yet'),
 }
 
 export function filterIn({ provider, ...said }: InputOf<typeof FILTER>): MigrationFilter {
-  const { state, domain, code, search, finish_requested: isFinishRequested, never_came: neverCame } = said
-  return { state, provider: provider?.name, domain, code, search, isFinishRequested, neverCame }
+  const { state, domain, code, search, route } = said
+  const { finish_requested: isFinishRequested, flip_requested: isFlipRequested, never_came: neverCame } = said
+  return {
+    ...{ state, provider: provider?.name, domain, code, search, route },
+    ...{ isFinishRequested, isFlipRequested, neverCame },
+  }
 }
 
 export const listMigrations = operation({

@@ -3,7 +3,7 @@ import type { Account } from '../model/account.ts'
 import type { AuditEntry, By, Change } from '../model/audit.ts'
 import type { Domain } from '../model/domain.ts'
 import type { Ledger } from '../model/ledger.ts'
-import type { CopyOrder, Migration, State, Transition } from '../model/migration.ts'
+import type { CopyOrder, Migration, Route, State, Transition } from '../model/migration.ts'
 import type { EngineName, Provider } from '../model/provider.ts'
 
 // What administrators' operations work on. Whatever does not exist is null or false; what cannot be done is a Refusal.
@@ -78,6 +78,8 @@ export interface MigrationFilter {
   /** A part of the address or of the old user name. */
   readonly search?: string | undefined
   readonly isFinishRequested?: boolean | undefined
+  readonly route?: Route | undefined
+  readonly isFlipRequested?: boolean | undefined
   /** Has not signed in yet, and is still expected. */
   readonly neverCame?: boolean | undefined
 }

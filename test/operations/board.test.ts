@@ -16,7 +16,7 @@ const KONTOR: SourceLook = {
     ...{ acrossLastHour: 6, neverCame: 10, cameLastHour: 4, toCopy: 10, stopped: 0 },
   },
   ...{ minutes: MINUTES, counted: { people: 20, mean: 1_000, deviation: 100, largest: 3_000 }, came: 0 },
-  ...{ errors: [], successes: 5, awaySince: null, awayAt: null, successAt: null },
+  ...{ errors: [], successes: 5, flips: null, awaySince: null, awayAt: null, successAt: null },
 }
 const WEBER: SourceLook = { ...KONTOR, provider: 'weber' }
 const RUNNING: Running = {

@@ -55,6 +55,9 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'POST /admin/migrations/:address/retry': operated(person('/retry')),
   'POST /admin/migrations/:address/pause': operated(person('/pause')),
   'POST /admin/migrations/:address/resume': operated(person('/resume')),
+  // They are on the new server.
+  'POST /admin/migrations/:address/flip': operated(person('/flip'), undefined, 409),
+  'POST /admin/migrations/:address/stop-flip': operated(person('/stop-flip'), undefined, 409),
   'POST /admin/migrations/:address/finish': operated(person('/finish')),
   'POST /admin/migrations/:address/set-password': operated(person('/set-password'), () => ({ password: 'old secret' })),
   'POST /admin/migrations/bulk': operated(undefined, bulk, 200),
@@ -80,6 +83,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   })),
   'POST /admin/domains': owned(undefined, (role) => ({ domain: `${role}.example`, provider: `of-${role}` })),
   'POST /admin/domains/:domain/remove': owned((role) => `/admin/domains/${role}.example/remove`),
+  'POST /admin/providers/:name/stop-flips': operated(() => '/admin/providers/old/stop-flips'),
   'POST /admin/providers/:name/use-master': owned(provider('/use-master'), () => ({ password: 'x' })),
   'POST /admin/providers/:name/remove': owned(provider('/remove')),
   'POST /admin/administrators': owned(undefined, (role) => ({

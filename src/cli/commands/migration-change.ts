@@ -72,6 +72,7 @@ export async function changeAll(word: Word, said: Said, deps: Deps, options: { j
 const UNMOVED: Readonly<Partial<Record<Word, string>>> = {
   retry: '; its next attempt is due now',
   flip: '; the person comes to the new server as soon as the mirror is ready',
+  'stop-flip': '; the person stays on the old server for now',
   finish: '; it is finished as soon as a last attempt has a clean ledger',
 }
 

@@ -1,5 +1,11 @@
 import type { Command } from 'commander'
-import { flipMigration, pauseMigration, resumeMigration, retryMigration } from '../../operations/migration-changes.ts'
+import {
+  flipMigration,
+  pauseMigration,
+  resumeMigration,
+  retryMigration,
+  stopMigrationFlip,
+} from '../../operations/migration-changes.ts'
 import { refuseDone, setMigrationPassword } from '../../operations/migration-password.ts'
 import { listMigrations, migrationStatus } from '../../operations/migrations.ts'
 import type { CliDeps } from '../deps.ts'
@@ -30,6 +36,7 @@ export function addMigrationCommands(postferry: Command, deps: CliDeps): void {
   addChange(migration, 'resume', resumeMigration, deps)
   addChange(migration, 'retry', retryMigration, deps)
   addChange(migration, 'flip', flipMigration, deps)
+  addChange(migration, 'stop-flip', stopMigrationFlip, deps)
   addFinish(migration, deps)
   addOperation(migration, 'set-password', setMigrationPassword, deps, {
     ...{ arguments: ['address'], json: 'the migration' },

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.ts'
 import { approveProvider } from '../../operations/provider-approval.ts'
+import { stopFlips, stoppedText } from '../../operations/provider-flips.ts'
 import { refuseWithout, useMaster } from '../../operations/provider-master.ts'
 import {
   addProvider,
@@ -67,6 +68,11 @@ export function addProviderCommands(postferry: Command, deps: CliDeps): void {
 
 /** The master user's password is read from standard input. */
 function addUseMaster(provider: Command, deps: CliDeps): void {
+  addOperation(provider, 'stop-flips', stopFlips, deps, {
+    ...{ arguments: ['name'], json: 'how many requests were taken back' },
+    examples: ['postferry provider stop-flips old --reason overrun'],
+    done: stoppedText,
+  })
   addOperation(provider, 'use-master', useMaster, deps, {
     ...{ arguments: ['name'], json: 'how many people' },
     examples: [

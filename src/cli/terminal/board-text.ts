@@ -20,6 +20,10 @@ export function boardLines(board: Board): string[] {
       sources.map(sourceCells),
     ),
     tableLines(
+      ['proxied', 'mirrored', 'ready', 'held', 'to be flipped', 'flipped', 'flips/min'],
+      sources.flatMap(flipCells),
+    ),
+    tableLines(
       ['people', 'what stops them', 'code', 'what to do'],
       needs.map(({ people, what, code, step }) => [count(people), what, code, step]),
     ),
@@ -61,6 +65,16 @@ function sourceCells(source: BoardSource): string[] {
     errors.map(({ code, count: number }) => `${count(number)} ${code}`).join(', ') || '0',
     count(waiting),
     count(Math.round(messagesPerSecond)),
+  ]
+}
+
+function flipCells({ provider, flips }: BoardSource): string[][] {
+  if (flips === null) return []
+  const { isAuto, mirrored, atSource, ready, held, requested, flipped, flippedLastTenMinutes } = flips
+  const wave = isAuto ? 'who is ready' : count(requested)
+  const perMinute = (flippedLastTenMinutes / 10).toFixed(1)
+  return [
+    [provider, `${count(mirrored)} of ${count(atSource)}`, count(ready), count(held), wave, count(flipped), perMinute],
   ]
 }
 

@@ -13,6 +13,7 @@ import { FILTER, listMigrations, showMigration } from '../../operations/migratio
 import { testMx } from '../../operations/mx-test.ts'
 import { listOnlyAtSource } from '../../operations/only-at-source.ts'
 import { fieldsOf } from '../../operations/operation.ts'
+import { stopFlips } from '../../operations/provider-flips.ts'
 import { providerHealth } from '../../operations/provider-health.ts'
 import { trySignIn } from '../../operations/provider-login-test.ts'
 import { useMaster } from '../../operations/provider-master.ts'
@@ -41,6 +42,7 @@ export const routes: FastifyPluginAsync<{ deps: Deps }> = async (app, { deps }) 
   serve(app, deps, 'POST /providers/:name/test-mx', testMx)
   serve(app, deps, 'POST /providers/:name/sign-in', trySignIn)
   serve(app, deps, 'POST /providers/:name/use-master', useMaster)
+  serve(app, deps, 'POST /providers/:name/stop-flips', stopFlips)
   serve(app, deps, 'GET /domains', domains.listDomains)
   serve(app, deps, 'POST /domains', domains.addDomain, { status: 201 })
   serve(app, deps, 'DELETE /domains/:domain', domains.removeDomain)
@@ -59,6 +61,7 @@ export const routes: FastifyPluginAsync<{ deps: Deps }> = async (app, { deps }) 
   serve(app, deps, 'POST /migrations/:address/resume', changes.resumeMigration)
   serve(app, deps, 'POST /migrations/:address/retry', changes.retryMigration)
   serve(app, deps, 'POST /migrations/:address/flip', changes.flipMigration)
+  serve(app, deps, 'POST /migrations/:address/stop-flip', changes.stopMigrationFlip)
   serve(app, deps, 'POST /migrations/:address/finish', finishMigration, { isAccepted: ({ proof }) => proof === null })
   serve(app, deps, 'POST /migrations/:address/set-password', setMigrationPassword)
   serveBulk(app, deps)

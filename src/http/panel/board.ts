@@ -1,11 +1,12 @@
 import { count, countOf, people } from '../../model/count.ts'
 import type { Board, BoardSource } from '../../operations/board.ts'
-import type { Retrying, Running } from '../../operations/board-look.ts'
+import type { FlipsLook, Retrying, Running } from '../../operations/board-look.ts'
 import type { Need } from '../../operations/board-needs.ts'
 import { verdictText } from '../../operations/board-verdict.ts'
+import { form, hidden } from './forms.ts'
 import { type Content, html, type Piece } from './html.ts'
 import { needClick } from './migrations/remedies.ts'
-import { badge, type Column, migrationPath, number, providerPath, stateStrip, table, when } from './parts.ts'
+import { badge, type Column, migrationPath, number, providerPath, stateStrip, table, when, withQuery } from './parts.ts'
 
 const RUNNING_SHOWN = 12
 
@@ -18,6 +19,7 @@ export function boardPiece(board: Board, csrf: string | null): Piece {
     ${tiles(board)}
     ${stateStrip(board.people.states)}
     <section class="card"><h2>Old servers</h2>${sourceTable(sources)}</section>
+    ${sources.some(({ flips }) => flips !== null) && html`<section class="card"><h2>Flips</h2>${flipTable(sources, csrf)}</section>`}
     <section class="card"><h2>Needs you</h2>${needTable(needs, csrf)}</section>
     ${retrying.length > 0 && html`<section class="card"><h2>Tried again by itself</h2>${retryTable(retrying)}</section>`}
     <section class="card"><h2>Copying now</h2>${runningTable(running)}${workersLine(board)}</section>
@@ -89,6 +91,50 @@ function needTable(needs: readonly Need[], csrf: string | null): Piece {
 
 function whatOf({ code, what, step }: Need): Content {
   return html`${what} <span class="faint"><code>${code}</code></span><details><summary>What to do</summary>${step}</details>`
+}
+
+interface Flipping extends FlipsLook {
+  readonly provider: string
+}
+
+function flipTable(sources: readonly BoardSource[], csrf: string | null): Piece {
+  const rows = sources.flatMap(({ provider, flips }): Flipping[] => (flips === null ? [] : [{ provider, ...flips }]))
+  return table<Flipping>(
+    'Who works on the old server, until a flip',
+    [
+      { head: 'Old server', cell: ({ provider }) => html`<a href=${providerPath(provider)}>${provider}</a>` },
+      number('Mirrored', ({ mirrored, atSource }) => html`${count(mirrored)} of ${count(atSource)}`),
+      number('Ready', ({ ready }) => count(ready)),
+      number('Held', ({ held }) => count(held)),
+      number('Flipped', ({ flipped }) => count(flipped)),
+      number('Flips/min', ({ flippedLastTenMinutes }) => (flippedLastTenMinutes / 10).toFixed(1)),
+      { head: 'Wave', isName: true, cell: waveOf },
+      ...(csrf === null ? [] : [{ head: 'Next', cell: (row: Flipping) => waveClick(row, csrf) }]),
+    ],
+    rows,
+    'Nobody.',
+  )
+}
+
+function waveOf({ provider, isAuto, requested, flippedLastTenMinutes }: Flipping): Content {
+  const list = withQuery('/admin/migrations', { provider, flip_requested: 'yes' })
+  const waiting = html`<a href=${list}>${people(requested)}</a> to be flipped`
+  const left =
+    requested > 0 && flippedLastTenMinutes > 0 && `, about ${Math.ceil((10 * requested) / flippedLastTenMinutes)} min`
+  return html`${requested > 0 ? waiting : isAuto ? 'who is ready, by itself' : 'none'}${left}`
+}
+
+/** What is under way is stopped with one click; what is not begins on the page that tells first what it would do. */
+function waveClick({ provider, isAuto, requested, ready }: Flipping, csrf: string): Content {
+  if (isAuto || requested > 0)
+    return form(`${providerPath(provider)}/stop-flips`, csrf, html`<button class="danger">Stop</button>`, {
+      class: 'inline',
+    })
+  if (ready === 0) return '–'
+  const whom = { action: 'flip', whom: 'all', provider, route: 'source', state: 'synced' }
+  return form('/admin/migrations/bulk', csrf, html`${hidden(whom)}<button>Flip ${count(ready)}…</button>`, {
+    class: 'inline',
+  })
 }
 
 const TONES = { well: 'good', away: 'bad', closed: 'warn', asking: 'plain' } as const

@@ -23,9 +23,14 @@ interface Asking {
 export function actionSections({ migration, account }: MigrationFacts, asking: Asking): Content {
   const forms = remedyForms({ migration, account }, asking)
   const remedies = (stepFor(migration.code)?.remedies ?? []).filter((name) => forms[name] !== null)
-  const others = ACTIONS.filter(({ name }) => name !== 'retry' || !remedies.includes('retry'))
   const isDone = migration.state === 'done'
+  const isHere = migration.route === 'destination'
+  const others = ACTIONS.filter(
+    ({ name, isOfProxied = false }) => !isOfProxied && (name !== 'retry' || !remedies.includes('retry')),
+  )
+  const flips = ACTIONS.filter(({ isOfProxied }) => isOfProxied && !isHere && !isDone)
   return html`${remedies.length > 0 && html`<section class="card"><h2>What to try</h2>${remedies.map((name) => forms[name])}</section>`}
+    ${flips.length > 0 && html`<section class="card"><h2>Flip</h2>${flips.map((action) => actionForm(action, migration, asking.csrf))}</section>`}
     <section class="card">
       <h2>Actions</h2>
       ${others.map((action) => actionForm(action, migration, asking.csrf))}

@@ -9,6 +9,8 @@ export interface Action {
   /** What it will do, said before. */
   readonly consequence: string
   readonly isDangerous?: boolean
+  /** Only for who works on the old server still. */
+  readonly isOfProxied?: boolean
 }
 
 export const ACTIONS: readonly Action[] = [
@@ -25,6 +27,15 @@ export const ACTIONS: readonly Action[] = [
   {
     ...{ name: 'resume', title: 'Resume' },
     consequence: 'Copying goes on after a pause, or as if no finish had been requested.',
+  },
+  {
+    ...{ name: 'flip', title: 'Flip', isOfProxied: true },
+    consequence:
+      'The person comes to the new server as soon as the mirror is ready: sign-ins and mail wait for a moment, mail programs connect again.',
+  },
+  {
+    ...{ name: 'stop-flip', title: 'Stop the flip', isOfProxied: true },
+    consequence: 'The person stays on the old server until a flip is requested again, unless the flip has begun.',
   },
   {
     ...{ name: 'finish', title: 'Finish', isDangerous: true },

@@ -6,7 +6,13 @@ import type { Migration } from '../../../model/migration.ts'
 import { sizeText } from '../../../model/quota.ts'
 import { disableAccount, enableAccount, setQuota } from '../../../operations/accounts.ts'
 import { finishMigration } from '../../../operations/finish.ts'
-import { pauseMigration, resumeMigration, retryMigration } from '../../../operations/migration-changes.ts'
+import {
+  flipMigration,
+  pauseMigration,
+  resumeMigration,
+  retryMigration,
+  stopMigrationFlip,
+} from '../../../operations/migration-changes.ts'
 import { setMigrationPassword } from '../../../operations/migration-password.ts'
 import { showMigration } from '../../../operations/migrations.ts'
 import type { PanelDeps } from '../deps.ts'
@@ -27,6 +33,14 @@ export async function migrationChanges(app: FastifyInstance, deps: PanelDeps): P
   serveForm(app, deps, pauseMigration, { path: `${ONE}/pause`, next, done: changed })
   serveForm(app, deps, resumeMigration, { path: `${ONE}/resume`, next, done: changed })
   serveForm(app, deps, retryMigration, { path: `${ONE}/retry`, next, done: changed })
+  serveForm(app, deps, flipMigration, {
+    ...{ path: `${ONE}/flip`, next },
+    done: ({ address }) => `${address} comes to the new server as soon as the mirror is ready.`,
+  })
+  serveForm(app, deps, stopMigrationFlip, {
+    ...{ path: `${ONE}/stop-flip`, next },
+    done: ({ address }) => `${address} stays on the old server for now.`,
+  })
   serveForm(app, deps, finishMigration, {
     ...{ path: `${ONE}/finish`, next },
     done: ({ migration: { address }, proof }) =>

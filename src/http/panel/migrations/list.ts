@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { may } from '../../../model/administrator.ts'
 import { count, countOf } from '../../../model/count.ts'
-import { STATES } from '../../../model/migration.ts'
+import { isReady, ROUTES, STATES } from '../../../model/migration.ts'
 import type { Provider } from '../../../model/provider.ts'
 import type { Board } from '../../../operations/board.ts'
 import { countMigrations, type ListedMigration, listMigrations } from '../../../operations/migrations.ts'
@@ -11,7 +11,18 @@ import { bodyOf } from '../bodies.ts'
 import type { PanelDeps } from '../deps.ts'
 import { choiceField, form, hidden, textField } from '../forms.ts'
 import { type Content, html, type Piece } from '../html.ts'
-import { badge, type Column, migrationPath, pager, stateBadge, stateStrip, table, when, withQuery } from '../parts.ts'
+import {
+  badge,
+  type Column,
+  migrationPath,
+  number,
+  pager,
+  stateBadge,
+  stateStrip,
+  table,
+  when,
+  withQuery,
+} from '../parts.ts'
 import { performQuery, refuseUnknown } from '../query.ts'
 import { administrator } from '../session.ts'
 import { show } from '../show.ts'
@@ -34,13 +45,14 @@ export const migrationList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
         deps.board(),
       ])
       const mayChange = may(administrator(request).role, 'operate')
-      const list = table(captionOf(matching), columns(query, mayChange), rows, emptyOf(query))
+      const isProxied = board.sources.some(({ flips }) => flips !== null)
+      const list = table(captionOf(matching), columns(query, mayChange, isProxied), rows, emptyOf(query))
       const to = (cursor: Query) => withQuery(PATH, changed(query, cursor))
       const content = html`<h1>Migrations</h1>
       ${stateStrip(board.people.states, query.state)}
-      <section class="card">${filterForm(query, providers, board.needs)}</section>
+      <section class="card">${filterForm(query, providers, board.needs, isProxied)}</section>
       <section class="card list">
-        ${mayChange && rows.length > 0 ? bulkForm(query, matching, reply.generateCsrf(), list) : list}
+        ${mayChange && rows.length > 0 ? bulkForm(query, matching, reply.generateCsrf(), list, isProxied) : list}
         ${pager('More migrations', ['First', 'Previous', 'Next'], { before, after }, to)}
       </section>`
       return show(request, reply, { title: 'Migrations' }, content)
@@ -48,7 +60,7 @@ export const migrationList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
   )
 }
 
-function filterForm(query: Query, all: readonly Provider[], needs: Board['needs']): Piece {
+function filterForm(query: Query, all: readonly Provider[], needs: Board['needs'], isProxied: boolean): Piece {
   const providers = all.map(({ name }) => name)
   const any = ['', 'any'] as const
   const choices = (names: readonly string[]) => [any, ...names.map((name) => [name, name] as const)]
@@ -57,6 +69,8 @@ function filterForm(query: Query, all: readonly Provider[], needs: Board['needs'
     ${choiceField({ name: 'state', label: 'State', value: query.state, choices: choices(STATES) })}
     ${choiceField({ name: 'finish_requested', label: 'Finish requested', value: query.finish_requested, choices: choices(['yes', 'no']) })}
     ${choiceField({ name: 'never_came', label: 'Signed in yet', value: query.never_came, choices: [any, ['yes', 'not yet'], ['no', 'yes']] })}
+    ${isProxied && choiceField({ name: 'route', label: 'Route', value: query.route, choices: choices(ROUTES) })}
+    ${isProxied && choiceField({ name: 'flip_requested', label: 'Flip requested', value: query.flip_requested, choices: choices(['yes', 'no']) })}
     ${choiceField({ name: 'provider', label: 'Provider', value: query.provider, choices: choices(providers) })}
     ${textField({ name: 'domain', label: 'Domain', value: query.domain ?? '' })}
     ${choiceField({ name: 'code', label: 'What stops them', value: query.code, choices: [any, ...codes(query, needs)] })}
@@ -74,7 +88,7 @@ function codes({ code = '' }: Query, needs: Board['needs']): (readonly [string, 
   return code.trim() === '' || known.some(([name]) => name === code) ? known : [...known, [code, code] as const]
 }
 
-function columns(query: Query, mayChange: boolean): Column<ListedMigration>[] {
+function columns(query: Query, mayChange: boolean, isProxied: boolean): Column<ListedMigration>[] {
   const head = (sort: MigrationSort, title: string) => ({
     head: sortLink(query, sort, title),
     sorted: orderBy(query, sort),
@@ -83,10 +97,11 @@ function columns(query: Query, mayChange: boolean): Column<ListedMigration>[] {
     ...(mayChange ? [checkColumn()] : []),
     { ...head('address', 'Address'), isName: true, cell: whoOf },
     { ...head('state', 'State'), cell: stateOf },
+    { ...number<ListedMigration>('Rate', rateOf), isExtra: true },
     { head: 'Last attempt', isExtra: true, cell: lastOf },
     { head: 'Next attempt', isExtra: true, cell: nextOf },
     { ...head('provider', 'Old server'), isExtra: true, cell: ({ provider }) => provider },
-    { head: 'Route', isExtra: true, cell: ({ route }) => route },
+    ...(isProxied ? [{ head: 'Route', isExtra: true, cell: routeOf }] : []),
     { ...head('changed_at', 'Changed'), isExtra: true, cell: ({ changedAt }) => when(changedAt, 'relative') },
   ]
 }
@@ -105,6 +120,18 @@ function lastOf({ latest }: ListedMigration): Content {
   if (latest.isRunning) return html`${badge('copying', 'info')} ${count(latest.messages)} messages`
   if (latest.outcome === null) return '–'
   return latest.outcome === 'complete' ? 'complete' : html`<code class="bad">${latest.outcome}</code>`
+}
+
+/** Of who is copied at this moment. */
+function rateOf({ latest }: ListedMigration): Content {
+  if (latest === null || latest.startedAt === null || !latest.isRunning) return ''
+  const seconds = Math.max(1, (Date.now() - latest.startedAt.getTime()) / 1000)
+  return `${count(Math.round(latest.messages / seconds))}/s`
+}
+
+function routeOf(migration: ListedMigration): Content {
+  const { route, isFlipRequested } = migration
+  return html`${route}${isReady(migration) && html` ${badge('ready', 'good')}`}${isFlipRequested && html` ${badge('flip requested', 'info')}`}`
 }
 
 function nextOf({ latest }: ListedMigration): Content {
@@ -135,13 +162,14 @@ function sortLink(query: Query, sort: MigrationSort, title: string): Piece {
   return html`<a href=${withQuery(PATH, changed(query, { sort, descending }))}>${title}${arrow}</a>`
 }
 
-function bulkForm(query: Query, matching: number, csrf: string, list: Piece): Piece {
+function bulkForm(query: Query, matching: number, csrf: string, list: Piece, isProxied: boolean): Piece {
+  const actions = ACTIONS.filter(({ isOfProxied = false }) => isProxied || !isOfProxied)
   return form(
     `${PATH}/bulk`,
     csrf,
     html`${list} ${hidden(filterOf(query))}
       <div class="buttons bulk" data-selection="address">
-        ${choiceField({ name: 'action', label: 'What to do', choices: ACTIONS.map(({ name, title }) => [name, title] as const) })}
+        ${choiceField({ name: 'action', label: 'What to do', choices: actions.map(({ name, title }) => [name, title] as const) })}
         <button name="whom" value="checked">With the selected ones…</button>
         <span class="faint" data-selected aria-live="polite"></span>
         <button type="button" class="link" data-unselect hidden>Select nobody</button>

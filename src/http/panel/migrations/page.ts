@@ -66,13 +66,19 @@ function factsPiece({ migration, account, attempts, ledger, differences, credent
   </div>`
 }
 
+const WHERE = {
+  source: 'the old server',
+  held: 'nowhere for a moment: the flip goes on',
+  destination: 'the new server',
+}
+
 function personFacts(migration: Migration, account: Account | null): Piece {
   const { provider, oldUsername, oldDomain, route, createdAt, pausedFrom } = migration
   return facts([
     ['Old server', html`<a href=${providerPath(provider)}>${provider}</a>`],
     ['Old user name', oldUsername],
     ['Old domain', oldDomain],
-    ['Sessions and mail go to', route === 'source' ? 'the old server' : 'the new server'],
+    ['Sessions and mail go to', WHERE[route]],
     ['Paused from', pausedFrom],
     ['Created', when(createdAt)],
     [

@@ -1,5 +1,6 @@
 import type { Attempt } from '../../../model/attempt.ts'
 import { count } from '../../../model/count.ts'
+import { isReady, type Migration } from '../../../model/migration.ts'
 import type { MigrationStatus } from '../../../operations/migrations.ts'
 import { endingText, nextStep } from '../../../operations/next-steps.ts'
 import { type Content, html, type Piece } from '../html.ts'
@@ -12,10 +13,22 @@ export function statusPiece({ migration, lastAttempt, plan }: MigrationStatus): 
   return html`<section class="card">
     <h2>State</h2>
     <p><span aria-live="polite">${stateBadge(migration)}</span> ${migration.isFinishRequested && badge('finish requested', 'info')} changed ${when(migration.changedAt, 'relative')}</p>
+    ${migration.route !== 'destination' && mirrorOf(migration, plan)}
     ${isRunning ? copying(lastAttempt) : lastEnding(lastAttempt)}
     ${!isRunning && nextAttempt(plan)}
     ${next && html`<p class="notice warn">${capitalised(next)}.</p>`}
   </section>`
+}
+
+/** What a person is told who works on the old server still. */
+function mirrorOf({ route, state, code, isFlipRequested }: Migration, plan: MigrationStatus['plan']): Content {
+  if (state === 'awaited' || state === 'done') return null
+  if (route === 'held') return html`<p>${badge('held', 'warn')} Sign-ins and mail wait for the flip, for seconds.</p>`
+  const isProved = isReady({ route, state, code })
+  const mirroredAt = plan?.completedAt ?? null
+  const mirror = mirroredAt === null ? 'no whole mirror yet' : html`mirror of ${when(mirroredAt, 'relative')}`
+  const flip = isFlipRequested && html` ${badge('flip requested', 'info')}`
+  return html`<p>Works on the old server. ${isProved ? badge('ready', 'good') : badge('not ready', 'plain')} ${mirror}${flip}</p>`
 }
 
 function copying({ host, startedAt, messages }: Attempt): Piece {

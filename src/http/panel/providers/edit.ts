@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { may } from '../../../model/administrator.ts'
 import { endpointOf, isSameEndpoint } from '../../../model/endpoint.ts'
 import { type Provider, warningOf } from '../../../model/provider.ts'
+import { stopFlips, stoppedText } from '../../../operations/provider-flips.ts'
 import { useMaster } from '../../../operations/provider-master.ts'
 import {
   addProvider,
@@ -18,7 +19,7 @@ import type { PanelDeps } from '../deps.ts'
 import { checkField, form, reasonField, textField } from '../forms.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { noticeOf } from '../page.ts'
-import { facts, providerPath, when } from '../parts.ts'
+import { capitalised, facts, providerPath, when } from '../parts.ts'
 import { flawsIn, perform, serveForm } from '../perform.ts'
 import { administrator } from '../session.ts'
 import { goOn, show } from '../show.ts'
@@ -70,6 +71,12 @@ export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
     }
     const text = `${provider.name} is changed. Test the connection now.`
     return goOn(request, reply, providerPath(provider.name), { kind: 'good', text })
+  })
+
+  serveForm(app, deps, stopFlips, {
+    path: `${PATH}/:name/stop-flips`,
+    next: () => '/admin',
+    done: (stopped) => `${capitalised(stoppedText(stopped))}.`,
   })
 
   serveForm(app, deps, useMaster, {
