@@ -1,6 +1,16 @@
 -- The schema that all upgrades make together, for reading: nothing runs this file, and a test holds it to the upgrades.
 -- "npm run schema" writes it.
 
+CREATE OR REPLACE FUNCTION public.list_key(address text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$
+  select (translate(
+    regexp_replace(regexp_replace(address, '(\d+)', '00000000000000\1', 'g'), '\d*(\d{15})', '\1', 'g'), '@', ' '
+  ) || ' ' || address) collate "C"
+$function$;
+
 CREATE TABLE upgrade (
     number integer NOT NULL,
     name text NOT NULL,
@@ -91,7 +101,7 @@ CREATE TABLE account (
     enabled boolean DEFAULT true NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     password_changed_at timestamp with time zone DEFAULT now() NOT NULL,
-    list_key text GENERATED ALWAYS AS (list_key(address)) STORED,
+    list_key text COLLATE "C" GENERATED ALWAYS AS (list_key(address)) STORED,
     CONSTRAINT account_pkey PRIMARY KEY (id),
     CONSTRAINT account_address_key UNIQUE (address),
     CONSTRAINT account_id_address_key UNIQUE (id, address),
@@ -122,7 +132,7 @@ CREATE TABLE migration (
     quota_bytes bigint,
     flip_requested_at timestamp with time zone,
     flipped_at timestamp with time zone,
-    list_key text GENERATED ALWAYS AS (list_key(address)) STORED,
+    list_key text COLLATE "C" GENERATED ALWAYS AS (list_key(address)) STORED,
     CONSTRAINT migration_pkey PRIMARY KEY (id),
     CONSTRAINT migration_account_id_key UNIQUE (account_id),
     CONSTRAINT migration_address_key UNIQUE (address),
@@ -415,7 +425,7 @@ CREATE INDEX account_password_account ON account_password USING btree (account_i
 CREATE TABLE alias (
     address text NOT NULL,
     target text NOT NULL,
-    list_key text GENERATED ALWAYS AS (list_key(address)) STORED,
+    list_key text COLLATE "C" GENERATED ALWAYS AS (list_key(address)) STORED,
     CONSTRAINT alias_pkey PRIMARY KEY (address, target),
     CONSTRAINT alias_check CHECK (address <> target)
 );
@@ -693,16 +703,6 @@ begin
   end if;
   return null;
 end $function$;
-
-CREATE OR REPLACE FUNCTION public.list_key(address text)
- RETURNS text
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE STRICT
-AS $function$
-  select (translate(
-    regexp_replace(regexp_replace(address, '(\d+)', '00000000000000\1', 'g'), '\d*(\d{15})', '\1', 'g'), '@', ' '
-  ) || ' ' || address) collate "C"
-$function$;
 
 CREATE OR REPLACE FUNCTION public.next_providers(copying_host_id text, takes_over boolean, until timestamp with time zone)
  RETURNS TABLE(name text)
