@@ -46,7 +46,7 @@ CREATE TABLE provider (
     mx text,
     mx_port integer DEFAULT 25 NOT NULL,
     mx_tls text DEFAULT 'verified'::text NOT NULL,
-    engine text DEFAULT 'offlineimap'::text NOT NULL,
+    engine text DEFAULT 'auto'::text NOT NULL,
     tls_min text DEFAULT '1.2'::text NOT NULL,
     master_name text,
     master_login text DEFAULT 'user*master'::text NOT NULL,
@@ -61,7 +61,7 @@ CREATE TABLE provider (
     CONSTRAINT provider_check2 CHECK (test_failed IS NULL OR tested_at IS NOT NULL),
     CONSTRAINT provider_copy_connections_check CHECK (copy_connections >= 1),
     CONSTRAINT provider_cutover_check CHECK (cutover = ANY (ARRAY['immediate'::text, 'proxied'::text])),
-    CONSTRAINT provider_engine_check CHECK (engine = ANY (ARRAY['offlineimap'::text, 'doveadm'::text])),
+    CONSTRAINT provider_engine_check CHECK (engine = ANY (ARRAY['auto'::text, 'offlineimap'::text, 'doveadm'::text])),
     CONSTRAINT provider_fingerprint_check CHECK (fingerprint ~ '^[0-9a-f]{64}$'::text),
     CONSTRAINT provider_flip_check CHECK (flip = ANY (ARRAY['auto'::text, 'manual'::text])),
     CONSTRAINT provider_login_name_check CHECK (login_name = ANY (ARRAY['%u'::text, '%n'::text])),
@@ -333,6 +333,8 @@ CREATE TABLE copying_host (
     host text NOT NULL,
     folder text NOT NULL,
     seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    engine text,
+    engine_why text,
     CONSTRAINT copying_host_pkey PRIMARY KEY (id)
 );
 

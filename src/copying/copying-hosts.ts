@@ -1,5 +1,5 @@
 import type { Scope } from '../operations/report.ts'
-import type { Worker } from './ports.ts'
+import type { Chosen, Worker } from './ports.ts'
 
 /** People who are due, and on whose copying host no worker runs. */
 export interface Stranded {
@@ -15,8 +15,13 @@ export interface Stranded {
  * somebody retries it an hour after the last worker has run there, or when another takes it over.
  */
 export interface CopyingHosts {
-  /** Registers a worker that runs with the sync state in this folder. Dispose when it ends. */
-  serve(worker: Worker, folder: string): Promise<AsyncDisposable>
+  /**
+   * Registers a worker that runs with the sync state in this folder. Dispose when it ends.
+   * @param chosen the engine that copies here where the provider leaves the choice
+   */
+  serve(worker: Worker, folder: string, chosen: Chosen): Promise<AsyncDisposable>
+  /** What those of the last day have told of that. */
+  chosen(): Promise<(Chosen & { readonly host: string })[]>
   /** Those of other copying hosts where no worker has run for an hour. */
   strandedBesides(copyingHost: string): Promise<Stranded[]>
   /** Those of all copying hosts but the last one to run a worker, and of that one those who have waited for an hour. */

@@ -4,7 +4,7 @@ import type { Attempt, LatestAttempt, Outcome, Result } from '../model/attempt.t
 import type { By } from '../model/audit.ts'
 import type { Mailbox, MailboxStatus } from '../model/mailbox.ts'
 import type { CopyOrder, Route, State } from '../model/migration.ts'
-import type { Provider } from '../model/provider.ts'
+import type { EngineName, Provider } from '../model/provider.ts'
 import type { Code } from '../model/verdict.ts'
 import type { SourceAnswer } from '../source/ports.ts'
 import type { Plan } from './schedule.ts'
@@ -191,6 +191,14 @@ export interface Delivered {
 /** The engines of this host as one: each migration is copied by the one that its provider names. */
 export interface Engines extends Omit<Engine, 'name' | 'check'>, Flipping {
   readonly all: readonly Pick<Engine, 'name' | 'check'>[]
+  /** Which one copies here where the provider leaves the choice. */
+  byDefault(): Promise<Chosen>
+}
+
+/** An engine, and why it is the one. */
+export interface Chosen {
+  readonly engine: EngineName
+  readonly why: string
 }
 
 /** What the source tells of a person's folders. */

@@ -1,18 +1,21 @@
 import { type Kysely, sql } from 'kysely'
 import type { CopyingHosts, Stranded } from '../copying/copying-hosts.ts'
-import type { Worker } from '../copying/ports.ts'
+import type { Chosen, Worker } from '../copying/ports.ts'
 import type { DB } from './schema.ts'
 
 const ALIVE = sql`interval '30 seconds'`
+/** What has not copied for so long may be another machine by now. */
+const LATELY = sql`interval '1 day'`
 const BEAT_MS = 10_000
 /** How long people may be due where there is one copying host only, before it shows. */
 const OVERDUE = sql`interval '1 hour'`
 
 export function copyingHosts(db: Kysely<DB>): CopyingHosts {
   return {
-    async serve({ id, host, copyingHost }, folder) {
+    async serve({ id, host, copyingHost }, folder, { engine, why }) {
       const live = () => beat(db, { id, host, copyingHost }, folder)
       await live()
+      await sql`update copying_host set engine = ${engine}, engine_why = ${why} where id = ${copyingHost}`.execute(db)
       await inherit(db, copyingHost)
       await sql`delete from worker where alive_until < now()`.execute(db)
       // The database may be away: then others may think that nobody is here, until it is back.
@@ -23,6 +26,12 @@ export function copyingHosts(db: Kysely<DB>): CopyingHosts {
           await sql`delete from worker where id = ${id}`.execute(db).catch(() => undefined)
         },
       }
+    },
+    async chosen() {
+      const { rows } = await sql<Chosen & { host: string }>`
+        select distinct host, engine, engine_why as why from copying_host
+          where engine is not null and seen_at > now() - ${LATELY} order by host, engine`.execute(db)
+      return rows
     },
     strandedBesides: (copyingHost) => stranded(db, sql<boolean>`job.copying_host_id <> ${copyingHost}`),
     async stranded({ provider = null, domain = null }) {

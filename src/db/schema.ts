@@ -104,6 +104,8 @@ export interface ConnectionShare {
 }
 
 export interface CopyingHost {
+  engine: string | null;
+  engine_why: string | null;
   folder: string;
   host: string;
   id: string;

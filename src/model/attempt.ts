@@ -71,6 +71,8 @@ export interface LatestAttempt extends AttemptPlan {
 /** What is kept of how an attempt ended. */
 export type Result = Pick<Attempt, 'folders' | 'messages' | 'output'> & {
   readonly outcome: Outcome
+  /** Folders that the engine cannot copy, as people read their names. Missing: none. */
+  readonly leftOut?: readonly string[]
   /** For so long the source asks to be left alone. Missing: it does not. */
   readonly waitMs?: number
 }

@@ -52,8 +52,8 @@ function isReachedAlike(one: Provider, other: Provider): boolean {
 /** Why people cannot be proxied there; null: nobody is, or they can. */
 function proxyFlaw({ cutover, engine, fingerprint }: Provider): string | null {
   if (cutover !== 'proxied') return null
-  if (engine !== 'doveadm')
-    return 'proxied people need a mirror, which only doveadm makes: set the engine to doveadm, too'
+  if (engine === 'offlineimap')
+    return 'proxied people need a mirror, which only doveadm makes: set the engine to doveadm or auto, too'
   // Dovecot would have to take any certificate.
   if (fingerprint === null) return null
   return 'Dovecot cannot check a fingerprint when it hands sessions on: trust a CA file instead (and in Dovecot, too), or stay immediate'

@@ -4,7 +4,7 @@ import {
   AFTER_REFUSALS,
   type CopyWindow,
   CUTOVERS,
-  ENGINES,
+  ENGINE_CHOICES,
   FLIPS,
   LOGIN_NAMES,
   MX_TLS,
@@ -177,7 +177,7 @@ export const PROVIDER_FIELDS = {
     ...{ name: 'cutover', title: 'Cutover', part: 'copying', placeholder: 'way' },
     about:
       'how people move: immediate, at their first sign-in; proxied, when their mailbox is here: until then they work on the ' +
-      'old server, through the new one (with --engine doveadm)',
+      'old server, through the new one (copied by doveadm)',
     titles: { immediate: 'at their first sign-in', proxied: 'when all of their mail is here' },
     ...choice(CUTOVERS, 'immediate'),
   }),
@@ -205,9 +205,13 @@ export const PROVIDER_FIELDS = {
   }),
   engine: field({
     ...{ name: 'engine', title: 'Engine', part: 'copying', placeholder: 'engine' },
-    about: 'what copies mail: offlineimap, or the doveadm of a Dovecot on the copying host',
-    titles: { offlineimap: 'OfflineIMAP', doveadm: 'doveadm' },
-    ...choice(ENGINES, 'offlineimap'),
+    about: 'what copies mail: auto (doveadm where the copying host has it, else offlineimap), offlineimap, or doveadm',
+    titles: {
+      auto: 'doveadm where the copying host has it, else OfflineIMAP',
+      offlineimap: 'OfflineIMAP',
+      doveadm: 'doveadm',
+    },
+    ...choice(ENGINE_CHOICES, 'auto'),
   }),
   /** Sign-ins are asked at any hour. */
   window: field<CopyWindow | null>({

@@ -26,6 +26,8 @@ export const MX_TLS = ['verified', 'encrypted', 'none'] as const
 /** What copies a person's mail. */
 export const ENGINES = ['offlineimap', 'doveadm'] as const
 export type EngineName = (typeof ENGINES)[number]
+/** `auto`: the copying host takes doveadm where it has one that can, else OfflineIMAP. */
+export const ENGINE_CHOICES = ['auto', ...ENGINES] as const
 
 /** What the source is asked with: the full old address (`%u`) or its local part (`%n`). */
 export const LOGIN_NAMES = ['%u', '%n'] as const

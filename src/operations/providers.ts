@@ -1,3 +1,4 @@
+import type { CopyingHosts } from '../copying/copying-hosts.ts'
 import type { Provider } from '../model/provider.ts'
 import { type Confirmed, changedProvider, newProvider, type ProviderChanges } from '../model/provider-changes.ts'
 import { PROVIDER_FIELDS, PROVIDER_ROWS, type ProviderField } from '../model/provider-fields.ts'
@@ -80,9 +81,19 @@ export const listProviders = operation({
 export const showProvider = operation({
   ...{ name: 'provider.show', permission: 'see', summary: 'Show the settings of a provider, and its last test' },
   fields: { name: NAMED },
-  answer: ANSWER,
-  run: async ({ name: provider }) => provider,
+  answer: { schema: ANSWER.schema, row: shownRow },
+  async run({ name: provider }, { copyingHosts }: { copyingHosts: Pick<CopyingHosts, 'chosen'> }): Promise<Shown> {
+    return { ...provider, chosen: provider.engine === 'auto' ? await copyingHosts.chosen() : [] }
+  },
 })
+
+type Shown = Provider & { readonly chosen: Awaited<ReturnType<CopyingHosts['chosen']>> }
+
+/** With what `auto` comes to on each copying host. */
+export function shownRow({ chosen, ...provider }: Shown): Record<string, unknown> {
+  const copiesWith = chosen.map(({ host, engine, why }) => `${host}: ${engine} (${why})`)
+  return { ...providerRow(provider), copies_with: copiesWith }
+}
 
 export interface ChangedProvider {
   readonly before: Provider

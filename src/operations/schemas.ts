@@ -12,6 +12,9 @@ export const Provider = Type.Object(
     refusal: orNull(Text),
     tested_at: orNull(Time),
     test_failed: orNull(Text),
+    copies_with: Type.Optional(
+      listOf({ ...Text, description: 'Of one that is shown, with engine auto: what each copying host takes, and why' }),
+    ),
   },
   { $id: 'Provider' },
 )

@@ -41,7 +41,7 @@ async function copying(service: Service, { takesOver, early, limitMs, by }: Copy
     by,
   }
   await removeStale()
-  const serving = await all.serve(worker, engine.stateFolder)
+  const serving = await all.serve(worker, engine.stateFolder, await engine.byDefault())
   return {
     jobDeps: {
       worker,

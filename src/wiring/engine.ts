@@ -1,6 +1,8 @@
 import type { Engines } from '../copying/ports.ts'
+import { takingTurns } from '../engines/doveadm/auto.ts'
 import { withBeside } from '../engines/doveadm/beside.ts'
 import { doveadmEngine } from '../engines/doveadm/engine.ts'
+import { preferred } from '../engines/doveadm/preferred.ts'
 import { offlineImap } from '../engines/offlineimap/engine.ts'
 import { sourceFolders, sourceListing, sourceSurvey } from '../imap/read/listing.ts'
 import { openTunnel } from '../imap/tunnel/tunnel.ts'
@@ -23,12 +25,16 @@ export function enginesFor(settings: Settings): Engines {
   })
   const run = withBeside(offlineimap, { engine: offlineimap, access, titleOf: titleOfDirectory })
   const engines = { offlineimap: { ...offlineimap, run }, doveadm }
+  const auto = takingTurns(engines)
   return {
     ...offlineimap,
     all: Object.values(engines),
     // Only doveadm makes mirrors, whatever the provider is set to by now.
-    run: (order, credential, run) =>
-      (order.isMirrored ? doveadm : engines[order.provider.engine]).run(order, credential, run),
+    run: (order, credential, run) => {
+      const { engine } = order.provider
+      return (order.isMirrored ? doveadm : engine === 'auto' ? auto : engines[engine]).run(order, credential, run)
+    },
+    byDefault: () => preferred(),
     ...doveadm.flipping,
     // A migration may have changed its engine.
     remembers: (id) => doveadm.remembers(id),

@@ -20,7 +20,7 @@ const old = await startScriptedMailbox({
 t.teardown(() => old[Symbol.asyncDispose]())
 const service = await startService({ POSTFERRY_HOME: `${homes}/%d/%n` })
 t.teardown(() => service[Symbol.asyncDispose]())
-const way = ['--host', '127.0.0.1', '--port', `${old.port}`, '--tls', 'none']
+const way = ['--host', '127.0.0.1', '--port', `${old.port}`, '--tls', 'none', '--engine', 'offlineimap']
 await mustRun(service, 'provider', 'add', 'old', ...way)
 await mustRun(service, 'domain', 'add', 'old.example', '--provider', 'old')
 t.match(await service.passdb(...ANNA), { status: 200 })

@@ -66,7 +66,7 @@ t.test('a wrong field is told beside it, and nothing of what was typed is lost',
   await notice(page).filter({ hasText: 'old is added' }).waitFor()
   t.match(
     await rows(service, 'provider', 'show', 'old'),
-    { tls_min: '1.2', mx_tls: 'verified', cutover: 'immediate', engine: 'offlineimap' },
+    { tls_min: '1.2', mx_tls: 'verified', cutover: 'immediate', engine: 'auto' },
     'what nobody chose is as by default',
   )
 })

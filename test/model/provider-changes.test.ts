@@ -16,7 +16,7 @@ t.test('a new provider has the defaults', async (t) => {
     ...{ maxConnections: 20, copyConnections: null, forwardsClient: false, afterRefusal: 'admit' },
     ...{ mx: null, mxPort: 25, mxTls: 'verified', tlsMin: '1.2', masterName: null, masterLogin: 'user*master' },
     ...{
-      engine: 'offlineimap',
+      engine: 'auto',
       cutover: 'immediate',
       flip: 'auto',
       pop3Port: null,
@@ -44,7 +44,8 @@ t.test('copying gets no more connections than are not kept for sign-ins', async 
 })
 
 t.test('people are proxied only where there is a mirror, and Dovecot can check the certificate', async (t) => {
-  t.throws(() => changedProvider(before, { cutover: 'proxied' }), /only doveadm makes/)
+  t.throws(() => changedProvider(before, { cutover: 'proxied', engine: 'offlineimap' }), /only doveadm makes/)
+  t.equal(changedProvider(before, { cutover: 'proxied' }).engine, 'auto')
   const pinned = { cutover: 'proxied', engine: 'doveadm', fingerprint: 'ab'.repeat(32) } as const
   t.throws(() => changedProvider(before, pinned), /Dovecot cannot check a fingerprint/)
   const proxied = changedProvider(before, { cutover: 'proxied', engine: 'doveadm' })

@@ -1,3 +1,4 @@
+import type { Provider } from '../../src/model/provider.ts'
 import { certificates } from './certificates.ts'
 import { type RunningService, startService } from './service.ts'
 import { type Source, type SourceSettings, startSource } from './source-server.ts'
@@ -11,7 +12,7 @@ export interface Ferry extends AsyncDisposable {
 export async function startFerry(
   people: Record<string, string>,
   settings: NodeJS.ProcessEnv = {},
-  oldSettings: Partial<SourceSettings> = {},
+  { engine = 'offlineimap', ...oldSettings }: Partial<SourceSettings> & { engine?: Provider['engine'] } = {},
 ): Promise<Ferry> {
   const { server: tls } = await certificates()
   const old = await startSource({ people, tls, ...oldSettings })
@@ -28,6 +29,8 @@ export async function startFerry(
       `${old.tlsPort}`,
       '--ca-file',
       tls.ca,
+      '--engine',
+      engine,
     )
     await mustRun(service, 'domain', 'add', 'old.example', '--provider', 'old')
     await mustRun(service, 'domain', 'add', 'renamed.example', '--provider', 'old', '--new-domain', 'new.example')

@@ -8,7 +8,7 @@ import { EXIT, Failure, runCommandLine } from '../terminal/exit.ts'
 
 /** What `emit-offlineimaprc` needs. */
 export interface EmitDeps extends AsyncDisposable {
-  readonly providers: Pick<Providers, 'find'>
+  readonly providers: Pick<Providers, 'find' | 'list'>
   readonly migrations: Pick<Migrations, 'readOrders'>
   /** The configuration for this work as chunks of text. */
   emit(work: CopyWork): AsyncIterable<string>
@@ -55,6 +55,7 @@ export function emitProgram(open: () => Promise<EmitDeps>): Command {
 
 async function emit({ output, provider, shard }: Options, deps: EmitDeps): Promise<void> {
   if (provider !== undefined) await refuseOthers(provider, deps)
+  else await tellOthers(deps)
   // Two engines at the same time would bring everything twice.
   const share = {
     engine: 'offlineimap' as const,
@@ -68,15 +69,26 @@ async function emit({ output, provider, shard }: Options, deps: EmitDeps): Promi
   })
 }
 
+/** Who is left to `sync` without anybody having said so. */
+async function tellOthers({ providers }: EmitDeps): Promise<void> {
+  for (const provider of await providers.list()) {
+    if (provider.engine === 'auto') process.stderr.write(`postferry: ${leftOut(provider)}\n`)
+  }
+}
+
 async function refuseOthers(name: string, { providers }: EmitDeps): Promise<void> {
   const provider = await providers.find(name)
   if (provider === null) {
     throw new Failure(EXIT.data, `there is no provider ${name}: see "postferry provider list"`)
   }
   if (provider.engine !== 'offlineimap') {
-    const step = `postferry provider set ${name} --engine offlineimap, or run "postferry sync"`
-    throw new Failure(EXIT.data, `the mail of ${name} is copied by ${provider.engine}: ${step}`)
+    throw new Failure(EXIT.data, leftOut(provider))
   }
+}
+
+function leftOut({ name, engine }: Provider): string {
+  const who = engine === 'auto' ? 'whatever "postferry sync" finds' : engine
+  return `the mail of ${name} is copied by ${who}: postferry provider set ${name} --engine offlineimap, or run "postferry sync"`
 }
 
 /** The same text in larger chunks. */

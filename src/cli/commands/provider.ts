@@ -9,9 +9,10 @@ import {
   listProviders,
   removeProvider,
   setProvider,
+  shownRow,
   showProvider,
 } from '../../operations/providers.ts'
-import { providerRow, usageRow } from '../../operations/rows.ts'
+import { usageRow } from '../../operations/rows.ts'
 import type { Settings } from '../../settings.ts'
 import type { CliDeps } from '../deps.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
@@ -35,7 +36,7 @@ export function addProviderCommands(postferry: Command, deps: CliDeps): void {
   })
   addRecord(provider, 'show', showProvider, deps, {
     ...{ arguments: ['name'], examples: ['postferry provider show old'] },
-    row: async (shown, { settings }) => ({ ...providerRow(shown), ...(await usage(settings, shown.name)) }),
+    row: async (shown, { settings }) => ({ ...shownRow(shown), ...(await usage(settings, shown.name)) }),
   })
   addOperation(provider, 'set', setProvider, deps, {
     ...{ arguments: ['name'], json: 'the provider' },

@@ -54,6 +54,7 @@ export async function* examine(deps: CliDeps, looking: Looking): AsyncGenerator<
   } else yield* checkRecords(deps, engine, looking)
   const wanting = copiesHere(inForce, engine) === null ? [] : await providersOf(deps)
   for (const { name, check } of engine.all) yield { check: name, ...neededBy(wanting, name, await check()) }
+  yield* checkChoice(wanting, engine)
   yield checkRoom(inForce, engine.stateFolder, room())
   yield* checkUnits()
   yield* checkDovecot(inForce, dovecotConfig)
@@ -67,6 +68,14 @@ async function providersOf({ openUnready }: CliDeps): Promise<readonly Provider[
   if (opened === null) return []
   await using deps = opened
   return await deps.providers.list().catch(() => [])
+}
+
+/** What `auto` comes to here; that OfflineIMAP copies slowly is told, and no trouble. */
+async function* checkChoice(providers: readonly Provider[], engines: Engines): AsyncGenerator<Finding> {
+  const left = providers.filter(({ engine }) => engine === 'auto').map(({ name }) => name)
+  if (left.length === 0) return
+  const { engine, why } = await engines.byDefault()
+  yield { check: 'engine', result: 'ok', found: `${engine} copies ${left.join(', ')}: ${why}` }
 }
 
 /** An engine that is missing is no trouble unless a provider names it. */

@@ -5,7 +5,11 @@ import { installed, KINDS } from './version.ts'
 export async function check(): Promise<EngineCheck> {
   const found = await installed()
   if (found === null) {
-    return { result: 'ok', found: 'not here; only providers with --engine doveadm need it', isMissing: true }
+    return {
+      result: 'ok',
+      found: 'not here; OfflineIMAP copies instead, unless a provider says --engine doveadm',
+      isMissing: true,
+    }
   }
   if (found.kind !== null) return { result: 'ok', found: `Dovecot ${found.version}` }
   const remedy = `take a Dovecot ${KINDS.join(' or ')}, or --engine offlineimap`

@@ -118,7 +118,8 @@ async function copy(order: CopyOrder, source: SourceFolders, place: Place, deps:
   passed.keep()
   const { folders, missing, messages } = await mergeMirror(order, source, place, deps, () => true)
   // What is missing fails the ledger, which names it.
-  return { outcome: 'complete', folders, messages: early + messages, output: wordsOf(missing) }
+  const copied = { folders, messages: early + messages, output: wordsOf(missing) }
+  return { outcome: 'complete', ...copied, ...(missing.length > 0 && { leftOut: missing }) }
 }
 
 function wordsOf(missing: readonly string[]): string {

@@ -116,7 +116,7 @@ async function ferryFor(
   await using opened = new AsyncDisposableStack()
   const old = opened.use(await openOld(people))
   const service = opened.use(await startService(environment))
-  await mustRun(service, 'provider', 'add', 'old', '--host', 'localhost', ...old.options)
+  await mustRun(service, 'provider', 'add', 'old', '--host', 'localhost', '--engine', 'offlineimap', ...old.options)
   await mustRun(service, 'domain', 'add', 'old.example', '--provider', 'old')
   const kept = opened.move()
   return { old, service, [Symbol.asyncDispose]: () => kept.disposeAsync() }
