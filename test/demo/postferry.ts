@@ -56,7 +56,7 @@ export class Postferry {
   }
 
   /** Shows and runs a command of bin/, which must succeed. @returns its lines */
-  async command(program: 'postferry' | 'emit-offlineimaprc', ...args: string[]): Promise<string[]> {
+  async command(program: 'postferry', ...args: string[]): Promise<string[]> {
     say(dim(`$ bin/${program} ${args.map(quoted).join(' ')}`))
     const lines = await this.ask(program, ...args)
     if (lines.length > 0) say(lines.join('\n'))
@@ -69,6 +69,11 @@ export class Postferry {
     const code = await running.ended
     if (code !== 0) throw new Error(`bin/${program} ${args.join(' ')} ended with ${code}: ${running.output.join('\n')}`)
     return running.output
+  }
+
+  /** Copies mail; what it starts ends with it. */
+  sync(args: readonly string[], settings: Partial<ProgramSettings>): Promise<Program> {
+    return this.run(join(BIN, 'postferry'), ['sync', ...args], { ...settings, patience: 15_000 })
   }
 
   run(command: string, args: readonly string[], settings: Partial<ProgramSettings> = {}): Promise<Program> {
