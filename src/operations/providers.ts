@@ -92,7 +92,7 @@ type Shown = Provider & { readonly chosen: Awaited<ReturnType<CopyingHosts['chos
 /** With what `auto` comes to on each copying host. */
 export function shownRow({ chosen, ...provider }: Shown): Record<string, unknown> {
   const copiesWith = chosen.map(({ host, engine, why }) => `${host}: ${engine} (${why})`)
-  return { ...providerRow(provider), copies_with: copiesWith }
+  return { ...providerRow(provider), ...(copiesWith.length > 0 && { copies_with: copiesWith }) }
 }
 
 export interface ChangedProvider {

@@ -90,7 +90,7 @@ t.test('what cannot be added is refused in the same words', async (t) => {
   await add({ host: 'imaps://h' }, /DNS name or an IP address/)
   await add({ host: 'h', fingerprint: 'aa' }, /64 hex digits/)
   await add({ host: 'h', window: '20:00-20:00' }, /It is empty/)
-  await add({ host: 'h', cutover: 'proxied' }, /only doveadm makes/)
+  await add({ host: 'h', cutover: 'proxied', engine: 'offlineimap' }, /only doveadm makes/)
   await add({ host: 'h', ca_file: '/nowhere/ca.pem' }, /\/nowhere\/ca\.pem cannot be read \(ENOENT\)/)
 })
 
