@@ -281,6 +281,7 @@ CREATE TABLE attempt (
     folders integer DEFAULT 0 NOT NULL,
     messages integer DEFAULT 0 NOT NULL,
     output text DEFAULT ''::text NOT NULL,
+    progress jsonb,
     CONSTRAINT attempt_pkey PRIMARY KEY (id),
     CONSTRAINT attempt_check CHECK ((ended_at IS NULL) = (outcome IS NULL)),
     CONSTRAINT attempt_migration_id_fkey FOREIGN KEY (migration_id) REFERENCES migration(id) ON DELETE CASCADE

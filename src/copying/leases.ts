@@ -1,6 +1,7 @@
 import type { Connection } from '../source/budget.ts'
 import type { Interruption, Job, Wanted } from './ports.ts'
 import { type JobDeps, type JobReport, type JobRun, runJob } from './run-job.ts'
+import type { Tracking } from './tracking.ts'
 
 const RENEW_MS = 5_000
 // Well before another worker may claim a job whose lease could not be renewed.
@@ -18,6 +19,7 @@ interface Running {
   renewedAt: number
   /** Messages copied so far. */
   messages: number
+  tracking: Tracking | null
 }
 
 /** The jobs that run in this process, and their leases: one that loses its lease ends before another worker begins. */
@@ -47,7 +49,7 @@ export class Leases implements Disposable {
     connection: Connection,
     { onMessage }: Pick<JobRun, 'onMessage'>,
   ): Promise<JobReport> {
-    const running: Running = { interrupt: new AbortController(), renewedAt: askedAt, messages: 0 }
+    const running: Running = { interrupt: new AbortController(), renewedAt: askedAt, messages: 0, tracking: null }
     this.#running.set(job.migrationId, running)
     if (this.#isStopped) abort(running.interrupt, 'stopped')
     const giveWay = () => abort(running.interrupt, connection.signal.reason)
@@ -58,7 +60,10 @@ export class Leases implements Disposable {
       onMessage()
     }
     try {
-      return await runJob(job, this.#deps, { signal: running.interrupt.signal, onMessage: count })
+      const track = (tracking: Tracking) => {
+        running.tracking = tracking
+      }
+      return await runJob(job, this.#deps, { signal: running.interrupt.signal, onMessage: count, track })
     } finally {
       this.#running.delete(job.migrationId)
     }
@@ -84,7 +89,10 @@ export class Leases implements Disposable {
     this.#renewing = true
     try {
       const { jobs, worker } = this.#deps
-      const held = await jobs.renew(worker, new Map(asked.map(([id, { messages }]) => [id, messages])))
+      const copied = asked.map(([id, { messages, tracking }]) => {
+        return [id, { messages, progress: tracking?.progress() ?? null }] as const
+      })
+      const held = await jobs.renew(worker, new Map(copied))
       for (const [id, running] of asked) judge(running, held.get(id), askedAt)
     } catch {
       // The database is away: the next renewal tries again, or gives up.

@@ -8,11 +8,11 @@ import type { Proof } from './ports.ts'
 /** Takes a ledger, under the lease of this worker: the copy is proved when it is clean. */
 export function ledgerProof(deps: VerifyDeps, holder: string): Proof {
   return {
-    async flaw({ migrationId, address, order, isFinishRequested }, { username, password }, signal) {
+    async flaw({ migrationId, address, order, isFinishRequested }, { username, password }, signal, watch) {
       try {
         const purpose = isFinishRequested ? 'finish' : 'job'
         const whose = { migrationId, ...order, username, password }
-        const { code, folders } = await verify(whose, deps, { signal, purpose, holder })
+        const { code, folders } = await verify(whose, deps, { signal, purpose, holder, ...(watch && { watch }) })
         if (code === null || (order.isMirrored && code === 'differs' && isLate(folders))) return null
         return {
           outcome: `ledger-${code}`,

@@ -1,9 +1,11 @@
 import type { Credential } from '../keys/ports.ts'
 import type { EngineRecords, KnownMessage, LostMessages, Opened } from '../ledger/ports.ts'
+import type { VerifyProgress } from '../ledger/verify.ts'
 import type { Attempt, LatestAttempt, Outcome, Result } from '../model/attempt.ts'
 import type { By } from '../model/audit.ts'
 import type { Mailbox, MailboxStatus } from '../model/mailbox.ts'
 import type { CopyOrder, Route, State } from '../model/migration.ts'
+import type { Progress } from '../model/progress.ts'
 import type { EngineName, Provider } from '../model/provider.ts'
 import type { Code } from '../model/verdict.ts'
 import type { SourceAnswer } from '../source/ports.ts'
@@ -83,6 +85,14 @@ export interface JobKept {
   readonly isFinished: boolean
 }
 
+/** How far an attempt is. */
+export interface Copied {
+  /** So many have been copied. */
+  readonly messages: number
+  /** Null: nothing is known yet. */
+  readonly progress: Progress | null
+}
+
 /** Which job is wanted: a provider's next, or that of one migration. */
 export type Wanted = { readonly provider: string } | { readonly migrationId: string }
 
@@ -100,10 +110,10 @@ export interface Jobs {
   /** Leases a job; null: none is available. */
   claim(worker: Worker, wanted: Wanted, until?: Date): Promise<Job | null>
   /**
-   * Renews the leases of these migrations, and records how many messages each attempt has copied so far; returns those
-   * that the worker still holds, and whether they are still to be copied.
+   * Renews the leases of these migrations, and records how far each attempt is; returns those that the worker still
+   * holds, and whether they are still to be copied.
    */
-  renew(worker: Worker, messages: ReadonlyMap<string, number>): Promise<ReadonlyMap<string, boolean>>
+  renew(worker: Worker, running: ReadonlyMap<string, Copied>): Promise<ReadonlyMap<string, boolean>>
   /** Records that an engine starts; returns the attempt's number. */
   begin(job: Job, worker: Worker): Promise<string>
   /**
@@ -276,6 +286,8 @@ export interface EngineRun {
   readonly signal: AbortSignal
   /** Called at each message that is about to be copied. */
   onMessage(): void
+  /** Called at each message of a mailbox that comes from the source, with its size; null: the engine does not tell. */
+  onBrought?(mailbox: string, bytes: number | null): void
 }
 
 /** What is the matter with a copy, as an outcome and in a sentence. */
@@ -289,5 +301,10 @@ export interface Flaw {
 /** What has to agree before a migration is called synced. */
 export interface Proof {
   /** Compares the source with the destination. Null: all that source holds is on the destination. */
-  flaw(job: Job, credential: Credential, signal: AbortSignal): Promise<Flaw | null>
+  flaw(
+    job: Job,
+    credential: Credential,
+    signal: AbortSignal,
+    watch?: (progress: VerifyProgress) => void,
+  ): Promise<Flaw | null>
 }

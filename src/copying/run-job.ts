@@ -1,6 +1,7 @@
 import type { Keyring, Opened } from '../keys/open-credential.ts'
 import type { Credential } from '../keys/ports.ts'
 import type { DigestCaches } from '../ledger/ports.ts'
+import type { VerifyProgress } from '../ledger/verify.ts'
 import type { Outcome, Result } from '../model/attempt.ts'
 import { backoffText } from '../model/backoff.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
@@ -10,6 +11,7 @@ import { lackOfRoom, type Room } from './free-space.ts'
 import type { Engine, Flipping, Interruption, Job, Jobs, Proof, SourceStatus, StatusCheck, Worker } from './ports.ts'
 import { isUnchanged, objection } from './precheck.ts'
 import { advance, type Ending } from './schedule.ts'
+import { Tracking, type Work, workIn } from './tracking.ts'
 
 /** What a job needs to run. */
 export interface JobDeps {
@@ -34,6 +36,8 @@ export interface JobRun {
   /** Aborted with an Interruption. */
   readonly signal: AbortSignal
   onMessage(): void
+  /** Called when an attempt begins, with what follows it. */
+  track?(tracking: Tracking): void
 }
 
 /** How a job ended. */
@@ -133,7 +137,13 @@ async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen>
   if (lack !== null) return without('new-full', lack)
   const attemptId = await deps.jobs.begin(job, deps.worker)
   const isNothingThere = mailboxes.length === 0
-  const result = await copyAndProve(job, credential, isNothingThere ? { ...deps, engine: NO_ENGINE } : deps, run)
+  const tracking = new Tracking(
+    mailboxes,
+    workIn(job, mailboxes, () => readBefore(job, mailboxes, deps)),
+  )
+  run.track?.(tracking)
+  const tracked = { ...run, tracking }
+  const result = await copyAndProve(job, credential, isNothingThere ? { ...deps, engine: NO_ENGINE } : deps, tracked)
   return { ending: result.outcome, result, attemptId, mailboxes }
 }
 
@@ -158,11 +168,25 @@ function bytesRead({ migrationId }: Job, { digests }: JobDeps): number {
   return cache.messages.bytes()
 }
 
+/** What an attempt has read that did not come to its end. */
+function readBefore({ migrationId }: Job, mailboxes: readonly MailboxStatus[], { digests }: JobDeps): Work {
+  using cache = digests.open(migrationId)
+  const { messages: known } = cache
+  const counts = mailboxes.map(({ name, uidValidity }) => known.of(name, Number(uidValidity ?? 0)).size)
+  const messages = counts.reduce((all, some) => all + some, 0)
+  // An engine that does not tell what passes leaves nothing there.
+  return messages === 0 ? { messages: null, bytes: null } : { messages, bytes: known.bytes() }
+}
+
+type TrackedRun = JobRun & { readonly tracking: Tracking }
 type CopyingDeps = Pick<JobDeps, 'proof'> & { readonly engine: Pick<Engine, 'run' | 'forget'> }
 
 /** A copy that the engine calls complete has to be proved by a clean ledger. */
-async function copyAndProve(job: Job, credential: Credential, deps: CopyingDeps, run: JobRun): Promise<Result> {
-  const copied = await deps.engine.run(job.order, credential, run)
+async function copyAndProve(job: Job, credential: Credential, deps: CopyingDeps, run: TrackedRun): Promise<Result> {
+  const copied = await deps.engine.run(job.order, credential, {
+    ...run,
+    onBrought: (mailbox, bytes) => run.tracking.brought(mailbox, bytes),
+  })
   try {
     return await prove(copied, job, credential, deps, run)
   } catch (error) {
@@ -176,9 +200,10 @@ async function prove(
   job: Job,
   credential: Credential,
   deps: CopyingDeps,
-  run: JobRun,
+  run: TrackedRun,
 ): Promise<Result> {
-  const flaw = copied.outcome === 'complete' ? await deps.proof.flaw(job, credential, run.signal) : null
+  const watch = (progress: VerifyProgress) => run.tracking.compared(progress)
+  const flaw = copied.outcome === 'complete' ? await deps.proof.flaw(job, credential, run.signal, watch) : null
   if (run.signal.aborted && copied.outcome === 'complete')
     return { ...copied, outcome: run.signal.reason as Interruption }
   if (flaw === null) return copied

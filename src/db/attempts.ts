@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Attempts } from '../copying/ports.ts'
 import type { LatestAttempt, Outcome } from '../model/attempt.ts'
+import type { Progress } from '../model/progress.ts'
 import type { DB } from './schema.ts'
 
 export function attempts(db: Kysely<DB>): Attempts {
@@ -17,12 +18,18 @@ export function attempts(db: Kysely<DB>): Attempts {
           'folders',
           'messages',
           'output',
+          'progress',
         ])
         .where('migration_id', '=', migrationId)
         .orderBy('id', 'desc')
         .limit(limit)
         .execute()
-      return rows.map((row) => ({ ...row, outcome: row.outcome as Outcome | null }))
+      return rows.map(({ progress, ...row }) => {
+        return {
+          ...{ ...row, outcome: row.outcome as Outcome | null },
+          progress: row.endedAt === null ? (progress as unknown as Progress | null) : null,
+        }
+      })
     },
     async latest(migrationIds) {
       const { rows } = await sql<LatestAttempt & { id: string }>`

@@ -209,11 +209,12 @@ const RETRYING = sql<Retrying>`
 
 const RUNNING = sql<Running>`
   select address, name as provider, attempt.host, coalesce(started_at, claimed_at, now()) as "startedAt",
-      coalesce(messages, 0) as messages, null::int as expected, completed_at is null as "isFirst"
+      coalesce(messages, 0) as messages, case progress ->> 'step' when 'copying' then (progress ->> 'ofMessages')::int when 'proving' then messages end as expected, completed_at is null as "isFirst",
+      progress
     from job join migration on migration.id = migration_id join provider on provider.id = job.provider_id
       left join lateral (
-        select host, started_at, messages from attempt where attempt.migration_id = job.migration_id and ended_at is null
-          and started_at >= claimed_at order by id desc limit 1
+        select host, started_at, messages, progress from attempt where attempt.migration_id = job.migration_id
+          and ended_at is null and started_at >= claimed_at order by id desc limit 1
       ) as attempt on true
     where holder is not null and not is_free(job) order by "startedAt", address`
 

@@ -123,8 +123,8 @@ async function writeAttempt(
   { id, startedAt, result }: NonNullable<JobEnd['attempt']>,
 ): Promise<void> {
   // PostgreSQL's text holds no NUL.
-  const { waitMs: _, ...kept } = result
-  const ended = { ...kept, output: result.output.replaceAll('\0', '\ufffd'), ended_at: new Date() }
+  const { waitMs: _, leftOut: __, ...kept } = result
+  const ended = { ...kept, progress: null, output: result.output.replaceAll('\0', '\ufffd'), ended_at: new Date() }
   if (id !== null) await trx.updateTable('attempt').set(ended).where('id', '=', id).execute()
   else {
     const row = { migration_id: migrationId, host, started_at: startedAt, ...ended }

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import type { Job, Jobs, Unfinished, Wanted, Worker } from '../copying/ports.ts'
+import type { Copied, Job, Jobs, Unfinished, Wanted, Worker } from '../copying/ports.ts'
 import type { Outcome } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { ACTIVE_STATES, type Route, type State } from '../model/migration.ts'
@@ -20,7 +20,7 @@ export function jobs(db: Kysely<DB>): Jobs {
       const { rows } = await sql<{ now: Date }>`select now() + interval '1 millisecond' as now`.execute(db)
       return rows[0]?.now ?? new Date()
     },
-    renew: (worker, messages) => renew(db, worker, messages),
+    renew: (worker, running) => renew(db, worker, running),
     async begin({ migrationId }, { host }) {
       const { id } = await db
         .insertInto('attempt')
@@ -60,22 +60,28 @@ async function count(db: Kysely<DB>, { copyingHost, takesOver, early }: Worker, 
   return rows[0] ?? { waiting: 0, running: 0 }
 }
 
-async function renew(db: Kysely<DB>, { id, early }: Worker, messages: ReadonlyMap<string, number>) {
+async function renew(db: Kysely<DB>, { id, early }: Worker, running: ReadonlyMap<string, Copied>) {
+  const copied = [...running.values()]
+  const [messages, progress] = [
+    copied.map(({ messages }) => messages),
+    copied.map(({ progress }) => progress && JSON.stringify(progress)),
+  ]
   const { rows } = await sql<{ migration_id: string; state: State; is_open: boolean }>`
     with running as (
-      select * from unnest(${[...messages.keys()]}::bigint[], ${[...messages.values()]}::int[]) as running (id, messages)
+      select * from unnest(${[...running.keys()]}::bigint[], ${messages}::int[], ${progress}::text[])
+        as running (id, messages, progress)
     ), held as materialized (
       -- Whoever locks many jobs does so in the order of their numbers.
-      select migration_id, messages from job join running on id = migration_id
+      select migration_id, messages, progress from job join running on id = migration_id
         where holder = ${id} order by migration_id for update of job
     ), renewed as (
       update job set leased_until = now() + ${LEASE}
         from held join migration on migration.id = held.migration_id
           join provider on provider.id = migration.provider_id
         where job.migration_id = held.migration_id
-        returning job.migration_id, messages, state, ${early} or is_open(provider, now()) as is_open
+        returning job.migration_id, messages, progress, state, ${early} or is_open(provider, now()) as is_open
     ), shown as (
-      update attempt set messages = renewed.messages from renewed
+      update attempt set messages = renewed.messages, progress = renewed.progress::jsonb from renewed
         where attempt.migration_id = renewed.migration_id and ended_at is null
     )
     select migration_id, state, is_open from renewed`.execute(db)

@@ -71,6 +71,7 @@ export interface Attempt {
   migration_id: Int8;
   outcome: string | null;
   output: Generated<string>;
+  progress: Json | null;
   started_at: Generated<Timestamp>;
 }
 

@@ -1,3 +1,5 @@
+import type { Progress } from './progress.ts'
+
 /** How an attempt ended. Stable words: lists, dashboards and the database rely on them. */
 export const OUTCOMES = [
   'complete',
@@ -45,6 +47,8 @@ export interface Attempt {
   readonly messages: number
   /** The engine's last lines, without secrets. */
   readonly output: string
+  /** Null: it has ended, or nothing is known yet. */
+  readonly progress: Progress | null
 }
 
 /** When a migration's next attempt is made. */

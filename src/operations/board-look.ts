@@ -1,6 +1,7 @@
 import type { Outcome } from '../model/attempt.ts'
 import type { Work } from '../model/estimate.ts'
 import type { State } from '../model/migration.ts'
+import type { Progress } from '../model/progress.ts'
 
 /** How an old server is; `closed`: outside of its window, `asking`: nobody knows yet. */
 export const HEALTHS = ['well', 'away', 'closed', 'asking'] as const
@@ -108,6 +109,8 @@ export interface Running {
   readonly expected: number | null
   /** For the first time, as opposed to what is new. */
   readonly isFirst: boolean
+  /** Null: nothing is known yet. */
+  readonly progress: Progress | null
 }
 
 /** Where `postferry sync` runs. */

@@ -2,7 +2,8 @@ import { Type } from '../model/json-schema.ts'
 import type { Board } from './board.ts'
 import { type FlipsLook, HEALTHS } from './board-look.ts'
 import { verdictText } from './board-verdict.ts'
-import { Count, listOf, orNull, Text, Time } from './schema.ts'
+import { ProgressSchema, progressRow } from './progress-row.ts'
+import { Count, listOf, orNull, Text, Time, the } from './schema.ts'
 
 const GOING = ['empty', 'over', 'quiet', 'well', 'slowing', 'stopped'] as const
 
@@ -64,7 +65,7 @@ export const BoardSchema = Type.Object(
     running: listOf(
       Type.Object({
         ...{ address: Text, provider: Text, host: orNull(Text), started_at: Time, messages: Count },
-        expected: orNull(Count),
+        ...{ expected: orNull(Count), progress: orNull(the(ProgressSchema)) },
       }),
     ),
     workers: listOf(Type.Object({ host: Text, workers: Count, seen_at: Time })),
@@ -87,9 +88,13 @@ export function boardRow({ verdict, people, retrying, running, workers, sources,
     sources: sources.map(sourceRow),
     needs: board.needs.map(({ isCode, ...need }) => need),
     retrying: retrying.map(({ nextAt, ...one }) => ({ ...one, next_at: nextAt })),
-    running: running.map(({ startedAt, isFirst, ...one }) => ({ ...one, started_at: startedAt })),
+    running: running.map(runningRow),
     workers: workers.map(({ seenAt, ...one }) => ({ ...one, seen_at: seenAt })),
   }
+}
+
+function runningRow({ startedAt, isFirst, progress, ...one }: Board['running'][number]) {
+  return { ...one, started_at: startedAt, progress: progress && progressRow(progress) }
 }
 
 function sourceRow({

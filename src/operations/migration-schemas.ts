@@ -2,6 +2,7 @@ import { OUTCOMES } from '../model/attempt.ts'
 import { Type } from '../model/json-schema.ts'
 import { CHANGES, FAULTS } from '../model/ledger.ts'
 import { ROUTES, STATES } from '../model/migration.ts'
+import { ProgressSchema } from './progress-row.ts'
 import { Count, listOf, orNull, Text, Time, the } from './schema.ts'
 import { AuditEntry } from './schemas.ts'
 
@@ -62,6 +63,7 @@ export const Attempt = Type.Object(
     folders: Count,
     messages: Count,
     output: Text,
+    progress: orNull(the(ProgressSchema)),
   },
   { $id: 'Attempt' },
 )

@@ -24,6 +24,7 @@ import {
   type MigrationFilter,
   type Migrations,
 } from './ports.ts'
+import { progressRow } from './progress-row.ts'
 import { providerField } from './providers.ts'
 import { Count, the } from './schema.ts'
 
@@ -232,7 +233,8 @@ function factsRow({ migration, credential, attempts, latest, entries, ledger, di
   }
 }
 
-export function attemptRow({ id, host, startedAt, endedAt, outcome, folders, messages, output }: Attempt) {
+export function attemptRow({ id, host, startedAt, endedAt, outcome, folders, messages, output, ...rest }: Attempt) {
   const seconds = endedAt === null ? null : (endedAt.getTime() - startedAt.getTime()) / 1000
-  return { id, started_at: startedAt, host, seconds, outcome, folders, messages, output }
+  const progress = rest.progress && progressRow(rest.progress)
+  return { id, started_at: startedAt, host, seconds, outcome, folders, messages, output, progress }
 }

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import type { Job, JobKept, Jobs, Worker } from '../../src/copying/ports.ts'
 import { advance } from '../../src/copying/schedule.ts'
+import { Tracking } from '../../src/copying/tracking.ts'
 import { attempts } from '../../src/db/attempts.ts'
+import { boards } from '../../src/db/boards.ts'
 import type { Database } from '../../src/db/connection/database.ts'
 import { credentials } from '../../src/db/credentials.ts'
 import { domains } from '../../src/db/domains.ts'
@@ -185,16 +187,33 @@ t.test('a retry ends the wait after failures, and resets their count', async (t)
   t.ok(await isDue(id), 'also when it is said while an attempt runs')
 })
 
-t.test('a running attempt shows how many messages it has copied', async (t) => {
+t.test('a running attempt shows how far it is', async (t) => {
   const id = await synced('hugo')
   const job = await taken(id, EARLY)
-  await all.begin(job, WORKER)
-  const messages = async () => (await attempts(database.kysely).last(id, 2)).map((attempt) => attempt.messages)
-  t.same(await messages(), [0, 2])
-  await all.renew(EARLY, new Map([[id, 17]]))
-  t.same(await messages(), [17, 2])
-  await all.renew({ ...EARLY, id: randomUUID() }, new Map([[id, 99]]))
-  t.same(await messages(), [17, 2], 'told only by whoever holds the lease')
+  const attemptId = await all.begin(job, WORKER)
+  const shown = async () => {
+    const last = await attempts(database.kysely).last(id, 2)
+    return last.map(({ messages, progress }) => [messages, progress])
+  }
+  t.same(await shown(), [
+    [0, null],
+    [2, null],
+  ])
+  const [progress] = [new Tracking([], { messages: 40, bytes: 900 }).progress()]
+  const copied = new Map([[id, { messages: 17, progress }]])
+  await all.renew(EARLY, copied)
+  t.same((await shown())[0], [17, progress])
+  const board = await boards(database.kysely).look()
+  t.match(
+    board.running.find(({ address }) => address.startsWith('hugo')),
+    { messages: 17, expected: 40, progress },
+  )
+  await all.renew({ ...EARLY, id: randomUUID() }, new Map([[id, { messages: 99, progress: null }]]))
+  t.same((await shown())[0], [17, progress], 'told only by whoever holds the lease')
+  const result = { outcome: 'stopped', folders: 1, messages: 18, output: '' } as const
+  const plan = { status: { state: job.state, pausedFrom: null, code: null }, failures: 0, unchangedRuns: 0, waitMs: 1 }
+  await all.end(job, EARLY, { plan, attempt: { id: attemptId, startedAt: new Date(), result }, seen: null })
+  t.same((await shown())[0], [18, null], 'and nothing any more when it has ended')
 })
 
 t.end()

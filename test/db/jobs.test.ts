@@ -76,7 +76,7 @@ function end(job: Job, outcome: Outcome, by = SOMEBODY): Promise<JobKept | null>
   })
 }
 
-const copied = (id: string, messages = 0) => new Map([[id, messages]])
+const copied = (id: string, messages = 0) => new Map([[id, { messages, progress: null }]])
 const isDue = (id: string, by = worker()) => isDueFor(database.kysely, id, by)
 const expire = (id: string) =>
   sql`update job set leased_until = now() - interval '1 s' where migration_id = ${id}`.execute(database.kysely)

@@ -173,7 +173,10 @@ t.test('workers that claim, renew and end do not deadlock with changes of many m
         if (job !== null) held.push(job)
       }
       // Those that were claimed last come first.
-      await all.renew(me, new Map(held.reverse().map(({ migrationId }) => [migrationId, 1])))
+      await all.renew(
+        me,
+        new Map(held.reverse().map(({ migrationId }) => [migrationId, { messages: 1, progress: null }])),
+      )
       for (const job of held) await all.end(job, me, { plan: { ...UNCHANGED, waitMs: 0 }, attempt: null, seen: null })
     })
   }

@@ -21,7 +21,7 @@ const KONTOR: SourceLook = {
 const WEBER: SourceLook = { ...KONTOR, provider: 'weber' }
 const RUNNING: Running = {
   ...{ address: 'anna@kontor.example', provider: 'kontor', host: 'mail1', startedAt: new Date(AT.getTime() - 60_000) },
-  ...{ messages: 300, expected: 1_000, isFirst: true },
+  ...{ messages: 300, expected: 1_000, isFirst: true, progress: null },
 }
 const LOOK: BoardLook = {
   ...{ at: AT, sources: [KONTOR, WEBER], reasons: [], retrying: [], running: [RUNNING] },

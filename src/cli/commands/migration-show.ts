@@ -6,6 +6,7 @@ import type { CliDeps } from '../deps.ts'
 import { differenceRows, ledgerLine } from '../terminal/ledger-text.ts'
 import { addRecord } from '../terminal/operation-command.ts'
 import { type ListShape, print, printList, printRecord } from '../terminal/output.ts'
+import { progressParts } from '../terminal/progress-text.ts'
 import { visibleLines } from '../terminal/text.ts'
 import { AUDIT_COLUMNS } from './audit.ts'
 
@@ -29,6 +30,8 @@ async function show(facts: MigrationFacts, said: Said): Promise<void> {
     columns: ['started_at', 'host', 'seconds', 'outcome', 'folders', 'messages'],
   })
   await printTable(facts.entries, { row: auditRow, columns: AUDIT_COLUMNS })
+  const progress = facts.attempts[0]?.progress ?? null
+  if (progress !== null) await print(`\nNow: ${progressParts(progress).join(', ')}\n`)
   const lastOutput = facts.attempts[0]?.output ?? ''
   if (lastOutput !== '') await print(`\nThe last attempt said:\n${visibleLines(lastOutput)}`)
   if ('differences_from' in said || 'differences_limit' in said) await printDifferences(facts)

@@ -1,6 +1,7 @@
 import { count, people } from '../../model/count.ts'
 import type { Board, BoardSource } from '../../operations/board.ts'
 import { verdictText } from '../../operations/board-verdict.ts'
+import { progressParts } from './progress-text.ts'
 import { tableLines, visible } from './text.ts'
 
 const RUNNING_SHOWN = 8
@@ -32,10 +33,10 @@ export function boardLines(board: Board): string[] {
       retrying.map(({ people, code, provider, nextAt }) => [count(people), code, provider, clock(nextAt, at)]),
     ),
     tableLines(
-      ['copying now', 'old server', 'messages', 'since'],
-      running.slice(0, RUNNING_SHOWN).map(({ address, provider, messages, expected, startedAt }) => {
-        const done = expected === null ? count(messages) : `${count(messages)} of ${count(expected)}`
-        return [address, provider, done, clock(startedAt, at)]
+      ['copying now', 'old server', 'since', 'how far'],
+      running.slice(0, RUNNING_SHOWN).map(({ address, provider, messages, startedAt, progress }) => {
+        const far = progress === null ? `${count(messages)} messages` : progressParts(progress).join(', ')
+        return [address, provider, clock(startedAt, at), far]
       }),
     ),
   ]

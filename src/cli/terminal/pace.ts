@@ -44,7 +44,7 @@ export class Pace {
 }
 
 /** A time as people say it. */
-function span(seconds: number): string {
+export function span(seconds: number): string {
   if (seconds < 90) return `${Math.round(seconds)} s`
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`
 }

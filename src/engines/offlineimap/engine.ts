@@ -16,7 +16,7 @@ import { Output } from './output.ts'
 
 const PYTHON_FILE = join(import.meta.dirname, 'python/postferry.py')
 const COMMAND = join(import.meta.dirname, '../../../bin/postferry')
-const COPYING = /Copy message UID /
+const COPYING = /Copy message UID \d+ (?:\(\d+\/\d+\) )?m-\d+-old:(.+) -> m-\d+-new/
 const NOBODY: Work = { ids: [], orders: [] }
 /** The pythonfile does not know this OfflineIMAP (sysexits). */
 const EX_CONFIG = 78
@@ -71,7 +71,7 @@ async function runWith(
   file: string,
   { id }: CopyOrder,
   { username, password }: Credential,
-  { signal, onMessage }: EngineRun,
+  { signal, onMessage, onBrought }: EngineRun,
 ): Promise<Result> {
   const output = new Output()
   let waitMs: number | null = null
@@ -84,7 +84,10 @@ async function runWith(
     onLine(line) {
       output.read(line)
       waitMs = backoffIn(line) ?? waitMs
-      if (COPYING.test(line)) onMessage()
+      const folder = COPYING.exec(line)?.[1]
+      if (folder === undefined) return
+      onMessage()
+      onBrought?.(folder, null)
     },
   })
   const { folders = 0, messages = 0 } = output.report ?? {}
