@@ -4,6 +4,7 @@ import type { ObjectSchema } from '../../model/json-schema.ts'
 import { BoardSchema } from '../../operations/board-row.ts'
 import type { Deps } from '../../operations/deps.ts'
 import * as migrationComponents from '../../operations/migration-schemas.ts'
+import { ProgressSchema } from '../../operations/progress-row.ts'
 import { Mistake, the } from '../../operations/schema.ts'
 import * as components from '../../operations/schemas.ts'
 import { requireToken } from '../token.ts'
@@ -34,7 +35,12 @@ export const admin: FastifyPluginAsync<Admin> = async (app, { deps, adminToken }
   })
   app.setValidatorCompiler(validatorOf)
   explainErrors(app)
-  for (const component of [Mistake, BoardSchema, ...Object.values({ ...components, ...migrationComponents })]) {
+  for (const component of [
+    Mistake,
+    BoardSchema,
+    ProgressSchema,
+    ...Object.values({ ...components, ...migrationComponents }),
+  ]) {
     app.addSchema(component)
   }
   app.addHook('onRoute', describeRefusals)
