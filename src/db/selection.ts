@@ -1,4 +1,4 @@
-import { type Kysely, type Selectable, sql } from 'kysely'
+import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely'
 import type { Migration } from '../model/migration.ts'
 import type { Selection } from '../operations/migration-changes.ts'
 import type { MigrationFilter } from '../operations/ports.ts'
@@ -38,9 +38,17 @@ export function selectMigrations(db: Kysely<DB>, filter: MigrationFilter) {
       query.where(sql<boolean>`(account_id is null and state <> 'done') = ${neverCame}`),
     )
     .$if(search !== undefined, (query) =>
-      query.where(sql<boolean>`(position(lower(${search}) in migration.address) > 0
-        or position(lower(${search}) in lower(old_username)) > 0)`),
+      query.where(sql<boolean>`${sql.join(wordsOf(search ?? '').map(isNamed), sql` and `)}`),
     )
+}
+
+function wordsOf(search: string): string[] {
+  return search.split(/\s+/).filter((word) => word !== '')
+}
+
+/** Each word is somewhere in a name, in whatever order. */
+function isNamed(word: string): RawBuilder<boolean> {
+  return sql<boolean>`(position(lower(${word}) in migration.address) > 0 or position(lower(${word}) in lower(old_username)) > 0)`
 }
 
 /** Found once, so that the index on the provider's number gives the addresses in order. */

@@ -1,3 +1,4 @@
+import { count } from '../model/count.ts'
 import {
   CHANGES,
   FAULTS,
@@ -34,12 +35,12 @@ export const NOT_COMPARED = 'Not carried yet, and not compared: the UIDLs of POP
 /** What the ledger says. */
 export function sentence({ code, folders }: Pick<Ledger, 'code' | 'folders'>): string {
   const total = totalOf(folders)
-  const all = `${total.messages} messages in ${folders.length} folders`
+  const all = `${count(total.messages)} messages in ${count(folders.length)} folders`
   const changes = countsIn(total, CHANGES)
   const since = changes === '' ? '' : `; on the new server since: ${changes}`
   if (code === null) return `clean: all ${all} are accounted for${since}`
   if (code === 'shrunk') {
-    return `shrunk: of ${all}, ${total.counts.removed} were on the new server and are not any more${whereOf(folders)}`
+    return `shrunk: of ${all}, ${count(total.counts.removed)} were on the new server and are not any more${whereOf(folders)}`
   }
   return `${code}: of ${all}, ${faultsOf(total)}${since}`
 }
@@ -54,7 +55,9 @@ const FOLDERS_NAMED = 3
 
 function whereOf(folders: readonly LedgerFolder[]): string {
   const named = shrunken(folders).slice(0, FOLDERS_NAMED)
-  const parts = named.map(({ name, counts, messages }) => `${decodeName(name)}: ${counts.removed} of ${messages}`)
+  const parts = named.map(
+    ({ name, counts, messages }) => `${decodeName(name)}: ${count(counts.removed)} of ${count(messages)}`,
+  )
   return parts.length === 0 ? '' : ` (${parts.join(', ')})`
 }
 
@@ -67,6 +70,6 @@ function faultsOf(total: LedgerTotal): string {
 export function countsIn({ counts }: Pick<LedgerTotal, 'counts'>, kinds: readonly Kind[]): string {
   return kinds
     .filter((kind) => counts[kind] > 0)
-    .map((kind) => `${counts[kind]} ${WORDS[kind]}`)
+    .map((kind) => `${count(counts[kind])} ${WORDS[kind]}`)
     .join(', ')
 }

@@ -40,5 +40,5 @@ export interface Making {
   readonly stop: AbortSignal
 }
 
-/** Called with the number of rows so far. */
-export type OnRows = (rows: number) => void
+/** Called with the number of rows so far, and about how many there are, where that is known. */
+export type OnRows = (rows: number, about?: number) => void

@@ -55,7 +55,7 @@ export const FILTER = {
   provider: optional(providerField('from this provider')),
   domain: optional(text(domain, 'from this domain of the old server')),
   code: optional(text(code, 'failed or not proved, with this code')),
-  search: optional(text(search, 'with this in the address or the old user name', { placeholder: 'text' })),
+  search: optional(text(search, 'with these words in the address or the old user name', { placeholder: 'text' })),
   finish_requested: flag('to be finished by "postferry sync"'),
   route: optional(oneOf(ROUTES, 'whose sessions and mail go there')),
   flip_requested: flag('to be brought to the new server as soon as the mirror is ready'),

@@ -49,7 +49,7 @@ t.test('a backup is made while people sign in, and tells what it does not hold',
   t.equal(exitCode, 0, stderr)
   await arriving
   t.equal(statSync(file).mode & 0o777, 0o600)
-  t.match(stdout, /^\d+ rows of \d+ tables in .*backup\.gz, mode 0600: it holds password hashes/)
+  t.match(stdout, /^[\d,]+ rows of \d+ tables in .*backup\.gz, mode 0600: it holds password hashes/)
   t.match(stdout, new RegExp(`\n  identity: ${service.dataDir}/identity\n`))
   t.match(stdout, new RegExp(`\n  sync state: ${service.dataDir}/offlineimap\n`))
 

@@ -70,7 +70,7 @@ t.test(
   'a hundred thousand people are imported in the memory of ten thousand, with lines that tell how far it is',
   async (t) => {
     const few = await load(await peopleFile(FEW, 'few'))
-    t.match(few.stdout, /^imported 10000 of 10000 people/)
+    t.match(few.stdout, /^imported 10,000 of 10,000 people/)
     const path = await peopleFile(MANY)
     const many = await load(path)
     const told = [...many.stderr.matchAll(/^([\d,]+) lines read(, \d+ %, [\d,]+\/s, \d+ (s|min) left)?$/gm)]
@@ -81,13 +81,13 @@ t.test(
     t.ok(told.at(-1)?.[2], 'how fast, and how long it still takes')
     t.match(many, {
       exitCode: 0,
-      stdout: /^imported 100000 of 100000 people: 90000 awaited, 10000 with their password;/,
+      stdout: /^imported 100,000 of 100,000 people: 90,000 awaited, 10,000 with their password;/,
     })
     t.ok(few.memory > 50 * 1024, 'the memory was looked at')
     t.ok(many.memory < MEMORY_LIMIT_KB, `${many.memory} kB`)
     t.ok(many.memory - few.memory < GROWTH_LIMIT_KB, `${few.memory} and ${many.memory} kB`)
     const again = await load(path)
-    t.match(again.stdout, /^imported 0 of 100000 people: .*; 100000 were there already/)
+    t.match(again.stdout, /^imported 0 of 100,000 people: .*; 100,000 were there already/)
     t.ok(again.memory < MEMORY_LIMIT_KB, `${again.memory} kB`)
     t.ok(again.memory - few.memory < GROWTH_LIMIT_KB, `${few.memory} and ${again.memory} kB`)
     const found = await rows(service, 'migration', 'list', '--search', 'p99990@')

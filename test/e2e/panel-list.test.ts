@@ -79,12 +79,50 @@ t.test('who was selected stays selected on the other pages, and is counted', asy
 })
 
 t.test('a slash leads to the search, and is a slash in a field', async (t) => {
-  await at('/admin/settings')
+  await at('/admin/audit')
   await page.keyboard.press('/')
   await page.keyboard.type('greta/')
   await page.keyboard.press('Enter')
   await heading(page, 'Migrations').waitFor()
   t.match(page.url(), /\/admin\/migrations\?search=greta%2F/)
+})
+
+t.test('one alone who matches is who was meant, by words in any order', async (t) => {
+  await at('/admin/audit')
+  const find = page.getByRole('searchbox', { name: 'Find people' })
+  await find.fill(` ${failing.address} `)
+  await find.press('Enter')
+  await heading(page, failing.address).waitFor()
+  const [first, last] = failing.address.split(/[.@]/)
+  await at(`/admin/migrations?search=${last}+${first}`)
+  await page.getByRole('row').filter({ hasText: failing.address }).waitFor()
+  t.equal(await page.getByRole('row').filter({ hasNotText: first }).count(), 1, 'the head')
+})
+
+t.test('what is the matter stands on top of every page, and goes when it is mended', async (t) => {
+  await at('/admin/audit')
+  const alarm = page.getByRole('complementary', { name: 'What needs you' })
+  await alarm.getByText('No "postferry sync" runs').waitFor()
+  await alarm.getByText(/people cannot go on before somebody acts/).waitFor()
+  await alarm.getByRole('link', { name: 'See what to do' }).click()
+  await heading(page, 'Overview').waitFor()
+  t.equal(await alarm.count(), 0, 'the overview says all of it')
+})
+
+t.test('an alias is added and removed', async () => {
+  await at('/admin/aliases')
+  await page.getByText('There is none.').waitFor()
+  await page.getByLabel('Alias', { exact: true }).fill('sales@kontor.example')
+  await page.getByLabel('Its mail goes to').fill(`${failing.address}\nnobody@elsewhere.example`)
+  await button(page, 'Add the alias').click()
+  await notice(page).filter({ hasText: 'Nothing is known here of nobody@elsewhere.example' }).waitFor()
+  await page
+    .getByRole('row')
+    .filter({ hasText: `${failing.address}, nobody@elsewhere.example` })
+    .waitFor()
+  await button(page, 'Remove sales@kontor.example').click()
+  await notice(page).filter({ hasText: 'Mail for sales@kontor.example does not go to' }).waitFor()
+  await page.getByText('There is none.').waitFor()
 })
 
 t.test('the head of a long list stays in sight', async (t) => {

@@ -39,7 +39,7 @@ export const PAGES: Readonly<Record<string, (page: Page, url: string) => Promise
     await notice(page).waitFor()
   },
   audit: (page, url) => page.goto(`${url}/admin/audit`),
-  settings: (page, url) => page.goto(`${url}/admin/settings`),
+  aliases: (page, url) => page.goto(`${url}/admin/aliases`),
   administrators: (page, url) => page.goto(`${url}/admin/administrators`),
   account: (page, url) => page.goto(`${url}/admin/account`),
   'no such page': (page, url) => page.goto(`${url}/admin/nowhere`),

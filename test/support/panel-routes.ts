@@ -46,7 +46,9 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'GET /admin/providers': seen(),
   'GET /admin/providers/:name': seen(200, () => '/admin/providers/old'),
   'GET /admin/audit': seen(),
-  'GET /admin/settings': seen(),
+  'GET /admin/aliases': seen(),
+  'GET /admin/alarm': seen(),
+  'GET /admin/find': seen(303),
   'GET /admin/account': seen(),
   'GET /admin/import': operated(undefined, undefined, 200),
   'GET /admin/migrations/:address/force': operated(person('/force'), undefined, 200),
@@ -86,6 +88,10 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'POST /admin/providers/:name/stop-flips': operated(() => '/admin/providers/old/stop-flips'),
   'POST /admin/providers/:name/use-master': owned(provider('/use-master'), () => ({ password: 'x' })),
   'POST /admin/providers/:name/remove': owned(provider('/remove')),
+  'POST /admin/aliases': owned(undefined, (role) => ({
+    ...{ address: `sales-${role}@old.example`, target: 'viewer@old.example' },
+  })),
+  'POST /admin/aliases/:address/remove': owned((role) => `/admin/aliases/sales-${role}@old.example/remove`),
   'POST /admin/administrators': owned(undefined, (role) => ({
     ...{ name: `by-${role}`, role: 'viewer', password: 'A-password-of-12' },
   })),

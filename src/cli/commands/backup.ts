@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { type Command, Option } from 'commander'
 import { replaceFileFrom } from '../../files/atomic.ts'
+import { count } from '../../model/count.ts'
 import type { BackedUp, Belonging, Pieces } from '../../operations/backups.ts'
 import type { Settings } from '../../settings.ts'
 import type { CliDeps } from '../deps.ts'
@@ -39,7 +40,10 @@ export function addBackupCommand(postferry: Command, { settings, engine, openUnr
     const stop = stopSignal()
     await using service = await openUnready()
     using progress = new CountProgress('rows')
-    const written = await service.backups.write({ outside, stop, onRows: (rows) => progress.tell(rows) }, sinkTo(file))
+    const written = await service.backups.write(
+      { outside, stop, onRows: (rows, about) => progress.tell(rows, about && Math.min(1, rows / about)) },
+      sinkTo(file),
+    )
     progress.clear()
     if (options.quiet) return
     const told = options.json ? `${json({ ...inJson(written), outside })}\n` : text(file, written, outside)
@@ -54,7 +58,7 @@ export function inJson({ madeAt, upgrade, tables }: BackedUp) {
 }
 
 export function sizeOf({ tables }: BackedUp): string {
-  return `${tables.reduce((sum, { rows }) => sum + rows, 0)} rows of ${tables.length} tables`
+  return `${count(tables.reduce((sum, { rows }) => sum + rows, 0))} rows of ${tables.length} tables`
 }
 
 function text(file: string, written: BackedUp, outside: readonly Belonging[]): string {

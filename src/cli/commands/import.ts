@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import type { Command } from 'commander'
+import { count } from '../../model/count.ts'
 import { type AliasesOutcome, importingAliases, peeked } from '../../operations/alias-import.ts'
 import type { Deps } from '../../operations/deps.ts'
 import { IMPORT, importing } from '../../operations/import.ts'
@@ -82,7 +83,7 @@ const importPeople: Run = async (deps, file, options, command) => {
   await report.end(outcome, sentence(outcome))
   if (outcome.bad === 0 || options.skipBad) return
   const advice = options.dryRun ? '' : ': nothing is imported (--skip-bad imports the others)'
-  throw new Failure(EXIT.data, `${outcome.bad} of ${outcome.lines} lines cannot be imported${advice}`)
+  throw new Failure(EXIT.data, `${count(outcome.bad)} of ${count(outcome.lines)} lines cannot be imported${advice}`)
 }
 
 const importAliases: Run = async (deps, file, options, command) => {
@@ -121,13 +122,13 @@ class Report {
 }
 
 function sentence({ lines, bad, awaited, pending, kept, written }: ImportOutcome): string {
-  const people = `${awaited + pending} of ${lines} people: ${awaited} awaited, ${pending} with their password`
-  const others = `; ${kept} were there already, ${bad} lines are bad`
+  const people = `${count(awaited + pending)} of ${count(lines)} people: ${count(awaited)} awaited, ${count(pending)} with their password`
+  const others = `; ${count(kept)} were there already, ${count(bad)} lines are bad`
   return `${written ? 'imported' : 'would import'} ${people}${others}\n`
 }
 
 function aliasesSentence({ lines, badLines, added, kept, unknown, written }: AliasesOutcome): string {
   const others = `; ${kept} were there already, ${badLines.length} lines are bad`
   const warning = unknown.length === 0 ? '' : `nothing is known here of ${unknown.map(line).join(', ')}\n`
-  return `${written ? 'imported' : 'would import'} ${added} of ${lines} aliases${others}\n${warning}`
+  return `${written ? 'imported' : 'would import'} ${count(added)} of ${count(lines)} aliases${others}\n${warning}`
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Rotation } from '../../keys/reseal.ts'
+import { count } from '../../model/count.ts'
 import type { Deps } from '../../operations/deps.ts'
 import type { CliDeps } from '../deps.ts'
 import { by, withReason } from '../terminal/actor.ts'
@@ -34,7 +35,9 @@ export function addRotate(key: Command, { open }: CliDeps): void {
 async function rotated({ rotateKey, sealings }: Deps, options: { reason?: string }): Promise<Rotation> {
   const all = (await sealings.counts()).reduce((sum, { count }) => sum + count, 0)
   using progress = new CountProgress('credentials sealed to the new key')
-  return await rotateKey(by(options), (resealed) => progress.tell(resealed, Math.min(1, resealed / all)))
+  return await rotateKey(by(options), (resealed) =>
+    progress.tell(resealed, Math.min(1, resealed / all), ` of ${count(all)}`),
+  )
 }
 
 function fields({ recipient, started, resealed, unopened, unopenedCount, settingsDiffer }: Rotation) {
@@ -45,11 +48,11 @@ function sentence({ recipient, started, resealed, settingsDiffer }: Rotation): s
   const next = settingsDiffer
     ? 'set POSTFERRY_RECIPIENTS to it on every host, restart serve there, and run "postferry key rotate" again'
     : 'once no other host seals to an old key: postferry key rotate --drop-old'
-  return `${started ? 'the new key is' : 'going on with'} ${recipient}; ${resealed} credentials sealed to it; next: ${next}`
+  return `${started ? 'the new key is' : 'going on with'} ${recipient}; ${count(resealed)} credentials sealed to it; next: ${next}`
 }
 
 function refuseUnopened({ unopened, unopenedCount }: Rotation): void {
   if (unopenedCount === 0) return
   const more = unopenedCount > unopened.length ? ', …' : ''
-  throw new Failure(EXIT.data, `${unopenedCount} credentials cannot be opened: ${unopened.join(', ')}${more}`)
+  throw new Failure(EXIT.data, `${count(unopenedCount)} credentials cannot be opened: ${unopened.join(', ')}${more}`)
 }

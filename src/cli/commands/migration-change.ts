@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { count as number } from '../../model/count.ts'
 import type { Migration } from '../../model/migration.ts'
 import type { Deps, OperationDeps } from '../../operations/deps.ts'
 import { type BulkOutcome, changeMigrations, type Word } from '../../operations/migration-changes.ts'
@@ -79,10 +80,12 @@ const UNMOVED: Readonly<Partial<Record<Word, string>>> = {
 function outcomeText(word: Word, { isDryRun, changed, refused }: BulkOutcome): string {
   const lines = [
     ...changed.map(
-      ({ from, to, count }) => `${count} ${from === to ? `${to}${UNMOVED[word] ?? ''}` : `${from} → ${to}`}`,
+      ({ from, to, count }) => `${number(count)} ${from === to ? `${to}${UNMOVED[word] ?? ''}` : `${from} → ${to}`}`,
     ),
-    ...refused.map(({ reason, count }) => `${count} refused: ${reason}`),
+    ...refused.map(({ reason, count }) => `${number(count)} refused: ${reason}`),
   ]
   const total = changed.reduce((sum, { count }) => sum + count, 0)
-  return [`${total} migrations ${isDryRun ? 'would change' : 'changed'}`, ...lines].map((line) => `${line}\n`).join('')
+  return [`${number(total)} migrations ${isDryRun ? 'would change' : 'changed'}`, ...lines]
+    .map((line) => `${line}\n`)
+    .join('')
 }

@@ -1,14 +1,16 @@
 import { count, people } from '../../model/count.ts'
+import { STATES } from '../../model/migration.ts'
 import type { Board, BoardSource } from '../../operations/board.ts'
 import { verdictText } from '../../operations/board-verdict.ts'
 import { progressParts } from './progress-text.ts'
+import { withSign } from './state-colour.ts'
 import { tableLines, visible } from './text.ts'
 
 const RUNNING_SHOWN = 8
 
 /** The first lines of the board: how it goes, how far it is, and when it is over. */
 export function boardHead(board: Board): string[] {
-  return [`${verdictText(board.verdict)}.`, progressText(board), copyingText(board)].map(visible)
+  return [`${verdictText(board.verdict)}.`, progressText(board), statesText(board), copyingText(board)].map(visible)
 }
 
 /** All of the board, a line each. */
@@ -46,6 +48,10 @@ export function boardLines(board: Board): string[] {
 function progressText({ people: { across, all, acrossLastHour, neverCame, cameLastHour } }: Board): string {
   const came = `${count(neverCame)} not signed in yet, ${count(cameLastHour)} came in the last hour`
   return `${count(across)} of ${people(all)} across, ${count(acrossLastHour)} in the last hour; ${came}`
+}
+
+function statesText({ people: { states } }: Board): string {
+  return STATES.map((state) => `${count(states[state])} ${withSign(state)}`).join('  ')
 }
 
 function copyingText({ people: { copying, waiting }, messagesPerSecond, end, endWithout, at }: Board): string {

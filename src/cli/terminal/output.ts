@@ -1,6 +1,7 @@
+import type { State } from '../../model/migration.ts'
 import { defused } from '../../operations/csv-cell.ts'
-import { inColour } from './state-colour.ts'
-import { json, type Layout, layoutOf, line, record, tableRow, visible } from './text.ts'
+import { inColour, withSign } from './state-colour.ts'
+import { json, type Layout, layoutOf, line, record, tableRow, told, visible } from './text.ts'
 
 /** Whoever reads the output has gone: `postferry … | head`. */
 export class OutputClosed extends Error {}
@@ -107,7 +108,7 @@ async function* table(rows: AsyncIterable<Record<string, unknown>>, columns: rea
   const stateColumn = columns.indexOf('state')
   let layout: Layout | null = null
   for await (const row of rows) {
-    const cells = columns.map((column) => line(row[column]))
+    const cells = columns.map((column) => cellFor(row[column], column))
     if (layout === null) {
       measured.push(cells)
       if (measured.length <= ROWS_MEASURED) continue
@@ -118,6 +119,12 @@ async function* table(rows: AsyncIterable<Record<string, unknown>>, columns: rea
   if (layout !== null) return
   const known = layoutOf(measured, terminalWidth())
   yield* measured.map((cells) => laidOut(cells, known, stateColumn))
+}
+
+/** As people read it: large numbers in groups, a state with its sign, a time with how long ago it was. */
+function cellFor(value: unknown, column: string): string {
+  if (column === 'state' && process.stdout.isTTY) return withSign(value as State)
+  return told(value, column)
 }
 
 /** Null: it is no terminal, and nothing is cut off. */

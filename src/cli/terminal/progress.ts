@@ -42,13 +42,23 @@ export class CountProgress extends Progress {
     this.#what = what
   }
 
-  /** @param share how much of the work that is, from 0 to 1; missing: nobody knows */
-  tell(done: number, share?: number): void {
+  /**
+   * @param share how much of the work that is, from 0 to 1; missing: nobody knows
+   * @param all of how many, where that is known exactly
+   */
+  tell(done: number, share?: number, all = allOf(done, share)): void {
     const isLineDue = done - this.#told >= LINE_EVERY
     if (isLineDue) this.#told = done
     this.#pace.note(done, share)
-    this.show([`${count(done)} ${this.#what}`, ...this.#pace.words()].join(', '), isLineDue)
+    this.show([`${count(done)}${all} ${this.#what}`, ...this.#pace.words()].join(', '), isLineDue)
   }
+}
+
+/** Of the first percent nobody knows how many there are. */
+const LEAST_SHARE = 0.01
+
+function allOf(done: number, share = 0): string {
+  return share < LEAST_SHARE ? '' : ` of about ${count(Number((done / share).toPrecision(2)))}`
 }
 
 /** How far a comparison of both servers is. */

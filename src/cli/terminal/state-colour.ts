@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import type { State } from '../../model/migration.ts'
+import { STATES, type State } from '../../model/migration.ts'
 import { STATE_LOOKS, type StateLook } from '../../model/state-look.ts'
 
 const COLOURS = {
@@ -8,6 +8,18 @@ const COLOURS = {
 
 /** A state in its colour, where standard output is a terminal that has some and nobody has set NO_COLOR. */
 export function inColour(text: string): string {
-  const look = STATE_LOOKS[text as State] as StateLook | undefined
+  const look = STATE_LOOKS[(text.trim().split(' ').at(-1) ?? '') as State] as StateLook | undefined
   return look === undefined ? text : styleText(COLOURS[look.colour], text, { stream: process.stdout })
+}
+
+/** A state with its sign. */
+export function withSign(state: State): string {
+  return `${STATE_LOOKS[state].sign} ${state}`
+}
+
+const COUNTED = new RegExp(`[\\d,]+ . (?:${STATES.join('|')})\\b`, 'gu')
+
+/** The states of a text, each with its number before its sign, in their colours. */
+export function statesInColour(text: string): string {
+  return text.replace(COUNTED, inColour)
 }

@@ -49,7 +49,7 @@ export class Progress implements Watcher, Disposable {
     const next = waitMs === null ? null : Math.round(waitMs / 1000)
     const told = { address, outcome: ending, folders, messages, seconds, next, finished: isFinished }
     if (this.#screen.asJson) return this.#tell({ event: 'ended', ...told })
-    const copied = ending === 'unchanged' ? '' : `, ${messages} messages copied in ${seconds.toFixed(1)} s`
+    const copied = ending === 'unchanged' ? '' : `, ${count(messages)} messages copied in ${seconds.toFixed(1)} s`
     const after = isFinished
       ? '; finished'
       : isDone
@@ -82,7 +82,10 @@ export class Progress implements Watcher, Disposable {
   [Symbol.dispose](): void {
     clearInterval(this.#timer)
     if (this.#screen.asJson) this.#tell({ event: 'end', ...this.#sum() })
-    else this.#line(`${this.#done} people done, ${this.#unfinished} not done, ${this.#messages} messages`)
+    else
+      this.#line(
+        `${count(this.#done)} people done, ${count(this.#unfinished)} not done, ${count(this.#messages)} messages`,
+      )
   }
 
   #sum() {

@@ -1,3 +1,5 @@
+import { count } from '../../model/count.ts'
+
 // Control, format and separator characters: a terminal would obey them, or show something else than there is.
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
@@ -27,12 +29,36 @@ export function line(value: unknown): string {
   return visible(Array.isArray(value) ? value.join(', ') || '-' : String(value))
 }
 
+/** What is a number and counts nothing. */
+const NAMES = /(?:^|_)port$/
+
+/** A field's value as people read it: large numbers in groups, and of a time how long ago or ahead it is. */
+export function told(value: unknown, name: string): string {
+  if (typeof value === 'number' && !NAMES.test(name)) return count(value)
+  if (value instanceof Date) return `${line(value)} (${distance(value)})`
+  return line(value)
+}
+
+/** From now: "4 min ago", "in 2 h". */
+export function distance(date: Date, now = Date.now()): string {
+  const seconds = Math.abs(date.getTime() - now) / 1000
+  const [unit, length] = UNITS.find(([, size]) => seconds >= size) ?? ['s', 1]
+  const span = `${count(Math.floor(seconds / length))} ${unit}`
+  return date.getTime() > now ? `in ${span}` : `${span} ago`
+}
+
+const UNITS = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['min', 60],
+] as const
+
 /** An object's fields, one a line. */
 export function record(fields: Record<string, unknown>): string {
   const names = Object.keys(fields).map((name) => name.replaceAll('_', ' '))
   const width = Math.max(...names.map((name) => name.length))
-  return Object.values(fields)
-    .map((value, index) => `${names[index]?.padEnd(width)}  ${line(value)}\n`)
+  return Object.entries(fields)
+    .map(([name, value], index) => `${names[index]?.padEnd(width)}  ${told(value, name)}\n`)
     .join('')
 }
 

@@ -58,15 +58,23 @@ async function makeHeader(
   }
 }
 
+/** As the planner has counted them last; what it has not counted yet is no number. */
+async function rowsAbout(client: pg.Client): Promise<number | undefined> {
+  const { rows } = await client.query(`select sum(reltuples)::float8 as rows from pg_class
+    where relnamespace = current_schema()::regnamespace and relkind = 'r' and reltuples > 0`)
+  return rows[0].rows ?? undefined
+}
+
 async function* lines(client: pg.Client, header: Header, tallies: Tally[], onRows: OnRows): AsyncGenerator<Buffer> {
   const first = jsonLine(header)
   yield first
+  const about = await rowsAbout(client)
   let rows = 0
   for (const table of header.tables) {
     const counter = new Counter()
     for await (const chunk of client.query(copyTo(`${copyOf(table)} to stdout`))) {
       counter.add(chunk)
-      onRows(rows + counter.rows)
+      onRows(rows + counter.rows, about)
       yield chunk
     }
     yield Buffer.from(END_OF_TABLE)

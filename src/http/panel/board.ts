@@ -81,7 +81,7 @@ function needTable(needs: readonly Need[], csrf: string | null): Piece {
     [
       number<Need>('People', (need) => count(need.people)),
       { head: 'What stops them', isName: true, cell: whatOf },
-      { head: 'Since', cell: ({ since }) => when(since, 'relative') },
+      { head: 'How long', cell: ({ since }) => when(since, 'span') },
       { head: 'Next', cell: (need: Need) => needClick(need, csrf) },
     ],
     needs,
@@ -185,7 +185,7 @@ function runningTable(running: readonly Running[]): Piece {
     WHO,
     { head: 'Old server', cell: ({ provider }) => provider },
     number('Messages', messagesOf),
-    { head: 'Since', cell: ({ startedAt }) => when(startedAt, 'relative') },
+    { head: 'How long', cell: ({ startedAt }) => when(startedAt, 'span') },
   ]
   const more = running.length - RUNNING_SHOWN
   return html`<div>${table('The longest first', columns, running.slice(0, RUNNING_SHOWN), 'Nobody is copied at this moment.')}

@@ -11,6 +11,8 @@ export interface Frame {
   readonly path: string
   /** What every form has to send along; empty: there is no form. */
   readonly csrf: string
+  /** What stands on top of every page; null: nothing does. */
+  readonly alarm: Piece | null
   /** What the last action has done. */
   readonly notice?: Notice | undefined
   /** Ask for the page again after so many seconds, where no script does. */
@@ -36,7 +38,7 @@ const NAVIGATION: readonly NavigationEntry[] = [
   { path: '/admin/import', title: 'Import', permission: 'operate' },
   { path: '/admin/providers', title: 'Providers', permission: 'see' },
   { path: '/admin/audit', title: 'Audit', permission: 'see' },
-  { path: '/admin/settings', title: 'Settings', permission: 'see' },
+  { path: '/admin/aliases', title: 'Aliases', permission: 'see' },
   { path: '/admin/administrators', title: 'Administrators', permission: 'own' },
 ]
 
@@ -74,7 +76,7 @@ function framed(frame: Frame, content: Content): Piece {
     </head>
     <body>
       <a class="skip" href="#content">To the content</a>
-      ${header(frame)}
+      ${header(frame)}${frame.alarm}
       <main id="content" tabindex="-1">${frame.notice && noticeOf(frame.notice)}${content}</main>
     </body>
   </html>`
@@ -89,7 +91,7 @@ function header({ administrator, path, csrf }: Frame): Piece | null {
         ${NAVIGATION.filter(({ permission }) => may(administrator.role, permission)).map((entry) => html`<li><a href=${entry.path} aria-current=${isAt(entry, path) ? 'page' : undefined}>${entry.title}</a></li>`)}
       </ul>
     </nav>
-    <form class="find" method="get" action="/admin/migrations" role="search" aria-label="People">
+    <form class="find" method="get" action="/admin/find" role="search" aria-label="People">
       <input type="search" name="search" placeholder="Find people ( / )" aria-label="Find people" autocomplete="off" spellcheck="false" data-find />
     </form>
     <div class="who">
@@ -108,5 +110,5 @@ function isAt(entry: NavigationEntry, path: string): boolean {
 
 /** A sentence that stands out. */
 export function noticeOf({ kind, text }: Notice): Piece {
-  return html`<p class="notice ${kind}" role=${kind === 'bad' ? 'alert' : 'status'}>${text}</p>`
+  return html`<p class="notice ${kind}" role=${kind === 'bad' ? 'alert' : 'status'} tabindex=${kind === 'bad' ? '-1' : undefined}>${text}</p>`
 }

@@ -8,6 +8,8 @@ import type { Logger } from 'pino'
 import { makeBoard } from '../../operations/board.ts'
 import { accountPage } from './account.ts'
 import { administratorPages } from './administrators.ts'
+import { alarmPiece, alarms, liveAlarm } from './alarm.ts'
+import { aliasPage } from './aliases.ts'
 import { serveAssets } from './assets.ts'
 import { auditPage } from './audit.ts'
 import type { PanelDeps } from './deps.ts'
@@ -22,7 +24,6 @@ import { providerPages } from './providers/edit.ts'
 import { providerList } from './providers/list.ts'
 import { providerTest } from './providers/test.ts'
 import { IDLE_LIMIT_MS, requireAdministrator, requirePermission } from './session.ts'
-import { settingsPage } from './settings.ts'
 import { signInForForm, signInPages } from './sign-in.ts'
 import { notFound, tellTrouble } from './trouble.ts'
 
@@ -34,8 +35,18 @@ export interface Panel {
 }
 
 const PAGES = [
-  ...[overview, migrationList, migrationPage, migrationChanges, bulk, providerList, providerPages, providerTest],
-  ...[importPages, auditPage, settingsPage, administratorPages, accountPage],
+  ...[
+    alarms,
+    overview,
+    migrationList,
+    migrationPage,
+    migrationChanges,
+    bulk,
+    providerList,
+    providerPages,
+    providerTest,
+  ],
+  ...[importPages, auditPage, aliasPage, administratorPages, accountPage],
 ]
 
 const FORM_LIMIT = 256 * 1024
@@ -61,6 +72,7 @@ export async function panel(app: FastifyInstance, { deps, sessionKey, log }: Pan
   serveAssets(app)
   await app.register(async (pages) => {
     pages.decorateRequest('administrator', null)
+    pages.decorateRequest('alarm', null)
     await protect(pages, sessionKey)
     tellTrouble(pages, log)
     const typed = pages.withTypeProvider<TypeBoxTypeProvider>()
@@ -72,6 +84,15 @@ export async function panel(app: FastifyInstance, { deps, sessionKey, log }: Pan
       // After the body was read, where the token stands.
       guarded.addHook('preHandler', protectForms)
       const board = memo(() => deps.perform(makeBoard, {}, { actor: 'panel', role: 'viewer' }))
+      guarded.addHook('preHandler', async (request) => {
+        const isPiece = request.headers['hx-request'] !== undefined
+        if (!isPiece && request.administrator !== null && request.routeOptions.url !== '/admin')
+          // A page is shown without it where the database is away.
+          request.alarm = await board().then(
+            (made) => liveAlarm(alarmPiece(made)),
+            () => null,
+          )
+      })
       const handed: PanelDeps = { ...deps, log, board }
       for (const page of PAGES) await guarded.register(page, handed)
       guarded.get('/admin/', (_, reply) => reply.redirect('/admin', 301))

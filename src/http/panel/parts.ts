@@ -23,13 +23,13 @@ export function stateStrip(states: Readonly<Record<State, number>>, current?: st
 }
 
 /**
- * A moment; pages with scripts show it in the reader's own zone: as date and time, as how long ago or ahead, or as the time
- * of day.
+ * A moment; pages with scripts show it in the reader's own zone: as date and time, as how long ago or ahead, as the time of
+ * day, or as for how long something has gone on since.
  */
-export function when(date: Date | null, form: 'moment' | 'relative' | 'time' = 'moment'): Content {
+export function when(date: Date | null, form: 'moment' | 'relative' | 'time' | 'span' = 'moment'): Content {
   if (date === null) return '–'
   const iso = date.toISOString()
-  return html`<time datetime=${iso} data-form=${form} title=${iso}>${iso.slice(0, 16).replace('T', ' ')} UTC</time>`
+  return html`<time datetime=${iso} data-form=${form} title=${iso}>${form === 'span' && 'since '}${iso.slice(0, 16).replace('T', ' ')} UTC</time>`
 }
 
 /** Names and values, one below the other. */

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { type Administrator, may, type Permission } from '../../model/administrator.ts'
 import type { Administrators } from '../../operations/administrator-ports.ts'
+import type { Piece } from './html.ts'
 import { isOwnForm, pageBefore } from './own-pages.ts'
 import type { Notice } from './page.ts'
 
@@ -20,6 +21,8 @@ declare module '@fastify/secure-session' {
 declare module 'fastify' {
   interface FastifyRequest {
     administrator: Administrator | null
+    /** What a page of theirs tells on top, whatever it is about; null: nothing. */
+    alarm: Piece | null
   }
   interface FastifyContextConfig {
     /** What whoever uses the route has to be allowed to do. */

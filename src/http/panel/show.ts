@@ -29,6 +29,7 @@ export function frameOf(request: FastifyRequest, reply: FastifyReply, { title, n
     administrator: request.administrator,
     path: request.url.split('?', 1)[0] ?? '',
     csrf: reply.generateCsrf(),
+    alarm: request.alarm,
     notice: notice ?? takeNotice(request),
     ...(refreshSeconds !== undefined && { refreshSeconds }),
   }

@@ -24,7 +24,15 @@ function atTime(date) {
   return (days < 6 ? dayAndTime : moment).format(date)
 }
 
-const FORMS = { moment: (date) => moment.format(date), relative: ago, time: atTime }
+// For how long something has gone on: "for 4 minutes".
+function spanSince(date) {
+  const seconds = Math.max(0, (Date.now() - date) / 1000)
+  const [unit, length] = UNITS.find(([, size]) => seconds >= size) ?? UNITS.at(-1)
+  const span = new Intl.NumberFormat('en', { style: 'unit', unit, unitDisplay: 'long' })
+  return `for ${span.format(Math.floor(seconds / length))}`
+}
+
+const FORMS = { moment: (date) => moment.format(date), relative: ago, time: atTime, span: spanSince }
 
 function tellTimes() {
   for (const time of document.querySelectorAll('time[datetime]')) {
@@ -131,6 +139,13 @@ function showAge() {
 function seconds(piece) {
   return 1000 * Number(/every (\d+)s/.exec(piece.getAttribute('hx-trigger'))?.[1] ?? 0)
 }
+
+// What takes much room is opened by who needs it, where there is little.
+if (matchMedia('(max-width: 40rem)').matches)
+  for (const one of document.querySelectorAll('details[data-narrow]')) one.open = false
+
+// Who has made a mistake is led to what is said of it.
+document.querySelector('.notice[role="alert"]')?.focus()
 
 document.addEventListener('htmx:after:swap', tellTimes)
 setInterval(tellTimes, 30_000)

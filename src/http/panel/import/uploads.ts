@@ -11,6 +11,8 @@ export interface Upload {
   readonly verify: boolean
   /** How far the reading or the import is that runs now. */
   lines: number
+  /** In the file. */
+  readonly allLines: number
   readonly bad: BadLine[]
   /** Null: it is being read. */
   preview: ImportOutcome | null
@@ -19,6 +21,13 @@ export interface Upload {
   result: ImportOutcome | null
   /** Why it could not be read or imported. */
   trouble: Error | null
+}
+
+/** At least one: something is to be read. */
+function linesIn(file: Buffer): number {
+  let lines = 0
+  for (let at = file.indexOf('\n'); at !== -1; at = file.indexOf('\n', at + 1)) lines++
+  return Math.max(1, lines)
 }
 
 /** Whether its file is needed at this moment. */
@@ -53,7 +62,7 @@ export class Uploads implements Disposable {
   /** Takes a file in and begins to read it, writing nothing. */
   add(owner: string, name: string, verify: boolean, file: Buffer, run: Run): Upload {
     const upload: Upload = {
-      ...{ id: randomUUID(), owner, name, verify, lines: 0, bad: [] },
+      ...{ id: randomUUID(), owner, name, verify, lines: 0, bad: [], allLines: linesIn(file) },
       ...{ preview: null, isImporting: false, result: null, trouble: null },
     }
     const timer = setTimeout(() => this.#outlive(upload), KEPT_MS).unref()

@@ -1,9 +1,10 @@
+import { count, countOf } from '../../../model/count.ts'
 import type { ImportOutcome } from '../../../operations/import-people.ts'
 import { checkField, form, reasonField, textField } from '../forms.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { live } from '../live.ts'
 import { noticeOf } from '../page.ts'
-import { facts, table } from '../parts.ts'
+import { facts, number, table } from '../parts.ts'
 import { troubleOf } from '../trouble.ts'
 import type { Upload } from './uploads.ts'
 
@@ -42,11 +43,11 @@ export function uploadPage(upload: Upload, csrf: string): Piece {
 }
 
 /** How far it is; at the end, the way to the result. */
-export function progressOf({ id, lines, preview, isImporting, result, trouble }: Upload): Piece {
+export function progressOf({ id, lines, allLines, preview, isImporting, result, trouble }: Upload): Piece {
   const isDone = trouble !== null || (isImporting ? result !== null : preview !== null)
   const doing = isImporting ? 'Importing' : 'Reading the file'
   if (!isDone)
-    return html`<div><p>${doing}: ${lines.toLocaleString('en')} lines so far.</p><progress aria-label=${doing}></progress></div>`
+    return html`<div><p>${doing}: ${count(lines)} of about ${countOf(allLines, 'line', 'lines')}.</p><progress max=${allLines} value=${lines} aria-label=${doing}></progress></div>`
   return html`<div><p>Done.</p><p hx-get="${PATH}/${id}" hx-trigger="load" hx-target="body" hx-select="body"><a href="${PATH}/${id}">See the result</a></p></div>`
 }
 
@@ -55,7 +56,7 @@ function previewOf({ id, bad }: Upload, preview: ImportOutcome, csrf: string): C
   const good = awaited + pending
   return html`<section class="card">${numbersOf(preview)}</section>
     <section class="card">
-      <h2>${good === 0 ? 'There is nothing to import' : `Import ${good.toLocaleString('en')} people`}</h2>
+      <h2>${good === 0 ? 'There is nothing to import' : `Import ${count(good)} people`}</h2>
       ${good > 0 && confirmation(id, preview.bad, csrf)}
       ${again()}
     </section>
@@ -65,7 +66,7 @@ function previewOf({ id, bad }: Upload, preview: ImportOutcome, csrf: string): C
 function confirmation(id: string, bad: number, csrf: string): Piece {
   const skip = checkField({
     name: 'skip_bad',
-    label: `Leave the ${bad} bad lines out`,
+    label: `Leave the ${count(bad)} bad lines out`,
     checked: false,
     hint: 'Otherwise nothing is imported while a line is bad.',
   })
@@ -83,22 +84,31 @@ function resultOf(result: ImportOutcome): Content {
 
 function numbersOf({ lines, awaited, pending, kept, bad }: ImportOutcome): Piece {
   return facts([
-    ['Lines', lines.toLocaleString('en')],
-    ['Awaited', `${awaited.toLocaleString('en')} people: no password yet`],
-    ['Copied at once', `${pending.toLocaleString('en')} people: with their password`],
-    ['Unchanged', kept.toLocaleString('en')],
-    ['Bad lines', bad.toLocaleString('en')],
+    ['Lines', count(lines)],
+    ['Awaited', `${count(awaited)} people: no password yet`],
+    ['Copied at once', `${count(pending)} people: with their password`],
+    ['Unchanged', count(kept)],
+    ['Bad lines', count(bad)],
   ])
 }
 
-function badTable(bad: Upload['bad'], count: number): Piece {
+const LINES_NAMED = 20
+
+function linesText(lines: Upload['bad']): string {
+  const named = lines.slice(0, LINES_NAMED).map(({ number: line }) => line)
+  return `${named.join(', ')}${lines.length > LINES_NAMED ? ', …' : ''}`
+}
+
+function badTable(bad: Upload['bad'], all: number): Piece {
+  const reasons = [...Map.groupBy(bad, ({ reason }) => reason)].map(([reason, lines]) => ({ reason, lines }))
   return table(
-    `${bad.length} of ${count} bad lines`,
+    `${countOf(bad.length, 'line', 'lines')} of ${all}, the most frequent reason first`,
     [
-      { head: 'Line', isNumber: true, cell: ({ number }) => number },
+      number<(typeof reasons)[number]>('Lines', ({ lines }) => count(lines.length)),
       { head: 'Why', cell: ({ reason }) => reason },
+      { head: 'Which', cell: ({ lines }) => linesText(lines) },
     ],
-    bad,
+    reasons.toSorted((one, other) => other.lines.length - one.lines.length),
     '',
   )
 }

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { count } from '../../../model/count.ts'
 import { type BulkOutcome, changeMigrations } from '../../../operations/migration-changes.ts'
 import { FILTER } from '../../../operations/migrations.ts'
 import { fieldsOf, type Said } from '../../../operations/operation.ts'
@@ -46,7 +47,7 @@ export const bulk: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
   app.post(`${PATH}/bulk/confirm`, { config: OPERATE, schema: { body: Order } }, async (request, reply) => {
     const order = request.body as Order
     const { changed, refused } = sums(await carryOut(request, order, false))
-    const text = `${actionOf(order.action).title}: ${changed} of ${changed + refused} migrations.`
+    const text = `${actionOf(order.action).title}: ${count(changed)} of ${count(changed + refused)} migrations.`
     return goOn(request, reply, backTo(order), { kind: refused === 0 ? 'good' : 'warn', text })
   })
 }
@@ -78,7 +79,7 @@ function sums(outcome: BulkOutcome): { changed: number; refused: number } {
 function previewPage(action: Action, order: Order, outcome: BulkOutcome, csrf: string): Piece {
   const { changed, refused } = sums(outcome)
   return html`<p class="trail"><a href=${backTo(order)}>Migrations</a></p>
-    <h1>${action.title}: ${changed.toLocaleString('en')} of ${(changed + refused).toLocaleString('en')} migrations</h1>
+    <h1>${action.title}: ${count(changed)} of ${count(changed + refused)} migrations</h1>
     <section class="card">
       <p>${action.consequence}</p>
       ${outcomeTable(outcome, action)}
@@ -97,7 +98,7 @@ function outcomeTable({ changed, refused }: BulkOutcome, { title }: Action): Pie
   return table(
     'What will happen',
     [
-      { head: 'Migrations', isNumber: true, cell: ({ count }) => count.toLocaleString('en') },
+      { head: 'Migrations', isNumber: true, cell: (row) => count(row.count) },
       { head: 'What happens', cell: ({ becomes }) => becomes },
     ],
     rows,
@@ -115,7 +116,7 @@ function confirmation(action: Action, order: Order, changed: number, csrf: strin
       ${addresses.map((address) => hidden({ address }))}
       ${reasonField()}
       <div class="buttons">
-        <button class=${action.isDangerous ? 'danger' : 'main'}>${action.title}: ${changed.toLocaleString('en')} migrations</button>
+        <button class=${action.isDangerous ? 'danger' : 'main'}>${action.title}: ${count(changed)} migrations</button>
         <a href=${backTo(order)}>Cancel</a>
       </div>`,
   )

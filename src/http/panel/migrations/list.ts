@@ -30,9 +30,20 @@ import { ACTIONS } from './actions.ts'
 import { filterOf, type Query } from './bulk.ts'
 
 const PATH = '/admin/migrations'
+const FIND = bodyOf(listMigrations, ['search'])
 
 /** All migrations: to search, filter, sort, and to choose some of them. */
 export const migrationList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, deps) => {
+  // Where one alone matches, that is who was meant.
+  app.get('/admin/find', { schema: { querystring: FIND }, preHandler: refuseUnknown }, async (request, reply) => {
+    const { search = '' } = request.query
+    if (search.trim() === '') return reply.redirect(PATH, 303)
+    const { rows } = await performQuery(request, deps, listMigrations)
+    const [one, another] = rows
+    const isOne = one !== undefined && another === undefined
+    return reply.redirect(isOne ? migrationPath(one.address) : withQuery(PATH, { search }), 303)
+  })
+
   app.get(
     PATH,
     { schema: { querystring: bodyOf(listMigrations) }, preHandler: refuseUnknown },
@@ -50,14 +61,21 @@ export const migrationList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
       const to = (cursor: Query) => withQuery(PATH, changed(query, cursor))
       const content = html`<h1>Migrations</h1>
       ${stateStrip(board.people.states, query.state)}
-      <section class="card">${filterForm(query, providers, board.needs, isProxied)}</section>
+      <section class="card"><details class="more" data-narrow open><summary>Filter${filtersOf(query)}</summary>${filterForm(query, providers, board.needs, isProxied)}</details></section>
       <section class="card list">
         ${mayChange && rows.length > 0 ? bulkForm(query, matching, reply.generateCsrf(), list, isProxied) : list}
         ${pager('More migrations', ['First', 'Previous', 'Next'], { before, after }, to)}
+        <p class="faint">As of ${when(new Date(), 'time')}.</p>
       </section>`
       return show(request, reply, { title: 'Migrations' }, content)
     },
   )
+}
+
+/** How many of them are in force. */
+function filtersOf(query: Query): string {
+  const number = Object.values(filterOf(query)).filter((text) => text?.trim()).length
+  return number === 0 ? '' : ` (${number})`
 }
 
 function filterForm(query: Query, all: readonly Provider[], needs: Board['needs'], isProxied: boolean): Piece {

@@ -34,7 +34,7 @@ function mirrorOf({ route, state, code, isFlipRequested }: Migration, plan: Migr
 function copying({ host, startedAt, messages }: Attempt): Piece {
   const seconds = Math.max(1, (Date.now() - startedAt.getTime()) / 1000)
   const rate = `${count(Math.round(messages / seconds))}/s`
-  return html`<p>${badge('copying', 'info')} ${count(messages)} messages so far, ${rate}, on ${host}, since ${when(startedAt, 'relative')}</p>`
+  return html`<p>${badge('copying', 'info')} ${count(messages)} messages so far, ${rate}, on ${host}, ${when(startedAt, 'span')}</p>`
 }
 
 function lastEnding(attempt: Attempt | null): Content {
