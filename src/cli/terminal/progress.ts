@@ -54,11 +54,11 @@ export class CountProgress extends Progress {
   }
 }
 
-/** Of the first percent nobody knows how many there are. */
+/** Of the first percent nobody knows how many there are; what is read to its end may still be worked on. */
 const LEAST_SHARE = 0.01
 
 function allOf(done: number, share = 0): string {
-  return share < LEAST_SHARE ? '' : ` of about ${count(Number((done / share).toPrecision(2)))}`
+  return share < LEAST_SHARE || share >= 1 ? '' : ` of about ${count(Number((done / share).toPrecision(2)))}`
 }
 
 /** How far a comparison of both servers is. */

@@ -150,7 +150,7 @@ t.test('a migration shows when its credential was sealed, and last opened by who
   t.match(after.audit, [{ action: 'migration.renew' }, { action: 'migration.provision' }])
   const spoken = await mustRun(ferry.service, 'migration', 'show', 'bert@new.example')
   t.match(spoken, /^credential opened by +cli:.* on .*$/m)
-  t.match(spoken, /^AT +ACTOR +ACTION[^\n]*\n\S+ +person +migration\.renew/m)
+  t.match(spoken, /^AT +ACTOR +ACTION[^\n]*\n\S+ \(\d+ \w+ ago\) +person +migration\.renew/m)
   t.match(await rows(ferry.service, 'migration', 'show', 'anna@old.example'), {
     state: 'done',
     credential_sealed_at: null,
