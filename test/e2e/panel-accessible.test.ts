@@ -61,15 +61,22 @@ async function findings(page: Page): Promise<string[]> {
   const found: string[] = []
   for (const colorScheme of COLOURS) {
     await page.emulateMedia({ colorScheme })
-    found.push(...(await findingsIn(page)))
+    found.push(...(await findingsIn(page, colorScheme === 'light' ? [] : OF_COLOURS)))
   }
   return found
 }
 
-async function findingsIn(page: Page): Promise<string[]> {
+/** What rules see that see colours. */
+const OF_COLOURS = ['color-contrast', 'link-in-text-block']
+
+/** @param rules empty: all */
+async function findingsIn(page: Page, rules: readonly string[]): Promise<string[]> {
   await page.evaluate(`for (const one of document.querySelectorAll('details')) one.open = true`)
   // There are no frames, for which another page would be opened each time.
-  const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ['violations'] })
+  const axe = new AxeBuilder({ page }).setLegacyMode().options({
+    resultTypes: ['violations'],
+    ...(rules.length > 0 && { runOnly: { type: 'rule', values: [...rules] } }),
+  })
   const { violations } = await axe.analyze()
   const aside = await page.evaluate('document.documentElement.scrollWidth > document.documentElement.clientWidth')
   return violations
