@@ -40,6 +40,7 @@ const Source = Type.Object({
   waiting: Count,
   never_came: Count,
   messages_per_second: Type.Number(),
+  bytes_per_second: Type.Number(),
   days_left: orNull(Type.Integer()),
   flips: orNull(Flips),
 })
@@ -58,6 +59,7 @@ export const BoardSchema = Type.Object(
     end: orNull(Type.Object({ earliest: Time, latest: Time })),
     end_without: listOf(Text),
     messages_per_second: Type.Number(),
+    bytes_per_second: Type.Number({ description: 'Of those who are copied at this moment' }),
     messages_left: Count,
     sources: listOf(Source),
     needs: listOf(Need),
@@ -84,7 +86,11 @@ export function boardRow({ verdict, people, retrying, running, workers, sources,
     },
     end: board.end,
     end_without: board.endWithout,
-    ...{ messages_per_second: board.messagesPerSecond, messages_left: board.messagesLeft },
+    ...{
+      messages_per_second: board.messagesPerSecond,
+      bytes_per_second: board.bytesPerSecond,
+      messages_left: board.messagesLeft,
+    },
     sources: sources.map(sourceRow),
     needs: board.needs.map(({ isCode, ...need }) => need),
     retrying: retrying.map(({ nextAt, ...one }) => ({ ...one, next_at: nextAt })),
@@ -102,6 +108,7 @@ function sourceRow({
   flips,
   neverCame,
   messagesPerSecond,
+  bytesPerSecond,
   daysLeft,
   ...source
 }: Board['sources'][number]) {
@@ -109,7 +116,12 @@ function sourceRow({
   return {
     ...source,
     connections: { allowed, sign_in: signIn, copying },
-    ...{ never_came: neverCame, messages_per_second: messagesPerSecond, days_left: daysLeft },
+    ...{
+      never_came: neverCame,
+      messages_per_second: messagesPerSecond,
+      bytes_per_second: bytesPerSecond,
+      days_left: daysLeft,
+    },
     flips: flips && flipsRow(flips),
   }
 }

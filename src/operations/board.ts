@@ -22,6 +22,8 @@ export interface Board extends Pick<BoardLook, 'at' | 'retrying' | 'running' | '
   readonly endWithout: readonly string[]
   /** Copied in a second, in the last minutes. */
   readonly messagesPerSecond: number
+  /** Of those who are copied at this moment. */
+  readonly bytesPerSecond: number
   readonly messagesLeft: number
   readonly sources: readonly BoardSource[]
   /** What stops people until somebody acts: the most people first. */
@@ -60,6 +62,7 @@ export interface BoardSource extends Pick<SourceLook, 'provider' | 'connections'
   readonly waiting: number
   readonly neverCame: number
   readonly messagesPerSecond: number
+  readonly bytesPerSecond: number
   /** Of its certificate. */
   readonly daysLeft: number | null
 }
@@ -103,6 +106,7 @@ export function boardOf(look: BoardLook, { health, ...besides }: Besides): Board
     end: endOf(look.at, work.map(remaining)),
     endWithout: away,
     messagesPerSecond: sumOf(sources, ({ messagesPerSecond }) => messagesPerSecond),
+    bytesPerSecond: sumOf(sources, ({ bytesPerSecond }) => bytesPerSecond),
     messagesLeft: Math.round(sumOf(work, messagesLeft)),
     needs: needsOf({ ...look, ...besides }),
   }
@@ -151,6 +155,10 @@ function sourceOf(source: SourceLook, { running }: BoardLook, all: readonly Prov
     waiting: waitingFor(source, running),
     neverCame: people.neverCame,
     messagesPerSecond: sumOf(recent, ({ messages }) => messages) / 60 / Math.max(1, recent.length),
+    bytesPerSecond: sumOf(
+      running.filter((one) => one.provider === provider),
+      ({ progress }) => (progress?.step === 'copying' ? progress.bytesPerSecond : 0),
+    ),
     daysLeft: health?.daysLeft ?? null,
   }
 }
@@ -175,10 +183,11 @@ function healthOf(source: SourceLook, health: ProviderHealth | undefined): Healt
 function workOf(source: SourceLook, { at, running }: BoardLook): Work {
   const { provider, counted, minutes, came, people } = source
   const first = firstOf(provider, running)
-  const parts = first.map(({ expected, messages, startedAt }) => ({
-    left: Math.max(0, (expected ?? Math.max(counted.mean, 1.2 * messages)) - messages),
-    copied: messages,
-    seconds: (at.getTime() - startedAt.getTime()) / 1000,
+  const size = messageSize(first)
+  const parts = first.map((one) => ({
+    left: leftOf(one, counted.mean, size),
+    copied: one.messages,
+    seconds: (at.getTime() - one.startedAt.getTime()) / 1000,
   }))
   return {
     ...{ counted, minutes, came, expected: people.neverCame, running: parts },
@@ -186,6 +195,20 @@ function workOf(source: SourceLook, { at, running }: BoardLook): Work {
     left: sumOf(parts, ({ left }) => left),
     done: acrossOf(source) * counted.mean + sumOf(parts, ({ copied }) => copied),
   }
+}
+
+/** In messages. One costs by itself and by its size, each about half: what is left may be of another size. */
+function leftOf({ expected, messages, progress }: Running, mean: number, size: number | null): number {
+  const left = Math.max(0, (expected ?? Math.max(mean, 1.2 * messages)) - messages)
+  if (size === null || progress?.step !== 'copying' || progress.ofBytes === null) return left
+  return (left + Math.max(0, progress.ofBytes - progress.bytes) / size) / 2
+}
+
+/** In bytes, of what is copied at this moment; null: nobody knows. */
+function messageSize(running: readonly Running[]): number | null {
+  const known = running.flatMap(({ progress }) => (progress?.step === 'copying' ? [progress] : []))
+  const [bytes, messages] = [sumOf(known, (one) => one.bytes), sumOf(known, (one) => one.messages)]
+  return bytes > 0 && messages > 0 ? bytes / messages : null
 }
 
 /** Where several old servers are copied from, the last one tells. */

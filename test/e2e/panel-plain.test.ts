@@ -47,7 +47,9 @@ t.test('without JavaScript a list is searched, sorted and read page by page in b
     if (more) await link(plain, 'Next').click()
   }
   t.equal(new Set(seen).size, PEOPLE)
-  t.same(seen, [...seen].sort(), 'in the order of the addresses')
+  // No name has more than one digit.
+  const byName = (one: string, other: string) => (one.replace('@', ' ') < other.replace('@', ' ') ? -1 : 1)
+  t.same(seen, seen.toSorted(byName), 'in the order of the addresses')
   await link(plain, 'Previous').click()
   t.same(await addressesOn(plain), seen.slice(-(PEOPLE % ROWS) - ROWS, -(PEOPLE % ROWS)))
   await link(plain, 'First').click()

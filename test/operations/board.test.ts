@@ -37,6 +37,22 @@ const board = (look: Partial<BoardLook> = {}, health: readonly ProviderHealth[] 
   boardOf({ ...LOOK, ...look }, { health, stranded: [], collisions: [] })
 const sentence = (...given: Parameters<typeof board>) => verdictText(board(...given).verdict)
 
+t.test('what is left is reckoned by its size, too, where the old server tells it', async (t) => {
+  const progress = {
+    step: 'copying' as const,
+    ...{ folder: 1, folders: 2, messages: 300, ofMessages: 1_000, bytes: 3_000_000 },
+    ...{ messagesPerSecond: 5, bytesPerSecond: 50_000, secondsLeft: 140 },
+  }
+  const leftWith = (ofBytes: number | null) =>
+    board({ running: [{ ...RUNNING, progress: { ...progress, ofBytes } }], sources: [KONTOR] })
+  const [unknown, even, heavy] = [leftWith(null), leftWith(10_000_000), leftWith(38_000_000)]
+  t.equal(even.messagesLeft, unknown.messagesLeft, 'all messages are of one size')
+  t.equal(heavy.messagesLeft, even.messagesLeft + 1_400, 'the rest weighs five times as much')
+  t.ok((heavy.end?.latest ?? 0) > (even.end?.latest ?? 0))
+  t.equal(even.bytesPerSecond, 50_000)
+  t.match(even.sources, [{ provider: 'kontor', bytesPerSecond: 50_000 }])
+})
+
 t.test('it counts who is across, who waits and who is copied', async (t) => {
   const { people, messagesPerSecond, messagesLeft, sources, end } = board()
   t.match(people, { all: 80, across: 40, acrossLastHour: 12, waiting: 19, copying: 1, neverCame: 20 })

@@ -2,7 +2,7 @@ import { count, people } from '../../model/count.ts'
 import { STATES } from '../../model/migration.ts'
 import type { Board, BoardSource } from '../../operations/board.ts'
 import { verdictText } from '../../operations/board-verdict.ts'
-import { progressParts } from './progress-text.ts'
+import { megabytes, progressParts } from '../../operations/progress-words.ts'
 import { withSign } from './state-colour.ts'
 import { tableLines, visible } from './text.ts'
 
@@ -54,8 +54,16 @@ function statesText({ people: { states } }: Board): string {
   return STATES.map((state) => `${count(states[state])} ${withSign(state)}`).join('  ')
 }
 
-function copyingText({ people: { copying, waiting }, messagesPerSecond, end, endWithout, at }: Board): string {
-  const rate = `${count(Math.round(messagesPerSecond))} messages/s`
+function copyingText({
+  people: { copying, waiting },
+  messagesPerSecond,
+  bytesPerSecond,
+  end,
+  endWithout,
+  at,
+}: Board): string {
+  const bytes = bytesPerSecond > 0 ? `, ${megabytes(bytesPerSecond)}/s` : ''
+  const rate = `${count(Math.round(messagesPerSecond))} messages/s${bytes}`
   const without = endWithout.length === 0 ? '' : `, without ${endWithout.join(', ')}`
   const ends =
     end === null ? '' : `; copying ends between ${clock(end.earliest, at)} and ${clock(end.latest, at)}${without}`

@@ -1,4 +1,5 @@
 import { count } from '../../model/count.ts'
+import { span } from '../../model/span.ts'
 
 const WINDOW_MS = 30_000
 /** After so long a pace is one. */
@@ -41,10 +42,4 @@ export class Pace {
     const left = perSecond > 0 ? [`${span((1 - last.share) / perSecond)} left`] : []
     return [`${Math.floor(100 * last.share)} %`, rate, ...left]
   }
-}
-
-/** A time as people say it. */
-export function span(seconds: number): string {
-  if (seconds < 90) return `${Math.round(seconds)} s`
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`
 }

@@ -3,10 +3,22 @@ import type { Board, BoardSource } from '../../operations/board.ts'
 import type { FlipsLook, Retrying, Running } from '../../operations/board-look.ts'
 import type { Need } from '../../operations/board-needs.ts'
 import { verdictText } from '../../operations/board-verdict.ts'
+import { megabytes } from '../../operations/progress-words.ts'
 import { form, hidden } from './forms.ts'
 import { type Content, html, type Piece } from './html.ts'
 import { needClick } from './migrations/remedies.ts'
-import { badge, type Column, migrationPath, number, providerPath, stateStrip, table, when, withQuery } from './parts.ts'
+import {
+  badge,
+  type Column,
+  migrationPath,
+  number,
+  progressBar,
+  providerPath,
+  stateStrip,
+  table,
+  when,
+  withQuery,
+} from './parts.ts'
 
 const RUNNING_SHOWN = 12
 
@@ -50,7 +62,7 @@ function tiles(board: Board): Piece {
     ${tile(
       'Copying now',
       people(copying),
-      html`${count(Math.round(board.messagesPerSecond))} messages/s, ${count(waiting)} waiting`,
+      html`${count(Math.round(board.messagesPerSecond))} messages/s${bytesRate(board)}, ${count(waiting)} waiting`,
     )}
     ${tile(
       'Not signed in yet',
@@ -58,6 +70,10 @@ function tiles(board: Board): Piece {
       html`${count(cameLastHour)} came in the last hour`,
     )}
   </dl>`
+}
+
+function bytesRate({ bytesPerSecond }: { readonly bytesPerSecond: number }): string {
+  return bytesPerSecond > 0 ? `, ${megabytes(bytesPerSecond)}/s` : ''
 }
 
 function tile(title: string, value: Content, more: Content): Piece {
@@ -149,7 +165,10 @@ function sourceTable(sources: readonly BoardSource[]): Piece {
       { head: 'Connections', cell: connectionsOf },
       { head: 'Errors in 10 min', cell: errorsOf },
       number('Waiting', ({ waiting }) => count(waiting)),
-      number('Messages/s', ({ messagesPerSecond }) => count(Math.round(messagesPerSecond))),
+      number<BoardSource>(
+        'Messages/s',
+        (source) => `${count(Math.round(source.messagesPerSecond))}${bytesRate(source)}`,
+      ),
     ],
     sources,
     html`None yet: <a href="/admin/new-provider">add the old server</a>.`,
@@ -184,7 +203,7 @@ function runningTable(running: readonly Running[]): Piece {
   const columns: Column<Running>[] = [
     WHO,
     { head: 'Old server', cell: ({ provider }) => provider },
-    number('Messages', messagesOf),
+    { head: 'How far', isName: true, cell: progressOf },
     { head: 'How long', cell: ({ startedAt }) => when(startedAt, 'span') },
   ]
   const more = running.length - RUNNING_SHOWN
@@ -192,8 +211,8 @@ function runningTable(running: readonly Running[]): Piece {
     ${more > 0 && html`<p class="faint">And ${people(more)} more.</p>`}</div>`
 }
 
-function messagesOf({ messages, expected }: Running): Content {
-  return expected === null ? count(messages) : `${count(messages)} of ${count(expected)}`
+function progressOf({ messages, progress }: Running): Content {
+  return progress === null ? countOf(messages, 'message', 'messages') : progressBar(progress)
 }
 
 function workersLine({ workers }: Board): Piece {

@@ -1,6 +1,8 @@
 import { count } from '../../model/count.ts'
 import { type Migration, STATES, type State } from '../../model/migration.ts'
+import type { Progress } from '../../model/progress.ts'
 import { STATE_LOOKS } from '../../model/state-look.ts'
+import { progressParts } from '../../operations/progress-words.ts'
 import { type Content, html, type Piece } from './html.ts'
 
 // What many pages are made of.
@@ -30,6 +32,15 @@ export function when(date: Date | null, form: 'moment' | 'relative' | 'time' | '
   if (date === null) return '–'
   const iso = date.toISOString()
   return html`<time datetime=${iso} data-form=${form} title=${iso}>${form === 'span' && 'since '}${iso.slice(0, 16).replace('T', ' ')} UTC</time>`
+}
+
+/** How far an attempt is, in words, and where that is known as a bar. */
+export function progressBar(progress: Progress): Piece {
+  const { messages, ofMessages, step } = progress
+  const bar =
+    ofMessages !== null &&
+    html`<progress max=${Math.max(1, ofMessages)} value=${messages} aria-label=${step === 'copying' ? 'Copied' : 'Proved'}></progress> `
+  return html`${bar}${progressParts(progress).join(', ')}`
 }
 
 /** Names and values, one below the other. */

@@ -102,7 +102,7 @@ function linesText(lines: Upload['bad']): string {
 function badTable(bad: Upload['bad'], all: number): Piece {
   const reasons = [...Map.groupBy(bad, ({ reason }) => reason)].map(([reason, lines]) => ({ reason, lines }))
   return table(
-    `${countOf(bad.length, 'line', 'lines')} of ${all}, the most frequent reason first`,
+    `${countOf(bad.length, 'line', 'lines')} of ${all}, the most frequent first`,
     [
       number<(typeof reasons)[number]>('Lines', ({ lines }) => count(lines.length)),
       { head: 'Why', cell: ({ reason }) => reason },

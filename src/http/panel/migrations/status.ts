@@ -4,7 +4,7 @@ import { isReady, type Migration } from '../../../model/migration.ts'
 import type { MigrationStatus } from '../../../operations/migrations.ts'
 import { endingText, nextStep } from '../../../operations/next-steps.ts'
 import { type Content, html, type Piece } from '../html.ts'
-import { badge, capitalised, stateBadge, when } from '../parts.ts'
+import { badge, capitalised, progressBar, stateBadge, when } from '../parts.ts'
 
 /** How it goes at this moment, what the last attempt came to, and when the next is made. */
 export function statusPiece({ migration, lastAttempt, plan }: MigrationStatus): Piece {
@@ -31,10 +31,14 @@ function mirrorOf({ route, state, code, isFlipRequested }: Migration, plan: Migr
   return html`<p>Works on the old server. ${isProved ? badge('ready', 'good') : badge('not ready', 'plain')} ${mirror}${flip}</p>`
 }
 
-function copying({ host, startedAt, messages }: Attempt): Piece {
+function copying({ host, startedAt, messages, progress }: Attempt): Piece {
+  const where = html`on ${host}, ${when(startedAt, 'span')}`
+  if (progress !== null) {
+    return html`<p>${badge(progress.step, 'info')} ${progressBar(progress)}, ${where}</p>`
+  }
   const seconds = Math.max(1, (Date.now() - startedAt.getTime()) / 1000)
   const rate = `${count(Math.round(messages / seconds))}/s`
-  return html`<p>${badge('copying', 'info')} ${count(messages)} messages so far, ${rate}, on ${host}, ${when(startedAt, 'span')}</p>`
+  return html`<p>${badge('copying', 'info')} ${count(messages)} messages so far, ${rate}, ${where}</p>`
 }
 
 function lastEnding(attempt: Attempt | null): Content {
