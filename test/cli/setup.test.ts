@@ -67,6 +67,8 @@ for (const { release, dovecot, root, enter } of bothDebians()) {
       readFileSync(mainCf, 'utf8'),
       /^#virtual_alias_maps = hash:\/etc\/postfix\/virtual,\n## in all\n# {2}hash:\/etc\/aliases$/m,
     )
+    const services = await runProgram(postfix, [...ofPostfix.slice(0, -3), '-M', ...ofPostfix.slice(-2)], process.env)
+    t.match(services, { exitCode: 0, stdout: /^submissions? +inet .*-o smtpd_sasl_auth_enable=yes/m, stderr: '' })
     t.match(read.stdout, /\/var\/spool\/postfix\/private\/dovecot-lmtp/)
     const settings = readFileSync(join(into, 'etc/postferry/postferry.env'), 'utf8')
     t.match(settings, /^POSTFERRY_RECIPIENT_DELIMITER=\+$/m, 'as Debian has it')
@@ -85,10 +87,13 @@ t.test('Postfix stays as it is where it is not to ask, or where somebody has set
     readFileSync(join(import.meta.dirname, `../../deploy/postfix/postferry-${name}.cf`), 'utf8'),
   )
   const own = `${lines.join('\n').replaceAll(/^virtual_transport = /gm, '$& ')}\nrecipient_delimiter = -+\n`
+  const services = '127.0.0.1:587 inet n - y - - smtpd\nsmtps inet n - y - - smtpd\n'
   mkdirSync(join(into, 'etc/postfix'), { recursive: true })
   writeFileSync(join(into, 'etc/postfix/main.cf'), own)
+  writeFileSync(join(into, 'etc/postfix/master.cf'), services)
   t.match(await setup(), { exitCode: 0, stdout: /98-postferry-postfix/ })
   t.equal(readFileSync(join(into, 'etc/postfix/main.cf'), 'utf8'), own)
+  t.equal(readFileSync(join(into, 'etc/postfix/master.cf'), 'utf8'), services)
   t.notMatch(readFileSync(join(into, 'etc/postferry/postferry.env'), 'utf8'), /DELIMITER/, 'two of them')
 })
 

@@ -76,6 +76,7 @@ t.test('lintian finds no error in it', async (t) => {
 /** By hand it is the same as by setup, whose files for Postfix are taken back first. */
 async function isByHand(t: Test, host: Booted, release: 12 | 13): Promise<void> {
   await host.must("sed -i '/^smtpd_sasl_type/,$d' /etc/postfix/main.cf")
+  await host.must("sed -i '/^submission inet/,$d' /etc/postfix/master.cf")
   await host.must('rm /etc/dovecot/conf.d/98-postferry-postfix.conf /etc/tmpfiles.d/postferry-postfix.conf')
   await host.must("sed -i '/^POSTFERRY_SOCKETMAP\\|^POSTFERRY_RECIPIENT_/d' /etc/postferry/postferry.env")
   const page = 'deploy/dovecot/README.md'

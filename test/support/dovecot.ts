@@ -30,7 +30,9 @@ export interface Dovecot extends AsyncDisposable {
   /** The log so far, debug lines too. */
   log(): string
   stop(): Promise<void>
-  /** Again after `stop`, on the same ports with the same mail. */
+  /** At once, with all its processes. */
+  kill(): Promise<void>
+  /** Again after `stop` or `kill`, on the same ports with the same mail. */
   start(): Promise<void>
 }
 
@@ -110,6 +112,7 @@ function describe(
     log: () => server.log(),
     start: () => server.start(),
     stop: () => server.stop(),
+    kill: () => server.kill(),
     [Symbol.asyncDispose]: async () => {
       await server.kill()
       await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })

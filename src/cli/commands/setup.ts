@@ -6,7 +6,15 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Access, replaceFile } from '../../files/atomic.ts'
 import { loadSettings, type Settings, withoutSecrets } from '../../settings.ts'
 import type { CliDeps } from '../deps.ts'
-import { type DovecotVersion, type Piece, pieces, SHIPPED_OWNER, settingsOfOthers, textOf } from '../setup/pieces.ts'
+import {
+  type DovecotVersion,
+  type Piece,
+  type Postfix,
+  pieces,
+  SHIPPED_OWNER,
+  settingsOfOthers,
+  textOf,
+} from '../setup/pieces.ts'
 import { examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { print } from '../terminal/output.ts'
@@ -23,6 +31,7 @@ interface Options {
 
 const VERSIONS = ['2.3', '2.4'] as const
 const MAIN_CF = '/etc/postfix/main.cf'
+const MASTER_CF = '/etc/postfix/master.cf'
 /** A socket of before, where nobody listens any more, would cost whoever signs in first 5 s. */
 const RESTART_DOVECOT = 'doveconf -n >/dev/null && rm -f /run/dovecot/anvil-auth-penalty && systemctl restart dovecot'
 /** Belongs to who owns the mail. */
@@ -54,9 +63,9 @@ export function addSetupCommand(postferry: Command, deps: CliDeps): void {
     const mailOwner = options.mailOwner ?? (asks ? userName(await ask('Who owns the mail?', owner)) : owner)
     const dovecot = options.dovecot ?? foundDovecot()
     const { into = '', home } = options
-    const mainCf = options.postfix ? foundPostfix(into) : null
-    if (options.replacePostfix !== true) refuseToReplace(mainCf)
-    const wanted = { into, dovecot, mailOwner, home, mainCf }
+    const postfix = options.postfix ? foundPostfix(into) : null
+    if (options.replacePostfix !== true) refuseToReplace(postfix)
+    const wanted = { into, dovecot, mailOwner, home, postfix }
     const token = options.into === undefined ? tokenInForce(settings) : null
     const changed = pieces({ ...wanted, token }).filter(({ path, text }) => textOf(path) !== text)
     if (changed.length === 0) return await print('nothing to do\n')
@@ -90,14 +99,15 @@ function foundDovecot(): DovecotVersion {
   throw new Failure(EXIT.unavailable, `Dovecot is ${said || 'of no version'} here: setup has files for 2.3 and 2.4`)
 }
 
-/** Its main.cf; for a folder without one, that of this host. Null: there is none. */
-function foundPostfix(into: string): string | null {
-  return textOf(join(into, MAIN_CF)) ?? textOf(MAIN_CF)
+/** For a folder without its files, the one of this host. Null: there is none. */
+function foundPostfix(into: string): Postfix | null {
+  const [mainCf, masterCf] = [MAIN_CF, MASTER_CF].map((path) => textOf(join(into, path)) ?? textOf(path))
+  return mainCf == null ? null : { mainCf, masterCf: masterCf ?? null }
 }
 
 /** Without them a Postfix that serves other domains would refuse their mail. */
-function refuseToReplace(mainCf: string | null): void {
-  const names = mainCf === null ? [] : settingsOfOthers(mainCf)
+function refuseToReplace(postfix: Postfix | null): void {
+  const names = postfix === null ? [] : settingsOfOthers(postfix.mainCf)
   if (names.length === 0) return
   const ways =
     '--replace-postfix comments that out; --no-postfix leaves Postfix to you, and deploy/postfix has the lines'

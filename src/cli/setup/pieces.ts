@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Access } from '../../files/atomic.ts'
 import { SettingsError } from '../../settings.ts'
 import { overruled, valueIn, withEntries } from './main-cf.ts'
+import { withServices } from './master-cf.ts'
 
 export type DovecotVersion = '2.3' | '2.4'
 
@@ -15,8 +16,15 @@ export interface Wanted {
   readonly home: string | undefined
   /** What Dovecot shows; null: it is not put into the folder. */
   readonly token: string | null
-  /** The main.cf of the Postfix that is to ask; null: none does. */
-  readonly mainCf: string | null
+  /** The Postfix that is to ask; null: none does. */
+  readonly postfix: Postfix | null
+}
+
+/** What its files say. */
+export interface Postfix {
+  readonly mainCf: string
+  /** Null: it is not there. */
+  readonly masterCf: string | null
 }
 
 /** A file as it shall be. */
@@ -60,12 +68,12 @@ function settingsText(wanted: Wanted): string {
   const before = textOf(settingsFile(wanted)) ?? shipped('debian/postferry.env')
   const set = [
     ...(wanted.home === undefined ? [] : [['POSTFERRY_HOME', wanted.home] as const]),
-    ...(wanted.mainCf === null ? [] : settingsForPostfix(before, wanted.mainCf)),
+    ...(wanted.postfix === null ? [] : settingsForPostfix(before, wanted.postfix)),
   ]
   return set.reduce((text, [name, value]) => withSetting(text, name, value), before)
 }
 
-function settingsForPostfix(before: string, mainCf: string): (readonly [name: string, value: string])[] {
+function settingsForPostfix(before: string, { mainCf }: Postfix): (readonly [name: string, value: string])[] {
   const delimiter = valueIn(mainCf, 'recipient_delimiter') ?? ''
   // More than one of them, or another one, is for the administrator to decide: doctor tells.
   const isKnown = /^[+\-_=#]$/.test(delimiter) && !/^POSTFERRY_RECIPIENT_DELIMITER=/m.test(before)
@@ -103,10 +111,13 @@ function withoutSystemUsers(folder: string): Piece[] {
 }
 
 /** Postfix asks who is here, asks for passwords through the relay, and gives mail to Dovecot. */
-function postfixPieces({ into, mainCf }: Wanted): Piece[] {
-  if (mainCf === null) return []
+function postfixPieces({ into, postfix }: Wanted): Piece[] {
+  if (postfix === null) return []
+  const { mainCf, masterCf } = postfix
+  const services = masterCf !== null && withServices(masterCf, shipped('postfix/postferry-submission.cf'))
   const files = {
     '/etc/postfix/main.cf': withEntries(mainCf, ofPostfix()),
+    ...(services === false ? {} : { '/etc/postfix/master.cf': services }),
     '/etc/dovecot/conf.d/98-postferry-postfix.conf': shipped('dovecot/postferry-postfix.conf'),
     '/etc/tmpfiles.d/postferry-postfix.conf': shipped('systemd/postferry-postfix.conf'),
   }
