@@ -57,6 +57,7 @@ for (const { release, dovecot, root, enter } of bothDebians()) {
     t.match(read.stdout, /^mail_uid = mail$/m)
     t.match(read.stdout, /\/etc\/dovecot\/postferry\.lua/)
     t.notMatch(read.stdout, /\bpam\b/)
+    t.match(read.stdout, /inet_listener http \{[^}]*port = 8026/, 'sessions can be ended')
     const [postfix = '', ...ofPostfix] = [...enter, '/usr/sbin/postconf', '-n', '-c', join(into, 'etc/postfix')]
     const main = await runProgram(postfix, ofPostfix, process.env)
     t.match(main, { exitCode: 0, stderr: '' }, 'Postfix takes it')
@@ -73,6 +74,8 @@ for (const { release, dovecot, root, enter } of bothDebians()) {
     const settings = readFileSync(join(into, 'etc/postferry/postferry.env'), 'utf8')
     t.match(settings, /^POSTFERRY_RECIPIENT_DELIMITER=\+$/m, 'as Debian has it')
     t.match(settings, /^POSTFERRY_HOME=\/srv\/mail\/%d\/%n$/m)
+    t.match(settings, /^POSTFERRY_DOVEADM_KEY_FILE=\/etc\/postferry\/doveadm-key$/m)
+    t.notOk(existsSync(join(into, 'etc/postferry/doveadm-key')), 'a folder to look at has no secret')
     const unit = readFileSync(join(into, 'etc/systemd/system/postferry-sync.service.d/setup.conf'), 'utf8')
     t.match(unit, /^\[Service\]\nUser=mail\nGroup=mail\nReadWritePaths=-\/srv\/mail\n$/m)
   })
@@ -82,7 +85,7 @@ t.test('Postfix stays as it is where it is not to ask, or where somebody has set
   const into = join(folder, 'mail')
   const setup = (...more: string[]) =>
     runPostferry(['setup', '--into', into, '--dovecot', '2.4', '--yes', ...more], environment)
-  t.notMatch((await setup('--no-postfix')).stdout, /main\.cf|98-postferry|SOCKETMAP/)
+  t.notMatch((await setup('--no-postfix', '--no-proxied')).stdout, /main\.cf|98-postferry|SOCKETMAP|^\+!include postferry-proxy|DOVEADM/m)
   const lines = ['maps', 'delivery', 'sasl'].map((name) =>
     readFileSync(join(import.meta.dirname, `../../deploy/postfix/postferry-${name}.cf`), 'utf8'),
   )

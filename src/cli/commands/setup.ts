@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
@@ -7,6 +8,7 @@ import { type Access, replaceFile } from '../../files/atomic.ts'
 import { loadSettings, type Settings, withoutSecrets } from '../../settings.ts'
 import type { CliDeps } from '../deps.ts'
 import {
+  DOVEADM_KEY,
   type DovecotVersion,
   type Piece,
   type Postfix,
@@ -25,6 +27,7 @@ interface Options {
   mailOwner?: string
   home?: string
   postfix: boolean
+  proxied: boolean
   replacePostfix?: boolean
   yes?: boolean
 }
@@ -52,6 +55,10 @@ export function addSetupCommand(postferry: Command, deps: CliDeps): void {
     )
     .option('--home <template>', 'POSTFERRY_HOME: the home of an account, with %d, %n or %u (default: as it is)', home)
     .option('--no-postfix', 'leave Postfix as it is')
+    .option(
+      '--no-proxied',
+      'do not let people work on the old server, through this one, until all of their mail is here',
+    )
     .option('--replace-postfix', 'comment out what main.cf sets by now and postferry sets, too')
     .option('--yes', 'ask nothing')
   examples(setup, 'postferry setup', 'postferry setup --into /tmp/look --yes', 'postferry setup --home /srv/mail/%d/%n')
@@ -65,9 +72,9 @@ export function addSetupCommand(postferry: Command, deps: CliDeps): void {
     const { into = '', home } = options
     const postfix = options.postfix ? foundPostfix(into) : null
     if (options.replacePostfix !== true) refuseToReplace(postfix)
-    const wanted = { into, dovecot, mailOwner, home, postfix }
-    const token = options.into === undefined ? tokenInForce(settings) : null
-    const changed = pieces({ ...wanted, token }).filter(({ path, text }) => textOf(path) !== text)
+    const secrets = options.into === undefined ? secretsInForce(settings) : null
+    const wanted = { into, dovecot, mailOwner, home, postfix, isProxied: options.proxied, secrets }
+    const changed = pieces(wanted).filter(({ path, text }) => textOf(path) !== text)
     if (changed.length === 0) return await print('nothing to do\n')
     for (const piece of changed) await print(difference(piece))
     if (asks && !/^y(es)?$/i.test(await ask(`Write these ${changed.length} files?`, 'no'))) return
@@ -114,6 +121,11 @@ function refuseToReplace(postfix: Postfix | null): void {
   throw new Failure(EXIT.data, `main.cf sets ${names.join(', ')} itself, and nothing was written: ${ways}`)
 }
 
+function secretsInForce(settings: Settings) {
+  const kept = textOf(DOVEADM_KEY)?.trim()
+  return { token: tokenInForce(settings), doveadmKey: kept || randomBytes(32).toString('hex') }
+}
+
 function tokenInForce({ authToken, dataDir }: Settings): string {
   const file = join(dataDir, 'auth-token')
   if (authToken !== null) return authToken
@@ -152,6 +164,7 @@ function next(changed: readonly Piece[], newOwner: string | null, into: string |
   const isWritten = (folder: string) => changed.some(({ path }) => path.startsWith(folder))
   const lines = [
     ...(newOwner === null ? [] : [`adduser ${newOwner} postferry`, `chown -R ${newOwner}: ${SYNC_STATE}`]),
+    ...(newOwner === null || !existsSync(DOVEADM_KEY) ? [] : [`chgrp "$(id -gn ${newOwner})" ${DOVEADM_KEY}`]),
     ...(isWritten('/etc/tmpfiles.d/') ? ['systemd-tmpfiles --create postferry-postfix.conf'] : []),
     ...(isWritten('/etc/systemd/') ? ['systemctl daemon-reload'] : []),
     ...(isWritten('/etc/postferry/') || isWritten('/etc/systemd/')

@@ -14,8 +14,10 @@ export interface Wanted {
   readonly mailOwner: string
   /** POSTFERRY_HOME; undefined: as the settings have it. */
   readonly home: string | undefined
-  /** What Dovecot shows; null: it is not put into the folder. */
-  readonly token: string | null
+  /** What Dovecot shows, and what ends sessions there; null: they are not put into the folder. */
+  readonly secrets: { readonly token: string; readonly doveadmKey: string } | null
+  /** Whether people can work on the old server until their flip. */
+  readonly isProxied: boolean
   /** The Postfix that is to ask; null: none does. */
   readonly postfix: Postfix | null
 }
@@ -43,11 +45,15 @@ const OPEN: Access = { mode: 0o644 }
 /** The name decides what Dovecot reads before and after it: deploy/dovecot tells. */
 const MAIN_FILE = { '2.3': '11-postferry.conf', '2.4': '99-postferry.conf' } as const
 const INCLUDED = {
-  '2.3': ['postferry-lua.conf.ext', 'postferry-checkpassword.conf.ext', 'postferry-proxy.conf.ext'],
-  '2.4': ['postferry-lua.conf.ext', 'postferry-proxy.conf.ext'],
+  '2.3': ['postferry-lua.conf.ext', 'postferry-checkpassword.conf.ext'],
+  '2.4': ['postferry-lua.conf.ext'],
 } as const
+const PROXY = 'postferry-proxy.conf.ext'
+const LOGINS = '/usr/lib/dovecot'
 const SOCKETMAP = '/var/spool/postfix/postferry/socketmap.sock'
 export const SHIPPED_OWNER = 'vmail'
+/** For who copies, and nobody else: it opens all mail. */
+export const DOVEADM_KEY = '/etc/postferry/doveadm-key'
 const SHIPPED_HOMES = '/var/vmail'
 
 /** Every file that the settings, Dovecot, Postfix and the units need. */
@@ -68,10 +74,16 @@ function settingsText(wanted: Wanted): string {
   const before = textOf(settingsFile(wanted)) ?? shipped('debian/postferry.env')
   const set = [
     ...(wanted.home === undefined ? [] : [['POSTFERRY_HOME', wanted.home] as const]),
+    ...(wanted.isProxied ? SETTINGS_FOR_FLIPS : []),
     ...(wanted.postfix === null ? [] : settingsForPostfix(before, wanted.postfix)),
   ]
   return set.reduce((text, [name, value]) => withSetting(text, name, value), before)
 }
+
+const SETTINGS_FOR_FLIPS = [
+  ['POSTFERRY_DOVEADM_URLS', 'http://127.0.0.1:8026'],
+  ['POSTFERRY_DOVEADM_KEY_FILE', DOVEADM_KEY],
+] as const
 
 function settingsForPostfix(before: string, { mainCf }: Postfix): (readonly [name: string, value: string])[] {
   const delimiter = valueIn(mainCf, 'recipient_delimiter') ?? ''
@@ -83,23 +95,55 @@ function settingsForPostfix(before: string, { mainCf }: Postfix): (readonly [nam
   ]
 }
 
-function dovecotPieces({ into, dovecot, mailOwner, token }: Wanted): Piece[] {
+function dovecotPieces(wanted: Wanted): Piece[] {
+  const { into, dovecot } = wanted
   const folder = join(into, '/etc/dovecot')
-  const main = shipped(`dovecot/${dovecot}/postferry.conf`).replaceAll(
+  const included = INCLUDED[dovecot].map((name) => {
+    return { path: join(folder, 'conf.d', name), text: shipped(`dovecot/${dovecot}/${name}`), access: OPEN }
+  })
+  return [
+    { path: join(folder, 'conf.d', MAIN_FILE[dovecot]), text: mainFile(wanted), access: OPEN },
+    ...included,
+    ...(wanted.isProxied ? [withLogins(join(folder, 'conf.d', PROXY), dovecot)] : []),
+    { path: join(folder, 'postferry.lua'), text: shipped('dovecot/postferry.lua'), access: OPEN },
+    ...withoutSystemUsers(folder),
+    ...secretPieces(wanted),
+  ]
+}
+
+function mainFile({ dovecot, mailOwner, isProxied }: Wanted): string {
+  const text = shipped(`dovecot/${dovecot}/postferry.conf`).replaceAll(
     /^mail_([ug])id = .*$/gm,
     (_, which) => `mail_${which}id = ${mailOwner}`,
   )
-  const files = [
-    { path: join(folder, 'conf.d', MAIN_FILE[dovecot]), text: main, access: OPEN },
-    ...INCLUDED[dovecot].map((name) => {
-      return { path: join(folder, 'conf.d', name), text: shipped(`dovecot/${dovecot}/${name}`), access: OPEN }
-    }),
-    { path: join(folder, 'postferry.lua'), text: shipped('dovecot/postferry.lua'), access: OPEN },
-    ...withoutSystemUsers(folder),
+  return isProxied ? text.replace(`#!include ${PROXY}`, `!include ${PROXY}`) : text
+}
+
+/** Sessions of every login service that is installed can be ended. */
+function withLogins(path: string, dovecot: DovecotVersion): Piece {
+  const text = shipped(`dovecot/${dovecot}/${PROXY}`).replaceAll(
+    /^#service (\S+-login) \{\n#(.*)\n#\}$/gm,
+    (shown, service, line) => (existsSync(join(LOGINS, service)) ? `service ${service} {\n${line}\n}` : shown),
+  )
+  return { path, text, access: OPEN }
+}
+
+function secretPieces({ into, mailOwner, isProxied, secrets }: Wanted): Piece[] {
+  if (secrets === null) return []
+  const { token, doveadmKey } = secrets
+  const secret = (path: string, text: string, access: Access): Piece => {
+    return { path: join(into, path), text: `${text}\n`, access, isSecret: true }
+  }
+  const forDovecot = { mode: 0o640, ...groupNamed('dovecot') }
+  return [
+    secret('/etc/dovecot/postferry.token', token, forDovecot),
+    ...(isProxied
+      ? [
+          secret(DOVEADM_KEY, doveadmKey, { mode: 0o640, ...groupOf(mailOwner) }),
+          secret('/etc/dovecot/postferry-doveadm-key.conf.ext', `doveadm_api_key = ${doveadmKey}`, { mode: 0o600 }),
+        ]
+      : []),
   ]
-  if (token === null) return files
-  const access = { mode: 0o640, ...groupNamed('dovecot') }
-  return [...files, { path: join(folder, 'postferry.token'), text: `${token}\n`, access, isSecret: true }]
 }
 
 /** Debian's Dovecot asks PAM: it would be asked first. */
@@ -169,7 +213,16 @@ export function textOf(path: string): string | null {
 }
 
 function groupNamed(name: string): { uid: number; gid: number } | object {
-  const lines = readFileSync('/etc/group', 'utf8').split('\n')
-  const [, , gid] = lines.map((line) => line.split(':')).find(([group]) => group === name) ?? []
+  const [, , gid] = entryIn('/etc/group', name)
   return gid === undefined ? {} : { uid: 0, gid: Number(gid) }
+}
+
+function groupOf(user: string): { uid: number; gid: number } | object {
+  const [, , , gid] = entryIn('/etc/passwd', user)
+  return gid === undefined ? {} : { uid: 0, gid: Number(gid) }
+}
+
+function entryIn(file: string, name: string): string[] {
+  const lines = readFileSync(file, 'utf8').split('\n')
+  return lines.map((line) => line.split(':')).find(([first]) => first === name) ?? []
 }
