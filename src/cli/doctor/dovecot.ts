@@ -62,8 +62,9 @@ const LOOKS: readonly Look[] = [
     why: 'before 2.4.5 a message can be made so that dsync, run by an administrator over a stream, takes it for commands (CVE-2026-33606)',
     flaw(dovecot) {
       const { all } = dovecot
+      // The HTTP interface runs no dsync over its stream.
       const listens = within(all, 'service', 'doveadm').blocks.some(
-        ({ kind, settings }) => kind === 'inet_listener' && settings.get('port') !== '0',
+        ({ kind, name, settings }) => kind === 'inet_listener' && name !== 'http' && settings.get('port') !== '0',
       )
       const replicates = /\breplication\b/.test(all.settings.get('mail_plugins') ?? '')
       return isBefore(dovecot, 2, 4, 5) && (listens || replicates)
