@@ -85,7 +85,10 @@ t.test('Postfix stays as it is where it is not to ask, or where somebody has set
   const into = join(folder, 'mail')
   const setup = (...more: string[]) =>
     runPostferry(['setup', '--into', into, '--dovecot', '2.4', '--yes', ...more], environment)
-  t.notMatch((await setup('--no-postfix', '--no-proxied')).stdout, /main\.cf|98-postferry|SOCKETMAP|^\+!include postferry-proxy|DOVEADM/m)
+  t.notMatch(
+    (await setup('--no-postfix', '--no-proxied')).stdout,
+    /main\.cf|98-postferry|SOCKETMAP|^\+!include postferry-proxy|DOVEADM/m,
+  )
   const lines = ['maps', 'delivery', 'sasl'].map((name) =>
     readFileSync(join(import.meta.dirname, `../../deploy/postfix/postferry-${name}.cf`), 'utf8'),
   )

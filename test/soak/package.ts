@@ -78,13 +78,17 @@ async function isByHand(t: Test, host: Booted, release: 12 | 13): Promise<void> 
   await host.must("sed -i '/^smtpd_sasl_type/,$d' /etc/postfix/main.cf")
   await host.must("sed -i '/^submission inet/,$d' /etc/postfix/master.cf")
   await host.must('rm /etc/dovecot/conf.d/98-postferry-postfix.conf /etc/tmpfiles.d/postferry-postfix.conf')
-  await host.must("sed -i '/^POSTFERRY_SOCKETMAP\\|^POSTFERRY_RECIPIENT_/d' /etc/postferry/postferry.env")
+  await host.must("sed -i '/^POSTFERRY_\\(SOCKETMAP\\|RECIPIENT_\\|DOVEADM\\)/d' /etc/postferry/postferry.env")
   const page = 'deploy/dovecot/README.md'
   const lines = linesOf(page, 'install -m 644 2.4/')
   const older = linesOf(page, 'install -m 644 2.3/')
   const isNew = (line: string) => line.includes(' 2.4/')
   const shared = lines.filter((line) => !isNew(line))
-  const dovecot = [...shared.slice(0, 2), ...(release === 13 ? lines.filter(isNew) : older), ...shared.slice(2)]
+  const proxied = linesOf(page, 'install -m 644 2.4/postferry-proxy').map((line) => {
+    return release === 13 ? line : line.replace(' 2.4/', ' 2.3/')
+  })
+  const ofVersion = release === 13 ? lines.filter(isNew) : older
+  const dovecot = [...shared.slice(0, 2), ...ofVersion, ...shared.slice(2), ...proxied]
   for (const [folder, all] of [
     ['dovecot', dovecot],
     ['postfix', linesOf('deploy/postfix/README.md', 'cat postferry-sasl.cf')],
