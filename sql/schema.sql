@@ -336,6 +336,7 @@ CREATE TABLE copying_host (
     seen_at timestamp with time zone DEFAULT now() NOT NULL,
     engine text,
     engine_why text,
+    cannot_flip text,
     CONSTRAINT copying_host_pkey PRIMARY KEY (id)
 );
 

@@ -9,6 +9,12 @@ export interface Stranded {
   readonly people: number
 }
 
+/** What a copying host can do. */
+export interface Able extends Chosen {
+  /** Why nobody can be flipped from there; null: people can. */
+  readonly cannotFlip: string | null
+}
+
 /**
  * Hosts with a sync state. A migration belongs to the one that has copied it: another would bring back what the person
  * has moved or deleted since. It moves to another when a new sync state replaces the old one in the same folder, when
@@ -17,11 +23,11 @@ export interface Stranded {
 export interface CopyingHosts {
   /**
    * Registers a worker that runs with the sync state in this folder. Dispose when it ends.
-   * @param chosen the engine that copies here where the provider leaves the choice
+   * @param tell what this host can do, asked again and again
    */
-  serve(worker: Worker, folder: string, chosen: Chosen): Promise<AsyncDisposable>
+  serve(worker: Worker, folder: string, tell: () => Promise<Able>): Promise<AsyncDisposable>
   /** What those of the last day have told of that. */
-  chosen(): Promise<(Chosen & { readonly host: string })[]>
+  able(): Promise<(Able & { readonly host: string })[]>
   /** Those of other copying hosts where no worker has run for an hour. */
   strandedBesides(copyingHost: string): Promise<Stranded[]>
   /** Those of all copying hosts but the last one to run a worker, and of that one those who have waited for an hour. */

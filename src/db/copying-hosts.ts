@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
-import type { CopyingHosts, Stranded } from '../copying/copying-hosts.ts'
-import type { Chosen, Worker } from '../copying/ports.ts'
+import type { Able, CopyingHosts, Stranded } from '../copying/copying-hosts.ts'
+import type { Worker } from '../copying/ports.ts'
 import type { DB } from './schema.ts'
 
 const ALIVE = sql`interval '30 seconds'`
@@ -12,10 +12,9 @@ const OVERDUE = sql`interval '1 hour'`
 
 export function copyingHosts(db: Kysely<DB>): CopyingHosts {
   return {
-    async serve({ id, host, copyingHost }, folder, { engine, why }) {
-      const live = () => beat(db, { id, host, copyingHost }, folder)
+    async serve({ id, host, copyingHost }, folder, tell) {
+      const live = async () => beat(db, { id, host, copyingHost }, folder, await tell())
       await live()
-      await sql`update copying_host set engine = ${engine}, engine_why = ${why} where id = ${copyingHost}`.execute(db)
       await inherit(db, copyingHost)
       await sql`delete from worker where alive_until < now()`.execute(db)
       // The database may be away: then others may think that nobody is here, until it is back.
@@ -27,10 +26,11 @@ export function copyingHosts(db: Kysely<DB>): CopyingHosts {
         },
       }
     },
-    async chosen() {
-      const { rows } = await sql<Chosen & { host: string }>`
-        select distinct host, engine, engine_why as why from copying_host
-          where engine is not null and seen_at > now() - ${LATELY} order by host, engine`.execute(db)
+    async able() {
+      const { rows } = await sql<Able & { host: string }>`
+        select distinct host, engine, engine_why as why, nullif(cannot_flip, '') as "cannotFlip" from copying_host
+          where engine is not null and cannot_flip is not null and seen_at > now() - ${LATELY}
+          order by host, engine`.execute(db)
       return rows
     },
     strandedBesides: (copyingHost) => stranded(db, sql<boolean>`job.copying_host_id <> ${copyingHost}`),
@@ -85,11 +85,17 @@ async function inherit(db: Kysely<DB>, copyingHost: string): Promise<void> {
 
 type Beating = Pick<Worker, 'id' | 'host' | 'copyingHost'>
 
-async function beat(db: Kysely<DB>, { id, host, copyingHost }: Beating, folder: string): Promise<void> {
+async function beat(
+  db: Kysely<DB>,
+  { id, host, copyingHost }: Beating,
+  folder: string,
+  { engine, why, cannotFlip }: Able,
+): Promise<void> {
+  const told = sql`${host}, ${folder}, ${engine}, ${why}, ${cannotFlip ?? ''}`
   await sql`
     with seen as (
-      insert into copying_host (id, host, folder) values (${copyingHost}, ${host}, ${folder})
-        on conflict (id) do update set host = excluded.host, folder = excluded.folder, seen_at = now()
+      insert into copying_host (id, host, folder, engine, engine_why, cannot_flip) values (${copyingHost}, ${told})
+        on conflict (id) do update set (host, folder, engine, engine_why, cannot_flip, seen_at) = (${told}, now())
     )
     insert into worker (id, copying_host_id, alive_until) values (${id}, ${copyingHost}, now() + ${ALIVE})
       on conflict (id) do update set alive_until = excluded.alive_until`.execute(db)

@@ -105,6 +105,7 @@ export interface ConnectionShare {
 }
 
 export interface CopyingHost {
+  cannot_flip: string | null;
   engine: string | null;
   engine_why: string | null;
   folder: string;

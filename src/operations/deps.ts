@@ -85,7 +85,7 @@ export interface OperationDeps extends VerifyDeps {
   readonly copying: Copying
   /** Who wants what somebody else has. */
   readonly collisions: Collisions
-  readonly copyingHosts: Pick<CopyingHosts, 'chosen' | 'lastAt' | 'stranded' | 'workersFor'>
+  readonly copyingHosts: Pick<CopyingHosts, 'able' | 'lastAt' | 'stranded' | 'workersFor'>
   readonly sealings: Pick<Sealings, 'counts'>
   /** Makes a new key, or goes on with the newest, and seals everything to it. */
   rotateKey(by: By, onProgress: (resealed: number) => void): Promise<Rotation>

@@ -1,4 +1,5 @@
 import type { CopyingHosts } from '../copying/copying-hosts.ts'
+import { chosenCutover } from '../model/cutover.ts'
 import type { Provider } from '../model/provider.ts'
 import { type Confirmed, changedProvider, newProvider, type ProviderChanges } from '../model/provider-changes.ts'
 import { PROVIDER_FIELDS, PROVIDER_ROWS, type ProviderField } from '../model/provider-fields.ts'
@@ -9,7 +10,7 @@ import { type Answer, clearable, type Field, flag, many, operation, optional, re
 import type { Providers } from './ports.ts'
 import { providerRow } from './rows.ts'
 import { listOf, the } from './schema.ts'
-import { Provider as ProviderSchema } from './schemas.ts'
+import { AddedProvider as AddedProviderSchema, Provider as ProviderSchema } from './schemas.ts'
 
 interface Finding {
   readonly providers: Pick<Providers, 'find'>
@@ -64,13 +65,30 @@ export const addProvider = operation({
     ...Object.fromEntries(Object.entries(SETTINGS).map(([name, { takeAway: _, ...field }]) => [name, field])),
     host: text(PROVIDER_FIELDS.host.read, PROVIDER_FIELDS.host.about) as Field<string>,
   },
-  answer: ANSWER,
-  async run({ name, host, ...input }, { providers }: { providers: Pick<Providers, 'add'> }, by) {
-    const added = newProvider(name, { ...changesIn(input), host })
+  answer: {
+    schema: the(AddedProviderSchema),
+    row: ({ why, ...added }: AddedProvider) => ({ ...providerRow(added), ...(why !== null && { cutover_why: why }) }),
+  },
+  async run({ name, host, ...input }, { providers, copyingHosts }: Adding, by): Promise<AddedProvider> {
+    const said: ProviderChanges & { readonly host: string } = { ...changesIn(input), host }
+    const asSaid = newProvider(name, said)
+    const { cutover, why } =
+      said.cutover === undefined
+        ? chosenCutover(asSaid, await copyingHosts.able())
+        : { cutover: asSaid.cutover, why: null }
+    const added = cutover === asSaid.cutover ? asSaid : newProvider(name, { ...said, cutover })
     await providers.add(added, by)
-    return added
+    return { ...added, why }
   },
 })
+
+interface Adding {
+  readonly providers: Pick<Providers, 'add'>
+  readonly copyingHosts: Pick<CopyingHosts, 'able'>
+}
+
+/** Null: somebody has said how its people move. */
+type AddedProvider = Provider & { readonly why: string | null }
 
 export const listProviders = operation({
   ...{ name: 'provider.list', permission: 'see', summary: 'List the providers', fields: {} },
@@ -82,12 +100,12 @@ export const showProvider = operation({
   ...{ name: 'provider.show', permission: 'see', summary: 'Show the settings of a provider, and its last test' },
   fields: { name: NAMED },
   answer: { schema: ANSWER.schema, row: shownRow },
-  async run({ name: provider }, { copyingHosts }: { copyingHosts: Pick<CopyingHosts, 'chosen'> }): Promise<Shown> {
-    return { ...provider, chosen: provider.engine === 'auto' ? await copyingHosts.chosen() : [] }
+  async run({ name: provider }, { copyingHosts }: { copyingHosts: Pick<CopyingHosts, 'able'> }): Promise<Shown> {
+    return { ...provider, chosen: provider.engine === 'auto' ? await copyingHosts.able() : [] }
   },
 })
 
-type Shown = Provider & { readonly chosen: Awaited<ReturnType<CopyingHosts['chosen']>> }
+type Shown = Provider & { readonly chosen: Awaited<ReturnType<CopyingHosts['able']>> }
 
 /** With what `auto` comes to on each copying host. */
 export function shownRow({ chosen, ...provider }: Shown): Record<string, unknown> {

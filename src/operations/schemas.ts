@@ -19,6 +19,14 @@ export const Provider = Type.Object(
   { $id: 'Provider' },
 )
 
+export const AddedProvider = Type.Object(
+  {
+    ...Provider.properties,
+    cutover_why: Type.Optional({ ...Text, description: 'When nobody said how its people move' }),
+  },
+  { $id: 'AddedProvider' },
+)
+
 function answerOf({ schema, about, isMany, default: defaultOf }: ProviderField<unknown>): JsonSchema {
   const described = { ...schema, description: about }
   if (isMany) return listOf(described)

@@ -8,7 +8,7 @@ import { copyingHosts } from '../db/copying-hosts.ts'
 import { flips } from '../db/flips.ts'
 import { jobs } from '../db/jobs.ts'
 import { retention } from '../db/retention.ts'
-import { proxiedSessions } from '../engines/doveadm/sessions.ts'
+import { proxiedSessions, whyNone } from '../engines/doveadm/sessions.ts'
 import { removeStale } from '../engines/doveadm/stale.ts'
 import { copyingHostIn } from '../files/kept-ids.ts'
 import { statusCheck } from '../imap/read/status-check.ts'
@@ -41,7 +41,11 @@ async function copying(service: Service, { takesOver, early, limitMs, by }: Copy
     by,
   }
   await removeStale()
-  const serving = await all.serve(worker, engine.stateFolder, await engine.byDefault())
+  const sessions = proxiedSessions(settings.doveadm)
+  const serving = await all.serve(worker, engine.stateFolder, async () => {
+    const chosen = await engine.byDefault()
+    return { ...chosen, cannotFlip: chosen.engine === 'doveadm' ? await whyNone(sessions) : chosen.why }
+  })
   return {
     jobDeps: {
       worker,
@@ -50,7 +54,7 @@ async function copying(service: Service, { takesOver, early, limitMs, by }: Copy
       engine,
       flipping: {
         flips: flips(kysely, `sync on ${worker.host}`),
-        sessions: proxiedSessions(settings.doveadm),
+        sessions,
       },
       keyring,
       proof: ledgerProof(verifyDeps, worker.id),

@@ -28,7 +28,8 @@ t.before(async () => {
 })
 t.after(() => database[Symbol.asyncDispose]())
 
-const CHOSEN = { engine: 'doveadm', why: 'Dovecot 2.3.19.1 is here' } as const
+const ABLE = { engine: 'doveadm', why: 'Dovecot 2.3.19.1 is here', cannotFlip: null } as const
+const tell = async () => ABLE
 const all = () => copyingHosts(database.kysely)
 const worker = (copyingHost: string, host = 'one'): Worker => ({
   ...{ id: randomUUID(), host, copyingHost, takesOver: false, early: true },
@@ -73,7 +74,7 @@ t.test(
   'people of a copying host without a worker are reported to the others, an hour after the last worker ended',
   async (t) => {
     const [here, there] = [worker('here'), worker('there', 'two')]
-    const serving = await all().serve(here, '/state', CHOSEN)
+    const serving = await all().serve(here, '/state', tell)
     const id = await copiedBy('anna', here)
     t.same(await all().strandedBesides('there'), [])
     t.notOk(await mayTake(id, there))
@@ -83,7 +84,7 @@ t.test(
     t.same(await all().strandedBesides('there'), [{ host: 'one', folder: '/state', people: 1 }])
     t.same(await all().strandedBesides('here'), [], 'the own worker takes them')
     t.same(await all().stranded({}), [], 'an installation with one copying host rests between two runs of cron')
-    await using _ = await all().serve(there, '/state', CHOSEN)
+    await using _ = await all().serve(there, '/state', tell)
     t.same(await all().stranded({}), [{ host: 'one', folder: '/state', people: 1 }])
     t.same(await all().stranded({ provider: 'another' }), [])
     t.notOk(await mayTake(id, there), 'the same folder of another host is another one')
@@ -92,7 +93,7 @@ t.test(
 
 t.test('a retry gives a migration to any copying host, an hour after the last worker ended on its own', async (t) => {
   const [here, there] = [worker('home'), worker('abroad', 'three')]
-  const serving = await all().serve(here, '/home-state', CHOSEN)
+  const serving = await all().serve(here, '/home-state', tell)
   const id = await copiedBy('ben', here)
   await retried('ben')
   t.notOk(await mayTake(id, there), 'it is for that worker to take her')
@@ -105,14 +106,14 @@ t.test('a retry gives a migration to any copying host, an hour after the last wo
   t.ok(await mayTake(id, there))
   t.ok(await mayTake(id, here), 'also for the one that comes back')
   t.match(await jobs(database.kysely).claim(there, { migrationId: id }), { overruled: 'state-lost' })
-  await using _ = await all().serve(there, '/abroad', CHOSEN)
+  await using _ = await all().serve(there, '/abroad', tell)
   t.match(await all().of(id), { id: 'abroad', host: 'three', folder: '/abroad' })
   t.notOk(await mayTake(id, here))
 })
 
 t.test('who takesOver takes whom no worker is there for', async (t) => {
   const [here, there] = [worker('manned'), { ...worker('adopting', 'five'), takesOver: true }]
-  const serving = await all().serve(here, '/manned', CHOSEN)
+  const serving = await all().serve(here, '/manned', tell)
   const id = await copiedBy('dora', here)
   t.notOk(await mayTake(id, there))
   await serving[Symbol.asyncDispose]()
@@ -121,7 +122,7 @@ t.test('who takesOver takes whom no worker is there for', async (t) => {
 
 t.test('so does a retry of many', async (t) => {
   const [here, there] = [worker('cabin'), worker('camp', 'six')]
-  const serving = await all().serve(here, '/cabin', CHOSEN)
+  const serving = await all().serve(here, '/cabin', tell)
   const id = await copiedBy('emil', here)
   await serving[Symbol.asyncDispose]()
   await passesBy('cabin')
@@ -133,12 +134,12 @@ t.test(
   'a new sync state in a folder gets the people of the one before, unless a worker runs with that one',
   async (t) => {
     const [before, after] = [worker('before', 'four'), worker('after', 'four')]
-    const serving = await all().serve(before, '/replaced', CHOSEN)
+    const serving = await all().serve(before, '/replaced', tell)
     const id = await copiedBy('cleo', before)
-    await using _ = await all().serve(after, '/replaced', CHOSEN)
+    await using _ = await all().serve(after, '/replaced', tell)
     t.notOk(await mayTake(id, after), 'another host of that name')
     await serving[Symbol.asyncDispose]()
-    await using again = await all().serve({ ...after, id: randomUUID() }, '/replaced', CHOSEN)
+    await using again = await all().serve({ ...after, id: randomUUID() }, '/replaced', tell)
     t.ok(again)
     t.ok(await mayTake(id, after))
     t.match(await all().lastAt('four', '/replaced'), { id: 'after', people: 1 })

@@ -26,12 +26,13 @@ const SETTINGS = { host: 'localhost', tls: 'implicit', login_name: '%n', cutover
 
 /** What is kept of a provider, without its name and what the interface cannot know. */
 async function kept(name: Interface): Promise<object> {
-  const { name: _, breaker, connections_in_use, waiting, ...settings } = await rows(service, 'provider', 'show', name)
-  return settings
+  const { breaker, connections_in_use, waiting, ...settings } = await rows(service, 'provider', 'show', name)
+  return unnamed(settings)
 }
 
+/** Without what comes with a new one, and with one that is shown. */
 function unnamed(answer: unknown): object {
-  const { name: _, ...row } = answer as { name: string }
+  const { name: _, cutover_why, copies_with, ...row } = answer as Readonly<Record<string, unknown>>
   return row
 }
 

@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { Able } from '../../src/copying/copying-hosts.ts'
 import type { Provider } from '../../src/model/provider.ts'
 import { newProvider } from '../../src/model/provider-changes.ts'
 import { isRefused } from '../../src/model/refused.ts'
@@ -16,10 +17,11 @@ const OLD: Provider = {
 }
 
 /** Providers in memory, with what was done to them. */
-function world(before: Provider = OLD) {
+function world(before: Provider = OLD, able: (Able & { readonly host: string })[] = []) {
   const kept: Provider[] = []
   const keep = async (provider: Provider) => void kept.push(provider)
-  const perform = performer({ providers: { find: async () => before, add: keep, set: keep } })
+  const copyingHosts = { able: async () => able }
+  const perform = performer({ providers: { find: async () => before, add: keep, set: keep }, copyingHosts })
   return { kept, perform }
 }
 
@@ -61,6 +63,24 @@ t.test('an empty field brings the default back', async (t) => {
   })
   t.equal((await changed({ port: '', tls: 'starttls' }, { ...OLD, port: 1993 })).port, 143)
 })
+
+t.test(
+  'a new provider’s people are proxied where a copying host can flip them, unless somebody says how',
+  async (t) => {
+    const able = [{ host: 'one', engine: 'doveadm', why: 'it is here', cannotFlip: null } as const]
+    for (const [hosts, said, cutover, why] of [
+      [able, {}, 'proxied', 'one can flip people'],
+      [[], {}, 'immediate', /"postferry sync"/],
+      [able, { cutover: 'immediate' }, 'immediate', null],
+      [able, { engine: 'offlineimap' }, 'immediate', /OfflineIMAP/],
+    ] as const) {
+      const { kept, perform } = world(OLD, [...hosts])
+      const added = await perform(addProvider, { name: 'isp', host: 'imap.isp.example', ...said }, OWNER)
+      t.match(added, { cutover, flip: 'auto', why })
+      t.equal(kept[0]?.cutover, cutover)
+    }
+  },
+)
 
 t.test('a preview tells what a change would do, and keeps nothing', async (t) => {
   const { kept, perform } = world()

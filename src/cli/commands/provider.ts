@@ -28,7 +28,8 @@ export function addProviderCommands(postferry: Command, deps: CliDeps): void {
       'postferry provider add old --host imap.old.example',
       "postferry provider add isp --host mail.isp.example --tls starttls --login-name '%n' --exclude 'Spam*'",
     ],
-    done: ({ name }) => `provider ${name} is added; next: postferry provider test ${name}`,
+    done: ({ name, cutover, why }) =>
+      `provider ${name} is added${why === null ? '' : `, ${cutover} because ${why}`}; next: postferry provider test ${name}`,
   })
   addListing(provider, 'list', listProviders, deps, {
     columns: ['name', 'host', 'port', 'tls', 'max_connections', 'login_name', 'cutover', 'refusal'],

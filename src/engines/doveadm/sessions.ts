@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Sessions } from '../../copying/flip-ports.ts'
 import { NotFlipped } from '../../model/not-flipped.ts'
+import { errorText } from '../../model/redact.ts'
 
 /** Where the Dovecots are asked that hand sessions on, and the file with their key. */
 export interface DoveadmApi {
@@ -28,6 +29,16 @@ export function proxiedSessions({ urls, keyFile }: DoveadmApi): Sessions {
       const key = keyFor(urls, keyFile)
       await Promise.all(urls.map((url) => isThere(url, key, '')))
     },
+  }
+}
+
+/** Why no session can be ended; null: they can. */
+export async function whyNone(sessions: Pick<Sessions, 'check'>): Promise<string | null> {
+  try {
+    await sessions.check()
+    return null
+  } catch (error) {
+    return errorText(error)
   }
 }
 

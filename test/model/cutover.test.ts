@@ -1,0 +1,23 @@
+import t from 'tap'
+import { chosenCutover, type FlippingHost } from '../../src/model/cutover.ts'
+import { newProvider, type ProviderChanges } from '../../src/model/provider-changes.ts'
+
+const ABLE: FlippingHost = { host: 'one', cannotFlip: null }
+const UNABLE: FlippingHost = { host: 'two', cannotFlip: 'nobody answers' }
+const choose = (changes: Omit<ProviderChanges, 'host'>, hosts = [ABLE]) =>
+  chosenCutover(newProvider('old', { host: 'imap.old.example', ...changes }), hosts)
+
+t.test('people are proxied where a copying host can flip them, and else the reason is told', async (t) => {
+  t.same(choose({}), { cutover: 'proxied', why: 'one can flip people' })
+  t.match(choose({ engine: 'doveadm', tls: 'starttls' }), { cutover: 'proxied' })
+  for (const [found, why] of [
+    [choose({}, []), /"postferry sync"/],
+    [choose({}, [ABLE, UNABLE]), /^two cannot flip people: nobody answers$/],
+    [choose({ engine: 'offlineimap' }), /only doveadm/],
+    [choose({ fingerprint: 'A'.repeat(64) }), /fingerprint/],
+    [choose({ caFile: '/etc/ca.pem' }), /CA file/],
+    [choose({ tls: 'none' }), /proves/],
+  ] as const) {
+    t.match(found, { cutover: 'immediate', why })
+  }
+})
