@@ -145,6 +145,12 @@ export interface StatusCheck {
   ): Promise<SourceStatus>
 }
 
+/** Until it is disposed, all that is asked of the source for this person goes over one connection, signed in once. */
+export type KeepConnection = (
+  provider: Provider,
+  credential: Pick<Credential, 'username' | 'password'>,
+) => AsyncDisposable
+
 /** Why a running attempt is to end, as the reason of its AbortSignal. */
 export type Interruption = 'stopped' | 'lost-lock' | 'timeout'
 
@@ -254,7 +260,12 @@ export interface SourceAccess {
    * @param user of this host, who alone is let in
    * @param onBody is called with each message whose bytes have passed
    */
-  tunnel(provider: Provider, user: number, onBody?: (body: PassedBody) => void): Promise<Tunnel>
+  tunnel(
+    provider: Provider,
+    credential: Pick<Credential, 'username' | 'password'>,
+    user: number,
+    onBody?: (body: PassedBody) => void,
+  ): Promise<Tunnel>
 }
 
 /** A message of the source, digested on its way to a program. */
@@ -265,10 +276,14 @@ export interface PassedBody extends KnownMessage {
   readonly uid: number
 }
 
-/** Plain IMAP on this host that leads to a provider's verified server, one connection at a time, and cannot write. */
+/**
+ * Plain IMAP on this host that leads to a person's mail at a provider's verified server, one connection at a time, and
+ * cannot write. It is signed in there by itself; whoever comes in needs its own password.
+ */
 export interface Tunnel extends AsyncDisposable {
   /** On 127.0.0.1. */
   readonly port: number
+  readonly password: string
   /** Why the server was not reached; null: it was, or nobody tried. */
   trouble(): Code | null
 }

@@ -8,7 +8,18 @@ import type { MailboxStatus } from '../model/mailbox.ts'
 import { errorText } from '../model/redact.ts'
 import { type FlipDeps, finishFlip, flip, isFlipWanted, reasonOf } from './flip.ts'
 import { lackOfRoom, type Room } from './free-space.ts'
-import type { Engine, Flipping, Interruption, Job, Jobs, Proof, SourceStatus, StatusCheck, Worker } from './ports.ts'
+import type {
+  Engine,
+  Flipping,
+  Interruption,
+  Job,
+  Jobs,
+  KeepConnection,
+  Proof,
+  SourceStatus,
+  StatusCheck,
+  Worker,
+} from './ports.ts'
 import { isUnchanged, objection } from './precheck.ts'
 import { advance, type Ending } from './schedule.ts'
 import { Tracking, type Work, workIn } from './tracking.ts'
@@ -18,6 +29,7 @@ export interface JobDeps {
   readonly worker: Worker
   readonly jobs: Jobs
   readonly statusCheck: StatusCheck
+  readonly keepConnection: KeepConnection
   readonly engine: Pick<Engine, 'remembers' | 'run' | 'forget' | 'release'> & Flipping
   readonly flipping: Pick<FlipDeps, 'flips' | 'sessions'>
   readonly keyring: Keyring
@@ -109,6 +121,7 @@ async function withinLimit(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> 
 async function flipped(job: Job, seen: Seen, deps: JobDeps, { signal }: JobRun): Promise<Seen> {
   const { credential, refused, why } = await opened(job, deps.keyring)
   if (refused !== undefined) return without(refused, why)
+  await using _ = deps.keepConnection(job.order.provider, credential)
   const { attemptId } = seen
   const { folders = 0, messages = 0 } = seen.result ?? {}
   const result = (outcome: Outcome, output: string): Result => ({ outcome, folders, messages, output })
@@ -124,6 +137,7 @@ async function flipped(job: Job, seen: Seen, deps: JobDeps, { signal }: JobRun):
 async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> {
   const { credential, refused, why } = await opened(job, deps.keyring)
   if (refused !== undefined) return without(refused, why)
+  await using _ = deps.keepConnection(job.order.provider, credential)
   const status = await deps.statusCheck.check(job.order.provider, credential, run.signal, asksSizes(job))
   if (run.signal.aborted) return without(OUTCOME_OF_INTERRUPTED_CHECK[run.signal.reason as Interruption])
   if (status.kind !== 'yes') return turnedAway(status)

@@ -14,6 +14,9 @@ const CR = 13
 const LF = 10
 const HEAD_LIMIT = 64 * 1024
 const MESSAGE_ID_LIMIT = 250
+const SLICE = 64 * 1024
+/** Without the CRs of a slice, and with one from before it. */
+const scratch = Buffer.allocUnsafe(SLICE + 1)
 
 /** Digests a message piece by piece. */
 export class Digesting {
@@ -21,13 +24,22 @@ export class Digesting {
   #head = ''
   #length = 0
   #endsWithCr = false
+  #isHeadWhole = false
 
-  /** The piece may be changed. */
   add(piece: Buffer): void {
-    const bytes = this.#withLineFeeds(piece)
+    for (let at = 0; at < piece.length; at += SLICE) this.#take(piece.subarray(at, at + SLICE))
+  }
+
+  #take(slice: Buffer): void {
+    const bytes = this.#withLineFeeds(slice)
     this.#hash.update(bytes)
     this.#length += bytes.length
-    if (this.#head.length < HEAD_LIMIT && !this.#head.includes('\n\n')) this.#head += headOf(bytes)
+    if (!this.#isHeadWhole) this.#takeHead(bytes)
+  }
+
+  #takeHead(bytes: Buffer): void {
+    this.#head += headOf(bytes)
+    this.#isHeadWhole = this.#head.length >= HEAD_LIMIT || this.#head.includes('\n\n')
   }
 
   result(): MessageDigest {
@@ -37,17 +49,16 @@ export class Digesting {
   }
 
   #withLineFeeds(piece: Buffer): Buffer {
-    const bytes = this.#endsWithCr ? Buffer.concat([Buffer.of(CR), piece]) : piece
-    let length = bytes.length
-    this.#endsWithCr = bytes[length - 1] === CR
-    if (this.#endsWithCr) length--
-    if (!bytes.includes(CR)) return bytes.subarray(0, length)
+    if (!this.#endsWithCr && !piece.includes(CR)) return piece
     let kept = 0
+    if (this.#endsWithCr && piece[0] !== LF) scratch[kept++] = CR
+    this.#endsWithCr = piece[piece.length - 1] === CR
+    const length = piece.length - Number(this.#endsWithCr)
     for (let at = 0; at < length; at++) {
-      const byte = bytes[at] as number
-      if (byte !== CR || bytes[at + 1] !== LF) bytes[kept++] = byte
+      const byte = piece[at] as number
+      if (byte !== CR || piece[at + 1] !== LF) scratch[kept++] = byte
     }
-    return bytes.subarray(0, kept)
+    return scratch.subarray(0, kept)
   }
 }
 

@@ -11,6 +11,7 @@ import { retention } from '../db/retention.ts'
 import { proxiedSessions, whyNone } from '../engines/doveadm/sessions.ts'
 import { removeStale } from '../engines/doveadm/stale.ts'
 import { copyingHostIn } from '../files/kept-ids.ts'
+import { keepConnection } from '../imap/read/kept.ts'
 import { statusCheck } from '../imap/read/status-check.ts'
 import { roomBeside } from '../maildir/free-space.ts'
 import type { Settings } from '../settings.ts'
@@ -51,6 +52,7 @@ async function copying(service: Service, { takesOver, early, limitMs, by }: Copy
       worker,
       jobs: jobs(kysely),
       statusCheck,
+      keepConnection,
       engine,
       flipping: {
         flips: flips(kysely, `sync on ${worker.host}`),

@@ -41,6 +41,7 @@ async function take(job: Job, flaws: (Flaw | Error | null)[], copies: Partial<Re
         return { isFinished: false }
       },
     },
+    keepConnection: () => ({ [Symbol.asyncDispose]: async () => undefined }),
     statusCheck: { check: async () => ({ kind: 'yes', mailboxes: [INBOX] }) },
     engine: {
       remembers: () => true,

@@ -61,6 +61,7 @@ function working(
     jobDeps: {
       ...{ worker: { copyingHost: 'here' }, jobs, limitMs: 60_000, now: () => new Date(), chance: () => 0.5 },
       keyring: { open: async () => ({ credential: { username: 'x', password: 'x' } }) },
+      keepConnection: () => ({ [Symbol.asyncDispose]: async () => undefined }),
       statusCheck: {
         check: (provider: { name: string }, _: unknown, signal: AbortSignal) =>
           new Promise((resolve) => {

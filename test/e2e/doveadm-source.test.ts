@@ -12,6 +12,7 @@ const PEOPLE = { 'anna@old.example': 'Correct-Horse-9' }
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
 
 const ME = process.getuid?.() ?? -1
+const CREDENTIAL = { username: ANNA[0], password: ANNA[1] }
 
 const { server: tls } = await certificates()
 const copying = await DoveadmCopying.start({ people: PEOPLE, tls })
@@ -39,7 +40,7 @@ t.test('another certificate gets no password', async (t) => {
   for (const [what, provider] of WAYS) {
     const changed = 'fingerprint' in provider ? { fingerprint: other } : { caFile: null }
     t.match(await copying.run(9, ANNA, { provider: { ...provider, ...changed } }), { outcome: 'old-tls' }, what)
-    await using tunnel = await openTunnel({ ...PROVIDER, ...provider, ...changed }, ME)
+    await using tunnel = await openTunnel({ ...PROVIDER, ...provider, ...changed }, CREDENTIAL, ME)
     t.equal(await text(connect(tunnel.port, '127.0.0.1')), '', 'nor does the tunnel lead there')
     t.equal(tunnel.trouble(), 'old-tls')
   }
@@ -49,15 +50,15 @@ t.test('another certificate gets no password', async (t) => {
 t.test('a source that is away is told', async (t) => {
   await old.stop()
   t.match(await copying.run(1, ANNA), { outcome: 'old-unreachable' })
-  await using tunnel = await openTunnel({ ...PROVIDER, port: old.port }, ME)
+  await using tunnel = await openTunnel({ ...PROVIDER, port: old.port }, CREDENTIAL, ME)
   await text(connect(tunnel.port, '127.0.0.1'))
   t.equal(tunnel.trouble(), 'old-unreachable')
   await old.start()
 })
 
 t.test('no other user of this host gets through the tunnel, or holds up who may', async (t) => {
-  await using tunnel = await openTunnel({ ...PROVIDER, port: old.port }, ME)
-  await using closed = await openTunnel({ ...PROVIDER, port: old.port }, ME + 1)
+  await using tunnel = await openTunnel({ ...PROVIDER, port: old.port }, CREDENTIAL, ME)
+  await using closed = await openTunnel({ ...PROVIDER, port: old.port }, CREDENTIAL, ME + 1)
   const stranger = connect(closed.port, '127.0.0.1')
   t.equal(await text(stranger), '')
   t.equal(closed.trouble(), null)
@@ -66,13 +67,23 @@ t.test('no other user of this host gets through the tunnel, or holds up who may'
 })
 
 t.test('whatever doveadm may be told to do, nothing writes at the source', async (t) => {
-  const [name, password] = ANNA
   for (const command of ['SELECT INBOX', 'CREATE x', 'DELETE Sent', 'STORE 1 +FLAGS (x)', 'APPEND INBOX {1}\r\nx']) {
-    await using tunnel = await openTunnel({ ...PROVIDER, port: old.port }, ME)
+    await using tunnel = await openTunnel({ ...PROVIDER, port: old.port }, CREDENTIAL, ME)
     const client = connect(tunnel.port, '127.0.0.1')
-    client.write(`a LOGIN ${name} {${password.length}+}\r\n${password}\r\nb EXAMINE INBOX\r\nc ${command}\r\n`)
-    t.notMatch(await text(client), /^c /m, command)
+    client.write(`a LOGIN x ${tunnel.password}\r\nb EXAMINE INBOX\r\nc ${command}\r\n`)
+    const said = await text(client)
+    t.notMatch(said, /^c /m, command)
     t.equal(tunnel.trouble(), 'old-protocol')
+  }
+})
+
+t.test('who comes in without its own password reads nothing, and hers opens nothing', async (t) => {
+  const [, password] = ANNA
+  for (const sign of ['', `a LOGIN ${ANNA[0]} ${password}\r\n`, 'a LOGIN x ""\r\n', 'a AUTHENTICATE PLAIN AAAA\r\n']) {
+    await using tunnel = await openTunnel({ ...PROVIDER, port: old.port }, CREDENTIAL, ME)
+    const client = connect(tunnel.port, '127.0.0.1')
+    client.write(`${sign}b EXAMINE INBOX\r\n`)
+    t.notMatch(await text(client), /EXISTS|^a OK|^b OK/m, sign)
   }
 })
 

@@ -20,6 +20,7 @@ export function workerOf({ listen, kysely }: Database, check: () => Promise<unkn
   const never = () => Promise.reject(new Error('nothing is copied here'))
   const jobDeps: JobDeps = {
     ...{ worker, jobs: jobs(kysely), limitMs: 60_000, now: () => new Date(), chance: () => 0.5 },
+    keepConnection: () => ({ [Symbol.asyncDispose]: async () => undefined }),
     statusCheck: {
       async check() {
         await check()

@@ -96,12 +96,12 @@ async function attempt(
     const folders = await deps.access.folders(order.provider, credential, signal)
     using passed = new Passed(deps.digests, order.id)
     const { uid } = ownerOf(order.home)
-    await using way = await deps.access.tunnel(order.provider, uid, (body) => {
+    await using way = await deps.access.tunnel(order.provider, credential, uid, (body) => {
       passed.take(body)
       run.onBrought?.(body.mailbox, body.size)
     })
     tunnel = way
-    await using place = await openPlace(order, deps.dovecot, sourceFields(way, credential, listPrefix(folders)))
+    await using place = await openPlace(order, deps.dovecot, sourceFields(way, listPrefix(folders)))
     return await copy(order, folders, place, { ...deps, passed, signal, onMessage })
   } catch (error) {
     const result = guard.signal.aborted ? ended('new-full', FULL) : failure(error, tunnel, run.signal)

@@ -47,8 +47,8 @@ async function openFlip(
   const { provider } = order
   await using opened = new AsyncDisposableStack()
   const source = await deps.access.folders(provider, credential, signal)
-  const way = opened.use(await deps.access.tunnel(provider, ownerOf(order.home).uid))
-  const place = opened.use(await openPlace(order, await known(), sourceFields(way, credential, listPrefix(source))))
+  const way = opened.use(await deps.access.tunnel(provider, credential, ownerOf(order.home).uid))
+  const place = opened.use(await openPlace(order, await known(), sourceFields(way, listPrefix(source))))
   await probeMoves(place, signal)
   return new Flip(order, credential, { deps, place, source, signal, held: opened.move() })
 }

@@ -1,4 +1,6 @@
 import { randomInt } from 'node:crypto'
+import type { Socket } from 'node:net'
+import type { Writable } from 'node:stream'
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
 import { signInNames } from '../../model/master.ts'
 import { within } from '../../model/timeout.ts'
@@ -22,6 +24,17 @@ interface Wire {
   /** What the server can do is asked again, unless it says so with its yes. */
   expectCapabilityUpdate: boolean
   setAuthenticationState(): Promise<void>
+  readonly socket: Socket
+  readonly socketTimeout: number
+  /** Reads what the socket hands over. */
+  readonly streamer: Writable
+}
+
+/** A signed-in connection in the hands of somebody else who speaks IMAP on it. */
+export interface Lent {
+  readonly socket: Socket
+  /** Nothing may be under way then. */
+  giveBack(): void
 }
 
 type Person = Pick<SourceLogin, 'username' | 'password'>
@@ -151,6 +164,21 @@ export class LoggedIn extends Connection {
     await this.wire.setAuthenticationState()
     // ID was exchanged before the login; imapflow would send it again.
     this.capabilities.delete('ID')
+  }
+
+  /** Lends the connection itself; nothing may be asked here until it is given back. */
+  lend(): Lent {
+    const { socket, streamer, socketTimeout } = this.wire
+    socket.unpipe(streamer)
+    // How long it may be silent is for whoever speaks on it to judge.
+    socket.setTimeout(0)
+    return {
+      socket,
+      giveBack: () => {
+        socket.setTimeout(socketTimeout)
+        socket.pipe(streamer)
+      },
+    }
   }
 }
 

@@ -7,11 +7,12 @@ import type { Mailbox } from '../../model/mailbox.ts'
 import { UidSet } from '../../model/uid-set.ts'
 import type { LoggedIn } from '../login/connection.ts'
 import { endingOf } from '../login/ending.ts'
+import { type Held, holdConnection, keptFor } from './kept.ts'
 import { isWanted, listForeign, listMailboxes, listSubscribed } from './mailboxes.ts'
 import { atom, command, mailboxName, said, sequence, type Token, textOf } from './raw.ts'
 import { type Connection, readMessages } from './reading.ts'
 import { Roll } from './roll.ts'
-import { isRefusal, type Reader, readingSession, refusalOf, troubleOf } from './session.ts'
+import { isRefusal, type Reader, refusalOf, troubleOf } from './session.ts'
 
 /** Servers hang up on requests for a broken message, or for much; a server that always does cannot be read. */
 const RENEWALS_LIMIT = 100
@@ -19,17 +20,23 @@ const RENEWALS_LIMIT = 100
 /** Lists and reads what the source has; nothing that it sends can change the source. */
 export const sourceMail: SourceMail = {
   async open(provider, username, password, signal) {
-    const session = new Session({ provider, username, password }, signal)
-    await session.connect()
+    const reader = { provider, username, password }
+    const session = new Session(reader, signal, true)
+    // What a job was told already need not be asked again.
+    if (keptFor(reader)?.folders == null) await session.connect()
     return session
   },
 }
 
-/** As an engine asks it, with a connection of its own. */
+/** As an engine asks it. */
 export const sourceFolders: SourceAccess['folders'] = async (provider, { username, password }, signal) => {
-  await using session = new Session({ provider, username, password }, signal)
+  const reader = { provider, username, password }
+  await using session = new Session(reader, signal)
   await session.connect()
-  return await session.folders()
+  const folders = await session.folders()
+  const kept = keptFor(reader)
+  if (kept !== undefined) kept.folders = folders
+  return folders
 }
 
 /** The same, with all keywords. */
@@ -48,7 +55,7 @@ export const sourceSurvey: SourceAccess['survey'] = async (provider, { username,
   return { ...folders, keywords }
 }
 
-/** Of several mailboxes, by name, with a connection of its own. */
+/** Of several mailboxes, by name. */
 export const sourceListing: SourceAccess['list'] = async (provider, { username, password }, mailboxes, signal) => {
   await using session = new Session({ provider, username, password }, signal)
   await session.connect()
@@ -60,39 +67,53 @@ export const sourceListing: SourceAccess['list'] = async (provider, { username, 
 class Session implements SourceSession, Connection {
   readonly #reader: Reader
   readonly #signal: AbortSignal | undefined
-  readonly #end = () => this.#client?.close()
-  #client: LoggedIn | undefined
+  readonly #takesTold: boolean
+  #held: Held | undefined
   #opened: Mailbox | undefined
+  /** What was told of the mailbox is taken, and it is not open yet. */
+  #isToBeOpened = false
   #renewals = 0
 
-  constructor(reader: Reader, signal: AbortSignal | undefined) {
+  /** @param takesTold what the job was told of folders and messages a moment ago counts */
+  constructor(reader: Reader, signal: AbortSignal | undefined, takesTold = false) {
     this.#reader = reader
     this.#signal = signal
-    signal?.addEventListener('abort', this.#end)
+    this.#takesTold = takesTold
   }
 
   get client(): LoggedIn {
-    if (this.#client === undefined) throw new Error('not connected')
-    return this.#client
+    if (this.#held === undefined) throw new Error('not connected')
+    return this.#held.client
   }
 
   async connect(): Promise<void> {
-    const client = await readingSession(this.#reader)
-    this.#signal?.throwIfAborted()
-    this.#client = client
     try {
-      await client.connect()
+      this.#held = await holdConnection(this.#reader, this.#signal)
     } catch (error) {
-      client.close()
+      this.#signal?.throwIfAborted()
       throw loginFailed(error, this.#reader)
     }
+  }
+
+  async #connected(): Promise<LoggedIn> {
+    if (this.#held === undefined) await this.connect()
+    return this.client
   }
 
   async renew(): Promise<void> {
     this.client.close()
     if (++this.#renewals > RENEWALS_LIMIT) throw new CouldNotAsk('old-busy', 'the old server hangs up again and again')
     await this.connect()
-    if (this.#opened !== undefined) await command(this.client, 'EXAMINE', [mailboxName(this.#opened.name)], {})
+    if (this.#opened !== undefined) await this.#reopen(this.#opened)
+  }
+
+  async #reopen({ name }: Mailbox): Promise<void> {
+    await command(this.client, 'EXAMINE', [mailboxName(name)], {})
+    this.#isToBeOpened = false
+  }
+
+  get #told() {
+    return this.#takesTold ? keptFor(this.#reader) : undefined
   }
 
   async folders() {
@@ -106,17 +127,29 @@ class Session implements SourceSession, Connection {
   }
 
   async mailboxes() {
+    const { folders } = this.#told ?? {}
+    if (folders != null) return [...folders.mailboxes]
     try {
-      const mailboxes = await listMailboxes(this.client)
+      const mailboxes = this.#justListed() ?? (await listMailboxes(await this.#connected()))
       return mailboxes.map((mailbox) => ({ mailbox, wanted: isWanted(mailbox, this.#reader.provider) }))
     } catch (error) {
       throw couldNotAsk(error, this.#reader)
     }
   }
 
+  /** By the status check, if nobody has asked since. */
+  #justListed(): readonly Mailbox[] | null {
+    const kept = keptFor(this.#reader)
+    const { mailboxes = null } = kept ?? {}
+    if (kept !== undefined) kept.mailboxes = null
+    return mailboxes
+  }
+
   async subscribed() {
+    const { folders } = this.#told ?? {}
+    if (folders != null) return folders.subscribed
     try {
-      return await listSubscribed(this.client)
+      return await listSubscribed(await this.#connected())
     } catch (error) {
       if (!isRefusal(error)) throw couldNotAsk(error, this.#reader)
       // A server that knows no subscriptions has none.
@@ -126,8 +159,11 @@ class Session implements SourceSession, Connection {
 
   async examine(mailbox: Mailbox): Promise<Opened> {
     this.#opened = mailbox
+    const told = this.#told?.listings.get(mailbox.name)
+    this.#isToBeOpened = told !== undefined
+    if (told !== undefined) return told
     try {
-      return await examine(this.client, mailbox)
+      return await examine(await this.#connected(), mailbox)
     } catch (error) {
       if (!isRefusal(error)) throw couldNotAsk(error, this.#reader)
       const { status = '', text } = endingOf(error)
@@ -137,6 +173,8 @@ class Session implements SourceSession, Connection {
 
   async *read(messages: readonly SourceMessage[]) {
     try {
+      await this.#connected()
+      if (this.#isToBeOpened && this.#opened !== undefined) await this.#reopen(this.#opened)
       yield* readMessages(this, messages)
     } catch (error) {
       throw couldNotAsk(error, this.#reader)
@@ -144,8 +182,7 @@ class Session implements SourceSession, Connection {
   }
 
   async [Symbol.asyncDispose]() {
-    await this.#client?.leave()
-    this.#signal?.removeEventListener('abort', this.#end)
+    await this.#held?.giveBack()
   }
 }
 

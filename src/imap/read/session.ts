@@ -25,6 +25,8 @@ export async function readingSession(reader: Reader): Promise<LoggedIn> {
     disableAutoIdle: true,
     // What is enabled changes how names and answers are written (RFC 5161).
     disableAutoEnable: true,
+    // A connection that is lent carries plain IMAP.
+    disableCompression: true,
   }
   const room = await loadImap()
   const client = new room.LoggedIn(options, reader)

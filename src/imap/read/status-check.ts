@@ -1,10 +1,11 @@
 import type { ImapFlow } from 'imapflow'
 import type { SourceStatus, StatusCheck } from '../../copying/ports.ts'
-import type { MailboxStatus } from '../../model/mailbox.ts'
+import type { Mailbox, MailboxStatus } from '../../model/mailbox.ts'
 import type { Provider } from '../../model/provider.ts'
+import { type Held, holdConnection, keptFor } from './kept.ts'
 import { isWanted, listMailboxes } from './mailboxes.ts'
 import { atom, command, isList, mailboxName, type Token, textOf } from './raw.ts'
-import { isRefusal, readingSession, refusalOf, troubleOf } from './session.ts'
+import { isRefusal, refusalOf, troubleOf } from './session.ts'
 
 // Some servers count hundreds of mailboxes anew for each STATUS.
 const LOOK_LIMIT_MS = 10 * 60_000
@@ -22,36 +23,35 @@ const CUT_OFF = { kind: 'trouble', cause: 'the status check was not answered', a
 export const statusCheck: StatusCheck = {
   async check(provider, { username, password }, signal, asksSizes): Promise<SourceStatus> {
     const reader = { provider, username, password }
-    const client = await readingSession(reader)
     const limit = AbortSignal.timeout(LOOK_LIMIT_MS)
-    const end = () => client.close()
-    for (const cut of [signal, limit]) cut.addEventListener('abort', end)
-    if (signal.aborted) end()
-    let isSignedIn = false
+    let held: Held | undefined
     try {
-      await client.connect()
-      isSignedIn = true
-      const found = await statusOfAll(client, provider)
-      const mailboxes = asksSizes ? await withSizes(client, found) : found
+      held = await holdConnection(reader, AbortSignal.any([signal, limit]))
+      const { found, all } = await statusOfAll(held.client, provider)
+      const mailboxes = asksSizes ? await withSizes(held.client, provider, found) : found
+      const kept = keptFor(reader)
+      if (kept !== undefined) kept.mailboxes = all
       // Whatever comes of that, the answers are here.
-      await client.leave().catch(() => undefined)
+      await held.giveBack().catch(() => undefined)
       return { kind: 'yes', mailboxes }
     } catch (error) {
+      held?.client.close()
+      await held?.giveBack().catch(() => undefined)
       if (limit.aborted) return LATE
-      return isSignedIn ? { ...CUT_OFF, code: troubleOf(error, reader) } : refusalOf(error, reader)
-    } finally {
-      for (const cut of [signal, limit]) cut.removeEventListener('abort', end)
-      client.close()
+      return held === undefined ? refusalOf(error, reader) : { ...CUT_OFF, code: troubleOf(error, reader) }
     }
   },
 }
 
-async function statusOfAll(client: ImapFlow, provider: Provider): Promise<MailboxStatus[]> {
+async function statusOfAll(
+  client: ImapFlow,
+  provider: Provider,
+): Promise<{ found: MailboxStatus[]; all: readonly Mailbox[] }> {
   const hasModseq = client.capabilities.has('CONDSTORE') || client.capabilities.has('QRESYNC')
   const items = ['MESSAGES', 'UIDNEXT', 'UIDVALIDITY', ...(hasModseq ? ['HIGHESTMODSEQ'] : [])]
   const told = new Map<string, Values>()
   const take = (name: string, list: Token | undefined) => void told.set(name, pairsOf(list))
-  const wantsAll = provider.include.length + provider.exclude.length === 0
+  const wantsAll = asksForAll(provider)
   const all = await listMailboxes(client, wantsAll ? { items, take } : undefined).catch((error) => {
     // Some servers announce LIST-STATUS and do not know it.
     if (!wantsAll || !isRefusal(error)) throw error
@@ -68,11 +68,15 @@ async function statusOfAll(client: ImapFlow, provider: Provider): Promise<Mailbo
       highestModseq: values.get('HIGHESTMODSEQ') ?? null,
     })
   }
-  return found
+  return { found, all }
 }
 
 /** Adds their sizes, if the source tells them in time (RFC 8438): some servers read every message for that. */
-async function withSizes(client: ImapFlow, mailboxes: readonly MailboxStatus[]): Promise<readonly MailboxStatus[]> {
+async function withSizes(
+  client: ImapFlow,
+  provider: Provider,
+  mailboxes: readonly MailboxStatus[],
+): Promise<readonly MailboxStatus[]> {
   if (!client.capabilities.has('STATUS=SIZE')) return mailboxes
   let isLate = false
   const limit = setTimeout(() => {
@@ -81,8 +85,10 @@ async function withSizes(client: ImapFlow, mailboxes: readonly MailboxStatus[]):
   }, SIZES_LIMIT_MS)
   try {
     const found: MailboxStatus[] = []
+    const told = await sizesAtOnce(client, asksForAll(provider))
     for (const mailbox of mailboxes) {
-      const size = (await askStatus(client, mailbox.name, ['SIZE'])).get('SIZE')
+      const values = told.get(mailbox.name) ?? (await askStatus(client, mailbox.name, ['SIZE']))
+      const size = values.get('SIZE')
       found.push({ ...mailbox, size: size == null ? null : Number(size) })
     }
     return found
@@ -92,6 +98,21 @@ async function withSizes(client: ImapFlow, mailboxes: readonly MailboxStatus[]):
   } finally {
     clearTimeout(limit)
   }
+}
+
+/** Of as many as the source tells within LIST. */
+async function sizesAtOnce(client: ImapFlow, wantsAll: boolean): Promise<ReadonlyMap<string, Values>> {
+  const told = new Map<string, Values>()
+  if (!wantsAll || !client.capabilities.has('LIST-STATUS')) return told
+  const take = (name: string, list: Token | undefined) => void told.set(name, pairsOf(list))
+  await listMailboxes(client, { items: ['SIZE'], take }).catch((error) => {
+    if (!isRefusal(error)) throw error
+  })
+  return told
+}
+
+function asksForAll({ include, exclude }: Provider): boolean {
+  return include.length + exclude.length === 0
 }
 
 type Values = ReadonlyMap<string, string | null>

@@ -1,9 +1,25 @@
-import { Transform, type TransformCallback } from 'node:stream'
 import type { PassedBody } from '../../copying/ports.ts'
+import type { Opened } from '../../ledger/ports.ts'
 import { isInbox } from '../../model/mailbox.ts'
 import { Digesting } from '../../model/message-digest.ts'
+import { UidSet } from '../../model/uid-set.ts'
+import { isList, itemsOf, textOf } from '../read/raw.ts'
+import { Roll } from '../read/roll.ts'
+import { tokensIn } from './tokens.ts'
 
 const LINE_LIMIT = 1024 * 1024
+/** Of larger mailboxes the ledger asks again: what is noted is held in memory. */
+const NOTED_LIMIT = 50_000
+
+/** Who is told what has passed. */
+export interface Listener {
+  /** A message whose bytes have passed. */
+  onBody?(body: PassedBody): void
+  /** A mailbox all of whose messages were told. */
+  onListing?(mailbox: string, opened: Opened): void
+  /** The end of the command with this tag. */
+  onEnd?(tag: string): void
+}
 
 interface Open {
   readonly mailbox: string
@@ -12,29 +28,31 @@ interface Open {
 
 /** A response that is not whole yet. */
 interface Response {
-  /** Without its literals. */
+  /** With NIL for each literal. */
   text: string
   body: { readonly digesting: Digesting; readonly size: number } | null
 }
 
 /**
- * Digests the messages that pass from a source to a program that reads them, and changes nothing on the way. What it does
- * not understand it leaves out: then the ledger reads it.
+ * Digests the messages that pass from a source to a program that reads them, notes what the source tells of them, and
+ * changes nothing on the way. What it does not understand it leaves out: then the ledger reads it.
  */
 export class Overhear {
-  readonly #onBody: (body: PassedBody) => void
+  readonly #listener: Listener
   /** The mailboxes that were asked to be opened, by the command's tag. */
   readonly #asked = new Map<string, string | null>()
   #uidValidity = 0
   #open: Open | null = null
+  /** Of the mailbox that is open, or about to be; null: it was not counted. */
+  #roll: Roll | null = null
   #line = ''
   #response: Response = { text: '', body: null }
   /** Bytes of a literal that are still to come. */
   #literal = 0
   #isLost = false
 
-  constructor(onBody: (body: PassedBody) => void) {
-    this.#onBody = onBody
+  constructor(listener: Listener) {
+    this.#listener = listener
   }
 
   /** A command's first line, as the program has sent it. */
@@ -43,22 +61,29 @@ export class Overhear {
     if (tag !== '') this.#asked.set(tag, nameIn(name ?? ''))
   }
 
-  /** What the source answers passes through here. */
-  passing(): Transform {
-    return new Transform({
-      transform: (chunk: Buffer, _: BufferEncoding, done: TransformCallback) => {
-        if (!this.#isLost) this.#hear(chunk)
-        done(null, chunk)
-      },
-    })
+  /** No answer is half heard, and all were understood. */
+  get isBetween(): boolean {
+    return !this.#isLost && this.#literal === 0 && this.#line === '' && this.#response.text === ''
   }
 
-  #hear(chunk: Buffer): void {
-    for (let at = 0; at < chunk.length; ) {
+  /** Nothing more comes of the mailbox that is open. */
+  leave(): void {
+    const { mailbox, uidValidity } = this.#open ?? { mailbox: '', uidValidity: 0 }
+    const roll = this.#roll
+    this.#open = null
+    this.#roll = null
+    if (mailbox === '' || roll === null || roll.untold().length > 0) return
+    const { messages, unlisted } = roll.result(roll.size)
+    const isWhole = unlisted.length === 0 && messages.every(({ date }) => !Number.isNaN(date))
+    if (isWhole) this.#listener.onListing?.(mailbox, { uidValidity, messages, unlisted })
+  }
+
+  /** What the source answers. */
+  hear(chunk: Buffer): void {
+    for (let at = 0; at < chunk.length && !this.#isLost; ) {
       if (this.#literal > 0) {
         const part = chunk.subarray(at, at + this.#literal)
-        // Digesting changes what it is given.
-        this.#response.body?.digesting.add(Buffer.from(part))
+        this.#response.body?.digesting.add(part)
         this.#literal -= part.length
         at += part.length
         continue
@@ -75,38 +100,65 @@ export class Overhear {
     const line = this.#line.trimEnd()
     this.#line = ''
     const [literal, length = ''] = /\{(\d+)\}$/.exec(line) ?? []
-    this.#response.text += literal === undefined ? line : line.slice(0, -literal.length)
+    if (literal === undefined) {
+      this.#response.text += line
+      this.#takeResponse()
+      return
+    }
+    this.#response.text += line.slice(0, -literal.length)
     this.#literal = Number(length)
-    if (literal === undefined) this.#takeResponse()
-    else if (/[ (]BODY\[\] $/i.test(this.#response.text)) {
+    if (/[ (]BODY\[\] $/i.test(this.#response.text)) {
       this.#response.body = { digesting: new Digesting(), size: this.#literal }
     }
+    this.#response.text += 'NIL'
   }
 
   #takeResponse(): void {
     const { text, body } = this.#response
     this.#response = { text: '', body: null }
-    if (body !== null) this.#takeBody(text, body)
-    else if (!text.startsWith('* ')) this.#takeEnd(text)
+    if (!text.startsWith('* ')) this.#takeEnd(text)
+    const [, number, what = ''] = /^\* (\d+) (EXISTS|EXPUNGE|FETCH)\b/i.exec(text) ?? []
+    if (number !== undefined) this.#takeNumbered(Number(number), what.toUpperCase(), text, body)
+    const [, gone] = /^\* VANISHED (?:\(EARLIER\) )?([\d:,]+)$/i.exec(text) ?? []
+    if (gone !== undefined) this.#roll?.vanish(UidSet.parse(gone))
     const [, uidValidity] = /^\* OK \[UIDVALIDITY (\d+)\]/i.exec(text) ?? []
     if (uidValidity !== undefined) this.#uidValidity = Number(uidValidity)
   }
 
-  #takeBody(text: string, { digesting, size }: NonNullable<Response['body']>): void {
-    const [, uid] = /^\* \d+ FETCH \((?:.* )?UID (\d+)[ )]/i.exec(text) ?? []
-    if (uid !== undefined && this.#open !== null) {
-      this.#onBody({ ...this.#open, uid: Number(uid), size, ...digesting.result() })
+  #takeNumbered(number: number, what: string, text: string, body: Response['body']): void {
+    // The first answer to EXAMINE that counts comes before its end.
+    if (what === 'EXISTS' && this.#asked.size > 0) {
+      this.leave()
+      this.#roll = new Roll()
     }
+    if (number > NOTED_LIMIT) this.#roll = null
+    if (what === 'EXISTS') this.#roll?.exists(number)
+    else if (what === 'EXPUNGE') this.#roll?.expunge(number)
+    else this.#takeFetch(number, text, body)
+  }
+
+  #takeFetch(number: number, text: string, body: Response['body']): void {
+    const values = tokensIn(text.slice(text.indexOf('(')))
+    if (values === null) return
+    const size = body === null ? [] : ['RFC822.SIZE', `${body.size}`].map((value) => ({ type: 'ATOM', value }))
+    const [list] = values
+    const items = isList(list) ? [...list, ...size] : []
+    this.#roll?.tell(number, [null, items])
+    const uid = Number(textOf(itemsOf([null, items]).get('UID')))
+    if (body === null || !(uid > 0) || this.#open === null) return
+    this.#listener.onBody?.({ ...this.#open, uid, size: body.size, ...body.digesting.result() })
   }
 
   #takeEnd(text: string): void {
     const [tag = '', status = ''] = text.split(' ', 2)
     const mailbox = this.#asked.get(tag)
-    if (mailbox === undefined) return
-    this.#asked.delete(tag)
-    const isOpen = status.toUpperCase() === 'OK' && mailbox !== null && this.#uidValidity > 0
-    this.#open = isOpen ? { mailbox, uidValidity: this.#uidValidity } : null
-    this.#uidValidity = 0
+    if (mailbox !== undefined) {
+      this.#asked.delete(tag)
+      const isOpen = status.toUpperCase() === 'OK' && mailbox !== null && this.#uidValidity > 0
+      this.#open = isOpen ? { mailbox, uidValidity: this.#uidValidity } : null
+      this.#uidValidity = 0
+    }
+    this.#listener.onEnd?.(tag)
   }
 }
 

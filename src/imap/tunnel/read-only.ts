@@ -15,17 +15,19 @@ export class WritesError extends Error {}
 
 /** Passes on what a client sends, as long as it only reads. A mailbox may be examined, not selected. */
 export class ReadOnly extends Transform {
-  readonly #onCommand: (line: string) => void
+  readonly #isForSource: (line: string) => boolean
   #line: Buffer = Buffer.alloc(0)
   /** Bytes of a literal that are still to come. */
   #literal = 0
   /** What the next line is; `answer`: of AUTHENTICATE, in base64. */
   #next: 'command' | 'rest' | 'answer' = 'command'
+  /** What comes of this command is for nobody. */
+  #isHeldBack = false
 
-  /** @param onCommand is called with the first line of each command */
-  constructor(onCommand: (line: string) => void) {
+  /** @param isForSource is called with the first line of each command; false: it is not passed on */
+  constructor(isForSource: (line: string) => boolean) {
     super()
-    this.#onCommand = onCommand
+    this.#isForSource = isForSource
   }
 
   override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
@@ -45,7 +47,7 @@ export class ReadOnly extends Transform {
         if (part.includes('\n')) throw new WritesError('a literal of several lines')
         this.#literal -= part.length
         at += part.length
-        this.push(part)
+        this.#passOn(part)
         continue
       }
       const end = chunk.indexOf('\n', at)
@@ -61,7 +63,7 @@ export class ReadOnly extends Transform {
     const line = this.#line.toString('latin1').replace(/\r?\n$/, '')
     if (this.#next === 'command') {
       this.#refuseWriting(line)
-      this.#onCommand(line)
+      this.#isHeldBack = !this.#isForSource(line)
     }
     if (this.#next === 'answer' && !/^[\w+/=*]*$/.test(line)) throw new WritesError('not an answer of SASL')
     const literal = LITERAL.exec(line.replace(QUOTED, '""'))?.[1]
@@ -72,8 +74,12 @@ export class ReadOnly extends Transform {
       const isAsking = this.#next === 'command' && /^\S+ AUTHENTICATE \S+$/i.test(line)
       this.#next = isAsking ? 'answer' : 'command'
     }
-    this.push(this.#line)
+    this.#passOn(this.#line)
     this.#line = Buffer.alloc(0)
+  }
+
+  #passOn(part: Buffer): void {
+    if (!this.#isHeldBack) this.push(part)
   }
 
   #refuseWriting(line: string): void {

@@ -1,28 +1,29 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { pipeline } from 'node:stream/promises'
-import type { PassedBody, Tunnel } from '../../copying/ports.ts'
-import type { Provider } from '../../model/provider.ts'
+import type { SourceAccess } from '../../copying/ports.ts'
 import type { Code } from '../../model/verdict.ts'
 import { endingOf } from '../login/ending.ts'
 import { outcomeOf } from '../login/outcome.ts'
-import { Overhear } from './overhear.ts'
+import { holdConnection, keptFor } from '../read/kept.ts'
+import type { Reader } from '../read/session.ts'
+import { Conversation } from './conversation.ts'
+import type { Listener } from './overhear.ts'
 import { userBehind } from './peer.ts'
-import { reach } from './reach.ts'
-import { ReadOnly, WritesError } from './read-only.ts'
-
-const REACH_LIMIT_MS = 30_000
+import { WritesError } from './read-only.ts'
 
 /**
- * A way to a provider's server for a program of this host that cannot verify it itself: plain IMAP on loopback here, the
- * provider's own endpoint, TLS and certificate there. One connection at a time, and commands that only read.
- * @param user who alone is let in: the source trusts this host, and other users of it are not to be it
+ * A way to a person's mail for a program of this host that cannot verify the provider's server itself, and is to know no
+ * password: plain IMAP on loopback here, the provider's own endpoint, TLS and certificate there. One connection at a
+ * time, and commands that only read. Other users of this host are not to be let in: the source trusts it.
  */
-export async function openTunnel(
-  provider: Provider,
-  user: number,
-  onBody: (body: PassedBody) => void = () => undefined,
-): Promise<Tunnel> {
+export const openTunnel: SourceAccess['tunnel'] = async (provider, { username, password }, user, onBody) => {
+  const reader = { provider, username, password }
+  const secret = randomBytes(32).toString('hex')
+  const listener: Omit<Listener, 'onEnd'> = {
+    ...(onBody && { onBody }),
+    onListing: (mailbox, opened) => keptFor(reader)?.listings.set(mailbox, opened),
+  }
   let trouble: Code | null = null
   const near = new Set<Socket>()
   let turn: Promise<void> = Promise.resolve()
@@ -36,9 +37,9 @@ export async function openTunnel(
   })
   const takeTurn = (socket: Socket) => {
     turn = turn
-      .then(() => carry(socket, provider, new Overhear(onBody)))
+      .then(() => carry(socket, reader, secret, listener))
       .catch((error) => {
-        trouble = codeOf(error)
+        trouble = codeOf(error, reader)
         socket.destroy()
       })
   }
@@ -46,6 +47,7 @@ export async function openTunnel(
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
+    password: secret,
     trouble: () => trouble,
     async [Symbol.asyncDispose]() {
       server.close()
@@ -55,22 +57,21 @@ export async function openTunnel(
   }
 }
 
-async function carry(near: Socket, provider: Provider, overhear: Overhear): Promise<void> {
+async function carry(near: Socket, reader: Reader, password: string, listener: Omit<Listener, 'onEnd'>): Promise<void> {
   if (near.destroyed) return
-  const { socket: far, greeting } = await reach(provider, AbortSignal.timeout(REACH_LIMIT_MS))
-  if (greeting !== '') near.write(greeting)
-  // Whoever ends first ends the other; how a connection ends is for the program to judge.
-  const ways = [
-    pipeline(near, new ReadOnly((line) => overhear.asked(line)), far),
-    pipeline(far, overhear.passing(), near),
-  ]
-  const ended = ways.map((way) => way.finally(() => [near, far].map((socket) => socket.destroy())))
-  for (const { reason } of (await Promise.allSettled(ended)).filter((end) => end.status === 'rejected')) {
-    if (reason instanceof WritesError) throw reason
+  const held = await holdConnection(reader)
+  try {
+    const { isClean } = await new Conversation(near, held.client, password, listener).run()
+    // What it has read of the answers counts.
+    if (!isClean) near.destroySoon()
+  } finally {
+    await held.giveBack()
   }
 }
 
-function codeOf(error: unknown): Code {
-  const answer = outcomeOf(endingOf(error), { username: '', password: '', provider: { refusal: null } })
-  return answer.kind === 'trouble' && !(error instanceof WritesError) ? answer.code : 'old-protocol'
+function codeOf(error: unknown, reader: Reader): Code {
+  if (error instanceof WritesError) return 'old-protocol'
+  // The password was right a moment ago.
+  const answer = outcomeOf(endingOf(error), reader)
+  return answer.kind === 'trouble' ? answer.code : 'old-busy'
 }
