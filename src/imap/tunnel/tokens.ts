@@ -15,12 +15,12 @@ export function tokensIn(text: string): Token[] | null {
       const list = open.pop() ?? []
       if (open.length === 0) return null
       open.at(-1)?.push(list)
-    } else open.at(-1)?.push(valueOf(quoted, word ?? ''))
+    } else open.at(-1)?.push(tokenOf(quoted, word ?? ''))
   }
   return open.length === 1 ? (open[0] ?? null) : null
 }
 
-function valueOf(quoted: string | undefined, word: string): Token {
+function tokenOf(quoted: string | undefined, word: string): Token {
   if (quoted !== undefined) return { type: 'STRING', value: quoted.replace(/\\(.)/g, '$1') }
   return word.toUpperCase() === 'NIL' ? null : { type: 'ATOM', value: word }
 }
