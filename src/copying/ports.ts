@@ -284,6 +284,8 @@ export interface Tunnel extends AsyncDisposable {
   /** On 127.0.0.1. */
   readonly port: number
   readonly password: string
+  /** Asks the source what a program will ask that is about to come in, word for word: it need not wait then. */
+  askAhead(commands: readonly string[]): void
   /** Why the server was not reached; null: it was, or nobody tried. */
   trouble(): Code | null
 }

@@ -19,7 +19,7 @@ import { removeMirror, renewMirror } from './mirror.ts'
 import { noteMirror } from './note-mirror.ts'
 import { Passed } from './passed.ts'
 import { openPlace, ownerOf, type Place } from './place.ts'
-import { sourceFields } from './reaching.ts'
+import { firstCommands, sourceFields } from './reaching.ts'
 import { openSession, type Session } from './session.ts'
 import type { SyncStates } from './sides.ts'
 import { type Dovecot, installed } from './version.ts'
@@ -102,6 +102,7 @@ async function attempt(
     })
     tunnel = way
     await using place = await openPlace(order, deps.dovecot, sourceFields(way, listPrefix(folders)))
+    way.askAhead(firstCommands(folders))
     return await copy(order, folders, place, { ...deps, passed, signal, onMessage })
   } catch (error) {
     const result = guard.signal.aborted ? ended('new-full', FULL) : failure(error, tunnel, run.signal)

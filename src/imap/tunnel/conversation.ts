@@ -1,65 +1,84 @@
 import type { Socket } from 'node:net'
-import type { LoggedIn } from '../login/connection.ts'
+import type { Lent, LoggedIn } from '../login/connection.ts'
+import { Ahead } from './ahead.ts'
 import { type Listener, Overhear } from './overhear.ts'
 import { ReadOnly, WritesError } from './read-only.ts'
 
 /** What is the tunnel's own affair, or cannot be gone through with on a connection that others use later. */
 const NOT_PASSED = /^(AUTH=|LOGINDISABLED|STARTTLS|SASL-IR|COMPRESS=|IDLE$|UTF8=|IMAP4REV2$)/i
 
-/** How a conversation ended. */
-export interface Parted {
-  /** Nothing is under way at the source, and the connection may be used on. */
-  readonly isClean: boolean
+/** What the source was asked; null: by the program, and not ahead of it. */
+interface Asked {
+  readonly tag: string
+  readonly ahead: Ahead | null
 }
 
 /** A program's IMAP with a source where the tunnel is signed in: it signs in here, and leaves here. */
 export class Conversation {
-  readonly #near: Socket
   readonly #client: LoggedIn
   readonly #password: string
   readonly #overhear: Overhear
-  /** Tags of what the source was asked and has not answered. */
-  readonly #waiting = new Set<string>()
-  readonly #over = Promise.withResolvers<Parted>()
+  readonly #lent: Lent
+  readonly #over = Promise.withResolvers<void>()
+  /** In the order in which the source answers. */
+  readonly #asked: Asked[] = []
+  /** By the command. */
+  readonly #ahead = new Map<string, Ahead>()
+  /** What the program asks of each mailbox that it opens. */
+  #first: string
+  #near: Socket | null = null
+  #number = 0
   #isIn = false
   /** The tag of a LOGOUT that waits for the answers before it. */
   #leaving: string | null = null
   #isClean = false
 
-  constructor(near: Socket, client: LoggedIn, password: string, listener: Omit<Listener, 'onEnd'>) {
-    this.#near = near
+  constructor(client: LoggedIn, password: string, listener: Pick<Listener, 'onBody' | 'onListing'>) {
     this.#client = client
     this.#password = password
     this.#overhear = new Overhear({ ...listener, onEnd: (tag) => this.#answered(tag) })
+    this.#first = `UID FETCH 1:* (FLAGS${client.capabilities.has('CONDSTORE') ? ' MODSEQ' : ''})`
+    this.#lent = client.lend()
+    this.#lent.socket.on('data', this.#pass).once('close', this.#over.resolve).resume()
+  }
+
+  /** Asks what the program will ask soon: it need not wait for it then. */
+  askAhead(commands: readonly string[]): void {
+    for (const text of commands) {
+      const ahead = new Ahead(`ahead${++this.#number}`, text)
+      this.#ahead.set(text, ahead)
+      this.#asked.push({ tag: ahead.tag, ahead })
+      this.#lent.socket.write(`${ahead.tag} ${text}\r\n`)
+    }
   }
 
   /** @throws WritesError when the program wants to write */
-  async run(): Promise<Parted> {
-    const lent = this.#client.lend()
-    const far = lent.socket
-    const near = this.#near
+  async run(near: Socket): Promise<void> {
+    const far = this.#lent.socket
     const commands = new ReadOnly((line) => this.#isForSource(line))
-    const end = () => this.#over.resolve({ isClean: this.#isClean })
-    const pass = (chunk: Buffer) => {
-      this.#overhear.hear(chunk)
-      if (!near.write(chunk)) far.pause()
-      this.#leaveIfDone()
-    }
     const goOn = () => far.resume()
-    commands.on('data', (part: Buffer) => far.write(part)).once('error', this.#over.reject)
-    near.on('drain', goOn).once('close', end).once('error', end).pipe(commands)
-    far.on('data', pass).once('close', end).resume()
+    this.#near = near
+    commands.on('data', (part: Buffer) => this.#send(part)).once('error', this.#over.reject)
+    near.on('drain', goOn).once('close', this.#over.resolve).once('error', this.#over.resolve).pipe(commands)
     near.write(`* OK [CAPABILITY ${this.#capabilities}] ready\r\n`)
     try {
-      return await this.#over.promise
+      await this.#over.promise
     } finally {
       near.unpipe(commands)
       near.off('drain', goOn)
-      far.off('data', pass).off('close', end)
-      this.#overhear.leave()
-      if (this.#isClean) lent.giveBack()
-      else this.#client.close()
+      // What it has read of the answers counts.
+      near.destroySoon()
     }
+  }
+
+  /** The connection is given back, unless something is under way on it. */
+  async end(): Promise<void> {
+    const isIdle = this.#near === null || this.#isClean
+    const { socket, giveBack } = this.#lent
+    socket.off('data', this.#pass).off('close', this.#over.resolve)
+    this.#overhear.leave()
+    if (isIdle && this.#asked.length === 0 && this.#overhear.isBetween) giveBack()
+    else this.#client.close()
   }
 
   get #capabilities(): string {
@@ -79,28 +98,90 @@ export class Conversation {
         return false
       case 'CAPABILITY':
         if (this.#isIn) break
-        this.#near.write(`* CAPABILITY ${this.#capabilities}\r\n${tag} OK done\r\n`)
+        this.#near?.write(`* CAPABILITY ${this.#capabilities}\r\n${tag} OK done\r\n`)
         return false
     }
     if (!this.#isIn) throw new WritesError('not signed in')
-    this.#waiting.add(tag)
+    if (this.#isAnsweredAhead(tag, line.slice(tag.length + 1))) return false
+    this.#asked.push({ tag, ahead: null })
     this.#overhear.asked(line)
     return true
   }
 
   #signIn(tag: string, line: string): void {
     this.#isIn ||= new RegExp(`^\\S+ LOGIN \\S+ "?${this.#password}"?$`, 'i').test(line)
-    this.#near.write(this.#isIn ? `${tag} OK [CAPABILITY ${this.#capabilities}] signed in\r\n` : `${tag} NO wrong\r\n`)
+    this.#near?.write(this.#isIn ? `${tag} OK [CAPABILITY ${this.#capabilities}] signed in\r\n` : `${tag} NO wrong\r\n`)
+  }
+
+  #isAnsweredAhead(tag: string, text: string): boolean {
+    const ahead = this.#ahead.get(text)
+    if (/^UID FETCH 1:\* /.test(text)) this.#first = text
+    if (ahead === undefined || !ahead.isFresh || this.#asked.some((one) => one.ahead === null)) {
+      this.#forget(text)
+      return false
+    }
+    // A mailbox changes; what there is of them, hardly.
+    if (text.startsWith('UID ')) this.#ahead.delete(text)
+    ahead.claim(tag, (answer) => {
+      this.#near?.write(answer)
+    })
+    return true
+  }
+
+  /** What was asked ahead of a mailbox says nothing of another. */
+  #forget(text: string): void {
+    const first = [...this.#ahead].filter(([text]) => text.startsWith('UID '))
+    if (/^EXAMINE /i.test(text)) for (const [text] of first) this.#ahead.delete(text)
+    // The program would never hear of it.
+    else if (first.some(([, ahead]) => ahead.tellsNews)) this.#over.resolve()
+  }
+
+  #send(part: Buffer): void {
+    const far = this.#lent.socket
+    far.write(part)
+    // One round trip less for each mailbox.
+    if (/^\S+ EXAMINE "[^"]*"\r\n$/i.test(part.toString('latin1', 0, 1_000))) this.askAhead([this.#first])
+  }
+
+  /** Where in this chunk an answer has ended. */
+  #ends: { tag: string; at: number }[] = []
+
+  readonly #pass = (chunk: Buffer): void => {
+    this.#ends = []
+    this.#overhear.hear(chunk)
+    let from = 0
+    for (const { tag, at } of this.#ends) {
+      this.#deliver(chunk.subarray(from, at))
+      this.#conclude(tag)
+      from = at
+    }
+    this.#deliver(chunk.subarray(from))
+    this.#leaveIfDone()
   }
 
   #answered(tag: string): void {
-    this.#waiting.delete(tag)
+    this.#ends.push({ tag, at: this.#overhear.at })
+  }
+
+  #deliver(part: Buffer): void {
+    const ahead = this.#asked[0]?.ahead
+    if (part.length === 0) return
+    if (ahead) ahead.add(part)
+    else if (this.#near?.write(part) === false) this.#lent.socket.pause()
+  }
+
+  #conclude(tag: string): void {
+    const at = this.#asked.findIndex((one) => one.tag === tag)
+    const [one] = at < 0 ? [] : this.#asked.splice(at, 1)
+    one?.ahead?.end()
+    // It answers in another order than it was asked: nobody knows whose these lines were.
+    if (at > 0 && (one?.ahead || this.#asked.some(({ ahead }) => ahead !== null))) this.#over.resolve()
   }
 
   #leaveIfDone(): void {
-    if (this.#leaving === null || this.#waiting.size > 0 || !this.#overhear.isBetween) return
+    if (this.#leaving === null || this.#asked.length > 0 || !this.#overhear.isBetween) return
     this.#isClean = true
-    this.#near.end(`* BYE bye\r\n${this.#leaving} OK done\r\n`)
-    this.#over.resolve({ isClean: true })
+    this.#near?.end(`* BYE bye\r\n${this.#leaving} OK done\r\n`)
+    this.#over.resolve()
   }
 }

@@ -50,6 +50,8 @@ export class Overhear {
   /** Bytes of a literal that are still to come. */
   #literal = 0
   #isLost = false
+  /** How much of the chunk was heard when an end is told. */
+  at = 0
 
   constructor(listener: Listener) {
     this.#listener = listener
@@ -80,6 +82,7 @@ export class Overhear {
 
   /** What the source answers. */
   hear(chunk: Buffer): void {
+    this.at = 0
     for (let at = 0; at < chunk.length && !this.#isLost; ) {
       if (this.#literal > 0) {
         const part = chunk.subarray(at, at + this.#literal)
@@ -91,6 +94,7 @@ export class Overhear {
       const end = chunk.indexOf('\n', at)
       this.#line += chunk.toString('latin1', at, end < 0 ? chunk.length : end)
       at = end < 0 ? chunk.length : end + 1
+      this.at = at
       if (this.#line.length > LINE_LIMIT) this.#isLost = true
       if (end >= 0) this.#takeLine()
     }

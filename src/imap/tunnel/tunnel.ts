@@ -5,7 +5,7 @@ import type { SourceAccess } from '../../copying/ports.ts'
 import type { Code } from '../../model/verdict.ts'
 import { endingOf } from '../login/ending.ts'
 import { outcomeOf } from '../login/outcome.ts'
-import { holdConnection, keptFor } from '../read/kept.ts'
+import { type Held, holdConnection, keptFor } from '../read/kept.ts'
 import type { Reader } from '../read/session.ts'
 import { Conversation } from './conversation.ts'
 import type { Listener } from './overhear.ts'
@@ -20,13 +20,28 @@ import { WritesError } from './read-only.ts'
 export const openTunnel: SourceAccess['tunnel'] = async (provider, { username, password }, user, onBody) => {
   const reader = { provider, username, password }
   const secret = randomBytes(32).toString('hex')
-  const listener: Omit<Listener, 'onEnd'> = {
+  const listener: Pick<Listener, 'onBody' | 'onListing'> = {
     ...(onBody && { onBody }),
     onListing: (mailbox, opened) => keptFor(reader)?.listings.set(mailbox, opened),
   }
   let trouble: Code | null = null
   const near = new Set<Socket>()
   let turn: Promise<void> = Promise.resolve()
+  let begun: Promise<Begun> | null = null
+  const begin = async (): Promise<Begun> => {
+    const held = await holdConnection(reader)
+    return { held, conversation: new Conversation(held.client, secret, listener) }
+  }
+  const carry = async (socket: Socket) => {
+    const mine = begun ?? begin()
+    begun = null
+    const { held, conversation } = await mine
+    try {
+      if (!socket.destroyed) await conversation.run(socket)
+    } finally {
+      await leave({ held, conversation })
+    }
+  }
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     near.add(socket)
     socket.on('error', () => undefined).once('close', () => near.delete(socket))
@@ -37,7 +52,7 @@ export const openTunnel: SourceAccess['tunnel'] = async (provider, { username, p
   })
   const takeTurn = (socket: Socket) => {
     turn = turn
-      .then(() => carry(socket, reader, secret, listener))
+      .then(() => (socket.destroyed ? undefined : carry(socket)))
       .catch((error) => {
         trouble = codeOf(error, reader)
         socket.destroy()
@@ -49,24 +64,28 @@ export const openTunnel: SourceAccess['tunnel'] = async (provider, { username, p
     port: (server.address() as AddressInfo).port,
     password: secret,
     trouble: () => trouble,
+    askAhead(commands) {
+      begun ??= begin()
+      // Whoever comes in learns of it.
+      void begun.then(({ conversation }) => conversation.askAhead(commands)).catch(() => undefined)
+    },
     async [Symbol.asyncDispose]() {
       server.close()
       for (const socket of near) socket.destroy()
       await turn
+      await begun?.then(leave).catch(() => undefined)
     },
   }
 }
 
-async function carry(near: Socket, reader: Reader, password: string, listener: Omit<Listener, 'onEnd'>): Promise<void> {
-  if (near.destroyed) return
-  const held = await holdConnection(reader)
-  try {
-    const { isClean } = await new Conversation(near, held.client, password, listener).run()
-    // What it has read of the answers counts.
-    if (!isClean) near.destroySoon()
-  } finally {
-    await held.giveBack()
-  }
+interface Begun {
+  readonly held: Held
+  readonly conversation: Conversation
+}
+
+async function leave({ held, conversation }: Begun): Promise<void> {
+  await conversation.end()
+  await held.giveBack()
 }
 
 function codeOf(error: unknown, reader: Reader): Code {
