@@ -121,7 +121,7 @@ async function withinLimit(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> 
 async function flipped(job: Job, seen: Seen, deps: JobDeps, { signal }: JobRun): Promise<Seen> {
   const { credential, refused, why } = await opened(job, deps.keyring)
   if (refused !== undefined) return without(refused, why)
-  await using _ = deps.keepConnection(job.order.provider, credential)
+  await using _ = keptConnection(job, credential, deps)
   const { attemptId } = seen
   const { folders = 0, messages = 0 } = seen.result ?? {}
   const result = (outcome: Outcome, output: string): Result => ({ outcome, folders, messages, output })
@@ -137,7 +137,7 @@ async function flipped(job: Job, seen: Seen, deps: JobDeps, { signal }: JobRun):
 async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> {
   const { credential, refused, why } = await opened(job, deps.keyring)
   if (refused !== undefined) return without(refused, why)
-  await using _ = deps.keepConnection(job.order.provider, credential)
+  await using _ = keptConnection(job, credential, deps)
   const status = await deps.statusCheck.check(job.order.provider, credential, run.signal, asksSizes(job))
   if (run.signal.aborted) return without(OUTCOME_OF_INTERRUPTED_CHECK[run.signal.reason as Interruption])
   if (status.kind !== 'yes') return turnedAway(status)
@@ -159,6 +159,12 @@ async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen>
   const tracked = { ...run, tracking }
   const result = await copyAndProve(job, credential, isNothingThere ? { ...deps, engine: NO_ENGINE } : deps, tracked)
   return { ending: result.outcome, result, attemptId, mailboxes }
+}
+
+/** An engine that signs in by itself is to find no connection open. */
+function keptConnection({ order }: Job, credential: Credential, { keepConnection }: JobDeps): AsyncDisposable | null {
+  const { provider, isMirrored } = order
+  return isMirrored || provider.engine === 'doveadm' ? keepConnection(provider, credential) : null
 }
 
 /** What a mirror has is the source's, whatever is remembered of it. */
