@@ -150,6 +150,8 @@ async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen>
   const lack = lackOfRoom(job, mailboxes, () => bytesRead(job, deps), deps.room)
   if (lack !== null) return without('new-full', lack)
   const attemptId = await deps.jobs.begin(job, deps.worker)
+  // Whoever closes it last waits for the disk.
+  using _digests = deps.digests.open(job.migrationId)
   const isNothingThere = mailboxes.length === 0
   const tracking = new Tracking(
     mailboxes,

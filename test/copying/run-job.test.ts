@@ -63,7 +63,7 @@ async function take(job: Job, flaws: (Flaw | Error | null)[], copies: Partial<Re
       },
     },
     room: { left: () => 1 },
-    digests: { remove: () => undefined },
+    digests: { open: () => ({ [Symbol.dispose]: () => undefined }), remove: () => undefined },
     ...{ limitMs: 60_000, now: () => new Date(), chance: () => 0.5 },
     ...given,
   }

@@ -64,7 +64,8 @@ export class Sides {
 
   /** Notes as merged, with the flags that the source has now. */
   note(folder: MergeFolder, uids: readonly number[]): void {
-    noteFolder(folder, uids, this.deps)
+    // Each note waits for the disk.
+    if (uids.length > 0) noteFolder(folder, uids, this.deps)
   }
 }
 
