@@ -28,7 +28,13 @@ t.test('a lease is as old as its question, however late the answer came', async 
       async claim(_: unknown, { migrationId }: { migrationId: string }) {
         await pass(8 * SECONDS)
         const standing = { state: 'pending', failures: 0, unchangedRuns: 0, isFinishRequested: false }
-        return { migrationId, address: 'anna@new.example', order: {}, sealed: new Uint8Array(), ...standing }
+        return {
+          migrationId,
+          address: 'anna@new.example',
+          order: { provider: {} },
+          sealed: new Uint8Array(),
+          ...standing,
+        }
       },
       renew: () => Promise.reject(new Error('the database is away')),
       end: async () => null,
