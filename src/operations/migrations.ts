@@ -196,6 +196,8 @@ export interface MigrationStatus {
   readonly migration: Migration
   /** Null: there was none yet. */
   readonly lastAttempt: Attempt | null
+  /** The one before it. */
+  readonly attemptBefore: Attempt | null
   readonly plan: AttemptPlan | null
 }
 
@@ -211,9 +213,9 @@ export const migrationStatus = operation({
     row: ({ migration }: MigrationStatus) => migrationRow(migration),
   },
   async run({ address: migration }, { attempts }: Pick<ShowDeps, 'attempts'>) {
-    const [lastAttempt = null] = await attempts.last(migration.id, 1)
+    const [lastAttempt = null, attemptBefore = null] = await attempts.last(migration.id, 2)
     const latest = await attempts.latest([migration.id])
-    return { migration, lastAttempt, plan: latest.get(migration.id) ?? null }
+    return { migration, lastAttempt, attemptBefore, plan: latest.get(migration.id) ?? null }
   },
 })
 

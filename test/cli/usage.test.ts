@@ -45,6 +45,7 @@ t.test('a mistake in the arguments is one line that names it, and exit code 64',
     [['admin', 'role', 'anna'], /'role'/],
     [['admin', 'list', '--reason', 'none'], /unknown option '--reason'/],
     [['import'], /'file'/],
+    [['migration', 'list', '--csv', '--json'], /--json|--csv/],
     [['report', '--csv', '--json'], /--json|--csv/],
     ...['two words', '', '.hidden', '-x', 'ä', 'x'.repeat(65)].map((name): [string[], RegExp] => [
       ['provider', 'add', '--host', 'h', '--', name],

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { NOT_COMPARED, sentence } from '../../ledger/words.ts'
 import { CouldNotAsk, NotKept, totalOf } from '../../model/ledger.ts'
+import { showMigration } from '../../operations/migrations.ts'
 import { verifying } from '../../operations/verify.ts'
 import type { CliDeps } from '../deps.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
@@ -26,7 +27,8 @@ export function addVerifyCommand(postferry: Command, { open, becomeOwner }: CliD
       const options = command.opts<{ strict?: boolean; json?: boolean }>()
       becomeOwner()
       await using deps = await open()
-      using progress = new ComparisonProgress()
+      const { ledger: before } = await deps.perform(showMigration, { address: said.address }, CALLER())
+      using progress = new ComparisonProgress(before && totalOf(before.folders).messages)
       const verified = await deps.perform(verifying({ watch: progress.tell }), said, CALLER()).catch(explainNoLedger)
       progress.clear()
       const { migration, ledger } = verified

@@ -1,4 +1,5 @@
 import { countsIn, NOT_COMPARED, sentence } from '../../ledger/words.ts'
+import { count } from '../../model/count.ts'
 import { CHANGES, type Difference, FAULTS, type Ledger, type LedgerFolder, totalOf } from '../../model/ledger.ts'
 import { decodeName } from '../../model/mailbox.ts'
 import { layoutOf, line, tableRow, visible } from './text.ts'
@@ -15,8 +16,11 @@ export function ledgerLine(ledger: Ledger | null): string | null {
 export function ledgerText(address: string, ledger: Ledger): string {
   const { fetched, seconds, folders } = ledger
   const { messages, proved, extra, duplicated } = totalOf(folders)
-  const read = `${proved} of ${messages} found byte for byte, ${fetched} of them read from the old server now, in ${seconds.toFixed(1)} s`
-  const more = extra === 0 ? '' : `${extra} more messages are on the new server, ${duplicated} of them second copies\n`
+  const read = `${count(proved)} of ${count(messages)} found byte for byte, ${count(fetched)} of them read from the old server now, in ${seconds.toFixed(1)} s`
+  const more =
+    extra === 0
+      ? ''
+      : `${count(extra)} more messages are on the new server, ${count(duplicated)} of them second copies\n`
   return [
     `${visible(address)}: ${visible(sentence(ledger))}\n${read}\n${more}`,
     folderTable(folders.filter(isTold)),
@@ -36,7 +40,7 @@ function folderTable(folders: readonly LedgerFolder[]): string {
   const rows = folders.map(({ name, state, remark, messages, proved, counts }) => [
     line(decodeName(name)),
     line(remark === null ? state : `${state}: ${remark}`),
-    ...[messages, proved].map(String),
+    ...[messages, proved].map(count),
     line(countsIn({ counts }, [...FAULTS, ...CHANGES]) || null),
   ])
   return table(['FOLDER', 'ON the new server', 'MESSAGES', 'PROVED', 'WHAT'], rows)
@@ -47,7 +51,7 @@ function differenceTable({ differences, folders }: Ledger): string {
   const shown = differences.slice(0, SHOWN)
   const { faults, changes } = totalOf(folders)
   const rest = faults + changes - shown.length
-  const more = rest > 0 ? `and ${rest} more: --json shows up to 1000 of each kind\n` : ''
+  const more = rest > 0 ? `and ${count(rest)} more: --json shows up to 1000 of each kind\n` : ''
   return differenceRows(shown) + more
 }
 

@@ -16,7 +16,7 @@ import type { Page } from '../../operations/ports.ts'
 import type { CliDeps } from '../deps.ts'
 import { cliActor } from './actor.ts'
 import { examples, upTo } from './arguments.ts'
-import { type ListShape, printDone, printList, printRecord } from './output.ts'
+import { type ListShape, printCsv, printDone, printList, printRecord } from './output.ts'
 import { readPassword } from './password-input.ts'
 
 export interface CommandShape<F extends Fields> {
@@ -71,12 +71,14 @@ export function addListing<F extends Fields, T>(
 ): void {
   const command = commandOf(parent, word, operation, shape)
   command.option('--limit <n>', 'print so many at most', upTo(Number.MAX_SAFE_INTEGER))
+  command.addOption(new Option('--csv', 'print all fields as CSV').conflicts('json'))
   command.option('--json', 'print one JSON array').action(async (...given: unknown[]) => {
-    const options = command.opts<{ json?: boolean; limit?: number }>()
+    const options = command.opts<{ json?: boolean; csv?: boolean; limit?: number }>()
     await using deps = await open()
     const { limit: _, ...said } = saidIn(operation, shape, command, given)
     const rows = firstOf(listed(deps, operation, said), options.limit)
-    await printList(rows, { ...shape, row: (row) => row }, options)
+    const list = { ...shape, row: (row: Row) => row }
+    await (options.csv ? printCsv(rows, list) : printList(rows, list, options))
   })
 }
 

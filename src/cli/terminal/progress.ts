@@ -63,15 +63,24 @@ function allOf(done: number, share = 0): string {
 
 /** How far a comparison of both servers is. */
 export class ComparisonProgress extends Progress {
-  readonly #startedAt = performance.now()
-  #toldAt = this.#startedAt
+  readonly #pace = new Pace()
+  readonly #all: number | null
+  #toldAt = performance.now()
+
+  /** @param all messages that the last comparison found; null: there was none */
+  constructor(all: number | null) {
+    super()
+    this.#all = all
+  }
 
   tell = ({ folder, number, of, messages, fetched }: VerifyProgress): void => {
     const now = performance.now()
     const isLineDue = now - this.#toldAt >= LINE_MS
     if (isLineDue) this.#toldAt = now
-    const rate = count(Math.round(messages / ((now - this.#startedAt) / 1000)))
-    const text = `folder ${number} of ${of}, ${count(messages)} messages (${count(fetched)} read, ${rate}/s): ${visible(folder)}`
-    this.show(text, isLineDue)
+    this.#pace.note(messages, this.#all === null ? undefined : Math.min(1, messages / Math.max(1, this.#all)))
+    const about = this.#all === null ? '' : ` of about ${count(Math.max(this.#all, messages))}`
+    const done = `${count(messages)}${about} messages (${count(fetched)} read)`
+    const parts = [`folder ${number} of ${of}`, done, ...this.#pace.words()]
+    this.show(`${parts.join(', ')}: ${visible(folder)}`, isLineDue)
   }
 }

@@ -1,5 +1,6 @@
 import type { Attempt } from '../../../model/attempt.ts'
 import type { AuditEntry } from '../../../model/audit.ts'
+import { count } from '../../../model/count.ts'
 import type { CredentialFacts } from '../../../operations/ports.ts'
 import { type Content, html, type Piece } from '../html.ts'
 import { badge, facts, table, when } from '../parts.ts'
@@ -15,7 +16,7 @@ export function attemptSection(attempts: readonly Attempt[]): Piece {
         { head: 'Took', isNumber: true, cell: tookOf },
         { head: 'Outcome', cell: outcomeOf },
         { head: 'Folders', isNumber: true, cell: ({ folders }) => folders },
-        { head: 'Messages', isNumber: true, cell: ({ messages }) => messages },
+        { head: 'Messages', isNumber: true, cell: ({ messages }) => count(messages) },
         { head: 'Last lines', cell: linesOf },
       ],
       attempts,

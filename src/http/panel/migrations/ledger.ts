@@ -1,4 +1,5 @@
 import { countsIn, NOT_COMPARED, sentence } from '../../../ledger/words.ts'
+import { count, countOf } from '../../../model/count.ts'
 import { CHANGES, type Difference, FAULTS, type Ledger, type LedgerFolder, totalOf } from '../../../model/ledger.ts'
 import { decodeName } from '../../../model/mailbox.ts'
 import { type Content, html, type Piece } from '../html.ts'
@@ -20,8 +21,11 @@ function found(ledger: Ledger, shown: readonly Difference[], address: string): C
   return html`${facts([
     ['Result', html`${clean} ${withoutWord(sentence(ledger))}`],
     ['Taken', html`${when(ledger.takenAt, 'relative')} in ${ledger.seconds.toFixed(1)} s`],
-    ['Proved', `${proved} of ${messages} messages were found byte for byte`],
-    ['More on the new server', extra === 0 ? 'nothing' : `${extra} messages, ${duplicated} of them second copies`],
+    ['Proved', `${count(proved)} of ${count(messages)} messages were found byte for byte`],
+    [
+      'More on the new server',
+      extra === 0 ? 'nothing' : `${countOf(extra, 'message', 'messages')}, ${count(duplicated)} of them second copies`,
+    ],
   ])}
     <p class="faint">${NOT_COMPARED}</p>
     ${folderTable(ledger.folders)} ${differences(ledger, shown, address)}`
@@ -38,7 +42,7 @@ function folderTable(folders: readonly LedgerFolder[]): Piece {
     [
       { head: 'Folder', cell: ({ name }) => decodeName(name) },
       { head: 'New server', cell: ({ state, remark }) => (remark === null ? state : `${state}: ${remark}`) },
-      { head: 'Messages', isNumber: true, cell: ({ messages }) => messages },
+      { head: 'Messages', isNumber: true, cell: ({ messages }) => count(messages) },
       { head: 'Proved', isNumber: true, cell: ({ proved }) => proved },
       { head: 'What differs', cell: ({ counts }) => countsIn({ counts }, [...FAULTS, ...CHANGES]) || '–' },
     ],

@@ -31,10 +31,10 @@ export async function migrationPage(app: FastifyInstance, deps: PanelDeps): Prom
     const shown = await perform(request, deps, showMigration)
     const { migration, attempts, latest } = shown
     const path = migrationPath(migration.address)
-    const lastAttempt = attempts[0] ?? null
+    const [lastAttempt = null, attemptBefore = null] = attempts
     const content = html`<p class="trail"><a href="/admin/migrations">Migrations</a></p>
       <h1>${migration.address}</h1>
-      ${live(`${path}/now`, STATUS_S, statusPiece({ migration, lastAttempt, plan: latest }))}
+      ${live(`${path}/now`, STATUS_S, statusPiece({ migration, lastAttempt, attemptBefore, plan: latest }))}
       ${live(`${path}/actions`, REST_S, await actions(request, shown, reply.generateCsrf()))}
       ${live(`${path}/facts`, REST_S, factsPiece(shown))}`
     return show(request, reply, { title: migration.address }, content)

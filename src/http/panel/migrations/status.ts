@@ -7,14 +7,14 @@ import { type Content, html, type Piece } from '../html.ts'
 import { badge, capitalised, progressBar, stateBadge, when } from '../parts.ts'
 
 /** How it goes at this moment, what the last attempt came to, and when the next is made. */
-export function statusPiece({ migration, lastAttempt, plan }: MigrationStatus): Piece {
+export function statusPiece({ migration, lastAttempt, attemptBefore, plan }: MigrationStatus): Piece {
   const isRunning = lastAttempt !== null && lastAttempt.endedAt === null
   const next = nextStep(migration.code)
   return html`<section class="card">
     <h2>State</h2>
     <p><span aria-live="polite">${stateBadge(migration)}</span> ${migration.isFinishRequested && badge('finish requested', 'info')} changed ${when(migration.changedAt, 'relative')}</p>
     ${migration.route !== 'destination' && mirrorOf(migration, plan)}
-    ${isRunning ? copying(lastAttempt) : lastEnding(lastAttempt)}
+    ${isRunning ? html`${copying(lastAttempt)}${lastEnding(attemptBefore)}` : lastEnding(lastAttempt)}
     ${!isRunning && nextAttempt(plan)}
     ${next && html`<p class="notice warn">${capitalised(next)}.</p>`}
   </section>`
