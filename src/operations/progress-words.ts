@@ -22,5 +22,6 @@ export function progressParts({ step, ...progress }: Progress): string[] {
 
 /** As people read an amount of mail. */
 export function megabytes(bytes: number): string {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`
   return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`
 }

@@ -4,7 +4,6 @@ import type { Board } from '../../operations/board.ts'
 import type { PanelDeps } from './deps.ts'
 import { html, type Piece } from './html.ts'
 import { live, sendPiece } from './live.ts'
-import { capitalised } from './parts.ts'
 
 const PATH = '/admin/alarm'
 const ALARM_S = 10
@@ -21,7 +20,7 @@ export function alarmPiece({ verdict, sources, people: { stopped } }: Board): Pi
   const lines = [...verdict.why, ...certificates, ...stuck]
   if (lines.length === 0) return html`<div></div>`
   return html`<aside class="alarm" aria-label="What needs you"><ul>
-    ${lines.map((line) => html`<li>${capitalised(line)}.</li>`)}
+    ${lines.map((line) => html`<li>${line}</li>`)}
   </ul><a href="/admin">See what to do</a></aside>`
 }
 

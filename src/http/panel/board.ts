@@ -31,8 +31,8 @@ export function boardPiece(board: Board, csrf: string | null): Piece {
     ${tiles(board)}
     ${stateStrip(board.people.states)}
     <section class="card"><h2>Old servers</h2>${sourceTable(sources)}</section>
-    ${sources.some(({ flips }) => flips !== null) && html`<section class="card"><h2>Flips</h2>${flipTable(sources, csrf)}</section>`}
     <section class="card"><h2>Needs you</h2>${needTable(needs, csrf)}</section>
+    ${sources.some(({ flips }) => flips !== null) && html`<section class="card"><h2>Flips</h2>${flipTable(sources, csrf)}</section>`}
     ${retrying.length > 0 && html`<section class="card"><h2>Tried again by itself</h2>${retryTable(retrying)}</section>`}
     <section class="card"><h2>Copying now</h2>${runningTable(running)}${workersLine(board)}</section>
     <p class="faint">As of ${when(board.at, 'time')}.</p>

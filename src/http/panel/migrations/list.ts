@@ -61,7 +61,7 @@ export const migrationList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
       const to = (cursor: Query) => withQuery(PATH, changed(query, cursor))
       const content = html`<h1>Migrations</h1>
       ${stateStrip(board.people.states, query.state)}
-      <section class="card"><details class="more" data-narrow open><summary>Filter${filtersOf(query)}</summary>${filterForm(query, providers, board.needs, isProxied)}</details></section>
+      <details class="card" data-narrow open><summary>Filter${filtersOf(query)}</summary>${filterForm(query, providers, board.needs, isProxied)}</details>
       <section class="card list">
         ${mayChange && rows.length > 0 ? bulkForm(query, matching, reply.generateCsrf(), list, isProxied) : list}
         ${pager('More migrations', ['First', 'Previous', 'Next'], { before, after }, to)}
