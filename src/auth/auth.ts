@@ -13,6 +13,8 @@ export interface Auth {
   lookUp(username: string): Promise<Account | null>
   /** Everybody who has an account, in pages. */
   addresses(): AsyncGenerator<readonly string[]>
+  /** Remembers of this person no longer who was let in. */
+  forget(address: string): void
 }
 
 type OwnDeps = 'authCache' | 'sourceRefusals' | 'digest' | 'onProvisioned'
@@ -44,6 +46,7 @@ export function openAuth(deps: OpenAuthDeps): Auth & Disposable {
     login: answerLogins({ ...deps, authCache, sourceRefusals, digest: keyedDigest(), onProvisioned: forget }),
     lookUp: (username) => lookUp(username, deps),
     addresses: () => allAddresses(deps.userdb),
+    forget,
     [Symbol.dispose]: () => listening?.[Symbol.dispose](),
   }
 }

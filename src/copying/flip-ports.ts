@@ -3,18 +3,20 @@ import type { Job, Unfinished, Worker } from './ports.ts'
 /** The holds of flips, in the database. */
 export interface Flips {
   /**
-   * Holds a proxied person's sessions and mail from now on, for so long at most. Null: the lease is lost, or the person is
-   * not proxied any more.
+   * Holds a person's sessions and mail from now on, for so long at most: proxied ones for a flip, and for a return those who
+   * were flipped. Null: the lease is lost, or the person is not to be held any more.
    */
-  hold(job: Job, worker: Worker, limitMs: number): Promise<string | null>
+  hold(job: Job, worker: Worker, limitMs: number, way?: 'flip' | 'return'): Promise<string | null>
   /** The hosts of services that live, and may still have an answer of before the hold on its way. */
   unconfirmed(hold: string): Promise<string[]>
   /** From now on something moves. False: the hold's time is over, or nearly. */
   begin(hold: string): Promise<boolean>
-  /** The person is here. False: the hold's time is over. */
+  /** The person is here, or with a return at the source. False: the hold's time is over. */
   land(hold: string, detail: string): Promise<boolean>
-  /** Back to the source, if it is not too late. @returns how far it has come; null: nothing is left of it */
+  /** Back to where they came from, if it is not too late. @returns how far it has come; null: nothing is left of it */
   back(hold: string, reason: string): Promise<Unfinished['step'] | null>
+  /** The request for a return is taken back, with the reason. */
+  refuseReturn(job: Job, reason: string): Promise<void>
   /** Nothing is left to be done for it. */
   forget(hold: string): Promise<void>
 }
@@ -23,6 +25,8 @@ export interface Flips {
 export interface Sessions {
   /** Ends those of a person. @returns whether there were any. @throws when it cannot tell */
   end(address: string): Promise<boolean>
+  /** The same with those that the destination serves itself. */
+  endHere(address: string): Promise<boolean>
   /** @throws when sessions cannot be ended */
   check(): Promise<void>
 }

@@ -2,9 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Credential } from '../keys/ports.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { NotFlipped } from '../model/not-flipped.ts'
-import { errorText } from '../model/redact.ts'
 import type { Flips, Sessions } from './flip-ports.ts'
+import { confirmed, HELD_LIMIT_MS, LOOK_AGAIN_MS, reasonOf, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
 import type { Flipping, Job, MirrorFlip, StatusCheck, Worker } from './ports.ts'
+import { finishReturn, type ReturnEndDeps } from './return.ts'
 import type { Ending } from './schedule.ts'
 
 /** What a flip needs. */
@@ -16,13 +17,6 @@ export interface FlipDeps {
   readonly statusCheck: StatusCheck
 }
 
-/** Nobody waits for longer, whatever happens. */
-const HELD_LIMIT_MS = 20_000
-/** All work while somebody is held ends well before that. */
-const WORK_LIMIT_MS = 17_000
-/** A service that lives confirms at once. */
-const CONFIRM_LIMIT_MS = 5_000
-const LOOK_AGAIN_MS = 20
 /** How often the source may change while nobody who comes through here can change it. */
 const MOST_ROUNDS = 5
 
@@ -30,7 +24,8 @@ const MOST_ROUNDS = 5
 export function isFlipWanted({ moving, order, isFinishRequested }: Job, ending: Ending): boolean {
   if (moving?.route !== 'source' || !moving.hasAccount) return false
   if (ending !== 'complete' && ending !== 'unchanged') return false
-  return moving.isFlipRequested || isFinishRequested || (isProxied(order) && order.provider.flip === 'auto')
+  if (moving.isFlipRequested || isFinishRequested) return true
+  return !moving.isReturned && isProxied(order) && order.provider.flip === 'auto'
 }
 
 /** A provider that is set back to immediate flips nobody by itself any more. */
@@ -38,15 +33,15 @@ function isProxied({ provider }: Job['order']): boolean {
   return provider.cutover === 'proxied'
 }
 
+export type FinishDeps = ReturnEndDeps & { readonly engine: Flipping }
+
 /**
  * Ends what a flip has left that did not come to its end, wherever its worker died: back to the source, unless the person
  * is here already.
  * @returns the job as it is then
  */
-export async function finishFlip(
-  job: Job,
-  { engine, flipping }: { engine: Flipping; flipping: Pick<FlipDeps, 'flips' | 'sessions'> },
-): Promise<Job> {
+export async function finishFlip(job: Job, deps: FinishDeps): Promise<Job> {
+  const { engine, flipping } = deps
   const { moving, order, address } = job
   if (moving === undefined) return job
   const { flips, sessions } = flipping
@@ -55,6 +50,7 @@ export async function finishFlip(
   const { unfinished } = moving
   if (unfinished === null) return job
   const { hold } = unfinished
+  if (unfinished.isReturn) return await finishReturn(job, hold, deps)
   const step = await flips.back(hold, 'the worker of the flip died')
   if (step === 'back') await engine.moveBack(order, hold)
   if (step === 'landed') await engine.mergeBefore(order, new AbortController().signal)
@@ -91,6 +87,7 @@ export async function flip(job: Job, credential: Credential, deps: FlipDeps, sig
   try {
     await confirmed(hold, deps, limited)
     await approach.arrive()
+    mirror.record(approach.mailboxes)
     await land(hold, mirror, deps)
   } catch (error) {
     await goBack(job, hold, error, deps)
@@ -101,23 +98,11 @@ export async function flip(job: Job, credential: Credential, deps: FlipDeps, sig
   return { mailboxes: approach.mailboxes, told: `flipped; held for ${ms} ms${await tidied(job, hold, deps, signal)}` }
 }
 
-/** Waits until no service has an answer of before the hold on its way. @throws when one does not say so */
-async function confirmed(hold: string, { flips }: FlipDeps, signal: AbortSignal): Promise<void> {
-  for (const begun = performance.now(); ; await pause(LOOK_AGAIN_MS, undefined, { signal })) {
-    const waiting = await flips.unconfirmed(hold)
-    if (waiting.length === 0) return
-    if (performance.now() - begun > CONFIRM_LIMIT_MS)
-      throw new NotFlipped(`"postferry serve" on ${waiting.join(', ')} does not confirm that it holds`)
-  }
-}
-
 async function land(hold: string, mirror: MirrorFlip, { flips, worker }: FlipDeps): Promise<void> {
   if (!(await flips.begin(hold))) throw new NotFlipped(TOO_LONG)
   await mirror.moveIn(hold)
   if (!(await flips.land(hold, `source → destination, by ${worker.host}`))) throw new NotFlipped(TOO_LONG)
 }
-
-const TOO_LONG = 'the flip took longer than anybody may be held'
 
 /** @throws the cause, unless the person is here after all: then the database had only not said so */
 async function goBack({ order }: Job, hold: string, cause: unknown, { flips, engine }: FlipDeps): Promise<void> {
@@ -128,11 +113,6 @@ async function goBack({ order }: Job, hold: string, cause: unknown, { flips, eng
     await flips.forget(hold)
   }
   throw cause
-}
-
-/** Why it went wrong, as it may be shown. */
-export function reasonOf(error: unknown): string {
-  return error instanceof NotFlipped ? error.message : errorText(error)
 }
 
 /** What lay in the mailbox's place before comes into it, now or with the next attempt. */

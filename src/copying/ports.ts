@@ -1,5 +1,5 @@
 import type { Credential } from '../keys/ports.ts'
-import type { EngineRecords, KnownMessage, LostMessages, Opened } from '../ledger/ports.ts'
+import type { EngineRecords, KnownMessage, LostMessages, Opened, SourceMessage } from '../ledger/ports.ts'
 import type { VerifyProgress } from '../ledger/verify.ts'
 import type { Attempt, LatestAttempt, Outcome, Result } from '../model/attempt.ts'
 import type { By } from '../model/audit.ts'
@@ -62,12 +62,19 @@ export interface Moving {
   readonly hasAccount: boolean
   /** The flip was a moment ago: sessions that began before it may still be at the source. */
   readonly isJustFlipped: boolean
-  /** A flip that did not come to its end. */
+  /** Somebody asked for the way back. */
+  readonly isReturnRequested: boolean
+  /** Led back, and only who asks for it flips them again. */
+  readonly isReturned: boolean
+  /** The password was set on the destination: the source does not know it. */
+  readonly hasOwnPassword: boolean
+  /** A flip, or a return, that did not come to its end. */
   readonly unfinished: Unfinished | null
 }
 
 export interface Unfinished {
   readonly hold: string
+  readonly isReturn: boolean
   readonly step: 'held' | 'moving' | 'back' | 'landed'
 }
 
@@ -184,6 +191,8 @@ export interface MirrorFlip extends AsyncDisposable {
    * disk when this resolves.
    */
   note(names: readonly string[] | null): Promise<void>
+  /** Keeps what source and mirror have now, by which a return sees what has changed at the source since. */
+  record(mailboxes: readonly MailboxStatus[]): void
   /** Puts what is in the mailbox's place aside, and the mirror there; on the disk when this resolves. */
   moveIn(hold: string): Promise<void>
 }
@@ -195,6 +204,19 @@ export interface Flipping {
   moveBack(order: CopyOrder, hold: string): Promise<void>
   /** Brings what lay in the mailbox's place before into it. May be repeated. */
   mergeBefore(order: CopyOrder, signal: AbortSignal): Promise<void>
+  openReturn(order: CopyOrder, credential: Credential, signal: AbortSignal): Promise<MirrorReturn>
+  /** After a return: what came into the mailbox here too late is brought to the source, and the mailbox is the mirror. */
+  leave(order: CopyOrder, credential: Credential, signal: AbortSignal): Promise<void>
+}
+
+/** A source that is about to be made what the mailbox here is. All of it @throws NotFlipped with what is in the way. */
+export interface MirrorReturn extends AsyncDisposable {
+  /** Whether the source is as the flip has left it. */
+  check(mailboxes: readonly MailboxStatus[]): Promise<void>
+  /** Makes the source what the mailbox is at this moment. @returns whether anything had to be written */
+  write(): Promise<boolean>
+  /** Whether the source has what was written: UIDs, flags, keywords, dates and every byte. */
+  prove(mailboxes: readonly MailboxStatus[]): Promise<void>
 }
 
 /** Messages of one folder of the source that were delivered, with the flags that they had then as Maildir letters. */
@@ -266,6 +288,37 @@ export interface SourceAccess {
     user: number,
     onBody?: (body: PassedBody) => void,
   ): Promise<Tunnel>
+  /** For a return, and nothing else: all other ways to the source only read. */
+  writer(
+    provider: Provider,
+    credential: Pick<Credential, 'username' | 'password'>,
+    signal: AbortSignal,
+  ): Promise<SourceWriter>
+}
+
+/** A message as it is brought to the source. */
+export interface WrittenMessage {
+  readonly flags: readonly string[]
+  /** In whole seconds since 1970. */
+  readonly date: number
+  readonly body: Buffer
+}
+
+/** Changes the source. Names are those of the source. All of it @throws NotFlipped where the source refuses. */
+export interface SourceWriter extends AsyncDisposable {
+  create(name: string): Promise<void>
+  /** Also what lies below it. */
+  rename(from: string, to: string): Promise<void>
+  remove(name: string): Promise<void>
+  subscribe(name: string, isSubscribed: boolean): Promise<void>
+  /** Opens a mailbox for the calls below. */
+  open(name: string): Promise<{ readonly uidValidity: number; readonly uidNext: number }>
+  /** @returns its UID */
+  append(name: string, message: WrittenMessage): Promise<number>
+  setFlags(uids: readonly number[], flags: readonly string[]): Promise<void>
+  expunge(uids: readonly number[]): Promise<void>
+  /** By UID; whatever cannot be read is left out. */
+  digests(messages: readonly SourceMessage[]): Promise<Map<number, string>>
 }
 
 /** A message of the source, digested on its way to a program. */

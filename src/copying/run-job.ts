@@ -6,8 +6,9 @@ import type { Outcome, Result } from '../model/attempt.ts'
 import { backoffText } from '../model/backoff.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { errorText } from '../model/redact.ts'
-import { type FlipDeps, finishFlip, flip, isFlipWanted, reasonOf } from './flip.ts'
+import { type FlipDeps, finishFlip, flip, isFlipWanted } from './flip.ts'
 import { lackOfRoom, type Room } from './free-space.ts'
+import { reasonOf } from './hold.ts'
 import type {
   Engine,
   Flipping,
@@ -21,6 +22,7 @@ import type {
   Worker,
 } from './ports.ts'
 import { isUnchanged, objection } from './precheck.ts'
+import { bringBack } from './return.ts'
 import { advance, type Ending } from './schedule.ts'
 import { Tracking, type Work, workIn } from './tracking.ts'
 
@@ -107,6 +109,7 @@ async function withinLimit(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> 
   const signal = AbortSignal.any([run.signal, limit.signal])
   try {
     const found = await finishFlip(job, deps)
+    if (isReturnWanted(found)) return await returned(found, deps, { ...run, signal })
     const seen = await checkAndCopy(found, deps, { ...run, signal })
     return isFlipWanted(found, seen.ending) ? await flipped(found, seen, deps, { ...run, signal }) : seen
   } catch (error) {
@@ -114,6 +117,25 @@ async function withinLimit(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> 
     return without(outcome, output)
   } finally {
     clearTimeout(timer)
+  }
+}
+
+function isReturnWanted({ moving }: Job): boolean {
+  return moving?.route === 'destination' && moving.isReturnRequested
+}
+
+async function returned(job: Job, deps: JobDeps, { signal }: JobRun): Promise<Seen> {
+  const { credential, refused, why } = await opened(job, deps.keyring)
+  if (refused !== undefined) return without(refused, why)
+  const attemptId = await deps.jobs.begin(job, deps.worker)
+  const result = (outcome: Outcome, output: string): Result => ({ outcome, folders: 0, messages: 0, output })
+  try {
+    const { mailboxes, told } = await bringBack(job, credential, { ...deps, ...deps.flipping }, signal)
+    return { ending: 'complete', result: result('complete', told), attemptId, mailboxes, hasFlipped: true }
+  } catch (error) {
+    const reason = reasonOf(error)
+    await deps.flipping.flips.refuseReturn(job, reason)
+    return { ending: 'return-failed', result: result('return-failed', reason), attemptId, mailboxes: null }
   }
 }
 

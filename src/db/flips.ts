@@ -11,7 +11,8 @@ const LEAST = sql`interval '2 seconds'`
 /** @param actor in whose name holds are ended */
 export function flips(db: Kysely<DB>, actor: string): Flips {
   return {
-    hold: (job, worker, limitMs) => db.transaction().execute((trx) => hold(trx, job, worker, limitMs)),
+    hold: (job, worker, limitMs, way = 'flip') =>
+      db.transaction().execute((trx) => hold(trx, job, worker, limitMs, WAYS[way])),
     async unconfirmed(hold) {
       const { rows } = await sql<{ host: string }>`select host from instance
         where seen_at > now() - ${LIVE}
@@ -27,25 +28,25 @@ export function flips(db: Kysely<DB>, actor: string): Flips {
       })
     },
     async land(hold, detail) {
-      return await alone(db, hold, async (trx, address) => {
+      return await alone(db, hold, async (trx, address, { is_return: isReturn }) => {
         const { rows } = await sql`update flip set step = 'landed'
           where hold = ${hold} and step = 'moving' and held_until > clock_timestamp() returning 1`.execute(trx)
         if (rows.length === 0) return false
-        await sql`update migration set route = 'destination', flip_requested_at = null, flipped_at = clock_timestamp(),
-            changed_at = now()
-          where address = ${address}`.execute(trx)
-        await record(trx, address, { actor, action: 'migration.flip', reason: null, detail })
+        const { action, landed } = WAYS[isReturn ? 'return' : 'flip']
+        await sql`update migration set ${landed}, changed_at = now() where address = ${address}`.execute(trx)
+        await record(trx, address, { actor, action, reason: null, detail })
         return true
       })
     },
     async back(hold, reason) {
       let left: Unfinished['step'] | null = null
-      await alone(db, hold, async (trx, address, step) => {
+      await alone(db, hold, async (trx, address, { step, is_return: isReturn }) => {
         left = step
         if (step === 'landed' || step === 'back') return false
-        await sql`update migration set route = 'source', flip_requested_at = null, changed_at = now()
+        const { action, from, withdrawn } = WAYS[isReturn ? 'return' : 'flip']
+        await sql`update migration set route = ${from}, ${withdrawn}, changed_at = now()
           where address = ${address} and route = 'held'`.execute(trx)
-        await record(trx, address, { actor, action: 'migration.flip-ended', reason: null, detail: reason })
+        await record(trx, address, { actor, action: `${action}-ended`, reason: null, detail: reason })
         if (step === 'held') await sql`delete from flip where hold = ${hold}`.execute(trx)
         else await sql`update flip set step = 'back' where hold = ${hold}`.execute(trx)
         left = step === 'held' ? null : 'back'
@@ -53,30 +54,61 @@ export function flips(db: Kysely<DB>, actor: string): Flips {
       })
       return left
     },
+    async refuseReturn({ address }, reason) {
+      await db.transaction().execute(async (trx) => {
+        const { numUpdatedRows } = await trx
+          .updateTable('migration')
+          .set({ return_requested_at: null, changed_at: new Date() })
+          .where('address', '=', address)
+          .where('return_requested_at', 'is not', null)
+          .executeTakeFirst()
+        if (numUpdatedRows > 0n)
+          await record(trx, address, { actor, action: 'migration.return-ended', reason: null, detail: reason })
+      })
+    },
     async forget(hold) {
       await sql`delete from flip where hold = ${hold}`.execute(db)
     },
   }
 }
 
+/** How a flip and a return differ. */
+const WAYS = {
+  flip: {
+    from: 'source',
+    isReturn: false,
+    action: 'migration.flip',
+    landed: sql`route = 'destination', flip_requested_at = null, flipped_at = clock_timestamp(), returned_at = null`,
+    withdrawn: sql`flip_requested_at = null`,
+  },
+  return: {
+    from: 'destination',
+    isReturn: true,
+    action: 'migration.return',
+    landed: sql`route = 'source', return_requested_at = null, flipped_at = null, returned_at = clock_timestamp()`,
+    withdrawn: sql`return_requested_at = null`,
+  },
+} as const
+
 async function hold(
   trx: Transaction<DB>,
   { migrationId }: Job,
   worker: Worker,
   limitMs: number,
+  { from, isReturn }: (typeof WAYS)[keyof typeof WAYS],
 ): Promise<string | null> {
   const { rows: held } = await sql`select 1 from migration
-    where id = ${migrationId} and route = 'source' and account_id is not null and state in ('pending', 'synced')
+    where id = ${migrationId} and route = ${from} and account_id is not null and state in ('pending', 'synced')
       -- Whoever stops a wave stops those who are not held yet.
-      and (flip_requested_at is not null or finish_requested_at is not null or exists (
+      and (${isReturn} or flip_requested_at is not null or finish_requested_at is not null or exists (
         select from provider where provider.id = provider_id and cutover = 'proxied' and flip = 'auto'))
     for update`.execute(trx)
   if (held.length === 0) return null
   const { rows: leased } = await sql`select 1 from job
     where migration_id = ${migrationId} and holder = ${worker.id} for share`.execute(trx)
   if (leased.length === 0) return null
-  const { rows } = await sql<{ hold: string }>`insert into flip (migration_id, held_until)
-    values (${migrationId}, clock_timestamp() + ${limitMs} * interval '1 millisecond')
+  const { rows } = await sql<{ hold: string }>`insert into flip (migration_id, is_return, held_until)
+    values (${migrationId}, ${isReturn}, clock_timestamp() + ${limitMs} * interval '1 millisecond')
     on conflict (migration_id) do nothing returning hold`.execute(trx)
   const [row] = rows
   if (row === undefined) return null
@@ -85,18 +117,23 @@ async function hold(
   return row.hold
 }
 
+interface FlipRow {
+  readonly step: Unfinished['step']
+  readonly is_return: boolean
+}
+
 /** Works on a flip with its migration locked first, as all do. False: there is no such flip. */
 async function alone(
   db: Kysely<DB>,
   hold: string,
-  work: (trx: Transaction<DB>, address: string, step: Unfinished['step']) => Promise<boolean>,
+  work: (trx: Transaction<DB>, address: string, flip: FlipRow) => Promise<boolean>,
 ): Promise<boolean> {
   return await db.transaction().execute(async (trx) => {
     const { rows } = await sql<{ address: string }>`select address from migration
       where id = (select migration_id from flip where hold = ${hold}) for update`.execute(trx)
-    const { rows: flips } = await sql<{ step: Unfinished['step'] }>`select step from flip
+    const { rows: flips } = await sql<FlipRow>`select step, is_return from flip
       where hold = ${hold} for update`.execute(trx)
     const [migration, flip] = [rows[0], flips[0]]
-    return migration !== undefined && flip !== undefined && (await work(trx, migration.address, flip.step))
+    return migration !== undefined && flip !== undefined && (await work(trx, migration.address, flip))
   })
 }

@@ -124,6 +124,10 @@ interface MovingRow {
   readonly is_flip_requested: boolean
   readonly has_account: boolean
   readonly is_just_flipped: boolean
+  readonly is_return_requested: boolean
+  readonly is_returned: boolean
+  readonly has_own_password: boolean
+  readonly is_return: boolean | null
   readonly hold: string | null
   readonly step: Unfinished['step']
 }
@@ -131,14 +135,20 @@ interface MovingRow {
 async function withMoving(db: Kysely<DB>, job: Job): Promise<Job> {
   const { rows } = await sql<MovingRow>`
     select route, flip_requested_at is not null as is_flip_requested, account_id is not null as has_account,
-      coalesce(flipped_at > now() - interval '10 minutes', false) as is_just_flipped, hold, step
-    from migration left join flip on flip.migration_id = migration.id
+      coalesce(flipped_at > now() - interval '10 minutes', false) as is_just_flipped, hold, step,
+      return_requested_at is not null as is_return_requested, returned_at is not null as is_returned, is_return,
+      coalesce(password_source = 'destination', false) as has_own_password
+    from migration left join account on account.id = account_id left join flip on flip.migration_id = migration.id
     where migration.id = ${job.migrationId}`.execute(db)
   const [row] = rows
   if (row === undefined) return job
   const { route, is_flip_requested: isFlipRequested, has_account: hasAccount, hold, step } = row
-  const unfinished = hold === null ? null : { hold, step }
-  const moving = { route, isFlipRequested, hasAccount, isJustFlipped: row.is_just_flipped, unfinished }
+  const unfinished = hold === null ? null : { hold, step, isReturn: row.is_return === true }
+  const moving = {
+    ...{ route, isFlipRequested, hasAccount, isJustFlipped: row.is_just_flipped, unfinished },
+    ...{ isReturnRequested: row.is_return_requested, isReturned: row.is_returned },
+    hasOwnPassword: row.has_own_password,
+  }
   return { ...job, moving, order: { ...job.order, isMirrored: route !== 'destination' } }
 }
 

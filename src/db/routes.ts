@@ -33,7 +33,7 @@ export function routes(db: Kysely<DB>, reads: RouteReads): Routes {
 }
 
 /**
- * A hold whose time is over goes back to the source, whoever notices it: then the flip that it was for ends as well. What it
+ * A hold whose time is over goes back to where it came from, whoever notices it: then the flip that it was for ends as well. What it
  * has moved is moved back by the copying host.
  */
 export async function endLateHold(db: Kysely<DB>, migrationId: string): Promise<void> {
@@ -46,18 +46,22 @@ export async function endLateHold(db: Kysely<DB>, migrationId: string): Promise<
       .forUpdate()
       .executeTakeFirst()
     if (held === undefined) return
-    const { rows } = await sql<{ is_over: boolean }>`select held_until < clock_timestamp() as is_over
-      from flip where migration_id = ${migrationId} for update`.execute(trx)
+    const { rows } = await sql<{ is_over: boolean; is_return: boolean }>`
+      select held_until < clock_timestamp() as is_over, is_return from flip where migration_id = ${migrationId} for update`.execute(
+      trx,
+    )
     if (rows[0]?.is_over === false) return
+    const to = rows[0]?.is_return ? 'destination' : 'source'
     await trx
       .updateTable('migration')
-      .set({ route: 'source', changed_at: new Date() })
+      .set({ route: to, changed_at: new Date() })
       .where('id', '=', migrationId)
       .execute()
     await sql`delete from flip where migration_id = ${migrationId} and step = 'held'`.execute(trx)
     await sql`update flip set step = 'back' where migration_id = ${migrationId}`.execute(trx)
-    const detail = 'held → source: its time was over'
-    await record(trx, held.address, { actor: 'postferry', action: 'migration.flip-ended', reason: null, detail })
+    const detail = `held → ${to}: its time was over`
+    const action = rows[0]?.is_return ? 'migration.return-ended' : 'migration.flip-ended'
+    await record(trx, held.address, { actor: 'postferry', action, reason: null, detail })
   })
 }
 
@@ -65,15 +69,18 @@ export async function endLateHold(db: Kysely<DB>, migrationId: string): Promise<
 export function holds(db: Kysely<DB>, instance: string): Holds {
   return {
     async unconfirmed() {
-      const { rows } = await sql<{ hold: string }>`select hold from flip
+      const { rows } = await sql<{ hold: string; address: string }>`
+        select hold, address from flip join migration on migration.id = migration_id
         where not exists (select from hold_confirmed as mine where mine.hold = flip.hold and instance_id = ${instance})`.execute(
         db,
       )
-      return rows.map(({ hold }) => hold)
+      return rows
     },
     async confirm(confirmed) {
       await sql`insert into hold_confirmed (hold, instance_id)
-        select hold, ${instance} from flip where hold = any(${confirmed}::uuid[]) on conflict do nothing`.execute(db)
+        select hold, ${instance} from flip where hold = any(${confirmed.map(({ hold }) => hold)}::uuid[]) on conflict do nothing`.execute(
+        db,
+      )
     },
   }
 }

@@ -140,6 +140,7 @@ export interface Flip {
   begun_at: Generated<Timestamp>;
   held_until: Timestamp;
   hold: Generated<string>;
+  is_return: Generated<boolean>;
   migration_id: Int8;
   step: Generated<string>;
 }
@@ -234,6 +235,8 @@ export interface Migration {
   paused_from: string | null;
   provider_id: number;
   quota_bytes: Int8 | null;
+  return_requested_at: Timestamp | null;
+  returned_at: Timestamp | null;
   route: string;
   state: string;
 }

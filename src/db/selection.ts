@@ -7,7 +7,7 @@ import { STATUS_COLUMNS, toStatus } from './status.ts'
 
 type MigrationRow = Omit<
   Selectable<MigrationTable>,
-  'account_id' | 'provider_id' | 'home' | 'list_key' | 'is_double' | 'quota_bytes' | 'flipped_at'
+  'account_id' | 'provider_id' | 'home' | 'list_key' | 'is_double' | 'quota_bytes' | 'returned_at'
 > & {
   provider: string
 }

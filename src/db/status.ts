@@ -9,16 +9,19 @@ export const STATUS_COLUMNS = [
   'finish_requested_at',
   'route',
   'flip_requested_at',
+  'return_requested_at',
+  'flipped_at',
 ] as const
 
 type StatusRow = Pick<Selectable<MigrationTable>, (typeof STATUS_COLUMNS)[number]>
 
 export function toStatus(row: StatusRow): Required<MigrationStatus> {
-  const { state, paused_from, code, finish_requested_at, route, flip_requested_at } = row
+  const { state, paused_from, code, finish_requested_at, route, flip_requested_at, return_requested_at } = row
   return {
     ...{ state: state as State, pausedFrom: paused_from as State | null, code },
     isFinishRequested: finish_requested_at !== null,
     ...{ route: route as Route, isFlipRequested: flip_requested_at !== null },
+    ...{ isReturnRequested: return_requested_at !== null, isFlipped: row.flipped_at !== null },
   }
 }
 
@@ -28,12 +31,15 @@ export function isSame(one: MigrationStatus, other: MigrationStatus): boolean {
     one.pausedFrom === other.pausedFrom &&
     one.code === other.code &&
     one.isFinishRequested === other.isFinishRequested &&
-    (one.isFlipRequested ?? other.isFlipRequested) === (other.isFlipRequested ?? one.isFlipRequested)
+    (one.isFlipRequested ?? other.isFlipRequested) === (other.isFlipRequested ?? one.isFlipRequested) &&
+    (one.isReturnRequested ?? other.isReturnRequested) === (other.isReturnRequested ?? one.isReturnRequested)
   )
 }
 
 /** A flip takes its request back by itself, whatever comes of it. */
 export const FLIP_REQUESTED = sql<Date>`coalesce(flip_requested_at, clock_timestamp())`
+
+const RETURN_REQUESTED = sql<Date>`coalesce(return_requested_at, clock_timestamp())`
 
 /** Writes the status after a transition; a finished migration keeps no credential. */
 export async function writeStatus(id: string, to: MigrationStatus, db: Kysely<DB>): Promise<void> {
@@ -46,6 +52,7 @@ export async function writeStatus(id: string, to: MigrationStatus, db: Kysely<DB
       finish_requested_at: finishRequestedAt,
       ...(to.isFlipRequested !== undefined && { flip_requested_at: to.isFlipRequested ? FLIP_REQUESTED : null }),
     })
+    .$if(to.isReturnRequested === true, (query) => query.set({ return_requested_at: RETURN_REQUESTED }))
     .where('id', '=', id)
     .execute()
   if (to.state === 'done') await db.deleteFrom('credential').where('migration_id', '=', id).execute()

@@ -15,6 +15,8 @@ export function transitions(db: Kysely<DB>): Transitions {
         .clearSelect()
         .select(['state', 'paused_from', 'code', sql<Date | null>`max(finish_requested_at)`.as('finish_requested_at')])
         .select(['route', sql<Date | null>`max(flip_requested_at)`.as('flip_requested_at')])
+        .select(sql<Date | null>`max(return_requested_at)`.as('return_requested_at'))
+        .select(sql<Date | null>`max(flipped_at)`.as('flipped_at'))
         .select(({ fn }) => fn.countAll<string>().as('count'))
         .groupBy([
           'state',

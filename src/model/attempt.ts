@@ -21,6 +21,7 @@ export const OUTCOMES = [
   'old-shrunk',
   'state-lost',
   'flip-failed',
+  'return-failed',
   'new-full',
   'new-unwritable',
   'locked',

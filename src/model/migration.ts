@@ -28,6 +28,10 @@ export interface Migration {
   readonly isFinishRequested: boolean
   /** The flip begins as soon as the mirror is ready. */
   readonly isFlipRequested: boolean
+  /** The person is led back to the source. */
+  readonly isReturnRequested: boolean
+  /** A flip has brought the person here. */
+  readonly isFlipped: boolean
   readonly createdAt: Date
   readonly changedAt: Date
 }
@@ -39,7 +43,7 @@ export function isReady({ route, state, code }: Pick<Migration, 'route' | 'state
 
 /** The part of a migration that a transition changes. */
 export type MigrationStatus = Pick<Migration, 'state' | 'pausedFrom' | 'code' | 'isFinishRequested'> &
-  Partial<Pick<Migration, 'route' | 'isFlipRequested'>>
+  Partial<Pick<Migration, 'route' | 'isFlipRequested' | 'isReturnRequested' | 'isFlipped'>>
 
 /**
  * The status after a transition. `isDue`: its job is due now, and its failures are forgotten; `isForAnyHost`: when no
@@ -106,6 +110,15 @@ export const stopFlip: Transition = (from) => {
   if (from.route === 'destination') throw new Refused('conflict', 'the person is on the new server already')
   if (!from.isFlipRequested) throw new Refused('conflict', 'no flip is requested')
   return { ...from, isFlipRequested: false }
+}
+
+/** Asks for the way back: the source is made what the destination is, and the person works there again. */
+export const requestReturn: Transition = (from) => {
+  refuseUncopied(from)
+  if (from.route !== 'destination') throw new Refused('conflict', 'the person is on the old server')
+  if (!from.isFlipped) throw new Refused('conflict', 'no flip has brought the person here: there is no way back')
+  if (from.isFinishRequested) throw new Refused('conflict', 'a finish is requested: resume the migration first')
+  return { ...from, isReturnRequested: true, isDue: true }
 }
 
 export const finish: Transition = (from) => {

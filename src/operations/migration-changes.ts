@@ -7,6 +7,7 @@ import {
   pause,
   requestFinish,
   requestFlip,
+  requestReturn,
   resume,
   retry,
   STATES,
@@ -43,6 +44,27 @@ export const resumeMigration = changing('resume', 'Copy on after a pause, or ins
 export const retryMigration = changing('retry', 'Make the next attempt now, also after a failure')
 export const flipMigration = changing('flip', 'Bring a proxied person to the new server as soon as the mirror is ready')
 export const stopMigrationFlip = changing('stop-flip', 'Take the request of a flip back, unless the flip has begun')
+
+export const returnMigration = operation({
+  ...{ name: 'migration.return', permission: 'operate' },
+  summary: 'Lead a flipped person back to the old server, which is made what the new one is',
+  fields: {
+    address: migration,
+    write_to_source: flag(
+      'the old server is written to: messages, marks and folders come and go there as they did here',
+    ),
+  },
+  answer: MIGRATION,
+  async run({ address: { address }, write_to_source: isMeant = false }, { migrations }: Deps, by) {
+    if (!isMeant)
+      throw new Refused('invalid', 'the old server would be written to', {
+        write_to_source: 'Say so: everything else only reads the old server.',
+      })
+    const after = await migrations.take(address, requestReturn, { ...by, action: 'migration.request-return' })
+    if (after === null) throw new Refused('not-found', `there is no migration of ${address} any more`)
+    return after
+  },
+})
 
 function changing(word: Word, summary: string) {
   return operation({

@@ -22,6 +22,7 @@ const MIGRATION = {
   code: orNull(Text),
   finish_requested: Type.Boolean({ description: 'The next complete attempt with a clean ledger finishes it' }),
   flip_requested: Type.Boolean({ description: 'The flip begins as soon as the mirror is ready' }),
+  return_requested: Type.Boolean({ description: 'The person is led back to the old server' }),
   ready: Type.Boolean({ description: 'The mirror is proved: a flip would take a moment' }),
   created_at: Time,
   changed_at: Time,

@@ -43,6 +43,7 @@ export function migrationRow(migration: Migration) {
     code: migration.code,
     finish_requested: migration.isFinishRequested,
     flip_requested: migration.isFlipRequested,
+    return_requested: migration.isReturnRequested,
     ready: isReady(migration),
     created_at: migration.createdAt,
     changed_at: migration.changedAt,

@@ -1,8 +1,13 @@
+export interface HeldPerson {
+  readonly hold: string
+  readonly address: string
+}
+
 /** What a service tells a flip: that no answer of before its hold is on its way any more. */
 export interface Holds {
   /** The holds that this service has not confirmed yet. */
-  unconfirmed(): Promise<string[]>
-  confirm(holds: readonly string[]): Promise<void>
+  unconfirmed(): Promise<HeldPerson[]>
+  confirm(holds: readonly HeldPerson[]): Promise<void>
 }
 
 /** A route that was read longer ago than this is no answer any more: a flip counts on a service that stands still being gone. */
@@ -43,17 +48,25 @@ export class RouteReads {
   }
 }
 
+interface Confirming {
+  /** Nobody remembers any more where this person was. */
+  forget(address: string): void
+  onTrouble(cause: unknown): void
+}
+
 /**
  * Confirms each hold when no answer of before it is on its way any more.
  * @returns what to call when there may be a new one
  */
-export function confirmHolds(reads: RouteReads, holds: Holds, onTrouble: (cause: unknown) => void): () => void {
+export function confirmHolds(reads: RouteReads, holds: Holds, { forget, onTrouble }: Confirming): () => void {
   let confirming = Promise.resolve()
 
   async function confirm(): Promise<void> {
     try {
       const fresh = await holds.unconfirmed()
       if (fresh.length === 0) return
+      // That they were here is remembered no longer: they may be led back.
+      for (const { address } of fresh) forget(address)
       await reads.answered()
       await holds.confirm(fresh)
     } catch (cause) {

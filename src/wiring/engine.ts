@@ -6,6 +6,7 @@ import { preferred } from '../engines/doveadm/preferred.ts'
 import { offlineImap } from '../engines/offlineimap/engine.ts'
 import { sourceFolders, sourceListing, sourceSurvey } from '../imap/read/listing.ts'
 import { openTunnel } from '../imap/tunnel/tunnel.ts'
+import { openWriter } from '../imap/write/writer.ts'
 import { digestCaches } from '../ledger/digest-cache.ts'
 import { roomBeside } from '../maildir/free-space.ts'
 import { destinationMail, titleOfDirectory } from '../maildir/listing.ts'
@@ -15,7 +16,13 @@ import type { Settings } from '../settings.ts'
 export function enginesFor(settings: Settings): Engines {
   const offlineimap = offlineImap(settings)
   const { stateFolder } = offlineimap
-  const access = { folders: sourceFolders, survey: sourceSurvey, list: sourceListing, tunnel: openTunnel }
+  const access = {
+    folders: sourceFolders,
+    survey: sourceSurvey,
+    list: sourceListing,
+    tunnel: openTunnel,
+    writer: openWriter,
+  }
   const doveadm = doveadmEngine({
     shared: offlineimap,
     access,

@@ -120,7 +120,10 @@ export async function openService(settings: Settings, serving?: Serving): Promis
 
   const reads = new RouteReads()
   const routeDeps = { routes: routes(kysely, reads), fromDatabase: fromDatabase(time) }
-  const confirm = confirmHolds(reads, holds(kysely, instance), serving?.onTrouble ?? (() => undefined))
+  const confirm = confirmHolds(reads, holds(kysely, instance), {
+    forget: (address) => auth.forget(address),
+    onTrouble: serving?.onTrouble ?? (() => undefined),
+  })
   const confirming = serving && database.listen('postferry_holds', confirm)
 
   const authDeps: OpenAuthDeps = {

@@ -120,7 +120,10 @@ t.test('a hold waits for each service that lives, until what it was asked before
   await using _one = announce(database.kysely, { id: here, host: 'here' }, async () => [])
   const hold = await held('greta')
   await until(async () => (await all().unconfirmed(hold)).length === 2, 'both are seen')
-  const confirm = confirmHolds(reading, holds(database.kysely, here), (cause) => t.fail(String(cause)))
+  const confirm = confirmHolds(reading, holds(database.kysely, here), {
+    forget: () => undefined,
+    onTrouble: (cause) => t.fail(String(cause)),
+  })
   const answer = Promise.withResolvers<string>()
   const asked = reading.read(() => answer.promise)
   confirm()

@@ -6,6 +6,7 @@ import { OWN } from '../support/debian.ts'
 import { mustRun, rows } from '../support/ferry.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { type MailWorld, startMailWorld } from '../support/mail-world.ts'
+import { everythingOf } from '../support/mailbox-state.ts'
 import { query } from '../support/query.ts'
 import { startSync } from '../support/sync.ts'
 import { until } from '../support/until.ts'
@@ -22,7 +23,13 @@ const MOMENTS = [
   { who: 'last@old.example', what: 'when the person is here', program: 'rm', at: '*/before/*', script: REST },
 ] as const
 const FROZEN = 'frozen@old.example'
-const people = [...MOMENTS.map(({ who }) => who), FROZEN]
+/** On the way back: the second look at the mailbox here is the one in the hold. */
+const WAY_BACK = [
+  { who: 'write@old.example', what: 'while it is written' },
+  { who: 'hold@old.example', what: 'in the hold', program: 'doveadm', at: '*size.virtual*', nth: 2 },
+  { who: 'leave@old.example', what: 'when the person is there', program: 'mv', at: '*mirror/Maildir*', nth: 1 },
+] as const
+const people = [...MOMENTS.map(({ who }) => who), FROZEN, ...WAY_BACK.map(({ who }) => who)]
 const PASSWORD = 'a password'
 
 t.test('whoever dies in a flip, everybody goes on, and nothing is lost or twice', async (t) => {
@@ -35,6 +42,7 @@ t.test('whoever dies in a flip, everybody goes on, and nothing is lost or twice'
   const ready = startSync(world.ferry.service, ['--once'])
   t.equal(await ready.end, 0, ready.stderr)
   for (const moment of MOMENTS) await t.test(`killed ${moment.what}`, (t) => killed(t, world, moment))
+  for (const moment of WAY_BACK) await t.test(`on the way back, ${moment.what}`, (t) => killedBack(t, world, moment))
   await t.test('a service that stands still lets nobody be flipped', (t) => frozen(t, world))
 })
 
@@ -84,6 +92,58 @@ async function killed(t: Test, world: MailWorld, moment: (typeof MOMENTS)[number
   t.same(existsSync(join(home, '.postferry/before')) ? readdirSync(join(home, '.postferry/before')) : [], [])
   t.same((await query(service.dataDir, 'select * from flip')).rows, [])
 }
+
+/** So many come here, and have to be written. */
+const MANY = 60
+
+async function killedBack(t: Test, world: MailWorld, moment: (typeof WAY_BACK)[number]): Promise<void> {
+  const { who } = moment
+  const { service, old } = world.ferry
+  await mustRun(service, 'migration', 'flip', who)
+  const flipping = startSync(service, ['--account', who])
+  t.equal(await flipping.end, 0, flipping.stderr)
+  {
+    await using wire = await ImapWire.open(at(world, who))
+    for (let number = 1; number <= MANY; number++) await wire.command('APPEND INBOX () ', message(`new ${number}`))
+    await wire.command('SELECT INBOX')
+    await wire.command('STORE 1,9 +FLAGS (\\Deleted)')
+    await wire.command('EXPUNGE')
+  }
+  const here = await everythingOf(at(world, who))
+  await mustRun(service, 'migration', 'return', who, '--write-to-source')
+  const there = { ...at(world, who), port: old.port }
+  if ('program' in moment) {
+    const { PATH, reached, remove } = inPlaceOf(moment.program, moment.at, nth(moment.nth))
+    t.teardown(remove)
+    const first = startSync(service, ['--account', who], { PATH })
+    if (moment.program === 'mv') t.equal(await first.end, 0, first.stderr)
+    const sync = moment.program === 'mv' ? startSync(service, ['--account', who], { PATH }) : first
+    await until(async () => existsSync(reached), `it is reached: ${sync.stderr}`)
+    sync.kill('SIGKILL')
+    await sync.end
+  } else {
+    const sync = startSync(service, ['--account', who])
+    await until(async () => Object.keys((await everythingOf(there)).INBOX?.messages ?? {}).length > 5, 'it is written')
+    sync.kill('SIGKILL')
+    await sync.end
+  }
+  await query(service.dataDir, 'update flip set held_until = now()')
+  await query(service.dataDir, 'update job set leased_until = now() where holder is not null')
+  t.match(await world.signIn(who, PASSWORD), /^OK /, 'whoever signs in goes on')
+  const isThere = moment.what === 'when the person is there'
+  t.match(await migrationOf(world, who), { route: isThere ? 'source' : 'destination' })
+  t.same(await everythingOf(at(world, who)), here, 'and sees all of it')
+  for (let run = 1; run <= 2; run++) {
+    const again = startSync(service, ['--account', who])
+    t.equal(await again.end, 0, again.stderr)
+  }
+  t.match(await migrationOf(world, who), { route: 'source' })
+  t.same(await everythingOf(there), here, 'the old server has all of it, and nothing else')
+  t.same((await query(service.dataDir, 'select * from flip')).rows, [])
+}
+
+const nth = (number: number) =>
+  `echo >>"$reached.n"; if [ "$(wc -l <"$reached.n")" -eq ${number} ]; then ${REST}; else real "$@"; fi`
 
 async function frozen(t: Test, world: MailWorld): Promise<void> {
   const { service } = world.ferry

@@ -46,6 +46,7 @@ export function scriptedListener({ verdict = MISMATCH, authToken = null, hostNam
     async *addresses() {
       yield* script.addresses?.() ?? [[account.address]]
     },
+    forget: () => undefined,
   }
   const log = pino({ level: 'trace' }, { write: (line: string) => logged.push(line) })
   const metrics = createMetrics()

@@ -43,6 +43,8 @@ function world(state: State, ledger: Ledger | null) {
       code: null,
       isFinishRequested: false,
       isFlipRequested: false,
+      isReturnRequested: false,
+      isFlipped: false,
       createdAt: AT,
       changedAt: AT,
     },

@@ -30,9 +30,9 @@ export function workerOf({ listen, kysely }: Database, check: () => Promise<unkn
     keyring: { open: async ({ address }) => ({ credential: { address, provider: null, username: '', password: '' } }) },
     engine: {
       ...{ remembers: () => true, run: never, forget: unused, release: never },
-      ...{ openFlip: never, moveBack: never, mergeBefore: never },
+      ...{ openFlip: never, moveBack: never, mergeBefore: never, openReturn: never, leave: never },
     },
-    flipping: { flips: {} as Flips, sessions: { end: never, check: never } },
+    flipping: { flips: {} as Flips, sessions: { end: never, endHere: never, check: never } },
     proof: { flaw: never },
     digests: { open: unused, remove: () => undefined },
     room: { left: () => Number.POSITIVE_INFINITY },

@@ -4,6 +4,7 @@ import {
   pauseMigration,
   resumeMigration,
   retryMigration,
+  returnMigration,
   stopMigrationFlip,
 } from '../../operations/migration-changes.ts'
 import { refuseDone, setMigrationPassword } from '../../operations/migration-password.ts'
@@ -37,6 +38,12 @@ export function addMigrationCommands(postferry: Command, deps: CliDeps): void {
   addChange(migration, 'retry', retryMigration, deps)
   addChange(migration, 'flip', flipMigration, deps)
   addChange(migration, 'stop-flip', stopMigrationFlip, deps)
+  addOperation(migration, 'return', returnMigration, deps, {
+    ...{ arguments: ['address'], json: 'the migration' },
+    examples: ['postferry migration return anna@new.example --write-to-source'],
+    done: ({ address }) =>
+      `${address} is led back to the old server by the next attempt: postferry migration show ${address}`,
+  })
   addFinish(migration, deps)
   addOperation(migration, 'set-password', setMigrationPassword, deps, {
     ...{ arguments: ['address'], json: 'the migration' },

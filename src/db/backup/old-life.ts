@@ -9,6 +9,8 @@ const ENDINGS = [
   'update job set holder = null, leased_until = null where holder is not null',
   `update attempt set ended_at = now(), outcome = 'lost-lock' where ended_at is null`,
   // A flip of then came to its end, or was ended. What has landed may still be tidied.
+  `update migration set route = 'destination' where route = 'held'
+    and id in (select migration_id from flip where is_return and step <> 'landed')`,
   `delete from flip where step <> 'landed'`,
   `update migration set route = 'source' where route = 'held'`,
   // A session that was ended since must not come to life again.

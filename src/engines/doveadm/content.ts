@@ -124,7 +124,7 @@ async function digestOf(path: string): Promise<string | null> {
 }
 
 /** By the file's name without flags. */
-async function filesIn(maildir: string): Promise<Map<string, string>> {
+export async function filesIn(maildir: string): Promise<Map<string, string>> {
   const found = new Map<string, string>()
   for (const part of ['cur', 'new']) {
     const folder = join(maildir, part)

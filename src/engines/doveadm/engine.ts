@@ -11,6 +11,7 @@ import { check } from './check.ts'
 import { DoveadmError } from './doveadm.ts'
 import { ended, failure } from './failure.ts'
 import { flipping } from './flip.ts'
+import { removeRecord } from './flipped.ts'
 import { leftOut, listPrefix, type Matched, type MergeFolder, type Mirrored, matched, unfit } from './folders.ts'
 import { listMirror } from './listed.ts'
 import { merge } from './merge.ts'
@@ -67,8 +68,9 @@ export function doveadmEngine(deps: DoveadmDeps): Engine & { readonly flipping: 
       return merged.subscriptions
     },
     forget: (id, lost) => shared.forget(id, lost),
-    async release({ home }) {
+    async release({ id, home }) {
       try {
+        removeRecord(shared.stateFolder, id)
         const owner = process.geteuid?.() === 0 ? ownerOf(home) : null
         await removeMirror({ mirrorHome: mirrorIn(home), owner })
       } catch {

@@ -1,18 +1,23 @@
 import type { Flipping, MirrorFlip, SourceFolders } from '../../copying/ports.ts'
 import type { Credential } from '../../keys/ports.ts'
+import type { MailboxStatus } from '../../model/mailbox.ts'
 import type { CopyOrder } from '../../model/migration.ts'
 import { NotFlipped } from '../../model/not-flipped.ts'
 import { DoveadmError } from './doveadm.ts'
 import type { DoveadmDeps } from './engine.ts'
 import { lettersOf } from './flags.ts'
+import { openRecord } from './flipped.ts'
 import { leftOut, listPrefix, type Matched, type MergeFolder, unfit } from './folders.ts'
 import { toDisk } from './land.ts'
+import { leave } from './leave.ts'
 import { listMirror } from './listed.ts'
 import { renewFolders, renewMirror } from './mirror.ts'
 import { moveBack, moveIn, probeMoves } from './moves.ts'
 import { noteMirror } from './note-mirror.ts'
 import { openPlace, ownerOf, type Place } from './place.ts'
 import { sourceFields } from './reaching.ts'
+import { openReturn } from './return.ts'
+import { flagsText } from './return-plan.ts'
 import { mergeBefore } from './strays.ts'
 import { shown } from './trouble.ts'
 import { type Dovecot, installed } from './version.ts'
@@ -25,6 +30,8 @@ export function flipping(deps: DoveadmDeps): Flipping {
     openFlip: (order, credential, signal) => openFlip(order, credential, deps, signal),
     moveBack: ({ home }, hold) => moveBack({ home, owner: runsAs(home) }, hold),
     mergeBefore: async (order, signal) => mergeBefore(order, await known(), deps, signal),
+    openReturn: async (order, credential, signal) => openReturn(order, credential, await known(), deps, signal),
+    leave: async (order, credential, signal) => leave(order, credential, await known(), deps, signal),
   }
 }
 
@@ -134,6 +141,20 @@ class Flip implements MirrorFlip {
     noteMirror(folders, changed, this.#source.subscribed, { migrationId, states: deps.shared })
     // doveadm leaves that to us.
     await toDisk(place, signal)
+  }
+
+  record(mailboxes: readonly MailboxStatus[]): void {
+    const statuses = new Map(mailboxes.map((status) => [status.name, status]))
+    using record = openRecord(this.#given.deps.shared.stateFolder, this.#order.id)
+    record.keep(
+      new Map(
+        this.#listed?.folders.map(({ mailbox: { name }, uidValidity, messages }) => {
+          const { uidNext = 0, highestModseq: modseq = null } = statuses.get(name) ?? {}
+          const texts = new Map([...messages].map(([uid, flags]) => [uid, flagsText(flags)]))
+          return [name, { ...{ uidValidity, uidNext, modseq }, here: uidValidity, messages: texts }]
+        }),
+      ),
+    )
   }
 
   async moveIn(hold: string): Promise<void> {

@@ -45,6 +45,17 @@ if [ -e Maildir ]; then
 fi
 rm -rf .postferry/mirror/probe`
 
+/** The other way, after a return: the source has all of the mailbox, so it is an exact mirror. */
+const OUT = `
+set -e
+cd -- "$1"
+[ -e Maildir ] || exit 0
+test ! -L Maildir
+rm -rf .postferry/mirror
+mkdir -p .postferry/mirror
+mv -T -- Maildir .postferry/mirror/Maildir
+sync . .postferry/mirror`
+
 type Where = Pick<Place, 'home' | 'owner'>
 
 /** @throws when the mirror is not in the mailbox's place */
@@ -56,6 +67,11 @@ export async function moveIn(where: Where, hold: string, signal: AbortSignal): P
 export async function moveBack(where: Where, hold: string): Promise<void> {
   const signal = new AbortController().signal
   await run(BACK, [where.home, hold], where, signal, 'what a flip has moved cannot be moved back')
+}
+
+/** May be repeated. @throws when the mailbox is not the mirror then */
+export async function mailboxBecomesMirror(where: Where, signal: AbortSignal): Promise<void> {
+  await run(OUT, [where.home], where, signal, 'the mailbox cannot be put in the place of the mirror')
 }
 
 /** @throws when the mirror could not be put in the mailbox's place at once */

@@ -25,6 +25,11 @@ export function proxiedSessions({ urls, keyFile }: DoveadmApi): Sessions {
       const ended = await Promise.all(urls.map((url) => endAt(url, key, address)))
       return ended.includes(true)
     },
+    async endHere(address) {
+      const key = keyFor(urls, keyFile)
+      const ended = await Promise.all(urls.map((url) => endServed(url, key, address)))
+      return ended.includes(true)
+    },
     async check() {
       const key = keyFor(urls, keyFile)
       await Promise.all(urls.map((url) => isThere(url, key, '')))
@@ -56,6 +61,15 @@ async function endAt(url: string, key: string, address: string): Promise<boolean
   // What 2.4 calls kick, 2.3 calls proxyKick for sessions that are handed on.
   const kicked = await ask(url, key, ['kick', { mask: [address] }, 't'])
   if (kicked === null) await ask(url, key, ['proxyKick', { user: [address] }, 't'])
+  return true
+}
+
+/** Whether Dovecot served any itself, which it ends. */
+async function endServed(url: string, key: string, address: string): Promise<boolean> {
+  const served = await ask(url, key, ['who', { mask: [address] }, 't'])
+  // On 2.3 that is how it says that nobody is there.
+  if (served === null || served.length === 0) return false
+  await ask(url, key, ['kick', { mask: [address] }, 't'])
   return true
 }
 

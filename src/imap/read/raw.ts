@@ -25,13 +25,14 @@ interface Sender {
 /**
  * Sends one command. The next response is read when `take` has returned.
  * @param take is called with each untagged response of that name: its number, if it has one, and its values
+ * @returns what its end says
  */
 export async function command(
   client: ImapFlow,
   name: string,
   attributes: readonly Argument[] | false,
   responses: Record<string, (values: readonly Token[], number: number) => void>,
-): Promise<void> {
+): Promise<readonly Token[]> {
   const untagged = Object.fromEntries(
     Object.entries(responses).map(([response, take]) => [
       response,
@@ -40,6 +41,7 @@ export async function command(
   )
   const done = await (client as unknown as Sender).exec(name, attributes, { untagged })
   done.next()
+  return done.response.attributes ?? []
 }
 
 export const atom = (value: string) => ({ type: 'ATOM', value })

@@ -8,6 +8,7 @@ import { type Content, html, type Piece } from '../html.ts'
 import { migrationPath, providerPath } from '../parts.ts'
 import { ACTIONS, type Action, actionOf, objectionTo } from './actions.ts'
 import { REMEDY_TITLES } from './remedies.ts'
+import { returnForm } from './return-form.ts'
 
 interface Person {
   readonly migration: Migration
@@ -35,6 +36,7 @@ export function actionSections({ migration, account }: MigrationFacts, asking: A
       <h2>Actions</h2>
       ${others.map((action) => actionForm(action, migration, asking.csrf))}
       ${!remedies.includes('set-password') && forms['set-password']}
+      ${returnForm(migration, asking.csrf)}
       ${!isDone && forceLink(migrationPath(migration.address))}
       ${!remedies.includes('set-quota') && forms['set-quota']}
       ${account !== null && asking.isOwner && enablingForm(account, migrationPath(migration.address), asking.csrf)}

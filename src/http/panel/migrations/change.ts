@@ -11,6 +11,7 @@ import {
   pauseMigration,
   resumeMigration,
   retryMigration,
+  returnMigration,
   stopMigrationFlip,
 } from '../../../operations/migration-changes.ts'
 import { setMigrationPassword } from '../../../operations/migration-password.ts'
@@ -40,6 +41,10 @@ export async function migrationChanges(app: FastifyInstance, deps: PanelDeps): P
   serveForm(app, deps, stopMigrationFlip, {
     ...{ path: `${ONE}/stop-flip`, next },
     done: ({ address }) => `${address} stays on the old server for now.`,
+  })
+  serveForm(app, deps, returnMigration, {
+    ...{ path: `${ONE}/return`, next },
+    done: ({ address }) => `${address} is led back to the old server by the next attempt.`,
   })
   serveForm(app, deps, finishMigration, {
     ...{ path: `${ONE}/finish`, next },

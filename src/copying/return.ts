@@ -1,0 +1,127 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Keyring } from '../keys/open-credential.ts'
+import type { Credential } from '../keys/ports.ts'
+import type { MailboxStatus } from '../model/mailbox.ts'
+import { NotFlipped } from '../model/not-flipped.ts'
+import type { FlipDeps, Flipped } from './flip.ts'
+import { confirmed, HELD_LIMIT_MS, LOOK_AGAIN_MS, reasonOf, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
+import type { Flipping, Job, MirrorReturn } from './ports.ts'
+
+export interface ReturnEndDeps {
+  readonly engine: Pick<Flipping, 'leave'>
+  readonly flipping: Pick<FlipDeps, 'flips' | 'sessions'>
+  readonly keyring: Keyring
+}
+
+/**
+ * Leads a person who was flipped back to the source: makes the source what the mailbox here is, while she works on; then
+ * holds her sessions and mail, ends the sessions, writes and proves what is new, and lets everybody go on, there. Whatever
+ * goes wrong before that: she goes on here, and the next attempt goes on from what was written.
+ * @throws with the reason
+ */
+export async function bringBack(
+  job: Job,
+  credential: Credential,
+  deps: FlipDeps,
+  signal: AbortSignal,
+): Promise<Flipped> {
+  const { moving, order } = job
+  if (moving?.hasOwnPassword)
+    throw new NotFlipped('the password was set on the new server: the old server would refuse it')
+  const late = new AbortController()
+  const limited = AbortSignal.any([signal, late.signal])
+  await deps.sessions.check()
+  await using back = await deps.engine.openReturn(order, credential, limited)
+  const look = () => statusOf(job, credential, deps, limited)
+  await writeAll(back, look)
+  const hold = await deps.flips.hold(job, deps.worker, HELD_LIMIT_MS, 'return')
+  if (hold === null)
+    throw new NotFlipped('somebody else has the job by now, or the person is not to be led back any more')
+  const heldAt = performance.now()
+  const timer = setTimeout(() => late.abort('timeout'), WORK_LIMIT_MS)
+  let mailboxes: readonly MailboxStatus[] = []
+  try {
+    await confirmed(hold, deps, limited)
+    await endSessions(job.address, deps, limited)
+    for (let round = 1; ; round++) {
+      mailboxes = await writeAll(back, look)
+      if (!(await endSessions(job.address, deps, limited))) break
+      if (round === MOST_ROUNDS) throw new NotFlipped('sessions at the new server do not end')
+    }
+    await land(hold, deps)
+  } catch (error) {
+    const step = await deps.flips.back(hold, reasonOf(error))
+    if (step === 'back') await deps.flips.forget(hold)
+    if (step !== 'landed') throw error
+  } finally {
+    clearTimeout(timer)
+  }
+  return { mailboxes, told: `led back; held for ${Math.round(performance.now() - heldAt)} ms` }
+}
+
+const MOST_ROUNDS = 5
+const KICKS = 100
+
+async function land(hold: string, { flips, worker }: FlipDeps): Promise<void> {
+  if (!(await flips.begin(hold))) throw new NotFlipped(TOO_LONG)
+  if (!(await flips.land(hold, `destination → source, by ${worker.host}`))) throw new NotFlipped(TOO_LONG)
+}
+
+/** @returns the source's mailboxes as they are then */
+async function writeAll(
+  back: MirrorReturn,
+  look: () => Promise<readonly MailboxStatus[]>,
+): Promise<readonly MailboxStatus[]> {
+  const before = await look()
+  await back.check(before)
+  if (!(await back.write())) return before
+  const after = await look()
+  await back.prove(after)
+  return after
+}
+
+/** @returns whether there were any */
+async function endSessions(address: string, { sessions }: FlipDeps, signal: AbortSignal): Promise<boolean> {
+  let tries = 0
+  while (await sessions.endHere(address)) {
+    if (++tries > KICKS) throw new NotFlipped('sessions at the new server do not end when they are kicked')
+    await pause(LOOK_AGAIN_MS, undefined, { signal })
+  }
+  return tries > 0
+}
+
+async function statusOf(
+  { order }: Job,
+  credential: Credential,
+  { statusCheck }: FlipDeps,
+  signal: AbortSignal,
+): Promise<readonly MailboxStatus[]> {
+  const status = await statusCheck.check(order.provider, credential, signal, false)
+  if (status.kind !== 'yes') throw new NotFlipped(`the old server cannot be asked: ${status.kind}`)
+  return status.mailboxes
+}
+
+/**
+ * Ends what a return has left: here again, unless the person is at the source already; then what came here too late follows,
+ * and the mailbox is the mirror.
+ * @returns the job as it is then
+ */
+export async function finishReturn(
+  job: Job,
+  hold: string,
+  { engine, flipping: { flips, sessions }, keyring }: ReturnEndDeps,
+): Promise<Job> {
+  const { moving, order, sealed, address } = job
+  if (moving === undefined) return job
+  const step = await flips.back(hold, 'the worker of the return died')
+  if (step === 'landed') {
+    if (sealed === null) throw new NotFlipped('no credential is kept')
+    const { credential, refused, why } = await keyring.open({ address, sealed, provider: order.provider })
+    if (refused !== undefined) throw new NotFlipped(why)
+    await sessions.endHere(address)
+    await engine.leave(order, credential, new AbortController().signal)
+  }
+  await flips.forget(hold)
+  const route = step === 'landed' ? 'source' : 'destination'
+  return { ...job, order: { ...order, isMirrored: route === 'source' }, moving: { ...moving, route, unfinished: null } }
+}

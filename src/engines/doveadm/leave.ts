@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Credential } from '../../keys/ports.ts'
+import type { CopyOrder } from '../../model/migration.ts'
+import { NotFlipped } from '../../model/not-flipped.ts'
+import type { DoveadmDeps } from './engine.ts'
+import { hasRecord, openRecord, removeRecord } from './flipped.ts'
+import { snapshot } from './here.ts'
+import { mailboxBecomesMirror } from './moves.ts'
+import { openPlace, type Place } from './place.ts'
+import { digestOf } from './return.ts'
+import { titlesOf } from './source-names.ts'
+import type { Dovecot } from './version.ts'
+
+/**
+ * After a return: what was delivered here too late goes to the source, and the mailbox, which the source has all of now, is the
+ * mirror. May be repeated.
+ */
+export async function leave(
+  order: CopyOrder,
+  credential: Credential,
+  dovecot: Dovecot,
+  deps: DoveadmDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { stateFolder } = deps.shared
+  await using place = await openPlace(order, dovecot, {})
+  if (existsSync(join(order.home, 'Maildir')) && hasRecord(stateFolder, order.id))
+    await bringLate(order, credential, place, deps, signal)
+  await mailboxBecomesMirror(place, signal)
+  removeRecord(stateFolder, order.id)
+}
+
+async function bringLate(
+  { id, provider }: CopyOrder,
+  credential: Credential,
+  place: Place,
+  deps: DoveadmDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  using record = openRecord(deps.shared.stateFolder, id)
+  const { known } = record
+  const here = await snapshot(place, deps.destination, signal)
+  const source = await deps.access.folders(provider, credential, signal)
+  const names = titlesOf(source, deps)
+  const late = [...here.folders].flatMap(([title, { messages }]) => {
+    const name = names.get(title) ?? 'INBOX'
+    const had = known.get(names.get(title) ?? '')?.messages
+    return [...messages].flatMap(([uid, flags]) => (had?.has(uid) ? [] : [{ title, name, uid, flags }]))
+  })
+  if (late.length === 0) return
+  await using writer = await deps.access.writer(provider, credential, signal)
+  for (const [name, some] of Map.groupBy(late, ({ name }) => name)) {
+    const mailboxes = source.mailboxes.flatMap(({ mailbox }) => (mailbox.name === name ? [mailbox] : []))
+    const opened = (await deps.access.list(provider, credential, mailboxes, signal)).get(name)
+    if (opened === undefined || 'refusal' in opened) throw new NotFlipped(`the old server does not list ${name}`)
+    await writer.open(name)
+    const since = opened.messages.filter(({ uid }) => uid >= (known.get(name)?.uidNext ?? 1))
+    // An attempt before this one may have been cut off after it had brought some.
+    const there = new Set((await writer.digests(since)).values())
+    for (const { title, uid, flags } of some) {
+      const body = await here.bodyOf(title, uid)
+      if (there.has(digestOf(body))) continue
+      await writer.append(name, {
+        flags: flags.split(' ').filter((flag) => flag !== ''),
+        date: here.dateOf(title, uid),
+        body,
+      })
+    }
+  }
+}

@@ -1,0 +1,184 @@
+import { NotFlipped } from '../../model/not-flipped.ts'
+
+/** A folder of the source as it was left. */
+export interface Known {
+  readonly uidValidity: number
+  /** The UIDVALIDITY of the folder here: another one where it was made here, and no server takes a number from outside. */
+  readonly here: number
+  readonly uidNext: number
+  readonly modseq: string | null
+  /** Flags and keywords by UID: `flagsText`. */
+  readonly messages: ReadonlyMap<number, string>
+}
+
+/** What a folder of the source is about to become. */
+export interface Aim {
+  readonly here: number
+  readonly messages: ReadonlyMap<number, { readonly flags: string; readonly size: number }>
+}
+
+/** A folder of the source as it is listed now. */
+export interface Listed {
+  readonly uidValidity: number
+  readonly messages: ReadonlyMap<number, { readonly flags: string; readonly size: number }>
+}
+
+/** A folder of the mailbox here. */
+export interface Here {
+  readonly uidValidity: number
+  readonly uidNext: number
+  /** Flags and keywords by UID. */
+  readonly messages: ReadonlyMap<number, string>
+}
+
+/** What stands for a UID that nothing has any more: appended and removed at once. */
+export const PLACEHOLDER = Buffer.from('Subject: (removed)\r\nMessage-ID: <removed@postferry.invalid>\r\n\r\n')
+
+/** System flags and keywords as one text. */
+export function flagsText(flags: readonly string[]): string {
+  return flags
+    .filter((flag) => flag !== '\\Recent')
+    .sort()
+    .join(' ')
+}
+
+/**
+ * What is another way at the source than it was left, and was not about to become so; null: nothing.
+ * @param aim missing: nothing was being written into it
+ */
+export function changeAt(known: Known | undefined, now: Listed | undefined, aim: Aim | undefined): string | null {
+  if (now === undefined) return known === undefined || aim !== undefined ? null : 'it is gone'
+  if (known === undefined && aim === undefined) return 'it is new'
+  const isAnother = known !== undefined && known.uidValidity !== now.uidValidity
+  if (isAnother && aim === undefined) return 'it was made anew'
+  const before = isAnother ? undefined : known?.messages
+  const news = [...now.messages].filter(([uid]) => !before?.has(uid))
+  const foreign = news.filter(
+    ([uid, { size }]) => size !== aim?.messages.get(uid)?.size && size !== (aim && PLACEHOLDER.length),
+  )
+  if (foreign.length > 0) return messages(foreign.length, 'new')
+  const gone = [...(before ?? [])].filter(([uid]) => !now.messages.has(uid) && (!aim || aim.messages.has(uid)))
+  if (gone.length > 0) return messages(gone.length, 'gone')
+  const flagged = [...now.messages].filter(([uid, { flags }]) => {
+    const was = before?.get(uid)
+    return was !== undefined && was !== flags && aim?.messages.get(uid)?.flags !== flags
+  })
+  return flagged.length > 0 ? messages(flagged.length, 'marked otherwise') : null
+}
+
+function messages(number: number, what: string): string {
+  return `${number === 1 ? '1 message is' : `${number} messages are`} ${what}`
+}
+
+/** What has to be done in a folder of the source. */
+export interface FolderPlan {
+  readonly name: string
+  readonly title: string
+  /** In the mailbox here. */
+  readonly append: readonly number[]
+  /** The UID that the next message gets there, when all is done. */
+  readonly uidNext: number
+  /** By what they become. */
+  readonly flags: ReadonlyMap<string, readonly number[]>
+  readonly expunge: readonly number[]
+}
+
+export interface Plan {
+  readonly renames: readonly { readonly from: string; readonly to: string }[]
+  /** Removed and made again, as here. */
+  readonly remake: readonly string[]
+  readonly creates: readonly string[]
+  readonly removes: readonly string[]
+  readonly folders: readonly FolderPlan[]
+  /** The names of all folders there, when all is done, by what people read. */
+  readonly names: ReadonlyMap<string, string>
+}
+
+export interface Sides {
+  /** The source, by its names. */
+  readonly known: ReadonlyMap<string, Known>
+  /** The source's names of those, by what people read. */
+  readonly names: ReadonlyMap<string, string>
+  /** The mailbox here, by what people read. */
+  readonly here: ReadonlyMap<string, Here>
+  /** What the source would call a new folder. @throws NotFlipped */
+  nameOf(title: string): string
+}
+
+/** What makes the source the same as the mailbox here. @throws NotFlipped where it cannot */
+export function planReturn({ known: before, names: titles, here, nameOf }: Sides): Plan {
+  const { names, known, renames } = renamed({ known: before, names: titles, here, nameOf })
+  const isParent = (title: string) => [...names.keys()].some((other) => other.startsWith(`${title}/`))
+  const creates: string[] = []
+  const remake: string[] = []
+  const folders: FolderPlan[] = []
+  const all = new Map(names)
+  for (const [title, folder] of here) {
+    const there = names.get(title)
+    // A parent that only has a name at the source is a folder here.
+    if (there === undefined && folder.uidNext === 1 && isParent(title)) continue
+    const name = there ?? nameOf(title)
+    all.set(title, name)
+    const of = known.get(name)
+    const isAnother = of !== undefined && of.here !== folder.uidValidity
+    if (isAnother && title === 'INBOX') throw new NotFlipped('INBOX: it was made anew here')
+    if (of === undefined) creates.push(name)
+    else if (isAnother) remake.push(name)
+    const plan = folderPlan(title, name, of === undefined || isAnother ? NOTHING : of, folder)
+    if (plan !== null) folders.push(plan)
+  }
+  const gone = [...names].filter(([title]) => !here.has(title))
+  if (gone.some(([title]) => title === 'INBOX')) throw new NotFlipped('INBOX: it is not here')
+  for (const [title] of gone) all.delete(title)
+  const removes = gone.map(([, name]) => name).sort((a, b) => b.length - a.length)
+  return { renames, remake, creates: creates.sort((a, b) => a.length - b.length), removes, folders, names: all }
+}
+
+const NOTHING: Pick<Known, 'messages' | 'uidNext'> = { messages: new Map(), uidNext: 1 }
+
+function folderPlan(
+  title: string,
+  name: string,
+  { messages: there, uidNext }: Pick<Known, 'messages' | 'uidNext'>,
+  { messages: here, uidNext: wanted }: Here,
+): FolderPlan | null {
+  const expunge = [...there.keys()].filter((uid) => !here.has(uid))
+  const append = [...here.keys()].filter((uid) => !there.has(uid)).sort((a, b) => a - b)
+  if (append.some((uid) => uid < uidNext)) throw new NotFlipped(`${title}: a number is taken at the old server already`)
+  if (uidNext > wanted) throw new NotFlipped(`${title}: the old server has given more numbers than are known here`)
+  const flags = new Map<string, number[]>()
+  for (const [uid, text] of here) {
+    if (there.has(uid) && there.get(uid) !== text) flags.set(text, [...(flags.get(text) ?? []), uid])
+  }
+  const isSame = expunge.length + append.length + flags.size === 0 && uidNext === wanted
+  return isSame ? null : { name, title, append, uidNext: wanted, flags, expunge }
+}
+
+/** Folders that have another name here: known by their UIDVALIDITY. */
+function renamed({ known: before, names: titles, here, nameOf }: Sides) {
+  const names = new Map(titles)
+  const known = new Map(before)
+  const renames: { from: string; to: string }[] = []
+  const fresh = [...here.keys()].filter((title) => !titles.has(title)).sort((a, b) => a.length - b.length)
+  for (const title of fresh) {
+    if (names.has(title)) continue
+    const folder = here.get(title) as Here
+    const [was, from] =
+      [...names].find(
+        ([other, name]) => other !== 'INBOX' && !here.has(other) && known.get(name)?.here === folder.uidValidity,
+      ) ?? []
+    if (was === undefined || from === undefined) continue
+    const to = nameOf(title)
+    renames.push({ from, to })
+    for (const [other, name] of [...names]) {
+      if (other !== was && !other.startsWith(`${was}/`)) continue
+      const moved = `${to}${name.slice(from.length)}`
+      names.delete(other)
+      names.set(`${title}${other.slice(was.length)}`, moved)
+      const of = known.get(name)
+      known.delete(name)
+      if (of !== undefined) known.set(moved, of)
+    }
+  }
+  return { names, known, renames }
+}

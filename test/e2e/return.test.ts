@@ -1,0 +1,154 @@
+import { chownSync, existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { bothDebians, type Debian } from '../support/debian.ts'
+import { mustRun, rows } from '../support/ferry.ts'
+import { type ImapAccount, ImapWire } from '../support/imap-wire.ts'
+import { type MailWorld, startMailWorld } from '../support/mail-world.ts'
+import { everythingOf } from '../support/mailbox-state.ts'
+import { startSync } from '../support/sync.ts'
+import { until } from '../support/until.ts'
+
+const ANNA = 'anna@old.example'
+const BEN = 'ben@old.example'
+const PASSWORD = 'a password'
+
+for (const debian of bothDebians()) {
+  t.test(`who was flipped to a Dovecot ${debian.dovecot} is led back`, async (t) => {
+    const people = { [ANNA]: PASSWORD, [BEN]: PASSWORD }
+    await using world = await startMailWorld({ debian, people, isProxied: true, trusted: '127.0.0.1' })
+    const sync = startSync(world.ferry.service, [], {}, debian)
+    for (const person of [ANNA, BEN]) await flipped(world, person)
+    await t.test('not where the old server has changed since', (t) => refused(t, world))
+    await t.test('with all that came and went here since', (t) => ledBack(t, world, debian))
+    await t.test('and comes here again, once', (t) => again(t, world))
+    sync.kill('SIGTERM')
+    t.equal(await sync.end, 0, sync.stderr)
+  })
+}
+
+interface Shown {
+  readonly route: string
+  readonly return_requested: boolean
+  readonly copying: boolean
+  readonly attempts: readonly { readonly outcome: string; readonly output: string }[]
+}
+
+const atNew = (world: MailWorld, user: string): ImapAccount => ({
+  ...{ host: 'localhost', port: world.dovecot.port, user, password: PASSWORD },
+})
+const atOld = (world: MailWorld, user: string): ImapAccount => ({ ...atNew(world, user), port: world.ferry.old.port })
+const message = (name: string) =>
+  Buffer.from(`Subject: ${name}\r\nMessage-ID: <${name}@here>\r\n\r\nthis is ${name}\r\n`)
+const migrationOf = (world: MailWorld, person: string) => rows(world.ferry.service, 'migration', 'show', person)
+
+async function auditOf(world: MailWorld, person: string): Promise<{ action: string }[]> {
+  return JSON.parse(await mustRun(world.ferry.service, 'audit', 'list', '--subject', person, '--json'))
+}
+
+/** Asks for something, and waits until it has come about. */
+async function done(world: MailWorld, person: string, words: readonly string[], fits: (shown: Shown) => boolean) {
+  await mustRun(world.ferry.service, 'migration', ...words)
+  return await until(async () => {
+    const shown: Shown = await migrationOf(world, person)
+    return fits(shown) && !shown.copying && shown
+  }, words.join(' '))
+}
+
+/** Somebody with some mail and folders, who is here by now. */
+async function flipped(world: MailWorld, person: string): Promise<void> {
+  {
+    await using wire = await ImapWire.open(atNew(world, person))
+    for (const name of ['one', 'two', 'three', 'four']) await wire.command('APPEND INBOX (\\Seen) ', message(name))
+    for (const folder of ['Archive', 'Leaving', 'Renamed', 'Renamed/Below']) await wire.command(`CREATE ${folder}`)
+    for (const name of ['five', 'six']) await wire.command('APPEND Renamed/Below () ', message(name))
+    await wire.command('SUBSCRIBE Archive')
+  }
+  await done(world, person, ['flip', person], ({ route }) => route === 'destination')
+}
+
+async function refused(t: Test, world: MailWorld): Promise<void> {
+  const { service } = world.ferry
+  const { exitCode, stderr } = await service.run(['migration', 'return', BEN])
+  t.not(exitCode, 0)
+  t.match(stderr, /write_to_source|write-to-source/)
+  await using old = await ImapWire.open(atOld(world, BEN))
+  await old.command('SELECT INBOX')
+  await old.command('STORE 2 +FLAGS (\\Flagged)')
+  const before = await everythingOf(atOld(world, BEN))
+  const words = ['return', BEN, '--write-to-source']
+  const { route, attempts } = await done(world, BEN, words, (shown) => !shown.return_requested)
+  t.equal(route, 'destination')
+  t.match(attempts[0], {
+    outcome: 'return-failed',
+    output: /changed since the flip: INBOX: 1 message is marked otherwise$/,
+  })
+  t.match(await auditOf(world, BEN), [{ action: 'migration.return-ended' }, { action: 'migration.request-return' }])
+  t.same(await everythingOf(atOld(world, BEN)), before, 'nothing was written')
+}
+
+/** All that people do to a mailbox. */
+async function work(world: MailWorld): Promise<void> {
+  await using wire = await ImapWire.open(atNew(world, ANNA))
+  await wire.command('APPEND INBOX (\\Flagged kw) "05-Mar-2021 10:00:00 +0000" ', message('seven'))
+  await wire.command('APPEND INBOX () ', message('eight'))
+  await wire.command('APPEND INBOX () ', message('nine'))
+  await wire.command('SELECT INBOX')
+  await wire.command('UID STORE 1 +FLAGS (\\Answered mine)')
+  await wire.command('UID STORE 1 -FLAGS (\\Seen)')
+  for (const uid of [2, 6]) await wire.command(`UID STORE ${uid} +FLAGS (\\Deleted)`)
+  await wire.command('EXPUNGE')
+  await wire.command('UID MOVE 3 Archive')
+  for (const folder of ['Fresh', 'Fresh/Löwe'.replace('ö', '&APY-')]) await wire.command(`CREATE "${folder}"`)
+  await wire.command('APPEND Fresh () ', message('ten'))
+  await wire.command('SUBSCRIBE Fresh')
+  await wire.command('UNSUBSCRIBE Archive')
+  await wire.command('RENAME Renamed Named')
+  await wire.command('APPEND Named/Below () ', message('eleven'))
+  await wire.command('DELETE Leaving')
+}
+
+async function ledBack(t: Test, world: MailWorld, debian: Debian): Promise<void> {
+  await work(world)
+  await world.send('delivered', [ANNA])
+  await world.isQuiet()
+  const here = await everythingOf(atNew(world, ANNA))
+  t.match(await world.signIn(ANNA, PASSWORD), /^OK /, 'it is remembered that she is here')
+  await using idle = await ImapWire.open(atNew(world, ANNA))
+  await idle.command('SELECT INBOX')
+  const words = ['return', ANNA, '--write-to-source']
+  const { route, attempts } = await done(world, ANNA, words, (shown) => !shown.return_requested)
+  t.match({ route, attempt: attempts[0] }, { route: 'source', attempt: { outcome: 'complete' } })
+  t.comment(debian.dovecot, attempts[0]?.output)
+  await t.rejects(idle.command('NOOP'), 'her session was ended')
+  const folders = (state: Record<string, { uidValidity: string }>, names: readonly string[]) =>
+    Object.fromEntries(Object.entries(state).filter(([name]) => !names.includes(name)))
+  const there = await everythingOf(atOld(world, ANNA))
+  const made = ['Fresh', 'Fresh/L&APY-we']
+  t.same(folders(there, made), folders(here, made), 'the old server has all of it, under the same numbers')
+  for (const name of made) t.same({ ...there[name], uidValidity: '' }, { ...here[name], uidValidity: '' })
+  t.same(await everythingOf(atNew(world, ANNA)), there, 'and she works there, through here')
+  t.match(await auditOf(world, ANNA), [{ action: 'migration.return' }, { action: 'migration.request-return' }])
+  await world.send('afterwards', [ANNA])
+  await world.isQuiet()
+  t.same(world.mailboxesWith('afterwards'), ['old anna@old.example'])
+}
+
+async function again(t: Test, world: MailWorld): Promise<void> {
+  const home = join(world.dovecot.mailRoot, 'old.example/anna')
+  // A message that was on its way into the mailbox here when she was led back.
+  const file = join(home, 'Maildir/new/1.late')
+  writeFileSync(file, message('late'))
+  chownSync(file, world.dovecot.mailOwner.uid, world.dovecot.mailOwner.gid)
+  await done(world, ANNA, ['retry', ANNA], () => !existsSync(join(home, 'Maildir')))
+  await using wire = await ImapWire.open(atNew(world, ANNA))
+  await wire.command('SELECT INBOX')
+  await wire.command('UID STORE 4 +FLAGS (\\Deleted)')
+  await wire.command('EXPUNGE')
+  const before = await everythingOf(atOld(world, ANNA))
+  t.match(Object.values(before.INBOX?.messages ?? {}).join(), /this is late/, 'what came late has followed')
+  await done(world, ANNA, ['flip', ANNA], ({ route }) => route === 'destination')
+  t.same(await everythingOf(atNew(world, ANNA)), before, 'nothing came back, and nothing is twice')
+}
+
+t.end()
