@@ -49,23 +49,22 @@ async function bringLate(
     return [...messages].flatMap(([uid, flags]) => (had?.has(uid) ? [] : [{ title, name, uid, flags }]))
   })
   if (late.length === 0) return
+  const lateIn = Map.groupBy(late, ({ name }) => name)
+  const mailboxes = source.mailboxes.map(({ mailbox }) => mailbox).filter(({ name }) => lateIn.has(name))
+  const opened = await deps.access.list(provider, credential, mailboxes, signal)
   await using writer = await deps.access.writer(provider, credential, signal)
-  for (const [name, some] of Map.groupBy(late, ({ name }) => name)) {
-    const mailboxes = source.mailboxes.flatMap(({ mailbox }) => (mailbox.name === name ? [mailbox] : []))
-    const opened = (await deps.access.list(provider, credential, mailboxes, signal)).get(name)
-    if (opened === undefined || 'refusal' in opened) throw new NotFlipped(`the old server does not list ${name}`)
+  for (const [name, some] of lateIn) {
+    const listed = opened.get(name)
+    if (listed === undefined || 'refusal' in listed) throw new NotFlipped(`the old server does not list ${name}`)
     await writer.open(name)
-    const since = opened.messages.filter(({ uid }) => uid >= (known.get(name)?.uidNext ?? 1))
+    const since = listed.messages.filter(({ uid }) => uid >= (known.get(name)?.uidNext ?? 1))
     // An attempt before this one may have been cut off after it had brought some.
     const there = new Set((await writer.digests(since)).values())
     for (const { title, uid, flags } of some) {
       const body = await here.bodyOf(title, uid)
       if (there.has(digestOf(body))) continue
-      await writer.append(name, {
-        flags: flags.split(' ').filter((flag) => flag !== ''),
-        date: here.dateOf(title, uid),
-        body,
-      })
+      const marks = flags.split(' ').filter((flag) => flag !== '')
+      await writer.append(name, { flags: marks, date: here.dateOf(title, uid), body })
     }
   }
 }

@@ -29,8 +29,7 @@ export async function openReturn(
   const record = opened.use(openRecord(stateFolder, order.id))
   const source = await deps.access.folders(order.provider, credential, signal)
   const place = opened.use(await openPlace(order, dovecot, {}))
-  const writer = opened.use(await deps.access.writer(order.provider, credential, signal))
-  return new Return(order, credential, { deps, record, source, place, writer, signal, held: opened.move() })
+  return new Return(order, credential, { deps, record, source, place, signal, held: opened.move() })
 }
 
 interface Given {
@@ -38,7 +37,6 @@ interface Given {
   readonly record: FlippedRecord
   readonly source: SourceFolders
   readonly place: Place
-  readonly writer: SourceWriter
   readonly signal: AbortSignal
   readonly held: AsyncDisposable
 }
@@ -75,36 +73,39 @@ class Return implements MirrorReturn {
   }
 
   async write(): Promise<boolean> {
-    const { place, deps, writer, record, signal } = this.#given
+    const { place, deps, record, signal } = this.#given
     const here = await snapshot(place, deps.destination, signal)
     const plan = this.#plan(here)
-    const writing = new Writing(plan, { writer, here, source: this.#source })
+    const writing = new Writing(plan, { here, source: this.#source })
     this.#written = { writing, here }
     if (writing.isNothing) return false
     record.aim(new Map([...plan.names].map(([title, name]) => [name, aimOf(title, here)])))
-    await writing.run(signal)
+    await using writer = await this.#openWriter()
+    await writing.run(writer, signal)
     return true
   }
 
   async prove(statuses: readonly MailboxStatus[]): Promise<void> {
     if (this.#written === null) return
     const { writing, here } = this.#written
-    const { record, deps, signal, writer } = this.#given
+    const { record, deps, signal } = this.#given
     this.#source = await deps.access.folders(this.#order.provider, this.#credential, signal)
     const aims = record.aims
     const changed = statuses.filter(({ name }) => writing.names.has(name) || !this.#known.has(name))
     const listed = await this.#list(changed)
     this.#keep(statuses, listed, aims)
-    const rest = new Writing(this.#plan(here), { writer, here, source: this.#source })
+    const rest = new Writing(this.#plan(here), { here, source: this.#source })
     if (!rest.isNothing) throw new NotFlipped(`the old server has not become what is here: ${rest.words}`)
     await this.#proveContent(writing)
   }
 
   /** What was brought is there, byte for byte, and of the same date. */
   async #proveContent({ appended }: Writing): Promise<void> {
-    const { writer, deps, signal } = this.#given
+    const { deps, signal } = this.#given
+    if (appended.size === 0) return
     const mailboxes = this.#source.mailboxes.map(({ mailbox }) => mailbox).filter(({ name }) => appended.has(name))
     const opened = await deps.access.list(this.#order.provider, this.#credential, mailboxes, signal)
+    await using writer = await this.#openWriter()
     for (const [name, messages] of appended) {
       const there = new Map(listedIn(opened.get(name)).map((message) => [message.uid, message]))
       const some = [...messages.keys()].flatMap((uid) => there.get(uid) ?? [])
@@ -116,6 +117,12 @@ class Return implements MirrorReturn {
       if (wrong.length > 0) throw new NotFlipped(`${name}: ${wrong.length} messages did not arrive as they are here`)
     }
     appended.clear()
+  }
+
+  /** Only while it is needed: to the source there is one connection at a time. */
+  async #openWriter(): Promise<SourceWriter> {
+    const { deps, signal } = this.#given
+    return await deps.access.writer(this.#order.provider, this.#credential, signal)
   }
 
   #plan(here: Snapshot) {

@@ -4,7 +4,6 @@ import type { Snapshot } from './here.ts'
 import { type FolderPlan, PLACEHOLDER, type Plan } from './return-plan.ts'
 
 interface WritingDeps {
-  readonly writer: SourceWriter
   readonly here: Snapshot
   readonly source: SourceFolders
 }
@@ -55,8 +54,7 @@ export class Writing {
     return [...new Set([...names, ...this.#subscriptions.map(({ name }) => name)])].join(', ')
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    const { writer } = this.#deps
+  async run(writer: SourceWriter, signal: AbortSignal): Promise<void> {
     const { renames, remake, creates, removes, folders } = this.#plan
     for (const { from, to } of renames) await writer.rename(from, to)
     for (const name of remake) {
@@ -64,7 +62,7 @@ export class Writing {
       await writer.create(name)
     }
     for (const name of creates) await writer.create(name)
-    for (const folder of folders) await this.#append(folder, signal)
+    for (const folder of folders) await this.#append(folder, writer, signal)
     for (const { name, flags, expunge } of folders) {
       if (flags.size + expunge.length === 0) continue
       await writer.open(name)
@@ -76,8 +74,12 @@ export class Writing {
   }
 
   /** Each under the UID that it has here: what has none any more is stood for by a placeholder. */
-  async #append({ name, title, append, uidNext }: FolderPlan, signal: AbortSignal): Promise<void> {
-    const { writer, here } = this.#deps
+  async #append(
+    { name, title, append, uidNext }: FolderPlan,
+    writer: SourceWriter,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { here } = this.#deps
     let { uidNext: next } = await writer.open(name)
     const placeholders: number[] = []
     const brought = this.appended.get(name) ?? new Map<number, { body: Buffer; date: number }>()
