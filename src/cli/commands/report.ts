@@ -3,6 +3,7 @@ import { makeBoard } from '../../operations/board.ts'
 import { COLLISION_REMEDIES, type Collision, collisionText } from '../../operations/collisions.ts'
 import type { Deps } from '../../operations/deps.ts'
 import { listMigrations } from '../../operations/migrations.ts'
+import { nextStep } from '../../operations/next-steps.ts'
 import { listOnlyAtSource } from '../../operations/only-at-source.ts'
 import type { Said } from '../../operations/operation.ts'
 import { erasedRow, makeReport, outlook, peopleRow, type Report, total, warning } from '../../operations/report.ts'
@@ -96,7 +97,8 @@ async function printTables(report: Report): Promise<void> {
   await printList(people.length > 1 ? [...people, total(people)] : people, PEOPLE_TABLE, {})
   if (failures.length > 0) {
     await print('\n')
-    await printList(failures, { row: (failure) => ({ ...failure }), columns: ['code', 'people'] }, {})
+    const row = ({ code, people }: Report['failures'][number]) => ({ code, people, what_to_do: nextStep(code) })
+    await printList(failures, { row, columns: ['code', 'people', 'what_to_do'] }, {})
   }
   if (collisions.length > 0) {
     await print('\n')
