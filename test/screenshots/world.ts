@@ -56,9 +56,12 @@ async function atWork({ dataDir }: RunningService): Promise<void> {
       select gen_random_uuid(), id, now() + interval '1 hour' from copying_host limit 1`,
     `update job set holder = gen_random_uuid(), leased_until = now() + interval '1 hour', claimed_at = now() - interval '4 minutes'
       where migration_id in (select id from migration where state = 'pending' and code is null order by id limit 3)`,
-    `insert into attempt (migration_id, host, started_at, messages)
-      select migration_id, 'mail1', now() - interval '1 minute' * (migration_id % 3 + 1), 900 * (migration_id % 3 + 1)
-        from job where holder is not null`,
+    `insert into attempt (migration_id, host, started_at, messages, progress)
+      select migration_id, 'mail1', now() - interval '1 minute' * part, 900 * part, jsonb_build_object(
+            'step', 'copying', 'folder', part, 'folders', 7, 'messages', 900 * part, 'ofMessages', 4100,
+            'bytes', 41000000 * part, 'ofBytes', 187000000, 'messagesPerSecond', 15, 'bytesPerSecond', 680000,
+            'secondsLeft', (4100 - 900 * part) / 15)
+        from job cross join lateral (select migration_id % 3 + 1 as part) as numbered where holder is not null`,
   ])
     await query(dataDir, text)
 }
