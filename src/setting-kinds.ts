@@ -20,6 +20,9 @@ const LEAST_TOKEN_LENGTH = 32
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/
 
 export const path: Kind<string> = { read: (text) => resolve(text), show: String }
+export const pathOrNone: Kind<string | null> = {
+  ...{ read: (text) => resolve(text), show: (value) => value ?? 'not set', unset: null },
+}
 export const host: Kind<string> = { read: String, show: String }
 
 export const home: Kind<string> = {

@@ -149,6 +149,14 @@ const TABLE = {
     and take it along to a new copying host: without it, what people moved or deleted on the new server would come back; postferry sync stops then
     (state-lost).`,
   ),
+  dovecotConf: setting(
+    'POSTFERRY_DOVECOT_CONF',
+    kinds.pathOrNone,
+    '',
+    `The new server's Dovecot configuration (/etc/dovecot/dovecot.conf), on the copying host, where mail does not lie as
+    deploy/dovecot has it: sdbox, mdbox, compressed, or outside of the homes. doveadm copies then, and the mail is read as Dovecot shows it.
+    Not set: a Maildir in each home.`,
+  ),
   doveadm: {
     urls: setting(
       'POSTFERRY_DOVEADM_URLS',

@@ -237,6 +237,8 @@ export interface Engines extends Omit<Engine, 'name' | 'check'>, Flipping {
 export interface Chosen {
   readonly engine: EngineName
   readonly why: string
+  /** It cannot copy into mail as it lies here. */
+  readonly isUnfit?: true
 }
 
 /** What the source tells of a person's folders. */

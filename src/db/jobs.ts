@@ -157,7 +157,7 @@ function toJob(row: ClaimedJob): Job {
   return {
     ...{ address, state, code, sealed, failures, seen, overruled },
     migrationId: row.migration_id,
-    order: { id: row.migration_id, home: row.home, provider: toProvider(row.provider) },
+    order: { id: row.migration_id, address, home: row.home, provider: toProvider(row.provider) },
     quotaBytes: row.quota_bytes === null ? null : Number(row.quota_bytes),
     isProved: row.is_proved,
     isFinishRequested: row.is_finish_requested,

@@ -94,11 +94,12 @@ async function* ordersOf(db: Kysely<DB>, share: Share): AsyncIterable<CopyOrder>
 
 function toOrder({
   id,
+  address,
   home,
   is_mirrored: isMirrored,
   ...provider
-}: { id: string; home: string; is_mirrored: boolean } & Parameters<typeof toProvider>[0]): CopyOrder {
-  return { id, home, provider: toProvider(provider), isMirrored }
+}: { id: string; address: string; home: string; is_mirrored: boolean } & Parameters<typeof toProvider>[0]): CopyOrder {
+  return { id, address, home, provider: toProvider(provider), isMirrored }
 }
 
 /** Of active migrations. */
@@ -108,7 +109,7 @@ function selectOrders(db: Kysely<DB>, { provider, engine, shard }: Share) {
       .selectFrom('migration')
       .leftJoin('account', 'account.id', 'migration.account_id')
       .innerJoin('provider', 'provider.id', 'migration.provider_id')
-      .select(['migration.id', HOME.as('home'), ...PROVIDER_COLUMNS])
+      .select(['migration.id', 'migration.address', HOME.as('home'), ...PROVIDER_COLUMNS])
       .select(sql<boolean>`route <> 'destination'`.as('is_mirrored'))
       .where('state', 'in', ACTIVE_STATES)
       .$if(provider !== undefined, (query) => query.where('provider.name', '=', provider ?? ''))

@@ -18,6 +18,8 @@ export interface Start {
   /** Called with what writes to its standard input; missing: there is nothing to read for it. */
   onInput?(input: Writable): void
   onLine(line: string): void
+  /** What it writes to its standard output as it comes, which is not read as lines then. */
+  onOutput?(piece: Buffer): void
   /** What it writes to its standard error; missing: `onLine`. */
   onErrorLine?(line: string): void
 }
@@ -85,7 +87,8 @@ function tellLines({ stdout, stderr }: ChildProcess, start: Start): void {
   const tell = (input: Readable | null, onLine: (line: string) => void) => {
     if (input !== null) createInterface({ input }).on('line', (line) => onLine(line.slice(0, LINE_LENGTH)))
   }
-  tell(stdout, (line) => start.onLine(line))
+  if (start.onOutput === undefined) tell(stdout, (line) => start.onLine(line))
+  else stdout?.on('data', (piece: Buffer) => start.onOutput?.(piece))
   tell(stderr, (line) => (start.onErrorLine === undefined ? start.onLine(line) : start.onErrorLine(line)))
 }
 

@@ -71,8 +71,16 @@ export interface SourceSession extends AsyncDisposable {
 }
 
 export interface DestinationMail {
-  /** The Maildir of a home. Where there is none, it has no directories. */
-  open(home: string, known: KnownFiles, sourceUids: EngineRecords['sourceUids']): Promise<DestinationTree>
+  /**
+   * The mail of a home. Where there is none, it has no directories.
+   * @param address whose it is
+   */
+  open(
+    home: string,
+    known: KnownFiles,
+    sourceUids: EngineRecords['sourceUids'],
+    address?: string,
+  ): Promise<DestinationTree>
   /** What people read for a directory. */
   titleOf(directory: string): string
 }
@@ -87,6 +95,8 @@ export interface DestinationTree {
   onlyKeywords(directory: string): Promise<ReadonlySet<string> | null>
   /** What the person has subscribed to, as people read it. */
   subscribed(): Promise<ReadonlySet<string>>
+  /** Missing: nothing is held open. */
+  close?(): Promise<void>
 }
 
 /** Cached digests of files, by directory and by name without flags. */

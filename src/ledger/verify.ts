@@ -8,6 +8,8 @@ import type { DestinationMail, DigestCaches, EngineRecords, Ledgers, SourceMail 
 /** Whose mail is compared. */
 export interface VerifyOrder {
   readonly migrationId: string
+  /** What the destination calls the person. Missing: where mail lies does not depend on it. */
+  readonly address?: string
   /** The account's home on the destination. */
   readonly home: string
   readonly provider: Provider
@@ -72,7 +74,8 @@ export async function verify(
   for (let tries = 1; ; tries++) {
     const last = await ledgers.last(migrationId)
     const lastFolders = new Map(last.folders.map((folder) => [folder.name, folder]))
-    const destination = await destinationMail.open(home, digests.files, engine.sourceUids)
+    const destination = await destinationMail.open(home, digests.files, engine.sourceUids, order.address)
+    await using _ = { [Symbol.asyncDispose]: async () => await destination.close?.() }
     const comparison = new Comparison({ migrationId, source, destination, digests, engine, lastFolders, options })
     const result = await comparison.run()
     const seconds = (performance.now() - started) / 1000

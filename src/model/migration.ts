@@ -161,6 +161,8 @@ function refuseDone({ state }: MigrationStatus): void {
 
 /** What a copying engine has to know of a migration: nothing secret. */
 export interface CopyOrder {
+  /** What the destination calls the person. Missing: where mail lies does not depend on it. */
+  readonly address?: string
   /** The migration's number; also its name in the engine's configuration. */
   readonly id: string
   /** Absolute path of the account's home on the destination. */

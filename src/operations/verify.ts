@@ -75,6 +75,7 @@ async function orderOf({ address, state }: Migration, deps: Deps): Promise<Verif
     throw new CouldNotAsk('no-credential', `the migration of ${address} is ${state}: its credential is not opened`)
   }
   const { id, home, provider, isMirrored = false } = order
+  const whose = { migrationId: id, address, home, provider, isMirrored }
   const [sealed] = await deps.credentials.handOut([id], `verify on ${hostname()}`)
   if (sealed === undefined) throw new CouldNotAsk('no-credential', `no credential of ${address} is kept`)
   const keyring = await deps.keyring()
@@ -83,5 +84,5 @@ async function orderOf({ address, state }: Migration, deps: Deps): Promise<Verif
     throw new CouldNotAsk(refused === 'endpoint-changed' ? refused : 'no-credential', `${address}: ${why}`)
   }
   const { username, password } = credential
-  return { migrationId: id, home, provider, isMirrored, username, password }
+  return { ...whose, username, password }
 }

@@ -1,5 +1,5 @@
 import type { Engines } from '../copying/ports.ts'
-import { takingTurns } from '../engines/doveadm/auto.ts'
+import { intoMaildir, takingTurns } from '../engines/doveadm/auto.ts'
 import { withBeside } from '../engines/doveadm/beside.ts'
 import { doveadmEngine } from '../engines/doveadm/engine.ts'
 import { preferred } from '../engines/doveadm/preferred.ts'
@@ -29,10 +29,13 @@ export function enginesFor(settings: Settings): Engines {
     destination: destinationMail,
     digests: digestCaches(stateFolder),
     room: roomBeside(settings.keptFree, [stateFolder, settings.dataDir]),
+    dovecotConf: settings.dovecotConf,
   })
-  const run = withBeside(offlineimap, { engine: offlineimap, access, titleOf: titleOfDirectory })
+  const { dovecotConf } = settings
+  const beside = withBeside(offlineimap, { engine: offlineimap, access, titleOf: titleOfDirectory })
+  const run = intoMaildir({ run: beside }, dovecotConf)
   const engines = { offlineimap: { ...offlineimap, run }, doveadm }
-  const auto = takingTurns(engines)
+  const auto = takingTurns(engines, dovecotConf)
   return {
     ...offlineimap,
     all: Object.values(engines),
@@ -41,7 +44,7 @@ export function enginesFor(settings: Settings): Engines {
       const { engine } = order.provider
       return (order.isMirrored ? doveadm : engine === 'auto' ? auto : engines[engine]).run(order, credential, run)
     },
-    byDefault: () => preferred(),
+    byDefault: () => preferred(dovecotConf),
     ...doveadm.flipping,
     // A migration may have changed its engine.
     remembers: (id) => doveadm.remembers(id),

@@ -35,6 +35,7 @@ import { sealings } from '../db/sealings.ts'
 import { transitions } from '../db/transitions.ts'
 import { userdb } from '../db/userdb.ts'
 import { visits } from '../db/visits.ts'
+import { shownMail } from '../engines/doveadm/shown-mail.ts'
 import type { Check } from '../http/health.ts'
 import { imapSource } from '../imap/login/ask.ts'
 import { probe as imapProbe } from '../imap/probe/probe.ts'
@@ -116,7 +117,11 @@ export async function openService(settings: Settings, serving?: Serving): Promis
   const trust = { endpoints, audit: stores.audit, actor: `copying on ${hostname()}` }
   const engine = enginesFor(settings)
   const digests = digestCaches(engine.stateFolder)
-  const verifyDeps: VerifyDeps = { sourceMail, destinationMail, engine, digests, ledgers: stores.ledgers }
+  const shown = shownMail({
+    ...{ dovecotConf: settings.dovecotConf, files: destinationMail },
+    directoriesOf: (mailboxes) => engine.directoriesOf(mailboxes),
+  })
+  const verifyDeps: VerifyDeps = { sourceMail, destinationMail: shown, engine, digests, ledgers: stores.ledgers }
 
   const reads = new RouteReads()
   const routeDeps = { routes: routes(kysely, reads), fromDatabase: fromDatabase(time) }

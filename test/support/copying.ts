@@ -146,7 +146,7 @@ export class Copying implements AsyncDisposable {
 }
 
 /** The destination as far as copied mail is concerned; everybody's password is `new`. */
-export function startPlainNew(debian: Debian): Promise<Dovecot> {
+export function startPlainNew(debian: Debian, storage?: (place: Place) => string): Promise<Dovecot> {
   return startDovecot({
     name: 'new',
     debian,
@@ -157,14 +157,21 @@ namespace inbox {
   inbox = yes
   separator = /
 }
-${debian.dovecot === '2.3' ? plain23(place) : plain24(place)}`,
+${(storage ?? PLAIN[debian.dovecot])(place)}
+${debian.dovecot === '2.3' ? users23(place) : users24(place)}`,
   })
 }
 
-function plain23({ mailRoot }: Place): string {
+const PLAIN: Readonly<Record<Debian['dovecot'], () => string>> = {
+  '2.3': () => 'mail_location = maildir:~/Maildir\nmail_plugins = listescape',
+  '2.4': () => `mail_driver = maildir
+mail_path = ~/Maildir
+mail_inbox_path = ~/Maildir
+mailbox_list_storage_escape_char = "\\\\"`,
+}
+
+function users23({ mailRoot }: Place): string {
   return `
-mail_location = maildir:~/Maildir
-mail_plugins = listescape
 passdb {
   driver = static
   args = password=new
@@ -175,12 +182,8 @@ userdb {
 }`
 }
 
-function plain24({ mailRoot }: Place): string {
+function users24({ mailRoot }: Place): string {
   return `
-mail_driver = maildir
-mail_path = ~/Maildir
-mail_inbox_path = ~/Maildir
-mailbox_list_storage_escape_char = "\\\\"
 passdb static {
   password = new
 }

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { KeptFree } from '../../src/model/kept-free.ts'
-import type { EngineName, Provider } from '../../src/model/provider.ts'
+import type { Provider } from '../../src/model/provider.ts'
 import { startPlainNew } from './copying.ts'
 import { type Debian, OWN } from './debian.ts'
-import type { Dovecot } from './dovecot.ts'
+import type { Dovecot, Place } from './dovecot.ts'
 import type { ImapAccount } from './imap-wire.ts'
 import { PROVIDER } from './provider.ts'
 import { type Source, type SourceSettings, startSource } from './source-server.ts'
@@ -23,6 +23,8 @@ export interface Told {
   readonly messages?: number
   readonly output?: string
   readonly seen?: number
+  /** What the ledger says. */
+  readonly ledger?: string
   readonly signal?: NodeJS.Signals | null
   readonly stderr: string
 }
@@ -36,8 +38,10 @@ export class DoveadmCopying<Old extends OldServer = Source> implements AsyncDisp
   readonly debian: Debian
   readonly stateFolder: string
   readonly #folder: string
+  readonly #isOther: boolean
 
-  private constructor(old: Old, now: Dovecot, debian: Debian) {
+  private constructor(old: Old, now: Dovecot, debian: Debian, isOther: boolean) {
+    this.#isOther = isOther
     this.old = old
     this.new = now
     this.debian = debian
@@ -47,13 +51,22 @@ export class DoveadmCopying<Old extends OldServer = Source> implements AsyncDisp
     mkdirSync(this.stateFolder, { mode: 0o700 })
   }
 
-  static async start(settings: SourceSettings, debian = OWN): Promise<DoveadmCopying> {
-    return await DoveadmCopying.from(startSource(settings), debian)
+  /** @param storage how the destination stores mail, as lines of its configuration; default: as deploy/dovecot */
+  static async start(
+    settings: SourceSettings,
+    debian = OWN,
+    storage?: (place: Place) => string,
+  ): Promise<DoveadmCopying> {
+    return await DoveadmCopying.from(startSource(settings), debian, storage)
   }
 
-  static async from<Old extends OldServer>(started: Promise<Old>, debian = OWN): Promise<DoveadmCopying<Old>> {
-    const [old, now] = await Promise.all([started, startPlainNew(debian)])
-    return new DoveadmCopying(old, now, debian)
+  static async from<Old extends OldServer>(
+    started: Promise<Old>,
+    debian = OWN,
+    storage?: (place: Place) => string,
+  ): Promise<DoveadmCopying<Old>> {
+    const [old, now] = await Promise.all([started, startPlainNew(debian, storage)])
+    return new DoveadmCopying(old, now, debian, storage !== undefined)
   }
 
   home(id: number): string {
@@ -71,15 +84,18 @@ export class DoveadmCopying<Old extends OldServer = Source> implements AsyncDisp
       killedAt,
       home = this.home(id),
       keptFree = NOTHING_KEPT,
+      isCompared = false,
     }: Settings = {},
   ): Promise<Told> {
     const whole = { ...PROVIDER, host: 'localhost', port: this.old.port, engine, ...provider }
-    const order = { id: String(id), home, provider: whole }
+    const order = { id: String(id), address: `m-${id}`, home, provider: whole }
     const [program = '', ...args] = [...this.debian.enter, process.execPath, ATTEMPT]
     const child = spawn(program, args, { env: { PATH: `${process.env.PATH}:/usr/sbin`, ...env } })
     child.stdin.on('error', () => undefined)
     const { stateFolder } = this
-    child.stdin.end(JSON.stringify({ order, credential: { username, password }, stateFolder, keptFree }))
+    const dovecotConf = this.#isOther ? this.new.configurationFile : null
+    const credential = { username, password }
+    child.stdin.end(JSON.stringify({ order, credential, stateFolder, keptFree, dovecotConf, isCompared }))
     if (killedAt !== undefined) {
       until(async () => child.exitCode !== null || existsSync(killedAt), 'the moment to kill it').then(
         () => child.kill('SIGKILL'),
@@ -124,9 +140,11 @@ const NOTHING_KEPT: KeptFree = { percent: 0, bytes: 0 }
 interface Settings {
   readonly home?: string
   readonly keptFree?: KeptFree
+  /** A ledger is taken afterwards. */
+  readonly isCompared?: boolean
   readonly provider?: Partial<Provider>
   readonly env?: NodeJS.ProcessEnv
-  readonly engine?: EngineName
+  readonly engine?: Provider['engine']
   /** Its process is killed when this file is there. */
   readonly killedAt?: string
 }

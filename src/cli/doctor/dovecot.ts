@@ -1,6 +1,6 @@
+import { type Dovecot, isBefore, readDovecot, within } from '../../files/doveconf.ts'
 import type { Settings } from '../../settings.ts'
 import { checkCertificate } from './certificate.ts'
-import { type Dovecot, isBefore, readDovecot, within } from './doveconf.ts'
 import { askerIn, checkLua, checkReach, driverOf, isOurs } from './dovecot-reach.ts'
 import type { Finding } from './finding.ts'
 

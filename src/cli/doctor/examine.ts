@@ -74,8 +74,9 @@ async function providersOf({ openUnready }: CliDeps): Promise<readonly Provider[
 async function* checkChoice(providers: readonly Provider[], engines: Engines): AsyncGenerator<Finding> {
   const left = providers.filter(({ engine }) => engine === 'auto').map(({ name }) => name)
   if (left.length === 0) return
-  const { engine, why } = await engines.byDefault()
-  yield { check: 'engine', result: 'ok', found: `${engine} copies ${left.join(', ')}: ${why}` }
+  const { engine, why, isUnfit } = await engines.byDefault()
+  const found = `${engine} ${isUnfit ? 'cannot copy' : 'copies'} ${left.join(', ')}: ${why}`
+  yield { check: 'engine', result: isUnfit ? 'fail' : 'ok', found }
 }
 
 /** An engine that is missing is no trouble unless a provider names it. */

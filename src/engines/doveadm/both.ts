@@ -1,4 +1,5 @@
-import { decodeName, encodeName } from '../../model/mailbox.ts'
+import type { EngineRecords } from '../../ledger/ports.ts'
+import { decodeName, encodeName, type Mailbox } from '../../model/mailbox.ts'
 import { UidSet } from '../../model/uid-set.ts'
 import { MIRROR_PREFIX } from './configuration.ts'
 import { isRefusal, quoted, type Session, unquoted } from './session.ts'
@@ -26,7 +27,27 @@ export async function liveFolders(session: Session): Promise<Map<string, Shown>>
 export async function mirrorFolders(session: Session): Promise<Map<string, Shown>> {
   const names = await listed(session, MIRROR_PREFIX)
   const inMirror = (name: string) => name.slice(MIRROR_PREFIX.length) || 'INBOX'
-  return await statusOf(session, [MIRROR_PREFIX.slice(0, -1), ...names], inMirror)
+  return await statusOf(session, [...new Set([session.mirrorInbox, ...names])], inMirror)
+}
+
+/** The folders of the mailbox in use by the directories that engines know them by. */
+export async function liveNames(
+  session: Session,
+  { directoriesOf }: Pick<EngineRecords, 'directoriesOf'>,
+): Promise<Map<string, string>> {
+  const names = [...(await liveFolders(session)).keys()]
+  const mailboxes = names.map((name): Mailbox => ({ name: encodeName(name), separator: '/', prefix: '' }))
+  return new Map([...directoriesOf(mailboxes)].map(([name, directory]) => [directory, decodeName(name)]))
+}
+
+/** What the person has subscribed to, as people read it. */
+export async function subscribedNames(session: Session): Promise<Set<string>> {
+  const names = new Set<string>()
+  await session.ask('LSUB "" "*"', (line) => {
+    const [, attributes = '', name = ''] = /^\* LSUB \(([^)]*)\) (?:"[^"]*"|NIL) (.+)$/.exec(line) ?? []
+    if (name !== '' && !/\\noselect/i.test(attributes)) names.add(decodeName(unquoted(name)))
+  })
+  return names
 }
 
 async function listed(session: Session, prefix: string): Promise<string[]> {
@@ -67,7 +88,7 @@ async function statusOf(
 /** The messages of a folder of the mirror, with their flags and keywords, sorted, by ascending UID. */
 export async function mirrorMessages(session: Session, name: string): Promise<Map<number, readonly string[]>> {
   const found: [number, readonly string[]][] = []
-  await session.ask(`EXAMINE ${quoted(mirrorName(name))}`)
+  await openMirrored(session, name)
   await session.ask('UID FETCH 1:* (UID FLAGS)', (line) => {
     const [, uid, flags = ''] = /^\* \d+ FETCH \(UID (\d+) FLAGS \(([^)]*)\)\)$/.exec(line) ?? []
     if (uid !== undefined) found.push([Number(uid), wordsOf(flags)])
@@ -82,13 +103,18 @@ function wordsOf(flags: string): string[] {
     .sort()
 }
 
-function mirrorName(name: string): string {
-  return name === 'INBOX' ? MIRROR_PREFIX.slice(0, -1) : `${MIRROR_PREFIX}${encodeName(name)}`
+/** Opens a folder of the mirror, read-only. */
+export async function openMirrored(session: Session, name: string): Promise<void> {
+  await session.ask(`EXAMINE ${quoted(mirrorName(session, name))}`)
+}
+
+function mirrorName({ mirrorInbox }: Session, name: string): string {
+  return name === 'INBOX' ? mirrorInbox : `${MIRROR_PREFIX}${encodeName(name)}`
 }
 
 /** Copies messages of a folder of the mirror into one of the mailbox in use. */
 export async function copyMessages(session: Session, from: string, uids: readonly number[], to: string): Promise<void> {
-  await session.ask(`EXAMINE ${quoted(mirrorName(from))}`)
+  await openMirrored(session, from)
   for (const set of setsOf(uids)) await session.ask(`UID COPY ${set} ${quoted(encodeName(to))}`)
 }
 

@@ -1,17 +1,12 @@
+import type { Storage } from './storage.ts'
 import type { Dovecot } from './version.ts'
 
-// The mail as deploy/dovecot has it; nothing else of the new server's settings: neither search, notifications, quota nor
+// Nothing else of the new server's settings than where and how mail lies: neither search, notifications, quota nor
 // replication are for a mirror.
-const STORAGE: Readonly<Record<Dovecot['kind'], string>> = {
-  '2.3': `mail_location = maildir:~/Maildir
-mail_plugins = listescape
-# Without modseq the numbers of changes fall behind the source's.
+const FEATURES: Readonly<Record<Dovecot['kind'], string>> = {
+  '2.3': `# Without modseq the numbers of changes fall behind the source's.
 imapc_features = rfc822.size fetch-headers fetch-bodystructure modseq`,
-  '2.4': `mail_driver = maildir
-mail_path = ~/Maildir
-mail_inbox_path = ~/Maildir
-mailbox_list_storage_escape_char = "\\\\"
-# A Cyrus has metadata that doveadm cannot read, and it would stop there.
+  '2.4': `# A Cyrus has metadata that doveadm cannot read, and it would stop there.
 imapc_features = no-metadata`,
 }
 
@@ -24,44 +19,53 @@ const VERSION: Readonly<Record<Dovecot['kind'], string>> = {
 /** What the mirror's folders are called where both are shown. */
 export const MIRROR_PREFIX = '.mirror/'
 
-const MIRROR_STORAGE: Readonly<Record<Dovecot['kind'], (home: string) => string>> = {
-  '2.3': (home) => `location = maildir:${home}/Maildir`,
-  '2.4': (home) => `mail_path = ${home}/Maildir`,
+/** What doveadm reads, for three views: the mirror alone, the mailbox in use, and this with its mirror beside it. */
+export interface Configurations {
+  readonly mirror: string
+  readonly live: string
+  readonly both: string
 }
 
 /**
- * What doveadm reads to copy: the same for the mirror and for the mailbox in use, which are two users of the socket.
  * @param folder a folder of its own, where its sockets are
+ * @param mirror where the mirror is, from the home
  */
-export function configuration(kind: Dovecot['kind'], folder: string): string {
+export function configurations(
+  kind: Dovecot['kind'],
+  folder: string,
+  mirror: string,
+  storage: Storage,
+): Configurations {
+  const live = configuration(kind, folder, storage.live)
+  return {
+    mirror: configuration(kind, folder, storage.mirror('~')),
+    live,
+    both: `${live}namespace mirror {
+  prefix = ${MIRROR_PREFIX}
+  separator = /
+  hidden = yes
+  list = no
+  subscriptions = no
+${storage.mirror(`~/${mirror}`, true)}
+}
+`,
+  }
+}
+
+function configuration(kind: Dovecot['kind'], folder: string, storage: string): string {
   return `${VERSION[kind]}base_dir = ${folder}
 state_dir = ${folder}
 auth_socket_path = ${folder}/userdb
 ssl = no
 first_valid_uid = 1
-${STORAGE[kind]}
+${storage}
+${FEATURES[kind]}
 # One syncfs comes before what was copied is noted.
 mail_fsync = never
 mail_prefetch_count = 500
 namespace inbox {
   inbox = yes
   separator = /
-}
-`
-}
-
-/**
- * The same for the mailbox in use, with its mirror beside it.
- * @param mirror from the home
- */
-export function bothConfiguration(kind: Dovecot['kind'], folder: string, mirror: string): string {
-  return `${configuration(kind, folder)}namespace mirror {
-  prefix = ${MIRROR_PREFIX}
-  separator = /
-  hidden = yes
-  list = no
-  subscriptions = no
-  ${MIRROR_STORAGE[kind](`~/${mirror}`)}
 }
 `
 }

@@ -1,21 +1,30 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openRegular } from '../../files/regular-file.ts'
-import type { DestinationMail, DigestCache } from '../../ledger/ports.ts'
+import type { DestinationMail, DigestCache, EngineRecords } from '../../ledger/ports.ts'
 import { Digesting } from '../../model/message-digest.ts'
 import type { Present } from './adopt.ts'
+import { liveNames, openMirrored } from './both.ts'
+import { flagsOf } from './flags.ts'
 import type { MergeFolder } from './folders.ts'
 import { foldersOf, messagesOf } from './mirror.ts'
 import type { Place } from './place.ts'
+import type { Session } from './session.ts'
+import { digestsOf, shownMessages } from './shown.ts'
 
 /** A message of the mailbox in use. */
 export interface LiveMessage extends Present {
   readonly flags: readonly string[]
 }
 
-interface LiveDeps {
+interface FilesDeps {
   readonly destination: DestinationMail
   readonly digests: DigestCache
+}
+
+interface LiveDeps extends FilesDeps {
+  readonly session: Session
+  readonly states: Pick<EngineRecords, 'directoriesOf'>
 }
 
 /** How often the mailbox is read again in which messages move meanwhile. */
@@ -23,6 +32,12 @@ const TRIES = 5
 
 /** The mailbox in use, with the digest of each message: what the last ledger has read is not read again. */
 export async function readLive(place: Place, deps: LiveDeps, signal: AbortSignal): Promise<LiveMessage[]> {
+  if (!place.isPlain) return await readShown(deps, signal)
+  return await readFiles(place, deps, signal)
+}
+
+/** The same of a plain Maildir. */
+export async function readFiles(place: Place, deps: FilesDeps, signal: AbortSignal): Promise<LiveMessage[]> {
   for (let tries = 1; ; tries++) {
     const { found, isWhole } = await readOnce(place, deps, signal)
     if (isWhole) return found
@@ -30,9 +45,23 @@ export async function readLive(place: Place, deps: LiveDeps, signal: AbortSignal
   }
 }
 
+/** As Dovecot shows it. */
+async function readShown({ session, digests, states }: LiveDeps, signal: AbortSignal): Promise<LiveMessage[]> {
+  const found: LiveMessage[] = []
+  for (const [directory, name] of await liveNames(session, states)) {
+    signal.throwIfAborted()
+    const { messages, files } = await shownMessages(session, name, digests.files.of(directory))
+    digests.files.keep(directory, files)
+    for (const { uid, digest, flags, keywords } of messages) {
+      found.push({ directory, uid, digest, flags: flagsOf(flags, keywords) })
+    }
+  }
+  return found
+}
+
 async function readOnce(
   place: Place,
-  { destination, digests }: LiveDeps,
+  { destination, digests }: FilesDeps,
   signal: AbortSignal,
 ): Promise<{ found: LiveMessage[]; isWhole: boolean }> {
   const tree = await destination.open(place.home, digests.files, () => () => null)
@@ -89,6 +118,12 @@ export class MirrorContent {
   async read(folder: MergeFolder, uids: readonly number[]): Promise<Map<number, string>> {
     const found = new Map<number, string>()
     if (uids.length === 0) return found
+    const { place, session } = this.#deps
+    if (!place.isPlain) {
+      await openMirrored(session, folder.from)
+      for (const [uid, { digest }] of await digestsOf(session, uids)) found.set(uid, digest)
+      return found
+    }
     this.#paths ??= this.#allPaths()
     const paths = (await this.#paths).get(folder.from) ?? new Map()
     for (const uid of uids) {

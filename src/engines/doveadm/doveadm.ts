@@ -22,7 +22,7 @@ export async function doveadm(
   const said: string[] = []
   const end = await runProcess({
     program: 'setpriv',
-    args: ['--pdeathsig', 'KILL', 'doveadm', '-c', place.configuration, ...args],
+    args: ['--pdeathsig', 'KILL', 'doveadm', '-c', configurationFor(place, args), ...args],
     owner: place.owner,
     signal,
     isUrgent: (reason) => reason === 'lost-lock',
@@ -33,6 +33,10 @@ export async function doveadm(
     },
   })
   return { ...end, said }
+}
+
+function configurationFor({ mirror, configuration, liveConfiguration }: Place, args: readonly string[]): string {
+  return args.includes(mirror) ? configuration : liveConfiguration
 }
 
 /** A run that has to succeed. */

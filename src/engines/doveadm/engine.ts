@@ -23,7 +23,8 @@ import { openPlace, ownerOf, type Place } from './place.ts'
 import { firstCommands, sourceFields } from './reaching.ts'
 import { openSession, type Session } from './session.ts'
 import type { SyncStates } from './sides.ts'
-import { type Dovecot, installed } from './version.ts'
+import { UnfitStorage } from './storage.ts'
+import { installed, usable } from './version.ts'
 
 export interface DoveadmDeps {
   /** Another engine whose sync state and names are this one's, too: a migration may change its engine. */
@@ -32,6 +33,8 @@ export interface DoveadmDeps {
   readonly destination: DestinationMail
   readonly digests: DigestCaches
   readonly room: Room
+  /** The destination's configuration, where mail does not lie as deploy/dovecot has it. */
+  readonly dovecotConf: string | null
 }
 
 const ROOM_MS = 1_000
@@ -52,7 +55,7 @@ export function doveadmEngine(deps: DoveadmDeps): Engine & { readonly flipping: 
       if (dovecot === null) return ended('engine-missing', 'doveadm is missing: apt-get install --yes dovecot-core')
       const { version, kind } = dovecot
       if (kind === null) return ended('engine-missing', `the doveadm of Dovecot ${version} is not known here`)
-      return await attempt(order, credential, run, { ...deps, dovecot: { version, kind } })
+      return await attempt(order, credential, run, deps)
     },
     directoriesOf: (mailboxes) => shared.directoriesOf(mailboxes),
     sourceUids: (directory) => shared.sourceUids(directory),
@@ -80,12 +83,7 @@ export function doveadmEngine(deps: DoveadmDeps): Engine & { readonly flipping: 
   }
 }
 
-async function attempt(
-  order: CopyOrder,
-  credential: Credential,
-  run: EngineRun,
-  deps: DoveadmDeps & { dovecot: Dovecot },
-): Promise<Result> {
+async function attempt(order: CopyOrder, credential: Credential, run: EngineRun, deps: DoveadmDeps): Promise<Result> {
   using guard = roomGuard(order, deps.room)
   let copied = 0
   const onMessage = () => {
@@ -95,6 +93,8 @@ async function attempt(
   const signal = AbortSignal.any([run.signal, guard.signal])
   let tunnel: Tunnel | undefined
   try {
+    const dovecot = await usable(deps.dovecotConf)
+    if (order.isMirrored && !dovecot.storage.isPlain) throw new UnfitStorage(NO_FLIP)
     const folders = await deps.access.folders(order.provider, credential, signal)
     using passed = new Passed(deps.digests, order.id)
     const { uid } = ownerOf(order.home)
@@ -103,7 +103,7 @@ async function attempt(
       run.onBrought?.(body.mailbox, body.size)
     })
     tunnel = way
-    await using place = await openPlace(order, deps.dovecot, sourceFields(way, listPrefix(folders)))
+    await using place = await openPlace(order, dovecot, sourceFields(way, listPrefix(folders)))
     way.askAhead(firstCommands(folders))
     return await copy(order, folders, place, { ...deps, passed, signal, onMessage })
   } catch (error) {
@@ -111,6 +111,9 @@ async function attempt(
     return { ...result, messages: copied }
   }
 }
+
+const NO_FLIP =
+  "people are proxied only where mail is a Maildir in the home: a mirror cannot take this mailbox's place (provider set NAME --cutover immediate)"
 
 type CopyDeps = DoveadmDeps & { passed: Passed } & Pick<EngineRun, 'signal' | 'onMessage'>
 

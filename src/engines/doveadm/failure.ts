@@ -5,6 +5,7 @@ import { CouldNotAsk } from '../../model/ledger.ts'
 import { errorText } from '../../model/redact.ts'
 import { DoveadmError } from './doveadm.ts'
 import { RootsMail } from './place.ts'
+import { UnfitStorage } from './storage.ts'
 import { shown, troubleOf } from './trouble.ts'
 
 /** An attempt that has copied nothing. */
@@ -24,6 +25,7 @@ export function failure(error: unknown, tunnel: Tunnel | undefined, signal: Abor
     return { ...result, outcome: 'old-busy', output: `${result.output}\n${backoffText(waitMs)}`, waitMs }
   }
   if (error instanceof CouldNotAsk) return ended(outcomeNamed(error.code), error.message)
+  if (error instanceof UnfitStorage) return ended('engine-missing', error.message)
   if (error instanceof RootsMail) return ended('new-unwritable', error.message)
   const { code } = error as NodeJS.ErrnoException
   return ended(FILE_TROUBLE[code ?? ''] ?? 'incomplete', errorText(error))

@@ -2,8 +2,9 @@ import { runProcess } from '../process.ts'
 import type { Place } from './place.ts'
 
 /** What was done is on the disk then, dates and names included. @throws when the disk cannot keep it */
-export async function toDisk({ home, owner }: Place, signal: AbortSignal): Promise<void> {
-  const args = ['--file-system', '--', home]
+export async function toDisk({ home, owner, isPlain }: Place, signal: AbortSignal): Promise<void> {
+  // Where else mail lies is Dovecot's business.
+  const args = isPlain ? ['--file-system', '--', home] : []
   const end = await runProcess({ program: 'sync', args, owner, signal, isUrgent: () => true, onLine: () => undefined })
   if (end.exitCode !== 0) throw new Error('the new server cannot keep what was copied')
 }

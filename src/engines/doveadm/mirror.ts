@@ -37,7 +37,12 @@ export async function renewMirror(place: Place, leftOut: readonly string[], sign
   if (isStuck(end)) await removeMirror(place, signal)
   else if (end.exitCode !== EX_AGAIN) throw new DoveadmError('backup', end)
   const again = await backup(place, leftOut, signal)
-  if (again.exitCode !== EX_AGAIN) refuseFailed(again)
+  if (again.exitCode !== EX_AGAIN) return refuseFailed(again)
+  // Other storages never get over some names that have been changed on the way in (2.3: a folder called 100%).
+  if (place.isPlain || signal.aborted) return
+  await removeMirror(place, signal)
+  const anew = await backup(place, leftOut, signal)
+  if (anew.exitCode !== EX_AGAIN) refuseFailed(anew)
 }
 
 /**

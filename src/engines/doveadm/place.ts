@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { CopyOrder } from '../../model/migration.ts'
 import { MIRROR, mirrorIn } from '../../model/mirror.ts'
-import { bothConfiguration, configuration } from './configuration.ts'
-import { type Fields, serveUserdb } from './userdb.ts'
+import { configurations, MIRROR_PREFIX } from './configuration.ts'
+import { plainStorage, type Storage } from './storage.ts'
+import { type Fields, serveUserdb, USER } from './userdb.ts'
 import type { Dovecot } from './version.ts'
 
 /** How the names of the folders begin that hold the sockets and configurations of attempts, in the one for such. */
@@ -13,10 +14,15 @@ export const SOCKET = 'userdb'
 
 /** Where one attempt's doveadm works. */
 export interface Place extends AsyncDisposable {
-  /** Path of its configuration. */
+  /** Path of the mirror's configuration. */
   readonly configuration: string
-  /** The same, with the mirror beside the mailbox in use. */
+  /** Of the mailbox in use. */
+  readonly liveConfiguration: string
+  /** The same, with the mirror beside it. */
   readonly bothConfiguration: string
+  readonly isPlain: boolean
+  /** The mirror's INBOX, where the mirror is beside the mailbox in use. */
+  readonly mirrorInbox: string
   /** Whom it runs as; null: this process's own user. */
   readonly owner: Owner | null
   /** The users that it knows. */
@@ -42,8 +48,8 @@ export class RootsMail extends Error {}
  * @param beforeHome where something lies that was in the mailbox's place before
  */
 export async function openPlace(
-  { id, home }: CopyOrder,
-  { kind }: Dovecot,
+  { id, home, address }: Pick<CopyOrder, 'id' | 'home' | 'address'>,
+  { kind, storage = plainStorage(kind) }: Dovecot & { readonly storage?: Storage },
   source: Fields,
   beforeHome: string | null = null,
 ): Promise<Place> {
@@ -56,24 +62,34 @@ export async function openPlace(
   const mirror = `${live}-mirror`
   const before = `${live}-before`
   const mirrorHome = mirrorIn(home)
-  const file = join(folder, 'dovecot.conf')
-  const both = join(folder, 'both.conf')
-  writeFileSync(file, configuration(kind, folder), { mode: 0o600 })
-  writeFileSync(both, bothConfiguration(kind, folder, MIRROR), { mode: 0o600 })
+  const texts = configurations(kind, folder, MIRROR, storage)
+  const files = {
+    configuration: join(folder, 'dovecot.conf'),
+    liveConfiguration: join(folder, 'live.conf'),
+    bothConfiguration: join(folder, 'both.conf'),
+  }
+  writeFileSync(files.configuration, texts.mirror, { mode: 0o600 })
+  writeFileSync(files.liveConfiguration, texts.live, { mode: 0o600 })
+  writeFileSync(files.bothConfiguration, texts.both, { mode: 0o600 })
   const users = new Map<string, Fields>([
-    [live, { ...owner, home }],
+    // Where mail lies may depend on the address.
+    [live, { ...owner, home, ...(address !== undefined && { [USER]: address }) }],
     [mirror, { ...owner, home: mirrorHome, ...source }],
   ])
   if (beforeHome !== null) users.set(before, { ...owner, home: beforeHome })
   opened.use(await serveUserdb(join(folder, SOCKET), users))
   const isRoot = process.geteuid?.() === 0
-  if (isRoot) letIn(owner, folder, [file, both, join(folder, SOCKET)])
+  if (isRoot) letIn(owner, folder, [...Object.values(files), join(folder, SOCKET)])
   const held = opened.move()
   return {
-    ...{ configuration: file, bothConfiguration: both, owner: isRoot ? owner : null },
+    ...{ ...files, isPlain: storage.isPlain, mirrorInbox: mirrorInboxOf(storage), owner: isRoot ? owner : null },
     ...{ live, mirror, before, home, mirrorHome },
     [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
   }
+}
+
+function mirrorInboxOf({ inbox }: Storage): string {
+  return inbox === '' ? MIRROR_PREFIX.slice(0, -1) : `${MIRROR_PREFIX}${inbox}`
 }
 
 /** The folder stays root's: its owner could put a link in the place of what root is about to give away, or to remove. */

@@ -57,8 +57,8 @@ export class Sides {
 
   /** The mailbox in use before anything was copied. */
   live(): Promise<LiveMessage[]> {
-    const { place, destination, digests, signal } = this.deps
-    this.#live ??= readLive(place, { destination, digests }, signal)
+    const { place, signal } = this.deps
+    this.#live ??= readLive(place, this.deps, signal)
     return this.#live
   }
 

@@ -6,7 +6,7 @@ import type { CopyOrder } from '../../model/migration.ts'
 import { UidSet } from '../../model/uid-set.ts'
 import { runProcess } from '../process.ts'
 import { alreadyThere } from './adopt.ts'
-import { readLive } from './content.ts'
+import { readFiles } from './content.ts'
 import { DoveadmError, doveadm } from './doveadm.ts'
 import type { DoveadmDeps } from './engine.ts'
 import { toDisk } from './land.ts'
@@ -47,9 +47,9 @@ async function mergeOne(place: Place, home: string, { destination, digests }: St
   const folders = await foldersOf(place, place.before, signal)
   if ([...folders.values()].every(({ messages }) => messages === 0)) return
   const beside = { ...place, live: place.before, home }
-  const strays = await readLive(beside, { destination, digests: forgotten() }, signal)
+  const strays = await readFiles(beside, { destination, digests: forgotten() }, signal)
   using known = digests.open(place.live.replace(/^m-/, ''))
-  const present = await readLive(place, { destination, digests: known }, signal)
+  const present = await readFiles(place, { destination, digests: known }, signal)
   const candidates = strays.map((one) => ({ ...one, uidValidity: 0 }))
   const found = alreadyThere(candidates, present, [])
   const absent = Map.groupBy(

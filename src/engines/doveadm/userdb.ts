@@ -5,6 +5,9 @@ import { createServer, type Socket } from 'node:net'
 /** What a user is answered with, as Dovecot's userdb fields. */
 export type Fields = Readonly<Record<string, string | number>>
 
+/** The field that says what Dovecot is to call the user. */
+export const USER = 'user'
+
 const ESCAPED: Readonly<Record<string, string>> = { '\0': '0', '\x01': '1', '\t': 't', '\n': 'n', '\r': 'r' }
 const LINE_LIMIT = 8192
 
@@ -42,8 +45,9 @@ function answer(line: string, users: ReadonlyMap<string, Fields>): string {
   if (command !== 'USER') return ''
   const fields = users.get(name)
   if (fields === undefined) return `NOTFOUND\t${id}\n`
-  const values = Object.entries(fields).map(([field, value]) => `${field}=${escaped(value)}`)
-  return `${['USER', id, escaped(name), ...values].join('\t')}\n`
+  const { [USER]: user = name, ...others } = fields
+  const values = Object.entries(others).map(([field, value]) => `${field}=${escaped(value)}`)
+  return `${['USER', id, escaped(user), ...values].join('\t')}\n`
 }
 
 function escaped(value: string | number): string {

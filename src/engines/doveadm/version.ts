@@ -1,4 +1,5 @@
 import { runProcess } from '../process.ts'
+import { type Storage, storageIn, UnfitStorage } from './storage.ts'
 
 /** A Dovecot whose doveadm is known here. */
 export interface Dovecot {
@@ -23,6 +24,13 @@ export async function installed(): Promise<Found> {
   const now = performance.now()
   if (last === undefined || now - last.at > KEPT_MS) last = { at: now, found: look() }
   return await last.found
+}
+
+/** What is installed here, and how it stores mail. @throws UnfitStorage */
+export async function usable(dovecotConf: string | null): Promise<Dovecot & { readonly storage: Storage }> {
+  const { version = '', kind = null } = (await installed()) ?? {}
+  if (kind === null) throw new UnfitStorage('no doveadm that is known here: apt-get install --yes dovecot-core')
+  return { version, kind, storage: await storageIn(dovecotConf, { version, kind }) }
 }
 
 async function look(): Promise<Found> {

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
-import { parseDoveconf } from '../../../src/cli/doctor/doveconf.ts'
 import { examineDovecot } from '../../../src/cli/doctor/dovecot.ts'
+import { parseDoveconf } from '../../../src/files/doveconf.ts'
 import { type Debian, debian } from '../../support/debian.ts'
 import { installed } from '../../support/dovecot-installed.ts'
 
