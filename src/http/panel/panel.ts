@@ -93,7 +93,13 @@ export async function panel(app: FastifyInstance, { deps, sessionKey, log }: Pan
             () => null,
           )
       })
-      const handed: PanelDeps = { ...deps, log, board }
+      // Who has changed something sees what has come of it.
+      const perform: PanelDeps['perform'] = async (operation, said, caller) => {
+        const result = await deps.perform(operation, said, caller)
+        if (operation.permission !== 'see') board.forget()
+        return result
+      }
+      const handed: PanelDeps = { ...deps, log, board, perform }
       for (const page of PAGES) await guarded.register(page, handed)
       guarded.get('/admin/', (_, reply) => reply.redirect('/admin', 301))
       guarded.get('/admin/*', () => {

@@ -48,6 +48,23 @@ t.test('nobody waits while it is looked up again, and what is old is told to nob
   t.equal(await late, 'three')
 })
 
+t.test('what is forgotten is looked up again, and what was under way by then is told to nobody else', async (t) => {
+  const { ask, begun, end } = world()
+  const first = ask()
+  end('one')
+  t.equal(await first, 'one')
+  ask.forget()
+  const second = ask()
+  ask.forget()
+  const third = ask()
+  t.equal(begun(), 3)
+  end('two')
+  t.equal(await second, 'two')
+  end('three')
+  t.equal(await third, 'three')
+  t.equal(await ask(), 'three')
+})
+
 t.test('what takes long is looked up seldom', async (t) => {
   const { ask, begun, end, pass } = world()
   const first = ask()
