@@ -135,6 +135,11 @@ CREATE TABLE migration (
     list_key text COLLATE "C" GENERATED ALWAYS AS (list_key(address)) STORED,
     return_requested_at timestamp with time zone,
     returned_at timestamp with time zone,
+    search_text text GENERATED ALWAYS AS (lower(address ||
+CASE
+    WHEN old_username = address THEN ''::text
+    ELSE ' '::text || old_username
+END)) STORED,
     CONSTRAINT migration_pkey PRIMARY KEY (id),
     CONSTRAINT migration_account_id_key UNIQUE (account_id),
     CONSTRAINT migration_address_key UNIQUE (address),

@@ -238,6 +238,7 @@ export interface Migration {
   return_requested_at: Timestamp | null;
   returned_at: Timestamp | null;
   route: string;
+  search_text: Generated<string | null>;
   state: string;
 }
 

@@ -7,7 +7,7 @@ import { STATUS_COLUMNS, toStatus } from './status.ts'
 
 type MigrationRow = Omit<
   Selectable<MigrationTable>,
-  'account_id' | 'provider_id' | 'home' | 'list_key' | 'is_double' | 'quota_bytes' | 'returned_at'
+  'account_id' | 'provider_id' | 'home' | 'list_key' | 'search_text' | 'is_double' | 'quota_bytes' | 'returned_at'
 > & {
   provider: string
 }
@@ -48,7 +48,7 @@ function wordsOf(search: string): string[] {
 
 /** Each word is somewhere in a name, in whatever order. */
 function isNamed(word: string): RawBuilder<boolean> {
-  return sql<boolean>`(position(lower(${word}) in migration.address) > 0 or position(lower(${word}) in lower(old_username)) > 0)`
+  return sql<boolean>`position(lower(${word}) in search_text) > 0`
 }
 
 /** Found once, so that the index on the provider's number gives the addresses in order. */

@@ -49,14 +49,12 @@ export const migrationList: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
     { schema: { querystring: bodyOf(listMigrations) }, preHandler: refuseUnknown },
     async (request, reply) => {
       const query: Query = request.query
-      const [{ rows, after, before }, providers, board] = await Promise.all([
+      const [{ rows, after, before }, matching, providers, board] = await Promise.all([
         performQuery(request, deps, listMigrations),
+        performQuery(request, deps, countMigrations),
         performQuery(request, deps, listProviders),
         deps.board(),
       ])
-      // All who match are on this page, or they are counted.
-      const isWhole = after === null && before === null
-      const matching = isWhole ? rows.length : await performQuery(request, deps, countMigrations)
       const mayChange = may(administrator(request).role, 'operate')
       const isProxied = board.sources.some(({ flips }) => flips !== null)
       const list = table(captionOf(matching), columns(query, mayChange, isProxied), rows, emptyOf(query))
