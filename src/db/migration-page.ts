@@ -4,7 +4,7 @@ import { Refused } from '../model/refused.ts'
 import type { MigrationFilter, MigrationPageRequest, MigrationSort, Page } from '../operations/ports.ts'
 import { type Reach, readPage } from './cursor.ts'
 import type { DB } from './schema.ts'
-import { CODE, selectMigrations, toMigration } from './selection.ts'
+import { CODE, type Narrowed, selectMigrations, toMigration } from './selection.ts'
 
 /** What a list is sorted by before the address, as the index on it has it. */
 interface Key {
@@ -46,13 +46,28 @@ const KEYS: Readonly<Record<Exclude<MigrationSort, 'address' | 'provider'>, Key>
 }
 
 export async function migrationPage(db: Kysely<DB>, request: MigrationPageRequest): Promise<Page<Migration>> {
-  const { filter = {}, sort = 'address', descending = false } = request
+  const { filter: given = {}, sort = 'address', descending = false } = request
+  const filter = await narrowed(db, given)
   const { rows, ...cursors } = await readPage<MigrationRow>(request, ({ from, isBackwards, limit }) => {
     const reach = { from, limit, isBackwards: descending !== isBackwards }
     if (sort === 'provider') return readByProvider(db, filter, reach)
     return readSorted(db, filter, keyOf(sort, filter), reach)
   })
   return { rows: rows.map(({ cursor, ...migration }) => migration), ...cursors }
+}
+
+/** So few are found and then sorted; of more, enough come soon in any order. */
+const FEW = 2_000
+
+/** In the order of a list a search would read everybody one by one. */
+async function narrowed(db: Kysely<DB>, filter: MigrationFilter): Promise<Narrowed> {
+  if (filter.search === undefined) return filter
+  const found = await selectMigrations(db, filter)
+    .clearSelect()
+    .select('migration.id')
+    .limit(FEW + 1)
+    .execute()
+  return found.length > FEW ? filter : { ...filter, search: undefined, ids: found.map(({ id }) => id) }
 }
 
 /** Null: by the address alone, as is everybody in one state. */
@@ -64,7 +79,7 @@ function keyOf(sort: Exclude<MigrationSort, 'provider'>, filter: MigrationFilter
 /** @param key null: sorted by the address alone */
 async function readSorted(
   db: Kysely<DB>,
-  filter: MigrationFilter,
+  filter: Narrowed,
   key: Key | null,
   { from, isBackwards, limit }: Reach,
 ): Promise<MigrationRow[]> {
@@ -89,7 +104,7 @@ function isBeyond(key: Key | null, cursor: Cursor, isBackwards: boolean) {
 /** One provider after the other: no index has their names beside the addresses. */
 async function readByProvider(
   db: Kysely<DB>,
-  filter: MigrationFilter,
+  filter: Narrowed,
   { from, isBackwards, limit }: Reach,
 ): Promise<MigrationRow[]> {
   const cursor = from === null ? null : cursorIn(from, TEXT.pattern)

@@ -15,8 +15,13 @@ type MigrationRow = Omit<
 /** As the index on it has it. */
 export const CODE = sql<string>`coalesce(migration.code, '')`
 
+/** What a search has found stands for it. */
+export interface Narrowed extends MigrationFilter {
+  readonly ids?: readonly string[] | undefined
+}
+
 /** Migrations that match, with all that is told of them. */
-export function selectMigrations(db: Kysely<DB>, filter: MigrationFilter) {
+export function selectMigrations(db: Kysely<DB>, { ids, ...filter }: Narrowed) {
   const { state, provider, domain, code, search, isFinishRequested, route, isFlipRequested, neverCame } = filter
   return db
     .selectFrom('migration')
@@ -37,6 +42,7 @@ export function selectMigrations(db: Kysely<DB>, filter: MigrationFilter) {
     .$if(neverCame !== undefined, (query) =>
       query.where(sql<boolean>`(account_id is null and state <> 'done') = ${neverCame}`),
     )
+    .$if(ids !== undefined, (query) => query.where(sql<boolean>`migration.id = any(${ids}::bigint[])`))
     .$if(search !== undefined, (query) =>
       query.where(sql<boolean>`${sql.join(wordsOf(search ?? '').map(isNamed), sql` and `)}`),
     )

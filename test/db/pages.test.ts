@@ -98,6 +98,26 @@ t.test('numbers in addresses are in their order', async (t) => {
   await sql`delete from migration where old_domain = 'old.natural'`.execute(database.kysely)
 })
 
+t.test('a search of few and one of many tell the same pages', async (t) => {
+  await sql`insert into migration (address, provider_id, old_domain, old_username, state, route)
+    select 'm' || n || '@many.natural', 1, 'many.natural', case n % 100 when 0 then 'Rare ' || n else 'v' || n end, 'awaited',
+      'destination' from generate_series(1, 2500) as n`.execute(database.kysely)
+  const found = async (search: string) => {
+    const read = (request: PageRequest) => pageOf({ ...request, filter: { search } })
+    const forwards = addresses((await walk(read, 900, 'after')).flat())
+    t.equal(await migrations(database.kysely).count({ search }), forwards.length)
+    return forwards
+  }
+  const many = Array.from({ length: 2_500 }, (_, at) => `m${at + 1}@many.natural`)
+  t.same(await found('many.natural'), many)
+  t.same(
+    await found('rare'),
+    many.filter((_, at) => at % 100 === 99),
+  )
+  t.same(await found('RARE 2500'), ['m2500@many.natural'])
+  await sql`delete from migration where old_domain = 'many.natural'`.execute(database.kysely)
+})
+
 t.test('a page tells whether there is more on either side', async (t) => {
   const first = await pageOf({ limit: 20 })
   t.match(first, { before: null, after: String })

@@ -16,8 +16,8 @@ const PAINT_LIMIT_MS = 500
 const ANSWERS = 40
 const ANSWER_LIMIT_MS = 300
 /** What was looked up is not looked up again for so long. */
-const REMEMBERED_MS = 8_000
-const UNREMEMBERED_ROUNDS = 8
+const REMEMBERED_MS = 16_000
+const UNREMEMBERED_ROUNDS = 4
 
 const PAGES = {
   'the overview': '/admin',
