@@ -20,10 +20,12 @@ export interface FlipDeps {
 /** How often the source may change while nobody who comes through here can change it. */
 const MOST_ROUNDS = 5
 
-/** Whether the attempt that has ended so makes the person ready, and it is time to flip. */
-export function isFlipWanted({ moving, order, isFinishRequested }: Job, ending: Ending): boolean {
+/** Whether the person is ready after an attempt that has ended so, and it is time to flip. */
+export function isFlipWanted({ moving, order, isFinishRequested, isProved }: Job, ending: Ending): boolean {
   if (moving?.route !== 'source' || !moving.hasAccount) return false
-  if (ending !== 'complete' && ending !== 'unchanged') return false
+  // Who moves and deletes mail without a break makes every ledger differ: a flip proves it once more, when nobody can.
+  const isBusy = isProved && ending === 'ledger-differs'
+  if (ending !== 'complete' && ending !== 'unchanged' && !isBusy) return false
   if (moving.isFlipRequested || isFinishRequested) return true
   return !moving.isReturned && isProxied(order) && order.provider.flip === 'auto'
 }

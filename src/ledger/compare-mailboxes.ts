@@ -162,13 +162,21 @@ export class Comparison {
     const last = lastFolders.get(name)
     const isSame = last?.uidValidity === uidValidity
     return {
-      proved: UidSet.parse(isSame ? last.provedUids : ''),
+      proved: this.#proved(name, uidValidity, isSame ? last.provedUids : ''),
       accepted: UidSet.parse(isSame ? last.acceptedUids : ''),
       acceptedUnlisted: isSame ? last.acceptedUnlisted : 0,
       ...(options.accept && EVERYTHING),
       syncState: engine.syncState(migrationId, directory, uidValidity),
       onlyKeywords,
     }
+  }
+
+  /** By a ledger, or by the flip since. */
+  #proved(name: string, uidValidity: number, byLedger: string): UidSet {
+    const { engine, migrationId } = this.#deps
+    const byFlip = engine.flipped(migrationId, name, uidValidity)
+    const known = UidSet.parse(byLedger)
+    return byFlip.size === 0 ? known : ascending(new Set([...known, ...byFlip]))
   }
 
   #list(difference: Difference): void {

@@ -49,6 +49,7 @@ export function enginesFor(settings: Settings): Engines {
     // A migration may have changed its engine.
     remembers: (id) => doveadm.remembers(id),
     syncState: (...which) => doveadm.syncState(...which),
+    flipped: (...which) => doveadm.flipped(...which),
     subscribed: (id) => doveadm.subscribed(id),
     release: (order) => doveadm.release(order),
   }

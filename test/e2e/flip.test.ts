@@ -83,6 +83,7 @@ async function flips(t: Test, world: MailWorld, debian: Debian, sync: Sync): Pro
       if (failed) throw new Error('the flip failed')
       return shown.route === 'destination'
     }, 'the flip')
+    await remove(atNew(world, ANNA), 'before')
     const [before, messages] = [client.appended, sent]
     await until(async () => client.appended > before + 3 && sent > messages + 3, 'work goes on after the flip')
   } catch (error) {
@@ -99,7 +100,9 @@ async function flips(t: Test, world: MailWorld, debian: Debian, sync: Sync): Pro
 
   const after = await uidsOf(atNew(world, ANNA))
   t.equal(after.uidValidity, numbered.uidValidity)
-  for (const [uid, subject] of numbered.subjects) t.equal(after.subjects.get(uid), subject)
+  for (const [uid, subject] of numbered.subjects) {
+    t.equal(after.subjects.get(uid), subject === 'before' ? undefined : subject)
+  }
   const all = [...after.subjects.values()]
   const missing = (await deadline(world, async () => {
     const found = [...(await uidsOf(atNew(world, ANNA))).subjects.values()]
@@ -115,6 +118,8 @@ async function flips(t: Test, world: MailWorld, debian: Debian, sync: Sync): Pro
     const migration = await rows(world.ferry.service, 'migration', 'show', ANNA)
     return migration.state === 'done' && migration
   }, 'the ledger proves it')
+  const atTheEnd = await uidsOf(atNew(world, ANNA))
+  t.notOk([...atTheEnd.subjects.values()].includes('before'), 'what she has deleted here stays deleted')
   t.same(readdirSync(join(homeOf(world), '.postferry')), ['before'], 'nothing else is left of it')
   t.comment(debian.dovecot, attempts.map(({ output }: { output: string }) => output).join('; '), `sent ${sent}`)
   t.comment(`longest gap of the clients: ${Math.max(client.gap, idle.gap)} ms`)
@@ -133,6 +138,15 @@ async function deadline(_: MailWorld, look: () => Promise<string[]>): Promise<st
     return last.length === 0
   }, 'all messages').catch(() => undefined)
   return last
+}
+
+async function remove(account: ImapAccount, subject: string): Promise<void> {
+  await using wire = await ImapWire.open(account)
+  await wire.command('SELECT INBOX')
+  const found = await wire.command(`SEARCH SUBJECT "${subject}"`)
+  const [, number] = /^\* SEARCH (\d+)/.exec(found[0]?.line ?? '') ?? []
+  await wire.command(`STORE ${number} +FLAGS (\\Deleted)`)
+  await wire.command('EXPUNGE')
 }
 
 async function uidsOf(account: ImapAccount): Promise<{ uidValidity: string; subjects: Map<string, string> }> {

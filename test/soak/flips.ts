@@ -17,7 +17,7 @@ import { until } from '../support/until.ts'
 
 const FLIPS = Number(process.env.POSTFERRY_SOAK_FLIPS ?? 100)
 const TOGETHER = 4
-const EVERY_MS = 50
+const EVERY_MS = 100
 const BEFORE = 20
 const PASSWORD = 'a password'
 /** Nobody is held for longer, and then a killed process takes its time to be back. */
@@ -127,7 +127,10 @@ class Move implements AsyncDisposable {
         return last.length === some.length && last.every(fits)
       }, `everybody ${what}`)
     } catch (error) {
-      throw new Error(`${JSON.stringify(last)} ${this.#sync.stderr}`, { cause: error })
+      const { service } = this.#world.ferry
+      const shown = await Promise.all(some.map((person) => rows(service, 'migration', 'show', person)))
+      const told = shown.map(({ address, attempts }) => JSON.stringify({ address, attempts }))
+      throw new Error(`${JSON.stringify(last)}\n${told.join('\n')}\n${this.#sync.stderr}`, { cause: error })
     }
   }
 

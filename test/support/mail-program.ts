@@ -59,7 +59,7 @@ export class MailProgram {
   async #step(): Promise<void> {
     const kind = this.#steps % 5
     if (kind < 2) return await this.#append()
-    if (kind === 4 && this.#steps % 15 === 4) return await this.#rename()
+    if (kind === 4 && this.#steps % 60 === 4) return await this.#rename()
     const inbox = [...this.#expected].filter(([, { folder, marks }]) => folder === 'INBOX' && marks === '')
     const [subject] = inbox[Math.floor(Math.random() * inbox.length)] ?? []
     if (subject === undefined) return await this.#append()

@@ -11,7 +11,7 @@ import { check } from './check.ts'
 import { DoveadmError } from './doveadm.ts'
 import { ended, failure } from './failure.ts'
 import { flipping } from './flip.ts'
-import { removeRecord } from './flipped.ts'
+import { hasRecord, openRecord, removeRecord } from './flipped.ts'
 import { leftOut, listPrefix, type Matched, type MergeFolder, type Mirrored, matched, unfit } from './folders.ts'
 import { listMirror } from './listed.ts'
 import { merge } from './merge.ts'
@@ -64,6 +64,11 @@ export function doveadmEngine(deps: DoveadmDeps): Engine & { readonly flipping: 
       if (state === null || !hasMerged(shared.stateFolder, id)) return state
       using merged = openMerged(shared.stateFolder, id)
       return { ...state, keywordsOf: merged.keywords({ directory, uidValidity }) }
+    },
+    flipped(id, mailbox, uidValidity) {
+      if (!hasRecord(shared.stateFolder, id)) return new Set()
+      using record = openRecord(shared.stateFolder, id)
+      return record.uids(mailbox, uidValidity)
     },
     subscribed(id) {
       if (!hasMerged(shared.stateFolder, id)) return new Set()

@@ -20,6 +20,8 @@ create table if not exists aimed (name text, uid integer, flags text, size integ
 export interface FlippedRecord extends Disposable {
   /** By the source's name. */
   readonly known: Map<string, Known>
+  /** UIDs of one folder, where it is numbered so. */
+  uids(name: string, uidValidity: number): ReadonlySet<number>
   /** Empty: nothing was being written. */
   readonly aims: Map<string, Aim>
   /** Replaces all of it, and what was aimed at. On the disk when this returns. */
@@ -47,6 +49,7 @@ export function openRecord(folder: string, migrationId: string): FlippedRecord {
     get known() {
       return readKnown(database)
     },
+    uids: (name, uidValidity) => readUids(database, name, uidValidity),
     get aims() {
       return readAims(database)
     },
@@ -78,6 +81,13 @@ function readKnown(database: DatabaseSync): Map<string, Known> {
       ]
     }),
   )
+}
+
+function readUids(database: DatabaseSync, name: string, uidValidity: number): ReadonlySet<number> {
+  const rows = database
+    .prepare('select uid from known join message using (name) where name = ? and uid_validity = ?')
+    .all(name, uidValidity) as { uid: number }[]
+  return new Set(rows.map(({ uid }) => uid))
 }
 
 function writeKnown(database: DatabaseSync, all: ReadonlyMap<string, Known>): void {

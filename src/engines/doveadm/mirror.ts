@@ -25,6 +25,9 @@ export interface Message {
 const EX_AGAIN = 2
 /** The INBOX of a mirror cannot be made anew: only a mirror from nothing heals that. */
 const EX_DATAERR = 65
+/** Or somebody renamed or deleted a folder while it was copied. */
+const EX_NOTFOUND = 68
+const MOST_RUNS = 3
 
 /**
  * Makes the mirror what the source is now. A stuck one is only a copy: it is thrown away and made again.
@@ -32,17 +35,19 @@ const EX_DATAERR = 65
  * @throws DoveadmError
  */
 export async function renewMirror(place: Place, leftOut: readonly string[], signal: AbortSignal): Promise<void> {
-  const end = await backup(place, leftOut, signal)
-  if (end.exitCode === 0 || signal.aborted) return refuseFailed(end)
-  if (isStuck(end)) await removeMirror(place, signal)
-  else if (end.exitCode !== EX_AGAIN) throw new DoveadmError('backup', end)
-  const again = await backup(place, leftOut, signal)
-  if (again.exitCode !== EX_AGAIN) return refuseFailed(again)
-  // Other storages never get over some names that have been changed on the way in (2.3: a folder called 100%).
-  if (place.isPlain || signal.aborted) return
-  await removeMirror(place, signal)
-  const anew = await backup(place, leftOut, signal)
-  if (anew.exitCode !== EX_AGAIN) refuseFailed(anew)
+  for (let run = 1; ; run++) {
+    const end = await backup(place, leftOut, signal)
+    const isRepeated = end.exitCode === EX_AGAIN && run > 1
+    const isLast = signal.aborted || run === MOST_RUNS
+    if (end.exitCode === 0 || (isRepeated && (isLast || place.isPlain))) return
+    if (isLast || !isWorthAnother(end)) throw new DoveadmError('backup', end)
+    // Other storages never get over some names that have been changed on the way in (2.3: a folder called 100%).
+    if (isStuck(end) || isRepeated) await removeMirror(place, signal)
+  }
+}
+
+function isWorthAnother(end: Ended): boolean {
+  return isStuck(end) || end.exitCode === EX_AGAIN || end.exitCode === EX_NOTFOUND
 }
 
 /**
