@@ -176,7 +176,7 @@ export class Comparison {
     const { engine, migrationId } = this.#deps
     const byFlip = engine.flipped(migrationId, name, uidValidity)
     const known = UidSet.parse(byLedger)
-    return byFlip.size === 0 ? known : ascending(new Set([...known, ...byFlip]))
+    return byFlip === null ? known : ascending(new Set([...known, ...byFlip]))
   }
 
   #list(difference: Difference): void {
@@ -202,7 +202,7 @@ export class Comparison {
     const { destination, options } = this.#deps
     const { name, directory, counts, found, lost, accepted, acceptedUnlisted } = findings
     const renamedTo = renamedToIn(explained, unpaired.atSource.length, taken)
-    const state = this.#stateOf(findings, renamedTo)
+    const state = this.#stateOf(findings, uidValidity, renamedTo)
     return {
       ...{ name, directory, counts, uidValidity },
       // A folder whose absence is accepted counts as removed by its owner.
@@ -216,12 +216,13 @@ export class Comparison {
     }
   }
 
-  #stateOf({ name, directory, counts }: FolderFindings, renamedTo: string | null): FolderState {
-    const { destination, lastFolders } = this.#deps
+  #stateOf({ name, directory, counts }: FolderFindings, uidValidity: number, renamedTo: string | null): FolderState {
+    const { destination, lastFolders, engine, migrationId } = this.#deps
     if (destination.directories.includes(directory)) return 'there'
     if (renamedTo !== null) return 'renamed'
     const last = lastFolders.get(name)?.state ?? 'missing'
-    const wasThere = ['there', 'renamed', 'removed'].includes(last)
+    const wasThere =
+      ['there', 'renamed', 'removed'].includes(last) || engine.flipped(migrationId, name, uidValidity) !== null
     return wasThere || counts.moved + counts.removed > 0 ? 'removed' : 'missing'
   }
 

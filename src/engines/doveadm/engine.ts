@@ -66,7 +66,7 @@ export function doveadmEngine(deps: DoveadmDeps): Engine & { readonly flipping: 
       return { ...state, keywordsOf: merged.keywords({ directory, uidValidity }) }
     },
     flipped(id, mailbox, uidValidity) {
-      if (!hasRecord(shared.stateFolder, id)) return new Set()
+      if (!hasRecord(shared.stateFolder, id)) return null
       using record = openRecord(shared.stateFolder, id)
       return record.uids(mailbox, uidValidity)
     },

@@ -20,8 +20,8 @@ create table if not exists aimed (name text, uid integer, flags text, size integ
 export interface FlippedRecord extends Disposable {
   /** By the source's name. */
   readonly known: Map<string, Known>
-  /** UIDs of one folder, where it is numbered so. */
-  uids(name: string, uidValidity: number): ReadonlySet<number>
+  /** UIDs of one folder; null: there was none that is numbered so. */
+  uids(name: string, uidValidity: number): ReadonlySet<number> | null
   /** Empty: nothing was being written. */
   readonly aims: Map<string, Aim>
   /** Replaces all of it, and what was aimed at. On the disk when this returns. */
@@ -83,10 +83,10 @@ function readKnown(database: DatabaseSync): Map<string, Known> {
   )
 }
 
-function readUids(database: DatabaseSync, name: string, uidValidity: number): ReadonlySet<number> {
-  const rows = database
-    .prepare('select uid from known join message using (name) where name = ? and uid_validity = ?')
-    .all(name, uidValidity) as { uid: number }[]
+function readUids(database: DatabaseSync, name: string, uidValidity: number): ReadonlySet<number> | null {
+  const known = database.prepare('select 1 from known where name = ? and uid_validity = ?').get(name, uidValidity)
+  if (known === undefined) return null
+  const rows = database.prepare('select uid from message where name = ?').all(name) as { uid: number }[]
   return new Set(rows.map(({ uid }) => uid))
 }
 

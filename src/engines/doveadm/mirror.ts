@@ -25,7 +25,6 @@ export interface Message {
 const EX_AGAIN = 2
 /** The INBOX of a mirror cannot be made anew: only a mirror from nothing heals that. */
 const EX_DATAERR = 65
-/** Or somebody renamed or deleted a folder while it was copied. */
 const EX_NOTFOUND = 68
 const MOST_RUNS = 3
 
@@ -46,8 +45,10 @@ export async function renewMirror(place: Place, leftOut: readonly string[], sign
   }
 }
 
+/** So it is when somebody has deleted a message, or renamed a folder, while it was copied. */
 function isWorthAnother(end: Ended): boolean {
-  return isStuck(end) || end.exitCode === EX_AGAIN || end.exitCode === EX_NOTFOUND
+  const isOvertaken = end.exitCode === EX_NOTFOUND || end.said.some((line) => /didn't send mail/.test(line))
+  return isOvertaken || isStuck(end) || end.exitCode === EX_AGAIN
 }
 
 /**

@@ -59,7 +59,7 @@ export function offlineImap({
     },
     directoriesOf,
     sourceUids,
-    flipped: () => new Set(),
+    flipped: () => null,
     syncState: (id, directory, uidValidity) => syncStateIn(metadata, id, directory, uidValidity),
     subscribed: () => new Set(),
     forget: (id, lost) => forgetIn(metadata, id, lost),
