@@ -84,6 +84,8 @@ function takeMoved(
 }
 
 interface Sign {
+  /** By chance another message has it too: no sign of what was proved here, and may have been deleted since. */
+  readonly isVague?: true
   readonly atSource: (message: DigestedMessage) => string | number | null
   readonly onDestination: (message: DestinationMessage) => string | number | null
   readonly fits?: (message: DigestedMessage, other: DestinationMessage) => boolean
@@ -96,6 +98,7 @@ const SIGNS: readonly Sign[] = [
   { atSource: ({ uid }) => uid, onDestination: ({ copyOf }) => copyOf },
   { atSource: ({ messageId }) => messageId || null, onDestination: ({ messageId }) => messageId || null },
   {
+    isVague: true,
     atSource: ({ date }) => date,
     onDestination: ({ date }) => date,
     fits: ({ length }, other) => Math.abs(length - other.length) <= length * LENGTH_TOLERANCE,
@@ -114,9 +117,10 @@ function takeAltered(
   // A copy of one message is no copy of another, however alike they are.
   const isAnothers = ({ uid }: DigestedMessage, { copyOf }: DestinationMessage) =>
     namesHold && copyOf !== null && copyOf !== uid
-  for (const { atSource, onDestination, fits = () => true } of namesHold ? SIGNS : SIGNS.slice(1)) {
+  for (const { isVague, atSource, onDestination, fits = () => true } of namesHold ? SIGNS : SIGNS.slice(1)) {
     const pool = new Pool(free, onDestination)
     absent = absent.filter((message) => {
+      if (isVague && findings.evidence.proved.has(message.uid)) return true
       const isThis = (other: DestinationMessage) => !isAnothers(message, other) && fits(message, other)
       const other = pool.take(atSource(message), isThis)
       if (other !== undefined) findings.add('altered', message, bytesText(message), bytesText(other))

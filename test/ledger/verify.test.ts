@@ -48,7 +48,7 @@ function world(ends: Saved[]) {
         [Symbol.dispose]: () => undefined,
       }),
     },
-    engine: { directoriesOf: () => new Map([['INBOX', '']]), syncState: () => null },
+    engine: { directoriesOf: () => new Map([['INBOX', '']]), syncState: () => null, flipped: () => null },
     ledgers: {
       // Somebody else accepts what is hidden after the first was read.
       last: async () => ({
