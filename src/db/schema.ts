@@ -283,6 +283,7 @@ export interface Provider {
   port: number;
   refusal: string | null;
   reopens: Generated<boolean>;
+  roles: Generated<string>;
   sieve_port: number | null;
   test_failed: string | null;
   tested_at: Timestamp | null;

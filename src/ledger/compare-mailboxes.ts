@@ -11,11 +11,12 @@ import { type Mailbox, titleOf } from '../model/mailbox.ts'
 import { UidSet } from '../model/uid-set.ts'
 import { type Explained, explainUnpaired, type Paired } from './explain-unpaired.ts'
 import { type DigestedMessage, type Evidence, FolderFindings, pairMessages } from './pair-messages.ts'
-import type { DestinationTree, DigestCache, EngineRecords, SourceMessage, SourceSession } from './ports.ts'
+import type { DestinationTree, DigestCache, EngineRecords, SourceMessage, SourceSession, Whose } from './ports.ts'
 import type { VerifyOptions } from './verify.ts'
 
 export interface ComparisonDeps {
   readonly migrationId: string
+  readonly whose: Whose
   readonly source: SourceSession
   readonly destination: DestinationTree
   readonly digests: DigestCache
@@ -56,7 +57,8 @@ export class Comparison {
     const { source, destination, engine } = this.#deps
     const all = await source.mailboxes()
     this.#subscribed = { source: await source.subscribed(), destination: await destination.subscribed() }
-    const directories = engine.directoriesOf(all.map(({ mailbox }) => mailbox))
+    const listed = all.map(({ mailbox }) => mailbox)
+    const directories = (await engine.directoriesFor?.(this.#deps.whose, listed)) ?? engine.directoriesOf(listed)
     const wanted = all.filter((each) => each.wanted).map(({ mailbox }) => mailbox)
     wanted.sort((a, b) => (a.name < b.name ? -1 : 1))
     const results: (ReadFolder | UnreadableFolder)[] = []

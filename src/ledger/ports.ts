@@ -136,10 +136,19 @@ export interface DigestCaches {
   remove(migrationId: string): void
 }
 
+/** A migration, as far as it matters where folders go. */
+export interface Whose {
+  readonly migrationId: string
+  readonly provider: Provider
+  readonly isMirrored?: boolean
+}
+
 /** What an engine knows of the copies that it has made. */
 export interface EngineRecords {
   /** The directory that it makes of each mailbox's name. All mailboxes of a person have to be there. */
   directoriesOf(mailboxes: readonly Mailbox[]): ReadonlyMap<string, string>
+  /** The same for one person, of whom folders may have another place. Missing: nobody's have. */
+  directoriesFor?(whose: Whose, mailboxes: readonly Mailbox[]): Promise<ReadonlyMap<string, string>>
   /**
    * Reads the UID at the source out of the name, without flags, of a message's file in a directory. Null: the engine has
    * not stored it there, or does not tell.

@@ -76,7 +76,16 @@ export async function verify(
     const lastFolders = new Map(last.folders.map((folder) => [folder.name, folder]))
     const destination = await destinationMail.open(home, digests.files, engine.sourceUids, order.address)
     await using _ = { [Symbol.asyncDispose]: async () => await destination.close?.() }
-    const comparison = new Comparison({ migrationId, source, destination, digests, engine, lastFolders, options })
+    const comparison = new Comparison({
+      migrationId,
+      whose: order,
+      source,
+      destination,
+      digests,
+      engine,
+      lastFolders,
+      options,
+    })
     const result = await comparison.run()
     const seconds = (performance.now() - started) / 1000
     const ledger = { takenAt: new Date(), seconds, ...result, code: codeOf(result.folders, purpose) }

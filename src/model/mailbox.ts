@@ -1,3 +1,5 @@
+import type { Role } from './roles.ts'
+
 /** A mailbox as the source's LIST and NAMESPACE announce it. */
 export interface Mailbox {
   /** In modified UTF-7 as the source sends it; `INBOX` in this one spelling. */
@@ -5,6 +7,8 @@ export interface Mailbox {
   readonly separator: string | null
   /** Prefix of the personal namespace that the name lies in, or empty. */
   readonly prefix: string
+  /** What the source says that it is for. Missing: it does not say. */
+  readonly role?: Role
 }
 
 /** What people read for a mailbox's name. */

@@ -33,6 +33,8 @@ export function changedProvider(
     throw new Refused('invalid', 'some fields cannot be used', { tls: IN_THE_CLEAR })
   }
   const after = fitting({ ...before, ...set(changes, changes.tls ?? before.tls) })
+  // What was put elsewhere would come a second time by another engine.
+  if (before.roles === 'map' && after.roles === 'keep') throw new Refused('conflict', MAPPED)
   const isElsewhere = after.host !== before.host || after.port !== before.port
   return {
     ...after,
@@ -42,6 +44,7 @@ export function changedProvider(
   }
 }
 
+const MAPPED = 'folders may be mapped by their roles already: roles stay map'
 const IN_THE_CLEAR = 'With tls none passwords travel in the clear: confirm it with plain_text (--plain-text).'
 
 /** Whether what a test of one found out holds for the other. */
@@ -59,6 +62,14 @@ function proxyFlaw({ cutover, engine, fingerprint }: Provider): string | null {
   return 'Dovecot cannot check a fingerprint when it hands sessions on: trust a CA file instead (and in Dovecot, too), or stay immediate'
 }
 
+/** Why folders cannot be mapped by their roles; null: nobody wants it, or they can. */
+function rolesFlaw({ roles, engine, cutover }: Provider): string | null {
+  if (roles !== 'map') return null
+  if (engine === 'offlineimap')
+    return 'only doveadm maps folders by their roles: set the engine to doveadm or auto, too'
+  return cutover === 'proxied' ? 'proxied people keep the names of their folders: set roles to keep' : null
+}
+
 function set(changes: ProviderChanges, tls: TlsMode): Partial<ProviderSettings> {
   const given = PROVIDER_ROWS.filter(([key]) => changes[key] !== undefined)
   return Object.fromEntries(given.map(([key, row]) => [key, changes[key] ?? row.default?.(tls)]))
@@ -66,7 +77,7 @@ function set(changes: ProviderChanges, tls: TlsMode): Partial<ProviderSettings> 
 
 function fitting(provider: Provider): Provider {
   const { maxConnections, copyConnections } = provider
-  const flaw = proxyFlaw(provider)
+  const flaw = proxyFlaw(provider) ?? rolesFlaw(provider)
   if (flaw !== null) throw new Refused('conflict', flaw)
   const most = mostForCopying(maxConnections)
   if (copyConnections === null || copyConnections <= most) return provider

@@ -14,6 +14,7 @@ import {
   windowText,
 } from './provider.ts'
 import * as values from './provider-values.ts'
+import { ROLE_CHOICES } from './roles.ts'
 import { oneOf } from './texts.ts'
 
 /** Something that can be set of a provider. Commands, API, panel and database take it from here. */
@@ -212,6 +213,14 @@ export const PROVIDER_FIELDS = {
       doveadm: 'doveadm',
     },
     ...choice(ENGINE_CHOICES, 'auto'),
+  }),
+  roles: field({
+    ...{ name: 'roles', title: 'Sent, drafts, trash, junk, archive', part: 'copying', placeholder: 'how' },
+    about:
+      'what becomes of folders that are for sent mail, drafts, trash, junk or the archive: keep their names, or map: copy them ' +
+      "into the new server's folders for that (doveadm only, and for good)",
+    titles: { keep: 'keep their names', map: "go into the new server's folders for that" },
+    ...choice(ROLE_CHOICES, 'keep'),
   }),
   /** Sign-ins are asked at any hour. */
   window: field<CopyWindow | null>({

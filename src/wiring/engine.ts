@@ -33,7 +33,7 @@ export function enginesFor(settings: Settings): Engines {
   })
   const { dovecotConf } = settings
   const beside = withBeside(offlineimap, { engine: offlineimap, access, titleOf: titleOfDirectory })
-  const run = intoMaildir({ run: beside }, dovecotConf)
+  const run = intoMaildir({ run: beside }, { dovecotConf, stateFolder })
   const engines = { offlineimap: { ...offlineimap, run }, doveadm }
   const auto = takingTurns(engines, dovecotConf)
   return {
@@ -48,6 +48,7 @@ export function enginesFor(settings: Settings): Engines {
     ...doveadm.flipping,
     // A migration may have changed its engine.
     remembers: (id) => doveadm.remembers(id),
+    ...(doveadm.directoriesFor && { directoriesFor: doveadm.directoriesFor }),
     syncState: (...which) => doveadm.syncState(...which),
     flipped: (...which) => doveadm.flipped(...which),
     subscribed: (id) => doveadm.subscribed(id),

@@ -17,6 +17,7 @@ t.test('a new provider has the defaults', async (t) => {
     ...{ mx: null, mxPort: 25, mxTls: 'verified', tlsMin: '1.2', masterName: null, masterLogin: 'user*master' },
     ...{
       engine: 'auto',
+      roles: 'keep',
       cutover: 'immediate',
       flip: 'auto',
       pop3Port: null,
@@ -51,6 +52,15 @@ t.test('people are proxied only where there is a mirror, and Dovecot can check t
   const proxied = changedProvider(before, { cutover: 'proxied', engine: 'doveadm' })
   t.throws(() => changedProvider(proxied, { engine: 'offlineimap' }), /only doveadm makes/)
   t.equal(changedProvider(proxied, { cutover: 'immediate', engine: 'offlineimap' }).engine, 'offlineimap')
+})
+
+t.test('folders are mapped by doveadm alone, and stay mapped', async (t) => {
+  t.throws(() => changedProvider(before, { roles: 'map', engine: 'offlineimap' }), /only doveadm maps folders/)
+  const mapped = changedProvider(before, { roles: 'map' })
+  t.throws(() => changedProvider(mapped, { engine: 'offlineimap' }), /only doveadm maps folders/)
+  t.throws(() => changedProvider(mapped, { cutover: 'proxied' }), /keep the names of their folders/)
+  t.throws(() => changedProvider(mapped, { roles: 'keep' }), /roles stay map/)
+  t.throws(() => changedProvider(mapped, { roles: null }), /roles stay map/)
 })
 
 t.test('another endpoint, or who says so, forgets how it refuses', async (t) => {

@@ -21,6 +21,7 @@ import { noteMirror } from './note-mirror.ts'
 import { Passed } from './passed.ts'
 import { openPlace, ownerOf, type Place } from './place.ts'
 import { firstCommands, sourceFields } from './reaching.ts'
+import { placesOf } from './roles.ts'
 import { openSession, type Session } from './session.ts'
 import type { SyncStates } from './sides.ts'
 import { UnfitStorage } from './storage.ts'
@@ -58,6 +59,10 @@ export function doveadmEngine(deps: DoveadmDeps): Engine & { readonly flipping: 
       return await attempt(order, credential, run, deps)
     },
     directoriesOf: (mailboxes) => shared.directoriesOf(mailboxes),
+    async directoriesFor(whose, mailboxes) {
+      const { dovecotConf } = deps
+      return (await placesOf(whose, mailboxes, { states: shared, dovecotConf })).directories
+    },
     sourceUids: (directory) => shared.sourceUids(directory),
     syncState(id, directory, uidValidity) {
       const state = shared.syncState(id, directory, uidValidity)
@@ -130,9 +135,9 @@ async function copy(order: CopyOrder, source: SourceFolders, place: Place, deps:
   const early = isFirst ? await mergeEarly(order, source, place, deps, mirroring) : 0
   await mirroring
   passed.keep()
-  const { folders, missing, messages } = await mergeMirror(order, source, place, deps, () => true)
+  const { folders, missing, messages, told } = await mergeMirror(order, source, place, deps, () => true)
   // What is missing fails the ledger, which names it.
-  const copied = { folders, messages: early + messages, output: wordsOf(missing) }
+  const copied = { folders, messages: early + messages, output: [...told, wordsOf(missing)].join('\n').trim() }
   return { outcome: 'complete', ...copied, ...(missing.length > 0 && { leftOut: missing }) }
 }
 
@@ -188,22 +193,24 @@ async function mergeEarly(
 }
 
 async function mergeMirror(
-  { id }: CopyOrder,
+  { id, provider }: CopyOrder,
   source: SourceFolders,
   place: Place,
-  { shared: states, destination, digests: caches, signal, onMessage }: CopyDeps,
+  { shared: states, destination, digests: caches, signal, onMessage, dovecotConf }: CopyDeps,
   isWanted: (folder: MergeFolder) => boolean,
 ) {
   using digests = caches.open(id)
   await using session = await openSession(place, signal)
   const mirror = await readMirror(session)
-  const directories = states.directoriesOf(source.mailboxes.map(({ mailbox }) => mailbox))
   const { titleOf } = destination
-  const { folders, missing } = matched(source, mirror, { directories, titleOf })
+  const mailboxes = source.mailboxes.map(({ mailbox }) => mailbox)
+  const { own, directories, told } = await placesOf({ migrationId: id, provider }, mailboxes, { states, dovecotConf })
+  const { folders, missing } = matched(source, mirror, { own, directories, titleOf })
   using merged = openMerged(states.stateFolder, id)
+  merged.addRoles(new Map([...directories].filter(([name, directory]) => own.get(name) !== directory)))
   const sides = { migrationId: id, place, session, states, merged, destination, digests, signal, onMessage }
   const messages = await merge(folders.filter(isWanted), source.subscribed, sides)
-  return { folders: folders.length, missing, messages }
+  return { folders: folders.length, missing, messages, told }
 }
 
 async function readMirror(session: Session): Promise<Mirrored> {

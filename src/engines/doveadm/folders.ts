@@ -25,6 +25,8 @@ export interface Mirrored {
 export interface Names {
   /** By the source's name. */
   readonly directories: ReadonlyMap<string, string>
+  /** Before folders with a role got their place; missing: none did. */
+  readonly own?: ReadonlyMap<string, string>
   /** What doveadm calls a directory. */
   titleOf(directory: string): string
 }
@@ -39,7 +41,7 @@ export interface Matched {
 export function matched(
   { mailboxes }: SourceFolders,
   mirror: Mirrored,
-  { directories, titleOf: nameOf }: Names,
+  { directories, own = directories, titleOf: nameOf }: Names,
 ): Matched {
   const folders: MergeFolder[] = []
   const missing: string[] = []
@@ -49,7 +51,8 @@ export function matched(
     const name = nameOf(directory)
     const other = withoutSlashes(mailbox)
     const isOnly = changed.get(other)?.length === 1
-    const found = mirror.folders.get(name) ?? (isOnly ? mirror.folders.get(other) : undefined)
+    const found =
+      mirror.folders.get(nameOf(own.get(mailbox.name) ?? '')) ?? (isOnly ? mirror.folders.get(other) : undefined)
     if (found === undefined) missing.push(titleOf(mailbox))
     else {
       const messages = mirror.messages.get(found.name) ?? new Map()

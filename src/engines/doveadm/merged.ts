@@ -11,6 +11,7 @@ create table if not exists landing (directory text, uid_validity integer, uid in
 create table if not exists keyword (directory text, uid_validity integer, uid integer, words text,
   primary key (directory, uid_validity, uid)) without rowid;
 create table if not exists folder (directory text primary key) without rowid;
+create table if not exists role (name text primary key, directory text) without rowid;
 create table if not exists subscription (name text primary key) without rowid;`
 
 /** A folder of the source as it is numbered now. */
@@ -36,6 +37,8 @@ export interface Merged extends Disposable {
   /** Directories that were made once: who has removed one does not get it again. */
   readonly folders: ReadonlySet<string>
   addFolders(directories: readonly string[]): void
+  /** Folders of the source that went into the destination's folder of their role. */
+  addRoles(directories: ReadonlyMap<string, string>): void
   readonly subscriptions: ReadonlySet<string>
   setSubscriptions(names: ReadonlySet<string>): void
 }
@@ -103,7 +106,17 @@ function keywords(database: DatabaseSync): Pick<Merged, 'keywords' | 'setKeyword
   }
 }
 
-function names(database: DatabaseSync): Pick<Merged, 'folders' | 'addFolders' | 'subscriptions' | 'setSubscriptions'> {
+/** Whether folders have gone elsewhere than their names say. */
+export function hasRoles(folder: string, migrationId: string): boolean {
+  if (!hasMerged(folder, migrationId)) return false
+  using database = new DatabaseSync(fileIn(folder, migrationId), { timeout: BUSY_LIMIT_MS })
+  database.exec(TABLES)
+  return database.prepare('select 1 from role limit 1').get() !== undefined
+}
+
+function names(
+  database: DatabaseSync,
+): Pick<Merged, 'folders' | 'addFolders' | 'addRoles' | 'subscriptions' | 'setSubscriptions'> {
   const read = (table: string, column: string) => {
     const rows = database.prepare(`select ${column} as name from ${table}`).all() as { name: string }[]
     return new Set(rows.map(({ name }) => name))
@@ -116,6 +129,11 @@ function names(database: DatabaseSync): Pick<Merged, 'folders' | 'addFolders' | 
       atOnce(database, () => {
         const insert = database.prepare('insert or ignore into folder values (?)')
         for (const directory of directories) insert.run(directory)
+      }),
+    addRoles: (directories) =>
+      atOnce(database, () => {
+        const insert = database.prepare('insert or replace into role values (?, ?)')
+        for (const [name, directory] of directories) insert.run(name, directory)
       }),
     get subscriptions() {
       return read('subscription', 'name')

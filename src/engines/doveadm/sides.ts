@@ -12,6 +12,8 @@ import type { Session } from './session.ts'
 export interface SyncStates extends EngineRecords {
   /** On the disk when this returns. */
   note(migrationId: string, delivered: Delivered): void
+  /** Whether something was copied into a directory. */
+  isCopied(migrationId: string, directory: string): boolean
 }
 
 export interface MergeDeps {

@@ -10,7 +10,7 @@ import type { Settings } from '../../settings.ts'
 import { type End, HAND_OVER, runProcess } from '../process.ts'
 import { check } from './check.ts'
 import { offlineimaprc, type Work } from './config.ts'
-import { forgetIn, noteIn, syncStateIn } from './local-status.ts'
+import { forgetIn, isCopiedIn, noteIn, syncStateIn } from './local-status.ts'
 import { accountOf, directoriesOf, sourceUids } from './names.ts'
 import { Output } from './output.ts'
 
@@ -29,6 +29,8 @@ export interface OfflineImap extends Engine {
   emit(work: Work, credentials?: string | number): AsyncIterable<string>
   /** Notes what another engine has delivered in the sync state that both share. On the disk when this returns. */
   note(migrationId: string, delivered: Delivered): void
+  /** Whether something was copied into a directory. */
+  isCopied(migrationId: string, directory: string): boolean
 }
 
 /** Copies with one OfflineIMAP process per attempt. */
@@ -61,6 +63,7 @@ export function offlineImap({
     sourceUids,
     flipped: () => null,
     syncState: (id, directory, uidValidity) => syncStateIn(metadata, id, directory, uidValidity),
+    isCopied: (id, directory) => isCopiedIn(metadata, id, directory),
     subscribed: () => new Set(),
     forget: (id, lost) => forgetIn(metadata, id, lost),
     note: (id, delivered) => noteIn(metadata, id, delivered),

@@ -67,6 +67,11 @@ export function noteIn(metadata: string, migrationId: string, { directory, uidVa
 }
 
 /** Null: there is none, or of another folder that had the name. */
+/** Whether something was copied into a directory. */
+export function isCopiedIn(metadata: string, migrationId: string, directory: string): boolean {
+  return existsSync(filesOf(metadata, migrationId, directory).status)
+}
+
 function statusOf(metadata: string, migrationId: string, directory: string, uidValidity: number): string | null {
   const { validity, status } = filesOf(metadata, migrationId, directory)
   if (!existsSync(status) || !existsSync(validity)) return null

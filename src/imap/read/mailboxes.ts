@@ -1,6 +1,7 @@
 import type { ImapFlow } from 'imapflow'
 import { decodeName, isInbox, type Mailbox } from '../../model/mailbox.ts'
 import type { Provider } from '../../model/provider.ts'
+import { type Role, roleOfAttribute } from '../../model/roles.ts'
 import { USUAL_FOLDERS } from '../../model/usual-folders.ts'
 import { endingOf } from '../login/ending.ts'
 import { matchesPattern } from './list-patterns.ts'
@@ -32,7 +33,9 @@ export async function listMailboxes(client: ImapFlow, status?: AskedStatus): Pro
       if (text === null || !holdsMessages(attributes) || foreign.some((prefix) => text.startsWith(prefix))) return
       if (/[\0\r\n]/.test(text)) return
       const key = keyOf(text)
-      found.set(key, { name: key, separator: textOf(separator), prefix: longest(own, text) })
+      const role = roleIn(attributes)
+      const mailbox = { name: key, separator: textOf(separator), prefix: longest(own, text) }
+      found.set(key, { ...mailbox, ...(role !== null && { role }) })
     },
   })
   return found.has('INBOX') ? [...found.values()] : [...(await unlisted(client, found.size === 0)), ...found.values()]
@@ -104,6 +107,12 @@ export function isWanted({ name, separator }: Mailbox, { include, exclude }: Pro
   const text = decodeName(name)
   const matches = (pattern: string) => matchesPattern(pattern, text, separator)
   return (include.length === 0 || include.some(matches)) && !exclude.some(matches)
+}
+
+/** RFC 6154: most servers say so without being asked. */
+function roleIn(attributes: Token | undefined): Role | null {
+  const words = isList(attributes) ? attributes.map((attribute) => textOf(attribute) ?? '') : []
+  return words.map(roleOfAttribute).find((role) => role !== null) ?? null
 }
 
 function holdsMessages(attributes: Token | undefined): boolean {

@@ -33,6 +33,7 @@ const isp = {
   cutover: 'immediate',
   ...{ flip: 'auto', pop3_port: null, sieve_port: null },
   engine: 'doveadm',
+  roles: 'keep',
   forward_client: true,
   refusal: null,
   reopens: false,

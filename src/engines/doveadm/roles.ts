@@ -1,0 +1,104 @@
+import { readDovecot } from '../../files/doveconf.ts'
+import type { Whose } from '../../ledger/ports.ts'
+import { encodeName, type Mailbox, titleOf } from '../../model/mailbox.ts'
+import { ROLES, type Role, roleOfAttribute, roleOfName, USUAL } from '../../model/roles.ts'
+import type { SyncStates } from './sides.ts'
+
+type RoleFolders = Readonly<Record<Role, string>>
+
+/** What the destination calls its folders of each role: by its configuration, else as usual. */
+export async function roleFoldersIn(file: string | null): Promise<RoleFolders> {
+  if (file === null) return USUAL
+  const dovecot = await readDovecot(file)
+  const inbox = dovecot?.all.blocks.find(
+    ({ kind, settings }) => kind === 'namespace' && settings.get('inbox') === 'yes',
+  )
+  const found = (inbox?.blocks ?? []).flatMap(({ kind, name, settings }) => {
+    const [first = ''] = (settings.get('special_use') ?? '').split(' ')
+    const role = kind === 'mailbox' ? roleOfAttribute(first.replace(/^\\+/, '\\')) : null
+    return role === null ? [] : [[role, name] as const]
+  })
+  // Of several the first is the one that mail programs take.
+  return { ...USUAL, ...Object.fromEntries(found.reverse()) }
+}
+
+export interface ByRole {
+  /** By the source's name. */
+  readonly directories: ReadonlyMap<string, string>
+  /** What could not become one, in sentences. */
+  readonly told: readonly string[]
+}
+
+interface Given {
+  readonly folders: RoleFolders
+  directoriesOf(mailboxes: readonly Mailbox[]): ReadonlyMap<string, string>
+  /** Whether something was copied into a directory already: it keeps its name. */
+  isKept(directory: string): boolean
+}
+
+/**
+ * The directories of the source's folders, of which those with a role become the destination's folder of that role, with
+ * all that is below them. Where the source has that folder, too, both stay.
+ */
+export function byRole(all: readonly Mailbox[], { folders, directoriesOf, isKept }: Given): ByRole {
+  const directories = new Map(directoriesOf(all))
+  const told: string[] = []
+  for (const role of ROLES) {
+    const mailboxes = all.filter(({ name }) => directories.get(name) !== '')
+    const [mailbox, ...more] = mailboxesOf(role, mailboxes)
+    const to = directoryNamed(folders[role], directoriesOf)
+    if (mailbox === undefined) continue
+    const from = directories.get(mailbox.name) ?? ''
+    if (more.length > 0) {
+      const names = [mailbox, ...more].map(titleOf).sort().join(' and ')
+      told.push(`${names} keep their names: the old server has ${more.length + 1} folders for that`)
+      continue
+    }
+    if (from === to || isKept(from)) continue
+    const below = [...directories].filter(([, directory]) => directory === from || directory.startsWith(`${from}.`))
+    const moved = below.map(([name, directory]) => [name, `${to}${directory.slice(from.length)}`] as const)
+    const others = new Set([...directories.values()].filter((one) => !below.some(([, directory]) => directory === one)))
+    if (moved.some(([, directory]) => others.has(directory) || Buffer.byteLength(directory) > LONGEST)) {
+      told.push(`${titleOf(mailbox)} stays beside ${folders[role]}: the old server has both`)
+      continue
+    }
+    for (const [name, directory] of moved) directories.set(name, directory)
+  }
+  return { directories, told }
+}
+
+const LONGEST = 255
+
+/** What the server marks counts before names. */
+function mailboxesOf(role: Role, mailboxes: readonly Mailbox[]): readonly Mailbox[] {
+  const marked = mailboxes.filter((mailbox) => mailbox.role === role)
+  if (marked.length > 0) return marked
+  return mailboxes.filter((mailbox) => mailbox.role === undefined && roleOfName(mailbox) === role)
+}
+
+function directoryNamed(title: string, directoriesOf: Given['directoriesOf']): string {
+  const name = encodeName(title)
+  return directoriesOf([{ name, separator: '/', prefix: '' }]).get(name) ?? ''
+}
+
+interface PlacesDeps {
+  readonly states: Pick<SyncStates, 'directoriesOf' | 'isCopied'>
+  readonly dovecotConf: string | null
+}
+
+/** Where a person's folders go, and where they would by their own names. */
+export async function placesOf(
+  { migrationId, provider, isMirrored }: Whose,
+  mailboxes: readonly Mailbox[],
+  { states, dovecotConf }: PlacesDeps,
+): Promise<ByRole & { readonly own: ReadonlyMap<string, string> }> {
+  const own = states.directoriesOf(mailboxes)
+  // A mirror keeps names: it becomes the mailbox as it is.
+  if (provider.roles === 'keep' || isMirrored) return { own, directories: own, told: [] }
+  const found = byRole(mailboxes, {
+    folders: await roleFoldersIn(dovecotConf),
+    directoriesOf: (all) => states.directoriesOf(all),
+    isKept: (directory) => states.isCopied(migrationId, directory),
+  })
+  return { own, ...found }
+}
