@@ -7,7 +7,7 @@ import type { SyncStates } from './sides.ts'
 type RoleFolders = Readonly<Record<Role, string>>
 
 /** What the destination calls its folders of each role: by its configuration, else as usual. */
-export async function roleFoldersIn(file: string | null): Promise<RoleFolders> {
+async function roleFoldersIn(file: string | null): Promise<RoleFolders> {
   if (file === null) return USUAL
   const dovecot = await readDovecot(file)
   const inbox = dovecot?.all.blocks.find(
