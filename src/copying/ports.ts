@@ -231,6 +231,8 @@ export interface Engines extends Omit<Engine, 'name' | 'check'>, Flipping {
   readonly all: readonly Pick<Engine, 'name' | 'check'>[]
   /** Which one copies here where the provider leaves the choice. */
   byDefault(): Promise<Chosen>
+  /** Which one copies this person. */
+  choose(order: CopyOrder): Promise<EngineName>
 }
 
 /** An engine, and why it is the one. */

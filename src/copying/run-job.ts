@@ -11,6 +11,7 @@ import { lackOfRoom, type Room } from './free-space.ts'
 import { reasonOf } from './hold.ts'
 import type {
   Engine,
+  Engines,
   Flipping,
   Interruption,
   Job,
@@ -32,7 +33,7 @@ export interface JobDeps {
   readonly jobs: Jobs
   readonly statusCheck: StatusCheck
   readonly keepConnection: KeepConnection
-  readonly engine: Pick<Engine, 'remembers' | 'run' | 'forget' | 'release'> & Flipping
+  readonly engine: Pick<Engines, 'remembers' | 'run' | 'forget' | 'release' | 'choose'> & Flipping
   readonly flipping: Pick<FlipDeps, 'flips' | 'sessions'>
   readonly keyring: Keyring
   readonly proof: Proof
@@ -143,7 +144,7 @@ async function returned(job: Job, deps: JobDeps, { signal }: JobRun): Promise<Se
 async function flipped(job: Job, seen: Seen, deps: JobDeps, { signal }: JobRun): Promise<Seen> {
   const { credential, refused, why } = await opened(job, deps.keyring)
   if (refused !== undefined) return without(refused, why)
-  await using _ = keptConnection(job, credential, deps)
+  await using _ = await keptConnection(job, credential, deps)
   const { attemptId } = seen
   const { folders = 0, messages = 0 } = seen.result ?? {}
   const result = (outcome: Outcome, output: string): Result => ({ outcome, folders, messages, output })
@@ -159,7 +160,7 @@ async function flipped(job: Job, seen: Seen, deps: JobDeps, { signal }: JobRun):
 async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> {
   const { credential, refused, why } = await opened(job, deps.keyring)
   if (refused !== undefined) return without(refused, why)
-  await using _ = keptConnection(job, credential, deps)
+  await using _ = await keptConnection(job, credential, deps)
   const status = await deps.statusCheck.check(job.order.provider, credential, run.signal, asksSizes(job))
   if (run.signal.aborted) return without(OUTCOME_OF_INTERRUPTED_CHECK[run.signal.reason as Interruption])
   if (status.kind !== 'yes') return turnedAway(status)
@@ -186,9 +187,12 @@ async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen>
 }
 
 /** An engine that signs in by itself is to find no connection open. */
-function keptConnection({ order }: Job, credential: Credential, { keepConnection }: JobDeps): AsyncDisposable | null {
-  const { provider, isMirrored } = order
-  return isMirrored || provider.engine === 'doveadm' ? keepConnection(provider, credential) : null
+async function keptConnection(
+  { order }: Job,
+  credential: Credential,
+  { keepConnection, engine }: JobDeps,
+): Promise<AsyncDisposable | null> {
+  return (await engine.choose(order)) === 'doveadm' ? keepConnection(order.provider, credential) : null
 }
 
 /** What a mirror has is the source's, whatever is remembered of it. */

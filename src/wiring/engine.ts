@@ -45,6 +45,11 @@ export function enginesFor(settings: Settings): Engines {
       return (order.isMirrored ? doveadm : engine === 'auto' ? auto : engines[engine]).run(order, credential, run)
     },
     byDefault: () => preferred(dovecotConf),
+    async choose(order) {
+      const { engine } = order.provider
+      if (order.isMirrored) return 'doveadm'
+      return engine === 'auto' ? (await preferred(dovecotConf, order)).engine : engine
+    },
     ...doveadm.flipping,
     // A migration may have changed its engine.
     remembers: (id) => doveadm.remembers(id),

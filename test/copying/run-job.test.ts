@@ -44,6 +44,7 @@ async function take(job: Job, flaws: (Flaw | Error | null)[], copies: Partial<Re
     keepConnection: () => ({ [Symbol.asyncDispose]: async () => undefined }),
     statusCheck: { check: async () => ({ kind: 'yes', mailboxes: [INBOX] }) },
     engine: {
+      choose: async () => 'offlineimap',
       remembers: () => true,
       async run() {
         done.push('copy')
@@ -158,7 +159,7 @@ t.test('so does what is thrown before anything is copied, and its secrets are no
   const remembers = () => {
     throw new Error('file is not a database: hunter2')
   }
-  const { end, done, result } = await take(JOB, [], [], { engine: { remembers } })
+  const { end, done, result } = await take(JOB, [], [], { engine: { remembers, choose: async () => 'offlineimap' } })
   t.strictSame(done, [])
   t.match(result, { outcome: 'incomplete', output: 'an error ended it: Error: file is not a database: …' })
   t.match(end, { plan: { failures: 1 }, attempt: { id: null } })

@@ -71,7 +71,7 @@ function working(
             running.set(provider.name, { end, signal })
           }),
       },
-      engine: { remembers: () => true },
+      engine: { remembers: () => true, choose: async () => 'offlineimap' },
     },
     budget: {
       take: async (provider: string) =>
