@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 
 # The panel's stories want a browser, and ask no Dovecot.
 named=$#
-[ $# -gt 0 ] || set -- test/soak/interrupted.ts test/soak/storages.ts $(ls test/deploy/dovecot-*.test.ts test/engines/offlineimap/*.test.ts test/e2e/*.test.ts | grep -v /panel-)
+[ $# -gt 0 ] || set -- test/soak/interrupted.ts test/soak/storages.ts test/soak/large.ts $(ls test/deploy/dovecot-*.test.ts test/engines/offlineimap/*.test.ts test/e2e/*.test.ts | grep -v /panel-)
 
 for release in 12 13; do
   sh test/support/debian-root.sh "$release"
