@@ -104,9 +104,13 @@ CREATE TABLE account (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     password_changed_at timestamp with time zone DEFAULT now() NOT NULL,
     list_key text COLLATE "C" GENERATED ALWAYS AS (list_key(address)) STORED,
+    namespace_prefix text,
+    namespace_separator text,
     CONSTRAINT account_pkey PRIMARY KEY (id),
     CONSTRAINT account_address_key UNIQUE (address),
     CONSTRAINT account_id_address_key UNIQUE (id, address),
+    CONSTRAINT account_check CHECK ((namespace_prefix IS NULL) = (namespace_separator IS NULL)),
+    CONSTRAINT account_namespace_separator_check CHECK (length(namespace_separator) = 1),
     CONSTRAINT account_password_source_check CHECK (password_source = ANY (ARRAY['source'::text, 'destination'::text])),
     CONSTRAINT account_quota_bytes_check CHECK (quota_bytes > 0)
 );

@@ -1,3 +1,4 @@
+import type { Namespace } from '../model/account.ts'
 import type { Job, Unfinished, Worker } from './ports.ts'
 
 /** The holds of flips, in the database. */
@@ -11,8 +12,11 @@ export interface Flips {
   unconfirmed(hold: string): Promise<string[]>
   /** From now on something moves. False: the hold's time is over, or nearly. */
   begin(hold: string): Promise<boolean>
-  /** The person is here, or with a return at the source. False: the hold's time is over. */
-  land(hold: string, detail: string): Promise<boolean>
+  /**
+   * The person is here, or with a return at the source. False: the hold's time is over.
+   * @param namespace what her folders are called here from now on; null: as everybody's
+   */
+  land(hold: string, detail: string, namespace?: Namespace | null): Promise<boolean>
   /** Back to where they came from, if it is not too late. @returns how far it has come; null: nothing is left of it */
   back(hold: string, reason: string): Promise<Unfinished['step'] | null>
   /** The request for a return is taken back, with the reason. */

@@ -103,7 +103,8 @@ export async function flip(job: Job, credential: Credential, deps: FlipDeps, sig
 async function land(hold: string, mirror: MirrorFlip, { flips, worker }: FlipDeps): Promise<void> {
   if (!(await flips.begin(hold))) throw new NotFlipped(TOO_LONG)
   await mirror.moveIn(hold)
-  if (!(await flips.land(hold, `source → destination, by ${worker.host}`))) throw new NotFlipped(TOO_LONG)
+  const isHere = await flips.land(hold, `source → destination, by ${worker.host}`, mirror.namespace)
+  if (!isHere) throw new NotFlipped(TOO_LONG)
 }
 
 /** @throws the cause, unless the person is here after all: then the database had only not said so */

@@ -1,6 +1,7 @@
 import type { Credential } from '../keys/ports.ts'
 import type { EngineRecords, KnownMessage, LostMessages, Opened, SourceMessage } from '../ledger/ports.ts'
 import type { VerifyProgress } from '../ledger/verify.ts'
+import type { Namespace } from '../model/account.ts'
 import type { Attempt, LatestAttempt, Outcome, Result } from '../model/attempt.ts'
 import type { By } from '../model/audit.ts'
 import type { Mailbox, MailboxStatus } from '../model/mailbox.ts'
@@ -182,6 +183,8 @@ export interface Engine extends EngineRecords {
 
 /** A mirror that is about to take the mailbox's place. All of it @throws where the mirror cannot. */
 export interface MirrorFlip extends AsyncDisposable {
+  /** What the source calls folders, where it is otherwise than here; null: it is the same. */
+  readonly namespace: Namespace | null
   /** Makes the mirror what the source is now; where only these mailboxes of the source have changed, in them alone. */
   renew(changed: readonly string[] | null): Promise<void>
   /** What source and mirror do not have in common, UIDs and flags included, in these mailboxes or in all; null: nothing. */

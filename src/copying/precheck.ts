@@ -21,7 +21,9 @@ export function objection(job: Job, now: readonly MailboxStatus[], remembered: b
 function first(job: Job, now: readonly MailboxStatus[], remembered: boolean): Outcome | null {
   if (job.hasCopied && !remembered) return 'state-lost'
   if (job.seen === null) return null
-  if (job.seen.some((before) => isRecreated(before, now))) return 'old-recreated'
+  // Who works there may make a folder anew; a mirror follows.
+  const isMirrored = job.order.isMirrored === true
+  if (!isMirrored && job.seen.some((before) => isRecreated(before, now))) return 'old-recreated'
   const [before, after] = [total(job.seen), total(now)]
   return before - after >= SHRINK_LEAST && after < before * (1 - SHRINK_SHARE) ? 'old-shrunk' : null
 }

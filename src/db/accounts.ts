@@ -6,13 +6,20 @@ import { record } from './audit.ts'
 import { readPage } from './cursor.ts'
 import type { Account as AccountTable, DB } from './schema.ts'
 
-export const ACCOUNT_COLUMNS = ['account.address', 'account.home', 'account.quota_bytes', 'account.enabled'] as const
+export const ACCOUNT_COLUMNS = [
+  ...(['account.address', 'account.home', 'account.quota_bytes', 'account.enabled'] as const),
+  ...(['account.namespace_prefix', 'account.namespace_separator'] as const),
+] as const
 
 export function toAccount(
-  row: Pick<Selectable<AccountTable>, 'address' | 'home' | 'quota_bytes' | 'enabled'>,
+  row: Pick<
+    Selectable<AccountTable>,
+    'address' | 'home' | 'quota_bytes' | 'enabled' | 'namespace_prefix' | 'namespace_separator'
+  >,
 ): Account {
-  const { address, home, quota_bytes, enabled } = row
-  return { address, home, quotaBytes: quota_bytes === null ? null : Number(quota_bytes), enabled }
+  const { address, home, quota_bytes, enabled, namespace_prefix: prefix, namespace_separator: separator } = row
+  const namespace = prefix === null || separator === null ? {} : { namespace: { prefix, separator } }
+  return { address, home, quotaBytes: quota_bytes === null ? null : Number(quota_bytes), enabled, ...namespace }
 }
 
 export function accounts(db: Kysely<DB>): Accounts {

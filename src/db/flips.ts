@@ -1,6 +1,7 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Flips } from '../copying/flip-ports.ts'
 import type { Job, Unfinished, Worker } from '../copying/ports.ts'
+import type { Namespace } from '../model/account.ts'
 import { record } from './audit.ts'
 import { LIVE } from './instances.ts'
 import type { DB } from './schema.ts'
@@ -27,13 +28,15 @@ export function flips(db: Kysely<DB>, actor: string): Flips {
         return rows.length > 0
       })
     },
-    async land(hold, detail) {
+    async land(hold, detail, namespace = null) {
       return await alone(db, hold, async (trx, address, { is_return: isReturn }) => {
         const { rows } = await sql`update flip set step = 'landed'
           where hold = ${hold} and step = 'moving' and held_until > clock_timestamp() returning 1`.execute(trx)
         if (rows.length === 0) return false
         const { action, landed } = WAYS[isReturn ? 'return' : 'flip']
         await sql`update migration set ${landed}, changed_at = now() where address = ${address}`.execute(trx)
+        if (!isReturn)
+          await trx.updateTable('account').set(columnsOf(namespace)).where('address', '=', address).execute()
         await record(trx, address, { actor, action, reason: null, detail })
         return true
       })
@@ -70,6 +73,10 @@ export function flips(db: Kysely<DB>, actor: string): Flips {
       await sql`delete from flip where hold = ${hold}`.execute(db)
     },
   }
+}
+
+function columnsOf(namespace: Namespace | null) {
+  return { namespace_prefix: namespace?.prefix ?? null, namespace_separator: namespace?.separator ?? null }
 }
 
 /** How a flip and a return differ. */

@@ -32,6 +32,8 @@ export interface Account {
   home: string;
   id: Generated<Int8>;
   list_key: Generated<string | null>;
+  namespace_prefix: string | null;
+  namespace_separator: string | null;
   password_changed_at: Generated<Timestamp>;
   password_hash: string;
   password_source: string;

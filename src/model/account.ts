@@ -5,6 +5,15 @@ export interface Account {
   readonly home: string
   readonly quotaBytes: number | null
   readonly enabled: boolean
+  /** How the source called the folders, where it was otherwise; missing: as the destination does. */
+  readonly namespace?: Namespace
+}
+
+/** How the names of folders are made. */
+export interface Namespace {
+  /** Before all names but the INBOX, with the separator at its end: `INBOX.` */
+  readonly prefix: string
+  readonly separator: string
 }
 
 /** Whose word the password is. Once it was set on the destination, the source has no say any more. */

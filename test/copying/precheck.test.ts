@@ -57,6 +57,12 @@ t.test('the source that was made anew, has shrunk or is not remembered is not co
   t.equal(objection(job, [inbox, sent], false), 'state-lost')
 })
 
+t.test('a mirror follows a folder that was made anew by who works there', async (t) => {
+  const mirrored = { ...job, order: { ...job.order, isMirrored: true } }
+  t.equal(objection(mirrored, [inbox, { ...sent, uidValidity: '70' }], true), null)
+  t.equal(objection(mirrored, [], true), 'old-shrunk', 'but not a server that was emptied')
+})
+
 t.test('a mailbox that was empty, is away or tells nothing was not made anew', async (t) => {
   const empty = { ...job, seen: [{ ...sent, messages: 0 }] }
   t.equal(objection(empty, [{ ...sent, uidValidity: '9' }], true), null)

@@ -5,7 +5,7 @@ import type { Finding } from './finding.ts'
 /** What has to be there, and well, before somebody is flipped. */
 export const BEFORE_FLIP: readonly string[] = [
   ...['database', 'serve', 'provider', 'flip-provider', 'flip-kick', 'doveadm'],
-  ...['dovecot-passdb', 'dovecot-lua', 'dovecot-delivery', 'dovecot-lmtp', 'dovecot-mail'],
+  ...['dovecot-passdb', 'dovecot-lua', 'dovecot-delivery', 'dovecot-lmtp', 'dovecot-mail', 'dovecot-storage'],
 ]
 
 /** What matters where people are proxied; to be asked on the copying host. */

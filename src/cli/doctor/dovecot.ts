@@ -122,6 +122,12 @@ const LOOKS: readonly Look[] = [
       `see deploy/dovecot/${seriesOf(dovecot)}/postferry.conf; it must be read behind Debian's own files`,
   },
   {
+    ...{ id: 'dovecot-storage', result: 'warn', well: 'a mailbox is one folder, in the clear' },
+    why: 'a flip puts a whole mailbox in its place by a rename: what lies elsewhere, is encrypted to other keys, or is replicated would be lost',
+    flaw: storageFlaw,
+    mend: () => 'take it out, or keep the provider "immediate"',
+  },
+  {
     ...{ id: 'dovecot-lmtp', result: 'fail', well: 'LMTP asks for whole addresses' },
     why: 'accounts are named by whole addresses: every delivery would be refused (550)',
     flaw({ all }) {
@@ -213,6 +219,22 @@ function mailFlaw(dovecot: Dovecot): string | null {
     flaws.push('the separator of namespace inbox is not /')
   }
   return flaws.length === 0 ? null : flaws.join('; ')
+}
+
+const ELSEWHERE = ['mail_index_path', 'mail_control_path', 'mail_alt_path', 'mail_volatile_path']
+const UNFIT = ['mail_crypt', 'replication']
+
+/** Dovecot 2.4 may list plugins as a block. */
+function storageFlaw({ all }: Dovecot): string | null {
+  const location = all.settings.get('mail_location') ?? ''
+  const listed = (all.settings.get('mail_plugins') ?? '').split(/\s+/)
+  const block = within(all, 'mail_plugins', '').settings
+  const found = [
+    ...ELSEWHERE.filter((name) => (all.settings.get(name) ?? '') !== ''),
+    ...(/:(INDEX|CONTROL|ALT|VOLATILEDIR)=/.test(location) ? [`mail_location = ${location}`] : []),
+    ...UNFIT.filter((name) => listed.includes(name) || block.get(name) === 'yes'),
+  ]
+  return found.length === 0 ? null : `it is set up with ${found.join(', ')}`
 }
 
 const MAIL_IN_2_3 = { mail_location: /^maildir:~\/Maildir$/, mail_plugins: /\blistescape\b/ }

@@ -146,6 +146,8 @@ function wordsOf(missing: readonly string[]): string {
   return `doveadm cannot copy ${missing.join(', ')}: exclude them, or take --engine offlineimap`
 }
 
+const MADE_ANEW = 'the mirror was made again from nothing: the INBOX of the old server is another one (UIDVALIDITY)'
+
 /** The mirror alone; it has to be fit for the mailbox's place. */
 async function copyMirror(
   { id }: CopyOrder,
@@ -153,14 +155,14 @@ async function copyMirror(
   place: Place,
   { passed, shared: states, destination, signal }: CopyDeps,
 ): Promise<Result> {
-  await renewMirror(place, leftOut(source), signal)
+  const isNew = await renewMirror(place, leftOut(source), signal)
   passed.keep()
   const listed: Matched = await listMirror(place, source, { destination, states, signal })
   const { folders } = listed
   noteMirror(folders, folders, source.subscribed, { migrationId: id, states })
   const flaw = unfit(listed)
   const counted = { folders: folders.length, messages: 0 }
-  if (flaw === null) return { ...counted, outcome: 'complete', output: '' }
+  if (flaw === null) return { ...counted, outcome: 'complete', output: isNew ? MADE_ANEW : '' }
   return { ...counted, outcome: 'incomplete', output: flaw }
 }
 
@@ -173,7 +175,7 @@ async function mergeEarly(
   source: SourceFolders,
   place: Place,
   deps: CopyDeps,
-  mirroring: Promise<void>,
+  mirroring: Promise<unknown>,
 ): Promise<number> {
   const isOver = mirroring.then(
     () => true,

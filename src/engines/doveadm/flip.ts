@@ -1,5 +1,6 @@
 import type { Flipping, MirrorFlip, SourceFolders } from '../../copying/ports.ts'
 import type { Credential } from '../../keys/ports.ts'
+import type { Namespace } from '../../model/account.ts'
 import type { MailboxStatus } from '../../model/mailbox.ts'
 import type { CopyOrder } from '../../model/migration.ts'
 import { NotFlipped } from '../../model/not-flipped.ts'
@@ -7,11 +8,12 @@ import { DoveadmError } from './doveadm.ts'
 import type { DoveadmDeps } from './engine.ts'
 import { lettersOf } from './flags.ts'
 import { openRecord } from './flipped.ts'
-import { leftOut, listPrefix, type Matched, type MergeFolder, unfit } from './folders.ts'
+import { leftOut, listPrefix, type Matched, type MergeFolder, namespaceOf, unfit } from './folders.ts'
 import { toDisk } from './land.ts'
 import { leave } from './leave.ts'
 import { listMirror } from './listed.ts'
 import { renewFolders, renewMirror } from './mirror.ts'
+import { refuseStorage } from './movable.ts'
 import { moveBack, moveIn, probeMoves } from './moves.ts'
 import { noteMirror } from './note-mirror.ts'
 import { openPlace, ownerOf, type Place } from './place.ts'
@@ -52,10 +54,13 @@ async function openFlip(
   signal: AbortSignal,
 ): Promise<MirrorFlip> {
   const { provider } = order
+  await refuseStorage(signal)
   await using opened = new AsyncDisposableStack()
   const source = await deps.access.folders(provider, credential, signal)
   const way = opened.use(await deps.access.tunnel(provider, credential, ownerOf(order.home).uid))
   const place = opened.use(await openPlace(order, await known(), sourceFields(way, listPrefix(source))))
+  if (!place.isPlain)
+    throw new NotFlipped('the mailbox is no Maildir in the home as deploy/dovecot has it: no rename puts it in place')
   await probeMoves(place, signal)
   return new Flip(order, credential, { deps, place, source, signal, held: opened.move() })
 }
@@ -80,6 +85,10 @@ class Flip implements MirrorFlip {
     this.#credential = credential
     this.#given = given
     this.#source = given.source
+  }
+
+  get namespace(): Namespace | null {
+    return namespaceOf(this.#source)
   }
 
   async renew(changed: readonly string[] | null): Promise<void> {

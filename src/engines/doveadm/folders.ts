@@ -1,4 +1,5 @@
 import type { SourceFolders } from '../../copying/ports.ts'
+import type { Namespace } from '../../model/account.ts'
 import { decodeName, isInbox, type Mailbox, titleOf } from '../../model/mailbox.ts'
 import type { Shown } from './both.ts'
 import type { Numbered } from './merged.ts'
@@ -118,4 +119,17 @@ function prefixOf({ prefix, separator }: Mailbox): string {
   return separator !== null && separator !== '' && prefix.endsWith(separator)
     ? prefix.slice(0, -separator.length)
     : prefix
+}
+
+/** What the source calls folders: null where it is as here, or not the same for all. */
+export function namespaceOf({ mailboxes }: SourceFolders): Namespace | null {
+  const others = mailboxes.map(({ mailbox }) => mailbox).filter(({ name }) => name !== 'INBOX')
+  const all = new Map(
+    others.map(({ prefix, separator }) => [JSON.stringify([prefix, separator]), { prefix, separator }]),
+  )
+  const [only] = all.size === 1 ? all.values() : []
+  if (only === undefined || only.separator?.length !== 1 || others.some(({ name }) => !name.startsWith(only.prefix)))
+    return null
+  const { prefix, separator } = only
+  return prefix === '' && separator === '/' ? null : { prefix, separator }
 }

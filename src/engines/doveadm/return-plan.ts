@@ -154,6 +154,29 @@ function folderPlan(
   return isSame ? null : { name, title, append, uidNext: wanted, flags, expunge }
 }
 
+/**
+ * Which folder of the source has this name by now. Some servers give one UIDVALIDITY to all that are made in one second: then it
+ * is the one on the same level, and where that is not clear, none.
+ */
+function earlierName(
+  title: string,
+  folder: Here,
+  { names, known, here }: Pick<Sides, 'names' | 'known' | 'here'>,
+): readonly [string?, string?] {
+  const fits = [...names].filter(([other, name]) => {
+    return other !== 'INBOX' && !here.has(other) && isLater(folder, known.get(name))
+  })
+  const depth = (name: string) => name.split('/').length
+  const near = fits.length < 2 ? fits : fits.filter(([other]) => depth(other) === depth(title))
+  return (near.length === 1 && near[0]) || []
+}
+
+/** Whether a folder here can be what has become of one of the source. */
+function isLater({ uidValidity, uidNext, messages }: Here, known: Known | undefined): boolean {
+  if (known === undefined || known.here !== uidValidity || uidNext < known.uidNext) return false
+  return [...messages.keys()].every((uid) => uid >= known.uidNext || known.messages.has(uid))
+}
+
 /** Folders that have another name here: known by their UIDVALIDITY. */
 function renamed({ known: before, names: titles, here, nameOf }: Sides) {
   const names = new Map(titles)
@@ -162,11 +185,7 @@ function renamed({ known: before, names: titles, here, nameOf }: Sides) {
   const fresh = [...here.keys()].filter((title) => !titles.has(title)).sort((a, b) => a.length - b.length)
   for (const title of fresh) {
     if (names.has(title)) continue
-    const folder = here.get(title) as Here
-    const [was, from] =
-      [...names].find(
-        ([other, name]) => other !== 'INBOX' && !here.has(other) && known.get(name)?.here === folder.uidValidity,
-      ) ?? []
+    const [was, from] = earlierName(title, here.get(title) as Here, { names, known, here })
     if (was === undefined || from === undefined) continue
     const to = nameOf(title)
     renames.push({ from, to })

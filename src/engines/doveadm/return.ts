@@ -79,6 +79,12 @@ class Return implements MirrorReturn {
     const writing = new Writing(plan, { here, source: this.#source })
     this.#written = { writing, here }
     if (writing.isNothing) return false
+    const [renamed] = plan.renames
+    // A Courier numbers it anew.
+    if (renamed !== undefined && [...this.#known.values()].some(({ modseq }) => modseq === null))
+      throw new NotFlipped(
+        `${renamed.from} is called ${renamed.to} here: the old server may number a renamed folder anew`,
+      )
     record.aim(new Map([...plan.names].map(([title, name]) => [name, aimOf(title, here)])))
     await using writer = await this.#openWriter()
     await writing.run(writer, signal)
@@ -95,8 +101,16 @@ class Return implements MirrorReturn {
     const listed = await this.#list(changed)
     this.#keep(statuses, listed, aims)
     const rest = new Writing(this.#plan(here), { here, source: this.#source })
-    if (!rest.isNothing) throw new NotFlipped(`the old server has not become what is here: ${rest.words}`)
+    if (rest.isOfMail) throw new NotFlipped(`the old server has not become what is here: ${rest.words}`)
+    await this.#subscribe(rest)
     await this.#proveContent(writing)
+  }
+
+  /** With a rename some servers rename the subscription, too. */
+  async #subscribe(rest: Writing): Promise<void> {
+    if (rest.isNothing) return
+    await using writer = await this.#openWriter()
+    await rest.run(writer, this.#given.signal)
   }
 
   /** What was brought is there, byte for byte, and of the same date. */

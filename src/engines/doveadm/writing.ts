@@ -31,9 +31,13 @@ export class Writing {
   }
 
   get isNothing(): boolean {
+    return !this.isOfMail && this.#subscriptions.length === 0
+  }
+
+  /** Something of messages and folders, and not of subscriptions alone. */
+  get isOfMail(): boolean {
     const { renames, remake, creates, removes, folders } = this.#plan
-    const lists = [renames, remake, creates, removes, folders, this.#subscriptions]
-    return lists.every((list) => list.length === 0)
+    return [renames, remake, creates, removes, folders].some((list) => list.length > 0)
   }
 
   /** The folders that it writes into. */
@@ -44,14 +48,8 @@ export class Writing {
 
   get words(): string {
     const { renames, remake, creates, removes, folders } = this.#plan
-    const names = [
-      ...renames.map(({ to }) => to),
-      ...remake,
-      ...creates,
-      ...removes,
-      ...folders.map(({ name }) => name),
-    ]
-    return [...new Set([...names, ...this.#subscriptions.map(({ name }) => name)])].join(', ')
+    const names = [...renames.map(({ to }) => to), ...remake, ...creates, ...removes]
+    return [...names, ...folders.map(wordsFor)].join('; ')
   }
 
   async run(writer: SourceWriter, signal: AbortSignal): Promise<void> {
@@ -107,6 +105,12 @@ export class Writing {
   }
 }
 
+function wordsFor({ name, append, flags, expunge, uidNext }: FolderPlan): string {
+  const marked = [...flags.values()].reduce((sum, uids) => sum + uids.length, 0)
+  const counts = [`${append.length} missing`, `${expunge.length} too many`, `${marked} with other marks`]
+  return `${name}: ${counts.join(', ')}, next number ${uidNext}`
+}
+
 function wordsOf(text: string): string[] {
   return text.split(' ').filter((word) => word !== '')
 }
@@ -114,7 +118,8 @@ function wordsOf(text: string): string[] {
 function subscriptionsIn({ names, renames }: Plan, { here, source }: WritingDeps): Subscription[] {
   const was = new Set(source.subscribed)
   const all = [...names].map(([title, name]) => ({ name, isSubscribed: here.subscribed.has(title) }))
-  const changed = all.filter(({ name, isSubscribed }) => was.has(name) !== isSubscribed)
+  // Some servers subscribe everybody to the INBOX for ever.
+  const changed = all.filter(({ name, isSubscribed }) => name !== 'INBOX' && was.has(name) !== isSubscribed)
   const gone = renames.map(({ from }) => ({ name: from, isSubscribed: false })).filter(({ name }) => was.has(name))
   return [...changed, ...gone.filter(({ name }) => !all.some((one) => one.name === name))]
 }

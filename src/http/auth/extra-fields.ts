@@ -1,4 +1,4 @@
-import type { Account } from '../../model/account.ts'
+import type { Account, Namespace } from '../../model/account.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { SessionRoute } from '../../model/session-route.ts'
 import type { Delivery, Mx } from '../../routing/delivery.ts'
@@ -6,8 +6,14 @@ import type { Delivery, Mx } from '../../routing/delivery.ts'
 type Fields = Record<string, string>
 
 /** An account as Dovecot's userdb extra fields. */
-export function userdbFields({ home, quotaBytes }: Account): Fields {
-  return { home, ...(quotaBytes === null ? {} : quotaFields(quotaBytes)) }
+export function userdbFields({ home, quotaBytes, namespace }: Account): Fields {
+  const quota = quotaBytes === null ? {} : quotaFields(quotaBytes)
+  return { home, ...quota, ...(namespace && namesFields(namespace)) }
+}
+
+/** Folders keep the names that mail programs know them by. The namespace is called `inbox` in deploy/dovecot. */
+function namesFields({ prefix, separator }: Namespace): Fields {
+  return { 'namespace/inbox/prefix': prefix, 'namespace/inbox/separator': separator }
 }
 
 /** In the words of Dovecot 2.3 and of 2.4, which each ignore the other's. */

@@ -69,7 +69,20 @@ class Writer implements SourceWriter {
         told.set((code ?? '').toUpperCase(), Number(value))
       },
     })
-    return { uidValidity: told.get('UIDVALIDITY') ?? 0, uidNext: told.get('UIDNEXT') ?? 0 }
+    // A Courier says it only when it is asked.
+    const uidNext = told.get('UIDNEXT') ?? (await this.#uidNextOf(name))
+    return { uidValidity: told.get('UIDVALIDITY') ?? 0, uidNext }
+  }
+
+  async #uidNextOf(name: string): Promise<number> {
+    let uidNext = 0
+    await this.#send('STATUS', [mailboxName(name), [atom('UIDNEXT')]], name, {
+      STATUS([, list]) {
+        uidNext = Number(isList(list) ? textOf(list[1]) : 0)
+      },
+    })
+    if (uidNext === 0) throw new NotFlipped(`the old server does not tell which number comes next in ${name}`)
+    return uidNext
   }
 
   async append(name: string, { flags, date, body }: WrittenMessage): Promise<number> {
@@ -93,6 +106,9 @@ class Writer implements SourceWriter {
   }
 
   async expunge(uids: readonly number[]): Promise<void> {
+    if (uids.length === 0) return
+    // A Courier sees then what was appended since the mailbox was opened.
+    await this.#send('NOOP', false, 'NOOP')
     for (const set of setsOf(uids)) {
       await this.#send('UID STORE', [sequence(set), atom('+FLAGS.SILENT'), [atom('\\Deleted')]], 'flags')
       await this.#send('UID EXPUNGE', [sequence(set)], 'flags')

@@ -74,6 +74,10 @@ const FAULTS: Readonly<Record<Debian['dovecot'], readonly Fault[]>> = {
       ...{ what: 'folder names are not escaped', id: 'dovecot-mail', result: 'fail', remedy: /2\.3\/postferry\.conf/ },
       behind: 'mail_plugins = quota',
     },
+    {
+      ...{ what: 'mail is encrypted to keys of people', id: 'dovecot-storage', result: 'warn', remedy: /immediate/ },
+      behind: 'mail_plugins = listescape mail_crypt',
+    },
   ],
   '2.4': [
     ...BOTH,
@@ -104,6 +108,10 @@ const FAULTS: Readonly<Record<Debian['dovecot'], readonly Fault[]>> = {
     {
       ...{ what: 'folder names are not escaped', id: 'dovecot-mail', result: 'fail', remedy: /2\.4\/postferry\.conf/ },
       behind: 'mailbox_list_storage_escape_char =',
+    },
+    {
+      ...{ what: 'indexes are elsewhere', id: 'dovecot-storage', result: 'warn', remedy: /immediate/ },
+      behind: 'mail_index_path = /var/index/%{user}',
     },
   ],
 }

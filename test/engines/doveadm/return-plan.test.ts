@@ -60,6 +60,14 @@ t.test('folders are made, removed, and renamed with what is below them', async (
   ])
 })
 
+t.test('of folders that were made in one second, the one on the same level was renamed', async (t) => {
+  const source = { 'A/B': known(1, 3, 1, 2), A: known(1, 2, 1), C: known(1, 9) }
+  const { renames } = plan(source, { D: here(1, 2, 1), 'D/B': here(1, 3, 1, 2), C: here(1, 9) })
+  t.same(renames, [{ from: 'INBOX.A', to: 'INBOX.D' }])
+  const unclear = plan({ A: known(1, 2, 1), B: known(1, 2, 1) }, { C: here(1, 2, 1) })
+  t.same([unclear.renames, unclear.creates], [[], ['INBOX.C']])
+})
+
 t.test('a folder that was removed here and made again is made again there', async (t) => {
   const { remake, folders } = plan({ A: known(1, 5, 1, 4) }, { A: here(2, 2, 1) })
   t.same(remake, ['INBOX.A'])

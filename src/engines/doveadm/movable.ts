@@ -1,0 +1,39 @@
+import { NotFlipped } from '../../model/not-flipped.ts'
+import { runProcess } from '../process.ts'
+
+const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
+  [
+    /^\s*(?:mail_)?location = \S*:(?:INDEX|CONTROL|ALT|VOLATILEDIR)=/m,
+    'it keeps a part of each mailbox elsewhere (INDEX=, CONTROL=, ALT=)',
+  ],
+  [
+    /^\s*mail_(?:index|control|alt|volatile)_path = ./m,
+    'it keeps a part of each mailbox elsewhere (mail_index_path and others)',
+  ],
+  [plugin('mail_crypt'), 'it encrypts mail to keys of the person (mail_crypt)'],
+  [
+    plugin('replication'),
+    'it replicates mailboxes: a mailbox that is put aside would be deleted elsewhere (replication)',
+  ],
+]
+
+function plugin(name: string): RegExp {
+  return new RegExp(`^\\s*(?:mail_plugins = (?:.*\\s)?${name}(?:\\s|$)|${name} = yes$)`, 'm')
+}
+
+/** Why the new server's mailboxes are no single folder that can be renamed; null: nothing says so. */
+export function storageFlaw(configuration: string): string | null {
+  // Another Dovecot may run on a copying host.
+  if (!configuration.includes('postferry')) return null
+  return ELSEWHERE.find(([pattern]) => pattern.test(configuration))?.[1] ?? null
+}
+
+/** Where its configuration cannot be read here, "postferry doctor --before flip" has looked. @throws NotFlipped */
+export async function refuseStorage(signal: AbortSignal): Promise<void> {
+  const lines: string[] = []
+  const onLine = (line: string) => void lines.push(line)
+  const isUrgent = () => true
+  await runProcess({ program: 'doveconf', args: ['-n'], signal, isUrgent, onLine, onErrorLine: () => undefined })
+  const flaw = storageFlaw(lines.join('\n'))
+  if (flaw !== null) throw new NotFlipped(`this host's Dovecot cannot take a mailbox that is put in place: ${flaw}`)
+}

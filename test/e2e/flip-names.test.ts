@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { bothDebians, type Debian } from '../support/debian.ts'
+import { startNew } from '../support/destination.ts'
+import { mustRun, rows } from '../support/ferry.ts'
+import { type ImapAccount, ImapWire } from '../support/imap-wire.ts'
+import { freePort } from '../support/loopback.ts'
+import { everythingOf, type FolderState } from '../support/mailbox-state.ts'
+import { type OldServer, startCourier, startCyrus } from '../support/old-servers.ts'
+import { startService } from '../support/service.ts'
+import { startSync } from '../support/sync.ts'
+import { until } from '../support/until.ts'
+
+// Old servers that are not Dovecot, whose folders have other names: a mail program that knows them loads nothing again.
+
+const ANNA = 'anna@old.example'
+const PASSWORD = 'a password'
+const KEY = 'the key of doveadm'
+const [newest, before] = bothDebians()
+const RIGS = [
+  { old: 'Courier', start: startCourier, debian: newest },
+  { old: 'Cyrus', start: startCyrus, debian: before },
+] as const
+
+for (const { old, start, debian } of RIGS) {
+  t.test(`who comes from a ${old} to a Dovecot ${debian?.dovecot} finds all under its name and number`, async (t) => {
+    await using server = await start({ [ANNA]: PASSWORD })
+    await flips(t, server, debian as Debian, old === 'Cyrus')
+  })
+}
+
+const message = (name: string) => Buffer.from(`Subject: ${name}\r\n\r\nthis is ${name}\r\n`)
+
+async function flips(t: Test, old: OldServer, debian: Debian, keepsNumbers: boolean): Promise<void> {
+  await using held = new AsyncDisposableStack()
+  const folder = mkdtempSync(join(tmpdir(), 'postferry-names-'))
+  held.defer(() => rmSync(folder, { recursive: true, force: true }))
+  const keyFile = join(folder, 'key')
+  writeFileSync(keyFile, KEY)
+  const port = await freePort()
+  const homeRoot = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
+  held.defer(() => rmSync(homeRoot, { recursive: true, force: true }))
+  const service = held.use(
+    await startService({
+      ...{ POSTFERRY_DOVEADM_URLS: `http://127.0.0.1:${port}`, POSTFERRY_DOVEADM_KEY_FILE: keyFile },
+      POSTFERRY_HOME: `${homeRoot}/%d/%n`,
+    }),
+  )
+  const where = ['--host', '127.0.0.1', '--port', `${old.port}`, '--tls', 'none', '--mx', '127.0.0.1']
+  const how = ['--cutover', 'proxied', '--flip', 'manual', '--engine', 'doveadm']
+  await mustRun(service, 'provider', 'add', 'old', ...where, ...how)
+  await mustRun(service, 'domain', 'add', 'old.example', '--provider', 'old')
+  const dovecot = held.use(
+    await startNew({
+      ...{ passdb: 'lua', url: service.url, token: service.token, homeRoot, debian, proxy: { port, key: KEY } },
+    }),
+  )
+  const anna: ImapAccount = { host: 'localhost', port: dovecot.port, user: ANNA, password: PASSWORD }
+  await everythingOf(anna)
+  const atOld = { ...anna, host: '127.0.0.1', port: old.port }
+  {
+    await using wire = await ImapWire.open(atOld)
+    for (const name of ['one', 'two', 'three']) await wire.command('APPEND INBOX (\\Seen) ', message(name))
+    for (const name of ['INBOX.Archive', 'INBOX.Archive.2019', 'INBOX.Caf&AOk-']) {
+      await wire.command(`CREATE ${name}`)
+      await wire.command(`SUBSCRIBE ${name}`)
+      for (const one of ['four', 'five']) await wire.command(`APPEND ${name} (\\Answered) `, message(one))
+    }
+    await wire.command('SELECT INBOX.Archive')
+    await wire.command('STORE 1 +FLAGS (\\Deleted)')
+    await wire.command('EXPUNGE')
+  }
+  const sync = startSync(service, [], {}, debian)
+  const shown = () => rows(service, 'migration', 'show', ANNA)
+  await until(async () => (await shown()).ready, 'the mirror is ready')
+  {
+    // Where the old server has no numbers of changes, nothing else tells of this.
+    await using wire = await ImapWire.open(anna)
+    await wire.command('SELECT INBOX.Archive.2019')
+    await wire.command('STORE 2 +FLAGS (\\Flagged)')
+  }
+  const known = await everythingOf(anna)
+  await mustRun(service, 'migration', 'flip', ANNA)
+  const { route, attempts } = await until(async () => {
+    const migration = await shown()
+    return !migration.flip_requested && migration
+  }, 'the flip')
+  t.equal(route, 'destination')
+  t.comment(attempts[0].output)
+  t.same(numbered(await everythingOf(anna)), numbered(known), 'names, numbers, marks and messages are what they were')
+
+  {
+    await using wire = await ImapWire.open(anna)
+    await wire.command('CREATE INBOX.New')
+    await wire.command('APPEND INBOX.New () ', message('six'))
+    await wire.command('SELECT INBOX')
+    await wire.command('STORE 1 +FLAGS (\\Flagged)')
+    await wire.command('STORE 2 +FLAGS (\\Deleted)')
+    await wire.command('EXPUNGE')
+    for (const name of ['seven', 'eight']) await wire.command('APPEND INBOX () ', message(name))
+    await wire.command('STORE 3 +FLAGS (\\Deleted)')
+    await wire.command('EXPUNGE')
+    await wire.command('RENAME INBOX.Archive INBOX.Moved')
+  }
+  const returned = async () => {
+    await mustRun(service, 'migration', 'return', ANNA, '--write-to-source')
+    return await until(async () => {
+      const migration = await shown()
+      return !migration.return_requested && migration
+    }, 'the way back')
+  }
+  if (!keepsNumbers) {
+    t.match((await returned()).attempts[0].output, /INBOX\.Archive is called INBOX\.Moved here/)
+    await using wire = await ImapWire.open(anna)
+    await wire.command('RENAME INBOX.Moved INBOX.Archive')
+  }
+  const here = numbered(await everythingOf(anna))
+  const back = await returned()
+  t.equal(back.route, 'source', back.attempts[0].output)
+  const [there, made] = [numbered(await everythingOf(atOld)), { 'INBOX.New': { uidValidity: '' } }]
+  t.same(merged(there, made), merged(here, made), 'the old server has all of it, under the same names and numbers')
+  sync.kill('SIGTERM')
+  t.equal(await sync.end, 0, sync.stderr)
+}
+
+type State = Record<string, Partial<FolderState>>
+
+/** Without what a Courier does not tell. */
+function numbered(state: State): State {
+  return Object.fromEntries(Object.entries(state).map(([name, folder]) => [name, { ...folder, uidNext: '' }]))
+}
+
+function merged(state: State, other: State): State {
+  return Object.fromEntries(Object.entries(state).map(([name, folder]) => [name, { ...folder, ...other[name] }]))
+}
+
+t.end()
