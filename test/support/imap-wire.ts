@@ -55,6 +55,7 @@ export class ImapWire implements AsyncDisposable {
     const socket = ca ? connectTls({ host, port, ca }) : connect(port, host)
     const wire = new ImapWire(socket)
     const greeting = wire.#expect()
+    greeting.catch(() => undefined)
     await once(socket, ca ? 'secureConnect' : 'connect')
     const [{ line = '' } = {}] = await greeting
     if (/\[CAPABILITY (?!.*LITERAL\+)/.test(line)) wire.#turn = Promise.resolve()

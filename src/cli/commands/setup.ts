@@ -167,10 +167,11 @@ function next(changed: readonly Piece[], newOwner: string | null, into: string |
     ...(newOwner === null || !existsSync(DOVEADM_KEY) ? [] : [`chgrp "$(id -gn ${newOwner})" ${DOVEADM_KEY}`]),
     ...(isWritten('/etc/tmpfiles.d/') ? ['systemd-tmpfiles --create postferry-postfix.conf'] : []),
     ...(isWritten('/etc/systemd/') ? ['systemctl daemon-reload'] : []),
+    ...(isWritten('/etc/dovecot/') ? [RESTART_DOVECOT] : []),
+    // After Dovecot: "sync" tells at its start whether it can end sessions there.
     ...(isWritten('/etc/postferry/') || isWritten('/etc/systemd/')
       ? ['systemctl restart postferry-postgresql postferry postferry-sync']
       : []),
-    ...(isWritten('/etc/dovecot/') ? [RESTART_DOVECOT] : []),
     ...(isWritten('/etc/postfix/')
       ? ['systemctl enable --now postferry-postfix-sasl', 'postfix check && systemctl reload-or-restart postfix']
       : []),
