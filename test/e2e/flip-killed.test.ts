@@ -29,7 +29,8 @@ const WAY_BACK = [
   { who: 'hold@old.example', what: 'in the hold', program: 'doveadm', at: '*size.virtual*', nth: 2 },
   { who: 'leave@old.example', what: 'when the person is there', program: 'mv', at: '*mirror/Maildir*', nth: 1 },
 ] as const
-const people = [...MOMENTS.map(({ who }) => who), FROZEN, ...WAY_BACK.map(({ who }) => who)]
+const REMADE = 'remade@old.example'
+const people = [...MOMENTS.map(({ who }) => who), FROZEN, REMADE, ...WAY_BACK.map(({ who }) => who)]
 const PASSWORD = 'a password'
 
 t.test('whoever dies in a flip, everybody goes on, and nothing is lost or twice', async (t) => {
@@ -43,6 +44,7 @@ t.test('whoever dies in a flip, everybody goes on, and nothing is lost or twice'
   t.equal(await ready.end, 0, ready.stderr)
   for (const moment of MOMENTS) await t.test(`killed ${moment.what}`, (t) => killed(t, world, moment))
   for (const moment of WAY_BACK) await t.test(`on the way back, ${moment.what}`, (t) => killedBack(t, world, moment))
+  await t.test('an INBOX that becomes another one is mirrored anew', (t) => remade(t, world))
   await t.test('a service that stands still lets nobody be flipped', (t) => frozen(t, world))
 })
 
@@ -144,6 +146,23 @@ async function killedBack(t: Test, world: MailWorld, moment: (typeof WAY_BACK)[n
 
 const nth = (number: number) =>
   `echo >>"$reached.n"; if [ "$(wc -l <"$reached.n")" -eq ${number} ]; then ${REST}; else real "$@"; fi`
+
+async function remade(t: Test, world: MailWorld): Promise<void> {
+  const { service, old } = world.ferry
+  const changed = await old.doveadm('mailbox', 'update', '-u', REMADE, '--uid-validity', '4711', 'INBOX')
+  t.equal(changed.exitCode, 0, changed.stderr)
+  const sync = startSync(service, ['--account', REMADE])
+  t.equal(await sync.end, 0, sync.stderr)
+  const { state, code, attempts } = await migrationOf(world, REMADE)
+  t.match({ state, code, attempt: attempts[0] }, { state: 'synced', code: null, attempt: { outcome: 'complete' } })
+  t.match(attempts[0].output, /made again from nothing/)
+  const known = await everythingOf(at(world, REMADE))
+  await mustRun(service, 'migration', 'flip', REMADE)
+  const flipping = startSync(service, ['--account', REMADE])
+  t.equal(await flipping.end, 0, flipping.stderr)
+  t.match(await migrationOf(world, REMADE), { route: 'destination' })
+  t.same(await everythingOf(at(world, REMADE)), known)
+}
 
 async function frozen(t: Test, world: MailWorld): Promise<void> {
   const { service } = world.ferry
