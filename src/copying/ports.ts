@@ -359,6 +359,8 @@ export interface EngineCheck {
 }
 
 export interface EngineRun {
+  /** The mailboxes of the source that alone have changed since all was copied; missing or null: any may have. */
+  readonly changed?: readonly string[] | null
   /** Aborted with an Interruption. */
   readonly signal: AbortSignal
   /** Called at each message that is about to be copied. */

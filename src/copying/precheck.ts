@@ -37,6 +37,17 @@ export function isUnchanged({ seen, completedAt }: Job, now: readonly MailboxSta
   return before.size === now.length && now.every((mailbox) => before.has(line(mailbox)))
 }
 
+/**
+ * The mailboxes of the source that have changed since the last attempt, which was complete; null: any may have, or there
+ * are others now.
+ */
+export function changedSince({ state, isProved, seen }: Job, now: readonly MailboxStatus[]): readonly string[] | null {
+  if (state !== 'synced' || !isProved || seen === null || seen.length !== now.length) return null
+  const before = new Map(seen.map((mailbox) => [mailbox.name, line(mailbox)]))
+  const isTold = now.every(({ name, highestModseq }) => before.has(name) && highestModseq !== null)
+  return isTold ? now.filter((mailbox) => before.get(mailbox.name) !== line(mailbox)).map(({ name }) => name) : null
+}
+
 function line({ name, uidValidity, uidNext, messages, highestModseq }: MailboxStatus): string {
   return JSON.stringify([name, uidValidity, uidNext, messages, highestModseq])
 }

@@ -11,6 +11,7 @@ import { lackOfRoom, type Room } from './free-space.ts'
 import { reasonOf } from './hold.ts'
 import type {
   Engine,
+  EngineRun,
   Engines,
   Flipping,
   Interruption,
@@ -22,7 +23,7 @@ import type {
   StatusCheck,
   Worker,
 } from './ports.ts'
-import { isUnchanged, objection } from './precheck.ts'
+import { changedSince, isUnchanged, objection } from './precheck.ts'
 import { bringBack } from './return.ts'
 import { advance, type Ending } from './schedule.ts'
 import { Tracking, type Work, workIn } from './tracking.ts'
@@ -181,7 +182,7 @@ async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen>
     workIn(job, mailboxes, () => readBefore(job, mailboxes, deps)),
   )
   run.track?.(tracking)
-  const tracked = { ...run, tracking }
+  const tracked = { ...run, tracking, changed: changedSince(job, mailboxes) }
   const result = await copyAndProve(job, credential, isNothingThere ? { ...deps, engine: NO_ENGINE } : deps, tracked)
   return { ending: result.outcome, result, attemptId, mailboxes }
 }
@@ -226,7 +227,7 @@ function readBefore({ migrationId }: Job, mailboxes: readonly MailboxStatus[], {
   return messages === 0 ? { messages: null, bytes: null } : { messages, bytes: known.bytes() }
 }
 
-type TrackedRun = JobRun & { readonly tracking: Tracking }
+type TrackedRun = JobRun & Pick<EngineRun, 'changed'> & { readonly tracking: Tracking }
 type CopyingDeps = Pick<JobDeps, 'proof'> & { readonly engine: Pick<Engine, 'run' | 'forget'> }
 
 /** A copy that the engine calls complete has to be proved by a clean ledger. */

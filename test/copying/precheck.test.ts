@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Job } from '../../src/copying/ports.ts'
-import { isUnchanged, objection } from '../../src/copying/precheck.ts'
+import { changedSince, isUnchanged, objection } from '../../src/copying/precheck.ts'
 import type { MailboxStatus } from '../../src/model/mailbox.ts'
 import { PROVIDER } from '../support/provider.ts'
 
@@ -42,6 +42,21 @@ t.test('the same mailboxes in any order are unchanged; any difference is a chang
   }
   t.notOk(isUnchanged({ ...job, seen: null, completedAt: null }, [inbox, sent], NOW), 'never complete')
 })
+
+t.test(
+  'only after a complete attempt that was proved, and where every change shows, is it known what has changed',
+  async (t) => {
+    const more = { ...sent, uidNext: 32 }
+    t.same(changedSince(job, [inbox, more]), ['Sent'])
+    t.same(changedSince(job, [sent, inbox]), [])
+    for (const given of [{ state: 'pending' }, { isProved: false }, { seen: null }] as const) {
+      t.equal(changedSince({ ...job, ...given }, [inbox, more]), null, JSON.stringify(given))
+    }
+    t.equal(changedSince(job, [inbox]), null, 'one has gone')
+    t.equal(changedSince(job, [inbox, { ...sent, name: 'More' }]), null, 'one is another')
+    t.equal(changedSince(job, [inbox, { ...more, highestModseq: null }]), null, 'flags do not show')
+  },
+)
 
 t.test('without HIGHESTMODSEQ everything is compared once a day, because flags do not show', async (t) => {
   const now = [inbox, { ...sent, highestModseq: null }]

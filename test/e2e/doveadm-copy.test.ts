@@ -12,13 +12,15 @@ import { formsFound, watchProcesses } from '../support/secrets.ts'
 const ANNA = ['anna@old.example', 'na%st;y#"q\' \\x ü'] as const
 const BEN = ['ben@old.example', 'secret of ben'] as const
 const CLEO = ['cleo@old.example', 'secret of cleo'] as const
-const PEOPLE = Object.fromEntries([ANNA, BEN, CLEO])
+const DORA = ['dora@old.example', 'secret of dora'] as const
+const PEOPLE = Object.fromEntries([ANNA, BEN, CLEO, DORA])
 
 for (const debian of bothDebians()) {
   t.test(`to a Dovecot ${debian.dovecot}`, async (t) => {
     await using copying = await DoveadmCopying.start({ people: PEOPLE, userIpConnections: 1 }, debian)
     await t.test('all is the same, through one connection, and the password is nowhere', (t) => all(t, copying))
     await t.test('each side’s changes meet', (t) => bothSides(t, copying))
+    await t.test('what has changed alone is looked at', (t) => changes(t, copying))
     await t.test('a migration may change its engine, and change it back', (t) => engines(t, copying, debian))
   })
 }
@@ -79,6 +81,19 @@ async function bothSides(t: Test, copying: DoveadmCopying): Promise<void> {
       ['newer', 's'],
     ],
   )
+}
+
+async function changes(t: Test, copying: DoveadmCopying): Promise<void> {
+  const [old, now] = [copying.atSource(DORA), copying.onNew(4)]
+  await on(old, append('INBOX', 'a'), append('INBOX', 'b'), ['CREATE Sent'], append('Sent', 's'))
+  await on(old, ['CREATE Other'], append('Other', 'o'))
+  t.match(await copying.run(4, DORA), { outcome: 'complete', messages: 4 })
+  await on(old, append('Other', 'unseen'), append('Sent', 'new', '(\\Seen kw)'))
+  await on(old, ['SELECT INBOX'], ['STORE 1 +FLAGS (\\Flagged)'], ['MOVE 2 Sent'])
+  t.match(await copying.run(4, DORA, { changed: ['INBOX', 'Sent'] }), { outcome: 'complete', messages: 1 })
+  t.same(await mailOf(now), { INBOX: ['a \\Flagged', 'b'], Sent: ['new \\Seen kw', 's'], Other: ['o'] })
+  t.match(await copying.run(4, DORA), { outcome: 'complete', messages: 1 }, 'the rest comes when all is looked at')
+  t.same((await mailOf(now)).Other, ['o', 'unseen'])
 }
 
 async function engines(t: Test, copying: DoveadmCopying, debian: Debian): Promise<void> {

@@ -9,13 +9,16 @@ import { keptInMemory, told } from './ledgers.ts'
 
 // One attempt in a process of its own, which may be killed, and may run in the view of another Debian. Its order comes by
 // standard input; what comes of it goes to standard output.
-const { order, credential, stateFolder, keptFree, dovecotConf, isCompared } = JSON.parse(await text(process.stdin))
+const { order, credential, stateFolder, keptFree, dovecotConf, isCompared, changed } = JSON.parse(
+  await text(process.stdin),
+)
 const engines = enginesFor({
   ...{ offlineimapMetadata: stateFolder, dataDir: stateFolder, keptFree, dovecotConf },
 } as Parameters<typeof enginesFor>[0])
 let seen = 0
 const result = await engines.run(order, credential, {
   signal: new AbortController().signal,
+  changed,
   onMessage: () => seen++,
 })
 const ledger = isCompared && result.outcome === 'complete' ? await compared() : undefined

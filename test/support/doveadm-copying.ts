@@ -85,6 +85,7 @@ export class DoveadmCopying<Old extends OldServer = Source> implements AsyncDisp
       home = this.home(id),
       keptFree = NOTHING_KEPT,
       isCompared = false,
+      changed = null,
     }: Settings = {},
   ): Promise<Told> {
     const whole = { ...PROVIDER, host: 'localhost', port: this.old.port, engine, ...provider }
@@ -95,7 +96,7 @@ export class DoveadmCopying<Old extends OldServer = Source> implements AsyncDisp
     const { stateFolder } = this
     const dovecotConf = this.#isOther ? this.new.configurationFile : null
     const credential = { username, password }
-    child.stdin.end(JSON.stringify({ order, credential, stateFolder, keptFree, dovecotConf, isCompared }))
+    child.stdin.end(JSON.stringify({ order, credential, stateFolder, keptFree, dovecotConf, isCompared, changed }))
     if (killedAt !== undefined) {
       until(async () => child.exitCode !== null || existsSync(killedAt), 'the moment to kill it').then(
         () => child.kill('SIGKILL'),
@@ -142,6 +143,8 @@ interface Settings {
   readonly keptFree?: KeptFree
   /** A ledger is taken afterwards. */
   readonly isCompared?: boolean
+  /** The mailboxes that alone are said to have changed. */
+  readonly changed?: readonly string[] | null
   readonly provider?: Partial<Provider>
   readonly env?: NodeJS.ProcessEnv
   readonly engine?: Provider['engine']

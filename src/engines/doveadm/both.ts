@@ -85,14 +85,24 @@ async function statusOf(
   return found
 }
 
-/** The messages of a folder of the mirror, with their flags and keywords, sorted, by ascending UID. */
-export async function mirrorMessages(session: Session, name: string): Promise<Map<number, readonly string[]>> {
+type Messages = ReadonlyMap<number, readonly string[]>
+
+/** The messages of folders of the mirror, with their flags and keywords, sorted, by ascending UID; by the folder's name. */
+export async function mirrorMessages(session: Session, names: readonly string[]): Promise<Map<string, Messages>> {
+  const found = new Map<string, Messages>()
+  // Both are on their way before the first is answered.
+  await some(names.map((name) => async () => void found.set(name, await messagesIn(session, name))))
+  return found
+}
+
+async function messagesIn(session: Session, name: string): Promise<Messages> {
   const found: [number, readonly string[]][] = []
-  await openMirrored(session, name)
-  await session.ask('UID FETCH 1:* (UID FLAGS)', (line) => {
+  const opened = openMirrored(session, name)
+  const listed = session.ask('UID FETCH 1:* (UID FLAGS)', (line) => {
     const [, uid, flags = ''] = /^\* \d+ FETCH \(UID (\d+) FLAGS \(([^)]*)\)\)$/.exec(line) ?? []
     if (uid !== undefined) found.push([Number(uid), wordsOf(flags)])
   })
+  await Promise.all([opened, listed])
   return new Map(found.sort(([a], [b]) => a - b))
 }
 

@@ -82,6 +82,16 @@ async function readOnce(
   return { found, isWhole: found.length === listed }
 }
 
+/** The digests of all that is in a plain Maildir in use, wherever it is; Dovecot is not asked. */
+export async function digestsIn(home: string, { destination, digests }: FilesDeps): Promise<Set<string>> {
+  const tree = await destination.open(home, digests.files, () => () => null)
+  const found = new Set<string>()
+  for (const directory of tree.directories) {
+    for (const { digest } of await tree.read(directory)) found.add(digest)
+  }
+  return found
+}
+
 interface ContentDeps extends LiveDeps {
   readonly place: Place
   readonly signal: AbortSignal

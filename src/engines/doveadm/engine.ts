@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Room } from '../../copying/free-space.ts'
 import type { Engine, EngineRun, Flipping, SourceAccess, SourceFolders, Tunnel } from '../../copying/ports.ts'
 import type { Credential } from '../../keys/ports.ts'
@@ -10,13 +11,14 @@ import { mirrorFolders, mirrorMessages } from './both.ts'
 import { check } from './check.ts'
 import { DoveadmError } from './doveadm.ts'
 import { ended, failure } from './failure.ts'
+import { flagsOf } from './flags.ts'
 import { flipping } from './flip.ts'
 import { hasRecord, openRecord, removeRecord } from './flipped.ts'
 import { leftOut, listPrefix, type Matched, type MergeFolder, type Mirrored, matched, unfit } from './folders.ts'
 import { listMirror } from './listed.ts'
 import { merge } from './merge.ts'
-import { hasBegun, hasMerged, openMerged } from './merged.ts'
-import { removeMirror, renewMirror } from './mirror.ts'
+import { hasBegun, hasMerged, type Merged, openMerged } from './merged.ts'
+import { ONE_BY_ONE, removeMirror, renewFolders, renewMirror } from './mirror.ts'
 import { noteMirror } from './note-mirror.ts'
 import { Passed } from './passed.ts'
 import { openPlace, ownerOf, type Place } from './place.ts'
@@ -115,7 +117,7 @@ async function attempt(order: CopyOrder, credential: Credential, run: EngineRun,
     tunnel = way
     await using place = await openPlace(order, dovecot, sourceFields(way, listPrefix(folders)))
     way.askAhead(firstCommands(folders))
-    return await copy(order, folders, place, { ...deps, passed, signal, onMessage })
+    return await copy(order, folders, place, { ...deps, passed, signal, onMessage, changed: run.changed ?? null })
   } catch (error) {
     const result = guard.signal.aborted ? ended('new-full', FULL) : failure(error, tunnel, run.signal)
     return { ...result, messages: copied }
@@ -125,20 +127,49 @@ async function attempt(order: CopyOrder, credential: Credential, run: EngineRun,
 const NO_FLIP =
   "people are proxied only where mail is a Maildir in the home: a mirror cannot take this mailbox's place (provider set NAME --cutover immediate)"
 
-type CopyDeps = DoveadmDeps & { passed: Passed } & Pick<EngineRun, 'signal' | 'onMessage'>
+type CopyDeps = DoveadmDeps & { passed: Passed } & Pick<EngineRun, 'signal' | 'onMessage' | 'changed'>
 
 async function copy(order: CopyOrder, source: SourceFolders, place: Place, deps: CopyDeps): Promise<Result> {
-  const { passed, signal } = deps
+  const { passed } = deps
   if (order.isMirrored) return await copyMirror(order, source, place, deps)
   const isFirst = !existsSync(place.mirrorHome) && !deps.shared.remembers(order.id)
-  const mirroring = renewMirror(place, leftOut(source), signal)
+  const renewing = renew(source, place, deps)
+  const mirroring = renewing.then(() => undefined)
   const early = isFirst ? await mergeEarly(order, source, place, deps, mirroring) : 0
   await mirroring
   passed.keep()
-  const { folders, missing, messages, told } = await mergeMirror(order, source, place, deps, () => true)
+  const { folders, missing, messages, told } = await mergeMirror(order, source, place, deps, () => true, await renewing)
   // What is missing fails the ledger, which names it.
   const copied = { folders, messages: early + messages, output: [...told, wordsOf(missing)].join('\n').trim() }
   return { outcome: 'complete', ...copied, ...(missing.length > 0 && { leftOut: missing }) }
+}
+
+/** @returns the names of the folders that were renewed, in the mirror; null: all */
+async function renew(source: SourceFolders, place: Place, deps: CopyDeps): Promise<readonly string[] | null> {
+  const some = changedFolders(source, place, deps)
+  try {
+    if (some !== null) {
+      await renewFolders(place, some, deps.signal)
+      return some
+    }
+  } catch (error) {
+    if (!(error instanceof DoveadmError) || deps.signal.aborted) throw error
+  }
+  await renewMirror(place, leftOut(source), deps.signal)
+  return null
+}
+
+/** The folders of the mirror that alone need to be renewed; null: the whole of it is to be looked at. */
+function changedFolders(
+  { mailboxes }: SourceFolders,
+  { mirrorHome }: Place,
+  { changed, shared, destination }: CopyDeps,
+): string[] | null {
+  if (changed == null || changed.length > ONE_BY_ONE) return null
+  const directories = shared.directoriesOf(mailboxes.map(({ mailbox }) => mailbox))
+  const isMirrored = (name: string) => existsSync(join(mirrorHome, 'Maildir', directories.get(name) ?? '', 'cur'))
+  const areAll = mailboxes.every(({ mailbox: { name }, wanted }) => !wanted || isMirrored(name))
+  return areAll ? changed.map((name) => destination.titleOf(directories.get(name) ?? '')) : null
 }
 
 function wordsOf(missing: readonly string[]): string {
@@ -200,26 +231,40 @@ async function mergeMirror(
   place: Place,
   { shared: states, destination, digests: caches, signal, onMessage, dovecotConf }: CopyDeps,
   isWanted: (folder: MergeFolder) => boolean,
+  renewed: readonly string[] | null = null,
 ) {
   using digests = caches.open(id)
   await using session = await openSession(place, signal)
-  const mirror = await readMirror(session)
+  const mirror = await readMirror(session, renewed)
   const { titleOf } = destination
   const mailboxes = source.mailboxes.map(({ mailbox }) => mailbox)
   const { own, directories, told } = await placesOf({ migrationId: id, provider }, mailboxes, { states, dovecotConf })
-  const { folders, missing } = matched(source, mirror, { own, directories, titleOf })
+  const { folders: found, missing } = matched(source, mirror, { own, directories, titleOf })
   using merged = openMerged(states.stateFolder, id)
   merged.addRoles(new Map([...directories].filter(([name, directory]) => own.get(name) !== directory)))
+  const isRenewed = ({ from }: MergeFolder) => renewed === null || renewed.includes(from)
+  const folders = found.map((folder) => (isRenewed(folder) ? folder : asMerged(id, folder, { states, merged })))
   const sides = { migrationId: id, place, session, states, merged, destination, digests, signal, onMessage }
   const messages = await merge(folders.filter(isWanted), source.subscribed, sides)
   return { folders: folders.length, missing, messages, told }
 }
 
-async function readMirror(session: Session): Promise<Mirrored> {
+async function readMirror(session: Session, renewed: readonly string[] | null): Promise<Mirrored> {
   const folders = await mirrorFolders(session)
-  const messages = new Map<string, MergeFolder['messages']>()
-  for (const name of folders.keys()) messages.set(name, await mirrorMessages(session, name))
-  return { folders, messages }
+  const names = [...folders.keys()].filter((name) => renewed === null || renewed.includes(name))
+  return { folders, messages: await mirrorMessages(session, names) }
+}
+
+/** A folder that has not changed since it was merged. */
+function asMerged(
+  id: string,
+  folder: MergeFolder,
+  { states, merged }: { states: SyncStates; merged: Merged },
+): MergeFolder {
+  const { directory, uidValidity } = folder
+  const known = states.syncState(id, directory, uidValidity)?.flagsOf ?? new Map<number, string>()
+  const keywords = merged.keywords(folder)
+  return { ...folder, messages: new Map([...known].map(([uid, all]) => [uid, flagsOf(all, keywords.get(uid) ?? [])])) }
 }
 
 const FULL = 'the rest of the disk is kept free'

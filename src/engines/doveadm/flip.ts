@@ -12,7 +12,7 @@ import { leftOut, listPrefix, type Matched, type MergeFolder, namespaceOf, unfit
 import { toDisk } from './land.ts'
 import { leave } from './leave.ts'
 import { listMirror } from './listed.ts'
-import { renewFolders, renewMirror } from './mirror.ts'
+import { ONE_BY_ONE, renewFolders, renewMirror } from './mirror.ts'
 import { refuseStorage } from './movable.ts'
 import { moveBack, moveIn, probeMoves } from './moves.ts'
 import { noteMirror } from './note-mirror.ts'
@@ -23,9 +23,6 @@ import { flagsText } from './return-plan.ts'
 import { mergeBefore } from './strays.ts'
 import { shown } from './trouble.ts'
 import { type Dovecot, installed } from './version.ts'
-
-/** So few folders are renewed one by one; of more, the whole mirror is looked at. */
-const ONE_BY_ONE = 3
 
 export function flipping(deps: DoveadmDeps): Flipping {
   return {

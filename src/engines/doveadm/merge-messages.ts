@@ -1,6 +1,7 @@
 import { batchesOf } from '../../model/batches.ts'
 import { alreadyThere, type Candidate } from './adopt.ts'
 import { changeNames, copyMessages } from './both.ts'
+import { digestsIn } from './content.ts'
 import type { MergeFolder } from './folders.ts'
 import { toDisk } from './land.ts'
 import type { Sides } from './sides.ts'
@@ -58,11 +59,18 @@ async function whichAreThere(
       candidates.push({ folder, directory, uidValidity, uid, digest, uidNext: landing.get(uid) })
     }
   }
+  if (!(await mayBeThere(sides, candidates))) return new Map()
   const merged: string[] = []
   for (const folder of folders) merged.push(...(await sides.mergedDigests(folder)).values())
   const found = alreadyThere(candidates, await sides.live(), merged)
   const byFolder = Map.groupBy(found, ({ folder }) => folder)
   return new Map([...byFolder].map(([folder, all]) => [folder, new Set(all.map(({ uid }) => uid))]))
+}
+
+async function mayBeThere({ deps }: Sides, candidates: readonly New[]): Promise<boolean> {
+  if (!deps.place.isPlain) return true
+  const here = await digestsIn(deps.place.home, deps)
+  return candidates.some(({ digest }) => here.has(digest))
 }
 
 /** What is copied and not noted when this is cut off, the next attempt finds by its content. */

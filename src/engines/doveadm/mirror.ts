@@ -21,6 +21,9 @@ export interface Message {
   readonly flags: readonly string[]
 }
 
+/** So few folders are renewed one by one; of more, the whole mirror is looked at. */
+export const ONE_BY_ONE = 3
+
 /** Done, but for changes that a further run brings, or that doveadm cannot make: dsync(1). The ledger decides. */
 const EX_AGAIN = 2
 /** The INBOX of a mirror cannot be made anew: only a mirror from nothing heals that. */
