@@ -1,38 +1,56 @@
 import { parseArgs } from 'node:util'
 import type { Line } from '../row.ts'
 import { table } from '../table.ts'
+import { large } from './large.ts'
+import { newMessage } from './new-message.ts'
 import { FULL, SHORT, type Size } from './size.ts'
 import { speed } from './speed.ts'
 
-const ROWS = [speed]
+const ROWS = [speed, newMessage, large]
 const EX_USAGE = 64
 
-const HELP = `usage: npm run bench:copy -- [--full] [--people N] [--messages N] [--rounds N] [ROW …]
+const HELP = `usage: npm run bench:copy -- [--full] [--people N] [--plain N] [--messages N] [--rounds N] [--distance N] [ROW …]
 
 Measures the engine doveadm beside two OfflineIMAPs and two mbsyncs in the same run, at distances that a relay makes, and
 prints a Markdown table. As root: Courier and mbsync are Debian 12's (test/support/old-servers-root.sh).
 
   --full         as many people and messages as docs/figures.md tells of: two hours; otherwise some minutes
   --people N     how many people are copied
+  --plain N      how many of them OfflineIMAP copies, which takes its time
   --messages N   how many messages each of them has
   --rounds N     how many times each way is measured, in turns
+  --distance N   in milliseconds of round trip, instead of 0, 10 and 40; may be repeated
 
 rows:
 ${ROWS.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join('\n')}`
 
-function sizeIn(values: Readonly<Record<string, string | boolean | undefined>>): Size {
+function sizeIn(values: Readonly<Record<string, string | boolean | string[] | undefined>>): Size {
   const size: Size = values.full ? FULL : SHORT
-  const given = (name: 'people' | 'messages' | 'rounds') => Number(values[name] ?? size[name])
-  const changed = { people: given('people'), messages: given('messages'), rounds: given('rounds') }
+  const given = (name: 'people' | 'plain' | 'messages' | 'rounds') => Number(values[name] ?? size[name])
+  const changed = {
+    people: given('people'),
+    plain: given('plain'),
+    messages: given('messages'),
+    rounds: given('rounds'),
+  }
   if (!Object.values(changed).every((count) => Number.isInteger(count) && count > 0)) throw new Error('usage')
-  return { ...size, ...changed }
+  const distances = values.distance === undefined ? size.distances : [values.distance].flat().map(Number)
+  return { ...size, ...changed, distances }
 }
 
 async function main(): Promise<number> {
   const text = { type: 'string' } as const
   const { values, positionals: names } = parseArgs({
     allowPositionals: true,
-    options: { help: { type: 'boolean' }, full: { type: 'boolean' }, people: text, messages: text, rounds: text },
+    options: {
+      help: { type: 'boolean' },
+      full: { type: 'boolean' },
+      people: text,
+      messages: text,
+      plain: text,
+      rounds: text,
+      distance: { ...text, multiple: true },
+    },
   })
   const isKnown = names.every((wanted) => ROWS.some(({ name }) => name === wanted))
   if (values.help || !isKnown) {

@@ -92,7 +92,7 @@ export async function startWorld(settings: WorldSettings): Promise<World> {
       }
       await query(service.dataDir, 'delete from attempt')
       await query(service.dataDir, 'delete from ledger')
-      await query(service.dataDir, `update migration set state = 'pending', code = null`)
+      await query(service.dataDir, `update migration set state = 'pending', paused_from = null, code = null`)
       await query(
         service.dataDir,
         'update job set due_at = now(), copying_host_id = null, seen = null, completed_at = null',

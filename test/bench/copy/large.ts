@@ -1,0 +1,94 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { World } from '../crossing/world.ts'
+import type { Line } from '../row.ts'
+import { aloneLine } from '../table.ts'
+import { addMessage, here, secondsUntil, startOne } from './mailbox.ts'
+import type { CopyRow } from './size.ts'
+
+const FIRST = 1_000
+const FIRST_SECONDS = 5
+const LARGE_BYTES = 150_000_000
+const MOST_MB = 100
+const IDLE_MS = 3_000
+const LOOK_MS = 50
+
+export const large: CopyRow = {
+  name: 'large',
+  about: 'a large mailbox: when its first 1,000 messages are here, and memory',
+  async measure({ isFull }): Promise<Line[]> {
+    const messages = isFull ? 50_000 : 5_000
+    await using world = await startOne(['INBOX'], messages)
+    const count = messages.toLocaleString('en-US')
+    const seconds = await secondsUntil(world, '', FIRST)
+    await world.reset()
+    await addMessage(world, 'INBOX', LARGE_BYTES)
+    const most = await memoryOf(world, messages + 1)
+    return [
+      aloneLine(
+        `a mailbox of ${count}: first ${FIRST.toLocaleString('en-US')} messages visible`,
+        `${seconds.toFixed(1)} s`,
+        `≤ ${FIRST_SECONDS} s`,
+        seconds <= FIRST_SECONDS,
+      ),
+      aloneLine(
+        `memory above the idle worker, all doveadm included: ${count} messages and one of 150 MB`,
+        `${most.toFixed(0)} MB`,
+        `≤ ${MOST_MB} MB`,
+        most <= MOST_MB,
+      ),
+    ]
+  },
+}
+
+/** In megabytes, until so many messages are here, and proved. */
+async function memoryOf(world: World, messages: number): Promise<number> {
+  await world.query(`update job set due_at = 'infinity'`)
+  const worker = world.start('postferry', ['sync'])
+  await wait(IDLE_MS)
+  const idle = megabytes(worker)
+  let most = idle
+  await world.query(`update job set due_at = now(); notify postferry_jobs`)
+  for (;;) {
+    most = Math.max(most, megabytes(worker))
+    const { rows } = await world.query(`select count(*) from migration where state = 'synced'`)
+    if (Number(rows[0].count) === 1) break
+    if (worker.exitCode !== null) throw new Error('the worker has ended')
+    await wait(LOOK_MS)
+  }
+  worker.kill('SIGTERM')
+  await once(worker, 'exit')
+  if (here(world, '') < messages) throw new Error('not all are here')
+  return most - idle
+}
+
+/** Of a process and all that it has started; what several share counts once. */
+function megabytes({ pid }: ChildProcess): number {
+  const children = Map.groupBy(processes(), ({ parent }) => parent)
+  const bytes = (of: number): number =>
+    proportional(of) + (children.get(of) ?? []).reduce((sum, child) => sum + bytes(child.pid), 0)
+  return bytes(pid ?? 0) / 1000
+}
+
+function processes(): { pid: number; parent: number }[] {
+  return readdirSync('/proc').flatMap((name) => {
+    const parent = /^\d+ \(.*\) \S (\d+)/s.exec(/^\d+$/.test(name) ? textOf(`/proc/${name}/stat`) : '')?.[1]
+    return parent === undefined ? [] : [{ pid: Number(name), parent: Number(parent) }]
+  })
+}
+
+/** In kilobytes. */
+function proportional(pid: number): number {
+  return Number(/^Pss:\s+(\d+) kB/m.exec(textOf(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0)
+}
+
+/** Empty: it has ended. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,54 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { mustRun } from '../../support/ferry.ts'
+import { ImapWire } from '../../support/imap-wire.ts'
+import { seed } from '../../support/seed.ts'
+import { startWorld, type World } from '../crossing/world.ts'
+import { openOld } from './sources.ts'
+
+/** One person of a Dovecot, copied by doveadm. */
+export async function startOne(folders: readonly string[], messages: number): Promise<World> {
+  const world = await startWorld({
+    ...{ people: 1, messages, mailboxes: folders },
+    openOld: (people) => openOld('Dovecot', people),
+    fill: (port, person) => seed(port, person, messages, folders),
+  })
+  await mustRun(world.service, 'provider', 'set', 'old', '--engine', 'doveadm')
+  return world
+}
+
+/** Puts a message into one of the person's mailboxes at the source. */
+export async function addMessage({ port }: World, mailbox: string, bytes: number): Promise<void> {
+  const body = `Subject: new\r\n\r\n${'x'.repeat(bytes)}\r\n`
+  await using wire = await ImapWire.open({ host: 'localhost', port, user: 'p0@old.example', password: 'secret of 0' })
+  await wire.command(`APPEND ${mailbox} `, Buffer.from(body))
+}
+
+/** How many messages the person has here by now in one directory of the Maildir. */
+export function here({ homes }: World, directory: string): number {
+  return ['cur', 'new'].reduce((sum, part) => {
+    try {
+      return sum + readdirSync(join(homes, 'old.example/p0/Maildir', directory, part)).length
+    } catch {
+      return sum
+    }
+  }, 0)
+}
+
+/** Copies what is due; resolves with the seconds after which so many messages are here, the worker's start included. */
+export async function secondsUntil(world: World, directory: string, messages: number): Promise<number> {
+  const startedAt = performance.now()
+  const copying = world.run('postferry', ['sync', '--once'])
+  let isOver = false
+  copying
+    .catch(() => undefined)
+    .finally(() => {
+      isOver = true
+    })
+  while (here(world, directory) < messages && !isOver) await wait(5)
+  const seconds = (performance.now() - startedAt) / 1000
+  await copying
+  if (here(world, directory) < messages) throw new Error(`${here(world, directory)} of ${messages} are here`)
+  return seconds
+}
