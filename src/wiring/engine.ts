@@ -4,6 +4,7 @@ import { withBeside } from '../engines/doveadm/beside.ts'
 import { doveadmEngine } from '../engines/doveadm/engine.ts'
 import { preferred } from '../engines/doveadm/preferred.ts'
 import { offlineImap } from '../engines/offlineimap/engine.ts'
+import { letGo } from '../imap/read/kept.ts'
 import { sourceFolders, sourceListing, sourceSurvey } from '../imap/read/listing.ts'
 import { openTunnel } from '../imap/tunnel/tunnel.ts'
 import { openWriter } from '../imap/write/writer.ts'
@@ -33,7 +34,11 @@ export function enginesFor(settings: Settings): Engines {
   })
   const { dovecotConf } = settings
   const beside = withBeside(offlineimap, { engine: offlineimap, access, titleOf: titleOfDirectory })
-  const run = intoMaildir({ run: beside }, { dovecotConf, stateFolder })
+  const alone: typeof beside = async (order, credential, how) => {
+    await letGo(order.provider, credential)
+    return await beside(order, credential, how)
+  }
+  const run = intoMaildir({ run: alone }, { dovecotConf, stateFolder })
   const engines = { offlineimap: { ...offlineimap, run }, doveadm }
   const auto = takingTurns(engines, dovecotConf)
   return {

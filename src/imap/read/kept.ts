@@ -40,6 +40,18 @@ export const keepConnection: KeepConnection = (provider, { username, password })
   }
 }
 
+/** For an engine that signs in by itself: it finds no connection open, and what was told before it counts no more. */
+export async function letGo(provider: Reader['provider'], { username, password }: Omit<Reader, 'provider'>) {
+  const kept = all.get(keyOf({ provider, username, password }))
+  if (kept === undefined) return
+  const { client } = kept
+  kept.client = null
+  kept.mailboxes = null
+  kept.folders = null
+  kept.listings.clear()
+  await client?.leave()
+}
+
 function keyOf({ provider: { name, host, port, tls }, username, password }: Reader): string {
   return JSON.stringify([name, host, port, tls, username, password])
 }
