@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { within } from '../../model/timeout.ts'
 import type { Lent, LoggedIn } from '../login/connection.ts'
 import { Ahead } from './ahead.ts'
 import { type Listener, Overhear } from './overhear.ts'
@@ -6,6 +7,9 @@ import { ReadOnly, WritesError } from './read-only.ts'
 
 /** What is the tunnel's own affair, or cannot be gone through with on a connection that others use later. */
 const NOT_PASSED = /^(AUTH=|LOGINDISABLED|STARTTLS|SASL-IR|COMPRESS=|IDLE$|UTF8=|IMAP4REV2$)/i
+
+/** Not every server hangs up when it is asked to. */
+const LEAVE_LIMIT_MS = 1_000
 
 /** What the source was asked; null: by the program, and not ahead of it. */
 interface Asked {
@@ -77,8 +81,9 @@ export class Conversation {
     const { socket, giveBack } = this.#lent
     socket.off('data', this.#pass).off('close', this.#over.resolve)
     this.#overhear.leave()
-    if (isIdle && this.#asked.length === 0 && this.#overhear.isBetween) giveBack()
-    else this.#client.close()
+    if (isIdle && this.#asked.length === 0 && this.#overhear.isBetween) return giveBack()
+    await hangUp(socket)
+    this.#client.close()
   }
 
   get #capabilities(): string {
@@ -184,4 +189,12 @@ export class Conversation {
     this.#near?.end(`* BYE bye\r\n${this.#leaving} OK done\r\n`)
     this.#over.resolve()
   }
+}
+
+/** The source counts a connection until it has closed it, too. */
+async function hangUp(socket: Socket): Promise<void> {
+  if (socket.destroyed) return
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  socket.resume().end()
+  await within(LEAVE_LIMIT_MS, closed).catch(() => undefined)
 }

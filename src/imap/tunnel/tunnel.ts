@@ -38,6 +38,8 @@ export const openTunnel: SourceAccess['tunnel'] = async (provider, { username, p
     const { held, conversation } = await mine
     try {
       if (!socket.destroyed) await conversation.run(socket)
+    } catch (error) {
+      trouble = codeOf(error, reader)
     } finally {
       await leave({ held, conversation })
     }
