@@ -40,6 +40,7 @@ t.test('a lease is as old as its question, however late the answer came', async 
       end: async () => null,
     },
     keyring: { open: async () => ({ credential: { address: 'anna@new.example', username: 'anna', password: 'x' } }) },
+    engine: { choose: async () => 'doveadm' },
     keepConnection: () => ({ [Symbol.asyncDispose]: async () => undefined }),
     statusCheck: {
       check: (_provider: unknown, _credential: unknown, signal: AbortSignal) =>
