@@ -82,7 +82,7 @@ function backup({ mirror, ...place }: Place, leftOut: readonly string[], signal:
 }
 
 function isStuck({ exitCode, said }: Ended): boolean {
-  return exitCode === EX_DATAERR || said.some((line) => /INBOX can't be deleted/.test(line))
+  return exitCode === EX_DATAERR || said.some((line) => /INBOX can't be deleted|Headers hashes don't match/.test(line))
 }
 
 /** As its owner: root follows no link of theirs. */
