@@ -145,7 +145,7 @@ t.test('her page follows the copy, from the first message to the clean ledger', 
   const sync = startSync(service)
   all.defer(() => stop(sync))
   await section(page, 'State')
-    .getByText(/copying [1-9]\d* messages so far/)
+    .getByText(/folder \d+ of \d+|copying [1-9]\d* messages so far/)
     .waitFor()
   await section(page, 'State').getByText('synced').waitFor()
   t.ok(await isSame())
