@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Credential } from '../keys/ports.ts'
+import type { Result } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { NotFlipped } from '../model/not-flipped.ts'
 import type { Flips, Sessions } from './flip-ports.ts'
@@ -20,11 +21,16 @@ export interface FlipDeps {
 /** How often the source may change while nobody who comes through here can change it. */
 const MOST_ROUNDS = 5
 
+interface Seen {
+  readonly ending: Ending
+  readonly result: Result | null
+}
+
 /** Whether the person is ready after an attempt that has ended so, and it is time to flip. */
-export function isFlipWanted({ moving, order, isFinishRequested, isProved }: Job, ending: Ending): boolean {
+export function isFlipWanted({ moving, order, isFinishRequested, isProved }: Job, { ending, result }: Seen): boolean {
   if (moving?.route !== 'source' || !moving.hasAccount) return false
   // Who moves and deletes mail without a break makes every ledger differ: a flip proves it once more, when nobody can.
-  const isBusy = isProved && ending === 'ledger-differs'
+  const isBusy = isProved && ending === 'ledger-differs' && result?.isBusy === true
   if (ending !== 'complete' && ending !== 'unchanged' && !isBusy) return false
   if (moving.isFlipRequested || isFinishRequested) return true
   return !moving.isReturned && isProxied(order) && order.provider.flip === 'auto'

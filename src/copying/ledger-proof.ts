@@ -15,6 +15,7 @@ export function ledgerProof(deps: VerifyDeps, holder: string): Proof {
         const { code, folders } = await verify(whose, deps, { signal, purpose, holder, ...(watch && { watch }) })
         if (code === null || (order.isMirrored && code === 'differs' && isLate(folders))) return null
         return {
+          ...(order.isMirrored && code === 'differs' && isBusy(folders) && { isBusy: true }),
           outcome: `ledger-${code}`,
           sentence: `the ledger ${sentence({ code, folders })}; postferry verify ${address}`,
           lost: lostIn(folders),
@@ -34,6 +35,14 @@ export function ledgerProof(deps: VerifyDeps, holder: string): Proof {
 function isLate(folders: readonly LedgerFolder[]): boolean {
   const { faults, badFolders, counts } = totalOf(folders)
   return badFolders === 0 && faults === counts.waiting + counts.flags + counts.keywords + counts.subscription
+}
+
+/** Nothing is wrong with what is there: what is not there has just been moved, renamed or made. */
+function isBusy(folders: readonly LedgerFolder[]): boolean {
+  const { faults, counts } = totalOf(folders)
+  const { waiting, missing, flags, keywords, subscription } = counts
+  const isOnlyLate = folders.every(({ state }) => state !== 'unreadable')
+  return isOnlyLate && faults === waiting + missing + flags + keywords + subscription
 }
 
 const NOT_KEPT = { overtaken: 'incomplete', 'too-late': 'lost-lock' } as const

@@ -372,6 +372,8 @@ export interface EngineRun {
 /** What is the matter with a copy, as an outcome and in a sentence. */
 export interface Flaw {
   readonly outcome: Outcome
+  /** A mirror lacks only what a person at work has moved, renamed or made meanwhile. */
+  readonly isBusy?: true
   readonly sentence: string
   /** What the engine has to forget, so that it copies it again. */
   readonly lost: readonly LostMessages[]

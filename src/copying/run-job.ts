@@ -113,7 +113,7 @@ async function withinLimit(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> 
     const found = await finishFlip(job, deps)
     if (isReturnWanted(found)) return await returned(found, deps, { ...run, signal })
     const seen = await checkAndCopy(found, deps, { ...run, signal })
-    return isFlipWanted(found, seen.ending) ? await flipped(found, seen, deps, { ...run, signal }) : seen
+    return isFlipWanted(found, seen) ? await flipped(found, seen, deps, { ...run, signal }) : seen
   } catch (error) {
     const { outcome, output } = broken(error, signal)
     return without(outcome, output)
@@ -256,7 +256,12 @@ async function prove(
   if (run.signal.aborted && copied.outcome === 'complete')
     return { ...copied, outcome: run.signal.reason as Interruption }
   if (flaw === null) return copied
-  const told = { ...copied, outcome: flaw.outcome, output: `${copied.output}\n${flaw.sentence}`.trim() }
+  const told = {
+    ...copied,
+    outcome: flaw.outcome,
+    ...(flaw.isBusy && { isBusy: flaw.isBusy }),
+    output: `${copied.output}\n${flaw.sentence}`.trim(),
+  }
   // Once only: messages that are lost again and again may be deleted on purpose.
   if (flaw.lost.length === 0 || job.code === LOST) return told
   for (const lost of flaw.lost) deps.engine.forget(job.migrationId, lost)

@@ -160,25 +160,19 @@ export class Comparison {
   }
 
   #evidence(name: string, directory: string, uidValidity: number, onlyKeywords: Evidence['onlyKeywords']): Evidence {
-    const { lastFolders, engine, migrationId, options } = this.#deps
+    const { lastFolders, engine, migrationId, options, whose } = this.#deps
     const last = lastFolders.get(name)
     const isSame = last?.uidValidity === uidValidity
     return {
-      proved: this.#proved(name, uidValidity, isSame ? last.provedUids : ''),
+      proved: UidSet.parse(isSame ? last.provedUids : ''),
+      // What a flip that went back has noted is none: they are at the source.
+      flipped: whose.isMirrored ? null : engine.flipped(migrationId, name, uidValidity),
       accepted: UidSet.parse(isSame ? last.acceptedUids : ''),
       acceptedUnlisted: isSame ? last.acceptedUnlisted : 0,
       ...(options.accept && EVERYTHING),
       syncState: engine.syncState(migrationId, directory, uidValidity),
       onlyKeywords,
     }
-  }
-
-  /** By a ledger, or by the flip since. */
-  #proved(name: string, uidValidity: number, byLedger: string): UidSet {
-    const { engine, migrationId } = this.#deps
-    const byFlip = engine.flipped(migrationId, name, uidValidity)
-    const known = UidSet.parse(byLedger)
-    return byFlip === null ? known : ascending(new Set([...known, ...byFlip]))
   }
 
   #list(difference: Difference): void {
@@ -204,7 +198,7 @@ export class Comparison {
     const { destination, options } = this.#deps
     const { name, directory, counts, found, lost, accepted, acceptedUnlisted } = findings
     const renamedTo = renamedToIn(explained, unpaired.atSource.length, taken)
-    const state = this.#stateOf(findings, uidValidity, renamedTo)
+    const state = this.#stateOf(findings, renamedTo)
     return {
       ...{ name, directory, counts, uidValidity },
       // A folder whose absence is accepted counts as removed by its owner.
@@ -218,13 +212,12 @@ export class Comparison {
     }
   }
 
-  #stateOf({ name, directory, counts }: FolderFindings, uidValidity: number, renamedTo: string | null): FolderState {
-    const { destination, lastFolders, engine, migrationId } = this.#deps
+  #stateOf({ name, directory, counts, evidence }: FolderFindings, renamedTo: string | null): FolderState {
+    const { destination, lastFolders } = this.#deps
     if (destination.directories.includes(directory)) return 'there'
     if (renamedTo !== null) return 'renamed'
     const last = lastFolders.get(name)?.state ?? 'missing'
-    const wasThere =
-      ['there', 'renamed', 'removed'].includes(last) || engine.flipped(migrationId, name, uidValidity) !== null
+    const wasThere = ['there', 'renamed', 'removed'].includes(last) || evidence.flipped !== null
     return wasThere || counts.moved + counts.removed > 0 ? 'removed' : 'missing'
   }
 

@@ -88,7 +88,7 @@ interface Sign {
   readonly isVague?: true
   readonly atSource: (message: DigestedMessage) => string | number | null
   readonly onDestination: (message: DestinationMessage) => string | number | null
-  readonly fits?: (message: DigestedMessage, other: DestinationMessage) => boolean
+  readonly fits?: (message: DigestedMessage, other: DestinationMessage, evidence: Evidence) => boolean
 }
 
 const LENGTH_TOLERANCE = 0.02
@@ -101,7 +101,11 @@ const SIGNS: readonly Sign[] = [
     isVague: true,
     atSource: ({ date }) => date,
     onDestination: ({ date }) => date,
-    fits: ({ length }, other) => Math.abs(length - other.length) <= length * LENGTH_TOLERANCE,
+    fits({ length, uid, messageId }, other, { flipped }) {
+      if (messageId && other.messageId && messageId !== other.messageId) return false
+      // A flip has brought it along in whatever state it is, be it empty.
+      return flipped?.has(uid) === true || Math.abs(length - other.length) <= length * LENGTH_TOLERANCE
+    },
   },
 ]
 
@@ -121,7 +125,8 @@ function takeAltered(
     const pool = new Pool(free, onDestination)
     absent = absent.filter((message) => {
       if (isVague && findings.evidence.proved.has(message.uid)) return true
-      const isThis = (other: DestinationMessage) => !isAnothers(message, other) && fits(message, other)
+      const isThis = (other: DestinationMessage) =>
+        !isAnothers(message, other) && fits(message, other, findings.evidence)
       const other = pool.take(atSource(message), isThis)
       if (other !== undefined) findings.add('altered', message, bytesText(message), bytesText(other))
       return other === undefined
@@ -136,8 +141,8 @@ function addAbsent(message: DigestedMessage, findings: FolderFindings): void {
   findings.add(kind, message, 'here', onDestination)
 }
 
-function whyAbsent({ uid }: DigestedMessage, { proved, syncState }: Evidence): [Kind, string] {
-  if (proved.has(uid)) return ['removed', 'was proved here before']
+function whyAbsent({ uid }: DigestedMessage, { proved, flipped, syncState }: Evidence): [Kind, string] {
+  if (proved.has(uid) || flipped?.has(uid)) return ['removed', 'was proved here before']
   if (syncState?.flagsOf.has(uid)) return ['lost', 'was delivered here, and never seen']
   if (syncState !== null && uid > syncState.lastUid) return ['waiting', 'not copied yet']
   return ['missing', 'nowhere']

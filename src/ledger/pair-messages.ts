@@ -8,7 +8,10 @@ export type DigestedMessage = SourceMessage & MessageDigest
 
 /** What is known from before of one folder's messages. */
 export interface Evidence {
+  /** By a ledger. */
   readonly proved: UidSet
+  /** What a flip has put in place since: by number and flags, and not by every byte. Null: it has put no such folder. */
+  readonly flipped: ReadonlySet<number> | null
   readonly accepted: Pick<UidSet, 'has'>
   /** How many without a UID are accepted. */
   readonly acceptedUnlisted: number

@@ -156,7 +156,7 @@ export interface EngineRecords {
   sourceUids(directory: string): (file: string) => number | null
   /** Null when it remembers nothing of the folder, or of another one that had the name. */
   syncState(migrationId: string, directory: string, uidValidity: number): SyncState | null
-  /** The UIDs of a mailbox that a flip has put in its place, proved. Null: none has, or not this mailbox. */
+  /** The UIDs of a mailbox that a flip has put in its place. Null: none has, or not this mailbox. */
   flipped(migrationId: string, mailbox: string, uidValidity: number): ReadonlySet<number> | null
   /** What it has subscribed to on the destination, as people read it, because the source had. */
   subscribed(migrationId: string): ReadonlySet<string>

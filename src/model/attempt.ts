@@ -78,6 +78,8 @@ export type Result = Pick<Attempt, 'folders' | 'messages' | 'output'> & {
   readonly outcome: Outcome
   /** Folders that the engine cannot copy, as people read their names. Missing: none. */
   readonly leftOut?: readonly string[]
+  /** Only what a person at work makes differs. Missing: nothing differs, or something else does. */
+  readonly isBusy?: true
   /** For so long the source asks to be left alone. Missing: it does not. */
   readonly waitMs?: number
 }

@@ -6,6 +6,7 @@ import { bothDebians, type Debian } from '../support/debian.ts'
 import { mustRun, rows } from '../support/ferry.ts'
 import { type ImapAccount, ImapWire } from '../support/imap-wire.ts'
 import { type MailWorld, startMailWorld } from '../support/mail-world.ts'
+import { messageId } from '../support/message-id.ts'
 import { type Sync, startSync } from '../support/sync.ts'
 import { until } from '../support/until.ts'
 
@@ -199,7 +200,7 @@ class Client {
       // Cut off before the answer, it looks first.
       const known = await wire.command(`SEARCH SUBJECT "${subject}."`)
       const isThere = known.some(({ line }) => /^\* SEARCH \d/.test(line))
-      const message = Buffer.from(`Subject: ${subject}.\r\n\r\nhello\r\n`)
+      const message = Buffer.from(`${messageId()}Subject: ${subject}.\r\n\r\nhello\r\n`)
       if (!isThere) await wire.command('APPEND INBOX () ', message)
       await wire.command('STORE * +FLAGS.SILENT (\\Seen kw)')
       this.appended++

@@ -18,7 +18,7 @@ const syncState = (flagsOf: Record<number, string>, keywordsOf: Record<number, s
   return { flagsOf: new Map(entries), keywordsOf: words, lastUid: Math.max(0, ...entries.map(([uid]) => uid)) }
 }
 
-const NOTHING = { acceptedUnlisted: 0, syncState: null, onlyKeywords: null }
+const NOTHING = { acceptedUnlisted: 0, flipped: null, syncState: null, onlyKeywords: null }
 
 /**
  * One folder at the source against its directory, with what else is on the destination; each difference as `kind uid`.

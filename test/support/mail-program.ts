@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type ImapAccount, ImapWire } from './imap-wire.ts'
+import { messageId } from './message-id.ts'
 
 /** Where a message is, and what marks it has. */
 export interface Kept {
@@ -73,7 +74,7 @@ export class MailProgram {
     await this.#settled(async (wire) => {
       await wire.command('SELECT INBOX')
       if ((await find(wire, subject)) === null) {
-        await wire.command('APPEND INBOX () ', Buffer.from(`Subject: ${subject}\r\n\r\nhello\r\n`))
+        await wire.command('APPEND INBOX () ', Buffer.from(`${messageId()}Subject: ${subject}\r\n\r\nhello\r\n`))
       }
     })
     this.#expected.set(subject, { folder: 'INBOX', marks: '' })

@@ -8,6 +8,7 @@ import { startNew } from './destination.ts'
 import type { Dovecot } from './dovecot.ts'
 import { type Ferry, mustRun, startFerry } from './ferry.ts'
 import { freePort } from './loopback.ts'
+import { messageId } from './message-id.ts'
 import { type Postfix, startPostfix } from './postfix.ts'
 import { signIn } from './sign-in.ts'
 import { Smtp } from './smtp.ts'
@@ -111,7 +112,7 @@ export async function startMailWorld(settings: MailSettings): Promise<MailWorld>
     signIn: (user, password) => signIn(dovecot.port, user, password),
     async send(mark, recipients, port = ports.new) {
       await using smtp = await Smtp.open(port)
-      return await smtp.send(recipients, `Subject: ${mark}\r\n\r\nhello`)
+      return await smtp.send(recipients, `${messageId()}Subject: ${mark}\r\n\r\nhello`)
     },
     mailboxesWith: (mark) => marked(new RegExp(`^Subject: (${mark})\\r?$`, 'm')).map(([, mailbox]) => mailbox),
     marked,
