@@ -187,13 +187,18 @@ async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen>
   return { ending: result.outcome, result, attemptId, mailboxes }
 }
 
-/** An engine that signs in by itself is to find no connection open. */
+/**
+ * An engine that signs in by itself is to find no connection open. A ledger that finishes lists anew: what was told on the
+ * way may be hours old.
+ */
 async function keptConnection(
-  { order }: Job,
+  { order, isFinishRequested }: Job,
   credential: Credential,
   { keepConnection, engine }: JobDeps,
 ): Promise<AsyncDisposable | null> {
-  return (await engine.choose(order)) === 'doveadm' ? keepConnection(order.provider, credential) : null
+  return !isFinishRequested && (await engine.choose(order)) === 'doveadm'
+    ? keepConnection(order.provider, credential)
+    : null
 }
 
 /** What a mirror has is the source's, whatever is remembered of it. */

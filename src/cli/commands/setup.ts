@@ -122,7 +122,7 @@ function refuseToReplace(postfix: Postfix | null): void {
 }
 
 function secretsInForce(settings: Settings) {
-  const kept = textOf(DOVEADM_KEY)?.trim()
+  const kept = [settings.doveadm.keyFile, DOVEADM_KEY].map((file) => textOf(file)?.trim()).find(Boolean)
   return { token: tokenInForce(settings), doveadmKey: kept || randomBytes(32).toString('hex') }
 }
 

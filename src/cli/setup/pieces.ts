@@ -74,7 +74,8 @@ function settingsText(wanted: Wanted): string {
   const before = textOf(settingsFile(wanted)) ?? shipped('debian/postferry.env')
   const set = [
     ...(wanted.home === undefined ? [] : [['POSTFERRY_HOME', wanted.home] as const]),
-    ...(wanted.isProxied ? SETTINGS_FOR_FLIPS : []),
+    // What is set already is kept: there may be other Dovecots.
+    ...(wanted.isProxied ? SETTINGS_FOR_FLIPS.filter(([name]) => !isSet(before, name)) : []),
     ...(wanted.postfix === null ? [] : settingsForPostfix(before, wanted.postfix)),
   ]
   return set.reduce((text, [name, value]) => withSetting(text, name, value), before)
@@ -88,7 +89,7 @@ const SETTINGS_FOR_FLIPS = [
 function settingsForPostfix(before: string, { mainCf }: Postfix): (readonly [name: string, value: string])[] {
   const delimiter = valueIn(mainCf, 'recipient_delimiter') ?? ''
   // More than one of them, or another one, is for the administrator to decide: doctor tells.
-  const isKnown = /^[+\-_=#]$/.test(delimiter) && !/^POSTFERRY_RECIPIENT_DELIMITER=/m.test(before)
+  const isKnown = /^[+\-_=#]$/.test(delimiter) && !isSet(before, 'POSTFERRY_RECIPIENT_DELIMITER')
   return [
     ['POSTFERRY_SOCKETMAP_SOCKET', SOCKETMAP],
     ...(isKnown ? [['POSTFERRY_RECIPIENT_DELIMITER', delimiter] as const] : []),
@@ -193,6 +194,10 @@ function unitPieces(wanted: Wanted): Piece[] {
 
 function shipped(name: string): string {
   return readFileSync(join(PROGRAM, 'deploy', name), 'utf8').replaceAll(PROGRAM_IN_DEPLOY, PROGRAM)
+}
+
+function isSet(text: string, name: string): boolean {
+  return new RegExp(`^${name}=`, 'm').test(text)
 }
 
 function withSetting(text: string, name: string, value: string): string {

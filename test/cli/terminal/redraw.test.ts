@@ -54,18 +54,19 @@ t.test('times say how long ago and when, numbers stand in groups, and a port is 
   t.equal(told(10_143, 'pop3_port'), '10143')
 })
 
+const OUTPUT = join(import.meta.dirname, '../../../src/cli/terminal/output.ts')
+
 /** What a program prints that takes its output for a terminal of this width. */
 function onTerminal(env: Record<string, string>): string {
   const program = `
     const { WriteStream } = await import('node:tty')
     Object.assign(process.stdout, { isTTY: true, columns: 60, getColorDepth: WriteStream.prototype.getColorDepth })
-    const { printList } = await import('./src/cli/terminal/output.ts')
+    const { printList } = await import(process.argv[1])
     const rows = [{ address: 'anna@kontor.example', state: 'synced', messages: 10461 }, { address: 'ben', state: 'failed', messages: 7 }]
     await printList(rows, { row: (row) => row, columns: ['address', 'state', 'messages'] }, {})`
-  const cwd = join(import.meta.dirname, '../../..')
   const { NO_COLOR: _, FORCE_COLOR: __, ...own } = process.env
-  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
-    ...{ cwd, env: { ...own, TERM: 'xterm-256color', ...env }, encoding: 'utf8' },
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program, OUTPUT], {
+    ...{ env: { ...own, TERM: 'xterm-256color', ...env }, encoding: 'utf8' },
   })
   return seen(stdout)
 }
