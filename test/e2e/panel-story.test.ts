@@ -5,7 +5,7 @@ import type { Page } from 'playwright-core'
 import t from 'tap'
 import { startChromium } from '../support/browser.ts'
 import { startNew } from '../support/destination.ts'
-import { rows } from '../support/ferry.ts'
+import { mustRun, rows } from '../support/ferry.ts'
 import { addAdministrators, button, fact, heading, link, notice, OWNER, section, signedIn } from '../support/panel.ts'
 import { startRelay } from '../support/relay.ts'
 import { seed } from '../support/seed.ts'
@@ -142,6 +142,8 @@ t.test('her page follows the copy, from the first message to the clean ledger', 
   await link(page, ANNA[0]).click()
   await section(page, 'State').getByText('pending').waitFor()
   const isSame = await marked(page)
+  // doveadm would have copied them before the page looks again.
+  await mustRun(service, 'provider', 'set', 'old', '--engine', 'offlineimap')
   const sync = startSync(service)
   all.defer(() => stop(sync))
   await section(page, 'State')

@@ -8,6 +8,7 @@ import { ImapWire } from '../support/imap-wire.ts'
 import { type Interface, Interfaces, type Request } from '../support/interfaces.ts'
 import { ordinary } from '../support/ledgers.ts'
 import { ask } from '../support/service.ts'
+import { until } from '../support/until.ts'
 
 // What is done before people come and once they are copied, through the interfaces that have it.
 
@@ -100,8 +101,12 @@ t.test('how the move goes is told alike by the command, the API and the panel', 
   const { cli, api } = await interfaces.same(t, 'board', board)
   const { going, sentence, people, needs } = api as { [name: string]: unknown }
   t.match(cli, { going, sentence, people, needs })
-  const { words } = await interfaces.panel({ panel: board().panel })
-  t.match(words, `${sentence}.`.replaceAll('"', '&quot;'))
+  // It may show the look before for some seconds.
+  const isShown = async () => {
+    const { words } = await interfaces.panel({ panel: board().panel })
+    return words.includes(`${sentence}.`.replaceAll('"', '&quot;'))
+  }
+  await until(isShown, 'the same sentence')
 })
 
 t.test('where kept passwords may be sent is approved on the copying host alone', async (t) => {

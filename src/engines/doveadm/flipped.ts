@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { giveTo } from '../../files/atomic.ts'
+import { atOnce } from './at-once.ts'
 import type { Aim, Known } from './return-plan.ts'
 
 const BUSY_LIMIT_MS = 10_000
@@ -118,16 +119,5 @@ function writeAims(database: DatabaseSync, all: ReadonlyMap<string, Aim>): void 
   for (const [name, { here, messages }] of all) {
     folder.run(name, here)
     for (const [uid, { flags, size }] of messages) message.run(name, uid, flags, size)
-  }
-}
-
-function atOnce(database: DatabaseSync, work: () => void): void {
-  database.exec('begin immediate')
-  try {
-    work()
-    database.exec('commit')
-  } catch (error) {
-    database.exec('rollback')
-    throw error
   }
 }

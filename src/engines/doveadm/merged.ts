@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { giveTo } from '../../files/atomic.ts'
+import { atOnce } from './at-once.ts'
 
 const BUSY_LIMIT_MS = 10_000
 
@@ -144,16 +145,5 @@ function names(
         database.exec('delete from subscription')
         for (const name of all) insert.run(name)
       }),
-  }
-}
-
-function atOnce(database: DatabaseSync, work: () => void): void {
-  database.exec('begin immediate')
-  try {
-    work()
-    database.exec('commit')
-  } catch (error) {
-    database.exec('rollback')
-    throw error
   }
 }
