@@ -28,8 +28,8 @@ async function endAttempt(trx: Transaction<DB>, job: Job, worker: Worker, end: A
   const held = await hold(trx, job, worker)
   if (held === null) return null
   await writeAttempt(trx, job, worker, end.attempt)
-  // Who has just been flipped is looked at once more.
-  const isHere = job.moving === undefined || job.moving.route === 'destination'
+  // Who has just been flipped is looked at once more, and who was led back meanwhile is not here.
+  const isHere = held.route === 'destination' && (job.moving === undefined || job.moving.route === 'destination')
   const isAnswer = isHere && end.seen !== null && job.isFinishRequested && held.requested_before === true
   const cleanAt = isAnswer ? await cleanSince(trx, job) : null
   const plan = await fairPlan(trx, job, end.plan)

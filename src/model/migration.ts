@@ -79,6 +79,8 @@ export const retry: Transition = (from) => {
 /** A person took what differs as right: who is not synced for that may be so soon. */
 export const accept: Transition = (from) => ({ ...from, isDue: from.state === 'pending' })
 
+const LEAVING = 'a return to the old server is requested'
+
 /** Asks for a last attempt now, which finishes the migration when its ledger is clean. */
 export const requestFinish: Transition = (from) => {
   refuseUncopied(from)
@@ -88,6 +90,7 @@ export const requestFinish: Transition = (from) => {
       `the migration has failed (${from.code}): "postferry migration show" says what to do first`,
     )
   }
+  if (from.isReturnRequested === true) throw new Refused('conflict', LEAVING)
   return { ...from, isFinishRequested: true, isDue: true }
 }
 

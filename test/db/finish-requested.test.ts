@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
 import t from 'tap'
 import type { Job, JobKept, Jobs, Worker } from '../../src/copying/ports.ts'
 import { advance } from '../../src/copying/schedule.ts'
@@ -16,7 +17,7 @@ import { provisioner } from '../../src/db/provisioning.ts'
 import { parseAddress } from '../../src/model/address.ts'
 import type { Outcome } from '../../src/model/attempt.ts'
 import type { LedgerCode } from '../../src/model/ledger.ts'
-import { pause, requestFinish, resume, retry, type Transition } from '../../src/model/migration.ts'
+import { pause, requestFinish, requestReturn, resume, retry, type Transition } from '../../src/model/migration.ts'
 import { entriesOf } from '../support/audit.ts'
 import { BY } from '../support/by.ts'
 import { openTestDatabase } from '../support/database.ts'
@@ -39,6 +40,11 @@ t.before(async () => {
 })
 t.after(() => database[Symbol.asyncDispose]())
 
+/** As at the claim of somebody who is here. */
+const AT_NEW: Job['moving'] = {
+  ...{ route: 'destination', hasAccount: true, isFlipRequested: false, isJustFlipped: false, unfinished: null },
+  ...{ isReturnRequested: false, isReturned: false, hasOwnPassword: false },
+}
 const nameOf = (person: string) => `${person}@old.example`
 const found = (person: string) => migrations(database.kysely).find(nameOf(person))
 const take = (person: string, transition: Transition, action = 'migration.step') =>
@@ -163,6 +169,25 @@ t.test('a request made while an attempt runs is met by the next attempt, which i
   await take('emil', requestFinish)
   t.same(await end(next, 'complete'), { isFinished: false }, 'nor when it was asked before too, and withdrawn')
   t.match(await end(await taken(id), 'complete'), { isFinished: true })
+})
+
+t.test('who was led back to the old server meanwhile is not finished, and keeps the credential', async (t) => {
+  const id = await synced('ida')
+  await take('ida', requestFinish)
+  const job = { ...(await taken(id)), moving: { ...AT_NEW, isReturnRequested: true } }
+  await sql`update migration set route = 'source' where id = ${id}`.execute(database.kysely)
+  t.same(await end(job, 'complete'), { isFinished: false })
+  t.match(await found('ida'), { state: 'synced', isFinishRequested: true })
+  t.ok(await credentials(database.kysely).factsOf(nameOf('ida')))
+})
+
+t.test('a finish and a return exclude each other', async (t) => {
+  await synced('jan')
+  const flipped = sql`update migration set flipped_at = now() where address = ${nameOf('jan')}`
+  await flipped.execute(database.kysely)
+  await take('jan', requestReturn)
+  await t.rejects(take('jan', requestFinish), { message: /a return .* is requested/ })
+  t.match(await found('jan'), { isFinishRequested: false, isReturnRequested: true })
 })
 
 t.test('a migration paused meanwhile is not finished', async (t) => {

@@ -192,6 +192,27 @@ t.test('who changed between the count and the change is left alone, and is not c
   t.same(await states(), { paused: 1, 'pending finishing': 1 })
 })
 
+t.test('who is to be led back to the old server is not finished with the others', async (t) => {
+  await people({ synced: 3 })
+  const returning = (address: string) =>
+    sql`update migration set return_requested_at = now() where address = ${address}`.execute(database.kysely)
+  await returning('synced1@old.example')
+  const found = transitions(database.kysely)
+  const late = manyWith({
+    ...found,
+    async count(selection) {
+      const counts = await found.count(selection)
+      await returning('synced2@old.example')
+      return counts
+    },
+  })
+  t.match(await late.carryOut('finish', all), {
+    changed: [{ from: 'synced', to: 'synced', count: 1 }],
+    refused: [{ reason: 'a return to the old server is requested', count: 1 }],
+  })
+  t.same(await states(), { synced: 2, 'synced finishing': 1 })
+})
+
 t.test('two at once change everybody once', async (t) => {
   await people({ pending: 6_000 })
   const both = await Promise.all([1, 2].map(() => many.carryOut('pause', all)))
