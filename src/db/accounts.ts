@@ -1,10 +1,12 @@
-import { type Kysely, type Selectable, sql, type Updateable } from 'kysely'
+import { type Kysely, type Selectable, sql, type Transaction, type Updateable } from 'kysely'
 import type { Account } from '../model/account.ts'
 import type { Change } from '../model/audit.ts'
+import { refuseOwnPassword } from '../model/migration.ts'
 import type { Accounts } from '../operations/ports.ts'
 import { record } from './audit.ts'
 import { readPage } from './cursor.ts'
 import type { Account as AccountTable, DB } from './schema.ts'
+import { STATUS_COLUMNS, toStatus } from './status.ts'
 
 export const ACCOUNT_COLUMNS = [
   ...(['account.address', 'account.home', 'account.quota_bytes', 'account.enabled'] as const),
@@ -70,9 +72,21 @@ function change(db: Kysely<DB>, address: string, to: Updateable<AccountTable>, w
       .executeTakeFirst()
     if (account === undefined) return false
     if (to.password_hash !== undefined) {
+      await refuseElsewhere(trx, address)
       await trx.deleteFrom('account_password').where('account_id', '=', account.id).execute()
     }
     await record(trx, address, why)
     return true
   })
+}
+
+/** Alone with the migration, behind the account, as sign-ins lock both: no return begins meanwhile. @throws Refused */
+async function refuseElsewhere(trx: Transaction<DB>, address: string): Promise<void> {
+  const migration = await trx
+    .selectFrom('migration')
+    .select(STATUS_COLUMNS)
+    .where('address', '=', address)
+    .forUpdate()
+    .executeTakeFirst()
+  if (migration !== undefined) refuseOwnPassword(toStatus(migration))
 }

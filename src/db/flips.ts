@@ -107,10 +107,11 @@ async function hold(
   const { rows: held } = await sql`select 1 from migration
     where id = ${migrationId} and route = ${from} and account_id is not null and state in ('pending', 'synced')
       -- Whoever stops a wave stops those who are not held yet.
-      and (${isReturn} or flip_requested_at is not null or finish_requested_at is not null or exists (
-        select from provider where provider.id = provider_id and cutover = 'proxied' and flip = 'auto'))
+      and (${isReturn} or flip_requested_at is not null or finish_requested_at is not null or (
+        returned_at is null and exists (
+          select from provider where provider.id = provider_id and cutover = 'proxied' and flip = 'auto')))
     for update`.execute(trx)
-  if (held.length === 0) return null
+  if (held.length === 0 || (isReturn && (await hasOwnPassword(trx, migrationId)))) return null
   const { rows: leased } = await sql`select 1 from job
     where migration_id = ${migrationId} and holder = ${worker.id} for share`.execute(trx)
   if (leased.length === 0) return null
@@ -122,6 +123,13 @@ async function hold(
   await sql`update migration set route = 'held' where id = ${migrationId}`.execute(trx)
   await sql`select pg_notify('postferry_holds', '')`.execute(trx)
   return row.hold
+}
+
+/** One that the source does not know. */
+async function hasOwnPassword(trx: Transaction<DB>, migrationId: string): Promise<boolean> {
+  const { rows } = await sql`select 1 from migration join account on account.id = account_id
+    where migration.id = ${migrationId} and password_source = 'destination'`.execute(trx)
+  return rows.length > 0
 }
 
 interface FlipRow {

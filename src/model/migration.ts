@@ -115,6 +115,19 @@ export const stopFlip: Transition = (from) => {
   return { ...from, isFlipRequested: false }
 }
 
+/** Sessions at the source go on with the password that is typed: it would not know one of the destination's own. */
+export function refuseOwnPassword({
+  route,
+  isReturnRequested,
+}: Pick<MigrationStatus, 'route' | 'isReturnRequested'>): void {
+  if (route !== 'destination')
+    throw new Refused(
+      'conflict',
+      'the person works on the old server still: flip first (postferry migration flip), or change it there',
+    )
+  if (isReturnRequested === true) throw new Refused('conflict', LEAVING)
+}
+
 /** Asks for the way back: the source is made what the destination is, and the person works there again. */
 export const requestReturn: Transition = (from) => {
   refuseUncopied(from)

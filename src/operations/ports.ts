@@ -63,7 +63,10 @@ export interface Accounts {
   /** By address. */
   page(request: PageRequest): Promise<Page<Account>>
   find(address: string): Promise<Account | null>
-  /** Sets a password of the destination's own: the source is not asked about it any more. */
+  /**
+   * Sets a password of the destination's own: the source is not asked about it any more.
+   * @throws Refused while the person works at the source, or is about to be led back there
+   */
   setPassword(address: string, passwordHash: string, by: By): Promise<boolean>
   setEnabled(address: string, enabled: boolean, by: By): Promise<boolean>
   /** Null: no quota. */

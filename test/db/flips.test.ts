@@ -2,16 +2,19 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import t from 'tap'
 import type { Job, Worker } from '../../src/copying/ports.ts'
+import { accounts } from '../../src/db/accounts.ts'
 import type { Database } from '../../src/db/connection/database.ts'
 import { domains } from '../../src/db/domains.ts'
 import { flips } from '../../src/db/flips.ts'
 import { announce } from '../../src/db/instances.ts'
 import { jobs } from '../../src/db/jobs.ts'
+import { migrations } from '../../src/db/migrations.ts'
 import { owners } from '../../src/db/owners.ts'
 import { providers } from '../../src/db/providers.ts'
 import { provisioner } from '../../src/db/provisioning.ts'
 import { holds, routes } from '../../src/db/routes.ts'
 import { parseAddress } from '../../src/model/address.ts'
+import { requestReturn } from '../../src/model/migration.ts'
 import { confirmHolds, RouteReads } from '../../src/routing/holds.ts'
 import { BY } from '../support/by.ts'
 import { openTestDatabase } from '../support/database.ts'
@@ -80,6 +83,35 @@ t.test('a request that was taken back since the claim holds nobody, where nobody
   t.equal(await routeOf('zoe'), 'source')
   await set('auto')
   t.not(await all().hold(job_, WORKER, LIMIT_MS), null)
+})
+
+t.test('who was led back is flipped on request alone, where others are flipped by themselves', async (t) => {
+  const job_ = await job('yves')
+  const set = (what: ReturnType<typeof sql>) =>
+    sql`update migration set ${what} where address = 'yves@old.example'`.execute(database.kysely)
+  await set(sql`returned_at = now(), flip_requested_at = null`)
+  t.equal(await all().hold(job_, WORKER, LIMIT_MS), null, 'it was taken back since the claim')
+  await set(sql`flip_requested_at = now()`)
+  t.not(await all().hold(job_, WORKER, LIMIT_MS), null)
+})
+
+t.test('a password of the destination and a return exclude each other', async (t) => {
+  const address = 'xenia@old.example'
+  const setPassword = () => accounts(database.kysely).setPassword(address, 'hash of another', BY)
+  const job_ = await job('xenia')
+  await t.rejects(setPassword(), { message: /works on the old server still/ })
+  const hold = (await all().hold(job_, WORKER, LIMIT_MS)) ?? ''
+  await all().begin(hold)
+  await all().land(hold, 'here')
+  await all().forget(hold)
+  await migrations(database.kysely).take(address, requestReturn, { ...BY, action: 'migration.request-return' })
+  await t.rejects(setPassword(), { message: /a return .* is requested/ })
+  await sql`update migration set return_requested_at = null where address = ${address}`.execute(database.kysely)
+  t.equal(await setPassword(), true)
+  t.equal(await all().hold(job_, WORKER, LIMIT_MS, 'return'), null, 'set since the claim')
+  t.equal(await routeOf('xenia'), 'destination')
+  await sql`update account set password_source = 'source' where address = ${address}`.execute(database.kysely)
+  t.not(await all().hold(job_, WORKER, LIMIT_MS, 'return'), null)
 })
 
 t.test('whoever has lost the lease holds nobody', async (t) => {
