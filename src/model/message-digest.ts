@@ -62,6 +62,13 @@ export class Digesting {
   }
 }
 
+/** The digest of a whole message. */
+export function digestOf(message: Buffer): string {
+  const digesting = new Digesting()
+  digesting.add(message)
+  return digesting.result().digest
+}
+
 /** The header, or as much of it as is there and may be kept. */
 function headOf(bytes: Buffer): string {
   const end = bytes.indexOf('\n\n')

@@ -2,7 +2,6 @@ import type { MirrorReturn, SourceFolders, SourceWriter } from '../../copying/po
 import type { Credential } from '../../keys/ports.ts'
 import type { Opened, SourceMessage } from '../../ledger/ports.ts'
 import type { Mailbox, MailboxStatus } from '../../model/mailbox.ts'
-import { Digesting } from '../../model/message-digest.ts'
 import type { CopyOrder } from '../../model/migration.ts'
 import { NotFlipped } from '../../model/not-flipped.ts'
 import type { DoveadmDeps } from './engine.ts'
@@ -125,8 +124,8 @@ class Return implements MirrorReturn {
       const some = [...messages.keys()].flatMap((uid) => there.get(uid) ?? [])
       await writer.open(name)
       const digests = await writer.digests(some)
-      const wrong = [...messages].filter(([uid, { body, date }]) => {
-        return digests.get(uid) !== digestOf(body) || there.get(uid)?.date !== date
+      const wrong = [...messages].filter(([uid, { digest, date }]) => {
+        return digests.get(uid) !== digest || there.get(uid)?.date !== date
       })
       if (wrong.length > 0) throw new NotFlipped(`${name}: ${wrong.length} messages did not arrive as they are here`)
     }
@@ -204,10 +203,4 @@ function aimOf(title: string, here: Snapshot): Aim {
 
 function listedIn(opened: Opened | undefined): SourceMessage[] {
   return opened === undefined || 'refusal' in opened ? [] : opened.messages
-}
-
-export function digestOf(body: Buffer): string {
-  const digesting = new Digesting()
-  digesting.add(Buffer.from(body))
-  return digesting.result().digest
 }

@@ -1,4 +1,5 @@
 import type { SourceFolders, SourceWriter } from '../../copying/ports.ts'
+import { digestOf } from '../../model/message-digest.ts'
 import { NotFlipped } from '../../model/not-flipped.ts'
 import type { Snapshot } from './here.ts'
 import { type FolderPlan, PLACEHOLDER, type Plan } from './return-plan.ts'
@@ -6,6 +7,12 @@ import { type FolderPlan, PLACEHOLDER, type Plan } from './return-plan.ts'
 interface WritingDeps {
   readonly here: Snapshot
   readonly source: SourceFolders
+}
+
+/** By what a message is known again that was brought. */
+interface Brought {
+  readonly digest: string
+  readonly date: number
 }
 
 interface Subscription {
@@ -22,7 +29,7 @@ export class Writing {
   readonly #deps: WritingDeps
   readonly #subscriptions: readonly Subscription[]
   /** What was brought, by the source's name and UID. */
-  readonly appended = new Map<string, Map<number, { readonly body: Buffer; readonly date: number }>>()
+  readonly appended = new Map<string, Map<number, Brought>>()
 
   constructor(plan: Plan, deps: WritingDeps) {
     this.#plan = plan
@@ -80,7 +87,7 @@ export class Writing {
     const { here } = this.#deps
     let { uidNext: next } = await writer.open(name)
     const placeholders: number[] = []
-    const brought = this.appended.get(name) ?? new Map<number, { body: Buffer; date: number }>()
+    const brought = this.appended.get(name) ?? new Map<number, Brought>()
     this.appended.set(name, brought)
     const put = async (uid: number, message: Parameters<SourceWriter['append']>[1]) => {
       signal.throwIfAborted()
@@ -96,9 +103,10 @@ export class Writing {
     }
     for (const uid of append) {
       await fillTo(uid)
-      const message = { date: here.dateOf(title, uid), body: await here.bodyOf(title, uid) }
-      await put(uid, { ...message, flags: wordsOf(here.folders.get(title)?.messages.get(uid) ?? '') })
-      brought.set(uid, message)
+      const date = here.dateOf(title, uid)
+      const body = await here.bodyOf(title, uid)
+      await put(uid, { date, body, flags: wordsOf(here.folders.get(title)?.messages.get(uid) ?? '') })
+      brought.set(uid, { digest: digestOf(body), date })
     }
     await fillTo(uidNext)
     await writer.expunge(placeholders)
