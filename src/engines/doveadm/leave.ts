@@ -7,6 +7,7 @@ import { NotFlipped } from '../../model/not-flipped.ts'
 import type { DoveadmDeps } from './engine.ts'
 import { hasRecord, openRecord, removeRecord } from './flipped.ts'
 import { snapshot } from './here.ts'
+import { lateAt } from './late.ts'
 import { mailboxBecomesMirror } from './moves.ts'
 import { openPlace, type Place } from './place.ts'
 import { titlesOf } from './source-names.ts'
@@ -43,11 +44,7 @@ async function bringLate(
   const here = await snapshot(place, deps.destination, signal)
   const source = await deps.access.folders(provider, credential, signal)
   const names = titlesOf(source, deps)
-  const late = [...here.folders].flatMap(([title, { messages }]) => {
-    const name = names.get(title) ?? 'INBOX'
-    const had = known.get(names.get(title) ?? '')?.messages
-    return [...messages].flatMap(([uid, flags]) => (had?.has(uid) ? [] : [{ title, name, uid, flags }]))
-  })
+  const late = lateAt(here.folders, names, known)
   if (late.length === 0) return
   const lateIn = Map.groupBy(late, ({ name }) => name)
   const mailboxes = source.mailboxes.map(({ mailbox }) => mailbox).filter(({ name }) => lateIn.has(name))
@@ -57,7 +54,8 @@ async function bringLate(
     const listed = opened.get(name)
     if (listed === undefined || 'refusal' in listed) throw new NotFlipped(`the old server does not list ${name}`)
     await writer.open(name)
-    const since = listed.messages.filter(({ uid }) => uid >= (known.get(name)?.uidNext ?? 1))
+    const { uidNext = 1, uidValidity } = known.get(name) ?? {}
+    const since = listed.messages.filter(({ uid }) => uid >= uidNext || listed.uidValidity !== uidValidity)
     // An attempt before this one may have been cut off after it had brought some.
     const there = new Set((await writer.digests(since)).values())
     for (const { title, uid, flags } of some) {
