@@ -40,6 +40,13 @@ t.test('whoever dies in a flip, everybody goes on, and nothing is lost or twice'
     await using wire = await ImapWire.open(at(world, person))
     for (const name of ['one', 'two']) await wire.command('APPEND INBOX (\\Seen) ', message(name))
   }
+  for (const { who } of WAY_BACK) {
+    await using wire = await ImapWire.open(at(world, who))
+    for (const folder of ['Old', 'Anew', 'Gone']) {
+      await wire.command(`CREATE ${folder}`)
+      for (const name of ['three', 'four']) await wire.command(`APPEND ${folder} () `, message(name))
+    }
+  }
   const ready = startSync(world.ferry.service, ['--once'])
   t.equal(await ready.end, 0, ready.stderr)
   for (const moment of MOMENTS) await t.test(`killed ${moment.what}`, (t) => killed(t, world, moment))
@@ -110,6 +117,12 @@ async function killedBack(t: Test, world: MailWorld, moment: (typeof WAY_BACK)[n
     await wire.command('SELECT INBOX')
     await wire.command('STORE 1,9 +FLAGS (\\Deleted)')
     await wire.command('EXPUNGE')
+    await wire.command('RENAME Old New')
+    await wire.command('SELECT New')
+    await wire.command('STORE 1 +FLAGS (\\Deleted)')
+    await wire.command('EXPUNGE')
+    for (const folder of ['Anew', 'Gone']) await wire.command(`DELETE ${folder}`)
+    await wire.command('CREATE Anew')
   }
   const here = await everythingOf(at(world, who))
   await mustRun(service, 'migration', 'return', who, '--write-to-source')
@@ -140,9 +153,18 @@ async function killedBack(t: Test, world: MailWorld, moment: (typeof WAY_BACK)[n
     t.equal(await again.end, 0, again.stderr)
   }
   t.match(await migrationOf(world, who), { route: 'source' })
-  t.same(await everythingOf(there), here, 'the old server has all of it, and nothing else')
+  const last = await everythingOf(there)
+  t.same(numbered(last, here), here, 'the old server has all of it, and nothing else')
   t.same((await query(service.dataDir, 'select * from flip')).rows, [])
 }
+
+/** What was made here has a number of its own there. */
+function numbered(there: State, { Anew }: State): State {
+  const { uidValidity = '' } = Anew ?? {}
+  return { ...there, ...(there.Anew !== undefined && { Anew: { ...there.Anew, uidValidity } }) }
+}
+
+type State = Awaited<ReturnType<typeof everythingOf>>
 
 const nth = (number: number) =>
   `echo >>"$reached.n"; if [ "$(wc -l <"$reached.n")" -eq ${number} ]; then ${REST}; else real "$@"; fi`

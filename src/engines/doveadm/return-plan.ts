@@ -66,6 +66,27 @@ export function changeAt(known: Known | undefined, now: Listed | undefined, aim:
   return flagged.length > 0 ? messages(flagged.length, 'marked otherwise') : null
 }
 
+/** What is known of a folder that a return has renamed before it was cut off: undefined when it has renamed none to that. */
+export function renamedTo(
+  name: string,
+  {
+    known,
+    aims,
+    listed,
+  }: {
+    readonly known: ReadonlyMap<string, Known>
+    readonly aims: ReadonlyMap<string, Aim>
+    readonly listed: ReadonlyMap<string, Listed>
+  },
+): Known | undefined {
+  const [now, aim] = [listed.get(name), aims.get(name)]
+  const fits = [...known].filter(([was, { uidValidity, here }]) => {
+    const isFormer = aims.has(was) && listed.get(was)?.uidValidity !== uidValidity
+    return isFormer && uidValidity === now?.uidValidity && here === aim?.here
+  })
+  return (fits.find(([, one]) => changeAt(one, now, aim) === null) ?? fits[0])?.[1]
+}
+
 function messages(number: number, what: string): string {
   return `${number === 1 ? '1 message is' : `${number} messages are`} ${what}`
 }
@@ -92,6 +113,8 @@ export interface Plan {
   readonly folders: readonly FolderPlan[]
   /** The names of all folders there, when all is done, by what people read. */
   readonly names: ReadonlyMap<string, string>
+  /** The names that no folder there has any more then. */
+  readonly former: readonly string[]
 }
 
 export interface Sides {
@@ -131,7 +154,10 @@ export function planReturn({ known: before, names: titles, here, nameOf }: Sides
   if (gone.some(([title]) => title === 'INBOX')) throw new NotFlipped('INBOX: it is not here')
   for (const [title] of gone) all.delete(title)
   const removes = gone.map(([, name]) => name).sort((a, b) => b.length - a.length)
-  return { renames, remake, creates: creates.sort((a, b) => a.length - b.length), removes, folders, names: all }
+  creates.sort((a, b) => a.length - b.length)
+  const last = new Set(all.values())
+  const former = [...titles.values()].filter((name) => !last.has(name))
+  return { renames, remake, creates, removes, folders, names: all, former }
 }
 
 const NOTHING: Pick<Known, 'messages' | 'uidNext'> = { messages: new Map(), uidNext: 1 }

@@ -9,7 +9,16 @@ import { flagsOf } from './flags.ts'
 import { type FlippedRecord, hasRecord, openRecord } from './flipped.ts'
 import { type Snapshot, snapshot } from './here.ts'
 import { openPlace, type Place } from './place.ts'
-import { type Aim, changeAt, flagsText, type Known, type Listed, planReturn } from './return-plan.ts'
+import {
+  type Aim,
+  changeAt,
+  flagsText,
+  type Known,
+  type Listed,
+  type Plan,
+  planReturn,
+  renamedTo,
+} from './return-plan.ts'
 import { nameFor, titlesOf } from './source-names.ts'
 import type { Dovecot } from './version.ts'
 import { Writing } from './writing.ts'
@@ -65,7 +74,8 @@ class Return implements MirrorReturn {
     for (const name of new Set([...this.#known.keys(), ...aims.keys(), ...listed.keys()])) {
       const isThere = statuses.some((status) => status.name === name)
       if (isThere && !listed.has(name)) continue
-      const change = changeAt(this.#known.get(name), listed.get(name), aims.get(name))
+      const known = this.#known.get(name) ?? renamedTo(name, { known: this.#known, aims, listed })
+      const change = changeAt(known, listed.get(name), aims.get(name))
       if (change !== null) throw new NotFlipped(`the old server has changed since the flip: ${name}: ${change}`)
     }
     this.#keep(statuses, listed, aims)
@@ -84,7 +94,7 @@ class Return implements MirrorReturn {
       throw new NotFlipped(
         `${renamed.from} is called ${renamed.to} here: the old server may number a renamed folder anew`,
       )
-    record.aim(new Map([...plan.names].map(([title, name]) => [name, aimOf(title, here)])))
+    record.aim(aimsOf(plan, here, this.#known))
     await using writer = await this.#openWriter()
     await writing.run(writer, signal)
     return true
@@ -193,6 +203,11 @@ function isAsKnown(
 ): boolean {
   if (known === undefined || highestModseq === null || highestModseq !== known.modseq) return false
   return Number(uidValidity) === known.uidValidity && uidNext === known.uidNext && messages === known.messages.size
+}
+
+function aimsOf({ names, former }: Plan, here: Snapshot, known: ReadonlyMap<string, Known>): Map<string, Aim> {
+  const gone = former.map((name) => [name, { here: known.get(name)?.here ?? 0, messages: new Map() }] as const)
+  return new Map([...gone, ...[...names].map(([title, name]) => [name, aimOf(title, here)] as const)])
 }
 
 function aimOf(title: string, here: Snapshot): Aim {

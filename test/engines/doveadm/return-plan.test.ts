@@ -1,5 +1,12 @@
 import t from 'tap'
-import { changeAt, type Here, type Known, PLACEHOLDER, planReturn } from '../../../src/engines/doveadm/return-plan.ts'
+import {
+  changeAt,
+  type Here,
+  type Known,
+  PLACEHOLDER,
+  planReturn,
+  renamedTo,
+} from '../../../src/engines/doveadm/return-plan.ts'
 
 const messages = (...uids: number[]) => new Map(uids.map((uid) => [uid, '\\Seen']))
 const known = (uidValidity: number, uidNext: number, ...uids: number[]): Known => ({
@@ -28,7 +35,7 @@ function plan(source: Record<string, Known>, destination: Record<string, Here>) 
 
 t.test('what is the same needs nothing', async (t) => {
   const { names, ...steps } = plan({ A: known(1, 4, 1, 3) }, { A: here(1, 4, 1, 3) })
-  t.same(steps, { renames: [], remake: [], creates: [], removes: [], folders: [] })
+  t.same(steps, { renames: [], remake: [], creates: [], removes: [], folders: [], former: [] })
   t.same([...names], [['A', 'INBOX.A']])
 })
 
@@ -47,13 +54,14 @@ t.test('a number that nothing has any more is used up there, too', async (t) => 
 
 t.test('folders are made, removed, and renamed with what is below them', async (t) => {
   const source = { A: known(1, 2, 1), 'A/B': known(2, 2, 1), Gone: known(3, 1), 'Gone/Too': known(4, 1) }
-  const { renames, creates, removes, folders } = plan(
+  const { renames, creates, removes, folders, former } = plan(
     { ...source, 'A/B': known(2, 2, 1) },
     { C: here(1, 2, 1), 'C/B': here(2, 3, 1, 2), New: here(9, 2, 1), 'New/Below': here(10, 1) },
   )
   t.same(renames, [{ from: 'INBOX.A', to: 'INBOX.C' }])
   t.same(creates, ['INBOX.New', 'INBOX.New.Below'])
   t.same(removes, ['INBOX.Gone/Too', 'INBOX.Gone'])
+  t.same(former, ['INBOX.A', 'INBOX.A/B', 'INBOX.Gone', 'INBOX.Gone/Too'], 'these names nothing has then')
   t.match(folders, [
     { name: 'INBOX.C/B', append: [2] },
     { name: 'INBOX.New', append: [1] },
@@ -107,6 +115,40 @@ t.test('what an earlier return has written is no change, and everything else is'
   t.equal(changeAt(before, listed(1, { 1: 9 }), aimed), '1 message is gone', 'it was to stay')
   t.equal(changeAt(undefined, listed(8, { 4: 20 }), aimed), null, 'a folder that was made')
   t.equal(changeAt(before, undefined, undefined), 'it is gone')
+})
+
+t.test('a folder that an earlier return has removed, or was about to, is no change', async (t) => {
+  const [before, aimed] = [known(1, 4, 1, 3), { here: 1, messages: new Map() }]
+  t.equal(changeAt(before, undefined, aimed), null)
+  t.equal(changeAt(before, listed(1, { 1: 9, 3: 9 }), aimed), null)
+  t.equal(changeAt(before, listed(1, { 1: 9, 3: 9, 4: 9 }), aimed), '1 message is new', 'it came meanwhile')
+})
+
+t.test('a folder that an earlier return has renamed is known by what it was', async (t) => {
+  const was = new Map([
+    ['A', known(1, 4, 1, 3)],
+    ['B', known(1, 2, 1)],
+  ])
+  // One message was to be removed after the rename, and another one to come.
+  const aims = new Map([
+    ['A', { here: 1, messages: new Map() }],
+    ['C', aim({ 3: 9, 4: 20 })],
+  ])
+  const now = listed(1, { 1: 9, 3: 9 })
+  t.equal(changeAt(undefined, now, aims.get('C')), '1 message is new')
+  const renamed = renamedTo('C', { known: was, aims, listed: new Map([['C', now]]) })
+  t.same(renamed, was.get('A'))
+  t.equal(changeAt(renamed, now, aims.get('C')), null)
+  const both = new Map([
+    ['A', now],
+    ['C', now],
+  ])
+  t.equal(renamedTo('C', { known: was, aims, listed: both }), undefined, 'A is there still: C is nobody knows what')
+  t.equal(
+    renamedTo('C', { known: was, aims, listed: new Map([['C', listed(9, {})]]) }),
+    undefined,
+    'numbered otherwise',
+  )
 })
 
 t.end()
