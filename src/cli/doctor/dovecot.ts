@@ -123,7 +123,7 @@ const LOOKS: readonly Look[] = [
   },
   {
     ...{ id: 'dovecot-storage', result: 'warn', well: 'a mailbox is one folder, in the clear' },
-    why: 'a flip puts a whole mailbox in its place by a rename: what lies elsewhere, is encrypted to other keys, or is replicated would be lost',
+    why: 'a flip puts a whole mailbox in its place by a rename, and a return reads its files: what lies elsewhere, is encrypted, compressed or replicated would be lost',
     flaw: storageFlaw,
     mend: () => 'take it out, or keep the provider "immediate"',
   },
@@ -222,7 +222,7 @@ function mailFlaw(dovecot: Dovecot): string | null {
 }
 
 const ELSEWHERE = ['mail_index_path', 'mail_control_path', 'mail_alt_path', 'mail_volatile_path']
-const UNFIT = ['mail_crypt', 'replication']
+const UNFIT = ['mail_crypt', 'zlib', 'mail_compress', 'fs_compress', 'replication']
 
 /** Dovecot 2.4 may list plugins as a block. */
 function storageFlaw({ all }: Dovecot): string | null {

@@ -22,15 +22,15 @@ import { openReturn } from './return.ts'
 import { flagsText } from './return-plan.ts'
 import { mergeBefore } from './strays.ts'
 import { shown } from './trouble.ts'
-import { type Dovecot, installed } from './version.ts'
+import { type Dovecot, usable } from './version.ts'
 
 export function flipping(deps: DoveadmDeps): Flipping {
   return {
     openFlip: (order, credential, signal) => openFlip(order, credential, deps, signal),
     moveBack: ({ home }, hold) => moveBack({ home, owner: runsAs(home) }, hold),
-    mergeBefore: async (order, signal) => mergeBefore(order, await known(), deps, signal),
-    openReturn: async (order, credential, signal) => openReturn(order, credential, await known(), deps, signal),
-    leave: async (order, credential, signal) => leave(order, credential, await known(), deps, signal),
+    mergeBefore: async (order, signal) => mergeBefore(order, await plain(deps), deps, signal),
+    openReturn: async (order, credential, signal) => openReturn(order, credential, await plain(deps), deps, signal),
+    leave: async (order, credential, signal) => leave(order, credential, await plain(deps), deps, signal),
   }
 }
 
@@ -38,10 +38,12 @@ function runsAs(home: string) {
   return process.geteuid?.() === 0 ? ownerOf(home) : null
 }
 
-async function known(): Promise<Dovecot> {
-  const dovecot = await installed()
-  if (dovecot?.kind == null) throw new NotFlipped('no doveadm that is known here')
-  return { version: dovecot.version, kind: dovecot.kind }
+/** @throws NotFlipped where mailboxes are no Maildir in the home, UnfitStorage where nobody copies */
+async function plain({ dovecotConf }: DoveadmDeps): Promise<Dovecot> {
+  const dovecot = await usable(dovecotConf)
+  if (!dovecot.storage.isPlain)
+    throw new NotFlipped('the mailbox is no Maildir in the home as deploy/dovecot has it: no rename puts it in place')
+  return dovecot
 }
 
 async function openFlip(
@@ -51,13 +53,12 @@ async function openFlip(
   signal: AbortSignal,
 ): Promise<MirrorFlip> {
   const { provider } = order
+  const dovecot = await plain(deps)
   await refuseStorage(signal)
   await using opened = new AsyncDisposableStack()
   const source = await deps.access.folders(provider, credential, signal)
   const way = opened.use(await deps.access.tunnel(provider, credential, ownerOf(order.home).uid))
-  const place = opened.use(await openPlace(order, await known(), sourceFields(way, listPrefix(source))))
-  if (!place.isPlain)
-    throw new NotFlipped('the mailbox is no Maildir in the home as deploy/dovecot has it: no rename puts it in place')
+  const place = opened.use(await openPlace(order, dovecot, sourceFields(way, listPrefix(source))))
   await probeMoves(place, signal)
   return new Flip(order, credential, { deps, place, source, signal, held: opened.move() })
 }

@@ -8,6 +8,7 @@ import type { DoveadmDeps } from './engine.ts'
 import { hasRecord, openRecord, removeRecord } from './flipped.ts'
 import { snapshot } from './here.ts'
 import { lateAt } from './late.ts'
+import { refuseStorage } from './movable.ts'
 import { mailboxBecomesMirror } from './moves.ts'
 import { openPlace, type Place } from './place.ts'
 import { titlesOf } from './source-names.ts'
@@ -25,6 +26,7 @@ export async function leave(
   signal: AbortSignal,
 ): Promise<void> {
   const { stateFolder } = deps.shared
+  await refuseStorage(signal)
   await using place = await openPlace(order, dovecot, {})
   if (existsSync(join(order.home, 'Maildir')) && hasRecord(stateFolder, order.id))
     await bringLate(order, credential, place, deps, signal)

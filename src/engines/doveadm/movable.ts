@@ -11,6 +11,7 @@ const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
     'it keeps a part of each mailbox elsewhere (mail_index_path and others)',
   ],
   [plugin('mail_crypt'), 'it encrypts mail to keys of the person (mail_crypt)'],
+  [plugin('(?:zlib|mail_compress|fs_compress)'), 'its files are not the messages (zlib, mail_compress, fs_compress)'],
   [
     plugin('replication'),
     'it replicates mailboxes: a mailbox that is put aside would be deleted elsewhere (replication)',
@@ -18,7 +19,7 @@ const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
 ]
 
 function plugin(name: string): RegExp {
-  return new RegExp(`^\\s*(?:mail_plugins = (?:.*\\s)?${name}(?:\\s|$)|${name} = yes$)`, 'm')
+  return new RegExp(`^\\s*(?:mail_plugins = (?:.*[\\s"])?${name}(?:[\\s"]|$)|${name} = yes$)`, 'm')
 }
 
 /** Why the new server's mailboxes are no single folder that can be renamed; null: nothing says so. */

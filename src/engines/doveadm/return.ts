@@ -8,6 +8,7 @@ import type { DoveadmDeps } from './engine.ts'
 import { flagsOf } from './flags.ts'
 import { type FlippedRecord, hasRecord, openRecord } from './flipped.ts'
 import { type Snapshot, snapshot } from './here.ts'
+import { refuseStorage } from './movable.ts'
 import { openPlace, type Place } from './place.ts'
 import {
   type Aim,
@@ -33,6 +34,7 @@ export async function openReturn(
   const { stateFolder } = deps.shared
   if (!hasRecord(stateFolder, order.id))
     throw new NotFlipped('what the old server had at the flip is not known on this copying host')
+  await refuseStorage(signal)
   await using opened = new AsyncDisposableStack()
   const record = opened.use(openRecord(stateFolder, order.id))
   const source = await deps.access.folders(order.provider, credential, signal)

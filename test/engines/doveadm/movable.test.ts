@@ -16,6 +16,11 @@ t.test('a mailbox that cannot be renamed as a whole is refused', async (t) => {
     ['mail_control_path = /var/control/%{user}', /elsewhere/],
     ['mail_plugins = quota mail_crypt listescape', /encrypts/],
     ['mail_plugins {\n  mail_crypt = yes\n}', /encrypts/],
+    ['mail_plugins = listescape zlib', /not the messages/],
+    ['mail_plugins = " listescape zlib"', /not the messages/],
+    ['mail_plugins = quota imap_zlib', null],
+    ['mail_plugins {\n  mail_compress = yes\n}', /not the messages/],
+    ['mail_plugins = quota fs_compress', /not the messages/],
     ['mail_plugins = replication', /replicates/],
   ] as const) {
     const found = storageFlaw(`${OURS}${line}\n`)
