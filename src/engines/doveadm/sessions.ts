@@ -12,7 +12,9 @@ export interface DoveadmApi {
 const ANSWER_LIMIT_MS = 5_000
 
 type Row = Readonly<Record<string, string>>
-type Answer = readonly [string, readonly Row[] & { readonly type?: string; readonly exitCode?: number }, string]
+/** The rows, or how the command has failed. */
+type Answered = readonly Row[] | { readonly type?: string; readonly exitCode?: number }
+type Answer = readonly [string, Answered, string]
 
 /**
  * Ends sessions through the HTTP interface of doveadm (doveadm_api_key), which opens all mail: so it is the copying host
@@ -60,15 +62,19 @@ async function endAt(url: string, key: string, address: string): Promise<boolean
   if (!(await isThere(url, key, address))) return false
   // What 2.4 calls kick, 2.3 calls proxyKick for sessions that are handed on.
   const kicked = await ask(url, key, ['kick', { mask: [address] }, 't'])
-  if (kicked === null) await ask(url, key, ['proxyKick', { user: [address] }, 't'])
+  if (!isTable(kicked)) await ask(url, key, ['proxyKick', { user: [address] }, 't'])
   return true
 }
 
 /** Whether Dovecot served any itself, which it ends. */
 async function endServed(url: string, key: string, address: string): Promise<boolean> {
   const served = await ask(url, key, ['who', { mask: [address] }, 't'])
-  // On 2.3 that is how it says that nobody is there.
-  if (served === null || served.length === 0) return false
+  if (!isTable(served) && served.exitCode !== EX_NOTFOUND)
+    throw new NotFlipped(
+      `${url} does not tell who is served: ${served.type ?? 'error'} ${served.exitCode ?? ''}`.trim(),
+    )
+  // On 2.3 an error says that nobody is there.
+  if (!isTable(served) || served.length === 0) return false
   await ask(url, key, ['kick', { mask: [address] }, 't'])
   return true
 }
@@ -76,14 +82,19 @@ async function endServed(url: string, key: string, address: string): Promise<boo
 /** On 2.3 they are in a list of their own; on 2.4 among all, as sessions of a login process. */
 async function isThere(url: string, key: string, address: string): Promise<boolean> {
   const listed = await ask(url, key, ['proxyList', {}, 't'])
-  if (listed === null) throw new NotFlipped(`${url} does not tell who is handed on`)
+  if (!isTable(listed)) throw new NotFlipped(`${url} does not tell who is handed on`)
   return listed.some(({ username, service = '', connections }) => {
     return username === address && (connections === undefined || service.endsWith('-login'))
   })
 }
 
-/** Null: it cannot, or nobody was there. */
-async function ask(url: string, key: string, command: readonly unknown[]): Promise<readonly Row[] | null> {
+const EX_NOTFOUND = 68
+
+function isTable(answered: Answered): answered is readonly Row[] {
+  return Array.isArray(answered)
+}
+
+async function ask(url: string, key: string, command: readonly unknown[]): Promise<Answered> {
   const response = await fetch(new URL('/doveadm/v1', url), {
     redirect: 'error',
     method: 'POST',
@@ -96,6 +107,6 @@ async function ask(url: string, key: string, command: readonly unknown[]): Promi
   })
   if (!response.ok) throw new NotFlipped(`${url} answers ${response.status}`)
   const [answer] = (await response.json()) as Answer[]
-  const [kind, rows] = answer ?? ['', []]
-  return kind === 'doveadmResponse' ? rows : null
+  const [kind, answered] = answer ?? ['', {}]
+  return kind === 'doveadmResponse' || !isTable(answered) ? answered : {}
 }
