@@ -52,13 +52,17 @@ export class DoveadmError extends Error {
 /** Some folders are there in name only, as the parents of others: all else is told. */
 const EX_NOHOST = 68
 
-/** Reads a table, row by row, as values by the names in its first line. @throws DoveadmError */
+/**
+ * Reads a table, row by row, as values by the names in its first line.
+ * @returns whether nothing was left out
+ * @throws DoveadmError
+ */
 export async function readTable(
   place: Place,
   args: readonly string[],
   signal: AbortSignal,
   onRow: (row: Readonly<Record<string, string>>) => void,
-): Promise<void> {
+): Promise<boolean> {
   let names: string[] | null = null
   const end = await doveadm(place, ['-f', 'tab', ...args], signal, (line) => {
     const values = line.split('\t')
@@ -66,4 +70,5 @@ export async function readTable(
     else onRow(Object.fromEntries(names.map((name, at) => [name, values[at] ?? ''])))
   })
   if (end.exitCode !== 0 && end.exitCode !== EX_NOHOST) throw new DoveadmError(args[0] ?? '', end)
+  return end.exitCode === 0
 }

@@ -5,7 +5,7 @@ import type { DestinationMail } from '../../ledger/ports.ts'
 import { NotFlipped } from '../../model/not-flipped.ts'
 import { filesIn } from './content.ts'
 import { readTable } from './doveadm.ts'
-import { foldersOf } from './mirror.ts'
+import { type Folder, readFolders } from './mirror.ts'
 import { ownerOf, type Place } from './place.ts'
 import { flagsText, type Here } from './return-plan.ts'
 
@@ -29,36 +29,14 @@ export interface Snapshot {
   bodyOf(title: string, uid: number): Promise<Buffer>
 }
 
+/** @throws NotFlipped when Dovecot does not show all of it: what is missing would be removed elsewhere */
 export async function snapshot(place: Place, destination: DestinationMail, signal: AbortSignal): Promise<Snapshot> {
-  const listed = await foldersOf(place, place.live, signal)
-  const titles = new Map([...listed.values()].map(({ guid, name }) => [guid, name]))
-  const messages = new Map<string, Map<number, string>>()
-  const files = new Map<string, Map<number, Message>>()
-  for (const name of listed.keys()) {
-    messages.set(name, new Map())
-    files.set(name, new Map())
-  }
-  const fields = 'mailbox-guid uid storageid flags date.received.unixtime size.virtual'
-  await readTable(place, ['fetch', '-u', place.live, fields, 'all'], signal, (row) => {
-    const { 'mailbox-guid': guid = '', uid, storageid: file = '', flags = '' } = row
-    const title = titles.get(guid) ?? ''
-    messages.get(title)?.set(Number(uid), flagsText(flags.split(' ').filter((flag) => flag !== '')))
-    files.get(title)?.set(Number(uid), {
-      file,
-      date: Number(row['date.received.unixtime']),
-      size: Number(row['size.virtual']),
-    })
-  })
+  const { folders, flags, files } = await readWhole(place, signal)
   const tree = await destination.open(place.home, UNKNOWN, () => () => null)
   const directories = new Map(tree.directories.map((directory) => [tree.titleOf(directory), directory]))
   const bodies = new Bodies(place)
   return {
-    folders: new Map(
-      [...listed].map(([name, { uidValidity, uidNext }]) => [
-        name,
-        { uidValidity, uidNext, messages: messages.get(name) ?? new Map() },
-      ]),
-    ),
+    folders: new Map([...folders].map(([name, folder]) => [name, hereOf(folder, flags.get(name) ?? new Map())])),
     subscribed: await tree.subscribed(),
     dateOf: (title, uid) => files.get(title)?.get(uid)?.date ?? 0,
     sizeOf: (title, uid) => files.get(title)?.get(uid)?.size ?? 0,
@@ -69,6 +47,58 @@ export async function snapshot(place: Place, destination: DestinationMail, signa
       return withCrLf(body)
     },
   }
+}
+
+interface Read {
+  /** All by the folder's name. */
+  readonly folders: ReadonlyMap<string, Folder>
+  /** As `flagsText`, by UID. */
+  readonly flags: ReadonlyMap<string, ReadonlyMap<number, string>>
+  readonly files: ReadonlyMap<string, ReadonlyMap<number, Message>>
+  /** What was not shown as a whole; null: all was. */
+  readonly lacking: string | null
+}
+
+/** How often it is read again when something goes meanwhile. */
+const TRIES = 5
+
+async function readWhole(place: Place, signal: AbortSignal): Promise<Read> {
+  for (let tries = 1; ; tries++) {
+    const read = await readOnce(place, signal)
+    if (read.lacking === null) return read
+    if (tries === TRIES) throw new NotFlipped(`Dovecot does not show all of the mailbox here: ${read.lacking}`)
+  }
+}
+
+async function readOnce(place: Place, signal: AbortSignal): Promise<Read> {
+  const { folders, isWhole: areAll } = await readFolders(place, place.live, signal)
+  const names = new Map([...folders.values()].map(({ guid, name }) => [guid, name]))
+  const flagsIn = new Map([...folders.keys()].map((name) => [name, new Map<number, string>()]))
+  const files = new Map([...folders.keys()].map((name) => [name, new Map<number, Message>()]))
+  const fields = 'mailbox-guid uid storageid flags date.received.unixtime size.virtual'
+  const isWhole = await readTable(place, ['fetch', '-u', place.live, fields, 'all'], signal, (row) => {
+    const { 'mailbox-guid': guid = '', uid, storageid: file = '', flags = '' } = row
+    const name = names.get(guid) ?? ''
+    flagsIn.get(name)?.set(Number(uid), flagsText(flags.split(' ').filter((flag) => flag !== '')))
+    files.get(name)?.set(Number(uid), {
+      file,
+      date: Number(row['date.received.unixtime']),
+      size: Number(row['size.virtual']),
+    })
+  })
+  const short = [...folders.values()].find(({ name, messages }) => (files.get(name)?.size ?? 0) < messages)
+  return {
+    folders,
+    flags: flagsIn,
+    files,
+    lacking: short?.name ?? (areAll && isWhole ? null : 'a folder was left out'),
+  }
+}
+
+/** What came between the two looks has a number of its own. */
+function hereOf({ uidValidity, uidNext }: Folder, messages: ReadonlyMap<number, string>): Here {
+  const next = [...messages.keys()].reduce((most, uid) => Math.max(most, uid + 1), uidNext)
+  return { uidValidity, uidNext: next, messages }
 }
 
 const UNKNOWN = { of: () => new Map(), keep: () => undefined }

@@ -96,13 +96,27 @@ export async function removeMirror(
 
 /** The folders of the mirror, or of the mailbox in use, by name. */
 export async function foldersOf(place: Place, user: string, signal: AbortSignal): Promise<Map<string, Folder>> {
-  const found = new Map<string, Folder>()
+  return (await readFolders(place, user, signal)).folders
+}
+
+/** The same, and whether none was left out. */
+export async function readFolders(
+  place: Place,
+  user: string,
+  signal: AbortSignal,
+): Promise<{ readonly folders: Map<string, Folder>; readonly isWhole: boolean }> {
+  const folders = new Map<string, Folder>()
   const args = ['mailbox', 'status', '-u', user, 'guid uidvalidity uidnext messages', '*']
-  await readTable(place, args, signal, ({ mailbox = '', guid = '', uidvalidity, uidnext, messages }) => {
-    const [uidValidity, uidNext, count] = [uidvalidity, uidnext, messages].map(Number) as [number, number, number]
-    found.set(mailbox, { name: mailbox, guid, uidValidity, uidNext, messages: count })
-  })
-  return found
+  const isWhole = await readTable(
+    place,
+    args,
+    signal,
+    ({ mailbox = '', guid = '', uidvalidity, uidnext, messages }) => {
+      const [uidValidity, uidNext, count] = [uidvalidity, uidnext, messages].map(Number) as [number, number, number]
+      folders.set(mailbox, { name: mailbox, guid, uidValidity, uidNext, messages: count })
+    },
+  )
+  return { folders, isWhole }
 }
 
 /** Their messages, by the folder's guid and by ascending UID. */
