@@ -78,6 +78,10 @@ const FAULTS: Readonly<Record<Debian['dovecot'], readonly Fault[]>> = {
       ...{ what: 'mail is encrypted to keys of people', id: 'dovecot-storage', result: 'warn', remedy: /immediate/ },
       behind: 'mail_plugins = listescape mail_crypt',
     },
+    {
+      ...{ what: 'mail is compressed', id: 'dovecot-storage', result: 'warn', remedy: /immediate/ },
+      behind: 'mail_plugins = listescape zlib',
+    },
   ],
   '2.4': [
     ...BOTH,
@@ -112,6 +116,10 @@ const FAULTS: Readonly<Record<Debian['dovecot'], readonly Fault[]>> = {
     {
       ...{ what: 'indexes are elsewhere', id: 'dovecot-storage', result: 'warn', remedy: /immediate/ },
       behind: 'mail_index_path = /var/index/%{user}',
+    },
+    {
+      ...{ what: 'mail is compressed', id: 'dovecot-storage', result: 'warn', remedy: /immediate/ },
+      behind: 'mail_plugins {\n  mail_compress = yes\n}',
     },
   ],
 }
