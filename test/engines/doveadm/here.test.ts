@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { snapshot } from '../../../src/engines/doveadm/here.ts'
 import type { Place } from '../../../src/engines/doveadm/place.ts'
 import type { DestinationMail } from '../../../src/ledger/ports.ts'
+import { NotFlipped } from '../../../src/model/not-flipped.ts'
 
 const { PATH } = process.env
 const STATUS = 'mailbox\tguid\tuidvalidity\tuidnext\tmessages\nINBOX\tg1\t7\t3\t2\nOther\tg2\t8\t2\t1'
@@ -68,7 +69,7 @@ t.test('all of a mailbox is seen, also what comes between the two looks', async 
 t.test('what Dovecot does not show is not taken for gone', async (t) => {
   const short = { text: FETCHED.join('\n') }
   const { taken, looks } = shown(t, [{ text: STATUS }], [short])
-  await t.rejects(taken, { constructor: { name: 'NotFlipped' }, message: /does not show all .*: Other$/ })
+  await t.rejects(taken, { constructor: NotFlipped, message: /does not show all .*: Other$/ })
   t.ok(looks() > 1)
   const left = { text: WHOLE, exitCode: 68 }
   await t.rejects(shown(t, [{ text: STATUS }], [left]).taken, { message: /a folder was left out$/ })
