@@ -122,8 +122,11 @@ async function ledBack(t: Test, world: MailWorld, debian: Debian): Promise<void>
   await idle.command('SELECT INBOX')
   const words = ['return', ANNA, '--write-to-source']
   const { route, attempts } = await done(world, ANNA, words, (shown) => !shown.return_requested)
-  t.match({ route, attempt: attempts[0] }, { route: 'source', attempt: { outcome: 'complete' } })
-  t.comment(debian.dovecot, attempts[0]?.output)
+  t.equal(route, 'source')
+  // Another attempt may have begun.
+  const returned = attempts.find(({ output }) => output.startsWith('led back'))
+  t.match(returned, { outcome: 'complete' })
+  t.comment(debian.dovecot, returned?.output)
   await t.rejects(idle.command('NOOP'), 'her session was ended')
   const folders = (state: Record<string, { uidValidity: string }>, names: readonly string[]) =>
     Object.fromEntries(Object.entries(state).filter(([name]) => !names.includes(name)))
