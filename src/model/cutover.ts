@@ -1,10 +1,12 @@
-import type { Provider } from './provider.ts'
+import type { EngineName, Provider } from './provider.ts'
 
 /** What a copying host tells of itself. */
 export interface FlippingHost {
   readonly host: string
   /** Why nobody can be flipped from there; null: people can. */
   readonly cannotFlip: string | null
+  /** What copies mail there. */
+  readonly engine: EngineName
 }
 
 export interface ChosenCutover {
@@ -19,7 +21,17 @@ export function chosenCutover(provider: Provider, hosts: readonly FlippingHost[]
   return { cutover: 'proxied', why: `${hosts.map(({ host }) => host).join(', ')} can flip people` }
 }
 
-function flawOf({ engine, fingerprint, caFile, tls }: Provider): string | null {
+/**
+ * What becomes of folders that are for sent mail and such when nobody says it: where people move at once, they find it
+ * where their mail program looks for it here.
+ */
+export function chosenRoles({ cutover, engine }: Provider, hosts: readonly FlippingHost[]): Provider['roles'] {
+  const canMap = engine !== 'offlineimap' && hosts.length > 0 && hosts.every((host) => host.engine === 'doveadm')
+  return cutover === 'immediate' && canMap ? 'map' : 'keep'
+}
+
+function flawOf({ engine, fingerprint, caFile, tls, roles }: Provider): string | null {
+  if (roles === 'map') return 'a mirror keeps the names of all folders'
   if (engine === 'offlineimap') return 'OfflineIMAP copies their mail, and only doveadm makes a mirror'
   if (tls === 'none') return 'nothing proves to Dovecot which server it hands them on to'
   if (fingerprint !== null) return 'Dovecot cannot check a fingerprint when it hands sessions on'

@@ -139,6 +139,8 @@ export const requestReturn: Transition = (from) => {
 
 export const finish: Transition = (from) => {
   refuseDone(from)
+  // It writes to the old server, and needs the credential.
+  if (from.isReturnRequested === true) throw new Refused('conflict', LEAVING)
   return { state: 'done', pausedFrom: null, code: null, isFinishRequested: false }
 }
 

@@ -31,6 +31,8 @@ export interface ProviderField<T> {
   default?(tls: TlsMode): T
   /** The default in words. */
   readonly fallback?: string
+  /** What is chosen for a new provider when nobody says it, where that is not the default of each. */
+  readonly chosen?: string
   /** May be null in JSON, and an option `--no-…`, which does this, is how to have the default back. */
   readonly takeAway?: string
   readonly isMany?: boolean
@@ -181,6 +183,7 @@ export const PROVIDER_FIELDS = {
       'old server, through the new one (copied by doveadm)',
     titles: { immediate: 'at their first sign-in', proxied: 'when all of their mail is here' },
     ...choice(CUTOVERS, 'immediate'),
+    chosen: 'proxied where all that it needs is there, else immediate',
   }),
   flip: field({
     ...{ name: 'flip', title: 'Flip', part: 'copying', placeholder: 'when' },
@@ -221,6 +224,7 @@ export const PROVIDER_FIELDS = {
       "into the new server's folders for that (doveadm only, and for good)",
     titles: { keep: 'keep their names', map: "go into the new server's folders for that" },
     ...choice(ROLE_CHOICES, 'keep'),
+    chosen: 'map where people move at once and doveadm copies their mail, else keep',
   }),
   /** Sign-ins are asked at any hour. */
   window: field<CopyWindow | null>({

@@ -1,5 +1,5 @@
 import type { CopyingHosts } from '../copying/copying-hosts.ts'
-import { chosenCutover } from '../model/cutover.ts'
+import { chosenCutover, chosenRoles } from '../model/cutover.ts'
 import type { Provider } from '../model/provider.ts'
 import { type Confirmed, changedProvider, newProvider, type ProviderChanges } from '../model/provider-changes.ts'
 import { PROVIDER_FIELDS, PROVIDER_ROWS, type ProviderField } from '../model/provider-fields.ts'
@@ -46,6 +46,12 @@ function fieldOf(row: ProviderField<unknown>): Field<unknown> {
   return optional(row.takeAway === undefined || isTick(row) ? one : clearable(one))
 }
 
+/** There is nothing yet to take away. */
+function fieldOfNew(row: ProviderField<unknown>): Field<unknown> {
+  const { takeAway: _, ...field } = fieldOf(row)
+  return row.chosen === undefined ? field : { ...field, fallback: row.chosen }
+}
+
 function isTick({ schema }: ProviderField<unknown>): boolean {
   return 'type' in schema && schema.type === 'boolean'
 }
@@ -61,8 +67,7 @@ export const addProvider = operation({
   ...{ name: 'provider.add', permission: 'own', summary: 'Add a provider' },
   fields: {
     name: text(providerName, 'what it is called'),
-    // There is nothing yet to take away.
-    ...Object.fromEntries(Object.entries(SETTINGS).map(([name, { takeAway: _, ...field }]) => [name, field])),
+    ...Object.fromEntries(PROVIDER_ROWS.map(([, row]) => [row.name, fieldOfNew(row)])),
     host: text(PROVIDER_FIELDS.host.read, PROVIDER_FIELDS.host.about) as Field<string>,
   },
   answer: {
@@ -72,11 +77,11 @@ export const addProvider = operation({
   async run({ name, host, ...input }, { providers, copyingHosts }: Adding, by): Promise<AddedProvider> {
     const said: ProviderChanges & { readonly host: string } = { ...changesIn(input), host }
     const asSaid = newProvider(name, said)
+    const hosts = await copyingHosts.able()
     const { cutover, why } =
-      said.cutover === undefined
-        ? chosenCutover(asSaid, await copyingHosts.able())
-        : { cutover: asSaid.cutover, why: null }
-    const added = cutover === asSaid.cutover ? asSaid : newProvider(name, { ...said, cutover })
+      said.cutover === undefined ? chosenCutover(asSaid, hosts) : { cutover: asSaid.cutover, why: null }
+    const roles = said.roles ?? chosenRoles({ ...asSaid, cutover }, hosts)
+    const added = newProvider(name, { ...said, cutover, roles })
     await providers.add(added, by)
     return { ...added, why }
   },
@@ -89,6 +94,13 @@ interface Adding {
 
 /** Null: somebody has said how its people move. */
 type AddedProvider = Provider & { readonly why: string | null }
+
+/** What was chosen where nobody has said it. */
+export function addedText({ name, cutover, roles, why }: AddedProvider): string {
+  const mapped = "folders for sent mail and such go into the new server's"
+  const how = why === null ? '' : `, ${cutover} because ${why}`
+  return `${name} is added${how}${roles === 'map' ? `; ${mapped}` : ''}`
+}
 
 export const listProviders = operation({
   ...{ name: 'provider.list', permission: 'see', summary: 'List the providers', fields: {} },

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { chosenCutover, type FlippingHost } from '../../src/model/cutover.ts'
+import { chosenCutover, chosenRoles, type FlippingHost } from '../../src/model/cutover.ts'
 import { newProvider, type ProviderChanges } from '../../src/model/provider-changes.ts'
 
-const ABLE: FlippingHost = { host: 'one', cannotFlip: null }
-const UNABLE: FlippingHost = { host: 'two', cannotFlip: 'nobody answers' }
+const ABLE: FlippingHost = { host: 'one', cannotFlip: null, engine: 'doveadm' }
+const UNABLE: FlippingHost = { host: 'two', cannotFlip: 'nobody answers', engine: 'doveadm' }
 const choose = (changes: Omit<ProviderChanges, 'host'>, hosts = [ABLE]) =>
   chosenCutover(newProvider('old', { host: 'imap.old.example', ...changes }), hosts)
 
@@ -17,7 +17,19 @@ t.test('people are proxied where a copying host can flip them, and else the reas
     [choose({ fingerprint: 'A'.repeat(64) }), /fingerprint/],
     [choose({ caFile: '/etc/ca.pem' }), /CA file/],
     [choose({ tls: 'none' }), /proves/],
+    [choose({ roles: 'map' }), /names/],
   ] as const) {
     t.match(found, { cutover: 'immediate', why })
   }
+})
+
+t.test('folders go by their roles where people move at once and doveadm copies, wherever that is', async (t) => {
+  const choose = (changes: Omit<ProviderChanges, 'host'>, hosts = [ABLE]) =>
+    chosenRoles(newProvider('old', { host: 'imap.old.example', ...changes }), hosts)
+  t.equal(choose({}), 'map')
+  t.equal(choose({ engine: 'doveadm' }), 'map')
+  t.equal(choose({ cutover: 'proxied' }), 'keep')
+  t.equal(choose({ engine: 'offlineimap' }), 'keep')
+  t.equal(choose({}, []), 'keep')
+  t.equal(choose({}, [ABLE, { ...ABLE, engine: 'offlineimap' }]), 'keep')
 })

@@ -42,6 +42,7 @@ t.test('pause and resume take a requested finish back, finish fulfils it, everyt
   t.same(resume(at('pending', { code: 'ledger-differs', ...requested })), at('pending', { code: 'ledger-differs' }))
   t.throws(() => resume(at('synced')), { message: /is not paused/ })
   t.same(finish(at('synced', requested)), at('done'))
+  t.throws(() => finish({ ...at('synced'), isReturnRequested: true }), { message: /a return to the old server/ })
   const refused = at('failed', { code: 'credential-refused', ...requested })
   t.match(retry(refused), at('pending', requested))
   t.same(heal(refused), at('pending', requested))

@@ -22,7 +22,7 @@ t.after(async () => {
   await old[Symbol.asyncDispose]()
 })
 
-const SETTINGS = { host: 'localhost', tls: 'implicit', login_name: '%n', cutover: 'immediate', after_refusal: 'admit' }
+const SETTINGS = { host: 'localhost', tls: 'implicit', login_name: '%n', cutover: '', after_refusal: 'admit' }
 
 /** What is kept of a provider, without its name and what the interface cannot know. */
 async function kept(name: Interface): Promise<object> {

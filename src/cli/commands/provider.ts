@@ -4,6 +4,7 @@ import { approveProvider } from '../../operations/provider-approval.ts'
 import { stopFlips, stoppedText } from '../../operations/provider-flips.ts'
 import { refuseWithout, useMaster } from '../../operations/provider-master.ts'
 import {
+  addedText,
   addProvider,
   type ChangedProvider,
   listProviders,
@@ -28,8 +29,7 @@ export function addProviderCommands(postferry: Command, deps: CliDeps): void {
       'postferry provider add old --host imap.old.example',
       "postferry provider add isp --host mail.isp.example --tls starttls --login-name '%n' --exclude 'Spam*'",
     ],
-    done: ({ name, cutover, why }) =>
-      `provider ${name} is added${why === null ? '' : `, ${cutover} because ${why}`}; next: postferry provider test ${name}`,
+    done: (added) => `provider ${addedText(added)}; next: postferry provider test ${added.name}`,
   })
   addListing(provider, 'list', listProviders, deps, {
     columns: ['name', 'host', 'port', 'tls', 'max_connections', 'login_name', 'cutover', 'refusal'],

@@ -7,6 +7,7 @@ import { type Provider, warningOf } from '../../../model/provider.ts'
 import { stopFlips, stoppedText } from '../../../operations/provider-flips.ts'
 import { useMaster } from '../../../operations/provider-master.ts'
 import {
+  addedText,
   addProvider,
   type ChangedProvider,
   previewProvider,
@@ -40,8 +41,9 @@ export const providerPages: FastifyPluginAsyncTypebox<PanelDeps> = async (app, d
 
   app.post(PATH, { config: OWN, schema: { body: Added } }, async (request, reply) => {
     try {
-      const { name } = await perform(request, deps, addProvider)
-      const text = `${name} is added. Test the connection now.`
+      const added = await perform(request, deps, addProvider)
+      const { name } = added
+      const text = `${addedText(added)}. Test the connection now.`
       return goOn(request, reply, providerPath(name), { kind: 'good', text })
     } catch (error) {
       return showForm(request, reply, null, request.body, flawsIn(error))
@@ -145,12 +147,12 @@ function addForm(texts: Texts, errors: Texts, csrf: string): Piece {
     ...{ name: 'name', label: 'Name', value: texts.name ?? '', error: errors.name, required: true },
     hint: 'What it is called here. It cannot be changed later.',
   })
-  const fields = html`${name}${providerFields(texts, errors)}${reasonField('reason', texts.reason)}<div class="buttons"><button class="main">Add</button></div>`
+  const fields = html`${name}${providerFields(texts, errors, { isNew: true })}${reasonField('reason', texts.reason)}<div class="buttons"><button class="main">Add</button></div>`
   return html`<section class="card">${form(PATH, csrf, fields)}</section>`
 }
 
 function changeForm({ name }: Provider, texts: Texts, errors: Texts, csrf: string): Piece {
-  const fields = html`${providerFields(texts, errors, FORGET)}${confirmation(errors)}${reasonField('reason', texts.reason)}<div class="buttons"><button class="main">Save</button></div>`
+  const fields = html`${providerFields(texts, errors, { more: FORGET })}${confirmation(errors)}${reasonField('reason', texts.reason)}<div class="buttons"><button class="main">Save</button></div>`
   return html`<section class="card"><h2>Settings</h2>${form(providerPath(name), csrf, fields)}</section>`
 }
 

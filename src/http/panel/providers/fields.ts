@@ -30,9 +30,16 @@ function textOf(value: unknown): string | undefined {
   return Array.isArray(value) ? value.join('\n') : String(value ?? '')
 }
 
-/** The lines of the form, with what is wrong beside each; `more` ends the part about how it is asked. */
-export function providerFields(texts: Texts, errors: Texts, more?: Content): Content {
-  const line = (row: Row) => inputFor(row, texts[row.name], errors[row.name])
+interface FormOf {
+  /** Nobody has said anything of it yet. */
+  readonly isNew?: boolean
+  /** What ends the part about how it is asked. */
+  readonly more?: Content
+}
+
+/** The lines of the form, with what is wrong beside each. */
+export function providerFields(texts: Texts, errors: Texts, { isNew = false, more }: FormOf): Content {
+  const line = (row: Row) => inputFor(row, texts[row.name], errors[row.name], isNew)
   return [
     ...ROWS.filter(({ part }) => part === 'address').map(line),
     ...PARTS.map(([part, title]) => {
@@ -47,16 +54,21 @@ export function details(title: string, isOpen: boolean, content: Content): Piece
   return html`<details class="more" open=${isOpen}><summary>${title}</summary>${content}</details>`
 }
 
-function inputFor(row: Row, value: string | undefined, error: string | undefined): Piece {
+function inputFor(row: Row, value: string | undefined, error: string | undefined, isNew: boolean): Piece {
   const { name, title: label, titles, example: placeholder, isMany } = row
   const hint = hintOf(row)
   if (isFlag(row)) return checkField({ name, label, hint, checked: value !== undefined })
   const field = { name, label, hint, error, value: value ?? '' }
-  // Else the browser would choose the first one.
-  const chosen = value ?? textOf(row.default?.('implicit')) ?? ''
-  if (titles !== undefined) return choiceField({ ...field, value: chosen, choices: Object.entries(titles) })
+  if (titles !== undefined) return choiceField({ ...field, ...choicesOf(row, value, isNew) })
   if (isMany) return areaField({ ...field, rows: 3 })
   return textField({ ...field, required: row.default === undefined, ...(placeholder && { placeholder }) })
+}
+
+function choicesOf({ titles = {}, chosen, ...row }: Row, value: string | undefined, isNew: boolean) {
+  const choices = Object.entries(titles)
+  if (isNew && chosen !== undefined) return { value: value ?? '', choices: [['', chosen] as const, ...choices] }
+  // Else the browser would choose the first one.
+  return { value: value ?? textOf(row.default?.('implicit')) ?? '', choices }
 }
 
 function hintOf({ about, hint, fallback, titles, isMany, ...row }: Row): string {
