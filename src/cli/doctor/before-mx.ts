@@ -11,7 +11,7 @@ const LATELY_DAYS = 7
 export const BEFORE_MX: readonly string[] = [
   ...['database', 'serve', 'provider', 'provider-tested', 'provider-mx'],
   ...['dovecot-passdb', 'dovecot-lua', 'dovecot-delivery', 'dovecot-lmtp', 'dovecot-mail'],
-  ...['postfix-transport', 'postfix-message-size', 'dns-name', 'dns-spf'],
+  ...['postfix-transport', 'postfix-own-domains', 'postfix-message-size', 'dns-name', 'dns-spf'],
 ]
 
 /** What is not there or not well of that: by `id`, what was found, or that it could not be looked at. Empty: nothing. */

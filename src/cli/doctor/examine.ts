@@ -17,6 +17,7 @@ import { checkDns, openDns } from './dns.ts'
 import { checkDovecot } from './dovecot.ts'
 import type { Finding } from './finding.ts'
 import { checkFiles, checkListeners, checkSettingsFile } from './host.ts'
+import { checkOwnDomains } from './own-domains.ts'
 import { checkPeople } from './people.ts'
 import { checkPostfix, readPostfix } from './postfix.ts'
 import { checkClock, checkRoom, checkUnits } from './system.ts'
@@ -144,6 +145,7 @@ async function* checkRecords(
   yield await checkPanel(deps)
   const postfix = await readPostfix()
   const [all, dns] = [await deps.domains.list(), openDns(dnsServer)]
+  if (postfix !== null) yield* checkOwnDomains(all)
   yield* checkDns(all, postfix, dns)
   yield* checkDkim(all, postfix, dns, dkimSelector)
   if (before === 'mx') yield* checkBeforeMx(deps, postfix)
