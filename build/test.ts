@@ -30,7 +30,7 @@ export function kindOf(file: string): Kind {
 }
 
 /** The texts of a file of the checkout and of all that it imports, directly or not. */
-function reachedFrom(file: string, reached = new Map<string, string>()): Map<string, string> {
+export function reachedFrom(file: string, reached = new Map<string, string>()): Map<string, string> {
   if (reached.has(file)) return reached
   const text = readFileSync(join(CHECKOUT, file), 'utf8')
   reached.set(file, text)

@@ -77,12 +77,15 @@ async function reachable(user: User, tmp: string, signal: AbortSignal): Promise<
   return { checkout: copy, [Symbol.asyncDispose]: remove }
 }
 
-/** The project without git's folder and the tools that only development needs. */
+/** What of the project is copied; without git's folder. */
+export const COPIED = ['package.json', 'bin', 'deploy', 'dist', 'sql', 'src', 'test']
+
+/** That, and no tools that only development needs. */
 async function whatRuns(): Promise<string[]> {
   const lock = await readFile(join(CHECKOUT, 'node_modules/.package-lock.json'), 'utf8')
   const packages: [string, { dev?: boolean }][] = Object.entries(JSON.parse(lock).packages)
   const needed = packages.filter(([, { dev }]) => !dev).map(([path]) => path)
-  return ['package.json', 'bin', 'deploy', 'dist', 'sql', 'test', ...needed]
+  return [...COPIED, ...needed]
 }
 
 async function may({ uid, gid }: User, command: string, ...args: string[]): Promise<boolean> {

@@ -3,6 +3,8 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { reachedFrom } from '../../build/test.ts'
+import { COPIED } from '../demo/ordinary-user.ts'
 
 const DEMO = join(import.meta.dirname, '../demo/demo.ts')
 
@@ -67,6 +69,13 @@ function attempt(look: () => string): string {
     return '' // Somebody else's, or just ended.
   }
 }
+
+t.test('where the ordinary user cannot read the checkout, whatever the demo needs is in the copy', async (t) => {
+  const outside = [...reachedFrom('test/demo/demo.ts').keys()].filter(
+    (file) => !COPIED.includes(file.split('/')[0] ?? ''),
+  )
+  t.same(outside, [])
+})
 
 t.test('the demo brings every message across, says so, and leaves nothing behind', async (t) => {
   const demo = startDemo(t)
