@@ -482,6 +482,16 @@ CREATE TABLE hold_confirmed (
     CONSTRAINT hold_confirmed_hold_fkey FOREIGN KEY (hold) REFERENCES flip(hold) ON DELETE CASCADE
 );
 
+CREATE TABLE copied_total (
+    provider_id integer NOT NULL,
+    engine text NOT NULL,
+    messages bigint NOT NULL,
+    bytes bigint NOT NULL,
+    CONSTRAINT copied_total_pkey PRIMARY KEY (provider_id, engine),
+    CONSTRAINT copied_total_engine_check CHECK (engine = ANY (ARRAY['offlineimap'::text, 'doveadm'::text])),
+    CONSTRAINT copied_total_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES provider(id) ON DELETE CASCADE
+) WITH (fillfactor=50);
+
 -- The functions use each other in any order.
 SET check_function_bodies = off;
 

@@ -1,6 +1,7 @@
 import type { Connection } from '../source/budget.ts'
-import type { Interruption, Job, Wanted } from './ports.ts'
+import type { Brought, Interruption, Job, Wanted } from './ports.ts'
 import { type JobDeps, type JobReport, type JobRun, runJob } from './run-job.ts'
+import { Totals } from './totals.ts'
 import type { Tracking } from './tracking.ts'
 
 const RENEW_MS = 5_000
@@ -26,12 +27,14 @@ interface Running {
 export class Leases implements Disposable {
   readonly #deps: JobDeps
   readonly #running = new Map<string, Running>()
+  readonly #totals: Totals
   readonly #timer: NodeJS.Timeout
   #renewing = false
   #isStopped = false
 
   constructor(deps: JobDeps) {
     this.#deps = deps
+    this.#totals = new Totals(deps.totals)
     this.#timer = setInterval(() => this.#renew(), RENEW_MS)
   }
 
@@ -59,13 +62,17 @@ export class Leases implements Disposable {
       running.messages++
       onMessage()
     }
+    const { name: provider } = job.order.provider
+    const onBrought = ({ engine, bytes }: Brought) => this.#totals.add({ provider, engine, messages: 1, bytes })
     try {
       const track = (tracking: Tracking) => {
         running.tracking = tracking
       }
-      return await runJob(job, this.#deps, { signal: running.interrupt.signal, onMessage: count, track })
+      const { signal } = running.interrupt
+      return await runJob(job, this.#deps, { signal, onMessage: count, onBrought, track })
     } finally {
       this.#running.delete(job.migrationId)
+      await this.#totals.write()
     }
   }
 
@@ -94,6 +101,7 @@ export class Leases implements Disposable {
       })
       const held = await jobs.renew(worker, new Map(copied))
       for (const [id, running] of asked) judge(running, held.get(id), askedAt)
+      await this.#totals.write()
     } catch {
       // The database is away: the next renewal tries again, or gives up.
     } finally {

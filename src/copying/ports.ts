@@ -365,8 +365,15 @@ export interface EngineRun {
   readonly signal: AbortSignal
   /** Called at each message that is about to be copied. */
   onMessage(): void
-  /** Called at each message of a mailbox that comes from the source, with its size; null: the engine does not tell. */
-  onBrought?(mailbox: string, bytes: number | null): void
+  /** Called at each message that has come from the source. */
+  onBrought?(brought: Brought): void
+}
+
+/** A message that has come from the source. */
+export interface Brought {
+  readonly mailbox: string
+  readonly bytes: number
+  readonly engine: EngineName
 }
 
 /** What is the matter with a copy, as an outcome and in a sentence. */

@@ -10,6 +10,7 @@ import { type FlipDeps, finishFlip, flip, isFlipWanted } from './flip.ts'
 import { lackOfRoom, type Room } from './free-space.ts'
 import { reasonOf } from './hold.ts'
 import type {
+  Brought,
   Engine,
   EngineRun,
   Engines,
@@ -26,6 +27,7 @@ import type {
 import { changedSince, isUnchanged, objection } from './precheck.ts'
 import { bringBack } from './return.ts'
 import { advance, type Ending } from './schedule.ts'
+import type { CopiedTotals } from './totals.ts'
 import { Tracking, type Work, workIn } from './tracking.ts'
 
 /** What a job needs to run. */
@@ -40,6 +42,7 @@ export interface JobDeps {
   readonly proof: Proof
   readonly digests: DigestCaches
   readonly room: Room
+  readonly totals: CopiedTotals
   /** For the whole job: status check, copy and ledger. */
   readonly limitMs: number
   now(): Date
@@ -52,6 +55,8 @@ export interface JobRun {
   /** Aborted with an Interruption. */
   readonly signal: AbortSignal
   onMessage(): void
+  /** Called at each message that has come from the source. */
+  onBrought?(brought: Brought): void
   /** Called when an attempt begins, with what follows it. */
   track?(tracking: Tracking): void
 }
@@ -239,7 +244,10 @@ type CopyingDeps = Pick<JobDeps, 'proof'> & { readonly engine: Pick<Engine, 'run
 async function copyAndProve(job: Job, credential: Credential, deps: CopyingDeps, run: TrackedRun): Promise<Result> {
   const copied = await deps.engine.run(job.order, credential, {
     ...run,
-    onBrought: (mailbox, bytes) => run.tracking.brought(mailbox, bytes),
+    onBrought(brought) {
+      run.tracking.brought(brought)
+      run.onBrought?.(brought)
+    },
   })
   try {
     return await prove(copied, job, credential, deps, run)

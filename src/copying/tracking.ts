@@ -1,7 +1,7 @@
 import type { VerifyProgress } from '../ledger/verify.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { type Progress, Speed } from '../model/progress.ts'
-import type { Job } from './ports.ts'
+import type { Brought, Job } from './ports.ts'
 
 /** What an attempt has to bring. */
 export interface Work {
@@ -51,7 +51,6 @@ export class Tracking {
   #folder = 1
   #messages = 0
   #bytes = 0
-  #knowsBytes = true
 
   constructor(mailboxes: readonly MailboxStatus[], work: Work, now?: () => number) {
     this.#mailboxes = mailboxes
@@ -60,12 +59,11 @@ export class Tracking {
     this.#speed = new Speed(now)
   }
 
-  /** A message of the source is here. @param bytes null: the engine does not tell */
-  brought(mailbox: string, bytes: number | null): void {
+  /** A message of the source is here. */
+  brought({ mailbox, bytes }: Pick<Brought, 'mailbox' | 'bytes'>): void {
     this.#to('copying')
     this.#messages++
-    this.#bytes += bytes ?? 0
-    this.#knowsBytes &&= bytes !== null
+    this.#bytes += bytes
     const at = this.#mailboxes.findIndex(({ name }) => name === mailbox)
     if (at >= 0) this.#folder = at + 1
   }
@@ -88,7 +86,7 @@ export class Tracking {
     const speed = this.#speed.note(this.#messages, this.#bytes)
     const isCopying = this.#step === 'copying'
     const ofMessages = isCopying ? this.#work.messages : sum(this.#mailboxes, ({ messages }) => messages)
-    const ofBytes = isCopying && this.#knowsBytes ? this.#work.bytes : null
+    const ofBytes = isCopying ? this.#work.bytes : null
     // Somebody gets mail meanwhile.
     const atLeast = (done: number, of: number | null) => of && Math.max(done, of)
     const known = { messages: this.#messages, ofMessages: atLeast(this.#messages, ofMessages) }

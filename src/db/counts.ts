@@ -35,6 +35,10 @@ export function counts(db: Kysely<DB>): Counts {
           from attempt join migration on migration.id = migration_id join provider on provider.id = provider_id
           where ended_at > now() - interval '1 hour'
           group by 1, 2 order by 1, 2`),
+    copied: () =>
+      rowsOf(sql<Standing['copied'][number]>`
+        select name as provider, copied_total.engine, messages::float, bytes::float
+          from copied_total join provider on provider.id = provider_id order by 1, 2`),
     async workers() {
       const [row] = await rowsOf(
         sql<{ workers: number }>`select count(*)::int as workers from worker where alive_until > now()`,

@@ -106,6 +106,13 @@ export interface ConnectionShare {
   wanted: number;
 }
 
+export interface CopiedTotal {
+  bytes: Int8;
+  engine: string;
+  messages: Int8;
+  provider_id: number;
+}
+
 export interface CopyingHost {
   cannot_flip: string | null;
   engine: string | null;
@@ -335,6 +342,7 @@ export interface DB {
   audit: Audit;
   collision: Collision;
   connection_share: ConnectionShare;
+  copied_total: CopiedTotal;
   copying_host: CopyingHost;
   credential: Credential;
   domain: Domain;

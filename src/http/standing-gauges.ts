@@ -1,4 +1,4 @@
-import { Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from 'prom-client'
 import { within } from '../model/timeout.ts'
 import type { Standing } from '../operations/standing.ts'
 
@@ -38,12 +38,17 @@ export function standingGauges(registry: Registry): (standing: Standing | null) 
   const oldest = gauge('postferry_job_oldest_seconds', 'How long the first job that waits has been due', ['provider'])
   const attempts = gauge('postferry_attempts_last_hour', 'Attempts that ended in it', ['provider', 'outcome'])
   const messages = gauge('postferry_messages_last_hour', 'Messages copied by these attempts', ['provider'])
+  const counter = (name: string, help: string) =>
+    new Counter({ name, help, labelNames: ['provider', 'engine'], registers: [registry] })
+  const copied = counter('postferry_copied_messages_total', 'Messages that came from the old server')
+  const bytes = counter('postferry_copied_bytes_total', 'Their bytes, as the old server sent them')
   const workers = gauge('postferry_workers', 'Running postferry sync, on all copying hosts')
   const stranded = gauge('postferry_people_stranded', 'People due on copying hosts where no worker runs')
   const collisions = gauge('postferry_collisions', 'People who want what somebody else has')
   const ofStanding = [people, stopped, jobs, oldest, attempts, messages, workers, stranded, collisions]
   return (standing) => {
     up.set(Number(standing !== null))
+    for (const each of [copied, bytes]) each.reset()
     for (const each of ofStanding) {
       each.reset()
       // What has no labels would be 0 now.
@@ -61,6 +66,10 @@ export function standingGauges(registry: Registry): (standing: Standing | null) 
     for (const { provider, outcome, attempts: count, messages: copied } of standing.attempts) {
       attempts.set({ provider, outcome }, count)
       messages.inc({ provider }, copied)
+    }
+    for (const { provider, engine, ...total } of standing.copied) {
+      copied.inc({ provider, engine }, total.messages)
+      bytes.inc({ provider, engine }, total.bytes)
     }
     workers.set(standing.workers)
     stranded.set(standing.stranded)

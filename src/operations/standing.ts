@@ -1,4 +1,5 @@
 import type { CopyingHosts } from '../copying/copying-hosts.ts'
+import type { CopiedTotal } from '../copying/totals.ts'
 import type { Outcome } from '../model/attempt.ts'
 import type { Route, State } from '../model/migration.ts'
 import type { Collisions } from './collisions.ts'
@@ -15,6 +16,8 @@ export interface Standing {
   readonly jobs: readonly JobCount[]
   /** Those that ended within the last hour. */
   readonly attempts: readonly AttemptCount[]
+  /** Since the database was made; never less than before. */
+  readonly copied: readonly CopiedTotal[]
   /** How many `postferry sync` run, on all hosts. */
   readonly workers: number
   /** How many people are due on copying hosts where no worker runs. */
@@ -44,6 +47,7 @@ export interface Counts {
   stopped(): Promise<Standing['stopped']>
   jobs(): Promise<Standing['jobs']>
   attempts(): Promise<Standing['attempts']>
+  copied(): Promise<Standing['copied']>
   workers(): Promise<number>
 }
 
@@ -55,12 +59,13 @@ interface Deps {
 
 /** One question after the other: sign-ins need the database's connections more. */
 export async function standingOf({ counts, copyingHosts, collisions }: Deps): Promise<Standing> {
-  const { people, stopped, jobs, attempts, workers } = counts
+  const { people, stopped, jobs, attempts, copied, workers } = counts
   return {
     people: await people(),
     stopped: await stopped(),
     jobs: await jobs(),
     attempts: await attempts(),
+    copied: await copied(),
     workers: await workers(),
     stranded: (await copyingHosts.stranded({})).reduce((sum, { people }) => sum + people, 0),
     collisions: (await collisions.wanted()).length,

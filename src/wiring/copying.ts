@@ -4,6 +4,7 @@ import { ledgerProof } from '../copying/ledger-proof.ts'
 import type { Worker } from '../copying/ports.ts'
 import { eraseOld } from '../copying/retention.ts'
 import type { CopyingOptions, WorkerDeps } from '../copying/worker-deps.ts'
+import { copiedTotals } from '../db/copied-totals.ts'
 import { copyingHosts } from '../db/copying-hosts.ts'
 import { flips } from '../db/flips.ts'
 import { jobs } from '../db/jobs.ts'
@@ -61,6 +62,7 @@ async function copying(service: Service, { takesOver, early, limitMs, by }: Copy
       keyring,
       proof: ledgerProof(verifyDeps, worker.id),
       digests: verifyDeps.digests,
+      totals: copiedTotals(kysely),
       room: roomBeside(settings.keptFree, [engine.stateFolder, settings.dataDir]),
       limitMs,
       now: () => new Date(),

@@ -45,7 +45,7 @@ t.test('folder, messages, bytes, rate and time left are those of the step', asyn
   let now = 0
   const tracking = new Tracking(NOW, { messages: 120, bytes: 120_000 }, () => now)
   t.match(tracking.progress(), { step: 'copying', folder: 1, folders: 2, messages: 0, secondsLeft: null })
-  for (let at = 0; at < 60; at++) tracking.brought(at < 50 ? 'INBOX' : 'Sent', 1000)
+  for (let at = 0; at < 60; at++) tracking.brought({ mailbox: at < 50 ? 'INBOX' : 'Sent', bytes: 1000 })
   now = 10_000
   t.same(tracking.progress(), {
     ...{ step: 'copying', folder: 2, folders: 2, messages: 60, ofMessages: 120, bytes: 60_000, ofBytes: 120_000 },
@@ -62,8 +62,8 @@ t.test('folder, messages, bytes, rate and time left are those of the step', asyn
     ...{ step: 'proving', folder: 2, messages: 100, ofMessages: 120, bytes: 0, ofBytes: null },
     ...{ messagesPerSecond: 50, secondsLeft: 1 },
   })
-  tracking.brought('INBOX', null)
-  t.match(tracking.progress(), { step: 'copying', folder: 1, messages: 1, bytes: 0, ofBytes: null })
+  tracking.brought({ mailbox: 'INBOX', bytes: 7 })
+  t.match(tracking.progress(), { step: 'copying', folder: 1, messages: 1, bytes: 7, ofBytes: 120_000 })
 })
 
 t.end()

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import t from 'tap'
+import { copiedTotals } from '../../src/db/copied-totals.ts'
 import { counts } from '../../src/db/counts.ts'
 import { providers } from '../../src/db/providers.ts'
 import { BY } from '../support/by.ts'
@@ -9,7 +10,7 @@ import { PROVIDER } from '../support/provider.ts'
 const database = await openTestDatabase()
 t.after(() => database[Symbol.asyncDispose]())
 const { kysely } = database
-const { people, stopped, jobs, attempts, workers } = counts(kysely)
+const { people, stopped, jobs, attempts, copied, workers } = counts(kysely)
 
 /** Nine people of `old`: their states, codes and routes. */
 t.before(async () => {
@@ -82,6 +83,18 @@ t.test('attempts of the last hour are counted by outcome, with the messages that
   t.same(await attempts(), [
     { provider: 'old', outcome: 'complete', attempts: 2, messages: 42 },
     { provider: 'old', outcome: 'old-timeout', attempts: 1, messages: 3 },
+  ])
+})
+
+t.test('what was copied is kept by provider and engine, whatever is erased of attempts', async (t) => {
+  const { add } = copiedTotals(kysely)
+  const one = { provider: 'old', engine: 'doveadm', messages: 2, bytes: 3_000_000_000 } as const
+  await add([one, { ...one, engine: 'offlineimap', messages: 1, bytes: 5 }, { ...one, provider: 'removed meanwhile' }])
+  await Promise.all([add([one]), add([one])])
+  await sql`delete from attempt`.execute(kysely)
+  t.same(await copied(), [
+    { ...one, messages: 6, bytes: 9_000_000_000 },
+    { ...one, engine: 'offlineimap', messages: 1, bytes: 5 },
   ])
 })
 

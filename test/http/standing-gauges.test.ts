@@ -19,13 +19,19 @@ const STANDING: Standing = {
     { provider: 'old', outcome: 'complete', attempts: 5, messages: 40 },
     { provider: 'old', outcome: 'old-timeout', attempts: 1, messages: 2 },
   ],
+  copied: [
+    { provider: 'old', engine: 'doveadm', messages: 7, bytes: 70_000_000_000 },
+    { provider: 'old', engine: 'offlineimap', messages: 1, bytes: 9 },
+  ],
   ...{ workers: 1, stranded: 6, collisions: 7 },
 }
 
 async function shown(standing: Standing | null): Promise<string[]> {
   const { app } = scriptedListener({ standing })
   const { body } = await app.inject({ url: '/metrics' })
-  return body.split('\n').filter((line) => /^postferry_(database|people|job|attempts|messages|workers|coll)/.test(line))
+  return body
+    .split('\n')
+    .filter((line) => /^postferry_(database|people|job|attempts|messages|copied|workers|coll)/.test(line))
 }
 
 t.test('/metrics shows how the move stands', async (t) => {
@@ -44,6 +50,10 @@ t.test('/metrics shows how the move stands', async (t) => {
     'postferry_attempts_last_hour{provider="old",outcome="old-timeout"} 1',
     'postferry_messages_last_hour{provider="old"} 42',
     'postferry_messages_last_hour{provider="other"} 0',
+    'postferry_copied_messages_total{provider="old",engine="doveadm"} 7',
+    'postferry_copied_messages_total{provider="old",engine="offlineimap"} 1',
+    'postferry_copied_bytes_total{provider="old",engine="doveadm"} 70000000000',
+    'postferry_copied_bytes_total{provider="old",engine="offlineimap"} 9',
     'postferry_workers 1',
     'postferry_people_stranded 6',
     'postferry_collisions 7',
@@ -57,7 +67,16 @@ t.test('while the database is away, nothing is shown that would be a guess', asy
 t.test('what is gone is not shown any more', async (t) => {
   const metrics = createMetrics()
   t.match(await metrics.render([], STANDING), /code="new-full"/)
-  t.notMatch(await metrics.render([], { ...STANDING, stopped: [], attempts: [] }), /code="new-full"|outcome=/)
+  t.notMatch(
+    await metrics.render([], { ...STANDING, stopped: [], attempts: [], copied: [] }),
+    /code="new-full"|outcome=|engine=/,
+  )
+  await metrics.render([], STANDING)
+  t.match(
+    await metrics.render([], STANDING),
+    /copied_messages_total\{provider="old",engine="doveadm"\} 7$/m,
+    'no sum of looks',
+  )
 })
 
 t.test('one look at the database serves all who ask within some seconds', async (t) => {

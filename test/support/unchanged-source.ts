@@ -34,6 +34,7 @@ export function workerOf({ listen, kysely }: Database, check: () => Promise<unkn
     },
     flipping: { flips: {} as Flips, sessions: { end: never, endHere: never, check: never } },
     proof: { flaw: never },
+    totals: { add: never },
     digests: { open: unused, remove: () => undefined },
     room: { left: () => Number.POSITIVE_INFINITY },
   }

@@ -112,7 +112,7 @@ async function attempt(order: CopyOrder, credential: Credential, run: EngineRun,
     const { uid } = ownerOf(order.home)
     await using way = await deps.access.tunnel(order.provider, credential, uid, (body) => {
       passed.take(body)
-      run.onBrought?.(body.mailbox, body.size)
+      run.onBrought?.({ mailbox: body.mailbox, bytes: body.size, engine: 'doveadm' })
     })
     tunnel = way
     await using place = await openPlace(order, dovecot, sourceFields(way, listPrefix(folders)))

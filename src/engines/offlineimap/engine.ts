@@ -16,6 +16,8 @@ import { Output } from './output.ts'
 
 const PYTHON_FILE = join(import.meta.dirname, 'python/postferry.py')
 const COMMAND = join(import.meta.dirname, '../../../bin/postferry')
+/** After COPYING's line, when the message is here. */
+const BROUGHT = /^postferry: brought (\d+) bytes$/
 const COPYING = /Copy message UID \d+ (?:\(\d+\/\d+\) )?m-\d+-old:(.+) -> m-\d+-new/
 const NOBODY: Work = { ids: [], orders: [] }
 /** The pythonfile does not know this OfflineIMAP (sysexits). */
@@ -79,6 +81,7 @@ async function runWith(
 ): Promise<Result> {
   const output = new Output()
   let waitMs: number | null = null
+  let mailbox = ''
   const end = await runProcess({
     program: 'offlineimap',
     args: ['-1', '-o', '-c', file],
@@ -86,12 +89,14 @@ async function runWith(
     signal,
     isUrgent: (reason) => reason === 'lost-lock',
     onLine(line) {
+      const bytes = BROUGHT.exec(line)?.[1]
+      if (bytes !== undefined) return onBrought?.({ mailbox, bytes: Number(bytes), engine: 'offlineimap' })
       output.read(line)
       waitMs = backoffIn(line) ?? waitMs
       const folder = COPYING.exec(line)?.[1]
       if (folder === undefined) return
+      mailbox = folder
       onMessage()
-      onBrought?.(folder, null)
     },
   })
   const { folders = 0, messages = 0 } = output.report ?? {}

@@ -48,7 +48,9 @@ def count_copies():
         global _messages
         known = uid in self.messagelist
         saved = savemessage(self, uid, msg, flags, rtime)
-        _messages += saved > 0 and not known
+        if saved > 0 and not known:
+            _messages += 1
+            self.ui.info('postferry: brought %d bytes' % len(msg.as_bytes()))
         return saved
     syncfolder = replace(accounts, 'syncfolder', counted_folder)
     savemessage = replace(MaildirFolder, 'savemessage', counted_message)
