@@ -9,7 +9,7 @@ import { story } from './story.ts'
 const COMPILED = join(import.meta.dirname, '../../dist/main.js')
 const HELP = `npm run demo [-- --keep]
 
-Three people move from two old IMAP servers to a new Dovecot by signing in there. All servers are real, run on this
+Four people move from three old IMAP servers to a new Dovecot by signing in there, one without noticing it. All servers are real, run on this
 machine only, and are stopped and removed in the end.
 
   --keep   stay running in the end, to look around with a mail client; Ctrl-C ends it

@@ -9,15 +9,21 @@ export interface Town {
   naming: Naming
   /** Domains at the source, each with the one that it becomes on the destination. */
   domains: Record<string, string>
+  /** Its people work there, through the destination, until they are flipped. */
+  isProxied?: boolean
 }
 
-export const TOWNS: [Town, Town] = [
+export const TOWNS: [Town, Town, Town] = [
   {
     provider: 'slash',
     naming: { separator: '/', prefix: '' },
     domains: { 'old.example': 'old.example', 'renamed.example': 'new.example' },
   },
   { provider: 'dot', naming: { separator: '.', prefix: 'INBOX.' }, domains: { 'dot.example': 'dot.example' } },
+  {
+    ...{ provider: 'quiet', naming: { separator: '/', prefix: '' }, domains: { 'quiet.example': 'quiet.example' } },
+    isProxied: true,
+  },
 ]
 
 export interface Person {
@@ -34,6 +40,7 @@ export const PEOPLE: Person[] = [
   { address: 'anna@old.example', password: "anna's demo password", seed: seedOdd },
   { address: 'bert@renamed.example', password: 'Bërt 100% "demo" \\o/', seed: seedLife },
   { address: 'dora@dot.example', password: 'dora demo', seed: seedOdd },
+  { address: 'frieda@quiet.example', password: 'frieda demo', seed: seedLife },
   { address: 'emil@old.example', password: 'emil demo', seed: seedLife, staysAway: true },
 ]
 

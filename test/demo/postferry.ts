@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { existsSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -17,19 +18,24 @@ export class Postferry {
   readonly url: string
   /** Below it are the homes on the destination. */
   readonly homes: string
+  /** Of the destination's doveadm, which says who is connected, and cuts them off. */
+  readonly doveadm: { readonly port: number; readonly key: string }
   readonly env: NodeJS.ProcessEnv
   readonly #stage: Stage
   readonly #dataDir: string
 
   static async prepare(stage: Stage): Promise<Postferry> {
-    return new Postferry(stage, await freePort())
+    return new Postferry(stage, await freePort(), await freePort())
   }
 
-  private constructor(stage: Stage, port: number) {
+  private constructor(stage: Stage, port: number, doveadmPort: number) {
     this.#stage = stage
     this.#dataDir = join(stage.folder, 'data')
     this.url = `http://127.0.0.1:${port}`
     this.homes = join(stage.folder, 'mail')
+    this.doveadm = { port: doveadmPort, key: randomBytes(24).toString('base64url') }
+    const keyFile = join(stage.folder, 'doveadm-key')
+    writeFileSync(keyFile, `${this.doveadm.key}\n`, { mode: 0o600 })
     this.env = {
       PATH: process.env.PATH,
       HOME: stage.folder,
@@ -37,6 +43,8 @@ export class Postferry {
       POSTFERRY_DATA_DIR: this.#dataDir,
       POSTFERRY_PORT: String(port),
       POSTFERRY_HOME: `${this.homes}/%d/%n`,
+      POSTFERRY_DOVEADM_URLS: `http://127.0.0.1:${doveadmPort}`,
+      POSTFERRY_DOVEADM_KEY_FILE: keyFile,
       // Set and empty: the settings of a postferry that is installed on this machine do not count here.
       DATABASE_URL: '',
       DATABASE_URL_FILE: '',

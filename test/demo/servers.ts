@@ -31,7 +31,8 @@ export function startSourceServers(stage: Stage): Promise<SourceServer[]> {
 /** Starts the destination: a real Dovecot with the files of deploy/dovecot. */
 export function startNewServer(stage: Stage, ferry: Postferry): Promise<Dovecot> {
   return stage.start(async () => {
-    return startNew({ passdb: 'lua', url: ferry.url, token: await ferry.authToken(), homeRoot: ferry.homes })
+    const passdb = { passdb: 'lua', url: ferry.url, token: await ferry.authToken() } as const
+    return startNew({ ...passdb, homeRoot: ferry.homes, proxy: ferry.doveadm })
   })
 }
 

@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os'
 import type { Dovecot } from '../support/dovecot.ts'
 import { copy } from './copying.ts'
+import { flip } from './flip.ts'
 import { newAddressOf, PEOPLE, type Person, TOWNS, townOf } from './people.ts'
 import { Postferry } from './postferry.ts'
 import { compare, isExact, result } from './proof.ts'
@@ -17,6 +18,7 @@ import { bold, dim, green, print, red, say, step, table } from './show.ts'
 import type { Stage } from './stage.ts'
 
 const TRAVELLERS = PEOPLE.filter(({ staysAway }) => !staysAway)
+const PROXIED = TRAVELLERS.filter((person) => townOf(person).isProxied)
 
 /** What the demo shows, in its order. */
 export async function story(stage: Stage, keep: boolean): Promise<void> {
@@ -24,7 +26,7 @@ export async function story(stage: Stage, keep: boolean): Promise<void> {
   greet(stage)
   const ferry = await Postferry.prepare(stage)
 
-  step('two old IMAP servers, real Dovecots')
+  step('three old IMAP servers, real Dovecots')
   const old = await startSourceServers(stage)
   await showSource(old)
 
@@ -38,7 +40,7 @@ export async function story(stage: Stage, keep: boolean): Promise<void> {
   const now = await startNewServer(stage, ferry)
   say(`IMAP on ${now.host}:${now.tlsPort}. It knows nobody yet.`)
 
-  step('Three people sign in at the new server with their old passwords')
+  step('Four people sign in at the new server with their old passwords')
   await signIn(now)
   await showCaptured(ferry)
 
@@ -55,6 +57,11 @@ export async function story(stage: Stage, keep: boolean): Promise<void> {
   for (const person of TRAVELLERS) {
     const again = await copy(stage, ferry, '--account', newAddressOf(person))
     if (again > 0) throw new Error(`the second run copied ${again} messages`)
+  }
+
+  for (const person of PROXIED) {
+    step(`${person.address} comes to the new server while the mail program is connected`)
+    await flip(stage, ferry, now, person)
   }
 
   step('the old server against the new server, message by message')
@@ -81,17 +88,20 @@ async function showSource(servers: SourceServer[]): Promise<void> {
 }
 
 async function introduce(ferry: Postferry, { town, dovecot }: SourceServer): Promise<void> {
-  const { host, port, tlsPort, ca, fingerprint } = dovecot
-  const way =
-    town.provider === 'slash'
-      ? ['--port', `${tlsPort}`, '--ca-file', ca]
-      : ['--port', `${port}`, '--tls', 'starttls', '--fingerprint', fingerprint]
-  await ferry.command('postferry', 'provider', 'add', town.provider, '--host', host, ...way)
+  await ferry.command('postferry', 'provider', 'add', town.provider, ...wayTo({ town, dovecot }))
   await ferry.command('postferry', 'provider', 'test', town.provider)
   for (const [domain, newDomain] of Object.entries(town.domains)) {
     const renamed = domain === newDomain ? [] : ['--new-domain', newDomain]
     await ferry.command('postferry', 'domain', 'add', domain, '--provider', town.provider, ...renamed)
   }
+}
+
+function wayTo({ town, dovecot: { host, port, tlsPort, ca, fingerprint } }: SourceServer): string[] {
+  const trusted = ['--port', `${tlsPort}`, '--ca-file', ca]
+  // Of a name's addresses Dovecot takes the first, where nobody may listen.
+  if (town.isProxied) return ['--host', '127.0.0.1', ...trusted, '--cutover', 'proxied', '--flip', 'manual']
+  if (town.provider === 'slash') return ['--host', host, ...trusted]
+  return ['--host', host, '--port', `${port}`, '--tls', 'starttls', '--fingerprint', fingerprint]
 }
 
 /** As their mail clients do; one mistypes at first. */
@@ -120,10 +130,12 @@ async function showCaptured(ferry: Postferry): Promise<void> {
   await ferry.command('postferry', 'migration', 'list')
   const away = PEOPLE.filter(({ staysAway }) => staysAway).map(({ address }) => address)
   say(dim(`${away.join(' and ')} did not sign in: that mailbox stays as it is.`))
+  const proxied = PROXIED.map(({ address }) => address).join(' and ')
+  say(dim(`${proxied} works at the old server still, through the new one (--cutover proxied).`))
 }
 
 async function showArrived(now: Dovecot): Promise<void> {
-  for (const person of TRAVELLERS) {
+  for (const person of TRAVELLERS.filter((one) => !PROXIED.includes(one))) {
     const { folders, messages } = await look(await accountOnNew(now, person))
     say(`${newAddressOf(person)} sees ${folders} folders, ${messages} messages on the new server.`)
   }

@@ -55,6 +55,13 @@ async function ready(t: Test, world: MailWorld, sync: Sync): Promise<void> {
   t.notOk(existsSync(join(homeOf(world), 'Maildir')), 'the mailbox itself is not touched')
 }
 
+/** Those that a mail program shows as ones that open. */
+async function foldersOf(account: ImapAccount): Promise<string[]> {
+  await using wire = await ImapWire.open(account)
+  const listed = (await wire.command('LIST "" "*"')).filter(({ line }) => !/\\(Noselect|NonExistent)/i.test(line))
+  return listed.flatMap(({ line }) => /^\* LIST .* "\/" (.*)$/.exec(line)?.[1] ?? []).sort()
+}
+
 const homeOf = (world: MailWorld) => join(world.dovecot.mailRoot, 'old.example/anna')
 
 async function flips(t: Test, world: MailWorld, debian: Debian, sync: Sync): Promise<void> {
@@ -101,6 +108,7 @@ async function flips(t: Test, world: MailWorld, debian: Debian, sync: Sync): Pro
   t.same(unsent, [])
   t.same([...client.refused, ...idle.refused], [], 'nobody was asked for a password')
 
+  t.same(await foldersOf(atNew(world, ANNA)), await foldersOf(atOld(world, ANNA)), 'Archive opens at neither')
   const after = await uidsOf(atNew(world, ANNA))
   t.equal(after.uidValidity, numbered.uidValidity)
   for (const [uid, subject] of numbered.subjects) t.equal(after.subjects.get(uid), subject)

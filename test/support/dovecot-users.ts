@@ -14,17 +14,19 @@ export interface Users {
 }
 
 /** Root uses Debian's users for Dovecot and nobody's mail; an ordinary user is everything itself. */
-export async function users({ root }: Debian = OWN): Promise<Users> {
+export async function users({ root, dovecot }: Debian = OWN): Promise<Users> {
   if (process.getuid?.() === 0) {
     return { mail: await named('nobody', root), auth: await named('dovecot', root), settings: '' }
   }
   const { uid, gid, username } = userInfo()
   const group = execFileSync('id', ['-gn'], { encoding: 'utf8' }).trim()
-  return { mail: { uid, gid, name: username }, auth: { uid, gid, name: username }, settings: ordinary(username, group) }
+  return { mail: { uid, gid, name: username }, auth: { uid, gid, name: username }, settings: ordinary(username, group, dovecot) }
 }
 
 /** Only root can change root directory, user or group. */
-function ordinary(user: string, group: string): string {
+function ordinary(user: string, group: string, version: Debian['dovecot']): string {
+  // What tells who is connected through here; 2.4 has no such service.
+  const ipc = version === '2.3' ? 'service ipc {\n  chroot =\n}' : ''
   return `
 default_internal_user = ${user}
 default_internal_group = ${group}
@@ -35,7 +37,8 @@ service anvil {
 }
 service imap-login {
   chroot =
-}`
+}
+${ipc}`
 }
 
 /** @throws with what makes it */

@@ -4,7 +4,8 @@ import type { Place } from './place.ts'
 
 /**
  * The two moves of a flip, journalled in the home: the mailbox in use goes aside, and the mirror takes its place. Run as the
- * owner of the mail: root follows no link of theirs.
+ * owner of the mail: root follows no link of theirs. Dovecot makes its list of folders anew: the one that doveadm made says
+ * of those that are there only for what is below them that they can be opened (2.3.19).
  */
 const IN = `
 set -e
@@ -13,6 +14,7 @@ test -d .postferry/mirror/Maildir
 mkdir -p ".postferry/before/$2"
 printf %s "$2" >.postferry/flip
 sync .postferry/flip .postferry
+rm -f .postferry/mirror/Maildir/dovecot.list.index*
 if [ -e Maildir ]; then mv -T -- Maildir ".postferry/before/$2/Maildir"; fi
 mv -T -- .postferry/mirror/Maildir Maildir
 sync . .postferry/mirror ".postferry/before/$2"`
