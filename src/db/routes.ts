@@ -3,6 +3,7 @@ import type { Route } from '../model/migration.ts'
 import type { Holds, RouteReads } from '../routing/holds.ts'
 import type { Routes } from '../routing/route.ts'
 import { record } from './audit.ts'
+import type { Database } from './connection/database.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
 
@@ -66,9 +67,10 @@ export async function endLateHold(db: Kysely<DB>, migrationId: string): Promise<
 }
 
 /** @param instance the service's id */
-export function holds(db: Kysely<DB>, instance: string): Holds {
+export function holds({ kysely: db, ready }: Pick<Database, 'kysely' | 'ready'>, instance: string): Holds {
   return {
     async unconfirmed() {
+      await ready()
       const { rows } = await sql<{ hold: string; address: string }>`
         select hold, address from flip join migration on migration.id = migration_id
         where not exists (select from hold_confirmed as mine where mine.hold = flip.hold and instance_id = ${instance})`.execute(

@@ -125,7 +125,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
 
   const reads = new RouteReads()
   const routeDeps = { routes: routes(kysely, reads), fromDatabase: fromDatabase(time) }
-  const confirm = confirmHolds(reads, holds(kysely, instance), {
+  const confirm = confirmHolds(reads, holds(database, instance), {
     forget: (address) => auth.forget(address),
     onTrouble: serving?.onTrouble ?? (() => undefined),
   })

@@ -152,14 +152,14 @@ t.test('a hold waits for each service that lives, until what it was asked before
   await using _one = announce(database.kysely, { id: here, host: 'here' }, async () => [])
   const hold = await held('greta')
   await until(async () => (await all().unconfirmed(hold)).length === 2, 'both are seen')
-  const confirm = confirmHolds(reading, holds(database.kysely, here), {
+  const confirm = confirmHolds(reading, holds(database, here), {
     forget: () => undefined,
     onTrouble: (cause) => t.fail(String(cause)),
   })
   const answer = Promise.withResolvers<string>()
   const asked = reading.read(() => answer.promise)
   confirm()
-  const unconfirmed = holds(database.kysely, here)
+  const unconfirmed = holds(database, here)
   await unconfirmed.unconfirmed()
   t.same(await all().unconfirmed(hold), ['here', 'there'], 'an answer is on its way')
   answer.resolve('source')

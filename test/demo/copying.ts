@@ -20,14 +20,18 @@ export async function copy(stage: Stage, ferry: Postferry, ...args: string[]): P
     if (event !== 'ended') return
     if (outcome !== 'complete' && outcome !== 'unchanged') throw new Error(`${address}: ${outcome}`)
     copied += messages
-    const what = outcome === 'unchanged' ? 'nothing new' : `${messages} messages copied and proved`
-    say(`${address} is complete: ${what} ${dim(`(${seconds.toFixed(1)} s)`)}`)
+    say(`${address} is complete: ${saidOf(outcome, messages)} ${dim(`(${seconds.toFixed(1)} s)`)}`)
   }
   const log = join(stage.folder, 'sync.log')
   const running = await stage.start(() => ferry.sync([...args, '--json'], { log, line: tell }))
   const code = await running.ended
   if (code !== 0) throw new Error(`postferry sync ended with ${code}: ${running.output.slice(-5).join('\n')}`)
   return copied
+}
+
+function saidOf(outcome: Ended['outcome'], messages: number): string {
+  if (outcome === 'unchanged') return 'nothing new'
+  return messages === 0 ? 'proved' : `${messages} messages copied and proved`
 }
 
 /** Other lines are complaints. */

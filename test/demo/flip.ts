@@ -5,7 +5,7 @@ import { copy } from './copying.ts'
 import type { Person } from './people.ts'
 import type { Postferry } from './postferry.ts'
 import { accountAt } from './servers.ts'
-import { say, table } from './show.ts'
+import { dim, say, table } from './show.ts'
 import type { Stage } from './stage.ts'
 
 /** What mail programs keep in their cache, and would download again if it were different. */
@@ -30,9 +30,15 @@ export async function flip(stage: Stage, ferry: Postferry, now: Dovecot, person:
       ['at the new server', after.uidValidity, after.uids],
     ],
   )
-  const { route } = JSON.parse((await ferry.ask('postferry', 'migration', 'show', person.address, '--json')).join(''))
+  const shown = JSON.parse((await ferry.ask('postferry', 'migration', 'show', person.address, '--json')).join(''))
+  const { route, attempts } = shown
   if (route !== 'destination') throw new Error(`${person.address} is still at the ${route}`)
   if (before.uids !== after.uids || before.uidValidity !== after.uidValidity) throw new Error('the numbers are others')
+  say(
+    dim(
+      attempts.map(({ output }: { output: string }) => output).find((output: string) => output.startsWith('flipped')),
+    ),
+  )
   say(`The mail program was without an answer for ${gapMs} ms at most, and has nothing to download.`)
 }
 

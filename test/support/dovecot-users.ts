@@ -20,7 +20,11 @@ export async function users({ root, dovecot }: Debian = OWN): Promise<Users> {
   }
   const { uid, gid, username } = userInfo()
   const group = execFileSync('id', ['-gn'], { encoding: 'utf8' }).trim()
-  return { mail: { uid, gid, name: username }, auth: { uid, gid, name: username }, settings: ordinary(username, group, dovecot) }
+  return {
+    mail: { uid, gid, name: username },
+    auth: { uid, gid, name: username },
+    settings: ordinary(username, group, dovecot),
+  }
 }
 
 /** Only root can change root directory, user or group. */

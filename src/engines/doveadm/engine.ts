@@ -192,7 +192,7 @@ async function copyMirror(
   const { folders } = listed
   noteMirror(folders, folders, source.subscribed, { migrationId: id, states })
   const flaw = unfit(listed)
-  const counted = { folders: folders.length, messages: 0 }
+  const counted = { folders: folders.length, messages: passed.count }
   if (flaw === null) return { ...counted, outcome: 'complete', output: isNew ? MADE_ANEW : '' }
   return { ...counted, outcome: 'incomplete', output: flaw }
 }

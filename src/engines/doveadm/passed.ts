@@ -19,6 +19,11 @@ export class Passed implements Disposable {
     this.#migrationId = migrationId
   }
 
+  /** Messages that have passed. */
+  get count(): number {
+    return this.#count
+  }
+
   /** Resolves when there are so many that a person would like to see some. */
   get many(): Promise<void> {
     return this.#many.promise
