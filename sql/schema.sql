@@ -54,6 +54,7 @@ CREATE TABLE provider (
     pop3_port integer,
     sieve_port integer,
     roles text DEFAULT 'keep'::text NOT NULL,
+    filters text DEFAULT 'carry'::text NOT NULL,
     CONSTRAINT provider_pkey PRIMARY KEY (id),
     CONSTRAINT provider_name_key UNIQUE (name),
     CONSTRAINT provider_after_refusal_check CHECK (after_refusal = ANY (ARRAY['admit'::text, 'refuse'::text])),
@@ -63,6 +64,7 @@ CREATE TABLE provider (
     CONSTRAINT provider_copy_connections_check CHECK (copy_connections >= 1),
     CONSTRAINT provider_cutover_check CHECK (cutover = ANY (ARRAY['immediate'::text, 'proxied'::text])),
     CONSTRAINT provider_engine_check CHECK (engine = ANY (ARRAY['auto'::text, 'offlineimap'::text, 'doveadm'::text])),
+    CONSTRAINT provider_filters_check CHECK (filters = ANY (ARRAY['carry'::text, 'leave'::text])),
     CONSTRAINT provider_fingerprint_check CHECK (fingerprint ~ '^[0-9a-f]{64}$'::text),
     CONSTRAINT provider_flip_check CHECK (flip = ANY (ARRAY['auto'::text, 'manual'::text])),
     CONSTRAINT provider_login_name_check CHECK (login_name = ANY (ARRAY['%u'::text, '%n'::text])),
@@ -146,6 +148,7 @@ CASE
     WHEN old_username = address THEN ''::text
     ELSE ' '::text || old_username
 END)) STORED,
+    filters_left_at timestamp with time zone,
     CONSTRAINT migration_pkey PRIMARY KEY (id),
     CONSTRAINT migration_account_id_key UNIQUE (account_id),
     CONSTRAINT migration_address_key UNIQUE (address),

@@ -67,6 +67,8 @@ export interface Moving {
   readonly isReturnRequested: boolean
   /** Led back, and only who asks for it flips them again. */
   readonly isReturned: boolean
+  /** An administrator lets them come without the filters that cannot. */
+  readonly areFiltersLeft: boolean
   /** The password was set on the destination: the source does not know it. */
   readonly hasOwnPassword: boolean
   /** A flip, or a return, that did not come to its end. */
@@ -202,6 +204,16 @@ export interface MirrorFlip extends AsyncDisposable {
 
 /** What an engine with mirrors does for a flip. */
 export interface Flipping {
+  /**
+   * Brings the source's filters, which never take the place of the person's own. Throws only when it is interrupted.
+   * @param isUrgent they are not to be taken as brought because they were a while ago
+   */
+  carryFilters(
+    order: CopyOrder,
+    credential: Credential,
+    isUrgent: boolean,
+    signal: AbortSignal,
+  ): Promise<FiltersCarried>
   openFlip(order: CopyOrder, credential: Credential, signal: AbortSignal): Promise<MirrorFlip>
   /** Undoes what a flip has moved, however far it came. */
   moveBack(order: CopyOrder, hold: string): Promise<void>
@@ -295,12 +307,33 @@ export interface SourceAccess {
     user: number,
     onBody?: (body: PassedBody) => void,
   ): Promise<Tunnel>
+  /** The person's Sieve scripts. Null: the source has no ManageSieve. @throws CouldNotAsk */
+  filters(
+    provider: Provider,
+    credential: Pick<Credential, 'username' | 'password'>,
+    signal: AbortSignal,
+  ): Promise<readonly Filter[] | null>
   /** For a return, and nothing else: all other ways to the source only read. */
   writer(
     provider: Provider,
     credential: Pick<Credential, 'username' | 'password'>,
     signal: AbortSignal,
   ): Promise<SourceWriter>
+}
+
+/** A Sieve script. */
+export interface Filter {
+  readonly name: string
+  readonly isActive: boolean
+  readonly script: Buffer
+}
+
+/** What came of carrying a person's filters. */
+export interface FiltersCarried {
+  /** Why what filters mail at the source does not do so here; null: it does, or nothing filters there. */
+  readonly flaw: string | null
+  /** What is to be told, a line each. */
+  readonly told: readonly string[]
 }
 
 /** A message as it is brought to the source. */

@@ -6,6 +6,7 @@ import type { Outcome, Result } from '../model/attempt.ts'
 import { backoffText } from '../model/backoff.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { errorText } from '../model/redact.ts'
+import { withFilters } from './filters.ts'
 import { type FlipDeps, finishFlip, flip, isFlipWanted } from './flip.ts'
 import { lackOfRoom, type Room } from './free-space.ts'
 import { reasonOf } from './hold.ts'
@@ -117,7 +118,10 @@ async function withinLimit(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> 
   try {
     const found = await finishFlip(job, deps)
     if (isReturnWanted(found)) return await returned(found, deps, { ...run, signal })
-    const seen = await checkAndCopy(found, deps, { ...run, signal })
+    const copied = await checkAndCopy(found, deps, { ...run, signal })
+    const open = async () => (await opened(found, deps.keyring)).credential ?? null
+    const isLast = isFlipWanted(found, copied)
+    const seen = await withFilters(found, copied, isLast, { engine: deps.engine, open }, signal)
     return isFlipWanted(found, seen) ? await flipped(found, seen, deps, { ...run, signal }) : seen
   } catch (error) {
     const { outcome, output } = broken(error, signal)
@@ -152,11 +156,17 @@ async function flipped(job: Job, seen: Seen, deps: JobDeps, { signal }: JobRun):
   if (refused !== undefined) return without(refused, why)
   await using _ = await keptConnection(job, credential, deps)
   const { attemptId } = seen
-  const { folders = 0, messages = 0 } = seen.result ?? {}
+  const { folders = 0, messages = 0, output: before = '' } = seen.result ?? {}
   const result = (outcome: Outcome, output: string): Result => ({ outcome, folders, messages, output })
   try {
     const { mailboxes, told } = await flip(job, credential, { ...deps, ...deps.flipping }, signal)
-    return { ending: 'complete', result: result('complete', told), attemptId, mailboxes, hasFlipped: true }
+    return {
+      ending: 'complete',
+      result: result('complete', `${told}\n${before}`.trim()),
+      attemptId,
+      mailboxes,
+      hasFlipped: true,
+    }
   } catch (error) {
     // The mirror is there all the same.
     return { ending: 'flip-failed', result: result('flip-failed', reasonOf(error)), attemptId, mailboxes: null }

@@ -41,7 +41,13 @@ export const FOR_A_PERSON: readonly Outcome[] = [
 /** Not counted as failures; with the time until the job is due again. */
 const AGAIN: Readonly<Partial<Record<Outcome, number>>> = { stopped: 0, 'lost-lock': 0, locked: LOCKED_MS }
 /** The migration keeps these as its code, and the job is tried again. */
-const SHOWN: readonly Outcome[] = ['ledger-differs', 'ledger-lost', 'ledger-shrunk', 'credential-unopened']
+const SHOWN: readonly Outcome[] = [
+  'ledger-differs',
+  'ledger-lost',
+  'ledger-shrunk',
+  'credential-unopened',
+  'filters-stay',
+]
 /** The source was copied in part: a synced migration is pending again. */
 const IN_PART: readonly Outcome[] = ['incomplete', 'timeout', 'killed', 'new-unwritable']
 

@@ -127,6 +127,7 @@ interface MovingRow {
   readonly is_return_requested: boolean
   readonly is_returned: boolean
   readonly has_own_password: boolean
+  readonly are_filters_left: boolean
   readonly is_return: boolean | null
   readonly hold: string | null
   readonly step: Unfinished['step']
@@ -137,6 +138,7 @@ async function withMoving(db: Kysely<DB>, job: Job): Promise<Job> {
     select route, flip_requested_at is not null as is_flip_requested, account_id is not null as has_account,
       coalesce(flipped_at > now() - interval '10 minutes', false) as is_just_flipped, hold, step,
       return_requested_at is not null as is_return_requested, returned_at is not null as is_returned, is_return,
+      filters_left_at is not null as are_filters_left,
       coalesce(password_source = 'destination', false) as has_own_password
     from migration left join account on account.id = account_id left join flip on flip.migration_id = migration.id
     where migration.id = ${job.migrationId}`.execute(db)
@@ -147,7 +149,7 @@ async function withMoving(db: Kysely<DB>, job: Job): Promise<Job> {
   const moving = {
     ...{ route, isFlipRequested, hasAccount, isJustFlipped: row.is_just_flipped, unfinished },
     ...{ isReturnRequested: row.is_return_requested, isReturned: row.is_returned },
-    hasOwnPassword: row.has_own_password,
+    ...{ hasOwnPassword: row.has_own_password, areFiltersLeft: row.are_filters_left },
   }
   return { ...job, moving, order: { ...job.order, isMirrored: route !== 'destination' } }
 }

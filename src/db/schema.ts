@@ -232,6 +232,7 @@ export interface Migration {
   changed_at: Generated<Timestamp>;
   code: string | null;
   created_at: Generated<Timestamp>;
+  filters_left_at: Timestamp | null;
   finish_requested_at: Timestamp | null;
   flip_requested_at: Timestamp | null;
   flipped_at: Timestamp | null;
@@ -274,6 +275,7 @@ export interface Provider {
   cutover: string;
   engine: Generated<string>;
   exclude: Generated<string[]>;
+  filters: Generated<string>;
   fingerprint: string | null;
   flip: Generated<string>;
   forwards_client: Generated<boolean>;

@@ -15,7 +15,7 @@ export const STATUS_COLUMNS = [
 
 type StatusRow = Pick<Selectable<MigrationTable>, (typeof STATUS_COLUMNS)[number]>
 
-export function toStatus(row: StatusRow): Required<MigrationStatus> {
+export function toStatus(row: StatusRow): Required<Omit<MigrationStatus, 'areFiltersLeft'>> {
   const { state, paused_from, code, finish_requested_at, route, flip_requested_at, return_requested_at } = row
   return {
     ...{ state: state as State, pausedFrom: paused_from as State | null, code },
@@ -53,6 +53,7 @@ export async function writeStatus(id: string, to: MigrationStatus, db: Kysely<DB
       ...(to.isFlipRequested !== undefined && { flip_requested_at: to.isFlipRequested ? FLIP_REQUESTED : null }),
     })
     .$if(to.isReturnRequested === true, (query) => query.set({ return_requested_at: RETURN_REQUESTED }))
+    .$if(to.areFiltersLeft === true, (query) => query.set({ filters_left_at: sql<Date>`clock_timestamp()` }))
     .where('id', '=', id)
     .execute()
   if (to.state === 'done') await db.deleteFrom('credential').where('migration_id', '=', id).execute()

@@ -20,6 +20,7 @@ export const OUTCOMES = [
   'old-recreated',
   'old-shrunk',
   'state-lost',
+  'filters-stay',
   'flip-failed',
   'return-failed',
   'new-full',

@@ -43,7 +43,10 @@ export function isReady({ route, state, code }: Pick<Migration, 'route' | 'state
 
 /** The part of a migration that a transition changes. */
 export type MigrationStatus = Pick<Migration, 'state' | 'pausedFrom' | 'code' | 'isFinishRequested'> &
-  Partial<Pick<Migration, 'route' | 'isFlipRequested' | 'isReturnRequested' | 'isFlipped'>>
+  Partial<Pick<Migration, 'route' | 'isFlipRequested' | 'isReturnRequested' | 'isFlipped'>> & {
+    /** The person may come without the filters that cannot: written once, and never taken back. */
+    readonly areFiltersLeft?: boolean
+  }
 
 /**
  * The status after a transition. `isDue`: its job is due now, and its failures are forgotten; `isForAnyHost`: when no
@@ -105,6 +108,16 @@ export const requestFlip: Transition = (from) => {
     )
   }
   return { ...from, isFlipRequested: true, isDue: true }
+}
+
+/** What keeps a person from being ready whose filters cannot come. */
+export const FILTERS_STAY = 'filters-stay'
+
+/** Somebody says that a person may come without the filters that cannot. */
+export const leaveFilters: Transition = (from) => {
+  refuseUncopied(from)
+  if (from.code !== FILTERS_STAY) throw new Refused('conflict', 'no filters keep the person on the old server')
+  return { ...from, code: null, areFiltersLeft: true, isDue: true }
 }
 
 /** Takes the request of a flip back. Who is held already is a moment from being here. */

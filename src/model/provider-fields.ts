@@ -5,6 +5,7 @@ import {
   type CopyWindow,
   CUTOVERS,
   ENGINE_CHOICES,
+  FILTER_CHOICES,
   FLIPS,
   LOGIN_NAMES,
   MX_TLS,
@@ -203,9 +204,16 @@ export const PROVIDER_FIELDS = {
   /** Null: 4190. */
   sievePort: field<number | null>({
     ...{ name: 'sieve_port', title: 'ManageSieve port', part: 'copying', placeholder: 'port' },
-    about: 'TCP port of its ManageSieve, for proxied people',
+    about: 'TCP port of its ManageSieve, for proxied people and for filters',
     ...{ schema: Type.Integer(), read: values.port, default: () => null },
     ...{ fallback: '4190', takeAway: 'use port 4190 for ManageSieve again' },
+  }),
+  filters: field({
+    ...{ name: 'filters', title: 'Filters', part: 'copying', placeholder: 'how' },
+    about:
+      'what becomes of Sieve scripts: carry them, by its ManageSieve (doveadm only), or leave them on the old server',
+    titles: { carry: 'carry them by ManageSieve', leave: 'leave them on the old server' },
+    ...choice(FILTER_CHOICES, 'carry'),
   }),
   engine: field({
     ...{ name: 'engine', title: 'Engine', part: 'copying', placeholder: 'engine' },

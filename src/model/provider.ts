@@ -17,6 +17,12 @@ export function isOutdated(version: TlsVersion): boolean {
 /** How people get from the source to the destination. */
 export const CUTOVERS = ['immediate', 'proxied'] as const
 
+/** What becomes of the source's Sieve scripts. */
+export const FILTER_CHOICES = ['carry', 'leave'] as const
+
+/** Where ManageSieve is, unless somebody says otherwise (RFC 5804). */
+export const MANAGESIEVE_PORT = 4190
+
 /** When a proxied person's mailbox is flipped. */
 export const FLIPS = ['auto', 'manual'] as const
 

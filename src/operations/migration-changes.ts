@@ -1,6 +1,7 @@
 import type { By, Change } from '../model/audit.ts'
 import { Type } from '../model/json-schema.ts'
 import {
+  leaveFilters,
   type Migration,
   type MigrationStatus,
   type NextStatus,
@@ -44,6 +45,18 @@ export const resumeMigration = changing('resume', 'Copy on after a pause, or ins
 export const retryMigration = changing('retry', 'Make the next attempt now, also after a failure')
 export const flipMigration = changing('flip', 'Bring a proxied person to the new server as soon as the mirror is ready')
 export const stopMigrationFlip = changing('stop-flip', 'Take the request of a flip back, unless the flip has begun')
+
+export const leaveMigrationFilters = operation({
+  ...{ name: 'migration.leave-filters', permission: 'operate' },
+  summary: 'Let a proxied person come without the filters (Sieve scripts) that cannot come along',
+  fields: { address: migration },
+  answer: MIGRATION,
+  async run({ address: { address } }, { migrations }: Deps, by) {
+    const after = await migrations.take(address, leaveFilters, { ...by, action: 'migration.leave-filters' })
+    if (after === null) throw new Refused('not-found', `there is no migration of ${address} any more`)
+    return after
+  },
+})
 
 export const returnMigration = operation({
   ...{ name: 'migration.return', permission: 'operate' },

@@ -2,7 +2,7 @@ import type { Stranded } from '../copying/copying-hosts.ts'
 import type { Outcome } from '../model/attempt.ts'
 
 /** What helps against a code, as an administrator can do it in the panel. */
-export type Remedy = 'set-password' | 'retry' | 'set-quota' | 'look-at-ledger' | 'look-at-provider'
+export type Remedy = 'set-password' | 'retry' | 'set-quota' | 'leave-filters' | 'look-at-ledger' | 'look-at-provider'
 
 interface NextStep {
   /** What the code means. */
@@ -79,6 +79,13 @@ const NEXT_STEPS: Readonly<Partial<Record<Outcome, NextStep>>> = {
     what: 'much of what was copied is no longer on the new server',
     step: 'ask the person, check the disk; "postferry verify" lists each message, and --accept accepts the loss',
     remedies: ['look-at-ledger'],
+  },
+  'filters-stay': {
+    what: 'filters (Sieve scripts) of the person cannot come along, or cannot be read at the old server',
+    step:
+      'the last attempt says why; the next ones try again, and "postferry migration leave-filters" lets the person come ' +
+      'without them',
+    remedies: ['leave-filters', 'retry'],
   },
   'new-full': {
     what: 'no room on the new server (disk or quota)',

@@ -6,6 +6,7 @@ import { preferred } from '../engines/doveadm/preferred.ts'
 import { offlineImap } from '../engines/offlineimap/engine.ts'
 import { letGo } from '../imap/read/kept.ts'
 import { sourceFolders, sourceListing, sourceSurvey } from '../imap/read/listing.ts'
+import { sourceFilters } from '../imap/sieve/filters.ts'
 import { openTunnel } from '../imap/tunnel/tunnel.ts'
 import { openWriter } from '../imap/write/writer.ts'
 import { digestCaches } from '../ledger/digest-cache.ts'
@@ -21,6 +22,7 @@ export function enginesFor(settings: Settings): Engines {
     folders: sourceFolders,
     survey: sourceSurvey,
     list: sourceListing,
+    filters: sourceFilters,
     tunnel: openTunnel,
     writer: openWriter,
   }

@@ -43,7 +43,7 @@ t.after(() => database[Symbol.asyncDispose]())
 /** As at the claim of somebody who is here. */
 const AT_NEW: Job['moving'] = {
   ...{ route: 'destination', hasAccount: true, isFlipRequested: false, isJustFlipped: false, unfinished: null },
-  ...{ isReturnRequested: false, isReturned: false, hasOwnPassword: false },
+  ...{ isReturnRequested: false, isReturned: false, hasOwnPassword: false, areFiltersLeft: false },
 }
 const nameOf = (person: string) => `${person}@old.example`
 const found = (person: string) => migrations(database.kysely).find(nameOf(person))

@@ -22,6 +22,7 @@ t.test('a new provider has the defaults', async (t) => {
       flip: 'auto',
       pop3Port: null,
       sievePort: null,
+      filters: 'carry',
       window: null,
       include: [],
       exclude: [],

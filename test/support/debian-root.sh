@@ -9,7 +9,7 @@ set -eu
 other=13
 ! grep -qx 'VERSION_ID="13"' /etc/os-release || other=12
 release=${1:-$other}
-packages='dovecot-imapd dovecot-lmtpd dovecot-auth-lua lua-cjson lua-socket offlineimap3 postfix fail2ban openssl age gcc libc6-dev'
+packages='dovecot-imapd dovecot-lmtpd dovecot-pop3d dovecot-sieve dovecot-managesieved dovecot-auth-lua lua-cjson lua-socket offlineimap3 postfix fail2ban openssl age gcc libc6-dev'
 case $release in
   12) suite=bookworm packages="$packages postgresql-15" ;;
   13) suite=trixie packages="$packages postgresql-17" ;;

@@ -34,6 +34,10 @@ export interface MailSettings {
   readonly trusted?: string
   /** People work on the old server, through the new one, until they are flipped. */
   readonly isProxied?: boolean
+  /** More of the old Dovecot's configuration. */
+  readonly old?: string
+  /** More of the new one's. */
+  readonly new?: string
 }
 
 /** An old mail server and a new one, with Postfix and Dovecot each, and postferry between them. */
@@ -76,13 +80,14 @@ export async function startMailWorld(settings: MailSettings): Promise<MailWorld>
       POSTFERRY_RECIPIENT_DELIMITER: '+',
       ...settings.service,
     },
+    settings.old === undefined ? {} : { configuration: settings.old },
   )
   const { service, old } = ferry
   const { debian } = settings
   const dovecot = await startNew({
     ...{ passdb: 'lua', url: service.url, token: service.token, homeRoot, debian },
     ...(proxy && { proxy }),
-    configuration: `${PROTOCOLS[debian.dovecot]}\n${SASL}`,
+    configuration: `${PROTOCOLS[debian.dovecot]}\n${SASL}\n${settings.new ?? ''}`,
   })
   await mustRun(service, 'provider', 'set', 'old', '--mx', '127.0.0.1', '--mx-port', `${ports.old}`)
   if (proxy) {

@@ -4,7 +4,7 @@
 # usage: old-servers-root.sh [where]     where: only says where it is, or would be
 set -eu
 
-packages='courier-imap courier-authlib-userdb cyrus-common sasl2-bin isync procps'
+packages='courier-imap courier-pop courier-authlib-userdb cyrus-common sasl2-bin isync procps'
 cache=${POSTFERRY_TEST_CACHE:-/var/cache/postferry-test}
 # Another script makes another root.
 root=$cache/old-servers-$(sha256sum <"$0" | cut -c 1-12)
@@ -41,7 +41,7 @@ make() (
     chroot "$0" apt-get update
     chroot "$0" apt-get -y --no-install-recommends install "$@"
     # Debian lets nobody have two IMAP servers: of the second one only the files.
-    chroot "$0" sh -c "cd /tmp && apt-get download cyrus-imapd && dpkg -x cyrus-imapd_*.deb / && rm cyrus-imapd_*.deb"
+    chroot "$0" sh -c "cd /tmp && apt-get download cyrus-imapd cyrus-pop3d && for deb in cyrus-*.deb; do dpkg -x \$deb /; rm \$deb; done"
   ' "$work/root" $packages
   rm -f "$work/root"/var/cache/apt/archives/*.deb
 )

@@ -58,6 +58,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   'POST /admin/migrations/:address/pause': operated(person('/pause')),
   'POST /admin/migrations/:address/resume': operated(person('/resume')),
   // Nobody was flipped.
+  'POST /admin/migrations/:address/leave-filters': operated(person('/leave-filters'), () => ({}), 409),
   'POST /admin/migrations/:address/return': operated(person('/return'), () => ({ write_to_source: 'yes' }), 409),
   // They are on the new server.
   'POST /admin/migrations/:address/flip': operated(person('/flip'), undefined, 409),

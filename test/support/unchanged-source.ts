@@ -30,7 +30,7 @@ export function workerOf({ listen, kysely }: Database, check: () => Promise<unkn
     keyring: { open: async ({ address }) => ({ credential: { address, provider: null, username: '', password: '' } }) },
     engine: {
       ...{ choose: async () => 'doveadm' as const, remembers: () => true, run: never, forget: unused, release: never },
-      ...{ openFlip: never, moveBack: never, mergeBefore: never, openReturn: never, leave: never },
+      ...{ openFlip: never, moveBack: never, mergeBefore: never, carryFilters: never, openReturn: never, leave: never },
     },
     flipping: { flips: {} as Flips, sessions: { end: never, endHere: never, check: never } },
     proof: { flaw: never },

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import {
   flipMigration,
+  leaveMigrationFilters,
   pauseMigration,
   resumeMigration,
   retryMigration,
@@ -38,6 +39,11 @@ export function addMigrationCommands(postferry: Command, deps: CliDeps): void {
   addChange(migration, 'retry', retryMigration, deps)
   addChange(migration, 'flip', flipMigration, deps)
   addChange(migration, 'stop-flip', stopMigrationFlip, deps)
+  addOperation(migration, 'leave-filters', leaveMigrationFilters, deps, {
+    ...{ arguments: ['address'], json: 'the migration' },
+    examples: ['postferry migration leave-filters anna@new.example --reason agreed'],
+    done: ({ address }) => `${address} comes without the filters that cannot come along`,
+  })
   addOperation(migration, 'return', returnMigration, deps, {
     ...{ arguments: ['address'], json: 'the migration' },
     examples: ['postferry migration return anna@new.example --write-to-source'],

@@ -6,6 +6,7 @@ import type { CopyOrder } from '../../model/migration.ts'
 import { NotFlipped } from '../../model/not-flipped.ts'
 import { DoveadmError } from './doveadm.ts'
 import type { DoveadmDeps } from './engine.ts'
+import { carryFilters } from './filters.ts'
 import { lettersOf } from './flags.ts'
 import { openRecord } from './flipped.ts'
 import { leftOut, listPrefix, type Matched, type MergeFolder, namespaceOf, unfit } from './folders.ts'
@@ -26,6 +27,7 @@ import { type Dovecot, usable } from './version.ts'
 
 export function flipping(deps: DoveadmDeps): Flipping {
   return {
+    carryFilters: (order, credential, isUrgent, signal) => carryFilters(order, credential, isUrgent, deps, signal),
     openFlip: (order, credential, signal) => openFlip(order, credential, deps, signal),
     moveBack: ({ home }, hold) => moveBack({ home, owner: runsAs(home) }, hold),
     mergeBefore: async (order, signal) => mergeBefore(order, await plain(deps), deps, signal),

@@ -1,5 +1,5 @@
 import type { Account, Namespace } from '../../model/account.ts'
-import type { Provider } from '../../model/provider.ts'
+import { MANAGESIEVE_PORT, type Provider } from '../../model/provider.ts'
 import type { SessionRoute } from '../../model/session-route.ts'
 import type { Delivery, Mx } from '../../routing/delivery.ts'
 
@@ -72,7 +72,7 @@ type At = Pick<Provider, 'port' | 'tls'>
 /** How others than IMAP are reached. ManageSieve knows no TLS from the start (RFC 5804). */
 const PROTOCOLS: Readonly<Record<string, (provider: Provider) => At>> = {
   pop3: ({ pop3Port, tls }) => ({ tls, port: pop3Port ?? (tls === 'implicit' ? 995 : 110) }),
-  sieve: ({ sievePort, tls }) => ({ tls: tls === 'none' ? 'none' : 'starttls', port: sievePort ?? 4190 }),
+  sieve: ({ sievePort, tls }) => ({ tls: tls === 'none' ? 'none' : 'starttls', port: sievePort ?? MANAGESIEVE_PORT }),
 }
 
 export class NoString extends Error {}

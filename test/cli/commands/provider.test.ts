@@ -31,7 +31,7 @@ const isp = {
   copy_connections: 2,
   login_name: '%n',
   cutover: 'immediate',
-  ...{ flip: 'auto', pop3_port: null, sieve_port: null },
+  ...{ flip: 'auto', pop3_port: null, sieve_port: null, filters: 'carry' },
   engine: 'doveadm',
   roles: 'keep',
   forward_client: true,

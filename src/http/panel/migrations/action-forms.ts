@@ -50,6 +50,7 @@ function remedyForms({ migration, account }: Person, { csrf, isOwner }: Asking):
     retry: actionForm(actionOf('retry'), migration, csrf),
     'set-password': migration.state === 'done' ? null : passwordForm(path, csrf),
     'set-quota': account === null || !isOwner ? null : quotaForm(path, account, csrf),
+    'leave-filters': filtersForm(path, csrf),
     'look-at-ledger': wayTo(
       'look-at-ledger',
       '#ledger',
@@ -93,6 +94,20 @@ function passwordForm(path: string, csrf: string): Piece {
         <p>Keeps another password for the old server, once the old server has accepted it.</p>
         ${textField({ name: 'password', label: 'Password on the old server', type: 'password', required: true, autocomplete: 'off' })}
         ${reasonField('reason-password')}
+      </div>
+    </div>`,
+  )
+}
+
+function filtersForm(path: string, csrf: string): Piece {
+  return form(
+    `${path}/leave-filters`,
+    csrf,
+    html`<div class="action" id="leave-filters">
+      <button class="danger">Leave the filters</button>
+      <div>
+        <p>The person comes to the new server without the filters that cannot come along: what they did with new mail, they do no more.</p>
+        ${reasonField('reason-leave-filters')}
       </div>
     </div>`,
   )

@@ -8,6 +8,7 @@ import { disableAccount, enableAccount, setQuota } from '../../../operations/acc
 import { finishMigration } from '../../../operations/finish.ts'
 import {
   flipMigration,
+  leaveMigrationFilters,
   pauseMigration,
   resumeMigration,
   retryMigration,
@@ -41,6 +42,10 @@ export async function migrationChanges(app: FastifyInstance, deps: PanelDeps): P
   serveForm(app, deps, stopMigrationFlip, {
     ...{ path: `${ONE}/stop-flip`, next },
     done: ({ address }) => `${address} stays on the old server for now.`,
+  })
+  serveForm(app, deps, leaveMigrationFilters, {
+    ...{ path: `${ONE}/leave-filters`, next },
+    done: ({ address }) => `${address} comes to the new server without the filters that cannot.`,
   })
   serveForm(app, deps, returnMigration, {
     ...{ path: `${ONE}/return`, next },

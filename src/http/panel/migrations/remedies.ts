@@ -10,6 +10,7 @@ export const REMEDY_TITLES: Readonly<Record<Remedy, string>> = {
   'set-password': 'Set the password',
   retry: 'Try now',
   'set-quota': 'Set the quota',
+  'leave-filters': 'Leave the filters',
   'look-at-ledger': 'See what differs',
   'look-at-provider': 'Look at the old server',
 }
@@ -19,6 +20,7 @@ const REMEDY_PLACES: Readonly<Record<Remedy, string>> = {
   'set-password': '#set-password',
   retry: '#retry',
   'set-quota': '#set-quota',
+  'leave-filters': '#leave-filters',
   'look-at-ledger': '#ledger',
   'look-at-provider': '',
 }

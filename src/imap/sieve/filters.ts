@@ -1,0 +1,72 @@
+import type { Filter, SourceAccess } from '../../copying/ports.ts'
+import { CouldNotAsk } from '../../model/ledger.ts'
+import { MANAGESIEVE_PORT, type Provider } from '../../model/provider.ts'
+import { literal, NobodyThere, SieveConversation, TlsFailed } from './conversation.ts'
+import { type Answer, NoSieve, type Word } from './responses.ts'
+
+const LIMIT_MS = 30_000
+/** Of one person; servers allow some tens. */
+const MOST = 200
+/** A port behind which nobody is stays so for a while: a firewall takes long to say nothing. */
+const EMPTY_MS = 10 * 60_000
+/** When somebody answered last at a port, or nobody did. */
+const known = new Map<string, { readonly isThere: boolean; readonly at: number }>()
+
+/** A person's Sieve scripts. Nothing that is sent can change the source. */
+export const sourceFilters: SourceAccess['filters'] = async (provider, { username, password }, signal) => {
+  const port = provider.sievePort ?? MANAGESIEVE_PORT
+  const place = `${provider.host} port ${port}`
+  const last = known.get(place)
+  if (last?.isThere === false && provider.sievePort === null && Date.now() - last.at < EMPTY_MS) return null
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)])
+  try {
+    await using conversation = await SieveConversation.open(provider, port, limited)
+    known.set(place, { isThere: true, at: Date.now() })
+    refuse(await conversation.signIn(username, password), 'refuses the kept password')
+    return await read(conversation)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (limited.aborted) throw new CouldNotAsk('old-timeout', `ManageSieve at ${place}: no answer in time`, error)
+    if (!(error instanceof NobodyThere)) throw couldNotAsk(error, provider, port)
+    // A port that somebody has named, or that has answered, is away for a moment.
+    if (provider.sievePort !== null || last?.isThere) throw new CouldNotAsk('old-unreachable', error.message, error)
+    known.set(place, { isThere: false, at: Date.now() })
+    return null
+  }
+}
+
+async function read(conversation: SieveConversation): Promise<Filter[]> {
+  const { lines } = refuse(await conversation.say('LISTSCRIPTS'), 'does not list scripts')
+  if (lines.length > MOST) throw new NoSieve(`more than ${MOST} scripts`)
+  const filters: Filter[] = []
+  for (const [name, mark] of lines) {
+    if (!Buffer.isBuffer(name)) throw new NoSieve('a list of scripts without names')
+    const text = name.toString('utf8')
+    const { lines: content } = refuse(
+      await conversation.say(`GETSCRIPT ${literal(text)}`),
+      'does not hand a script over',
+    )
+    const [script] = content[0] ?? []
+    if (!Buffer.isBuffer(script)) throw new NoSieve('no script where one was asked for')
+    filters.push({ name: text, isActive: isActive(mark), script })
+  }
+  return filters
+}
+
+function isActive(mark: Word | undefined): boolean {
+  return typeof mark === 'string' && mark.toUpperCase() === 'ACTIVE'
+}
+
+/** @throws NoSieve where it is no yes */
+function refuse(answer: Answer, what: string): Answer {
+  if (answer.status === 'OK') return answer
+  throw new NoSieve(`it ${what}`)
+}
+
+function couldNotAsk(error: unknown, { host }: Provider, port: number): CouldNotAsk {
+  const at = `ManageSieve at ${host} port ${port}`
+  if (error instanceof NoSieve) return new CouldNotAsk('old-protocol', `${at}: ${error.message}`, error)
+  const { message } = error as Error
+  if (error instanceof TlsFailed) return new CouldNotAsk('old-tls', `${at}: TLS failed (${message})`, error)
+  return new CouldNotAsk('old-unreachable', `${at}: ${message}`, error)
+}
