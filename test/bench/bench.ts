@@ -8,6 +8,7 @@ import { coldHttp } from './rows/cold-http.ts'
 import { firstAlone } from './rows/first-alone.ts'
 import { firstMany } from './rows/first-many.ts'
 import { idle } from './rows/idle.ts'
+import { proxiedHttp } from './rows/proxied-http.ts'
 import { repeatDovecot } from './rows/repeat-dovecot.ts'
 import { repeatHttp } from './rows/repeat-http.ts'
 import { socketmap } from './rows/socketmap.ts'
@@ -16,6 +17,7 @@ import { table } from './table.ts'
 
 const ROWS: readonly Row[] = [
   repeatHttp,
+  proxiedHttp,
   repeatDovecot,
   coldHttp,
   coldDovecot,

@@ -14,6 +14,8 @@ export interface Ferry extends AsyncDisposable {
 export interface FerrySettings {
   readonly people: number
   readonly maxConnections?: number
+  /** More options of the provider. */
+  readonly provider?: readonly string[]
   /** Settings of the service. */
   readonly environment?: NodeJS.ProcessEnv
   /** More Dovecot settings of the source. */
@@ -31,7 +33,8 @@ export async function startFerry(settings: FerrySettings): Promise<Ferry> {
   const old = opened.use(await startSource({ people: passwords, tls, configuration: settings.old ?? QUIET }))
   const serving = opened.use(await startServing(settings.environment))
   const place = ['--host', 'localhost', '--port', `${old.tlsPort}`, '--ca-file', tls.ca]
-  await serving.command('provider', 'add', 'old', ...place, '--max-connections', `${settings.maxConnections ?? 20}`)
+  const options = ['--max-connections', `${settings.maxConnections ?? 20}`, ...(settings.provider ?? [])]
+  await serving.command('provider', 'add', 'old', ...place, ...options)
   await serving.command('domain', 'add', 'old.example', '--provider', 'old')
   const kept = opened.move()
   return { old, serving, people, [Symbol.asyncDispose]: () => kept.disposeAsync() }
