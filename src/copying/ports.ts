@@ -266,6 +266,8 @@ export interface SourceFolders {
   readonly subscribed: ReadonlySet<string>
   /** Other people's and shared ones, which are not copied. */
   readonly foreign: readonly Mailbox[]
+  /** Of her own, where it was told a moment ago. */
+  readonly status?: readonly MailboxStatus[]
 }
 
 export interface SourceSurvey extends SourceFolders {
@@ -377,10 +379,18 @@ export interface Tunnel extends AsyncDisposable {
   /** On 127.0.0.1. */
   readonly port: number
   readonly password: string
-  /** Asks the source what a program will ask that is about to come in, word for word: it need not wait then. */
-  askAhead(commands: readonly string[]): void
+  /** Asks the source what a program will ask that is about to come in: it need not wait then. */
+  askAhead(commands: readonly Foreseen[]): void
   /** Why the server was not reached; null: it was, or nobody tried. */
   trouble(): Code | null
+}
+
+/** A command that a program will send. */
+export interface Foreseen {
+  /** Word for word, without its tag. */
+  readonly text: string
+  /** The untagged response, where it is known: the source is not asked. */
+  readonly answer?: string
 }
 
 export interface EngineCheck {

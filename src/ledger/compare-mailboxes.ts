@@ -11,7 +11,15 @@ import { type Mailbox, titleOf } from '../model/mailbox.ts'
 import { UidSet } from '../model/uid-set.ts'
 import { type Explained, explainUnpaired, type Paired } from './explain-unpaired.ts'
 import { type DigestedMessage, type Evidence, FolderFindings, pairMessages } from './pair-messages.ts'
-import type { DestinationTree, DigestCache, EngineRecords, SourceMessage, SourceSession, Whose } from './ports.ts'
+import type {
+  DestinationTree,
+  DigestCache,
+  EngineRecords,
+  Opened,
+  SourceMessage,
+  SourceSession,
+  Whose,
+} from './ports.ts'
 import type { VerifyOptions } from './verify.ts'
 
 export interface ComparisonDeps {
@@ -38,6 +46,8 @@ interface ReadFolder extends Paired {
 type UnreadableFolder = { readonly mailbox: Mailbox; readonly directory: string; readonly refusal: string }
 
 const BATCH = 500
+/** So many folders are asked for before they are compared. */
+const FORESEEN = 20
 const NONE = { source: new Set<string>(), destination: new Set<string>() }
 const EVERYTHING = { accepted: { has: () => true }, acceptedUnlisted: Number.POSITIVE_INFINITY }
 
@@ -54,7 +64,7 @@ export class Comparison {
   }
 
   async run(): Promise<Pick<Ledger, 'folders' | 'fetched' | 'differences'>> {
-    const { source, destination, engine } = this.#deps
+    const { source, destination, engine, digests } = this.#deps
     const all = await source.mailboxes()
     this.#subscribed = { source: await source.subscribed(), destination: await destination.subscribed() }
     const listed = all.map(({ mailbox }) => mailbox)
@@ -64,7 +74,10 @@ export class Comparison {
     const results: (ReadFolder | UnreadableFolder)[] = []
     for (const [at, mailbox] of wanted.entries()) {
       const onProgress = () => this.#showProgress(mailbox, at + 1, wanted.length)
-      results.push(await this.#readFolder(mailbox, directories.get(mailbox.name) ?? '', onProgress))
+      onProgress()
+      const next = wanted.slice(at + 1, at + 1 + FORESEEN)
+      const opened = await source.examine(mailbox, { listings: digests.listings, next })
+      results.push(await this.#readFolder(mailbox, directories.get(mailbox.name) ?? '', opened, onProgress))
     }
     const read = results.filter((result) => 'findings' in result)
     const explained = explainUnpaired(read, await this.#messagesElsewhere(read), destination.titleOf)
@@ -86,11 +99,10 @@ export class Comparison {
   async #readFolder(
     mailbox: Mailbox,
     directory: string,
+    opened: Opened,
     onProgress: () => void,
   ): Promise<ReadFolder | UnreadableFolder> {
-    const { source, destination, digests } = this.#deps
-    onProgress()
-    const opened = await source.examine(mailbox)
+    const { destination, digests } = this.#deps
     if ('refusal' in opened) return { mailbox, directory, refusal: opened.refusal }
     const { uidValidity, messages, unlisted } = opened
     const evidence = this.#evidence(mailbox.name, directory, uidValidity, await destination.onlyKeywords(directory))

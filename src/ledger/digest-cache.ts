@@ -2,7 +2,16 @@ import { chmodSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { giveTo } from '../files/atomic.ts'
-import type { DigestCache, DigestCaches, KnownFile, KnownFiles, KnownMessage, KnownMessages } from './ports.ts'
+import type {
+  DigestCache,
+  DigestCaches,
+  KnownFile,
+  KnownFiles,
+  KnownListings,
+  KnownMessage,
+  KnownMessages,
+  Opened,
+} from './ports.ts'
 
 /** Of the tables below; a file of another version is made anew. */
 const VERSION = 1
@@ -14,6 +23,9 @@ create table message (mailbox text, uid_validity integer, uid integer, size inte
 create table file (directory text, name text, stamp text, digest text, message_id text,
   length integer, primary key (directory, name)) without rowid;
 pragma user_version = ${VERSION};`
+
+/** Not of the first versions. */
+const LISTINGS = `create table if not exists listing (mailbox text primary key, status text, opened text) without rowid`
 
 /**
  * What was read of a migration's mail on both sides, in a file of its own in the folder. It may be removed at any time;
@@ -33,7 +45,12 @@ export function digestCaches(folder: string): DigestCaches {
 }
 
 function opened(database: DatabaseSync): DigestCache {
-  return { messages: messages(database), files: files(database), [Symbol.dispose]: () => database.close() }
+  return {
+    messages: messages(database),
+    files: files(database),
+    listings: listings(database),
+    [Symbol.dispose]: () => database.close(),
+  }
 }
 
 function pathIn(folder: string, migrationId: string): string {
@@ -71,6 +88,7 @@ function openTables(path: string, folder: string | null): DatabaseSync {
       // What a power cut takes is read again: no transaction waits for the disk.
       database.exec('pragma journal_mode = wal; pragma synchronous = normal')
     }
+    database.exec(LISTINGS)
     database.prepare('select count(*) from message').get()
     return database
   } catch (error) {
@@ -115,6 +133,38 @@ function messages(database: DatabaseSync): KnownMessages {
         for (const uid of uids) remove.run(mailbox, uidValidity, uid)
       }),
   }
+}
+
+function listings(database: DatabaseSync): KnownListings {
+  const select = database.prepare('select opened from listing where mailbox = ? and status = ?')
+  const insert = database.prepare('insert or replace into listing values (?, ?, ?)')
+  return {
+    of(mailbox, status) {
+      const row = select.get(mailbox, status) as { opened: string } | undefined
+      return row === undefined ? null : unpacked(row.opened)
+    },
+    keep(mailbox, status, opened) {
+      const text = packed(opened)
+      if (text !== null) insert.run(mailbox, status, text)
+    },
+  }
+}
+
+type Packed = [uid: number, size: number, date: number, flags: string, ...keywords: string[]]
+
+/** Null: it is not all of the mailbox. */
+function packed(opened: Opened): string | null {
+  if ('refusal' in opened || opened.unlisted.length > 0) return null
+  const { uidValidity, messages } = opened
+  if (messages.some(({ date }) => Number.isNaN(date))) return null
+  const rows = messages.map(({ uid, size, date, flags, keywords }): Packed => [uid, size, date, flags, ...keywords])
+  return JSON.stringify([uidValidity, rows])
+}
+
+function unpacked(text: string): Opened {
+  const [uidValidity, rows] = JSON.parse(text) as [number, Packed[]]
+  const messages = rows.map(([uid, size, date, flags, ...keywords]) => ({ uid, size, date, flags, keywords }))
+  return { uidValidity, messages, unlisted: [] }
 }
 
 function files(database: DatabaseSync): KnownFiles {

@@ -58,6 +58,13 @@ export interface SourceMail {
   open(provider: Provider, username: string, password: string, signal?: AbortSignal): Promise<SourceSession>
 }
 
+export interface Examining {
+  /** What is known there of mailboxes that have not changed since is not asked for. */
+  readonly listings: KnownListings
+  /** What will be examined after it, in this order: it may be asked for at once. */
+  readonly next: readonly Mailbox[]
+}
+
 /** A connection to the source that only reads. */
 export interface SourceSession extends AsyncDisposable {
   /** The person's own mailboxes that hold messages, and whether the provider's patterns want each one. */
@@ -65,7 +72,7 @@ export interface SourceSession extends AsyncDisposable {
   /** The names that the person has subscribed to. */
   subscribed(): Promise<ReadonlySet<string>>
   /** Opens a mailbox read-only and lists it. */
-  examine(mailbox: Mailbox): Promise<Opened>
+  examine(mailbox: Mailbox, how?: Examining): Promise<Opened>
   /** Reads messages of the open mailbox. */
   read(messages: readonly SourceMessage[]): AsyncIterable<Reading>
 }
@@ -120,12 +127,20 @@ export interface KnownMessages {
   bytes(): number
 }
 
+/** Mailboxes of the source as they were listed. */
+export interface KnownListings {
+  /** @param status what the source has told of it then; null: there is none, or it was another */
+  of(mailbox: string, status: string): Opened | null
+  keep(mailbox: string, status: string, opened: Opened): void
+}
+
 export interface KnownMessage extends MessageDigest {
   readonly size: number
 }
 
-/** Digests of what was read of one migration's mail. They may be lost at any time: then it is read again. */
+/** What was read of one migration's mail. It may be lost at any time: then it is read again. */
 export interface DigestCache extends Disposable {
+  readonly listings: KnownListings
   readonly messages: KnownMessages
   readonly files: KnownFiles
 }

@@ -62,7 +62,7 @@ ${storage}
 ${FEATURES[kind]}
 # One syncfs comes before what was copied is noted.
 mail_fsync = never
-mail_prefetch_count = 500
+mail_prefetch_count = 1000
 namespace inbox {
   inbox = yes
   separator = /

@@ -116,8 +116,9 @@ async function attempt(order: CopyOrder, credential: Credential, run: EngineRun,
     })
     tunnel = way
     await using place = await openPlace(order, dovecot, sourceFields(way, listPrefix(folders)))
-    way.askAhead(firstCommands(folders))
-    return await copy(order, folders, place, { ...deps, passed, signal, onMessage, changed: run.changed ?? null })
+    const copyDeps = { ...deps, passed, signal, onMessage, changed: run.changed ?? null }
+    way.askAhead(firstCommands(folders, openedFirst(folders, place, copyDeps)))
+    return await copy(order, folders, place, copyDeps)
   } catch (error) {
     const result = guard.signal.aborted ? ended('new-full', FULL) : failure(error, tunnel, run.signal)
     return { ...result, messages: copied }
@@ -157,6 +158,13 @@ async function renew(source: SourceFolders, place: Place, deps: CopyDeps): Promi
   }
   await renewMirror(place, leftOut(source), deps.signal)
   return null
+}
+
+/** By doveadm, as far as one can tell. */
+function openedFirst(source: SourceFolders, place: Place, deps: CopyDeps): string | null {
+  if (!existsSync(place.mirrorHome))
+    return source.mailboxes.some(({ mailbox, wanted }) => wanted && mailbox.name === 'INBOX') ? 'INBOX' : null
+  return changedFolders(source, place, deps) === null ? null : (deps.changed?.[0] ?? null)
 }
 
 /** The folders of the mirror that alone need to be renewed; null: the whole of it is to be looked at. */

@@ -89,6 +89,7 @@ function forgotten(): DigestCache {
       of: (directory) => files.get(directory) ?? new Map(),
       keep: (directory, known) => void files.set(directory, known),
     },
+    listings: { of: () => null, keep: () => undefined },
     messages: { of: () => new Map(), add: () => undefined, forget: () => undefined, bytes: () => 0 },
     [Symbol.dispose]: () => undefined,
   }

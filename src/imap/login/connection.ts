@@ -12,8 +12,19 @@ const INITIAL_RESPONSE_LIMIT = 700
 /** Not every server hangs up when it is asked to. */
 const LEAVE_LIMIT_MS = 1_000
 
+interface Request {
+  readonly tag: string
+  readonly attributes?: readonly unknown[] | false
+}
+
 /** What the declarations of imapflow leave out. Were it ever gone, no sign-in would be answered: that is trouble. */
 interface Wire {
+  run(command: string, ...args: readonly unknown[]): Promise<unknown>
+  send(request: Request): Promise<void>
+  /** Of commands that were not sent yet. */
+  readonly requestQueue: readonly Request[]
+  /** On the wire, or about to be. */
+  readonly currentRequest: (Request & { sent?: boolean }) | false
   exec(
     command: string,
     attributes: readonly { type: 'ATOM' | 'STRING' | 'LITERAL'; value: string; sensitive?: boolean }[],
@@ -154,20 +165,80 @@ export class LoginCheck extends Connection {
   }
 }
 
-/** Stays logged in. */
+const imapflow = ImapFlow.prototype as unknown as Pick<Wire, 'run' | 'send' | 'exec'>
+
+/** By host and port: servers that do not answer in the order in which they were asked. They are asked one thing at a time. */
+const disorderly = new Set<string>()
+
+/**
+ * Stays logged in. Unlike imapflow's, its commands do not wait for each other: what is asked without waiting for an answer
+ * goes out together, and is answered in its order.
+ */
 export class LoggedIn extends Connection {
+  /** Host and port. */
+  readonly place: string
+  /** The tags of commands that are on the wire, and not their turn yet. */
+  readonly #early = new Set<string>()
+  /** Answers to what imapflow has asked by itself. */
+  readonly #unasked: Promise<unknown>[] = []
+
+  constructor(options: ImapFlowOptions, person: Person) {
+    super(options, person)
+    this.place = `${options.host}:${options.port}`
+  }
+
   /** Called by imapflow to log in. @throws LoginFailed */
   async authenticate(): Promise<void> {
     this.wire.expectCapabilityUpdate = true
     const ending = await this.signIn()
     if (ending.status !== 'OK') throw new LoginFailed(ending)
     await this.wire.setAuthenticationState()
-    // ID was exchanged before the login; imapflow would send it again.
-    this.capabilities.delete('ID')
+  }
+
+  /** Called by imapflow for what it asks by itself; whoever asks next need not wait for that. */
+  async run(command: string, ...args: readonly unknown[]): Promise<unknown> {
+    // Some servers want to hear it before a mailbox is opened, none before the login.
+    if (command === 'ID' && !this.authenticated) return false
+    const answer = imapflow.run.call(this, command, ...args)
+    if (command !== 'ID' && command !== 'NAMESPACE') return await answer
+    // Whatever became of it, the next command tells.
+    this.#unasked.push(answer.catch(() => undefined))
+    return undefined
+  }
+
+  /** Called for each command. */
+  async exec(...command: Parameters<Wire['exec']>): ReturnType<Wire['exec']> {
+    const answer = imapflow.exec.call(this, ...command)
+    if (this.authenticated && !disorderly.has(this.place)) this.#sendEarly()
+    return await answer.catch((error) => {
+      if (error.code === 'UnexpectedTag') disorderly.add(this.place)
+      throw error
+    })
+  }
+
+  #sendEarly(): void {
+    const { currentRequest } = this.wire
+    if (currentRequest && hasLiteral(currentRequest.attributes)) return
+    for (const request of [...this.wire.requestQueue]) {
+      // It waits for the server to go on.
+      if (hasLiteral(request.attributes)) return
+      if (this.#early.has(request.tag)) continue
+      this.#early.add(request.tag)
+      // What it cannot be sent for, it is told when it is its turn.
+      imapflow.send.call(this, request).catch(() => this.#early.delete(request.tag))
+    }
+  }
+
+  /** Called by imapflow when it is a command's turn. */
+  async send(request: Request): Promise<void> {
+    if (!this.#early.delete(request.tag)) return await imapflow.send.call(this, request)
+    const { currentRequest } = this.wire
+    if (currentRequest) currentRequest.sent = true
   }
 
   /** Lends the connection itself; nothing may be asked here until it is given back. */
-  lend(): Lent {
+  async lend(): Promise<Lent> {
+    await Promise.all(this.#unasked)
     const { socket, streamer, socketTimeout } = this.wire
     socket.unpipe(streamer)
     // How long it may be silent is for whoever speaks on it to judge.
@@ -180,6 +251,11 @@ export class LoggedIn extends Connection {
       },
     }
   }
+}
+
+function hasLiteral(attributes: unknown): boolean {
+  if (Array.isArray(attributes)) return attributes.some(hasLiteral)
+  return (attributes as { type?: string } | null | undefined)?.type === 'LITERAL'
 }
 
 /** A quoted string is ASCII (RFC 3501, section 4.3); imapflow would quote any text. */

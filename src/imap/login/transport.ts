@@ -69,6 +69,8 @@ function checked(
 
 /** Ends the connection of a server that sends more, be it one line, one literal or many lines. */
 function bounded<S extends net.Socket>(socket: S, mostBytes: number): S {
+  // Commands that go out together are several writes: none waits until the one before it has arrived.
+  socket.setNoDelay()
   const push = socket.push.bind(socket)
   let room = mostBytes
   // Not as a listener: it would let a socket flow that is about to be handed over to TLS.

@@ -1,11 +1,14 @@
 import type { KeepConnection, SourceFolders } from '../../copying/ports.ts'
 import type { Opened } from '../../ledger/ports.ts'
-import type { Mailbox } from '../../model/mailbox.ts'
 import type { LoggedIn } from '../login/connection.ts'
+import type { Listed } from './mailboxes.ts'
 import { type Reader, readingSession } from './session.ts'
 
 /** Routers forget connections that are silent for some minutes. */
 const FRESH_MS = 60_000
+
+/** What there is at the source, as it was told a moment ago. */
+export interface Told extends Listed, Pick<SourceFolders, 'subscribed' | 'status'> {}
 
 /** What a job has of the source: one connection at a time, signed in once, and what was told on it. */
 interface Kept {
@@ -14,8 +17,8 @@ interface Kept {
   usedAt: number
   /** Whether the job is over. */
   isOver: boolean
-  /** As the status check has listed them, for whoever asks for folders next. */
-  mailboxes: readonly Mailbox[] | null
+  /** As the status check was told, for whoever asks for folders next. */
+  told: Told | null
   folders: SourceFolders | null
   /** Mailboxes as a program was told of them on its way, by name. */
   readonly listings: Map<string, Opened>
@@ -29,7 +32,7 @@ const all = new Map<string, Kept>()
  */
 export const keepConnection: KeepConnection = (provider, { username, password }) => {
   const key = keyOf({ provider, username, password })
-  const kept: Kept = { client: null, usedAt: 0, isOver: false, mailboxes: null, folders: null, listings: new Map() }
+  const kept: Kept = { client: null, usedAt: 0, isOver: false, told: null, folders: null, listings: new Map() }
   all.set(key, kept)
   return {
     async [Symbol.asyncDispose]() {
@@ -46,7 +49,7 @@ export async function letGo(provider: Reader['provider'], { username, password }
   if (kept === undefined) return
   const { client } = kept
   kept.client = null
-  kept.mailboxes = null
+  kept.told = null
   kept.folders = null
   kept.listings.clear()
   await client?.leave()
@@ -57,7 +60,7 @@ function keyOf({ provider: { name, host, port, tls }, username, password }: Read
 }
 
 /** What was told to this reader's job; missing: it is for none. */
-export function keptFor(reader: Reader): Pick<Kept, 'mailboxes' | 'folders' | 'listings'> | undefined {
+export function keptFor(reader: Reader): Pick<Kept, 'told' | 'folders' | 'listings'> | undefined {
   return all.get(keyOf(reader))
 }
 

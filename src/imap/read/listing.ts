@@ -1,14 +1,14 @@
 import type { ImapFlow } from 'imapflow'
-import type { SourceAccess } from '../../copying/ports.ts'
-import type { Opened, SourceMail, SourceMessage, SourceSession } from '../../ledger/ports.ts'
+import type { SourceAccess, SourceFolders } from '../../copying/ports.ts'
+import type { Examining, Opened, SourceMail, SourceMessage, SourceSession } from '../../ledger/ports.ts'
 import { batchesOf } from '../../model/batches.ts'
 import { CouldNotAsk } from '../../model/ledger.ts'
-import type { Mailbox } from '../../model/mailbox.ts'
+import type { Mailbox, MailboxStatus } from '../../model/mailbox.ts'
 import { UidSet } from '../../model/uid-set.ts'
 import type { LoggedIn } from '../login/connection.ts'
 import { endingOf } from '../login/ending.ts'
-import { type Held, holdConnection, keptFor } from './kept.ts'
-import { isWanted, listForeign, listMailboxes, listSubscribed } from './mailboxes.ts'
+import { type Held, holdConnection, keptFor, type Told } from './kept.ts'
+import { isWanted, listMailboxes, listSubscribed } from './mailboxes.ts'
 import { atom, command, mailboxName, said, sequence, type Token, textOf } from './raw.ts'
 import { type Connection, readMessages } from './reading.ts'
 import { Roll } from './roll.ts'
@@ -73,6 +73,11 @@ class Session implements SourceSession, Connection {
   /** What was told of the mailbox is taken, and it is not open yet. */
   #isToBeOpened = false
   #renewals = 0
+  #statuses: Map<string, MailboxStatus> | undefined
+  /** Answers that are on their way, by the mailbox's name. */
+  readonly #asked = new Map<string, Promise<Opened | null>>()
+  /** It is the open one when all is answered. */
+  #lastAsked = ''
 
   /** @param takesTold what the job was told of folders and messages a moment ago counts */
   constructor(reader: Reader, signal: AbortSignal | undefined, takesTold = false) {
@@ -102,6 +107,7 @@ class Session implements SourceSession, Connection {
 
   async renew(): Promise<void> {
     this.client.close()
+    this.#asked.clear()
     if (++this.#renewals > RENEWALS_LIMIT) throw new CouldNotAsk('old-busy', 'the old server hangs up again and again')
     await this.connect()
     if (this.#opened !== undefined) await this.#reopen(this.#opened)
@@ -110,39 +116,49 @@ class Session implements SourceSession, Connection {
   async #reopen({ name }: Mailbox): Promise<void> {
     await command(this.client, 'EXAMINE', [mailboxName(name)], {})
     this.#isToBeOpened = false
+    this.#lastAsked = name
   }
 
   get #told() {
     return this.#takesTold ? keptFor(this.#reader) : undefined
   }
 
-  async folders() {
-    const mailboxes = await this.mailboxes()
-    const subscribed = await this.subscribed()
+  async folders(): Promise<SourceFolders> {
     try {
-      return { mailboxes, subscribed, foreign: await listForeign(this.client) }
+      const { own, ...others } = this.#justTold() ?? (await this.#askFolders())
+      return { mailboxes: own.map((mailbox) => this.#withWish(mailbox)), ...others }
     } catch (error) {
       throw couldNotAsk(error, this.#reader)
     }
+  }
+
+  /** To the status check, if nobody has asked since. */
+  #justTold(): Told | null {
+    const kept = keptFor(this.#reader)
+    const { told = null } = kept ?? {}
+    if (kept !== undefined) kept.told = null
+    return told
+  }
+
+  async #askFolders(): Promise<Told> {
+    const client = await this.#connected()
+    const [listed, subscribed] = await Promise.all([listMailboxes(client), listSubscribed(client)])
+    return { ...listed, subscribed }
+  }
+
+  #withWish(mailbox: Mailbox) {
+    return { mailbox, wanted: isWanted(mailbox, this.#reader.provider) }
   }
 
   async mailboxes() {
     const { folders } = this.#told ?? {}
     if (folders != null) return [...folders.mailboxes]
     try {
-      const mailboxes = this.#justListed() ?? (await listMailboxes(await this.#connected()))
-      return mailboxes.map((mailbox) => ({ mailbox, wanted: isWanted(mailbox, this.#reader.provider) }))
+      const { own } = await listMailboxes(await this.#connected())
+      return own.map((mailbox) => this.#withWish(mailbox))
     } catch (error) {
       throw couldNotAsk(error, this.#reader)
     }
-  }
-
-  /** By the status check, if nobody has asked since. */
-  #justListed(): readonly Mailbox[] | null {
-    const kept = keptFor(this.#reader)
-    const { mailboxes = null } = kept ?? {}
-    if (kept !== undefined) kept.mailboxes = null
-    return mailboxes
   }
 
   async subscribed() {
@@ -151,24 +167,72 @@ class Session implements SourceSession, Connection {
     try {
       return await listSubscribed(await this.#connected())
     } catch (error) {
-      if (!isRefusal(error)) throw couldNotAsk(error, this.#reader)
-      // A server that knows no subscriptions has none.
-      return new Set<string>()
+      throw couldNotAsk(error, this.#reader)
     }
   }
 
-  async examine(mailbox: Mailbox): Promise<Opened> {
+  async examine(mailbox: Mailbox, how?: Examining): Promise<Opened> {
     this.#opened = mailbox
+    const known = this.#known(mailbox, how)
+    const opened = known ?? (await this.#ask(mailbox, how))
+    this.#isToBeOpened = known !== null || this.#lastAsked !== mailbox.name
+    const status = this.#statusOf(mailbox)
+    if (how !== undefined && status?.line != null) how.listings.keep(mailbox.name, status.line, opened)
+    return opened
+  }
+
+  /** Told on the way to a program, or listed before: it has not changed since. */
+  #known(mailbox: Mailbox, how?: Examining): Opened | null {
     const told = this.#told?.listings.get(mailbox.name)
-    this.#isToBeOpened = told !== undefined
     if (told !== undefined) return told
+    const line = this.#statusOf(mailbox)?.line
+    return line == null ? null : (how?.listings.of(mailbox.name, line) ?? null)
+  }
+
+  /** Null: the source has not told it, or not of late. */
+  #statusOf({ name }: Mailbox): { readonly messages: number; readonly line: string | null } | null {
+    const { folders } = this.#told ?? {}
+    if (folders?.status === undefined) return null
+    this.#statuses ??= new Map(folders.status.map((status) => [status.name, status]))
+    const status = this.#statuses.get(name)
+    if (status === undefined) return null
+    const { uidValidity, uidNext, messages, highestModseq } = status
+    const showsAll = uidValidity !== null && highestModseq !== null
+    return { messages, line: showsAll ? JSON.stringify([uidValidity, uidNext, messages, highestModseq]) : null }
+  }
+
+  async #ask(mailbox: Mailbox, how?: Examining): Promise<Opened> {
     try {
-      return await examine(await this.#connected(), mailbox)
+      const client = await this.#connected()
+      this.#askFor(client, mailbox)
+      let messages = 0
+      for (const next of this.#statusOf(mailbox) === null ? [] : (how?.next ?? [])) {
+        messages += this.#statusOf(next)?.messages ?? Number.POSITIVE_INFINITY
+        if (messages > ASKED_TOGETHER) break
+        if (this.#known(next, how) === null) this.#askFor(client, next)
+      }
+      return (await this.#asked.get(mailbox.name)) ?? (await this.#askAgain(client, mailbox))
     } catch (error) {
-      if (!isRefusal(error)) throw couldNotAsk(error, this.#reader)
-      const { status = '', text } = endingOf(error)
-      return { refusal: said(text || status) }
+      throw couldNotAsk(error, this.#reader)
+    } finally {
+      this.#asked.delete(mailbox.name)
     }
+  }
+
+  #askFor(client: LoggedIn, mailbox: Mailbox): void {
+    if (this.#asked.has(mailbox.name)) return
+    this.#lastAsked = mailbox.name
+    const isLast = () => this.#lastAsked === mailbox.name
+    const answer = examined(client, mailbox, { hasMessages: (this.#statusOf(mailbox)?.messages ?? 0) > 0, isLast })
+    answer.catch(() => undefined)
+    this.#asked.set(mailbox.name, answer)
+  }
+
+  /** Alone: what is to be asked for depends on the answers. */
+  async #askAgain(client: LoggedIn, mailbox: Mailbox): Promise<Opened> {
+    await Promise.all(this.#asked.values())
+    this.#lastAsked = mailbox.name
+    return (await examined(client, mailbox, { hasMessages: false, isLast: () => true })) as Opened
   }
 
   async *read(messages: readonly SourceMessage[]) {
@@ -190,10 +254,31 @@ const ITEMS = ['UID', 'FLAGS', 'INTERNALDATE', 'RFC822.SIZE'].map(atom)
 /** How many messages one command asks for again. */
 const ASKED_AGAIN = 500
 
-async function examine(client: ImapFlow, { name }: Mailbox): Promise<Opened> {
+/** So many messages of mailboxes may be listed before they are asked for. */
+const ASKED_TOGETHER = 10_000
+
+interface Manner {
+  /** As far as is known: they are listed without waiting for the answer. */
+  readonly hasMessages: boolean
+  /** Whether it is open then, and no other mailbox. */
+  isLast(): boolean
+}
+
+/** Null: another mailbox was opened before all was told. */
+async function examined(client: ImapFlow, mailbox: Mailbox, manner: Manner): Promise<Opened | null> {
+  try {
+    return await examine(client, mailbox, manner)
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    const { status = '', text } = endingOf(error)
+    return { refusal: said(text || status) }
+  }
+}
+
+async function examine(client: ImapFlow, { name }: Mailbox, { hasMessages, isLast }: Manner): Promise<Opened | null> {
   const roll = new Roll()
   let [isCounted, uidValidity] = [false, 0]
-  await command(client, 'EXAMINE', [mailboxName(name)], {
+  const opening = command(client, 'EXAMINE', [mailboxName(name)], {
     EXISTS(_, number) {
       isCounted = true
       roll.exists(number)
@@ -203,12 +288,21 @@ async function examine(client: ImapFlow, { name }: Mailbox): Promise<Opened> {
       if (textOf(code)?.toUpperCase() === 'UIDVALIDITY') uidValidity = Number(textOf(value))
     },
   })
+  const listing = hasMessages ? call(client, 'UID FETCH', '1:*', roll) : null
+  // It is refused where opening was.
+  listing?.catch(() => undefined)
+  await opening
   if (!isCounted) return { refusal: 'the old server does not say how many messages there are' }
-  if (roll.size > 0) await call(client, 'UID FETCH', '1:*', roll)
+  if (roll.size > 0) {
+    if (listing === null && !isLast()) return null
+    await (listing ?? call(client, 'UID FETCH', '1:*', roll))
+  }
   const count = roll.size
   // Messages may come and go during the listing: what is left out twice counts as not listed.
-  for (const numbers of batchesOf(roll.untold(), ASKED_AGAIN))
+  for (const numbers of batchesOf(roll.untold(), ASKED_AGAIN)) {
+    if (!isLast()) return null
     await call(client, 'FETCH', `${UidSet.of(numbers)}`, roll)
+  }
   return { uidValidity, ...roll.result(count) }
 }
 

@@ -3,6 +3,7 @@ import { decodeName, isInbox, type Mailbox } from '../../model/mailbox.ts'
 import type { Provider } from '../../model/provider.ts'
 import { type Role, roleOfAttribute } from '../../model/roles.ts'
 import { USUAL_FOLDERS } from '../../model/usual-folders.ts'
+import type { LoggedIn } from '../login/connection.ts'
 import { endingOf } from '../login/ending.ts'
 import { matchesPattern } from './list-patterns.ts'
 import { atom, command, isList, mailboxName, type Token, textOf } from './raw.ts'
@@ -16,13 +17,25 @@ export interface AskedStatus {
 
 const EVERYTHING = ['', '*'].map((value) => ({ type: 'STRING', value }))
 
-/** The person's own mailboxes that hold messages, as the pythonfile finds them. */
-export async function listMailboxes(client: ImapFlow, status?: AskedStatus): Promise<Mailbox[]> {
-  const { own, foreign } = namespaces(client)
-  // The status of other people's mailboxes is not asked for.
-  const asksStatus = status !== undefined && client.capabilities.has('LIST-STATUS') && foreign.length === 0
+/** What a person sees at the source. */
+export interface Listed {
+  /** Her own mailboxes that hold messages, as the pythonfile finds them. */
+  readonly own: readonly Mailbox[]
+  /** Other people's and shared ones. */
+  readonly foreign: readonly Mailbox[]
+}
+
+interface Row {
+  readonly attributes: Token | undefined
+  readonly separator: string | null
+  readonly name: string
+}
+
+export async function listMailboxes(client: LoggedIn, status?: AskedStatus): Promise<Listed> {
+  // The status of other people's mailboxes is not asked for, if it is known that there are some.
+  const asksStatus = status !== undefined && client.capabilities.has('LIST-STATUS') && !isSharing(client)
   const extra = asksStatus ? [atom('RETURN'), [atom('STATUS'), status.items.map(atom)]] : []
-  const found = new Map<string, Mailbox>()
+  const rows: Row[] = []
   await command(client, 'LIST', [...EVERYTHING, ...extra], {
     STATUS([name, values]) {
       const text = textOf(name)
@@ -30,15 +43,37 @@ export async function listMailboxes(client: ImapFlow, status?: AskedStatus): Pro
     },
     LIST([attributes, separator, name]) {
       const text = textOf(name)
-      if (text === null || !holdsMessages(attributes) || foreign.some((prefix) => text.startsWith(prefix))) return
-      if (/[\0\r\n]/.test(text)) return
-      const key = keyOf(text)
-      const role = roleIn(attributes)
-      const mailbox = { name: key, separator: textOf(separator), prefix: longest(own, text) }
-      found.set(key, { ...mailbox, ...(role !== null && { role }) })
+      if (text !== null) rows.push({ attributes, separator: textOf(separator), name: text })
     },
   })
-  return found.has('INBOX') ? [...found.values()] : [...(await unlisted(client, found.size === 0)), ...found.values()]
+  // Told by now: it was asked first.
+  const { own, foreign } = namespaces(client)
+  noteSharing(client, foreign.length > 0)
+  const isForeign = ({ name }: Row) => foreign.some((prefix) => name.startsWith(prefix))
+  const found = new Map(rows.filter((row) => !isForeign(row)).flatMap((row) => ownIn(row, own)))
+  return {
+    own: found.has('INBOX') ? [...found.values()] : [...(await unlisted(client, found.size === 0)), ...found.values()],
+    foreign: rows.filter(isForeign).map(({ name, separator }) => ({ name, separator, prefix: '' })),
+  }
+}
+
+function ownIn({ attributes, separator, name }: Row, own: readonly string[]): [string, Mailbox][] {
+  if (!holdsMessages(attributes) || /[\0\r\n]/.test(name)) return []
+  const role = roleIn(attributes)
+  const key = keyOf(name)
+  return [[key, { name: key, separator, prefix: longest(own, name), ...(role !== null && { role }) }]]
+}
+
+/** By host and port: servers that show people what is not their own. */
+const sharing = new Set<string>()
+
+function isSharing(client: LoggedIn): boolean {
+  return client.namespaces === undefined ? sharing.has(client.place) : namespaces(client).foreign.length > 0
+}
+
+function noteSharing({ place }: LoggedIn, isSharing: boolean): void {
+  if (isSharing) sharing.add(place)
+  else sharing.delete(place)
 }
 
 /**
@@ -70,24 +105,18 @@ async function opens(client: ImapFlow, name: string): Promise<boolean> {
   }
 }
 
-/** Other people's and shared mailboxes, as far as the person sees them. */
-export async function listForeign(client: ImapFlow): Promise<Mailbox[]> {
-  const { foreign } = namespaces(client)
-  const found: Mailbox[] = []
-  if (foreign.length === 0) return found
-  await command(client, 'LIST', EVERYTHING, {
-    LIST([, separator, name]) {
-      const text = textOf(name) ?? ''
-      if (foreign.some((prefix) => text.startsWith(prefix))) {
-        found.push({ name: text, separator: textOf(separator), prefix: '' })
-      }
-    },
-  })
-  return found
+/** The names that the person has subscribed to. */
+export async function listSubscribed(client: ImapFlow): Promise<ReadonlySet<string>> {
+  try {
+    return await subscribedNames(client)
+  } catch (error) {
+    // A server that knows no subscriptions has none.
+    if (isRefusal(error)) return new Set()
+    throw error
+  }
 }
 
-/** The names that the person has subscribed to. */
-export async function listSubscribed(client: ImapFlow): Promise<Set<string>> {
+async function subscribedNames(client: ImapFlow): Promise<ReadonlySet<string>> {
   const found = new Set<string>()
   await command(client, 'LSUB', EVERYTHING, {
     LSUB([attributes, , name]) {

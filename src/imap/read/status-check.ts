@@ -1,9 +1,11 @@
 import type { ImapFlow } from 'imapflow'
 import type { SourceStatus, StatusCheck } from '../../copying/ports.ts'
-import type { Mailbox, MailboxStatus } from '../../model/mailbox.ts'
+import { batchesOf } from '../../model/batches.ts'
+import type { MailboxStatus } from '../../model/mailbox.ts'
 import type { Provider } from '../../model/provider.ts'
+import type { LoggedIn } from '../login/connection.ts'
 import { type Held, holdConnection, keptFor } from './kept.ts'
-import { isWanted, listMailboxes } from './mailboxes.ts'
+import { isWanted, type Listed, listMailboxes, listSubscribed } from './mailboxes.ts'
 import { atom, command, isList, mailboxName, type Token, textOf } from './raw.ts'
 import { isRefusal, refusalOf, troubleOf } from './session.ts'
 
@@ -27,10 +29,13 @@ export const statusCheck: StatusCheck = {
     let held: Held | undefined
     try {
       held = await holdConnection(reader, AbortSignal.any([signal, limit]))
-      const { found, all } = await statusOfAll(held.client, provider)
-      const mailboxes = asksSizes ? await withSizes(held.client, provider, found) : found
       const kept = keptFor(reader)
-      if (kept !== undefined) kept.mailboxes = all
+      const { found, listed, sizes, subscribed } = await askAll(held.client, provider, {
+        asksSizes,
+        asksSubscribed: kept !== undefined,
+      })
+      const mailboxes = asksSizes ? await withSizes(held.client, found, sizes) : found
+      if (kept !== undefined) kept.told = { ...listed, subscribed, status: found }
       // Whatever comes of that, the answers are here.
       await held.giveBack().catch(() => undefined)
       return { kind: 'yes', mailboxes }
@@ -43,39 +48,86 @@ export const statusCheck: StatusCheck = {
   },
 }
 
-async function statusOfAll(
-  client: ImapFlow,
+interface Answers {
+  readonly found: readonly MailboxStatus[]
+  readonly listed: Listed
+  readonly subscribed: ReadonlySet<string>
+  readonly sizes: Promise<ReadonlyMap<string, Values>>
+}
+
+/** All in one round trip, of a server that tells the status within LIST. */
+async function askAll(
+  client: LoggedIn,
   provider: Provider,
-): Promise<{ found: MailboxStatus[]; all: readonly Mailbox[] }> {
+  { asksSizes, asksSubscribed }: { readonly asksSizes: boolean; readonly asksSubscribed: boolean },
+): Promise<Answers> {
+  const status = statusOfAll(client, provider)
+  const subscribed = asksSubscribed ? listSubscribed(client) : new Set<string>()
+  // Last: some servers read every message for that.
+  const sizes = asksSizes ? sizesAtOnce(client, asksForAll(provider)) : Promise.resolve(new Map())
+  sizes.catch(() => undefined)
+  const [told, names] = await Promise.all([status, subscribed])
+  return { ...told, subscribed: names, sizes }
+}
+
+async function statusOfAll(client: LoggedIn, provider: Provider): Promise<Pick<Answers, 'found' | 'listed'>> {
   const hasModseq = client.capabilities.has('CONDSTORE') || client.capabilities.has('QRESYNC')
   const items = ['MESSAGES', 'UIDNEXT', 'UIDVALIDITY', ...(hasModseq ? ['HIGHESTMODSEQ'] : [])]
   const told = new Map<string, Values>()
   const take = (name: string, list: Token | undefined) => void told.set(name, pairsOf(list))
   const wantsAll = asksForAll(provider)
-  const all = await listMailboxes(client, wantsAll ? { items, take } : undefined).catch((error) => {
+  const listed = await listMailboxes(client, wantsAll ? { items, take } : undefined).catch((error) => {
     // Some servers announce LIST-STATUS and do not know it.
     if (!wantsAll || !isRefusal(error)) throw error
     return listMailboxes(client)
   })
-  const found: MailboxStatus[] = []
-  for (const { name } of all.filter((mailbox) => isWanted(mailbox, provider))) {
-    const values = told.get(name) ?? (await askStatus(client, name, items))
-    found.push({
+  const wanted = listed.own.filter((mailbox) => isWanted(mailbox, provider)).map(({ name }) => name)
+  const all = await statusOf(client, wanted, items, told)
+  const found = wanted.map((name) => {
+    const values: Values = all.get(name) ?? new Map()
+    return {
       name,
       uidValidity: values.get('UIDVALIDITY') ?? null,
       uidNext: Number(values.get('UIDNEXT') ?? 0),
       messages: Number(values.get('MESSAGES') ?? 0),
-      highestModseq: values.get('HIGHESTMODSEQ') ?? null,
-    })
-  }
-  return { found, all }
+      highestModseq: modseqIn(values),
+    }
+  })
+  return { found, listed }
 }
 
-/** Adds their sizes, if the source tells them in time (RFC 8438): some servers read every message for that. */
+/** Null: what changes does not show. 0 is what servers say of mailboxes that keep none (RFC 7162, section 3.1.2). */
+function modseqIn(values: Values): string | null {
+  const told = values.get('HIGHESTMODSEQ') ?? null
+  return told === '0' ? null : told
+}
+
+/** So many STATUS are under way at a time. */
+const TOGETHER = 100
+
+/** What was told already, and what the source tells of the others. */
+async function statusOf(
+  client: LoggedIn,
+  names: readonly string[],
+  items: readonly string[],
+  told: ReadonlyMap<string, Values>,
+): Promise<ReadonlyMap<string, Values>> {
+  const all = new Map(told)
+  for (const some of batchesOf(
+    names.filter((name) => !told.has(name)),
+    TOGETHER,
+  )) {
+    const values = await Promise.all(some.map((name) => askStatus(client, name, items)))
+    for (const [at, name] of some.entries()) all.set(name, values[at] ?? new Map())
+  }
+  return all
+}
+
+/** Adds their sizes, if the source tells them in time (RFC 8438). */
 async function withSizes(
-  client: ImapFlow,
-  provider: Provider,
+  client: LoggedIn,
   mailboxes: readonly MailboxStatus[],
+  told: Promise<ReadonlyMap<string, Values>>,
 ): Promise<readonly MailboxStatus[]> {
   if (!client.capabilities.has('STATUS=SIZE')) return mailboxes
   let isLate = false
@@ -84,14 +136,12 @@ async function withSizes(
     client.close()
   }, SIZES_LIMIT_MS)
   try {
-    const found: MailboxStatus[] = []
-    const told = await sizesAtOnce(client, asksForAll(provider))
-    for (const mailbox of mailboxes) {
-      const values = told.get(mailbox.name) ?? (await askStatus(client, mailbox.name, ['SIZE']))
-      const size = values.get('SIZE')
-      found.push({ ...mailbox, size: size == null ? null : Number(size) })
-    }
-    return found
+    const names = mailboxes.map(({ name }) => name)
+    const sizes = await statusOf(client, names, ['SIZE'], await told)
+    return mailboxes.map((mailbox) => {
+      const size = sizes.get(mailbox.name)?.get('SIZE')
+      return { ...mailbox, size: size == null ? null : Number(size) }
+    })
   } catch (error) {
     if (!isLate) throw error
     return mailboxes
@@ -101,9 +151,10 @@ async function withSizes(
 }
 
 /** Of as many as the source tells within LIST. */
-async function sizesAtOnce(client: ImapFlow, wantsAll: boolean): Promise<ReadonlyMap<string, Values>> {
+async function sizesAtOnce(client: LoggedIn, wantsAll: boolean): Promise<ReadonlyMap<string, Values>> {
   const told = new Map<string, Values>()
-  if (!wantsAll || !client.capabilities.has('LIST-STATUS')) return told
+  const { capabilities } = client
+  if (!wantsAll || !capabilities.has('LIST-STATUS') || !capabilities.has('STATUS=SIZE')) return told
   const take = (name: string, list: Token | undefined) => void told.set(name, pairsOf(list))
   await listMailboxes(client, { items: ['SIZE'], take }).catch((error) => {
     if (!isRefusal(error)) throw error

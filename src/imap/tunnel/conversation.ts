@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { Foreseen } from '../../copying/ports.ts'
 import { within } from '../../model/timeout.ts'
 import type { Lent, LoggedIn } from '../login/connection.ts'
 import { Ahead } from './ahead.ts'
@@ -37,23 +38,33 @@ export class Conversation {
   #leaving: string | null = null
   #isClean = false
 
-  constructor(client: LoggedIn, password: string, listener: Pick<Listener, 'onBody' | 'onListing'>) {
+  constructor(client: LoggedIn, lent: Lent, password: string, listener: Pick<Listener, 'onBody' | 'onListing'>) {
     this.#client = client
     this.#password = password
     this.#overhear = new Overhear({ ...listener, onEnd: (tag) => this.#answered(tag) })
     this.#first = `UID FETCH 1:* (FLAGS${client.capabilities.has('CONDSTORE') ? ' MODSEQ' : ''})`
-    this.#lent = client.lend()
+    this.#lent = lent
     this.#lent.socket.on('data', this.#pass).once('close', this.#over.resolve).resume()
   }
 
-  /** Asks what the program will ask soon: it need not wait for it then. */
-  askAhead(commands: readonly string[]): void {
-    for (const text of commands) {
+  /** Asks what the program will ask soon: it need not wait for it then. What is known is not asked. */
+  askAhead(foreseen: readonly Foreseen[]): void {
+    const lines: string[] = []
+    // Whoever opens a mailbox asks for that next.
+    const all = foreseen.flatMap((one) => (isOpening(one.text) ? [one, { text: this.#first }] : [one]))
+    for (const { text, answer } of all) {
       const ahead = new Ahead(`ahead${++this.#number}`, text)
       this.#ahead.set(text, ahead)
+      if (answer !== undefined) {
+        ahead.add(Buffer.from(`${answer}\r\n${ahead.tag} OK done\r\n`))
+        ahead.end()
+        continue
+      }
       this.#asked.push({ tag: ahead.tag, ahead })
-      this.#lent.socket.write(`${ahead.tag} ${text}\r\n`)
+      this.#overhear.asked(`${ahead.tag} ${text}`)
+      lines.push(`${ahead.tag} ${text}\r\n`)
     }
+    if (lines.length > 0) this.#lent.socket.write(lines.join(''))
   }
 
   /** @throws WritesError when the program wants to write */
@@ -126,7 +137,7 @@ export class Conversation {
       return false
     }
     // A mailbox changes; what there is of them, hardly.
-    if (text.startsWith('UID ')) this.#ahead.delete(text)
+    if (isOfMailbox(text)) this.#ahead.delete(text)
     ahead.claim(tag, (answer) => {
       this.#near?.write(answer)
     })
@@ -135,17 +146,17 @@ export class Conversation {
 
   /** What was asked ahead of a mailbox says nothing of another. */
   #forget(text: string): void {
-    const first = [...this.#ahead].filter(([text]) => text.startsWith('UID '))
-    if (/^EXAMINE /i.test(text)) for (const [text] of first) this.#ahead.delete(text)
-    // The program would never hear of it.
-    else if (first.some(([, ahead]) => ahead.tellsNews)) this.#over.resolve()
+    const some = [...this.#ahead].filter(([text]) => isOfMailbox(text))
+    if (isOpening(text)) for (const [text] of some) this.#ahead.delete(text)
+    // The program would never hear of it, unless it has yet to open the mailbox.
+    else if (!some.some(([text]) => isOpening(text)) && some.some(([, ahead]) => ahead.tellsNews)) this.#over.resolve()
   }
 
   #send(part: Buffer): void {
     const far = this.#lent.socket
     far.write(part)
     // One round trip less for each mailbox.
-    if (/^\S+ EXAMINE "[^"]*"\r\n$/i.test(part.toString('latin1', 0, 1_000))) this.askAhead([this.#first])
+    if (/^\S+ EXAMINE "[^"]*"\r\n$/i.test(part.toString('latin1', 0, 1_000))) this.askAhead([{ text: this.#first }])
   }
 
   /** Where in this chunk an answer has ended. */
@@ -189,6 +200,15 @@ export class Conversation {
     this.#near?.end(`* BYE bye\r\n${this.#leaving} OK done\r\n`)
     this.#over.resolve()
   }
+}
+
+function isOpening(text: string): boolean {
+  return /^EXAMINE /i.test(text)
+}
+
+/** It says nothing of another mailbox. */
+function isOfMailbox(text: string): boolean {
+  return isOpening(text) || text.startsWith('UID ')
 }
 
 /** The source counts a connection until it has closed it, too. */

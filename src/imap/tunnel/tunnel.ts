@@ -30,7 +30,7 @@ export const openTunnel: SourceAccess['tunnel'] = async (provider, { username, p
   let begun: Promise<Begun> | null = null
   const begin = async (): Promise<Begun> => {
     const held = await holdConnection(reader)
-    return { held, conversation: new Conversation(held.client, secret, listener) }
+    return { held, conversation: new Conversation(held.client, await held.client.lend(), secret, listener) }
   }
   const carry = async (socket: Socket) => {
     const mine = begun ?? begin()
