@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { openRegular } from '../../files/regular-file.ts'
 import type { DestinationMail, DigestCache, EngineRecords } from '../../ledger/ports.ts'
 import { Digesting } from '../../model/message-digest.ts'
+import { UidSet } from '../../model/uid-set.ts'
 import type { Present } from './adopt.ts'
 import { liveNames, openMirrored } from './both.ts'
+import { readTable } from './doveadm.ts'
 import { flagsOf } from './flags.ts'
 import type { MergeFolder } from './folders.ts'
 import { foldersOf, messagesOf } from './mirror.ts'
@@ -97,6 +99,10 @@ interface ContentDeps extends LiveDeps {
   readonly signal: AbortSignal
 }
 
+/** Of more messages or folders, the whole mirror is looked at once. */
+const FEW_UIDS = 100
+const FEW_FOLDERS = 3
+
 /** Where a folder's messages lie in the mirror: the paths of their files by UID. */
 type Paths = ReadonlyMap<number, string>
 
@@ -105,6 +111,8 @@ export class MirrorContent {
   readonly #deps: ContentDeps
   /** By the folder's name. */
   #paths: Promise<ReadonlyMap<string, Paths>> | undefined
+  /** How many folders were looked at alone. */
+  #few = 0
 
   constructor(deps: ContentDeps) {
     this.#deps = deps
@@ -134,13 +142,44 @@ export class MirrorContent {
       for (const [uid, { digest }] of await digestsOf(session, uids)) found.set(uid, digest)
       return found
     }
-    this.#paths ??= this.#allPaths()
-    const paths = (await this.#paths).get(folder.from) ?? new Map()
+    const paths = await this.#pathsOf(folder.from, uids)
     for (const uid of uids) {
       const path = paths.get(uid)
       const digest = path === undefined ? null : await digestOf(path)
       if (digest !== null) found.set(uid, digest)
     }
+    return found
+  }
+
+  async #pathsOf(name: string, uids: readonly number[]): Promise<Paths> {
+    const isFew = uids.length <= FEW_UIDS && this.#few < FEW_FOLDERS && !/[*?%]/.test(name)
+    if (this.#paths === undefined && isFew) {
+      this.#few++
+      const found = await this.#fewPaths(name, uids)
+      if (found.size === uids.length) return found
+    }
+    this.#paths ??= this.#allPaths()
+    return (await this.#paths).get(name) ?? new Map()
+  }
+
+  /** Without looking at the rest of a large mirror. */
+  async #fewPaths(name: string, uids: readonly number[]): Promise<Paths> {
+    const { place, destination, digests, signal } = this.#deps
+    const { titleOf, directories } = await destination.open(place.mirrorHome, digests.files, () => () => null)
+    const directory = directories.find((one) => titleOf(one) === name)
+    if (directory === undefined) return new Map()
+    const files = await filesIn(join(place.mirrorHome, 'Maildir', directory))
+    const found = new Map<number, string>()
+    const query = ['mailbox', name, 'uid', `${UidSet.of(uids)}`]
+    await readTable(
+      place,
+      ['fetch', '-u', place.mirror, 'uid storageid', ...query],
+      signal,
+      ({ uid, storageid = '' }) => {
+        const path = files.get(storageid)
+        if (path !== undefined) found.set(Number(uid), path)
+      },
+    )
     return found
   }
 
