@@ -55,6 +55,7 @@ CREATE TABLE provider (
     sieve_port integer,
     roles text DEFAULT 'keep'::text NOT NULL,
     filters text DEFAULT 'carry'::text NOT NULL,
+    daily_bytes bigint,
     CONSTRAINT provider_pkey PRIMARY KEY (id),
     CONSTRAINT provider_name_key UNIQUE (name),
     CONSTRAINT provider_after_refusal_check CHECK (after_refusal = ANY (ARRAY['admit'::text, 'refuse'::text])),
@@ -63,6 +64,7 @@ CREATE TABLE provider (
     CONSTRAINT provider_check2 CHECK (test_failed IS NULL OR tested_at IS NOT NULL),
     CONSTRAINT provider_copy_connections_check CHECK (copy_connections >= 1),
     CONSTRAINT provider_cutover_check CHECK (cutover = ANY (ARRAY['immediate'::text, 'proxied'::text])),
+    CONSTRAINT provider_daily_bytes_check CHECK (daily_bytes > 0),
     CONSTRAINT provider_engine_check CHECK (engine = ANY (ARRAY['auto'::text, 'offlineimap'::text, 'doveadm'::text])),
     CONSTRAINT provider_filters_check CHECK (filters = ANY (ARRAY['carry'::text, 'leave'::text])),
     CONSTRAINT provider_fingerprint_check CHECK (fingerprint ~ '^[0-9a-f]{64}$'::text),
@@ -494,6 +496,15 @@ CREATE TABLE copied_total (
     CONSTRAINT copied_total_engine_check CHECK (engine = ANY (ARRAY['offlineimap'::text, 'doveadm'::text])),
     CONSTRAINT copied_total_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES provider(id) ON DELETE CASCADE
 ) WITH (fillfactor=50);
+
+CREATE TABLE source_bytes (
+    migration_id bigint NOT NULL,
+    day date NOT NULL,
+    bytes bigint NOT NULL,
+    CONSTRAINT source_bytes_pkey PRIMARY KEY (migration_id),
+    CONSTRAINT source_bytes_bytes_check CHECK (bytes >= 0),
+    CONSTRAINT source_bytes_migration_id_fkey FOREIGN KEY (migration_id) REFERENCES migration(id) ON DELETE CASCADE
+);
 
 -- The functions use each other in any order.
 SET check_function_bodies = off;

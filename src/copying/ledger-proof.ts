@@ -8,11 +8,11 @@ import type { Proof } from './ports.ts'
 /** Takes a ledger, under the lease of this worker: the copy is proved when it is clean. */
 export function ledgerProof(deps: VerifyDeps, holder: string): Proof {
   return {
-    async flaw({ migrationId, address, order, isFinishRequested }, { username, password }, signal, watch) {
+    async flaw({ migrationId, address, order, isFinishRequested }, { username, password }, signal, how = {}) {
       try {
         const purpose = isFinishRequested ? 'finish' : 'job'
         const whose = { migrationId, ...order, username, password }
-        const { code, folders } = await verify(whose, deps, { signal, purpose, holder, ...(watch && { watch }) })
+        const { code, folders } = await verify(whose, deps, { signal, purpose, holder, ...how })
         if (code === null || (order.isMirrored && code === 'differs' && isLate(folders))) return null
         return {
           ...(order.isMirrored && code === 'differs' && isBusy(folders) && { isBusy: true }),
@@ -23,6 +23,7 @@ export function ledgerProof(deps: VerifyDeps, holder: string): Proof {
       } catch (error) {
         const unproved = (sentence: string) => ({ outcome: 'incomplete', sentence, lost: [] }) as const
         if (signal.aborted) return unproved('stopped')
+        if (how.spent?.aborted) return { ...unproved('not all was compared'), outcome: how.spent.reason }
         if (error instanceof NotKept) return { ...unproved(error.message), outcome: NOT_KEPT[error.reason] }
         if (error instanceof CouldNotAsk) return unproved(`the copy could not be proved: ${error.message}`)
         throw error

@@ -161,8 +161,21 @@ export type KeepConnection = (
   credential: Pick<Credential, 'username' | 'password'>,
 ) => AsyncDisposable
 
+/** Calls with how many bytes have come whenever some do, of all that is asked of the source for this person. */
+export type MeterSource = (
+  provider: Provider,
+  credential: Pick<Credential, 'username' | 'password'>,
+  onBytes: (bytes: number) => void,
+) => Disposable
+
+/** How many bytes were read at the source for each migration, by days of UTC. */
+export interface SourceBytes {
+  today(migrationId: string): Promise<number>
+  add(migrationId: string, bytes: number): Promise<void>
+}
+
 /** Why a running attempt is to end, as the reason of its AbortSignal. */
-export type Interruption = 'stopped' | 'lost-lock' | 'timeout'
+export type Interruption = 'stopped' | 'lost-lock' | 'timeout' | 'old-spent'
 
 /** A way to copy mail, of one person at a time. */
 export interface Engine extends EngineRecords {
@@ -381,6 +394,8 @@ export interface Tunnel extends AsyncDisposable {
   readonly password: string
   /** Asks the source what a program will ask that is about to come in: it need not wait then. */
   askAhead(commands: readonly Foreseen[]): void
+  /** Nothing more is asked for, and nobody comes in any more; what has come already is handed on. */
+  stop(): void
   /** Why the server was not reached; null: it was, or nobody tried. */
   trouble(): Code | null
 }
@@ -406,6 +421,8 @@ export interface EngineRun {
   readonly changed?: readonly string[] | null
   /** Aborted with an Interruption. */
   readonly signal: AbortSignal
+  /** Aborted with an Interruption when no more may be read at the source today. Missing: it never is. */
+  readonly spent?: AbortSignal
   /** Called at each message that is about to be copied. */
   onMessage(): void
   /** Called at each message that has come from the source. */
@@ -429,13 +446,14 @@ export interface Flaw {
   readonly lost: readonly LostMessages[]
 }
 
+export interface ProofOptions {
+  watch?(progress: VerifyProgress): void
+  /** As that of an attempt. */
+  readonly spent?: AbortSignal
+}
+
 /** What has to agree before a migration is called synced. */
 export interface Proof {
   /** Compares the source with the destination. Null: all that source holds is on the destination. */
-  flaw(
-    job: Job,
-    credential: Credential,
-    signal: AbortSignal,
-    watch?: (progress: VerifyProgress) => void,
-  ): Promise<Flaw | null>
+  flaw(job: Job, credential: Credential, signal: AbortSignal, how?: ProofOptions): Promise<Flaw | null>
 }

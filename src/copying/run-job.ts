@@ -6,6 +6,7 @@ import type { Outcome, Result } from '../model/attempt.ts'
 import { backoffText } from '../model/backoff.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { errorText } from '../model/redact.ts'
+import { DayBytes } from './day-bytes.ts'
 import { withFilters } from './filters.ts'
 import { type FlipDeps, finishFlip, flip, isFlipWanted } from './flip.ts'
 import { lackOfRoom, type Room } from './free-space.ts'
@@ -20,7 +21,9 @@ import type {
   Job,
   Jobs,
   KeepConnection,
+  MeterSource,
   Proof,
+  SourceBytes,
   SourceStatus,
   StatusCheck,
   Worker,
@@ -37,6 +40,8 @@ export interface JobDeps {
   readonly jobs: Jobs
   readonly statusCheck: StatusCheck
   readonly keepConnection: KeepConnection
+  readonly meterSource: MeterSource
+  readonly sourceBytes: SourceBytes
   readonly engine: Pick<Engines, 'remembers' | 'run' | 'forget' | 'release' | 'choose'> & Flipping
   readonly flipping: Pick<FlipDeps, 'flips' | 'sessions'>
   readonly keyring: Keyring
@@ -176,7 +181,9 @@ async function flipped(job: Job, seen: Seen, deps: JobDeps, { signal }: JobRun):
 async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> {
   const { credential, refused, why } = await opened(job, deps.keyring)
   if (refused !== undefined) return without(refused, why)
+  await using day = await DayBytes.open(job, credential, deps)
   await using _ = await keptConnection(job, credential, deps)
+  if (day.spent.aborted) return deferred(day)
   const status = await deps.statusCheck.check(job.order.provider, credential, run.signal, asksSizes(job))
   if (run.signal.aborted) return without(OUTCOME_OF_INTERRUPTED_CHECK[run.signal.reason as Interruption])
   if (status.kind !== 'yes') return turnedAway(status)
@@ -197,9 +204,27 @@ async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen>
     workIn(job, mailboxes, () => readBefore(job, mailboxes, deps)),
   )
   run.track?.(tracking)
-  const tracked = { ...run, tracking, changed: changedSince(job, mailboxes) }
-  const result = await copyAndProve(job, credential, isNothingThere ? { ...deps, engine: NO_ENGINE } : deps, tracked)
+  const tracked = {
+    ...run,
+    tracking,
+    changed: changedSince(job, mailboxes),
+    spent: day.spent,
+    onBrought(brought: Brought) {
+      // doveadm's come over a connection of ours, which counts them.
+      if (brought.engine === 'offlineimap') day.take(brought.bytes)
+      run.onBrought?.(brought)
+    },
+  }
+  const copied = await copyAndProve(job, credential, isNothingThere ? { ...deps, engine: NO_ENGINE } : deps, tracked)
+  const result = copied.outcome === SPENT ? { ...copied, waitMs: day.waitMs } : copied
   return { ending: result.outcome, result, attemptId, mailboxes }
+}
+
+const SPENT: Outcome = 'old-spent'
+
+function deferred({ waitMs }: DayBytes): Seen {
+  const seen = without(SPENT)
+  return { ...seen, result: seen.result && { ...seen.result, waitMs } }
 }
 
 /**
@@ -247,7 +272,7 @@ function readBefore({ migrationId }: Job, mailboxes: readonly MailboxStatus[], {
   return messages === 0 ? { messages: null, bytes: null } : { messages, bytes: known.bytes() }
 }
 
-type TrackedRun = JobRun & Pick<EngineRun, 'changed'> & { readonly tracking: Tracking }
+type TrackedRun = JobRun & Pick<EngineRun, 'changed' | 'spent'> & { readonly tracking: Tracking }
 type CopyingDeps = Pick<JobDeps, 'proof'> & { readonly engine: Pick<Engine, 'run' | 'forget'> }
 
 /** A copy that the engine calls complete has to be proved by a clean ledger. */
@@ -274,8 +299,11 @@ async function prove(
   deps: CopyingDeps,
   run: TrackedRun,
 ): Promise<Result> {
-  const watch = (progress: VerifyProgress) => run.tracking.compared(progress)
-  const flaw = copied.outcome === 'complete' ? await deps.proof.flaw(job, credential, run.signal, watch) : null
+  const how = {
+    watch: (progress: VerifyProgress) => run.tracking.compared(progress),
+    ...(run.spent && { spent: run.spent }),
+  }
+  const flaw = copied.outcome === 'complete' ? await deps.proof.flaw(job, credential, run.signal, how) : null
   if (run.signal.aborted && copied.outcome === 'complete')
     return { ...copied, outcome: run.signal.reason as Interruption }
   if (flaw === null) return copied
@@ -306,7 +334,7 @@ type Trouble = Extract<SourceStatus, { kind: 'trouble' }> & { code: Outcome }
 
 /** When the status check was interrupted: nothing was copied yet. */
 const OUTCOME_OF_INTERRUPTED_CHECK: Readonly<Record<Interruption, Outcome>> = {
-  ...{ stopped: 'stopped', 'lost-lock': 'lost-lock', timeout: 'old-timeout' },
+  ...{ stopped: 'stopped', 'lost-lock': 'lost-lock', timeout: 'old-timeout', 'old-spent': 'old-spent' },
 }
 
 const OUTCOME_OF_CHECK: Readonly<Partial<Record<SourceStatus['kind'], Outcome>>> = {

@@ -39,7 +39,11 @@ export const FOR_A_PERSON: readonly Outcome[] = [
   'new-full',
 ]
 /** Not counted as failures; with the time until the job is due again. */
-const AGAIN: Readonly<Partial<Record<Outcome, number>>> = { stopped: 0, 'lost-lock': 0, locked: LOCKED_MS }
+const AGAIN: Readonly<Partial<Record<Outcome, number>>> = {
+  ...{ stopped: 0, 'lost-lock': 0, locked: LOCKED_MS },
+  // Whoever stops it knows for how long.
+  'old-spent': 0,
+}
 /** The migration keeps these as its code, and the job is tried again. */
 const SHOWN: readonly Outcome[] = [
   'ledger-differs',

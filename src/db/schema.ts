@@ -273,6 +273,7 @@ export interface Provider {
   copy_connections: number | null;
   created_at: Generated<Timestamp>;
   cutover: string;
+  daily_bytes: Int8 | null;
   engine: Generated<string>;
   exclude: Generated<string[]>;
   filters: Generated<string>;
@@ -315,6 +316,12 @@ export interface Retention {
 export interface RetiredRecipient {
   recipient: string;
   retired_at: Generated<Timestamp>;
+}
+
+export interface SourceBytes {
+  bytes: Int8;
+  day: Timestamp;
+  migration_id: Int8;
 }
 
 export interface Upgrade {
@@ -363,6 +370,7 @@ export interface DB {
   provider: Provider;
   retention: Retention;
   retired_recipient: RetiredRecipient;
+  source_bytes: SourceBytes;
   upgrade: Upgrade;
   visit: Visit;
   worker: Worker;

@@ -130,6 +130,7 @@ export class Comparison {
     onProgress: () => void,
   ): Promise<{ messages: DigestedMessage[]; uids: number[] }> {
     const { source, digests } = this.#deps
+    const { spent } = this.#deps.options
     const known = digests.messages.of(name, uidValidity)
     const digested: DigestedMessage[] = []
     const gone = new Set<number>()
@@ -144,7 +145,9 @@ export class Comparison {
       const batch = new Map(messages.map((message) => [message.uid, message]))
       const fresh = new Map<number, DigestedMessage>()
       try {
-        for await (const { uid, ...reading } of source.read(messages)) {
+        let count = 0
+        for await (const { uid, ...reading } of source.read(messages, spent)) {
+          count++
           const message = batch.get(uid) as SourceMessage
           if ('gone' in reading) gone.add(uid)
           else if ('unreadable' in reading) findings.add('unreadable', message, reading.unreadable, 'unknown')
@@ -153,6 +156,7 @@ export class Comparison {
           this.#fetched++
           onProgress()
         }
+        if (count < messages.length) spent?.throwIfAborted()
       } finally {
         digests.messages.add(name, uidValidity, fresh)
       }

@@ -73,8 +73,8 @@ export interface SourceSession extends AsyncDisposable {
   subscribed(): Promise<ReadonlySet<string>>
   /** Opens a mailbox read-only and lists it. */
   examine(mailbox: Mailbox, how?: Examining): Promise<Opened>
-  /** Reads messages of the open mailbox. */
-  read(messages: readonly SourceMessage[]): AsyncIterable<Reading>
+  /** Reads messages of the open mailbox. @param spent aborted: no more than what is read already */
+  read(messages: readonly SourceMessage[], spent?: AbortSignal): AsyncIterable<Reading>
 }
 
 export interface DestinationMail {

@@ -47,6 +47,8 @@ export interface VerifyOptions {
   /** From now on, all differences that are found now are right as they are. */
   readonly accept?: boolean
   readonly watch?: (progress: VerifyProgress) => void
+  /** Aborted: no more is read at the source; the next comparison continues from there. */
+  readonly spent?: AbortSignal
   /** Aborted: stops at once; the next comparison continues from there. */
   readonly signal?: AbortSignal
 }

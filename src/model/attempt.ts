@@ -14,6 +14,7 @@ export const OUTCOMES = [
   'old-timeout',
   'old-tls',
   'old-busy',
+  'old-spent',
   'old-protocol',
   'old-disabled',
   'old-no-sign-in',
@@ -35,7 +36,7 @@ export const OUTCOMES = [
 export type Outcome = (typeof OUTCOMES)[number]
 
 /** What comes of these comes by itself: the next attempt is made before long. */
-export const PASSING: readonly Outcome[] = ['complete', 'stopped', 'lost-lock', 'locked']
+export const PASSING: readonly Outcome[] = ['complete', 'stopped', 'lost-lock', 'locked', 'old-spent']
 
 /** One run of a copying engine for one migration. */
 export interface Attempt {

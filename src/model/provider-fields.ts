@@ -120,6 +120,16 @@ export const PROVIDER_FIELDS = {
     fallback: 'three quarters, which is also the most',
     takeAway: 'let copying use three quarters of the connections again',
   }),
+  /** Of each person's mail, within a day of UTC; null: as many as there are. */
+  dailyBytes: field<number | null>({
+    ...{ name: 'daily_bytes', title: 'Bytes a day for each person', part: 'load', placeholder: 'size' },
+    about:
+      "most bytes of a person's mail that copying may read there within a day (UTC), as 2500M: Gmail allows no more",
+    hint: 'What is left goes on the next day.',
+    ...{ schema: Type.Integer(), read: values.size, default: () => null, example: '2500M' },
+    fromColumns: (bytes) => (bytes === null ? null : Number(bytes)),
+    ...{ fallback: 'as many as there are', takeAway: 'read as many bytes a day as there are again' },
+  }),
   /** IMAP ID `x-originating-ip`; the source has to trust us. */
   forwardsClient: field({
     ...{ name: 'forward_client', title: "Send the client's address", part: 'load', columns: ['forwards_client'] },

@@ -3,6 +3,7 @@ import { isAbsolute } from 'node:path'
 import { parseDomain } from './address.ts'
 import { likeliest } from './closest-word.ts'
 import { type CopyWindow, parseWindow } from './provider.ts'
+import { parseSize } from './quota.ts'
 import { Refused } from './refused.ts'
 import { isShortLine, isUsername, wholeNumber } from './texts.ts'
 
@@ -34,6 +35,12 @@ export function port(text: string): number {
 
 export function connections(text: string): number {
   return wholeNumber(text, CONNECTIONS_LIMIT)
+}
+
+export function size(text: string): number {
+  const bytes = parseSize(text)
+  if (bytes !== null) return bytes
+  throw new Refused('invalid', 'It must be a size, as 500M, 2G or a number of bytes.')
 }
 
 /** A file that every host of an interface can name in the same way. */

@@ -1,6 +1,6 @@
 import type { AttemptLimit, Hasher, Userdb } from '../auth/ports.ts'
 import type { CopyingHosts } from '../copying/copying-hosts.ts'
-import type { Attempts } from '../copying/ports.ts'
+import type { Attempts, SourceBytes } from '../copying/ports.ts'
 import type { Keyring } from '../keys/open-credential.ts'
 import type { Endpoints, Sealer, Sealings, TotpSealer } from '../keys/ports.ts'
 import type { Rotation } from '../keys/reseal.ts'
@@ -55,6 +55,7 @@ export interface OperationDeps extends VerifyDeps {
   readonly migrations: Migrations
   readonly credentials: Credentials
   readonly attempts: Attempts
+  readonly sourceBytes: SourceBytes
   readonly administrators: Administrators
   /** Makes the panel key when there is none yet. */
   readonly totpSealer: TotpSealer

@@ -127,6 +127,7 @@ export const MigrationDetail = Type.Object(
     ...MIGRATION,
     remedy: orNull(Text),
     ...LATEST,
+    read_today: Type.Integer({ minimum: 0, description: 'Bytes that were read at the old server today (UTC)' }),
     credential_sealed_at: orNull(Time),
     credential_sealed_to: orNull(listOf(Text)),
     credential_opened_at: orNull(Time),

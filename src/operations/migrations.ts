@@ -1,4 +1,4 @@
-import type { Attempts } from '../copying/ports.ts'
+import type { Attempts, SourceBytes } from '../copying/ports.ts'
 import type { Ledgers } from '../ledger/ports.ts'
 import type { Account } from '../model/account.ts'
 import type { Attempt, AttemptPlan, LatestAttempt } from '../model/attempt.ts'
@@ -139,6 +139,8 @@ export interface MigrationFacts {
   /** The last ones, latest first. */
   readonly attempts: readonly Attempt[]
   readonly latest: LatestAttempt | null
+  /** Bytes that were read at the source today (UTC). */
+  readonly readToday: number
   /** The last ones, latest first. */
   readonly entries: readonly AuditEntry[]
   readonly ledger: Ledger | null
@@ -150,6 +152,7 @@ interface ShowDeps {
   readonly accounts: Pick<Accounts, 'find'>
   readonly credentials: Pick<Credentials, 'factsOf'>
   readonly attempts: Attempts
+  readonly sourceBytes: Pick<SourceBytes, 'today'>
   readonly audit: Pick<Audit, 'page'>
   readonly ledgers: Pick<Ledgers, 'find'>
 }
@@ -173,11 +176,12 @@ export const showMigration = operation({
   answer: { schema: the(schemas.MigrationDetail), row: factsRow },
   async run({ address: migration, ...part }, deps: ShowDeps): Promise<MigrationFacts> {
     const { id, address } = migration
-    const [account, credential, attempts, latest, { rows: entries }, ledger] = await Promise.all([
+    const [account, credential, attempts, latest, readToday, { rows: entries }, ledger] = await Promise.all([
       deps.accounts.find(address),
       deps.credentials.factsOf(address),
       deps.attempts.last(id, ATTEMPTS_SHOWN),
       deps.attempts.latest([id]),
+      deps.sourceBytes.today(id),
       deps.audit.page({ filter: { subjects: [address] }, limit: ENTRIES_SHOWN }),
       deps.ledgers.find(id),
     ])
@@ -186,7 +190,7 @@ export const showMigration = operation({
     const end = from + limit
     const differences = { rows: all.slice(from, end), next: end < all.length ? end : null }
     return {
-      ...{ migration, account, credential, attempts, entries, ledger, differences },
+      ...{ migration, account, credential, attempts, readToday, entries, ledger, differences },
       latest: latest.get(id) ?? null,
     }
   },
@@ -220,11 +224,21 @@ export const migrationStatus = operation({
   },
 })
 
-function factsRow({ migration, credential, attempts, latest, entries, ledger, differences }: MigrationFacts) {
+function factsRow({
+  migration,
+  credential,
+  attempts,
+  latest,
+  readToday,
+  entries,
+  ledger,
+  differences,
+}: MigrationFacts) {
   return {
     ...migrationRow(migration),
     remedy: nextStep(migration.code),
     ...latestRow(latest),
+    read_today: readToday,
     credential_sealed_at: credential?.sealedAt ?? null,
     credential_sealed_to: credential?.sealedTo ?? null,
     credential_opened_at: credential?.openedAt ?? null,

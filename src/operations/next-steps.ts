@@ -106,6 +106,8 @@ const ENDINGS: Readonly<Partial<Record<Outcome, string>>> = {
   'old-timeout': 'the old server does not answer in time',
   'old-tls': 'the certificate of the old server is not trusted, or TLS failed',
   'old-busy': 'the old server takes no more connections at this moment',
+  'old-spent':
+    'what may be read at the old server within a day was read (--daily-bytes); the rest comes from midnight UTC on',
   'old-protocol': 'the old server answered something unexpected',
   'old-disabled': 'the old server says that the account is disabled',
   'old-no-sign-in': 'the old server does not let this person in at this moment',

@@ -9,10 +9,11 @@ import { copyingHosts } from '../db/copying-hosts.ts'
 import { flips } from '../db/flips.ts'
 import { jobs } from '../db/jobs.ts'
 import { retention } from '../db/retention.ts'
+import { sourceBytes } from '../db/source-bytes.ts'
 import { proxiedSessions, whyNone } from '../engines/doveadm/sessions.ts'
 import { removeStale } from '../engines/doveadm/stale.ts'
 import { copyingHostIn } from '../files/kept-ids.ts'
-import { keepConnection } from '../imap/read/kept.ts'
+import { keepConnection, meterSource } from '../imap/read/kept.ts'
 import { statusCheck } from '../imap/read/status-check.ts'
 import { roomBeside } from '../maildir/free-space.ts'
 import type { Settings } from '../settings.ts'
@@ -54,6 +55,8 @@ async function copying(service: Service, { takesOver, early, limitMs, by }: Copy
       jobs: jobs(kysely),
       statusCheck,
       keepConnection,
+      meterSource,
+      sourceBytes: sourceBytes(kysely),
       engine,
       flipping: {
         flips: flips(kysely, `sync on ${worker.host}`),

@@ -32,6 +32,7 @@ import { recipients } from '../db/recipients.ts'
 import { reports } from '../db/reports.ts'
 import { holds, routes } from '../db/routes.ts'
 import { sealings } from '../db/sealings.ts'
+import { sourceBytes } from '../db/source-bytes.ts'
 import { transitions } from '../db/transitions.ts'
 import { userdb } from '../db/userdb.ts'
 import { visits } from '../db/visits.ts'
@@ -187,6 +188,7 @@ function storesIn(database: Database, { home }: Settings) {
   const { kysely, pool } = database
   return {
     ...{ accounts: accounts(kysely), administrators: administrators(kysely), attempts: attempts(kysely) },
+    sourceBytes: sourceBytes(kysely),
     ...{ aliases: aliases(kysely), backups: backups(database, version()), boards: boards(kysely) },
     onlyAtSource: onlyAtSource(kysely, recipients(database)),
     ...{ audit: audit(kysely), collisions: collisions(kysely), copying: copying(kysely) },

@@ -42,6 +42,8 @@ t.test('a lease is as old as its question, however late the answer came', async 
     keyring: { open: async () => ({ credential: { address: 'anna@new.example', username: 'anna', password: 'x' } }) },
     engine: { choose: async () => 'doveadm' },
     keepConnection: () => ({ [Symbol.asyncDispose]: async () => undefined }),
+    meterSource: () => ({ [Symbol.dispose]: () => undefined }),
+    sourceBytes: { today: async () => 0, add: async () => undefined },
     statusCheck: {
       check: (_provider: unknown, _credential: unknown, signal: AbortSignal) =>
         new Promise((resolve) => {

@@ -42,6 +42,8 @@ async function take(job: Job, flaws: (Flaw | Error | null)[], copies: Partial<Re
       },
     },
     keepConnection: () => ({ [Symbol.asyncDispose]: async () => undefined }),
+    meterSource: () => ({ [Symbol.dispose]: () => undefined }),
+    sourceBytes: { today: async () => 0, add: async () => undefined },
     statusCheck: { check: async () => ({ kind: 'yes', mailboxes: [INBOX] }) },
     engine: {
       choose: async () => 'offlineimap',

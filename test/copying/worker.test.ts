@@ -62,6 +62,8 @@ function working(
       ...{ worker: { copyingHost: 'here' }, jobs, limitMs: 60_000, now: () => new Date(), chance: () => 0.5 },
       keyring: { open: async () => ({ credential: { username: 'x', password: 'x' } }) },
       keepConnection: () => ({ [Symbol.asyncDispose]: async () => undefined }),
+      meterSource: () => ({ [Symbol.dispose]: () => undefined }),
+      sourceBytes: { today: async () => 0, add: async () => undefined },
       statusCheck: {
         check: (provider: { name: string }, _: unknown, signal: AbortSignal) =>
           new Promise((resolve) => {

@@ -13,7 +13,7 @@ const before: Provider = { ...newProvider('old', { host: 'imap.old.example' }), 
 t.test('a new provider has the defaults', async (t) => {
   t.same(newProvider('old', { host: 'h' }), {
     ...{ name: 'old', host: 'h', tls: 'implicit', port: 993, loginName: '%u', caFile: null, fingerprint: null },
-    ...{ maxConnections: 20, copyConnections: null, forwardsClient: false, afterRefusal: 'admit' },
+    ...{ maxConnections: 20, copyConnections: null, dailyBytes: null, forwardsClient: false, afterRefusal: 'admit' },
     ...{ mx: null, mxPort: 25, mxTls: 'verified', tlsMin: '1.2', masterName: null, masterLogin: 'user*master' },
     ...{
       engine: 'auto',

@@ -113,22 +113,28 @@ async function attempt(order: CopyOrder, credential: Credential, run: EngineRun,
     await using way = await deps.access.tunnel(order.provider, credential, uid, (body) => {
       passed.take(body)
       run.onBrought?.({ mailbox: body.mailbox, bytes: body.size, engine: 'doveadm' })
+      if (run.spent?.aborted) tunnel?.stop()
     })
     tunnel = way
     await using place = await openPlace(order, dovecot, sourceFields(way, listPrefix(folders)))
-    const copyDeps = { ...deps, passed, signal, onMessage, changed: run.changed ?? null }
+    const { changed = null, spent } = run
+    const copyDeps = { ...deps, passed, signal, onMessage, changed, ...(spent && { spent }) }
     way.askAhead(firstCommands(folders, openedFirst(folders, place, copyDeps)))
     return await copy(order, folders, place, copyDeps)
   } catch (error) {
-    const result = guard.signal.aborted ? ended('new-full', FULL) : failure(error, tunnel, run.signal)
+    const result = guard.signal.aborted ? ended('new-full', FULL) : failure(error, tunnel, endOf(run))
     return { ...result, messages: copied }
   }
+}
+
+function endOf({ signal, spent }: EngineRun): AbortSignal {
+  return !signal.aborted && spent?.aborted ? spent : signal
 }
 
 const NO_FLIP =
   "people are proxied only where mail is a Maildir in the home: a mirror cannot take this mailbox's place (provider set NAME --cutover immediate)"
 
-type CopyDeps = DoveadmDeps & { passed: Passed } & Pick<EngineRun, 'signal' | 'onMessage' | 'changed'>
+type CopyDeps = DoveadmDeps & { passed: Passed } & Pick<EngineRun, 'signal' | 'onMessage' | 'changed' | 'spent'>
 
 async function copy(order: CopyOrder, source: SourceFolders, place: Place, deps: CopyDeps): Promise<Result> {
   const { passed } = deps
@@ -137,7 +143,14 @@ async function copy(order: CopyOrder, source: SourceFolders, place: Place, deps:
   const renewing = renew(source, place, deps)
   const mirroring = renewing.then(() => undefined)
   const early = isFirst ? await mergeEarly(order, source, place, deps, mirroring) : 0
-  await mirroring
+  try {
+    await mirroring
+  } catch (error) {
+    if (!deps.spent?.aborted) throw error
+    passed.keep()
+    const messages = early + ((await mergeNumbered(order, source, place, deps)) ?? 0)
+    return { ...ended(deps.spent.reason, ''), messages }
+  }
   passed.keep()
   const { folders, missing, messages, told } = await mergeMirror(order, source, place, deps, () => true, await renewing)
   // What is missing fails the ledger, which names it.
@@ -156,7 +169,7 @@ async function renew(source: SourceFolders, place: Place, deps: CopyDeps): Promi
   } catch (error) {
     if (!(error instanceof DoveadmError) || deps.signal.aborted) throw error
   }
-  await renewMirror(place, leftOut(source), deps.signal)
+  await renewMirror(place, leftOut(source), deps.signal, deps.spent)
   return null
 }
 
@@ -192,9 +205,9 @@ async function copyMirror(
   { id }: CopyOrder,
   source: SourceFolders,
   place: Place,
-  { passed, shared: states, destination, signal }: CopyDeps,
+  { passed, shared: states, destination, signal, spent }: CopyDeps,
 ): Promise<Result> {
-  const isNew = await renewMirror(place, leftOut(source), signal)
+  const isNew = await renewMirror(place, leftOut(source), signal, spent)
   passed.keep()
   const listed: Matched = await listMirror(place, source, { destination, states, signal })
   const { folders } = listed
@@ -221,15 +234,26 @@ async function mergeEarly(
     () => true,
   )
   if (await Promise.race([isOver, deps.passed.many])) return 0
+  const messages = await mergeNumbered(order, source, place, deps)
+  // The mirror changes all the time: its end decides.
+  if (messages === null) await isOver
+  return messages ?? 0
+}
+
+/** What there is of a mirror that is not whole. Null: it cannot be read. */
+async function mergeNumbered(
+  order: CopyOrder,
+  source: SourceFolders,
+  place: Place,
+  deps: CopyDeps,
+): Promise<number | null> {
   const isNumbered = ({ mailbox: { name }, uidValidity }: MergeFolder) =>
     deps.passed.uidValidityOf(name) === uidValidity
   try {
     return (await mergeMirror(order, source, place, deps, isNumbered)).messages
   } catch (error) {
-    // The mirror changes all the time: its end decides.
-    await isOver
     if (!(error instanceof DoveadmError)) throw error
-    return 0
+    return null
   }
 }
 

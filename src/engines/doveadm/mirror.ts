@@ -34,15 +34,21 @@ const MOST_RUNS = 3
 /**
  * Makes the mirror what the source is now. A stuck one is only a copy: it is thrown away and made again.
  * @param leftOut names of folders in the mirror that are not wanted
+ * @param spent aborted: the source hands over nothing more, and that is no fault of the mirror
  * @returns whether it was made again from nothing
  * @throws DoveadmError
  */
-export async function renewMirror(place: Place, leftOut: readonly string[], signal: AbortSignal): Promise<boolean> {
+export async function renewMirror(
+  place: Place,
+  leftOut: readonly string[],
+  signal: AbortSignal,
+  spent?: AbortSignal,
+): Promise<boolean> {
   let isNew = false
   for (let run = 1; ; run++) {
     const end = await backup(place, leftOut, signal)
     const isRepeated = end.exitCode === EX_AGAIN && run > 1
-    const isLast = signal.aborted || run === MOST_RUNS
+    const isLast = signal.aborted || spent?.aborted || run === MOST_RUNS
     if (end.exitCode === 0 || (isRepeated && (isLast || place.isPlain))) return isNew
     if (isLast || !isWorthAnother(end)) throw new DoveadmError('backup', end)
     // Other storages never get over some names that have been changed on the way in (2.3: a folder called 100%).

@@ -77,8 +77,9 @@ async function runWith(
   file: string,
   { id }: CopyOrder,
   { username, password }: Credential,
-  { signal, onMessage, onBrought }: EngineRun,
+  { onMessage, onBrought, ...run }: EngineRun,
 ): Promise<Result> {
+  const signal = run.spent === undefined ? run.signal : AbortSignal.any([run.signal, run.spent])
   const output = new Output()
   let waitMs: number | null = null
   let mailbox = ''

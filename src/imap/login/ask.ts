@@ -3,7 +3,7 @@ import type { Provider } from '../../model/provider.ts'
 import type { Source, SourceLogin } from '../../source/ports.ts'
 import { type Ending, endingOf, TIME_LIMIT } from './ending.ts'
 import { outcomeOf } from './outcome.ts'
-import { transportTo } from './transport.ts'
+import { type ReadingLimits, transportTo } from './transport.ts'
 
 /** Every entry of imapflow's own that is not taken away would be sent. */
 const CLIENT = { name: 'postferry', version: '', vendor: '', 'support-url': '' }
@@ -47,13 +47,13 @@ export async function loginEnding(login: SourceLogin, limitMs: number): Promise<
 }
 
 /** How imapflow reaches a provider. */
-export function optionsFor(provider: Provider, limitMs: number, mostBytes?: number): ImapFlowOptions {
+export function optionsFor(provider: Provider, limitMs: number, reading: ReadingLimits = {}): ImapFlowOptions {
   return {
     host: provider.host,
     port: provider.port,
     secure: provider.tls === 'implicit',
     doSTARTTLS: provider.tls === 'starttls',
-    transport: transportTo(provider, mostBytes),
+    transport: transportTo(provider, reading),
     clientInfo: CLIENT,
     connectionTimeout: limitMs,
     greetingTimeout: limitMs,

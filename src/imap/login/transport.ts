@@ -5,8 +5,14 @@ import type { ImapTransport } from 'imapflow'
 import { fingerprintOf } from '../../model/certificate.ts'
 import { isOutdated, type Provider } from '../../model/provider.ts'
 
-/** More than a login ever needs. */
 const SIGN_IN_BYTES = 256 * 1024
+
+export interface ReadingLimits {
+  /** Default: more than a login ever needs. */
+  readonly mostBytes?: number
+  /** Called with how many bytes have come. */
+  onBytes?(bytes: number): void
+}
 
 /** The source's certificate is not the one that it has to be. */
 export class CertificateError extends Error {}
@@ -21,21 +27,21 @@ class FloodError extends Error {
  */
 export function transportTo(
   provider: Provider,
-  mostBytes = SIGN_IN_BYTES,
+  reading: ReadingLimits = {},
 ): ImapTransport & { upgrade: NonNullable<ImapTransport['upgrade']> } {
   return {
     connect({ host, port, servername, secure }, onConnect) {
-      if (!secure) return bounded(net.connect({ host, port }, onConnect), mostBytes)
+      if (!secure) return bounded(net.connect({ host, port }, onConnect), reading)
       return checked(
         tls.connect({ host, port, ...named(servername), ...trust(provider) }),
         provider,
-        mostBytes,
+        reading,
         onConnect,
       )
     },
     upgrade(socket, { host, servername }, onSecure) {
       const options = { socket: socket as net.Socket, host, ...named(servername), ...trust(provider) }
-      return checked(tls.connect(options), provider, mostBytes, onSecure)
+      return checked(tls.connect(options), provider, reading, onSecure)
     },
   }
 }
@@ -57,10 +63,10 @@ function versionsFrom(tlsMin: Provider['tlsMin']): tls.SecureContextOptions {
 function checked(
   socket: tls.TLSSocket,
   { fingerprint }: Provider,
-  mostBytes: number,
+  reading: ReadingLimits,
   onSecure: () => void,
 ): tls.TLSSocket {
-  return bounded(socket, mostBytes).once('secureConnect', () => {
+  return bounded(socket, reading).once('secureConnect', () => {
     const shown = fingerprint === null ? null : fingerprintOf(socket.getPeerCertificate())
     if (shown === fingerprint) onSecure()
     else socket.destroy(new CertificateError(`the certificate has the fingerprint ${shown}, not the pinned one`))
@@ -68,7 +74,7 @@ function checked(
 }
 
 /** Ends the connection of a server that sends more, be it one line, one literal or many lines. */
-function bounded<S extends net.Socket>(socket: S, mostBytes: number): S {
+function bounded<S extends net.Socket>(socket: S, { mostBytes = SIGN_IN_BYTES, onBytes }: ReadingLimits): S {
   // Commands that go out together are several writes: none waits until the one before it has arrived.
   socket.setNoDelay()
   const push = socket.push.bind(socket)
@@ -76,6 +82,7 @@ function bounded<S extends net.Socket>(socket: S, mostBytes: number): S {
   // Not as a listener: it would let a socket flow that is about to be handed over to TLS.
   socket.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
     room -= chunk?.length ?? 0
+    onBytes?.(chunk?.length ?? 0)
     if (room >= 0) return push(chunk, encoding)
     socket.destroy(new FloodError('the server sends more than a login needs'))
     return false

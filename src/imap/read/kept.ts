@@ -1,4 +1,4 @@
-import type { KeepConnection, SourceFolders } from '../../copying/ports.ts'
+import type { KeepConnection, MeterSource, SourceFolders } from '../../copying/ports.ts'
 import type { Opened } from '../../ledger/ports.ts'
 import type { LoggedIn } from '../login/connection.ts'
 import type { Listed } from './mailboxes.ts'
@@ -41,6 +41,15 @@ export const keepConnection: KeepConnection = (provider, { username, password })
       await kept.client?.leave()
     },
   }
+}
+
+const meters = new Map<string, (bytes: number) => void>()
+
+/** Counts what comes over all connections of this person that are made until it is disposed. */
+export const meterSource: MeterSource = (provider, { username, password }, onBytes) => {
+  const key = keyOf({ provider, username, password })
+  meters.set(key, onBytes)
+  return { [Symbol.dispose]: () => void (meters.get(key) === onBytes && meters.delete(key)) }
 }
 
 /** For an engine that signs in by itself: it finds no connection open, and what was told before it counts no more. */
@@ -100,7 +109,7 @@ async function takeFrom(kept: Kept | undefined): Promise<LoggedIn | null> {
 }
 
 async function signedIn(reader: Reader, signal?: AbortSignal): Promise<LoggedIn> {
-  const client = await readingSession(reader)
+  const client = await readingSession(reader, meters.get(keyOf(reader)))
   const end = () => client.close()
   signal?.addEventListener('abort', end)
   if (signal?.aborted) end()

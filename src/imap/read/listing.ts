@@ -235,11 +235,11 @@ class Session implements SourceSession, Connection {
     return (await examined(client, mailbox, { hasMessages: false, isLast: () => true })) as Opened
   }
 
-  async *read(messages: readonly SourceMessage[]) {
+  async *read(messages: readonly SourceMessage[], spent?: AbortSignal) {
     try {
       await this.#connected()
       if (this.#isToBeOpened && this.#opened !== undefined) await this.#reopen(this.#opened)
-      yield* readMessages(this, messages)
+      yield* readMessages(this, messages, spent)
     } catch (error) {
       throw couldNotAsk(error, this.#reader)
     }

@@ -20,16 +20,22 @@ export interface Connection {
   renew(): Promise<void>
 }
 
-/** Digests messages of the open mailbox, one in memory at a time; each gives one reading. */
+/**
+ * Digests messages of the open mailbox, one in memory at a time; each gives one reading.
+ * @param spent aborted: those that are not read yet give none
+ */
 export async function* readMessages(
   connection: Connection,
   messages: readonly SourceMessage[],
+  spent?: AbortSignal,
 ): AsyncGenerator<Reading, void, undefined> {
   for (const batch of batchesOf(messages)) {
+    if (spent?.aborted) return
     const found = await readBatch(connection, batch)
     for (const message of batch) {
       const digest = found.get(message.uid)
-      yield digest === undefined ? await readAlone(connection, message) : { uid: message.uid, ...digest }
+      if (digest !== undefined) yield { uid: message.uid, ...digest }
+      else if (!spent?.aborted) yield await readAlone(connection, message)
     }
   }
 }

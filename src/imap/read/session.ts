@@ -16,9 +16,12 @@ const LITERAL_LIMIT = 256 * 1024 * 1024
 const LINE_LIMIT = 1024 * 1024
 
 /** A connection for reading, not open yet. Nothing that changes the source may be sent on it. */
-export async function readingSession(reader: Reader): Promise<LoggedIn> {
+export async function readingSession(reader: Reader, onBytes?: (bytes: number) => void): Promise<LoggedIn> {
   const options = {
-    ...optionsFor(reader.provider, SIGN_IN_LIMIT_MS, Number.POSITIVE_INFINITY),
+    ...optionsFor(reader.provider, SIGN_IN_LIMIT_MS, {
+      mostBytes: Number.POSITIVE_INFINITY,
+      ...(onBytes && { onBytes }),
+    }),
     socketTimeout: SILENCE_LIMIT_MS,
     maxLiteralSize: LITERAL_LIMIT,
     maxLineLength: LINE_LIMIT,

@@ -33,7 +33,7 @@ export class SieveConversation implements AsyncDisposable {
    * @throws NobodyThere, NoSieve, TlsFailed, or an error of the connection
    */
   static async open(provider: Provider, port: number, signal: AbortSignal): Promise<SieveConversation> {
-    const transport = transportTo(provider, MOST_BYTES)
+    const transport = transportTo(provider, { mostBytes: MOST_BYTES })
     const socket = await connected(transport, provider.host, port, signal)
     const conversation = new SieveConversation(socket)
     signal.addEventListener('abort', () => conversation.#socket.destroy(), { once: true })

@@ -37,6 +37,7 @@ export class Conversation {
   /** The tag of a LOGOUT that waits for the answers before it. */
   #leaving: string | null = null
   #isClean = false
+  #isStopped = false
 
   constructor(client: LoggedIn, lent: Lent, password: string, listener: Pick<Listener, 'onBody' | 'onListing'>) {
     this.#client = client
@@ -67,6 +68,11 @@ export class Conversation {
     if (lines.length > 0) this.#lent.socket.write(lines.join(''))
   }
 
+  /** What has come is handed on, and nothing more. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
   /** @throws WritesError when the program wants to write */
   async run(near: Socket): Promise<void> {
     const far = this.#lent.socket
@@ -93,7 +99,9 @@ export class Conversation {
     socket.off('data', this.#pass).off('close', this.#over.resolve)
     this.#overhear.leave()
     if (isIdle && this.#asked.length === 0 && this.#overhear.isBetween) return giveBack()
-    await hangUp(socket)
+    // The source would go on to send what was asked for.
+    if (this.#isStopped) socket.destroy()
+    else await hangUp(socket)
     this.#client.close()
   }
 
@@ -173,6 +181,7 @@ export class Conversation {
     }
     this.#deliver(chunk.subarray(from))
     this.#leaveIfDone()
+    if (this.#isStopped) this.#over.resolve()
   }
 
   #answered(tag: string): void {

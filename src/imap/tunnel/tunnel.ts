@@ -28,6 +28,8 @@ export const openTunnel: SourceAccess['tunnel'] = async (provider, { username, p
   const near = new Set<Socket>()
   let turn: Promise<void> = Promise.resolve()
   let begun: Promise<Begun> | null = null
+  let current: Conversation | null = null
+  let isStopped = false
   const begin = async (): Promise<Begun> => {
     const held = await holdConnection(reader)
     return { held, conversation: new Conversation(held.client, await held.client.lend(), secret, listener) }
@@ -36,6 +38,8 @@ export const openTunnel: SourceAccess['tunnel'] = async (provider, { username, p
     const mine = begun ?? begin()
     begun = null
     const { held, conversation } = await mine
+    current = conversation
+    if (isStopped) conversation.stop()
     try {
       if (!socket.destroyed) await conversation.run(socket)
     } catch (error) {
@@ -48,7 +52,7 @@ export const openTunnel: SourceAccess['tunnel'] = async (provider, { username, p
     near.add(socket)
     socket.on('error', () => undefined).once('close', () => near.delete(socket))
     void userBehind(socket).then((found) => {
-      if (found === user) takeTurn(socket)
+      if (found === user && !isStopped) takeTurn(socket)
       else socket.destroy()
     }, socket.destroy.bind(socket))
   })
@@ -70,6 +74,10 @@ export const openTunnel: SourceAccess['tunnel'] = async (provider, { username, p
       begun ??= begin()
       // Whoever comes in learns of it.
       void begun.then(({ conversation }) => conversation.askAhead(commands)).catch(() => undefined)
+    },
+    stop() {
+      isStopped = true
+      current?.stop()
     },
     async [Symbol.asyncDispose]() {
       server.close()

@@ -29,6 +29,7 @@ const isp = {
   fingerprint: 'ab'.repeat(32),
   max_connections: 5,
   copy_connections: 2,
+  daily_bytes: 2_621_440_000,
   login_name: '%n',
   cutover: 'immediate',
   ...{ flip: 'auto', pop3_port: null, sieve_port: null, filters: 'carry' },
@@ -50,7 +51,7 @@ t.test('a provider is added, shown, changed where it is told and removed, while 
   const added = await rows(
     service,
     ...['provider', 'add', 'isp', '--host', 'Mail.ISP.example', '--tls', 'starttls', '--max-connections', '5'],
-    ...['--copy-connections', '2'],
+    ...['--copy-connections', '2', '--daily-bytes', '2500M'],
     ...['--fingerprint', Array(32).fill('AB').join(':'), '--login-name', '%n', '--cutover', 'immediate'],
     ...['--engine', 'doveadm'],
     '--forward-client',

@@ -4,6 +4,7 @@ import { may } from '../../../model/administrator.ts'
 import type { Migration } from '../../../model/migration.ts'
 import { sizeText } from '../../../model/quota.ts'
 import { type MigrationFacts, migrationStatus, showMigration } from '../../../operations/migrations.ts'
+import { megabytes } from '../../../operations/progress-words.ts'
 import type { PanelDeps } from '../deps.ts'
 import { html, type Piece } from '../html.ts'
 import { live, sendPiece } from '../live.ts'
@@ -51,12 +52,21 @@ export async function migrationPage(app: FastifyInstance, deps: PanelDeps): Prom
   )
 }
 
-function factsPiece({ migration, account, attempts, ledger, differences, credential, entries }: MigrationFacts): Piece {
+function factsPiece({
+  migration,
+  account,
+  attempts,
+  readToday,
+  ledger,
+  differences,
+  credential,
+  entries,
+}: MigrationFacts): Piece {
   const { address } = migration
   return html`<div>
     ${ledgerSection(ledger, differences.rows, address)}
     ${attemptSection(attempts)}
-    <section class="card"><h2>Person</h2>${personFacts(migration, account)}</section>
+    <section class="card"><h2>Person</h2>${personFacts(migration, account, readToday)}</section>
     ${credentialSection(credential)}
     <section class="card">
       <h2>Audit</h2>
@@ -72,12 +82,13 @@ const WHERE = {
   destination: 'the new server',
 }
 
-function personFacts(migration: Migration, account: Account | null): Piece {
+function personFacts(migration: Migration, account: Account | null, readToday: number): Piece {
   const { provider, oldUsername, oldDomain, route, createdAt, pausedFrom } = migration
   return facts([
     ['Old server', html`<a href=${providerPath(provider)}>${provider}</a>`],
     ['Old user name', oldUsername],
     ['Old domain', oldDomain],
+    ['Read there today (UTC)', megabytes(readToday)],
     ['Sessions and mail go to', WHERE[route]],
     ['Paused from', pausedFrom],
     ['Created', when(createdAt)],

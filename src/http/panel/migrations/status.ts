@@ -1,4 +1,4 @@
-import type { Attempt } from '../../../model/attempt.ts'
+import { type Attempt, PASSING } from '../../../model/attempt.ts'
 import { count } from '../../../model/count.ts'
 import { isReady, type Migration } from '../../../model/migration.ts'
 import type { MigrationStatus } from '../../../operations/migrations.ts'
@@ -48,7 +48,7 @@ function lastEnding(attempt: Attempt | null): Content {
     return html`<p>Last attempt: ${badge('complete', 'good')} ${when(endedAt, 'relative')}, ${count(messages)} messages copied</p>`
   }
   const text = endingText(outcome)
-  return html`<p>Last attempt: ${badge(outcome, 'bad')} ${when(endedAt, 'relative')}${text && html`: ${text}`}</p>`
+  return html`<p>Last attempt: ${badge(outcome, PASSING.includes(outcome) ? 'plain' : 'bad')} ${when(endedAt, 'relative')}${text && html`: ${text}`}</p>`
 }
 
 function nextAttempt(plan: MigrationStatus['plan']): Content {

@@ -1,0 +1,28 @@
+import { type Kysely, sql } from 'kysely'
+import type { SourceBytes } from '../copying/ports.ts'
+import type { DB } from './schema.ts'
+
+const TODAY = sql<Date>`(now() at time zone 'UTC')::date`
+
+/** What was read at the source of each person's mail, by the day. */
+export function sourceBytes(db: Kysely<DB>): SourceBytes {
+  return {
+    async today(migrationId) {
+      const row = await db
+        .selectFrom('source_bytes')
+        .select('bytes')
+        .where('migration_id', '=', migrationId)
+        .where('day', '=', TODAY)
+        .executeTakeFirst()
+      return Number(row?.bytes ?? 0)
+    },
+    async add(migrationId, bytes) {
+      await sql`
+        insert into source_bytes (migration_id, day, bytes) values (${migrationId}, ${TODAY}, ${bytes})
+        on conflict (migration_id) do update set day = excluded.day,
+          bytes = excluded.bytes + case when source_bytes.day = excluded.day then source_bytes.bytes else 0 end`.execute(
+        db,
+      )
+    },
+  }
+}
