@@ -18,9 +18,13 @@ export async function startOne(folders: readonly string[], messages: number): Pr
   return world
 }
 
+const LINE = `${'x'.repeat(76)}\r\n`
+/** One that is here already would be looked for in all of the mailbox. */
+let added = 0
+
 /** Puts a message into one of the person's mailboxes at the source. */
 export async function addMessage({ port }: World, mailbox: string, bytes: number): Promise<void> {
-  const body = `Subject: new\r\n\r\n${'x'.repeat(bytes)}\r\n`
+  const body = `Subject: new ${++added}\r\n\r\n${LINE.repeat(Math.ceil(bytes / LINE.length))}`
   await using wire = await ImapWire.open({ host: 'localhost', port, user: 'p0@old.example', password: 'secret of 0' })
   await wire.command(`APPEND ${mailbox} `, Buffer.from(body))
 }
