@@ -14,7 +14,7 @@ import { ended, failure } from './failure.ts'
 import { flagsOf } from './flags.ts'
 import { flipping } from './flip.ts'
 import { hasRecord, openRecord, removeRecord } from './flipped.ts'
-import { leftOut, listPrefix, type Matched, type MergeFolder, type Mirrored, matched, unfit } from './folders.ts'
+import { leftOut, listPrefix, type MergeFolder, type Mirrored, matched, unfit } from './folders.ts'
 import { listMirror } from './listed.ts'
 import { merge } from './merge.ts'
 import { hasBegun, hasMerged, type Merged, openMerged } from './merged.ts'
@@ -23,6 +23,7 @@ import { noteMirror } from './note-mirror.ts'
 import { Passed } from './passed.ts'
 import { openPlace, ownerOf, type Place } from './place.ts'
 import { firstCommands, sourceFields } from './reaching.ts'
+import { asNamed } from './renamed.ts'
 import { placesOf } from './roles.ts'
 import { openSession, type Session } from './session.ts'
 import type { SyncStates } from './sides.ts'
@@ -118,7 +119,8 @@ async function attempt(order: CopyOrder, credential: Credential, run: EngineRun,
     tunnel = way
     await using place = await openPlace(order, dovecot, sourceFields(way, listPrefix(folders)))
     const { changed = null, spent } = run
-    const copyDeps = { ...deps, passed, signal, onMessage, changed, ...(spent && { spent }) }
+    const again = () => deps.access.folders(order.provider, credential, signal)
+    const copyDeps = { ...deps, passed, signal, onMessage, changed, again, ...(spent && { spent }) }
     way.askAhead(firstCommands(folders, openedFirst(folders, place, copyDeps)))
     return await copy(order, folders, place, copyDeps)
   } catch (error) {
@@ -134,7 +136,12 @@ function endOf({ signal, spent }: EngineRun): AbortSignal {
 const NO_FLIP =
   "people are proxied only where mail is a Maildir in the home: a mirror cannot take this mailbox's place (provider set NAME --cutover immediate)"
 
-type CopyDeps = DoveadmDeps & { passed: Passed } & Pick<EngineRun, 'signal' | 'onMessage' | 'changed' | 'spent'>
+type CopyDeps = DoveadmDeps &
+  Pick<EngineRun, 'signal' | 'onMessage' | 'changed' | 'spent'> & {
+    readonly passed: Passed
+    /** The source's folders, as they are by now. */
+    again(): Promise<SourceFolders>
+  }
 
 async function copy(order: CopyOrder, source: SourceFolders, place: Place, deps: CopyDeps): Promise<Result> {
   const { passed } = deps
@@ -201,21 +208,21 @@ function wordsOf(missing: readonly string[]): string {
 const MADE_ANEW = 'the mirror was made again from nothing: the INBOX of the old server is another one (UIDVALIDITY)'
 
 /** The mirror alone; it has to be fit for the mailbox's place. */
-async function copyMirror(
-  { id }: CopyOrder,
-  source: SourceFolders,
-  place: Place,
-  { passed, shared: states, destination, signal, spent }: CopyDeps,
-): Promise<Result> {
-  const isNew = await renewMirror(place, leftOut(source), signal, spent)
-  passed.keep()
-  const listed: Matched = await listMirror(place, source, { destination, states, signal })
-  const { folders } = listed
-  noteMirror(folders, folders, source.subscribed, { migrationId: id, states })
-  const flaw = unfit(listed)
-  const counted = { folders: folders.length, messages: passed.count }
-  if (flaw === null) return { ...counted, outcome: 'complete', output: isNew ? MADE_ANEW : '' }
-  return { ...counted, outcome: 'incomplete', output: flaw }
+async function copyMirror(order: CopyOrder, first: SourceFolders, place: Place, deps: CopyDeps): Promise<Result> {
+  const { passed, shared: states, destination, signal, spent, again } = deps
+  let isNew = false
+  const mirror = async (source: SourceFolders): Promise<Result> => {
+    isNew = (await renewMirror(place, leftOut(source), signal, spent)) || isNew
+    passed.keep()
+    const listed = await listMirror(place, source, { destination, states, signal })
+    const { folders } = listed
+    noteMirror(folders, folders, source.subscribed, { migrationId: order.id, states })
+    const flaw = unfit(listed)
+    const counted = { folders: folders.length, messages: passed.count }
+    if (flaw !== null) return { ...counted, outcome: 'incomplete', output: flaw }
+    return { ...counted, outcome: 'complete', output: isNew ? MADE_ANEW : '' }
+  }
+  return await asNamed(first, again, mirror, ({ outcome }) => outcome === 'complete')
 }
 
 /**
