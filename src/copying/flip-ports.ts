@@ -17,8 +17,12 @@ export interface Flips {
    * @param namespace what her folders are called here from now on; null: as everybody's
    */
   land(hold: string, detail: string, namespace?: Namespace | null): Promise<boolean>
-  /** Back to where they came from, if it is not too late. @returns how far it has come; null: nothing is left of it */
-  back(hold: string, reason: string): Promise<Unfinished['step'] | null>
+  /**
+   * Back to where they came from, if it is not too late.
+   * @param request taken back with it, or kept: the worker's death says nothing against it
+   * @returns how far it has come; null: nothing is left of it
+   */
+  back(hold: string, reason: string, request?: 'taken-back' | 'kept'): Promise<Unfinished['step'] | null>
   /** The request for a return is taken back, with the reason. */
   refuseReturn(job: Job, reason: string): Promise<void>
   /** Nothing is left to be done for it. */

@@ -4,7 +4,7 @@ import type { Result } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { NotFlipped } from '../model/not-flipped.ts'
 import type { Flips, Sessions } from './flip-ports.ts'
-import { confirmed, HELD_LIMIT_MS, LOOK_AGAIN_MS, reasonOf, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
+import { causeOf, confirmed, HELD_LIMIT_MS, LOOK_AGAIN_MS, reasonOf, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
 import type { Flipping, Job, MirrorFlip, StatusCheck, Worker } from './ports.ts'
 import { finishReturn, type ReturnEndDeps } from './return.ts'
 import type { Ending } from './schedule.ts'
@@ -59,7 +59,7 @@ export async function finishFlip(job: Job, deps: FinishDeps): Promise<Job> {
   if (unfinished === null) return job
   const { hold } = unfinished
   if (unfinished.isReturn) return await finishReturn(job, hold, deps)
-  const step = await flips.back(hold, 'the worker of the flip died')
+  const step = await flips.back(hold, 'the worker of the flip died', 'kept')
   if (step === 'back') await engine.moveBack(order, hold)
   if (step === 'landed') await engine.mergeBefore(order, new AbortController().signal)
   await flips.forget(hold)
@@ -98,7 +98,7 @@ export async function flip(job: Job, credential: Credential, deps: FlipDeps, sig
     mirror.record(approach.mailboxes)
     await land(hold, mirror, deps)
   } catch (error) {
-    await goBack(job, hold, error, deps)
+    await goBack(job, hold, causeOf(error, late.signal), deps)
   } finally {
     clearTimeout(timer)
   }
@@ -204,7 +204,8 @@ class Approach {
   async #look(): Promise<void> {
     const { provider } = this.#job.order
     const status = await this.#deps.statusCheck.check(provider, this.#credential, this.#signal, false)
-    if (status.kind !== 'yes') throw new NotFlipped(`the old server cannot be asked: ${status.kind}`)
+    if (status.kind !== 'yes')
+      throw new NotFlipped(`the old server cannot be asked: ${'code' in status ? status.code : status.kind}`)
     this.mailboxes = status.mailboxes
     if (this.#folders.size === 0) this.#folders = new Set(status.mailboxes.map(({ name }) => name))
   }

@@ -26,6 +26,11 @@ export async function confirmed(
   }
 }
 
+/** What has ended the work: whatever its time has cut short fails in its own words. */
+export function causeOf(error: unknown, late: AbortSignal): unknown {
+  return late.aborted ? new NotFlipped(TOO_LONG) : error
+}
+
 /** Why it went wrong, as it may be shown. */
 export function reasonOf(error: unknown): string {
   return error instanceof NotFlipped ? error.message : errorText(error)

@@ -4,7 +4,7 @@ import type { Credential } from '../keys/ports.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { NotFlipped } from '../model/not-flipped.ts'
 import type { FlipDeps, Flipped } from './flip.ts'
-import { confirmed, HELD_LIMIT_MS, LOOK_AGAIN_MS, reasonOf, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
+import { causeOf, confirmed, HELD_LIMIT_MS, LOOK_AGAIN_MS, reasonOf, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
 import type { Flipping, Job, MirrorReturn } from './ports.ts'
 
 export interface ReturnEndDeps {
@@ -50,9 +50,10 @@ export async function bringBack(
     }
     await land(hold, deps)
   } catch (error) {
-    const step = await deps.flips.back(hold, reasonOf(error))
+    const cause = causeOf(error, late.signal)
+    const step = await deps.flips.back(hold, reasonOf(cause))
     if (step === 'back') await deps.flips.forget(hold)
-    if (step !== 'landed') throw error
+    if (step !== 'landed') throw cause
   } finally {
     clearTimeout(timer)
   }
@@ -113,7 +114,7 @@ export async function finishReturn(
 ): Promise<Job> {
   const { moving, order, sealed, address } = job
   if (moving === undefined) return job
-  const step = await flips.back(hold, 'the worker of the return died')
+  const step = await flips.back(hold, 'the worker of the return died', 'kept')
   if (step === 'landed') {
     if (sealed === null) throw new NotFlipped('no credential is kept')
     const { credential, refused, why } = await keyring.open({ address, sealed, provider: order.provider })

@@ -41,13 +41,14 @@ export function flips(db: Kysely<DB>, actor: string): Flips {
         return true
       })
     },
-    async back(hold, reason) {
+    async back(hold, reason, request = 'taken-back') {
       let left: Unfinished['step'] | null = null
       await alone(db, hold, async (trx, address, { step, is_return: isReturn }) => {
         left = step
         if (step === 'landed' || step === 'back') return false
         const { action, from, withdrawn } = WAYS[isReturn ? 'return' : 'flip']
-        await sql`update migration set route = ${from}, ${withdrawn}, changed_at = now()
+        const asked = request === 'kept' ? sql`` : sql`${withdrawn}, `
+        await sql`update migration set route = ${from}, ${asked}changed_at = now()
           where address = ${address} and route = 'held'`.execute(trx)
         await record(trx, address, { actor, action: `${action}-ended`, reason: null, detail: reason })
         if (step === 'held') await sql`delete from flip where hold = ${hold}`.execute(trx)

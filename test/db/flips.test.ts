@@ -132,6 +132,18 @@ t.test('what goes wrong goes back to the source; what has moved is told', async 
   t.equal(await all().back(late, 'again'), 'back')
 })
 
+t.test('a worker that dies takes no request back; what goes wrong does', async (t) => {
+  for (const [person, request] of [['gina', 'kept'] as const, ['hugo', 'taken-back'] as const]) {
+    const hold = await held(person)
+    const address = `${person}@old.example`
+    await sql`update migration set flip_requested_at = now() where address = ${address}`.execute(database.kysely)
+    t.equal(await all().back(hold, '', request), null)
+    const { rows } = await sql`select flip_requested_at is not null as is_kept, route from migration
+      where address = ${address}`.execute(database.kysely)
+    t.same(rows, [{ is_kept: request === 'kept', route: 'source' }])
+  }
+})
+
 t.test('nobody is held for longer than the limit, whoever has died', async (t) => {
   const hold = await held('emil', 0)
   t.equal(await all().begin(hold), false, 'too late to begin')

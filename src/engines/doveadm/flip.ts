@@ -1,4 +1,4 @@
-import type { Flipping, MirrorFlip, SourceFolders } from '../../copying/ports.ts'
+import type { Flipping, MirrorFlip, SourceFolders, Tunnel } from '../../copying/ports.ts'
 import type { Credential } from '../../keys/ports.ts'
 import type { Namespace } from '../../model/account.ts'
 import type { MailboxStatus } from '../../model/mailbox.ts'
@@ -19,6 +19,7 @@ import { moveBack, moveIn, probeMoves } from './moves.ts'
 import { noteMirror } from './note-mirror.ts'
 import { openPlace, ownerOf, type Place } from './place.ts'
 import { sourceFields } from './reaching.ts'
+import { asNamed } from './renamed.ts'
 import { openReturn } from './return.ts'
 import { flagsText } from './return-plan.ts'
 import { mergeBefore } from './strays.ts'
@@ -62,12 +63,13 @@ async function openFlip(
   const way = opened.use(await deps.access.tunnel(provider, credential, ownerOf(order.home).uid))
   const place = opened.use(await openPlace(order, dovecot, sourceFields(way, listPrefix(source))))
   await probeMoves(place, signal)
-  return new Flip(order, credential, { deps, place, source, signal, held: opened.move() })
+  return new Flip(order, credential, { deps, place, way, source, signal, held: opened.move() })
 }
 
 interface Given {
   readonly deps: DoveadmDeps
   readonly place: Place
+  readonly way: Tunnel
   readonly source: SourceFolders
   readonly signal: AbortSignal
   readonly held: AsyncDisposable
@@ -102,13 +104,22 @@ class Flip implements MirrorFlip {
           signal,
         )
       else {
-        this.#source = await deps.access.folders(this.#order.provider, this.#credential, signal)
-        await renewMirror(place, leftOut(this.#source), signal)
+        const again = () => deps.access.folders(this.#order.provider, this.#credential, signal)
+        await asNamed(await again(), again, async (source) => {
+          this.#source = source
+          await renewMirror(place, leftOut(source), signal)
+        })
       }
     } catch (error) {
-      throw error instanceof DoveadmError ? new NotFlipped(`${error.message}\n${shown(error.end)}`.trim()) : error
+      throw error instanceof DoveadmError ? new NotFlipped(this.#reason(error)) : error
     }
     this.#listed = null
+  }
+
+  #reason({ message, end }: DoveadmError): string {
+    const code = this.#given.way.trouble()
+    const away = code === null ? '' : `the old server cannot be asked: ${code}\n`
+    return `${away}${message}\n${shown(end)}`.trim()
   }
 
   /** Null: not all of them are in the mirror by now. */
