@@ -86,6 +86,16 @@ export class DovecotProcess {
     const exited = once(child, 'exit')
     process.kill(-child.pid, 'SIGKILL')
     await exited
+    // Whoever is still to die holds the ports, and Dovecot takes it for a master that runs.
+    while (isThere(-child.pid)) await pause(5)
+  }
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
   }
 }
 

@@ -8,6 +8,9 @@ export interface Relay extends AsyncDisposable {
   connections(): number
   /** The connections of this moment stay open and carry nothing any more, as when a host is lost; new ones do. */
   lose(): void
+  /** Nothing gets through either way, also on new connections, until `thaw`: then what was said meanwhile arrives. */
+  freeze(): void
+  thaw(): void
 }
 
 /** @param change what becomes of what the server says, which arrives `latencyMs` late; @param port 0: any */
@@ -19,6 +22,7 @@ export async function startRelay(
 ): Promise<Relay> {
   const sockets = new Set<Socket>()
   let connections = 0
+  let isFrozen = false
   const relay = createServer((client) => {
     connections++
     const server = connect(to, '127.0.0.1')
@@ -30,6 +34,7 @@ export async function startRelay(
     for (const socket of [client, server]) {
       sockets.add(socket)
       socket.on('error', () => undefined).on('close', () => sockets.delete(socket))
+      if (isFrozen) socket.pause()
     }
   }).listen(port, '127.0.0.1')
   await once(relay, 'listening')
@@ -38,6 +43,14 @@ export async function startRelay(
     connections: () => connections,
     lose() {
       for (const socket of sockets) socket.removeAllListeners('data').on('data', () => undefined)
+    },
+    freeze() {
+      isFrozen = true
+      for (const socket of sockets) socket.pause()
+    },
+    thaw() {
+      isFrozen = false
+      for (const socket of sockets) socket.resume()
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy()
