@@ -3,22 +3,26 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { OWN } from '../support/debian.ts'
-import { mustRun, rows } from '../support/ferry.ts'
+import { moveProvider, mustRun, rows } from '../support/ferry.ts'
 import { type ImapAccount, ImapWire } from '../support/imap-wire.ts'
 import { type MailWorld, startMailWorld } from '../support/mail-world.ts'
 import { everythingOf } from '../support/mailbox-state.ts'
 import { query } from '../support/query.ts'
+import { startRelay } from '../support/relay.ts'
 import { startSync } from '../support/sync.ts'
 import { until } from '../support/until.ts'
 
 // A worker is killed in the middle of a flip. A shell script stands in for a program that it runs, and stays at the moment.
 
 const REST = 'touch "$reached"; exec sleep 30'
+const WAIT = 'touch "$reached"; while [ ! -e "$reached.go" ]; do sleep 0.05; done; real "$@"'
+const BETWEEN = { program: 'mv', at: '*/mirror/*', script: REST } as const
 /** The second backup of a flip is the one in its hold. */
 const MOMENTS = [
   { who: 'near@old.example', what: 'before the hold', program: 'doveadm', at: '*backup*', script: REST },
   { who: 'first@old.example', what: 'before the first move', program: 'mv', at: '*/before/*', script: REST },
-  { who: 'second@old.example', what: 'between the moves', program: 'mv', at: '*/mirror/*', script: REST },
+  { who: 'second@old.example', what: 'between the moves', ...BETWEEN },
+  { who: 'worker@old.example', what: 'between the moves, and the next worker is the first', ...BETWEEN },
   { who: 'third@old.example', what: 'after both moves', program: 'mv', at: '*/mirror/*', script: `real "$@"; ${REST}` },
   { who: 'last@old.example', what: 'when the person is here', program: 'rm', at: '*/before/*', script: REST },
 ] as const
@@ -30,8 +34,28 @@ const WAY_BACK = [
   { who: 'leave@old.example', what: 'when the person is there', program: 'mv', at: '*mirror/Maildir*', nth: 1 },
 ] as const
 const REMADE = 'remade@old.example'
-const people = [...MOMENTS.map(({ who }) => who), FROZEN, REMADE, ...WAY_BACK.map(({ who }) => who)]
+const RENAMED = 'renamed@old.example'
+const AWAY = 'away@old.example'
+const SILENT = 'silent@old.example'
+/** Each run of a program waits for a word of its own. */
+const EACH = `
+  echo >>"$reached.n"
+  run=$(wc -l <"$reached.n")
+  touch "$reached.$run"
+  while [ ! -e "$reached.$run.go" ]; do sleep 0.05; done
+  real "$@"`
+const people = [
+  ...MOMENTS.map(({ who }) => who),
+  FROZEN,
+  REMADE,
+  RENAMED,
+  AWAY,
+  SILENT,
+  ...WAY_BACK.map(({ who }) => who),
+]
 const PASSWORD = 'a password'
+/** Of a worker whose only job came to nothing. */
+const EX_TEMPFAIL = 75
 
 t.test('whoever dies in a flip, everybody goes on, and nothing is lost or twice', async (t) => {
   const all = Object.fromEntries(people.map((person) => [person, PASSWORD]))
@@ -52,6 +76,9 @@ t.test('whoever dies in a flip, everybody goes on, and nothing is lost or twice'
   for (const moment of MOMENTS) await t.test(`killed ${moment.what}`, (t) => killed(t, world, moment))
   for (const moment of WAY_BACK) await t.test(`on the way back, ${moment.what}`, (t) => killedBack(t, world, moment))
   await t.test('an INBOX that becomes another one is mirrored anew', (t) => remade(t, world))
+  await t.test('a folder that is renamed while it is mirrored is looked for again', (t) => renamed(t, world))
+  await t.test('an old server that goes away in the hold lets nobody be flipped', (t) => away(t, world))
+  await t.test('nor does one that says nothing any more', (t) => silent(t, world))
   await t.test('a service that stands still lets nobody be flipped', (t) => frozen(t, world))
 })
 
@@ -59,6 +86,9 @@ const message = (name: string) => Buffer.from(`Subject: ${name}\r\n\r\n${name}\r
 const at = (world: MailWorld, user: string) => ({
   ...{ host: 'localhost', port: world.dovecot.port, user, password: PASSWORD },
 })
+/** Another one may have begun since. */
+const attemptThat = (attempts: readonly Attempt[], says: RegExp) => attempts.find(({ output }) => says.test(output))
+const failed = (attempts: readonly Attempt[]) => attempts.find(({ outcome }) => outcome === 'flip-failed')?.output
 const migrationOf = (world: MailWorld, person: string) => rows(world.ferry.service, 'migration', 'show', person)
 
 async function killed(t: Test, world: MailWorld, moment: (typeof MOMENTS)[number]): Promise<void> {
@@ -79,22 +109,20 @@ async function killed(t: Test, world: MailWorld, moment: (typeof MOMENTS)[number
   sync.kill('SIGKILL')
   await sync.end
 
-  // As if the time of the hold and of the lease had gone by.
-  await query(service.dataDir, 'update flip set held_until = now()')
-  await query(service.dataDir, 'update job set leased_until = now() where holder is not null')
-  t.match(await world.signIn(who, PASSWORD), /^OK /, 'whoever signs in goes on')
   const isHere = moment.what === 'when the person is here'
-  t.match(await migrationOf(world, who), { route: isHere ? 'destination' : 'source' })
-  t.same(await subjects(world, who), ['one', 'two'])
+  // As if the time of the lease had gone by.
+  await query(service.dataDir, 'update job set leased_until = now() where holder is not null')
+  if (!moment.what.includes('next worker')) {
+    // And that of the hold.
+    await query(service.dataDir, 'update flip set held_until = now()')
+    t.match(await world.signIn(who, PASSWORD), /^OK /, 'whoever signs in goes on')
+    t.match(await migrationOf(world, who), { route: isHere ? 'destination' : 'source' })
+    t.same(await subjects(world, who), ['one', 'two'])
+  }
 
+  // It was asked for, and nobody has said otherwise.
   const again = startSync(service, ['--account', who])
   t.equal(await again.end, 0, again.stderr)
-  if (!isHere) {
-    // It was asked for, and comes with the next attempt, unless the flip's end has taken the request back.
-    await mustRun(service, 'migration', 'flip', who).catch(() => undefined)
-    const flipped = startSync(service, ['--account', who])
-    t.equal(await flipped.end, 0, flipped.stderr)
-  }
   t.match(await migrationOf(world, who), { route: 'destination', code: null })
   t.same(await subjects(world, who), ['one', 'two'])
   t.same(await subjects(world, who, 'Early'), ['early'], 'what lay here before has come along')
@@ -172,6 +200,11 @@ function numbered(there: State, { Anew }: State): State {
   return { ...there, ...(there.Anew !== undefined && { Anew: { ...there.Anew, uidValidity } }) }
 }
 
+interface Attempt {
+  readonly outcome: string
+  readonly output: string
+}
+
 type State = Awaited<ReturnType<typeof everythingOf>>
 
 const nth = (number: number) =>
@@ -184,8 +217,8 @@ async function remade(t: Test, world: MailWorld): Promise<void> {
   const sync = startSync(service, ['--account', REMADE])
   t.equal(await sync.end, 0, sync.stderr)
   const { state, code, attempts } = await migrationOf(world, REMADE)
-  t.match({ state, code, attempt: attempts[0] }, { state: 'synced', code: null, attempt: { outcome: 'complete' } })
-  t.match(attempts[0].output, /made again from nothing/)
+  t.match({ state, code }, { state: 'synced', code: null })
+  t.match(attemptThat(attempts, /made again from nothing/), { outcome: 'complete' })
   const known = await everythingOf(at(world, REMADE))
   await mustRun(service, 'migration', 'flip', REMADE)
   const flipping = startSync(service, ['--account', REMADE])
@@ -194,20 +227,108 @@ async function remade(t: Test, world: MailWorld): Promise<void> {
   t.same(await everythingOf(at(world, REMADE)), known)
 }
 
+/** Folders have been listed by the time that doveadm begins. */
+async function renamed(t: Test, world: MailWorld): Promise<void> {
+  const { service } = world.ferry
+  const { PATH, reached, goOn, remove } = inPlaceOf('doveadm', '*backup*', WAIT)
+  t.teardown(remove)
+  {
+    await using wire = await ImapWire.open(at(world, RENAMED))
+    await wire.command('CREATE Before')
+    await wire.command('APPEND Before () ', message('three'))
+  }
+  const sync = startSync(service, ['--account', RENAMED], { PATH })
+  await until(async () => existsSync(reached), `it is reached: ${sync.stderr}`)
+  {
+    await using wire = await ImapWire.open(at(world, RENAMED))
+    await wire.command('RENAME Before After')
+  }
+  goOn()
+  t.equal(await sync.end, 0, sync.stderr)
+  t.match(await migrationOf(world, RENAMED), { ready: true, state: 'synced', code: null })
+  const known = await everythingOf(at(world, RENAMED))
+  await mustRun(service, 'migration', 'flip', RENAMED)
+  const flipping = startSync(service, ['--account', RENAMED])
+  t.equal(await flipping.end, 0, flipping.stderr)
+  t.match(await migrationOf(world, RENAMED), { route: 'destination' })
+  t.same(await everythingOf(at(world, RENAMED)), known)
+}
+
+async function away(t: Test, world: MailWorld): Promise<void> {
+  const { service, old } = world.ferry
+  const { held, goOn, sync } = await inHold(t, world, AWAY)
+  await old.kill()
+  goOn()
+  t.equal(await sync.end, EX_TEMPFAIL, sync.stderr)
+  const { route, attempts } = await migrationOf(world, AWAY)
+  t.equal(route, 'source')
+  t.match(failed(attempts), /old server/)
+  t.same((await query(service.dataDir, 'select * from flip')).rows, [])
+  await held
+  await old.start()
+  await goesOnThere(t, world, AWAY)
+}
+
+/** Nobody tells it that the connection is lost: the flip ends by its own time. */
+async function silent(t: Test, world: MailWorld): Promise<void> {
+  const { service, old } = world.ferry
+  await using relay = await startRelay(old.tlsPort)
+  await moveProvider(service, 'old', relay.port)
+  const { held, goOn, sync } = await inHold(t, world, SILENT)
+  relay.lose()
+  goOn()
+  t.match(await held, /^OK /, 'who waited is let in')
+  t.equal(await sync.end, EX_TEMPFAIL, sync.stderr)
+  const { route, attempts } = await migrationOf(world, SILENT)
+  t.equal(route, 'source')
+  t.match(failed(attempts), /the flip took longer than anybody may be held/)
+  await goesOnThere(t, world, SILENT)
+  await moveProvider(service, 'old', old.tlsPort)
+}
+
+/** A flip that has come to the last changes. Who signs in then is held. */
+async function inHold(t: Test, world: MailWorld, who: string) {
+  const { service } = world.ferry
+  const programs = inPlaceOf('doveadm', '*backup*', EACH)
+  t.teardown(programs.remove)
+  await mustRun(service, 'migration', 'flip', who)
+  const sync = startSync(service, ['--account', who], { PATH: programs.PATH })
+  await until(async () => existsSync(`${programs.reached}.1`), `it comes near: ${sync.stderr}`)
+  {
+    await using wire = await ImapWire.open(at(world, who))
+    await wire.command('APPEND INBOX () ', message('three'))
+  }
+  writeFileSync(`${programs.reached}.1.go`, '')
+  await until(async () => existsSync(`${programs.reached}.2`), `it is held: ${sync.stderr}`)
+  t.match(await migrationOf(world, who), { route: 'held' })
+  return { held: world.signIn(who, PASSWORD), goOn: () => writeFileSync(`${programs.reached}.2.go`, ''), sync }
+}
+
+/** As if nothing had happened; and then they are flipped. */
+async function goesOnThere(t: Test, world: MailWorld, who: string): Promise<void> {
+  const { service } = world.ferry
+  await until(async () => /^OK /.test(await world.signIn(who, PASSWORD)), 'they go on')
+  t.same(await subjects(world, who), ['one', 'three', 'two'])
+  await mustRun(service, 'migration', 'flip', who)
+  const flipping = startSync(service, ['--account', who])
+  t.equal(await flipping.end, 0, flipping.stderr)
+  t.match(await migrationOf(world, who), { route: 'destination', code: null })
+  t.same(await subjects(world, who), ['one', 'three', 'two'])
+}
+
 async function frozen(t: Test, world: MailWorld): Promise<void> {
   const { service } = world.ferry
-  const goOn = 'touch "$reached"; while [ ! -e "$reached.go" ]; do sleep 0.05; done; real "$@"'
-  const { PATH, reached, remove } = inPlaceOf('doveadm', '*backup*', goOn)
+  const { PATH, reached, goOn, remove } = inPlaceOf('doveadm', '*backup*', WAIT)
   t.teardown(remove)
   await mustRun(service, 'migration', 'flip', FROZEN)
   const sync = startSync(service, ['--account', FROZEN], { PATH })
   await until(async () => existsSync(reached), `it is reached: ${sync.stderr}`)
   process.kill(service.pid, 'SIGSTOP')
-  writeFileSync(`${reached}.go`, '')
+  goOn()
   await sync.end.finally(() => process.kill(service.pid, 'SIGCONT'))
   const { route, attempts } = await migrationOf(world, FROZEN)
   t.equal(route, 'source')
-  t.match(attempts[0], { outcome: 'flip-failed', output: /does not confirm that it holds/ })
+  t.match(attemptThat(attempts, /does not confirm that it holds/), { outcome: 'flip-failed' })
   // At first it may not know again where people are.
   await until(async () => /^OK /.test(await world.signIn(FROZEN, PASSWORD)), 'the service goes on')
   t.same(await subjects(world, FROZEN), ['one', 'two'])
@@ -232,5 +353,6 @@ case "$*" in ${pattern}) ${what};; *) real "$@";; esac
   writeFileSync(join(folder, program), script, { mode: 0o755 })
   chmodSync(join(folder, program), 0o755)
   const remove = () => rmSync(folder, { recursive: true, force: true })
-  return { PATH: `${folder}:${process.env.PATH}:/usr/sbin`, reached, remove }
+  const goOn = () => writeFileSync(`${reached}.go`, '')
+  return { goOn, PATH: `${folder}:${process.env.PATH}:/usr/sbin`, reached, remove }
 }
