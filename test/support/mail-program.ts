@@ -8,6 +8,18 @@ export interface Kept {
   readonly marks: string
 }
 
+/** A message as it was found. */
+export interface Found extends Kept {
+  readonly messageId: string
+  /** Its UIDVALIDITY and UID. */
+  readonly number: string
+}
+
+/** Lies in the folder that is renamed. */
+const BOXED = 'hers in the box.'
+/** So many steps from one rename to the next. */
+const RENAMES = 60
+
 const MARKS = '\\Flagged hers'
 
 /**
@@ -47,7 +59,11 @@ export class MailProgram {
   async work(stop: AbortSignal): Promise<void> {
     this.#last = performance.now()
     this.#stop = stop
-    await this.#settled((wire) => create(wire, ['Moved', this.#box()]))
+    await this.#settled(async (wire) => {
+      await create(wire, ['Moved', this.#box()])
+      await append(wire, `"${this.#box()}"`, BOXED)
+    })
+    this.#expected.set(BOXED, { folder: this.#box(), marks: '' })
     while (!stop.aborted) {
       await this.#step()
       this.#steps++
@@ -60,7 +76,7 @@ export class MailProgram {
   async #step(): Promise<void> {
     const kind = this.#steps % 5
     if (kind < 2) return await this.#append()
-    if (kind === 4 && this.#steps % 60 === 4) return await this.#rename()
+    if (kind === 4 && this.#steps % RENAMES === 4) return await this.#rename()
     const inbox = [...this.#expected].filter(([, { folder, marks }]) => folder === 'INBOX' && marks === '')
     const [subject] = inbox[Math.floor(Math.random() * inbox.length)] ?? []
     if (subject === undefined) return await this.#append()
@@ -71,12 +87,7 @@ export class MailProgram {
 
   async #append(): Promise<void> {
     const subject = `hers ${this.#steps}.`
-    await this.#settled(async (wire) => {
-      await wire.command('SELECT INBOX')
-      if ((await find(wire, subject)) === null) {
-        await wire.command('APPEND INBOX () ', Buffer.from(`${messageId()}Subject: ${subject}\r\n\r\nhello\r\n`))
-      }
-    })
+    await this.#settled((wire) => append(wire, 'INBOX', subject))
     this.#expected.set(subject, { folder: 'INBOX', marks: '' })
   }
 
@@ -109,6 +120,7 @@ export class MailProgram {
       const all = (await wire.command(`LIST "" "Box %"`)).map(({ line }) => line).join('\n')
       if (!all.includes(this.#box())) await wire.command(`RENAME "${before}" "${this.#box()}"`)
     })
+    this.#expected.set(BOXED, { folder: this.#box(), marks: '' })
   }
 
   /** What is not in the INBOX any more was done before the answer was cut off. */
@@ -139,20 +151,25 @@ export class MailProgram {
 }
 
 /** Every message that an account has, by subject: once for each time that it is there. */
-export async function messagesOf(account: ImapAccount): Promise<Map<string, Kept[]>> {
+export async function messagesOf(account: ImapAccount): Promise<Map<string, Found[]>> {
   await using wire = await ImapWire.open(account)
   const names = (await wire.command('LIST "" "*"')).flatMap(({ line }) => /"\/" "?([^"]+)"?$/.exec(line)?.[1] ?? [])
-  const found = new Map<string, Kept[]>()
+  const found = new Map<string, Found[]>()
   for (const folder of names) {
     const opened = await wire.command(`EXAMINE "${folder}"`)
     if (opened.some(({ line }) => line === '* 0 EXISTS')) continue
-    const answers = await wire.command('FETCH 1:* (FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])')
+    const [, validity = ''] = /UIDVALIDITY (\d+)/.exec(opened.map(({ line }) => line).join(' ')) ?? []
+    const answers = await wire.command('UID FETCH 1:* (FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT MESSAGE-ID)])')
     for (const { line, literals } of answers) {
-      const [, subject] = /^Subject: (.*)\r$/m.exec(literals[0]?.toString() ?? '') ?? []
+      const header = literals[0]?.toString() ?? ''
+      const [, subject] = /^Subject: (.*)\r$/m.exec(header) ?? []
+      const [, messageId = ''] = /^Message-ID: (.*)\r$/m.exec(header) ?? []
+      const [, uid = ''] = /UID (\d+)/.exec(line) ?? []
       const [, flags = ''] = /FLAGS \(([^)]*)\)/.exec(line) ?? []
       const marks = flags.split(' ').filter((flag) => MARKS.split(' ').includes(flag))
       if (subject === undefined) continue
-      found.set(subject, [...(found.get(subject) ?? []), { folder, marks: marks.sort().join(' ') }])
+      const one = { folder, marks: marks.sort().join(' '), messageId, number: `${validity} ${uid}` }
+      found.set(subject, [...(found.get(subject) ?? []), one])
     }
   }
   return found
@@ -163,6 +180,14 @@ async function create(wire: ImapWire, names: readonly string[]): Promise<void> {
     const all = await wire.command(`LIST "" "${name}"`)
     if (!all.some(({ line }) => line.startsWith('* LIST'))) await wire.command(`CREATE "${name}"`)
   }
+}
+
+/** Unless it is there. */
+async function append(wire: ImapWire, folder: string, subject: string): Promise<void> {
+  await wire.command(`SELECT ${folder}`)
+  if ((await find(wire, subject)) !== null) return
+  const message = Buffer.from(`${messageId()}Subject: ${subject}\r\n\r\nhello\r\n`)
+  await wire.command(`APPEND ${folder} () `, message)
 }
 
 async function find(wire: ImapWire, subject: string): Promise<string | null> {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Tells every story that talks to a destination as on a Debian 12 and as on a Debian 13: with their Dovecot, Postfix,
-# OfflineIMAP, Python and PostgreSQL. The old server stays Debian 12's. Then the Debian package is installed on both, and hosts
-# fail.
+# OfflineIMAP, Python and PostgreSQL. The old server stays Debian 12's. Then the Debian package is installed on both, hosts
+# fail, and many people are flipped on both.
 # usage: soak.sh [FILE…]     default: all such files
 set -eu
 cd "$(dirname "$0")/../.."
@@ -26,5 +26,6 @@ for release in 12 13; do
     sh build/with-node.sh node node_modules/.bin/tap run "$@" || status=1
 done
 [ "$named" -gt 0 ] ||
-  POSTFERRY_SOAK=1 sh build/with-node.sh node node_modules/.bin/tap run test/soak/package.ts test/soak/hosts.ts || status=1
+  POSTFERRY_SOAK=1 sh build/with-node.sh node node_modules/.bin/tap run \
+  test/soak/package.ts test/soak/hosts.ts test/soak/flips.ts test/soak/flips-killed.ts || status=1
 exit $status

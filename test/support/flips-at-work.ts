@@ -1,0 +1,273 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Test } from 'tap'
+import type { Debian } from './debian.ts'
+import { mustRun, rows } from './ferry.ts'
+import { FlipWatch, type Way } from './flip-watch.ts'
+import { ImapWire } from './imap-wire.ts'
+import { type Found, MailProgram, messagesOf } from './mail-program.ts'
+import { type MailWorld, startMailWorld } from './mail-world.ts'
+import { type Sync, startSync } from './sync.ts'
+import { until } from './until.ts'
+
+const STEP_MS = 100
+const BEFORE = 20
+const PASSWORD = 'a password'
+/** What Postfix says of a message whose end it may not have heard, so that it comes once more. */
+const REPEATED = /\b([0-9A-Za-z]+): to=<[^>]*>.*may be sent more than once/g
+
+/** Many people who are flipped while mail for them arrives and their mail programs work. */
+export class FlipsAtWork implements AsyncDisposable {
+  readonly world: MailWorld
+  readonly debian: Debian
+  readonly watch: FlipWatch
+  readonly #slots: number
+  readonly #deliverMs: number
+  sync: Sync
+  readonly gaps: number[] = []
+  /** In the words of those flips that succeeded. */
+  readonly holds: number[] = []
+  delivered = 0
+  steps = 0
+  /** Asked for by a flip that ended before it was here. */
+  again = 0
+
+  private constructor(world: MailWorld, debian: Debian, slots: number, deliverMs: number) {
+    this.world = world
+    this.debian = debian
+    this.#slots = slots
+    this.#deliverMs = deliverMs
+    this.watch = new FlipWatch(world.ferry.service.dataDir)
+    this.sync = this.#start()
+  }
+
+  /**
+   * @param slots of the worker
+   * @param deliverMs between two messages for a person
+   */
+  static async start(
+    debian: Debian,
+    people: readonly string[],
+    slots: number,
+    deliverMs: number,
+  ): Promise<FlipsAtWork> {
+    const all = Object.fromEntries(people.map((person) => [person, PASSWORD]))
+    const world = await startMailWorld({ debian, people: all, isProxied: true, trusted: '127.0.0.1' })
+    return new FlipsAtWork(world, debian, slots, deliverMs)
+  }
+
+  #start(): Sync {
+    return startSync(this.world.ferry.service, ['--slots', `${this.#slots}`], {}, this.debian)
+  }
+
+  /** A worker again, after the one before has ended. */
+  startWorker(): void {
+    this.sync = this.#start()
+  }
+
+  /** Some people, from the first sign-in until all of their mail is here. @param flips asks for their flips */
+  async carry(t: Test, some: readonly string[], flips: () => Promise<void>): Promise<void> {
+    const known = new Map<string, ReadonlyMap<string, Found[]>>()
+    for (const person of some) known.set(person, await this.#come(person))
+    await this.#ready(some)
+    const programs = some.map((person) => new MailProgram(this.#account(person), STEP_MS))
+    const stop = new AbortController()
+    const sent = some.map((): string[] => [])
+    const working = [
+      ...programs.map((program) => program.work(stop.signal)),
+      ...some.map((person, at) => this.#deliver(person, sent[at] as string[], stop.signal)),
+    ]
+    // Whoever fails is heard at the end.
+    for (const one of working) one.catch(() => undefined)
+    try {
+      await until(() => programs.every(({ steps }) => steps > 5), 'the mail programs work')
+      await flips()
+      await Promise.all(some.map((person) => this.isHere(person)))
+      const steps = programs.map((program) => program.steps)
+      await until(() => programs.every((program, at) => program.steps > (steps[at] ?? 0) + 5), 'they go on')
+    } finally {
+      stop.abort()
+    }
+    await Promise.all(working)
+    await this.world.isQuiet()
+    for (const [at, person] of some.entries()) {
+      const program = programs[at] as MailProgram
+      t.same(program.refused, [], `${person}: no password is asked for`)
+      const wanted = { program, sent: sent[at] ?? [], known: known.get(person) ?? new Map() }
+      t.same(await this.#flaws(person, wanted), [], `${person}: nothing lost, nothing twice`)
+      t.same(await this.#leftovers(person), [], `${person}: the rows and the home agree`)
+      this.gaps.push(program.gapMs)
+      this.steps += program.steps
+      await this.#noteHold(person)
+    }
+    // Who is done is not looked at any more.
+    for (const person of some) await this.must('migration', 'pause', person)
+  }
+
+  /** Runs a command until it works: what it needs may be away for a moment. */
+  async must(...args: string[]): Promise<string> {
+    let said = ''
+    try {
+      return await until(async () => {
+        const { exitCode, stdout, stderr } = await this.world.ferry.service.run(args)
+        said = stderr
+        return exitCode === 0 && { stdout }
+      }, args.join(' ')).then(({ stdout }) => stdout)
+    } catch (cause) {
+      throw new Error(said, { cause })
+    }
+  }
+
+  /** Asks for the flip again when one has ended elsewhere, until the person is here. */
+  async isHere(person: string): Promise<void> {
+    await this.until(person, 'is here', async ({ route, isRequested }) => {
+      if (route === 'source' && !isRequested) {
+        this.again++
+        await mustRun(this.world.ferry.service, 'migration', 'flip', person).catch(() => undefined)
+        await this.#looked()
+      }
+      return route === 'destination'
+    })
+  }
+
+  async #looked(): Promise<void> {
+    const { looks } = this.watch
+    await until(() => this.watch.looks > looks + 1, 'the rows are read')
+  }
+
+  async until(person: string, what: string, fits: (way: Way) => boolean | Promise<boolean>): Promise<void> {
+    try {
+      await until(async () => {
+        const way = this.watch.of(person)
+        return way !== undefined && (await fits(way))
+      }, `${person} ${what}`)
+    } catch (cause) {
+      const { service } = this.world.ferry
+      const { attempts } = await rows(service, 'migration', 'show', person)
+      const told = JSON.stringify({ ...this.watch.of(person), attempts })
+      throw new Error(`${(cause as Error).message}\n${told}\n${this.sync.stderr}`, { cause })
+    }
+  }
+
+  #account(user: string) {
+    return { host: '127.0.0.1', port: this.world.dovecot.port, user, password: PASSWORD }
+  }
+
+  async #come(person: string): Promise<ReadonlyMap<string, Found[]>> {
+    {
+      await using wire = await ImapWire.open(this.#account(person))
+      for (let number = 0; number < BEFORE; number++) {
+        await wire.command('APPEND INBOX (\\Seen) ', Buffer.from(`Subject: before ${number}.\r\n\r\nhello\r\n`))
+      }
+    }
+    return await messagesOf(this.#account(person))
+  }
+
+  async #ready(some: readonly string[]): Promise<void> {
+    await until(async () => {
+      const list = JSON.parse(await this.must('migration', 'list', '--limit', '1000', '--json')) as Row[]
+      return some.every((person) => list.find(({ address }) => address === person)?.ready)
+    }, 'everybody is ready')
+  }
+
+  async #deliver(person: string, sent: string[], stop: AbortSignal): Promise<void> {
+    for (let number = 0; !stop.aborted; number++) {
+      const next = pause(this.#deliverMs)
+      const subject = `sent ${number}.`
+      // Postfix's smtpd ends when Dovecot has no answer for it: a sender tries again, and this one takes the next message.
+      const answers = await this.world.send(subject, [person]).catch((error) => [String(error)])
+      if (answers.every((answer) => answer.startsWith('250'))) sent.push(subject)
+      this.delivered++
+      await next
+    }
+  }
+
+  /** What is not as it must be, when what came late at the old server is here. */
+  async #flaws(person: string, wanted: Wanted): Promise<string[]> {
+    let flaws: string[] = []
+    const isRight = async () => {
+      flaws = this.#compared(await messagesOf(this.#account(person)), wanted)
+      return flaws.length === 0
+    }
+    await until(isRight, 'all is right').catch((error) => flaws.push(String(error)))
+    return flaws
+  }
+
+  #compared(found: ReadonlyMap<string, Found[]>, { program, sent, known }: Wanted): string[] {
+    const flaws = [...found].flatMap(([subject, all]) => {
+      const wasSent = sent.includes(subject)
+      if (!wasSent && !known.has(subject) && !program.expected.has(subject)) {
+        // Postfix was told to try again, and the message was taken all the same.
+        return subject.startsWith('sent') ? [] : [`${subject} was deleted, and is in ${all[0]?.folder}`]
+      }
+      return all.length === 1 || (wasSent && this.#isRepeated(all)) ? [] : [`${subject} is here ${all.length} times`]
+    })
+    const all = [...sent, ...known.keys(), ...program.expected.keys()]
+    flaws.push(...all.filter((subject) => !found.has(subject)).map((subject) => `${subject} is lost`))
+    for (const [subject, [was]] of known) {
+      const is = found.get(subject)?.[0]
+      if (is?.number !== was?.number) flaws.push(`${subject} was ${was?.number}, and is ${is?.number}`)
+    }
+    for (const [subject, kept] of program.expected) {
+      const { folder, marks } = found.get(subject)?.[0] ?? kept
+      if (folder !== kept.folder || marks !== kept.marks)
+        flaws.push(`${subject} is in ${folder} (${marks}), and not in ${kept.folder} (${kept.marks})`)
+    }
+    return flaws
+  }
+
+  /** Whether it was Postfix that has brought it more than once, because the answer to the first time was cut off. */
+  #isRepeated(all: readonly Found[]): boolean {
+    const log = this.world.newPostfix.log()
+    return [...log.matchAll(REPEATED)].some(([, id]) =>
+      all.every(({ messageId }) => log.includes(`${id}: message-id=${messageId}`)),
+    )
+  }
+
+  /** What a flip may not leave behind. */
+  async #leftovers(person: string): Promise<string[]> {
+    const home = join(this.world.dovecot.mailRoot, 'old.example', person.split('@')[0] ?? '')
+    const [journal, before] = [join(home, '.postferry/flip'), join(home, '.postferry/before')]
+    const look = () => [
+      ...(existsSync(join(home, 'Maildir')) ? [] : ['no Maildir']),
+      ...(existsSync(journal) ? ['a journal of moves'] : []),
+      ...(existsSync(before) ? readdirSync(before) : []),
+      ...(this.watch.of(person)?.step == null ? [] : ['a flip that goes on']),
+    ]
+    await until(() => look().length === 0, 'nothing is left').catch(() => undefined)
+    return look()
+  }
+
+  async #noteHold(person: string): Promise<void> {
+    const { attempts } = JSON.parse(await this.must('migration', 'show', person, '--json'))
+    for (const { output } of attempts as { output: string }[]) {
+      const [, held] = /held for (\d+) ms/.exec(output) ?? []
+      if (held !== undefined) this.holds.push(Number(held))
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.watch[Symbol.asyncDispose]()
+    this.sync.kill('SIGTERM')
+    await this.sync.end
+    await this.world[Symbol.asyncDispose]()
+  }
+}
+
+interface Wanted {
+  readonly program: MailProgram
+  readonly sent: readonly string[]
+  readonly known: ReadonlyMap<string, Found[]>
+}
+
+interface Row {
+  readonly address: string
+  readonly ready: boolean
+}
+
+/** The one below which so large a share lies. */
+export function quantile(numbers: readonly number[], share: number): number {
+  const sorted = numbers.toSorted((one, other) => one - other)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
+}
