@@ -283,6 +283,7 @@ export interface Provider {
   host: string;
   id: Generated<number>;
   include: Generated<string[]>;
+  login_addresses: Generated<number>;
   login_name: string;
   master_login: Generated<string>;
   master_name: string | null;

@@ -44,3 +44,34 @@ function flawAt(hosts: readonly FlippingHost[]): string | null {
   const unable = hosts.find(({ cannotFlip }) => cannotFlip !== null)
   return unable === undefined ? null : `${unable.host} cannot flip people: ${unable.cannotFlip}`
 }
+
+/** So many sessions at once are a few people at work: whoever takes fewer from one address takes no proxied domain. */
+export const AT_ONCE = 30
+
+/** What was found of the connections that a provider takes at once. */
+interface AtOnce {
+  readonly taken: number
+  /** It turned the next one away. */
+  readonly isRefused: boolean
+  readonly greeting: string
+}
+
+/**
+ * Why its people cannot be proxied who would all come from the new server's address, and what to do; null: they can, or
+ * nobody knows.
+ */
+export function atOnceFlaw(
+  { loginAddresses }: Pick<Provider, 'loginAddresses'>,
+  { taken, isRefused, greeting }: AtOnce,
+): { readonly why: string; readonly remedy: string } | null {
+  // A server that cannot be reached at all says nothing of that.
+  if (!isRefused || taken === 0 || taken * loginAddresses >= AT_ONCE) return null
+  const why = `the old server takes ${taken} connections at once from one address, and the sessions of all proxied people come from that of the new server`
+  return { why, remedy: `${/courier/i.test(greeting) ? COURIER : OTHERS}; or ${ADDRESSES}` }
+}
+
+const COURIER =
+  'at the old server, in /etc/courier/imapd (imapd and imapd-ssl, and pop3d where people use POP3): MAXPERIP=1000 and MAXDAEMONS=1000, and restart it'
+const OTHERS = 'have the old server take more connections from the address of the new one'
+const ADDRESSES =
+  'have Dovecot hand them on from several addresses (login_source_ips) and say how many (--login-addresses)'

@@ -218,6 +218,12 @@ export const PROVIDER_FIELDS = {
     ...{ schema: Type.Integer(), read: values.port, default: () => null },
     ...{ fallback: '4190', takeAway: 'use port 4190 for ManageSieve again' },
   }),
+  loginAddresses: field({
+    ...{ name: 'login_addresses', title: 'Addresses of proxied sessions', part: 'copying', placeholder: 'number' },
+    about: "from how many addresses the new server's Dovecot hands proxied sessions on (its login_source_ips)",
+    ...{ schema: Type.Integer(), read: values.addresses, default: () => 1 },
+    ...{ fallback: '1', takeAway: 'count with one address again' },
+  }),
   filters: field({
     ...{ name: 'filters', title: 'Filters', part: 'copying', placeholder: 'how' },
     about:

@@ -12,6 +12,7 @@ import { isShortLine, isUsername, wholeNumber } from './texts.ts'
 const HOST_LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 const HOST_LENGTH = 253
 const PORT_LIMIT = 65_535
+const ADDRESSES_LIMIT = 256
 const CONNECTIONS_LIMIT = 10_000
 const PATTERN_LENGTH = 1_000
 
@@ -41,6 +42,10 @@ export function size(text: string): number {
   const bytes = parseSize(text)
   if (bytes !== null) return bytes
   throw new Refused('invalid', 'It must be a size, as 500M, 2G or a number of bytes.')
+}
+
+export function addresses(text: string): number {
+  return wholeNumber(text, ADDRESSES_LIMIT)
 }
 
 /** A file that every host of an interface can name in the same way. */

@@ -1,9 +1,10 @@
 import type { CopyingHosts } from '../copying/copying-hosts.ts'
-import { chosenCutover, chosenRoles } from '../model/cutover.ts'
+import { AT_ONCE, atOnceFlaw, chosenCutover, chosenRoles } from '../model/cutover.ts'
 import type { Provider } from '../model/provider.ts'
 import { type Confirmed, changedProvider, newProvider, type ProviderChanges } from '../model/provider-changes.ts'
 import { PROVIDER_FIELDS, PROVIDER_ROWS, type ProviderField } from '../model/provider-fields.ts'
 import { Refused } from '../model/refused.ts'
+import type { AtOnce } from '../source/probe.ts'
 import { readableCa } from './ca-file.ts'
 import { providerName } from './fields.ts'
 import { type Answer, clearable, type Field, flag, many, operation, optional, resolved, text } from './operation.ts'
@@ -74,12 +75,12 @@ export const addProvider = operation({
     schema: the(AddedProviderSchema),
     row: ({ why, ...added }: AddedProvider) => ({ ...providerRow(added), ...(why !== null && { cutover_why: why }) }),
   },
-  async run({ name, host, ...input }, { providers, copyingHosts }: Adding, by): Promise<AddedProvider> {
+  async run({ name, host, ...input }, deps: Adding, by): Promise<AddedProvider> {
+    const { providers, copyingHosts } = deps
     const said: ProviderChanges & { readonly host: string } = { ...changesIn(input), host }
     const asSaid = newProvider(name, said)
     const hosts = await copyingHosts.able()
-    const { cutover, why } =
-      said.cutover === undefined ? chosenCutover(asSaid, hosts) : { cutover: asSaid.cutover, why: null }
+    const { cutover, why } = await cutoverOf(said, asSaid, hosts, deps)
     const roles = said.roles ?? chosenRoles({ ...asSaid, cutover }, hosts)
     const added = newProvider(name, { ...said, cutover, roles })
     await providers.add(added, by)
@@ -87,7 +88,39 @@ export const addProvider = operation({
   },
 })
 
-interface Adding {
+/** How people of a new provider move, and why that was chosen. @throws Refused where somebody says what cannot be */
+async function cutoverOf(
+  { cutover }: ProviderChanges,
+  asSaid: Provider,
+  hosts: Awaited<ReturnType<CopyingHosts['able']>>,
+  deps: Proxying,
+): Promise<Pick<AddedProvider, 'cutover' | 'why'>> {
+  if (cutover === 'immediate') return { cutover, why: null }
+  if (cutover === 'proxied') {
+    await refuseTooFew(asSaid, deps)
+    return { cutover, why: null }
+  }
+  const chosen = chosenCutover(asSaid, hosts)
+  const flaw = chosen.cutover === 'proxied' ? await tooFew(asSaid, deps) : null
+  return flaw === null ? chosen : { cutover: 'immediate', why: `${flaw.why}: ${flaw.remedy}` }
+}
+
+interface Proxying {
+  /** How many connections at once the old server takes from here, up to so many. */
+  connectionsAtOnce(provider: Provider, most: number): Promise<AtOnce>
+}
+
+async function tooFew(provider: Provider, { connectionsAtOnce }: Proxying) {
+  return atOnceFlaw(provider, await connectionsAtOnce(provider, AT_ONCE))
+}
+
+/** @throws Refused where so few sessions at once would come to their mail */
+async function refuseTooFew(provider: Provider, deps: Proxying): Promise<void> {
+  const flaw = await tooFew(provider, deps)
+  if (flaw !== null) throw new Refused('conflict', `${flaw.why}: ${flaw.remedy}`)
+}
+
+interface Adding extends Proxying {
   readonly providers: Pick<Providers, 'add'>
   readonly copyingHosts: Pick<CopyingHosts, 'able'>
 }
@@ -143,8 +176,10 @@ const CHANGE = {
 
 export const setProvider = operation({
   ...{ ...CHANGE, name: 'provider.set', summary: 'Change what is given of a provider, and nothing else' },
-  async run(input, { providers }: { providers: Pick<Providers, 'set'> }, by) {
+  async run(input, { providers, ...deps }: { providers: Pick<Providers, 'set'> } & Proxying, by) {
     const changed = changeIn(input)
+    const { before, after } = changed
+    if (after.cutover === 'proxied' && before.cutover !== 'proxied') await refuseTooFew(after, deps)
     await providers.set(changed.after, by, changed.before)
     return changed
   },

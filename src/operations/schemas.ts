@@ -35,7 +35,17 @@ function answerOf({ schema, about, isMany, default: defaultOf }: ProviderField<u
 
 export const Step = Type.Object(
   {
-    step: Type.Enum(['resolve', 'connect', 'tls', 'greeting', 'capabilities', 'refusal', 'sender', 'stranger']),
+    step: Type.Enum([
+      'resolve',
+      'connect',
+      'tls',
+      'greeting',
+      'capabilities',
+      'connections',
+      'refusal',
+      'sender',
+      'stranger',
+    ]),
     ok: Type.Boolean(),
     found: Text,
     milliseconds: Count,

@@ -3,7 +3,7 @@ import type { Budget } from './budget.ts'
 
 /** One step of a probe, with its result. */
 export interface ProbeStep {
-  readonly step: 'resolve' | 'connect' | 'tls' | 'greeting' | 'capabilities' | 'refusal'
+  readonly step: 'resolve' | 'connect' | 'tls' | 'greeting' | 'capabilities' | 'connections' | 'refusal'
   readonly ok: boolean
   /** Addresses, issuer, names, days left, …; partly in the words of the source, so not fit for a terminal. */
   readonly found: string
@@ -16,6 +16,15 @@ export interface ProbeStep {
   readonly milliseconds: number
   /** Whole days until the source's certificate expires; negative: it has expired. */
   readonly daysLeft?: number
+}
+
+/** How many connections a provider takes at once from one address. */
+export interface AtOnce {
+  readonly taken: number
+  /** It turned the next one away. */
+  readonly isRefused: boolean
+  /** How it greets. */
+  readonly greeting: string
 }
 
 type Probe = (provider: Provider, stranger?: string) => AsyncIterable<ProbeStep>

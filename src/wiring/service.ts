@@ -39,6 +39,7 @@ import { visits } from '../db/visits.ts'
 import { shownMail } from '../engines/doveadm/shown-mail.ts'
 import type { Check } from '../http/health.ts'
 import { imapSource } from '../imap/login/ask.ts'
+import { connectionsAtOnce } from '../imap/probe/connections.ts'
 import { probe as imapProbe } from '../imap/probe/probe.ts'
 import { sourceMail } from '../imap/read/listing.ts'
 import { approvedEndpoints } from '../keys/approved-endpoints.ts'
@@ -155,7 +156,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
   const operationDeps = {
     ...{ settings, database, budget, source, probe, sealer, endpoints, ...verifyDeps, ...stores },
     ...{ hasher: argon2id, totpSealer: totp },
-    ...{ probeMx, testLimit: rateLimit(database, TEST_LIMITS, 'test-') },
+    ...{ connectionsAtOnce, probeMx, testLimit: rateLimit(database, TEST_LIMITS, 'test-') },
     ...healthOf({ providers: stores.providers, probe, status: source.status }),
     keyring: async () => keyring({ opener: await identityOpener(settings), ...trust }),
     rotateKey: (by, onProgress) => rotateKey(settings, stores, by, onProgress),

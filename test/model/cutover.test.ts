@@ -1,5 +1,5 @@
 import t from 'tap'
-import { chosenCutover, chosenRoles, type FlippingHost } from '../../src/model/cutover.ts'
+import { atOnceFlaw, chosenCutover, chosenRoles, type FlippingHost } from '../../src/model/cutover.ts'
 import { newProvider, type ProviderChanges } from '../../src/model/provider-changes.ts'
 
 const ABLE: FlippingHost = { host: 'one', cannotFlip: null, engine: 'doveadm' }
@@ -33,3 +33,14 @@ t.test('folders go by their roles where people move at once and doveadm copies, 
   t.equal(choose({}, []), 'keep')
   t.equal(choose({}, [ABLE, { ...ABLE, engine: 'offlineimap' }]), 'keep')
 })
+
+t.test(
+  'a server that takes few connections from one address takes no proxied people, unless they come from several',
+  async (t) => {
+    const of = (taken: number, isRefused: boolean, loginAddresses = 1, greeting = '* OK ready') =>
+      atOnceFlaw({ loginAddresses }, { taken, isRefused, greeting })
+    t.match(of(4, true), { why: /takes 4 connections at once/, remedy: /login_source_ips/ })
+    t.match(of(29, true, 1, '* OK Courier-IMAP ready'), { remedy: /MAXPERIP/ })
+    for (const taken of [of(30, true), of(30, false), of(4, true, 8), of(0, true)]) t.equal(taken, null)
+  },
+)

@@ -23,6 +23,7 @@ t.test('a new provider has the defaults', async (t) => {
       pop3Port: null,
       sievePort: null,
       filters: 'carry',
+      loginAddresses: 1,
       window: null,
       include: [],
       exclude: [],

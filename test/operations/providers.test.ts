@@ -17,11 +17,18 @@ const OLD: Provider = {
 }
 
 /** Providers in memory, with what was done to them. */
-function world(before: Provider = OLD, able: (Able & { readonly host: string })[] = []) {
+function world(before: Provider = OLD, able: (Able & { readonly host: string })[] = [], taken = 30) {
   const kept: Provider[] = []
   const keep = async (provider: Provider) => void kept.push(provider)
   const copyingHosts = { able: async () => able }
-  const perform = performer({ providers: { find: async () => before, add: keep, set: keep }, copyingHosts })
+  // A server that turns nobody away is not counted further.
+  const connectionsAtOnce = async (_: Provider, most: number) => ({
+    taken,
+    isRefused: taken < most,
+    greeting: 'Courier',
+  })
+  const providers = { find: async () => before, add: keep, set: keep }
+  const perform = performer({ providers, copyingHosts, connectionsAtOnce })
   return { kept, perform }
 }
 
@@ -119,6 +126,8 @@ t.test('every field that cannot be used is named with what it must be', async (t
     [{ flip: 'window' }, /auto, manual/],
     [{ pop3_port: '0' }, /port|number/],
     [{ sieve_port: '65536' }, /port|number/],
+    [{ login_addresses: '0' }, /whole number/],
+    [{ filters: 'drop' }, /carry, leave/],
     [{ forward_client: 'on' }, /true, false/],
     [{ reopens: '' }, /true, false/],
     [{ window: '20:00' }, /20:00-06:00/],
@@ -135,6 +144,19 @@ t.test('every field that cannot be used is named with what it must be', async (t
   const all = Object.assign({}, ...wrong.map(([said]) => said))
   t.same(Object.keys(await flaws(all)).sort(), Object.keys(all).sort(), 'all at once')
   t.match(await flaws({ tls: 'none' }), { tls: /in the clear: confirm it with plain_text/ })
+})
+
+t.test('nobody is proxied whose old server takes too few connections from one address', async (t) => {
+  const able = [{ host: 'one', engine: 'doveadm', why: 'it is here', cannotFlip: null } as const]
+  const { perform, kept } = world({ ...OLD, fingerprint: null }, able, 4)
+  const added = await perform(addProvider, { name: 'new', host: 'imap.old.example' }, OWNER)
+  t.match(added, { cutover: 'immediate', why: /takes 4 connections at once.*MAXPERIP/ })
+  const told = { code: 'conflict', message: /takes 4 connections at once.*MAXPERIP/ }
+  await t.rejects(perform(addProvider, { name: 'new', host: 'imap.old.example', cutover: 'proxied' }, OWNER), told)
+  await t.rejects(perform(setProvider, { name: 'old', cutover: 'proxied', engine: 'doveadm' }, OWNER), told)
+  t.equal(kept.length, 1)
+  const many = { name: 'old', cutover: 'proxied', engine: 'doveadm', login_addresses: '8' }
+  t.match(await perform(setProvider, many, OWNER), { after: { cutover: 'proxied', loginAddresses: 8 } })
 })
 
 t.end()

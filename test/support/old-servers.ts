@@ -12,6 +12,7 @@ import { freePort, greetingFrom } from './loopback.ts'
 /** A real old IMAP server, on loopback and in the clear. */
 export interface OldServer extends AsyncDisposable {
   readonly port: number
+  readonly pop3Port: number
   log(): string
 }
 
@@ -43,8 +44,13 @@ function oldServersRoot(): string {
 
 const SCRIPT = join(import.meta.dirname, 'old-servers-root.sh')
 
+export interface CourierSettings {
+  /** How many connections one address may have at once. */
+  readonly perAddress?: number
+}
+
 /** Courier: folders are below `INBOX.`, levels are separated by dots. It knows no LITERAL+ and no CONDSTORE. */
-export async function startCourier(people: People): Promise<OldServer> {
+export async function startCourier(people: People, { perAddress = 100 }: CourierSettings = {}): Promise<OldServer> {
   const root = oldServersRoot()
   const { uid, gid } = await named('nobody', root)
   const folder = newFolder('courier')
@@ -52,15 +58,17 @@ export async function startCourier(people: People): Promise<OldServer> {
   const lines = Object.entries(people).map(([user, password], at) => {
     const home = join(folder, 'mail', `${at}`)
     const hash = createHash('sha256').update(password).digest('base64')
-    return `${user}\tuid=${uid}|gid=${gid}|home=${home}|mail=${home}/Maildir|imappw={SHA256}${hash}\n`
+    return `${user}\tuid=${uid}|gid=${gid}|home=${home}|mail=${home}/Maildir|imappw={SHA256}${hash}|pop3pw={SHA256}${hash}\n`
   })
   writeFileSync(join(folder, 'etc/userdb'), lines.join(''), { mode: 0o600 })
   writeFileSync(join(folder, 'etc/authdaemonrc'), 'authmodulelist=authuserdb\n')
-  writeFileSync(join(folder, 'imapd'), readFileSync(join(root, 'etc/courier/imapd')))
-  const port = await freePort()
+  for (const name of ['imapd', 'pop3d']) {
+    writeFileSync(join(folder, name), readFileSync(join(root, 'etc/courier', name)))
+  }
+  const ports = { port: await freePort(), pop3Port: await freePort() }
   return await started(
     folder,
-    port,
+    ports,
     '/etc/courier',
     `
 for at in $(seq 0 ${lines.length - 1}); do
@@ -73,9 +81,14 @@ makeuserdb
 cd /
 authmodulelist=authuserdb daemons=2 authdaemonvar=/run/courier/authdaemon /usr/lib/courier/courier-authlib/authdaemond &
 set -a
+(
+  . "$1/pop3d"
+  exec couriertcpd -address=127.0.0.1 -maxprocs=100 -maxperip=100 -nodnslookup -noidentlookup ${ports.pop3Port} \\
+    /usr/lib/courier/courier/courierpop3login /usr/lib/courier/courier/courierpop3d Maildir
+) &
 . "$1/imapd"
 IMAP_EMPTYTRASH=
-exec couriertcpd -address=127.0.0.1 -maxprocs=100 -maxperip=100 -nodnslookup -noidentlookup ${port} \\
+exec couriertcpd -address=127.0.0.1 -maxprocs=100 -maxperip=${perAddress} -nodnslookup -noidentlookup ${ports.port} \\
   /usr/lib/courier/courier/imaplogin /usr/bin/imapd Maildir
 `,
   )
@@ -95,7 +108,7 @@ export const CYRUS_ADMIN = ['cyrus', 'secret of the admin'] as const
 export async function startCyrus(people: People, settings: CyrusSettings = {}): Promise<OldServer> {
   const { separator = '.', withoutInbox = false } = settings
   const folder = newFolder('cyrus')
-  const port = await freePort()
+  const ports = { port: await freePort(), pop3Port: await freePort() }
   const isUnix = separator === '/'
   writeFileSync(
     join(folder, 'imapd.conf'),
@@ -125,7 +138,8 @@ syslog_prefix: cyrus
   recover cmd="/usr/lib/cyrus/bin/ctl_cyrusdb -C ${folder}/imapd.conf -r"
 }
 SERVICES {
-  imap cmd="/usr/lib/cyrus/bin/imapd -C ${folder}/imapd.conf" listen="127.0.0.1:${port}" prefork=0 maxchild=100
+  imap cmd="/usr/lib/cyrus/bin/imapd -C ${folder}/imapd.conf" listen="127.0.0.1:${ports.port}" prefork=0 maxchild=100
+  pop3 cmd="/usr/lib/cyrus/bin/pop3d -C ${folder}/imapd.conf" listen="127.0.0.1:${ports.pop3Port}" prefork=0 maxchild=100
 }
 EVENTS {
 }
@@ -136,7 +150,7 @@ EVENTS {
   writeFileSync(join(folder, 'people'), lines.join(''), { mode: 0o600 })
   return await started(
     folder,
-    port,
+    ports,
     '',
     `
 if [ ! -e "$1/sasldb2" ]; then
@@ -160,7 +174,12 @@ function newFolder(name: string): string {
   return folder
 }
 
-async function started(folder: string, port: number, etc: string, start: string): Promise<OldServer> {
+async function started(
+  folder: string,
+  { port, pop3Port }: Pick<OldServer, 'port' | 'pop3Port'>,
+  etc: string,
+  start: string,
+): Promise<OldServer> {
   writeFileSync(join(folder, 'start'), start)
   const apart = ['unshare', '--mount', '--pid', '--fork', '--kill-child', 'sh', '-euc', APART]
   const args = ['--pdeathsig', 'KILL', ...apart, oldServersRoot(), folder, etc]
@@ -171,7 +190,7 @@ async function started(folder: string, port: number, etc: string, start: string)
   while (child.exitCode === null && (await greetingFrom(port, /^\* OK /)) === undefined) {}
   if (child.exitCode !== null) throw new Error(`the old server did not start: ${log()}`)
   return {
-    port,
+    ...{ port, pop3Port },
     log,
     async [Symbol.asyncDispose]() {
       await killed(child)

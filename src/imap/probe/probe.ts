@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { Socket } from 'node:net'
+import { AT_ONCE, atOnceFlaw } from '../../model/cutover.ts'
 import type { Provider, TlsMode } from '../../model/provider.ts'
 import { within } from '../../model/timeout.ts'
 import type { ProbeStep } from '../../source/probe.ts'
+import { connectionsAtOnce } from './connections.ts'
 import { refusal } from './refusal.ts'
 import { ProbeFailure, type ProbeState, type Step } from './state.ts'
 import { capabilities, connectTo, greeting, resolve } from './steps.ts'
@@ -41,14 +43,30 @@ export async function* probe(
     clearTimeout(timer)
     const { localAddress } = state.socket
     await leave(state.socket)
-    if (stranger !== undefined) {
-      const limits = { limitMs, signal: stop.signal }
-      yield await refusal(provider, stranger, localAddress ?? 'ADDRESS', limits)
-    }
+    if (stranger === undefined) return
+    if (provider.cutover === 'proxied') yield await atOnce(provider)
+    const limits = { limitMs, signal: stop.signal }
+    yield await refusal(provider, stranger, localAddress ?? 'ADDRESS', limits)
   } finally {
     clearTimeout(timer)
     stop.abort()
     state.socket.destroy()
+  }
+}
+
+/** People who are proxied come from one address, all of them. */
+async function atOnce(provider: Provider): Promise<ProbeStep> {
+  const startedAt = performance.now()
+  const found = await connectionsAtOnce(provider, AT_ONCE)
+  const milliseconds = Math.ceil(performance.now() - startedAt)
+  const flaw = atOnceFlaw(provider, found)
+  if (flaw !== null) return { step: 'connections', ok: false, found: flaw.why, remedy: flaw.remedy, milliseconds }
+  const most = found.isRefused ? 'and no more' : 'or more'
+  return {
+    step: 'connections',
+    ok: true,
+    found: `takes ${found.taken} at once from this address, ${most}`,
+    milliseconds,
   }
 }
 
