@@ -106,9 +106,9 @@ async function keysIn(table: string, names: readonly string[]): Promise<Set<stri
   const asked = promisify(execFile)('postmap', ['-q', '-', table], { timeout: LIMIT_MS })
   asked.child.stdin?.end(names.map((name) => `${name}\n`).join(''))
   // It ends with 1 and no word when it has none of them.
-  const { stdout } = await asked.catch((error: { stdout: string; stderr: string }) => {
-    if (error.stderr !== '') throw error.stderr.startsWith('postmap:') ? new Error(error.stderr) : error
-    return error
+  const { stdout } = await asked.catch((error: Error & { code: unknown; stdout: string; stderr: string }) => {
+    if (error.code === 1 && error.stderr === '') return error
+    throw new Error(error.stderr || error.message)
   })
   return new Set(stdout.split('\n').flatMap((line) => line.split('\t')[0] || []))
 }
