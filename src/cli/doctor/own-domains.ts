@@ -104,7 +104,10 @@ function isAnsweredByUs(table: string): boolean {
 async function keysIn(table: string, names: readonly string[]): Promise<Set<string>> {
   if (names.length === 0) return new Set()
   const asked = promisify(execFile)('postmap', ['-q', '-', table], { timeout: LIMIT_MS })
-  asked.child.stdin?.end(names.map((name) => `${name}\n`).join(''))
+  const { stdin } = asked.child
+  // A table that cannot be opened is told by how postmap ends.
+  stdin?.on('error', () => undefined)
+  stdin?.end(names.map((name) => `${name}\n`).join(''))
   // It ends with 1 and no word when it has none of them.
   const { stdout } = await asked.catch((error: Error & { code: unknown; stdout: string; stderr: string }) => {
     if (error.code === 1 && error.stderr === '') return error
