@@ -12,6 +12,9 @@ const NOT_PASSED = /^(AUTH=|LOGINDISABLED|STARTTLS|SASL-IR|COMPRESS=|IDLE$|UTF8=
 /** Not every server hangs up when it is asked to. */
 const LEAVE_LIMIT_MS = 1_000
 
+/** By host and port: servers that do not tell a mailbox's next UID when it is opened. doveadm asks for it, twice. */
+const withoutUidNext = new Set<string>()
+
 /** What the source was asked; null: by the program, and not ahead of it. */
 interface Asked {
   readonly tag: string
@@ -51,8 +54,7 @@ export class Conversation {
   /** Asks what the program will ask soon: it need not wait for it then. What is known is not asked. */
   askAhead(foreseen: readonly Foreseen[]): void {
     const lines: string[] = []
-    // Whoever opens a mailbox asks for that next.
-    const all = foreseen.flatMap((one) => (isOpening(one.text) ? [one, { text: this.#first }] : [one]))
+    const all = foreseen.flatMap((one) => [one, ...this.#afterOpening(one.text)])
     for (const { text, answer } of all) {
       const ahead = new Ahead(`ahead${++this.#number}`, text)
       this.#ahead.set(text, ahead)
@@ -66,6 +68,14 @@ export class Conversation {
       lines.push(`${ahead.tag} ${text}\r\n`)
     }
     if (lines.length > 0) this.#lent.socket.write(lines.join(''))
+  }
+
+  /** What whoever opens a mailbox asks next. */
+  #afterOpening(text: string): Foreseen[] {
+    const [, name] = /^EXAMINE ("[^"]*")$/i.exec(text) ?? []
+    if (name === undefined) return []
+    const status = withoutUidNext.has(this.#client.place) ? [{ text: `STATUS ${name} (UIDNEXT)` }] : []
+    return [{ text: this.#first }, ...status]
   }
 
   /** What has come is handed on, and nothing more. */
@@ -139,6 +149,7 @@ export class Conversation {
 
   #isAnsweredAhead(tag: string, text: string): boolean {
     const ahead = this.#ahead.get(text)
+    if (/^STATUS "[^"]*" \(UIDNEXT\)$/.test(text)) withoutUidNext.add(this.#client.place)
     if (/^UID FETCH 1:\* /.test(text)) this.#first = text
     if (ahead === undefined || !ahead.isFresh || this.#asked.some((one) => one.ahead === null)) {
       this.#forget(text)
@@ -164,7 +175,8 @@ export class Conversation {
     const far = this.#lent.socket
     far.write(part)
     // One round trip less for each mailbox.
-    if (/^\S+ EXAMINE "[^"]*"\r\n$/i.test(part.toString('latin1', 0, 1_000))) this.askAhead([{ text: this.#first }])
+    const [, text = ''] = /^\S+ (EXAMINE "[^"]*")\r\n$/i.exec(part.toString('latin1', 0, 1_000)) ?? []
+    this.askAhead(this.#afterOpening(text))
   }
 
   /** Where in this chunk an answer has ended. */
