@@ -361,6 +361,8 @@ export interface WrittenMessage {
 
 /** Changes the source. Names are those of the source. All of it @throws NotFlipped where the source refuses. */
 export interface SourceWriter extends AsyncDisposable {
+  /** The size of the largest message that it brings. */
+  readonly mostBytes: number
   create(name: string): Promise<void>
   /** Also what lies below it. */
   rename(from: string, to: string): Promise<void>

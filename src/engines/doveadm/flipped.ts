@@ -12,7 +12,16 @@ create table if not exists known (name text primary key, uid_validity integer, h
   without rowid;
 create table if not exists message (name text, uid integer, flags text, primary key (name, uid)) without rowid;
 create table if not exists aim (name text primary key, here integer) without rowid;
-create table if not exists aimed (name text, uid integer, flags text, size integer, primary key (name, uid)) without rowid;`
+create table if not exists aimed (name text, uid integer, flags text, size integer, primary key (name, uid)) without rowid;
+create table if not exists brought (name text, uid_validity integer, uid integer, digest text, date integer,
+  primary key (name, uid_validity, uid)) without rowid;`
+
+/** By what a message is known again that a return has brought, or was about to bring. */
+export interface Brought {
+  readonly digest: string
+  /** In whole seconds since 1970. */
+  readonly date: number
+}
 
 /**
  * What the source had when it was left, at a flip or by a return that did not come to its end; and what such a return was
@@ -21,14 +30,18 @@ create table if not exists aimed (name text, uid integer, flags text, size integ
 export interface FlippedRecord extends Disposable {
   /** By the source's name. */
   readonly known: Map<string, Known>
-  /** UIDs of one folder; null: there was none that is numbered so. */
+  /** UIDs of one folder, also of what a return was about to bring; null: there was none that is numbered so. */
   uids(name: string, uidValidity: number): ReadonlySet<number> | null
   /** Empty: nothing was being written. */
   readonly aims: Map<string, Aim>
-  /** Replaces all of it, and what was aimed at. On the disk when this returns. */
+  /** What a return has brought since into a folder that is numbered so, or was about to bring when it was cut off; by UID. */
+  brought(name: string, uidValidity: number): Map<number, Brought>
+  /** Replaces all of it, and what was aimed at and brought. On the disk when this returns. */
   keep(all: ReadonlyMap<string, Known>): void
   /** On the disk when this returns. */
   aim(all: ReadonlyMap<string, Aim>): void
+  /** On the disk when this returns. */
+  bring(name: string, uidValidity: number, uid: number, message: Brought): void
 }
 
 export function hasRecord(folder: string, migrationId: string): boolean {
@@ -54,6 +67,7 @@ export function openRecord(folder: string, migrationId: string): FlippedRecord {
     get aims() {
       return readAims(database)
     },
+    ...broughtIn(database),
     keep: (all) => atOnce(database, () => writeKnown(database, all)),
     aim: (all) => atOnce(database, () => writeAims(database, all)),
     [Symbol.dispose]: () => database.close(),
@@ -85,14 +99,15 @@ function readKnown(database: DatabaseSync): Map<string, Known> {
 }
 
 function readUids(database: DatabaseSync, name: string, uidValidity: number): ReadonlySet<number> | null {
-  const known = database.prepare('select 1 from known where name = ? and uid_validity = ?').get(name, uidValidity)
-  if (known === undefined) return null
+  const isKnown = database.prepare('select 1 from known where name = ? and uid_validity = ?').get(name, uidValidity)
+  const brought = [...broughtIn(database).brought(name, uidValidity).keys()]
+  if (isKnown === undefined) return brought.length === 0 ? null : new Set(brought)
   const rows = database.prepare('select uid from message where name = ?').all(name) as { uid: number }[]
-  return new Set(rows.map(({ uid }) => uid))
+  return new Set([...rows.map(({ uid }) => uid), ...brought])
 }
 
 function writeKnown(database: DatabaseSync, all: ReadonlyMap<string, Known>): void {
-  for (const table of ['known', 'message', 'aim', 'aimed']) database.exec(`delete from ${table}`)
+  for (const table of ['known', 'message', 'aim', 'aimed', 'brought']) database.exec(`delete from ${table}`)
   const folder = database.prepare('insert into known values (?, ?, ?, ?, ?)')
   const message = database.prepare('insert into message values (?, ?, ?)')
   for (const [name, { uidValidity, here, uidNext, modseq, messages }] of all) {
@@ -119,5 +134,17 @@ function writeAims(database: DatabaseSync, all: ReadonlyMap<string, Aim>): void 
   for (const [name, { here, messages }] of all) {
     folder.run(name, here)
     for (const [uid, { flags, size }] of messages) message.run(name, uid, flags, size)
+  }
+}
+
+function broughtIn(database: DatabaseSync): Pick<FlippedRecord, 'brought' | 'bring'> {
+  const select = database.prepare('select uid, digest, date from brought where name = ? and uid_validity = ?')
+  const insert = database.prepare('insert or replace into brought values (?, ?, ?, ?, ?)')
+  return {
+    brought(name, uidValidity) {
+      const rows = select.all(name, uidValidity) as { uid: number; digest: string; date: number }[]
+      return new Map(rows.map(({ uid, digest, date }) => [uid, { digest, date }]))
+    },
+    bring: (name, uidValidity, uid, { digest, date }) => void insert.run(name, uidValidity, uid, digest, date),
   }
 }

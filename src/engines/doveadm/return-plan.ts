@@ -1,3 +1,4 @@
+import { digestOf } from '../../model/message-digest.ts'
 import { NotFlipped } from '../../model/not-flipped.ts'
 
 /** A folder of the source as it was left. */
@@ -33,6 +34,7 @@ export interface Here {
 
 /** What stands for a UID that nothing has any more: appended and removed at once. */
 export const PLACEHOLDER = Buffer.from('Subject: (removed)\r\nMessage-ID: <removed@postferry.invalid>\r\n\r\n')
+export const PLACEHOLDER_DIGEST = digestOf(PLACEHOLDER)
 
 /** System flags and keywords as one text. */
 export function flagsText(flags: readonly string[]): string {
@@ -52,18 +54,23 @@ export function changeAt(known: Known | undefined, now: Listed | undefined, aim:
   const isAnother = known !== undefined && known.uidValidity !== now.uidValidity
   if (isAnother && aim === undefined) return 'it was made anew'
   const before = isAnother ? undefined : known?.messages
-  const news = [...now.messages].filter(([uid]) => !before?.has(uid))
-  const foreign = news.filter(
-    ([uid, { size }]) => size !== aim?.messages.get(uid)?.size && size !== (aim && PLACEHOLDER.length),
-  )
-  if (foreign.length > 0) return messages(foreign.length, 'new')
+  const foreign = newsIn(known, now).filter((uid) => {
+    const size = aim?.messages.get(uid)?.size ?? (aim && PLACEHOLDER.length)
+    return now.messages.get(uid)?.size !== size
+  })
+  if (foreign.length > 0) return messagesAre(foreign.length, 'new')
   const gone = [...(before ?? [])].filter(([uid]) => !now.messages.has(uid) && (!aim || aim.messages.has(uid)))
-  if (gone.length > 0) return messages(gone.length, 'gone')
+  if (gone.length > 0) return messagesAre(gone.length, 'gone')
   const flagged = [...now.messages].filter(([uid, { flags }]) => {
     const was = before?.get(uid)
     return was !== undefined && was !== flags && aim?.messages.get(uid)?.flags !== flags
   })
-  return flagged.length > 0 ? messages(flagged.length, 'marked otherwise') : null
+  return flagged.length > 0 ? messagesAre(flagged.length, 'marked otherwise') : null
+}
+
+/** The UIDs of what was not there when the folder was left. */
+export function newsIn(known: Known | undefined, { uidValidity, messages: now }: Listed): number[] {
+  return [...now.keys()].filter((uid) => known?.uidValidity !== uidValidity || !known.messages.has(uid))
 }
 
 /** What is known of a folder that a return has renamed before it was cut off: undefined when it has renamed none to that. */
@@ -87,7 +94,8 @@ export function renamedTo(
   return (fits.find(([, one]) => changeAt(one, now, aim) === null) ?? fits[0])?.[1]
 }
 
-function messages(number: number, what: string): string {
+/** How many of a folder's messages are what, in words. */
+export function messagesAre(number: number, what: string): string {
   return `${number === 1 ? '1 message is' : `${number} messages are`} ${what}`
 }
 

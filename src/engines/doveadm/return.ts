@@ -6,7 +6,7 @@ import type { CopyOrder } from '../../model/migration.ts'
 import { NotFlipped } from '../../model/not-flipped.ts'
 import type { DoveadmDeps } from './engine.ts'
 import { flagsOf } from './flags.ts'
-import { type FlippedRecord, hasRecord, openRecord } from './flipped.ts'
+import { type Brought, type FlippedRecord, hasRecord, openRecord } from './flipped.ts'
 import { type Snapshot, snapshot } from './here.ts'
 import { refuseStorage } from './movable.ts'
 import { openPlace, type Place } from './place.ts'
@@ -16,6 +16,9 @@ import {
   flagsText,
   type Known,
   type Listed,
+  messagesAre,
+  newsIn,
+  PLACEHOLDER_DIGEST,
   type Plan,
   planReturn,
   renamedTo,
@@ -69,25 +72,42 @@ class Return implements MirrorReturn {
   }
 
   async check(statuses: readonly MailboxStatus[]): Promise<void> {
-    const { record } = this.#given
-    const { aims } = record
+    const { aims } = this.#given.record
     const open = statuses.filter((status) => aims.has(status.name) || !isAsKnown(status, this.#known.get(status.name)))
     const listed = await this.#list(open)
+    const news = new Map<string, number[]>()
     for (const name of new Set([...this.#known.keys(), ...aims.keys(), ...listed.keys()])) {
       const isThere = statuses.some((status) => status.name === name)
-      if (isThere && !listed.has(name)) continue
+      const now = listed.get(name)
+      if (isThere && now === undefined) continue
       const known = this.#known.get(name) ?? renamedTo(name, { known: this.#known, aims, listed })
-      const change = changeAt(known, listed.get(name), aims.get(name))
-      if (change !== null) throw new NotFlipped(`the old server has changed since the flip: ${name}: ${change}`)
+      const change = changeAt(known, now, aims.get(name))
+      if (change !== null) throw changed(name, change)
+      if (now !== undefined) news.set(name, newsIn(known, now))
     }
-    this.#keep(statuses, listed, aims)
+    await this.#proveNews(news, listed)
+    this.#known = this.#seen(statuses, listed, aims)
+    this.#given.record.keep(this.#known)
+  }
+
+  /** What is new there by number and size may be another message all the same: one that came when a return was cut off. */
+  async #proveNews(news: ReadonlyMap<string, readonly number[]>, listed: ReadonlyMap<string, Listed>): Promise<void> {
+    const expected = new Map<string, Map<number, Brought>>()
+    for (const [name, uids] of news) {
+      const brought = this.#given.record.brought(name, listed.get(name)?.uidValidity ?? 0)
+      const foreign = uids.filter((uid) => !brought.has(uid))
+      if (foreign.length > 0) throw changed(name, messagesAre(foreign.length, 'new'))
+      if (uids.length > 0) expected.set(name, new Map([...brought].filter(([uid]) => uids.includes(uid))))
+    }
+    for (const [name, wrong] of await this.#wrongOf(expected))
+      if (wrong > 0) throw changed(name, messagesAre(wrong, 'new'))
   }
 
   async write(): Promise<boolean> {
     const { place, deps, record, signal } = this.#given
     const here = await snapshot(place, deps.destination, signal)
     const plan = this.#plan(here)
-    const writing = new Writing(plan, { here, source: this.#source })
+    const writing = new Writing(plan, { here, source: this.#source, record })
     this.#written = { writing, here }
     if (writing.isNothing) return false
     const [renamed] = plan.renames
@@ -107,14 +127,15 @@ class Return implements MirrorReturn {
     const { writing, here } = this.#written
     const { record, deps, signal } = this.#given
     this.#source = await deps.access.folders(this.#order.provider, this.#credential, signal)
-    const aims = record.aims
-    const changed = statuses.filter(({ name }) => writing.names.has(name) || !this.#known.has(name))
-    const listed = await this.#list(changed)
-    this.#keep(statuses, listed, aims)
-    const rest = new Writing(this.#plan(here), { here, source: this.#source })
+    const isWritten = ({ name }: MailboxStatus) => writing.names.has(name)
+    const open = statuses.filter((status) => isWritten(status) || hasChanged(status, this.#known.get(status.name)))
+    this.#known = this.#seen(statuses, await this.#list(open), record.aims)
+    const rest = new Writing(this.#plan(here), { here, source: this.#source, record })
     if (rest.isOfMail) throw new NotFlipped(`the old server has not become what is here: ${rest.words}`)
-    await this.#subscribe(rest)
     await this.#proveContent(writing)
+    // Not before: what is noted there as known, nobody looks at again.
+    record.keep(this.#known)
+    await this.#subscribe(rest)
   }
 
   /** With a rename some servers rename the subscription, too. */
@@ -126,22 +147,31 @@ class Return implements MirrorReturn {
 
   /** What was brought is there, byte for byte, and of the same date. */
   async #proveContent({ appended }: Writing): Promise<void> {
+    for (const [name, wrong] of await this.#wrongOf(appended))
+      if (wrong > 0) throw new NotFlipped(`${name}: ${wrong} messages did not arrive as they are here`)
+    appended.clear()
+  }
+
+  /** @returns how many messages of each folder there are not as expected */
+  async #wrongOf(expected: ReadonlyMap<string, ReadonlyMap<number, Brought>>): Promise<Map<string, number>> {
+    const found = new Map<string, number>()
+    if (expected.size === 0) return found
     const { deps, signal } = this.#given
-    if (appended.size === 0) return
-    const mailboxes = this.#source.mailboxes.map(({ mailbox }) => mailbox).filter(({ name }) => appended.has(name))
+    const mailboxes = this.#source.mailboxes.map(({ mailbox }) => mailbox).filter(({ name }) => expected.has(name))
     const opened = await deps.access.list(this.#order.provider, this.#credential, mailboxes, signal)
     await using writer = await this.#openWriter()
-    for (const [name, messages] of appended) {
+    for (const [name, messages] of expected) {
       const there = new Map(listedIn(opened.get(name)).map((message) => [message.uid, message]))
       const some = [...messages.keys()].flatMap((uid) => there.get(uid) ?? [])
       await writer.open(name)
       const digests = await writer.digests(some)
       const wrong = [...messages].filter(([uid, { digest, date }]) => {
-        return digests.get(uid) !== digest || there.get(uid)?.date !== date
+        const isDated = digest === PLACEHOLDER_DIGEST || there.get(uid)?.date === date
+        return digests.get(uid) !== digest || !isDated
       })
-      if (wrong.length > 0) throw new NotFlipped(`${name}: ${wrong.length} messages did not arrive as they are here`)
+      found.set(name, wrong.length)
     }
-    appended.clear()
+    return found
   }
 
   /** Only while it is needed: to the source there is one connection at a time. */
@@ -178,7 +208,11 @@ class Return implements MirrorReturn {
   }
 
   /** The source as it is now, of which the listed folders were looked at. */
-  #keep(statuses: readonly MailboxStatus[], listed: ReadonlyMap<string, Listed>, aims: ReadonlyMap<string, Aim>): void {
+  #seen(
+    statuses: readonly MailboxStatus[],
+    listed: ReadonlyMap<string, Listed>,
+    aims: ReadonlyMap<string, Aim>,
+  ): Map<string, Known> {
     const known = new Map<string, Known>()
     for (const { name, uidNext, uidValidity, highestModseq: modseq } of statuses) {
       const before = this.#known.get(name)
@@ -190,8 +224,7 @@ class Return implements MirrorReturn {
         messages: messages ?? before?.messages ?? new Map(),
       })
     }
-    this.#known = known
-    this.#given.record.keep(known)
+    return known
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -199,12 +232,21 @@ class Return implements MirrorReturn {
   }
 }
 
-function isAsKnown(
+/** What tells nothing of changed marks never is. */
+function isAsKnown(status: MailboxStatus, known: Known | undefined): boolean {
+  return status.highestModseq !== null && !hasChanged(status, known)
+}
+
+function hasChanged(
   { uidValidity, uidNext, messages, highestModseq }: MailboxStatus,
   known: Known | undefined,
 ): boolean {
-  if (known === undefined || highestModseq === null || highestModseq !== known.modseq) return false
-  return Number(uidValidity) === known.uidValidity && uidNext === known.uidNext && messages === known.messages.size
+  if (known === undefined || highestModseq !== known.modseq) return true
+  return Number(uidValidity) !== known.uidValidity || uidNext !== known.uidNext || messages !== known.messages.size
+}
+
+function changed(name: string, change: string): NotFlipped {
+  return new NotFlipped(`the old server has changed since the flip: ${name}: ${change}`)
 }
 
 function aimsOf({ names, former }: Plan, here: Snapshot, known: ReadonlyMap<string, Known>): Map<string, Aim> {

@@ -1,18 +1,15 @@
-import type { SourceFolders, SourceWriter } from '../../copying/ports.ts'
+import type { SourceFolders, SourceWriter, WrittenMessage } from '../../copying/ports.ts'
 import { digestOf } from '../../model/message-digest.ts'
 import { NotFlipped } from '../../model/not-flipped.ts'
+import type { Brought, FlippedRecord } from './flipped.ts'
 import type { Snapshot } from './here.ts'
-import { type FolderPlan, PLACEHOLDER, type Plan } from './return-plan.ts'
+import { type FolderPlan, PLACEHOLDER, PLACEHOLDER_DIGEST, type Plan } from './return-plan.ts'
 
 interface WritingDeps {
   readonly here: Snapshot
   readonly source: SourceFolders
-}
-
-/** By what a message is known again that was brought. */
-interface Brought {
-  readonly digest: string
-  readonly date: number
+  /** Notes what is about to be brought. */
+  readonly record: Pick<FlippedRecord, 'bring'>
 }
 
 interface Subscription {
@@ -61,6 +58,7 @@ export class Writing {
 
   async run(writer: SourceWriter, signal: AbortSignal): Promise<void> {
     const { renames, remake, creates, removes, folders } = this.#plan
+    this.#refuseLarge(writer)
     for (const { from, to } of renames) await writer.rename(from, to)
     for (const name of remake) {
       await writer.remove(name)
@@ -78,38 +76,68 @@ export class Writing {
     for (const name of removes) await writer.remove(name)
   }
 
+  /** Before anything is written. */
+  #refuseLarge({ mostBytes }: SourceWriter): void {
+    for (const { title, append } of this.#plan.folders) {
+      const sizes = append.map((uid) => this.#deps.here.sizeOf(title, uid))
+      const large = sizes.find((size) => size > mostBytes)
+      if (large !== undefined)
+        throw new NotFlipped(`${title}: a message of ${large} bytes is too large to be brought back`)
+    }
+  }
+
   /** Each under the UID that it has here: what has none any more is stood for by a placeholder. */
-  async #append(
+  async #append(folder: FolderPlan, writer: SourceWriter, signal: AbortSignal): Promise<void> {
+    const unwanted: number[] = []
+    try {
+      await this.#bring(folder, writer, unwanted, signal)
+    } catch (error) {
+      // Often it is the connection that has failed: then the next attempt removes them.
+      await writer.expunge(unwanted).catch(() => undefined)
+      throw error
+    }
+    await writer.expunge(unwanted)
+  }
+
+  /** @param unwanted the UIDs of what is not to stay */
+  async #bring(
     { name, title, append, uidNext }: FolderPlan,
     writer: SourceWriter,
+    unwanted: number[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { here } = this.#deps
-    let { uidNext: next } = await writer.open(name)
-    const placeholders: number[] = []
+    const { here, record } = this.#deps
+    const { uidNext: first, uidValidity } = await writer.open(name)
+    let next = first
     const brought = this.appended.get(name) ?? new Map<number, Brought>()
     this.appended.set(name, brought)
-    const put = async (uid: number, message: Parameters<SourceWriter['append']>[1]) => {
+    const put = async (uid: number, message: WrittenMessage, known: Brought) => {
       signal.throwIfAborted()
-      if ((await writer.append(name, message)) !== uid)
+      record.bring(name, uidValidity, uid, known)
+      const given = await writer.append(name, message)
+      if (given !== uid) {
+        unwanted.push(given)
         throw new NotFlipped(`${name}: mail has come at the old server meanwhile`)
+      }
       next = uid + 1
     }
     const fillTo = async (uid: number) => {
       while (next < uid) {
-        placeholders.push(next)
-        await put(next, { flags: ['\\Deleted'], date: 0, body: PLACEHOLDER })
+        const at = next
+        await put(at, { flags: ['\\Deleted'], date: 0, body: PLACEHOLDER }, { digest: PLACEHOLDER_DIGEST, date: 0 })
+        unwanted.push(at)
       }
     }
     for (const uid of append) {
       await fillTo(uid)
       const date = here.dateOf(title, uid)
       const body = await here.bodyOf(title, uid)
-      await put(uid, { date, body, flags: wordsOf(here.folders.get(title)?.messages.get(uid) ?? '') })
-      brought.set(uid, { digest: digestOf(body), date })
+      const known = { digest: digestOf(body), date }
+      const flags = wordsOf(here.folders.get(title)?.messages.get(uid) ?? '')
+      await put(uid, { date, body, flags }, known)
+      brought.set(uid, known)
     }
     await fillTo(uidNext)
-    await writer.expunge(placeholders)
   }
 }
 

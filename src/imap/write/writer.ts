@@ -37,6 +37,7 @@ export async function openWriter(
 const BODY_BYTES = 64 * 1024 * 1024
 
 class Writer implements SourceWriter {
+  readonly mostBytes = BODY_BYTES
   readonly #client: LoggedIn
   readonly #onEnd: () => void
 
@@ -86,8 +87,6 @@ class Writer implements SourceWriter {
   }
 
   async append(name: string, { flags, date, body }: WrittenMessage): Promise<number> {
-    if (body.length > BODY_BYTES)
-      throw new NotFlipped(`a message of ${body.length} bytes is too large to be brought back`)
     const when = { type: 'STRING', value: internalDate(date) }
     const end = await this.#send(
       'APPEND',

@@ -1,0 +1,329 @@
+import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import type { WrittenMessage } from '../../../src/copying/ports.ts'
+import type { DoveadmDeps } from '../../../src/engines/doveadm/engine.ts'
+import { openRecord } from '../../../src/engines/doveadm/flipped.ts'
+import { type Snapshot, snapshot } from '../../../src/engines/doveadm/here.ts'
+import { openPlace } from '../../../src/engines/doveadm/place.ts'
+import { openReturn } from '../../../src/engines/doveadm/return.ts'
+import { PLACEHOLDER } from '../../../src/engines/doveadm/return-plan.ts'
+import { usable } from '../../../src/engines/doveadm/version.ts'
+import { directoriesOf } from '../../../src/engines/offlineimap/names.ts'
+import type { Credential } from '../../../src/keys/ports.ts'
+import { destinationMail } from '../../../src/maildir/listing.ts'
+import { digestOf } from '../../../src/model/message-digest.ts'
+import type { CopyOrder } from '../../../src/model/migration.ts'
+import { NotFlipped } from '../../../src/model/not-flipped.ts'
+
+// The mailbox here is a real Dovecot's. What happens at the old server between two commands of a return, no real one can be made to
+// do.
+
+const NOBODY = 65_534
+const SIGNAL = new AbortController().signal
+const bodyOf = (name: string) =>
+  Buffer.from(`Subject: ${name}\r\nMessage-ID: <${name}@here>\r\n\r\nthis is ${name}\r\n`)
+
+interface Stored {
+  readonly uid: number
+  readonly body: Buffer
+  readonly date: number
+}
+
+interface Folder {
+  uidNext: number
+  modseq: number
+  messages: Stored[]
+}
+
+/** An old server in memory. */
+class OldServer {
+  readonly folders = new Map<string, Folder>()
+  readonly uidValidity: number
+  /** In the place of an APPEND, which it may carry out. */
+  onAppend: (folder: Folder, message: WrittenMessage) => number = (folder, { body, date }) => put(folder, body, date)
+
+  onExpunge: () => void = () => undefined
+
+  constructor(uidValidity: number) {
+    this.uidValidity = uidValidity
+  }
+
+  get inbox(): Folder {
+    return this.folders.get('INBOX') as Folder
+  }
+
+  shown(): string[] {
+    return [...this.folders].flatMap(([name, { messages }]) => messages.map(({ uid, body }) => line(name, uid, body)))
+  }
+
+  statuses() {
+    return [...this.folders].map(([name, { uidNext, modseq, messages }]) => ({
+      ...{ name, uidNext, messages: messages.length },
+      ...{ uidValidity: `${this.uidValidity}`, highestModseq: `${modseq}` },
+    }))
+  }
+
+  access() {
+    const { folders, uidValidity } = this
+    const listed = (name: string) => {
+      const messages = folders.get(name)?.messages ?? []
+      const all = messages.map(({ uid, body, date }) => ({ uid, size: body.length, date, flags: '', keywords: [] }))
+      return { uidValidity, unlisted: [], messages: all }
+    }
+    return {
+      folders: async () => ({
+        ...{ subscribed: new Set(), foreign: [] },
+        mailboxes: [...folders.keys()].map((name) => ({ mailbox: { name, separator: '/', prefix: '' }, wanted: true })),
+      }),
+      list: async (_: unknown, __: unknown, mailboxes: readonly { name: string }[]) =>
+        new Map(mailboxes.map(({ name }) => [name, listed(name)])),
+      writer: async () => this.#writer(),
+    }
+  }
+
+  #writer() {
+    const { folders, uidValidity } = this
+    let open = this.inbox
+    return {
+      mostBytes: 1_000,
+      open: async (name: string) => {
+        open = folders.get(name) as Folder
+        return { uidValidity, uidNext: open.uidNext }
+      },
+      create: async (name: string) => void folders.set(name, { uidNext: 1, modseq: 1, messages: [] }),
+      remove: async (name: string) => void folders.delete(name),
+      append: async (name: string, message: WrittenMessage) => this.onAppend(folders.get(name) as Folder, message),
+      subscribe: async () => undefined,
+      setFlags: async () => undefined,
+      expunge: async (uids: readonly number[]) => {
+        this.onExpunge()
+        open.messages = open.messages.filter(({ uid }) => !uids.includes(uid))
+        open.modseq++
+      },
+      digests: async (some: readonly { uid: number }[]) =>
+        new Map(
+          some.map(({ uid }) => [uid, digestOf(open.messages.find((one) => one.uid === uid)?.body ?? Buffer.alloc(0))]),
+        ),
+      [Symbol.asyncDispose]: async () => undefined,
+    }
+  }
+}
+
+function put(folder: Folder, body: Buffer, date = 0): number {
+  folder.messages.push({ uid: folder.uidNext, body, date })
+  folder.modseq++
+  return folder.uidNext++
+}
+
+function line(name: string, uid: number, body: Buffer): string {
+  return `${name}/${uid} ${/^Subject: (.*)\r$/m.exec(body.toString())?.[1]}`
+}
+
+/** Somebody whose mailbox here and at the old server had the same two messages at the flip. */
+class Person {
+  readonly order: CopyOrder
+  readonly #folder: string
+  #files = 0
+  old = new OldServer(0)
+
+  constructor(t: Test) {
+    this.#folder = mkdtempSync(join(tmpdir(), 'postferry-return-'))
+    t.teardown(() => rmSync(this.#folder, { recursive: true }))
+    chownSync(this.#folder, NOBODY, NOBODY)
+    for (const name of ['', '.postferry', 'Maildir', 'Maildir/cur', 'Maildir/new', 'Maildir/tmp']) {
+      mkdirSync(join(this.#home, name), { recursive: true })
+      chownSync(join(this.#home, name), NOBODY, NOBODY)
+    }
+    this.order = { id: '7', home: this.#home, address: 'anna@new.example', provider: {} } as CopyOrder
+  }
+
+  static async flipped(t: Test): Promise<Person> {
+    const person = new Person(t)
+    for (const name of ['one', 'two']) person.deliver(name)
+    const here = await person.#see()
+    const { uidValidity } = here.folders.get('INBOX') ?? { uidValidity: 0 }
+    person.old = new OldServer(uidValidity)
+    const inbox: Folder = { uidNext: 1, modseq: 1, messages: [] }
+    for (const uid of [1, 2]) put(inbox, await here.bodyOf('INBOX', uid), here.dateOf('INBOX', uid))
+    person.old.folders.set('INBOX', inbox)
+    using record = openRecord(person.#folder, '7')
+    const messages = new Map([1, 2].map((uid) => [uid, '']))
+    record.keep(new Map([['INBOX', { uidValidity, here: uidValidity, uidNext: 3, modseq: '3', messages }]]))
+    return person
+  }
+
+  get #home(): string {
+    return join(this.#folder, 'home')
+  }
+
+  /** Here. */
+  deliver(name: string, body = bodyOf(name)): void {
+    const file = join(this.#home, `Maildir/new/${1_700_000_000 + ++this.#files}.${name}.here`)
+    writeFileSync(file, body)
+    chownSync(file, NOBODY, NOBODY)
+  }
+
+  /** Here, after it has got its number. */
+  async remove(name: string): Promise<void> {
+    await this.#see()
+    for (const part of ['new', 'cur']) {
+      const folder = join(this.#home, 'Maildir', part)
+      for (const file of readdirSync(folder)) if (file.includes(`.${name}.`)) rmSync(join(folder, file))
+    }
+    await this.#see()
+  }
+
+  async #see(): Promise<Snapshot> {
+    await using place = await openPlace(this.order, await usable(null), {})
+    return await snapshot(place, destinationMail, SIGNAL)
+  }
+
+  async here(): Promise<string[]> {
+    const all = await this.#see()
+    const lines = [...all.folders].flatMap(([title, { messages }]) =>
+      [...messages.keys()].map(async (uid) => line(title, uid, await all.bodyOf(title, uid))),
+    )
+    return await Promise.all(lines)
+  }
+
+  /** As `copying/return.ts` does it: with all that can come and go, and once more while she is held. */
+  async leadBack(): Promise<void> {
+    const deps = {
+      shared: { stateFolder: this.#folder, directoriesOf },
+      ...{ access: this.old.access(), destination: destinationMail, dovecotConf: null },
+    } as unknown as DoveadmDeps
+    await using back = await openReturn(this.order, {} as Credential, await usable(null), deps, SIGNAL)
+    for (let round = 1; round <= 2; round++) {
+      await back.check(this.old.statuses())
+      if (await back.write()) await back.prove(this.old.statuses())
+    }
+  }
+}
+
+const refused = (message: RegExp) => ({ constructor: NotFlipped, message })
+const IS_NEW = refused(/changed since the flip: INBOX: 1 message is new$/)
+
+/** So the next APPEND goes, and all others as ever. */
+function onNextAppend(old: OldServer, work: OldServer['onAppend']): void {
+  const { onAppend } = old
+  old.onAppend = (folder, message) => {
+    old.onAppend = onAppend
+    return work(folder, message)
+  }
+}
+
+t.test('mail that came at the old server meanwhile is never taken for what is here', async (t) => {
+  const person = await Person.flipped(t)
+  const { old } = person
+  person.deliver('A')
+  onNextAppend(old, (folder, { body, date }) => {
+    const uid = put(folder, body, date)
+    put(folder, bodyOf('N'))
+    return uid
+  })
+  await t.rejects(person.leadBack(), NotFlipped)
+  person.deliver('M')
+  t.same((await person.here()).slice(2), ['INBOX/3 A', 'INBOX/4 M'])
+  await t.rejects(person.leadBack(), IS_NEW, 'the number 4 is not M there')
+  await person.remove('M')
+  await t.rejects(person.leadBack(), IS_NEW, 'and is not to be removed because M was')
+  t.same(old.shown(), ['INBOX/1 one', 'INBOX/2 two', 'INBOX/3 A', 'INBOX/4 N'])
+})
+
+t.test('a folder that came at the old server meanwhile stays', async (t) => {
+  const person = await Person.flipped(t)
+  const { old } = person
+  person.deliver('A')
+  onNextAppend(old, (folder, { body, date }) => {
+    old.folders.set('New', { uidNext: 2, modseq: 1, messages: [{ uid: 1, body: bodyOf('N'), date: 0 }] })
+    return put(folder, body, date)
+  })
+  await t.rejects(person.leadBack(), NotFlipped)
+  await t.rejects(person.leadBack(), refused(/changed since the flip: New: it is new$/))
+  t.same(old.shown().slice(2), ['INBOX/3 A', 'New/1 N'])
+})
+
+t.test('when the connection is lost at an APPEND', async (t) => {
+  const lost = new Error('the connection is lost')
+  await t.test('what has arrived is known again, whatever became of it here', async (t) => {
+    for (const isRemoved of [false, true]) {
+      const person = await Person.flipped(t)
+      const { old } = person
+      person.deliver('A')
+      onNextAppend(old, (folder, { body, date }) => {
+        put(folder, body, date)
+        throw lost
+      })
+      await t.rejects(person.leadBack(), lost)
+      if (isRemoved) await person.remove('A')
+      await person.leadBack()
+      t.same(old.shown(), await person.here())
+      t.equal(old.inbox.messages.length, isRemoved ? 2 : 3)
+    }
+  })
+  await t.test('another message of the same size, or date, is not what has arrived', async (t) => {
+    const person = await Person.flipped(t)
+    person.deliver('A')
+    onNextAppend(person.old, (folder, { date }) => {
+      put(folder, bodyOf('N'), date)
+      throw lost
+    })
+    await t.rejects(person.leadBack(), lost)
+    await t.rejects(person.leadBack(), IS_NEW)
+    t.same(person.old.shown().slice(2), ['INBOX/3 N'])
+  })
+})
+
+t.test('placeholders', async (t) => {
+  const withGap = async () => {
+    const person = await Person.flipped(t)
+    for (const name of ['gone', 'A']) person.deliver(name)
+    await person.remove('gone')
+    return person
+  }
+  /** Takes placeholders only. */
+  const only = (old: OldServer, error: Error): OldServer['onAppend'] => {
+    const { onAppend } = old
+    return (folder, message) => {
+      if (message.body.equals(PLACEHOLDER)) return onAppend(folder, message)
+      throw error
+    }
+  }
+  await t.test('do not stay when what was to come after them is refused', async (t) => {
+    const person = await withGap()
+    const { old } = person
+    old.onAppend = only(old, new NotFlipped('over quota'))
+    await t.rejects(person.leadBack(), refused(/over quota/))
+    t.match(old.inbox, { uidNext: 4, messages: { length: 2 } })
+  })
+  await t.test('are removed by the next attempt where the connection was lost', async (t) => {
+    const person = await withGap()
+    const { old } = person
+    const { onAppend } = old
+    const lost = new Error('the connection is lost')
+    old.onAppend = only(old, lost)
+    old.onExpunge = () => {
+      throw lost
+    }
+    await t.rejects(person.leadBack(), lost)
+    t.equal(old.inbox.messages.length, 3)
+    old.onAppend = onAppend
+    old.onExpunge = () => undefined
+    await person.leadBack()
+    t.same(old.shown(), await person.here())
+    t.same(old.shown().slice(2), ['INBOX/4 A'])
+  })
+})
+
+t.test('a message that is too large is refused before anything is written', async (t) => {
+  const person = await Person.flipped(t)
+  for (const name of ['gone', 'A']) person.deliver(name)
+  person.deliver('large', Buffer.concat([bodyOf('large'), Buffer.alloc(1_000, 'x')]))
+  await person.remove('gone')
+  await t.rejects(person.leadBack(), refused(/^INBOX: a message of \d+ bytes is too large/))
+  t.same(person.old.inbox, { ...person.old.inbox, uidNext: 3 })
+})
+
+t.end()
