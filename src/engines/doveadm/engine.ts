@@ -280,10 +280,11 @@ async function mergeMirror(
   const { own, directories, told } = await placesOf({ migrationId: id, provider }, mailboxes, { states, dovecotConf })
   const { folders: found, missing } = matched(source, mirror, { own, directories, titleOf })
   using merged = openMerged(states.stateFolder, id)
+  using left = hasRecord(states.stateFolder, id) ? openRecord(states.stateFolder, id) : null
   merged.addRoles(new Map([...directories].filter(([name, directory]) => own.get(name) !== directory)))
   const isRenewed = ({ from }: MergeFolder) => renewed === null || renewed.includes(from)
   const folders = found.map((folder) => (isRenewed(folder) ? folder : asMerged(id, folder, { states, merged })))
-  const sides = { migrationId: id, place, session, states, merged, destination, digests, signal, onMessage }
+  const sides = { migrationId: id, place, session, states, merged, left, destination, digests, signal, onMessage }
   const messages = await merge(folders.filter(isWanted), source.subscribed, sides)
   return { folders: folders.length, missing, messages, told }
 }

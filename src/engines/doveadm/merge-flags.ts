@@ -16,7 +16,8 @@ export async function mergeFlags(sides: Sides, folders: readonly MergeFolder[]):
   }
 }
 
-function changesIn(sides: Sides, folder: MergeFolder): Changes {
+/** What the source has changed since the last merge, by UID. */
+export function changesIn(sides: Sides, folder: MergeFolder): Changes {
   const keywords = sides.deps.merged.keywords(folder)
   const changes = new Map<number, ReturnType<typeof changeOf>>()
   for (const [uid, letters] of sides.known(folder)) {

@@ -2,6 +2,7 @@ import { changeNames } from './both.ts'
 import type { MergeFolder } from './folders.ts'
 import { mergeFlags } from './merge-flags.ts'
 import { mergeMessages } from './merge-messages.ts'
+import { noteReturned } from './returned.ts'
 import { type MergeDeps, Sides } from './sides.ts'
 
 /**
@@ -16,6 +17,7 @@ export async function merge(
 ): Promise<number> {
   const sides = new Sides(deps)
   await sides.readFolders()
+  if (deps.left !== null) await noteReturned(sides, folders, deps.left)
   await makeFolders(sides, folders)
   // Before new messages are noted: what they are flagged with, they bring along.
   await mergeFlags(sides, folders)

@@ -6,6 +6,7 @@ import { keywordsOf, lettersOf } from './flags.ts'
 import type { MergeFolder } from './folders.ts'
 import type { Merged } from './merged.ts'
 import type { Place } from './place.ts'
+import type { LeftAt } from './returned.ts'
 import type { Session } from './session.ts'
 
 /** The sync state that all engines share. */
@@ -22,6 +23,8 @@ export interface MergeDeps {
   readonly session: Session
   readonly states: SyncStates
   readonly merged: Merged
+  /** Null: no flip has brought the person here. */
+  readonly left: LeftAt | null
   readonly destination: DestinationMail
   readonly digests: DigestCache
   readonly signal: AbortSignal
