@@ -51,13 +51,18 @@ export async function bringBack(
     await land(hold, deps)
   } catch (error) {
     const cause = causeOf(error, late.signal)
-    const step = await deps.flips.back(hold, reasonOf(cause))
+    const step = await deps.flips.back(hold, reasonOf(cause), isInterrupted(signal) ? 'kept' : 'taken-back')
     if (step === 'back') await deps.flips.forget(hold)
     if (step !== 'landed') throw cause
   } finally {
     clearTimeout(timer)
   }
   return { mailboxes, told: `led back; held for ${Math.round(performance.now() - heldAt)} ms` }
+}
+
+/** The worker is stopped, or another one has the job: that says nothing against the return, and the next attempt goes on. */
+export function isInterrupted({ aborted, reason }: AbortSignal): boolean {
+  return aborted && (reason === 'stopped' || reason === 'lost-lock')
 }
 
 const MOST_ROUNDS = 5

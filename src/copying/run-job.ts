@@ -29,7 +29,7 @@ import type {
   Worker,
 } from './ports.ts'
 import { changedSince, isUnchanged, objection } from './precheck.ts'
-import { bringBack } from './return.ts'
+import { bringBack, isInterrupted } from './return.ts'
 import { advance, type Ending } from './schedule.ts'
 import type { CopiedTotals } from './totals.ts'
 import { Tracking, type Work, workIn } from './tracking.ts'
@@ -149,6 +149,10 @@ async function returned(job: Job, deps: JobDeps, { signal }: JobRun): Promise<Se
     const { mailboxes, told } = await bringBack(job, credential, { ...deps, ...deps.flipping }, signal)
     return { ending: 'complete', result: result('complete', told), attemptId, mailboxes, hasFlipped: true }
   } catch (error) {
+    if (isInterrupted(signal)) {
+      const { outcome, output } = broken(error, signal)
+      return { ending: outcome, result: result(outcome, output), attemptId, mailboxes: null }
+    }
     const reason = reasonOf(error)
     await deps.flipping.flips.refuseReturn(job, reason)
     return { ending: 'return-failed', result: result('return-failed', reason), attemptId, mailboxes: null }

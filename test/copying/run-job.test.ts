@@ -3,6 +3,7 @@ import type { Flaw, Job, JobEnd } from '../../src/copying/ports.ts'
 import { type JobDeps, runJob } from '../../src/copying/run-job.ts'
 import type { Result } from '../../src/model/attempt.ts'
 import type { MailboxStatus } from '../../src/model/mailbox.ts'
+import { NotFlipped } from '../../src/model/not-flipped.ts'
 import { PROVIDER } from '../support/provider.ts'
 
 const INBOX: MailboxStatus = { name: 'INBOX', uidValidity: '7', uidNext: 6, messages: 5, highestModseq: '9' }
@@ -29,7 +30,13 @@ const LOST: Flaw = {
 }
 
 /** A job whose ledgers find these flaws, one after the other; what was done, and what was written at its end. */
-async function take(job: Job, flaws: (Flaw | Error | null)[], copies: Partial<Result>[] = [], given: object = {}) {
+async function take(
+  job: Job,
+  flaws: (Flaw | Error | null)[],
+  copies: Partial<Result>[] = [],
+  given: object = {},
+  signal = new AbortController().signal,
+) {
   const done: string[] = []
   const ends: JobEnd[] = []
   const deps = {
@@ -70,7 +77,7 @@ async function take(job: Job, flaws: (Flaw | Error | null)[], copies: Partial<Re
     ...{ limitMs: 60_000, now: () => new Date(), chance: () => 0.5 },
     ...given,
   }
-  const run = { signal: new AbortController().signal, onMessage: () => undefined }
+  const run = { signal, onMessage: () => undefined }
   const { ending } = await runJob(job, deps as unknown as JobDeps, run)
   return { ending, done, result: ends[0]?.attempt?.result, code: ends[0]?.plan.status.code, end: ends[0] }
 }
@@ -165,4 +172,49 @@ t.test('so does what is thrown before anything is copied, and its secrets are no
   t.strictSame(done, [])
   t.match(result, { outcome: 'incomplete', output: 'an error ended it: Error: file is not a database: …' })
   t.match(end, { plan: { failures: 1 }, attempt: { id: null } })
+})
+
+/** A return during which something happens while it writes the first time, or the second: while the person is held. */
+async function ledBack(round: number, happens: (work: AbortController) => void) {
+  const work = new AbortController()
+  const done: string[] = []
+  let written = 0
+  const write = async () => {
+    if (++written === round) happens(work)
+    work.signal.throwIfAborted()
+    return false
+  }
+  const back = { check: async () => undefined, write, [Symbol.asyncDispose]: async () => undefined }
+  const flips = {
+    ...{ hold: async () => 'h', unconfirmed: async () => [], forget: async () => undefined },
+    back: async (_: string, __: string, request: string) => void done.push(`back, the request is ${request}`),
+    refuseReturn: async (_: Job, reason: string) => void done.push(`refused: ${reason}`),
+  }
+  const moving = {
+    ...{ route: 'destination', isReturnRequested: true, isFlipRequested: false, hasAccount: true, isReturned: false },
+    ...{ hasOwnPassword: false, isJustFlipped: false, unfinished: null },
+  } as unknown as NonNullable<Job['moving']>
+  const given = {
+    flipping: { flips, sessions: { check: async () => undefined, endHere: async () => false } },
+    engine: { openReturn: async () => back },
+  }
+  const { ending } = await take({ ...JOB, moving }, [], [], given, work.signal)
+  return { ending, done }
+}
+
+t.test('a return that the worker’s end has cut off is still requested: the next attempt goes on', async (t) => {
+  for (const reason of ['stopped', 'lost-lock']) {
+    const end = (work: AbortController) => work.abort(reason)
+    t.same(await ledBack(1, end), { ending: reason, done: [] })
+    t.same(await ledBack(2, end), { ending: reason, done: ['back, the request is kept'] })
+  }
+})
+
+t.test('and what the old server says against it takes the request back', async (t) => {
+  const refuse = () => {
+    throw new NotFlipped('it has changed')
+  }
+  t.same(await ledBack(1, refuse), { ending: 'return-failed', done: ['refused: it has changed'] })
+  const done = ['back, the request is taken-back', 'refused: it has changed']
+  t.same(await ledBack(2, refuse), { ending: 'return-failed', done })
 })
