@@ -187,6 +187,12 @@ function auth_password_verify(req, password)
     return PASSDB_RESULT.tempfail, "postferry: ok without user or with fields that are not strings"
   end
   answer.fields.user = answer.user
+  -- postferry says it in the words of Dovecot 2.3.
+  local format = answer.fields.userdb_pop3_uidl_format
+  if given and format then
+    format = format:gsub("%%v", "%%{uidvalidity}"):gsub("%%u", "%%{uid}")
+    answer.fields.userdb_pop3_uidl_format = format
+  end
   return result, answer.fields
 end
 

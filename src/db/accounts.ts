@@ -2,6 +2,7 @@ import { type Kysely, type Selectable, sql, type Transaction, type Updateable } 
 import type { Account } from '../model/account.ts'
 import type { Change } from '../model/audit.ts'
 import { refuseOwnPassword } from '../model/migration.ts'
+import type { Pop3Uidl } from '../model/provider.ts'
 import type { Accounts } from '../operations/ports.ts'
 import { record } from './audit.ts'
 import { readPage } from './cursor.ts'
@@ -10,18 +11,20 @@ import { STATUS_COLUMNS, toStatus } from './status.ts'
 
 export const ACCOUNT_COLUMNS = [
   ...(['account.address', 'account.home', 'account.quota_bytes', 'account.enabled'] as const),
-  ...(['account.namespace_prefix', 'account.namespace_separator'] as const),
+  ...(['account.namespace_prefix', 'account.namespace_separator', 'account.kept_uidl'] as const),
 ] as const
 
 export function toAccount(
   row: Pick<
     Selectable<AccountTable>,
-    'address' | 'home' | 'quota_bytes' | 'enabled' | 'namespace_prefix' | 'namespace_separator'
+    'address' | 'home' | 'quota_bytes' | 'enabled' | 'namespace_prefix' | 'namespace_separator' | 'kept_uidl'
   >,
 ): Account {
   const { address, home, quota_bytes, enabled, namespace_prefix: prefix, namespace_separator: separator } = row
   const namespace = prefix === null || separator === null ? {} : { namespace: { prefix, separator } }
-  return { address, home, quotaBytes: quota_bytes === null ? null : Number(quota_bytes), enabled, ...namespace }
+  const uidl = row.kept_uidl === null ? {} : { pop3Uidl: row.kept_uidl as Exclude<Pop3Uidl, 'dovecot'> }
+  const quotaBytes = quota_bytes === null ? null : Number(quota_bytes)
+  return { address, home, quotaBytes, enabled, ...namespace, ...uidl }
 }
 
 export function accounts(db: Kysely<DB>): Accounts {

@@ -35,8 +35,12 @@ export function flips(db: Kysely<DB>, actor: string): Flips {
         if (rows.length === 0) return false
         const { action, landed } = WAYS[isReturn ? 'return' : 'flip']
         await sql`update migration set ${landed}, changed_at = now() where address = ${address}`.execute(trx)
-        if (!isReturn)
-          await trx.updateTable('account').set(columnsOf(namespace)).where('address', '=', address).execute()
+        if (!isReturn) {
+          const uidl = sql<string | null>`(select nullif(pop3_uidl, 'dovecot') from provider
+            join migration on provider_id = provider.id where migration.address = ${address})`
+          const columns = { ...columnsOf(namespace), kept_uidl: uidl }
+          await trx.updateTable('account').set(columns).where('address', '=', address).execute()
+        }
         await record(trx, address, { actor, action, reason: null, detail })
         return true
       })

@@ -31,6 +31,7 @@ export interface Account {
   enabled: Generated<boolean>;
   home: string;
   id: Generated<Int8>;
+  kept_uidl: string | null;
   list_key: Generated<string | null>;
   namespace_prefix: string | null;
   namespace_separator: string | null;
@@ -293,6 +294,7 @@ export interface Provider {
   mx_tls: Generated<string>;
   name: string;
   pop3_port: number | null;
+  pop3_uidl: Generated<string>;
   port: number;
   refusal: string | null;
   reopens: Generated<boolean>;

@@ -30,7 +30,7 @@ const WORDS: Readonly<Record<Kind, string>> = {
 }
 
 /** What a clean ledger says nothing about. */
-export const NOT_COMPARED = 'Not carried yet, and not compared: the UIDLs of POP3 clients.'
+export const NOT_COMPARED = 'Not compared: the UIDLs of POP3 clients.'
 
 /** What the ledger says. */
 export function sentence({ code, folders }: Pick<Ledger, 'code' | 'folders'>): string {

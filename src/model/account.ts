@@ -1,3 +1,5 @@
+import type { Pop3Uidl } from './provider.ts'
+
 /** A login identity on the destination. */
 export interface Account {
   readonly address: string
@@ -7,6 +9,8 @@ export interface Account {
   readonly enabled: boolean
   /** How the source called the folders, where it was otherwise; missing: as the destination does. */
   readonly namespace?: Namespace
+  /** How POP3 programs know the messages. Missing: as Dovecot names them. */
+  readonly pop3Uidl?: Exclude<Pop3Uidl, 'dovecot'>
 }
 
 /** How the names of folders are made. */

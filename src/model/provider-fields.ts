@@ -9,6 +9,7 @@ import {
   FLIPS,
   LOGIN_NAMES,
   MX_TLS,
+  POP3_UIDLS,
   TLS_MODES,
   TLS_VERSIONS,
   type TlsMode,
@@ -210,6 +211,14 @@ export const PROVIDER_FIELDS = {
     about: 'TCP port of its POP3, for proxied people',
     ...{ schema: Type.Integer(), read: values.port, default: () => null },
     ...{ fallback: '995 with implicit TLS, else 110', takeAway: 'use the default port for POP3 again' },
+  }),
+  pop3Uidl: field({
+    ...{ name: 'pop3_uidl', title: 'POP3 message numbers', part: 'copying', placeholder: 'form' },
+    about:
+      'how it numbers messages for POP3 (UIDL), which flipped people keep: dovecot, cyrus (uidvalidity.uid), or uid (the UID ' +
+      'alone)',
+    titles: { dovecot: 'as Dovecot', cyrus: 'as Cyrus (uidvalidity.uid)', uid: 'the UID alone' },
+    ...choice(POP3_UIDLS, 'dovecot'),
   }),
   /** Null: 4190. */
   sievePort: field<number | null>({

@@ -20,6 +20,10 @@ export const CUTOVERS = ['immediate', 'proxied'] as const
 /** What becomes of the source's Sieve scripts. */
 export const FILTER_CHOICES = ['carry', 'leave'] as const
 
+/** How the source names messages to POP3 programs: Dovecot's way, `uidvalidity.uid` as Cyrus, or the UID alone. */
+export const POP3_UIDLS = ['dovecot', 'cyrus', 'uid'] as const
+export type Pop3Uidl = (typeof POP3_UIDLS)[number]
+
 /** Where ManageSieve is, unless somebody says otherwise (RFC 5804). */
 export const MANAGESIEVE_PORT = 4190
 

@@ -21,6 +21,7 @@ t.test('a new provider has the defaults', async (t) => {
       cutover: 'immediate',
       flip: 'auto',
       pop3Port: null,
+      pop3Uidl: 'dovecot',
       sievePort: null,
       filters: 'carry',
       loginAddresses: 1,

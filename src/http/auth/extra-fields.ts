@@ -6,10 +6,14 @@ import type { Delivery, Mx } from '../../routing/delivery.ts'
 type Fields = Record<string, string>
 
 /** An account as Dovecot's userdb extra fields. */
-export function userdbFields({ home, quotaBytes, namespace }: Account): Fields {
+export function userdbFields({ home, quotaBytes, namespace, pop3Uidl }: Account): Fields {
   const quota = quotaBytes === null ? {} : quotaFields(quotaBytes)
-  return { home, ...quota, ...(namespace && namesFields(namespace)) }
+  const uidl = pop3Uidl && { pop3_uidl_format: UIDLS[pop3Uidl] }
+  return { home, ...quota, ...(namespace && namesFields(namespace)), ...uidl }
 }
+
+/** In the words of Dovecot 2.3, which postferry.lua translates for 2.4. */
+const UIDLS = { cyrus: '%v.%u', uid: '%u' } as const
 
 /** Folders keep the names that mail programs know them by. The namespace is called `inbox` in deploy/dovecot. */
 function namesFields({ prefix, separator }: Namespace): Fields {

@@ -32,7 +32,7 @@ const isp = {
   daily_bytes: 2_621_440_000,
   login_name: '%n',
   cutover: 'immediate',
-  ...{ flip: 'auto', pop3_port: null, sieve_port: null, filters: 'carry', login_addresses: 1 },
+  ...{ flip: 'auto', pop3_port: null, pop3_uidl: 'dovecot', sieve_port: null, filters: 'carry', login_addresses: 1 },
   engine: 'doveadm',
   roles: 'keep',
   forward_client: true,
