@@ -22,6 +22,8 @@ for (const debian of bothDebians().filter(({ dovecot }) => only === undefined ||
       await work.carry(t, some, async () => {
         for (const person of some) await work.must('migration', 'flip', person)
       })
+      const [held, gaps] = [work.holds, work.gaps].map((all) => all.slice(-some.length).join(' and '))
+      t.comment(`${at + some.length} flips: held for ${held} ms, longest gaps ${gaps} ms`)
     }
     const { gaps, holds } = work
     const worked = `${work.delivered} messages delivered, every ${DELIVER_MS} ms at most; ${work.steps} steps of mail programs`
