@@ -96,7 +96,7 @@ export async function flip(job: Job, credential: Credential, deps: FlipDeps, sig
     await confirmed(hold, deps, limited)
     await approach.arrive()
     mirror.record(approach.mailboxes)
-    await land(hold, mirror, deps)
+    await land(hold, mirror, deps, heldAt)
   } catch (error) {
     await goBack(job, hold, causeOf(error, late.signal), deps)
   } finally {
@@ -106,8 +106,10 @@ export async function flip(job: Job, credential: Credential, deps: FlipDeps, sig
   return { mailboxes: approach.mailboxes, told: `flipped; held for ${ms} ms${await tidied(job, hold, deps, signal)}` }
 }
 
-async function land(hold: string, mirror: MirrorFlip, { flips, worker }: FlipDeps): Promise<void> {
+async function land(hold: string, mirror: MirrorFlip, { flips, worker }: FlipDeps, heldAt: number): Promise<void> {
   if (!(await flips.begin(hold))) throw new NotFlipped(TOO_LONG)
+  // A process that stood still has not seen its own limit pass.
+  if (performance.now() - heldAt > HELD_LIMIT_MS) throw new NotFlipped(TOO_LONG)
   await mirror.moveIn(hold)
   const isHere = await flips.land(hold, `source → destination, by ${worker.host}`, mirror.namespace)
   if (!isHere) throw new NotFlipped(TOO_LONG)
@@ -117,10 +119,9 @@ async function land(hold: string, mirror: MirrorFlip, { flips, worker }: FlipDep
 async function goBack({ order }: Job, hold: string, cause: unknown, { flips, engine }: FlipDeps): Promise<void> {
   const step = await flips.back(hold, reasonOf(cause))
   if (step === 'landed') return
-  if (step === 'back') {
-    await engine.moveBack(order, hold)
-    await flips.forget(hold)
-  }
+  // Who has ended it meanwhile may have moved back before we have moved anything: the journal in the home says whose it is.
+  await engine.moveBack(order, hold)
+  if (step === 'back') await flips.forget(hold)
   throw cause
 }
 

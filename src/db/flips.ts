@@ -142,13 +142,19 @@ interface FlipRow {
   readonly is_return: boolean
 }
 
-/** Works on a flip with its migration locked first, as all do. False: there is no such flip. */
+/**
+ * Works on a flip with its migration locked first, as all do; its account before that, as who sets a password does. False:
+ * there is no such flip.
+ */
 async function alone(
   db: Kysely<DB>,
   hold: string,
   work: (trx: Transaction<DB>, address: string, flip: FlipRow) => Promise<boolean>,
 ): Promise<boolean> {
   return await db.transaction().execute(async (trx) => {
+    await sql`select 1 from account
+      where id = (select account_id from migration join flip on migration_id = migration.id where hold = ${hold})
+      for no key update`.execute(trx)
     const { rows } = await sql<{ address: string }>`select address from migration
       where id = (select migration_id from flip where hold = ${hold}) for update`.execute(trx)
     const { rows: flips } = await sql<FlipRow>`select step, is_return from flip

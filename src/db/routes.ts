@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import { type InferResult, type Kysely, sql } from 'kysely'
 import type { Route } from '../model/migration.ts'
 import type { Holds, RouteReads } from '../routing/holds.ts'
 import type { Routes } from '../routing/route.ts'
@@ -7,19 +7,27 @@ import type { Database } from './connection/database.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
 import type { DB } from './schema.ts'
 
+/** The route of one person. Prepared once for each connection: it takes longer to plan than to carry out. */
+function routeQuery(db: Kysely<DB>) {
+  return db
+    .selectFrom('migration')
+    .innerJoin('provider', 'provider.id', 'migration.provider_id')
+    .leftJoin('flip', 'flip.migration_id', 'migration.id')
+    .select(['migration.id', 'route', 'old_username', ...PROVIDER_COLUMNS])
+    .select(sql<boolean>`coalesce(held_until < clock_timestamp(), true)`.as('is_over'))
+    .where('migration.address', '=', 'the only parameter')
+    .compile()
+}
+
+type Row = InferResult<ReturnType<typeof routeQuery>>[number]
+
 /** @param reads counts the reads that become answers */
-export function routes(db: Kysely<DB>, reads: RouteReads): Routes {
-  const read = (address: string) =>
-    reads.read(() =>
-      db
-        .selectFrom('migration')
-        .innerJoin('provider', 'provider.id', 'migration.provider_id')
-        .leftJoin('flip', 'flip.migration_id', 'migration.id')
-        .select(['migration.id', 'route', 'old_username', ...PROVIDER_COLUMNS])
-        .select(sql<boolean>`coalesce(held_until < clock_timestamp(), true)`.as('is_over'))
-        .where('migration.address', '=', address)
-        .executeTakeFirst(),
-    )
+export function routes({ kysely: db, pool }: Pick<Database, 'kysely' | 'pool'>, reads: RouteReads): Routes {
+  const { sql: text } = routeQuery(db)
+  const read = async (address: string) => {
+    const { rows } = await reads.read(() => pool.query<Row>({ name: 'route', text, values: [address] }))
+    return rows[0]
+  }
   return {
     async routeOf(address) {
       let row = await read(address)

@@ -63,11 +63,11 @@ function proxyFlaw({ cutover, engine, fingerprint }: Provider): string | null {
 }
 
 /** Why folders cannot be mapped by their roles; null: nobody wants it, or they can. */
-function rolesFlaw({ roles, engine, cutover }: Provider): string | null {
+function rolesFlaw({ roles, engine }: Provider): string | null {
   if (roles !== 'map') return null
-  if (engine === 'offlineimap')
-    return 'only doveadm maps folders by their roles: set the engine to doveadm or auto, too'
-  return cutover === 'proxied' ? 'proxied people keep the names of their folders: set roles to keep' : null
+  return engine === 'offlineimap'
+    ? 'only doveadm maps folders by their roles: set the engine to doveadm or auto, too'
+    : null
 }
 
 function set(changes: ProviderChanges, tls: TlsMode): Partial<ProviderSettings> {

@@ -33,6 +33,7 @@ export interface DeliveryDeps {
  * the old server, as long as a provider with an MX serves the domain.
  * @throws Unavailable
  * @throws Held when a flip holds it for longer than mail waits
+ * @throws NoMx when the person works at an old server that has none: it waits until somebody has set one
  */
 export async function deliveryOf(
   recipient: string,
@@ -48,12 +49,22 @@ export async function deliveryOf(
     sources.find(({ oldDomain }) => oldDomain === owner?.from?.oldDomain) ?? sourceOf(typed.domain, sources)
   if (owner?.isHere && !(source && isAnothers(owner, person, source))) return { to: 'destination' }
   const mx = source && mxOf(source.provider)
+  if (source !== null && mx === null && owner !== null) throw new NoMx(source.provider.name)
   if (source === null || mx === null) return { to: 'nobody' }
   return { to: 'source', mx, renamed: source.oldDomain === typed.domain ? null : inDomain(typed, source.oldDomain) }
 }
 
 /** A flip holds this person's mail: it is to be brought again. */
 export class Held extends Error {}
+
+/** Somebody whom we know works at an old server to which no mail is handed. */
+export class NoMx extends Error {
+  constructor(provider: string) {
+    super(
+      `the person is at the old server, and provider ${provider} has no MX: postferry provider set ${provider} --mx HOST`,
+    )
+  }
+}
 
 /** Who delivers waits for so long, and then comes again later. */
 const HELD_LIMIT_MS = 5_000

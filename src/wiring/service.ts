@@ -126,7 +126,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
   const verifyDeps: VerifyDeps = { sourceMail, destinationMail: shown, engine, digests, ledgers: stores.ledgers }
 
   const reads = new RouteReads()
-  const routeDeps = { routes: routes(kysely, reads), fromDatabase: fromDatabase(time) }
+  const routeDeps = { routes: routes(database, reads), fromDatabase: fromDatabase(time) }
   const confirm = confirmHolds(reads, holds(database, instance), {
     forget: (address) => auth.forget(address),
     onTrouble: serving?.onTrouble ?? (() => undefined),

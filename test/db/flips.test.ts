@@ -37,7 +37,7 @@ t.after(() => database[Symbol.asyncDispose]())
 const reads = new RouteReads()
 const all = () => flips(database.kysely, 'sync on copyhost')
 const routeOf = async (person: string) =>
-  (await routes(database.kysely, reads).routeOf(`${person}@old.example`))?.route ?? null
+  (await routes(database, reads).routeOf(`${person}@old.example`))?.route ?? null
 
 /** A proxied person's job, leased. */
 async function job(person: string): Promise<Job> {

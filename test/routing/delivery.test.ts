@@ -26,6 +26,7 @@ const OWNERS: Readonly<Record<string, Owner>> = {
   'cleo@merged.example': { isHere: true, isHeld: false, from: from('one.example', 'cleo@one.example') },
   'dora@merged.example': { isHere: false, isHeld: false, from: from('two.example', 'dora@two.example', 'other') },
   'eva@bare.example': { isHere: true, isHeld: false, from: from('bare.example', 'eva@bare.example', 'bare') },
+  'fritz@bare.example': { isHere: false, isHeld: false, from: from('bare.example', 'fritz@bare.example', 'bare') },
   'own@elsewhere.example': { isHere: true, isHeld: false, from: null },
 }
 
@@ -77,6 +78,11 @@ t.test('in a renamed domain the old server is told the old address', async (t) =
   t.same(await where('unknown@renamed.example'), { ...AT_OLD, renamed: null })
   const renamed = { local: 'unknown', domain: 'renamed.example', text: 'unknown@renamed.example' }
   t.same(await where('unknown@new.example'), { ...AT_OLD, renamed })
+})
+
+t.test('mail for somebody who is at an old server without an MX waits: it was taken already', async (t) => {
+  await t.rejects(where('fritz@bare.example'), { message: /provider bare has no MX/ })
+  t.same(await where('unknown@bare.example'), NOBODY)
 })
 
 t.test('where domains became one, nobody gets the mail of another', async (t) => {

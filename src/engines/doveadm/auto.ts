@@ -2,7 +2,7 @@ import type { Engine } from '../../copying/ports.ts'
 import type { Result } from '../../model/attempt.ts'
 import type { EngineName } from '../../model/provider.ts'
 import { ended } from './failure.ts'
-import { hasRoles } from './merged.ts'
+import { notedRoles } from './merged.ts'
 import { onlyDoveadm, preferred } from './preferred.ts'
 
 type Running = Pick<Engine, 'run'>
@@ -27,7 +27,7 @@ export function intoMaildir(
   { dovecotConf, stateFolder }: { readonly dovecotConf: string | null; readonly stateFolder: string },
 ): Engine['run'] {
   return async (order, credential, how) => {
-    const flaw = hasRoles(stateFolder, order.id) ? MAPPED : await onlyDoveadm(dovecotConf)
+    const flaw = notedRoles(stateFolder, order.id).size > 0 ? MAPPED : await onlyDoveadm(dovecotConf)
     return flaw === null ? await run(order, credential, how) : ended('engine-missing', flaw)
   }
 }

@@ -107,12 +107,13 @@ function keywords(database: DatabaseSync): Pick<Merged, 'keywords' | 'setKeyword
   }
 }
 
-/** Whether folders have gone elsewhere than their names say. */
-export function hasRoles(folder: string, migrationId: string): boolean {
-  if (!hasMerged(folder, migrationId)) return false
+/** The directories of folders that have gone elsewhere than their names say, by the source's name. */
+export function notedRoles(folder: string, migrationId: string): ReadonlyMap<string, string> {
+  if (!hasMerged(folder, migrationId)) return new Map()
   using database = new DatabaseSync(fileIn(folder, migrationId), { timeout: BUSY_LIMIT_MS })
   database.exec(TABLES)
-  return database.prepare('select 1 from role limit 1').get() !== undefined
+  const rows = database.prepare('select name, directory from role').all() as { name: string; directory: string }[]
+  return new Map(rows.map(({ name, directory }) => [name, directory]))
 }
 
 function names(

@@ -2,6 +2,8 @@ import { readDovecot } from '../../files/doveconf.ts'
 import type { Whose } from '../../ledger/ports.ts'
 import { encodeName, type Mailbox, titleOf } from '../../model/mailbox.ts'
 import { ROLES, type Role, roleOfAttribute, roleOfName, USUAL } from '../../model/roles.ts'
+import { markedDirectoryOf } from '../offlineimap/names.ts'
+import { notedRoles } from './merged.ts'
 import type { SyncStates } from './sides.ts'
 
 type RoleFolders = Readonly<Record<Role, string>>
@@ -34,20 +36,22 @@ interface Given {
   directoriesOf(mailboxes: readonly Mailbox[]): ReadonlyMap<string, string>
   /** Whether something was copied into a directory already: it keeps its name. */
   isKept(directory: string): boolean
+  /** Where folders have gone by their roles before, by the source's name: they stay there. */
+  readonly noted: ReadonlyMap<string, string>
 }
 
 /**
  * The directories of the source's folders, of which those with a role become the destination's folder of that role, with
  * all that is below them. Where the source has that folder, too, both stay.
  */
-export function byRole(all: readonly Mailbox[], { folders, directoriesOf, isKept }: Given): ByRole {
+export function byRole(all: readonly Mailbox[], { folders, directoriesOf, isKept, noted }: Given): ByRole {
   const directories = new Map(directoriesOf(all))
-  const told: string[] = []
+  const told = stayWhereTheyAre(all, directories, noted)
   for (const role of ROLES) {
     const mailboxes = all.filter(({ name }) => directories.get(name) !== '')
     const [mailbox, ...more] = mailboxesOf(role, mailboxes)
     const to = directoryNamed(folders[role], directoriesOf)
-    if (mailbox === undefined) continue
+    if (mailbox === undefined || [mailbox, ...more].some(({ name }) => noted.has(name))) continue
     const from = directories.get(mailbox.name) ?? ''
     if (more.length > 0) {
       const names = [mailbox, ...more].map(titleOf).sort().join(' and ')
@@ -55,10 +59,9 @@ export function byRole(all: readonly Mailbox[], { folders, directoriesOf, isKept
       continue
     }
     if (from === to || isKept(from)) continue
-    const below = [...directories].filter(([, directory]) => directory === from || directory.startsWith(`${from}.`))
-    const moved = below.map(([name, directory]) => [name, `${to}${directory.slice(from.length)}`] as const)
-    const others = new Set([...directories.values()].filter((one) => !below.some(([, directory]) => directory === one)))
-    if (moved.some(([, directory]) => others.has(directory) || Buffer.byteLength(directory) > LONGEST)) {
+    const moved = movedBelow(directories, from, to)
+    const others = new Set([...directories].filter(([name]) => !moved.has(name)).map(([, directory]) => directory))
+    if ([...moved].some(([, directory]) => others.has(directory) || Buffer.byteLength(directory) > LONGEST)) {
       told.push(`${titleOf(mailbox)} stays beside ${folders[role]}: the old server has both`)
       continue
     }
@@ -68,6 +71,34 @@ export function byRole(all: readonly Mailbox[], { folders, directoriesOf, isKept
 }
 
 const LONGEST = 255
+
+/** A directory and all below it, elsewhere. */
+function movedBelow(directories: ReadonlyMap<string, string>, from: string, to: string): Map<string, string> {
+  const below = [...directories].filter(([, directory]) => directory === from || directory.startsWith(`${from}.`))
+  return new Map(below.map(([name, directory]) => [name, `${to}${directory.slice(from.length)}`]))
+}
+
+/** Puts folders where they have gone before, and one that has come since and would be there elsewhere. @returns who that is */
+function stayWhereTheyAre(
+  all: readonly Mailbox[],
+  directories: Map<string, string>,
+  noted: ReadonlyMap<string, string>,
+): string[] {
+  const own = new Map(directories)
+  const stay = [...noted].filter(([name]) => own.has(name))
+  for (const [name, to] of stay) {
+    for (const [below, directory] of movedBelow(own, own.get(name) ?? '', to)) directories.set(below, directory)
+  }
+  const taken = new Set(
+    [...directories].filter(([name, directory]) => own.get(name) !== directory).map(([, one]) => one),
+  )
+  return all
+    .filter(({ name }) => own.get(name) === directories.get(name) && taken.has(own.get(name) ?? ''))
+    .map((mailbox) => {
+      directories.set(mailbox.name, markedDirectoryOf(mailbox))
+      return `${titleOf(mailbox)} has another name here: the folder that was copied into its place stays there`
+    })
+}
 
 /** What the server marks counts before names. */
 function mailboxesOf(role: Role, mailboxes: readonly Mailbox[]): readonly Mailbox[] {
@@ -82,7 +113,7 @@ function directoryNamed(title: string, directoriesOf: Given['directoriesOf']): s
 }
 
 interface PlacesDeps {
-  readonly states: Pick<SyncStates, 'directoriesOf' | 'isCopied'>
+  readonly states: Pick<SyncStates, 'directoriesOf' | 'isCopied'> & { readonly stateFolder: string }
   readonly dovecotConf: string | null
 }
 
@@ -99,6 +130,7 @@ export async function placesOf(
     folders: await roleFoldersIn(dovecotConf),
     directoriesOf: (all) => states.directoriesOf(all),
     isKept: (directory) => states.isCopied(migrationId, directory),
+    noted: notedRoles(states.stateFolder, migrationId),
   })
   return { own, ...found }
 }

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Logger } from 'pino'
 import { Type } from '../../model/json-schema.ts'
-import { type Delivery, Held } from '../../routing/delivery.ts'
+import { type Delivery, Held, NoMx } from '../../routing/delivery.ts'
 import type { Metrics } from '../metrics.ts'
 import { proxyFields } from './extra-fields.ts'
 import { REQUESTS_LIMIT, shed, tryLater } from './overload.ts'
@@ -45,9 +45,14 @@ export const delivery: FastifyPluginAsync<{ deliveryOf: DeliveryOf; metrics: Met
       return { found: true, fields: found.to === 'source' ? proxyFields(found) : {} }
     } catch (cause) {
       log.warn({ cause: String(cause) }, 'delivery')
-      return tryLater(reply).send({ code: cause instanceof Held ? 'held' : 'database' })
+      return tryLater(reply).send({ code: codeOf(cause) })
     } finally {
       metrics.inFlight--
     }
   })
+}
+
+function codeOf(cause: unknown): string {
+  if (cause instanceof Held) return 'held'
+  return cause instanceof NoMx ? 'no-mx' : 'database'
 }

@@ -49,6 +49,8 @@ export class Overhear {
   #response: Response = { text: '', body: null }
   /** Bytes of a literal that are still to come. */
   #literal = 0
+  /** The literal is a body's. */
+  #isBody = false
   #isLost = false
   /** How much of the chunk was heard when an end is told. */
   at = 0
@@ -86,7 +88,7 @@ export class Overhear {
     for (let at = 0; at < chunk.length && !this.#isLost; ) {
       if (this.#literal > 0) {
         const part = chunk.subarray(at, at + this.#literal)
-        this.#response.body?.digesting.add(part)
+        if (this.#isBody) this.#response.body?.digesting.add(part)
         this.#literal -= part.length
         at += part.length
         continue
@@ -111,7 +113,8 @@ export class Overhear {
     }
     this.#response.text += line.slice(0, -literal.length)
     this.#literal = Number(length)
-    if (/[ (]BODY\[\] $/i.test(this.#response.text)) {
+    this.#isBody = /[ (]BODY\[\] $/i.test(this.#response.text)
+    if (this.#isBody) {
       this.#response.body = { digesting: new Digesting(), size: this.#literal }
     }
     this.#response.text += 'NIL'

@@ -7,8 +7,13 @@ import { USUAL } from '../../../src/model/roles.ts'
 const mailbox = (title: string, more: Partial<Mailbox> = {}): Mailbox => {
   return { name: title === 'INBOX' ? title : encodeName(title), separator: '/', prefix: '', ...more }
 }
-const placed = (all: readonly Mailbox[], isKept: (directory: string) => boolean = () => false) => {
-  const { directories, told } = byRole(all, { folders: USUAL, directoriesOf, isKept })
+const NOTHING: ReadonlyMap<string, string> = new Map()
+const placed = (
+  all: readonly Mailbox[],
+  isKept: (directory: string) => boolean = () => false,
+  { noted = NOTHING, folders = USUAL } = {},
+) => {
+  const { directories, told } = byRole(all, { folders, directoriesOf, isKept, noted })
   return { places: all.map(({ name }) => directories.get(name)), told }
 }
 
@@ -40,5 +45,27 @@ t.test('two for one purpose, what takes the place already, and what was copied b
     { places: ['.Gesendet'], told: [] },
   )
 })
+
+t.test(
+  'what has gone somewhere stays there, whatever comes at the old server or is called otherwise here',
+  async (t) => {
+    const noted = new Map([['Sent Items', '.Sent']])
+    const later = (titles: readonly string[], folders = USUAL) =>
+      placed(
+        titles.map((title) => mailbox(title)),
+        undefined,
+        { noted, folders },
+      )
+    const aside = 'Sent has another name here: the folder that was copied into its place stays there'
+    const { places, told } = later(['Sent Items', 'Sent'])
+    t.same(told, [aside])
+    t.equal(places[0], '.Sent')
+    t.match(places[1], /^\.Sent \([0-9a-f]{8}\)$/)
+    t.same(later(['Sent Items', 'Gesendet']), { places: ['.Sent', '.Gesendet'], told: [] })
+    t.same(later(['Sent Items', 'Sent Items/2025']), { places: ['.Sent', '.Sent.2025'], told: [] })
+    t.same(later(['Sent Items'], { ...USUAL, sent: 'Gesendet' }), { places: ['.Sent'], told: [] })
+    t.same(later(['Sent']), { places: ['.Sent'], told: [] }, 'where the old server has called it otherwise')
+  },
+)
 
 t.end()

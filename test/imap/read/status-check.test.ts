@@ -49,6 +49,14 @@ t.test('a source that can is asked about all mailboxes at once, and says the sam
   for (const mailbox of mailboxes) t.match(mailbox, { messages: 3, uidNext: 4, uidValidity: /^\d+$/ }, mailbox.name)
 })
 
+t.test('a mailbox that keeps no mod-sequences has none: its marks do not show', async (t) => {
+  await using relay = await startRelay(old.port, (data) => data.replace(/HIGHESTMODSEQ \d+/g, 'HIGHESTMODSEQ 0'))
+  for (const changes of [{}, ONE_BY_ONE]) {
+    const { mailboxes } = (await look(relay.port, changes)) as Extract<SourceStatus, { kind: 'yes' }>
+    for (const { highestModseq } of mailboxes) t.equal(highestModseq, null)
+  }
+})
+
 t.test('sizes are told on demand by a source that knows them', async (t) => {
   const sizes = async (asks: boolean) => {
     const { mailboxes } = (await look(old.port, {}, asks)) as Extract<SourceStatus, { kind: 'yes' }>

@@ -30,11 +30,17 @@ t.test('messages are digested by mailbox and UID, however they are cut, and wher
     '* STATUS x (UIDVALIDITY 99)\r\n* OK [UIDVALIDITY 7] fine\r\na OK done\r\n',
     `* 1 FETCH (UID 5 FLAGS (\\Seen "UID 1") BODY[] ${literal(ONE)})\r\n`,
     `* 2 FETCH (BODY[] ${literal(TWO)} UID 6)\r\n`,
+    `* 3 FETCH (UID 7 BODY[] ${literal(ONE)} X-LABELS (${literal('not of it')}))\r\n`,
     `* 2 FETCH (UID 6 BODY[HEADER.FIELDS (DATE)] ${literal('Date: x\r\n')})\r\n`,
     '* OK [CLOSED]\r\n* OK [UIDVALIDITY 8] fine\r\nb OK done\r\n',
     `* 1 FETCH (UID 5 BODY[] ${literal(TWO)})\r\n`,
   ].join('')
-  const expected = [body('INBOX', 7, 5, ONE), body('INBOX', 7, 6, TWO), body('a "b\\ &-', 8, 5, TWO)]
+  const expected = [
+    body('INBOX', 7, 5, ONE),
+    body('INBOX', 7, 6, TWO),
+    body('INBOX', 7, 7, ONE),
+    body('a "b\\ &-', 8, 5, TWO),
+  ]
   for (const size of [1, 2, 7, 1_000]) t.same(overheard(commands, answers, size), expected)
 })
 
