@@ -50,7 +50,9 @@ t.test('a source that can is asked about all mailboxes at once, and says the sam
 })
 
 t.test('a mailbox that keeps no mod-sequences has none: its marks do not show', async (t) => {
-  await using relay = await startRelay(old.port, (data) => data.replace(/HIGHESTMODSEQ \d+/g, 'HIGHESTMODSEQ 0'))
+  await using relay = await startRelay(old.port, (data) =>
+    Buffer.from(data.toString('latin1').replace(/HIGHESTMODSEQ \d+/g, 'HIGHESTMODSEQ 0'), 'latin1'),
+  )
   for (const changes of [{}, ONE_BY_ONE]) {
     const { mailboxes } = (await look(relay.port, changes)) as Extract<SourceStatus, { kind: 'yes' }>
     for (const { highestModseq } of mailboxes) t.equal(highestModseq, null)
