@@ -1,8 +1,8 @@
+import { createHash } from 'node:crypto'
 import { readDovecot } from '../../files/doveconf.ts'
 import type { Whose } from '../../ledger/ports.ts'
 import { encodeName, type Mailbox, titleOf } from '../../model/mailbox.ts'
 import { ROLES, type Role, roleOfAttribute, roleOfName, USUAL } from '../../model/roles.ts'
-import { markedDirectoryOf } from '../offlineimap/names.ts'
 import { notedRoles } from './merged.ts'
 import type { SyncStates } from './sides.ts'
 
@@ -78,6 +78,11 @@ function movedBelow(directories: ReadonlyMap<string, string>, from: string, to: 
   return new Map(below.map(([name, directory]) => [name, `${to}${directory.slice(from.length)}`]))
 }
 
+/** Of this mailbox alone; as OfflineIMAP's names have it. */
+function markOf({ name }: Mailbox): string {
+  return ` (${createHash('sha256').update(name).digest('hex').slice(0, 8)})`
+}
+
 /** Puts folders where they have gone before, and one that has come since and would be there elsewhere. @returns who that is */
 function stayWhereTheyAre(
   all: readonly Mailbox[],
@@ -95,7 +100,7 @@ function stayWhereTheyAre(
   return all
     .filter(({ name }) => own.get(name) === directories.get(name) && taken.has(own.get(name) ?? ''))
     .map((mailbox) => {
-      directories.set(mailbox.name, markedDirectoryOf(mailbox))
+      directories.set(mailbox.name, `${own.get(mailbox.name)}${markOf(mailbox)}`)
       return `${titleOf(mailbox)} has another name here: the folder that was copied into its place stays there`
     })
 }

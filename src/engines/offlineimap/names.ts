@@ -34,11 +34,6 @@ export function directoriesOf(mailboxes: readonly Mailbox[]): Map<string, string
   return found
 }
 
-/** A directory that no other mailbox has, for one whose own is taken. */
-export function markedDirectoryOf(mailbox: Mailbox): string {
-  return marked(levelsOf(mailbox).levels, mailbox.name)
-}
-
 /** The file that keeps what OfflineIMAP knows of a directory. */
 export function statusFile(directory: string): string {
   const name = directory || 'INBOX'
