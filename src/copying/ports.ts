@@ -235,6 +235,8 @@ export interface Flipping {
   openReturn(order: CopyOrder, credential: Credential, signal: AbortSignal): Promise<MirrorReturn>
   /** After a return: what came into the mailbox here too late is brought to the source, and the mailbox is the mirror. */
   leave(order: CopyOrder, credential: Credential, signal: AbortSignal): Promise<void>
+  /** What the source had at the flip is not needed any more. */
+  forgetReturn(order: CopyOrder): void
 }
 
 /** A source that is about to be made what the mailbox here is. All of it @throws NotFlipped with what is in the way. */

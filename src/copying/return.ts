@@ -1,14 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Keyring } from '../keys/open-credential.ts'
+import type { Keyring, Opened } from '../keys/open-credential.ts'
 import type { Credential } from '../keys/ports.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { NotFlipped } from '../model/not-flipped.ts'
 import type { FlipDeps, Flipped } from './flip.ts'
 import { causeOf, confirmed, HELD_LIMIT_MS, LOOK_AGAIN_MS, reasonOf, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
-import type { Flipping, Job, MirrorReturn } from './ports.ts'
+import type { Flipping, Job, MirrorReturn, SourceStatus, StatusCheck } from './ports.ts'
 
 export interface ReturnEndDeps {
-  readonly engine: Pick<Flipping, 'leave'>
+  readonly engine: Pick<Flipping, 'leave' | 'forgetReturn'>
+  readonly statusCheck: StatusCheck
   readonly flipping: Pick<FlipDeps, 'flips' | 'sessions'>
   readonly keyring: Keyring
 }
@@ -107,6 +108,20 @@ async function statusOf(
   return status.mailboxes
 }
 
+/** The source lets nobody in: a return cannot be ended before it does, and the migration says what to do. */
+export class NotLetIn extends Error {
+  override readonly cause:
+    | Refusal
+    | { readonly status: Exclude<SourceStatus, { kind: 'yes' }>; readonly refused?: undefined }
+
+  constructor(cause: NotLetIn['cause']) {
+    super('the old server lets nobody in')
+    this.cause = cause
+  }
+}
+
+type Refusal = Extract<Opened, { readonly refused: unknown }>
+
 /**
  * Ends what a return has left: here again, unless the person is at the source already; then what came here too late follows,
  * and the mailbox is the mirror.
@@ -115,19 +130,25 @@ async function statusOf(
 export async function finishReturn(
   job: Job,
   hold: string,
-  { engine, flipping: { flips, sessions }, keyring }: ReturnEndDeps,
+  { engine, flipping: { flips, sessions }, keyring, statusCheck }: ReturnEndDeps,
 ): Promise<Job> {
   const { moving, order, sealed, address } = job
   if (moving === undefined) return job
   const step = await flips.back(hold, 'the worker of the return died', 'kept')
   if (step === 'landed') {
-    if (sealed === null) throw new NotFlipped('no credential is kept')
-    const { credential, refused, why } = await keyring.open({ address, sealed, provider: order.provider })
-    if (refused !== undefined) throw new NotFlipped(why)
+    if (sealed === null) throw new NotLetIn({ refused: 'credential-unopened', why: 'no credential is kept' })
+    const opened = await keyring.open({ address, sealed, provider: order.provider })
+    if (opened.refused !== undefined) throw new NotLetIn(opened)
+    const { credential } = opened
+    const { signal } = new AbortController()
+    const status = await statusCheck.check(order.provider, credential, signal, false)
+    if (status.kind !== 'yes') throw new NotLetIn({ status })
     await sessions.endHere(address)
-    await engine.leave(order, credential, new AbortController().signal)
+    await engine.leave(order, credential, signal)
   }
   await flips.forget(hold)
+  // Not before: an end that is repeated has to know what came late.
+  if (step === 'landed') engine.forgetReturn(order)
   const route = step === 'landed' ? 'source' : 'destination'
   return { ...job, order: { ...order, isMirrored: route === 'source' }, moving: { ...moving, route, unfinished: null } }
 }

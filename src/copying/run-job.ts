@@ -29,7 +29,7 @@ import type {
   Worker,
 } from './ports.ts'
 import { changedSince, isUnchanged, objection } from './precheck.ts'
-import { bringBack, isInterrupted } from './return.ts'
+import { bringBack, isInterrupted, NotLetIn } from './return.ts'
 import { advance, type Ending } from './schedule.ts'
 import type { CopiedTotals } from './totals.ts'
 import { Tracking, type Work, workIn } from './tracking.ts'
@@ -129,6 +129,10 @@ async function withinLimit(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> 
     const seen = await withFilters(found, copied, isLast, { engine: deps.engine, open }, signal)
     return isFlipWanted(found, seen) ? await flipped(found, seen, deps, { ...run, signal }) : seen
   } catch (error) {
+    if (error instanceof NotLetIn) {
+      const { cause } = error
+      return cause.refused === undefined ? turnedAway(cause.status) : without(cause.refused, cause.why)
+    }
     const { outcome, output } = broken(error, signal)
     return without(outcome, output)
   } finally {

@@ -218,3 +218,41 @@ t.test('and what the old server says against it takes the request back', async (
   const done = ['back, the request is taken-back', 'refused: it has changed']
   t.same(await ledBack(2, refuse), { ending: 'return-failed', done })
 })
+
+/** A return that has landed, and whose end is still to be made. */
+async function ended(given: object = {}) {
+  const done: string[] = []
+  const does = (what: string, answer?: string) => async () => {
+    done.push(what)
+    return answer
+  }
+  const moving = {
+    ...{ route: 'source', unfinished: { hold: 'h', isReturn: true, step: 'landed' } },
+    ...{ isReturnRequested: false, isFlipRequested: false, hasAccount: true, isReturned: true, isJustFlipped: false },
+  } as unknown as NonNullable<Job['moving']>
+  const { ending } = await take({ ...JOB, moving }, [], [], {
+    flipping: {
+      flips: { back: does('back', 'landed'), forget: does('forget') },
+      sessions: { endHere: does('sessions end') },
+    },
+    engine: {
+      ...{ choose: async () => 'doveadm', remembers: () => true, carryFilters: async () => ({ flaw: null, told: [] }) },
+      leave: does('leave'),
+      forgetReturn: () => void done.push('forget the record'),
+      run: async () => ({ outcome: 'complete', folders: 1, messages: 2, output: 'copied' }),
+    },
+    ...given,
+  })
+  return { ending, done }
+}
+
+t.test('a return ends with its record, which is needed as long as the end may be repeated', async (t) => {
+  t.same((await ended()).done, ['back', 'sessions end', 'leave', 'forget', 'forget the record'])
+})
+
+t.test('whom the old server does not let in says so, and a new password heals that', async (t) => {
+  const refused = { statusCheck: { check: async () => ({ kind: 'no' }) } }
+  t.same(await ended(refused), { ending: 'credential-refused', done: ['back'] })
+  const unopened = { keyring: { open: async () => ({ refused: 'credential-unopened', why: 'another key' }) } }
+  t.same(await ended(unopened), { ending: 'credential-unopened', done: ['back'] })
+})

@@ -8,7 +8,7 @@ import { DoveadmError } from './doveadm.ts'
 import type { DoveadmDeps } from './engine.ts'
 import { carryFilters } from './filters.ts'
 import { lettersOf } from './flags.ts'
-import { openRecord } from './flipped.ts'
+import { openRecord, removeRecord } from './flipped.ts'
 import { leftOut, listPrefix, type Matched, type MergeFolder, namespaceOf, unfit } from './folders.ts'
 import { toDisk } from './land.ts'
 import { leave } from './leave.ts'
@@ -33,6 +33,7 @@ export function flipping(deps: DoveadmDeps): Flipping {
     moveBack: ({ home }, hold) => moveBack({ home, owner: runsAs(home) }, hold),
     mergeBefore: async (order, signal) => mergeBefore(order, await plain(deps), deps, signal),
     openReturn: async (order, credential, signal) => openReturn(order, credential, await plain(deps), deps, signal),
+    forgetReturn: ({ id }) => removeRecord(deps.shared.stateFolder, id),
     leave: async (order, credential, signal) => leave(order, credential, await plain(deps), deps, signal),
   }
 }

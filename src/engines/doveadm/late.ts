@@ -21,7 +21,9 @@ export function lateAt(
 ): Late[] {
   return [...here].flatMap(([title, folder]) => {
     const name = names.get(title)
-    const had = known.get(name ?? '') ?? renamedSince(folder, known)
+    const named = known.get(name ?? '')
+    // Another folder has come under that name, as when somebody delivers into a mailbox that is the mirror by now.
+    const had = named?.here === folder.uidValidity ? named : renamedSince(folder, known)
     return [...folder.messages].flatMap(([uid, flags]) =>
       had?.messages.has(uid) ? [] : [{ title, name: name ?? 'INBOX', uid, flags }],
     )

@@ -5,18 +5,19 @@ import { digestOf } from '../../model/message-digest.ts'
 import type { CopyOrder } from '../../model/migration.ts'
 import { NotFlipped } from '../../model/not-flipped.ts'
 import type { DoveadmDeps } from './engine.ts'
-import { hasRecord, openRecord, removeRecord } from './flipped.ts'
+import { hasRecord, openRecord } from './flipped.ts'
 import { snapshot } from './here.ts'
 import { lateAt } from './late.ts'
 import { refuseStorage } from './movable.ts'
-import { mailboxBecomesMirror } from './moves.ts'
+import { mailboxBecomesMirror, putAside } from './moves.ts'
 import { openPlace, type Place } from './place.ts'
 import { titlesOf } from './source-names.ts'
 import type { Dovecot } from './version.ts'
 
 /**
  * After a return: what was delivered here too late goes to the source, and the mailbox, which the source has all of now, is the
- * mirror. May be repeated.
+ * mirror. Without a record nobody knows what the source has of it: then it is put aside, and the next flip merges it. May be
+ * repeated, until the record is removed.
  */
 export async function leave(
   order: CopyOrder,
@@ -28,10 +29,9 @@ export async function leave(
   const { stateFolder } = deps.shared
   await refuseStorage(signal)
   await using place = await openPlace(order, dovecot, {})
-  if (existsSync(join(order.home, 'Maildir')) && hasRecord(stateFolder, order.id))
-    await bringLate(order, credential, place, deps, signal)
+  if (!hasRecord(stateFolder, order.id)) return await putAside(place, signal)
+  if (existsSync(join(order.home, 'Maildir'))) await bringLate(order, credential, place, deps, signal)
   await mailboxBecomesMirror(place, signal)
-  removeRecord(stateFolder, order.id)
 }
 
 async function bringLate(

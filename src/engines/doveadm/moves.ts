@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { NotFlipped } from '../../model/not-flipped.ts'
 import { runProcess } from '../process.ts'
 import type { Place } from './place.ts'
@@ -58,6 +59,16 @@ mkdir -p .postferry/mirror
 mv -T -- Maildir .postferry/mirror/Maildir
 sync . .postferry/mirror`
 
+/** To what the next flip merges. */
+const ASIDE = `
+set -e
+cd -- "$1"
+[ -e Maildir ] || exit 0
+test ! -L Maildir
+mkdir -p ".postferry/before/$2"
+mv -T -- Maildir ".postferry/before/$2/Maildir"
+sync . ".postferry/before/$2"`
+
 type Where = Pick<Place, 'home' | 'owner'>
 
 /** @throws when the mirror is not in the mailbox's place */
@@ -74,6 +85,11 @@ export async function moveBack(where: Where, hold: string): Promise<void> {
 /** May be repeated. @throws when the mailbox is not the mirror then */
 export async function mailboxBecomesMirror(where: Where, signal: AbortSignal): Promise<void> {
   await run(OUT, [where.home], where, signal, 'the mailbox cannot be put in the place of the mirror')
+}
+
+/** Keeps the mailbox, for the next flip. @throws when it is still there */
+export async function putAside(where: Where, signal: AbortSignal): Promise<void> {
+  await run(ASIDE, [where.home, randomUUID()], where, signal, 'the mailbox cannot be put aside')
 }
 
 /** @throws when the mirror could not be put in the mailbox's place at once */

@@ -34,4 +34,9 @@ t.test('of a folder that the source has no more, or under another name, only wha
   t.same(late({ New: here(8, 1) }, source), ['New 1 → INBOX'], 'a folder that nobody knows')
 })
 
+t.test('of a mailbox that Dovecot has made anew since, all is late', async (t) => {
+  const source = { INBOX: known(1, 1, 2), 'INBOX.Archive': known(2, 1) }
+  t.same(late({ INBOX: here(7, 1), Archive: here(8, 1) }, source), ['INBOX 1 → INBOX', 'Archive 1 → INBOX.Archive'])
+})
+
 t.end()

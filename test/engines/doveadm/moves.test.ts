@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { moveBack, moveIn, probeMoves } from '../../../src/engines/doveadm/moves.ts'
+import { mailboxBecomesMirror, moveBack, moveIn, probeMoves, putAside } from '../../../src/engines/doveadm/moves.ts'
 
 const HOLD = '3f2b7c1e-0000-4000-8000-000000000001'
 const OTHER = '3f2b7c1e-0000-4000-8000-000000000002'
@@ -119,6 +119,24 @@ t.test('who dies while it is moved back is moved back the next time', async (t) 
     t.same(files(), before)
   }
 })
+
+t.test(
+  'after a return the mailbox is the mirror, and where nobody knows what the source has, it is kept aside',
+  async (t) => {
+    const compared = home()
+    for (const _ of [1, 2]) {
+      await mailboxBecomesMirror(compared.where, signal)
+      t.same(compared.files(), { '.postferry/mirror/Maildir/cur/1': 'in the mailbox' })
+    }
+    const unknown = home()
+    for (const _ of [1, 2]) {
+      await putAside(unknown.where, signal)
+      const { '.postferry/mirror/Maildir/cur/2': mirror, ...aside } = unknown.files()
+      t.equal(mirror, 'in the mirror')
+      t.match(Object.keys(aside), [/^\.postferry\/before\/[\da-f-]{36}\/Maildir\/cur\/1$/], 'where the next flip looks')
+    }
+  },
+)
 
 t.test('a mailbox that is a link is not moved', async (t) => {
   const { where } = home(false)
