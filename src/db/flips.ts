@@ -111,10 +111,11 @@ async function hold(
 ): Promise<string | null> {
   const { rows: held } = await sql`select 1 from migration
     where id = ${migrationId} and route = ${from} and account_id is not null and state in ('pending', 'synced')
-      -- Whoever stops a wave stops those who are not held yet.
-      and (${isReturn} or flip_requested_at is not null or finish_requested_at is not null or (
-        returned_at is null and exists (
-          select from provider where provider.id = provider_id and cutover = 'proxied' and flip = 'auto')))
+      -- Whoever stops a wave, or a return, stops those who are not held yet.
+      and case when ${isReturn} then return_requested_at is not null
+        else flip_requested_at is not null or finish_requested_at is not null or (
+          returned_at is null and exists (
+            select from provider where provider.id = provider_id and cutover = 'proxied' and flip = 'auto')) end
     for update`.execute(trx)
   if (held.length === 0 || (isReturn && (await hasOwnPassword(trx, migrationId)))) return null
   const { rows: leased } = await sql`select 1 from job

@@ -51,8 +51,10 @@ export async function writeStatus(id: string, to: MigrationStatus, db: Kysely<DB
     .set({
       finish_requested_at: finishRequestedAt,
       ...(to.isFlipRequested !== undefined && { flip_requested_at: to.isFlipRequested ? FLIP_REQUESTED : null }),
+      ...(to.isReturnRequested !== undefined && {
+        return_requested_at: to.isReturnRequested ? RETURN_REQUESTED : null,
+      }),
     })
-    .$if(to.isReturnRequested === true, (query) => query.set({ return_requested_at: RETURN_REQUESTED }))
     .$if(to.areFiltersLeft === true, (query) => query.set({ filters_left_at: sql<Date>`clock_timestamp()` }))
     .where('id', '=', id)
     .execute()

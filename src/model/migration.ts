@@ -84,15 +84,19 @@ export const accept: Transition = (from) => ({ ...from, isDue: from.state === 'p
 
 const LEAVING = 'a return to the old server is requested'
 
+/** No job takes one. */
+function refuseFailed({ state, code }: MigrationStatus): void {
+  if (state === 'failed')
+    throw new Refused(
+      'conflict',
+      `the migration has failed (${code}): "postferry migration show" says what to do first`,
+    )
+}
+
 /** Asks for a last attempt now, which finishes the migration when its ledger is clean. */
 export const requestFinish: Transition = (from) => {
   refuseUncopied(from)
-  if (from.state === 'failed') {
-    throw new Refused(
-      'conflict',
-      `the migration has failed (${from.code}): "postferry migration show" says what to do first`,
-    )
-  }
+  refuseFailed(from)
   if (from.isReturnRequested === true) throw new Refused('conflict', LEAVING)
   return { ...from, isFinishRequested: true, isDue: true }
 }
@@ -101,12 +105,7 @@ export const requestFinish: Transition = (from) => {
 export const requestFlip: Transition = (from) => {
   refuseUncopied(from)
   if (from.route === 'destination') throw new Refused('conflict', 'the person is on the new server already')
-  if (from.state === 'failed') {
-    throw new Refused(
-      'conflict',
-      `the migration has failed (${from.code}): "postferry migration show" says what to do first`,
-    )
-  }
+  refuseFailed(from)
   return { ...from, isFlipRequested: true, isDue: true }
 }
 
@@ -147,7 +146,15 @@ export const requestReturn: Transition = (from) => {
   if (from.route !== 'destination') throw new Refused('conflict', 'the person is on the old server')
   if (!from.isFlipped) throw new Refused('conflict', 'no flip has brought the person here: there is no way back')
   if (from.isFinishRequested) throw new Refused('conflict', 'a finish is requested: resume the migration first')
+  refuseFailed(from)
   return { ...from, isReturnRequested: true, isDue: true }
+}
+
+/** Takes the request of a return back. Who is held already is a moment from being at the source. */
+export const stopReturn: Transition = (from) => {
+  if (from.isReturnRequested !== true) throw new Refused('conflict', 'no return is requested')
+  if (from.route === 'held') throw new Refused('conflict', 'the return is about to end')
+  return { ...from, isReturnRequested: false }
 }
 
 export const finish: Transition = (from) => {

@@ -14,6 +14,7 @@ import {
   STATES,
   type State,
   stopFlip,
+  stopReturn,
   type Transition,
 } from '../model/migration.ts'
 import { isRefused, Refused } from '../model/refused.ts'
@@ -74,6 +75,18 @@ export const returnMigration = operation({
         write_to_source: 'Say so: everything else only reads the old server.',
       })
     const after = await migrations.take(address, requestReturn, { ...by, action: 'migration.request-return' })
+    if (after === null) throw new Refused('not-found', `there is no migration of ${address} any more`)
+    return after
+  },
+})
+
+export const stopMigrationReturn = operation({
+  ...{ name: 'migration.stop-return', permission: 'operate' },
+  summary: 'Take the request of a return back, unless the person is held for it already',
+  fields: { address: migration },
+  answer: MIGRATION,
+  async run({ address: { address } }, { migrations }: Deps, by) {
+    const after = await migrations.take(address, stopReturn, { ...by, action: 'migration.stop-return' })
     if (after === null) throw new Refused('not-found', `there is no migration of ${address} any more`)
     return after
   },

@@ -14,7 +14,7 @@ import { providers } from '../../src/db/providers.ts'
 import { provisioner } from '../../src/db/provisioning.ts'
 import { holds, routes } from '../../src/db/routes.ts'
 import { parseAddress } from '../../src/model/address.ts'
-import { requestReturn } from '../../src/model/migration.ts'
+import { requestReturn, stopReturn } from '../../src/model/migration.ts'
 import { confirmHolds, RouteReads } from '../../src/routing/holds.ts'
 import { BY } from '../support/by.ts'
 import { openTestDatabase } from '../support/database.ts'
@@ -108,9 +108,17 @@ t.test('a password of the destination and a return exclude each other', async (t
   await t.rejects(setPassword(), { message: /a return .* is requested/ })
   await sql`update migration set return_requested_at = null where address = ${address}`.execute(database.kysely)
   t.equal(await setPassword(), true)
+  await sql`update migration set return_requested_at = now() where address = ${address}`.execute(database.kysely)
   t.equal(await all().hold(job_, WORKER, LIMIT_MS, 'return'), null, 'set since the claim')
+  await sql`update migration set return_requested_at = null where address = ${address}`.execute(database.kysely)
   t.equal(await routeOf('xenia'), 'destination')
   await sql`update account set password_source = 'source' where address = ${address}`.execute(database.kysely)
+  t.equal(await all().hold(job_, WORKER, LIMIT_MS, 'return'), null, 'nobody asks for it')
+  const people = migrations(database.kysely)
+  await people.take(address, requestReturn, { ...BY, action: 'migration.request-return' })
+  await people.take(address, stopReturn, { ...BY, action: 'migration.stop-return' })
+  t.equal(await all().hold(job_, WORKER, LIMIT_MS, 'return'), null, 'it was stopped')
+  await people.take(address, requestReturn, { ...BY, action: 'migration.request-return' })
   t.not(await all().hold(job_, WORKER, LIMIT_MS, 'return'), null)
 })
 

@@ -6,8 +6,10 @@ import {
   type MigrationStatus,
   pause,
   requestFinish,
+  requestReturn,
   resume,
   retry,
+  stopReturn,
 } from '../../src/model/migration.ts'
 
 const at = (state: MigrationStatus['state'], more: Partial<MigrationStatus> = {}): MigrationStatus => ({
@@ -48,6 +50,21 @@ t.test('pause and resume take a requested finish back, finish fulfils it, everyt
   t.same(heal(refused), at('pending', requested))
   t.match(retry(at('synced', requested)), at('synced', requested))
   t.match(accept(at('pending', requested)), at('pending', requested))
+})
+
+t.test('a return is asked for, and stopped as long as nobody is held for it', async (t) => {
+  const here = { route: 'destination', isFlipped: true, isReturnRequested: false } as const
+  const asked = requestReturn(at('synced', here))
+  t.match(asked, { isReturnRequested: true, isDue: true })
+  const failed = at('failed', { ...here, code: 'credential-refused' })
+  t.throws(() => requestReturn(failed), { message: /has failed \(credential-refused\)/ }, 'no job takes it')
+  for (const state of ['synced', 'failed'] as const) {
+    const { isReturnRequested } = stopReturn(at(state, { ...here, isReturnRequested: true }))
+    t.equal(isReturnRequested, false)
+  }
+  t.throws(() => stopReturn(at('synced', here)), { message: /no return is requested/ })
+  const held = at('synced', { ...here, route: 'held', isReturnRequested: true })
+  t.throws(() => stopReturn(held), { message: /about to end/ })
 })
 
 // From wherever its sync state is.

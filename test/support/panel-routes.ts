@@ -60,6 +60,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   // Nobody was flipped.
   'POST /admin/migrations/:address/leave-filters': operated(person('/leave-filters'), () => ({}), 409),
   'POST /admin/migrations/:address/return': operated(person('/return'), () => ({ write_to_source: 'yes' }), 409),
+  'POST /admin/migrations/:address/stop-return': operated(person('/stop-return'), undefined, 409),
   // They are on the new server.
   'POST /admin/migrations/:address/flip': operated(person('/flip'), undefined, 409),
   'POST /admin/migrations/:address/stop-flip': operated(person('/stop-flip'), undefined, 409),

@@ -7,6 +7,7 @@ import {
   retryMigration,
   returnMigration,
   stopMigrationFlip,
+  stopMigrationReturn,
 } from '../../operations/migration-changes.ts'
 import { refuseDone, setMigrationPassword } from '../../operations/migration-password.ts'
 import { listMigrations, migrationStatus } from '../../operations/migrations.ts'
@@ -49,6 +50,11 @@ export function addMigrationCommands(postferry: Command, deps: CliDeps): void {
     examples: ['postferry migration return anna@new.example --write-to-source'],
     done: ({ address }) =>
       `${address} is led back to the old server by the next attempt: postferry migration show ${address}`,
+  })
+  addOperation(migration, 'stop-return', stopMigrationReturn, deps, {
+    ...{ arguments: ['address'], json: 'the migration' },
+    examples: ['postferry migration stop-return anna@new.example --reason mistaken'],
+    done: ({ address }) => `${address} stays on the new server`,
   })
   addFinish(migration, deps)
   addOperation(migration, 'set-password', setMigrationPassword, deps, {

@@ -14,6 +14,7 @@ import {
   retryMigration,
   returnMigration,
   stopMigrationFlip,
+  stopMigrationReturn,
 } from '../../../operations/migration-changes.ts'
 import { setMigrationPassword } from '../../../operations/migration-password.ts'
 import { showMigration } from '../../../operations/migrations.ts'
@@ -50,6 +51,10 @@ export async function migrationChanges(app: FastifyInstance, deps: PanelDeps): P
   serveForm(app, deps, returnMigration, {
     ...{ path: `${ONE}/return`, next },
     done: ({ address }) => `${address} is led back to the old server by the next attempt.`,
+  })
+  serveForm(app, deps, stopMigrationReturn, {
+    ...{ path: `${ONE}/stop-return`, next },
+    done: ({ address }) => `${address} stays on the new server.`,
   })
   serveForm(app, deps, finishMigration, {
     ...{ path: `${ONE}/finish`, next },
