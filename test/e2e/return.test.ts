@@ -1,4 +1,4 @@
-import { chownSync, existsSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, globSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { bothDebians, type Debian } from '../support/debian.ts'
@@ -11,6 +11,7 @@ import { until } from '../support/until.ts'
 
 const ANNA = 'anna@old.example'
 const BEN = 'ben@old.example'
+const CARL = 'carl@old.example'
 const PASSWORD = 'a password'
 
 // Both with "npm run soak".
@@ -18,11 +19,12 @@ const DESTINATIONS = bothDebians().slice(0, process.env.POSTFERRY_SOAK === undef
 
 for (const debian of DESTINATIONS) {
   t.test(`who was flipped to a Dovecot ${debian.dovecot} is led back`, async (t) => {
-    const people = { [ANNA]: PASSWORD, [BEN]: PASSWORD }
+    const people = { [ANNA]: PASSWORD, [BEN]: PASSWORD, [CARL]: PASSWORD }
     await using world = await startMailWorld({ debian, people, isProxied: true, trusted: '127.0.0.1' })
     const sync = startSync(world.ferry.service, [], {}, debian)
-    for (const person of [ANNA, BEN]) await flipped(world, person)
+    for (const person of [ANNA, BEN, CARL]) await flipped(world, person)
     await t.test('not where the old server has changed since', (t) => refused(t, world))
+    await t.test('what a return has written that failed comes here no second time', (t) => cutShort(t, world))
     await t.test('with all that came and went here since', (t) => ledBack(t, world, debian))
     await t.test('and comes here again, once', (t) => again(t, world))
     sync.kill('SIGTERM')
@@ -89,6 +91,37 @@ async function refused(t: Test, world: MailWorld): Promise<void> {
   )
   t.match(await auditOf(world, BEN), [{ action: 'migration.return-ended' }, { action: 'migration.request-return' }])
   t.same(await everythingOf(atOld(world, BEN)), before, 'nothing was written')
+}
+
+/** The old server takes what was moved, and then no more. */
+async function cutShort(t: Test, world: MailWorld): Promise<void> {
+  const { old } = world.ferry
+  {
+    await using wire = await ImapWire.open(atNew(world, CARL))
+    await wire.command('SELECT INBOX')
+    await wire.command('UID MOVE 3 Archive')
+    await wire.command('APPEND Renamed/Below () ', message('seven'))
+  }
+  const here = await everythingOf(atNew(world, CARL))
+  const [below = ''] = globSync(join(old.home(CARL), 'mail/**/{.Renamed.Below,Renamed/Below}/tmp'))
+  chmodSync(below, 0o500)
+  const isOver = ({ return_requested }: Shown) => !return_requested
+  const { attempts } = await done(world, CARL, ['return', CARL, '--write-to-source'], isOver)
+  t.match(
+    attempts.find(({ outcome }) => outcome === 'return-failed'),
+    { output: /refuses APPEND \(Renamed\/Below\)/ },
+  )
+  const { INBOX, Archive } = await everythingOf(atOld(world, CARL))
+  t.match([INBOX?.messages['3'], Archive?.messages['1']], [/this is three$/, /this is three$/], 'it has it in both')
+  await done(world, CARL, ['retry', CARL], (shown) => {
+    const failed = shown.attempts.findIndex(({ outcome }) => outcome === 'return-failed')
+    return shown.attempts.slice(0, failed).some(({ outcome }) => outcome === 'complete')
+  })
+  t.same(await everythingOf(atNew(world, CARL)), here)
+  chmodSync(below, 0o700)
+  const { route } = await done(world, CARL, ['return', CARL, '--write-to-source'], isOver)
+  t.equal(route, 'source')
+  t.same(await everythingOf(atOld(world, CARL)), here, 'and the next return goes on')
 }
 
 /** All that people do to a mailbox. */
