@@ -5,7 +5,6 @@ import type { VerifyProgress } from '../ledger/verify.ts'
 import type { Outcome, Result } from '../model/attempt.ts'
 import { backoffText } from '../model/backoff.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
-import { errorText } from '../model/redact.ts'
 import { DayBytes } from './day-bytes.ts'
 import { withFilters } from './filters.ts'
 import { type FlipDeps, finishFlip, flip, isFlipWanted } from './flip.ts'
@@ -334,7 +333,7 @@ const LOST: Outcome = 'ledger-lost'
 function broken(error: unknown, { aborted, reason }: AbortSignal): Pick<Result, 'outcome' | 'output'> {
   return {
     outcome: aborted ? (reason as Interruption) : 'incomplete',
-    output: `an error ended it: ${errorText(error)}`,
+    output: `an error ended it: ${reasonOf(error)}`,
   }
 }
 

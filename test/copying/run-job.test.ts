@@ -230,7 +230,7 @@ async function ended(given: object = {}) {
     ...{ route: 'source', unfinished: { hold: 'h', isReturn: true, step: 'landed' } },
     ...{ isReturnRequested: false, isFlipRequested: false, hasAccount: true, isReturned: true, isJustFlipped: false },
   } as unknown as NonNullable<Job['moving']>
-  const { ending } = await take({ ...JOB, moving }, [], [], {
+  const { ending, result } = await take({ ...JOB, moving }, [], [], {
     flipping: {
       flips: { back: does('back', 'landed'), forget: does('forget') },
       sessions: { endHere: does('sessions end') },
@@ -243,7 +243,7 @@ async function ended(given: object = {}) {
     },
     ...given,
   })
-  return { ending, done }
+  return { ending, done, output: result?.output }
 }
 
 t.test('a return ends with its record, which is needed as long as the end may be repeated', async (t) => {
@@ -252,7 +252,14 @@ t.test('a return ends with its record, which is needed as long as the end may be
 
 t.test('whom the old server does not let in says so, and a new password heals that', async (t) => {
   const refused = { statusCheck: { check: async () => ({ kind: 'no' }) } }
-  t.same(await ended(refused), { ending: 'credential-refused', done: ['back'] })
+  t.match(await ended(refused), { ending: 'credential-refused', done: ['back'] })
   const unopened = { keyring: { open: async () => ({ refused: 'credential-unopened', why: 'another key' }) } }
-  t.same(await ended(unopened), { ending: 'credential-unopened', done: ['back'] })
+  t.match(await ended(unopened), { ending: 'credential-unopened', done: ['back'] })
+})
+
+t.test('and what came late and is refused there is named', async (t) => {
+  const leave = () => Promise.reject(new NotFlipped('the old server refuses APPEND (INBOX): over quota'))
+  const { ending, done, output } = await ended({ engine: { leave } })
+  t.match({ ending, output }, { ending: 'incomplete', output: /refuses APPEND \(INBOX\): over quota$/ })
+  t.notOk(done.includes('forget'), 'and is brought by the next attempt')
 })
