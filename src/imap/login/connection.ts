@@ -9,8 +9,8 @@ import { type Ending, endingOf, LoginFailed } from './ending.ts'
 
 /** RFC 4959 leaves long initial responses to continuations: not every server takes a long line before the sign-in. */
 const INITIAL_RESPONSE_LIMIT = 700
-/** Not every server hangs up when it is asked to. */
-const LEAVE_LIMIT_MS = 1_000
+/** Not every server hangs up when it is asked to, and one that is far behind counts the connection until then. */
+const LEAVE_LIMIT_MS = 5_000
 
 interface Request {
   readonly tag: string

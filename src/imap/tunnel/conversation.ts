@@ -10,7 +10,7 @@ import { ReadOnly, WritesError } from './read-only.ts'
 const NOT_PASSED = /^(AUTH=|LOGINDISABLED|STARTTLS|SASL-IR|COMPRESS=|IDLE$|UTF8=|IMAP4REV2$)/i
 
 /** Not every server hangs up when it is asked to. */
-const LEAVE_LIMIT_MS = 1_000
+const LEAVE_LIMIT_MS = 5_000
 
 /** By host and port: servers that do not tell a mailbox's next UID when it is opened. doveadm asks for it, twice. */
 const withoutUidNext = new Set<string>()
