@@ -94,9 +94,11 @@ t.test('the demo brings every message across, says so, and leaves nothing behind
   shows(/^ +bert@new\.example is complete: 56 messages copied and proved \(.* s\)$/)
   shows(/^ +bert@new\.example is complete: nothing new \(.* s\)$/)
   shows(/^ +copied with .*: doveadm \(Dovecot .* is here\)$/)
+  shows(/^ +frieda@quiet\.example .* OK +7 folder, 56 messages$/)
+  shows(/^ +The mail program was without an answer for \d+ ms at most, and has nothing to download\.$/)
   shows(/^ +Entwürfe +Entwürfe +8( +0){7}$/)
   const result =
-    /^All \d{3} messages in \d+ folders of 3 people are on the new server, byte for byte, .* keywords and subscriptions\. \(\d+ s\)$/
+    /^All \d{3} messages in \d+ folders of 4 people are on the new server, byte for byte, .* keywords and subscriptions\. \(\d+ s\)$/
   t.match(lines.at(-1), result, 'its last line is the result')
   t.notOk(demo.output.includes('\x1b'), 'there is no colour without a terminal')
   t.notOk(existsSync(folder), 'the folder is removed')
