@@ -6,7 +6,7 @@ import { NotFlipped } from '../model/not-flipped.ts'
 import type { Flips, Sessions } from './flip-ports.ts'
 import { causeOf, confirmed, HELD_LIMIT_MS, LOOK_AGAIN_MS, reasonOf, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
 import type { Flipping, Job, MirrorFlip, StatusCheck, Worker } from './ports.ts'
-import { finishReturn, type ReturnEndDeps } from './return.ts'
+import { finishReturn, isInterrupted, type ReturnEndDeps } from './return.ts'
 import type { Ending } from './schedule.ts'
 
 /** What a flip needs. */
@@ -98,7 +98,7 @@ export async function flip(job: Job, credential: Credential, deps: FlipDeps, sig
     mirror.record(approach.mailboxes)
     await land(hold, mirror, deps, heldAt)
   } catch (error) {
-    await goBack(job, hold, causeOf(error, late.signal), deps)
+    await goBack(job, hold, { cause: causeOf(error, late.signal), signal }, deps)
   } finally {
     clearTimeout(timer)
   }
@@ -116,8 +116,13 @@ async function land(hold: string, mirror: MirrorFlip, { flips, worker }: FlipDep
 }
 
 /** @throws the cause, unless the person is here after all: then the database had only not said so */
-async function goBack({ order }: Job, hold: string, cause: unknown, { flips, engine }: FlipDeps): Promise<void> {
-  const step = await flips.back(hold, reasonOf(cause))
+async function goBack(
+  { order }: Job,
+  hold: string,
+  { cause, signal }: { readonly cause: unknown; readonly signal: AbortSignal },
+  { flips, engine }: FlipDeps,
+): Promise<void> {
+  const step = await flips.back(hold, reasonOf(cause), isInterrupted(signal) ? 'kept' : 'taken-back')
   if (step === 'landed') return
   // Who has ended it meanwhile may have moved back before we have moved anything: the journal in the home says whose it is.
   await engine.moveBack(order, hold)

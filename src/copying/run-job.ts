@@ -180,6 +180,10 @@ async function flipped(job: Job, seen: Seen, deps: JobDeps, { signal }: JobRun):
       hasFlipped: true,
     }
   } catch (error) {
+    if (isInterrupted(signal)) {
+      const { outcome, output } = broken(error, signal)
+      return { ending: outcome, result: result(outcome, output), attemptId, mailboxes: null }
+    }
     // The mirror is there all the same.
     return { ending: 'flip-failed', result: result('flip-failed', reasonOf(error)), attemptId, mailboxes: null }
   }

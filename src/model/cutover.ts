@@ -1,12 +1,10 @@
-import type { EngineName, Provider } from './provider.ts'
+import type { Provider } from './provider.ts'
 
 /** What a copying host tells of itself. */
 export interface FlippingHost {
   readonly host: string
   /** Why nobody can be flipped from there; null: people can. */
   readonly cannotFlip: string | null
-  /** What copies mail there. */
-  readonly engine: EngineName
 }
 
 export interface ChosenCutover {
@@ -19,15 +17,6 @@ export function chosenCutover(provider: Provider, hosts: readonly FlippingHost[]
   const flaw = flawOf(provider) ?? flawAt(hosts)
   if (flaw !== null) return { cutover: 'immediate', why: flaw }
   return { cutover: 'proxied', why: `${hosts.map(({ host }) => host).join(', ')} can flip people` }
-}
-
-/**
- * What becomes of folders that are for sent mail and such when nobody says it: where people move at once, they find it
- * where their mail program looks for it here.
- */
-export function chosenRoles({ cutover, engine }: Provider, hosts: readonly FlippingHost[]): Provider['roles'] {
-  const canMap = engine !== 'offlineimap' && hosts.length > 0 && hosts.every((host) => host.engine === 'doveadm')
-  return cutover === 'immediate' && canMap ? 'map' : 'keep'
 }
 
 function flawOf({ engine, fingerprint, caFile, tls, roles }: Provider): string | null {

@@ -257,7 +257,6 @@ export const PROVIDER_FIELDS = {
       "into the new server's folders for that (doveadm only, and for good)",
     titles: { keep: 'keep their names', map: "go into the new server's folders for that" },
     ...choice(ROLE_CHOICES, 'keep'),
-    chosen: 'map where people move at once and doveadm copies their mail, else keep',
   }),
   /** Sign-ins are asked at any hour. */
   window: field<CopyWindow | null>({

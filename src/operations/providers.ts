@@ -1,5 +1,5 @@
 import type { CopyingHosts } from '../copying/copying-hosts.ts'
-import { AT_ONCE, atOnceFlaw, chosenCutover, chosenRoles } from '../model/cutover.ts'
+import { AT_ONCE, atOnceFlaw, chosenCutover } from '../model/cutover.ts'
 import type { Provider } from '../model/provider.ts'
 import { type Confirmed, changedProvider, newProvider, type ProviderChanges } from '../model/provider-changes.ts'
 import { PROVIDER_FIELDS, PROVIDER_ROWS, type ProviderField } from '../model/provider-fields.ts'
@@ -81,8 +81,7 @@ export const addProvider = operation({
     const asSaid = newProvider(name, said)
     const hosts = await copyingHosts.able()
     const { cutover, why } = await cutoverOf(said, asSaid, hosts, deps)
-    const roles = said.roles ?? chosenRoles({ ...asSaid, cutover }, hosts)
-    const added = newProvider(name, { ...said, cutover, roles })
+    const added = newProvider(name, { ...said, cutover })
     await providers.add(added, by)
     return { ...added, why }
   },
@@ -129,10 +128,8 @@ interface Adding extends Proxying {
 type AddedProvider = Provider & { readonly why: string | null }
 
 /** What was chosen where nobody has said it. */
-export function addedText({ name, cutover, roles, why }: AddedProvider): string {
-  const mapped = "folders for sent mail and such go into the new server's"
-  const how = why === null ? '' : `, ${cutover} because ${why}`
-  return `${name} is added${how}${roles === 'map' ? `; ${mapped}` : ''}`
+export function addedText({ name, cutover, why }: AddedProvider): string {
+  return `${name} is added${why === null ? '' : `, ${cutover} because ${why}`}`
 }
 
 export const listProviders = operation({

@@ -49,7 +49,7 @@ export async function deliveryOf(
     sources.find(({ oldDomain }) => oldDomain === owner?.from?.oldDomain) ?? sourceOf(typed.domain, sources)
   if (owner?.isHere && !(source && isAnothers(owner, person, source))) return { to: 'destination' }
   const mx = source && mxOf(source.provider)
-  if (source !== null && mx === null && owner !== null) throw new NoMx(source.provider.name)
+  if (source !== null && mx === null && owner?.isHere === false) throw new NoMx(source.provider.name)
   if (source === null || mx === null) return { to: 'nobody' }
   return { to: 'source', mx, renamed: source.oldDomain === typed.domain ? null : inDomain(typed, source.oldDomain) }
 }

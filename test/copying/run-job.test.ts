@@ -219,6 +219,52 @@ t.test('and what the old server says against it takes the request back', async (
   t.same(await ledBack(2, refuse), { ending: 'return-failed', done })
 })
 
+/** A flip during which something happens, after its attempt or while the person is held. */
+async function cutOff(at: 'near' | 'held', happens: (work: AbortController) => void) {
+  const work = new AbortController()
+  const done: string[] = []
+  const now = (place: string) => async () => {
+    if (place === at) happens(work)
+    work.signal.throwIfAborted()
+    return []
+  }
+  const nothing = async () => null
+  const mirror = {
+    ...{ namespace: null, renew: now('near'), difference: nothing, note: nothing, record: () => undefined },
+    [Symbol.asyncDispose]: nothing,
+  }
+  const flips = {
+    ...{ hold: async () => 'h', unconfirmed: now('held'), forget: nothing },
+    back: async (_: string, __: string, request: string) => void done.push(`back, the request is ${request}`),
+  }
+  const moving = {
+    ...{ route: 'source', isReturnRequested: false, isFlipRequested: true, hasAccount: true, isReturned: false },
+    ...{ hasOwnPassword: false, isJustFlipped: false, unfinished: null },
+  } as unknown as NonNullable<Job['moving']>
+  const given = {
+    flipping: { flips, sessions: { check: nothing, end: async () => false } },
+    engine: {
+      ...{ choose: async () => 'doveadm', remembers: () => true, carryFilters: async () => ({ flaw: null, told: [] }) },
+      ...{ openFlip: async () => mirror, moveBack: nothing },
+      run: async () => ({ outcome: 'complete', folders: 1, messages: 2, output: 'copied' }),
+    },
+  }
+  const { ending } = await take({ ...JOB, moving }, [null], [], given, work.signal)
+  return { ending, done }
+}
+
+t.test('a flip that the worker’s end has cut off is still requested, and is no failure', async (t) => {
+  for (const reason of ['stopped', 'lost-lock']) {
+    const end = (work: AbortController) => work.abort(reason)
+    t.same(await cutOff('near', end), { ending: reason, done: [] })
+    t.same(await cutOff('held', end), { ending: reason, done: ['back, the request is kept'] })
+  }
+  const fail = () => {
+    throw new NotFlipped('it has changed')
+  }
+  t.same(await cutOff('held', fail), { ending: 'flip-failed', done: ['back, the request is taken-back'] })
+})
+
 /** A return that has landed, and whose end is still to be made. */
 async function ended(given: object = {}) {
   const done: string[] = []

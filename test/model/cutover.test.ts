@@ -1,9 +1,9 @@
 import t from 'tap'
-import { atOnceFlaw, chosenCutover, chosenRoles, type FlippingHost } from '../../src/model/cutover.ts'
+import { atOnceFlaw, chosenCutover, type FlippingHost } from '../../src/model/cutover.ts'
 import { newProvider, type ProviderChanges } from '../../src/model/provider-changes.ts'
 
-const ABLE: FlippingHost = { host: 'one', cannotFlip: null, engine: 'doveadm' }
-const UNABLE: FlippingHost = { host: 'two', cannotFlip: 'nobody answers', engine: 'doveadm' }
+const ABLE: FlippingHost = { host: 'one', cannotFlip: null }
+const UNABLE: FlippingHost = { host: 'two', cannotFlip: 'nobody answers' }
 const choose = (changes: Omit<ProviderChanges, 'host'>, hosts = [ABLE]) =>
   chosenCutover(newProvider('old', { host: 'imap.old.example', ...changes }), hosts)
 
@@ -21,17 +21,6 @@ t.test('people are proxied where a copying host can flip them, and else the reas
   ] as const) {
     t.match(found, { cutover: 'immediate', why })
   }
-})
-
-t.test('folders go by their roles where people move at once and doveadm copies, wherever that is', async (t) => {
-  const choose = (changes: Omit<ProviderChanges, 'host'>, hosts = [ABLE]) =>
-    chosenRoles(newProvider('old', { host: 'imap.old.example', ...changes }), hosts)
-  t.equal(choose({}), 'map')
-  t.equal(choose({ engine: 'doveadm' }), 'map')
-  t.equal(choose({ cutover: 'proxied' }), 'keep')
-  t.equal(choose({ engine: 'offlineimap' }), 'keep')
-  t.equal(choose({}, []), 'keep')
-  t.equal(choose({}, [ABLE, { ...ABLE, engine: 'offlineimap' }]), 'keep')
 })
 
 t.test(

@@ -20,7 +20,10 @@ export async function noteReturned(sides: Sides, folders: readonly MergeFolder[]
     const before = known.get(mailbox.name)
     const isLeft = (uid: number) => before?.uidValidity === uidValidity && before.messages.has(uid)
     const aimed = aims.get(mailbox.name)?.messages
-    const isMarked = (uid: number) => aimed?.get(uid)?.flags === flagsText(messages.get(uid) ?? [])
+    const isMarked = (uid: number) => {
+      const now = flagsText(messages.get(uid) ?? [])
+      return aimed?.get(uid)?.flags === now || (isLeft(uid) && before?.messages.get(uid) === now)
+    }
     const fresh = [...messages.keys()].filter((uid) => !merged.has(uid) && !isLeft(uid))
     const brought = await broughtIn(sides, folder, fresh, record)
     const left = [...messages.keys()].filter((uid) => !merged.has(uid) && isLeft(uid))

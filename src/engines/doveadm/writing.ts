@@ -117,6 +117,7 @@ export class Writing {
       const given = await writer.append(name, message)
       if (given !== uid) {
         unwanted.push(given)
+        record.bring(name, uidValidity, given, known)
         throw new NotFlipped(`${name}: mail has come at the old server meanwhile`)
       }
       next = uid + 1

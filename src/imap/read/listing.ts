@@ -114,9 +114,10 @@ class Session implements SourceSession, Connection {
   }
 
   async #reopen({ name }: Mailbox): Promise<void> {
+    // From here on what was asked for another one ahead is not the open one's.
+    this.#lastAsked = name
     await command(this.client, 'EXAMINE', [mailboxName(name)], {})
     this.#isToBeOpened = false
-    this.#lastAsked = name
   }
 
   get #told() {

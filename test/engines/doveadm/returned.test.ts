@@ -14,6 +14,8 @@ interface Given {
   readonly merged?: Record<number, string>
   /** Its record: UIDs that were there when it was left; flags that a return was about to set; digests of what it has brought. */
   readonly left?: readonly number[]
+  /** And the flags that it has noted there. */
+  readonly leftMarked?: Record<number, string>
   readonly aimed?: Record<number, string>
   readonly brought?: Record<number, string>
 }
@@ -38,7 +40,7 @@ async function notedIn(given: Given): Promise<number[]> {
     },
     deps: { merged: { keywords: () => new Map() } },
   } as unknown as Sides
-  const messages = numbered(Object.fromEntries((given.left ?? []).map((uid) => [uid, ''])))
+  const messages = numbered({ ...Object.fromEntries((given.left ?? []).map((uid) => [uid, ''])), ...given.leftMarked })
   const aimed = new Map([...numbered(given.aimed)].map(([uid, flags]) => [uid, { flags, size: 1 }]))
   const record = {
     known: new Map([['Archive', { uidValidity: 9, here: 9, uidNext: 9, modseq: null, messages }]]),
@@ -71,6 +73,11 @@ t.test('marks that a return has set are no news of the source', async (t: Test) 
   const there = { 1: ['\\Seen'], 2: ['\\Flagged'], 3: ['\\Seen'] }
   const merged = { 1: '', 2: '', 3: 'S' }
   t.same(await notedIn({ there, merged, aimed: { 1: '\\Seen', 2: '', 3: '\\Seen' } }), [1])
+})
+
+t.test('nor are those that a return had proved: what the person does here since wins', async (t: Test) => {
+  const there = { 1: ['\\Seen'], 2: ['\\Seen'] }
+  t.same(await notedIn({ there, merged: { 1: '', 2: '' }, leftMarked: { 1: '\\Seen', 2: '' } }), [1])
 })
 
 t.end()
