@@ -349,6 +349,8 @@ export interface Filter {
 export interface FiltersCarried {
   /** Why what filters mail at the source does not do so here; null: it does, or nothing filters there. */
   readonly flaw: string | null
+  /** The flaw is that the source could not be asked. */
+  readonly isUnread?: boolean
   /** What is to be told, a line each. */
   readonly told: readonly string[]
 }

@@ -15,6 +15,8 @@ export interface FilterDeps {
 }
 
 const FRESH_MS = 60 * 60_000
+/** The next look is due at once. What was brought is kept all the same: it would be taken for hers. */
+const NOT_DONE = 0
 const NOTHING: FiltersCarried = { flaw: null, told: [] }
 const NO_MANAGESIEVE: FiltersCarried = {
   ...{ flaw: null, told: ['the old server has no ManageSieve: filters, if there are any, stay there'] },
@@ -34,12 +36,17 @@ export async function carryFilters(
   const { stateFolder } = deps.shared
   const before = carriedBefore(stateFolder, order.id)
   if (!isUrgent && before !== null && Date.now() - before.at < FRESH_MS) return NOTHING
-  const found = await read(order, credential, deps, signal)
-  if (found !== null && 'flaw' in found) return found
-  const { digests = {}, active = null } = before ?? {}
+  const { digests, active } = before ?? { digests: {}, active: null }
+  const keep = (at: number, carried: Omit<Carried, 'at'>) => keepCarried(stateFolder, order.id, { ...carried, at })
+  const hasBrought = Object.keys(digests).length > 0
+  const found = await read(order, credential, hasBrought, deps, signal)
+  if (found !== null && 'flaw' in found) {
+    keep(NOT_DONE, { digests, active })
+    return found
+  }
   // Nobody has to have Pigeonhole whose people have no filters.
-  if (found === null || (found.length === 0 && Object.keys(digests).length === 0)) {
-    keepCarried(stateFolder, order.id, { at: Date.now(), digests, active })
+  if (found === null || (found.length === 0 && !hasBrought)) {
+    keep(Date.now(), { digests, active })
     return found === null && order.isMirrored ? NO_MANAGESIEVE : NOTHING
   }
   const carrying = new Carrying(found, before, order.isMirrored === true)
@@ -47,25 +54,30 @@ export async function carryFilters(
     await using sieve = await openSieve(order, deps.dovecotConf, signal)
     await carrying.run(sieve)
   } catch (error) {
+    keep(NOT_DONE, carrying.carried)
     signal.throwIfAborted()
     return carrying.notCome(error)
   }
   const { carried, flaw, told } = carrying
-  if (flaw === null) keepCarried(stateFolder, order.id, carried)
+  keep(flaw === null ? Date.now() : NOT_DONE, carried)
   return { flaw, told }
 }
 
 async function read(
   { provider }: CopyOrder,
   credential: Credential,
+  hasBrought: boolean,
   { access }: FilterDeps,
   signal: AbortSignal,
 ): Promise<readonly Filter[] | FiltersCarried | null> {
   try {
-    return await access.filters(provider, credential, signal)
+    const found = await access.filters(provider, credential, signal)
+    // A server that had it is away.
+    if (found === null && hasBrought) throw new CouldNotAsk('old-unreachable', 'nobody answers at ManageSieve any more')
+    return found
   } catch (error) {
     if (!(error instanceof CouldNotAsk)) throw error
-    return { flaw: `filters cannot be read: ${error.message}`, told: [] }
+    return { flaw: `filters cannot be read: ${error.message}`, told: [], isUnread: true }
   }
 }
 
@@ -76,7 +88,8 @@ class Carrying {
   readonly #isMirrored: boolean
   readonly #digests: Record<string, string>
   #active: string | null
-  readonly #refused = new Map<string, string>()
+  readonly #refused = new Set<string>()
+  readonly #hers = new Set<string>()
   readonly #brought: string[] = []
   readonly told: string[] = []
   flaw: string | null = null
@@ -89,8 +102,8 @@ class Carrying {
     this.#active = before?.active ?? null
   }
 
-  get carried(): Carried {
-    return { at: Date.now(), digests: this.#digests, active: this.#active }
+  get carried(): Omit<Carried, 'at'> {
+    return { digests: this.#digests, active: this.#active }
   }
 
   /** Where none of them can be brought. */
@@ -113,7 +126,10 @@ class Carrying {
     if (here !== digest) {
       // Gone here since: hers. As long as she works on the old server, it is not.
       if (here === null && brought !== undefined && !this.#isMirrored) return
-      if (here !== null && here !== brought) return this.#refuse(name, 'another one of this name is here, and stays')
+      if (here !== null && here !== brought) {
+        this.#hers.add(name)
+        return this.#refuse(name, 'another one of this name is here, and stays')
+      }
       const refusal = await put(sieve, name, script)
       if (refusal !== null) return this.#refuse(name, refusal)
       this.#brought.push(name)
@@ -122,7 +138,7 @@ class Carrying {
   }
 
   #refuse(name: string, why: string): void {
-    this.#refused.set(name, why)
+    this.#refused.add(name)
     this.told.push(`the filter ${shown(name)} does not come: ${why}`)
   }
 
@@ -135,6 +151,9 @@ class Carrying {
     }
     if (active === null) {
       if (here !== null && here === ours) await sieve.activate(null)
+    } else if (this.#hers.has(active) && here === active) {
+      this.#active = null
+      return
     } else if (this.#refused.has(active)) {
       this.flaw = `the active filter ${shown(active)} cannot come`
       return

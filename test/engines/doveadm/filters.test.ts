@@ -58,8 +58,10 @@ async function begin(t: { after(done: () => void): unknown }) {
     }
     const deps = { access: { filters }, dovecotConf, shared: { stateFolder: join(folder, 'state') } }
     const order = { id, home, address: 'anna@new.example', provider: PROVIDER, isMirrored }
-    const { flaw, told } = await carryFilters(order, CREDENTIAL, isUrgent, deps, new AbortController().signal)
-    return { flaw, told: told.join('\n'), isAsked }
+    const { flaw, told, isUnread } = await carryFilters(
+      ...([order, CREDENTIAL, isUrgent, deps, new AbortController().signal] as const),
+    )
+    return { flaw, told: told.join('\n'), isAsked, isUnread }
   }
   const write = (name: string, text: string) => {
     writeFileSync(join(home, 'sieve', `${name}.sieve`), text)
@@ -103,9 +105,14 @@ t.test('what she has here stays, and is told', async (t) => {
   await carry({ main: A, other: A }, 'main')
   write('main', B)
   t.match(await carry({ main: C, other: C, third: C }, 'main', { isMirrored: false }), {
+    flaw: null,
     told: /the filter "main" does not come: another one of this name is here/,
   })
   t.same(look(), { scripts: { main: B, other: C, third: C }, active: 'main' })
+  t.match(await carry({ main: C }, 'main', { isUrgent: false }), { isAsked: false }, 'that is no flaw')
+  t.match(await carry({ main: C, other: C }, 'other'), { flaw: null, told: /"main" is the active one here, and stays/ })
+  await carry({ main: C }, null)
+  t.equal(look().active, 'main', 'hers is not switched off either')
 })
 
 t.test('what she has taken away or switched off here does not come back', async (t) => {
@@ -148,6 +155,14 @@ t.test('what the new server does not take keeps who is active by it, and nobody 
   t.match(await carry({ 'a/b': A }, 'a/b'), { flaw: /"a\/b"/ })
 })
 
+t.test('what has come beside one that could not is known later, and looked at again soon', async (t) => {
+  const { carry, look } = await begin(t)
+  await carry({ main: A }, 'main')
+  t.match(await carry({ main: A, other: A, bad: BAD }, 'bad'), { flaw: /"bad" cannot come/ })
+  t.match(await carry({ main: A, other: B }, 'main', { isUrgent: false }), { flaw: null, told: /brought: "other"$/ })
+  t.same(look(), { scripts: { main: A, other: B }, active: 'main' })
+})
+
 t.test('where nothing can be asked, or nothing is there', async (t) => {
   const { carry } = await begin(t)
   t.match(await carry(new CouldNotAsk('old-tls', 'no')), { flaw: 'filters cannot be read: no' })
@@ -159,6 +174,9 @@ t.test('where nothing can be asked, or nothing is there', async (t) => {
     'not asked again so soon',
   )
   t.match(await carry({ main: A }, 'main'), { flaw: null, isAsked: true })
+  const away = { flaw: /cannot be read: nobody answers at ManageSieve any more/, isUnread: true }
+  t.match(await carry(null), away, 'whose filters came before has some')
+  t.match(await carry({ main: B }, 'main', { isUrgent: false }), { flaw: null, told: /brought: "main"/ })
 })
 
 t.test('a Dovecot whose LMTP runs no filters is no place for them', async (t) => {
