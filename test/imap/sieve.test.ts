@@ -1,6 +1,7 @@
 import net from 'node:net'
 import t from 'tap'
 import { sourceFilters } from '../../src/imap/sieve/filters.ts'
+import { Silences } from '../../src/imap/sieve/silence.ts'
 import { CouldNotAsk } from '../../src/model/ledger.ts'
 import type { Provider } from '../../src/model/provider.ts'
 import { certificates } from '../support/certificates.ts'
@@ -85,6 +86,22 @@ for (const debian of bothDebians()) {
 
 t.test('nobody at the usual port: there is none', async (t) => {
   t.equal(await ask({ ...PROVIDER, host: '127.0.0.9', sievePort: null }), null)
+  const unreachable = { ...PROVIDER, host: '255.255.255.255', sievePort: null }
+  t.match(await refusal(unreachable), /^old-unreachable: no ManageSieve at/, 'no answer is no "none" yet')
+  t.match(await refusal(unreachable), /^old-unreachable: /)
+})
+
+t.test('silence is a firewall where it lasts, and nobody has ever answered', async (t) => {
+  const silences = new Silences()
+  const seen = (now: number) => {
+    silences.silent('a', now)
+    return [silences.isEmpty('a'), silences.isKnownEmpty('a', now)]
+  }
+  t.same([seen(1_000), seen(60_999), seen(61_000)], [...Array(2).fill([false, false]), [true, true]])
+  t.equal(silences.isKnownEmpty('a', 661_000), false, 'looked at again')
+  t.same(seen(661_000), [true, true])
+  silences.answered('a')
+  t.same([seen(700_000), seen(900_000)], Array(2).fill([false, false]))
 })
 
 t.test('a server that says more than it was asked for before TLS begins gets no password', async (t) => {

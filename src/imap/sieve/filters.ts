@@ -3,36 +3,38 @@ import { CouldNotAsk } from '../../model/ledger.ts'
 import { MANAGESIEVE_PORT, type Provider } from '../../model/provider.ts'
 import { literal, NobodyThere, SieveConversation, TlsFailed } from './conversation.ts'
 import { type Answer, NoSieve, type Word } from './responses.ts'
+import { Silences } from './silence.ts'
 
 const LIMIT_MS = 30_000
 /** Of one person; servers allow some tens. */
 const MOST = 200
-/** A port behind which nobody is stays so for a while: a firewall takes long to say nothing. */
-const EMPTY_MS = 10 * 60_000
-/** When somebody answered last at a port, or nobody did. */
-const known = new Map<string, { readonly isThere: boolean; readonly at: number }>()
+const silences = new Silences()
 
 /** A person's Sieve scripts. Nothing that is sent can change the source. */
 export const sourceFilters: SourceAccess['filters'] = async (provider, { username, password }, signal) => {
   const port = provider.sievePort ?? MANAGESIEVE_PORT
   const place = `${provider.host} port ${port}`
-  const last = known.get(place)
-  if (last?.isThere === false && provider.sievePort === null && Date.now() - last.at < EMPTY_MS) return null
+  if (provider.sievePort === null && silences.isKnownEmpty(place)) return null
   const limited = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)])
   try {
     await using conversation = await SieveConversation.open(provider, port, limited)
-    known.set(place, { isThere: true, at: Date.now() })
+    silences.answered(place)
     refuse(await conversation.signIn(username, password), 'refuses the kept password')
     return await read(conversation)
   } catch (error) {
     signal.throwIfAborted()
     if (limited.aborted) throw new CouldNotAsk('old-timeout', `ManageSieve at ${place}: no answer in time`, error)
     if (!(error instanceof NobodyThere)) throw couldNotAsk(error, provider, port)
-    // A port that somebody has named, or that has answered, is away for a moment.
-    if (provider.sievePort !== null || last?.isThere) throw new CouldNotAsk('old-unreachable', error.message, error)
-    known.set(place, { isThere: false, at: Date.now() })
-    return null
+    if (provider.sievePort === null && isNone(place, error)) return null
+    throw new CouldNotAsk('old-unreachable', error.message, error)
   }
+}
+
+/** IMAP of the same host has just answered: a server that refuses has none, and one that says nothing may be away. */
+function isNone(place: string, { cause }: NobodyThere): boolean {
+  if ((cause as NodeJS.ErrnoException).code === 'ECONNREFUSED') return !silences.hasAnswered(place)
+  silences.silent(place)
+  return silences.isEmpty(place)
 }
 
 async function read(conversation: SieveConversation): Promise<Filter[]> {
