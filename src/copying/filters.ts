@@ -16,6 +16,9 @@ export interface FilterDeps {
   open(): Promise<Credential | null>
 }
 
+const UNREAD =
+  'not finished: it is tried again, and "postferry migration finish ADDRESS --force" does not wait for filters'
+
 /**
  * Brings the filters of somebody whose mail is here.
  * @param isLast the person is about to come here
@@ -35,10 +38,12 @@ export async function withFilters<S extends Seen>(
   if (credential === null) return seen
   const isUrgent = isLast || isFinishRequested || moving?.isJustFlipped === true
   try {
-    const { flaw, told } = await engine.carryFilters(order, credential, isUrgent, signal)
+    const { flaw, told, isUnread = false } = await engine.carryFilters(order, credential, isUrgent, signal)
     const isKept = flaw !== null && moving?.route === 'source' && !moving.areFiltersLeft
     const lines = [...told, ...(flaw === null ? [] : [flaw])]
     if (isKept) return ended(seen, FILTERS_STAY, lines)
+    // With the end of it the credential goes, and nobody can ask any more.
+    if (isUnread && isFinishRequested && !moving?.areFiltersLeft) return ended(seen, 'incomplete', [...lines, UNREAD])
     return lines.length === 0 ? seen : ended(seen, seen.ending, lines)
   } catch (error) {
     if (!signal.aborted) throw error

@@ -265,6 +265,29 @@ t.test('a flip that the worker’s end has cut off is still requested, and is no
   t.same(await cutOff('held', fail), { ending: 'flip-failed', done: ['back, the request is taken-back'] })
 })
 
+t.test('nobody is finished whose filters could not be read, unless they may stay', async (t) => {
+  const finishing = async (given: object, answer: object, filters = 'carry') => {
+    const carryFilters = async () => ({ flaw: 'filters cannot be read: no', told: [], ...answer })
+    const engine = {
+      ...{ choose: async () => 'doveadm', remembers: () => true, carryFilters },
+      run: async () => ({ outcome: 'complete', folders: 1, messages: 2, output: 'copied' }),
+    }
+    const order = { ...JOB.order, provider: { ...PROVIDER, filters } } as Job['order']
+    const { ending, result } = await take({ ...JOB, order, isFinishRequested: true, ...given }, [], [], {
+      engine,
+      flipping: {},
+    })
+    return { ending, output: result?.output }
+  }
+  const unread = { isUnread: true }
+  t.match(await finishing({}, unread), { ending: 'incomplete', output: /cannot be read: no\nnot finished: .*--force/ })
+  const here = { moving: { route: 'destination', areFiltersLeft: true, unfinished: null } }
+  t.match(await finishing(here, unread), { ending: 'complete', output: /cannot be read: no$/ }, 'left on purpose')
+  t.match(await finishing({}, unread, 'leave'), { ending: 'complete', output: 'copied' })
+  t.match(await finishing({}, {}), { ending: 'complete' }, 'read, and they cannot come')
+  t.match(await finishing({ isFinishRequested: false }, unread), { ending: 'complete' })
+})
+
 /** A return that has landed, and whose end is still to be made. */
 async function ended(given: object = {}) {
   const done: string[] = []

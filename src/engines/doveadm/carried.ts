@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { replaceFile } from '../../files/atomic.ts'
 
@@ -27,6 +27,11 @@ export function keepCarried(folder: string, migrationId: string, carried: Carrie
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const { uid, gid } = statSync(folder)
   replaceFile(fileIn(folder, migrationId), `${JSON.stringify(carried)}\n`, { mode: 0o600, uid, gid })
+}
+
+/** Of a migration that is finished. */
+export function removeCarried(folder: string, migrationId: string): void {
+  rmSync(fileIn(folder, migrationId), { force: true })
 }
 
 function fileIn(folder: string, migrationId: string): string {

@@ -8,6 +8,7 @@ import type { Result } from '../../model/attempt.ts'
 import type { CopyOrder } from '../../model/migration.ts'
 import { mirrorIn } from '../../model/mirror.ts'
 import { mirrorFolders, mirrorMessages } from './both.ts'
+import { removeCarried } from './carried.ts'
 import { check } from './check.ts'
 import { DoveadmError } from './doveadm.ts'
 import { ended, failure } from './failure.ts'
@@ -87,6 +88,7 @@ export function doveadmEngine(deps: DoveadmDeps): Engine & { readonly flipping: 
     async release({ id, home }) {
       try {
         removeRecord(shared.stateFolder, id)
+        removeCarried(shared.stateFolder, id)
         const owner = process.geteuid?.() === 0 ? ownerOf(home) : null
         await removeMirror({ mirrorHome: mirrorIn(home), owner })
       } catch {

@@ -7,6 +7,7 @@ import { type Carried, carriedBefore, keepCarried } from './carried.ts'
 import { DoveadmError } from './doveadm.ts'
 import { RootsMail } from './place.ts'
 import { NoPigeonhole, openSieve, type Sieve, SieveRefusal, textDigest } from './sieve.ts'
+import { SettingsUnread } from './sieve-settings.ts'
 
 export interface FilterDeps {
   readonly access: Pick<SourceAccess, 'filters'>
@@ -81,6 +82,8 @@ async function read(
   }
 }
 
+const OWN = [NoPigeonhole, SettingsUnread, DoveadmError, RootsMail]
+
 /** One look at both sides. */
 class Carrying {
   readonly #found: readonly Filter[]
@@ -108,8 +111,7 @@ class Carrying {
 
   /** Where none of them can be brought. */
   notCome(error: unknown): FiltersCarried {
-    const isOwn = error instanceof NoPigeonhole || error instanceof DoveadmError || error instanceof RootsMail
-    const text = `filters cannot come: ${isOwn ? error.message : errorText(error)}`
+    const text = `filters cannot come: ${OWN.some((one) => error instanceof one) ? (error as Error).message : errorText(error)}`
     return this.#found.some(({ isActive }) => isActive) ? { flaw: text, told: [] } : { flaw: null, told: [text] }
   }
 

@@ -8,15 +8,23 @@ interface Where {
   readonly mail: string
 }
 
+/** Where scripts have to lie is not known. */
+export class SettingsUnread extends Error {}
+
 /**
  * A configuration for Sieve alone: scripts lie where the destination's own says, and are checked as there.
  * @returns null: the destination does not run them
+ * @throws SettingsUnread
  */
 export async function sieveSettings(
   dovecotConf: string | null,
   kind: Dovecot['kind'],
 ): Promise<((where: Where) => string) | null> {
-  const found = await readDovecot(dovecotConf ?? undefined).catch(() => null)
+  const found = await readDovecot(dovecotConf ?? undefined).catch((error: Error) => {
+    // Only of a file that somebody has named it is known that scripts have to lie where it says.
+    if (dovecotConf !== null) throw new SettingsUnread(`${dovecotConf} cannot be read: ${error.message}`)
+    return null
+  })
   // Another Dovecot may run on a copying host, or its files may be for root alone.
   const all = found !== null && (dovecotConf !== null || mentions(found.all, 'postferry')) ? found.all : null
   if (all !== null && mentions(all, 'postferry') && !runsSieve(all)) return null

@@ -40,7 +40,7 @@ export function textDigest(script: Buffer): string {
 
 /**
  * Its mail is nowhere: nothing of the mailbox is made or opened, which may be about to be put in its place.
- * @throws NoPigeonhole
+ * @throws NoPigeonhole, SettingsUnread
  */
 export async function openSieve(
   { id, home, address }: CopyOrder,

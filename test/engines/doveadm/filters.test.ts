@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Filter } from '../../../src/copying/ports.ts'
+import { type DoveadmDeps, doveadmEngine } from '../../../src/engines/doveadm/engine.ts'
 import { carryFilters } from '../../../src/engines/doveadm/filters.ts'
 import { CouldNotAsk } from '../../../src/model/ledger.ts'
 import { OWN } from '../../support/debian.ts'
@@ -74,7 +75,12 @@ async function begin(t: { after(done: () => void): unknown }) {
     )
     return { scripts, active: activeIn(home) }
   }
-  return { home, carry, write, look, folder }
+  const release = async () => {
+    const deps = { shared: { stateFolder: join(folder, 'state') } } as unknown as DoveadmDeps
+    await doveadmEngine(deps).release({ id, home, provider: PROVIDER })
+    return readdirSync(join(folder, 'state'))
+  }
+  return { home, carry, write, look, folder, release }
 }
 
 function activeIn(home: string): string | null {
@@ -86,7 +92,7 @@ function activeIn(home: string): string | null {
 }
 
 t.test('scripts come, and follow the source as long as nobody changes them here', async (t) => {
-  const { home, carry, look } = await begin(t)
+  const { home, carry, look, release } = await begin(t)
   t.match(await carry({ main: A, '-a "x" ACTIVE': B }, 'main'), {
     flaw: null,
     told: /brought: "main", "-a \\"x\\" ACTIVE"/,
@@ -98,6 +104,7 @@ t.test('scripts come, and follow the source as long as nobody changes them here'
   t.same(look(), { scripts: { main: C, '-a "x" ACTIVE': B }, active: '-a "x" ACTIVE' })
   t.match(await carry({ main: C }, null), { flaw: null })
   t.equal(look().active, null, 'switched off there')
+  t.same(await release(), [], 'nothing is left of it when she is finished')
 })
 
 t.test('what she has here stays, and is told', async (t) => {
@@ -186,6 +193,10 @@ t.test('a Dovecot whose LMTP runs no filters is no place for them', async (t) =>
     `ssl = no\nbase_dir = /run/postferry-new\nmail_location = maildir:~/Maildir\nprotocol lmtp {\n  mail_plugins = ${plugins}\n}\nplugin {\n  sieve = file:~/scripts;active=~/.active\n}\n`
   writeFileSync(dovecotConf, lmtp('quota'))
   t.match(await carry({ main: A }, 'main', { dovecotConf }), { flaw: /runs no filters/ })
+  const gone = join(folder, 'gone.conf')
+  t.match(await carry({ main: A }, 'main', { dovecotConf: gone }), {
+    flaw: /cannot come: \S*gone\.conf cannot be read: /,
+  })
   writeFileSync(dovecotConf, lmtp('quota sieve'))
   t.match(await carry({ main: A }, 'main', { dovecotConf }), { flaw: null })
   t.same(
