@@ -245,7 +245,7 @@ t.test('so is one whose person has signed in again elsewhere meanwhile', async (
   await button(here, 'Add').click()
   await heading(here, 'Not done yet').waitFor()
   await button(here, 'Send it now').click()
-  await notice(here).filter({ hasText: 'old is added.' }).waitFor()
+  await notice(here).filter({ hasText: 'old is added' }).waitFor()
 })
 
 t.test('a form from elsewhere is not kept for whoever signs in, and a wrong one leads nowhere', async (t) => {

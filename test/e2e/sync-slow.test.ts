@@ -40,7 +40,7 @@ const show = (address: string) => rows(service, 'migration', 'show', address)
 t.test(
   'a source that is too slow for the status check, the copy or the ledger ends the attempt at its limit',
   async (t) => {
-    await using check = await slowly(CHECKED[0], 12_000)
+    await using check = await slowly(CHECKED[0], 16_000)
     await using copy = await slowly(COPIED[0], 250)
     let heard = 0
     await using ledger = await slowly(PROVED[0], 250, (data) => {
