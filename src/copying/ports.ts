@@ -295,7 +295,7 @@ export interface SourceSurvey extends SourceFolders {
 
 /** The source for an engine that does not reach it by itself. */
 export interface SourceAccess {
-  /** @throws CouldNotAsk */
+  /** @throws CouldNotAsk; Silence, where there may be none at all */
   folders(
     provider: Provider,
     credential: Pick<Credential, 'username' | 'password'>,

@@ -165,3 +165,6 @@ export class CouldNotAsk extends Error {
     this.code = code
   }
 }
+
+/** Nobody says anything at a usual port: a server is away, or a firewall is there. */
+export class Silence extends CouldNotAsk {}

@@ -2,7 +2,7 @@ import net from 'node:net'
 import t from 'tap'
 import { sourceFilters } from '../../src/imap/sieve/filters.ts'
 import { Silences } from '../../src/imap/sieve/silence.ts'
-import { CouldNotAsk } from '../../src/model/ledger.ts'
+import { CouldNotAsk, Silence } from '../../src/model/ledger.ts'
 import type { Provider } from '../../src/model/provider.ts'
 import { certificates } from '../support/certificates.ts'
 import { bothDebians } from '../support/debian.ts'
@@ -29,7 +29,7 @@ const refusal = async (provider: Provider, password?: string) => {
     return await ask(provider, password)
   } catch (error) {
     if (!(error instanceof CouldNotAsk)) throw error
-    return `${error.code}: ${error.message}`
+    return `${error instanceof Silence ? 'silence, ' : ''}${error.code}: ${error.message}`
   }
 }
 
@@ -87,8 +87,8 @@ for (const debian of bothDebians()) {
 t.test('nobody at the usual port: there is none', async (t) => {
   t.equal(await ask({ ...PROVIDER, host: '127.0.0.9', sievePort: null }), null)
   const unreachable = { ...PROVIDER, host: '255.255.255.255', sievePort: null }
-  t.match(await refusal(unreachable), /^old-unreachable: no ManageSieve at/, 'no answer is no "none" yet')
-  t.match(await refusal(unreachable), /^old-unreachable: /)
+  t.match(await refusal(unreachable), /^silence, old-unreachable: no ManageSieve at/, 'no answer is no "none" yet')
+  t.match(await refusal(unreachable), /^silence, old-unreachable: /)
 })
 
 t.test('silence is a firewall where it lasts, and nobody has ever answered', async (t) => {

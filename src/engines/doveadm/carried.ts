@@ -10,6 +10,8 @@ export interface Carried {
   readonly digests: Readonly<Record<string, string>>
   /** The one that was made the active one here; null: none was. */
   readonly active: string | null
+  /** Since when the source says nothing. */
+  readonly silentSince?: number
 }
 
 /** Null: they were never looked at, or what is kept of it cannot be read. */

@@ -1,6 +1,6 @@
 import type { Filter, FiltersCarried, SourceAccess } from '../../copying/ports.ts'
 import type { Credential } from '../../keys/ports.ts'
-import { CouldNotAsk } from '../../model/ledger.ts'
+import { CouldNotAsk, Silence } from '../../model/ledger.ts'
 import type { CopyOrder } from '../../model/migration.ts'
 import { errorText } from '../../model/redact.ts'
 import { type Carried, carriedBefore, keepCarried } from './carried.ts'
@@ -16,6 +16,8 @@ export interface FilterDeps {
 }
 
 const FRESH_MS = 60 * 60_000
+/** A port that is closed on purpose stays so for longer than a server takes to start again. */
+const PATIENCE_MS = 60_000
 /** The next look is due at once. What was brought is kept all the same: it would be taken for hers. */
 const NOT_DONE = 0
 const NOTHING: FiltersCarried = { flaw: null, told: [] }
@@ -40,14 +42,15 @@ export async function carryFilters(
   const { digests, active } = before ?? { digests: {}, active: null }
   const keep = (at: number, carried: Omit<Carried, 'at'>) => keepCarried(stateFolder, order.id, { ...carried, at })
   const hasBrought = Object.keys(digests).length > 0
-  const found = await read(order, credential, hasBrought, deps, signal)
+  const { found, silentSince } = await read(order, credential, before, deps, signal)
+  const silence = silentSince === undefined ? {} : { silentSince }
   if (found !== null && 'flaw' in found) {
-    keep(NOT_DONE, { digests, active })
+    keep(NOT_DONE, { digests, active, ...silence })
     return found
   }
   // Nobody has to have Pigeonhole whose people have no filters.
   if (found === null || (found.length === 0 && !hasBrought)) {
-    keep(Date.now(), { digests, active })
+    keep(Date.now(), { digests, active, ...silence })
     return found === null && order.isMirrored ? NO_MANAGESIEVE : NOTHING
   }
   const carrying = new Carrying(found, before, order.isMirrored === true)
@@ -64,21 +67,30 @@ export async function carryFilters(
   return { flaw, told }
 }
 
+interface Read {
+  readonly found: readonly Filter[] | FiltersCarried | null
+  readonly silentSince?: number
+}
+
 async function read(
   { provider }: CopyOrder,
   credential: Credential,
-  hasBrought: boolean,
+  before: Carried | null,
   { access }: FilterDeps,
   signal: AbortSignal,
-): Promise<readonly Filter[] | FiltersCarried | null> {
+): Promise<Read> {
+  const hasBrought = before !== null && Object.keys(before.digests).length > 0
   try {
     const found = await access.filters(provider, credential, signal)
     // A server that had it is away.
     if (found === null && hasBrought) throw new CouldNotAsk('old-unreachable', 'nobody answers at ManageSieve any more')
-    return found
+    return { found }
   } catch (error) {
     if (!(error instanceof CouldNotAsk)) throw error
-    return { flaw: `filters cannot be read: ${error.message}`, told: [], isUnread: true }
+    const flaw = { flaw: `filters cannot be read: ${error.message}`, told: [], isUnread: true }
+    if (!(error instanceof Silence) || hasBrought) return { found: flaw }
+    const { silentSince = Date.now() } = before ?? {}
+    return { found: Date.now() - silentSince < PATIENCE_MS ? flaw : null, silentSince }
   }
 }
 

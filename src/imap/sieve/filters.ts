@@ -1,5 +1,5 @@
 import type { Filter, SourceAccess } from '../../copying/ports.ts'
-import { CouldNotAsk } from '../../model/ledger.ts'
+import { CouldNotAsk, Silence } from '../../model/ledger.ts'
 import { MANAGESIEVE_PORT, type Provider } from '../../model/provider.ts'
 import { literal, NobodyThere, SieveConversation, TlsFailed } from './conversation.ts'
 import { type Answer, NoSieve, type Word } from './responses.ts'
@@ -27,7 +27,8 @@ export const sourceFilters: SourceAccess['filters'] = async (provider, { usernam
     if (limited.aborted) throw new CouldNotAsk('old-timeout', `ManageSieve at ${place}: no answer in time`, error)
     if (!(error instanceof NobodyThere)) throw couldNotAsk(error, provider, port)
     if (provider.sievePort === null && isNone(place, error)) return null
-    throw new CouldNotAsk('old-unreachable', error.message, error)
+    const isUnknown = provider.sievePort === null && !silences.hasAnswered(place)
+    throw new (isUnknown ? Silence : CouldNotAsk)('old-unreachable', error.message, error)
   }
 }
 

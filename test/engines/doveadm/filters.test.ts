@@ -13,9 +13,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Filter } from '../../../src/copying/ports.ts'
+import { carriedBefore, keepCarried } from '../../../src/engines/doveadm/carried.ts'
 import { type DoveadmDeps, doveadmEngine } from '../../../src/engines/doveadm/engine.ts'
 import { carryFilters } from '../../../src/engines/doveadm/filters.ts'
-import { CouldNotAsk } from '../../../src/model/ledger.ts'
+import { CouldNotAsk, Silence } from '../../../src/model/ledger.ts'
 import { OWN } from '../../support/debian.ts'
 import { users } from '../../support/dovecot-users.ts'
 import { putScripts } from '../../support/managesieve.ts'
@@ -80,7 +81,12 @@ async function begin(t: { after(done: () => void): unknown }) {
     await doveadmEngine(deps).release({ id, home, provider: PROVIDER })
     return readdirSync(join(folder, 'state'))
   }
-  return { home, carry, write, look, folder, release }
+  const passes = (ms: number) => {
+    const carried = carriedBefore(join(folder, 'state'), id)
+    if (carried?.silentSince === undefined) throw new Error('no silence is known')
+    keepCarried(join(folder, 'state'), id, { ...carried, silentSince: carried.silentSince - ms })
+  }
+  return { home, carry, write, look, folder, release, passes }
 }
 
 function activeIn(home: string): string | null {
@@ -181,6 +187,13 @@ t.test('where nothing can be asked, or nothing is there', async (t) => {
     'not asked again so soon',
   )
   t.match(await carry({ main: A }, 'main'), { flaw: null, isAsked: true })
+  const other = await begin(t)
+  const silence = new Silence('old-unreachable', 'silence')
+  t.match(await other.carry(silence), { flaw: /silence/, isUnread: true }, 'it may be away')
+  other.passes(60_001)
+  t.match(await other.carry(silence), { flaw: null, told: /no ManageSieve/ }, 'of another process too')
+  t.match(await other.carry(silence), { flaw: null }, 'and from then on')
+  t.match(await carry(silence), { flaw: /silence/ }, 'not of one who has filters')
   const away = { flaw: /cannot be read: nobody answers at ManageSieve any more/, isUnread: true }
   t.match(await carry(null), away, 'whose filters came before has some')
   t.match(await carry({ main: B }, 'main', { isUrgent: false }), { flaw: null, told: /brought: "main"/ })
