@@ -327,6 +327,8 @@ CREATE TABLE job (
     claimed_at timestamp with time zone,
     provider_id integer NOT NULL,
     is_for_any_host boolean DEFAULT false NOT NULL,
+    flip_begun_at timestamp with time zone,
+    flips_cut_off integer DEFAULT 0 NOT NULL,
     CONSTRAINT job_pkey PRIMARY KEY (migration_id),
     CONSTRAINT job_check CHECK ((holder IS NULL) = (leased_until IS NULL)),
     CONSTRAINT job_migration_id_fkey FOREIGN KEY (migration_id) REFERENCES migration(id) ON DELETE CASCADE

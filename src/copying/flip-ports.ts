@@ -3,6 +3,8 @@ import type { Job, Unfinished, Worker } from './ports.ts'
 
 /** The holds of flips, in the database. */
 export interface Flips {
+  /** From now on a worker that dies has died in a flip, or in a return. */
+  started(job: Job, worker: Worker): Promise<void>
   /**
    * Holds a person's sessions and mail from now on, for so long at most: proxied ones for a flip, and for a return those who
    * were flipped. Null: the lease is lost, or the person is not to be held any more.

@@ -86,6 +86,7 @@ export async function flip(job: Job, credential: Credential, deps: FlipDeps, sig
   await using mirror = await deps.engine.openFlip(job.order, credential, limited)
   const approach = new Approach(job, credential, mirror, deps, limited)
   await deps.sessions.check()
+  await deps.flips.started(job, deps.worker)
   await approach.comeNear()
   const hold = await deps.flips.hold(job, deps.worker, HELD_LIMIT_MS)
   if (hold === null)

@@ -73,6 +73,8 @@ export interface Moving {
   readonly hasOwnPassword: boolean
   /** A flip, or a return, that did not come to its end. */
   readonly unfinished: Unfinished | null
+  /** In so many flips, or returns, in a row the worker died, and nobody was told of the last one yet. Missing: in none. */
+  readonly cutOff?: number
 }
 
 export interface Unfinished {
@@ -87,7 +89,11 @@ export interface JobEnd {
   readonly attempt: { readonly id: string | null; readonly startedAt: Date; readonly result: Result } | null
   /** What the source holds, when all of it is on the destination now. */
   readonly seen: readonly MailboxStatus[] | null
+  /** What came of a flip, or a return: this job has ended it, or tells of the one in which a worker died. Missing: there was none. */
+  readonly flip?: FlipEnd | undefined
 }
+
+export type FlipEnd = 'ended' | 'cut-off'
 
 /** What was written at the end of a job. */
 export interface JobKept {

@@ -32,6 +32,7 @@ export async function bringBack(
   const late = new AbortController()
   const limited = AbortSignal.any([signal, late.signal])
   await deps.sessions.check()
+  await deps.flips.started(job, deps.worker)
   await using back = await deps.engine.openReturn(order, credential, limited)
   const look = () => statusOf(job, credential, deps, limited)
   await writeAll(back, look)

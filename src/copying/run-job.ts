@@ -5,6 +5,7 @@ import type { VerifyProgress } from '../ledger/verify.ts'
 import type { Outcome, Result } from '../model/attempt.ts'
 import { backoffText } from '../model/backoff.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
+import { cutOff } from './cut-off.ts'
 import { DayBytes } from './day-bytes.ts'
 import { withFilters } from './filters.ts'
 import { type FlipDeps, finishFlip, flip, isFlipWanted } from './flip.ts'
@@ -15,6 +16,7 @@ import type {
   Engine,
   EngineRun,
   Engines,
+  FlipEnd,
   Flipping,
   Interruption,
   Job,
@@ -85,6 +87,7 @@ interface Seen {
   readonly mailboxes: readonly MailboxStatus[] | null
   /** The person came here just now: what comes late at the source is looked for soon. */
   readonly hasFlipped?: boolean
+  readonly flip?: FlipEnd
 }
 
 /** After a flip sessions and mail that were on their way to the source have arrived there. */
@@ -99,7 +102,8 @@ export async function runJob(job: Job, deps: JobDeps, run: JobRun): Promise<JobR
   const waitMs = seen.hasFlipped ? SWEEP_MS : Math.max(next.waitMs, seen.result?.waitMs ?? 0)
   const plan = { ...next, waitMs }
   const attempt = seen.result && { id: seen.attemptId, startedAt, result: seen.result }
-  const kept = await deps.jobs.end(job, deps.worker, { plan, attempt, seen: complete ? seen.mailboxes : null })
+  const { mailboxes, flip } = seen
+  const kept = await deps.jobs.end(job, deps.worker, { plan, attempt, seen: complete ? mailboxes : null, flip })
   const isFinished = kept?.isFinished ?? false
   if (isFinished) {
     deps.digests.remove(job.migrationId)
@@ -121,12 +125,15 @@ async function withinLimit(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> 
   const signal = AbortSignal.any([run.signal, limit.signal])
   try {
     const found = await finishFlip(job, deps)
-    if (isReturnWanted(found)) return await returned(found, deps, { ...run, signal })
+    const died = await cutOff(found, deps)
+    if (died !== null) return { ...without(died.outcome, died.output), flip: 'cut-off' }
+    if (isReturnWanted(found)) return { ...(await returned(found, deps, { ...run, signal })), flip: 'ended' }
     const copied = await checkAndCopy(found, deps, { ...run, signal })
     const open = async () => (await opened(found, deps.keyring)).credential ?? null
     const isLast = isFlipWanted(found, copied)
     const seen = await withFilters(found, copied, isLast, { engine: deps.engine, open }, signal)
-    return isFlipWanted(found, seen) ? await flipped(found, seen, deps, { ...run, signal }) : seen
+    if (!isFlipWanted(found, seen)) return seen
+    return { ...(await flipped(found, seen, deps, { ...run, signal })), flip: 'ended' }
   } catch (error) {
     if (error instanceof NotLetIn) {
       const { cause } = error

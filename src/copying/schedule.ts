@@ -37,6 +37,7 @@ export const FOR_A_PERSON: readonly Outcome[] = [
   'old-shrunk',
   'state-lost',
   'new-full',
+  'worker-died',
 ]
 /** Not counted as failures; with the time until the job is due again. */
 const AGAIN: Readonly<Partial<Record<Outcome, number>>> = {

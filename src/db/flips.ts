@@ -12,6 +12,10 @@ const LEAST = sql`interval '2 seconds'`
 /** @param actor in whose name holds are ended */
 export function flips(db: Kysely<DB>, actor: string): Flips {
   return {
+    async started({ migrationId }, { id }) {
+      await sql`update job set flip_begun_at = clock_timestamp()
+        where migration_id = ${migrationId} and holder = ${id}`.execute(db)
+    },
     hold: (job, worker, limitMs, way = 'flip') =>
       db.transaction().execute((trx) => hold(trx, job, worker, limitMs, WAYS[way])),
     async unconfirmed(hold) {
@@ -35,6 +39,8 @@ export function flips(db: Kysely<DB>, actor: string): Flips {
         if (rows.length === 0) return false
         const { action, landed } = WAYS[isReturn ? 'return' : 'flip']
         await sql`update migration set ${landed}, changed_at = now() where address = ${address}`.execute(trx)
+        await sql`update job set flip_begun_at = null, flips_cut_off = 0
+          where migration_id = (select migration_id from flip where hold = ${hold})`.execute(trx)
         if (!isReturn) {
           const uidl = sql<string | null>`(select nullif(pop3_uidl, 'dovecot') from provider
             join migration on provider_id = provider.id where migration.address = ${address})`

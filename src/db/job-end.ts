@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
-import type { Job, JobEnd, JobKept, Worker } from '../copying/ports.ts'
+import type { FlipEnd, Job, JobEnd, JobKept, Worker } from '../copying/ports.ts'
 import type { Plan } from '../copying/schedule.ts'
 import { ACTIVE_STATES, finish, type MigrationStatus, needsCredential } from '../model/migration.ts'
 import { record } from './audit.ts'
@@ -35,8 +35,14 @@ async function endAttempt(trx: Transaction<DB>, job: Job, worker: Worker, end: A
   const plan = await fairPlan(trx, job, end.plan)
   if (cleanAt === null) await follow(trx, job, toStatus(held), plan.status)
   else await finishProved(trx, job, worker, toStatus(held), cleanAt)
+  if (end.flip !== undefined) await noteFlip(trx, job, end.flip)
   await release(trx, job, worker, { ...end, plan })
   return { isFinished: cleanAt !== null }
+}
+
+async function noteFlip(trx: Transaction<DB>, { migrationId }: Job, flip: FlipEnd): Promise<void> {
+  await sql`update job set flip_begun_at = null, flips_cut_off = case when ${flip === 'cut-off'} then flips_cut_off + 1 else 0 end
+    where migration_id = ${migrationId}`.execute(trx)
 }
 
 /** Locks the migration before its job, as all transitions do. */

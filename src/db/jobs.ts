@@ -131,6 +131,7 @@ interface MovingRow {
   readonly is_return: boolean | null
   readonly hold: string | null
   readonly step: Unfinished['step']
+  readonly cut_off: number | null
 }
 
 async function withMoving(db: Kysely<DB>, job: Job): Promise<Job> {
@@ -139,8 +140,10 @@ async function withMoving(db: Kysely<DB>, job: Job): Promise<Job> {
       coalesce(flipped_at > now() - interval '10 minutes', false) as is_just_flipped, hold, step,
       return_requested_at is not null as is_return_requested, returned_at is not null as is_returned, is_return,
       filters_left_at is not null as are_filters_left,
-      coalesce(password_source = 'destination', false) as has_own_password
-    from migration left join account on account.id = account_id left join flip on flip.migration_id = migration.id
+      coalesce(password_source = 'destination', false) as has_own_password,
+      case when flip_begun_at is not null then flips_cut_off + 1 end as cut_off
+    from migration join job on job.migration_id = migration.id
+      left join account on account.id = account_id left join flip on flip.migration_id = migration.id
     where migration.id = ${job.migrationId}`.execute(db)
   const [row] = rows
   if (row === undefined) return job
@@ -150,6 +153,7 @@ async function withMoving(db: Kysely<DB>, job: Job): Promise<Job> {
     ...{ route, isFlipRequested, hasAccount, isJustFlipped: row.is_just_flipped, unfinished },
     ...{ isReturnRequested: row.is_return_requested, isReturned: row.is_returned },
     ...{ hasOwnPassword: row.has_own_password, areFiltersLeft: row.are_filters_left },
+    ...(row.cut_off !== null && { cutOff: row.cut_off }),
   }
   return { ...job, moving, order: { ...job.order, isMirrored: route !== 'destination' } }
 }

@@ -178,6 +178,8 @@ export interface Job {
   copying_host_id: string | null;
   due_at: Generated<Timestamp>;
   failures: Generated<number>;
+  flip_begun_at: Timestamp | null;
+  flips_cut_off: Generated<number>;
   holder: string | null;
   is_for_any_host: Generated<boolean>;
   leased_until: Timestamp | null;

@@ -24,6 +24,7 @@ export const OUTCOMES = [
   'filters-stay',
   'flip-failed',
   'return-failed',
+  'worker-died',
   'new-full',
   'new-unwritable',
   'locked',

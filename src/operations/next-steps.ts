@@ -87,6 +87,13 @@ const NEXT_STEPS: Readonly<Partial<Record<Outcome, NextStep>>> = {
       'without them',
     remedies: ['leave-filters', 'retry'],
   },
+  'worker-died': {
+    what: 'the worker has died in each of the last flips of this person',
+    step:
+      'the person works on the old server, as before; "journalctl -u postferry-sync" and "journalctl -k" say what has ended ' +
+      'it (often the lack of memory: doveadm takes three times the largest message); then run "postferry migration retry"',
+    remedies: ['retry'],
+  },
   'new-full': {
     what: 'no room on the new server (disk or quota)',
     step: 'make room, then run "postferry migration retry"',

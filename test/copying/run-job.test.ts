@@ -186,7 +186,7 @@ async function ledBack(round: number, happens: (work: AbortController) => void) 
   }
   const back = { check: async () => undefined, write, [Symbol.asyncDispose]: async () => undefined }
   const flips = {
-    ...{ hold: async () => 'h', unconfirmed: async () => [], forget: async () => undefined },
+    ...{ started: async () => undefined, hold: async () => 'h', unconfirmed: async () => [], forget: async () => undefined },
     back: async (_: string, __: string, request: string) => void done.push(`back, the request is ${request}`),
     refuseReturn: async (_: Job, reason: string) => void done.push(`refused: ${reason}`),
   }
@@ -198,15 +198,15 @@ async function ledBack(round: number, happens: (work: AbortController) => void) 
     flipping: { flips, sessions: { check: async () => undefined, endHere: async () => false } },
     engine: { openReturn: async () => back },
   }
-  const { ending } = await take({ ...JOB, moving }, [], [], given, work.signal)
-  return { ending, done }
+  const { ending, end } = await take({ ...JOB, moving }, [], [], given, work.signal)
+  return { ending, done, flip: end?.flip }
 }
 
 t.test('a return that the worker’s end has cut off is still requested: the next attempt goes on', async (t) => {
   for (const reason of ['stopped', 'lost-lock']) {
     const end = (work: AbortController) => work.abort(reason)
-    t.same(await ledBack(1, end), { ending: reason, done: [] })
-    t.same(await ledBack(2, end), { ending: reason, done: ['back, the request is kept'] })
+    t.same(await ledBack(1, end), { ending: reason, done: [], flip: 'ended' })
+    t.same(await ledBack(2, end), { ending: reason, done: ['back, the request is kept'], flip: 'ended' })
   }
 })
 
@@ -214,9 +214,9 @@ t.test('and what the old server says against it takes the request back', async (
   const refuse = () => {
     throw new NotFlipped('it has changed')
   }
-  t.same(await ledBack(1, refuse), { ending: 'return-failed', done: ['refused: it has changed'] })
+  t.same(await ledBack(1, refuse), { ending: 'return-failed', done: ['refused: it has changed'], flip: 'ended' })
   const done = ['back, the request is taken-back', 'refused: it has changed']
-  t.same(await ledBack(2, refuse), { ending: 'return-failed', done })
+  t.same(await ledBack(2, refuse), { ending: 'return-failed', done, flip: 'ended' })
 })
 
 /** A flip during which something happens, after its attempt or while the person is held. */
@@ -234,7 +234,7 @@ async function cutOff(at: 'near' | 'held', happens: (work: AbortController) => v
     [Symbol.asyncDispose]: nothing,
   }
   const flips = {
-    ...{ hold: async () => 'h', unconfirmed: now('held'), forget: nothing },
+    ...{ started: nothing, hold: async () => 'h', unconfirmed: now('held'), forget: nothing },
     back: async (_: string, __: string, request: string) => void done.push(`back, the request is ${request}`),
   }
   const moving = {
@@ -249,20 +249,48 @@ async function cutOff(at: 'near' | 'held', happens: (work: AbortController) => v
       run: async () => ({ outcome: 'complete', folders: 1, messages: 2, output: 'copied' }),
     },
   }
-  const { ending } = await take({ ...JOB, moving }, [null], [], given, work.signal)
-  return { ending, done }
+  const { ending, end } = await take({ ...JOB, moving }, [null], [], given, work.signal)
+  return { ending, done, flip: end?.flip }
 }
 
 t.test('a flip that the worker’s end has cut off is still requested, and is no failure', async (t) => {
   for (const reason of ['stopped', 'lost-lock']) {
     const end = (work: AbortController) => work.abort(reason)
-    t.same(await cutOff('near', end), { ending: reason, done: [] })
-    t.same(await cutOff('held', end), { ending: reason, done: ['back, the request is kept'] })
+    t.same(await cutOff('near', end), { ending: reason, done: [], flip: 'ended' })
+    t.same(await cutOff('held', end), { ending: reason, done: ['back, the request is kept'], flip: 'ended' })
   }
   const fail = () => {
     throw new NotFlipped('it has changed')
   }
-  t.same(await cutOff('held', fail), { ending: 'flip-failed', done: ['back, the request is taken-back'] })
+  t.same(await cutOff('held', fail), { ending: 'flip-failed', done: ['back, the request is taken-back'], flip: 'ended' })
+})
+
+/** A job in whose last flips, or returns, so many workers have died. */
+async function died(cutOff: number, route: 'source' | 'destination' = 'source', failures = 0) {
+  const done: string[] = []
+  const flips = { refuseReturn: async (_: Job, reason: string) => void done.push(`refused: ${reason}`) }
+  const moving = {
+    ...{ route, isReturnRequested: true, isFlipRequested: true, hasAccount: true, isReturned: false },
+    ...{ hasOwnPassword: false, isJustFlipped: false, unfinished: null, cutOff },
+  } as unknown as NonNullable<Job['moving']>
+  const { ending, end, result } = await take({ ...JOB, failures, moving }, [], [], { flipping: { flips } })
+  return { ending, done, end, output: result?.output }
+}
+
+t.test('a flip in which the worker died has failed: nobody is held again before a pause', async (t) => {
+  const once = await died(1)
+  t.match(once, { ending: 'flip-failed', output: /^the worker died in the flip.*: the first time/, done: [] })
+  t.match(once.end, { plan: { waitMs: 60_000, failures: 1, status: { state: 'pending' } }, flip: 'cut-off' })
+  t.match((await died(3, 'source', 2)).end, { plan: { waitMs: 240_000, failures: 3 } })
+  t.match(await died(1, 'destination'), { ending: 'return-failed', done: [], end: { plan: { waitMs: 60_000 } } })
+})
+
+t.test('and after some in a row it waits for an administrator', async (t) => {
+  const last = await died(5)
+  t.match(last, { ending: 'worker-died', output: /5 times in a row$/, done: [] })
+  t.match(last.end, { plan: { status: { state: 'failed', code: 'worker-died' } }, flip: 'cut-off' })
+  const back = await died(5, 'destination')
+  t.match(back, { ending: 'return-failed', done: [/^refused: the worker died in the return.*5 times in a row$/] })
 })
 
 t.test('nobody is finished whose filters could not be read, unless they may stay', async (t) => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import t from 'tap'
 import type { Job, Worker } from '../../src/copying/ports.ts'
+import { advance } from '../../src/copying/schedule.ts'
 import { accounts } from '../../src/db/accounts.ts'
 import type { Database } from '../../src/db/connection/database.ts'
 import { domains } from '../../src/db/domains.ts'
@@ -150,6 +151,55 @@ t.test('a worker that dies takes no request back; what goes wrong does', async (
       where address = ${address}`.execute(database.kysely)
     t.same(rows, [{ is_kept: request === 'kept', route: 'source' }])
   }
+})
+
+t.test('a worker that dies in a flip is counted, until a flip comes to its end', async (t) => {
+  const { kysely } = database
+  const address = 'ida@old.example'
+  let ida = await job('ida')
+  const cutOff = () => ida.moving?.cutOff
+  /** Another worker takes it, as when the lease of the one before is over. */
+  const next = async () => {
+    await sql`update job set leased_until = case when holder is not null then now() - interval '1 s' end, due_at = now()
+      where migration_id = ${ida.migrationId}`.execute(kysely)
+    const claimed = await jobs(kysely).claim(WORKER, { migrationId: ida.migrationId })
+    if (claimed === null) throw new Error('the job was not leased')
+    ida = claimed
+  }
+  const end = async (flip?: 'ended' | 'cut-off') => {
+    const result = { outcome: 'flip-failed', folders: 0, messages: 0, output: '' } as const
+    const attempt = { id: null, startedAt: new Date(), result }
+    t.ok(await jobs(kysely).end(ida, WORKER, { plan: advance(ida, 'flip-failed', 0), attempt, seen: null, flip }))
+  }
+  await next()
+  t.equal(cutOff(), undefined, 'no flip had begun')
+  await all().started(ida, { ...WORKER, id: randomUUID() })
+  await next()
+  t.equal(cutOff(), undefined, 'who has lost the lease begins none')
+  for (const deaths of [1, 2]) {
+    await all().started(ida, WORKER)
+    await next()
+    t.equal(cutOff(), deaths)
+    await next()
+    t.equal(cutOff(), deaths, 'nobody was told yet')
+    await end('cut-off')
+    await next()
+    t.equal(cutOff(), undefined, 'it was told')
+    await end()
+    await next()
+  }
+  await all().started(ida, WORKER)
+  await end('ended')
+  await next()
+  await all().started(ida, WORKER)
+  await next()
+  t.equal(cutOff(), 1, 'one has come to its end meanwhile')
+  await sql`update migration set flip_requested_at = now() where address = ${address}`.execute(kysely)
+  const hold = (await all().hold(ida, WORKER, LIMIT_MS)) ?? ''
+  await all().begin(hold)
+  await all().land(hold, 'here')
+  await next()
+  t.equal(cutOff(), undefined, 'the person is here')
 })
 
 t.test('nobody is held for longer than the limit, whoever has died', async (t) => {

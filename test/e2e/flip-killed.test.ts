@@ -120,6 +120,13 @@ async function killed(t: Test, world: MailWorld, moment: (typeof MOMENTS)[number
     t.same(await subjects(world, who), ['one', 'two'])
   }
 
+  if (!isHere) {
+    const told = startSync(service, ['--account', who])
+    t.equal(await told.end, EX_TEMPFAIL, told.stderr)
+    const { route, flip_requested, attempts } = await migrationOf(world, who)
+    t.match({ route, flip_requested }, { route: 'source', flip_requested: true })
+    t.match(failed(attempts), /the worker died in the flip.*: the first time/, 'it has failed, and waits')
+  }
   // It was asked for, and nobody has said otherwise.
   const again = startSync(service, ['--account', who])
   t.equal(await again.end, 0, again.stderr)
@@ -177,6 +184,12 @@ async function killedBack(t: Test, world: MailWorld, moment: (typeof WAY_BACK)[n
   t.match(await migrationOf(world, who), { route: isThere ? 'source' : 'destination' })
   const seen = await everythingOf(at(world, who))
   t.same(isThere ? numbered(seen, here) : seen, here, 'and sees all of it')
+  if (!isThere) {
+    const told = startSync(service, ['--account', who])
+    t.equal(await told.end, EX_TEMPFAIL, told.stderr)
+    const { attempts } = await migrationOf(world, who)
+    t.match(attemptThat(attempts, /the worker died in the return/), { outcome: 'return-failed' })
+  }
   for (let run = 1; run <= 2; run++) {
     const again = startSync(service, ['--account', who])
     t.equal(await again.end, 0, again.stderr)
