@@ -51,7 +51,8 @@ export async function withFilters<S extends Seen>(
   }
 }
 
-function ended<S extends Seen>(seen: S, ending: Ending, lines: readonly string[]): S {
+/** What an attempt has come to, with more to tell. */
+export function ended<S extends Seen>(seen: S, ending: Ending, lines: readonly string[]): S {
   const { folders = 0, messages = 0, output = '', outcome = 'complete' } = seen.result ?? {}
   const text = [output, ...lines].join('\n').trim()
   const result = { ...seen.result, folders, messages, output: text, outcome: ending === 'unchanged' ? outcome : ending }

@@ -27,8 +27,8 @@ export interface Flips {
   back(hold: string, reason: string, request?: 'taken-back' | 'kept'): Promise<Unfinished['step'] | null>
   /** The request for a return is taken back, with the reason. */
   refuseReturn(job: Job, reason: string): Promise<void>
-  /** Nothing is left to be done for it. */
-  forget(hold: string): Promise<void>
+  /** Nothing is left to be done for it. @param remark what is to be told for long; missing: nothing */
+  forget(hold: string, remark?: string): Promise<void>
 }
 
 /** Sessions that the destination hands on. */

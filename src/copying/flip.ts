@@ -6,7 +6,7 @@ import { NotFlipped } from '../model/not-flipped.ts'
 import type { Flips, Sessions } from './flip-ports.ts'
 import { causeOf, confirmed, HELD_LIMIT_MS, LOOK_AGAIN_MS, reasonOf, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
 import type { Flipping, Job, MirrorFlip, StatusCheck, Worker } from './ports.ts'
-import { finishReturn, isInterrupted, type ReturnEndDeps } from './return.ts'
+import { type Finished, finishReturn, isInterrupted, type ReturnEndDeps } from './return.ts'
 import type { Ending } from './schedule.ts'
 
 /** What a flip needs. */
@@ -46,17 +46,16 @@ export type FinishDeps = ReturnEndDeps & { readonly engine: Flipping }
 /**
  * Ends what a flip has left that did not come to its end, wherever its worker died: back to the source, unless the person
  * is here already.
- * @returns the job as it is then
  */
-export async function finishFlip(job: Job, deps: FinishDeps): Promise<Job> {
+export async function finishFlip(job: Job, deps: FinishDeps): Promise<Finished> {
   const { engine, flipping } = deps
   const { moving, order, address } = job
-  if (moving === undefined) return job
+  if (moving === undefined) return { job, told: [] }
   const { flips, sessions } = flipping
   // A session that was let in just before the hold may have begun at the source after it.
   if (moving.isJustFlipped) await sessions.end(address)
   const { unfinished } = moving
-  if (unfinished === null) return job
+  if (unfinished === null) return { job, told: [] }
   const { hold } = unfinished
   if (unfinished.isReturn) return await finishReturn(job, hold, deps)
   const step = await flips.back(hold, 'the worker of the flip died', 'kept')
@@ -64,7 +63,8 @@ export async function finishFlip(job: Job, deps: FinishDeps): Promise<Job> {
   if (step === 'landed') await engine.mergeBefore(order, new AbortController().signal)
   await flips.forget(hold)
   const route = step === 'landed' ? 'destination' : 'source'
-  return { ...job, order: { ...order, isMirrored: route === 'source' }, moving: { ...moving, route, unfinished: null } }
+  const isMirrored = route === 'source'
+  return { job: { ...job, order: { ...order, isMirrored }, moving: { ...moving, route, unfinished: null } }, told: [] }
 }
 
 export interface Flipped {

@@ -239,8 +239,13 @@ export interface Flipping {
   /** Brings what lay in the mailbox's place before into it. May be repeated. */
   mergeBefore(order: CopyOrder, signal: AbortSignal): Promise<void>
   openReturn(order: CopyOrder, credential: Credential, signal: AbortSignal): Promise<MirrorReturn>
-  /** After a return: what came into the mailbox here too late is brought to the source, and the mailbox is the mirror. */
-  leave(order: CopyOrder, credential: Credential, signal: AbortSignal): Promise<void>
+  /**
+   * After a return: what came into the mailbox here too late is brought to the source, and the mailbox is the mirror.
+   * @param isLast what the source refuses is kept here, for the next flip
+   * @returns what that is, and where: a line each
+   * @throws NotFlipped where it refuses something, and this is not the last time
+   */
+  leave(order: CopyOrder, credential: Credential, isLast: boolean, signal: AbortSignal): Promise<readonly string[]>
   /** What the source had at the flip is not needed any more. */
   forgetReturn(order: CopyOrder): void
 }
@@ -369,7 +374,7 @@ export interface WrittenMessage {
   readonly body: Buffer
 }
 
-/** Changes the source. Names are those of the source. All of it @throws NotFlipped where the source refuses. */
+/** Changes the source. Names are those of the source. All of it @throws SourceRefuses, NotFlipped where the source cannot. */
 export interface SourceWriter extends AsyncDisposable {
   /** The size of the largest message that it brings. */
   readonly mostBytes: number

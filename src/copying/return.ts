@@ -7,6 +7,12 @@ import type { FlipDeps, Flipped } from './flip.ts'
 import { causeOf, confirmed, HELD_LIMIT_MS, LOOK_AGAIN_MS, reasonOf, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
 import type { Flipping, Job, MirrorReturn, SourceStatus, StatusCheck } from './ports.ts'
 
+/** A job of which nothing is unfinished any more, and what came of that: a line each. */
+export interface Finished {
+  readonly job: Job
+  readonly told: readonly string[]
+}
+
 export interface ReturnEndDeps {
   readonly engine: Pick<Flipping, 'leave' | 'forgetReturn'>
   readonly statusCheck: StatusCheck
@@ -123,18 +129,21 @@ export class NotLetIn extends Error {
 
 type Refusal = Extract<Opened, { readonly refused: unknown }>
 
+/** After so many failed attempts nobody waits any more for a source that refuses what came late. */
+const PATIENCE = 3
+
 /**
  * Ends what a return has left: here again, unless the person is at the source already; then what came here too late follows,
  * and the mailbox is the mirror.
- * @returns the job as it is then
  */
 export async function finishReturn(
   job: Job,
   hold: string,
   { engine, flipping: { flips, sessions }, keyring, statusCheck }: ReturnEndDeps,
-): Promise<Job> {
+): Promise<Finished> {
   const { moving, order, sealed, address } = job
-  if (moving === undefined) return job
+  if (moving === undefined) return { job, told: [] }
+  let told: readonly string[] = []
   const step = await flips.back(hold, 'the worker of the return died', 'kept')
   if (step === 'landed') {
     if (sealed === null) throw new NotLetIn({ refused: 'credential-unopened', why: 'no credential is kept' })
@@ -145,11 +154,12 @@ export async function finishReturn(
     const status = await statusCheck.check(order.provider, credential, signal, false)
     if (status.kind !== 'yes') throw new NotLetIn({ status })
     await sessions.endHere(address)
-    await engine.leave(order, credential, signal)
+    told = await engine.leave(order, credential, job.failures >= PATIENCE, signal)
   }
-  await flips.forget(hold)
+  await flips.forget(hold, ...(told.length === 0 ? [] : [told.join('\n')]))
   // Not before: an end that is repeated has to know what came late.
   if (step === 'landed') engine.forgetReturn(order)
   const route = step === 'landed' ? 'source' : 'destination'
-  return { ...job, order: { ...order, isMirrored: route === 'source' }, moving: { ...moving, route, unfinished: null } }
+  const isMirrored = route === 'source'
+  return { job: { ...job, order: { ...order, isMirrored }, moving: { ...moving, route, unfinished: null } }, told }
 }

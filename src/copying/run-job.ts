@@ -7,7 +7,7 @@ import { backoffText } from '../model/backoff.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { cutOff } from './cut-off.ts'
 import { DayBytes } from './day-bytes.ts'
-import { withFilters } from './filters.ts'
+import { ended, withFilters } from './filters.ts'
 import { type FlipDeps, finishFlip, flip, isFlipWanted } from './flip.ts'
 import { lackOfRoom, type Room } from './free-space.ts'
 import { reasonOf } from './hold.ts'
@@ -124,16 +124,9 @@ async function withinLimit(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> 
   const timer = setTimeout(() => limit.abort('timeout' satisfies Interruption), deps.limitMs)
   const signal = AbortSignal.any([run.signal, limit.signal])
   try {
-    const found = await finishFlip(job, deps)
-    const died = await cutOff(found, deps)
-    if (died !== null) return { ...without(died.outcome, died.output), flip: 'cut-off' }
-    if (isReturnWanted(found)) return { ...(await returned(found, deps, { ...run, signal })), flip: 'ended' }
-    const copied = await checkAndCopy(found, deps, { ...run, signal })
-    const open = async () => (await opened(found, deps.keyring)).credential ?? null
-    const isLast = isFlipWanted(found, copied)
-    const seen = await withFilters(found, copied, isLast, { engine: deps.engine, open }, signal)
-    if (!isFlipWanted(found, seen)) return seen
-    return { ...(await flipped(found, seen, deps, { ...run, signal })), flip: 'ended' }
+    const { job: found, told } = await finishFlip(job, deps)
+    const seen = await copyOrMove(found, deps, { ...run, signal })
+    return told.length === 0 ? seen : ended(seen, seen.ending, told)
   } catch (error) {
     if (error instanceof NotLetIn) {
       const { cause } = error
@@ -144,6 +137,16 @@ async function withinLimit(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> 
   } finally {
     clearTimeout(timer)
   }
+}
+
+async function copyOrMove(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> {
+  const died = await cutOff(job, deps)
+  if (died !== null) return { ...without(died.outcome, died.output), flip: 'cut-off' }
+  if (isReturnWanted(job)) return { ...(await returned(job, deps, run)), flip: 'ended' }
+  const copied = await checkAndCopy(job, deps, run)
+  const open = async () => (await opened(job, deps.keyring)).credential ?? null
+  const seen = await withFilters(job, copied, isFlipWanted(job, copied), { engine: deps.engine, open }, run.signal)
+  return isFlipWanted(job, seen) ? { ...(await flipped(job, seen, deps, run)), flip: 'ended' } : seen
 }
 
 function isReturnWanted({ moving }: Job): boolean {

@@ -80,8 +80,13 @@ export function flips(db: Kysely<DB>, actor: string): Flips {
           await record(trx, address, { actor, action: 'migration.return-ended', reason: null, detail: reason })
       })
     },
-    async forget(hold) {
-      await sql`delete from flip where hold = ${hold}`.execute(db)
+    async forget(hold, remark) {
+      await alone(db, hold, async (trx, address, { is_return: isReturn }) => {
+        await sql`delete from flip where hold = ${hold}`.execute(trx)
+        const { action } = WAYS[isReturn ? 'return' : 'flip']
+        if (remark !== undefined) await record(trx, address, { actor, action, reason: null, detail: remark })
+        return true
+      })
     },
   }
 }

@@ -186,7 +186,12 @@ async function ledBack(round: number, happens: (work: AbortController) => void) 
   }
   const back = { check: async () => undefined, write, [Symbol.asyncDispose]: async () => undefined }
   const flips = {
-    ...{ started: async () => undefined, hold: async () => 'h', unconfirmed: async () => [], forget: async () => undefined },
+    ...{
+      started: async () => undefined,
+      hold: async () => 'h',
+      unconfirmed: async () => [],
+      forget: async () => undefined,
+    },
     back: async (_: string, __: string, request: string) => void done.push(`back, the request is ${request}`),
     refuseReturn: async (_: Job, reason: string) => void done.push(`refused: ${reason}`),
   }
@@ -262,7 +267,11 @@ t.test('a flip that the worker’s end has cut off is still requested, and is no
   const fail = () => {
     throw new NotFlipped('it has changed')
   }
-  t.same(await cutOff('held', fail), { ending: 'flip-failed', done: ['back, the request is taken-back'], flip: 'ended' })
+  t.same(await cutOff('held', fail), {
+    ending: 'flip-failed',
+    done: ['back, the request is taken-back'],
+    flip: 'ended',
+  })
 })
 
 /** A job in whose last flips, or returns, so many workers have died. */
@@ -317,24 +326,27 @@ t.test('nobody is finished whose filters could not be read, unless they may stay
 })
 
 /** A return that has landed, and whose end is still to be made. */
-async function ended(given: object = {}) {
+async function ended(given: object = {}, failures = 0) {
   const done: string[] = []
-  const does = (what: string, answer?: string) => async () => {
-    done.push(what)
-    return answer
-  }
+  const does =
+    <T>(what: string, answer?: T) =>
+    async () => {
+      done.push(what)
+      return answer
+    }
   const moving = {
     ...{ route: 'source', unfinished: { hold: 'h', isReturn: true, step: 'landed' } },
     ...{ isReturnRequested: false, isFlipRequested: false, hasAccount: true, isReturned: true, isJustFlipped: false },
   } as unknown as NonNullable<Job['moving']>
-  const { ending, result } = await take({ ...JOB, moving }, [], [], {
+  const forget = async (_: string, remark?: string) => void done.push(['forget', remark].join(' ').trim())
+  const { ending, result } = await take({ ...JOB, failures, moving }, [], [], {
     flipping: {
-      flips: { back: does('back', 'landed'), forget: does('forget') },
+      flips: { back: does('back', 'landed'), forget },
       sessions: { endHere: does('sessions end') },
     },
     engine: {
       ...{ choose: async () => 'doveadm', remembers: () => true, carryFilters: async () => ({ flaw: null, told: [] }) },
-      leave: does('leave'),
+      leave: does('leave', []),
       forgetReturn: () => void done.push('forget the record'),
       run: async () => ({ outcome: 'complete', folders: 1, messages: 2, output: 'copied' }),
     },
@@ -359,4 +371,20 @@ t.test('and what came late and is refused there is named', async (t) => {
   const { ending, done, output } = await ended({ engine: { leave } })
   t.match({ ending, output }, { ending: 'incomplete', output: /refuses APPEND \(INBOX\): over quota$/ })
   t.notOk(done.includes('forget'), 'and is brought by the next attempt')
+})
+
+t.test('until nobody waits for it any more: then all else goes on, and it is told where it is kept', async (t) => {
+  const isLast: boolean[] = []
+  const leave = async (...[, , last]: [unknown, unknown, boolean]) => {
+    isLast.push(last)
+    return last ? ['it is kept', 'INBOX: <A@here>'] : []
+  }
+  const carryFilters = async () => ({ flaw: null, told: [] })
+  const run = async () => ({ outcome: 'complete', folders: 1, messages: 2, output: 'copied' })
+  const all = { choose: async () => 'doveadm', remembers: () => true, forgetReturn: () => undefined, carryFilters, run }
+  for (const failures of [0, 2]) t.match(await ended({ engine: { ...all, leave } }, failures), { output: 'copied' })
+  const last = await ended({ engine: { ...all, leave } }, 3)
+  t.match(last, { ending: 'complete', output: 'copied\nit is kept\nINBOX: <A@here>' })
+  t.ok(last.done.includes('forget it is kept\nINBOX: <A@here>'), 'for long')
+  t.same(isLast, [false, false, true])
 })

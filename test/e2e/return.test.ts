@@ -6,6 +6,7 @@ import { mustRun, rows } from '../support/ferry.ts'
 import { type ImapAccount, ImapWire } from '../support/imap-wire.ts'
 import { type MailWorld, startMailWorld } from '../support/mail-world.ts'
 import { everythingOf } from '../support/mailbox-state.ts'
+import { query } from '../support/query.ts'
 import { startSync } from '../support/sync.ts'
 import { until } from '../support/until.ts'
 
@@ -47,7 +48,7 @@ const message = (name: string) =>
   Buffer.from(`Subject: ${name}\r\nMessage-ID: <${name}@here>\r\n\r\nthis is ${name}\r\n`)
 const migrationOf = (world: MailWorld, person: string) => rows(world.ferry.service, 'migration', 'show', person)
 
-async function auditOf(world: MailWorld, person: string): Promise<{ action: string }[]> {
+async function auditOf(world: MailWorld, person: string): Promise<{ action: string; detail: string }[]> {
   return JSON.parse(await mustRun(world.ferry.service, 'audit', 'list', '--subject', person, '--json'))
 }
 
@@ -184,16 +185,37 @@ async function ledBack(t: Test, world: MailWorld, debian: Debian): Promise<void>
 }
 
 async function again(t: Test, world: MailWorld): Promise<void> {
+  const { service, old } = world.ferry
   const home = join(world.dovecot.mailRoot, 'old.example/anna')
   {
-    await using old = await ImapWire.open(atOld(world, ANNA))
-    await old.command('DELETE Archive')
+    await using wire = await ImapWire.open(atOld(world, ANNA))
+    await wire.command('DELETE Archive')
   }
-  // A message that was on its way into the mailbox here when she was led back.
-  const file = join(home, 'Maildir/new/1.late')
-  writeFileSync(file, message('late'))
-  chownSync(file, world.dovecot.mailOwner.uid, world.dovecot.mailOwner.gid)
-  await done(world, ANNA, ['retry', ANNA], () => !existsSync(join(home, 'Maildir')))
+  // Messages that were on their way into the mailbox here when she was led back.
+  for (const [folder, name] of [
+    ['', 'late'],
+    ['.Named.Below', 'refused'],
+  ] as const) {
+    const file = join(home, 'Maildir', folder, `new/1.${name}`)
+    writeFileSync(file, message(name))
+    chownSync(file, world.dovecot.mailOwner.uid, world.dovecot.mailOwner.gid)
+  }
+  const [below = ''] = globSync(join(old.home(ANNA), 'mail/**/{.Named.Below,Named/Below}/tmp'))
+  chmodSync(below, 0o500)
+  const isNamed = ({ outcome, output }: Shown['attempts'][number]) =>
+    outcome === 'incomplete' && /Named\/Below: <refused@here>, .*refuses APPEND \(Named\/Below\)/.test(output)
+  await done(world, ANNA, ['retry', ANNA], ({ attempts }) => attempts.some(isNamed))
+  t.ok(existsSync(join(home, 'Maildir')))
+  // As if it had been tried for some minutes.
+  await query(service.dataDir, 'update job set failures = 3, due_at = now()')
+  await until(() => !existsSync(join(home, 'Maildir')), 'all else goes on')
+  const { attempts } = await until(async () => {
+    const shown: Shown = await migrationOf(world, ANNA)
+    return shown.attempts[0]?.outcome === 'complete' && !shown.copying && shown
+  }, 'the attempt has ended')
+  t.match(attempts[0]?.output, /kept in .*before\/.*\nNamed\/Below: <refused@here>/)
+  t.match((await auditOf(world, ANNA))[0], { action: 'migration.return', detail: /<refused@here>/ })
+  chmodSync(below, 0o700)
   await using wire = await ImapWire.open(atNew(world, ANNA))
   await wire.command('SELECT INBOX')
   await wire.command('UID STORE 4 +FLAGS (\\Deleted)')
@@ -203,7 +225,13 @@ async function again(t: Test, world: MailWorld): Promise<void> {
   t.match(inbox, /this is late/, 'what came late has followed')
   t.notMatch(inbox, /this is three/, 'and what she has removed there since has not')
   await done(world, ANNA, ['flip', ANNA], ({ route }) => route === 'destination')
-  t.same(await everythingOf(atNew(world, ANNA)), before, 'nothing came back, and nothing is twice')
+  const { 'Named/Below': named, ...others } = await everythingOf(atNew(world, ANNA))
+  const { 'Named/Below': namedBefore, ...othersBefore } = before
+  t.same(others, othersBefore, 'nothing came back, and nothing is twice')
+  const added = Object.values(named?.messages ?? {}).filter(
+    (one) => !Object.values(namedBefore?.messages ?? {}).includes(one),
+  )
+  t.match(added, [/this is refused/], 'but what was kept')
 }
 
 t.end()

@@ -34,7 +34,8 @@ export function flipping(deps: DoveadmDeps): Flipping {
     mergeBefore: async (order, signal) => mergeBefore(order, await plain(deps), deps, signal),
     openReturn: async (order, credential, signal) => openReturn(order, credential, await plain(deps), deps, signal),
     forgetReturn: ({ id }) => removeRecord(deps.shared.stateFolder, id),
-    leave: async (order, credential, signal) => leave(order, credential, await plain(deps), deps, signal),
+    leave: async (order, credential, isLast, signal) =>
+      leave(order, credential, isLast, await plain(deps), deps, signal),
   }
 }
 

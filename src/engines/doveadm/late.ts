@@ -1,7 +1,7 @@
 import type { Here, Known } from './return-plan.ts'
 
 /** A message that was delivered here after the last look, and the source's name of the folder that it goes to. */
-interface Late {
+export interface Late {
   readonly title: string
   readonly name: string
   readonly uid: number

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import { NotFlipped } from '../../model/not-flipped.ts'
 import { runProcess } from '../process.ts'
 import type { Place } from './place.ts'
@@ -69,6 +70,12 @@ mkdir -p ".postferry/before/$2"
 mv -T -- Maildir ".postferry/before/$2/Maildir"
 sync . ".postferry/before/$2"`
 
+/** A home for messages that the next flip merges. */
+const BEFORE = `
+set -e
+cd -- "$1"
+mkdir -p ".postferry/before/$2"`
+
 type Where = Pick<Place, 'home' | 'owner'>
 
 /** @throws when the mirror is not in the mailbox's place */
@@ -90,6 +97,13 @@ export async function mailboxBecomesMirror(where: Where, signal: AbortSignal): P
 /** Keeps the mailbox, for the next flip. @throws when it is still there */
 export async function putAside(where: Where, signal: AbortSignal): Promise<void> {
   await run(ASIDE, [where.home, randomUUID()], where, signal, 'the mailbox cannot be put aside')
+}
+
+/** @returns a home, the mail of which the next flip merges; there is none yet. @throws when it cannot be made */
+export async function makeHomeBefore(where: Where, signal: AbortSignal): Promise<string> {
+  const name = randomUUID()
+  await run(BEFORE, [where.home, name], where, signal, 'a place for what is kept cannot be made')
+  return join(where.home, '.postferry/before', name)
 }
 
 /** @throws when the mirror could not be put in the mailbox's place at once */

@@ -60,16 +60,34 @@ async function mergeOne(place: Place, home: string, { destination, digests }: St
   for (const { name, guid } of folders.values()) {
     const uids = absent.get(name)?.map(({ uid }) => uid) ?? []
     if (uids.length === 0) continue
-    if (name !== 'INBOX' && !names.has(name))
-      await must(place, ['mailbox', 'create', '-u', place.live, '--', name], signal)
-    // A name is taken for a pattern: the guid is that folder's alone.
-    const query = (set: string) => ['mailbox', name, 'mailbox-guid', guid, 'uid', set]
-    for (const some of batchesOf(uids, TOGETHER)) {
-      const from = ['user', place.before, ...query(`${UidSet.of(some)}`)]
-      await must(place, ['copy', '-u', place.live, '--', name, ...from], signal)
-    }
+    await copyTo(place.live, place, { user: place.before, name, guid, uids, isNew: !names.has(name) }, signal)
   }
   await toDisk(place, signal)
+}
+
+interface Copied {
+  readonly user: string
+  readonly name: string
+  readonly guid: string
+  readonly uids: readonly number[]
+  /** The other user has no such folder. */
+  readonly isNew: boolean
+}
+
+/** Copies messages into the folder of that name that another user of the place has. @throws DoveadmError */
+export async function copyTo(
+  to: string,
+  place: Place,
+  { user, name, guid, uids, isNew }: Copied,
+  signal: AbortSignal,
+): Promise<void> {
+  if (name !== 'INBOX' && isNew) await must(place, ['mailbox', 'create', '-u', to, '--', name], signal)
+  // A name is taken for a pattern: the guid is that folder's alone.
+  const query = (set: string) => ['mailbox', name, 'mailbox-guid', guid, 'uid', set]
+  for (const some of batchesOf(uids, TOGETHER)) {
+    const from = ['user', user, ...query(`${UidSet.of(some)}`)]
+    await must(place, ['copy', '-u', to, '--', name, ...from], signal)
+  }
 }
 
 /** So many UIDs fit into an argument. */

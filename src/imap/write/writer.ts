@@ -1,6 +1,6 @@
 import type { SourceWriter, WrittenMessage } from '../../copying/ports.ts'
 import type { SourceMessage } from '../../ledger/ports.ts'
-import { NotFlipped } from '../../model/not-flipped.ts'
+import { NotFlipped, SourceRefuses } from '../../model/not-flipped.ts'
 import type { Provider } from '../../model/provider.ts'
 import { UidSet } from '../../model/uid-set.ts'
 import type { LoggedIn } from '../login/connection.ts'
@@ -143,7 +143,7 @@ class Writer implements SourceWriter {
     } catch (error) {
       if (!isRefusal(error)) throw error
       const { status = '', text } = endingOf(error)
-      throw new NotFlipped(`the old server refuses ${name} (${what}): ${said(text || status)}`)
+      throw new SourceRefuses(`the old server refuses ${name} (${what}): ${said(text || status)}`)
     }
   }
 }

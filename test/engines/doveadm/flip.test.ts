@@ -26,7 +26,7 @@ t.test('nobody is flipped or led back where mail is no plain Maildir in the home
     const wanted = { constructor: NotFlipped, message: /no Maildir in the home/ }
     await t.rejects(way.openFlip(order, credential as never, signal), wanted, name)
     await t.rejects(way.openReturn(order, credential as never, signal), wanted, name)
-    await t.rejects(way.leave(order, credential as never, signal), wanted, name)
+    await t.rejects(way.leave(order, credential as never, true, signal), wanted, name)
     await t.rejects(way.mergeBefore(order, signal), wanted, name)
   }
 })

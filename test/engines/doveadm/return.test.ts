@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -6,6 +6,7 @@ import type { WrittenMessage } from '../../../src/copying/ports.ts'
 import type { DoveadmDeps } from '../../../src/engines/doveadm/engine.ts'
 import { openRecord } from '../../../src/engines/doveadm/flipped.ts'
 import { type Snapshot, snapshot } from '../../../src/engines/doveadm/here.ts'
+import { leave } from '../../../src/engines/doveadm/leave.ts'
 import { openPlace } from '../../../src/engines/doveadm/place.ts'
 import { openReturn } from '../../../src/engines/doveadm/return.ts'
 import { PLACEHOLDER } from '../../../src/engines/doveadm/return-plan.ts'
@@ -15,7 +16,7 @@ import type { Credential } from '../../../src/keys/ports.ts'
 import { destinationMail } from '../../../src/maildir/listing.ts'
 import { digestOf } from '../../../src/model/message-digest.ts'
 import type { CopyOrder } from '../../../src/model/migration.ts'
-import { NotFlipped } from '../../../src/model/not-flipped.ts'
+import { NotFlipped, SourceRefuses } from '../../../src/model/not-flipped.ts'
 
 // The mailbox here is a real Dovecot's. What happens at the old server between two commands of a return, no real one can be made to
 // do.
@@ -188,13 +189,27 @@ class Person {
     return await Promise.all(lines)
   }
 
-  /** As `copying/return.ts` does it: with all that can come and go, and once more while she is held. */
-  async leadBack(): Promise<void> {
-    const deps = {
+  get #deps(): DoveadmDeps {
+    return {
       shared: { stateFolder: this.#folder, directoriesOf },
       ...{ access: this.old.access(), destination: destinationMail, dovecotConf: null },
     } as unknown as DoveadmDeps
-    await using back = await openReturn(this.order, {} as Credential, await usable(null), deps, SIGNAL)
+  }
+
+  /** When she is at the old server. */
+  async leave(isLast: boolean): Promise<readonly string[]> {
+    return await leave(this.order, {} as Credential, isLast, await usable(null), this.#deps, SIGNAL)
+  }
+
+  /** The subjects of what lies below the home, in all files there. */
+  filesIn(pattern: string): string[] {
+    const files = globSync(join(this.#home, pattern, '{,.*/}{new,cur}/*'))
+    return files.map((file) => /^Subject: (.*?)\r?$/m.exec(readFileSync(file, 'utf8'))?.[1] ?? '').sort()
+  }
+
+  /** As `copying/return.ts` does it: with all that can come and go, and once more while she is held. */
+  async leadBack(): Promise<void> {
+    await using back = await openReturn(this.order, {} as Credential, await usable(null), this.#deps, SIGNAL)
     for (let round = 1; round <= 2; round++) {
       await back.check(this.old.statuses())
       if (await back.write()) await back.prove(this.old.statuses())
@@ -324,6 +339,47 @@ t.test('a message that is too large is refused before anything is written', asyn
   await person.remove('gone')
   await t.rejects(person.leadBack(), refused(/^INBOX: a message of \d+ bytes is too large/))
   t.same(person.old.inbox, { ...person.old.inbox, uidNext: 3 })
+})
+
+t.test('what comes too late and is refused', async (t) => {
+  const person = await Person.flipped(t)
+  const { old } = person
+  const { onAppend } = old
+  await person.leadBack()
+  for (const name of ['A', 'B']) person.deliver(name)
+  old.onAppend = (folder, message) => {
+    if (!message.body.includes('this is A')) return onAppend(folder, message)
+    throw new SourceRefuses('the old server refuses APPEND (INBOX): over quota')
+  }
+  const named = /^INBOX: <A@here>, 20[-\dT:.]+Z, \d+ bytes: the old server refuses APPEND \(INBOX\): over quota$/
+  await t.test('is named, and keeps nothing else from coming', async (t) => {
+    for (let time = 1; time <= 2; time++) await t.rejects(person.leave(false), refused(named))
+    t.same(old.shown().slice(2), ['INBOX/3 B'], 'once')
+    t.same(person.filesIn('Maildir'), ['A', 'B', 'one', 'two'], 'it stays here')
+  })
+  await t.test('is kept for the next flip in the end', async (t) => {
+    const told = await person.leave(true)
+    t.match(told, [
+      /^the old server refuses what came here too late; .*kept in .*\.postferry\/before\/[-\da-f]{36}$/,
+      named,
+    ])
+    t.same(person.filesIn('Maildir'), [])
+    t.same(person.filesIn('.postferry/mirror/Maildir'), ['A', 'B', 'one', 'two'], 'the mailbox is the mirror')
+    t.same(person.filesIn('.postferry/before/*/Maildir'), ['A'])
+    t.same(await person.leave(true), [], 'it may be repeated')
+  })
+})
+
+t.test('a late message waits where the connection is lost', async (t) => {
+  const person = await Person.flipped(t)
+  await person.leadBack()
+  person.deliver('A')
+  const lost = new Error('the connection is lost')
+  person.old.onAppend = () => {
+    throw lost
+  }
+  await t.rejects(person.leave(true), lost)
+  t.same(person.filesIn('Maildir'), ['A', 'one', 'two'])
 })
 
 t.end()
