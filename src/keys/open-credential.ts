@@ -1,4 +1,4 @@
-import { type Endpoint, endpointOf, endpointText, isSameEndpoint } from '../model/endpoint.ts'
+import { covers, type Endpoint, endpointOf, endpointText } from '../model/endpoint.ts'
 import type { Provider } from '../model/provider.ts'
 import type { AuditLog, Credential, Endpoints, Opener } from './ports.ts'
 
@@ -75,7 +75,7 @@ function unopened(why: string): Opened {
 function objection(provider: string, endpoint: Endpoint, approved: Endpoint | Error | null): Opened | null {
   if (approved === null) return null
   if (approved instanceof Error) return { refused: 'endpoint-changed', why: approved.message }
-  if (isSameEndpoint(approved, endpoint)) return null
+  if (covers(approved, endpoint)) return null
   const [now, before] = [endpointText(endpoint), endpointText(approved)]
   return { refused: 'endpoint-changed', why: `provider ${provider} is at ${now}; approved on this host is ${before}` }
 }

@@ -111,8 +111,15 @@ export function oldUsername(provider: Provider, atSource: Address): string {
 }
 
 /** What is dangerous about a provider as it is set; null: nothing. */
-export function warningOf({ tls, tlsMin }: Provider): string | null {
-  if (tls === 'none' || !isOutdated(tlsMin)) return null
+export function warningOf({ tls, tlsMin, filters, sievePort }: Provider): string | null {
+  if (tls === 'none') {
+    if (filters === 'leave') return null
+    return `passwords travel in the clear to ManageSieve, too (filters, port ${sievePort ?? MANAGESIEVE_PORT})`
+  }
+  return isOutdated(tlsMin) ? outdatedText(tlsMin) : null
+}
+
+function outdatedText(tlsMin: TlsVersion): string {
   return `TLS ${tlsMin} is allowed: who is on the way can break it, and read passwords and mail`
 }
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { Endpoints } from '../keys/ports.ts'
 import type { By } from '../model/audit.ts'
-import { type Endpoint, endpointOf, endpointText, isSameEndpoint } from '../model/endpoint.ts'
+import { covers, type Endpoint, endpointOf, endpointText } from '../model/endpoint.ts'
 import { Type } from '../model/json-schema.ts'
 import type { Provider } from '../model/provider.ts'
 import type { Settings } from '../settings.ts'
@@ -19,7 +19,10 @@ interface ApprovalDeps {
   readonly transitions: Transitions
 }
 
-const ENDPOINT = { host: Text, port: Type.Integer(), tls: Text, trusts: orNull(Text), outdated: orNull(Text) }
+const ENDPOINT = {
+  ...{ host: Text, port: Type.Integer(), tls: Text, trusts: orNull(Text), outdated: orNull(Text) },
+  sieve: orNull(Type.Integer()),
+}
 
 export const approveProvider = operation({
   ...{ name: 'provider.approve', permission: 'own' },
@@ -60,7 +63,7 @@ export async function trustTested(provider: Provider, deps: TrustDeps, by: By): 
   if (!existsSync(settings.identityFile)) return null
   const endpoint = endpointOf(provider)
   const approved = endpoints.approved(provider.name)
-  if (approved !== null) return isSameEndpoint(approved, endpoint) ? null : { approved, isNew: false }
+  if (approved !== null) return covers(approved, endpoint) ? null : { approved, isNew: false }
   endpoints.trust(provider.name, endpoint)
   await audit.record(provider.name, { ...by, action: 'provider.approve', detail: endpointText(endpoint) })
   return { approved: endpoint, isNew: true }

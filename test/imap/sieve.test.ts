@@ -122,21 +122,6 @@ t.test('a server that says more than it was asked for before TLS begins gets no 
   server.close()
 })
 
-t.test('no other port than the usual one gets a password without TLS', async (t) => {
-  let isAsked = false
-  const server = net.createServer((socket) => {
-    isAsked = true
-    socket.destroy()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as net.AddressInfo
-  const plain: Provider = { ...PROVIDER, host: '127.0.0.1', tls: 'none', sievePort: port }
-  t.match(await refusal(plain), /^old-tls: ManageSieve at .* is not asked without TLS/)
-  t.equal(isAsked, false)
-  t.equal(await ask({ ...plain, host: '127.0.0.9', sievePort: null }), null, 'the usual one is asked')
-  server.close()
-})
-
 t.test('a server without end is left', async (t) => {
   const server = net.createServer((socket) => {
     const flood = setInterval(() => socket.write('x'.repeat(50_000)), 1)

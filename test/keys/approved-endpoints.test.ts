@@ -20,13 +20,21 @@ t.after(() => rmSync(folder, { recursive: true }))
 const dataDir = join(folder, 'data')
 mkdirSync(dataDir)
 const COPYING = 4_242
-const OLD: Endpoint = { host: 'imap.old.example', port: 993, tls: 'implicit', trusts: null, outdated: null }
+const OLD: Endpoint = {
+  host: 'imap.old.example',
+  port: 993,
+  tls: 'implicit',
+  trusts: null,
+  outdated: null,
+  sieve: null,
+}
 const ELSEWHERE: Endpoint = {
   host: 'imap.else.example',
   port: 143,
   tls: 'starttls',
   trusts: '/etc/ca.pem',
   outdated: '1.0',
+  sieve: 4191,
 }
 
 function hostWith(name: string, mode = 0o600) {
@@ -126,7 +134,11 @@ t.test('a name out of the database is no path', async (t) => {
 t.test('what cannot be read or written is told, and approves nothing', async (t) => {
   const { records, endpoints } = hostWith('broken')
   endpoints.trust('old', OLD)
-  for (const text of ['', '{}', 'null', '[', '{"host":"x","port":"993","tls":"implicit","trusts":null}']) {
+  const written = '{"host":"imap.old.example","port":993,"tls":"implicit","trusts":null}'
+  writeFileSync(join(records, 'old.json'), written)
+  t.same(endpoints.approved('old'), OLD, 'as earlier versions have written it')
+  const broken = [written.replace('993', '"993"'), written.replace('}', ',"sieve":"4191"}')]
+  for (const text of ['', '{}', 'null', '[', ...broken]) {
     writeFileSync(join(records, 'old.json'), text)
     t.throws(() => endpoints.approved('old'), { message: /old\.json does not hold an endpoint: .*approve old/ }, text)
   }

@@ -52,6 +52,7 @@ t.test('nothing is opened for another endpoint, or for one that proves itself in
   const changes: Partial<Provider>[] = [
     ...[{ host: 'imap.evil.example' }, { port: 1993 }, { caFile: null }, { caFile: '/tmp/own-ca.pem' }],
     ...[{ fingerprint: 'ab'.repeat(32) }, { tls: 'starttls' as const }, { tls: 'none' as const }],
+    { sievePort: 4191, filters: 'carry' },
   ]
   for (const change of changes) {
     const { open, opened } = ring()
@@ -64,6 +65,28 @@ t.test('nothing is opened for another endpoint, or for one that proves itself in
     t.equal(opened(), 1, JSON.stringify(change))
     t.same(await open(OLD), { credential: ANNA }, 'as before it is')
   }
+})
+
+t.test('who has approved another port for filters has approved none, and the usual one, too', async (t) => {
+  const { open, approved } = ring()
+  const carried = { ...OLD, filters: 'carry', sievePort: 4191 } as const
+  await open(carried)
+  t.match(approved.get('old'), { sieve: 4191 })
+  for (const sievePort of [4191, 4190, null]) t.match(await open({ ...carried, sievePort }), { credential: ANNA })
+  t.match(
+    await open(carried, endpointOf({ ...carried, filters: 'leave' })),
+    { credential: ANNA },
+    'as OfflineIMAP asks',
+  )
+  const other = await open({ ...carried, sievePort: 4192 })
+  t.match(other, {
+    refused: 'endpoint-changed',
+    why: /ManageSieve on port 4192; approved .* and its ManageSieve on port 4191$/,
+  })
+  const { open: openBefore } = ring()
+  await openBefore(OLD)
+  t.match(await openBefore({ ...carried, sievePort: 4190 }), { credential: ANNA }, 'what was approved before goes on')
+  t.match(await openBefore(carried), { refused: 'endpoint-changed' })
 })
 
 t.test('of two first uses at the same moment, for two endpoints, one is first', async (t) => {

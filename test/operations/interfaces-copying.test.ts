@@ -118,7 +118,7 @@ t.test('where kept passwords may be sent is approved on the copying host alone',
     port: 1,
     tls: 'implicit',
     trusts: null,
-    outdated: null,
+    ...{ outdated: null, sieve: null },
     migrations: 0,
   })
   const [entry] = (await rows(ferry.service, 'audit', 'list', '--action', 'provider.approve', '--subject', 'gone')) as [

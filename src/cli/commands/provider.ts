@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.ts'
+import { covers, endpointOf, endpointText } from '../../model/endpoint.ts'
+import { type Provider, warningOf } from '../../model/provider.ts'
 import { approveProvider } from '../../operations/provider-approval.ts'
 import { stopFlips, stoppedText } from '../../operations/provider-flips.ts'
 import { refuseWithout, useMaster } from '../../operations/provider-master.ts'
@@ -29,7 +30,7 @@ export function addProviderCommands(postferry: Command, deps: CliDeps): void {
       'postferry provider add old --host imap.old.example',
       "postferry provider add isp --host mail.isp.example --tls starttls --login-name '%n' --exclude 'Spam*'",
     ],
-    done: (added) => `provider ${addedText(added)}; next: postferry provider test ${added.name}`,
+    done: (added) => `provider ${addedText(added)}${warned(null, added)}; next: postferry provider test ${added.name}`,
   })
   addListing(provider, 'list', listProviders, deps, {
     columns: ['name', 'host', 'port', 'tls', 'max_connections', 'login_name', 'cutover', 'refusal'],
@@ -50,7 +51,8 @@ export function addProviderCommands(postferry: Command, deps: CliDeps): void {
     check({ name: _, reason: __, ...said }) {
       if (Object.keys(said).length === 0) throw new Failure(EXIT.usage, 'say what to change (--help shows how)')
     },
-    done: (changed) => `provider ${changed.after.name} is changed; next: ${next(changed)}`,
+    done: (changed) =>
+      `provider ${changed.after.name} is changed${warned(changed.before, changed.after)}; next: ${next(changed)}`,
   })
   addOperation(provider, 'remove', removeProvider, deps, {
     ...{ arguments: ['name'], json: 'the removed provider', examples: ['postferry provider remove old'] },
@@ -94,8 +96,14 @@ function addUseMaster(provider: Command, deps: CliDeps): void {
 
 function next({ before, after: { name, ...after } }: ChangedProvider): string {
   const test = `postferry provider test ${name}`
-  if (isSameEndpoint(endpointOf(before), endpointOf({ name, ...after }))) return test
+  if (covers(endpointOf(before), endpointOf({ name, ...after }))) return test
   return `${test}, and postferry provider approve ${name} on the copying host, which copies nothing from there before`
+}
+
+/** What is dangerous about it as it is now, and was not before. */
+function warned(before: Provider | null, after: Provider): string {
+  const found = warningOf(after)
+  return found === null || (before !== null && warningOf(before) === found) ? '' : `; warning: ${found}`
 }
 
 /** How the running service uses a provider; null where none runs, or it has not asked there yet. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { EngineCheck, Engines } from '../../copying/ports.ts'
 import { recipientsInForce } from '../../keys/secrets.ts'
-import { endpointOf, endpointText, isSameEndpoint } from '../../model/endpoint.ts'
+import { covers, endpointOf, endpointText } from '../../model/endpoint.ts'
 import { type Provider, warningOf } from '../../model/provider.ts'
 import type { Deps } from '../../operations/deps.ts'
 import type { Settings } from '../../settings.ts'
@@ -200,7 +200,7 @@ function* checkApproval(provider: Provider, { settings, endpoints }: Deps): Gene
     const approved = endpoints.approved(provider.name)
     if (approved === null) return
     const only = `this host sends kept passwords to ${endpointText(approved)} only (${endpoints.keptIn(provider.name)})`
-    if (isSameEndpoint(approved, endpointOf(provider))) yield { check, id, result: 'ok', found: only }
+    if (covers(approved, endpointOf(provider))) yield { check, id, result: 'ok', found: only }
     else yield { check, id, result: 'fail', found: `nothing is copied: ${only}`, remedy }
   } catch (error) {
     yield { ...failed(check, error, remedy), id }
@@ -210,7 +210,11 @@ function* checkApproval(provider: Provider, { settings, endpoints }: Deps): Gene
 function* checkTls(provider: Provider): Generator<Finding> {
   const found = warningOf(provider)
   if (found === null) return
-  const remedy = `postferry provider set ${provider.name} --tls-min 1.2, as soon as the server knows it`
+  const set = `postferry provider set ${provider.name}`
+  const remedy =
+    provider.tls === 'none'
+      ? `${set} --tls starttls, or ${set} --filters leave`
+      : `${set} --tls-min 1.2, as soon as the server knows it`
   yield { check: `provider ${provider.name}`, id: 'provider-tls', result: 'warn', found, remedy }
 }
 

@@ -15,7 +15,6 @@ export const sourceFilters: SourceAccess['filters'] = async (provider, { usernam
   const port = provider.sievePort ?? MANAGESIEVE_PORT
   const place = `${provider.host} port ${port}`
   if (provider.sievePort === null && silences.isKnownEmpty(place)) return null
-  if (provider.tls === 'none' && port !== MANAGESIEVE_PORT) throw new CouldNotAsk('old-tls', unproved(place))
   const limited = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)])
   try {
     await using conversation = await SieveConversation.open(provider, port, limited)
@@ -30,11 +29,6 @@ export const sourceFilters: SourceAccess['filters'] = async (provider, { usernam
     const isUnknown = provider.sievePort === null && !silences.hasAnswered(place)
     throw new (isUnknown ? Silence : CouldNotAsk)('old-unreachable', error.message, error)
   }
-}
-
-/** A host approves no port of ManageSieve: who writes to the database may name that of another program. */
-function unproved(place: string): string {
-  return `ManageSieve at ${place} is not asked without TLS, which proves the server: only port ${MANAGESIEVE_PORT} is ("provider set NAME --filters leave" carries none)`
 }
 
 /** IMAP of the same host has just answered: a server that refuses has none, and one that says nothing may be away. */

@@ -92,6 +92,18 @@ t.test('a provider is added, shown, changed where it is told and removed, while 
   )
 })
 
+t.test('whoever has filters read without TLS, or through one that can be broken, is warned', async (t) => {
+  const clear = /; warning: passwords travel in the clear to ManageSieve, too \(filters, port 4190\); next: /
+  t.match(await mustRun(service, 'provider', 'add', 'clear', '--host', 'c.example', '--tls', 'none'), clear)
+  const set = (...options: string[]) => mustRun(service, 'provider', 'set', 'clear', ...options)
+  t.notMatch(await set('--max-connections', '7'), /warning/, 'once')
+  t.match(await set('--sieve-port', '4191'), /in the clear .*port 4191\); .*provider approve clear/)
+  t.notMatch(await set('--filters', 'leave'), /warning/)
+  t.notMatch(await set('--filters', 'carry', '--tls', 'starttls'), /warning/)
+  t.match(await set('--tls-min', '1.0'), /warning: TLS 1.0 is allowed/)
+  await mustRun(service, 'provider', 'remove', 'clear')
+})
+
 t.test('a domain is added in its canonical form, and keeps its provider', async (t) => {
   t.same(await rows(service, 'domain', 'add', 'Bücher.Example', '--provider', 'isp', '--new-domain', 'Books.example'), {
     domain: 'xn--bcher-kva.example',

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { may } from '../../../model/administrator.ts'
-import { endpointOf, isSameEndpoint } from '../../../model/endpoint.ts'
+import { covers, endpointOf } from '../../../model/endpoint.ts'
 import { type Provider, warningOf } from '../../../model/provider.ts'
 import { stopFlips, stoppedText } from '../../../operations/provider-flips.ts'
 import { useMaster } from '../../../operations/provider-master.ts'
@@ -106,7 +106,7 @@ async function unconfirmed(
   { signInAdministrator }: PanelDeps,
   { before, after }: ChangedProvider,
 ): Promise<Texts | null> {
-  if (isSameEndpoint(endpointOf(before), endpointOf(after))) return null
+  if (covers(endpointOf(before), endpointOf(after))) return null
   const { current = '', code = '' } = request.body
   const { name } = administrator(request)
   const answer = await signInAdministrator({ name, password: current, code: code.trim() || null, client: request.ip })
