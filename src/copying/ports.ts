@@ -233,6 +233,8 @@ export interface Flipping {
     isUrgent: boolean,
     signal: AbortSignal,
   ): Promise<FiltersCarried>
+  /** Why nobody's filters can be brought here; null: they can. */
+  whyNoFilters(): Promise<string | null>
   openFlip(order: CopyOrder, credential: Credential, signal: AbortSignal): Promise<MirrorFlip>
   /** Undoes what a flip has moved, however far it came. */
   moveBack(order: CopyOrder, hold: string): Promise<void>

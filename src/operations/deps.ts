@@ -11,7 +11,7 @@ import type { ProbeMx } from '../routing/mx-probe.ts'
 import type { Settings } from '../settings.ts'
 import type { Budget } from '../source/budget.ts'
 import type { Source } from '../source/ports.ts'
-import type { AtOnce, ProbeStep } from '../source/probe.ts'
+import type { AtOnce, ManageSieve, ProbeStep } from '../source/probe.ts'
 import type { AdministratorAnswer, AdministratorQuestion } from './administrator-login.ts'
 import type { Administrators } from './administrator-ports.ts'
 import type { Aliases } from './aliases.ts'
@@ -69,6 +69,8 @@ export interface OperationDeps extends VerifyDeps {
   probe(provider: Provider, stranger?: string): AsyncIterable<ProbeStep>
   /** How many connections at once a provider takes from here, up to so many; nobody signs in. */
   connectionsAtOnce(provider: Provider, most: number): Promise<AtOnce>
+  /** Whether a provider has ManageSieve; nobody signs in. */
+  manageSieve(provider: Provider): Promise<ManageSieve>
   /** Goes to an MX step by step, and sends nothing. */
   readonly probeMx: ProbeMx
   /** Counts tests and trial sign-ins. */

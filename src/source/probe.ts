@@ -27,6 +27,13 @@ export interface AtOnce {
   readonly greeting: string
 }
 
+/** Whether a provider has ManageSieve; nobody signs in. */
+export type ManageSieve =
+  | { readonly is: 'there' }
+  | { readonly is: 'none' }
+  /** It does not say, or cannot be asked for filters: in a sentence. */
+  | { readonly is: 'unknown'; readonly why: string }
+
 type Probe = (provider: Provider, stranger?: string) => AsyncIterable<ProbeStep>
 
 export interface ProbeDeps {

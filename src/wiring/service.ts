@@ -42,6 +42,7 @@ import { imapSource } from '../imap/login/ask.ts'
 import { connectionsAtOnce } from '../imap/probe/connections.ts'
 import { probe as imapProbe } from '../imap/probe/probe.ts'
 import { sourceMail } from '../imap/read/listing.ts'
+import { manageSieve } from '../imap/sieve/filters.ts'
 import { approvedEndpoints } from '../keys/approved-endpoints.ts'
 import { keyring } from '../keys/open-credential.ts'
 import { totpSealer } from '../keys/panel-key.ts'
@@ -156,7 +157,7 @@ export async function openService(settings: Settings, serving?: Serving): Promis
   const operationDeps = {
     ...{ settings, database, budget, source, probe, sealer, endpoints, ...verifyDeps, ...stores },
     ...{ hasher: argon2id, totpSealer: totp },
-    ...{ connectionsAtOnce, probeMx, testLimit: rateLimit(database, TEST_LIMITS, 'test-') },
+    ...{ connectionsAtOnce, manageSieve, probeMx, testLimit: rateLimit(database, TEST_LIMITS, 'test-') },
     ...healthOf({ providers: stores.providers, probe, status: source.status }),
     keyring: async () => keyring({ opener: await identityOpener(settings), ...trust }),
     rotateKey: (by, onProgress) => rotateKey(settings, stores, by, onProgress),

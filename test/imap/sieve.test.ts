@@ -1,6 +1,6 @@
 import net from 'node:net'
 import t from 'tap'
-import { sourceFilters } from '../../src/imap/sieve/filters.ts'
+import { manageSieve, sourceFilters } from '../../src/imap/sieve/filters.ts'
 import { Silences } from '../../src/imap/sieve/silence.ts'
 import { CouldNotAsk, Silence } from '../../src/model/ledger.ts'
 import type { Provider } from '../../src/model/provider.ts'
@@ -120,6 +120,28 @@ t.test('a server that says more than it was asked for before TLS begins gets no 
   t.match(await refusal({ ...PROVIDER, host: '127.0.0.1', tls: 'starttls', sievePort: port }), /before TLS begins/)
   t.same(heard, ['STARTTLS\r\n'])
   server.close()
+})
+
+t.test('whether there is one shows before anybody signs in', async (t) => {
+  const { server, foreign } = await certificates()
+  const [sievePort, debian] = [await freePort(), bothDebians()[0]]
+  if (debian === undefined) throw new Error('there is none')
+  await using _ = await startSource({
+    people: {},
+    tls: server,
+    debian,
+    configuration: withManageSieve(debian, sievePort),
+  })
+  const provider: Provider = { ...PROVIDER, host: 'localhost', tls: 'implicit', sievePort, caFile: server.ca }
+  t.same(await manageSieve(provider), { is: 'there' })
+  t.match(await manageSieve({ ...provider, caFile: foreign.ca }), {
+    is: 'unknown',
+    why: /^ManageSieve at .*: TLS failed/,
+  })
+  const closed = await freePort()
+  const said = { is: 'unknown', why: /no ManageSieve at localhost port/ }
+  t.match(await manageSieve({ ...provider, sievePort: closed }), said, 'somebody has said that it is there')
+  t.same(await manageSieve({ ...provider, host: '127.0.0.9', sievePort: null }), { is: 'none' })
 })
 
 t.test('a server without end is left', async (t) => {

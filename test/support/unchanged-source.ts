@@ -33,7 +33,7 @@ export function workerOf({ listen, kysely }: Database, check: () => Promise<unkn
     engine: {
       ...{ choose: async () => 'doveadm' as const, remembers: () => true, run: never, forget: unused, release: never },
       ...{ openFlip: never, moveBack: never, mergeBefore: never, carryFilters: never, openReturn: never, leave: never },
-      forgetReturn: unused,
+      ...{ whyNoFilters: never, forgetReturn: unused },
     },
     flipping: { flips: {} as Flips, sessions: { end: never, endHere: never, check: never } },
     proof: { flaw: never },

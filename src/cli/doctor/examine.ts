@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { EngineCheck, Engines } from '../../copying/ports.ts'
+import { readDovecot } from '../../files/doveconf.ts'
 import { recipientsInForce } from '../../keys/secrets.ts'
 import { covers, endpointOf, endpointText } from '../../model/endpoint.ts'
 import { type Provider, warningOf } from '../../model/provider.ts'
@@ -124,7 +125,7 @@ function copiesHere({ identityNamed }: Settings, { stateFolder }: Engines): stri
 async function* checkRecords(
   { openUnready, sessions }: CliDeps,
   engine: Engines,
-  { dnsServer, dkimSelector, before }: Looking,
+  { dovecotConfig, dnsServer, dkimSelector, before }: Looking,
 ): AsyncGenerator<Finding> {
   const opened = await openUnready().catch((error: Error) => error)
   if (opened instanceof Error) {
@@ -149,7 +150,10 @@ async function* checkRecords(
   yield* checkDns(all, postfix, dns)
   yield* checkDkim(all, postfix, dns, dkimSelector)
   if (before === 'mx') yield* checkBeforeMx(deps, postfix)
-  if (before === 'flip') yield* checkBeforeFlip(deps, sessions())
+  if (before === 'flip') {
+    const dovecot = await readDovecot(dovecotConfig).catch(() => null)
+    yield* checkBeforeFlip(deps, { sessions: sessions(), engine, dovecot })
+  }
 }
 
 async function* checkProviders(deps: Deps): AsyncGenerator<Finding> {

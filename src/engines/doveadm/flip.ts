@@ -22,6 +22,7 @@ import { sourceFields } from './reaching.ts'
 import { asNamed } from './renamed.ts'
 import { openReturn } from './return.ts'
 import { flagsText } from './return-plan.ts'
+import { whyNoSieve } from './sieve.ts'
 import { mergeBefore } from './strays.ts'
 import { shown } from './trouble.ts'
 import { type Dovecot, usable } from './version.ts'
@@ -29,6 +30,7 @@ import { type Dovecot, usable } from './version.ts'
 export function flipping(deps: DoveadmDeps): Flipping {
   return {
     carryFilters: (order, credential, isUrgent, signal) => carryFilters(order, credential, isUrgent, deps, signal),
+    whyNoFilters: () => whyNoSieve(deps.dovecotConf),
     openFlip: (order, credential, signal) => openFlip(order, credential, deps, signal),
     moveBack: ({ home }, hold) => moveBack({ home, owner: runsAs(home) }, hold),
     mergeBefore: async (order, signal) => mergeBefore(order, await plain(deps), deps, signal),

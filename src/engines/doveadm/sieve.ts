@@ -6,7 +6,7 @@ import type { CopyOrder } from '../../model/migration.ts'
 import { runProcess } from '../process.ts'
 import { DoveadmError, type Ended } from './doveadm.ts'
 import { ownerOf, PLACE, RootsMail, SOCKET } from './place.ts'
-import { sieveSettings } from './sieve-settings.ts'
+import { SettingsUnread, sieveSettings } from './sieve-settings.ts'
 import { shown } from './trouble.ts'
 import { serveUserdb, USER } from './userdb.ts'
 import { installed } from './version.ts'
@@ -47,10 +47,7 @@ export async function openSieve(
   dovecotConf: string | null,
   signal: AbortSignal,
 ): Promise<Sieve> {
-  const { kind = null } = (await installed()) ?? {}
-  if (kind === null) throw new NoPigeonhole('no doveadm that is known here: apt-get install --yes dovecot-core')
-  const settings = await sieveSettings(dovecotConf, kind)
-  if (settings === null) throw new NoPigeonhole('Dovecot here runs no filters: mail_plugins of its LMTP lacks sieve')
+  const settings = await settingsHere(dovecotConf)
   const owner = ownerOf(home)
   if (owner.uid === 0) throw new RootsMail(`${home} belongs to root, and Dovecot serves no mail of root's`)
   await using opened = new AsyncDisposableStack()
@@ -87,6 +84,39 @@ export async function openSieve(
   }
 }
 
+/** Whether nobody's scripts can be put here, and why; null: they can. */
+export async function whyNoSieve(dovecotConf: string | null): Promise<string | null> {
+  const folder = mkdtempSync(join(tmpdir(), PLACE))
+  try {
+    const configuration = join(folder, 'dovecot.conf')
+    writeFileSync(configuration, (await settingsHere(dovecotConf))({ folder, mail: folder }), { mode: 0o600 })
+    const said: string[] = []
+    await runProcess({
+      ...{ program: 'doveadm', args: ['-c', configuration, 'sieve'], signal: AbortSignal.timeout(LOOK_LIMIT_MS) },
+      ...{ isUrgent: () => true, onLine: (line: string) => void said.push(line) },
+    })
+    // All commands that there are, or those of Sieve.
+    return said.some((line) => /\bsieve <command>/.test(line)) ? null : NOT_INSTALLED
+  } catch (error) {
+    if (error instanceof NoPigeonhole || error instanceof SettingsUnread) return error.message
+    throw error
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const LOOK_LIMIT_MS = 15_000
+const NOT_INSTALLED = 'Dovecot here has no Sieve: apt-get install --yes dovecot-sieve'
+
+/** @throws NoPigeonhole, SettingsUnread */
+async function settingsHere(dovecotConf: string | null) {
+  const { kind = null } = (await installed()) ?? {}
+  if (kind === null) throw new NoPigeonhole('no doveadm that is known here: apt-get install --yes dovecot-core')
+  const settings = await sieveSettings(dovecotConf, kind)
+  if (settings === null) throw new NoPigeonhole('Dovecot here runs no filters: mail_plugins of its LMTP lacks sieve')
+  return settings
+}
+
 const EX_USAGE = 64
 const EX_DATAERR = 65
 const ACTIVE = ' ACTIVE'
@@ -100,8 +130,7 @@ interface Run {
 
 async function list(run: Run): Promise<Scripts> {
   const { end, output } = await doveadmSieve(run, ['list'])
-  if (end.exitCode === EX_USAGE)
-    throw new NoPigeonhole('Dovecot here has no Sieve: apt-get install --yes dovecot-sieve')
+  if (end.exitCode === EX_USAGE) throw new NoPigeonhole(NOT_INSTALLED)
   refuseFailed('list', end)
   let active: string | null = null
   const scripts = new Map<string, string>()

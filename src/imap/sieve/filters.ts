@@ -1,6 +1,7 @@
 import type { Filter, SourceAccess } from '../../copying/ports.ts'
 import { CouldNotAsk, Silence } from '../../model/ledger.ts'
 import { MANAGESIEVE_PORT, type Provider } from '../../model/provider.ts'
+import type { ManageSieve } from '../../source/probe.ts'
 import { literal, NobodyThere, SieveConversation, TlsFailed } from './conversation.ts'
 import { type Answer, NoSieve, type Word } from './responses.ts'
 import { Silences } from './silence.ts'
@@ -31,9 +32,29 @@ export const sourceFilters: SourceAccess['filters'] = async (provider, { usernam
   }
 }
 
+/** Whether there is one that would be asked. Nobody signs in. */
+export async function manageSieve(provider: Provider): Promise<ManageSieve> {
+  const port = provider.sievePort ?? MANAGESIEVE_PORT
+  const limit = AbortSignal.timeout(LIMIT_MS)
+  try {
+    await using _ = await SieveConversation.open(provider, port, limit)
+    return { is: 'there' }
+  } catch (error) {
+    if (error instanceof NobodyThere && isRefused(error) && provider.sievePort === null) return { is: 'none' }
+    return {
+      is: 'unknown',
+      why: couldNotAsk(limit.aborted ? new Error('no answer in time') : error, provider, port).message,
+    }
+  }
+}
+
+function isRefused({ cause }: NobodyThere): boolean {
+  return (cause as NodeJS.ErrnoException).code === 'ECONNREFUSED'
+}
+
 /** IMAP of the same host has just answered: a server that refuses has none, and one that says nothing may be away. */
-function isNone(place: string, { cause }: NobodyThere): boolean {
-  if ((cause as NodeJS.ErrnoException).code === 'ECONNREFUSED') return !silences.hasAnswered(place)
+function isNone(place: string, error: NobodyThere): boolean {
+  if (isRefused(error)) return !silences.hasAnswered(place)
   silences.silent(place)
   return silences.isEmpty(place)
 }

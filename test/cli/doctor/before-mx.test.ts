@@ -2,7 +2,6 @@ import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmS
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { BEFORE_FLIP } from '../../../src/cli/doctor/before-flip.ts'
 import { BEFORE_MX, obstacles } from '../../../src/cli/doctor/before-mx.ts'
 import { COMPILED } from '../../support/compiled.ts'
 import { OWN } from '../../support/debian.ts'
@@ -24,11 +23,6 @@ t.test('whatever is not well, or could not be looked at, keeps the MX where it i
     [],
     'it may still be elsewhere',
   )
-})
-
-t.test('before a flip it is looked at how sessions are ended', async (t) => {
-  const open = obstacles([], BEFORE_FLIP)
-  t.ok(open.includes('flip-kick') && open.includes('dovecot-delivery') && !open.includes('dns-spf'))
 })
 
 t.test('doctor --before mx is go or no-go by its exit code', async (t) => {

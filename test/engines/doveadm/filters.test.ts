@@ -16,6 +16,7 @@ import type { Filter } from '../../../src/copying/ports.ts'
 import { carriedBefore, keepCarried } from '../../../src/engines/doveadm/carried.ts'
 import { type DoveadmDeps, doveadmEngine } from '../../../src/engines/doveadm/engine.ts'
 import { carryFilters } from '../../../src/engines/doveadm/filters.ts'
+import { whyNoSieve } from '../../../src/engines/doveadm/sieve.ts'
 import { CouldNotAsk, Silence } from '../../../src/model/ledger.ts'
 import { OWN } from '../../support/debian.ts'
 import { users } from '../../support/dovecot-users.ts'
@@ -206,15 +207,29 @@ t.test('a Dovecot whose LMTP runs no filters is no place for them', async (t) =>
     `ssl = no\nbase_dir = /run/postferry-new\nmail_location = maildir:~/Maildir\nprotocol lmtp {\n  mail_plugins = ${plugins}\n}\nplugin {\n  sieve = file:~/scripts;active=~/.active\n}\n`
   writeFileSync(dovecotConf, lmtp('quota'))
   t.match(await carry({ main: A }, 'main', { dovecotConf }), { flaw: /runs no filters/ })
+  t.match(await whyNoSieve(dovecotConf), /runs no filters/, 'and says so before anybody has one')
   const gone = join(folder, 'gone.conf')
   t.match(await carry({ main: A }, 'main', { dovecotConf: gone }), {
     flaw: /cannot come: \S*gone\.conf cannot be read: /,
   })
+  t.match(await whyNoSieve(gone), /gone\.conf cannot be read: /)
   writeFileSync(dovecotConf, lmtp('quota sieve'))
+  t.equal(await whyNoSieve(dovecotConf), null)
   t.match(await carry({ main: A }, 'main', { dovecotConf }), { flaw: null })
   t.same(
     readdirSync(join(folder, 'home/scripts')).filter((name) => name !== 'tmp'),
     ['main.sieve'],
     'where it says',
   )
+})
+
+t.test('nor is one without Pigeonhole', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'postferry-no-sieve-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const usage = 'usage: doveadm [-Dv] [-f <formatter>] <command> [<args>]'
+  writeFileSync(join(folder, 'doveadm'), `#!/bin/sh\necho '${usage}' >&2\nexit 64\n`, { mode: 0o755 })
+  const { PATH } = process.env
+  t.teardown(() => Object.assign(process.env, { PATH }))
+  process.env.PATH = `${folder}:${PATH}`
+  t.match(await whyNoSieve(null), /has no Sieve: apt-get install --yes dovecot-sieve/)
 })
