@@ -99,6 +99,76 @@ t.test('a source that announces the short way and refuses it is asked the long o
   })
 })
 
+/** A source with two folders, which tells the size of INBOX, and answers otherwise when it is asked for that of the other. */
+function sized(capability: string, sent: (connection: Connection, tag: string) => unknown) {
+  const told = (name: string, isOfSize: boolean) =>
+    isOfSize
+      ? `* STATUS ${name} (SIZE ${name === 'INBOX' ? 5 : ''})\r\n`
+      : `* STATUS ${name} (MESSAGES 2 UIDNEXT 3 UIDVALIDITY 4)\r\n`
+  return startScriptedImap(
+    scripted({
+      ...signedIn((connection, tag, name, rest) => {
+        const isOfSize = /\bSIZE\b/.test(rest)
+        const listed = (folder: string) => `* LIST () "/" ${folder}\r\n`
+        if (name === 'LIST' && rest.includes('RETURN')) {
+          const folders = isOfSize ? ['INBOX'] : ['INBOX', 'Sent']
+          const all = [listed('INBOX'), listed('Sent'), ...folders.map((folder) => told(folder, isOfSize))]
+          return connection.say(...all, `${tag} OK done\r\n`)
+        }
+        if (name === 'LIST') return connection.say(listed('INBOX'), listed('Sent'), `${tag} OK done\r\n`)
+        if (name !== 'STATUS') return false
+        const folder = /^"?(\w+)/.exec(rest)?.[1] ?? ''
+        if (isOfSize && folder === 'Sent') return sent(connection, tag)
+        return connection.say(told(folder, isOfSize), `${tag} OK done\r\n`)
+      }),
+      capability,
+    }),
+  )
+}
+
+const WAYS = ['IMAP4rev1 STATUS=SIZE', 'IMAP4rev1 LIST-STATUS STATUS=SIZE']
+const HALF = {
+  kind: 'yes',
+  mailboxes: [
+    { name: 'INBOX', messages: 2, size: 5 },
+    { name: 'Sent', messages: 2, size: null },
+  ],
+}
+
+t.test('a source that does not tell the size of one folder is looked at all the same', async (t) => {
+  for (const capability of WAYS) {
+    for (const status of ['NO', 'BAD']) {
+      await using server = await sized(capability, (connection, tag) => connection.say(`${tag} ${status} not that\r\n`))
+      t.match(await look(server.port, {}, true), HALF, `${capability}, ${status}`)
+    }
+  }
+})
+
+t.test('one that knows no sizes is not asked for them', async (t) => {
+  await using server = await sized('IMAP4rev1 LIST-STATUS', () => t.fail('it is asked'))
+  const { mailboxes } = (await look(server.port, {}, true)) as Extract<SourceStatus, { kind: 'yes' }>
+  t.same(
+    mailboxes.map(({ messages, size }) => ({ messages, size })),
+    Array(2).fill({ messages: 2, size: undefined }),
+  )
+})
+
+t.test('one that needs long for them is not waited for', async (t) => {
+  const { setTimeout } = globalThis
+  for (const capability of WAYS) {
+    let isOver: (() => void) | undefined
+    const impatient = (work: () => void, ms: number, ...rest: unknown[]) => {
+      if (ms === 60_000) isOver = work
+      return setTimeout(work, ms, ...rest)
+    }
+    t.intercept(globalThis, 'setTimeout', { value: impatient as unknown as typeof setTimeout })
+    await using server = await sized(capability, () => isOver?.())
+    const { kind, mailboxes } = (await look(server.port, {}, true)) as Extract<SourceStatus, { kind: 'yes' }>
+    t.same([kind, mailboxes.map(({ messages }) => messages)], ['yes', [2, 2]])
+    t.ok(mailboxes.every(({ size }) => size === undefined))
+  }
+})
+
 t.test('what is refused after the sign-in is no refused password', async (t) => {
   await using server = await startScriptedImap(
     scripted(
