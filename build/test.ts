@@ -1,6 +1,7 @@
 // Runs tests: all of them, all of a kind, or some files, which may be of any kind.
 // usage: npm test | npm run test:unit | test:servers | test:panel | npm test -- FILE…
-import { spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 
@@ -16,6 +17,7 @@ const KINDS: readonly string[] = ['unit', 'servers', 'panel'] satisfies Kind[]
 const IMPORTED = /(?:from |import\()'(\.[^']+)'/g
 const STARTS_PROGRAMS = /from 'node:child_process'/
 const DEBIAN = 'test/support/debian.ts'
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 export function testFiles(): string[] {
   return globSync('test/**/*.test.ts', { cwd: CHECKOUT }).sort()
@@ -43,20 +45,48 @@ function run(command: string, ...args: string[]): void {
   if (status !== 0) process.exit(status ?? 1)
 }
 
-function runTests(args: readonly string[]): void {
+async function runTests(args: readonly string[]): Promise<void> {
   const [kind = ''] = args
   const files = KINDS.includes(kind) ? testFiles().filter((file) => kindOf(file) === kind) : args
   const needs = new Set((files.length > 0 ? files : testFiles()).map((file) => kindOf(relative(CHECKOUT, file))))
-  if (needs.has('servers') || needs.has('panel')) {
-    run('sh', 'test/support/install-servers.sh', ...(needs.has('panel') ? ['panel'] : []))
-    run('sh', 'test/support/debian-root.sh')
-    run('sh', 'test/support/old-servers-root.sh')
-  }
+  const needsServers = needs.has('servers') || needs.has('panel')
+  if (needsServers) run('sh', 'test/support/install-servers.sh', ...(needs.has('panel') ? ['panel'] : []))
   const { scripts } = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8'))
-  if (args.length === 0) run('sh', '-c', scripts.check)
-  run('sh', '-c', scripts.build)
+  await together(
+    ...(needsServers ? ['debian-root', 'old-servers-root'].map((name) => `exec sh test/support/${name}.sh`) : []),
+    [...(args.length === 0 ? [scripts.check] : []), scripts.build].join(' && '),
+  )
   buildTap()
   run('tap', 'run', ...files)
+}
+
+/** Runs shell lines at once. The first that fails is named, and ends the others and this process; so does a signal. */
+async function together(...lines: string[]): Promise<void> {
+  const running = new Set<ChildProcess>()
+  const endAll = (status: number) => {
+    process.exitCode ??= status
+    // A group each: what a script has started ends with it.
+    for (const { pid } of running) process.kill(-(pid as number), 'SIGTERM')
+  }
+  const interrupted = (_: NodeJS.Signals, number: number) => endAll(128 + number)
+  for (const signal of SIGNALS) process.on(signal, interrupted)
+  await Promise.all(
+    lines.map(async (line) => {
+      const child = spawn('sh', ['-c', line], {
+        cwd: CHECKOUT,
+        stdio: ['ignore', 'inherit', 'inherit'],
+        detached: true,
+      })
+      running.add(child)
+      const [status] = await once(child, 'exit')
+      running.delete(child)
+      if (status === 0 || process.exitCode !== undefined) return
+      console.error(`This failed: ${line}`)
+      endAll(status ?? 1)
+    }),
+  )
+  if (process.exitCode !== undefined) process.exit()
+  for (const signal of SIGNALS) process.off(signal, interrupted)
 }
 
 /** Makes tap with the plugins that .taprc names, unless it is made so already; `npm ci` takes it away with the rest. */
@@ -69,4 +99,4 @@ function buildTap(): void {
   writeFileSync(made, plugins)
 }
 
-if (import.meta.main) runTests(process.argv.slice(2))
+if (import.meta.main) await runTests(process.argv.slice(2))

@@ -3,7 +3,7 @@
 # usage: install-servers.sh [panel]     panel: also what the panel is tested with, a browser and a reverse proxy
 set -eu
 
-packages='dovecot-imapd dovecot-lmtpd dovecot-pop3d dovecot-sieve dovecot-managesieved dovecot-auth-lua dovecot-pgsql lua-cjson lua-socket offlineimap3 openssl age gcc libc6-dev postfix postfix-pgsql fail2ban debootstrap prometheus dnsmasq-base systemd groff-base iproute2 libfaketime'
+packages='dovecot-imapd dovecot-lmtpd dovecot-pop3d dovecot-sieve dovecot-managesieved dovecot-auth-lua dovecot-pgsql lua-cjson lua-socket offlineimap3 openssl age gcc libc6-dev postfix postfix-pgsql fail2ban mmdebstrap prometheus dnsmasq-base systemd groff-base iproute2 libfaketime'
 case $(. /etc/os-release && echo "$ID$VERSION_ID") in
   debian13) packages="$packages postgresql-17" ;;
   *) packages="$packages postgresql-15" ;;
