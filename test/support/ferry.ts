@@ -4,8 +4,8 @@ import { type RunningService, startService } from './service.ts'
 import { type Source, type SourceSettings, startSource } from './source-server.ts'
 
 /** A service that knows the source: `old.example` as it is, and `renamed.example`, which becomes `new.example`. */
-export interface Ferry extends AsyncDisposable {
-  readonly old: Source
+export interface Ferry<Old = Source> extends AsyncDisposable {
+  readonly old: Old
   readonly service: RunningService
 }
 
@@ -16,22 +16,24 @@ export async function startFerry(
 ): Promise<Ferry> {
   const { server: tls } = await certificates()
   const old = await startSource({ people, tls, ...oldSettings })
+  return await startFerryTo(old, whereIs(old), settings, engine)
+}
+
+/** As `provider add` is told. */
+export function whereIs({ tlsPort, ca }: Source): readonly string[] {
+  return ['--host', 'localhost', '--port', `${tlsPort}`, '--ca-file', ca]
+}
+
+/** Takes the source over. */
+export async function startFerryTo<Old extends AsyncDisposable>(
+  old: Old,
+  where: readonly string[],
+  settings: NodeJS.ProcessEnv = {},
+  engine: Provider['engine'] = 'offlineimap',
+): Promise<Ferry<Old>> {
   try {
     const service = await startService(settings)
-    await mustRun(
-      service,
-      'provider',
-      'add',
-      'old',
-      '--host',
-      'localhost',
-      '--port',
-      `${old.tlsPort}`,
-      '--ca-file',
-      tls.ca,
-      '--engine',
-      engine,
-    )
+    await mustRun(service, 'provider', 'add', 'old', ...where, '--engine', engine)
     await mustRun(service, 'domain', 'add', 'old.example', '--provider', 'old')
     await mustRun(service, 'domain', 'add', 'renamed.example', '--provider', 'old', '--new-domain', 'new.example')
     return {

@@ -1,16 +1,31 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Certificate } from './certificates.ts'
 import { named } from './dovecot-users.ts'
 import { freePort, greetingFrom } from './loopback.ts'
+import type { Delivery } from './mail-servers.ts'
 
 // Old servers that are not Dovecot, as Debian 12 has them (old-servers-root.sh).
 
 /** A real old IMAP server, on loopback and in the clear. */
-export interface OldServer extends AsyncDisposable {
+export interface OldServer extends Started {
+  readonly delivery: Delivery
+}
+
+interface Started extends AsyncDisposable {
   readonly port: number
   readonly pop3Port: number
   log(): string
@@ -66,7 +81,9 @@ export async function startCourier(people: People, { perAddress = 100 }: Courier
     writeFileSync(join(folder, name), readFileSync(join(root, 'etc/courier', name)))
   }
   const ports = { port: await freePort(), pop3Port: await freePort() }
-  return await started(
+  const all = Object.keys(people)
+  const maildir = (person: string) => `${all.indexOf(person)}/Maildir/`
+  const server = await started(
     folder,
     ports,
     '/etc/courier',
@@ -92,6 +109,7 @@ exec couriertcpd -address=127.0.0.1 -maxprocs=100 -maxperip=${perAddress} -nodns
   /usr/lib/courier/courier/imaplogin /usr/bin/imapd Maildir
 `,
   )
+  return { ...server, delivery: { base: join(folder, 'mail'), owner: { uid, gid }, maildir } }
 }
 
 export interface CyrusSettings {
@@ -99,16 +117,25 @@ export interface CyrusSettings {
   readonly separator?: '.' | '/'
   /** Who signs in for the first time has no mailbox at all; otherwise they get an INBOX. */
   readonly withoutInbox?: boolean
+  /** Offers STARTTLS with it; otherwise everything is in the clear. */
+  readonly tls?: Certificate
 }
 
 /** The administrator of a Cyrus, who may sign in for everybody (SASL PLAIN, RFC 4616). */
 export const CYRUS_ADMIN = ['cyrus', 'secret of the admin'] as const
 
+export interface Cyrus extends OldServer {
+  /** Of its ManageSieve. */
+  readonly sievePort: number
+}
+
 /** Cyrus, which speaks of folders as its settings say. */
-export async function startCyrus(people: People, settings: CyrusSettings = {}): Promise<OldServer> {
-  const { separator = '.', withoutInbox = false } = settings
+export async function startCyrus(people: People, settings: CyrusSettings = {}): Promise<Cyrus> {
+  const { separator = '.', withoutInbox = false, tls } = settings
   const folder = newFolder('cyrus')
   const ports = { port: await freePort(), pop3Port: await freePort() }
+  const sievePort = await freePort()
+  const lmtp = join(folder, 'lmtp')
   const isUnix = separator === '/'
   writeFileSync(
     join(folder, 'imapd.conf'),
@@ -129,6 +156,8 @@ sasl_auxprop_plugin: sasldb
 sasl_sasldb_path: ${folder}/sasldb2
 sasl_mech_list: PLAIN
 autocreate_quota: ${withoutInbox ? -1 : 0}
+sievedir: ${folder}/sieve
+${tls === undefined ? '' : `tls_server_cert: ${folder}/tls.pem\ntls_server_key: ${folder}/tls.key`}
 syslog_prefix: cyrus
 `,
   )
@@ -140,15 +169,21 @@ syslog_prefix: cyrus
 SERVICES {
   imap cmd="/usr/lib/cyrus/bin/imapd -C ${folder}/imapd.conf" listen="127.0.0.1:${ports.port}" prefork=0 maxchild=100
   pop3 cmd="/usr/lib/cyrus/bin/pop3d -C ${folder}/imapd.conf" listen="127.0.0.1:${ports.pop3Port}" prefork=0 maxchild=100
+  sieve cmd="/usr/lib/cyrus/bin/timsieved -C ${folder}/imapd.conf" listen="127.0.0.1:${sievePort}" prefork=0 maxchild=100
+  lmtp cmd="/usr/lib/cyrus/bin/lmtpd -C ${folder}/imapd.conf" listen="${lmtp}" prefork=0 maxchild=100
 }
 EVENTS {
 }
 `,
   )
+  if (tls !== undefined) {
+    copyFileSync(tls.cert, join(folder, 'tls.pem'))
+    copyFileSync(tls.key, join(folder, 'tls.key'))
+  }
   const all = [...Object.entries(people), CYRUS_ADMIN]
   const lines = all.map(([user, password]) => `${user}\t${password}\n`)
   writeFileSync(join(folder, 'people'), lines.join(''), { mode: 0o600 })
-  return await started(
+  const server = await started(
     folder,
     ports,
     '',
@@ -158,13 +193,14 @@ if [ ! -e "$1/sasldb2" ]; then
     case $user in *@*) realm=\${user#*@} ;; *) realm=$(hostname) ;; esac
     printf %s "$password" | saslpasswd2 -p -c -f "$1/sasldb2" -u "$realm" "\${user%@*}"
   done <"$1/people"
-  mkdir "$1/lib" "$1/proc" "$1/lock" "$1/spool"
+  mkdir "$1/lib" "$1/proc" "$1/lock" "$1/spool" "$1/sieve"
   chown -R cyrus:mail "$1"
 fi
 cd /
 exec /usr/lib/cyrus/bin/master -C "$1/imapd.conf" -M "$1/cyrus.conf" -p "$1/master.pid" -D
 `,
   )
+  return { ...server, delivery: { lmtp }, sievePort }
 }
 
 function newFolder(name: string): string {
@@ -176,10 +212,10 @@ function newFolder(name: string): string {
 
 async function started(
   folder: string,
-  { port, pop3Port }: Pick<OldServer, 'port' | 'pop3Port'>,
+  { port, pop3Port }: Pick<Started, 'port' | 'pop3Port'>,
   etc: string,
   start: string,
-): Promise<OldServer> {
+): Promise<Started> {
   writeFileSync(join(folder, 'start'), start)
   const apart = ['unshare', '--mount', '--pid', '--fork', '--kill-child', 'sh', '-euc', APART]
   const args = ['--pdeathsig', 'KILL', ...apart, oldServersRoot(), folder, etc]
