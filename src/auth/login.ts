@@ -9,6 +9,8 @@ import type { AuthDeps, LoginAttempt } from './ports.ts'
 import { penalize } from './provision.ts'
 import { codeOf, Unavailable } from './unavailable.ts'
 
+const HERE = { to: 'destination' } as const
+
 /** A login as an interface asks about it. */
 export interface LoginRequest {
   readonly username: string
@@ -70,8 +72,11 @@ export function answerLogins(deps: LoginDeps): (request: LoginRequest) => Promis
     try {
       const route = await deps.sessionRoute(ok.account.address)
       if (route === 'held') return tempfail('held')
-      const routed = { ...ok, route }
-      if (route.to === 'destination') refine(ok, routed)
+      if (route.to === 'source') return { ...ok, route }
+      // Who waited in a hold was let in before it, and the flip has changed the account since.
+      const { account = ok.account } = route
+      const routed = { ...ok, account, route: HERE }
+      refine(ok, routed)
       return routed
     } catch (cause) {
       return cause instanceof Unavailable ? tempfail(cause.code, cause.cause) : tempfail(codeOf(cause), cause)

@@ -2,6 +2,7 @@ import { type InferResult, type Kysely, sql } from 'kysely'
 import type { Route } from '../model/migration.ts'
 import type { Holds, RouteReads } from '../routing/holds.ts'
 import type { Routes } from '../routing/route.ts'
+import { ACCOUNT_COLUMNS, toAccount } from './accounts.ts'
 import { record } from './audit.ts'
 import type { Database } from './connection/database.ts'
 import { PROVIDER_COLUMNS, toProvider } from './providers.ts'
@@ -13,7 +14,8 @@ function routeQuery(db: Kysely<DB>) {
     .selectFrom('migration')
     .innerJoin('provider', 'provider.id', 'migration.provider_id')
     .leftJoin('flip', 'flip.migration_id', 'migration.id')
-    .select(['migration.id', 'route', 'old_username', ...PROVIDER_COLUMNS])
+    .leftJoin('account', 'account.address', 'migration.address')
+    .select(['migration.id', 'route', 'old_username', ...PROVIDER_COLUMNS, ...ACCOUNT_COLUMNS])
     .select(sql<boolean>`coalesce(held_until < clock_timestamp(), true)`.as('is_over'))
     .where('migration.address', '=', 'the only parameter')
     .compile()
@@ -36,7 +38,9 @@ export function routes({ kysely: db, pool }: Pick<Database, 'kysely' | 'pool'>, 
         row = await read(address)
       }
       if (row === undefined) return null
-      return { route: row.route as Route, provider: toProvider(row), username: row.old_username }
+      const { address: has } = row
+      const account = has === null ? null : toAccount(row as Parameters<typeof toAccount>[0])
+      return { route: row.route as Route, provider: toProvider(row), username: row.old_username, account }
     },
   }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Account } from '../model/account.ts'
 import type { Route } from '../model/migration.ts'
 import type { Provider } from '../model/provider.ts'
 import type { SessionRoute } from '../model/session-route.ts'
@@ -8,6 +9,8 @@ export interface RouteRow {
   readonly route: Route
   readonly provider: Provider
   readonly username: string
+  /** Null: the person has none yet. */
+  readonly account: Account | null
 }
 
 export interface Routes {
@@ -36,7 +39,8 @@ export async function sessionRoute(
 ): Promise<SessionRoute | 'held'> {
   for (const begun = performance.now(); ; await pause(LOOK_AGAIN_MS)) {
     const row = await fromDatabase(routes.routeOf(address))
-    if (row === null || row.route === 'destination') return { to: 'destination' }
+    if (row === null) return { to: 'destination' }
+    if (row.route === 'destination') return { to: 'destination', ...(row.account && { account: row.account }) }
     if (row.route === 'source') return { to: 'source', provider: row.provider, username: row.username }
     if (performance.now() - begun > limitMs) return 'held'
   }

@@ -70,3 +70,11 @@ t.test('the route is read for each answer, until somebody is here', async (t) =>
   forget(anna.address)
   t.same(await route(), source)
 })
+
+t.test('who waited until a flip was over is answered with the account as it is by then', async (t) => {
+  const flipped = { ...anna, namespace: { prefix: 'INBOX.', separator: '.' } }
+  const { login } = opened({ known: provisioned }, [{ to: 'destination', account: flipped }])
+  const here = { verdict: 'ok', account: flipped, route: { to: 'destination' } }
+  t.same(await login('right'), here)
+  t.same(await login('right'), here, 'that is remembered')
+})

@@ -67,8 +67,9 @@ t.test('a person goes from the source through a hold to the destination', async 
   t.equal(await all().land(hold, ''), false, 'nothing has moved yet')
   t.equal(await all().begin(hold), true)
   t.equal(await all().begin(hold), false, 'once')
-  t.equal(await all().land(hold, 'here'), true)
-  t.equal(await routeOf('anna'), 'destination')
+  const namespace = { prefix: 'INBOX.', separator: '.' }
+  t.equal(await all().land(hold, 'here', namespace), true)
+  t.match(await routes(database, reads).routeOf('anna@old.example'), { route: 'destination', account: { namespace } })
   t.match(await owners(database, reads).ownerOf('anna@old.example'), { isHere: true, isHeld: false })
   t.equal(await all().back(hold, 'too late'), 'landed', 'there is no way back')
   t.equal(await routeOf('anna'), 'destination')
