@@ -294,6 +294,8 @@ export interface SourceFolders {
   readonly subscribed: ReadonlySet<string>
   /** Other people's and shared ones, which are not copied. */
   readonly foreign: readonly Mailbox[]
+  /** How names of her own folders are made, as the source says, also while she has none; null: it does not say. */
+  readonly namespace?: Namespace | null
   /** Of her own, where it was told a moment ago. */
   readonly status?: readonly MailboxStatus[]
 }

@@ -16,6 +16,8 @@ import { until } from '../support/until.ts'
 // Old servers that are not Dovecot, whose folders have other names: a mail program that knows them loads nothing again.
 
 const ANNA = 'anna@old.example'
+/** Has no folder but the INBOX. */
+const BEN = 'ben@old.example'
 const PASSWORD = 'a password'
 const KEY = 'the key of doveadm'
 const [newest, before] = bothDebians()
@@ -26,7 +28,7 @@ const RIGS = [
 
 for (const { old, start, debian } of RIGS) {
   t.test(`who comes from a ${old} to a Dovecot ${debian?.dovecot} finds all under its name and number`, async (t) => {
-    await using server = await start({ [ANNA]: PASSWORD })
+    await using server = await start({ [ANNA]: PASSWORD, [BEN]: PASSWORD })
     await flips(t, server, debian as Debian, old === 'Cyrus')
   })
 }
@@ -58,7 +60,8 @@ async function flips(t: Test, old: OldServer, debian: Debian, keepsNumbers: bool
     }),
   )
   const anna: ImapAccount = { host: 'localhost', port: dovecot.port, user: ANNA, password: PASSWORD }
-  await everythingOf(anna)
+  const ben: ImapAccount = { ...anna, user: BEN }
+  for (const person of [anna, ben]) await everythingOf(person)
   const atOld = { ...anna, host: '127.0.0.1', port: old.port }
   {
     await using wire = await ImapWire.open(atOld)
@@ -73,8 +76,8 @@ async function flips(t: Test, old: OldServer, debian: Debian, keepsNumbers: bool
     await wire.command('EXPUNGE')
   }
   const sync = startSync(service, [], {}, debian)
-  const shown = () => rows(service, 'migration', 'show', ANNA)
-  await until(async () => (await shown()).ready, 'the mirror is ready')
+  const shown = (person = ANNA) => rows(service, 'migration', 'show', person)
+  for (const person of [ANNA, BEN]) await until(async () => (await shown(person)).ready, 'the mirror is ready')
   {
     // Where the old server has no numbers of changes, nothing else tells of this.
     await using wire = await ImapWire.open(anna)
@@ -84,9 +87,9 @@ async function flips(t: Test, old: OldServer, debian: Debian, keepsNumbers: bool
   const known = await everythingOf(anna)
   await mustRun(service, 'migration', 'flip', ANNA)
   // What an attempt came to is written after the route, and another may have begun since.
-  const told = (says: RegExp) =>
+  const told = (says: RegExp, person = ANNA) =>
     until(async () => {
-      const { route, attempts } = await shown()
+      const { route, attempts } = await shown(person)
       const attempt = (attempts as Attempt[]).find(({ output }) => says.test(output))
       return attempt && { route, ...attempt }
     }, `${says}`)
@@ -108,9 +111,9 @@ async function flips(t: Test, old: OldServer, debian: Debian, keepsNumbers: bool
     await wire.command('EXPUNGE')
     await wire.command('RENAME INBOX.Archive INBOX.Moved')
   }
-  const returned = async (says: RegExp) => {
-    await mustRun(service, 'migration', 'return', ANNA, '--write-to-source')
-    return await told(says)
+  const returned = async (says: RegExp, person = ANNA) => {
+    await mustRun(service, 'migration', 'return', person, '--write-to-source')
+    return await told(says, person)
   }
   if (!keepsNumbers) {
     t.match(await returned(/INBOX\.Archive is called INBOX\.Moved here/), { outcome: 'return-failed' })
@@ -121,6 +124,19 @@ async function flips(t: Test, old: OldServer, debian: Debian, keepsNumbers: bool
   t.match(await returned(/^led back/), { route: 'source', outcome: 'complete' })
   const [there, made] = [numbered(await everythingOf(atOld)), { 'INBOX.New': { uidValidity: '' } }]
   t.same(merged(there, made), merged(here, made), 'the old server has all of it, under the same names and numbers')
+
+  if (!keepsNumbers) {
+    await mustRun(service, 'migration', 'flip', BEN)
+    await told(/^flipped/, BEN)
+    {
+      await using wire = await ImapWire.open(ben)
+      await wire.command('CREATE INBOX.Sent')
+    }
+    const folders = ['INBOX', 'INBOX.Sent']
+    t.same(Object.keys(await everythingOf(ben)), folders, 'who had no folder makes one where mail programs look for it')
+    t.match(await returned(/^led back/, BEN), { route: 'source' })
+    t.same(Object.keys(await everythingOf({ ...ben, port: old.port })), folders)
+  }
   sync.kill('SIGTERM')
   t.equal(await sync.end, 0, sync.stderr)
 }

@@ -14,10 +14,9 @@ export function titlesOf(
 }
 
 /** What the source would call a folder of that name. @throws NotFlipped when it has no such names */
-export function nameFor(title: string, { mailboxes }: SourceFolders): string {
-  const others = mailboxes.map(({ mailbox }) => mailbox).filter(({ name }) => name !== 'INBOX')
-  const [like] = [...others, ...mailboxes.map(({ mailbox }) => mailbox)]
-  const { separator = null, prefix = '' } = like ?? {}
+export function nameFor(title: string, { mailboxes, namespace = null }: SourceFolders): string {
+  const all = mailboxes.map(({ mailbox }) => mailbox)
+  const { separator = null, prefix = '' } = all.find(({ name }) => name !== 'INBOX') ?? namespace ?? all[0] ?? {}
   const levels = title.split('/')
   if (separator === null && levels.length > 1)
     throw new NotFlipped(`${title}: the old server has no folders in folders`)

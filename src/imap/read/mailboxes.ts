@@ -1,4 +1,5 @@
 import type { ImapFlow } from 'imapflow'
+import type { Namespace } from '../../model/account.ts'
 import { decodeName, isInbox, type Mailbox } from '../../model/mailbox.ts'
 import type { Provider } from '../../model/provider.ts'
 import { type Role, roleOfAttribute } from '../../model/roles.ts'
@@ -23,6 +24,8 @@ export interface Listed {
   readonly own: readonly Mailbox[]
   /** Other people's and shared ones. */
   readonly foreign: readonly Mailbox[]
+  /** Of her own (RFC 2342); null: the server tells none, or several. */
+  readonly namespace: Namespace | null
 }
 
 interface Row {
@@ -54,6 +57,7 @@ export async function listMailboxes(client: LoggedIn, status?: AskedStatus): Pro
   return {
     own: found.has('INBOX') ? [...found.values()] : [...(await unlisted(client, found.size === 0)), ...found.values()],
     foreign: rows.filter(isForeign).map(({ name, separator }) => ({ name, separator, prefix: '' })),
+    namespace: personal(client),
   }
 }
 
@@ -155,6 +159,12 @@ function namespaces(client: ImapFlow): { own: string[]; foreign: string[] } {
   const [own, others, shared] = [said?.personal, said?.other, said?.shared].map(prefixesOf)
   const mine = own ?? []
   return { own: mine, foreign: [...(others ?? []), ...(shared ?? [])].filter((prefix) => !mine.includes(prefix)) }
+}
+
+function personal({ capabilities, namespaces: said }: LoggedIn): Namespace | null {
+  const [only, ...others] = (capabilities.has('NAMESPACE') && said?.personal) || []
+  if (only === undefined || others.length > 0 || only.delimiter == null) return null
+  return { prefix: only.prefix, separator: only.delimiter }
 }
 
 type Space = readonly { readonly prefix: string }[] | false
