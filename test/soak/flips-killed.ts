@@ -1,17 +1,13 @@
 // The long form of what test/e2e/flip-killed.test.ts tells: people are flipped while mail for them arrives and their mail programs
 // work, and whoever takes part is killed at random points of the flip.
-// POSTFERRY_SOAK_KILLS: how many by Dovecot; POSTFERRY_SOAK_SEED: the first one, as a failed run names it;
-// POSTFERRY_SOAK_DOVECOT: at one of both.
+// POSTFERRY_SOAK_KILLS: how many by source and Dovecot; POSTFERRY_SOAK_SEED: the first one, as a failed run names it;
+// POSTFERRY_SOAK_SOURCE, POSTFERRY_SOAK_DOVECOT: from one source (dovecot, courier, cyrus), to one Dovecot (2.3, 2.4).
 import t from 'tap'
-import { bothDebians } from '../support/debian.ts'
 import { FlipsAtWork, quantile } from '../support/flips-at-work.ts'
 import { type Killed, kill, planned } from '../support/killing.ts'
+import { chosenFlips } from '../support/soak-sources.ts'
 
-const {
-  POSTFERRY_SOAK_DOVECOT: only,
-  POSTFERRY_SOAK_KILLS = 50,
-  POSTFERRY_SOAK_SEED = Date.now() % 1_000_000,
-} = process.env
+const { POSTFERRY_SOAK_KILLS = 17, POSTFERRY_SOAK_SEED = Date.now() % 1_000_000 } = process.env
 const KILLS = Number(POSTFERRY_SOAK_KILLS)
 const SEED = Number(POSTFERRY_SOAK_SEED)
 const TOGETHER = 4
@@ -22,11 +18,11 @@ const people = Array.from({ length: KILLS }, (_, at) => `p${at}@old.example`)
 
 t.setTimeout(7_200_000)
 
-for (const debian of bothDebians().filter(({ dovecot }) => only === undefined || dovecot === only)) {
+for (const { source, debian } of chosenFlips(process.env)) {
   t.test(
-    `${KILLS} flips at a Dovecot ${debian.dovecot}, in each of which somebody is killed, from seed ${SEED}`,
+    `${KILLS} flips from a ${source} to a Dovecot ${debian.dovecot}, in each of which somebody is killed, from seed ${SEED}`,
     async (t) => {
-      await using work = await FlipsAtWork.start(debian, people, TOGETHER, DELIVER_MS)
+      await using work = await FlipsAtWork.start(source, debian, people, { slots: TOGETHER, deliverMs: DELIVER_MS })
       const killed: Killed[] = []
       for (let at = 0; at < people.length; at += TOGETHER) {
         const some = people.slice(at, at + TOGETHER)

@@ -1,11 +1,11 @@
-// The long form of what test/e2e/flip.test.ts tells: many people are flipped while mail for them arrives and their mail programs
-// work. POSTFERRY_SOAK_FLIPS: how many by Dovecot; POSTFERRY_SOAK_TOGETHER: how many at a time; POSTFERRY_SOAK_DOVECOT: at
-// one of both.
+// Many people are flipped while mail for them arrives and their mail programs work; test/e2e/flip-at-work.test.ts is the short form.
+// POSTFERRY_SOAK_FLIPS: how many by source and Dovecot; POSTFERRY_SOAK_TOGETHER: how many at a time; POSTFERRY_SOAK_SOURCE,
+// POSTFERRY_SOAK_DOVECOT: from one source (dovecot, courier, cyrus), to one Dovecot (2.3, 2.4).
 import t from 'tap'
-import { bothDebians } from '../support/debian.ts'
 import { FlipsAtWork, quantile } from '../support/flips-at-work.ts'
+import { chosenFlips } from '../support/soak-sources.ts'
 
-const { POSTFERRY_SOAK_DOVECOT: only, POSTFERRY_SOAK_FLIPS = 100, POSTFERRY_SOAK_TOGETHER = 2 } = process.env
+const { POSTFERRY_SOAK_FLIPS = 34, POSTFERRY_SOAK_TOGETHER = 2 } = process.env
 const FLIPS = Number(POSTFERRY_SOAK_FLIPS)
 const TOGETHER = Number(POSTFERRY_SOAK_TOGETHER)
 const DELIVER_MS = 50
@@ -14,9 +14,9 @@ const people = Array.from({ length: FLIPS }, (_, at) => `p${at}@old.example`)
 
 t.setTimeout(7_200_000)
 
-for (const debian of bothDebians().filter(({ dovecot }) => only === undefined || dovecot === only)) {
-  t.test(`${FLIPS} flips at a Dovecot ${debian.dovecot}, and nobody notices`, async (t) => {
-    await using work = await FlipsAtWork.start(debian, people, TOGETHER, DELIVER_MS)
+for (const { source, debian } of chosenFlips(process.env)) {
+  t.test(`${FLIPS} flips from a ${source} to a Dovecot ${debian.dovecot}, and nobody notices`, async (t) => {
+    await using work = await FlipsAtWork.start(source, debian, people, { slots: TOGETHER, deliverMs: DELIVER_MS })
     for (let at = 0; at < people.length; at += TOGETHER) {
       const some = people.slice(at, at + TOGETHER)
       await work.carry(t, some, async () => {

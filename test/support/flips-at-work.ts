@@ -4,26 +4,35 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { Debian } from './debian.ts'
 import { mustRun, rows } from './ferry.ts'
+import { flawsIn, type Wanted } from './flaws.ts'
 import { FlipWatch, type Way } from './flip-watch.ts'
 import { ImapWire } from './imap-wire.ts'
-import { type Found, MailProgram, messagesOf } from './mail-program.ts'
-import { type MailWorld, startMailWorld } from './mail-world.ts'
+import { MailProgram } from './mail-program.ts'
+import { type MailServers, startMailServers } from './mail-servers.ts'
+import { bySubject, type Found } from './mailbox-state.ts'
+import { SOURCES, type SourceName, startOldSide } from './soak-sources.ts'
 import { type Sync, startSync } from './sync.ts'
 import { until } from './until.ts'
 
 const STEP_MS = 100
 const BEFORE = 20
 const PASSWORD = 'a password'
-/** What Postfix says of a message whose end it may not have heard, so that it comes once more. */
-const REPEATED = /\b([0-9A-Za-z]+): to=<[^>]*>.*may be sent more than once/g
+
+/** How much goes on at a time. */
+export interface Pace {
+  /** Of the worker. */
+  readonly slots: number
+  /** Between two messages for a person. */
+  readonly deliverMs: number
+}
 
 /** Many people who are flipped while mail for them arrives and their mail programs work. */
 export class FlipsAtWork implements AsyncDisposable {
-  readonly world: MailWorld
+  readonly world: MailServers<AsyncDisposable>
   readonly debian: Debian
   readonly watch: FlipWatch
-  readonly #slots: number
-  readonly #deliverMs: number
+  readonly #source: SourceName
+  readonly #pace: Pace
   sync: Sync
   readonly gaps: number[] = []
   /** In the words of those flips that succeeded. */
@@ -33,32 +42,23 @@ export class FlipsAtWork implements AsyncDisposable {
   /** Asked for by a flip that ended before it was here. */
   again = 0
 
-  private constructor(world: MailWorld, debian: Debian, slots: number, deliverMs: number) {
+  private constructor(world: MailServers<AsyncDisposable>, source: SourceName, debian: Debian, pace: Pace) {
     this.world = world
+    this.#source = source
     this.debian = debian
-    this.#slots = slots
-    this.#deliverMs = deliverMs
+    this.#pace = pace
     this.watch = new FlipWatch(world.ferry.service.dataDir)
     this.sync = this.#start()
   }
 
-  /**
-   * @param slots of the worker
-   * @param deliverMs between two messages for a person
-   */
-  static async start(
-    debian: Debian,
-    people: readonly string[],
-    slots: number,
-    deliverMs: number,
-  ): Promise<FlipsAtWork> {
+  static async start(source: SourceName, debian: Debian, people: readonly string[], pace: Pace): Promise<FlipsAtWork> {
     const all = Object.fromEntries(people.map((person) => [person, PASSWORD]))
-    const world = await startMailWorld({ debian, people: all, isProxied: true, trusted: '127.0.0.1' })
-    return new FlipsAtWork(world, debian, slots, deliverMs)
+    const settings = { debian, people: all, isProxied: true, trusted: '127.0.0.1' }
+    return new FlipsAtWork(await startMailServers(await startOldSide(source, all), settings), source, debian, pace)
   }
 
   #start(): Sync {
-    return startSync(this.world.ferry.service, ['--slots', `${this.#slots}`], {}, this.debian)
+    return startSync(this.world.ferry.service, ['--slots', `${this.#pace.slots}`], {}, this.debian)
   }
 
   /** A worker again, after the one before has ended. */
@@ -68,10 +68,10 @@ export class FlipsAtWork implements AsyncDisposable {
 
   /** Some people, from the first sign-in until all of their mail is here. @param flips asks for their flips */
   async carry(t: Test, some: readonly string[], flips: () => Promise<void>): Promise<void> {
-    const known = new Map<string, ReadonlyMap<string, Found[]>>()
+    const known = new Map<string, ReadonlyMap<string, readonly Found[]>>()
     for (const person of some) known.set(person, await this.#come(person))
     await this.#ready(some)
-    const programs = some.map((person) => new MailProgram(this.#account(person), STEP_MS))
+    const programs = some.map((person) => new MailProgram(this.#account(person), SOURCES[this.#source], STEP_MS))
     const stop = new AbortController()
     const sent = some.map((): string[] => [])
     const working = [
@@ -154,14 +154,14 @@ export class FlipsAtWork implements AsyncDisposable {
     return { host: '127.0.0.1', port: this.world.dovecot.port, user, password: PASSWORD }
   }
 
-  async #come(person: string): Promise<ReadonlyMap<string, Found[]>> {
+  async #come(person: string): Promise<ReadonlyMap<string, readonly Found[]>> {
     {
       await using wire = await ImapWire.open(this.#account(person))
       for (let number = 0; number < BEFORE; number++) {
         await wire.command('APPEND INBOX (\\Seen) ', Buffer.from(`Subject: before ${number}.\r\n\r\nhello\r\n`))
       }
     }
-    return await messagesOf(this.#account(person))
+    return (await bySubject(this.#account(person))).messages
   }
 
   async #ready(some: readonly string[]): Promise<void> {
@@ -173,7 +173,7 @@ export class FlipsAtWork implements AsyncDisposable {
 
   async #deliver(person: string, sent: string[], stop: AbortSignal): Promise<void> {
     for (let number = 0; !stop.aborted; number++) {
-      const next = pause(this.#deliverMs)
+      const next = pause(this.#pace.deliverMs)
       const subject = `sent ${number}.`
       // Postfix's smtpd ends when Dovecot has no answer for it: a sender tries again, and this one takes the next message.
       const answers = await this.world.send(subject, [person]).catch((error) => [String(error)])
@@ -187,42 +187,11 @@ export class FlipsAtWork implements AsyncDisposable {
   async #flaws(person: string, wanted: Wanted): Promise<string[]> {
     let flaws: string[] = []
     const isRight = async () => {
-      flaws = this.#compared(await messagesOf(this.#account(person)), wanted)
+      flaws = flawsIn(await bySubject(this.#account(person)), wanted, this.world.newPostfix.log())
       return flaws.length === 0
     }
     await until(isRight, 'all is right').catch((error) => flaws.push(String(error)))
     return flaws
-  }
-
-  #compared(found: ReadonlyMap<string, Found[]>, { program, sent, known }: Wanted): string[] {
-    const flaws = [...found].flatMap(([subject, all]) => {
-      const wasSent = sent.includes(subject)
-      if (!wasSent && !known.has(subject) && !program.expected.has(subject)) {
-        // Postfix was told to try again, and the message was taken all the same.
-        return subject.startsWith('sent') ? [] : [`${subject} was deleted, and is in ${all[0]?.folder}`]
-      }
-      return all.length === 1 || (wasSent && this.#isRepeated(all)) ? [] : [`${subject} is here ${all.length} times`]
-    })
-    const all = [...sent, ...known.keys(), ...program.expected.keys()]
-    flaws.push(...all.filter((subject) => !found.has(subject)).map((subject) => `${subject} is lost`))
-    for (const [subject, [was]] of known) {
-      const is = found.get(subject)?.[0]
-      if (is?.number !== was?.number) flaws.push(`${subject} was ${was?.number}, and is ${is?.number}`)
-    }
-    for (const [subject, kept] of program.expected) {
-      const { folder, marks } = found.get(subject)?.[0] ?? kept
-      if (folder !== kept.folder || marks !== kept.marks)
-        flaws.push(`${subject} is in ${folder} (${marks}), and not in ${kept.folder} (${kept.marks})`)
-    }
-    return flaws
-  }
-
-  /** Whether it was Postfix that has brought it more than once, because the answer to the first time was cut off. */
-  #isRepeated(all: readonly Found[]): boolean {
-    const log = this.world.newPostfix.log()
-    return [...log.matchAll(REPEATED)].some(([, id]) =>
-      all.every(({ messageId }) => log.includes(`${id}: message-id=${messageId}`)),
-    )
   }
 
   /** What a flip may not leave behind. */
@@ -253,12 +222,6 @@ export class FlipsAtWork implements AsyncDisposable {
     await this.sync.end
     await this.world[Symbol.asyncDispose]()
   }
-}
-
-interface Wanted {
-  readonly program: MailProgram
-  readonly sent: readonly string[]
-  readonly known: ReadonlyMap<string, Found[]>
 }
 
 interface Row {

@@ -59,7 +59,11 @@ export class ImapWire implements AsyncDisposable {
     await once(socket, ca ? 'secureConnect' : 'connect')
     const [{ line = '' } = {}] = await greeting
     if (/\[CAPABILITY (?!.*LITERAL\+)/.test(line)) wire.#turn = Promise.resolve()
-    await wire.command('LOGIN ', Buffer.from(account.user), ' ', Buffer.from(account.password))
+    const said = await wire.command('LOGIN ', Buffer.from(account.user), ' ', Buffer.from(account.password))
+    // Another server may be there now: a proxy has handed the session on.
+    const isTold = said.some((response) => response.line.includes('CAPABILITY'))
+    const capabilities = isTold ? said : await wire.command('CAPABILITY')
+    if (!capabilities.some((response) => response.line.includes('LITERAL+'))) wire.#turn = Promise.resolve()
     return wire
   }
 

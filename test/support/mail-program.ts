@@ -1,18 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type ImapAccount, ImapWire } from './imap-wire.ts'
+import { namesIn } from './mailbox-state.ts'
+import type { Naming } from './mailboxes.ts'
 import { messageId } from './message-id.ts'
 
 /** Where a message is, and what marks it has. */
 export interface Kept {
   readonly folder: string
   readonly marks: string
-}
-
-/** A message as it was found. */
-export interface Found extends Kept {
-  readonly messageId: string
-  /** Its UIDVALIDITY and UID. */
-  readonly number: string
 }
 
 /** Lies in the folder that is renamed. */
@@ -23,11 +18,13 @@ const RENAMES = 60
 const MARKS = '\\Flagged hers'
 
 /**
- * A mail program that works without a break: appends, marks, moves, deletes, renames a folder. It connects again when it is
- * cut off, does once more what it has not heard the end of, and knows what must be there in the end, by subject.
+ * A mail program that works without a break: appends, marks, moves, deletes, renames a folder, which it is subscribed to. It
+ * connects again when it is cut off, does once more what it has not heard the end of, and knows what must be there in the
+ * end, by subject.
  */
 export class MailProgram {
   readonly #account: ImapAccount
+  readonly #prefix: string
   readonly #every: number
   readonly #expected = new Map<string, Kept>()
   #wire: ImapWire | undefined
@@ -42,8 +39,9 @@ export class MailProgram {
   readonly refused: string[] = []
 
   /** @param everyMs between two steps */
-  constructor(account: ImapAccount, everyMs: number) {
+  constructor(account: ImapAccount, { prefix }: Naming, everyMs: number) {
     this.#account = account
+    this.#prefix = prefix
     this.#every = everyMs
   }
 
@@ -56,14 +54,20 @@ export class MailProgram {
     return this.#expected
   }
 
+  /** Folders beside the INBOX. */
+  get subscribed(): ReadonlySet<string> {
+    return new Set([this.#moved, this.#box])
+  }
+
   async work(stop: AbortSignal): Promise<void> {
     this.#last = performance.now()
     this.#stop = stop
+    const message = messageOf(BOXED)
     await this.#settled(async (wire) => {
-      await create(wire, ['Moved', this.#box()])
-      await append(wire, `"${this.#box()}"`, BOXED)
+      for (const folder of this.subscribed) await make(wire, folder)
+      await append(wire, `"${this.#box}"`, BOXED, message)
     })
-    this.#expected.set(BOXED, { folder: this.#box(), marks: '' })
+    this.#expected.set(BOXED, { folder: this.#box, marks: '' })
     while (!stop.aborted) {
       await this.#step()
       this.#steps++
@@ -87,7 +91,8 @@ export class MailProgram {
 
   async #append(): Promise<void> {
     const subject = `hers ${this.#steps}.`
-    await this.#settled((wire) => append(wire, 'INBOX', subject))
+    const message = messageOf(subject)
+    await this.#settled((wire) => append(wire, 'INBOX', subject, message))
     this.#expected.set(subject, { folder: 'INBOX', marks: '' })
   }
 
@@ -97,30 +102,32 @@ export class MailProgram {
   }
 
   async #move(subject: string): Promise<void> {
-    await this.#onOne(subject, (wire, uid) => wire.command(`UID MOVE ${uid} Moved`))
-    this.#expected.set(subject, { folder: 'Moved', marks: '' })
+    await this.#onOne(subject, (wire, uid) => move(wire, uid, subject, this.#moved))
+    this.#expected.set(subject, { folder: this.#moved, marks: '' })
   }
 
   async #remove(subject: string): Promise<void> {
-    await this.#onOne(subject, async (wire, uid) => {
-      await wire.command(`UID STORE ${uid} +FLAGS.SILENT (\\Deleted)`)
-      await wire.command(`UID EXPUNGE ${uid}`)
-    })
+    await this.#onOne(subject, remove)
     this.#expected.delete(subject)
   }
 
-  #box(): string {
-    return `Box ${this.#renamed}`
+  get #moved(): string {
+    return `${this.#prefix}Moved`
+  }
+
+  get #box(): string {
+    return `${this.#prefix}Box ${this.#renamed}`
   }
 
   async #rename(): Promise<void> {
-    const before = this.#box()
+    const before = this.#box
     this.#renamed++
     await this.#settled(async (wire) => {
-      const all = (await wire.command(`LIST "" "Box %"`)).map(({ line }) => line).join('\n')
-      if (!all.includes(this.#box())) await wire.command(`RENAME "${before}" "${this.#box()}"`)
+      if (!(await isThere(wire, this.#box))) await wire.command(`RENAME "${before}" "${this.#box}"`)
+      await wire.command(`UNSUBSCRIBE "${before}"`)
+      await wire.command(`SUBSCRIBE "${this.#box}"`)
     })
-    this.#expected.set(BOXED, { folder: this.#box(), marks: '' })
+    this.#expected.set(BOXED, { folder: this.#box, marks: '' })
   }
 
   /** What is not in the INBOX any more was done before the answer was cut off. */
@@ -150,44 +157,45 @@ export class MailProgram {
   }
 }
 
-/** Every message that an account has, by subject: once for each time that it is there. */
-export async function messagesOf(account: ImapAccount): Promise<Map<string, Found[]>> {
-  await using wire = await ImapWire.open(account)
-  const names = (await wire.command('LIST "" "*"')).flatMap(({ line }) => /"\/" "?([^"]+)"?$/.exec(line)?.[1] ?? [])
-  const found = new Map<string, Found[]>()
-  for (const folder of names) {
-    const opened = await wire.command(`EXAMINE "${folder}"`)
-    if (opened.some(({ line }) => line === '* 0 EXISTS')) continue
-    const [, validity = ''] = /UIDVALIDITY (\d+)/.exec(opened.map(({ line }) => line).join(' ')) ?? []
-    const answers = await wire.command('UID FETCH 1:* (FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT MESSAGE-ID)])')
-    for (const { line, literals } of answers) {
-      const header = literals[0]?.toString() ?? ''
-      const [, subject] = /^Subject: (.*)\r$/m.exec(header) ?? []
-      const [, messageId = ''] = /^Message-ID: (.*)\r$/m.exec(header) ?? []
-      const [, uid = ''] = /UID (\d+)/.exec(line) ?? []
-      const [, flags = ''] = /FLAGS \(([^)]*)\)/.exec(line) ?? []
-      const marks = flags.split(' ').filter((flag) => MARKS.split(' ').includes(flag))
-      if (subject === undefined) continue
-      const one = { folder, marks: marks.sort().join(' '), messageId, number: `${validity} ${uid}` }
-      found.set(subject, [...(found.get(subject) ?? []), one])
-    }
-  }
-  return found
+async function isThere(wire: ImapWire, folder: string): Promise<boolean> {
+  return namesIn(await wire.command(`LIST "" "${folder}"`)).length > 0
 }
 
-async function create(wire: ImapWire, names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    const all = await wire.command(`LIST "" "${name}"`)
-    if (!all.some(({ line }) => line.startsWith('* LIST'))) await wire.command(`CREATE "${name}"`)
-  }
+/** Unless it is there, and is subscribed to it. */
+async function make(wire: ImapWire, folder: string): Promise<void> {
+  if (!(await isThere(wire, folder))) await wire.command(`CREATE "${folder}"`)
+  await wire.command(`SUBSCRIBE "${folder}"`)
+}
+
+/** The same one, however often it is tried. */
+function messageOf(subject: string): Buffer {
+  return Buffer.from(`${messageId()}Subject: ${subject}\r\n\r\nhello\r\n`)
 }
 
 /** Unless it is there. */
-async function append(wire: ImapWire, folder: string, subject: string): Promise<void> {
+async function append(wire: ImapWire, folder: string, subject: string, message: Buffer): Promise<void> {
   await wire.command(`SELECT ${folder}`)
   if ((await find(wire, subject)) !== null) return
-  const message = Buffer.from(`${messageId()}Subject: ${subject}\r\n\r\nhello\r\n`)
   await wire.command(`APPEND ${folder} () `, message)
+}
+
+/** From the INBOX; where the server knows no MOVE, in three steps, of which the first one may have been heard already. */
+async function move(wire: ImapWire, uid: string, subject: string, to: string): Promise<void> {
+  const told = await wire.command('CAPABILITY')
+  if (told.some(({ line }) => / MOVE\b/.test(line))) {
+    await wire.command(`UID MOVE ${uid} ${to}`)
+    return
+  }
+  await wire.command(`SELECT ${to}`)
+  const isCopied = (await find(wire, subject)) !== null
+  await wire.command('SELECT INBOX')
+  if (!isCopied) await wire.command(`UID COPY ${uid} ${to}`)
+  await remove(wire, uid)
+}
+
+async function remove(wire: ImapWire, uid: string): Promise<void> {
+  await wire.command(`UID STORE ${uid} +FLAGS.SILENT (\\Deleted)`)
+  await wire.command(`UID EXPUNGE ${uid}`)
 }
 
 async function find(wire: ImapWire, subject: string): Promise<string | null> {
