@@ -357,7 +357,8 @@ export interface SourceAccess {
 export interface Filter {
   readonly name: string
   readonly isActive: boolean
-  readonly script: Buffer
+  /** Null: the source does not hand it over. */
+  readonly script: Buffer | null
 }
 
 /** What came of carrying a person's filters. */

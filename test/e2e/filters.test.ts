@@ -1,20 +1,29 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { bothDebians, type Debian } from '../support/debian.ts'
+import { certificates } from '../support/certificates.ts'
+import { bothDebians, type Debian, debian } from '../support/debian.ts'
 import { mustRun, rows } from '../support/ferry.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { freePort } from '../support/loopback.ts'
+import { type MailServers, startMailServers } from '../support/mail-servers.ts'
 import { type MailWorld, startMailWorld } from '../support/mail-world.ts'
-import { putScripts, withManageSieve, withSieve } from '../support/managesieve.ts'
+import { putByManageSieve, putScripts, withManageSieve, withSieve } from '../support/managesieve.ts'
+import { startCyrus } from '../support/old-servers.ts'
+import { PROVIDER } from '../support/provider.ts'
 import { runProgram } from '../support/service.ts'
 import { type Sync, startSync } from '../support/sync.ts'
 import { until } from '../support/until.ts'
 
-// Sieve scripts of people who are proxied, from a Dovecot's ManageSieve to a real Pigeonhole.
+// Sieve scripts of people who are proxied, from a Dovecot's ManageSieve or a Cyrus' timsieved to a real Pigeonhole.
 
 const ANNA = 'anna@old.example'
 const BEN = 'ben@old.example'
 const PASSWORDS = { [ANNA]: 'pw of anna', [BEN]: 'pw of ben' }
+/** As Cyrus 3.6 lists it, and wants to hear it. */
+const CYRUS_NAME = '=?UTF-8?Q?f=C3=BCr_alle?= ACTIVE'
+
+type Servers = MailServers<unknown>
+
 const filing = (folder: string) =>
   `require ["fileinto", "mailbox"];\r\nif header :contains "subject" "file" { fileinto :create "${folder}"; }\r\n`
 
@@ -39,6 +48,37 @@ for (const debian of bothDebians()) {
   })
 }
 
+t.test('filters go along from a Cyrus, and file into the folders as they are called there', async (t) => {
+  const newest = debian(13)
+  const { server: tls } = await certificates()
+  const old = await startCyrus({ [ANNA]: PASSWORDS[ANNA] }, { tls })
+  const secured = ['--tls', 'starttls', '--ca-file', tls.ca]
+  const where = ['--host', '127.0.0.1', '--port', `${old.port}`, ...secured, '--sieve-port', `${old.sievePort}`]
+  await using world = await startMailServers(
+    { server: old, where, delivery: old.delivery },
+    { debian: newest, people: PASSWORDS, isProxied: true, trusted: '127.0.0.1', new: withSieve(newest) },
+  )
+  const { service } = world.ferry
+  t.match(await world.signIn(ANNA, PASSWORDS[ANNA]), /^OK /)
+  const provider = { ...PROVIDER, tls: 'starttls', caFile: tls.ca } as const
+  await putByManageSieve(provider, old.sievePort, [ANNA, PASSWORDS[ANNA]], {
+    other: 'keep;\r\n',
+    '"quoted"': 'keep;\r\n',
+    'für alle': filing('INBOX.Filed'),
+  })
+  const sync = startSync(service, [], {}, newest)
+  const { attempts } = await is(world, ANNA, ({ ready }) => ready)
+  t.match(attempts[0].output, /^the filter "" does not come: the old server does not hand it over$/m)
+  t.same(await listed(world, newest), [CYRUS_NAME, 'other'])
+  await mustRun(service, 'migration', 'flip', ANNA)
+  await is(world, ANNA, ({ route }) => route === 'destination')
+  await world.send('file this', [ANNA])
+  await world.isQuiet()
+  t.equal(await exists(world, 'INBOX.Filed'), '* 1 EXISTS')
+  sync.kill('SIGTERM')
+  t.equal(await sync.end, 0, sync.stderr)
+})
+
 async function goes(t: Test, world: MailWorld, debian: Debian, sync: Sync): Promise<void> {
   const { service, old } = world.ferry
   await is(world, ANNA, ({ ready }) => ready)
@@ -48,14 +88,7 @@ async function goes(t: Test, world: MailWorld, debian: Debian, sync: Sync): Prom
   await is(world, ANNA, ({ route }) => route === 'destination')
   await world.send('file this', [ANNA])
   await world.isQuiet()
-  await using wire = await ImapWire.open({
-    host: 'localhost',
-    port: world.dovecot.port,
-    user: ANNA,
-    password: PASSWORDS[ANNA],
-  })
-  const [exists] = (await wire.command('EXAMINE Elsewhere')).filter(({ line }) => / EXISTS$/.test(line))
-  t.equal(exists?.line, '* 1 EXISTS', 'by the script as it was at the flip')
+  t.equal(await exists(world, 'Elsewhere'), '* 1 EXISTS', 'by the script as it was at the flip')
 
   const home = join(world.dovecot.mailRoot, 'old.example/anna')
   putScripts(home, { main: filing('Hers') }, 'main', world.dovecot.mailOwner)
@@ -86,8 +119,15 @@ async function stays(t: Test, world: MailWorld): Promise<void> {
   t.match(await is(world, BEN, ({ route }) => route === 'destination'), { code: null })
 }
 
+/** As Dovecot says it. */
+async function exists({ dovecot }: Servers, folder: string): Promise<string | undefined> {
+  const account = { host: 'localhost', port: dovecot.port, user: ANNA, password: PASSWORDS[ANNA] }
+  await using wire = await ImapWire.open(account)
+  return (await wire.command(`EXAMINE ${folder}`)).map(({ line }) => line).find((line) => line.endsWith(' EXISTS'))
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: a row of any shape
-async function is(world: MailWorld, person: string, fits: (migration: any) => boolean) {
+async function is(world: Servers, person: string, fits: (migration: any) => boolean) {
   let last: unknown
   try {
     return await until(async () => {
@@ -102,7 +142,7 @@ async function is(world: MailWorld, person: string, fits: (migration: any) => bo
   }
 }
 
-async function listed(world: MailWorld, debian: Debian): Promise<string[]> {
+async function listed(world: Servers, debian: Debian): Promise<string[]> {
   const { stdout } = await sieve(world, debian, 'list')
   return stdout
     .trim()
@@ -111,11 +151,11 @@ async function listed(world: MailWorld, debian: Debian): Promise<string[]> {
     .sort()
 }
 
-async function scriptHere(world: MailWorld, debian: Debian, name: string): Promise<string> {
+async function scriptHere(world: Servers, debian: Debian, name: string): Promise<string> {
   return (await sieve(world, debian, 'get', name)).stdout
 }
 
-function sieve({ dovecot }: MailWorld, { enter }: Debian, command: string, ...args: string[]) {
+function sieve({ dovecot }: Servers, { enter }: Debian, command: string, ...args: string[]) {
   const [program = '', ...rest] = [
     ...enter,
     'doveadm',

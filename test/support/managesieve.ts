@@ -1,6 +1,9 @@
 import { chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { literal, SieveConversation } from '../../src/imap/sieve/conversation.ts'
+import type { Provider } from '../../src/model/provider.ts'
 import type { Debian } from './debian.ts'
+import { HANG_MS } from './until.ts'
 
 /** Of an old Dovecot: ManageSieve on this port, beside IMAP. */
 export function withManageSieve({ dovecot }: Pick<Debian, 'dovecot'>, port: number): string {
@@ -57,4 +60,21 @@ export function putScripts(
   for (const path of [home, folder]) chownSync(path, uid, gid)
   rmSync(link, { force: true })
   if (active !== null) symlinkSync(`sieve/${active}.sieve`, link)
+}
+
+/** As a mail program does; the last of those that the server lists becomes the active one. */
+export async function putByManageSieve(
+  provider: Provider,
+  port: number,
+  [user, password]: readonly [string, string],
+  scripts: Readonly<Record<string, string>>,
+): Promise<void> {
+  await using conversation = await SieveConversation.open(provider, port, AbortSignal.timeout(HANG_MS))
+  const answers = [await conversation.signIn(user, password)]
+  for (const [name, script] of Object.entries(scripts))
+    answers.push(await conversation.say(`PUTSCRIPT ${literal(name)} ${literal(script)}`))
+  const { lines } = await conversation.say('LISTSCRIPTS')
+  answers.push(await conversation.say(`SETACTIVE ${literal(String(lines.at(-1)?.[0]))}`))
+  const refused = answers.find(({ status }) => status !== 'OK')
+  if (refused) throw new Error(`ManageSieve says ${refused.status} ${refused.said}`)
 }

@@ -135,6 +135,7 @@ class Carrying {
   }
 
   async #bring({ name, script }: Filter, here: string | null, sieve: Sieve): Promise<void> {
+    if (script === null) return this.#refuse(name, 'the old server does not hand it over')
     const digest = textDigest(script)
     const brought = this.#before?.digests[name]
     if (here !== digest) {

@@ -63,21 +63,27 @@ async function read(conversation: SieveConversation): Promise<Filter[]> {
   const { lines } = refuse(await conversation.say('LISTSCRIPTS'), 'does not list scripts')
   if (lines.length > MOST) throw new NoSieve(`more than ${MOST} scripts`)
   const filters: Filter[] = []
-  for (const [name, mark] of lines) {
+  for (const line of lines) {
+    const [name] = line
     if (!Buffer.isBuffer(name)) throw new NoSieve('a list of scripts without names')
     const text = name.toString('utf8')
-    const { lines: content } = refuse(
-      await conversation.say(`GETSCRIPT ${literal(text)}`),
-      'does not hand a script over',
-    )
-    const [script] = content[0] ?? []
-    if (!Buffer.isBuffer(script)) throw new NoSieve('no script where one was asked for')
-    filters.push({ name: text, isActive: isActive(mark), script })
+    filters.push({ name: text, isActive: isActive(line), script: await scriptOf(text, conversation) })
   }
   return filters
 }
 
-function isActive(mark: Word | undefined): boolean {
+/** Null: the server lists it and does not know it, as a Cyrus does not escape what stands in quotes. */
+async function scriptOf(name: string, conversation: SieveConversation): Promise<Buffer | null> {
+  const { status, lines } = await conversation.say(`GETSCRIPT ${literal(name)}`)
+  if (status !== 'OK') return null
+  const [script] = lines[0] ?? []
+  if (!Buffer.isBuffer(script)) throw new NoSieve('no script where one was asked for')
+  return script
+}
+
+/** Of a line in the list. The mark stands at its end, whatever stands before. */
+function isActive(line: readonly Word[]): boolean {
+  const mark = line.at(-1)
   return typeof mark === 'string' && mark.toUpperCase() === 'ACTIVE'
 }
 

@@ -42,7 +42,7 @@ async function begin(t: { after(done: () => void): unknown }) {
   chownSync(home, mail.uid, mail.gid)
   const id = `${++number}`
   const carry = async (
-    scripts: Readonly<Record<string, string>> | null | Error,
+    scripts: Readonly<Record<string, string | null>> | null | Error,
     active: string | null = null,
     { isMirrored = true, isUrgent = true, dovecotConf = null as string | null } = {},
   ) => {
@@ -54,7 +54,7 @@ async function begin(t: { after(done: () => void): unknown }) {
         scripts &&
         Object.entries(scripts).map(([name, script]) => ({
           name,
-          script: Buffer.from(script),
+          script: script === null ? null : Buffer.from(script),
           isActive: name === active,
         }))
       )
@@ -97,6 +97,14 @@ function activeIn(home: string): string | null {
     return null
   }
 }
+
+t.test('one that the source does not hand over stays there, and the others come', async (t) => {
+  const { carry, look } = await begin(t)
+  const told = /^the filter "other" does not come: the old server does not hand it over/
+  t.match(await carry({ main: A, other: null }, 'main'), { flaw: null, told })
+  t.same(look(), { scripts: { main: A }, active: 'main' })
+  t.match(await carry({ main: A, other: null }, 'other'), { flaw: 'the active filter "other" cannot come', told })
+})
 
 t.test('scripts come, and follow the source as long as nobody changes them here', async (t) => {
   const { home, carry, look, release } = await begin(t)
