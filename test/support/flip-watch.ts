@@ -8,6 +8,8 @@ export interface Way {
   readonly isRequested: boolean
   /** A worker has the job. */
   readonly isUnderWay: boolean
+  /** The last attempt has failed, and the next one is made after a pause. */
+  readonly isPaused: boolean
   /** Of a flip that goes on, or has left something. */
   readonly step: string | null
 }
@@ -78,5 +80,5 @@ export class FlipWatch implements AsyncDisposable {
 }
 
 const WAYS = `select address, route, flip_requested_at is not null as "isRequested", hold, step,
-  holder is not null as "isUnderWay"
+  holder is not null as "isUnderWay", holder is null and failures > 0 as "isPaused"
   from migration left join flip on flip.migration_id = migration.id left join job on job.migration_id = migration.id`

@@ -119,10 +119,10 @@ export class FlipsAtWork implements AsyncDisposable {
     }
   }
 
-  /** Asks for the flip again when one has ended elsewhere, until the person is here. */
+  /** Asks for the flip again when one has ended elsewhere, or with its worker, until the person is here. */
   async isHere(person: string): Promise<void> {
-    await this.until(person, 'is here', async ({ route, isRequested }) => {
-      if (route === 'source' && !isRequested) {
+    await this.until(person, 'is here', async ({ route, isRequested, isPaused }) => {
+      if (route === 'source' && (!isRequested || isPaused)) {
         this.again++
         await mustRun(this.world.ferry.service, 'migration', 'flip', person).catch(() => undefined)
         await this.#looked()
