@@ -36,6 +36,7 @@ for (const debian of bothDebians()) {
     })
     const { service, old } = world.ferry
     await mustRun(service, 'provider', 'set', 'old', '--sieve-port', `${sievePort}`)
+    await mustRun(service, 'provider', 'approve', 'old')
     putScripts(old.home(ANNA), { main: filing('Filed'), other: 'keep;\n' }, 'main', old.mailOwner)
     // As of another Pigeonhole, which knows more.
     putScripts(old.home(BEN), { own: 'require "vnd.example.nothing";\n', main: filing('Filed') }, 'own', old.mailOwner)
