@@ -7,6 +7,8 @@ import { chosenFlips } from '../support/soak-sources.ts'
 
 const { POSTFERRY_SOAK_FLIPS = 34, POSTFERRY_SOAK_TOGETHER = 2 } = process.env
 const FLIPS = Number(POSTFERRY_SOAK_FLIPS)
+/** At a time. */
+const FILTERED = Math.min(FLIPS, 4)
 const TOGETHER = Number(POSTFERRY_SOAK_TOGETHER)
 const DELIVER_MS = 50
 const LIMIT_MS = 20_000
@@ -15,6 +17,16 @@ const people = Array.from({ length: FLIPS }, (_, at) => `p${at}@old.example`)
 t.setTimeout(7_200_000)
 
 for (const { source, debian } of chosenFlips(process.env)) {
+  if (source === 'dovecot')
+    t.test(`${FILTERED} people from a ${source} take their filters to a Dovecot ${debian.dovecot}`, async (t) => {
+      const pace = { slots: TOGETHER, deliverMs: DELIVER_MS }
+      const some = people.slice(0, FILTERED)
+      await using work = await FlipsAtWork.startFiltered(debian, some, pace)
+      await work.carry(t, some, async () => {
+        for (const person of some) await work.must('migration', 'flip', person)
+      })
+      t.comment(`held for ${work.holds.join(', ')} ms, ${work.delivered} messages delivered, ${work.steps} steps`)
+    })
   t.test(`${FLIPS} flips from a ${source} to a Dovecot ${debian.dovecot}, and nobody notices`, async (t) => {
     await using work = await FlipsAtWork.start(source, debian, people, { slots: TOGETHER, deliverMs: DELIVER_MS })
     for (let at = 0; at < people.length; at += TOGETHER) {

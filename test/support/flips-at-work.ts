@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Test } from 'tap'
+import type { Provider } from '../../src/model/provider.ts'
 import type { Debian } from './debian.ts'
 import { mustRun, rows } from './ferry.ts'
 import { flawsIn, type Wanted } from './flaws.ts'
@@ -10,7 +11,8 @@ import { ImapWire } from './imap-wire.ts'
 import { MailProgram } from './mail-program.ts'
 import { type MailServers, startMailServers } from './mail-servers.ts'
 import { bySubject, type Found } from './mailbox-state.ts'
-import { SOURCES, type SourceName, startOldSide } from './soak-sources.ts'
+import { putByManageSieve, withSieve } from './managesieve.ts'
+import { SOURCES, type SourceName, startOldSide, startSieveSide } from './soak-sources.ts'
 import { type Sync, startSync } from './sync.ts'
 import { until } from './until.ts'
 
@@ -26,6 +28,16 @@ export interface Pace {
   readonly deliverMs: number
 }
 
+/** What each person's script does here: no other server of these files mail. */
+const FILED = 'Filed'
+const FILTER = `require ["fileinto", "mailbox"];\r\nif header :contains "subject" "sent" { fileinto :create "${FILED}"; }\r\n`
+
+/** Where people put their filters. */
+interface SieveAt {
+  readonly provider: Provider
+  readonly port: number
+}
+
 /** Many people who are flipped while mail for them arrives and their mail programs work. */
 export class FlipsAtWork implements AsyncDisposable {
   readonly world: MailServers<AsyncDisposable>
@@ -33,6 +45,8 @@ export class FlipsAtWork implements AsyncDisposable {
   readonly watch: FlipWatch
   readonly #source: SourceName
   readonly #pace: Pace
+  /** Null: nobody has filters. */
+  readonly #sieve: SieveAt | null
   sync: Sync
   readonly gaps: number[] = []
   /** In the words of those flips that succeeded. */
@@ -42,11 +56,15 @@ export class FlipsAtWork implements AsyncDisposable {
   /** Asked for by a flip that ended before it was here. */
   again = 0
 
-  private constructor(world: MailServers<AsyncDisposable>, source: SourceName, debian: Debian, pace: Pace) {
+  private constructor(
+    world: MailServers<AsyncDisposable>,
+    { source, debian, pace, sieve = null }: { source: SourceName; debian: Debian; pace: Pace; sieve?: SieveAt | null },
+  ) {
     this.world = world
     this.#source = source
     this.debian = debian
     this.#pace = pace
+    this.#sieve = sieve
     this.watch = new FlipWatch(world.ferry.service.dataDir)
     this.sync = this.#start()
   }
@@ -54,7 +72,16 @@ export class FlipsAtWork implements AsyncDisposable {
   static async start(source: SourceName, debian: Debian, people: readonly string[], pace: Pace): Promise<FlipsAtWork> {
     const all = Object.fromEntries(people.map((person) => [person, PASSWORD]))
     const settings = { debian, people: all, isProxied: true, trusted: '127.0.0.1' }
-    return new FlipsAtWork(await startMailServers(await startOldSide(source, all), settings), source, debian, pace)
+    const world = await startMailServers(await startOldSide(source, all), settings)
+    return new FlipsAtWork(world, { source, debian, pace })
+  }
+
+  /** The same from a Dovecot, of people who have a filter there. */
+  static async startFiltered(debian: Debian, people: readonly string[], pace: Pace): Promise<FlipsAtWork> {
+    const all = Object.fromEntries(people.map((person) => [person, PASSWORD]))
+    const settings = { debian, people: all, isProxied: true, trusted: '127.0.0.1', new: withSieve(debian) }
+    const { old, sieve } = await startSieveSide(all)
+    return new FlipsAtWork(await startMailServers(old, settings), { source: 'dovecot', debian, pace, sieve })
   }
 
   #start(): Sync {
@@ -97,6 +124,8 @@ export class FlipsAtWork implements AsyncDisposable {
       const wanted = { program, sent: sent[at] ?? [], known: known.get(person) ?? new Map() }
       t.same(await this.#flaws(person, wanted), [], `${person}: nothing lost, nothing twice`)
       t.same(await this.#leftovers(person), [], `${person}: the rows and the home agree`)
+      if (this.#sieve !== null)
+        t.equal(await this.#lastIn(person, wanted.sent), FILED, `${person}: the filter works here`)
       this.gaps.push(program.gapMs)
       this.steps += program.steps
       await this.#noteHold(person)
@@ -161,7 +190,17 @@ export class FlipsAtWork implements AsyncDisposable {
         await wire.command('APPEND INBOX (\\Seen) ', Buffer.from(`Subject: before ${number}.\r\n\r\nhello\r\n`))
       }
     }
+    if (this.#sieve !== null) {
+      const { provider, port } = this.#sieve
+      await putByManageSieve(provider, port, [person, PASSWORD], { main: FILTER })
+    }
     return (await bySubject(this.#account(person))).messages
+  }
+
+  /** The folder of the message that was delivered last, when the person was here for a while. */
+  async #lastIn(person: string, sent: readonly string[]): Promise<string | undefined> {
+    const { messages } = await bySubject(this.#account(person))
+    return messages.get(sent.at(-1) ?? '')?.[0]?.folder
   }
 
   async #ready(some: readonly string[]): Promise<void> {

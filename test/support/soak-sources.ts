@@ -1,10 +1,14 @@
+import type { Provider } from '../../src/model/provider.ts'
 import { certificates } from './certificates.ts'
 import { bothDebians, type Debian } from './debian.ts'
 import { whereIs } from './ferry.ts'
+import { freePort } from './loopback.ts'
 import type { OldSide } from './mail-servers.ts'
 import { deliveryTo } from './mail-world.ts'
 import type { Naming } from './mailboxes.ts'
+import { withManageSieve } from './managesieve.ts'
 import { type OldServer, startCourier, startCyrus } from './old-servers.ts'
+import { PROVIDER } from './provider.ts'
 import { startSource } from './source-server.ts'
 
 /** The old servers that people are flipped from, by the way in which they name folders. */
@@ -39,6 +43,19 @@ function chosen<T extends string>(only: string | undefined, all: readonly T[]): 
   const found = all.filter((one) => one === only)
   if (found.length === 0) throw new Error(`${only} is none of ${all.join(', ')}`)
   return found
+}
+
+/** A Dovecot with ManageSieve, and how a mail program reaches that. */
+export async function startSieveSide(people: Readonly<Record<string, string>>) {
+  const { server: tls } = await certificates()
+  const port = await freePort()
+  const server = await startSource({
+    ...{ people: { ...people }, tls },
+    configuration: withManageSieve({ dovecot: '2.3' }, port),
+  })
+  const where = [...whereIs(server), '--sieve-port', `${port}`]
+  const provider: Provider = { ...PROVIDER, tls: 'implicit', caFile: tls.ca }
+  return { old: { server, where, delivery: deliveryTo(server) }, sieve: { provider, port } }
 }
 
 export async function startOldSide(
