@@ -414,12 +414,17 @@ export interface Tunnel extends AsyncDisposable {
   /** On 127.0.0.1. */
   readonly port: number
   readonly password: string
-  /** Asks the source what a program will ask that is about to come in: it need not wait then. */
-  askAhead(commands: readonly Foreseen[]): void
+  /**
+   * Asks the source what a program will ask that is about to come in: it need not wait then.
+   * @param mailboxes which it will open, in this order
+   */
+  askAhead(commands: readonly Foreseen[], mailboxes: readonly ForeseenMailbox[]): void
   /** Nothing more is asked for, and nobody comes in any more; what has come already is handed on. */
   stop(): void
   /** Why the server was not reached; null: it was, or nobody tried. */
   trouble(): Code | null
+  /** Whether a program has wanted something else than was foreseen, so that it was let down; it may come again. */
+  hasMisled(): boolean
 }
 
 /** A command that a program will send. */
@@ -428,6 +433,16 @@ export interface Foreseen {
   readonly text: string
   /** The untagged response, where it is known: the source is not asked. */
   readonly answer?: string
+}
+
+/** A mailbox that a program will open, and then read all of. */
+export interface ForeseenMailbox {
+  /** The command, without its tag; null: of that one nobody knows it. */
+  readonly opening: string | null
+  /** How many there are, more or less. */
+  readonly messages: number
+  /** All of them; null: the source does not tell. */
+  readonly bytes: number | null
 }
 
 export interface EngineCheck {

@@ -15,15 +15,15 @@ import { ended, failure } from './failure.ts'
 import { flagsOf } from './flags.ts'
 import { flipping } from './flip.ts'
 import { hasRecord, openRecord, removeRecord } from './flipped.ts'
-import { leftOut, listPrefix, type MergeFolder, type Mirrored, matched, unfit } from './folders.ts'
+import { inMirrorsOrder, leftOut, listPrefix, type MergeFolder, type Mirrored, matched, unfit } from './folders.ts'
 import { listMirror } from './listed.ts'
 import { merge } from './merge.ts'
 import { hasBegun, hasMerged, type Merged, openMerged } from './merged.ts'
-import { ONE_BY_ONE, removeMirror, renewFolders, renewMirror } from './mirror.ts'
+import { ONE_BY_ONE, type Renewing, removeMirror, renewFolders, renewMirror } from './mirror.ts'
 import { noteMirror } from './note-mirror.ts'
 import { Passed } from './passed.ts'
 import { openPlace, ownerOf, type Place } from './place.ts'
-import { firstCommands, sourceFields } from './reaching.ts'
+import { firstCommands, mailboxesToOpen, sourceFields } from './reaching.ts'
 import { asNamed } from './renamed.ts'
 import { placesOf } from './roles.ts'
 import { openSession, type Session } from './session.ts'
@@ -122,8 +122,9 @@ async function attempt(order: CopyOrder, credential: Credential, run: EngineRun,
     await using place = await openPlace(order, dovecot, sourceFields(way, listPrefix(folders)))
     const { changed = null, spent } = run
     const again = () => deps.access.folders(order.provider, credential, signal)
-    const copyDeps = { ...deps, passed, signal, onMessage, changed, again, ...(spent && { spent }) }
-    way.askAhead(firstCommands(folders, openedFirst(folders, place, copyDeps)))
+    const wasLetDown = () => way.hasMisled()
+    const copyDeps = { ...deps, passed, signal, onMessage, changed, again, wasLetDown, ...(spent && { spent }) }
+    way.askAhead(firstCommands(folders), mailboxesToOpen(folders, openedBy(folders, place, copyDeps)))
     return await copy(order, folders, place, copyDeps)
   } catch (error) {
     const result = guard.signal.aborted ? ended('new-full', FULL) : failure(error, tunnel, endOf(run))
@@ -139,7 +140,8 @@ const NO_FLIP =
   "people are proxied only where mail is a Maildir in the home: a mirror cannot take this mailbox's place (provider set NAME --cutover immediate)"
 
 type CopyDeps = DoveadmDeps &
-  Pick<EngineRun, 'signal' | 'onMessage' | 'changed' | 'spent'> & {
+  Renewing &
+  Pick<EngineRun, 'onMessage' | 'changed'> & {
     readonly passed: Passed
     /** The source's folders, as they are by now. */
     again(): Promise<SourceFolders>
@@ -178,15 +180,14 @@ async function renew(source: SourceFolders, place: Place, deps: CopyDeps): Promi
   } catch (error) {
     if (!(error instanceof DoveadmError) || deps.signal.aborted) throw error
   }
-  await renewMirror(place, leftOut(source), deps.signal, deps.spent)
+  await renewMirror(place, leftOut(source), deps)
   return null
 }
 
-/** By doveadm, as far as one can tell. */
-function openedFirst(source: SourceFolders, place: Place, deps: CopyDeps): string | null {
-  if (!existsSync(place.mirrorHome))
-    return source.mailboxes.some(({ mailbox, wanted }) => wanted && mailbox.name === 'INBOX') ? 'INBOX' : null
-  return changedFolders(source, place, deps) === null ? null : (deps.changed?.[0] ?? null)
+/** The names of what doveadm opens, as far as one can tell, in its order. */
+function openedBy(source: SourceFolders, place: Place, deps: CopyDeps): string[] {
+  if (!existsSync(place.mirrorHome)) return inMirrorsOrder(source)
+  return changedFolders(source, place, deps) === null ? [] : (deps.changed ?? []).slice(0, 1)
 }
 
 /** The folders of the mirror that alone need to be renewed; null: the whole of it is to be looked at. */
@@ -211,10 +212,10 @@ const MADE_ANEW = 'the mirror was made again from nothing: the INBOX of the old 
 
 /** The mirror alone; it has to be fit for the mailbox's place. */
 async function copyMirror(order: CopyOrder, first: SourceFolders, place: Place, deps: CopyDeps): Promise<Result> {
-  const { passed, shared: states, destination, signal, spent, again } = deps
+  const { passed, shared: states, destination, signal, again } = deps
   let isNew = false
   const mirror = async (source: SourceFolders): Promise<Result> => {
-    isNew = (await renewMirror(place, leftOut(source), signal, spent)) || isNew
+    isNew = (await renewMirror(place, leftOut(source), deps)) || isNew
     passed.keep()
     const listed = await listMirror(place, source, { destination, states, signal })
     const { folders } = listed

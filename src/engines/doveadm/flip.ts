@@ -111,7 +111,7 @@ class Flip implements MirrorFlip {
         const again = () => deps.access.folders(this.#order.provider, this.#credential, signal)
         await asNamed(await again(), again, async (source) => {
           this.#source = source
-          await renewMirror(place, leftOut(source), signal)
+          await renewMirror(place, leftOut(source), { signal })
         })
       }
     } catch (error) {

@@ -93,6 +93,20 @@ export function leftOut({ mailboxes, foreign }: SourceFolders): string[] {
   })
 }
 
+/** The source's names of what a mirror takes that is not there yet, in the order in which doveadm fills it. */
+export function inMirrorsOrder({ mailboxes }: SourceFolders): string[] {
+  const some = mailboxes.filter(({ mailbox, wanted }) => wanted && !isBelowSecondInbox(mailbox))
+  const all = some.map(({ mailbox }) => ({ name: mailbox.name, levels: withoutSlashes(mailbox).split('/') }))
+  return all.sort((a, b) => compareLevels(a.levels, b.levels)).map(({ name }) => name)
+}
+
+/** As bytes, and parents before their children. */
+function compareLevels(some: readonly string[], others: readonly string[]): number {
+  const at = some.findIndex((level, at) => level !== others[at])
+  if (at < 0) return some.length - others.length
+  return Buffer.compare(Buffer.from(some[at] ?? ''), Buffer.from(others[at] ?? ''))
+}
+
 /** `INBOX.inbox.child`, where all folders are below `INBOX.`: doveadm looks for it below the INBOX itself. */
 function isBelowSecondInbox(mailbox: Mailbox): boolean {
   const [first = '', ...rest] = levelsOf(mailbox)

@@ -31,18 +31,24 @@ const EX_DATAERR = 65
 const EX_NOTFOUND = 68
 const MOST_RUNS = 3
 
+export interface Renewing {
+  readonly signal: AbortSignal
+  /** Aborted: the source hands over nothing more, and that is no fault of the mirror. */
+  readonly spent?: AbortSignal
+  /** Whether the way to the source has failed, and the source has not. */
+  wasLetDown?(): boolean
+}
+
 /**
  * Makes the mirror what the source is now. A stuck one is only a copy: it is thrown away and made again.
  * @param leftOut names of folders in the mirror that are not wanted
- * @param spent aborted: the source hands over nothing more, and that is no fault of the mirror
  * @returns whether it was made again from nothing
  * @throws DoveadmError
  */
 export async function renewMirror(
   place: Place,
   leftOut: readonly string[],
-  signal: AbortSignal,
-  spent?: AbortSignal,
+  { signal, spent, wasLetDown }: Renewing,
 ): Promise<boolean> {
   let isNew = false
   for (let run = 1; ; run++) {
@@ -50,7 +56,7 @@ export async function renewMirror(
     const isRepeated = end.exitCode === EX_AGAIN && run > 1
     const isLast = signal.aborted || spent?.aborted || run === MOST_RUNS
     if (end.exitCode === 0 || (isRepeated && (isLast || place.isPlain))) return isNew
-    if (isLast || !isWorthAnother(end)) throw new DoveadmError('backup', end)
+    if (isLast || !(isWorthAnother(end) || wasLetDown?.())) throw new DoveadmError('backup', end)
     // Other storages never get over some names that have been changed on the way in (2.3: a folder called 100%).
     if (!isStuck(end) && !isRepeated) continue
     await removeMirror(place, signal)

@@ -1,4 +1,4 @@
-import type { Foreseen, SourceFolders, Tunnel } from '../../copying/ports.ts'
+import type { Foreseen, ForeseenMailbox, SourceFolders, Tunnel } from '../../copying/ports.ts'
 import type { MailboxStatus } from '../../model/mailbox.ts'
 import { listPrefix } from './folders.ts'
 
@@ -10,11 +10,8 @@ export function sourceFields({ port, password }: Tunnel, prefix: string) {
   }
 }
 
-/**
- * What doveadm asks first, in its own words; of other words nobody takes any harm.
- * @param opened the mailbox that it opens first; null: nobody knows
- */
-export function firstCommands(source: SourceFolders, opened: string | null): Foreseen[] {
+/** What doveadm asks first, in its own words; of other words nobody takes any harm. */
+export function firstCommands(source: SourceFolders): Foreseen[] {
   const all = `"${listPrefix(source)}*"`
   const told = new Map((source.status ?? []).map((status) => [status.name, status]))
   const names = source.mailboxes.map(({ mailbox }) => mailbox.name).filter(isPlain)
@@ -23,8 +20,17 @@ export function firstCommands(source: SourceFolders, opened: string | null): For
     { text: `LIST "" ${all}` },
     ...names.map((name) => statusOf(name, told.get(name))),
     { text: `LSUB "" ${all}` },
-    ...(opened !== null && isPlain(opened) ? [{ text: `EXAMINE "${opened}"` }] : []),
   ]
+}
+
+/** As doveadm opens them. @param names in its order */
+export function mailboxesToOpen({ status = [] }: SourceFolders, names: readonly string[]): ForeseenMailbox[] {
+  const told = new Map(status.map((status) => [status.name, status]))
+  return names.map((name) => ({
+    opening: isPlain(name) ? `EXAMINE "${name}"` : null,
+    messages: told.get(name)?.messages ?? Number.POSITIVE_INFINITY,
+    bytes: told.get(name)?.size ?? null,
+  }))
 }
 
 function statusOf(name: string, told: MailboxStatus | undefined): Foreseen {

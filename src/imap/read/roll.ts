@@ -47,6 +47,12 @@ export class Roll {
     }
   }
 
+  /** Null: not all were told. */
+  uids(): number[] | null {
+    const uids = this.#told.flatMap(({ uid }) => uid ?? [])
+    return uids.length === this.#told.length ? uids : null
+  }
+
   /** The numbers of those of which too little was told. */
   untold(): number[] {
     return this.#told.flatMap(({ uid, size }, at) => (uid === undefined || size === undefined ? [at + 1] : []))

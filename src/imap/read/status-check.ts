@@ -35,7 +35,7 @@ export const statusCheck: StatusCheck = {
         asksSubscribed: kept !== undefined,
       })
       const mailboxes = asksSizes ? await withSizes(held.client, found, sizes) : found
-      if (kept !== undefined) kept.told = { ...listed, subscribed, status: found }
+      if (kept !== undefined) kept.told = { ...listed, subscribed, status: mailboxes }
       // Whatever comes of that, the answers are here.
       await held.giveBack().catch(() => undefined)
       return { kind: 'yes', mailboxes }

@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net'
-import type { Foreseen } from '../../copying/ports.ts'
+import type { Foreseen, ForeseenMailbox } from '../../copying/ports.ts'
 import { within } from '../../model/timeout.ts'
 import type { Lent, LoggedIn } from '../login/connection.ts'
-import { Ahead } from './ahead.ts'
-import { type Listener, Overhear } from './overhear.ts'
+import { Ahead, type Kind as KindOfAhead } from './ahead.ts'
+import { Foresight } from './foresight.ts'
+import { type Kind, type Listener, Overhear } from './overhear.ts'
 import { ReadOnly, WritesError } from './read-only.ts'
 
 /** What is the tunnel's own affair, or cannot be gone through with on a connection that others use later. */
@@ -12,13 +13,21 @@ const NOT_PASSED = /^(AUTH=|LOGINDISABLED|STARTTLS|SASL-IR|COMPRESS=|IDLE$|UTF8=
 /** Not every server hangs up when it is asked to. */
 const LEAVE_LIMIT_MS = 5_000
 
-/** By host and port: servers that do not tell a mailbox's next UID when it is opened. doveadm asks for it, twice. */
-const withoutUidNext = new Set<string>()
+/** So much of what was asked ahead may lie here: then the source waits. */
+const KEPT_BYTES = 4 * 1024 * 1024
 
 /** What the source was asked; null: by the program, and not ahead of it. */
 interface Asked {
   readonly tag: string
   readonly ahead: Ahead | null
+}
+
+/** Of a chunk, until the next one begins. */
+interface Segment {
+  readonly kind: Kind
+  readonly from: number
+  /** Of the command that ends here. */
+  tag: string | null
 }
 
 /** A program's IMAP with a source where the tunnel is signed in: it signs in here, and leaves here. */
@@ -30,10 +39,7 @@ export class Conversation {
   readonly #over = Promise.withResolvers<void>()
   /** In the order in which the source answers. */
   readonly #asked: Asked[] = []
-  /** By the command. */
-  readonly #ahead = new Map<string, Ahead>()
-  /** What the program asks of each mailbox that it opens. */
-  #first: string
+  readonly #foresight: Foresight
   #near: Socket | null = null
   #number = 0
   #isIn = false
@@ -41,41 +47,59 @@ export class Conversation {
   #leaving: string | null = null
   #isClean = false
   #isStopped = false
+  /** The program is in the middle of a command. */
+  #isMidway = false
+  #hasMisled = false
 
   constructor(client: LoggedIn, lent: Lent, password: string, listener: Pick<Listener, 'onBody' | 'onListing'>) {
     this.#client = client
     this.#password = password
-    this.#overhear = new Overhear({ ...listener, onEnd: (tag) => this.#answered(tag) })
-    this.#first = `UID FETCH 1:* (FLAGS${client.capabilities.has('CONDSTORE') ? ' MODSEQ' : ''})`
+    this.#overhear = new Overhear({
+      ...listener,
+      onKind: (kind, at) => this.#cut(kind, at),
+      onEnd: (tag) => this.#answered(tag),
+    })
+    this.#foresight = new Foresight({
+      place: client.place,
+      hasModseq: client.capabilities.has('CONDSTORE'),
+      ask: (text, kind) => this.#ask(text, kind),
+      know: (text, answer) => this.#know(text, answer),
+      hear: (part) => this.#tell(part),
+    })
     this.#lent = lent
     this.#lent.socket.on('data', this.#pass).once('close', this.#over.resolve).resume()
   }
 
   /** Asks what the program will ask soon: it need not wait for it then. What is known is not asked. */
-  askAhead(foreseen: readonly Foreseen[]): void {
-    const lines: string[] = []
-    const all = foreseen.flatMap((one) => [one, ...this.#afterOpening(one.text)])
-    for (const { text, answer } of all) {
-      const ahead = new Ahead(`ahead${++this.#number}`, text)
-      this.#ahead.set(text, ahead)
-      if (answer !== undefined) {
-        ahead.add(Buffer.from(`${answer}\r\n${ahead.tag} OK done\r\n`))
-        ahead.end()
-        continue
-      }
-      this.#asked.push({ tag: ahead.tag, ahead })
-      this.#overhear.asked(`${ahead.tag} ${text}`)
-      lines.push(`${ahead.tag} ${text}\r\n`)
-    }
-    if (lines.length > 0) this.#lent.socket.write(lines.join(''))
+  askAhead(commands: readonly Foreseen[], mailboxes: readonly ForeseenMailbox[]): void {
+    this.#together(() => this.#foresight.expect(commands, mailboxes))
   }
 
-  /** What whoever opens a mailbox asks next. */
-  #afterOpening(text: string): Foreseen[] {
-    const [, name] = /^EXAMINE ("[^"]*")$/i.exec(text) ?? []
-    if (name === undefined) return []
-    const status = withoutUidNext.has(this.#client.place) ? [{ text: `STATUS ${name} (UIDNEXT)` }] : []
-    return [{ text: this.#first }, ...status]
+  /** The program was let down: what it wanted could not be asked any more. */
+  get hasMisled(): boolean {
+    return this.#hasMisled
+  }
+
+  #ask(text: string, kind: KindOfAhead): Ahead {
+    const ahead = new Ahead(`ahead${++this.#number}`, text, kind)
+    this.#asked.push({ tag: ahead.tag, ahead })
+    this.#overhear.asked(`${ahead.tag} ${text}`)
+    this.#lent.socket.write(`${ahead.tag} ${text}\r\n`)
+    return ahead
+  }
+
+  #know(text: string, answer: string): Ahead {
+    const ahead = new Ahead(`ahead${++this.#number}`, text, 'lasting')
+    ahead.add(Buffer.from(`${answer}\r\n`))
+    ahead.end(Buffer.from(`${ahead.tag} OK done\r\n`))
+    return ahead
+  }
+
+  /** What is asked goes out at once. */
+  #together(ask: () => void): void {
+    this.#lent.socket.cork()
+    ask()
+    this.#lent.socket.uncork()
   }
 
   /** What has come is handed on, and nothing more. */
@@ -86,10 +110,13 @@ export class Conversation {
   /** @throws WritesError when the program wants to write */
   async run(near: Socket): Promise<void> {
     const far = this.#lent.socket
-    const commands = new ReadOnly((line) => this.#isForSource(line))
+    const commands = new ReadOnly({
+      isForSource: (line) => this.#isForSource(line),
+      pass: (part, isEnd) => this.#send(part, isEnd),
+    })
     const goOn = () => far.resume()
     this.#near = near
-    commands.on('data', (part: Buffer) => this.#send(part)).once('error', this.#over.reject)
+    commands.once('error', this.#over.reject)
     near.on('drain', goOn).once('close', this.#over.resolve).once('error', this.#over.resolve).pipe(commands)
     near.write(`* OK [CAPABILITY ${this.#capabilities}] ready\r\n`)
     try {
@@ -110,7 +137,7 @@ export class Conversation {
     this.#overhear.leave()
     if (isIdle && this.#asked.length === 0 && this.#overhear.isBetween) return giveBack()
     // The source would go on to send what was asked for.
-    if (this.#isStopped) socket.destroy()
+    if (this.#isStopped || this.#hasMisled || this.#foresight.isWaiting) socket.destroy()
     else await hangUp(socket)
     this.#client.close()
   }
@@ -128,7 +155,9 @@ export class Conversation {
         return false
       case 'LOGOUT':
         this.#leaving = tag
-        this.#leaveIfDone()
+        // Nobody wants that any more.
+        if (this.#foresight.isWaiting) this.#leave()
+        else this.#leaveIfDone()
         return false
       case 'CAPABILITY':
         if (this.#isIn) break
@@ -147,89 +176,128 @@ export class Conversation {
     this.#near?.write(this.#isIn ? `${tag} OK [CAPABILITY ${this.#capabilities}] signed in\r\n` : `${tag} NO wrong\r\n`)
   }
 
+  /** Or not at all. */
   #isAnsweredAhead(tag: string, text: string): boolean {
-    const ahead = this.#ahead.get(text)
-    if (/^STATUS "[^"]*" \(UIDNEXT\)$/.test(text)) withoutUidNext.add(this.#client.place)
-    if (/^UID FETCH 1:\* /.test(text)) this.#first = text
-    if (ahead === undefined || !ahead.isFresh || this.#asked.some((one) => one.ahead === null)) {
-      this.#forget(text)
-      return false
+    if (this.#hasMisled) return true
+    const ahead = this.#asked.some((one) => one.ahead === null) ? null : this.#foresight.answerTo(text)
+    if (ahead === null) {
+      if (this.#foresight.goesOn(text)) return false
+      this.#mislead()
+      return true
     }
-    // A mailbox changes; what there is of them, hardly.
-    if (isOfMailbox(text)) this.#ahead.delete(text)
-    ahead.claim(tag, (answer) => {
-      this.#near?.write(answer)
-    })
+    ahead.claim({ tag, hear: (part) => this.#tell(part) })
+    this.#together(() => this.#foresight.lookAhead())
+    this.#lent.socket.resume()
     return true
   }
 
-  /** What was asked ahead of a mailbox says nothing of another. */
-  #forget(text: string): void {
-    const some = [...this.#ahead].filter(([text]) => isOfMailbox(text))
-    if (isOpening(text)) for (const [text] of some) this.#ahead.delete(text)
-    // The program would never hear of it, unless it has yet to open the mailbox.
-    else if (!some.some(([text]) => isOpening(text)) && some.some(([, ahead]) => ahead.tellsNews)) this.#over.resolve()
+  #mislead(): void {
+    this.#hasMisled = true
+    this.#over.resolve()
   }
 
-  #send(part: Buffer): void {
-    const far = this.#lent.socket
-    far.write(part)
-    // One round trip less for each mailbox.
-    const [, text = ''] = /^\S+ (EXAMINE "[^"]*")\r\n$/i.exec(part.toString('latin1', 0, 1_000)) ?? []
-    this.askAhead(this.#afterOpening(text))
+  #send(part: Buffer, isEnd: boolean): void {
+    this.#isMidway = !isEnd
+    this.#together(() => {
+      this.#lent.socket.write(part)
+      this.#lent.socket.resume()
+      if (isEnd) this.#foresight.lookAhead()
+    })
   }
 
-  /** Where in this chunk an answer has ended. */
-  #ends: { tag: string; at: number }[] = []
+  /** What the chunk consists of. */
+  #segments: Segment[] = []
+  #kind: Kind = 'other'
+  /** Messages themselves have come before what was asked first was answered; and then, that some have come or gone. */
+  #isAmongBodies = false
+  #hasNews = false
+  /** Of a line that is not whole yet. */
+  #begun: Buffer = Buffer.alloc(0)
 
   readonly #pass = (chunk: Buffer): void => {
-    this.#ends = []
+    this.#segments = [{ kind: this.#kind, from: 0, tag: null }]
     this.#overhear.hear(chunk)
-    let from = 0
-    for (const { tag, at } of this.#ends) {
-      this.#deliver(chunk.subarray(from, at))
-      this.#conclude(tag)
-      from = at
+    const all = this.#begun.length === 0 ? chunk : Buffer.concat([this.#begun, chunk])
+    const whole = all.length - this.#overhear.unfinished
+    for (const [at, segment] of this.#segments.entries()) {
+      const to = this.#segments[at + 1]?.from ?? whole
+      this.#kind = segment.kind
+      if (to > segment.from) this.#deliver(segment, all.subarray(segment.from, to))
     }
-    this.#deliver(chunk.subarray(from))
+    this.#begun = Buffer.from(all.subarray(whole))
+    this.#keepWithin(this.#foresight.bytes)
+    if (!this.#isMidway) this.#together(() => this.#foresight.lookAhead())
     this.#leaveIfDone()
-    if (this.#isStopped) this.#over.resolve()
+    const isLost = this.#overhear.isLost && this.#asked.some(({ ahead }) => ahead !== null)
+    if (this.#isStopped || isLost) this.#over.resolve()
+  }
+
+  #keepWithin(bytes: number): void {
+    const isWaitedFor = this.#asked.some(({ ahead }) => ahead === null || ahead.isClaimed)
+    if (bytes > KEPT_BYTES && !isWaitedFor) this.#lent.socket.pause()
+    // What it waits for comes after that.
+    if (bytes > 4 * KEPT_BYTES && isWaitedFor) this.#mislead()
+  }
+
+  #cut(kind: Kind, at: number): void {
+    this.#segments.push({ kind, from: this.#begun.length + at, tag: null })
   }
 
   #answered(tag: string): void {
-    this.#ends.push({ tag, at: this.#overhear.at })
+    const last = this.#segments.at(-1)
+    if (last !== undefined) last.tag = tag
+    this.#foresight.ended(tag, this.#overhear)
   }
 
-  #deliver(part: Buffer): void {
-    const ahead = this.#asked[0]?.ahead
-    if (part.length === 0) return
-    if (ahead) ahead.add(part)
-    else if (this.#near?.write(part) === false) this.#lent.socket.pause()
+  #deliver({ kind, tag }: Segment, part: Buffer): void {
+    if (this.#hasMisled) return
+    const ahead = tag === null ? this.#meant(kind) : null
+    if (tag !== null) this.#conclude(tag, part)
+    else if (ahead === null) this.#tell(part)
+    else ahead.add(part)
   }
 
-  #conclude(tag: string): void {
+  /** What an untagged response belongs to; null: the program has asked for it. */
+  #meant(kind: Kind): Ahead | null {
+    const [first, second] = this.#asked
+    if (first === undefined) return this.#foresight.last
+    if (first.ahead === null || second?.ahead?.kind !== 'bodies') return first.ahead
+    // Some servers go on with the next FETCH before they end one (RFC 3501, section 5.5).
+    if (kind === 'fetch') {
+      if (this.#hasNews) this.#mislead()
+      return first.ahead
+    }
+    this.#isAmongBodies ||= kind === 'body'
+    // What follows counts without them, or with more.
+    this.#hasNews ||= kind === 'news' && this.#isAmongBodies
+    return this.#isAmongBodies ? second.ahead : first.ahead
+  }
+
+  #tell(part: Buffer): void {
+    if (this.#near?.write(part) === false) this.#lent.socket.pause()
+  }
+
+  #conclude(tag: string, line: Buffer): void {
     const at = this.#asked.findIndex((one) => one.tag === tag)
     const [one] = at < 0 ? [] : this.#asked.splice(at, 1)
-    one?.ahead?.end()
+    this.#isAmongBodies = false
+    this.#hasNews = false
+    if (one?.ahead) one.ahead.end(line)
+    else this.#tell(line)
     // It answers in another order than it was asked: nobody knows whose these lines were.
-    if (at > 0 && (one?.ahead || this.#asked.some(({ ahead }) => ahead !== null))) this.#over.resolve()
+    if (at > 0 && (one?.ahead || this.#asked.some(({ ahead }) => ahead !== null))) this.#mislead()
   }
 
   #leaveIfDone(): void {
     if (this.#leaving === null || this.#asked.length > 0 || !this.#overhear.isBetween) return
     this.#isClean = true
+    this.#leave()
+  }
+
+  #leave(): void {
     this.#near?.end(`* BYE bye\r\n${this.#leaving} OK done\r\n`)
     this.#over.resolve()
   }
-}
-
-function isOpening(text: string): boolean {
-  return /^EXAMINE /i.test(text)
-}
-
-/** It says nothing of another mailbox. */
-function isOfMailbox(text: string): boolean {
-  return isOpening(text) || text.startsWith('UID ')
 }
 
 /** The source counts a connection until it has closed it, too. */

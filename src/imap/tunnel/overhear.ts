@@ -11,14 +11,24 @@ const LINE_LIMIT = 1024 * 1024
 /** Of larger mailboxes the ledger asks again: what is noted is held in memory. */
 const NOTED_LIMIT = 50_000
 
+/** `body`: a FETCH with a message itself; `news`: messages have come or gone; `end`: with a tag. */
+export type Kind = 'body' | 'fetch' | 'news' | 'end' | 'other'
+
 /** Who is told what has passed. */
 export interface Listener {
   /** A message whose bytes have passed. */
   onBody?(body: PassedBody): void
   /** A mailbox all of whose messages were told. */
   onListing?(mailbox: string, opened: Opened): void
-  /** The end of the command with this tag. */
+  /** From there on in the chunk, or in what came before it, responses are of this kind. */
+  onKind?(kind: Kind, at: number): void
+  /** The end of the command with this tag, after `onKind`. */
   onEnd?(tag: string): void
+}
+
+interface Opening {
+  /** Null: it comes as a literal. */
+  readonly mailbox: string | null
 }
 
 interface Open {
@@ -39,8 +49,8 @@ interface Response {
  */
 export class Overhear {
   readonly #listener: Listener
-  /** The mailboxes that were asked to be opened, by the command's tag. */
-  readonly #asked = new Map<string, string | null>()
+  /** What was asked, by the tag, in the order in which it is answered: the mailbox that is to be opened, or nothing of it. */
+  readonly #asked = new Map<string, Opening | null>()
   #uidValidity = 0
   #open: Open | null = null
   /** Of the mailbox that is open, or about to be; null: it was not counted. */
@@ -51,9 +61,11 @@ export class Overhear {
   #literal = 0
   /** The literal is a body's. */
   #isBody = false
-  #isLost = false
-  /** How much of the chunk was heard when an end is told. */
-  at = 0
+  /** What follows is not understood. */
+  isLost = false
+  /** How much of the chunk was heard. */
+  #at = 0
+  #kind: Kind = 'other'
 
   constructor(listener: Listener) {
     this.#listener = listener
@@ -61,13 +73,29 @@ export class Overhear {
 
   /** A command's first line, as the program has sent it. */
   asked(line: string): void {
-    const [, tag = '', name] = /^(\S+) EXAMINE (.+)$/i.exec(line) ?? []
-    if (tag !== '') this.#asked.set(tag, nameIn(name ?? ''))
+    const [tag = ''] = line.split(' ', 1)
+    const [, name] = /^\S+ EXAMINE (.+)$/i.exec(line) ?? []
+    this.#asked.set(tag, name === undefined ? null : { mailbox: nameIn(name) })
+  }
+
+  get #isOpening(): boolean {
+    const [first] = this.#asked.values()
+    return first != null
   }
 
   /** No answer is half heard, and all were understood. */
   get isBetween(): boolean {
-    return !this.#isLost && this.#literal === 0 && this.#line === '' && this.#response.text === ''
+    return !this.isLost && this.#literal === 0 && this.#line === '' && this.#response.text === ''
+  }
+
+  /** So many bytes have come of a line that is not whole. */
+  get unfinished(): number {
+    return this.isLost ? 0 : this.#line.length
+  }
+
+  /** Of the messages of the mailbox that is open; null: not all were told. */
+  get uids(): number[] | null {
+    return this.#roll?.uids() ?? null
   }
 
   /** Nothing more comes of the mailbox that is open. */
@@ -84,8 +112,8 @@ export class Overhear {
 
   /** What the source answers. */
   hear(chunk: Buffer): void {
-    this.at = 0
-    for (let at = 0; at < chunk.length && !this.#isLost; ) {
+    this.#at = 0
+    for (let at = 0; at < chunk.length && !this.isLost; ) {
       if (this.#literal > 0) {
         const part = chunk.subarray(at, at + this.#literal)
         if (this.#isBody) this.#response.body?.digesting.add(part)
@@ -96,28 +124,38 @@ export class Overhear {
       const end = chunk.indexOf('\n', at)
       this.#line += chunk.toString('latin1', at, end < 0 ? chunk.length : end)
       at = end < 0 ? chunk.length : end + 1
-      this.at = at
-      if (this.#line.length > LINE_LIMIT) this.#isLost = true
+      this.#at = at
+      if (this.#line.length > LINE_LIMIT) this.isLost = true
       if (end >= 0) this.#takeLine()
     }
   }
 
   #takeLine(): void {
+    const length = this.#line.length + 1
     const line = this.#line.trimEnd()
     this.#line = ''
-    const [literal, length = ''] = /\{(\d+)\}$/.exec(line) ?? []
+    const [literal, size = ''] = /\{(\d+)\}$/.exec(line) ?? []
+    const isFirst = this.#response.text === ''
     if (literal === undefined) {
       this.#response.text += line
+      if (isFirst) this.#tellKind(kindOf(line), length)
       this.#takeResponse()
       return
     }
     this.#response.text += line.slice(0, -literal.length)
-    this.#literal = Number(length)
+    this.#literal = Number(size)
     this.#isBody = /[ (]BODY\[\] $/i.test(this.#response.text)
+    if (isFirst) this.#tellKind(this.#isBody ? 'body' : kindOf(line), length)
     if (this.#isBody) {
       this.#response.body = { digesting: new Digesting(), size: this.#literal }
     }
     this.#response.text += 'NIL'
+  }
+
+  #tellKind(kind: Kind, length: number): void {
+    if (kind === this.#kind && kind !== 'end') return
+    this.#kind = kind
+    this.#listener.onKind?.(kind, this.#at - length)
   }
 
   #takeResponse(): void {
@@ -134,7 +172,7 @@ export class Overhear {
 
   #takeNumbered(number: number, what: string, text: string, body: Response['body']): void {
     // The first answer to EXAMINE that counts comes before its end.
-    if (what === 'EXISTS' && this.#asked.size > 0) {
+    if (what === 'EXISTS' && this.#isOpening) {
       this.leave()
       this.#roll = new Roll()
     }
@@ -158,15 +196,22 @@ export class Overhear {
 
   #takeEnd(text: string): void {
     const [tag = '', status = ''] = text.split(' ', 2)
-    const mailbox = this.#asked.get(tag)
-    if (mailbox !== undefined) {
-      this.#asked.delete(tag)
+    const opening = this.#asked.get(tag)
+    this.#asked.delete(tag)
+    if (opening != null) {
+      const { mailbox } = opening
       const isOpen = status.toUpperCase() === 'OK' && mailbox !== null && this.#uidValidity > 0
       this.#open = isOpen ? { mailbox, uidValidity: this.#uidValidity } : null
       this.#uidValidity = 0
     }
     this.#listener.onEnd?.(tag)
   }
+}
+
+function kindOf(line: string): Kind {
+  if (!line.startsWith('* ')) return 'end'
+  if (/^\* \d+ FETCH /i.test(line)) return 'fetch'
+  return /^\* (\d+ EXISTS|\d+ EXPUNGE|VANISHED)\b/i.test(line) ? 'news' : 'other'
 }
 
 /** Null: it comes as a literal. */

@@ -1,4 +1,4 @@
-import { Transform, type TransformCallback } from 'node:stream'
+import { Writable } from 'node:stream'
 
 /** What may be asked of a source that is only read (RFC 3501 and its extensions). */
 const READING = new Set(
@@ -13,9 +13,17 @@ const LINE_LIMIT = 1024 * 1024
 
 export class WritesError extends Error {}
 
+/** Who gets what a client sends. */
+export interface Reading {
+  /** Called with the first line of each command; false: it is not passed on. */
+  isForSource(line: string): boolean
+  /** @param isEnd of a command */
+  pass(part: Buffer, isEnd: boolean): void
+}
+
 /** Passes on what a client sends, as long as it only reads. A mailbox may be examined, not selected. */
-export class ReadOnly extends Transform {
-  readonly #isForSource: (line: string) => boolean
+export class ReadOnly extends Writable {
+  readonly #reading: Reading
   #line: Buffer = Buffer.alloc(0)
   /** Bytes of a literal that are still to come. */
   #literal = 0
@@ -24,13 +32,12 @@ export class ReadOnly extends Transform {
   /** What comes of this command is for nobody. */
   #isHeldBack = false
 
-  /** @param isForSource is called with the first line of each command; false: it is not passed on */
-  constructor(isForSource: (line: string) => boolean) {
+  constructor(reading: Reading) {
     super()
-    this.#isForSource = isForSource
+    this.#reading = reading
   }
 
-  override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
+  override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error) => void): void {
     try {
       this.#take(chunk)
       done()
@@ -63,7 +70,7 @@ export class ReadOnly extends Transform {
     const line = this.#line.toString('latin1').replace(/\r?\n$/, '')
     if (this.#next === 'command') {
       this.#refuseWriting(line)
-      this.#isHeldBack = !this.#isForSource(line)
+      this.#isHeldBack = !this.#reading.isForSource(line)
     }
     if (this.#next === 'answer' && !/^[\w+/=*]*$/.test(line)) throw new WritesError('not an answer of SASL')
     const literal = LITERAL.exec(line.replace(QUOTED, '""'))?.[1]
@@ -79,7 +86,7 @@ export class ReadOnly extends Transform {
   }
 
   #passOn(part: Buffer): void {
-    if (!this.#isHeldBack) this.push(part)
+    if (!this.#isHeldBack) this.#reading.pass(part, this.#literal === 0 && this.#next === 'command')
   }
 
   #refuseWriting(line: string): void {

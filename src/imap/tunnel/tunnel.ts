@@ -30,6 +30,7 @@ export const openTunnel: SourceAccess['tunnel'] = async (provider, { username, p
   let begun: Promise<Begun> | null = null
   let current: Conversation | null = null
   let isStopped = false
+  let hasMisled = false
   const begin = async (): Promise<Begun> => {
     const held = await holdConnection(reader)
     return { held, conversation: new Conversation(held.client, await held.client.lend(), secret, listener) }
@@ -45,6 +46,7 @@ export const openTunnel: SourceAccess['tunnel'] = async (provider, { username, p
     } catch (error) {
       trouble = codeOf(error, reader)
     } finally {
+      hasMisled ||= conversation.hasMisled
       await leave({ held, conversation })
     }
   }
@@ -70,10 +72,11 @@ export const openTunnel: SourceAccess['tunnel'] = async (provider, { username, p
     port: (server.address() as AddressInfo).port,
     password: secret,
     trouble: () => trouble,
-    askAhead(commands) {
+    hasMisled: () => hasMisled,
+    askAhead(commands, mailboxes) {
       begun ??= begin()
       // Whoever comes in learns of it.
-      void begun.then(({ conversation }) => conversation.askAhead(commands)).catch(() => undefined)
+      void begun.then(({ conversation }) => conversation.askAhead(commands, mailboxes)).catch(() => undefined)
     },
     stop() {
       isStopped = true

@@ -1,4 +1,4 @@
-import { text } from 'node:stream/consumers'
+import { finished } from 'node:stream/promises'
 import t from 'tap'
 import { ReadOnly } from '../../../src/imap/tunnel/read-only.ts'
 
@@ -21,11 +21,18 @@ const WRITES = [
 
 /** What comes through, in pieces of every size. */
 async function passed(sent: string, size: number): Promise<string> {
-  const guard = new ReadOnly(() => true)
-  const out = text(guard)
+  let out = ''
+  const guard = new ReadOnly({
+    isForSource: () => true,
+    pass(part) {
+      out += part
+    },
+  })
+  const end = finished(guard)
   for (let at = 0; at < sent.length; at += size) guard.write(sent.slice(at, at + size))
   guard.end()
-  return await out
+  await end
+  return out
 }
 
 t.test('what reads passes as it is, however it is cut', async (t) => {
