@@ -7,9 +7,9 @@ import { headOf, misframed, name, password, questionIn, type Sent, sent } from '
 import { HttpWire, type Response, request } from './http-wire.ts'
 import { onSocket } from './scripted-listener.ts'
 
-// A failure is repeated with the seed that it prints; FUZZ_RUNS=1000000 looks longer.
+// A failure is repeated with the seed that it prints; the soak looks longer.
 const SEED = Number(process.env.FUZZ_SEED ?? randomInt(2 ** 31))
-const RUNS = Number(process.env.FUZZ_RUNS ?? 100_000)
+const RUNS = Number(process.env.FUZZ_RUNS ?? (process.env.POSTFERRY_SOAK === undefined ? 30_000 : 300_000))
 t.comment(`FUZZ_SEED=${SEED} FUZZ_RUNS=${RUNS}`)
 
 const GOOD = request('/v1/passdb', JSON.stringify({ username: 'anna@old.example', password: 'top secret' }))
