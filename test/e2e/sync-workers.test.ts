@@ -13,7 +13,8 @@ import { until } from '../support/until.ts'
 
 t.setTimeout(1_800_000)
 
-const COUNT = 100
+/** The soak has more. */
+const COUNT = process.env.POSTFERRY_SOAK === undefined ? 40 : 100
 const MESSAGES = 4
 /** So many get new mail afterwards. */
 const BUSY = 10
