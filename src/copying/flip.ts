@@ -180,14 +180,15 @@ class Approach {
       await this.#endSessions()
       await this.#look()
       const open = this.mailboxes.filter((one) => this.#proved.get(one.name) !== line(one))
-      if (open.length > 0 || this.#isAnother()) await this.#bring(open)
+      const isOther = this.#isAnother() || (await this.#mirror.isSubscribedOtherwise())
+      if (open.length > 0 || isOther) await this.#bring(open, isOther ? null : open.map(({ name }) => name))
       if (!(await this.#deps.sessions.end(this.#job.address))) return
       if (round === MOST_ROUNDS) throw new NotFlipped('sessions at the old server do not end')
     }
   }
 
-  async #bring(open: readonly MailboxStatus[]): Promise<void> {
-    const names = this.#isAnother() ? null : open.map(({ name }) => name)
+  /** @param names of those alone that are to be renewed; null: all */
+  async #bring(open: readonly MailboxStatus[], names: readonly string[] | null): Promise<void> {
     await this.#mirror.renew(names)
     let difference = await this.#mirror.difference(names)
     if (difference !== null) {

@@ -210,6 +210,8 @@ export interface MirrorFlip extends AsyncDisposable {
   renew(changed: readonly string[] | null): Promise<void>
   /** What source and mirror do not have in common, UIDs and flags included, in these mailboxes or in all; null: nothing. */
   difference(names: readonly string[] | null): Promise<string | null>
+  /** Whether she is subscribed to other folders at the source than when all of the mirror was renewed. */
+  isSubscribedOtherwise(): Promise<boolean>
   /**
    * Notes what the mirror has, in these mailboxes or in all, as merged: later attempts bring what comes after it. On the
    * disk when this resolves.

@@ -157,6 +157,13 @@ class Flip implements MirrorFlip {
     return null
   }
 
+  async isSubscribedOtherwise(): Promise<boolean> {
+    const { deps, signal } = this.#given
+    const { subscribed: now } = await deps.access.folders(this.#order.provider, this.#credential, signal)
+    const { subscribed: before } = this.#source
+    return now.size !== before.size || [...now].some((name) => !before.has(name))
+  }
+
   async note(names: readonly string[] | null): Promise<void> {
     const { deps, place, signal } = this.#given
     const { id: migrationId } = this.#order
