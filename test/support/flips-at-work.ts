@@ -108,7 +108,9 @@ export class FlipsAtWork implements AsyncDisposable {
     // Whoever fails is heard at the end.
     for (const one of working) one.catch(() => undefined)
     try {
-      await until(() => programs.every(({ steps }) => steps > 5), 'the mail programs work')
+      await until(() => programs.every(({ steps }) => steps > 5), 'the mail programs work').catch((cause) => {
+        throw new Error(programs.map(({ steps, refused }) => `${steps} steps, ${refused}`).join('; '), { cause })
+      })
       await flips()
       await Promise.all(some.map((person) => this.isHere(person)))
       const steps = programs.map((program) => program.steps)
