@@ -116,9 +116,8 @@ export class Foresight {
     }
     // Several at a time.
     if (this.#waiting.length > VISITS / 2) return
-    while (this.#waiting.length < VISITS && (this.#there?.isRead ?? true)) {
-      const [next] = this.#mailboxes
-      if (next === undefined || next.opening === null) return
+    for (let [next] = this.#mailboxes; next !== undefined && this.#waiting.length < VISITS; [next] = this.#mailboxes) {
+      if (next.opening === null || this.#there?.isRead === false) return
       this.#mailboxes = this.#mailboxes.slice(1)
       this.#visit(next.opening, isSmall(next) ? this.#items : null)
     }
