@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { NotFlipped } from '../model/not-flipped.ts'
-import { errorText } from '../model/redact.ts'
 import type { Flips } from './flip-ports.ts'
 
 /** Nobody waits for longer, whatever happens. */
@@ -29,9 +28,4 @@ export async function confirmed(
 /** What has ended the work: whatever its time has cut short fails in its own words. */
 export function causeOf(error: unknown, late: AbortSignal): unknown {
   return late.aborted ? new NotFlipped(TOO_LONG) : error
-}
-
-/** Why it went wrong, as it may be shown. */
-export function reasonOf(error: unknown): string {
-  return error instanceof NotFlipped ? error.message : errorText(error)
 }

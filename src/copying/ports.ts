@@ -194,6 +194,8 @@ export interface Engine extends EngineRecords {
   check(): Promise<EngineCheck>
   /** Whether its sync state knows of this migration. */
   remembers(migrationId: string): boolean
+  /** Makes it know of a migration, of which nothing may have been there to copy. */
+  remember(migrationId: string): void
   /** One attempt. Never throws; what it started has ended when it resolves. */
   run(order: CopyOrder, credential: Credential, run: EngineRun): Promise<Result>
   /** Forgets that it has delivered these, so that its next run copies them again. None may be running. */

@@ -2,9 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Keyring, Opened } from '../keys/open-credential.ts'
 import type { Credential } from '../keys/ports.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
-import { NotFlipped } from '../model/not-flipped.ts'
+import { NotFlipped, reasonOf } from '../model/not-flipped.ts'
 import type { FlipDeps, Flipped } from './flip.ts'
-import { causeOf, confirmed, HELD_LIMIT_MS, LOOK_AGAIN_MS, reasonOf, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
+import { causeOf, confirmed, HELD_LIMIT_MS, LOOK_AGAIN_MS, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
 import type { Flipping, Job, MirrorReturn, SourceStatus, StatusCheck } from './ports.ts'
 
 /** A job of which nothing is unfinished any more, and what came of that: a line each. */

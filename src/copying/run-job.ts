@@ -5,12 +5,12 @@ import type { VerifyProgress } from '../ledger/verify.ts'
 import type { Outcome, Result } from '../model/attempt.ts'
 import { backoffText } from '../model/backoff.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
+import { reasonOf } from '../model/not-flipped.ts'
 import { cutOff } from './cut-off.ts'
 import { DayBytes } from './day-bytes.ts'
 import { ended, withFilters } from './filters.ts'
 import { type FlipDeps, finishFlip, flip, isFlipWanted } from './flip.ts'
 import { lackOfRoom, type Room } from './free-space.ts'
-import { reasonOf } from './hold.ts'
 import type {
   Brought,
   Engine,
@@ -43,7 +43,7 @@ export interface JobDeps {
   readonly keepConnection: KeepConnection
   readonly meterSource: MeterSource
   readonly sourceBytes: SourceBytes
-  readonly engine: Pick<Engines, 'remembers' | 'run' | 'forget' | 'release' | 'choose'> & Flipping
+  readonly engine: Pick<Engines, 'remembers' | 'remember' | 'run' | 'forget' | 'release' | 'choose'> & Flipping
   readonly flipping: Pick<FlipDeps, 'flips' | 'sessions'>
   readonly keyring: Keyring
   readonly proof: Proof
@@ -236,7 +236,12 @@ async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen>
       run.onBrought?.(brought)
     },
   }
-  const copied = await copyAndProve(job, credential, isNothingThere ? { ...deps, engine: NO_ENGINE } : deps, tracked)
+  const copied = await copyAndProve(
+    job,
+    credential,
+    isNothingThere ? { ...deps, engine: { ...deps.engine, ...NO_COPY } } : deps,
+    tracked,
+  )
   const result = copied.outcome === SPENT ? { ...copied, waitMs: day.waitMs } : copied
   return { ending: result.outcome, result, attemptId, mailboxes }
 }
@@ -268,7 +273,7 @@ function isKnown({ migrationId, order }: Job, { engine }: JobDeps): boolean {
 }
 
 /** For people of whom the source has no mailbox: engines stop at that. */
-const NO_ENGINE: Pick<Engine, 'run' | 'forget'> = {
+const NO_COPY: Pick<Engine, 'run' | 'forget'> = {
   run: async () => ({ outcome: 'complete', folders: 0, messages: 0, output: 'the old server has no mailbox to copy' }),
   forget: () => undefined,
 }
@@ -294,7 +299,7 @@ function readBefore({ migrationId }: Job, mailboxes: readonly MailboxStatus[], {
 }
 
 type TrackedRun = JobRun & Pick<EngineRun, 'changed' | 'spent'> & { readonly tracking: Tracking }
-type CopyingDeps = Pick<JobDeps, 'proof'> & { readonly engine: Pick<Engine, 'run' | 'forget'> }
+type CopyingDeps = Pick<JobDeps, 'proof'> & { readonly engine: Pick<Engine, 'run' | 'remember' | 'forget'> }
 
 /** A copy that the engine calls complete has to be proved by a clean ledger. */
 async function copyAndProve(job: Job, credential: Credential, deps: CopyingDeps, run: TrackedRun): Promise<Result> {
@@ -324,6 +329,7 @@ async function prove(
     watch: (progress: VerifyProgress) => run.tracking.compared(progress),
     ...(run.spent && { spent: run.spent }),
   }
+  if (copied.outcome === 'complete') deps.engine.remember(job.migrationId)
   const flaw = copied.outcome === 'complete' ? await deps.proof.flaw(job, credential, run.signal, how) : null
   if (run.signal.aborted && copied.outcome === 'complete')
     return { ...copied, outcome: run.signal.reason as Interruption }

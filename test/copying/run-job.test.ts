@@ -55,6 +55,7 @@ async function take(
     engine: {
       choose: async () => 'offlineimap',
       remembers: () => true,
+      remember: () => undefined,
       async run() {
         done.push('copy')
         return { outcome: 'complete', folders: 1, messages: 2, output: 'copied', ...copies.shift() }

@@ -73,7 +73,7 @@ function working(
             running.set(provider.name, { end, signal })
           }),
       },
-      engine: { remembers: () => true, choose: async () => 'offlineimap' },
+      engine: { remembers: () => true, remember: () => undefined, choose: async () => 'offlineimap' },
     },
     budget: {
       take: async (provider: string) =>

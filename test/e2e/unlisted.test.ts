@@ -65,6 +65,9 @@ t.test('who has no mailbox there is synced without a message, and it is told', a
     const told = { messages: 0, output: /the old server has no mailbox/ }
     t.match(await show(person), { state: 'synced', code: null, attempts: [told] })
   }
+  await query(service.dataDir, `update job set due_at = now() where due_at < 'infinity'`)
+  t.match(await syncOnce(service), Object.fromEntries(nobodies.map((person) => [person, 'unchanged'])))
+  for (const person of nobodies) t.match(await show(person), { state: 'synced', code: null })
 })
 
 const show = (address: string) => rows(service, 'migration', 'show', address)

@@ -31,7 +31,14 @@ export function workerOf({ listen, kysely }: Database, check: () => Promise<unkn
     },
     keyring: { open: async ({ address }) => ({ credential: { address, provider: null, username: '', password: '' } }) },
     engine: {
-      ...{ choose: async () => 'doveadm' as const, remembers: () => true, run: never, forget: unused, release: never },
+      ...{
+        choose: async () => 'doveadm' as const,
+        remembers: () => true,
+        remember: unused,
+        run: never,
+        forget: unused,
+        release: never,
+      },
       ...{ openFlip: never, moveBack: never, mergeBefore: never, carryFilters: never, openReturn: never, leave: never },
       ...{ whyNoFilters: never, forgetReturn: unused },
     },

@@ -54,7 +54,8 @@ async function ask(said: Said, deps: Deps): Promise<Finished> {
   try {
     return await deps.perform(finishMigration, said, CALLER())
   } catch (error) {
-    throw isRefused(error, 'conflict') ? new Refused('conflict', `${error.message}; ${FORCED}`) : error
+    const mayForce = said.force === undefined && isRefused(error, 'conflict')
+    throw mayForce ? new Refused('conflict', `${error.message}; ${FORCED}`) : error
   }
 }
 

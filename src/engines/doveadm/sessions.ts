@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Sessions } from '../../copying/flip-ports.ts'
-import { NotFlipped } from '../../model/not-flipped.ts'
-import { errorText } from '../../model/redact.ts'
+import { NotFlipped, reasonOf } from '../../model/not-flipped.ts'
 
 /** Where the Dovecots are asked that hand sessions on, and the file with their key. */
 export interface DoveadmApi {
@@ -45,7 +44,7 @@ export async function whyNone(sessions: Pick<Sessions, 'check'>): Promise<string
     await sessions.check()
     return null
   } catch (error) {
-    return errorText(error)
+    return reasonOf(error)
   }
 }
 
