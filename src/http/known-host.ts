@@ -5,7 +5,7 @@ import { showsToken } from './token.ts'
 /** Misdirected Request (RFC 9110, section 15.5.20). */
 const MISDIRECTED = 421
 /** Monitoring may ask for these by any name: they tell no secret. */
-const OPEN = ['/livez', '/readyz', '/metrics']
+const OPEN = ['/livez', '/readyz', '/healthz', '/metrics']
 
 /**
  * Refuses requests that call this host by a name that is not its own: a page from elsewhere whose name suddenly leads
