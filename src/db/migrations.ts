@@ -103,7 +103,7 @@ function toOrder({
 }
 
 /** Of active migrations. */
-function selectOrders(db: Kysely<DB>, { provider, engine, shard }: Share) {
+function selectOrders(db: Kysely<DB>, { provider, isPlain, shard }: Share) {
   return (
     db
       .selectFrom('migration')
@@ -113,9 +113,9 @@ function selectOrders(db: Kysely<DB>, { provider, engine, shard }: Share) {
       .select(sql<boolean>`route <> 'destination'`.as('is_mirrored'))
       .where('state', 'in', ACTIVE_STATES)
       .$if(provider !== undefined, (query) => query.where('provider.name', '=', provider ?? ''))
-      // A mirror is doveadm's, whatever the provider is set to by now.
-      .$if(engine !== undefined, (query) =>
-        query.where(sql<boolean>`case when route = 'destination' then provider.engine else 'doveadm' end = ${engine}`),
+      // A mirror is doveadm's, and OfflineIMAP knows nothing of roles.
+      .$if(isPlain === true, (query) =>
+        query.where(sql<boolean>`route = 'destination' and provider.engine <> 'doveadm' and provider.roles <> 'map'`),
       )
       .$if(shard !== undefined, (query) =>
         query.where(sql<boolean>`migration.id % ${shard?.of} = ${(shard?.number ?? 1) - 1}`),

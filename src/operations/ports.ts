@@ -4,7 +4,7 @@ import type { AuditEntry, By, Change } from '../model/audit.ts'
 import type { Domain } from '../model/domain.ts'
 import type { Ledger } from '../model/ledger.ts'
 import type { CopyOrder, Migration, Route, State, Transition } from '../model/migration.ts'
-import type { EngineName, Provider } from '../model/provider.ts'
+import type { Provider } from '../model/provider.ts'
 
 // What administrators' operations work on. Whatever does not exist is null or false; what cannot be done is a Refusal.
 // Each change is written into the audit in its own transaction.
@@ -101,8 +101,8 @@ export interface MigrationPageRequest extends PageRequest {
 /** Which part of the copying work: a provider's, and the K-th of N shards, counted from 1. */
 export interface Share {
   readonly provider?: string
-  /** Whose provider names this engine. */
-  readonly engine?: EngineName
+  /** Those alone whom a plain OfflineIMAP may copy. */
+  readonly isPlain?: boolean
   readonly shard?: { readonly number: number; readonly of: number }
 }
 

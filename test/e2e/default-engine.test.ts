@@ -13,7 +13,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { handOver } from '../support/cron.ts'
+import { lockFolder } from '../../src/files/lock.ts'
+import { handOver, runPlainOfflineimap } from '../support/cron.ts'
 import { users } from '../support/dovecot-users.ts'
 import { mustRun, rows, startFerry } from '../support/ferry.ts'
 import { query } from '../support/query.ts'
@@ -22,13 +23,19 @@ import { runProgram } from '../support/service.ts'
 import { startSync, syncOnce } from '../support/sync.ts'
 
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
+/** Has no message at the old server. */
+const BEN = ['ben@old.example', 'Correct-Horse-8'] as const
 
 const { mail: owner } = await users()
 const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
 chmodSync(homes, 0o755)
 handOver(homes, owner)
 t.after(() => rmSync(homes, { recursive: true }))
-const ferry = await startFerry(Object.fromEntries([ANNA]), { POSTFERRY_HOME: `${homes}/%d/%n` }, { engine: 'auto' })
+const ferry = await startFerry(
+  Object.fromEntries([ANNA, BEN]),
+  { POSTFERRY_HOME: `${homes}/%d/%n` },
+  { engine: 'auto' },
+)
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry
 const maildir = join(homes, 'old.example/anna/Maildir')
@@ -72,20 +79,60 @@ t.test('what the person removes or moves here stays so, whichever engine is next
   }
 })
 
-t.test('plain OfflineIMAP leaves them to sync, and says so', async (t) => {
+t.test('who had nothing there is copied again, gets what comes, and is finished', async (t) => {
+  await service.passdb(BEN[0], BEN[1])
+  for (const outcome of ['complete', 'unchanged', 'unchanged']) {
+    await due()
+    t.match(await syncOnce(service), { [BEN[0]]: outcome })
+    t.match(await rows(service, 'migration', 'show', BEN[0]), { state: 'synced', code: null })
+  }
+  await seed(old.port, BEN, 1)
+  await due()
+  t.match(await syncOnce(service), { [BEN[0]]: 'complete' })
+  await mustRun(service, 'migration', 'finish', BEN[0])
+  t.match(await rows(service, 'migration', 'show', BEN[0]), { state: 'done' })
+})
+
+t.test('plain OfflineIMAP copies them, too, and never while doveadm does', async (t) => {
+  await seed(old.port, ANNA, 1)
+  const before = distinct(t)
+  {
+    const { rows: found } = await query(service.dataDir, `select id from migration where address = '${ANNA[0]}'`)
+    using copying = await lockFolder(join(service.dataDir, 'offlineimap'), `m-${found[0].id}`)
+    t.ok(copying)
+    const plain = await runPlainOfflineimap(service)
+    t.match(plain.stdout + plain.stderr, /Could not lock account m-/)
+    await due()
+    t.match(await syncOnce(service), { [ANNA[0]]: 'locked' })
+    t.match(await rows(service, 'migration', 'show', ANNA[0]), { state: 'synced', code: null })
+    t.equal(distinct(t), before)
+  }
+  t.equal((await runPlainOfflineimap(service)).exitCode, 0)
+  t.equal(distinct(t), before + 2)
+  await due()
+  t.match(await syncOnce(service), { [ANNA[0]]: 'complete' })
+  t.equal(distinct(t), before + 2)
+})
+
+t.test('but for whom only doveadm copies', async (t) => {
+  await mustRun(service, 'provider', 'set', 'old', '--engine', 'doveadm')
   const program = join(import.meta.dirname, '../../src/emit-offlineimaprc.ts')
-  const { stdout, stderr, exitCode } = await runProgram(process.execPath, [program], service.environment)
-  t.equal(exitCode, 0)
-  t.notMatch(stdout, /Account m-\d/)
-  t.match(stderr, /^postferry: the mail of old is copied by .*: postferry provider set old --engine offlineimap, or /)
+  const emit = (...args: string[]) => runProgram(process.execPath, [program, ...args], service.environment)
+  t.notMatch(await emit(), { stdout: /Account m-\d/ })
+  t.match(await emit('--provider', 'old'), {
+    exitCode: 65,
+    stderr: /doveadm copies the mail of old: .* --engine auto, or /,
+  })
 })
 
 /** What comes to both folders of the old server. */
 async function copyMore(): Promise<void> {
   await seed(old.port, ANNA, 1)
-  await query(service.dataDir, `update job set due_at = now() where due_at < 'infinity'`)
+  await due()
   t.match(await syncOnce(service), { [ANNA[0]]: 'complete' })
 }
+
+const due = () => query(service.dataDir, `update job set due_at = now() where due_at < 'infinity'`)
 
 function files(directory: string): string[] {
   const folder = join(maildir, directory)

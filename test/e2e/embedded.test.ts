@@ -8,14 +8,14 @@ import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
 import t, { type Test } from 'tap'
 import { serverPid } from '../../src/db/embedded/cluster.ts'
-import { lockFolder } from '../../src/db/embedded/lock.ts'
 import { type EmbeddedPostgres, openEmbedded } from '../../src/db/embedded/postgres.ts'
 import { serverUser } from '../../src/db/embedded/server-user.ts'
+import { lockFolder } from '../../src/files/lock.ts'
 import { until } from '../support/until.ts'
 
 /** Takes the lock of a folder and keeps it; or says that it is busy. */
 const HOLDER = `
-  import { lockFolder } from ${JSON.stringify(join(import.meta.dirname, '../../src/db/embedded/lock.ts'))}
+  import { lockFolder } from ${JSON.stringify(join(import.meta.dirname, '../../src/files/lock.ts'))}
   const lock = await lockFolder(process.argv[1], 'test')
   process.stdout.write(lock === null ? 'busy' : 'held')
   if (lock !== null) setInterval(() => undefined, 1000)`

@@ -23,7 +23,8 @@ interface Options {
 const BUFFER_BYTES = 64 * 1024
 
 const HELP = `
-postferry does not learn what comes of such a run: report and panel know what "postferry sync" has proved.
+postferry does not learn what comes of such a run: report and panel know what "postferry sync" has proved, which also brings
+keywords and subscriptions. Only doveadm copies who is proxied, or from a provider with --engine doveadm or --roles map.
 
 Example: emit-offlineimaprc --output /var/lib/postferry/offlineimaprc --shard 1/2`
 
@@ -37,7 +38,7 @@ export function emitProgram(open: () => Promise<EmitDeps>): Command {
   return (
     new Command('emit-offlineimaprc')
       .description(
-        'Writes the OfflineIMAP configuration of all active migrations that OfflineIMAP copies. It holds no secret.',
+        'Writes the OfflineIMAP configuration of all active migrations, but those that only doveadm can copy. It holds no secret.',
       )
       .option('--output <FILE>', 'replace FILE whole, mode 0600 (default: standard output)')
       .option('--provider <NAME>', 'only the migrations from this provider')
@@ -55,10 +56,8 @@ export function emitProgram(open: () => Promise<EmitDeps>): Command {
 
 async function emit({ output, provider, shard }: Options, deps: EmitDeps): Promise<void> {
   if (provider !== undefined) await refuseOthers(provider, deps)
-  else await tellOthers(deps)
-  // Two engines at the same time would bring everything twice.
   const share = {
-    engine: 'offlineimap' as const,
+    isPlain: true,
     ...(provider !== undefined && { provider }),
     ...(shard !== undefined && { shard }),
   }
@@ -69,26 +68,20 @@ async function emit({ output, provider, shard }: Options, deps: EmitDeps): Promi
   })
 }
 
-/** Who is left to `sync` without anybody having said so. */
-async function tellOthers({ providers }: EmitDeps): Promise<void> {
-  for (const provider of await providers.list()) {
-    if (provider.engine === 'auto') process.stderr.write(`postferry: ${leftOut(provider)}\n`)
-  }
-}
-
 async function refuseOthers(name: string, { providers }: EmitDeps): Promise<void> {
   const provider = await providers.find(name)
   if (provider === null) {
     throw new Failure(EXIT.data, `there is no provider ${name}: see "postferry provider list"`)
   }
-  if (provider.engine !== 'offlineimap') {
-    throw new Failure(EXIT.data, leftOut(provider))
-  }
+  const flaw = flawOf(provider)
+  if (flaw !== null) throw new Failure(EXIT.data, flaw)
 }
 
-function leftOut({ name, engine }: Provider): string {
-  const who = engine === 'auto' ? 'whatever "postferry sync" finds' : engine
-  return `the mail of ${name} is copied by ${who}: postferry provider set ${name} --engine offlineimap, or run "postferry sync"`
+/** Why a plain OfflineIMAP copies nobody's mail from there; null: it may. */
+function flawOf({ name, engine, roles }: Provider): string | null {
+  if (engine === 'doveadm')
+    return `doveadm copies the mail of ${name}: postferry provider set ${name} --engine auto, or run "postferry sync"`
+  return roles === 'map' ? `only "postferry sync" maps folders by their roles, as ${name} has it: run that` : null
 }
 
 /** The same text in larger chunks. */

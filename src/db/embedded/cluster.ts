@@ -14,8 +14,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, join } from 'node:path'
+import { openOwned } from '../../files/owned-file.ts'
 import { postgresBinaries } from './binaries.ts'
-import { openOwned } from './owned-file.ts'
 import { type ServerUser, serverUser } from './server-user.ts'
 
 // PostgreSQL finds its cluster as an inherited open folder, so that neither the modes of the folders above it nor the

@@ -1,9 +1,9 @@
 import { existsSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
+import { lockFolder } from '../../files/lock.ts'
 import { breakWhenSilent } from '../connection/stall-timeout.ts'
 import { clusterFolder, clusterLog, createCluster, launchServer, serverPid } from './cluster.ts'
-import { lockFolder } from './lock.ts'
 
 /** A PostgreSQL server that lives in the data directory, shared by all postferry processes that use it. */
 export interface EmbeddedPostgres extends AsyncDisposable {

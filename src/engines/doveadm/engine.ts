@@ -33,7 +33,7 @@ import { installed, usable } from './version.ts'
 
 export interface DoveadmDeps {
   /** Another engine whose sync state and names are this one's, too: a migration may change its engine. */
-  readonly shared: SyncStates & Pick<Engine, 'stateFolder' | 'stateSetting' | 'remembers' | 'forget'>
+  readonly shared: SyncStates & Pick<Engine, 'stateFolder' | 'stateSetting' | 'remembers' | 'remember' | 'forget'>
   readonly access: SourceAccess
   readonly destination: DestinationMail
   readonly digests: DigestCaches
@@ -55,12 +55,14 @@ export function doveadmEngine(deps: DoveadmDeps): Engine & { readonly flipping: 
     check,
     // Of what a first attempt had begun, and did not note any more, it remembers that.
     remembers: (id) => shared.remembers(id) || hasBegun(shared.stateFolder, id),
+    remember: (id) => shared.remember(id),
     run: async (order, credential, run) => {
       const dovecot = await installed()
       if (dovecot === null) return ended('engine-missing', 'doveadm is missing: apt-get install --yes dovecot-core')
       const { version, kind } = dovecot
       if (kind === null) return ended('engine-missing', `the doveadm of Dovecot ${version} is not known here`)
-      return await attempt(order, credential, run, deps)
+      using lock = await shared.lock(order.id)
+      return lock === null ? ended('locked', AT_IT) : await attempt(order, credential, run, deps)
     },
     directoriesOf: (mailboxes) => shared.directoriesOf(mailboxes),
     async directoriesFor(whose, mailboxes) {
@@ -97,6 +99,8 @@ export function doveadmEngine(deps: DoveadmDeps): Engine & { readonly flipping: 
     },
   }
 }
+
+const AT_IT = 'an OfflineIMAP copies this mailbox already'
 
 async function attempt(order: CopyOrder, credential: Credential, run: EngineRun, deps: DoveadmDeps): Promise<Result> {
   using guard = roomGuard(order, deps.room)

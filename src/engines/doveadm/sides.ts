@@ -13,6 +13,8 @@ import type { Session } from './session.ts'
 export interface SyncStates extends EngineRecords {
   /** On the disk when this returns. */
   note(migrationId: string, delivered: Delivered): void
+  /** Keeps other engines from copying until it is disposed. Null: one is at it. */
+  lock(migrationId: string): Promise<Disposable | null>
   /** Whether something was copied into a directory. */
   isCopied(migrationId: string, directory: string): boolean
 }

@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Delivered, Engine, EngineRun } from '../../copying/ports.ts'
 import { replaceFileFrom } from '../../files/atomic.ts'
+import { lockFolder } from '../../files/lock.ts'
 import type { Credential } from '../../keys/ports.ts'
 import { OUTCOMES, type Outcome, type Result } from '../../model/attempt.ts'
 import { backoffIn, backoffText } from '../../model/backoff.ts'
@@ -31,6 +32,8 @@ export interface OfflineImap extends Engine {
   emit(work: Work, credentials?: string | number): AsyncIterable<string>
   /** Notes what another engine has delivered in the sync state that both share. On the disk when this returns. */
   note(migrationId: string, delivered: Delivered): void
+  /** No run of OfflineIMAP with this sync state, whoever started it, copies until this is disposed. Null: one does. */
+  lock(migrationId: string): Promise<Disposable | null>
   /** Whether something was copied into a directory. */
   isCopied(migrationId: string, directory: string): boolean
 }
@@ -52,6 +55,7 @@ export function offlineImap({
       check((folder) => offlineimaprc(NOBODY, { pythonFile: PYTHON_FILE, metadata: folder, credentials: COMMAND })),
     emit,
     remembers: (id) => existsSync(join(metadata, `Account-${accountOf(id)}`)),
+    remember: (id) => void mkdirSync(join(metadata, `Account-${accountOf(id)}`), { recursive: true, mode: 0o700 }),
     async run(order, credential, run) {
       const file = join(metadata, `${accountOf(order.id)}.rc`)
       try {
@@ -68,6 +72,11 @@ export function offlineImap({
     isCopied: (id, directory) => isCopiedIn(metadata, id, directory),
     subscribed: () => new Set(),
     forget: (id, lost) => forgetIn(metadata, id, lost),
+    lock(id) {
+      mkdirSync(metadata, { recursive: true, mode: 0o700 })
+      // As OfflineIMAP names it.
+      return lockFolder(metadata, accountOf(id))
+    },
     note: (id, delivered) => noteIn(metadata, id, delivered),
     release: async () => undefined,
   }

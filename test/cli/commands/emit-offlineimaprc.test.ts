@@ -32,7 +32,7 @@ t.before(async () => {
   await database.ready()
   const { kysely } = database
   for (const name of ['one', 'other']) {
-    await providers(kysely).add({ ...PROVIDER, name }, BY)
+    await providers(kysely).add({ ...PROVIDER, name, engine: name === 'one' ? 'auto' : 'offlineimap' }, BY)
     const domain = `${name}.example`
     await domains(kysely, '/home/%u').add({ name: domain, newDomain: domain, provider: name, sharesNames: false }, BY)
   }

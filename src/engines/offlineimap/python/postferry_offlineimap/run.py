@@ -66,6 +66,8 @@ def one_run_an_account():
         self._lockfd = open(self._lockfilepath, 'w')
         try:
             fcntl.lockf(self._lockfd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # What another engine holds while it copies: Linux keeps both kinds apart.
+            fcntl.flock(self._lockfd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._lockfd.close()
             raise OfflineImapError('Could not lock account %s. Is another instance using this account?' % self,
