@@ -70,7 +70,7 @@ CREATE TABLE provider (
     CONSTRAINT provider_engine_check CHECK (engine = ANY (ARRAY['auto'::text, 'offlineimap'::text, 'doveadm'::text])),
     CONSTRAINT provider_filters_check CHECK (filters = ANY (ARRAY['carry'::text, 'leave'::text])),
     CONSTRAINT provider_fingerprint_check CHECK (fingerprint ~ '^[0-9a-f]{64}$'::text),
-    CONSTRAINT provider_flip_check CHECK (flip = ANY (ARRAY['auto'::text, 'manual'::text])),
+    CONSTRAINT provider_flip_check CHECK (flip = ANY (ARRAY['auto'::text, 'window'::text, 'manual'::text])),
     CONSTRAINT provider_login_addresses_check CHECK (login_addresses >= 1 AND login_addresses <= 256),
     CONSTRAINT provider_login_name_check CHECK (login_name = ANY (ARRAY['%u'::text, '%n'::text])),
     CONSTRAINT provider_master_login_check CHECK (master_login = ANY (ARRAY['user*master'::text, 'user%master'::text, 'authzid'::text])),

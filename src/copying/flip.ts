@@ -33,7 +33,11 @@ export function isFlipWanted({ moving, order, isFinishRequested, isProved }: Job
   const isBusy = isProved && ending === 'ledger-differs' && result?.isBusy === true
   if (ending !== 'complete' && ending !== 'unchanged' && !isBusy) return false
   if (moving.isFlipRequested || isFinishRequested) return true
-  return !moving.isReturned && isProxied(order) && order.provider.flip === 'auto'
+  return !moving.isReturned && isProxied(order) && isTime(order, moving)
+}
+
+function isTime({ provider: { flip } }: Job['order'], { isOpen }: NonNullable<Job['moving']>): boolean {
+  return flip === 'auto' || (flip === 'window' && isOpen)
 }
 
 /** A provider that is set back to immediate flips nobody by itself any more. */

@@ -63,6 +63,8 @@ export interface Moving {
   readonly hasAccount: boolean
   /** The flip was a moment ago: sessions that began before it may still be at the source. */
   readonly isJustFlipped: boolean
+  /** These are the provider's copying hours. */
+  readonly isOpen: boolean
   /** Somebody asked for the way back. */
   readonly isReturnRequested: boolean
   /** Led back, and only who asks for it flips them again. */

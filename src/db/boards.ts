@@ -114,7 +114,7 @@ const FLIPS = sql<OfProvider & FlipsLook>`
     select provider_id, count(*)::int as flipped, count(*) filter (where flipped_at > ${LATELY})::int as lately
       from migration where flipped_at is not null group by 1
   )
-  select name as provider, flip = 'auto' as "isAuto", coalesce(at_source, 0) as "atSource", coalesce(mirrored, 0) as mirrored,
+  select name as provider, flip <> 'manual' as "isAuto", coalesce(at_source, 0) as "atSource", coalesce(mirrored, 0) as mirrored,
       coalesce(ready, 0) as ready, coalesce(held, 0) as held, coalesce(requested, 0) as requested,
       coalesce(flipped, 0) as flipped, coalesce(lately, 0) as "flippedLastTenMinutes"
     from provider left join at_source on at_source.provider_id = id left join here on here.provider_id = id

@@ -126,7 +126,8 @@ async function hold(
       and case when ${isReturn} then return_requested_at is not null
         else flip_requested_at is not null or finish_requested_at is not null or (
           returned_at is null and exists (
-            select from provider where provider.id = provider_id and cutover = 'proxied' and flip = 'auto')) end
+            select from provider where provider.id = provider_id and cutover = 'proxied'
+              and (flip = 'auto' or flip = 'window' and is_open(provider, now())))) end
     for update`.execute(trx)
   if (held.length === 0 || (isReturn && (await hasOwnPassword(trx, migrationId)))) return null
   const { rows: leased } = await sql`select 1 from job

@@ -132,6 +132,7 @@ interface MovingRow {
   readonly hold: string | null
   readonly step: Unfinished['step']
   readonly cut_off: number | null
+  readonly is_open: boolean
 }
 
 async function withMoving(db: Kysely<DB>, job: Job): Promise<Job> {
@@ -141,8 +142,8 @@ async function withMoving(db: Kysely<DB>, job: Job): Promise<Job> {
       return_requested_at is not null as is_return_requested, returned_at is not null as is_returned, is_return,
       filters_left_at is not null as are_filters_left,
       coalesce(password_source = 'destination', false) as has_own_password,
-      case when flip_begun_at is not null then flips_cut_off + 1 end as cut_off
-    from migration join job on job.migration_id = migration.id
+      case when flip_begun_at is not null then flips_cut_off + 1 end as cut_off, is_open(provider, now()) as is_open
+    from migration join job on job.migration_id = migration.id join provider on provider.id = migration.provider_id
       left join account on account.id = account_id left join flip on flip.migration_id = migration.id
     where migration.id = ${job.migrationId}`.execute(db)
   const [row] = rows
@@ -150,7 +151,7 @@ async function withMoving(db: Kysely<DB>, job: Job): Promise<Job> {
   const { route, is_flip_requested: isFlipRequested, has_account: hasAccount, hold, step } = row
   const unfinished = hold === null ? null : { hold, step, isReturn: row.is_return === true }
   const moving = {
-    ...{ route, isFlipRequested, hasAccount, isJustFlipped: row.is_just_flipped, unfinished },
+    ...{ route, isFlipRequested, hasAccount, isJustFlipped: row.is_just_flipped, isOpen: row.is_open, unfinished },
     ...{ isReturnRequested: row.is_return_requested, isReturned: row.is_returned },
     ...{ hasOwnPassword: row.has_own_password, areFiltersLeft: row.are_filters_left },
     ...(row.cut_off !== null && { cutOff: row.cut_off }),

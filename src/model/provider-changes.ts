@@ -70,6 +70,13 @@ function rolesFlaw({ roles, engine }: Provider): string | null {
     : null
 }
 
+/** Why nobody can be flipped in the copying hours alone; null: nobody wants it, or they can. */
+function hoursFlaw({ flip, window }: Provider): string | null {
+  return flip === 'window' && window === null
+    ? 'people cannot be flipped in the copying hours alone where there are none: set them (--window), or flip auto'
+    : null
+}
+
 function set(changes: ProviderChanges, tls: TlsMode): Partial<ProviderSettings> {
   const given = PROVIDER_ROWS.filter(([key]) => changes[key] !== undefined)
   return Object.fromEntries(given.map(([key, row]) => [key, changes[key] ?? row.default?.(tls)]))
@@ -77,7 +84,7 @@ function set(changes: ProviderChanges, tls: TlsMode): Partial<ProviderSettings> 
 
 function fitting(provider: Provider): Provider {
   const { maxConnections, copyConnections } = provider
-  const flaw = proxyFlaw(provider) ?? rolesFlaw(provider)
+  const flaw = proxyFlaw(provider) ?? rolesFlaw(provider) ?? hoursFlaw(provider)
   if (flaw !== null) throw new Refused('conflict', flaw)
   const most = mostForCopying(maxConnections)
   if (copyConnections === null || copyConnections <= most) return provider

@@ -200,9 +200,12 @@ export const PROVIDER_FIELDS = {
   flip: field({
     ...{ name: 'flip', title: 'Flip', part: 'copying', placeholder: 'when' },
     about:
-      'when proxied people move: auto, as soon as their mailbox is here and proved, in the copying hours; manual, when an ' +
-      'administrator says so (postferry migration flip)',
-    titles: { auto: 'as soon as they are ready', manual: 'when an administrator says so' },
+      'when proxied people move: auto, as soon as their mailbox is here and proved; window, the same in the copying hours ' +
+      'alone, whoever copies somebody outside of them; manual, when an administrator says so (postferry migration flip)',
+    titles: {
+      ...{ auto: 'as soon as they are ready', window: 'as soon as they are ready, in the copying hours alone' },
+      manual: 'when an administrator says so',
+    },
     ...choice(FLIPS, 'auto'),
   }),
   /** Null: by the way in which it is protected. */

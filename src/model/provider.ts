@@ -28,7 +28,7 @@ export type Pop3Uidl = (typeof POP3_UIDLS)[number]
 export const MANAGESIEVE_PORT = 4190
 
 /** When a proxied person's mailbox is flipped. */
-export const FLIPS = ['auto', 'manual'] as const
+export const FLIPS = ['auto', 'window', 'manual'] as const
 
 /** How mail that is handed to the source travels. */
 export const MX_TLS = ['verified', 'encrypted', 'none'] as const

@@ -29,7 +29,7 @@ export const stopFlips = operation({
     row: ({ provider, ...counts }: FlipsStopped) => ({ provider: provider.name, ...counts }),
   },
   async run({ name: before }, deps: Deps, by): Promise<FlipsStopped> {
-    const provider = before.flip === 'auto' ? ({ ...before, flip: 'manual' } as const) : before
+    const provider = before.flip === 'manual' ? before : ({ ...before, flip: 'manual' } as const)
     // First nobody begins by itself.
     if (provider !== before) await deps.providers.set(provider, by, before)
     const selection = { filter: { provider: provider.name, isFlipRequested: true } }

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { isFlipWanted } from '../../src/copying/flip.ts'
 import type { Flaw, Job, JobEnd } from '../../src/copying/ports.ts'
 import { type JobDeps, runJob } from '../../src/copying/run-job.ts'
 import type { Result } from '../../src/model/attempt.ts'
@@ -198,7 +199,7 @@ async function ledBack(round: number, happens: (work: AbortController) => void) 
   }
   const moving = {
     ...{ route: 'destination', isReturnRequested: true, isFlipRequested: false, hasAccount: true, isReturned: false },
-    ...{ hasOwnPassword: false, isJustFlipped: false, unfinished: null },
+    ...{ hasOwnPassword: false, isJustFlipped: false, isOpen: true, unfinished: null },
   } as unknown as NonNullable<Job['moving']>
   const given = {
     flipping: { flips, sessions: { check: async () => undefined, endHere: async () => false } },
@@ -225,6 +226,17 @@ t.test('and what the old server says against it takes the request back', async (
   t.same(await ledBack(2, refuse), { ending: 'return-failed', done, flip: 'ended' })
 })
 
+t.test('who is flipped by themselves in the copying hours alone waits for them', (t) => {
+  const wanted = (flip: string, isOpen: boolean) => {
+    const moving = { route: 'source', hasAccount: true, isFlipRequested: false, isReturned: false, isOpen }
+    const order = { provider: { cutover: 'proxied', flip } }
+    return isFlipWanted({ ...JOB, moving, order } as unknown as Job, { ending: 'complete', result: null })
+  }
+  t.same([wanted('auto', false), wanted('window', false), wanted('window', true)], [true, false, true])
+  t.equal(wanted('manual', true), false)
+  t.end()
+})
+
 /** A flip during which something happens, after its attempt or while the person is held. */
 async function cutOff(at: 'near' | 'held', happens: (work: AbortController) => void) {
   const work = new AbortController()
@@ -245,12 +257,17 @@ async function cutOff(at: 'near' | 'held', happens: (work: AbortController) => v
   }
   const moving = {
     ...{ route: 'source', isReturnRequested: false, isFlipRequested: true, hasAccount: true, isReturned: false },
-    ...{ hasOwnPassword: false, isJustFlipped: false, unfinished: null },
+    ...{ hasOwnPassword: false, isJustFlipped: false, isOpen: true, unfinished: null },
   } as unknown as NonNullable<Job['moving']>
   const given = {
     flipping: { flips, sessions: { check: nothing, end: async () => false } },
     engine: {
-      ...{ choose: async () => 'doveadm', remembers: () => true, carryFilters: async () => ({ flaw: null, told: [] }) },
+      ...{
+        choose: async () => 'doveadm',
+        remembers: () => true,
+        remember: () => undefined,
+        carryFilters: async () => ({ flaw: null, told: [] }),
+      },
       ...{ openFlip: async () => mirror, moveBack: nothing },
       run: async () => ({ outcome: 'complete', folders: 1, messages: 2, output: 'copied' }),
     },
@@ -281,7 +298,7 @@ async function died(cutOff: number, route: 'source' | 'destination' = 'source', 
   const flips = { refuseReturn: async (_: Job, reason: string) => void done.push(`refused: ${reason}`) }
   const moving = {
     ...{ route, isReturnRequested: true, isFlipRequested: true, hasAccount: true, isReturned: false },
-    ...{ hasOwnPassword: false, isJustFlipped: false, unfinished: null, cutOff },
+    ...{ hasOwnPassword: false, isJustFlipped: false, isOpen: true, unfinished: null, cutOff },
   } as unknown as NonNullable<Job['moving']>
   const { ending, end, result } = await take({ ...JOB, failures, moving }, [], [], { flipping: { flips } })
   return { ending, done, end, output: result?.output }
@@ -307,7 +324,7 @@ t.test('nobody is finished whose filters could not be read, unless they may stay
   const finishing = async (given: object, answer: object, filters = 'carry') => {
     const carryFilters = async () => ({ flaw: 'filters cannot be read: no', told: [], ...answer })
     const engine = {
-      ...{ choose: async () => 'doveadm', remembers: () => true, carryFilters },
+      ...{ choose: async () => 'doveadm', remembers: () => true, remember: () => undefined, carryFilters },
       run: async () => ({ outcome: 'complete', folders: 1, messages: 2, output: 'copied' }),
     }
     const order = { ...JOB.order, provider: { ...PROVIDER, filters } } as Job['order']
@@ -337,7 +354,14 @@ async function ended(given: object = {}, failures = 0) {
     }
   const moving = {
     ...{ route: 'source', unfinished: { hold: 'h', isReturn: true, step: 'landed' } },
-    ...{ isReturnRequested: false, isFlipRequested: false, hasAccount: true, isReturned: true, isJustFlipped: false },
+    ...{
+      isReturnRequested: false,
+      isFlipRequested: false,
+      hasAccount: true,
+      isReturned: true,
+      isJustFlipped: false,
+      isOpen: true,
+    },
   } as unknown as NonNullable<Job['moving']>
   const forget = async (_: string, remark?: string) => void done.push(['forget', remark].join(' ').trim())
   const { ending, result } = await take({ ...JOB, failures, moving }, [], [], {
@@ -346,7 +370,12 @@ async function ended(given: object = {}, failures = 0) {
       sessions: { endHere: does('sessions end') },
     },
     engine: {
-      ...{ choose: async () => 'doveadm', remembers: () => true, carryFilters: async () => ({ flaw: null, told: [] }) },
+      ...{
+        choose: async () => 'doveadm',
+        remembers: () => true,
+        remember: () => undefined,
+        carryFilters: async () => ({ flaw: null, told: [] }),
+      },
       leave: does('leave', []),
       forgetReturn: () => void done.push('forget the record'),
       run: async () => ({ outcome: 'complete', folders: 1, messages: 2, output: 'copied' }),
@@ -382,7 +411,14 @@ t.test('until nobody waits for it any more: then all else goes on, and it is tol
   }
   const carryFilters = async () => ({ flaw: null, told: [] })
   const run = async () => ({ outcome: 'complete', folders: 1, messages: 2, output: 'copied' })
-  const all = { choose: async () => 'doveadm', remembers: () => true, forgetReturn: () => undefined, carryFilters, run }
+  const all = {
+    choose: async () => 'doveadm',
+    remembers: () => true,
+    remember: () => undefined,
+    forgetReturn: () => undefined,
+    carryFilters,
+    run,
+  }
   for (const failures of [0, 2]) t.match(await ended({ engine: { ...all, leave } }, failures), { output: 'copied' })
   const last = await ended({ engine: { ...all, leave } }, 3)
   t.match(last, { ending: 'complete', output: 'copied\nit is kept\nINBOX: <A@here>' })

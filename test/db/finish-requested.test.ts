@@ -42,7 +42,14 @@ t.after(() => database[Symbol.asyncDispose]())
 
 /** As at the claim of somebody who is here. */
 const AT_NEW: Job['moving'] = {
-  ...{ route: 'destination', hasAccount: true, isFlipRequested: false, isJustFlipped: false, unfinished: null },
+  ...{
+    route: 'destination',
+    hasAccount: true,
+    isFlipRequested: false,
+    isJustFlipped: false,
+    isOpen: true,
+    unfinished: null,
+  },
   ...{ isReturnRequested: false, isReturned: false, hasOwnPassword: false, areFiltersLeft: false },
 }
 const nameOf = (person: string) => `${person}@old.example`

@@ -87,6 +87,21 @@ t.test('a request that was taken back since the claim holds nobody, where nobody
   t.not(await all().hold(job_, WORKER, LIMIT_MS), null)
 })
 
+t.test(
+  'who is flipped in the copying hours alone is not held outside of them, however early the claim is',
+  async (t) => {
+    const job_ = await job('hours')
+    const hour = (ahead: number) => `${`${(new Date().getUTCHours() + ahead) % 24}`.padStart(2, '0')}:00`
+    const set = (from: string, until: string) =>
+      providers(database.kysely).set({ ...PROXIED, flip: 'window', window: { from, until, zone: 'UTC' } }, BY)
+    await set(hour(2), hour(4))
+    t.equal(await all().hold(job_, WORKER, LIMIT_MS), null)
+    await set(hour(0), hour(2))
+    t.not(await all().hold(job_, WORKER, LIMIT_MS), null)
+    await providers(database.kysely).set(PROXIED, BY)
+  },
+)
+
 t.test('who was led back is flipped on request alone, where others are flipped by themselves', async (t) => {
   const job_ = await job('yves')
   const set = (what: ReturnType<typeof sql>) =>

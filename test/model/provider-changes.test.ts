@@ -57,6 +57,14 @@ t.test('people are proxied only where there is a mirror, and Dovecot can check t
   t.equal(changedProvider(proxied, { cutover: 'immediate', engine: 'offlineimap' }).engine, 'offlineimap')
 })
 
+t.test('people are flipped in the copying hours alone only where there are some', async (t) => {
+  t.throws(() => changedProvider(before, { flip: 'window' }), /set them \(--window\), or flip auto/)
+  const window = { from: '20:00', until: '06:00', zone: 'UTC' }
+  const limited = changedProvider(before, { flip: 'window', window })
+  t.equal(limited.flip, 'window')
+  t.throws(() => changedProvider(limited, { window: null }), /copying hours alone where there are none/)
+})
+
 t.test('folders are mapped by doveadm alone, and stay mapped', async (t) => {
   t.throws(() => changedProvider(before, { roles: 'map', engine: 'offlineimap' }), /only doveadm maps folders/)
   const mapped = changedProvider(before, { roles: 'map' })

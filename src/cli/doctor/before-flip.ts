@@ -51,7 +51,11 @@ function mailUntilThen({ name, mx, flip }: Provider): Omit<Finding, 'check'> {
   return { id, result: 'fail', found, why, remedy: `postferry provider set ${name} --mx HOST` }
 }
 
-const HOW = { auto: 'as soon as they are ready', manual: 'when somebody says so' } as const
+const HOW = {
+  auto: 'as soon as they are ready',
+  window: 'as soon as they are ready, in the copying hours alone',
+  manual: 'when somebody says so',
+} as const
 
 /** People who are proxied come from one address, all of them. */
 async function connections(
