@@ -51,7 +51,7 @@ export const listDomains = operation({
 
 export const removeDomain = operation({
   ...{ name: 'domain.remove', permission: 'own' },
-  summary: 'Make no new accounts for a domain; existing accounts stay',
+  summary: 'Make no new accounts for a domain whose migrations are all finished; accounts stay',
   fields: { domain: name },
   answer: ANSWER,
   async run({ domain: name }, { domains }: { domains: Domains }, by) {

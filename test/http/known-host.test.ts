@@ -43,7 +43,7 @@ t.test('whoever shows a token may call this host by any name, and monitoring may
   for (const token of [undefined, '', 'guessed', `${authToken} `]) {
     t.equal(await ask('/v1/userdb?username=anna@new.example', token), 421, token ?? 'none')
   }
-  for (const url of ['/livez', '/readyz', '/metrics?x=1']) t.equal(await ask(url), 200, url)
+  for (const url of ['/livez', '/readyz', '/healthz', '/metrics?x=1']) t.equal(await ask(url), 200, url)
 })
 
 t.test('on the socket every name will do, and none', async (t) => {

@@ -1,13 +1,14 @@
 import type { Settings } from '../../settings.ts'
 
 /** What `postferry serve` prints when it listens. */
-export function welcome({ dataDir, socket, host, port, databaseUrl }: Settings): string {
+export function welcome({ dataDir, socket, host, port, databaseUrl, authToken }: Settings): string {
   const panel = port === 0 ? '' : `\n  panel           http://${host}:${port}/admin`
   const tcp = port === 0 ? '' : ` and http://${host}:${port}`
+  const token = authToken === null ? `${dataDir}/auth-token` : 'POSTFERRY_AUTH_TOKEN'
+  const shown = port === 0 ? '' : `\n  auth token      ${token} (Dovecot shows it on TCP)`
   return `postferry answers on ${socket}${tcp}
   data directory  ${dataDir}
-  database        ${databaseUrl === null ? 'PostgreSQL inside of the data directory' : 'DATABASE_URL'}
-  auth token      ${dataDir}/auth-token (Dovecot shows it on TCP)${panel}
+  database        ${databaseUrl === null ? 'PostgreSQL inside of the data directory' : 'DATABASE_URL'}${shown}${panel}
 
 Next:
   bin/postferry admin add NAME
