@@ -20,7 +20,7 @@ const WALLS: Record<string, { readonly values: readonly string[]; readonly types
   operations: { values: ['model', 'auth', 'copying', 'ledger'], types: ['routing', 'source', 'keys', 'settings.ts'] },
   // Adapters implement the interfaces of the rooms above, and do not know each other.
   files: { values: ['settings.ts'] },
-  db: { values: ['model'], types: ['auth', 'routing', 'source', 'keys', 'ledger', 'copying', 'operations'] },
+  db: { values: ['model', 'files'], types: ['auth', 'routing', 'source', 'keys', 'ledger', 'copying', 'operations'] },
   imap: { values: ['model'], types: ['source', 'ledger', 'copying'] },
   smtp: { values: ['model'], types: ['routing'] },
   maildir: { values: ['model', 'files'], types: ['ledger', 'copying'] },
