@@ -53,8 +53,6 @@ export function httpListener(listener: HttpListener): FastifyInstance {
     forceCloseConnections: 'idle',
     // Only a reverse proxy on this host may say for whom it asks.
     trustProxy: isThisHost,
-    // Fields that nobody knows are ignored, whatever they are called.
-    ...{ onProtoPoisoning: 'remove', onConstructorPoisoning: 'remove' },
     // A password that is a JSON number is a malformed request, not a string.
     ajv: { customOptions: { coerceTypes: false } },
     frameworkErrors: tellUnreadable,

@@ -123,7 +123,7 @@ t.test('every field that cannot be used is named with what it must be', async (t
     [{ copy_connections: '0' }, /whole number/],
     [{ login_name: '%d' }, /%u, %n/],
     [{ cutover: 'never' }, /immediate, proxied/],
-    [{ flip: 'window' }, /auto, manual/],
+    [{ flip: 'sometimes' }, /auto, window, manual/],
     [{ pop3_port: '0' }, /port|number/],
     [{ sieve_port: '65536' }, /port|number/],
     [{ login_addresses: '0' }, /whole number/],

@@ -52,7 +52,9 @@ export function changeAt(known: Known | undefined, now: Listed | undefined, aim:
   if (now === undefined) return known === undefined || aim !== undefined ? null : 'it is gone'
   if (known === undefined && aim === undefined) return 'it is new'
   const isAnother = known !== undefined && known.uidValidity !== now.uidValidity
-  if (isAnother && aim === undefined) return 'it was made anew'
+  // A Courier numbers an INBOX that nobody has used anew whenever it is opened.
+  const isUnused = known?.messages.size === 0 && now.messages.size === 0
+  if (isAnother && aim === undefined && !isUnused) return 'it was made anew'
   const before = isAnother ? undefined : known?.messages
   const foreign = newsIn(known, now).filter((uid) => {
     const size = aim?.messages.get(uid)?.size ?? (aim && PLACEHOLDER.length)

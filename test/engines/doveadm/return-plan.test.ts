@@ -101,6 +101,8 @@ t.test('what has changed at the source is named', async (t) => {
   t.equal(changeAt(before, listed(1, {}), undefined), '2 messages are gone')
   t.equal(changeAt(before, listed(1, { 1: 9, 3: 9 }, ''), undefined), '2 messages are marked otherwise')
   t.equal(changeAt(before, listed(2, { 1: 9, 3: 9 }), undefined), 'it was made anew')
+  t.equal(changeAt(known(1, 1), listed(2, {}), undefined), null, 'nothing was in it, and nothing is')
+  t.equal(changeAt(known(1, 1), listed(2, { 1: 9 }), undefined), 'it was made anew')
   t.equal(changeAt(before, undefined, undefined), 'it is gone')
   t.equal(changeAt(undefined, listed(1, {}), undefined), 'it is new')
 })
