@@ -14,13 +14,19 @@ const ANNA = 'anna@old.example'
 const BEN = 'ben@old.example'
 const PASSWORDS = { [ANNA]: 'pw of anna', [BEN]: 'pw of ben' }
 
+/** Of the old server. */
+const SEPARATORS = { '2.3': '.', '2.4': '/' } as const
+
 /** How often a message comes, and a mail program does something. */
 const EVERY_MS = 100
 
 for (const debian of bothDebians()) {
   t.test(`people move to a Dovecot ${debian.dovecot}, and nobody notices`, async (t) => {
-    await using world = await startMailWorld({ debian, people: PASSWORDS, isProxied: true, trusted: '127.0.0.1' })
-    await t.test('who has signed in works on the old server, and so does the mail', (t) => proxied(t, world))
+    const separator = SEPARATORS[debian.dovecot]
+    const settings = { debian, separator, people: PASSWORDS, isProxied: true, trusted: '127.0.0.1' } as const
+    await using world = await startMailWorld(settings)
+    const folder = `Archive${separator}2019`
+    await t.test('who has signed in works on the old server, and so does the mail', (t) => proxied(t, world, folder))
     const sync = startSync(world.ferry.service, [], {}, debian)
     await t.test('a mirror grows, and is ready', (t) => ready(t, world, sync))
     await t.test('a flip under delivery and two clients loses nothing', (t) => flips(t, world, debian, sync))
@@ -34,11 +40,11 @@ const atNew = (world: MailWorld, user: string): ImapAccount => ({
 })
 const atOld = (world: MailWorld, user: string): ImapAccount => ({ ...atNew(world, user), port: world.ferry.old.port })
 
-async function proxied(t: Test, world: MailWorld): Promise<void> {
+async function proxied(t: Test, world: MailWorld, folder: string): Promise<void> {
   t.match(await world.signIn(ANNA, PASSWORDS[ANNA]), /^OK /)
   t.match(await world.signIn(ANNA, 'wrong'), /^NO \[AUTHENTICATIONFAILED\]/)
   await using wire = await ImapWire.open(atNew(world, ANNA))
-  await wire.command('CREATE Archive/2019')
+  await wire.command(`CREATE ${folder}`)
   await wire.command('APPEND INBOX (\\Seen kw) ', Buffer.from('Subject: appended\r\n\r\nhello\r\n'))
   await using old = await ImapWire.open(atOld(world, ANNA))
   const [exists] = (await old.command('EXAMINE INBOX')).filter(({ line }) => / EXISTS$/.test(line))
@@ -59,7 +65,7 @@ async function ready(t: Test, world: MailWorld, sync: Sync): Promise<void> {
 async function foldersOf(account: ImapAccount): Promise<string[]> {
   await using wire = await ImapWire.open(account)
   const listed = (await wire.command('LIST "" "*"')).filter(({ line }) => !/\\(Noselect|NonExistent)/i.test(line))
-  return listed.flatMap(({ line }) => /^\* LIST .* "\/" (.*)$/.exec(line)?.[1] ?? []).sort()
+  return listed.flatMap(({ line }) => /^\* LIST .* "[./]" (.*)$/.exec(line)?.[1] ?? []).sort()
 }
 
 const homeOf = (world: MailWorld) => join(world.dovecot.mailRoot, 'old.example/anna')

@@ -6,6 +6,8 @@ import { type MailServers, type MailSettings, startMailServers } from './mail-se
 import { type Source, startSource } from './source-server.ts'
 
 export interface MailWorldSettings extends MailSettings {
+  /** Between the levels of folders at the old server; by default as here. A stock Maildir has a dot. */
+  readonly separator?: '/' | '.'
   /** More of the old Dovecot's configuration. */
   readonly old?: string
 }
@@ -21,7 +23,8 @@ export interface MailWorld extends MailServers<Source> {
 export async function startMailWorld(settings: MailWorldSettings): Promise<MailWorld> {
   const { server: tls } = await certificates()
   const configuration = settings.old === undefined ? {} : { configuration: settings.old }
-  const old = await startSource({ people: { ...settings.people }, tls, ...configuration })
+  const { separator = '/' } = settings
+  const old = await startSource({ people: { ...settings.people }, tls, separator, ...configuration })
   const servers = await startMailServers({ server: old, where: whereIs(old), delivery: deliveryTo(old) }, settings)
   const marked = (pattern: RegExp): [string, string][] => [
     ...found(old.mailRoot, pattern).map(([mark, path]) => [mark, `old ${path.split('/')[0]}`] as [string, string]),

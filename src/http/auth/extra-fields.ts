@@ -15,9 +15,12 @@ export function userdbFields({ home, quotaBytes, namespace, pop3Uidl }: Account)
 /** In the words of Dovecot 2.3, which postferry.lua translates for 2.4. */
 const UIDLS = { cyrus: '%v.%u', uid: '%u' } as const
 
-/** Folders keep the names that mail programs know them by. The namespace is called `inbox` in deploy/dovecot. */
+/**
+ * Folders keep the names that mail programs know them by. The namespace is called `inbox` in deploy/dovecot, and has no
+ * prefix there: Dovecot 2.3 takes a field without a value for `yes`.
+ */
 function namesFields({ prefix, separator }: Namespace): Fields {
-  return { 'namespace/inbox/prefix': prefix, 'namespace/inbox/separator': separator }
+  return { ...(prefix !== '' && { 'namespace/inbox/prefix': prefix }), 'namespace/inbox/separator': separator }
 }
 
 /** In the words of Dovecot 2.3 and of 2.4, which each ignore the other's. */
