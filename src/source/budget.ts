@@ -48,7 +48,10 @@ export interface ConnectionsInUse {
 
 /** No connection to the source is opened without one of these. */
 export interface Budget {
-  /** Null: there was none in time. Never throws. */
+  /**
+   * Null: there was none in time.
+   * @throws what the database said, where it could not be asked meanwhile; never for who waits for one answer only
+   */
   take(provider: string, use: Use, patience: Patience): Promise<Connection | null>
 }
 

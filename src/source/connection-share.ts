@@ -9,6 +9,8 @@ const QUEUE_LENGTH = 10_000
 const TICK_MS = 1_000
 /** How often whoever waits asks whether others have given something back. */
 const HUNGRY_MS = 100
+/** How long whoever waits is kept waiting while the database cannot be asked. */
+const OUTAGE_LIMIT_MS = 4_000
 /** Connections are closed well before others may have what could not be renewed. */
 const LOST_MS = LEASE_MS - 5_000
 const LEAVE_LIMIT_MS = 2_000
@@ -44,6 +46,8 @@ export class Share {
   #lost: NodeJS.Timeout | undefined
   /** Whether less was granted than was wanted. */
   #isShort = false
+  /** Since when the database cannot be asked, and what it said; null: it could the last time. */
+  #outage: { readonly since: number; readonly error: unknown } | null = null
   #isClosed = false
 
   constructor(claim: Claim) {
@@ -58,9 +62,13 @@ export class Share {
     return this.#waiting.size
   }
 
+  /** @throws what the database said, where it could not be asked meanwhile */
   async take({ limitMs, signal }: Patience): Promise<Connection | null> {
     if (this.#isClosed || signal?.aborted || this.#waiting.size >= QUEUE_LENGTH) return null
-    const waiter = new Waiter(limitMs, signal, () => this.#waiting.delete(waiter))
+    const waiter = new Waiter(limitMs, signal, {
+      onEnd: () => this.#waiting.delete(waiter),
+      outage: () => this.#outage?.error,
+    })
     this.#waiting.add(waiter)
     this.#deal()
     if (this.#waiting.has(waiter)) this.#ask()
@@ -127,6 +135,7 @@ export class Share {
     this.#told = want
     try {
       const { may, excess, most } = await this.#claim(keep, want)
+      this.#outage = null
       if (this.#isClosed) return true
       this.#hold(Math.max(keep, may), askedAt)
       this.#may = may
@@ -135,7 +144,10 @@ export class Share {
       this.#end(excess, 'stopped')
       this.#deal()
       return true
-    } catch {
+    } catch (error) {
+      const { since } = this.#outage ?? { since: askedAt }
+      this.#outage = { since, error }
+      if (performance.now() - since >= OUTAGE_LIMIT_MS) for (const waiter of this.#waiting) waiter.giveUp()
       return false
     } finally {
       for (const waiter of impatient) waiter.giveUp()
@@ -211,28 +223,37 @@ class Waiter {
   readonly connection: Promise<Connection | null>
   /** Waits for the next answer of the database only. */
   readonly isImpatient: boolean
+  readonly #end: () => void
   readonly #resolve: (connection: Connection | null) => void
+  readonly #reject: (outage: unknown) => void
+  readonly #outage: () => unknown
 
-  constructor(limitMs: number, signal: AbortSignal | undefined, onEnd: () => void) {
-    const { promise, resolve } = Promise.withResolvers<Connection | null>()
+  constructor(limitMs: number, signal: AbortSignal | undefined, share: { onEnd(): void; outage(): unknown }) {
+    const { promise, resolve, reject } = Promise.withResolvers<Connection | null>()
     this.isImpatient = limitMs === 0
     this.connection = promise
+    this.#resolve = resolve
+    this.#reject = reject
+    this.#outage = share.outage
     const giveUp = () => this.giveUp()
     const timer = this.isImpatient ? undefined : setTimeout(giveUp, limitMs)
-    this.#resolve = (connection) => {
+    this.#end = () => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', giveUp)
-      onEnd()
-      resolve(connection)
+      share.onEnd()
     }
     signal?.addEventListener('abort', giveUp)
   }
 
   take(connection: Connection): void {
+    this.#end()
     this.#resolve(connection)
   }
 
   giveUp(): void {
-    this.#resolve(null)
+    this.#end()
+    const outage = this.#outage()
+    if (outage === undefined || this.isImpatient) this.#resolve(null)
+    else this.#reject(outage)
   }
 }

@@ -40,8 +40,9 @@ export function guardSource(
     async ask(login) {
       const breaker = breakerOf(login.provider)
       const patience = { limitMs: queueLimitMs, signal: login.signal }
-      const connection = await budget.take(login.provider.name, 'sign-in', patience)
+      const connection = await budget.take(login.provider.name, 'sign-in', patience).catch(inDatabaseTrouble)
       if (connection === null) return BUSY
+      if ('kind' in connection) return connection
       let isGone: Promise<void> = Promise.resolve()
       const signal = AbortSignal.any([login.signal, connection.signal])
       const onLeaving = (gone: Promise<void>) => {
@@ -66,6 +67,10 @@ export function guardSource(
 
 function trouble(code: Code, cause: unknown): SourceAnswer {
   return { kind: 'trouble', code, cause, answered: false }
+}
+
+function inDatabaseTrouble(cause: unknown): SourceAnswer {
+  return trouble('database', cause)
 }
 
 const BUSY = trouble('old-busy', 'all connections to the old server are in use')

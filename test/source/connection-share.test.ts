@@ -4,6 +4,7 @@ import type { Allotment } from '../../src/source/budget.ts'
 import { LEASE_MS, Share } from '../../src/source/connection-share.ts'
 
 const LONG = { limitMs: 60_000 }
+const AWAY = new Error('the database is away')
 const flush = () => new Promise((resolve) => setImmediate(resolve))
 
 /** A database that deals out as it is told, and what it was asked. */
@@ -143,7 +144,7 @@ t.test('who is told that there are too many ends that many, the latest first', a
 t.test('while nobody can be asked, what is held may be used until its lease ends', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())
-  const away = Array.from({ length: 40 }, () => new Error('away'))
+  const away = Array(40).fill(AWAY)
   const { share } = dealing({}, ...away)
   const connection = await taken(share)
   for (let seconds = 0; seconds < 20; seconds++) {
@@ -160,7 +161,25 @@ t.test('while nobody can be asked, what is held may be used until its lease ends
   const late = share.take({ limitMs: 50 })
   await flush()
   mock.timers.tick(50)
-  t.equal(await late, null, 'nor is it used again')
+  await t.rejects(late, AWAY, 'nor is it used again')
+})
+
+t.test('while the database cannot be asked, nobody waits for long, and each is told why', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  let now = 0
+  t.intercept(performance, 'now', { value: () => now })
+  const { share } = dealing(...Array(100).fill(AWAY))
+  const told = share.take(LONG).then(
+    () => 'a connection',
+    (error) => error,
+  )
+  while (now < 5_000) {
+    now += 100
+    mock.timers.tick(100)
+    await flush()
+  }
+  t.equal(await Promise.race([told, flush().then(() => 'waits')]), AWAY)
 })
 
 t.test('at the end everything is given back, and nobody gets a connection any more', async (t) => {
