@@ -48,7 +48,11 @@ for (const release of [13, 12] as const) {
     await runs(t, host, 'upgraded')
     t.not(await mainPid(host), pid, 'the new program runs')
     t.match(await host.must('dpkg -l postferry'), / 0\.1\.0\+2 /)
-    t.match(await host.must('postferry migration list'), /^anna@old\.example .* synced /m)
+    // An attempt that has come upon a restart of Dovecot is made again.
+    await until(
+      async () => /^anna@old\.example .* synced /m.test(await host.must('postferry migration list')),
+      'her mail is in sync',
+    )
     t.match(await host.must('cat /etc/postferry/postferry.env'), /^POSTFERRY_LOG_LEVEL=warn$/m)
 
     for (const line of linesOf('docs/operate.md', 'apt purge')) await host.must(line)

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Sessions } from '../../copying/flip-ports.ts'
 import { NotFlipped, reasonOf } from '../../model/not-flipped.ts'
+import { errorText } from '../../model/redact.ts'
 
 /** Where the Dovecots are asked that hand sessions on, and the file with their key. */
 export interface DoveadmApi {
@@ -94,18 +95,29 @@ function isTable(answered: Answered): answered is readonly Row[] {
 }
 
 async function ask(url: string, key: string, command: readonly unknown[]): Promise<Answered> {
-  const response = await fetch(new URL('/doveadm/v1', url), {
-    redirect: 'error',
-    method: 'POST',
-    headers: {
-      authorization: `X-Dovecot-API ${Buffer.from(key).toString('base64')}`,
-      'content-type': 'application/json',
-    },
-    body: JSON.stringify([command]),
-    signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
-  })
+  const response = await post(url, key, command)
   if (!response.ok) throw new NotFlipped(`${url} answers ${response.status}`)
   const [answer] = (await response.json()) as Answer[]
   const [kind, answered] = answer ?? ['', {}]
   return kind === 'doveadmResponse' || !isTable(answered) ? answered : {}
+}
+
+async function post(url: string, key: string, command: readonly unknown[]): Promise<Response> {
+  try {
+    return await fetch(new URL('/doveadm/v1', url), {
+      redirect: 'error',
+      method: 'POST',
+      headers: {
+        authorization: `X-Dovecot-API ${Buffer.from(key).toString('base64')}`,
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify([command]),
+      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+    })
+  } catch (error) {
+    const { cause = error } = error as { cause?: unknown }
+    throw new NotFlipped(
+      `${url} (POSTFERRY_DOVEADM_URLS) does not answer: ${(cause as NodeJS.ErrnoException).code ?? errorText(cause)}`,
+    )
+  }
 }

@@ -24,7 +24,9 @@ async function sessions(t: Test, answers: Readonly<Record<string, unknown>>) {
   })
   writeFileSync(join(folder, 'key'), 'a key\n')
   const { port } = server.address() as AddressInfo
-  return { ...proxiedSessions({ urls: [`http://127.0.0.1:${port}`], keyFile: join(folder, 'key') }), asked }
+  const url = `http://127.0.0.1:${port}`
+  const gone = () => new Promise((resolve) => server.close(resolve))
+  return { ...proxiedSessions({ urls: [url], keyFile: join(folder, 'key') }), url, gone, asked }
 }
 
 const table = (...rows: readonly object[]) => ['doveadmResponse', rows, 't']
@@ -50,6 +52,14 @@ t.test('where it cannot tell, nobody goes on as if all had ended', async (t) => 
     await t.rejects(found.endHere('anna@old.example'), { message: /does not tell who is served/ })
     t.same(found.asked, ['who'])
   }
+})
+
+t.test('where nobody answers, it says who', async (t) => {
+  const found = await sessions(t, {})
+  await found.gone()
+  await t.rejects(found.end('anna@old.example'), {
+    message: `${found.url} (POSTFERRY_DOVEADM_URLS) does not answer: ECONNREFUSED`,
+  })
 })
 
 t.end()
