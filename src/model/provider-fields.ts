@@ -148,9 +148,9 @@ export const PROVIDER_FIELDS = {
   mx: field<string | null>({
     ...{ name: 'mx', title: 'Mail server (MX)', part: 'mail', placeholder: 'host' },
     about: 'host that takes the mail of people who have not signed in here yet: the old MX, as DNS name or IP address',
-    ...{ hint: 'Without it, mail for them is refused as for somebody unknown.', example: 'mx.old.example' },
+    ...{ hint: 'Without it, mail for them waits in the queue of this mail server.', example: 'mx.old.example' },
     ...{ schema: Type.String(), read: values.host, default: () => null },
-    ...{ fallback: 'none: mail for them is refused', takeAway: 'hand no mail to the old server any more' },
+    ...{ fallback: 'none: mail for them waits', takeAway: 'hand no mail to the old server any more' },
   }),
   mxPort: field({
     ...{ name: 'mx_port', title: 'Its port', part: 'mail', about: 'TCP port of the MX', placeholder: 'port' },

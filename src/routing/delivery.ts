@@ -30,10 +30,10 @@ export interface DeliveryDeps {
 
 /**
  * Where a message to this recipient goes at this moment: to the destination when the person has signed in there, else by
- * the old server, as long as a provider with an MX serves the domain.
+ * the old server, as long as a provider serves the domain.
  * @throws Unavailable
  * @throws Held when a flip holds it for longer than mail waits
- * @throws NoMx when the person works at an old server that has none: it waits until somebody has set one
+ * @throws NoMx when the old server, which alone may know the person, has none: it waits until somebody has set one
  */
 export async function deliveryOf(
   recipient: string,
@@ -48,20 +48,19 @@ export async function deliveryOf(
   const source =
     sources.find(({ oldDomain }) => oldDomain === owner?.from?.oldDomain) ?? sourceOf(typed.domain, sources)
   if (owner?.isHere && !(source && isAnothers(owner, person, source))) return { to: 'destination' }
-  const mx = source && mxOf(source.provider)
-  if (source !== null && mx === null && owner?.isHere === false) throw new NoMx(source.provider.name)
-  if (source === null || mx === null) return { to: 'nobody' }
-  return { to: 'source', mx, renamed: source.oldDomain === typed.domain ? null : inDomain(typed, source.oldDomain) }
+  if (source === null) return { to: 'nobody' }
+  const renamed = source.oldDomain === typed.domain ? null : inDomain(typed, source.oldDomain)
+  return { to: 'source', mx: mxOf(source.provider), renamed }
 }
 
 /** A flip holds this person's mail: it is to be brought again. */
 export class Held extends Error {}
 
-/** Somebody whom we know works at an old server to which no mail is handed. */
+/** Who is not here may be at an old server to which no mail is handed. */
 export class NoMx extends Error {
   constructor(provider: string) {
     super(
-      `the person is at the old server, and provider ${provider} has no MX: postferry provider set ${provider} --mx HOST`,
+      `who is not here may be at the old server, and provider ${provider} has no MX: postferry provider set ${provider} --mx HOST`,
     )
   }
 }
@@ -82,9 +81,10 @@ async function ownerOnceReleased(
   }
 }
 
-/** Null: mail for people who have not signed in yet is not handed on. */
-function mxOf({ mx, mxPort, mxTls }: Provider): Mx | null {
-  return mx === null ? null : { host: mx, port: mxPort, tls: mxTls }
+/** @throws NoMx */
+function mxOf({ name, mx, mxPort, mxTls }: Provider): Mx {
+  if (mx === null) throw new NoMx(name)
+  return { host: mx, port: mxPort, tls: mxTls }
 }
 
 /**

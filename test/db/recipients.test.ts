@@ -8,7 +8,7 @@ import { providers } from '../../src/db/providers.ts'
 import { recipients } from '../../src/db/recipients.ts'
 import { parseAddress, withoutDetail } from '../../src/model/address.ts'
 import { newProvider } from '../../src/model/provider-changes.ts'
-import { deliveryOf } from '../../src/routing/delivery.ts'
+import { deliveryOf, NoMx } from '../../src/routing/delivery.ts'
 import { RouteReads } from '../../src/routing/holds.ts'
 import { BY } from '../support/by.ts'
 import { openTestDatabase } from '../support/database.ts'
@@ -137,10 +137,14 @@ t.test('who is taken, and who is asked for at the old server, is what the delive
   ])
   for (const domain of names) {
     for (const local of locals) {
-      const { to } = await deliveryOf(`${local}@${domain}`, deps)
+      const to = await deliveryOf(`${local}@${domain}`, deps).then(
+        (delivery) => delivery.to,
+        (cause) => (cause instanceof NoMx ? 'queue' : Promise.reject(cause)),
+      )
       const [found] = await find(`${local}@${domain}`)
       const isTaken = found?.owner !== null || found.served === 'with mx'
-      t.equal(isTaken, to !== 'nobody', `${local}@${domain} goes to ${to}`)
+      t.equal(isTaken, to === 'destination' || to === 'source', `${local}@${domain} goes to ${to}`)
+      t.equal(!isTaken && found?.served === 'without mx', to === 'queue', `${local}@${domain} goes to ${to}`)
       if (to === 'destination') t.not(found?.owner, null, `${local}@${domain} is here`)
     }
   }
