@@ -21,6 +21,7 @@ const REFUSING: readonly Outcome[] = ['old-unreachable', 'old-timeout', 'old-tls
 const LATELY = sql`now() - interval '10 minutes'`
 const STOPPED = sql<boolean>`(state = 'failed' or code is not null and state in ('pending', 'synced'))`
 const CROSSED = sql<boolean>`to_state in ('synced', 'done') and coalesce(from_state, '') not in ('synced', 'done')`
+const NEEDS_NO_FLIP = sql<boolean>`flipped_at is null and (route = 'destination' or state = 'done')`
 const CAME = sql<boolean>`to_state in ('pending', 'synced') and coalesce(from_state, 'awaited') = 'awaited'`
 
 export function boards(db: Kysely<DB>): Boards {
@@ -37,8 +38,9 @@ export function boards(db: Kysely<DB>): Boards {
         byProvider(await rowsOf(SIZES)),
       ]
       const sources = people.map((row): SourceLook => {
-        const { provider, at, allowed, isOpen, states, ...counts } = row
-        const { came = 0, ...steps } = moved.get(provider) ?? { acrossLastHour: 0, cameLastHour: 0 }
+        const { provider, at, allowed, isOpen, states, flippedLastHour, ...counts } = row
+        const { came = 0, crossedLastHour = 0, cameLastHour = 0 } = moved.get(provider) ?? {}
+        const steps = { acrossLastHour: crossedLastHour + flippedLastHour, cameLastHour }
         return {
           ...{ provider, isOpen, came, people: { ...counts, ...steps, states: { ...NOBODY, ...states } } },
           flips: flips.get(provider) ?? null,
@@ -71,30 +73,39 @@ interface OfProvider {
 }
 
 const PEOPLE = sql<
-  OfProvider & { at: Date; allowed: number; isOpen: boolean } & Omit<PeopleLook, 'acrossLastHour' | 'cameLastHour'>
+  OfProvider & { at: Date; allowed: number; isOpen: boolean; flippedLastHour: number } & Omit<
+      PeopleLook,
+      'acrossLastHour' | 'cameLastHour'
+    >
 >`
   select provider.name as provider, now() as at, max_connections as allowed, is_open(provider, now()) as "isOpen",
       coalesce(states, '{}') as states, coalesce(never_came, 0) as "neverCame", coalesce(to_copy, 0) as "toCopy",
-      coalesce(stopped, 0) as stopped
+      coalesce(stopped, 0) as stopped, coalesce(unflipped, 0) as unflipped,
+      coalesce(flipped_last_hour, 0) as "flippedLastHour"
     from provider left join (
       select provider_id, jsonb_object_agg(state, people) as states, sum(never_came)::int as never_came,
-          sum(to_copy)::int as to_copy, sum(stopped)::int as stopped
+          sum(to_copy)::int as to_copy, sum(stopped)::int as stopped, sum(unflipped)::int as unflipped,
+          sum(flipped_last_hour)::int as flipped_last_hour
         from (
           select provider_id, state, count(*) as people,
               count(*) filter (where account_id is null and state <> 'done') as never_came,
               count(*) filter (where state = 'pending' and code is null) as to_copy,
-              count(*) filter (where ${STOPPED}) as stopped
+              count(*) filter (where ${STOPPED}) as stopped,
+              count(*) filter (where state = 'synced' and route <> 'destination') as unflipped,
+              count(*) filter (where state in ('synced', 'done') and flipped_at > now() - interval '1 hour')
+                as flipped_last_hour
             from migration group by provider_id, state
         ) as one group by provider_id
     ) as counted on provider_id = provider.id
     order by provider.name`
 
-const MOVED = sql<OfProvider & { acrossLastHour: number; cameLastHour: number; came: number }>`
+/** Who is flipped comes across by that, however long ago the mirror was proved. */
+const MOVED = sql<OfProvider & { crossedLastHour: number; cameLastHour: number; came: number }>`
   select provider.name as provider,
-      count(distinct migration_id) filter (where ${CROSSED} and not exists (
+      count(distinct migration_id) filter (where ${CROSSED} and ${NEEDS_NO_FLIP} and not exists (
         select from migration_transition as earlier where earlier.migration_id = step.migration_id
           and earlier.at < step.at and earlier.to_state in ('synced', 'done')
-      ))::int as "acrossLastHour",
+      ))::int as "crossedLastHour",
       count(distinct migration_id) filter (where ${CAME})::int as "cameLastHour",
       count(distinct migration_id) filter (where ${CAME} and at > now() - interval '15 minutes')::int as came
     from migration_transition as step join migration on migration.id = migration_id

@@ -5,7 +5,8 @@ import type { Reports, Scope } from '../operations/report.ts'
 import { HELD_SINCE } from './retention.ts'
 import type { DB } from './schema.ts'
 
-const COUNTS = ['awaited', 'pending', 'copying', 'synced', 'done', 'paused', 'failed', 'people', 'neverCame'] as const
+const STATES = ['awaited', 'pending', 'copying', 'synced', 'done', 'paused', 'failed'] as const
+const COUNTS = [...STATES, 'people', 'neverCame', 'unflipped'] as const
 /** So many people are named; of all others the number will do. */
 const NAMED = 10
 type Counted<Value> = Record<'provider' | 'domain', string> & Record<(typeof COUNTS)[number], Value>
@@ -46,7 +47,8 @@ export function reports(db: Kysely<DB>): Reports {
           count(*) filter (where state = 'paused' and not copying) as paused,
           count(*) filter (where state = 'failed' and not copying) as failed,
           count(*) as people,
-          count(*) filter (where account_id is null and state <> 'done') as "neverCame"
+          count(*) filter (where account_id is null and state <> 'done') as "neverCame",
+          count(*) filter (where state = 'synced' and route <> 'destination') as unflipped
         from (select *, id = any(${copying}::bigint[]) as copying from ${partsOf(scope).migration} as migration) as one
         group by provider, domain
         order by provider, domain`.execute(db)

@@ -69,6 +69,8 @@ export interface ErrorCount {
 
 export interface PeopleLook {
   readonly states: Readonly<Record<State, number>>
+  /** Synced, and works on the old server still: comes across by a flip. */
+  readonly unflipped: number
   readonly acrossLastHour: number
   /** Still expected, and not signed in yet. */
   readonly neverCame: number

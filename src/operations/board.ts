@@ -40,8 +40,10 @@ export interface Verdict {
 export interface BoardPeople {
   readonly all: number
   readonly states: Readonly<Record<State, number>>
-  /** Synced or done. */
+  /** Synced or done, and not at the old server any more. */
   readonly across: number
+  /** Synced, and works on the old server still: comes across by a flip. */
+  readonly unflipped: number
   readonly acrossLastHour: number
   readonly neverCame: number
   readonly cameLastHour: number
@@ -118,7 +120,8 @@ function peopleOf({ sources, running }: BoardLook): BoardPeople {
   return {
     states: states as Record<State, number>,
     all: sumOf(sources, allOf),
-    across: sumOf(sources, acrossOf),
+    across: sumOf(sources, copiedOf) - sum(({ unflipped }) => unflipped),
+    unflipped: sum(({ unflipped }) => unflipped),
     acrossLastHour: sum(({ acrossLastHour }) => acrossLastHour),
     neverCame: sum(({ neverCame }) => neverCame),
     cameLastHour: sum(({ cameLastHour }) => cameLastHour),
@@ -132,7 +135,7 @@ function allOf({ people }: SourceLook): number {
   return sumOf(STATES, (state) => people.states[state])
 }
 
-function acrossOf({ people: { states } }: SourceLook): number {
+function copiedOf({ people: { states } }: SourceLook): number {
   return states.synced + states.done
 }
 
@@ -193,7 +196,7 @@ function workOf(source: SourceLook, { at, running }: BoardLook): Work {
     ...{ counted, minutes, came, expected: people.neverCame, running: parts },
     uncounted: waitingFor(source, running),
     left: sumOf(parts, ({ left }) => left),
-    done: acrossOf(source) * counted.mean + sumOf(parts, ({ copied }) => copied),
+    done: copiedOf(source) * counted.mean + sumOf(parts, ({ copied }) => copied),
   }
 }
 

@@ -31,6 +31,8 @@ export interface PeopleCount {
   readonly people: number
   /** Those of them who are still expected, and have not signed in yet. */
   readonly neverCame: number
+  /** Those of the synced who work on the old server still, until a flip. */
+  readonly unflipped: number
 }
 
 /** How many people came into a state, less those who left it, on a day. */
@@ -52,7 +54,7 @@ export interface Report {
   /** Who is due, and copied by nobody. */
   readonly stranded: readonly Stranded[]
   readonly burnDown: readonly DayCount[]
-  /** People who were not across yet, neither synced nor done. */
+  /** People who were not copied yet, neither synced nor done. */
   readonly remaining: number
   /** What is kept for how long; empty: no worker has looked yet. */
   readonly erased: readonly Erased[]
@@ -143,7 +145,9 @@ export function burnDownOf(changes: readonly DayChange[], now: Date): DayCount[]
 
 /** All of them together. */
 export function total(people: readonly PeopleCount[]): PeopleCount {
-  const sums = [...PEOPLE, 'neverCame' as const].map((name) => [name, people.reduce((sum, row) => sum + row[name], 0)])
+  const sums = [...PEOPLE, 'neverCame' as const, 'unflipped' as const].map((name) => {
+    return [name, people.reduce((sum, row) => sum + row[name], 0)]
+  })
   return { provider: 'all', domain: 'all', ...Object.fromEntries(sums) }
 }
 
@@ -154,7 +158,9 @@ export function outlook(report: Report): string {
 
 function end({ people, remaining }: Report): string {
   if (people.length === 0) return 'no migrations yet'
-  return remaining === 0 ? 'all migrations are complete' : `${count(remaining)} remain`
+  const { unflipped } = total(people)
+  const left = [remaining > 0 && `${count(remaining)} remain`, unflipped > 0 && `${count(unflipped)} not flipped yet`]
+  return left.filter((text) => text !== false).join(', ') || 'all migrations are complete'
 }
 
 /** Whose credentials are erased before long, in words; null: nobody's. */
@@ -166,8 +172,8 @@ export function warning({ expiring: { people, at, addresses } }: Report): string
   return `${whose} are erased from ${day} on (POSTFERRY_KEEP_CREDENTIALS_DAYS): ${names}`
 }
 
-export function peopleRow({ neverCame, ...counts }: PeopleCount) {
-  return { ...counts, never_came: neverCame }
+export function peopleRow({ neverCame, unflipped, ...counts }: PeopleCount) {
+  return { ...counts, never_came: neverCame, unflipped }
 }
 
 function collisionRow({ oldDomain, oldUsername, ...collision }: Collision) {

@@ -100,7 +100,7 @@ export const AuditEntry = Type.Object(
   { $id: 'AuditEntry' },
 )
 
-const COUNTS = Object.fromEntries([...PEOPLE, 'never_came'].map((name) => [name, Count]))
+const COUNTS = Object.fromEntries([...PEOPLE, 'never_came', 'unflipped'].map((name) => [name, Count]))
 export const PeopleCount = Type.Object({ provider: Text, domain: Text, ...COUNTS }, { $id: 'PeopleCount' })
 
 export const Report = Type.Object(

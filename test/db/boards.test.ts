@@ -113,3 +113,18 @@ t.test('who is copied, and where workers run, is told while it is so', async (t)
   await run(`update job set leased_until = now() - interval '1 second' where holder is not null`)
   t.same((await look()).running, [])
 })
+
+t.test('who is proxied is across with the flip, and not with the mirror', async (t) => {
+  const across = async () => {
+    const { unflipped, acrossLastHour } = (await look()).sources[0]?.people ?? {}
+    return { unflipped, acrossLastHour }
+  }
+  t.same(await across(), { unflipped: 0, acrossLastHour: 1 })
+  await run(`update migration set route = 'source' where old_username = 'cleo'`)
+  t.same(await across(), { unflipped: 1, acrossLastHour: 0 })
+  await run(`update migration set route = 'held' where old_username = 'cleo'`)
+  t.same(await across(), { unflipped: 1, acrossLastHour: 0 })
+  await run(`update migration set route = 'destination', flipped_at = now() where old_username = 'cleo'`)
+  await run(`update migration_transition set at = now() - interval '3 hours' where migration_id = ${id('cleo')}`)
+  t.same(await across(), { unflipped: 0, acrossLastHour: 1 }, 'also where the mirror was proved long before')
+})

@@ -13,7 +13,7 @@ const KONTOR: SourceLook = {
   ...{ provider: 'kontor', isOpen: true, connections: { allowed: 12, signIn: 1, copying: 2 } },
   people: {
     states: { ...NOBODY, awaited: 10, pending: 10, synced: 15, done: 5 },
-    ...{ acrossLastHour: 6, neverCame: 10, cameLastHour: 4, toCopy: 10, stopped: 0 },
+    ...{ acrossLastHour: 6, neverCame: 10, cameLastHour: 4, toCopy: 10, stopped: 0, unflipped: 0 },
   },
   ...{ minutes: MINUTES, counted: { people: 20, mean: 1_000, deviation: 100, largest: 3_000 }, came: 0 },
   ...{ errors: [], successes: 5, flips: null, awaySince: null, awayAt: null, successAt: null },
@@ -67,6 +67,13 @@ t.test('it counts who is across, who waits and who is copied', async (t) => {
   t.ok(minutes(end?.earliest) < 17 && minutes(end?.latest) > 17, `${minutes(end?.earliest)} to ${minutes(end?.latest)}`)
 })
 
+t.test('who works on the old server still is not across, however well the mirror is proved', async (t) => {
+  const proxied = { ...KONTOR, people: { ...KONTOR.people, unflipped: 14 } }
+  const { people, messagesLeft } = board({ sources: [proxied] })
+  t.match(people, { all: 40, across: 6, unflipped: 14 })
+  t.equal(messagesLeft, board({ sources: [KONTOR] }).messagesLeft)
+})
+
 t.test('an old server that is away has no end, and the others have theirs', async (t) => {
   const { end, endWithout } = board({}, [well('kontor'), away('weber')])
   t.same(endWithout, ['weber'])
@@ -76,6 +83,7 @@ t.test('an old server that is away has no end, and the others have theirs', asyn
 
 t.test('one sentence says whether it goes well, and why not', async (t) => {
   const none = { ...KONTOR, people: { ...KONTOR.people, states: NOBODY, toCopy: 0, neverCame: 0 } }
+  const proxied = { ...none, people: { ...none.people, states: { ...NOBODY, synced: 10 }, unflipped: 1 } }
   const over = { ...none, people: { ...none.people, states: { ...NOBODY, done: 10 } } }
   const quiet = { ...none, people: { ...none.people, states: { ...NOBODY, awaited: 5, done: 10 } } }
   const idle = { running: [] }
@@ -83,6 +91,7 @@ t.test('one sentence says whether it goes well, and why not', async (t) => {
   t.equal(sentence({ ...idle, sources: [none] }), 'Nobody is expected yet')
   t.equal(sentence({ ...idle, sources: [over] }), 'Everybody is across')
   t.equal(sentence({ ...idle, sources: [quiet] }), 'All is well, and nobody waits')
+  t.equal(sentence({ ...idle, sources: [proxied] }), 'All is well, and nobody waits', 'one works on the old server')
   t.equal(sentence({ ...idle, workers: [] }), 'It has stopped: no "postferry sync" runs, and 20 people wait for a copy')
   t.equal(
     sentence({}, [well('kontor'), away('weber')]),

@@ -7,6 +7,7 @@ import { type Ferry, mustRun, rows, startFerry } from '../support/ferry.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { type Interface, Interfaces, type Request } from '../support/interfaces.ts'
 import { ordinary } from '../support/ledgers.ts'
+import { query } from '../support/query.ts'
 import { ask } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
@@ -97,16 +98,23 @@ t.test('each provider is well, or the step that fails is told', async (t) => {
 })
 
 t.test('how the move goes is told alike by the command, the API and the panel', async (t) => {
+  const proxied = async (route: string) => {
+    const change = `update migration set state = 'synced', route = $1 where address = 'with-cli@new.example'`
+    await query(ferry.service.dataDir, change, [route])
+  }
+  await proxied('source')
   const board = () => ({ cli: ['report', '--now'], api: ['get', '/board'], panel: ['/admin/board'] }) as const
   const { cli, api } = await interfaces.same(t, 'board', board)
   const { going, sentence, people, needs } = api as { [name: string]: unknown }
   t.match(cli, { going, sentence, people, needs })
+  t.match(people, { states: { synced: 1, done: 0 }, across: 0, unflipped: 1 })
   // It may show the look before for some seconds.
   const isShown = async () => {
     const { words } = await interfaces.panel({ panel: board().panel })
-    return words.includes(`${sentence}.`.replaceAll('"', '&quot;'))
+    return [`${sentence}.`, ', 1 not flipped yet'].every((text) => words.includes(text.replaceAll('"', '&quot;')))
   }
   await until(isShown, 'the same sentence')
+  await proxied('destination')
 })
 
 t.test('where kept passwords may be sent is approved on the copying host alone', async (t) => {

@@ -27,7 +27,7 @@ interface Options {
 const DAYS_SHOWN = 14
 /** Lists and filters, which the board does not have. */
 const INSTEAD = ['awaited', 'onlyAtSource', 'csv', 'provider', 'domain']
-const PEOPLE_TABLE = { row: peopleRow, columns: ['provider', 'domain', ...PEOPLE, 'never_came'] }
+const PEOPLE_TABLE = { row: peopleRow, columns: ['provider', 'domain', ...PEOPLE, 'never_came', 'unflipped'] }
 
 export function addReportCommand(postferry: Command, { open }: CliDeps): void {
   const shape = {

@@ -45,9 +45,10 @@ export function boardLines(board: Board): string[] {
   return parts.filter((lines) => lines.length > 0).flatMap((lines, at) => (at === 0 ? lines : ['', ...lines]))
 }
 
-function progressText({ people: { across, all, acrossLastHour, neverCame, cameLastHour } }: Board): string {
+function progressText({ people: { across, unflipped, all, acrossLastHour, neverCame, cameLastHour } }: Board): string {
   const came = `${count(neverCame)} not signed in yet, ${count(cameLastHour)} came in the last hour`
-  return `${count(across)} of ${people(all)} across, ${count(acrossLastHour)} in the last hour; ${came}`
+  const left = unflipped === 0 ? '' : `${count(unflipped)} not flipped yet; `
+  return `${count(across)} of ${people(all)} across, ${count(acrossLastHour)} in the last hour; ${left}${came}`
 }
 
 function statesText({ people: { states } }: Board): string {

@@ -51,12 +51,12 @@ function nobodyYet(): Piece {
 }
 
 function tiles(board: Board): Piece {
-  const { across, all, acrossLastHour, copying, waiting, neverCame, cameLastHour } = board.people
+  const { across, unflipped, all, acrossLastHour, copying, waiting, neverCame, cameLastHour } = board.people
   return html`<dl class="tiles">
     ${tile(
       'Across',
       html`${count(across)} <small>of ${people(all)}</small>`,
-      html`<progress max=${all} value=${across} aria-label="People across"></progress> ${count(acrossLastHour)} in the last hour`,
+      html`<progress max=${all} value=${across} aria-label="People across"></progress> ${count(acrossLastHour)} in the last hour${unflipped > 0 && `, ${count(unflipped)} not flipped yet`}`,
     )}
     ${tile('Copying ends', endOf(board), leftOf(board))}
     ${tile(

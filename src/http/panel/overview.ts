@@ -76,6 +76,7 @@ function domainTable(people: readonly PeopleCount[]): Piece {
       { head: 'Domain', cell: filtered('domain') },
       number('People', (row) => count(row.people)),
       number('Not signed in yet', (row) => count(row.neverCame)),
+      number('Not flipped yet', (row) => count(row.unflipped)),
       ...(['pending', 'synced', 'done', 'failed'] as const).map((name) => {
         return number<PeopleCount>(name, (row) => count(row[name]))
       }),

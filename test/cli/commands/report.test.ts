@@ -41,9 +41,9 @@ t.test('people are counted by provider, domain and state', async (t) => {
   t.same(people, [
     {
       ...{ provider: 'old', domain: 'old.example', ...none, awaited: 1, pending: 1, synced: 1, done: 1, paused: 1 },
-      ...{ failed: 2, people: 7, never_came: 2 },
+      ...{ failed: 2, people: 7, never_came: 2, unflipped: 0 },
     },
-    { provider: 'old', domain: 'renamed.example', ...none, awaited: 2, people: 2, never_came: 2 },
+    { provider: 'old', domain: 'renamed.example', ...none, awaited: 2, people: 2, never_came: 2, unflipped: 0 },
   ])
   t.match(total, { provider: 'all', domain: 'all', awaited: 3, people: 9, never_came: 4 })
   t.same(failures, [
@@ -82,8 +82,8 @@ t.test('who has never come is listed, also with a password that came along', asy
 
 t.test('the people are CSV too, and never CSV and JSON at once', async (t) => {
   const csv = await mustRun(ferry.service, 'report', '--csv')
-  const header = 'provider,domain,awaited,pending,copying,synced,done,paused,failed,people,never_came'
-  t.equal(csv, `${header}\r\nold,old.example,1,1,0,1,1,1,2,7,2\r\nold,renamed.example,2,0,0,0,0,0,0,2,2\r\n`)
+  const header = 'provider,domain,awaited,pending,copying,synced,done,paused,failed,people,never_came,unflipped'
+  t.equal(csv, `${header}\r\nold,old.example,1,1,0,1,1,1,2,7,2,0\r\nold,renamed.example,2,0,0,0,0,0,0,2,2,0\r\n`)
   t.match(await ferry.service.run(['report', '--csv', '--json']), { exitCode: 64 })
 })
 
@@ -99,6 +99,18 @@ t.test('how it goes is told once, or again and again until it is stopped', async
   t.match(JSON.parse(line), { going: 'stopped', people: { all: 9, across: 2 } })
   watching.kill('SIGTERM')
   t.same(await once(watching, 'exit'), [0, null])
+})
+
+t.test('who works on the old server still is not called across, nor complete', async (t) => {
+  await query(`update migration set route = 'source' where state = 'synced'`)
+  t.match(await report(), { people: [{ synced: 1, unflipped: 1 }, { unflipped: 0 }], total: { unflipped: 1 } })
+  const line = /^1 of 9 people across, 1 in the last hour; 1 not flipped yet; 4 not signed in yet/m
+  const all = await mustRun(ferry.service, 'report')
+  t.match(all, line)
+  t.match(all, /^7 remain, 1 not flipped yet$/m)
+  t.match(await mustRun(ferry.service, 'report', '--now'), line)
+  t.match(await rows(ferry.service, 'report', '--now'), { people: { across: 1, unflipped: 1 } })
+  await query(`update migration set route = 'destination' where state = 'synced'`)
 })
 
 t.test('who is being copied at this moment is counted apart', async (t) => {
