@@ -14,7 +14,8 @@ const HELP = `usage: npm run bench:copy -- [--full] [--people N] [--plain N] [--
 Measures the engine doveadm beside two OfflineIMAPs and two mbsyncs in the same run, at distances that a relay makes, and
 prints a Markdown table. As root: Courier and mbsync are Debian 12's (test/support/old-servers-root.sh).
 
-  --full         as many people and messages as docs/figures.md tells of: two hours; otherwise some minutes
+  --full         as many people and messages as docs/figures.md tells of: two hours and 20 GB of disk; otherwise some
+                 minutes
   --people N     how many people are copied
   --plain N      how many of them OfflineIMAP copies, which takes its time
   --messages N   how many messages each of them has

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type pg from 'pg'
@@ -75,6 +75,7 @@ export async function startWorld(settings: WorldSettings): Promise<World> {
   await mustRun(service, 'provider', 'set', 'old', '--max-connections', '20')
   for (const person of all) await fill(old.port, person)
   for (const person of all) await service.passdb(...person)
+  const aside = mkdtempSync(join(tmpdir(), 'postferry-aside-'))
   const metadata = (share: number) => join(service.dataDir, `offlineimap-${share}`)
   return {
     people: all.map(([address]) => address),
@@ -87,9 +88,8 @@ export async function startWorld(settings: WorldSettings): Promise<World> {
     run: (program, args, env = {}) => run(program, args, { ...service.environment, ...env }),
     query: (text) => query(service.dataDir, text),
     async reset() {
-      for (const folder of [homes, join(service.dataDir, 'offlineimap'), metadata(1), metadata(2)]) {
-        await runProgram('find', [folder, '-mindepth', '1', '-delete'], service.environment)
-      }
+      const folders = [homes, join(service.dataDir, 'offlineimap'), metadata(1), metadata(2)]
+      for (const folder of folders.filter(existsSync)) putAside(folder, aside)
       await query(service.dataDir, 'delete from attempt')
       await query(service.dataDir, 'delete from ledger')
       await query(service.dataDir, `update migration set state = 'pending', paused_from = null, code = null`)
@@ -100,9 +100,15 @@ export async function startWorld(settings: WorldSettings): Promise<World> {
     },
     async [Symbol.asyncDispose]() {
       await ferry[Symbol.asyncDispose]()
-      rmSync(homes, { recursive: true, force: true })
+      for (const folder of [homes, aside]) rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** ext4 is slow to make files where many were deleted in the minutes before: nothing is deleted before the end. */
+function putAside(folder: string, aside: string): void {
+  const place = mkdtempSync(join(aside, 'run-'))
+  for (const name of readdirSync(folder)) renameSync(join(folder, name), join(place, name))
 }
 
 type Old = { readonly port: number }
