@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { runPostferry } from './cli/program.ts'
+import { stopped } from './cli/terminal/stop-signal.ts'
 import { welcome } from './cli/terminal/welcome.ts'
 import { proxiedSessions } from './engines/doveadm/sessions.ts'
 import { becomeOwner } from './files/become-owner.ts'
@@ -34,7 +35,7 @@ async function serve(): Promise<void> {
 
   const { dataDir, logLevel, proxyNetworks } = settings()
   using _alone = await lockDataDir(dataDir)
-  const stopped = stopSignal()
+  const stopAsked = stopped()
   const log = openLog(logLevel)
   const metrics = createMetrics()
 
@@ -59,7 +60,7 @@ async function serve(): Promise<void> {
   using _watching = service.database.watchSchema(reject)
   using _told = await tellSystemd(listening.answers)
   process.stdout.write(welcome(settings()))
-  log.info({ signal: await Promise.race([stopped, outgrown]) }, 'stopping')
+  log.info({ signal: await Promise.race([stopAsked, outgrown]) }, 'stopping')
 }
 
 /** Two services must not share a data directory. */
@@ -68,12 +69,6 @@ async function lockDataDir(dataDir: string): Promise<Disposable> {
   const lock = await lockFolder(dataDir, 'serve')
   if (lock === null) throw new ListenError(`another "postferry serve" runs on the data directory ${dataDir}`)
   return lock
-}
-
-function stopSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve)
-  })
 }
 
 await runPostferry(process.argv.slice(2), {

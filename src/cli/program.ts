@@ -61,6 +61,6 @@ export function program(deps: CliDeps): Command {
 }
 
 function addServe(postferry: Command, { serve }: CliDeps): void {
-  const command = postferry.command('serve').description('answer sign-ins until SIGTERM or SIGINT')
+  const command = postferry.command('serve').description('answer sign-ins until SIGTERM, SIGINT or SIGHUP')
   examples(command, 'postferry serve', 'POSTFERRY_DATA_DIR=/var/lib/postferry postferry serve').action(serve)
 }

@@ -16,9 +16,18 @@ export interface ListenerDeps extends HttpDeps {
 }
 
 /** The log: JSON lines on standard error. */
+/** Whatever becomes of the log (its disk is full, its terminal is closed), people are answered, and the service ends when it is asked to. */
 export function openLog(level: string): Logger {
-  return pino({ level }, destination({ dest: 2, sync: false }))
+  const log = destination({ dest: 2, sync: false, maxLength: LOG_WAITING_BYTES })
+  log.on('error', () => {
+    // At the exit it would be tried again for ever.
+    log.flushSync = () => undefined
+  })
+  return pino({ level }, log)
 }
+
+/** So much waits for a log that cannot be written; what comes then is lost. */
+const LOG_WAITING_BYTES = 4 * 1024 * 1024
 
 /** What listens. */
 export interface Listening extends AsyncDisposable {

@@ -1,12 +1,14 @@
+import { join } from 'node:path'
 import type { Command } from 'commander'
 import t from 'tap'
 import { program } from '../../src/cli/program.ts'
 import { explain } from '../../src/cli/terminal/exit.ts'
 import { loadSettings } from '../../src/settings.ts'
 import { COMPILED } from '../support/compiled.ts'
-import { runPostferry } from '../support/service.ts'
+import { runPostferry, runProgram } from '../support/service.ts'
 import { mistakeIn } from './mistake.ts'
 
+const MAIN = join(import.meta.dirname, '../../src/main.ts')
 const NOWHERE = { ...COMPILED, POSTFERRY_DATA_DIR: '/dev/null/nowhere', POSTFERRY_PORT: '0' }
 t.test('a mistake in the arguments is one line that names it, and exit code 64', async (t) => {
   const add = ['provider', 'add', 'old', '--host', 'imap.old.example']
@@ -163,6 +165,11 @@ t.test('--help and --version work whatever the settings are', async (t) => {
   t.match(version, { exitCode: 0, stdout: /^\d+\.\d+\.\d+\n$/ })
   t.match(none, { exitCode: 64, stdout: '', stderr: /^Usage: postferry/ })
   t.same(one, { exitCode: 78, stdout: '', stderr: 'postferry: POSTFERRY_PORT must be a port from 0 to 65535\n' })
+})
+
+t.test('where standard error cannot be written, the exit code tells', async (t) => {
+  const program = ['exec "$@" 2>/dev/full', 'sh', process.execPath, MAIN, 'nonsense']
+  t.equal((await runProgram('sh', ['-c', ...program], NOWHERE)).exitCode, 64)
 })
 
 t.test('time limits that do not add up are one line that names which', (t) => {

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -8,8 +9,11 @@ import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { HttpWire } from '../http/http-wire.ts'
 import { mustRun } from '../support/ferry.ts'
-import { get, post, runPostferry, startService } from '../support/service.ts'
+import { get, post, runPostferry, runProgram, startService } from '../support/service.ts'
 import { HANG_MS, until } from '../support/until.ts'
+
+const MAIN = join(import.meta.dirname, '../../src/main.ts')
+const HANG_UP = join(import.meta.dirname, '../support/hang-up.py')
 
 const folder = mkdtempSync(join(tmpdir(), 'postferry-serve-'))
 t.after(() => rmSync(folder, { recursive: true }))
@@ -103,6 +107,32 @@ async function startSilence() {
     },
   }
 }
+
+t.test('when its terminal is closed, it ends as well', async (t) => {
+  await using service = await startService()
+  await service.stop()
+  const program = ['postferry provider test', process.execPath, MAIN, 'serve']
+  const { exitCode, stderr } = await runProgram('python3', [HANG_UP, ...program], service.environment)
+  t.equal(exitCode, 0, stderr)
+  t.notOk(existsSync(join(service.dataDir, 'postgres/postmaster.pid')), 'and its database with it')
+})
+
+t.test('a log whose disk is full keeps nobody from an answer, nor the service from its end', async (t) => {
+  await using service = await startService()
+  await service.stop()
+  const program = ['exec "$@" 2>/dev/full', 'sh', process.execPath, MAIN, 'serve']
+  const serving = spawn('sh', ['-c', ...program], { env: service.environment, stdio: 'ignore' })
+  const ended = once(serving, 'exit')
+  t.teardown(() => serving.kill('SIGKILL'))
+  const answers = () =>
+    service.passdb('a@b.example', 'x').then(
+      ({ status }) => status === 401,
+      () => false,
+    )
+  await until(async () => serving.exitCode !== null || (await answers()), 'an answer')
+  serving.kill('SIGTERM')
+  t.same(await Promise.race([ended, wait(HANG_MS, 'still there', { ref: false })]), [0, null])
+})
 
 t.test('after a SIGKILL the next start continues', async (t) => {
   await using service = await startService()

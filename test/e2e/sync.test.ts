@@ -123,14 +123,17 @@ t.test('a source that is down is tried again later; nothing fails', async (t) =>
   t.match(await migration(BEN[0]), { state: 'synced', code: null, attempts: [{ outcome: 'old-unreachable' }] })
 })
 
-t.test('SIGTERM ends a worker that waits', async (t) => {
-  const worker = startSync(service)
-  await seed(old.port, CLEO, 1)
-  await service.passdb(...CLEO)
-  await worker.seen(({ event, address }) => event === 'ended' && address === CLEO[0])
-  worker.kill('SIGTERM')
-  t.equal(await worker.end, 0, worker.stderr)
-})
+for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
+  t.test(`${signal} ends a worker that waits`, async (t) => {
+    await seed(old.port, CLEO, 1)
+    await service.passdb(...CLEO)
+    await mustRun(service, 'migration', 'retry', CLEO[0])
+    const worker = startSync(service)
+    await worker.seen(({ event, address }) => event === 'ended' && address === CLEO[0])
+    worker.kill(signal)
+    t.equal(await worker.end, 0, worker.stderr)
+  })
+}
 
 function filesOf(address: string): string[] {
   const [local = '', domain = ''] = address.split('@')

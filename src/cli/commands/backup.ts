@@ -10,9 +10,9 @@ import type { CliDeps } from '../deps.ts'
 import { examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { CountProgress } from '../terminal/progress.ts'
+import { stopSignal } from '../terminal/stop-signal.ts'
 import { json, visible } from '../terminal/text.ts'
 import { belongingLines, belongings } from './belongings.ts'
-import { stopSignal } from './sync-one.ts'
 
 interface Options {
   json?: boolean

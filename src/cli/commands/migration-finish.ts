@@ -15,9 +15,10 @@ import { EXIT, Failure } from '../terminal/exit.ts'
 import { CALLER } from '../terminal/operation-command.ts'
 import { printDone } from '../terminal/output.ts'
 import { CountProgress } from '../terminal/progress.ts'
+import { stopSignal } from '../terminal/stop-signal.ts'
 import { visible } from '../terminal/text.ts'
 import { changeAll, changeCommand } from './migration-change.ts'
-import { ATTEMPT_LIMIT_MINUTES, oneJob, stopSignal } from './sync-one.ts'
+import { ATTEMPT_LIMIT_MINUTES, oneJob } from './sync-one.ts'
 
 const POLL_MS = 1_000
 const FORCED = '--force finishes anyway, and loses what is not on the new server'

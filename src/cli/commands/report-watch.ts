@@ -7,8 +7,8 @@ import { CALLER } from '../terminal/operation-command.ts'
 import { print } from '../terminal/output.ts'
 import { redrawn } from '../terminal/redraw.ts'
 import { statesInColour } from '../terminal/state-colour.ts'
+import { stopSignal } from '../terminal/stop-signal.ts'
 import { json } from '../terminal/text.ts'
-import { stopSignal } from './sync-one.ts'
 
 const LOOK_MS = 2_000
 /** Where nothing can be drawn in place, a few lines now and then are enough. */

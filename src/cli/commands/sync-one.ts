@@ -34,10 +34,3 @@ export async function oneJob(
   stop.addEventListener('abort', () => leases.stop())
   return await leases.run(leased, connection, { onMessage })
 }
-
-/** Aborted when somebody wants the command to end. */
-export function stopSignal(): AbortSignal {
-  const stop = new AbortController()
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
-  return stop.signal
-}

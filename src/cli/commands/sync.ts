@@ -10,9 +10,10 @@ import { accountOf } from '../../operations/person.ts'
 import type { CliDeps } from '../deps.ts'
 import { address, examples, upTo } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
+import { stopSignal } from '../terminal/stop-signal.ts'
 import { Failures } from '../terminal/sync-failures.ts'
 import { Progress } from '../terminal/sync-progress.ts'
-import { ATTEMPT_LIMIT_MINUTES, oneJob, stopSignal } from './sync-one.ts'
+import { ATTEMPT_LIMIT_MINUTES, oneJob } from './sync-one.ts'
 
 interface Options {
   once?: boolean
@@ -30,7 +31,7 @@ const SLOTS_LIMIT = 64
 export function addSyncCommand(postferry: Command, deps: CliDeps): void {
   const sync = postferry
     .command('sync')
-    .description('copy the mail of all active migrations until SIGTERM; several may share the work')
+    .description('copy the mail of all active migrations until SIGTERM, SIGINT or SIGHUP; several may share the work')
     .option('--once', 'exit when all migrations that are due have been processed')
     .option('--account <address>', 'one person, now, at any hour; the new or the old address', address)
     .option('--slots <n>', 'so many people at a time', upTo(SLOTS_LIMIT), SLOTS)

@@ -20,9 +20,9 @@ const CHUNK_LENGTH = 32 * 1024
 // Columns are as wide as these rows need.
 const ROWS_MEASURED = 1_000
 
-/** A broken pipe is told by the write that it breaks, not by an event that ends the process. */
+/** What cannot be written is told by the write, not by an event that ends the process. */
 export function armOutput(): void {
-  process.stdout.on('error', () => undefined)
+  for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined)
 }
 
 /** Resolves when the text has left, so that a slow reader slows down the writer. */
