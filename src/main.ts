@@ -1,9 +1,9 @@
-import { mkdirSync } from 'node:fs'
 import { runPostferry } from './cli/program.ts'
 import { stopped } from './cli/terminal/stop-signal.ts'
 import { welcome } from './cli/terminal/welcome.ts'
 import { proxiedSessions } from './engines/doveadm/sessions.ts'
 import { becomeOwner } from './files/become-owner.ts'
+import { makeFolder } from './files/folder.ts'
 import { instanceId } from './files/kept-ids.ts'
 import { lockFolder } from './files/lock.ts'
 import { ListenError } from './http/listen.ts'
@@ -65,7 +65,7 @@ async function serve(): Promise<void> {
 
 /** Two services must not share a data directory. */
 async function lockDataDir(dataDir: string): Promise<Disposable> {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  makeFolder(dataDir)
   const lock = await lockFolder(dataDir, 'serve')
   if (lock === null) throw new ListenError(`another "postferry serve" runs on the data directory ${dataDir}`)
   return lock

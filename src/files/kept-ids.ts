@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { SettingsError } from '../settings.ts'
 import { keptLine } from './atomic.ts'
+import { makeFolder } from './folder.ts'
 
 /** In the folder of a sync state: which copying host it makes of the one that it is mounted on. */
 const FILE = 'postferry-copying-host'
@@ -15,7 +16,7 @@ const FILE = 'postferry-copying-host'
  */
 export function copyingHostIn(folder: string, setting: string): string {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
     return keptLine(join(folder, FILE), randomUUID)
   } catch (error) {
     throw new SettingsError(`${setting}: cannot write in ${folder} (${(error as NodeJS.ErrnoException).code})`)

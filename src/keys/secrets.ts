@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createFile, fileStamp, keptLine } from '../files/atomic.ts'
 import { ownerOf } from '../files/become-owner.ts'
+import { makeFolder } from '../files/folder.ts'
 import { token as tokenKind } from '../setting-kinds.ts'
 import { type Settings, SettingsError } from '../settings.ts'
 import { isRecipient, newIdentity, openWith, recipientsOf } from './age.ts'
@@ -20,7 +21,7 @@ const TOKEN_BYTES = 32
 
 /** The tokens and recipients in force; what the settings do not give is read from the data directory, or made there. */
 export async function provideSecrets(settings: Settings): Promise<Secrets> {
-  mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 })
+  makeFolder(settings.dataDir)
   return {
     authToken: settings.authToken ?? soundToken(join(settings.dataDir, 'auth-token')),
     adminToken: settings.adminToken ?? soundToken(join(settings.dataDir, 'admin-token')),
@@ -31,7 +32,7 @@ export async function provideSecrets(settings: Settings): Promise<Secrets> {
 /** What encrypts sessions and TOTP secrets of the panel; made when first needed. @throws SettingsError */
 export function panelKeyInForce({ panelKey, dataDir }: Pick<Settings, 'panelKey' | 'dataDir'>): Buffer {
   if (panelKey !== null) return panelKey
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  makeFolder(dataDir)
   const file = join(dataDir, 'panel-key')
   const key = panelKeyIn(keptToken(file))
   if (key !== null) return key
@@ -53,7 +54,6 @@ export async function recipientsInForce(settings: Settings): Promise<readonly st
 export async function initialiseKey(settings: Settings): Promise<string> {
   const { file, recipient } = await newIdentity()
   try {
-    mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 })
     createFile(settings.identityFile, file, { ...ownerOf(settings), mode: 0o600 })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException

@@ -183,9 +183,16 @@ t.test('time limits that do not add up are one line that names which', (t) => {
 })
 
 t.test('a data directory that cannot be made is one line and exit code 73', async (t) => {
-  const { exitCode, stderr } = await runPostferry(['provider', 'list'], NOWHERE)
-  t.equal(exitCode, 73)
-  t.match(stderr, /^postferry: POSTFERRY_DATA_DIR: [^\n]*\n$/)
+  const commands = [['provider', 'list'], ['key', 'init'], ['sync', '--once'], ['serve']]
+  for (const dataDir of ['/dev/null/nowhere', '/proc/nowhere/below']) {
+    const ended = await Promise.all(
+      commands.map((args) => runPostferry(args, { ...NOWHERE, POSTFERRY_DATA_DIR: dataDir })),
+    )
+    for (const [at, { exitCode, stderr }] of ended.entries()) {
+      t.equal(exitCode, 73, `${commands[at]} in ${dataDir}`)
+      t.match(stderr, /^postferry: POSTFERRY_DATA_DIR: [^\n]*\n$/)
+    }
+  }
 })
 
 t.test('a database that is away is one line without its password, and exit code 69', async (t) => {

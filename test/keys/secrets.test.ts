@@ -57,7 +57,7 @@ t.test('a panel key that is none is refused in a line that does not repeat it', 
 })
 
 t.test('what opens goes by the identity file as it is now', async (t) => {
-  const settings = loadSettings({ POSTFERRY_DATA_DIR: join(folder, 'rotated') })
+  const settings = loadSettings({ POSTFERRY_DATA_DIR: mkdtempSync(join(folder, 'rotated-')) })
   const anna = { address: 'anna@new.example', provider: 'old', username: 'anna', password: 'Correct-Horse-9' }
   const sealedTo = async (recipient: string) => (await sealTo([recipient]).seal(anna)).bytes
   const before = await sealedTo(await initialiseKey(settings))

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import { makeFolder } from '../../files/folder.ts'
 import { identityRecipients, initialiseKey, recipientsInForce } from '../../keys/secrets.ts'
 import type { Settings } from '../../settings.ts'
 import type { CliDeps } from '../deps.ts'
@@ -25,6 +26,7 @@ function addInit(key: Command, { settings }: CliDeps): void {
     async (options) => {
       const inForce = settings()
       refuseExisting(inForce)
+      makeFolder(inForce.dataDir)
       const recipient = await initialiseKey(inForce).catch((error: Error) => {
         throw new Failure(EXIT.cannotCreate, error.message)
       })

@@ -1,9 +1,9 @@
-import { mkdirSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import Cursor from 'pg-cursor'
+import { makeFolder } from '../../files/folder.ts'
 import { openEmbedded } from '../embedded/postgres.ts'
 import type { DB } from '../schema.ts'
 import { type Channel, type Listener, listen, type OnNotice } from './listener.ts'
@@ -169,6 +169,6 @@ function openPool(location: pg.ClientConfig): { pool: pg.Pool; connected: Readon
 }
 
 async function openOwn(dataDir: string) {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  makeFolder(dataDir)
   return await openEmbedded(dataDir)
 }
