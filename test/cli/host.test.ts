@@ -46,6 +46,16 @@ t.test('key init makes the identity file for its user alone, prints the recipien
   t.match(await mistakeIn(['key', 'init'], nowhere), { exitCode: 73, line: /POSTFERRY_IDENTITY_FILE/ })
 })
 
+t.test('key init tells when the settings name other keys: credentials are sealed to those', async (t) => {
+  const other = (await runPostferry(['key', 'init'], fresh('theirs'))).stdout.trim()
+  const init = (name: string, ...more: string[]) =>
+    runPostferry(['key', 'init', ...more], { ...fresh(name), POSTFERRY_RECIPIENTS: other })
+  const [made, asJson] = await Promise.all([init('ours'), init('ours-json', '--json')])
+  t.match(made, { exitCode: 0, stdout: /^age1[0-9a-z]{58}\n$/, stderr: /^postferry: POSTFERRY_RECIPIENTS names other/ })
+  t.match(asJson, { exitCode: 0, stderr: '' })
+  t.match(JSON.parse(asJson.stdout), { settings_differ: true })
+})
+
 t.test('key show tells whether this host can open what is sealed', async (t) => {
   const environment = fresh('show')
   t.match(await mistakeIn(['key', 'show'], environment), { exitCode: 78, line: /run "postferry key init"/ })

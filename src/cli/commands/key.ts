@@ -10,6 +10,9 @@ import { EXIT, Failure } from '../terminal/exit.ts'
 import { print, printDone, printList, printRecord } from '../terminal/output.ts'
 import { addRotate } from './key-rotate.ts'
 
+const OTHERS_IN_FORCE =
+  'POSTFERRY_RECIPIENTS names other keys, and credentials are sealed to those: put this one into it on every host, and restart serve there'
+
 export function addKeyCommands(postferry: Command, deps: CliDeps): void {
   const key = postferry.command('key').description('the key that credentials are sealed with')
   addInit(key, deps)
@@ -30,7 +33,10 @@ function addInit(key: Command, { settings }: CliDeps): void {
       const recipient = await initialiseKey(inForce).catch((error: Error) => {
         throw new Failure(EXIT.cannotCreate, error.message)
       })
-      await printDone({ recipient, identity_file: inForce.identityFile }, recipient, options)
+      const settingsDiffer = inForce.recipients.length > 0
+      const fields = { recipient, identity_file: inForce.identityFile, settings_differ: settingsDiffer }
+      await printDone(fields, recipient, options)
+      if (settingsDiffer && !options.json) process.stderr.write(`postferry: ${OTHERS_IN_FORCE}\n`)
     },
   )
 }
