@@ -22,7 +22,7 @@ export function headerIn(fields: readonly string[]): readonly Column[] | null {
   const names = fields.map((field) => field.trim().toLowerCase().replace(/[ -]/g, '_'))
   const isPerson = fields.some((field) => field.includes('@')) && !names.includes('address')
   if (!isPerson && names.includes('alias')) throw new Refused('invalid', OF_ALIASES)
-  if (isPerson || !names.some((name) => isColumn(name) || Object.hasOwn(CALLED, name))) return null
+  if (isPerson || !(names.some(isKnown) || isMistyped(names[0]))) return null
   const flaws = names.filter((name) => !isColumn(name)).map(unknown)
   for (const name of new Set(names.filter((name, at) => names.indexOf(name) < at && isColumn(name)))) {
     flaws.push(`${name} stands there twice`)
@@ -37,6 +37,15 @@ export function headerIn(fields: readonly string[]): readonly Column[] | null {
 
 function isColumn(name: string): name is Column {
   return COLUMNS.some((column) => column === name)
+}
+
+function isKnown(name: string): boolean {
+  return isColumn(name) || Object.hasOwn(CALLED, name)
+}
+
+/** A person's line begins with their address, not with what is nearly the name of a column. */
+function isMistyped(first = ''): boolean {
+  return likeliest(first, COLUMNS) !== null
 }
 
 function unknown(name: string): string {

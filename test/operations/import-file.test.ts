@@ -142,6 +142,8 @@ t.test(
         /no email \(is address meant\?\), there is no username .* no password .*, address is m/,
       ],
       ['adress,old_username', /: there is no adress \(is address meant\?\), address is missing$/],
+      ['adress', /: there is no adress \(is address meant\?\), address is missing$/],
+      ['adresse,pasword', /no adresse \(is address meant\?\), there is no pasword, address is missing$/],
       ['address,shoe_size', /: there is no shoe_size$/],
       ['address,anna@old.example', /: one name is no word$/],
     ]
