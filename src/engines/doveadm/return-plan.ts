@@ -1,6 +1,9 @@
 import { digestOf } from '../../model/message-digest.ts'
 import { NotFlipped } from '../../model/not-flipped.ts'
 
+/** No UIDVALIDITY: here it is no folder, but a name above others at most. */
+export const NO_FOLDER = 0
+
 /** A folder of the source as it was left. */
 export interface Known {
   readonly uidValidity: number
@@ -125,6 +128,8 @@ export interface Plan {
   readonly names: ReadonlyMap<string, string>
   /** The names that no folder there has any more then. */
   readonly former: readonly string[]
+  /** The names above what is made that are only names here: some servers (Cyrus) make folders of them. */
+  readonly above: readonly string[]
 }
 
 export interface Sides {
@@ -160,14 +165,28 @@ export function planReturn({ known: before, names: titles, here, nameOf }: Sides
     const plan = folderPlan(title, name, of === undefined || isAnother ? NOTHING : of, folder)
     if (plan !== null) folders.push(plan)
   }
-  const gone = [...names].filter(([title]) => !here.has(title))
+  const gone = [...names].filter(([title, name]) => !here.has(title) && !isMadeAbove(title, known.get(name), here))
   if (gone.some(([title]) => title === 'INBOX')) throw new NotFlipped('INBOX: it is not here')
   for (const [title] of gone) all.delete(title)
   const removes = gone.map(([, name]) => name).sort((a, b) => b.length - a.length)
   creates.sort((a, b) => a.length - b.length)
   const last = new Set(all.values())
   const former = [...titles.values()].filter((name) => !last.has(name))
-  return { renames, remake, creates, removes, folders, names: all, former }
+  const made = new Set([...creates, ...renames.map(({ to }) => to)])
+  const above = [...all].flatMap(([title, name]) => (made.has(name) ? titlesAbove(title) : []))
+  const onlyNames = [...new Set(above)].filter((title) => !all.has(title))
+  return { renames, remake, creates, removes, folders, names: all, former, above: onlyNames.map(nameOf) }
+}
+
+/** Whether the source has made that folder by itself, as what is above one that is here. */
+function isMadeAbove(title: string, known: Known | undefined, here: ReadonlyMap<string, Here>): boolean {
+  if (known?.here !== NO_FOLDER || known.messages.size > 0) return false
+  return [...here.keys()].some((other) => other.startsWith(`${title}/`))
+}
+
+function titlesAbove(title: string): string[] {
+  const levels = title.split('/')
+  return levels.slice(1).map((_, at) => levels.slice(0, at + 1).join('/'))
 }
 
 const NOTHING: Pick<Known, 'messages' | 'uidNext'> = { messages: new Map(), uidNext: 1 }

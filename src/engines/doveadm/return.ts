@@ -17,6 +17,7 @@ import {
   type Known,
   type Listed,
   messagesAre,
+  NO_FOLDER,
   newsIn,
   PLACEHOLDER_DIGEST,
   type Plan,
@@ -249,13 +250,16 @@ function changed(name: string, change: string): NotFlipped {
   return new NotFlipped(`the old server has changed since the flip: ${name}: ${change}`)
 }
 
-function aimsOf({ names, former }: Plan, here: Snapshot, known: ReadonlyMap<string, Known>): Map<string, Aim> {
-  const gone = former.map((name) => [name, { here: known.get(name)?.here ?? 0, messages: new Map() }] as const)
+function aimsOf({ names, former, above }: Plan, here: Snapshot, known: ReadonlyMap<string, Known>): Map<string, Aim> {
+  const gone = [...former, ...above].map((name) => {
+    return [name, { here: known.get(name)?.here ?? NO_FOLDER, messages: new Map() }] as const
+  })
   return new Map([...gone, ...[...names].map(([title, name]) => [name, aimOf(title, here)] as const)])
 }
 
 function aimOf(title: string, here: Snapshot): Aim {
-  const { uidValidity, messages } = here.folders.get(title) ?? { uidValidity: 0, messages: new Map<number, string>() }
+  const none = { uidValidity: NO_FOLDER, messages: new Map<number, string>() }
+  const { uidValidity, messages } = here.folders.get(title) ?? none
   const all = [...messages].map(([uid, flags]) => [uid, { flags, size: here.sizeOf(title, uid) }] as const)
   return { here: uidValidity, messages: new Map(all) }
 }

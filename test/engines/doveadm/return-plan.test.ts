@@ -3,6 +3,7 @@ import {
   changeAt,
   type Here,
   type Known,
+  NO_FOLDER,
   PLACEHOLDER,
   planReturn,
   renamedTo,
@@ -35,7 +36,7 @@ function plan(source: Record<string, Known>, destination: Record<string, Here>) 
 
 t.test('what is the same needs nothing', async (t) => {
   const { names, ...steps } = plan({ A: known(1, 4, 1, 3) }, { A: here(1, 4, 1, 3) })
-  t.same(steps, { renames: [], remake: [], creates: [], removes: [], folders: [], former: [] })
+  t.same(steps, { renames: [], remake: [], creates: [], removes: [], folders: [], former: [], above: [] })
   t.same([...names], [['A', 'INBOX.A']])
 })
 
@@ -85,6 +86,28 @@ t.test('a folder that was removed here and made again is made again there', asyn
 t.test('a parent that only has a name there is left so', async (t) => {
   const { creates } = plan({ 'A/B': known(1, 1) }, { A: here(5, 1), 'A/B': here(1, 1) })
   t.same(creates, [])
+})
+
+t.test('a parent that is only a name here may become a folder there, and stays one', async (t) => {
+  const destination = { 'A/B/C': here(5, 1), 'D/E': here(2, 1), F: here(3, 1) }
+  const source = { 'D/E': known(2, 1), 'F/G': known(3, 1) }
+  const { creates, above } = plan(source, destination)
+  t.same(creates, ['INBOX.A.B.C'])
+  t.same(above, ['INBOX.A', 'INBOX.A.B'], 'not above what is there already')
+  const made = { ...known(8, 1), here: NO_FOLDER }
+  const then = { ...source, A: made, 'A/B': made, 'A/B/C': { ...known(9, 1), here: 5 } }
+  t.match(plan(then, destination), { creates: [], removes: [], folders: [], former: ['INBOX.F/G'] })
+  const { 'A/B/C': _, ...removed } = destination
+  t.same(plan(then, removed).removes, ['INBOX.A/B/C', 'INBOX.A/B', 'INBOX.A'], 'with the last one below them they go')
+  const filled = { ...then, A: { ...made, messages: messages(1) } }
+  t.same(plan(filled, destination).removes, ['INBOX.A'], 'none with a message is taken for one of those')
+  t.same(plan({ A: known(8, 1) }, { 'A/B': here(5, 1) }).removes, ['INBOX.A'], 'nor one that was a folder at the flip')
+})
+
+t.test('a rename may make a parent a folder there, too', async (t) => {
+  t.match(plan({ A: known(1, 2, 1) }, { 'B/A': here(1, 2, 1) }), {
+    ...{ renames: [{ from: 'INBOX.A', to: 'INBOX.B.A' }], above: ['INBOX.B'] },
+  })
 })
 
 t.test('what cannot be made the same is refused', async (t) => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { WrittenMessage } from '../../../src/copying/ports.ts'
+import { doveadm } from '../../../src/engines/doveadm/doveadm.ts'
 import type { DoveadmDeps } from '../../../src/engines/doveadm/engine.ts'
 import { openRecord } from '../../../src/engines/doveadm/flipped.ts'
 import { type Snapshot, snapshot } from '../../../src/engines/doveadm/here.ts'
@@ -46,6 +47,8 @@ class OldServer {
   onAppend: (folder: Folder, message: WrittenMessage) => number = (folder, { body, date }) => put(folder, body, date)
 
   onExpunge: () => void = () => undefined
+  /** As a Cyrus does it: what is above a folder is one, too. */
+  isMakingParents = false
 
   constructor(uidValidity: number) {
     this.uidValidity = uidValidity
@@ -84,6 +87,12 @@ class OldServer {
     }
   }
 
+  #create(name: string): void {
+    const parent = name.split('/').slice(0, -1).join('/')
+    if (this.isMakingParents && parent !== '' && !this.folders.has(parent)) this.#create(parent)
+    this.folders.set(name, { uidNext: 1, modseq: 1, messages: [] })
+  }
+
   #writer() {
     const { folders, uidValidity } = this
     let open = this.inbox
@@ -93,7 +102,7 @@ class OldServer {
         open = folders.get(name) as Folder
         return { uidValidity, uidNext: open.uidNext }
       },
-      create: async (name: string) => void folders.set(name, { uidNext: 1, modseq: 1, messages: [] }),
+      create: async (name: string) => this.#create(name),
       remove: async (name: string) => void folders.delete(name),
       append: async (name: string, message: WrittenMessage) => this.onAppend(folders.get(name) as Folder, message),
       subscribe: async () => undefined,
@@ -164,6 +173,12 @@ class Person {
     const file = join(this.#home, `Maildir/new/${1_700_000_000 + ++this.#files}.${name}.here`)
     writeFileSync(file, body)
     chownSync(file, NOBODY, NOBODY)
+  }
+
+  /** A folder here. */
+  async create(name: string): Promise<void> {
+    await using place = await openPlace(this.order, await usable(null), {})
+    await doveadm(place, ['mailbox', 'create', '-u', place.live, name], SIGNAL)
   }
 
   /** Here, after it has got its number. */
@@ -258,6 +273,25 @@ t.test('a folder that came at the old server meanwhile stays', async (t) => {
   await t.rejects(person.leadBack(), refused(/has not become what is here: New$/))
   await t.rejects(person.leadBack(), refused(/changed since the flip: New: it is new$/))
   t.same(old.shown().slice(2), ['INBOX/3 A', 'New/1 N'])
+})
+
+t.test('a parent that the old server has made by itself above a new folder stays there', async (t) => {
+  const person = await Person.flipped(t)
+  const { old } = person
+  old.isMakingParents = true
+  await person.create('A/B')
+  person.deliver('three')
+  onNextAppend(old, () => {
+    throw new SourceRefuses('cut off')
+  })
+  await t.rejects(person.leadBack(), { message: 'cut off' })
+  t.same([...old.folders.keys()], ['INBOX', 'A', 'A/B'])
+  await person.create('C/D')
+  await person.leadBack()
+  t.same([...old.folders.keys()], ['INBOX', 'A', 'A/B', 'C', 'C/D'])
+  await person.leadBack()
+  put(old.folders.get('A') as Folder, bodyOf('N'))
+  await t.rejects(person.leadBack(), refused(/changed since the flip: A: 1 message is new$/))
 })
 
 t.test('when the connection is lost at an APPEND', async (t) => {
