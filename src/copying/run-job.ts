@@ -211,11 +211,13 @@ async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen>
   const { mailboxes } = status
   const objected = objection(job, mailboxes, isKnown(job, deps))
   if (objected !== null) return without(objected)
-  if (job.state === 'synced' && job.isProved && !job.isFinishRequested && isUnchanged(job, mailboxes, deps.now())) {
-    return { ending: 'unchanged', result: null, attemptId: null, mailboxes }
-  }
+  const isSame =
+    job.state === 'synced' && job.isProved && !job.isFinishRequested && isUnchanged(job, mailboxes, deps.now())
+  const unchanged: Seen = { ending: 'unchanged', result: null, attemptId: null, mailboxes }
+  if (isSame && !isQuotaAhead(job)) return unchanged
   const lack = lackOfRoom(job, mailboxes, () => bytesRead(job, deps), deps.room)
   if (lack !== null) return without('new-full', lack)
+  if (isSame) return unchanged
   const attemptId = await deps.jobs.begin(job, deps.worker)
   // Whoever closes it last waits for the disk.
   using _digests = deps.digests.open(job.migrationId)
@@ -270,6 +272,11 @@ async function keptConnection(
 /** What a mirror has is the source's, whatever is remembered of it. */
 function isKnown({ migrationId, order }: Job, { engine }: JobDeps): boolean {
   return order.isMirrored === true || engine.remembers(migrationId)
+}
+
+/** The quota is the destination's: it may have become smaller while the person is still to come here. */
+function isQuotaAhead({ moving, quotaBytes }: Job): boolean {
+  return moving?.route === 'source' && quotaBytes !== null
 }
 
 /** For people of whom the source has no mailbox: engines stop at that. */

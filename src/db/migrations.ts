@@ -71,7 +71,7 @@ async function finishHeld(
 ): Promise<Migration | null> {
   const migration = await hold(trx, address)
   if (migration === null) return null
-  if (migration.route !== 'destination')
+  if (migration.route !== 'destination' && migration.hasAccount)
     throw new Refused('conflict', 'the person works on the old server still: flip first')
   const after = { ...migration, ...finish(migration), changedAt: new Date() }
   const change = changeOf({ migration, ledger: await findLedger(trx, migration.id) })

@@ -7,15 +7,7 @@ import { STATUS_COLUMNS, toStatus } from './status.ts'
 
 type MigrationRow = Omit<
   Selectable<MigrationTable>,
-  | 'account_id'
-  | 'provider_id'
-  | 'home'
-  | 'list_key'
-  | 'search_text'
-  | 'is_double'
-  | 'quota_bytes'
-  | 'returned_at'
-  | 'filters_left_at'
+  'provider_id' | 'home' | 'list_key' | 'search_text' | 'is_double' | 'quota_bytes' | 'returned_at' | 'filters_left_at'
 > & {
   provider: string
 }

@@ -11,6 +11,7 @@ export const STATUS_COLUMNS = [
   'flip_requested_at',
   'return_requested_at',
   'flipped_at',
+  'account_id',
 ] as const
 
 type StatusRow = Pick<Selectable<MigrationTable>, (typeof STATUS_COLUMNS)[number]>
@@ -22,6 +23,7 @@ export function toStatus(row: StatusRow): Required<Omit<MigrationStatus, 'areFil
     isFinishRequested: finish_requested_at !== null,
     ...{ route: route as Route, isFlipRequested: flip_requested_at !== null },
     ...{ isReturnRequested: return_requested_at !== null, isFlipped: row.flipped_at !== null },
+    hasAccount: row.account_id !== null,
   }
 }
 

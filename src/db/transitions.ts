@@ -17,6 +17,7 @@ export function transitions(db: Kysely<DB>): Transitions {
         .select(['route', sql<Date | null>`max(flip_requested_at)`.as('flip_requested_at')])
         .select(sql<Date | null>`max(return_requested_at)`.as('return_requested_at'))
         .select(sql<Date | null>`max(flipped_at)`.as('flipped_at'))
+        .select(sql<string | null>`max(account_id)`.as('account_id'))
         .select(({ fn }) => fn.countAll<string>().as('count'))
         .groupBy([
           'state',
@@ -26,6 +27,7 @@ export function transitions(db: Kysely<DB>): Transitions {
           sql`finish_requested_at is null`,
           sql`flip_requested_at is null`,
           sql`return_requested_at is null`,
+          sql`account_id is null`,
         ])
         .orderBy('count', 'desc')
         .execute()
@@ -68,14 +70,15 @@ async function moveBatch(
   const { rows } = await sql<{ last: string | null; number: number | null; count: string }>`
     with chosen as materialized (${chosen}), locked as materialized (
       select id, address, state, paused_from, code, finish_requested_at is not null as is_finish_requested, route,
-          flip_requested_at is not null as is_flip_requested, return_requested_at is not null as is_return_requested
+          flip_requested_at is not null as is_flip_requested, return_requested_at is not null as is_return_requested,
+          account_id is not null as has_account
         from migration where id in (select id from chosen) order by id for update
     ), moving as materialized (
       select id, address, number, to_state, to_paused_from, to_code, to_finish_requested, to_flip_requested, is_news, is_due,
           to_any_host, detail
         from locked join ${tableOf(moves)} on locked.state = move.state and locked.is_finish_requested = move.is_finish_requested
           and locked.route = move.route and locked.is_flip_requested = move.is_flip_requested
-          and locked.is_return_requested = move.is_return_requested
+          and locked.is_return_requested = move.is_return_requested and locked.has_account = move.has_account
           and locked.paused_from is not distinct from move.paused_from and locked.code is not distinct from move.code
     ), moved as (
       update migration set state = to_state, paused_from = to_paused_from, code = to_code, changed_at = now(),
@@ -112,6 +115,7 @@ function tableOf(moves: readonly Move[]) {
       code: from.code,
       is_finish_requested: from.isFinishRequested,
       ...{ route: from.route, is_flip_requested: from.isFlipRequested, is_return_requested: from.isReturnRequested },
+      has_account: from.hasAccount,
     },
     ...{
       to_state: to.state,
@@ -125,7 +129,7 @@ function tableOf(moves: readonly Move[]) {
   }))
   return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as move (
     number integer, state text, paused_from text, code text, is_finish_requested boolean, route text,
-    is_flip_requested boolean, is_return_requested boolean, to_flip_requested boolean,
+    is_flip_requested boolean, is_return_requested boolean, has_account boolean, to_flip_requested boolean,
     to_state text, to_paused_from text, to_code text, to_finish_requested boolean, is_news boolean, is_due boolean,
     to_any_host boolean, detail text
   )`

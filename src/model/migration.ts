@@ -32,6 +32,8 @@ export interface Migration {
   readonly isReturnRequested: boolean
   /** A flip has brought the person here. */
   readonly isFlipped: boolean
+  /** The person has signed in here. */
+  readonly hasAccount: boolean
   readonly createdAt: Date
   readonly changedAt: Date
 }
@@ -43,7 +45,7 @@ export function isReady({ route, state, code }: Pick<Migration, 'route' | 'state
 
 /** The part of a migration that a transition changes. */
 export type MigrationStatus = Pick<Migration, 'state' | 'pausedFrom' | 'code' | 'isFinishRequested'> &
-  Partial<Pick<Migration, 'route' | 'isFlipRequested' | 'isReturnRequested' | 'isFlipped'>> & {
+  Partial<Pick<Migration, 'route' | 'isFlipRequested' | 'isReturnRequested' | 'isFlipped' | 'hasAccount'>> & {
     /** The person may come without the filters that cannot: written once, and never taken back. */
     readonly areFiltersLeft?: boolean
   }
@@ -98,6 +100,8 @@ export const requestFinish: Transition = (from) => {
   refuseUncopied(from)
   refuseFailed(from)
   if (from.isReturnRequested === true) throw new Refused('conflict', LEAVING)
+  // A finish flips first.
+  if (from.route !== 'destination') refuseStranger(from)
   return { ...from, isFinishRequested: true, isDue: true }
 }
 
@@ -106,7 +110,14 @@ export const requestFlip: Transition = (from) => {
   refuseUncopied(from)
   if (from.route === 'destination') throw new Refused('conflict', 'the person is on the new server already')
   refuseFailed(from)
+  refuseStranger(from)
   return { ...from, isFlipRequested: true, isDue: true }
+}
+
+/** Nobody is brought here who could not sign in here. */
+function refuseStranger({ hasAccount }: MigrationStatus): void {
+  if (hasAccount === false)
+    throw new Refused('conflict', 'the person has not signed in yet: the first sign-in makes the account')
 }
 
 /** What keeps a person from being ready whose filters cannot come. */

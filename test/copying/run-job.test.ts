@@ -1,6 +1,6 @@
 import t from 'tap'
 import { isFlipWanted } from '../../src/copying/flip.ts'
-import type { Flaw, Job, JobEnd } from '../../src/copying/ports.ts'
+import type { Flaw, Job, JobEnd, Moving } from '../../src/copying/ports.ts'
 import { type JobDeps, runJob } from '../../src/copying/run-job.ts'
 import type { Result } from '../../src/model/attempt.ts'
 import type { MailboxStatus } from '../../src/model/mailbox.ts'
@@ -137,6 +137,16 @@ t.test('what does not fit into the destination is not begun', async (t) => {
   })
   t.match(small, { ending: 'new-full', done: [], result: { outcome: 'new-full', messages: 0, output: /2 bytes/ } })
   t.match(small.end, { attempt: { id: null }, seen: null }, 'no attempt was begun')
+})
+
+t.test('who is still to come here has to fit into the quota of today', async (t) => {
+  const moving = { route: 'source', hasAccount: false, isFlipRequested: false, unfinished: null } as unknown as Moving
+  const same = { state: 'synced', seen: [{ ...INBOX, size: 2 }], completedAt: new Date(), isProved: true } as const
+  const statusCheck = { check: async () => ({ kind: 'yes', mailboxes: [{ ...INBOX, size: 2 }] }) }
+  const after = async (quotaBytes: number) =>
+    await take({ ...JOB, ...same, moving, quotaBytes }, [], [], { statusCheck, flipping: {} })
+  t.match(await after(2), { ending: 'unchanged', done: [] })
+  t.match(await after(1), { ending: 'new-full', done: [], result: { output: /the quota is 1 bytes/ } })
 })
 
 t.test('the source is asked for sizes before all of it is copied, and where there is a quota', async (t) => {

@@ -91,6 +91,18 @@ t.test('a line for whom somebody has the mailbox or the home already is bad, and
   t.same(made, { awaited: 1, pending: 0 })
 })
 
+t.test('who never comes to a proxied provider can be finished all the same', async (t) => {
+  const { kysely } = database
+  const provider = 'proxied'
+  await providers(kysely).add({ ...PROVIDER, name: provider, cutover: 'proxied', engine: 'doveadm' }, BY)
+  await write(imported('ida', { provider }), imported('jan', { provider, sealed: SEALED }))
+  for (const person of ['ida', 'jan']) {
+    t.match(await find(person), { route: 'source', hasAccount: false })
+    const finished = migrations(kysely).finish(`${person}@old.example`, () => ({ ...BY, action: 'migration.finish' }))
+    t.match(await finished, { state: 'done' })
+  }
+})
+
 t.test('who is awaited is taken over by the first sign-in, once, however many connections there are', async (t) => {
   await write(imported('anna', { quotaBytes: 5_000 }))
   const before = await find('anna')

@@ -6,6 +6,7 @@ import {
   type MigrationStatus,
   pause,
   requestFinish,
+  requestFlip,
   requestReturn,
   resume,
   retry,
@@ -35,6 +36,13 @@ t.test('where no last attempt can be made nobody is asked for one, and is told w
     [at('done'), /done already/],
   ]
   for (const [status, message] of reasons) t.throws(() => requestFinish(status), { message }, status.state)
+})
+
+t.test('nobody is asked to come here who has never signed in', async (t) => {
+  const stranger = at('synced', { route: 'source', hasAccount: false })
+  for (const ask of [requestFlip, requestFinish]) t.throws(() => ask(stranger), { message: /has not signed in yet/ })
+  t.match(requestFinish({ ...stranger, route: 'destination' }), requested, 'whose mail is copied without them')
+  t.match(requestFlip({ ...stranger, hasAccount: true }), { isFlipRequested: true, isDue: true })
 })
 
 t.test('pause and resume take a requested finish back, finish fulfils it, everything else keeps it', async (t) => {

@@ -45,6 +45,7 @@ function world(state: State, ledger: Ledger | null) {
       isFlipRequested: false,
       isReturnRequested: false,
       isFlipped: false,
+      hasAccount: true,
       createdAt: AT,
       changedAt: AT,
     },

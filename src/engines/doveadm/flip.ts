@@ -15,7 +15,7 @@ import { leave } from './leave.ts'
 import { listMirror } from './listed.ts'
 import { ONE_BY_ONE, renewFolders, renewMirror } from './mirror.ts'
 import { refuseStorage } from './movable.ts'
-import { moveBack, moveIn, probeMoves } from './moves.ts'
+import { makeEmptyMirror, moveBack, moveIn, probeMoves } from './moves.ts'
 import { noteMirror } from './note-mirror.ts'
 import { openPlace, ownerOf, type Place } from './place.ts'
 import { sourceFields } from './reaching.ts'
@@ -66,7 +66,10 @@ async function openFlip(
   const source = await deps.access.folders(provider, credential, signal)
   const way = opened.use(await deps.access.tunnel(provider, credential, ownerOf(order.home).uid))
   const place = opened.use(await openPlace(order, dovecot, sourceFields(way, listPrefix(source))))
+  const isEmpty = !source.mailboxes.some(({ wanted }) => wanted)
+  if (isEmpty) await makeEmptyMirror(place, signal)
   await probeMoves(place, signal)
+  if (isEmpty) return new EmptyFlip(order, { deps, place, way, source, signal, held: opened.move() })
   return new Flip(order, credential, { deps, place, way, source, signal, held: opened.move() })
 }
 
@@ -186,6 +189,48 @@ class Flip implements MirrorFlip {
         }),
       ),
     )
+  }
+
+  async moveIn(hold: string): Promise<void> {
+    await moveIn(this.#given.place, hold, this.#given.signal)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#given.held[Symbol.asyncDispose]()
+  }
+}
+
+/** Of somebody who has no mailbox at the source: doveadm mirrors none. */
+class EmptyFlip implements MirrorFlip {
+  readonly #order: CopyOrder
+  readonly #given: Given
+
+  constructor(order: CopyOrder, given: Given) {
+    this.#order = order
+    this.#given = given
+  }
+
+  get namespace(): Namespace | null {
+    return namespaceOf(this.#given.source)
+  }
+
+  async renew(): Promise<void> {}
+
+  async difference(names: readonly string[] | null): Promise<string | null> {
+    return names?.length === 0 ? null : 'the old server has a mailbox by now'
+  }
+
+  async isSubscribedOtherwise(): Promise<boolean> {
+    return false
+  }
+
+  async note(): Promise<void> {
+    await toDisk(this.#given.place, this.#given.signal)
+  }
+
+  record(): void {
+    using record = openRecord(this.#given.deps.shared.stateFolder, this.#order.id)
+    record.keep(new Map())
   }
 
   async moveIn(hold: string): Promise<void> {

@@ -76,6 +76,12 @@ set -e
 cd -- "$1"
 mkdir -p ".postferry/before/$2"`
 
+/** Of somebody who has no mailbox at the source. */
+const EMPTY = `
+set -e
+umask 077
+for folder in cur new tmp; do mkdir -p -- "$1/.postferry/mirror/Maildir/$folder"; done`
+
 type Where = Pick<Place, 'home' | 'owner'>
 
 /** @throws when the mirror is not in the mailbox's place */
@@ -104,6 +110,11 @@ export async function makeHomeBefore(where: Where, signal: AbortSignal): Promise
   const name = randomUUID()
   await run(BEFORE, [where.home, name], where, signal, 'a place for what is kept cannot be made')
   return join(where.home, '.postferry/before', name)
+}
+
+/** A home and a mirror, where there are none. @throws when they cannot be made */
+export async function makeEmptyMirror(where: Where, signal: AbortSignal): Promise<void> {
+  await run(EMPTY, [where.home], where, signal, 'an empty mailbox cannot be made')
 }
 
 /** @throws when the mirror could not be put in the mailbox's place at once */
