@@ -58,6 +58,7 @@ CREATE TABLE provider (
     daily_bytes bigint,
     login_addresses integer DEFAULT 1 NOT NULL,
     pop3_uidl text DEFAULT 'dovecot'::text NOT NULL,
+    is_gone boolean DEFAULT false NOT NULL,
     CONSTRAINT provider_pkey PRIMARY KEY (id),
     CONSTRAINT provider_name_key UNIQUE (name),
     CONSTRAINT provider_after_refusal_check CHECK (after_refusal = ANY (ARRAY['admit'::text, 'refuse'::text])),

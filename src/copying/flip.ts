@@ -1,11 +1,11 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Credential } from '../keys/ports.ts'
 import type { Result } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { NotFlipped, reasonOf } from '../model/not-flipped.ts'
+import { Approach, endSessions } from './approach.ts'
 import type { Flips, Sessions } from './flip-ports.ts'
-import { causeOf, confirmed, HELD_LIMIT_MS, LOOK_AGAIN_MS, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
-import type { Flipping, Job, MirrorFlip, StatusCheck, Worker } from './ports.ts'
+import { causeOf, confirmed, HELD_LIMIT_MS, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
+import type { Flipping, Job, LastCopy, StatusCheck, Worker } from './ports.ts'
 import { type Finished, finishReturn, isInterrupted, type ReturnEndDeps } from './return.ts'
 import type { Ending } from './schedule.ts'
 
@@ -17,9 +17,6 @@ export interface FlipDeps {
   readonly engine: Flipping
   readonly statusCheck: StatusCheck
 }
-
-/** How often the source may change while nobody who comes through here can change it. */
-const MOST_ROUNDS = 5
 
 interface Seen {
   readonly ending: Ending
@@ -85,38 +82,83 @@ export interface Flipped {
  * @throws with the reason
  */
 export async function flip(job: Job, credential: Credential, deps: FlipDeps, signal: AbortSignal): Promise<Flipped> {
-  const late = new AbortController()
-  const limited = AbortSignal.any([signal, late.signal])
-  await using mirror = await deps.engine.openFlip(job.order, credential, limited)
-  const approach = new Approach(job, credential, mirror, deps, limited)
+  const limit = limited(signal)
+  await using mirror = await deps.engine.openFlip(job.order, credential, limit.signal)
+  const approach = new Approach(job, credential, mirror, deps, limit.signal)
   await deps.sessions.check()
   await deps.flips.started(job, deps.worker)
   await approach.comeNear()
+  const told = await bringHere(job, mirror, deps, limit, async () => {
+    await approach.arrive()
+    mirror.record(approach.mailboxes)
+  })
+  return { mailboxes: approach.mailboxes, told }
+}
+
+/** Whether a person is to come here whom the source, which is gone, cannot hold back. */
+export function isLastCopyWanted(job: Job): boolean {
+  const { order, seen } = job
+  return order.provider.isGone && seen !== null && isFlipWanted(job, { ending: 'complete', result: null })
+}
+
+/**
+ * Brings a person here from a source that is gone: what the last complete copy has takes the mailbox's place.
+ * @returns what happened, in words
+ * @throws with the reason
+ */
+export async function flipToLastCopy(job: Job, deps: FlipDeps, signal: AbortSignal): Promise<string> {
+  const limit = limited(signal)
+  await using copy = await deps.engine.openLastCopy(job.order, limit.signal)
+  await deps.sessions.check()
+  await deps.flips.started(job, deps.worker)
+  const told = await bringHere(job, copy, deps, limit, () => endSessions(job.address, deps.sessions, limit.signal))
+  return `${told}; the old server is gone: this is its copy of ${job.completedAt?.toISOString()}`
+}
+
+/** A signal, and what ends it when a hold takes too long. */
+interface Limit {
+  readonly signal: AbortSignal
+  readonly outer: AbortSignal
+  readonly late: AbortController
+}
+
+function limited(outer: AbortSignal): Limit {
+  const late = new AbortController()
+  return { outer, late, signal: AbortSignal.any([outer, late.signal]) }
+}
+
+/** @param arrive the last that is to be done for the copy, while the person is held */
+async function bringHere(
+  job: Job,
+  copy: LastCopy,
+  deps: FlipDeps,
+  { signal, outer, late }: Limit,
+  arrive: () => Promise<void>,
+): Promise<string> {
   const hold = await deps.flips.hold(job, deps.worker, HELD_LIMIT_MS)
   if (hold === null)
     throw new NotFlipped('somebody else has the job by now, or the person is not to be flipped any more')
   const heldAt = performance.now()
   const timer = setTimeout(() => late.abort('timeout'), WORK_LIMIT_MS)
   try {
-    await confirmed(hold, deps, limited)
-    await approach.arrive()
-    mirror.record(approach.mailboxes)
-    await land(hold, mirror, deps, heldAt)
+    await confirmed(hold, deps, signal)
+    await arrive()
+    await land(hold, copy, deps, heldAt)
   } catch (error) {
-    await goBack(job, hold, { cause: causeOf(error, late.signal), signal }, deps)
+    await goBack(job, hold, { cause: causeOf(error, late.signal), signal: outer }, deps)
   } finally {
     clearTimeout(timer)
   }
   const ms = Math.round(performance.now() - heldAt)
-  return { mailboxes: approach.mailboxes, told: `flipped; held for ${ms} ms${await tidied(job, hold, deps, signal)}` }
+  return `flipped; held for ${ms} ms${await tidied(job, hold, deps, outer)}`
 }
 
-async function land(hold: string, mirror: MirrorFlip, { flips, worker }: FlipDeps, heldAt: number): Promise<void> {
+async function land(hold: string, copy: LastCopy, { flips, worker }: FlipDeps, heldAt: number): Promise<void> {
   if (!(await flips.begin(hold))) throw new NotFlipped(TOO_LONG)
   // A process that stood still has not seen its own limit pass.
   if (performance.now() - heldAt > HELD_LIMIT_MS) throw new NotFlipped(TOO_LONG)
-  await mirror.moveIn(hold)
-  const isHere = await flips.land(hold, `source → destination, by ${worker.host}`, mirror.namespace)
+  await copy.moveIn(hold)
+  const isHere = await flips.land(hold, `source → destination, by ${worker.host}`, copy.namespace)
   if (!isHere) throw new NotFlipped(TOO_LONG)
 }
 
@@ -144,100 +186,4 @@ async function tidied({ order }: Job, hold: string, { engine, flips }: FlipDeps,
   } catch (error) {
     return `; what was there before is still to be merged: ${reasonOf(error)}`
   }
-}
-
-/** Brings the mirror to what the source is, and proves it. */
-class Approach {
-  readonly #job: Job
-  readonly #credential: Credential
-  readonly #mirror: MirrorFlip
-  readonly #deps: FlipDeps
-  readonly #signal: AbortSignal
-  /** The source's mailboxes when what the mirror has of them was proved, by name. */
-  readonly #proved = new Map<string, string>()
-  mailboxes: readonly MailboxStatus[] = []
-
-  constructor(job: Job, credential: Credential, mirror: MirrorFlip, deps: FlipDeps, signal: AbortSignal) {
-    this.#job = job
-    this.#credential = credential
-    this.#mirror = mirror
-    this.#deps = deps
-    this.#signal = signal
-  }
-
-  /** Everything that may take its time, while the person works on. */
-  async comeNear(): Promise<void> {
-    await this.#look()
-    await this.#mirror.renew(null)
-    const before = this.mailboxes
-    await this.#look()
-    const quiet = this.mailboxes.filter((one) => isQuiet(one) && before.some((other) => line(other) === line(one)))
-    const names = quiet.map(({ name }) => name)
-    await this.#mirror.note(null)
-    // Something may have come in between: what differs now is looked at again when nobody can change it.
-    if ((await this.#mirror.difference(names)) === null) for (const one of quiet) this.#proved.set(one.name, line(one))
-  }
-
-  /** What has changed since, while the person is held: again, as long as somebody turns up who was let in before. */
-  async arrive(): Promise<void> {
-    for (let round = 1; ; round++) {
-      await this.#endSessions()
-      await this.#look()
-      const open = this.mailboxes.filter((one) => this.#proved.get(one.name) !== line(one))
-      const isOther = this.#isAnother() || (await this.#mirror.isSubscribedOtherwise())
-      if (open.length > 0 || isOther) await this.#bring(open, isOther ? null : open.map(({ name }) => name))
-      if (!(await this.#deps.sessions.end(this.#job.address))) return
-      if (round === MOST_ROUNDS) throw new NotFlipped('sessions at the old server do not end')
-    }
-  }
-
-  /** @param names of those alone that are to be renewed; null: all */
-  async #bring(open: readonly MailboxStatus[], names: readonly string[] | null): Promise<void> {
-    await this.#mirror.renew(names)
-    let difference = await this.#mirror.difference(names)
-    if (difference !== null) {
-      await this.#mirror.renew(null)
-      difference = await this.#mirror.difference(names)
-    }
-    if (difference !== null) throw new NotFlipped(`the mirror is not what the old server has: ${difference}`)
-    await this.#mirror.note(names)
-    for (const one of open) if (isQuiet(one)) this.#proved.set(one.name, line(one))
-    this.#folders = new Set(this.mailboxes.map(({ name }) => name))
-  }
-
-  /** The mailboxes of the last whole look at the mirror. */
-  #folders: ReadonlySet<string> = new Set()
-
-  #isAnother(): boolean {
-    const names = this.mailboxes.map(({ name }) => name)
-    return this.#folders.size !== names.length || names.some((name) => !this.#folders.has(name))
-  }
-
-  async #look(): Promise<void> {
-    const { provider } = this.#job.order
-    const status = await this.#deps.statusCheck.check(provider, this.#credential, this.#signal, false)
-    if (status.kind !== 'yes')
-      throw new NotFlipped(`the old server cannot be asked: ${'code' in status ? status.code : status.kind}`)
-    this.mailboxes = status.mailboxes
-    if (this.#folders.size === 0) this.#folders = new Set(status.mailboxes.map(({ name }) => name))
-  }
-
-  /** Kicks until nobody is left. */
-  async #endSessions(): Promise<void> {
-    for (let tries = 1; await this.#deps.sessions.end(this.#job.address); tries++) {
-      if (tries > KICKS) throw new NotFlipped('sessions at the old server do not end when they are kicked')
-      await pause(LOOK_AGAIN_MS, undefined, { signal: this.#signal })
-    }
-  }
-}
-
-const KICKS = 100
-
-/** Whether a change of any kind would show. */
-function isQuiet({ highestModseq, uidValidity }: MailboxStatus): boolean {
-  return highestModseq !== null && uidValidity !== null
-}
-
-function line({ name, uidValidity, uidNext, messages, highestModseq }: MailboxStatus): string {
-  return JSON.stringify([name, uidValidity, uidNext, messages, highestModseq])
 }

@@ -227,6 +227,9 @@ export interface MirrorFlip extends AsyncDisposable {
   moveIn(hold: string): Promise<void>
 }
 
+/** A mirror that takes the mailbox's place as it is. All of it @throws where it cannot. */
+export type LastCopy = AsyncDisposable & Pick<MirrorFlip, 'namespace' | 'moveIn'>
+
 /** What an engine with mirrors does for a flip. */
 export interface Flipping {
   /**
@@ -242,6 +245,8 @@ export interface Flipping {
   /** Why nobody's filters can be brought here; null: they can. */
   whyNoFilters(): Promise<string | null>
   openFlip(order: CopyOrder, credential: Credential, signal: AbortSignal): Promise<MirrorFlip>
+  /** Asks the source for nothing. */
+  openLastCopy(order: CopyOrder, signal: AbortSignal): Promise<LastCopy>
   /** Undoes what a flip has moved, however far it came. */
   moveBack(order: CopyOrder, hold: string): Promise<void>
   /** Brings what lay in the mailbox's place before into it. May be repeated. */

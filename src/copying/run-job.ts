@@ -9,7 +9,7 @@ import { reasonOf } from '../model/not-flipped.ts'
 import { cutOff } from './cut-off.ts'
 import { DayBytes } from './day-bytes.ts'
 import { ended, withFilters } from './filters.ts'
-import { type FlipDeps, finishFlip, flip, isFlipWanted } from './flip.ts'
+import { type FlipDeps, finishFlip, flip, flipToLastCopy, isFlipWanted, isLastCopyWanted } from './flip.ts'
 import { lackOfRoom, type Room } from './free-space.ts'
 import type {
   Brought,
@@ -143,6 +143,7 @@ async function copyOrMove(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> {
   const died = await cutOff(job, deps)
   if (died !== null) return { ...without(died.outcome, died.output), flip: 'cut-off' }
   if (isReturnWanted(job)) return { ...(await returned(job, deps, run)), flip: 'ended' }
+  if (isLastCopyWanted(job)) return { ...(await flippedToLastCopy(job, deps, run)), flip: 'ended' }
   const copied = await checkAndCopy(job, deps, run)
   const open = async () => (await opened(job, deps.keyring)).credential ?? null
   const seen = await withFilters(job, copied, isFlipWanted(job, copied), { engine: deps.engine, open }, run.signal)
@@ -179,23 +180,38 @@ async function flipped(job: Job, seen: Seen, deps: JobDeps, { signal }: JobRun):
   await using _ = await keptConnection(job, credential, deps)
   const { attemptId } = seen
   const { folders = 0, messages = 0, output: before = '' } = seen.result ?? {}
-  const result = (outcome: Outcome, output: string): Result => ({ outcome, folders, messages, output })
-  try {
+  const work = async () => {
     const { mailboxes, told } = await flip(job, credential, { ...deps, ...deps.flipping }, signal)
-    return {
-      ending: 'complete',
-      result: result('complete', `${told}\n${before}`.trim()),
-      attemptId,
-      mailboxes,
-      hasFlipped: true,
-    }
+    return { mailboxes, told: `${told}\n${before}`.trim() }
+  }
+  return await flipEnd({ attemptId, folders, messages }, work, signal)
+}
+
+async function flippedToLastCopy(job: Job, deps: JobDeps, { signal }: JobRun): Promise<Seen> {
+  const attemptId = await deps.jobs.begin(job, deps.worker)
+  const work = async () => ({
+    mailboxes: null,
+    told: await flipToLastCopy(job, { ...deps, ...deps.flipping }, signal),
+  })
+  return await flipEnd({ attemptId, folders: 0, messages: 0 }, work, signal)
+}
+
+/** What an attempt comes to whose flip ends so. */
+async function flipEnd(
+  { attemptId, ...counts }: Pick<Seen, 'attemptId'> & Pick<Result, 'folders' | 'messages'>,
+  work: () => Promise<Pick<Seen, 'mailboxes'> & { readonly told: string }>,
+  signal: AbortSignal,
+): Promise<Seen> {
+  try {
+    const { mailboxes, told } = await work()
+    const result: Result = { ...counts, outcome: 'complete', output: told }
+    return { ending: 'complete', result, attemptId, mailboxes, hasFlipped: true }
   } catch (error) {
-    if (isInterrupted(signal)) {
-      const { outcome, output } = broken(error, signal)
-      return { ending: outcome, result: result(outcome, output), attemptId, mailboxes: null }
-    }
     // The mirror is there all the same.
-    return { ending: 'flip-failed', result: result('flip-failed', reasonOf(error)), attemptId, mailboxes: null }
+    const { outcome, output } = isInterrupted(signal)
+      ? broken(error, signal)
+      : ({ outcome: 'flip-failed', output: reasonOf(error) } as const)
+    return { ending: outcome, result: { ...counts, outcome, output }, attemptId, mailboxes: null }
   }
 }
 

@@ -138,7 +138,7 @@ interface MovingRow {
 async function withMoving(db: Kysely<DB>, job: Job): Promise<Job> {
   const { rows } = await sql<MovingRow>`
     select route, flip_requested_at is not null as is_flip_requested, account_id is not null as has_account,
-      coalesce(flipped_at > now() - interval '10 minutes', false) as is_just_flipped, hold, step,
+      coalesce(flipped_at > now() - interval '1 hour', false) as is_just_flipped, hold, step,
       return_requested_at is not null as is_return_requested, returned_at is not null as is_returned, is_return,
       filters_left_at is not null as are_filters_left,
       coalesce(password_source = 'destination', false) as has_own_password,

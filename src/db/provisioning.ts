@@ -8,6 +8,7 @@ import { record } from './audit.ts'
 import { isUniqueViolation } from './connection/errors.ts'
 import { renewCredential, storeCredential } from './credentials.ts'
 import type { DB } from './schema.ts'
+import { makeDue } from './status.ts'
 
 export function provisioner(db: Kysely<DB>): Provisioner {
   return {
@@ -129,6 +130,8 @@ async function takeOver(accountId: string, newcomer: Newcomer, sealed: Sealed, t
   const route = sql<string>`case when coalesce(paused_from, state) = 'awaited' then ${routeOf(newcomer)} else route end`
   await trx.updateTable('migration').set({ account_id: accountId, home: null, route }).where('id', '=', id).execute()
   await renewCredential(id, sealed, trx)
+  // Whose mail is here already may be flipped now.
+  await makeDue(id, false, trx)
 }
 
 /**

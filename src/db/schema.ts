@@ -286,6 +286,7 @@ export interface Provider {
   host: string;
   id: Generated<number>;
   include: Generated<string[]>;
+  is_gone: Generated<boolean>;
   login_addresses: Generated<number>;
   login_name: string;
   master_login: Generated<string>;

@@ -208,6 +208,12 @@ export const PROVIDER_FIELDS = {
     },
     ...choice(FLIPS, 'auto'),
   }),
+  isGone: field({
+    ...{ name: 'gone', title: 'It will not come back', part: 'copying', columns: ['is_gone'] },
+    about:
+      'the old server is gone for good: proxied people are flipped to their last copy, and it is asked for nothing first',
+    ...tick('the old server is there: a flip asks it what is new'),
+  }),
   /** Null: by the way in which it is protected. */
   pop3Port: field<number | null>({
     ...{ name: 'pop3_port', title: 'POP3 port', part: 'copying', placeholder: 'port' },

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import t from 'tap'
 import type { ProvenLogin } from '../../src/auth/ports.ts'
 import type { Database } from '../../src/db/connection/database.ts'
@@ -118,12 +119,21 @@ t.test('who is awaited is taken over by the first sign-in, once, however many co
 t.test('mail that was copied before the first sign-in decides where the home is', async (t) => {
   await write(imported('bert', { sealed: SEALED }))
   t.ok((await homesCopiedTo()).includes('/imported/bert'))
+  const { kysely } = database
+  const isDue = async () => {
+    const { rows } = await sql<{ is_due: boolean }>`select due_at <= clock_timestamp() as is_due
+      from job join migration on migration.id = migration_id where address = 'bert@old.example'`.execute(kysely)
+    return rows[0]?.is_due
+  }
+  await sql`update job set due_at = now() + interval '1 hour'`.execute(kysely)
+  t.equal(await isDue(), false)
   t.match(await provision(proven('bert')), { home: '/imported/bert' })
   t.match((await userdb(database).accountOf('bert@old.example'))?.account, { home: '/imported/bert' })
   t.same(
     (await homesCopiedTo()).filter((home) => home.endsWith('/bert')),
     ['/imported/bert'],
   )
+  t.equal(await isDue(), true, 'and its next attempt is due')
 })
 
 t.test('who was awaited as somebody else at the source gets no account: the question is asked again', async (t) => {

@@ -1,16 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { bothDebians, type Debian } from '../support/debian.ts'
-import { startNew } from '../support/destination.ts'
-import { mustRun, rows } from '../support/ferry.ts'
-import { type ImapAccount, ImapWire } from '../support/imap-wire.ts'
-import { freePort } from '../support/loopback.ts'
-import { everythingOf, type FolderState } from '../support/mailbox-state.ts'
+import { mustRun } from '../support/ferry.ts'
+import { ImapWire } from '../support/imap-wire.ts'
+import { everythingOf, type FolderState, numbered } from '../support/mailbox-state.ts'
 import { type OldServer, startCourier, startCyrus } from '../support/old-servers.ts'
-import { startService } from '../support/service.ts'
-import { startSync } from '../support/sync.ts'
+import { startProxiedMove } from '../support/proxied-move.ts'
 import { until } from '../support/until.ts'
 
 // Old servers that are not Dovecot, whose folders have other names: a mail program that knows them loads nothing again.
@@ -19,7 +13,6 @@ const ANNA = 'anna@old.example'
 /** Has no folder but the INBOX. */
 const BEN = 'ben@old.example'
 const PASSWORD = 'a password'
-const KEY = 'the key of doveadm'
 const [newest, before] = bothDebians()
 const RIGS = [
   { old: 'Courier', start: startCourier, debian: newest },
@@ -36,32 +29,12 @@ for (const { old, start, debian } of RIGS) {
 const message = (name: string) => Buffer.from(`Subject: ${name}\r\n\r\nthis is ${name}\r\n`)
 
 async function flips(t: Test, old: OldServer, debian: Debian, keepsNumbers: boolean): Promise<void> {
-  await using held = new AsyncDisposableStack()
-  const folder = mkdtempSync(join(tmpdir(), 'postferry-names-'))
-  held.defer(() => rmSync(folder, { recursive: true, force: true }))
-  const keyFile = join(folder, 'key')
-  writeFileSync(keyFile, KEY)
-  const port = await freePort()
-  const homeRoot = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
-  held.defer(() => rmSync(homeRoot, { recursive: true, force: true }))
-  const service = held.use(
-    await startService({
-      ...{ POSTFERRY_DOVEADM_URLS: `http://127.0.0.1:${port}`, POSTFERRY_DOVEADM_KEY_FILE: keyFile },
-      POSTFERRY_HOME: `${homeRoot}/%d/%n`,
-    }),
-  )
-  const where = ['--host', '127.0.0.1', '--port', `${old.port}`, '--tls', 'none', '--mx', '127.0.0.1']
-  const how = ['--cutover', 'proxied', '--flip', 'manual', '--engine', 'doveadm']
-  await mustRun(service, 'provider', 'add', 'old', ...where, ...how)
-  await mustRun(service, 'domain', 'add', 'old.example', '--provider', 'old')
-  const dovecot = held.use(
-    await startNew({
-      ...{ passdb: 'lua', url: service.url, token: service.token, homeRoot, debian, proxy: { port, key: KEY } },
-    }),
-  )
-  const anna: ImapAccount = { host: 'localhost', port: dovecot.port, user: ANNA, password: PASSWORD }
-  const ben: ImapAccount = { ...anna, user: BEN }
-  for (const person of [anna, ben]) await everythingOf(person)
+  await using move = await startProxiedMove(old, debian, PASSWORD)
+  const { service } = move
+  const [anna, ben] = [move.account(ANNA), move.account(BEN)]
+  await everythingOf(anna)
+  // A Courier numbers an INBOX anew at each opening that nobody has ever opened to write.
+  t.match(await service.passdb(BEN, PASSWORD), { status: 200 })
   const atOld = { ...anna, host: '127.0.0.1', port: old.port }
   {
     await using wire = await ImapWire.open(atOld)
@@ -75,9 +48,8 @@ async function flips(t: Test, old: OldServer, debian: Debian, keepsNumbers: bool
     await wire.command('STORE 1 +FLAGS (\\Deleted)')
     await wire.command('EXPUNGE')
   }
-  const sync = startSync(service, [], {}, debian)
-  const shown = (person = ANNA) => rows(service, 'migration', 'show', person)
-  for (const person of [ANNA, BEN]) await until(async () => (await shown(person)).ready, 'the mirror is ready')
+  const sync = move.sync()
+  for (const person of [ANNA, BEN]) await until(async () => (await move.shown(person)).ready, 'the mirror is ready')
   {
     // Where the old server has no numbers of changes, nothing else tells of this.
     await using wire = await ImapWire.open(anna)
@@ -86,13 +58,7 @@ async function flips(t: Test, old: OldServer, debian: Debian, keepsNumbers: bool
   }
   const known = await everythingOf(anna)
   await mustRun(service, 'migration', 'flip', ANNA)
-  // What an attempt came to is written after the route, and another may have begun since.
-  const told = (says: RegExp, person = ANNA) =>
-    until(async () => {
-      const { route, attempts } = await shown(person)
-      const attempt = (attempts as Attempt[]).find(({ output }) => says.test(output))
-      return attempt && { route, ...attempt }
-    }, `${says}`)
+  const told = (says: RegExp, person = ANNA) => move.told(person, says)
   const flipped = await told(/^flipped/)
   t.equal(flipped.route, 'destination')
   t.comment(flipped.output)
@@ -145,18 +111,9 @@ async function flips(t: Test, old: OldServer, debian: Debian, keepsNumbers: bool
   t.equal(await sync.end, 0, sync.stderr)
 }
 
-interface Attempt {
-  readonly outcome: string
-  readonly output: string
-}
-
 type State = Record<string, Partial<FolderState>>
 
 /** Without what a Courier does not tell. */
-function numbered(state: State): State {
-  return Object.fromEntries(Object.entries(state).map(([name, folder]) => [name, { ...folder, uidNext: '' }]))
-}
-
 function merged(state: State, other: State): State {
   return Object.fromEntries(Object.entries(state).map(([name, folder]) => [name, { ...folder, ...other[name] }]))
 }

@@ -20,6 +20,7 @@ t.test('a new provider has the defaults', async (t) => {
       roles: 'keep',
       cutover: 'immediate',
       flip: 'auto',
+      isGone: false,
       pop3Port: null,
       pop3Uidl: 'dovecot',
       sievePort: null,

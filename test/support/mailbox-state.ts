@@ -27,6 +27,13 @@ export interface BySubject {
   readonly subscribed: ReadonlySet<string>
 }
 
+type Everything = Readonly<Record<string, Partial<FolderState>>>
+
+/** Without what a Courier does not tell. */
+export function numbered(state: Everything): Everything {
+  return Object.fromEntries(Object.entries(state).map(([name, folder]) => [name, { ...folder, uidNext: '' }]))
+}
+
 /** All folders of an account, by the name that the server gives them. */
 export async function everythingOf(account: ImapAccount): Promise<Record<string, FolderState>> {
   await using wire = await ImapWire.open(account)

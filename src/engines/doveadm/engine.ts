@@ -223,7 +223,7 @@ async function copyMirror(order: CopyOrder, first: SourceFolders, place: Place, 
     passed.keep()
     const listed = await listMirror(place, source, { destination, states, signal })
     const { folders } = listed
-    noteMirror(folders, folders, source.subscribed, { migrationId: order.id, states })
+    noteMirror(folders, folders, source, { migrationId: order.id, states })
     const flaw = unfit(listed)
     const counted = { folders: folders.length, messages: passed.count }
     if (flaw !== null) return { ...counted, outcome: 'incomplete', output: flaw }

@@ -11,6 +11,7 @@ import { lettersOf } from './flags.ts'
 import { openRecord, removeRecord } from './flipped.ts'
 import { leftOut, listPrefix, type Matched, type MergeFolder, namespaceOf, unfit } from './folders.ts'
 import { toDisk } from './land.ts'
+import { openLastCopy } from './last-copy.ts'
 import { leave } from './leave.ts'
 import { listMirror } from './listed.ts'
 import { ONE_BY_ONE, renewFolders, renewMirror } from './mirror.ts'
@@ -32,6 +33,7 @@ export function flipping(deps: DoveadmDeps): Flipping {
     carryFilters: (order, credential, isUrgent, signal) => carryFilters(order, credential, isUrgent, deps, signal),
     whyNoFilters: () => whyNoSieve(deps.dovecotConf),
     openFlip: (order, credential, signal) => openFlip(order, credential, deps, signal),
+    openLastCopy: async (order, signal) => openLastCopy(order, await plain(deps), deps, signal),
     moveBack: ({ home }, hold) => moveBack({ home, owner: runsAs(home) }, hold),
     mergeBefore: async (order, signal) => mergeBefore(order, await plain(deps), deps, signal),
     openReturn: async (order, credential, signal) => openReturn(order, credential, await plain(deps), deps, signal),
@@ -172,7 +174,7 @@ class Flip implements MirrorFlip {
     const { id: migrationId } = this.#order
     const { folders } = await this.#list()
     const changed = folders.filter(({ mailbox }) => names === null || names.includes(mailbox.name))
-    noteMirror(folders, changed, this.#source.subscribed, { migrationId, states: deps.shared })
+    noteMirror(folders, changed, this.#source, { migrationId, states: deps.shared })
     // doveadm leaves that to us.
     await toDisk(place, signal)
   }
@@ -250,6 +252,8 @@ type Listing = {
 
 /** UIDVALIDITY, UIDs and system flags; keywords come with these. */
 function differenceOf({ uidValidity, messages }: MergeFolder, opened: Listing): string | null {
+  // A Courier numbers a mailbox anew at each look that nobody has ever opened to write: there is nothing to number.
+  if (opened.messages.length + opened.unlisted.length + messages.size === 0) return null
   if (opened.uidValidity !== uidValidity) return 'the UIDVALIDITY is another'
   if (opened.unlisted.length > 0) return `${opened.unlisted.length} messages that the old server does not show`
   const missing = opened.messages.filter(({ uid }) => !messages.has(uid)).length

@@ -136,15 +136,15 @@ function prefixOf({ prefix, separator }: Mailbox): string {
 }
 
 /**
- * What the source calls folders, of whom has none but the INBOX those that she will have below a prefix: null where it is as
- * here, or not the same for all.
+ * What the source calls folders, of whom has none but the INBOX those that she will have: null where it is as here, or not
+ * the same for all.
  */
 export function namespaceOf({ mailboxes, namespace = null }: SourceFolders): Namespace | null {
   const others = mailboxes.map(({ mailbox }) => mailbox).filter(({ name }) => name !== 'INBOX')
   const all = new Map(
     others.map(({ prefix, separator }) => [JSON.stringify([prefix, separator]), { prefix, separator }]),
   )
-  const [only] = others.length === 0 ? [namespace?.prefix ? namespace : undefined] : all.size === 1 ? all.values() : []
+  const [only] = others.length === 0 ? [namespace ?? undefined] : all.size === 1 ? all.values() : []
   if (only === undefined || only.separator?.length !== 1 || others.some(({ name }) => !name.startsWith(only.prefix)))
     return null
   const { prefix, separator } = only

@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { giveTo } from '../../files/atomic.ts'
+import type { Namespace } from '../../model/account.ts'
 import { atOnce } from './at-once.ts'
 
 const BUSY_LIMIT_MS = 10_000
@@ -13,7 +14,8 @@ create table if not exists keyword (directory text, uid_validity integer, uid in
   primary key (directory, uid_validity, uid)) without rowid;
 create table if not exists folder (directory text primary key) without rowid;
 create table if not exists role (name text primary key, directory text) without rowid;
-create table if not exists subscription (name text primary key) without rowid;`
+create table if not exists subscription (name text primary key) without rowid;
+create table if not exists namespace (prefix text, separator text);`
 
 /** A folder of the source as it is numbered now. */
 export interface Numbered {
@@ -42,6 +44,9 @@ export interface Merged extends Disposable {
   addRoles(directories: ReadonlyMap<string, string>): void
   readonly subscriptions: ReadonlySet<string>
   setSubscriptions(names: ReadonlySet<string>): void
+  /** What the source called the folders when the mirror was made last; null: as everybody's here. */
+  readonly namespace: Namespace | null
+  setNamespace(namespace: Namespace | null): void
 }
 
 export function hasMerged(folder: string, migrationId: string): boolean {
@@ -63,7 +68,10 @@ export function openMerged(folder: string, migrationId: string): Merged {
   giveTo(path, statSync(folder))
   // A power cut may take the last of it: then what was copied is found by its content.
   database.exec(`pragma journal_mode = wal; pragma synchronous = normal; ${TABLES}`)
-  return { ...landings(database), ...keywords(database), ...names(database), [Symbol.dispose]: () => database.close() }
+  return {
+    ...{ ...landings(database), ...keywords(database), ...names(database), ...namespaces(database) },
+    [Symbol.dispose]: () => database.close(),
+  }
 }
 
 function fileIn(folder: string, migrationId: string): string {
@@ -145,6 +153,21 @@ function names(
         const insert = database.prepare('insert into subscription values (?)')
         database.exec('delete from subscription')
         for (const name of all) insert.run(name)
+      }),
+  }
+}
+
+function namespaces(database: DatabaseSync): Pick<Merged, 'namespace' | 'setNamespace'> {
+  return {
+    get namespace() {
+      const [row] = database.prepare('select prefix, separator from namespace').all() as unknown as Namespace[]
+      return row === undefined ? null : { prefix: row.prefix, separator: row.separator }
+    },
+    setNamespace: (namespace) =>
+      atOnce(database, () => {
+        database.exec('delete from namespace')
+        if (namespace === null) return
+        database.prepare('insert into namespace values (?, ?)').run(namespace.prefix, namespace.separator)
       }),
   }
 }

@@ -23,7 +23,7 @@ t.test('who has none but the INBOX makes them as the source would', async (t) =>
   t.same(namespaceOf(folders([], BELOW)), BELOW)
   t.equal(nameFor('C/D', folders([], BELOW)), 'INBOX.C.D')
   t.equal(namespaceOf(folders([], { prefix: '', separator: '/' })), null, 'as here')
-  t.equal(namespaceOf(folders([], { prefix: '', separator: '.' })), null, 'a prefix alone puts them elsewhere')
+  t.same(namespaceOf(folders([], { prefix: '', separator: '.' })), { prefix: '', separator: '.' }, 'levels, too')
   t.equal(namespaceOf(folders([])), null, 'it does not say')
 })
 
