@@ -15,8 +15,10 @@ export interface ListenerDeps extends HttpDeps {
   readonly sessionKey: Buffer
 }
 
-/** The log: JSON lines on standard error. */
-/** Whatever becomes of the log (its disk is full, its terminal is closed), people are answered, and the service ends when it is asked to. */
+/**
+ * The log: JSON lines on standard error. Whatever becomes of it (its disk is full, its terminal is closed), people are
+ * answered, and the service ends when it is asked to.
+ */
 export function openLog(level: string): Logger {
   const log = destination({ dest: 2, sync: false, maxLength: LOG_WAITING_BYTES })
   log.on('error', () => {
