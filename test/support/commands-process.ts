@@ -8,7 +8,7 @@ const user = process.getuid?.()
 let count = 0
 
 process.setMaxListeners(0)
-process.stdout.setMaxListeners(0)
+for (const output of [process.stdout, process.stderr]) output.setMaxListeners(0)
 process.on('message', async ({ args, input, env }: Asked) => {
   for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name]
   Object.assign(process.env, env)
