@@ -12,7 +12,7 @@ import { until } from '../support/until.ts'
 
 /** So many connections the old server takes, and not one more. */
 const MOST = 8
-const COUNT = 200
+const COUNT = 120
 /** So many sign in before the others, so that there is something to copy meanwhile. */
 const EARLY = 24
 const COPIES = 12
