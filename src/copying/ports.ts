@@ -307,6 +307,8 @@ export interface SourceFolders {
   readonly foreign: readonly Mailbox[]
   /** How names of her own folders are made, as the source says, also while she has none; null: it does not say. */
   readonly namespace?: Namespace | null
+  /** It lists none, and yet some open: there may be others. */
+  readonly isListEmpty?: boolean
   /** Of her own, where it was told a moment ago. */
   readonly status?: readonly MailboxStatus[]
 }

@@ -1,5 +1,4 @@
 import type { Engine, SourceAccess, SourceSurvey } from '../../copying/ports.ts'
-import type { Credential } from '../../keys/ports.ts'
 import type { EngineRecords } from '../../ledger/ports.ts'
 import type { CopyOrder } from '../../model/migration.ts'
 import { changeNames, liveFolders, storeFlags } from './both.ts'
@@ -9,6 +8,7 @@ import { type Merged, openMerged } from './merged.ts'
 import { foldersOf, messagesOf } from './mirror.ts'
 import { openPlace, type Place } from './place.ts'
 import { openSession, type Session } from './session.ts'
+import { withStayed } from './stayed.ts'
 import { type Dovecot, installed } from './version.ts'
 
 interface BesideDeps {
@@ -36,8 +36,9 @@ export function withBeside(engine: Pick<Engine, 'run'>, deps: Omit<BesideDeps, '
     const { version = '', kind = null } = (await installed()) ?? {}
     if (kind === null) return { ...copied, output: `${copied.output}\n${WITHOUT}`.trim() }
     try {
-      await carryBeside(order, credential, { ...deps, dovecot: { version, kind } }, run.signal)
-      return copied
+      const survey = await deps.access.survey(order.provider, credential, run.signal)
+      await carryBeside(order, survey, { ...deps, dovecot: { version, kind } }, run.signal)
+      return withStayed(copied, survey)
     } catch (error) {
       const { outcome, output } = failure(error, undefined, run.signal)
       return { ...copied, outcome, output: `${copied.output}\n${output}`.trim() }
@@ -48,16 +49,14 @@ export function withBeside(engine: Pick<Engine, 'run'>, deps: Omit<BesideDeps, '
 /**
  * What an engine leaves behind that copies messages alone: keywords and subscriptions of the source, as far as they have
  * changed since the last time.
- * @throws CouldNotAsk, DoveadmError
+ * @throws DoveadmError
  */
 async function carryBeside(
   order: CopyOrder,
-  credential: Credential,
-  deps: BesideDeps,
+  survey: SourceSurvey,
+  { engine, dovecot, titleOf }: Omit<BesideDeps, 'access'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { engine, access, dovecot, titleOf } = deps
-  const survey = await access.survey(order.provider, credential, signal)
   const directories = engine.directoriesOf(survey.mailboxes.map(({ mailbox }) => mailbox))
   using merged = openMerged(engine.stateFolder, order.id)
   const changed = changesIn(order.id, survey, directories, engine, merged)

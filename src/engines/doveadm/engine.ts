@@ -28,6 +28,7 @@ import { asNamed } from './renamed.ts'
 import { placesOf } from './roles.ts'
 import { openSession, type Session } from './session.ts'
 import type { SyncStates } from './sides.ts'
+import { withStayed } from './stayed.ts'
 import { UnfitStorage } from './storage.ts'
 import { installed, usable } from './version.ts'
 
@@ -129,7 +130,7 @@ async function attempt(order: CopyOrder, credential: Credential, run: EngineRun,
     const wasLetDown = () => way.hasMisled()
     const copyDeps = { ...deps, passed, signal, onMessage, changed, again, wasLetDown, ...(spent && { spent }) }
     way.askAhead(firstCommands(folders), mailboxesToOpen(folders, openedBy(folders, place, copyDeps)))
-    return await copy(order, folders, place, copyDeps)
+    return withStayed(await copy(order, folders, place, copyDeps), folders)
   } catch (error) {
     const result = guard.signal.aborted ? ended('new-full', FULL) : failure(error, tunnel, endOf(run))
     return { ...result, messages: copied }

@@ -26,6 +26,8 @@ export interface Listed {
   readonly foreign: readonly Mailbox[]
   /** Of her own (RFC 2342); null: the server tells none, or several. */
   readonly namespace: Namespace | null
+  /** LIST names no mailbox, and yet some open: there may be others. */
+  readonly isListEmpty: boolean
 }
 
 interface Row {
@@ -54,10 +56,12 @@ export async function listMailboxes(client: LoggedIn, status?: AskedStatus): Pro
   noteSharing(client, foreign.length > 0)
   const isForeign = ({ name }: Row) => foreign.some((prefix) => name.startsWith(prefix))
   const found = new Map(rows.filter((row) => !isForeign(row)).flatMap((row) => ownIn(row, own)))
+  const opened = found.has('INBOX') ? [] : await unlisted(client, found.size === 0)
   return {
-    own: found.has('INBOX') ? [...found.values()] : [...(await unlisted(client, found.size === 0)), ...found.values()],
+    own: [...opened, ...found.values()],
     foreign: rows.filter(isForeign).map(({ name, separator }) => ({ name, separator, prefix: '' })),
     namespace: personal(client),
+    isListEmpty: found.size === 0 && opened.length > 0,
   }
 }
 
