@@ -4,6 +4,7 @@ import type { Stranded } from './copying-hosts.ts'
 import { type Leased, Leases } from './leases.ts'
 import type { Job } from './ports.ts'
 import type { JobReport } from './run-job.ts'
+import { Turns } from './turns.ts'
 import type { WorkerDeps } from './worker-deps.ts'
 
 /** What a worker tells of its work. */
@@ -47,6 +48,7 @@ export async function work(deps: WorkDeps, watcher: Watcher, options: WorkOption
   const isOver = () => stop.aborted || drain?.aborted
   const { jobs, worker } = deps.jobDeps
   const until = once ? await jobs.clock() : undefined
+  const turns = new Turns(jobs, worker, until)
   using leases = new Leases(deps.jobDeps)
   const bell = new Bell()
   using _listening = deps.listen(() => bell.ring())
@@ -80,7 +82,7 @@ export async function work(deps: WorkDeps, watcher: Watcher, options: WorkOption
   while (!isOver()) {
     try {
       const isFull = running.size === slots
-      const claimed = isFull ? null : await claimNext(deps, leases, until)
+      const claimed = isFull ? null : await turns.first((provider) => claimNext(provider, deps, leases, until))
       if (claimed !== null) start(claimed)
       const isIdle = running.size === 0
       if ((once && isIdle) || performance.now() > nextCount) {
@@ -104,17 +106,19 @@ interface Claimed {
   readonly connection: Connection
 }
 
-/** Claims the next job of the first provider that has one and a connection for it. */
-async function claimNext({ jobDeps, budget }: WorkDeps, leases: Leases, until?: Date): Promise<Claimed | null> {
-  for (const provider of await jobDeps.jobs.providers(jobDeps.worker, until)) {
-    using held = new DisposableStack()
-    const connection = held.use(await budget.take(provider, 'copying', { limitMs: 0 }))
-    const leased = connection && (await leases.claim({ provider }, until))
-    if (connection === null || leased === null) continue
-    held.move()
-    return { leased, connection }
-  }
-  return null
+/** Claims a provider's next job; null: there is none, or no connection for it. */
+async function claimNext(
+  provider: string,
+  { budget }: WorkDeps,
+  leases: Leases,
+  until?: Date,
+): Promise<Claimed | null> {
+  using held = new DisposableStack()
+  const connection = held.use(await budget.take(provider, 'copying', { limitMs: 0 }))
+  const leased = connection && (await leases.claim({ provider }, until))
+  if (connection === null || leased === null) return null
+  held.move()
+  return { leased, connection }
 }
 
 async function runClaimed({ leased, connection }: Claimed, leases: Leases, watcher: Watcher): Promise<void> {
