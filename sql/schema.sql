@@ -754,6 +754,19 @@ begin
   return null;
 end $function$;
 
+CREATE OR REPLACE FUNCTION public.moving_of(migration_id bigint)
+ RETURNS TABLE(route text, is_flip_requested boolean, has_account boolean, is_just_flipped boolean, is_return_requested boolean, is_returned boolean, has_own_password boolean, are_filters_left boolean, is_return boolean, hold uuid, step text, cut_off integer, is_open boolean)
+ LANGUAGE sql
+AS $function$
+  select route, flip_requested_at is not null, account_id is not null,
+      coalesce(flipped_at > now() - interval '1 hour', false), return_requested_at is not null, returned_at is not null,
+      coalesce(password_source = 'destination', false), filters_left_at is not null, is_return, hold, step,
+      case when flip_begun_at is not null then flips_cut_off + 1 end, is_open(provider, now())
+    from migration join job on job.migration_id = migration.id join provider on provider.id = migration.provider_id
+      left join account on account.id = account_id left join flip on flip.migration_id = migration.id
+    where migration.id = moving_of.migration_id
+$function$;
+
 CREATE OR REPLACE FUNCTION public.next_providers(copying_host_id text, takes_over boolean, until timestamp with time zone)
  RETURNS TABLE(name text)
  LANGUAGE plpgsql

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import type { Copied, Job, Jobs, Unfinished, Wanted, Worker } from '../copying/ports.ts'
+import type { Copied, Job, Jobs, Moving, Unfinished, Wanted, Worker } from '../copying/ports.ts'
 import type { Outcome } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { ACTIVE_STATES, type Route, type State } from '../model/migration.ts'
@@ -90,8 +90,8 @@ async function renew(db: Kysely<DB>, { id, early }: Worker, running: ReadonlyMap
   )
 }
 
-/** A row of `claim_job`. */
-interface ClaimedJob {
+/** A row of `claim_job` and `moving_of`. */
+interface ClaimedJob extends MovingRow {
   migration_id: string
   address: string
   home: string
@@ -115,8 +115,9 @@ async function claim(db: Kysely<DB>, worker: Worker, wanted: Wanted, until?: Dat
   const [provider, migrationId] = 'provider' in wanted ? [wanted.provider, null] : [null, wanted.migrationId]
   const { rows } = await sql<ClaimedJob>`
     select * from claim_job(${provider}, ${migrationId}, ${id}, ${host}, ${copyingHost}, ${takesOver}, ${early},
-      ${untilOrNow(until)}, ${LEASE})`.execute(db)
-  return rows[0] === undefined ? null : await withMoving(db, toJob(rows[0]))
+        ${untilOrNow(until)}, ${LEASE}) as claimed
+      cross join lateral moving_of(claimed.migration_id)`.execute(db)
+  return rows[0] === undefined ? null : toJob(rows[0])
 }
 
 interface MovingRow {
@@ -135,36 +136,25 @@ interface MovingRow {
   readonly is_open: boolean
 }
 
-async function withMoving(db: Kysely<DB>, job: Job): Promise<Job> {
-  const { rows } = await sql<MovingRow>`
-    select route, flip_requested_at is not null as is_flip_requested, account_id is not null as has_account,
-      coalesce(flipped_at > now() - interval '1 hour', false) as is_just_flipped, hold, step,
-      return_requested_at is not null as is_return_requested, returned_at is not null as is_returned, is_return,
-      filters_left_at is not null as are_filters_left,
-      coalesce(password_source = 'destination', false) as has_own_password,
-      case when flip_begun_at is not null then flips_cut_off + 1 end as cut_off, is_open(provider, now()) as is_open
-    from migration join job on job.migration_id = migration.id join provider on provider.id = migration.provider_id
-      left join account on account.id = account_id left join flip on flip.migration_id = migration.id
-    where migration.id = ${job.migrationId}`.execute(db)
-  const [row] = rows
-  if (row === undefined) return job
+function movingIn(row: MovingRow): Moving {
   const { route, is_flip_requested: isFlipRequested, has_account: hasAccount, hold, step } = row
   const unfinished = hold === null ? null : { hold, step, isReturn: row.is_return === true }
-  const moving = {
+  return {
     ...{ route, isFlipRequested, hasAccount, isJustFlipped: row.is_just_flipped, isOpen: row.is_open, unfinished },
     ...{ isReturnRequested: row.is_return_requested, isReturned: row.is_returned },
     ...{ hasOwnPassword: row.has_own_password, areFiltersLeft: row.are_filters_left },
     ...(row.cut_off !== null && { cutOff: row.cut_off }),
   }
-  return { ...job, moving, order: { ...job.order, isMirrored: route !== 'destination' } }
 }
 
 function toJob(row: ClaimedJob): Job {
   const { address, state, code, sealed, failures, seen, overruled } = row
+  const provider = toProvider(row.provider)
   return {
     ...{ address, state, code, sealed, failures, seen, overruled },
     migrationId: row.migration_id,
-    order: { id: row.migration_id, address, home: row.home, provider: toProvider(row.provider) },
+    order: { id: row.migration_id, address, home: row.home, provider, isMirrored: row.route !== 'destination' },
+    moving: movingIn(row),
     quotaBytes: row.quota_bytes === null ? null : Number(row.quota_bytes),
     isProved: row.is_proved,
     isFinishRequested: row.is_finish_requested,
