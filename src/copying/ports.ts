@@ -179,7 +179,8 @@ export type MeterSource = (
 /** How many bytes were read at the source for each migration, by days of UTC. */
 export interface SourceBytes {
   today(migrationId: string): Promise<number>
-  add(migrationId: string, bytes: number): Promise<void>
+  /** @param read how many bytes, by the number of the migration */
+  add(read: ReadonlyMap<string, number>): Promise<void>
 }
 
 /** Why a running attempt is to end, as the reason of its AbortSignal. */

@@ -6,6 +6,7 @@ import type { Outcome, Result } from '../model/attempt.ts'
 import { backoffText } from '../model/backoff.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { reasonOf } from '../model/not-flipped.ts'
+import type { BytesRead } from './bytes-read.ts'
 import { cutOff } from './cut-off.ts'
 import { DayBytes } from './day-bytes.ts'
 import { ended, withFilters } from './filters.ts'
@@ -24,7 +25,6 @@ import type {
   KeepConnection,
   MeterSource,
   Proof,
-  SourceBytes,
   SourceStatus,
   StatusCheck,
   Worker,
@@ -42,7 +42,7 @@ export interface JobDeps {
   readonly statusCheck: StatusCheck
   readonly keepConnection: KeepConnection
   readonly meterSource: MeterSource
-  readonly sourceBytes: SourceBytes
+  readonly bytesRead: Pick<BytesRead, 'today' | 'take'>
   readonly engine: Pick<Engines, 'remembers' | 'remember' | 'run' | 'forget' | 'release' | 'choose'> & Flipping
   readonly flipping: Pick<FlipDeps, 'flips' | 'sessions'>
   readonly keyring: Keyring
@@ -218,7 +218,7 @@ async function flipEnd(
 async function checkAndCopy(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> {
   const { credential, refused, why } = await opened(job, deps.keyring)
   if (refused !== undefined) return without(refused, why)
-  await using day = await DayBytes.open(job, credential, deps)
+  using day = await DayBytes.open(job, credential, deps)
   await using _ = await keptConnection(job, credential, deps)
   if (day.spent.aborted) return deferred(day)
   const status = await deps.statusCheck.check(job.order.provider, credential, run.signal, asksSizes(job))

@@ -16,9 +16,13 @@ export function sourceBytes(db: Kysely<DB>): SourceBytes {
         .executeTakeFirst()
       return Number(row?.bytes ?? 0)
     },
-    async add(migrationId, bytes) {
+    // In the order of their numbers, as all locks; of whom was removed meanwhile nothing is kept.
+    async add(read) {
       await sql`
-        insert into source_bytes (migration_id, day, bytes) values (${migrationId}, ${TODAY}, ${bytes})
+        insert into source_bytes (migration_id, day, bytes)
+          select id, ${TODAY}, read.bytes
+            from unnest(${[...read.keys()]}::bigint[], ${[...read.values()]}::bigint[]) as read (id, bytes)
+              join migration using (id) order by id
         on conflict (migration_id) do update set day = excluded.day,
           bytes = excluded.bytes + case when source_bytes.day = excluded.day then source_bytes.bytes else 0 end`.execute(
         db,

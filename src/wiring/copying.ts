@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { BytesRead } from '../copying/bytes-read.ts'
 import { ledgerProof } from '../copying/ledger-proof.ts'
 import type { Worker } from '../copying/ports.ts'
 import { eraseOld } from '../copying/retention.ts'
@@ -49,6 +50,7 @@ async function copying(service: Service, { takesOver, early, limitMs, by }: Copy
     const chosen = await engine.byDefault()
     return { ...chosen, cannotFlip: chosen.engine === 'doveadm' ? await whyNone(sessions) : chosen.why }
   })
+  const bytesRead = new BytesRead(sourceBytes(kysely))
   return {
     jobDeps: {
       worker,
@@ -56,7 +58,7 @@ async function copying(service: Service, { takesOver, early, limitMs, by }: Copy
       statusCheck,
       keepConnection,
       meterSource,
-      sourceBytes: sourceBytes(kysely),
+      bytesRead,
       engine,
       flipping: {
         flips: flips(kysely, `sync on ${worker.host}`),
@@ -80,6 +82,7 @@ async function copying(service: Service, { takesOver, early, limitMs, by }: Copy
     watchSchema: database.watchSchema,
     listen: (onDue) => database.listen('postferry_jobs', onDue),
     async [Symbol.asyncDispose]() {
+      await bytesRead[Symbol.asyncDispose]()
       await serving[Symbol.asyncDispose]()
       await service[Symbol.asyncDispose]()
     },

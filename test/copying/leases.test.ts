@@ -43,7 +43,7 @@ t.test('a lease is as old as its question, however late the answer came', async 
     engine: { choose: async () => 'doveadm' },
     keepConnection: () => ({ [Symbol.asyncDispose]: async () => undefined }),
     meterSource: () => ({ [Symbol.dispose]: () => undefined }),
-    sourceBytes: { today: async () => 0, add: async () => undefined },
+    bytesRead: { today: async () => 0, take: () => undefined },
     statusCheck: {
       check: (_provider: unknown, _credential: unknown, signal: AbortSignal) =>
         new Promise((resolve) => {

@@ -51,7 +51,7 @@ async function take(
     },
     keepConnection: () => ({ [Symbol.asyncDispose]: async () => undefined }),
     meterSource: () => ({ [Symbol.dispose]: () => undefined }),
-    sourceBytes: { today: async () => 0, add: async () => undefined },
+    bytesRead: { today: async () => 0, take: () => undefined },
     statusCheck: { check: async () => ({ kind: 'yes', mailboxes: [INBOX] }) },
     engine: {
       choose: async () => 'offlineimap',

@@ -63,7 +63,7 @@ function working(
       keyring: { open: async () => ({ credential: { username: 'x', password: 'x' } }) },
       keepConnection: () => ({ [Symbol.asyncDispose]: async () => undefined }),
       meterSource: () => ({ [Symbol.dispose]: () => undefined }),
-      sourceBytes: { today: async () => 0, add: async () => undefined },
+      bytesRead: { today: async () => 0, take: () => undefined },
       statusCheck: {
         check: (provider: { name: string }, _: unknown, signal: AbortSignal) =>
           new Promise((resolve) => {

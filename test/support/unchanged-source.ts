@@ -22,7 +22,7 @@ export function workerOf({ listen, kysely }: Database, check: () => Promise<unkn
     ...{ worker, jobs: jobs(kysely), limitMs: 60_000, now: () => new Date(), chance: () => 0.5 },
     keepConnection: () => ({ [Symbol.asyncDispose]: async () => undefined }),
     meterSource: () => ({ [Symbol.dispose]: () => undefined }),
-    sourceBytes: { today: async () => 0, add: async () => undefined },
+    bytesRead: { today: async () => 0, take: () => undefined },
     statusCheck: {
       async check() {
         await check()
