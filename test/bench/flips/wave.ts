@@ -1,3 +1,4 @@
+import { setPriority } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { mustRun } from '../../support/ferry.ts'
 import { startSync } from '../../support/sync.ts'
@@ -22,6 +23,8 @@ const ROUNDS = 10
 /** The wave is stopped when so many of its people are here. */
 const STOPPED_AT = 0.4
 const LOOK_MS = 100
+/** A third of the processor beside those who sign in: the CPUWeight of deploy/systemd. */
+const AS_THE_UNIT = 5
 
 /** One wave that is stopped in the middle and requested again, while others sign in. */
 export async function measureWave({ people, messages, slots }: WaveSize): Promise<Line[]> {
@@ -31,6 +34,7 @@ export async function measureWave({ people, messages, slots }: WaveSize): Promis
   await using world = await startFlipWorld([...others, ...named('person', people)], messages)
   const mirroredIn = await mirror(world, slots)
   const sync = startSync(world.service, ['--slots', `${slots}`])
+  setPriority(sync.pid, AS_THE_UNIT)
   for (const [address] of others) await mustRun(world.service, 'migration', 'flip', address)
   await arrived(world, OTHERS)
   await signInRounds(world, others, 1)
