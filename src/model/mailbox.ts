@@ -53,7 +53,7 @@ function runToText(run: string): string {
  * What the source says of one mailbox (STATUS, RFC 3501 section 6.3.10, RFC 7162). Numbers that may pass 2^53 are text.
  */
 export interface MailboxStatus {
-  /** Readable, with the source's separator and prefix. */
+  /** In modified UTF-7 as the source sends it, with its separator and prefix. */
   readonly name: string
   /** Null: the source does not tell this mailbox's status. */
   readonly uidValidity: string | null
