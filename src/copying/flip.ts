@@ -135,6 +135,7 @@ async function bringHere(
   { signal, outer, late }: Limit,
   arrive: () => Promise<void>,
 ): Promise<string> {
+  signal.throwIfAborted()
   const hold = await deps.flips.hold(job, deps.worker, HELD_LIMIT_MS)
   if (hold === null)
     throw new NotFlipped('somebody else has the job by now, or the person is not to be flipped any more')

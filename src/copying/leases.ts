@@ -43,7 +43,11 @@ export class Leases implements Disposable {
     const askedAt = performance.now()
     const { jobs, worker } = this.#deps
     const job = await jobs.claim(worker, wanted, until)
-    return job && { job, askedAt }
+    if (job === null) return null
+    // The lease of a run of before was over: to the database both are this worker's.
+    const former = this.#running.get(job.migrationId)
+    if (former !== undefined) abort(former.interrupt, 'lost-lock')
+    return { job, askedAt }
   }
 
   /** Runs a leased job to its end, with one connection to the source at a time. */
@@ -71,7 +75,7 @@ export class Leases implements Disposable {
       const { signal } = running.interrupt
       return await runJob(job, this.#deps, { signal, onMessage: count, onBrought, track })
     } finally {
-      this.#running.delete(job.migrationId)
+      if (this.#running.get(job.migrationId) === running) this.#running.delete(job.migrationId)
       await this.#totals.write()
     }
   }

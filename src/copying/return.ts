@@ -42,6 +42,7 @@ export async function bringBack(
   await using back = await deps.engine.openReturn(order, credential, limited)
   const look = () => statusOf(job, credential, deps, limited)
   await writeAll(back, look)
+  limited.throwIfAborted()
   const hold = await deps.flips.hold(job, deps.worker, HELD_LIMIT_MS, 'return')
   if (hold === null)
     throw new NotFlipped('somebody else has the job by now, or the person is not to be led back any more')

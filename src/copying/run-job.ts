@@ -103,7 +103,11 @@ export async function runJob(job: Job, deps: JobDeps, run: JobRun): Promise<JobR
   const plan = { ...next, waitMs }
   const attempt = seen.result && { id: seen.attemptId, startedAt, result: seen.result }
   const { mailboxes, flip } = seen
-  const kept = await deps.jobs.end(job, deps.worker, { plan, attempt, seen: complete ? mailboxes : null, flip })
+  // Who has lost the lease ends nothing: this worker may have the job again by now, which the database could not tell apart.
+  const isLost = run.signal.reason === LOST_LEASE
+  const kept = isLost
+    ? null
+    : await deps.jobs.end(job, deps.worker, { plan, attempt, seen: complete ? mailboxes : null, flip })
   const isFinished = kept?.isFinished ?? false
   if (isFinished) {
     deps.digests.remove(job.migrationId)
@@ -118,6 +122,8 @@ export async function runJob(job: Job, deps: JobDeps, run: JobRun): Promise<JobR
     isFinished,
   }
 }
+
+const LOST_LEASE: Interruption = 'lost-lock'
 
 async function withinLimit(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> {
   const limit = new AbortController()

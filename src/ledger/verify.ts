@@ -89,6 +89,7 @@ export async function verify(
       options,
     })
     const result = await comparison.run()
+    options.signal?.throwIfAborted()
     const seconds = (performance.now() - started) / 1000
     const ledger = { takenAt: new Date(), seconds, ...result, code: codeOf(result.folders, purpose) }
     const saved = await ledgers.save(migrationId, ledger, { after: last.takenAt, holder })

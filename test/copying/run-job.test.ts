@@ -1,6 +1,6 @@
 import t from 'tap'
 import { isFlipWanted } from '../../src/copying/flip.ts'
-import type { Flaw, Job, JobEnd, Moving } from '../../src/copying/ports.ts'
+import type { Flaw, Interruption, Job, JobEnd, Moving } from '../../src/copying/ports.ts'
 import { type JobDeps, runJob } from '../../src/copying/run-job.ts'
 import type { Result } from '../../src/model/attempt.ts'
 import type { MailboxStatus } from '../../src/model/mailbox.ts'
@@ -219,11 +219,24 @@ async function ledBack(round: number, happens: (work: AbortController) => void) 
   return { ending, done, flip: end?.flip }
 }
 
+/** How a job is cut off, and what it writes down of its flip: who has lost the lease writes nothing. */
+const CUT_OFF = [
+  ['stopped', 'ended'],
+  ['lost-lock', undefined],
+] as const
+
+t.test('who lost the lease does not end the job, which the same worker may have again by now', async (t) => {
+  const work = new AbortController()
+  work.abort('lost-lock' satisfies Interruption)
+  const { ending, end } = await take(JOB, [null], [], {}, work.signal)
+  t.same({ ending, end }, { ending: 'lost-lock', end: undefined })
+})
+
 t.test('a return that the worker’s end has cut off is still requested: the next attempt goes on', async (t) => {
-  for (const reason of ['stopped', 'lost-lock']) {
+  for (const [reason, flip] of CUT_OFF) {
     const end = (work: AbortController) => work.abort(reason)
-    t.same(await ledBack(1, end), { ending: reason, done: [], flip: 'ended' })
-    t.same(await ledBack(2, end), { ending: reason, done: ['back, the request is kept'], flip: 'ended' })
+    t.same(await ledBack(1, end), { ending: reason, done: [], flip })
+    t.same(await ledBack(2, end), { ending: reason, done: ['back, the request is kept'], flip })
   }
 })
 
@@ -287,10 +300,10 @@ async function cutOff(at: 'near' | 'held', happens: (work: AbortController) => v
 }
 
 t.test('a flip that the worker’s end has cut off is still requested, and is no failure', async (t) => {
-  for (const reason of ['stopped', 'lost-lock']) {
+  for (const [reason, flip] of CUT_OFF) {
     const end = (work: AbortController) => work.abort(reason)
-    t.same(await cutOff('near', end), { ending: reason, done: [], flip: 'ended' })
-    t.same(await cutOff('held', end), { ending: reason, done: ['back, the request is kept'], flip: 'ended' })
+    t.same(await cutOff('near', end), { ending: reason, done: [], flip })
+    t.same(await cutOff('held', end), { ending: reason, done: ['back, the request is kept'], flip })
   }
   const fail = () => {
     throw new NotFlipped('it has changed')
