@@ -24,7 +24,10 @@ function first(job: Job, now: readonly MailboxStatus[], remembered: boolean): Ou
   // Who works there may make a folder anew; a mirror follows.
   const isMirrored = job.order.isMirrored === true
   if (!isMirrored && job.seen.some((before) => isRecreated(before, now))) return 'old-recreated'
-  const [before, after] = [total(job.seen), total(now)]
+  // Of what the source does not tell at the moment nobody knows how many there are.
+  const untold = new Set(now.filter(({ uidValidity }) => uidValidity === null).map(({ name }) => name))
+  const told = (all: readonly MailboxStatus[]) => total(all.filter(({ name }) => !untold.has(name)))
+  const [before, after] = [told(job.seen), told(now)]
   return before - after >= SHRINK_LEAST && after < before * (1 - SHRINK_SHARE) ? 'old-shrunk' : null
 }
 

@@ -72,6 +72,12 @@ t.test('the source that was made anew, has shrunk or is not remembered is not co
   t.equal(objection(job, [inbox, sent], false), 'state-lost')
 })
 
+t.test('a folder of which the source tells nothing at the moment has not shrunk', async (t) => {
+  const untold = { ...inbox, uidValidity: null, uidNext: 0, messages: 0 }
+  t.equal(objection(job, [untold, sent], true), null)
+  t.equal(objection(job, [untold, { ...sent, messages: 0 }], true), 'old-shrunk', 'but another one has')
+})
+
 t.test('a mirror follows a folder that was made anew by who works there', async (t) => {
   const mirrored = { ...job, order: { ...job.order, isMirrored: true } }
   t.equal(objection(mirrored, [inbox, { ...sent, uidValidity: '70' }], true), null)
