@@ -181,9 +181,12 @@ export class LoggedIn extends Connection {
   readonly #early = new Set<string>()
   /** Answers to what imapflow has asked by itself. */
   readonly #unasked: Promise<unknown>[] = []
+  readonly #unread: string[]
 
   constructor(options: ImapFlowOptions, person: Person) {
-    super(options, person)
+    const unread: string[] = []
+    super({ ...options, logger: noting(unread) }, person)
+    this.#unread = unread
     this.place = `${options.host}:${options.port}`
   }
 
@@ -236,6 +239,11 @@ export class LoggedIn extends Connection {
     if (currentRequest) currentRequest.sent = true
   }
 
+  /** Lines of the source since the last time that imapflow could not read; of many the first, and their beginnings. */
+  takeUnread(): string[] {
+    return this.#unread.splice(0)
+  }
+
   /** Lends the connection itself; nothing may be asked here until it is given back. */
   async lend(): Promise<Lent> {
     await Promise.all(this.#unasked)
@@ -251,6 +259,17 @@ export class LoggedIn extends Connection {
       },
     }
   }
+}
+
+const UNREAD_LINES = 1_000
+
+/** imapflow tells its log alone of what it cannot read. */
+function noting(unread: string[]): NonNullable<ImapFlowOptions['logger']> {
+  const error = ({ src, msg = '' }: { src?: string; msg?: string }) => {
+    if (src === 's' && unread.length < UNREAD_LINES) unread.push(msg)
+  }
+  // What it has no method for it does not make an entry of.
+  return { error, fatal: () => undefined } as unknown as NonNullable<ImapFlowOptions['logger']>
 }
 
 function hasLiteral(attributes: unknown): boolean {

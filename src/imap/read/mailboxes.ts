@@ -1,5 +1,6 @@
 import type { ImapFlow } from 'imapflow'
 import type { Namespace } from '../../model/account.ts'
+import { CouldNotAsk } from '../../model/ledger.ts'
 import { decodeName, isInbox, type Mailbox } from '../../model/mailbox.ts'
 import type { Provider } from '../../model/provider.ts'
 import { type Role, roleOfAttribute } from '../../model/roles.ts'
@@ -7,7 +8,7 @@ import { USUAL_FOLDERS } from '../../model/usual-folders.ts'
 import type { LoggedIn } from '../login/connection.ts'
 import { endingOf } from '../login/ending.ts'
 import { matchesPattern } from './list-patterns.ts'
-import { atom, command, isList, mailboxName, type Token, textOf } from './raw.ts'
+import { atom, command, isList, mailboxName, said, type Token, textOf } from './raw.ts'
 import { isRefusal } from './session.ts'
 
 /** What to ask of all mailboxes within LIST (RFC 5819); the answers come by name, some never. */
@@ -51,6 +52,7 @@ export async function listMailboxes(client: LoggedIn, status?: AskedStatus): Pro
       if (text !== null) rows.push({ attributes, separator: textOf(separator), name: text })
     },
   })
+  rows.push(...client.takeUnread().flatMap(looselyRead))
   // Told by now: it was asked first.
   const { own, foreign } = namespaces(client)
   noteSharing(client, foreign.length > 0)
@@ -64,6 +66,23 @@ export async function listMailboxes(client: LoggedIn, status?: AskedStatus): Pro
     isListEmpty: found.size === 0 && opened.length > 0,
   }
 }
+
+/** What servers write that do not escape quotes and backslashes, and what nobody can read. @throws CouldNotAsk */
+function looselyRead(line: string): Row[] {
+  if (!/^\* LIST /i.test(line)) return []
+  const [, attributes, separator = '', name = ''] = LOOSE_ROW.exec(line) ?? []
+  if (attributes === undefined)
+    throw new CouldNotAsk('old-protocol', `the old server lists a folder that cannot be read: ${said(line)}`)
+  return [
+    {
+      attributes: attributes.split(' ').map(atom),
+      separator: /^NIL$/i.test(separator) ? null : (separator.at(-2) ?? null),
+      name: /^"(.*)"$/.exec(name)?.[1] ?? name,
+    },
+  ]
+}
+
+const LOOSE_ROW = /^\* LIST \(([^)]*)\) (NIL|"\\?[^"]?") (.*\S)\s*$/i
 
 function ownIn({ attributes, separator, name }: Row, own: readonly string[]): [string, Mailbox][] {
   if (!holdsMessages(attributes) || /[\0\r\n]/.test(name)) return []

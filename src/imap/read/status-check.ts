@@ -1,6 +1,7 @@
 import type { ImapFlow } from 'imapflow'
 import type { SourceStatus, StatusCheck } from '../../copying/ports.ts'
 import { batchesOf } from '../../model/batches.ts'
+import { CouldNotAsk } from '../../model/ledger.ts'
 import type { MailboxStatus } from '../../model/mailbox.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { LoggedIn } from '../login/connection.ts'
@@ -43,7 +44,12 @@ export const statusCheck: StatusCheck = {
       held?.client.close()
       await held?.giveBack().catch(() => undefined)
       if (limit.aborted) return LATE
-      return held === undefined ? refusalOf(error, reader) : { ...CUT_OFF, code: troubleOf(error, reader) }
+      if (held === undefined) return refusalOf(error, reader)
+      return {
+        ...CUT_OFF,
+        code: troubleOf(error, reader),
+        ...(error instanceof CouldNotAsk && { cause: error.message }),
+      }
     }
   },
 }

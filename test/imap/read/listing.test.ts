@@ -29,6 +29,22 @@ t.test(
   },
 )
 
+t.test(
+  'a folder whose name the source writes as no server may is there, and one that nobody can read is told',
+  async (t) => {
+    const listed = async (row: string) => {
+      await using way = await tamperWith(old.port, (said) => said.replace(/^\* LIST .*INBOX\r\n/m, `$&${row}\r\n`))
+      await using session = await sourceMail.open({ ...PROVIDER, port: way.port }, 'anna', 'x')
+      return (await session.mailboxes()).map(({ mailbox: { name, separator } }) => `${name} ${separator}`)
+    }
+    t.same(await listed('* LIST () "/" "Re: "urgent" mail"'), ['INBOX /', 'Re: "urgent" mail /'])
+    t.same(await listed('* LIST (\\HasNoChildren) "\\" "temp\\"'), ['INBOX /', 'temp\\ \\'])
+    t.same(await listed('* LIST () NIL Old(2019)'), ['INBOX /', 'Old(2019) null'])
+    t.same(await listed('* LIST (\\Noselect) "/" "a"b"'), ['INBOX /'])
+    await t.rejects(listed('* LIST "/" "a"b"'), { code: 'old-protocol', message: /cannot be read: \* LIST "\/" "a"b"/ })
+  },
+)
+
 t.test('subscriptions are read; a source that knows none has none', async (t) => {
   await using wire = await ImapWire.open({ host: 'localhost', port: old.port, user: 'anna', password: 'x' })
   await wire.command('SUBSCRIBE INBOX')
