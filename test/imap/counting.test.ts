@@ -39,6 +39,12 @@ t.test('a message that source counts and does not list is named by its number', 
   t.match(broken, { listed: [10, 20, 40, 50], unlisted: [{ remark: /number 3 of 5/ }] })
 })
 
+t.test('a source that speaks of thousands of millions of messages is not believed', async (t) => {
+  const many = ({ number, usual }: { number: number; usual: string }) =>
+    `${number === 3 ? '* 4294967295 EXISTS\r\n' : ''}${usual}`
+  await t.rejects(look({ tell: many }), { code: 'old-protocol' })
+})
+
 t.test('a message without a size is named by its UID', async (t) => {
   const nil = await look({
     tell: ({ number, usual }) => (number === 3 ? usual.replace(/RFC822.SIZE \d+/, 'RFC822.SIZE NIL') : usual),

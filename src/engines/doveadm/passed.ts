@@ -45,6 +45,14 @@ export class Passed implements Disposable {
     const held = this.#held
     this.#held = []
     if (held.length === 0) return
+    try {
+      this.#write(held)
+    } catch {
+      // No room, perhaps: the ledger reads them at the source.
+    }
+  }
+
+  #write(held: readonly PassedBody[]): void {
     using digests = this.#digests.open(this.#migrationId)
     const folders = Map.groupBy(held, ({ mailbox, uidValidity }) => `${uidValidity} ${mailbox}`)
     for (const some of folders.values()) {

@@ -33,14 +33,21 @@ export async function command(
   attributes: readonly Argument[] | false,
   responses: Record<string, (values: readonly Token[], number: number) => void>,
 ): Promise<readonly Token[]> {
-  const untagged = Object.fromEntries(
-    Object.entries(responses).map(([response, take]) => [
-      response,
-      async ({ command: number, attributes: values = [] }: Response) => take(values, Number(number)),
-    ]),
-  )
+  // imapflow goes on after an error of whoever takes a response.
+  const errors: unknown[] = []
+  const taken = (take: (values: readonly Token[], number: number) => void) => {
+    return async ({ command: number, attributes: values = [] }: Response) => {
+      try {
+        take(values, Number(number))
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+  }
+  const untagged = Object.fromEntries(Object.entries(responses).map(([response, take]) => [response, taken(take)]))
   const done = await (client as unknown as Sender).exec(name, attributes, { untagged })
   done.next()
+  if (errors.length > 0) throw errors[0]
   return done.response.attributes ?? []
 }
 

@@ -5,6 +5,10 @@ import { isList, itemsOf, type Token, textOf } from './raw.ts'
 /** What the source has told of one message so far. */
 type Told = Partial<SourceMessage>
 
+/** No mailbox has more: a source that says so would be given the memory for them. */
+const MOST = 5_000_000
+const NOTHING: Told = {}
+
 /** The messages of a mailbox as the source numbers them, from 1 (RFC 3501, section 2.3.1.2). */
 export class Roll {
   readonly #told: Told[] = []
@@ -13,8 +17,10 @@ export class Roll {
     return this.#told.length
   }
 
+  /** @throws where there cannot be so many */
   exists(count: number): void {
-    while (this.#told.length < count) this.#told.push({})
+    if (count > MOST) throw new Error(`the old server speaks of ${count} messages in one folder`)
+    while (this.#told.length < count) this.#told.push(NOTHING)
   }
 
   expunge(number: number): void {

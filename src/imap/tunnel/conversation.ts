@@ -215,6 +215,14 @@ export class Conversation {
   #begun: Buffer = Buffer.alloc(0)
 
   readonly #pass = (chunk: Buffer): void => {
+    try {
+      this.#take(chunk)
+    } catch (error) {
+      this.#over.reject(error)
+    }
+  }
+
+  #take(chunk: Buffer): void {
     this.#segments = [{ kind: this.#kind, from: 0, tag: null }]
     this.#overhear.hear(chunk)
     const all = this.#begun.length === 0 ? chunk : Buffer.concat([this.#begun, chunk])
