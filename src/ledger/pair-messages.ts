@@ -1,4 +1,5 @@
 import { type Difference, type Kind, noCounts } from '../model/ledger.ts'
+import { isKeyword } from '../model/mailbox.ts'
 import type { MessageDigest } from '../model/message-digest.ts'
 import type { UidSet } from '../model/uid-set.ts'
 import type { DestinationMessage, SourceMessage, SyncState, UnlistedMessage } from './ports.ts'
@@ -133,11 +134,15 @@ function comparePair(source: DigestedMessage, destination: DestinationMessage, f
   findings.add(isReflagged ? 'reflagged' : 'flags', source, flagText(source.flags), flagText(destination.flags))
 }
 
-/** A Maildir's folder holds 26 at most, whatever Dovecot shows of others: they are in an index that may be made anew. */
+/**
+ * A Maildir's folder holds 26 at most, whatever Dovecot shows of others: they are in an index that may be made anew. What it
+ * does not take for a keyword it holds nowhere.
+ */
 function compareKeywords(source: DigestedMessage, destination: DestinationMessage, findings: FolderFindings): void {
   const { onlyKeywords, syncState } = findings.evidence
   const hasRoomFor = (word: string) => onlyKeywords === null || includes([...onlyKeywords], word)
-  const kept = source.keywords.filter(hasRoomFor)
+  const isKept = (word: string) => includes(destination.keywords, word) || (isKeyword(word) && hasRoomFor(word))
+  const kept = source.keywords.filter(isKept)
   const [old, now] = [keywordText(source.keywords), keywordText(destination.keywords)]
   if (kept.length < source.keywords.length) findings.add('unkept', source, old, now)
   if (sameWords(kept, destination.keywords)) return

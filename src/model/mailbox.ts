@@ -64,3 +64,8 @@ export interface MailboxStatus {
   /** All its messages in bytes (RFC 8438). Null or missing: the source does not tell, or was not asked. */
   readonly size?: number | null
 }
+
+/** Whether Dovecot takes it for a keyword: an atom (RFC 3501, section 9) of 50 bytes at most (mail_max_keyword_length). */
+export function isKeyword(word: string): boolean {
+  return /^[^\0-\x20\x7f-\uffff(){%*"\\\]]{1,50}$/.test(word)
+}

@@ -10,6 +10,7 @@ import { ImapWire } from '../support/imap-wire.ts'
 import { query } from '../support/query.ts'
 import { seed } from '../support/seed.ts'
 import { syncOnce } from '../support/sync.ts'
+import { tamperWith } from '../support/tampering.ts'
 
 const PEOPLE: Readonly<Record<EngineName, readonly [string, string]>> = {
   offlineimap: ['anna@old.example', 'secret of anna'],
@@ -40,6 +41,19 @@ for (const engine of ENGINES) {
     await t.test('what a folder has no room for is named', (t) => isNamed(t, engine))
   })
 }
+
+t.test('a keyword that Dovecot does not take is named, and the others come', async (t) => {
+  await mustRun(service, 'provider', 'set', 'old', '--engine', 'offlineimap')
+  await atSource('offlineimap', 'SELECT Sent', 'STORE 1 +FLAGS (odd-one fine)')
+  await using way = await tamperWith(old.port, (said) => said.replaceAll('odd-one', 'odd]one'))
+  await mustRun(service, 'provider', 'set', 'old', '--tls', 'none', '--plain-text', '--port', `${way.port}`)
+  await mustRun(service, 'provider', 'approve', 'old')
+  await due()
+  t.match(await syncOnce(service), { [PEOPLE.offlineimap[0]]: 'complete' })
+  t.match(await show('offlineimap'), { state: 'synced', ledger: { clean: true, counts: { keywords: 0 } } })
+  const { stdout } = await service.run(['verify', PEOPLE.offlineimap[0]])
+  t.match(stdout, /unkept +Sent +1 .*fine odd\]one +fine/)
+})
 
 async function areProved(t: Test, engine: EngineName, maildir: string): Promise<void> {
   t.match(await syncOnce(service), { [PEOPLE[engine][0]]: 'complete' })

@@ -7,7 +7,7 @@ import { changeOf } from './flags.ts'
 import { type Merged, openMerged } from './merged.ts'
 import { foldersOf, messagesOf } from './mirror.ts'
 import { openPlace, type Place } from './place.ts'
-import { openSession, type Session } from './session.ts'
+import { isRefusal, openSession, type Session } from './session.ts'
 import { withStayed } from './stayed.ts'
 import { type Dovecot, installed } from './version.ts'
 
@@ -127,9 +127,25 @@ async function setKeywords(
     for (const group of Map.groupBy(some, ({ how, flags }) => `${how} ${flags}`).values()) {
       const [{ how, flags }] = group as [(typeof group)[number]]
       const uids = group.map(({ uid }) => uid).sort((a, b) => a - b)
-      await storeFlags(session, name, uids, how, flags.split(' '))
+      await storeKeywords(session, { name, uids, how }, flags.split(' '))
     }
     const found = (messages.get(guid) ?? []).map(({ file }) => sourceUid(file) ?? 0).filter((uid) => words.has(uid))
     merged.setKeywords({ directory, uidValidity }, new Map(found.map((uid) => [uid, words.get(uid)?.now ?? []])))
+  }
+}
+
+interface Stored {
+  readonly name: string
+  readonly uids: readonly number[]
+  readonly how: 'add' | 'remove'
+}
+
+/** What Dovecot does not take for a keyword is left out, and the ledger names it. */
+async function storeKeywords(session: Session, stored: Stored, keywords: readonly string[]): Promise<void> {
+  try {
+    await storeFlags(session, stored.name, stored.uids, stored.how, keywords)
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    if (keywords.length > 1) for (const keyword of keywords) await storeKeywords(session, stored, [keyword])
   }
 }
