@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { AuditEntry, Change } from '../model/audit.ts'
 import { Refused } from '../model/refused.ts'
 import type { Audit, AuditFilter, PageRequest } from '../operations/ports.ts'
@@ -18,7 +18,7 @@ function selectEntries(db: Kysely<DB>, { subjects, actor, action, since }: Audit
   return db
     .selectFrom('audit')
     .select(['at', 'actor', 'action', 'subject', 'reason', 'detail'])
-    .$if(subjects !== undefined, (query) => query.where('subject', 'in', subjects ?? []))
+    .$if(subjects !== undefined, (query) => query.where('subject', '=', sql<string>`any(${subjects}::text[])`))
     .$if(actor !== undefined, (query) => query.where('actor', '=', actor ?? ''))
     .$if(action !== undefined, (query) => query.where('action', '=', action ?? ''))
     .$if(since !== undefined, (query) => query.where('at', '>=', since ?? new Date(0)))

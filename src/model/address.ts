@@ -57,7 +57,9 @@ export function withoutDetail(person: Address, delimiter: string): Address {
 
 function parseLocal(typed: string): string | null {
   if (!typed.isWellFormed()) return null
-  const local = typed.normalize('NFC').toLowerCase().normalize('NFC')
+  // Letter by letter: at the end of a word a capital sigma would become another letter than within.
+  const lower = Array.from(typed.normalize('NFC'), (letter) => letter.toLowerCase()).join('')
+  const local = lower.normalize('NFC')
   return [...local].length <= LOCAL_LENGTH && LOCAL.test(local) ? local : null
 }
 

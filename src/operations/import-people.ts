@@ -7,9 +7,10 @@ import { sourceOf } from '../model/domain.ts'
 import { expandHome } from '../model/home.ts'
 import { oldUsername } from '../model/provider.ts'
 import type { Settings } from '../settings.ts'
-import type { Source, SourceAnswer } from '../source/ports.ts'
+import type { SourceAnswer } from '../source/ports.ts'
 import type { Gathering, ImportedPerson, Imports, Standing } from './ports.ts'
 import { whyNot } from './source-words.ts'
+import { type TrialDeps, tryPassword } from './trial.ts'
 
 /** A person as a line of a file names them: by the old or the new address. */
 export interface PersonLine {
@@ -30,9 +31,8 @@ export interface BadLine {
   readonly reason: string
 }
 
-export interface ImportDeps {
+export interface ImportDeps extends TrialDeps {
   readonly userdb: Pick<Userdb, 'sourceDomainsOf'>
-  readonly source: Source
   readonly sealer: Sealer
   readonly imports: Imports
   readonly settings: Pick<Settings, 'home'>
@@ -155,7 +155,7 @@ async function takeIn(
   }
   const standing = await gathering.standing(candidates.map(({ address }) => address.text))
   const wanted = candidates.map((candidate) => ({ ...candidate, standing: standing.get(candidate.address.text) }))
-  const refused = verifies ? await refusedOf(wanted, deps.source) : []
+  const refused = verifies ? await refusedOf(wanted, deps) : []
   const numbers = new Set(refused.map(({ number }) => number))
   const people: ImportedPerson[] = []
   // One after the other: sealing keeps the processor busy, and in the service people sign in meanwhile.
@@ -207,7 +207,7 @@ async function personOf(wanted: Wanted, { sealer, settings }: ImportDeps): Promi
  * The lines whose password the source does not confirm; asked with a quarter of a provider's connections: people sign
  * in too.
  */
-async function refusedOf(wanted: readonly Wanted[], source: Source): Promise<BadLine[]> {
+async function refusedOf(wanted: readonly Wanted[], deps: TrialDeps): Promise<BadLine[]> {
   const refused: BadLine[] = []
   const asked = Map.groupBy(
     wanted.filter((one) => one.line.password !== null && brings(one)),
@@ -217,7 +217,7 @@ async function refusedOf(wanted: readonly Wanted[], source: Source): Promise<Bad
     const atOnce = Math.ceil((ones[0]?.source.provider.maxConnections ?? 1) / 4)
     for (let start = 0; start < ones.length; start += atOnce) {
       const answers = ones.slice(start, start + atOnce).map(async (one) => {
-        const answer = await ask(one, source)
+        const answer = await ask(one, deps)
         if (answer.kind !== 'yes') refused.push({ number: one.line.number, reason: whyNot(answer) })
       })
       await Promise.all(answers)
@@ -226,12 +226,8 @@ async function refusedOf(wanted: readonly Wanted[], source: Source): Promise<Bad
   return refused
 }
 
-function ask(wanted: Wanted, source: Source): Promise<SourceAnswer> {
-  return source.ask({
-    provider: wanted.source.provider,
-    username: usernameOf(wanted),
-    password: wanted.line.password ?? '',
-    clientAddress: null,
-    signal: new AbortController().signal,
-  })
+function ask(wanted: Wanted, deps: TrialDeps): Promise<SourceAnswer> {
+  const { provider } = wanted.source
+  const password = wanted.line.password ?? ''
+  return tryPassword({ provider, username: usernameOf(wanted), password, isOneOfMany: true }, deps)
 }

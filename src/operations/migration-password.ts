@@ -5,17 +5,17 @@ import { expandHome } from '../model/home.ts'
 import type { Migration } from '../model/migration.ts'
 import { Refused } from '../model/refused.ts'
 import type { Settings } from '../settings.ts'
-import type { Source, SourceAnswer } from '../source/ports.ts'
+import type { SourceAnswer } from '../source/ports.ts'
 import { password } from './fields.ts'
 import { MIGRATION } from './migrations.ts'
 import { operation, secret } from './operation.ts'
 import { migration } from './person.ts'
 import type { Credentials, Migrations } from './ports.ts'
 import { whyNot } from './source-words.ts'
+import { type TrialDeps, tryPassword } from './trial.ts'
 
-interface Deps {
+interface Deps extends TrialDeps {
   readonly userdb: Pick<Userdb, 'accountOf' | 'awaited'>
-  readonly source: Source
   readonly sealer: Sealer
   readonly credentials: Pick<Credentials, 'renew'>
   readonly migrations: Pick<Migrations, 'find'>
@@ -28,14 +28,13 @@ export const setMigrationPassword = operation({
   fields: { address: migration, password: secret(password, 'password on the old server') },
   answer: MIGRATION,
   async run({ address: { address }, password }, deps: Deps, by): Promise<Migration> {
-    const { userdb, source, sealer, credentials, migrations, settings } = deps
+    const { userdb, sealer, credentials, migrations, settings } = deps
     const person = parseAddress(address)
     const known = await userdb.accountOf(address)
     const live = known === null ? await userdb.awaited(address) : known.isLive ? known.from : null
     if (person === null || live === null) throw noneIsKept(address)
     const { provider, oldUsername: username } = live
-    const signal = new AbortController().signal
-    refuseUnlessYes(await source.ask({ provider, username, password, clientAddress: null, signal }))
+    refuseUnlessYes(await tryPassword({ provider, username, password }, deps))
     const sealed = await sealer.seal({ address, provider: provider.name, username, password })
     await credentials.renew(address, sealed, expandHome(settings.home, person), by)
     const renewed = await migrations.find(address)

@@ -1,21 +1,16 @@
-import type { AttemptLimit } from '../auth/ports.ts'
 import type { Provider } from '../model/provider.ts'
 import type { Code } from '../model/verdict.ts'
-import type { Source, SourceAnswer } from '../source/ports.ts'
+import type { SourceAnswer } from '../source/ports.ts'
 import { password, username } from './fields.ts'
 import { operation, secret, text } from './operation.ts'
 import { NAMED } from './providers.ts'
 import { the } from './schema.ts'
 import { LoginTest as LoginTestSchema } from './schemas.ts'
 import { whyNot } from './source-words.ts'
+import { type TrialDeps, tryPassword } from './trial.ts'
 
 /** Tests within ten minutes, after which none is made any more for a user name, or at a provider. */
 export const TEST_LIMITS = { person: 10, client: 0, provider: 60 }
-
-export interface LoginTestDeps {
-  readonly source: Source
-  readonly testLimit: AttemptLimit
-}
 
 export interface LoginTest {
   readonly provider: Provider
@@ -31,9 +26,9 @@ export const trySignIn = operation({
     password: secret(password, 'password on the old server'),
   },
   answer: { schema: the(LoginTestSchema), row: loginTestRow },
-  run: async ({ name: provider, ...person }, deps: LoginTestDeps) => ({
+  run: async ({ name: provider, ...person }, deps: TrialDeps) => ({
     provider,
-    answer: await answerOf(provider, person, deps),
+    answer: await tryPassword({ provider, ...person }, deps),
   }),
 })
 
@@ -43,22 +38,6 @@ export function loginTestRow({ answer, provider }: LoginTest) {
     code: answer.kind === 'trouble' ? answer.code : null,
     ...explanationOf(answer, provider),
   }
-}
-
-/** A right password counts against nobody. */
-async function answerOf(
-  provider: Provider,
-  { username, password }: { username: string; password: string },
-  { source, testLimit }: LoginTestDeps,
-): Promise<SourceAnswer> {
-  const subject = { person: `${provider.name} ${username}`, client: null, provider: provider.name }
-  if (!(await testLimit.consume(subject))) {
-    return { kind: 'trouble', code: 'throttled', cause: 'too many tests', answered: false }
-  }
-  const { signal } = new AbortController()
-  const answer = await source.ask({ provider, username, password, clientAddress: null, signal })
-  if (answer.kind === 'yes') await testLimit.refund(subject)
-  return answer
 }
 
 /** What a trial sign-in came to, in words. */

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { TEST_LIMITS } from '../../src/operations/provider-login-test.ts'
 import { type AdminApi, adminApi } from '../support/admin.ts'
 import { COMPILED } from '../support/compiled.ts'
 import { type Ferry, rows, startFerry } from '../support/ferry.ts'
@@ -85,6 +86,10 @@ t.test('another password of the source is kept only when the source accepts it',
   await ferry.old.stop()
   t.match(await set('renewed'), { status: 503, body: { error: /could not be asked \(old-unreachable\)/ } })
   await ferry.old.start()
+  for (let guess = 0; guess < TEST_LIMITS.person; guess++) await set(`guess ${guess}`)
+  const asked = await ferry.old.loginCount()
+  t.match(await set('renewed'), { status: 503, body: { error: /throttled/ } }, 'nobody guesses it')
+  t.equal(await ferry.old.loginCount(), asked)
 })
 
 t.test('people of a file are expected: all of them, or nobody, or the good ones', async (t) => {

@@ -171,6 +171,9 @@ t.test('long lists come in pages, each row once, in order', async (t) => {
 t.test('the audit is filtered by person, actor, kind and time', async (t) => {
   const bert = (await api.get('/audit?address=Bert@renamed.example')).body.rows
   t.match(bert, [{ subject: 'bert@new.example', action: 'migration.provision', actor: 'person' }])
+  const both = (subject: string) => api.get(`/audit?address=bert@renamed.example&subject=${subject}`)
+  t.match(await both('bert@new.example'), { status: 200, body: { rows: bert } })
+  t.match(await both('old'), { status: 200, body: { rows: { length: 0 } } })
   const kind = (await api.get('/audit?action=domain.add&actor=api')).body.rows
   t.match(kind, [{ subject: 'xn--bcher-kva.example', action: 'domain.add', actor: 'api' }])
   t.same((await api.get('/audit?since=2099-01-01')).body, { rows: [], before: null, after: null })

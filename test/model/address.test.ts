@@ -61,6 +61,11 @@ t.test('what can be nobody’s address is refused', async (t) => {
   for (const typed of REFUSED) t.equal(parseAddress(typed), null, JSON.stringify(typed.slice(0, 40)))
 })
 
+t.test('a capital sigma is the same letter wherever it stands', async (t) => {
+  t.equal(parseAddress('ΑΣ@old.example')?.text, 'ασ@old.example')
+  t.equal(parseAddress('ΣΟΦΟΣ@old.example')?.text, 'σοφοσ@old.example')
+})
+
 t.test('whatever is typed, the canonical form is stable, safe in a path and the same for case variants', async () => {
   const letters = fc.string({ unit: fc.constantFrom(..."aZ9äÖß.+-_=#'&~!@% /\\\u0130\u0308\u200b\n"), maxLength: 20 })
   fc.assert(

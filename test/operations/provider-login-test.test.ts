@@ -4,6 +4,7 @@ import { rateLimit } from '../../src/db/rate-limits.ts'
 import { newProvider } from '../../src/model/provider-changes.ts'
 import { TEST_LIMITS, trySignIn } from '../../src/operations/provider-login-test.ts'
 import { testProvider } from '../../src/operations/provider-test.ts'
+import { tryPassword } from '../../src/operations/trial.ts'
 import type { SourceLogin } from '../../src/source/ports.ts'
 import { openTestDatabase } from '../support/database.ts'
 
@@ -29,7 +30,7 @@ function trying() {
   const testLimit = rateLimit(database, TEST_LIMITS, 'trial-')
   const attempt = async (username: string, password: string) =>
     (await trySignIn.run({ name: OLD, username, password }, { source, testLimit }, BY)).answer
-  return { asked, testLimit, attempt }
+  return { asked, source, testLimit, attempt }
 }
 
 t.test('testLimit that fail are counted for the user name, right ones are not', async (t) => {
@@ -41,6 +42,17 @@ t.test('testLimit that fail are counted for the user name, right ones are not', 
   t.match(await attempt('anna', 'right'), { kind: 'trouble', code: 'throttled' })
   t.equal(asked.length, 15 + TEST_LIMITS.person)
   t.match(await attempt('bert', 'right'), { kind: 'yes' })
+})
+
+t.test('whoever tries many people at a provider is limited for each of them alone', async (t) => {
+  const { asked, source, testLimit } = trying()
+  const wrong = (username: string) =>
+    tryPassword({ provider: OLD, username, password: 'wrong', isOneOfMany: true }, { source, testLimit })
+  for (let number = 0; number <= TEST_LIMITS.provider; number++) t.match(await wrong(`p${number}`), { kind: 'no' })
+  for (let number = 1; number < TEST_LIMITS.person; number++) await wrong('p0')
+  const before = asked.length
+  t.match(await wrong('p0'), { kind: 'trouble', code: 'throttled' })
+  t.equal(asked.length, before)
 })
 
 t.test('testLimit and tests together have a limit at a provider', async (t) => {

@@ -66,7 +66,7 @@ const LOGIN_LIMIT_SECONDS = 10
  * always verified: for that Dovecot has to trust the same authorities.
  */
 export function sessionFields({ provider, username }: ToSource, service: unknown): Fields {
-  const { port, tls } = PROTOCOLS[String(service)]?.(provider) ?? provider
+  const { port, tls } = PROTOCOLS.get(service)?.(provider) ?? provider
   return {
     ...{ proxy: 'y', host: provider.host, port: String(port), destuser: username },
     ...(tls === 'implicit' ? { ssl: 'yes' } : tls === 'starttls' ? { starttls: 'yes' } : {}),
@@ -77,10 +77,13 @@ export function sessionFields({ provider, username }: ToSource, service: unknown
 type At = Pick<Provider, 'port' | 'tls'>
 
 /** How others than IMAP are reached. ManageSieve knows no TLS from the start (RFC 5804). */
-const PROTOCOLS: Readonly<Record<string, (provider: Provider) => At>> = {
-  pop3: ({ pop3Port, tls }) => ({ tls, port: pop3Port ?? (tls === 'implicit' ? 995 : 110) }),
-  sieve: ({ sievePort, tls }) => ({ tls: tls === 'none' ? 'none' : 'starttls', port: sievePort ?? MANAGESIEVE_PORT }),
-}
+const PROTOCOLS: ReadonlyMap<unknown, (provider: Provider) => At> = new Map([
+  ['pop3', ({ pop3Port, tls }) => ({ tls, port: pop3Port ?? (tls === 'implicit' ? 995 : 110) })],
+  [
+    'sieve',
+    ({ sievePort, tls }) => ({ tls: tls === 'none' ? 'none' : 'starttls', port: sievePort ?? MANAGESIEVE_PORT }),
+  ],
+])
 
 export class NoString extends Error {}
 
