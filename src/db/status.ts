@@ -14,7 +14,7 @@ export const STATUS_COLUMNS = [
   'account_id',
 ] as const
 
-type StatusRow = Pick<Selectable<MigrationTable>, (typeof STATUS_COLUMNS)[number]>
+export type StatusRow = Pick<Selectable<MigrationTable>, (typeof STATUS_COLUMNS)[number]>
 
 export function toStatus(row: StatusRow): Required<Omit<MigrationStatus, 'areFiltersLeft'>> {
   const { state, paused_from, code, finish_requested_at, route, flip_requested_at, return_requested_at } = row

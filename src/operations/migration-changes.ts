@@ -1,10 +1,9 @@
 import type { By, Change } from '../model/audit.ts'
+import { countOf } from '../model/count.ts'
 import { Type } from '../model/json-schema.ts'
 import {
   leaveFilters,
   type Migration,
-  type MigrationStatus,
-  type NextStatus,
   pause,
   requestFinish,
   requestFlip,
@@ -12,12 +11,21 @@ import {
   resume,
   retry,
   STATES,
-  type State,
   stopFlip,
   stopReturn,
   type Transition,
 } from '../model/migration.ts'
-import { isRefused, Refused } from '../model/refused.ts'
+import { Refused } from '../model/refused.ts'
+import {
+  type BulkOutcome,
+  type Found,
+  type Judge,
+  judged,
+  outcomeOf,
+  type Sorted,
+  sorted,
+  sumOf,
+} from './bulk-outcome.ts'
 import { address } from './fields.ts'
 import { FILTER, filterIn, MIGRATION } from './migrations.ts'
 import { flag, type InputOf, many, oneOf, operation, optional, text } from './operation.ts'
@@ -111,28 +119,14 @@ export async function take({ address }: Migration, word: Word, { migrations }: D
 /** Whom a bulk action is about. */
 export type Selection = { readonly filter: MigrationFilter } | { readonly addresses: readonly string[] }
 
-/** What becomes of all migrations of one status. */
-export interface Move {
-  readonly from: MigrationStatus
-  readonly to: NextStatus
-}
-
 /** Migrations of a selection, by status: a transition depends on that alone. */
 export interface Transitions {
-  count(selection: Selection): Promise<{ status: MigrationStatus; count: number }[]>
+  count(selection: Selection): Promise<readonly Found[]>
   /**
-   * Makes these moves in one transaction and writes them into the audit. A migration whose status has changed by then is
-   * left alone. Returns how many were moved by each.
+   * Moves a selection, a few at a time, in the order of their numbers: each few are one transaction with what the audit says
+   * of them, and each migration is judged by the status that it has then. Tells after each transaction what it has found.
    */
-  move(selection: Selection, moves: readonly Move[], change: Change): Promise<readonly number[]>
-}
-
-/** What a bulk action has changed, or would change. */
-export interface BulkOutcome {
-  readonly isDryRun: boolean
-  /** `from` is `to` for a retry of an active migration, which is due at once, and where a finish is requested. */
-  readonly changed: readonly { readonly from: State; readonly to: State; readonly count: number }[]
-  readonly refused: readonly { readonly reason: string; readonly count: number }[]
+  move(selection: Selection, judge: Judge, change: Change): AsyncIterable<readonly Found[]>
 }
 
 const MOST_ADDRESSES = 1_000
@@ -160,22 +154,45 @@ export const changeMigrations = operation({
   async run({ action: word, dry_run: isDryRun = false, ...who }, deps: BulkDeps, by): Promise<BulkOutcome> {
     const selection = await selectionIn(who, deps)
     if (!isDryRun) return { isDryRun, ...(await changeSelected(word, selection, deps, by)) }
-    const { moves, refused } = sorted(await deps.transitions.count(selection), TRANSITIONS[word].transition)
-    return { isDryRun, changed: byStates(moves), refused }
+    return { isDryRun, ...outcomeOf(sorted(await deps.transitions.count(selection), TRANSITIONS[word].transition)) }
   },
 })
 
-/** Makes a transition of all in a selection that have it. */
+/** Makes a transition of all in a selection that have it. @throws Refused when it ends before all are changed */
 export async function changeSelected(
+  word: Word,
+  selection: Selection,
+  deps: Pick<BulkDeps, 'transitions'>,
+  by: By,
+): Promise<Omit<BulkOutcome, 'isDryRun'>> {
+  return outcomeOf(await moveSelected(word, selection, deps, by))
+}
+
+/** As `changeSelected` does. @returns what was moved, and what was not */
+export async function moveSelected(
   word: Word,
   selection: Selection,
   { transitions }: Pick<BulkDeps, 'transitions'>,
   by: By,
-): Promise<Omit<BulkOutcome, 'isDryRun'>> {
+): Promise<Sorted> {
   const { transition, action } = TRANSITIONS[word]
-  const { moves, refused } = sorted(await transitions.count(selection), transition)
-  const counts = await transitions.move(selection, moves, { ...by, action })
-  return { changed: byStates(moves.map((move, at) => ({ ...move, count: counts[at] ?? 0 }))), refused }
+  const judge: Judge = (from) => {
+    const to = judged(from, transition)
+    return to instanceof Refused ? null : to
+  }
+  const found: Found[] = []
+  try {
+    for await (const some of transitions.move(selection, judge, { ...by, action })) found.push(...some)
+  } catch (error) {
+    const changed = sumOf(sorted(found, transition).moves)
+    throw changed === 0 ? error : new Refused('unavailable', unfinished(changed, error))
+  }
+  return sorted(found, transition)
+}
+
+function unfinished(changed: number, error: unknown): string {
+  const cause = error instanceof Error ? error.message : String(error)
+  return `${countOf(changed, 'migration is', 'migrations are')} changed, and then it failed (${cause}): the same again changes the rest`
 }
 
 interface BulkDeps {
@@ -199,28 +216,4 @@ async function selectionIn({ all = false, addresses, ...said }: Who, deps: BulkD
     throw new Refused('invalid', 'too many addresses', { addresses: `At most ${MOST_ADDRESSES} at once.` })
   }
   return { addresses: await renamedAll(addresses, deps) }
-}
-
-type Counted<T> = T & { readonly count: number }
-
-function sorted(found: readonly { status: MigrationStatus; count: number }[], transition: Transition) {
-  const moves: Counted<Move>[] = []
-  const refused = new Map<string, number>()
-  for (const { status, count } of found) {
-    try {
-      moves.push({ from: status, to: transition(status), count })
-    } catch (error) {
-      if (!isRefused(error, 'conflict')) throw error
-      refused.set(error.message, (refused.get(error.message) ?? 0) + count)
-    }
-  }
-  return { moves, refused: [...refused].map(([reason, count]) => ({ reason, count })) }
-}
-
-function byStates(moves: readonly Counted<Move>[]): BulkOutcome['changed'] {
-  const groups = Map.groupBy(moves, ({ from, to }) => `${from.state} ${to.state}`).values()
-  return [...groups].flatMap((group) => {
-    const count = group.reduce((sum, move) => sum + move.count, 0)
-    return count === 0 || group[0] === undefined ? [] : [{ from: group[0].from.state, to: group[0].to.state, count }]
-  })
 }

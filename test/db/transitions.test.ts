@@ -177,40 +177,100 @@ t.test('thousands are changed once each, whatever they become meanwhile', async 
   t.equal(await due(), 12_000)
 })
 
-t.test('who changed between the count and the change is left alone, and is not counted', async (t) => {
-  await people({ pending: 2 })
+/** Changes many, while something else happens after each transaction. */
+function manyWhile(happens: () => Promise<unknown>) {
   const found = transitions(database.kysely)
-  const late = manyWith({
+  return manyWith({
     ...found,
-    async count(selection) {
-      const counts = await found.count(selection)
-      await migrations(database.kysely).take('pending1@old.example', pause, { ...BY, action: 'migration.pause' })
-      return counts
+    async *move(...given) {
+      for await (const some of found.move(...given)) {
+        yield some
+        await happens()
+      }
     },
   })
-  t.match(await late.carryOut('finish', all), { changed: [{ from: 'pending', to: 'pending', count: 1 }] })
-  t.same(await states(), { paused: 1, 'pending finishing': 1 })
+}
+
+/** Those of the last transaction among these. */
+const LAST = 'pending1200@old.example'
+
+t.test('everybody is judged by the status that they have when it is their turn', async (t) => {
+  await people({ pending: 1_200 })
+  const late = manyWhile(async () => {
+    const last = await migrations(database.kysely).find(LAST)
+    if (last?.state === 'pending' && !last.isFinishRequested)
+      await migrations(database.kysely).take(LAST, pause, { ...BY, action: 'migration.pause' })
+  })
+  t.same(await late.carryOut('finish', all), {
+    changed: [{ from: 'pending', to: 'pending', count: 1_199 }],
+    refused: [{ reason: 'the migration is paused: resume it first', count: 1 }],
+  })
+  t.same(await states(), { paused: 1, 'pending finishing': 1_199 })
+})
+
+t.test('who does not match any more by then is left alone', async (t) => {
+  await people({ pending: 1_200 })
+  const late = manyWhile(() =>
+    sql`update migration set state = 'synced' where address = ${LAST}`.execute(database.kysely),
+  )
+  t.same(await late.carryOut('pause', { filter: { state: 'pending' } }), {
+    changed: [{ from: 'pending', to: 'paused', count: 1_199 }],
+    refused: [],
+  })
+  t.same(await states(), { paused: 1_199, synced: 1 })
 })
 
 t.test('who is to be led back to the old server is not finished with the others', async (t) => {
-  await people({ synced: 3 })
+  await people({ synced: 1_200 })
   const returning = (address: string) =>
     sql`update migration set return_requested_at = now() where address = ${address}`.execute(database.kysely)
   await returning('synced1@old.example')
-  const found = transitions(database.kysely)
-  const late = manyWith({
-    ...found,
-    async count(selection) {
-      const counts = await found.count(selection)
-      await returning('synced2@old.example')
-      return counts
+  t.match(await manyWhile(() => returning('synced1200@old.example')).carryOut('finish', all), {
+    changed: [{ from: 'synced', to: 'synced', count: 1_198 }],
+    refused: [{ reason: 'a return to the old server is requested', count: 2 }],
+  })
+  t.same(await states(), { synced: 2, 'synced finishing': 1_198 })
+})
+
+t.test('no lease is kept from being renewed until all are changed', async (t) => {
+  await people({ pending: 1_200 })
+  const { rows } = await sql<{ id: string }>`select id from migration order by id`.execute(database.kysely)
+  const free: boolean[] = []
+  const locking = async () => {
+    const locked = await sql`select from job join migration on id = migration_id for update skip locked`.execute(
+      database.kysely,
+    )
+    free.push(locked.rows.length === rows.length)
+  }
+  await manyWhile(locking).carryOut('retry', all)
+  t.same(free, [true, true, true])
+})
+
+t.test('where it fails, what is done is told and stays, and the same again does the rest', async (t) => {
+  await people({ pending: 1_200 })
+  const failing = manyWhile(async () => {
+    throw new Error('timeout')
+  })
+  await t.rejects(failing.carryOut('pause', all), {
+    code: 'unavailable',
+    message: '500 migrations are changed, and then it failed (timeout): the same again changes the rest',
+  })
+  t.same(await states(), { paused: 500, pending: 700 })
+  t.equal((await entries()).length, 500)
+  t.match(await many.carryOut('pause', all), { changed: [{ count: 700 }], refused: [{ count: 500 }] })
+})
+
+t.test('where nothing is done yet, it fails as whatever fails', async (t) => {
+  await people({ pending: 3 })
+  const broken = new Error('the database is away')
+  const failing = manyWith({
+    ...transitions(database.kysely),
+    // biome-ignore lint/correctness/useYield: it does not come to that.
+    async *move() {
+      throw broken
     },
   })
-  t.match(await late.carryOut('finish', all), {
-    changed: [{ from: 'synced', to: 'synced', count: 1 }],
-    refused: [{ reason: 'a return to the old server is requested', count: 1 }],
-  })
-  t.same(await states(), { synced: 2, 'synced finishing': 1 })
+  await t.rejects(failing.carryOut('pause', all), broken)
 })
 
 t.test('two at once change everybody once', async (t) => {

@@ -6,7 +6,7 @@ import { tryLater } from '../auth/overload.ts'
 import { STATUS } from '../refused-status.ts'
 import { html } from './html.ts'
 import { isOwnForm, pageBefore } from './own-pages.ts'
-import { titleOf } from './parts.ts'
+import { capitalised, titleOf } from './parts.ts'
 import { show } from './show.ts'
 import { askAgain, unsentOf } from './unsent.ts'
 
@@ -66,7 +66,9 @@ export function troubleOf(error: Error & Partial<FastifyError>): Trouble {
 function refusedTrouble(error: Refused): Trouble {
   const { code, message } = error
   const status = STATUS[code]
-  if (status === STATUS.conflict) return { status, title: 'That cannot be done now', advice: message }
+  if (code === 'conflict') return { status, title: 'That cannot be done now', advice: message }
+  if (code === 'unavailable')
+    return { status, title: 'That did not come to its end', advice: `${capitalised(message)}.` }
   const trouble = troubleBy(status)
   return code === 'invalid' ? { ...trouble, advice: sentenceOf(error, titleOf) } : trouble
 }
