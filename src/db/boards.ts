@@ -12,6 +12,7 @@ import type {
   WorkingHost,
 } from '../operations/board-look.ts'
 import type { DB } from './schema.ts'
+import { IS_FLIP_AHEAD } from './selection.ts'
 
 const MINUTES = 60
 /** So many people who came across lately tell how large mailboxes are. */
@@ -118,7 +119,7 @@ const FLIPS = sql<OfProvider & FlipsLook>`
     select migration.provider_id, count(*)::int as at_source, count(*) filter (where completed_at is not null)::int as mirrored,
         count(*) filter (where route = 'source' and state = 'synced' and code is null)::int as ready,
         count(*) filter (where route = 'held')::int as held,
-        count(*) filter (where route = 'source' and flip_requested_at is not null)::int as requested
+        count(*) filter (where route = 'source' and ${IS_FLIP_AHEAD})::int as requested
       from migration join job on migration_id = id
       where route <> 'destination' and state not in ('awaited', 'done') group by 1
   ), here as (

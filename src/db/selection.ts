@@ -15,6 +15,10 @@ type MigrationRow = Omit<
 /** As the index on it has it. */
 export const CODE = sql<string>`coalesce(migration.code, '')`
 
+/** A finish flips first who works on the source still. */
+export const IS_FLIP_AHEAD = sql<boolean>`(flip_requested_at is not null
+  or finish_requested_at is not null and route <> 'destination')`
+
 /** What a search has found stands for it. */
 export interface Narrowed extends MigrationFilter {
   readonly ids?: readonly string[] | undefined
@@ -36,9 +40,7 @@ export function selectMigrations(db: Kysely<DB>, { ids, ...filter }: Narrowed) {
       query.where('finish_requested_at', isFinishRequested ? 'is not' : 'is', null),
     )
     .$if(route !== undefined, (query) => query.where('route', '=', route ?? ''))
-    .$if(isFlipRequested !== undefined, (query) =>
-      query.where('flip_requested_at', isFlipRequested ? 'is not' : 'is', null),
-    )
+    .$if(isFlipRequested !== undefined, (query) => query.where(sql<boolean>`${IS_FLIP_AHEAD} = ${isFlipRequested}`))
     .$if(neverCame !== undefined, (query) =>
       query.where(sql<boolean>`(account_id is null and state <> 'done') = ${neverCame}`),
     )

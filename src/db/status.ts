@@ -82,5 +82,6 @@ export async function announceDue(db: Kysely<DB>): Promise<void> {
 
 /** What the audit says about a transition. */
 export function transitionDetail(before: MigrationStatus, after: MigrationStatus): { detail?: string } {
-  return after.state === before.state ? {} : { detail: `${before.state} → ${after.state}` }
+  if (after.state !== before.state) return { detail: `${before.state} → ${after.state}` }
+  return before.isFinishRequested && !after.isFinishRequested ? { detail: 'no finish is requested any more' } : {}
 }

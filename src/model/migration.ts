@@ -130,12 +130,13 @@ export const leaveFilters: Transition = (from) => {
   return { ...from, code: null, areFiltersLeft: true, isDue: true }
 }
 
-/** Takes the request of a flip back. Who is held already is a moment from being here. */
+/** Takes the request of a flip back, and that of a finish, which would flip first. Who is held already is a moment from being here. */
 export const stopFlip: Transition = (from) => {
   if (from.route === 'held') throw new Refused('conflict', 'the flip has begun')
   if (from.route === 'destination') throw new Refused('conflict', 'the person is on the new server already')
-  if (!from.isFlipRequested) throw new Refused('conflict', 'no flip is requested')
-  return { ...from, isFlipRequested: false }
+  if (!from.isFlipRequested && !from.isFinishRequested)
+    throw new Refused('conflict', 'neither a flip nor a finish is requested')
+  return { ...from, isFlipRequested: false, isFinishRequested: false }
 }
 
 /** Sessions at the source go on with the password that is typed: it would not know one of the destination's own. */

@@ -50,7 +50,7 @@ export interface FlipsLook {
   readonly ready: number
   /** At this moment. */
   readonly held: number
-  /** A flip is requested, and has not begun: the wave. */
+  /** A flip, or a finish, which flips first, is requested, and has not begun: the wave. */
   readonly requested: number
   readonly flipped: number
   readonly flippedLastTenMinutes: number

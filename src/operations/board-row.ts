@@ -26,7 +26,10 @@ const Flips = Type.Object({
   mirrored: Type.Integer({ minimum: 0, description: 'Of these: a whole mirror was made' }),
   ready: Type.Integer({ minimum: 0, description: 'Of these: the mirror is proved' }),
   held: Count,
-  requested: Type.Integer({ minimum: 0, description: 'The wave: a flip is requested, and has not begun' }),
+  requested: Type.Integer({
+    minimum: 0,
+    description: 'The wave: a flip, or a finish, which flips first, is requested, and has not begun',
+  }),
   flipped: Count,
   flips_per_minute: Type.Number({ description: 'In the last ten minutes' }),
 })

@@ -53,7 +53,10 @@ export const pauseMigration = changing('pause', 'Copy no mail until the migratio
 export const resumeMigration = changing('resume', 'Copy on after a pause, or instead of a requested finish')
 export const retryMigration = changing('retry', 'Make the next attempt now, also after a failure')
 export const flipMigration = changing('flip', 'Bring a proxied person to the new server as soon as the mirror is ready')
-export const stopMigrationFlip = changing('stop-flip', 'Take the request of a flip back, unless the flip has begun')
+export const stopMigrationFlip = changing(
+  'stop-flip',
+  'Take the request of a flip back, and of a finish, which would flip first, unless the flip has begun',
+)
 
 export const leaveMigrationFilters = operation({
   ...{ name: 'migration.leave-filters', permission: 'operate' },

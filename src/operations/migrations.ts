@@ -59,7 +59,9 @@ export const FILTER = {
   search: optional(text(search, 'with these words in the address or the old user name', { placeholder: 'text' })),
   finish_requested: flag('to be finished by "postferry sync"'),
   route: optional(oneOf(ROUTES, 'whose sessions and mail go there')),
-  flip_requested: flag('to be brought to the new server as soon as the mirror is ready'),
+  flip_requested: flag(
+    'to be brought to the new server as soon as the mirror is ready, by a flip or by a finish, which flips first',
+  ),
   never_came: flag('still expected, and not signed in yet'),
 }
 

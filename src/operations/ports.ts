@@ -82,6 +82,7 @@ export interface MigrationFilter {
   readonly search?: string | undefined
   readonly isFinishRequested?: boolean | undefined
   readonly route?: Route | undefined
+  /** By itself, or by a finish, which flips first. */
   readonly isFlipRequested?: boolean | undefined
   /** Has not signed in yet, and is still expected. */
   readonly neverCame?: boolean | undefined

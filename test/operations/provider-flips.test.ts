@@ -72,6 +72,36 @@ t.test('a wave that is stopped is stopped for all who have not begun, and for no
   ])
 })
 
+t.test('a finish of who works on the old server still is part of the wave, and stops with it', async (t) => {
+  const finishing = async (route: string, address: string) =>
+    await sql`update migration set state = 'synced', finish_requested_at = now(), route = ${route} where address = ${address}`.execute(
+      db,
+    )
+  await finishing('source', 'p4@manual.example')
+  await finishing('destination', 'p2@manual.example')
+  await sql`update migration set flip_requested_at = now() where address in ('p4@manual.example', 'p5@manual.example')`.execute(
+    db,
+  )
+  await finishing('source', 'p6@manual.example')
+  t.match(await flipsOf('manual'), { requested: 3 })
+  const stopped = await perform(stopFlips, { name: 'manual' })
+  t.match(stopped, { people: 3, finishes: 2, begun: 1 })
+  t.match(stoppedText(stopped), /3 requests are taken back \(of a finish, which would flip first: 2\); of 1/)
+  const { rows } = await sql<{ address: string }>`select address from migration
+    where (flip_requested_at is not null or finish_requested_at is not null) and address like '%@manual.example' order by 1`.execute(
+    db,
+  )
+  t.same(
+    rows.map(({ address }) => address),
+    ['p1@manual.example', 'p2@manual.example'],
+    'who is held, or here already, goes on',
+  )
+  t.match(await entriesOf(db, { subjects: ['p6@manual.example'] }), [
+    { action: 'migration.stop-flip', detail: 'no finish is requested any more' },
+    { action: 'migration.stop-flip' },
+  ])
+})
+
 t.test('who is flipped by itself is not any more', async (t) => {
   t.match(await perform(stopFlips, { name: 'auto' }), { provider: { flip: 'manual' }, people: 0, begun: 0 })
   t.equal((await providers(db).find('auto'))?.flip, 'manual')

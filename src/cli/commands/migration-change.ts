@@ -75,7 +75,7 @@ const UNMOVED: Readonly<Partial<Record<Word, string>>> = {
   retry: '; its next attempt is due now',
   flip: '; the person comes to the new server as soon as the mirror is ready',
   'stop-flip':
-    '; the person stays on the old server for now, unless the provider flips by itself (postferry provider stop-flips)',
+    '; neither a flip nor a finish is requested any more: the person stays on the old server for now, unless the provider flips by itself (postferry provider stop-flips)',
   finish: '; it is finished as soon as a last attempt has a clean ledger',
 }
 

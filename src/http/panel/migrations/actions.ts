@@ -36,7 +36,7 @@ export const ACTIONS: readonly Action[] = [
   {
     ...{ name: 'stop-flip', title: 'Stop the flip', isOfProxied: true },
     consequence:
-      'The person stays on the old server, unless the flip has begun, until a flip is requested again. A provider whose people are flipped by themselves flips them all the same: stop its flips instead.',
+      'The person stays on the old server, unless the flip has begun, until a flip is requested again; a requested finish, which would flip first, is taken back, too. A provider whose people are flipped by themselves flips them all the same: stop its flips instead.',
   },
   {
     ...{ name: 'finish', title: 'Finish', isDangerous: true },
