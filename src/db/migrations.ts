@@ -74,10 +74,25 @@ async function finishHeld(
   if (migration.route !== 'destination' && migration.hasAccount)
     throw new Refused('conflict', 'the person works on the old server still: flip first')
   const after = { ...migration, ...finish(migration), changedAt: new Date() }
-  const change = changeOf({ migration, ledger: await findLedger(trx, migration.id) })
+  const ledger = await findLedger(trx, migration.id)
+  const change = changeOf({ migration, ledger, unmergedIn: await unmergedIn(trx, migration.id) })
   await writeStatus(migration.id, after, trx)
   await record(trx, address, change)
   return after
+}
+
+/** Only an attempt merges it, and a finished migration has none; the row stays for one that is reopened. */
+async function unmergedIn(trx: Transaction<DB>, id: string): Promise<string | null> {
+  const row = await trx
+    .selectFrom('flip')
+    .innerJoin('migration', 'migration.id', 'migration_id')
+    .innerJoin('account', 'account.id', 'account_id')
+    .select('account.home')
+    .where('migration_id', '=', id)
+    .where('step', '=', 'landed')
+    .where('is_return', '=', false)
+    .executeTakeFirst()
+  return row?.home ?? null
 }
 
 // At this hour.

@@ -20,7 +20,7 @@ interface Deps {
 /** A migration that is finished, or is to be. */
 export interface Finished {
   readonly migration: Migration
-  /** What is known of the copy of a finished one: proved, what is lost, or never compared; else null. */
+  /** What is known of the copy of a finished one: proved, what is lost or not merged, or never compared; else null. */
   readonly proof: string | null
 }
 
@@ -44,12 +44,17 @@ export const finishMigration = operation({
 
 async function forced({ address }: Migration, { migrations, digests }: Deps, by: By): Promise<Finished> {
   let proof = ''
-  const migration = await migrations.finish(address, ({ migration: { state }, ledger }) => {
+  const migration = await migrations.finish(address, ({ migration: { state }, ledger, unmergedIn }) => {
     // By what is asked of a last ledger.
-    proof = proofOf(ledger && { ...ledger, code: codeOf(ledger.folders, 'finish') })
+    const copy = proofOf(ledger && { ...ledger, code: codeOf(ledger.folders, 'finish') })
+    proof = unmergedIn === null ? copy : `${copy}; ${unmergedText(unmergedIn)}`
     return { ...by, action: 'migration.finish', detail: `${state} → done, ${proof}` }
   })
   if (migration === null) throw new Refused('not-found', `there is no migration of ${address} any more`)
   digests.remove(migration.id)
   return { migration, proof }
+}
+
+function unmergedText(home: string): string {
+  return `what was in the mailbox before the flip is not merged, and stays in ${home}/.postferry/before`
 }

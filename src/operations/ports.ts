@@ -117,6 +117,8 @@ export interface CopyWork {
 export interface Finishing {
   readonly migration: Migration
   readonly ledger: Ledger | null
+  /** The home in which lies what was in the mailbox before a flip, and is still to be merged; null: nothing is. */
+  readonly unmergedIn: string | null
 }
 
 export interface Migrations {

@@ -254,6 +254,31 @@ t.test('a hold waits for each service that lives, until what it was asked before
   t.same(await all().unconfirmed(hold), ['there'], 'the other one is cut off')
 })
 
+t.test(
+  'who finishes by force is told what a flip has left to be merged, and it stays known for a migration that is reopened',
+  async (t) => {
+    const finish = async (person: string) => {
+      let told: string | null = ''
+      await migrations(database.kysely).finish(`${person}@old.example`, ({ unmergedIn }) => {
+        told = unmergedIn
+        return { ...BY, action: 'migration.finish' }
+      })
+      return told
+    }
+    for (const person of ['left', 'tidy']) {
+      const hold = await held(person)
+      await all().begin(hold)
+      t.ok(await all().land(hold, 'here'))
+      if (person === 'tidy') await all().forget(hold)
+    }
+    t.equal(await finish('left'), '/home/left')
+    t.equal(await finish('tidy'), null)
+    const { rows } = await sql`select step from flip join migration on migration.id = migration_id
+    where address = 'left@old.example'`.execute(database.kysely)
+    t.same(rows, [{ step: 'landed' }])
+  },
+)
+
 t.test('a route that was read long ago is no answer', async (t) => {
   let now = 0
   const reading = new RouteReads(() => now)

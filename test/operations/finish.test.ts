@@ -34,7 +34,7 @@ function ledgerWith(code: LedgerCode | null, counts: Partial<Counts> = {}): Ledg
 }
 
 /** Records with one migration, that write down what is changed. */
-function world(state: State, ledger: Ledger | null) {
+function world(state: State, ledger: Ledger | null, unmergedIn: string | null = null) {
   const migration: Migration = {
     ...{ id: '7', address: 'anna@new.example', oldDomain: 'old.example', oldUsername: 'anna', provider: 'old', state },
     ...{
@@ -63,7 +63,7 @@ function world(state: State, ledger: Ledger | null) {
       },
       async finish(_: string, changeOf: (found: Finishing) => Change) {
         const after = { ...migration, ...finishStep(migration) }
-        changes.push(changeOf({ migration, ledger }))
+        changes.push(changeOf({ migration, ledger, unmergedIn }))
         return after
       },
     },
@@ -98,6 +98,14 @@ t.test('by force it is finished at once, what is known of the copy is told, and 
       t.same(forgotten, ['7'])
     }
   }
+})
+
+t.test('by force it tells, in the audit, too, what a flip has left and nobody merges any more', async (t) => {
+  const { finish, changes } = world('synced', ledgerWith(null), '/home/anna')
+  const left =
+    /is clean; what was in the mailbox before the flip is not merged, and stays in \/home\/anna\/.postferry\/before$/
+  t.match(await finish(true), { migration: { state: 'done' }, proof: left })
+  t.match(changes, [{ detail: left }])
 })
 
 t.test('where no last attempt can be made a finish is refused, but by force', async (t) => {

@@ -78,11 +78,11 @@ export async function migrationChanges(app: FastifyInstance, deps: PanelDeps): P
   app.get(`${ONE}/force`, { config: { permission: finishMigration.permission } }, async (request, reply) => {
     const { migration, ledger } = await perform(request, deps, showMigration)
     const title = `Finish ${migration.address} by force`
-    return show(request, reply, { title }, forcePage(migration.address, ledger, reply.generateCsrf()))
+    return show(request, reply, { title }, forcePage(migration, ledger, reply.generateCsrf()))
   })
 }
 
-function forcePage(address: string, ledger: Ledger | null, csrf: string): Piece {
+function forcePage({ address, isFlipped }: Migration, ledger: Ledger | null, csrf: string): Piece {
   const proof =
     ledger === null
       ? 'The copy was never compared with the old server.'
@@ -94,6 +94,10 @@ function forcePage(address: string, ledger: Ledger | null, csrf: string): Piece 
       <ul>
         <li>Copying ends: mail that reached the old server since the last attempt stays there.</li>
         <li>The kept password is erased. Only a new sign-in can bring it back, if the provider allows that.</li>
+        ${
+          isFlipped &&
+          html`<li>What was in the mailbox before the flip stays in .postferry/before, if it is not merged yet: “Try now” merges it.</li>`
+        }
         <li>No mail is deleted on either server.</li>
       </ul>
       ${form(
