@@ -38,9 +38,10 @@ export function addFinish(parent: Command, cli: CliDeps): void {
       throw new Failure(EXIT.usage, 'finish --all needs --queue (--help shows how)')
     }
     if (!options.queue) cli.becomeOwner()
+    const stop = options.queue ? null : stopSignal()
     await using deps = await cli.open()
     if (said.all === 'true') return await changeAll('finish', said, deps, options)
-    const finished = options.queue ? await ask(said, deps) : await askAndWait(said, deps, cli)
+    const finished = stop === null ? await ask(said, deps) : await askAndWait(said, deps, cli, stop)
     await printDone(await finishMigration.answer.row(finished), sentenceOf(finished), options)
   })
 }
@@ -60,12 +61,11 @@ async function ask(said: Said, deps: Deps): Promise<Finished> {
   }
 }
 
-async function askAndWait(said: Said, deps: Deps, cli: CliDeps): Promise<Finished> {
+async function askAndWait(said: Said, deps: Deps, cli: CliDeps, stop: AbortSignal): Promise<Finished> {
   const caller = CALLER()
   const before = await deps.perform(migrationStatus, said, caller)
   const asked = await ask(said, deps)
   if (asked.proof !== null) return asked
-  const stop = stopSignal()
   await workOff(asked.migration, cli, { ...caller, reason: (said.reason as string | undefined) ?? null }, stop)
   return await new Waiting(asked.migration, before, deps, caller).end(stop)
 }
