@@ -8,7 +8,8 @@ export const SAMPLE_FILE = join(import.meta.dirname, '../deploy/postferry.env')
 const WIDTH = 120
 const HEAD = `Settings of postferry. Install as /etc/postferry/postferry.env (root:postferry, 0640): every command reads it there,
   or where POSTFERRY_SETTINGS_FILE in its environment says (empty: nowhere). The environment takes precedence. A line that
-  is no setting, or a file that may not be read, stops every command. Each setting below shows its default; those whose
+  is no setting, or a file that may not be read, stops every command; so does a # behind an unquoted value: NAME="a#b", and
+  comments on lines of their own. Each setting below shows its default; those whose
   default is empty are not set.`
 
 /** The sample of a settings file: every setting with its default and what it is for. */

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import ipaddr from 'ipaddr.js'
+import { databaseUrlIn } from './database-url.ts'
 import { isRecipient } from './keys/age.ts'
 import { panelKeyIn } from './keys/panel-key.ts'
 import { flawOfHomeTemplate } from './model/home.ts'
@@ -117,10 +118,7 @@ function words(
   }
 }
 
-export const postgresUrl = secret((text) => {
-  check(URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol), 'must be a postgresql:// URL')
-  return text
-})
+export const postgresUrl = secret(databaseUrlIn)
 
 /** Whoever guesses it may ask whatever its owner may. */
 export const token = secret((text) => {

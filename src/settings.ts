@@ -30,8 +30,9 @@ const TABLE = {
     kinds.postgresUrl,
     '',
     `The PostgreSQL database, such as postgresql://postferry:secret@localhost/postferry; with TLS, and the server's
-    certificate verified: postgresql://…@db.example/postferry?sslmode=verify-full&sslrootcert=/etc/postferry/db-ca.pem. Not
-    set: postferry brings a PostgreSQL and runs it in the data directory.`,
+    certificate verified: postgresql://…@db.example/postferry?sslmode=verify-full&sslrootcert=/etc/postferry/db-ca.pem.
+    prefer, require and verify-ca verify as much as verify-full does; no-verify encrypts, and verifies nothing. A parameter
+    that is not known is refused. Not set: postferry brings a PostgreSQL and runs it in the data directory.`,
     'may be a file',
   ),
   dataDir: setting(
@@ -283,7 +284,7 @@ const TABLE = {
     kinds.delimiter,
     '',
     `What separates a sub-address from the person, as in Postfix and Dovecot: with +, anna+shop@… signs in as anna@…. One
-    of + - _ = #. Not set: anna+shop@… is a person of its own.`,
+    of + - _ = # (in a settings file "#", in quotes). Not set: anna+shop@… is a person of its own.`,
   ),
 }
 

@@ -30,11 +30,15 @@ const WALLS: Record<string, { readonly values: readonly string[]; readonly types
   // Interfaces translate.
   http: { values: ['model', 'auth', 'routing', 'operations', 'source', 'ledger', 'settings.ts'] },
   cli: {
-    values: ['model', 'operations', 'routing', 'copying', 'source', 'ledger', 'keys', 'files', 'http', 'settings.ts'],
+    values: [
+      ...['model', 'operations', 'routing', 'copying', 'source', 'ledger', 'keys', 'files', 'http', 'settings.ts'],
+      'settings-file.ts',
+    ],
   },
   wiring: { values: ['*'] },
   'settings.ts': { values: ['model', 'setting-kinds.ts'] },
-  'setting-kinds.ts': { values: ['model', 'keys'] },
+  'setting-kinds.ts': { values: ['model', 'keys', 'database-url.ts'] },
+  'database-url.ts': { values: [] },
   'settings-file.ts': { values: ['settings.ts'] },
   'main.ts': { values: ['*'] },
   'emit-offlineimaprc.ts': { values: ['*'] },

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { SettingsError } from '../src/settings.ts'
-import { environment } from '../src/settings-file.ts'
+import { environment, settingsIn, withSetting } from '../src/settings-file.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'postferry-environment-'))
 t.after(() => rmSync(folder, { recursive: true }))
@@ -17,11 +17,40 @@ const inForce = (text: string, own: NodeJS.ProcessEnv = {}) => {
 
 t.test('the file completes the environment, which takes precedence', async (t) => {
   const text =
-    '# a comment\n\n  POSTFERRY_PORT=1 # why\nPOSTFERRY_HOST="::1"\nPOSTFERRY_AUTH_TOKEN_FILE=/x\nDATABASE_URL=\n'
+    '# a comment\n\n  POSTFERRY_PORT = 1 \nPOSTFERRY_HOST="::1"\nPOSTFERRY_AUTH_TOKEN_FILE=/x\nDATABASE_URL=\n'
   t.same(inForce(text, { POSTFERRY_PORT: '2', PATH: '/bin' }), {
     ...{ POSTFERRY_SETTINGS_FILE: file, PATH: '/bin', POSTFERRY_PORT: '2' },
     ...{ POSTFERRY_HOST: '::1', POSTFERRY_AUTH_TOKEN_FILE: '/x', DATABASE_URL: '' },
   })
+})
+
+t.test('a value is all that its line says, and no line changes what another says', async (t) => {
+  const set: [string, NodeJS.ProcessEnv][] = [
+    ['POSTFERRY_HOST=\nPOSTFERRY_PORT=1', { POSTFERRY_HOST: '', POSTFERRY_PORT: '1' }],
+    ['POSTFERRY_HOST=  \nPOSTFERRY_PORT=1', { POSTFERRY_HOST: '', POSTFERRY_PORT: '1' }],
+    ['\uFEFFPOSTFERRY_PORT=1\nPOSTFERRY_HOST=::1', { POSTFERRY_PORT: '1', POSTFERRY_HOST: '::1' }],
+    ['\uFEFF# why\r\nPOSTFERRY_PORT=1\r\n', { POSTFERRY_PORT: '1' }],
+    [`POSTFERRY_HOME="/x#2/%u" # why`, { POSTFERRY_HOME: '/x#2/%u' }],
+    [`POSTFERRY_HOME='/a "b" c/%u'`, { POSTFERRY_HOME: '/a "b" c/%u' }],
+    ['POSTFERRY_RECIPIENT_DELIMITER="#"', { POSTFERRY_RECIPIENT_DELIMITER: '#' }],
+  ]
+  for (const [text, expected] of set) t.same(inForce(text), { POSTFERRY_SETTINGS_FILE: file, ...expected }, text)
+})
+
+t.test('what is written into a file is read from it again', async (t) => {
+  const values = ['/srv/%d/%n', '#', '/a b/%u', `/a'b/%u`, `/a"b/%u`, '/a`b/%u', '/a\\nb#/%u', `/$&/"'/%u`, '']
+  const texts = [
+    '',
+    'POSTFERRY_HOME = /x/%u',
+    '\uFEFF\tPOSTFERRY_HOME="/x/%u"\r\nPOSTFERRY_PORT=1\r\n',
+    '#POSTFERRY_HOME=/x',
+  ]
+  for (const value of values)
+    for (const text of texts) {
+      const after = withSetting(text, 'POSTFERRY_HOME', value)
+      t.same(settingsIn(after, file), { ...settingsIn(text, file), POSTFERRY_HOME: value }, after)
+    }
+  t.throws(() => withSetting('', 'POSTFERRY_HOME', `"'\``), { message: /cannot be written/ })
 })
 
 t.test('what the file says and nobody would obey is refused, line by line, without its text', async (t) => {
@@ -34,6 +63,15 @@ t.test('what the file says and nobody would obey is refused, line by line, witho
     ['PGPASSWORD=hush', /line 1: there is no setting PGPASSWORD/],
     ['POSTFERRY_URL=hush', /line 1: there is no setting POSTFERRY_URL/],
     ['POSTFERRY_HOME="hush', /line 1: the quote of POSTFERRY_HOME does not end/],
+    ['\n\u00A0POSTFERRY_PORT=1', /line 2: a character that cannot be seen is in it \(U\+00A0\)/],
+    ['\vPOSTFERRY_PORT=1', /line 1: a character that cannot be seen is in it \(U\+000B\)/],
+    ['# well\n\uFEFFPOSTFERRY_PORT=1', /line 2: a character that cannot be seen is in it \(U\+FEFF\)/],
+    ['POSTFERRY_PORT=1\rPOSTFERRY_HOST=::1', /line 1: a character that cannot be seen is in it \(U\+000D\)/],
+    ['POSTFERRY_AUTH_TOKEN=hush#EF', /line 1: a # in a value without quotes .*: write POSTFERRY_AUTH_TOKEN="…"/],
+    ['POSTFERRY_PORT=1 # hush', /line 1: a # in a value without quotes .*or the comment on a line of its own/],
+    ['POSTFERRY_RECIPIENT_DELIMITER=#', /line 1: a # in a value without quotes/],
+    ['POSTFERRY_HOST="::1" hush', /line 1: something follows the quoted value of POSTFERRY_HOST/],
+    ['POSTFERRY_HOST="a"hush"b"', /line 1: something follows the quoted value of POSTFERRY_HOST/],
     ['POSTFERRY_PORT=1\n\nPOSTFERRY_PORT=2', /line 3: POSTFERRY_PORT is set in line 1 already/],
   ]
   for (const [text, message] of flaws) {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
+import pg from 'pg'
 import t from 'tap'
 import { SAMPLE_FILE, settingsSample } from '../build/settings-sample.ts'
 import { loadSettings, redacted } from '../src/settings.ts'
@@ -85,4 +86,46 @@ t.test('names of hosts are names alone', async (t) => {
   t.same(loadSettings({ POSTFERRY_HOST_NAMES: 'Ferry.example, mx_1' }).hostNames, ['ferry.example', 'mx_1'])
   for (const POSTFERRY_HOST_NAMES of ['https://a.example', 'a.example:443', '*', 'a..b', '-a.example', '[::1]'])
     t.throws(() => loadSettings({ POSTFERRY_HOST_NAMES }), { message: /^POSTFERRY_HOST_NAMES must be names of hosts/ })
+})
+
+t.test('of the URL of a database nothing is passed over', async (t) => {
+  const ca = join(t.testdir({ 'ca.pem': 'x' }), 'ca.pem')
+  const read = (query: string) => loadSettings({ DATABASE_URL: `postgresql://u:hush@h/db${query}` }).databaseUrl
+  const flaws: [string, RegExp][] = [
+    ['?sslmod=verify-full', /^DATABASE_URL has a parameter sslmod: there is none/],
+    ['?SSLMODE=verify-full', /parameter SSLMODE/],
+    ['?sslmode=require&channel_binding=require', /parameter channel_binding/],
+    ['?sslmode=verify_full', /has a wrong sslmode: it must be disable, .*verify-full/],
+    ['?ssl=false', /has a wrong ssl/],
+    ['#x', /must have %23 for a #/],
+    [`?sslmode=verify-full&sslrootcert=${ca}.none`, /names a file with sslrootcert .*: \S+ca\.pem\.none \(ENOENT\)/],
+    ['?sslcert=/nowhere/cert', /sslcert .*\/nowhere\/cert \(ENOENT\)/],
+    ['?sslkey=/nowhere/key', /sslkey .*\/nowhere\/key \(ENOENT\)/],
+  ]
+  for (const [query, message] of flaws) t.throws(() => read(query), { message }, query)
+  t.throws(() => loadSettings({ DATABASE_URL: 'postgresql://u:12?hush@h/db' }), {
+    message: /^(?!.*hush).*must have %3F/,
+  })
+  for (const query of [
+    '',
+    '?host=/run/postgresql&user=x&port=5433',
+    `?sslmode=verify-full&sslrootcert=${ca}`,
+    '?sslmode=no-verify&application_name=x&options=-c%20work_mem%3D4MB',
+    '?uselibpqcompat=true&sslmode=require',
+  ])
+    t.equal(read(query), `postgresql://u:hush@h/db${query}`)
+})
+
+t.test('pg warns of no way to say what TLS shall prove, and proves it all', async (t) => {
+  const warned: unknown[] = []
+  const note = (warning: Error) => warned.push(warning.message)
+  process.on('warning', note)
+  t.teardown(() => process.off('warning', note))
+  for (const mode of ['prefer', 'require', 'verify-ca', 'verify-full'])
+    for (const query of [`?sslmode=${mode}`, `?user=x&sslmode=${mode}&port=1`]) {
+      const connectionString = loadSettings({ DATABASE_URL: `postgresql://h/db${query}` }).databaseUrl ?? ''
+      t.same(new pg.Client({ connectionString }).ssl, {}, `${query} encrypts, and verifies`)
+    }
+  await new Promise(setImmediate)
+  t.same(warned, [])
 })

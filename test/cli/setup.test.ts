@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import t from 'tap'
+import { environment as environmentIn } from '../../src/settings-file.ts'
 import { COMPILED } from '../support/compiled.ts'
 import { bothDebians } from '../support/debian.ts'
 import { runPostferry, runProgram } from '../support/service.ts'
@@ -136,6 +137,56 @@ t.test('a Dovecot that it has no files for, or none, is refused with the reason'
 t.test('who owns the mail, and where, is looked at before anything is written', async (t) => {
   const into = ['setup', '--into', join(folder, 'wrong'), '--dovecot', '2.4', '--yes']
   t.match(await runPostferry([...into, '--mail-owner', 'a b'], environment), { exitCode: 64, stderr: /name of a user/ })
+  const nobody = await runPostferry([...into, '--mail-owner', 'nosuchuser'], environment)
+  t.match(nobody, { exitCode: 64, stdout: '', stderr: /there is no user nosuchuser on this host/ })
   t.match(await runPostferry([...into, '--home', 'mail'], environment), { exitCode: 64, stderr: /POSTFERRY_HOME/ })
   t.notOk(existsSync(join(folder, 'wrong')))
+})
+
+t.test('a user of the folder that stands for / may own the mail', async (t) => {
+  const into = t.testdir({ etc: { passwd: 'post.man:x:5000:5000::/var/vmail:/bin/false\n' } })
+  const setup = (owner: string) =>
+    runPostferry(
+      ['setup', '--into', into, '--dovecot', '2.4', '--no-postfix', '--mail-owner', owner, '--yes'],
+      environment,
+    )
+  t.match(await setup('post.man'), { exitCode: 0, stdout: /^\+User=post\.man$/m })
+  t.match(await setup('postxman'), { exitCode: 64 })
+})
+
+t.test('settings are found however they are written, and what it writes can be read', async (t) => {
+  const own = [
+    '\uFEFFPOSTFERRY_HOME = "/srv/all mail/%d/%n" # quoted',
+    '\tPOSTFERRY_DOVEADM_URLS\t= http://127.0.0.1:1',
+    'POSTFERRY_DOVEADM_KEY_FILE=/etc/key\r',
+    ' POSTFERRY_SOCKETMAP_SOCKET = /old',
+  ]
+  const into = t.testdir({
+    etc: { postferry: { 'postferry.env': own.join('\n') }, postfix: { 'main.cf': 'recipient_delimiter = #\n' } },
+  })
+  const file = join(into, 'etc/postferry/postferry.env')
+  const read = () => environmentIn({ POSTFERRY_SETTINGS_FILE: file })
+  const setup = (...more: string[]) =>
+    runPostferry(['setup', '--into', into, '--dovecot', '2.4', '--yes', ...more], environment)
+  t.match(await setup(), { exitCode: 0, stderr: '' })
+  const kept = { POSTFERRY_DOVEADM_URLS: 'http://127.0.0.1:1', POSTFERRY_DOVEADM_KEY_FILE: '/etc/key' }
+  t.match(read(), {
+    ...{ ...kept, POSTFERRY_HOME: '/srv/all mail/%d/%n', POSTFERRY_RECIPIENT_DELIMITER: '#' },
+    POSTFERRY_SOCKETMAP_SOCKET: '/var/spool/postfix/postferry/socketmap.sock',
+  })
+  const unit = () => readFileSync(join(into, 'etc/systemd/system/postferry-sync.service.d/setup.conf'), 'utf8')
+  t.match(unit(), /^ReadWritePaths="-\/srv\/all mail"$/m)
+  t.same(await setup(), { exitCode: 0, stdout: 'nothing to do\n', stderr: '' })
+  t.match(await setup('--home', '/srv/#1/%u'), { exitCode: 0, stderr: '' })
+  t.match(read(), { ...kept, POSTFERRY_HOME: '/srv/#1/%u' })
+  t.match(unit(), /^ReadWritePaths=-\/srv\/#1$/m)
+})
+
+t.test('a settings file that no command would read stops it, and stays as it is', async (t) => {
+  const text = 'POSTFERRY_PORT=1\nPOSTFERRY_PORT=2\n'
+  const into = t.testdir({ etc: { postferry: { 'postferry.env': text } } })
+  const done = await runPostferry(['setup', '--into', into, '--dovecot', '2.4', ...WANTED, '--yes'], environment)
+  t.match(done, { exitCode: 78, stdout: '', stderr: /postferry\.env, line 2: POSTFERRY_PORT is set in line 1 already/ })
+  t.equal(readFileSync(join(into, 'etc/postferry/postferry.env'), 'utf8'), text)
+  t.notOk(existsSync(join(into, 'etc/dovecot')))
 })

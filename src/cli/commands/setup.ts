@@ -70,6 +70,7 @@ export function addSetupCommand(postferry: Command, deps: CliDeps): void {
     const mailOwner = options.mailOwner ?? (asks ? userName(await ask('Who owns the mail?', owner)) : owner)
     const dovecot = options.dovecot ?? foundDovecot()
     const { into = '', home } = options
+    if (mailOwner !== owner) refuseStranger(mailOwner, into)
     const postfix = options.postfix ? foundPostfix(into) : null
     if (options.replacePostfix !== true) refuseToReplace(postfix)
     const secrets = options.into === undefined ? secretsInForce(settings) : null
@@ -186,6 +187,18 @@ async function ask(question: string, unlessSaid: string): Promise<string> {
   } finally {
     terminal.close()
   }
+}
+
+/** In a folder that stands for /, the users of that one count, too. */
+function refuseStranger(name: string, into: string): void {
+  const users = textOf(join(into, '/etc/passwd'))?.split('\n') ?? []
+  // Whom a directory service knows does not stand in the file.
+  if (
+    users.some((line) => line.startsWith(`${name}:`)) ||
+    spawnSync('id', ['-u', '--', name], { stdio: 'ignore' }).status === 0
+  )
+    return
+  throw new Failure(EXIT.usage, `there is no user ${name} on this host: make it first, or correct --mail-owner`)
 }
 
 function userName(text: string): string {

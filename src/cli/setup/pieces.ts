@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Access } from '../../files/atomic.ts'
 import { SettingsError } from '../../settings.ts'
+import { settingsIn, withSetting } from '../../settings-file.ts'
 import { overruled, valueIn, withEntries } from './main-cf.ts'
 import { withServices } from './master-cf.ts'
 
@@ -70,15 +71,20 @@ function settingsFile({ into }: Wanted): string {
   return join(into, '/etc/postferry/postferry.env')
 }
 
+/** @throws SettingsError when it would be a file that no command reads */
 function settingsText(wanted: Wanted): string {
-  const before = textOf(settingsFile(wanted)) ?? shipped('debian/postferry.env')
+  const file = settingsFile(wanted)
+  const text = textOf(file) ?? shipped('debian/postferry.env')
+  const before = settingsIn(text, file)
   const set = [
     ...(wanted.home === undefined ? [] : [['POSTFERRY_HOME', wanted.home] as const]),
     // What is set already is kept: there may be other Dovecots.
-    ...(wanted.isProxied ? SETTINGS_FOR_FLIPS.filter(([name]) => !isSet(before, name)) : []),
+    ...(wanted.isProxied ? SETTINGS_FOR_FLIPS.filter(([name]) => before[name] === undefined) : []),
     ...(wanted.postfix === null ? [] : settingsForPostfix(before, wanted.postfix)),
   ]
-  return set.reduce((text, [name, value]) => withSetting(text, name, value), before)
+  const after = set.reduce((text, [name, value]) => withSetting(text, name, value), text)
+  settingsIn(after, file)
+  return after
 }
 
 const SETTINGS_FOR_FLIPS = [
@@ -86,10 +92,13 @@ const SETTINGS_FOR_FLIPS = [
   ['POSTFERRY_DOVEADM_KEY_FILE', DOVEADM_KEY],
 ] as const
 
-function settingsForPostfix(before: string, { mainCf }: Postfix): (readonly [name: string, value: string])[] {
+function settingsForPostfix(
+  before: Readonly<Record<string, string>>,
+  { mainCf }: Postfix,
+): (readonly [name: string, value: string])[] {
   const delimiter = valueIn(mainCf, 'recipient_delimiter') ?? ''
   // More than one of them, or another one, is for the administrator to decide: doctor tells.
-  const isKnown = /^[+\-_=#]$/.test(delimiter) && !isSet(before, 'POSTFERRY_RECIPIENT_DELIMITER')
+  const isKnown = /^[+\-_=#]$/.test(delimiter) && before.POSTFERRY_RECIPIENT_DELIMITER === undefined
   return [
     ['POSTFERRY_SOCKETMAP_SOCKET', SOCKETMAP],
     ...(isKnown ? [['POSTFERRY_RECIPIENT_DELIMITER', delimiter] as const] : []),
@@ -181,31 +190,24 @@ export function settingsOfOthers(mainCf: string): string[] {
 /** Who copies, and where, when that is not as in the unit. */
 function unitPieces(wanted: Wanted): Piece[] {
   const { into, mailOwner } = wanted
-  const [, home = ''] = /^POSTFERRY_HOME=(.*)$/m.exec(settingsText(wanted)) ?? []
+  const { POSTFERRY_HOME: home = '' } = settingsIn(settingsText(wanted), settingsFile(wanted))
   const homes = home.replace(/\/[^/]*%.*$/, '') || SHIPPED_HOMES
   const lines = [
     ...(mailOwner === SHIPPED_OWNER ? [] : [`User=${mailOwner}`, `Group=${mailOwner}`]),
-    ...(homes === SHIPPED_HOMES ? [] : [`ReadWritePaths=-${homes}`]),
+    ...(homes === SHIPPED_HOMES ? [] : [`ReadWritePaths=${inUnit(`-${homes}`)}`]),
   ]
   const path = join(into, '/etc/systemd/system/postferry-sync.service.d/setup.conf')
   if (lines.length === 0) return []
   return [{ path, text: `# Made by "postferry setup".\n[Service]\n${lines.join('\n')}\n`, access: OPEN }]
 }
 
+/** A word of a unit (systemd.syntax(7)). */
+function inUnit(word: string): string {
+  return /[\s"'\\]/.test(word) ? `"${word.replaceAll(/["\\]/g, '\\$&')}"` : word
+}
+
 function shipped(name: string): string {
   return readFileSync(join(PROGRAM, 'deploy', name), 'utf8').replaceAll(PROGRAM_IN_DEPLOY, PROGRAM)
-}
-
-function isSet(text: string, name: string): boolean {
-  return new RegExp(`^${name}=`, 'm').test(text)
-}
-
-function withSetting(text: string, name: string, value: string): string {
-  const line = `${name}=${value}`
-  const set = new RegExp(`^${name}=.*$`, 'm')
-  if (set.test(text)) return text.replace(set, () => line)
-  const shown = new RegExp(`^#${name}=.*$`, 'm')
-  return shown.test(text) ? text.replace(shown, () => line) : `${text.trimEnd()}\n${line}\n`
 }
 
 /** Null: it is not there. */
