@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createFile, fileStamp, keptLine } from '../files/atomic.ts'
 import { ownerOf } from '../files/become-owner.ts'
 import { makeFolder } from '../files/folder.ts'
+import { isThere } from '../files/there.ts'
 import { token as tokenKind } from '../setting-kinds.ts'
 import { type Settings, SettingsError } from '../settings.ts'
 import { isRecipient, newIdentity, openWith, recipientsOf } from './age.ts'
@@ -39,12 +40,14 @@ export function panelKeyInForce({ panelKey, dataDir }: Pick<Settings, 'panelKey'
   throw new SettingsError(`${file} does not hold 32 bytes in base64 or hex: restore it, or set POSTFERRY_PANEL_KEY`)
 }
 
-/** The recipients that are sealed to; null: no key was made yet. */
+/** The recipients that are sealed to; null: no key was made yet. @throws EACCES where this user cannot tell */
 export async function recipientsInForce(settings: Settings): Promise<readonly string[] | null> {
   if (settings.recipients.length > 0) return settings.recipients
   const file = recipientsFile(settings)
   if (existsSync(file)) return keptRecipients(file)
-  return existsSync(settings.identityFile) ? await identityRecipients(settings) : null
+  if (existsSync(settings.identityFile)) return await identityRecipients(settings)
+  // In a folder that is closed to this user there may be one.
+  return isThere(file) ? keptRecipients(file) : null
 }
 
 /**

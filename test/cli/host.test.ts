@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -196,3 +197,32 @@ t.test('doctor is content with a running service, and finds what breaks', async 
 })
 
 t.end()
+
+t.test('doctor makes no database, neither before nor after the key is there', async (t) => {
+  const { DATABASE_URL: _, ...environment } = fresh('undone')
+  const identity = { ...environment, POSTFERRY_IDENTITY_FILE: join(folder, 'undone-identity') }
+  const isOfDatabase = ({ check }: { check: string }) => check === 'database'
+  const looked = () => runPostferry(['doctor', '--json'], identity)
+  const found = async () => JSON.parse((await looked()).stdout)
+  t.match((await found()).find(isOfDatabase), { result: 'warn', found: 'not made yet' })
+  t.notOk(existsSync(environment.POSTFERRY_DATA_DIR))
+  t.match(await runPostferry(['key', 'init'], identity), { exitCode: 0 })
+  const made = readdirSync(environment.POSTFERRY_DATA_DIR)
+  t.match((await found()).find(isOfDatabase), { result: 'warn', found: 'not made yet' })
+  t.same(readdirSync(environment.POSTFERRY_DATA_DIR), made)
+})
+
+t.test('a data directory that is closed to this user is not taken for an empty one', async (t) => {
+  const { DATABASE_URL: _, ...environment } = fresh('closed')
+  mkdirSync(environment.POSTFERRY_DATA_DIR, { mode: 0 })
+  const isRoot = process.geteuid?.() === 0
+  chmodSync(folder, 0o755)
+  for (const args of [
+    ['key', 'show'],
+    ['backup', '/nowhere/backup.gz'],
+  ]) {
+    if (isRoot) process.seteuid?.(65_534)
+    const mistake = await mistakeIn(args, environment).finally(() => isRoot && process.seteuid?.(0))
+    t.match(mistake, { exitCode: 77, line: /permission denied.*\/closed\// }, args.join(' '))
+  }
+})

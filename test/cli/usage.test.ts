@@ -26,6 +26,10 @@ t.test('a mistake in the arguments is one line that names it, and exit code 64',
     [['account', 'show', 'anna'], /'address'/],
     [['account', 'show', 'anna b@old.example'], /'address'/],
     [['sync', '--slots', '0'], /--slots/],
+    ...['nonsense', '', 'localhost', '192.0.2.1:99999', '192.0.2.1:x'].map((server): [string[], RegExp] => [
+      ['doctor', `--dns-server=${server}`],
+      /--dns-server .*IP address/,
+    ]),
     [['sync', '--account', 'anna'], /--account/],
     [['migration', 'list', '--state', 'nonsense'], /--state .*pending/],
     [['migration', 'list', '--domain', 'a b'], /--domain/],
@@ -224,6 +228,10 @@ t.test('what the database says is told in one line, with the exit code of whose 
   const said = (code: string, message: string) => Object.assign(new Error(message), { severity: 'FATAL', code })
   const causes: [Error, number, string][] = [
     [new AggregateError([refused, refused]), 69, 'the database is away: connect ECONNREFUSED ::1:5432'],
+    [fromSystem('write', 'EPIPE'), 69, 'the database is away: EPIPE'],
+    [fromSystem('read', 'ECONNRESET'), 69, 'the database is away: ECONNRESET'],
+    [fromSystem('write', 'ENOSPC'), 74, 'ENOSPC'],
+    [fromSystem('read', 'EISDIR'), 69, 'EISDIR'],
     [new Error('timeout exceeded when trying to connect'), 69, 'the database is away: timeout exceeded'],
     [said('57P03', 'the database system is starting up'), 69, 'the database is away: the database system is starting'],
     [said('53300', 'too many clients already'), 69, 'the database is away: too many clients'],
@@ -238,6 +246,10 @@ t.test('what the database says is told in one line, with the exit code of whose 
   ]
   for (const [cause, exitCode, line] of causes) t.match(explain(cause), { exitCode, line: `postferry: ${line}` })
 })
+
+function fromSystem(syscall: string, code: string): Error {
+  return Object.assign(new Error(`${code}: said by the system`), { syscall, code })
+}
 
 function unused(): never {
   throw new Error('help needs nothing')

@@ -1,6 +1,3 @@
-import { existsSync, statSync } from 'node:fs'
-import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { type Command, Option } from 'commander'
 import { replaceFileFrom } from '../../files/atomic.ts'
 import { count } from '../../model/count.ts'
@@ -8,7 +5,10 @@ import type { BackedUp, Belonging, Pieces } from '../../operations/backups.ts'
 import type { Settings } from '../../settings.ts'
 import type { CliDeps } from '../deps.ts'
 import { examples } from '../terminal/arguments.ts'
+import { isDatabaseMade } from '../terminal/database-made.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
+import { OutputClosed, OutputError, print, printAll } from '../terminal/output.ts'
+import { refuseSpecial } from '../terminal/output-file.ts'
 import { CountProgress } from '../terminal/progress.ts'
 import { stopSignal } from '../terminal/stop-signal.ts'
 import { json, visible } from '../terminal/text.ts'
@@ -35,7 +35,7 @@ export function addBackupCommand(postferry: Command, { settings, engine, openUnr
   ).action(async (file: string, options: Options) => {
     const inForce = settings()
     refuseNothing(inForce)
-    refuseSpecial(file)
+    if (file !== STANDARD_OUTPUT) refuseSpecial(file, '- for standard output')
     const outside = belongings(inForce, engine())
     const stop = stopSignal()
     await using service = await openUnready()
@@ -47,8 +47,8 @@ export function addBackupCommand(postferry: Command, { settings, engine, openUnr
     progress.clear()
     if (options.quiet) return
     const told = options.json ? `${json({ ...inJson(written), outside })}\n` : text(file, written, outside)
-    const output = file === STANDARD_OUTPUT ? process.stderr : process.stdout
-    output.write(told)
+    if (file === STANDARD_OUTPUT) process.stderr.write(told)
+    else await print(told)
   })
 }
 
@@ -71,22 +71,15 @@ function text(file: string, written: BackedUp, outside: readonly Belonging[]): s
 }
 
 /** Before one is made to back it up. */
-function refuseNothing({ databaseUrl, dataDir }: Settings): void {
-  if (databaseUrl !== null || existsSync(join(dataDir, 'postgres'))) return
-  throw new Failure(EXIT.unavailable, `there is no database in ${dataDir} yet: is POSTFERRY_DATA_DIR right?`)
-}
-
-/** A device would be replaced by a file. */
-function refuseSpecial(file: string): void {
-  const there = file === STANDARD_OUTPUT ? undefined : statSync(file, { throwIfNoEntry: false })
-  if (there === undefined || there.isFile()) return
-  throw new Failure(EXIT.cannotCreate, `${file} is no file: name one, or - for standard output`)
+function refuseNothing(settings: Settings): void {
+  if (isDatabaseMade(settings)) return
+  throw new Failure(EXIT.unavailable, `there is no database in ${settings.dataDir} yet: is POSTFERRY_DATA_DIR right?`)
 }
 
 function sinkTo(file: string): (pieces: Pieces) => Promise<void> {
   if (file === STANDARD_OUTPUT) {
     if (process.stdout.isTTY) throw new Failure(EXIT.usage, 'a backup is not for a terminal: pipe it, or name a file')
-    return (pieces) => pipeline(pieces, process.stdout, { end: false }).catch(refuseOutput('standard output'))
+    return (pieces) => printAll(pieces).catch(refuseOutput('standard output'))
   }
   return (pieces) => replaceFileFrom(file, pieces).catch(refuseOutput(file))
 }
@@ -94,6 +87,8 @@ function sinkTo(file: string): (pieces: Pieces) => Promise<void> {
 function refuseOutput(where: string): (error: NodeJS.ErrnoException) => never {
   return (error) => {
     if (error.name === 'AbortError') throw new Failure(EXIT.tempfail, `stopped: nothing was left in ${where}`)
+    // Who reads has gone: what they have is no backup.
+    if (error instanceof OutputClosed) throw new OutputError(`${where} was closed: the backup is not whole`)
     // What is no error of the file system has its own explanation.
     if (error.syscall === undefined) throw error
     throw new Failure(EXIT.cannotCreate, `cannot write ${where} (${error.code}): nothing was left there`)

@@ -1,13 +1,15 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { CliDeps } from '../deps.ts'
 import { BEFORE_FLIP } from '../doctor/before-flip.ts'
 import { BEFORE_MX, obstacles } from '../doctor/before-mx.ts'
 import { writeBundle } from '../doctor/bundle.ts'
+import { openDns } from '../doctor/dns.ts'
 import { examine } from '../doctor/examine.ts'
 import { type Finding, findingRow } from '../doctor/finding.ts'
 import { examples } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { print, printList } from '../terminal/output.ts'
+import { refuseSpecial } from '../terminal/output-file.ts'
 import { line } from '../terminal/text.ts'
 
 const CHECK_WIDTH = 18
@@ -21,7 +23,7 @@ export function addDoctorCommand(postferry: Command, deps: CliDeps): void {
       'look for what is wrong, and say what to do; exit code 78 when settings or key are wrong, 69 when something else has to be done',
     )
     .option('--dovecot-config <file>', "Dovecot's configuration, where it is not in its usual place")
-    .option('--dns-server <address>', 'whom to ask for the DNS, as 192.0.2.1 (default: whom this host asks)')
+    .option('--dns-server <address>', 'whom to ask for the DNS, as 192.0.2.1 (default: whom this host asks)', dnsServer)
     .option('--dkim-selector <name>', "look for this server's DKIM keys by this name in the DNS of each domain")
     .addOption(
       new Option(
@@ -41,6 +43,7 @@ export function addDoctorCommand(postferry: Command, deps: CliDeps): void {
     'postferry doctor --before flip',
     'postferry doctor --bundle postferry.json',
   ).action(async (options) => {
+    if (options.bundle !== undefined) refuseSpecial(options.bundle, 'leave out --bundle')
     const findings: Finding[] = []
     for await (const finding of examine(deps, options)) {
       findings.push(finding)
@@ -55,6 +58,17 @@ export function addDoctorCommand(postferry: Command, deps: CliDeps): void {
     if (options.before === 'flip') refuse(findings, BEFORE_FLIP, 'nobody should be flipped yet')
     if (failed.length > 0) throw new Failure(EXIT.unavailable, why)
   })
+}
+
+function dnsServer(text: string): string {
+  try {
+    openDns(text)
+    return text
+  } catch {
+    throw new InvalidArgumentError(
+      'It must be an IP address, and may have a port, as 192.0.2.1:53 or [2001:db8::1]:53.',
+    )
+  }
 }
 
 /** @throws Failure as long as something is in the way */

@@ -1,10 +1,10 @@
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { Command, InvalidArgumentError } from 'commander'
 import { replaceFileFrom } from '../../files/atomic.ts'
 import type { Provider } from '../../model/provider.ts'
 import type { CopyWork, Migrations, Providers, Share } from '../../operations/ports.ts'
 import { EXIT, Failure, runCommandLine } from '../terminal/exit.ts'
+import { printAll } from '../terminal/output.ts'
+import { refuseSpecial } from '../terminal/output-file.ts'
 
 /** What `emit-offlineimaprc` needs. */
 export interface EmitDeps extends AsyncDisposable {
@@ -48,6 +48,7 @@ export function emitProgram(open: () => Promise<EmitDeps>): Command {
       // The one line about a mistake is written by whoever catches it.
       .configureOutput({ outputError: () => undefined })
       .action(async (options: Options) => {
+        if (options.output !== undefined) refuseSpecial(options.output, 'leave out --output for standard output')
         await using deps = await open()
         await emit(options, deps)
       })
@@ -63,7 +64,7 @@ async function emit({ output, provider, shard }: Options, deps: EmitDeps): Promi
   }
   await deps.migrations.readOrders(share, async (work) => {
     const text = gathered(deps.emit(work))
-    if (output === undefined) await pipeline(Readable.from(text), process.stdout, { end: false })
+    if (output === undefined) await printAll(text)
     else await replaceFileFrom(output, text).catch((error) => refuseOutput(output, error))
   })
 }

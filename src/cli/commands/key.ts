@@ -6,6 +6,7 @@ import { identityRecipients, initialiseKey, recipientsInForce } from '../../keys
 import type { Settings } from '../../settings.ts'
 import type { CliDeps } from '../deps.ts'
 import { examples } from '../terminal/arguments.ts'
+import { isDatabaseMade } from '../terminal/database-made.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
 import { print, printDone, printList, printRecord } from '../terminal/output.ts'
 import { addRotate } from './key-rotate.ts'
@@ -62,8 +63,8 @@ function addShow(key: Command, { settings, open }: CliDeps): void {
 }
 
 /** How many credentials are sealed to which key; null without a database. */
-async function sealedCounts({ databaseUrl, dataDir }: Settings, open: CliDeps['open']) {
-  if (databaseUrl === null && !existsSync(join(dataDir, 'postgres'))) return null
+async function sealedCounts(settings: Settings, open: CliDeps['open']) {
+  if (!isDatabaseMade(settings)) return null
   try {
     await using deps = await open()
     return (await deps.sealings.counts()).map(({ to, count }) => ({ credentials: count, sealed_to: to }))

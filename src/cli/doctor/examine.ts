@@ -8,6 +8,7 @@ import type { Deps } from '../../operations/deps.ts'
 import type { Settings } from '../../settings.ts'
 import { identityHere } from '../commands/key.ts'
 import type { CliDeps } from '../deps.ts'
+import { isDatabaseMade } from '../terminal/database-made.ts'
 import { explain } from '../terminal/exit.ts'
 import { checkBeforeFlip } from './before-flip.ts'
 import { checkBeforeMx } from './before-mx.ts'
@@ -50,11 +51,12 @@ export async function* examine(deps: CliDeps, looking: Looking): AsyncGenerator<
   if (!(yield* checkFiles(inForce))) return
   const engine = enginesFor()
   yield await checkKey(inForce, engine)
-  if (inForce.databaseUrl === null && !existsSync(inForce.dataDir)) {
+  const isMade = isDatabaseMade(inForce)
+  if (!isMade) {
     const remedy = 'start "postferry serve", or set DATABASE_URL'
     yield { check: 'database', result: 'warn', found: 'not made yet', remedy }
   } else yield* checkRecords(deps, engine, looking)
-  const wanting = copiesHere(inForce, engine) === null ? [] : await providersOf(deps)
+  const wanting = isMade && copiesHere(inForce, engine) !== null ? await providersOf(deps) : []
   for (const { name, check } of engine.all) yield { check: name, ...neededBy(wanting, name, await check()) }
   yield* checkChoice(wanting, engine)
   yield checkRoom(inForce, engine.stateFolder, room())

@@ -26,7 +26,7 @@ export function armOutput(): void {
 }
 
 /** Resolves when the text has left, so that a slow reader slows down the writer. */
-export function print(text: string): Promise<void> {
+export function print(text: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     process.stdout.write(text, (error) => {
       if (!error) return resolve()
@@ -34,6 +34,11 @@ export function print(text: string): Promise<void> {
       reject(code === 'EPIPE' ? new OutputClosed() : new OutputError(`cannot write the output (${code})`))
     })
   })
+}
+
+/** Prints piece by piece. */
+export async function printAll(pieces: AsyncIterable<string | Uint8Array>): Promise<void> {
+  for await (const piece of pieces) await print(piece)
 }
 
 /** Prints one JSON array of all rows, or a table, row by row as they come. */

@@ -14,6 +14,8 @@ const BY_SQL_STATE: readonly (readonly [RegExp, Trouble['exitCode'], string])[] 
   [/^(57|53|08)/, 'unavailable', 'the database is away'],
   [/./, 'software', 'the database refuses a statement'],
 ]
+const DISK_TROUBLE = ['ENOSPC', 'EDQUOT', 'EIO']
+
 /** Names the trouble behind an error, without what a URL may hold of secrets. */
 export function troubleOf(error: unknown): Trouble {
   const first = error instanceof AggregateError ? error.errors[0] : error
@@ -29,6 +31,7 @@ export function troubleOf(error: unknown): Trouble {
       code === 'EEXIST' || code === 'ENOTDIR' ? `${path} is, or lies below, a file that is no folder` : message
     return { what: `POSTFERRY_DATA_DIR: ${what}`, exitCode: 'cannotCreate' }
   }
+  if (DISK_TROUBLE.includes(code)) return { what: message, exitCode: 'inputOutput' }
   if (code === 'EACCES' || code === 'EPERM') return { what: message, exitCode: 'permission' }
   if (first instanceof TypeError || first instanceof RangeError || first instanceof ReferenceError) {
     return { what: `${message} (this is a bug in postferry)`, exitCode: 'software' }
