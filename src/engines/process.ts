@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
-import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 
 export interface Start {
@@ -84,12 +83,21 @@ export async function runProcess(start: Start): Promise<End> {
 }
 
 function tellLines({ stdout, stderr }: ChildProcess, start: Start): void {
-  const tell = (input: Readable | null, onLine: (line: string) => void) => {
-    if (input !== null) createInterface({ input }).on('line', (line) => onLine(line.slice(0, LINE_LENGTH)))
-  }
   if (start.onOutput === undefined) tell(stdout, (line) => start.onLine(line))
   else stdout?.on('data', (piece: Buffer) => start.onOutput?.(piece))
   tell(stderr, (line) => (start.onErrorLine === undefined ? start.onLine(line) : start.onErrorLine(line)))
+}
+
+/** A line ends where programs end it, and nowhere else: names have all that Unicode knows of ends of lines in them. */
+function tell(input: Readable | null, onLine: (line: string) => void): void {
+  let rest = ''
+  const tellOne = (line: string) => onLine(line.replace(/\r$/, '').slice(0, LINE_LENGTH))
+  input?.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (rest + text).split('\n')
+    rest = (lines.pop() ?? '').slice(0, LINE_LENGTH + 1)
+    for (const line of lines) tellOne(line)
+  })
+  input?.once('end', () => rest !== '' && tellOne(rest))
 }
 
 /** People who sign in on this host wait for a processor, copies do not. */

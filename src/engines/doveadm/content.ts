@@ -171,15 +171,12 @@ export class MirrorContent {
     const files = await filesIn(join(place.mirrorHome, 'Maildir', directory))
     const found = new Map<number, string>()
     const query = ['mailbox', name, 'uid', `${UidSet.of(uids)}`]
-    await readTable(
-      place,
-      ['fetch', '-u', place.mirror, 'uid storageid', ...query],
-      signal,
-      ({ uid, storageid = '' }) => {
-        const path = files.get(storageid)
-        if (path !== undefined) found.set(Number(uid), path)
-      },
-    )
+    // A name may look like an option.
+    const args = ['fetch', '-u', place.mirror, '--', 'uid storageid', ...query]
+    await readTable(place, args, signal, ({ uid, storageid = '' }) => {
+      const path = files.get(storageid)
+      if (path !== undefined) found.set(Number(uid), path)
+    })
     return found
   }
 
