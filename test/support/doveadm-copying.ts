@@ -85,11 +85,12 @@ export class DoveadmCopying<Old extends OldServer = Source> implements AsyncDisp
       home = this.home(id),
       keptFree = NOTHING_KEPT,
       isCompared = false,
+      isMirrored = false,
       changed = null,
     }: Settings = {},
   ): Promise<Told> {
     const whole = { ...PROVIDER, host: 'localhost', port: this.old.port, engine, ...provider }
-    const order = { id: String(id), address: `m-${id}`, home, provider: whole }
+    const order = { id: String(id), address: `m-${id}`, home, provider: whole, isMirrored }
     const [program = '', ...args] = [...this.debian.enter, process.execPath, ATTEMPT]
     const child = spawn(program, args, { env: { PATH: `${process.env.PATH}:/usr/sbin`, ...env } })
     child.stdin.on('error', () => undefined)
@@ -143,6 +144,8 @@ interface Settings {
   readonly keptFree?: KeptFree
   /** A ledger is taken afterwards. */
   readonly isCompared?: boolean
+  /** Nothing is copied but the mirror. */
+  readonly isMirrored?: boolean
   /** The mailboxes that alone are said to have changed. */
   readonly changed?: readonly string[] | null
   readonly provider?: Partial<Provider>

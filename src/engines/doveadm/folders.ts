@@ -36,14 +36,17 @@ export interface Matched {
   readonly folders: readonly MergeFolder[]
   /** What people read for those that the mirror lacks. */
   readonly missing: readonly string[]
+  /** The same for those that the mirror has and that are not wanted: others have names like theirs. */
+  readonly spared: readonly string[]
 }
 
 /** Finds the wanted folders of the source in the mirror. */
 export function matched(
-  { mailboxes }: SourceFolders,
+  source: SourceFolders,
   mirror: Mirrored,
   { directories, own = directories, titleOf: nameOf }: Names,
 ): Matched {
+  const { mailboxes } = source
   const folders: MergeFolder[] = []
   const missing: string[] = []
   const changed = Map.groupBy(mailboxes, ({ mailbox }) => withoutSlashes(mailbox))
@@ -60,14 +63,16 @@ export function matched(
       folders.push({ mailbox, directory, name, from: found.name, uidValidity: found.uidValidity, messages })
     }
   }
-  return { folders, missing }
+  return { folders, missing, spared: maskable(source).spared.map(titleOf) }
 }
 
 /**
  * Why a mirror cannot take the mailbox's place: a folder that it cannot have, or has in another directory than later copies
  * look for; null: it can.
  */
-export function unfit({ folders, missing }: Matched): string | null {
+export function unfit({ folders, missing, spared }: Matched): string | null {
+  if (spared.length > 0)
+    return `doveadm cannot leave out ${spared.join(', ')} without others that are called alike: exclude these, too, or have them renamed there`
   const misnamed = folders.filter(({ name, from }) => name !== from)
   const names = [...missing, ...misnamed.map(({ mailbox }) => titleOf(mailbox))]
   if (names.length === 0) return null
@@ -82,16 +87,47 @@ function withoutSlashes(mailbox: Mailbox): string {
 }
 
 /**
- * The names that doveadm leaves out of the mirror: what is not wanted, what is not the person's own, and what would stop
+ * Masks for what doveadm leaves out of the mirror: what is not wanted, what is not the person's own, and what would stop
  * it altogether.
  */
-export function leftOut({ mailboxes, foreign }: SourceFolders): string[] {
-  const some = mailboxes.filter(({ mailbox, wanted }) => !wanted || isBelowSecondInbox(mailbox))
-  return [...some.map(({ mailbox }) => mailbox), ...foreign].map((mailbox) => {
-    const [first = '', ...rest] = levelsOf(mailbox)
-    return [isInbox(first) && rest.length > 0 ? 'INBOX' : first, ...rest].join('/')
-  })
+export function leftOut(source: SourceFolders): string[] {
+  return maskable(source).masks
 }
+
+/** What of that no mask names alone, stays in the mirror. */
+function maskable(source: SourceFolders): { readonly masks: string[]; readonly spared: Mailbox[] } {
+  const { mailboxes, foreign } = source
+  const some = mailboxes.filter(({ mailbox, wanted }) => !wanted || isBelowSecondInbox(mailbox))
+  const others = mailboxes.filter(({ mailbox, wanted }) => wanted && !isBelowSecondInbox(mailbox))
+  const names = others.map(({ mailbox }) => Buffer.from(withoutSlashes(mailbox)))
+  const all = [...some.map(({ mailbox }) => mailbox), ...foreign].map((mailbox) => ({ mailbox, mask: maskOf(mailbox) }))
+  const isSpared = ({ mask }: { mask: string }) => mask.includes('?') && names.some((name) => fits(mask, name))
+  return {
+    masks: all.filter((one) => !isSpared(one)).map(({ mask }) => mask),
+    spared: all.filter(isSpared).map(({ mailbox }) => mailbox),
+  }
+}
+
+/**
+ * A name for `doveadm backup -x`: `*` and `?` stand for others there, and what begins with a backslash for a role. Nothing
+ * quotes them.
+ */
+function maskOf(mailbox: Mailbox): string {
+  const [first = '', ...rest] = levelsOf(mailbox)
+  const levels = [isInbox(first) && rest.length > 0 ? 'INBOX' : first, ...rest]
+  return levels
+    .map((level) => level.replace(/[*/]/g, '?'))
+    .join('/')
+    .replace(/^\\/, '?')
+}
+
+/** Byte for byte. */
+function fits(mask: string, name: Buffer): boolean {
+  const bytes = Buffer.from(mask)
+  return bytes.length === name.length && bytes.every((byte, at) => byte === ANY || byte === name[at])
+}
+
+const ANY = '?'.charCodeAt(0)
 
 /** The source's names of what a mirror takes that is not there yet, in the order in which doveadm fills it. */
 export function inMirrorsOrder({ mailboxes }: SourceFolders): string[] {
