@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { openRegular } from '../../files/regular-file.ts'
 import type { DestinationMail, DigestCache, EngineRecords } from '../../ledger/ports.ts'
 import { Digesting } from '../../model/message-digest.ts'
+import { Told } from '../../model/not-flipped.ts'
 import { UidSet } from '../../model/uid-set.ts'
 import type { Present } from './adopt.ts'
 import { liveNames, openMirrored } from './both.ts'
@@ -41,9 +42,19 @@ export async function readLive(place: Place, deps: LiveDeps, signal: AbortSignal
 /** The same of a plain Maildir. */
 export async function readFiles(place: Place, deps: FilesDeps, signal: AbortSignal): Promise<LiveMessage[]> {
   for (let tries = 1; ; tries++) {
-    const { found, isWhole } = await readOnce(place, deps, signal)
-    if (isWhole) return found
-    if (tries === TRIES) throw new Error('the mailbox cannot be read as a whole, or changes faster')
+    const { found, listed } = await readOnce(place, deps, signal)
+    if (found.length === listed) return found
+    if (tries === TRIES) throw new Told('the mailbox cannot be read as a whole, or changes faster')
+  }
+}
+
+/** The same of one that nobody uses. @throws Told where it has messages that Dovecot does not show */
+export async function readAllFiles(place: Place, deps: FilesDeps, signal: AbortSignal): Promise<LiveMessage[]> {
+  for (let tries = 1; ; tries++) {
+    const { found, listed, unshown } = await readOnce(place, deps, signal)
+    const [first] = unshown
+    if (found.length === listed && first === undefined) return found
+    if (tries === TRIES) throw new Told(`Dovecot does not show all of ${join(place.home, 'Maildir', first ?? '')}`)
   }
 }
 
@@ -61,27 +72,34 @@ async function readShown({ session, digests, states }: LiveDeps, signal: AbortSi
   return found
 }
 
-async function readOnce(
-  place: Place,
-  { destination, digests }: FilesDeps,
-  signal: AbortSignal,
-): Promise<{ found: LiveMessage[]; isWhole: boolean }> {
+interface Look {
+  readonly found: LiveMessage[]
+  /** How many messages Dovecot lists. */
+  readonly listed: number
+  /** Directories with messages that it does not. */
+  readonly unshown: readonly string[]
+}
+
+async function readOnce(place: Place, { destination, digests }: FilesDeps, signal: AbortSignal): Promise<Look> {
   const tree = await destination.open(place.home, digests.files, () => () => null)
   const folders = await foldersOf(place, place.live, signal)
   const byGuid = await messagesOf(place, place.live, signal)
   const found: LiveMessage[] = []
   const listed = [...byGuid.values()].reduce((sum, messages) => sum + messages.length, 0)
+  const unshown: string[] = []
   for (const directory of tree.directories) {
     signal.throwIfAborted()
-    await tree.read(directory)
+    const there = await tree.read(directory)
     const known = digests.files.of(directory)
     const { guid = '' } = folders.get(tree.titleOf(directory)) ?? {}
-    for (const { uid, file, flags } of byGuid.get(guid) ?? []) {
+    const shown = byGuid.get(guid) ?? []
+    if (shown.length < there.length) unshown.push(directory)
+    for (const { uid, file, flags } of shown) {
       const { digest } = known.get(file) ?? {}
       if (digest !== undefined) found.push({ directory, uid, digest, flags })
     }
   }
-  return { found, isWhole: found.length === listed }
+  return { found, listed, unshown }
 }
 
 /** The digests of all that is in a plain Maildir in use, wherever it is; Dovecot is not asked. */

@@ -1,5 +1,7 @@
+import { Told } from '../../model/not-flipped.ts'
 import { type End, runProcess } from '../process.ts'
 import type { Place } from './place.ts'
+import { shown, troubleOf } from './trouble.ts'
 
 /** How a run of doveadm ended. */
 export interface Ended extends End {
@@ -39,12 +41,12 @@ function configurationFor({ mirror, configuration, liveConfiguration }: Place, a
   return args.includes(mirror) ? configuration : liveConfiguration
 }
 
-/** A run that has to succeed. */
-export class DoveadmError extends Error {
+/** A run that had to succeed, and what it has said. */
+export class DoveadmError extends Told {
   readonly end: Ended
 
   constructor(command: string, end: Ended) {
-    super(`doveadm ${command} ended with ${end.exitCode}`)
+    super(`doveadm ${command} ended with ${end.exitCode}\n${shown(end)}`.trim(), troubleOf(end))
     this.end = end
   }
 }

@@ -2,11 +2,11 @@ import type { Tunnel } from '../../copying/ports.ts'
 import { OUTCOMES, type Outcome, type Result } from '../../model/attempt.ts'
 import { backoffIn, backoffText } from '../../model/backoff.ts'
 import { CouldNotAsk } from '../../model/ledger.ts'
+import { Told } from '../../model/not-flipped.ts'
 import { errorText } from '../../model/redact.ts'
 import { DoveadmError } from './doveadm.ts'
 import { RootsMail } from './place.ts'
 import { UnfitStorage } from './storage.ts'
-import { shown, troubleOf } from './trouble.ts'
 
 /** An attempt that has copied nothing. */
 export function ended(outcome: Outcome, output: string): Result {
@@ -18,12 +18,12 @@ export function failure(error: unknown, tunnel: Tunnel | undefined, signal: Abor
   if (signal.aborted) return ended(signal.reason, '')
   if (error instanceof DoveadmError) {
     const code = tunnel?.trouble() ?? null
-    const outcome = code === null ? troubleOf(error.end) : outcomeNamed(code)
-    const result = ended(outcome, `${error.message}\n${shown(error.end)}`.trim())
+    const result = ended(code === null ? error.outcome : outcomeNamed(code), error.message)
     const waitMs = backoffIn(error.end.said.join('\n'))
     if (waitMs === null) return result
     return { ...result, outcome: 'old-busy', output: `${result.output}\n${backoffText(waitMs)}`, waitMs }
   }
+  if (error instanceof Told) return ended(error.outcome, error.message)
   if (error instanceof CouldNotAsk) return ended(outcomeNamed(error.code), error.message)
   if (error instanceof UnfitStorage) return ended('engine-missing', error.message)
   if (error instanceof RootsMail) return ended('new-unwritable', error.message)

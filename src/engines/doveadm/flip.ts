@@ -25,7 +25,6 @@ import { openReturn } from './return.ts'
 import { flagsText } from './return-plan.ts'
 import { whyNoSieve } from './sieve.ts'
 import { mergeBefore } from './strays.ts'
-import { shown } from './trouble.ts'
 import { type Dovecot, usable } from './version.ts'
 
 export function flipping(deps: DoveadmDeps): Flipping {
@@ -125,10 +124,10 @@ class Flip implements MirrorFlip {
     this.#listed = null
   }
 
-  #reason({ message, end }: DoveadmError): string {
+  #reason({ message }: DoveadmError): string {
     const code = this.#given.way.trouble()
     const away = code === null ? '' : `the old server cannot be asked: ${code}\n`
-    return `${away}${message}\n${shown(end)}`.trim()
+    return `${away}${message}`
   }
 
   /** Null: not all of them are in the mirror by now. */

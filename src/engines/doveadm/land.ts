@@ -1,3 +1,4 @@
+import { Told } from '../../model/not-flipped.ts'
 import { runProcess } from '../process.ts'
 import type { Place } from './place.ts'
 
@@ -6,5 +7,5 @@ export async function toDisk({ home, owner, isPlain }: Place, signal: AbortSigna
   // Where else mail lies is Dovecot's business.
   const args = isPlain ? ['--file-system', '--', home] : []
   const end = await runProcess({ program: 'sync', args, owner, signal, isUrgent: () => true, onLine: () => undefined })
-  if (end.exitCode !== 0) throw new Error('the new server cannot keep what was copied')
+  if (end.exitCode !== 0) throw new Told('the new server cannot keep what was copied')
 }

@@ -7,7 +7,6 @@ import { runProcess } from '../process.ts'
 import { DoveadmError, type Ended } from './doveadm.ts'
 import { ownerOf, PLACE, RootsMail, SOCKET } from './place.ts'
 import { SettingsUnread, sieveSettings } from './sieve-settings.ts'
-import { shown } from './trouble.ts'
 import { serveUserdb, USER } from './userdb.ts'
 import { installed } from './version.ts'
 
@@ -169,7 +168,7 @@ async function doveadmSieve(run: Run, [command = '', ...args]: readonly string[]
 }
 
 function refuseFailed(command: string, end: Ended): void {
-  if (end.exitCode !== 0) throw new DoveadmError(`sieve ${command}: ${shown(end)}`, end)
+  if (end.exitCode !== 0) throw new DoveadmError(`sieve ${command}`, end)
 }
 
 /** The first that Pigeonhole finds wrong. */

@@ -2,11 +2,13 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DigestCache, KnownFile } from '../../ledger/ports.ts'
 import { batchesOf } from '../../model/batches.ts'
+import { count } from '../../model/count.ts'
 import type { CopyOrder } from '../../model/migration.ts'
+import { Told } from '../../model/not-flipped.ts'
 import { UidSet } from '../../model/uid-set.ts'
 import { runProcess } from '../process.ts'
 import { alreadyThere } from './adopt.ts'
-import { readFiles } from './content.ts'
+import { type LiveMessage, readAllFiles, readFiles } from './content.ts'
 import { DoveadmError, doveadm } from './doveadm.ts'
 import type { DoveadmDeps } from './engine.ts'
 import { toDisk } from './land.ts'
@@ -37,32 +39,54 @@ export async function mergeBefore(
 
 async function homesBefore(home: string): Promise<string[]> {
   const folder = join(home, '.postferry/before')
-  const names = await readdir(folder).catch(() => [])
+  const names = (await entriesOf(folder)) ?? []
   return names.filter((name) => /^[\da-f-]{36}$/.test(name)).map((name) => join(folder, name))
 }
 
+/** Null: there is no such folder, and nothing but that. */
+async function entriesOf(folder: string): Promise<string[] | null> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
+/** When this resolves, the mailbox has all that is there. @throws Told where it has not */
 async function mergeOne(place: Place, home: string, { destination, digests }: StrayDeps, signal: AbortSignal) {
-  const there = await readdir(join(home, 'Maildir')).catch(() => null)
-  if (there === null) return
-  const folders = await foldersOf(place, place.before, signal)
-  if ([...folders.values()].every(({ messages }) => messages === 0)) return
+  if ((await entriesOf(join(home, 'Maildir'))) === null) return
   const beside = { ...place, live: place.before, home }
-  const strays = await readFiles(beside, { destination, digests: forgotten() }, signal)
-  using known = digests.open(place.live.replace(/^m-/, ''))
-  const present = await readFiles(place, { destination, digests: known }, signal)
+  const strays = await readAllFiles(beside, { destination, digests: forgotten() }, signal)
+  if (strays.length === 0) return
   const candidates = strays.map((one) => ({ ...one, uidValidity: 0 }))
-  const found = alreadyThere(candidates, present, [])
-  const absent = Map.groupBy(
-    candidates.filter((one) => !found.has(one)),
-    ({ directory }) => destination.titleOf(directory),
-  )
-  const names = await foldersOf(place, place.live, signal)
-  for (const { name, guid } of folders.values()) {
-    const uids = absent.get(name)?.map(({ uid }) => uid) ?? []
-    if (uids.length === 0) continue
-    await copyTo(place.live, place, { user: place.before, name, guid, uids, isNew: !names.has(name) }, signal)
+  using known = digests.open(place.live.replace(/^m-/, ''))
+  const lacking = async () => {
+    const found = alreadyThere(candidates, await readFiles(place, { destination, digests: known }, signal), [])
+    return candidates.filter((one) => !found.has(one))
+  }
+  const absent = Map.groupBy(await lacking(), ({ directory }) => destination.titleOf(directory))
+  if (absent.size > 0) {
+    await copyAbsent(place, absent, signal)
+    const { length } = await lacking()
+    if (length > 0) throw new Told(`${count(length)} messages of ${home} have not come into the mailbox`)
   }
   await toDisk(place, signal)
+}
+
+/** @param absent what lies there and not in the mailbox, by the folder's name */
+async function copyAbsent(
+  place: Place,
+  absent: ReadonlyMap<string, readonly Pick<LiveMessage, 'uid'>[]>,
+  signal: AbortSignal,
+): Promise<void> {
+  const folders = await foldersOf(place, place.before, signal)
+  const names = await foldersOf(place, place.live, signal)
+  for (const [name, messages] of absent) {
+    const { guid = '' } = folders.get(name) ?? {}
+    const uids = messages.map(({ uid }) => uid)
+    await copyTo(place.live, place, { user: place.before, name, guid, uids, isNew: !names.has(name) }, signal)
+  }
 }
 
 interface Copied {
@@ -116,5 +140,5 @@ function forgotten(): DigestCache {
 async function remove({ owner }: Place, path: string, signal: AbortSignal): Promise<void> {
   const args = ['-rf', '--', path]
   const end = await runProcess({ program: 'rm', args, owner, signal, isUrgent: () => true, onLine: () => undefined })
-  if (end.exitCode !== 0) throw new Error(`${path} cannot be removed`)
+  if (end.exitCode !== 0) throw new Told(`${path} cannot be removed`)
 }
