@@ -46,9 +46,9 @@ export type FinishDeps = ReturnEndDeps & { readonly engine: Flipping }
 
 /**
  * Ends what a flip has left that did not come to its end, wherever its worker died: back to the source, unless the person
- * is here already.
+ * is here already. What is interrupted is repeated by the next attempt.
  */
-export async function finishFlip(job: Job, deps: FinishDeps): Promise<Finished> {
+export async function finishFlip(job: Job, deps: FinishDeps, signal: AbortSignal): Promise<Finished> {
   const { engine, flipping } = deps
   const { moving, order, address } = job
   if (moving === undefined) return { job, told: [] }
@@ -58,10 +58,10 @@ export async function finishFlip(job: Job, deps: FinishDeps): Promise<Finished> 
   const { unfinished } = moving
   if (unfinished === null) return { job, told: [] }
   const { hold } = unfinished
-  if (unfinished.isReturn) return await finishReturn(job, hold, deps)
+  if (unfinished.isReturn) return await finishReturn(job, hold, deps, signal)
   const step = await flips.back(hold, 'the worker of the flip died', 'kept')
   if (step === 'back') await engine.moveBack(order, hold)
-  if (step === 'landed') await engine.mergeBefore(order, new AbortController().signal)
+  if (step === 'landed') await engine.mergeBefore(order, signal)
   await flips.forget(hold)
   const route = step === 'landed' ? 'destination' : 'source'
   const isMirrored = route === 'source'

@@ -141,6 +141,7 @@ export async function finishReturn(
   job: Job,
   hold: string,
   { engine, flipping: { flips, sessions }, keyring, statusCheck }: ReturnEndDeps,
+  signal: AbortSignal,
 ): Promise<Finished> {
   const { moving, order, sealed, address } = job
   if (moving === undefined) return { job, told: [] }
@@ -151,8 +152,8 @@ export async function finishReturn(
     const opened = await keyring.open({ address, sealed, provider: order.provider })
     if (opened.refused !== undefined) throw new NotLetIn(opened)
     const { credential } = opened
-    const { signal } = new AbortController()
     const status = await statusCheck.check(order.provider, credential, signal, false)
+    signal.throwIfAborted()
     if (status.kind !== 'yes') throw new NotLetIn({ status })
     await sessions.endHere(address)
     told = await engine.leave(order, credential, job.failures >= PATIENCE, signal)

@@ -5,7 +5,7 @@ import type { VerifyProgress } from '../ledger/verify.ts'
 import type { Outcome, Result } from '../model/attempt.ts'
 import { backoffText } from '../model/backoff.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
-import { reasonOf } from '../model/not-flipped.ts'
+import { reasonOf, Told } from '../model/not-flipped.ts'
 import type { BytesRead } from './bytes-read.ts'
 import { cutOff } from './cut-off.ts'
 import { DayBytes } from './day-bytes.ts'
@@ -130,7 +130,7 @@ async function withinLimit(job: Job, deps: JobDeps, run: JobRun): Promise<Seen> 
   const timer = setTimeout(() => limit.abort('timeout' satisfies Interruption), deps.limitMs)
   const signal = AbortSignal.any([run.signal, limit.signal])
   try {
-    const { job: found, told } = await finishFlip(job, deps)
+    const { job: found, told } = await finishFlip(job, deps, signal)
     const seen = await copyOrMove(found, deps, { ...run, signal })
     return told.length === 0 ? seen : ended(seen, seen.ending, told)
   } catch (error) {
@@ -381,7 +381,7 @@ const LOST: Outcome = 'ledger-lost'
 /** A job ends after any error: one that is never released would be claimed again and again. */
 function broken(error: unknown, { aborted, reason }: AbortSignal): Pick<Result, 'outcome' | 'output'> {
   return {
-    outcome: aborted ? (reason as Interruption) : 'incomplete',
+    outcome: aborted ? (reason as Interruption) : error instanceof Told ? error.outcome : 'incomplete',
     output: `an error ended it: ${reasonOf(error)}`,
   }
 }

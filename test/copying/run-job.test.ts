@@ -4,7 +4,7 @@ import type { Flaw, Interruption, Job, JobEnd, Moving } from '../../src/copying/
 import { type JobDeps, runJob } from '../../src/copying/run-job.ts'
 import type { Result } from '../../src/model/attempt.ts'
 import type { MailboxStatus } from '../../src/model/mailbox.ts'
-import { NotFlipped } from '../../src/model/not-flipped.ts'
+import { NotFlipped, Told } from '../../src/model/not-flipped.ts'
 import { PROVIDER } from '../support/provider.ts'
 
 const INBOX: MailboxStatus = { name: 'INBOX', uidValidity: '7', uidNext: 6, messages: 5, highestModseq: '9' }
@@ -366,8 +366,8 @@ t.test('nobody is finished whose filters could not be read, unless they may stay
   t.match(await finishing({ isFinishRequested: false }, unread), { ending: 'complete' })
 })
 
-/** A return that has landed, and whose end is still to be made. */
-async function ended(given: object = {}, failures = 0) {
+/** A return, or a flip, that has landed, and whose end is still to be made. */
+async function ended(given: object = {}, failures = 0, isReturn = true, signal = new AbortController().signal) {
   const done: string[] = []
   const does =
     <T>(what: string, answer?: T) =>
@@ -376,7 +376,7 @@ async function ended(given: object = {}, failures = 0) {
       return answer
     }
   const moving = {
-    ...{ route: 'source', unfinished: { hold: 'h', isReturn: true, step: 'landed' } },
+    ...{ route: 'source', unfinished: { hold: 'h', isReturn, step: 'landed' } },
     ...{
       isReturnRequested: false,
       isFlipRequested: false,
@@ -387,7 +387,7 @@ async function ended(given: object = {}, failures = 0) {
     },
   } as unknown as NonNullable<Job['moving']>
   const forget = async (_: string, remark?: string) => void done.push(['forget', remark].join(' ').trim())
-  const { ending, result } = await take({ ...JOB, failures, moving }, [], [], {
+  const deps = {
     flipping: {
       flips: { back: does('back', 'landed'), forget },
       sessions: { endHere: does('sessions end') },
@@ -404,12 +404,44 @@ async function ended(given: object = {}, failures = 0) {
       run: async () => ({ outcome: 'complete', folders: 1, messages: 2, output: 'copied' }),
     },
     ...given,
-  })
+  }
+  const { ending, result } = await take({ ...JOB, failures, moving }, [], [], deps, signal)
   return { ending, done, output: result?.output }
 }
 
 t.test('a return ends with its record, which is needed as long as the end may be repeated', async (t) => {
   t.same((await ended()).done, ['back', 'sessions end', 'leave', 'forget', 'forget the record'])
+})
+
+t.test('the end of a flip or a return is interrupted like all else, and left for the next attempt', async (t) => {
+  const hangs = (signal: AbortSignal) =>
+    new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(new Error('ended with null'))))
+  const away = { kind: 'trouble', code: 'old-unreachable', cause: 'interrupted' }
+  const check = async (...[, , signal]: [unknown, unknown, AbortSignal]) => await hangs(signal).catch(() => away)
+  const leave = (...[, , , signal]: [unknown, unknown, unknown, AbortSignal]) => hangs(signal)
+  const mergeBefore = (_: unknown, signal: AbortSignal) => hangs(signal)
+  for (const [given, isReturn] of [
+    [{ engine: { mergeBefore } }, false],
+    [{ engine: { leave } }, true],
+    [{ statusCheck: { check } }, true],
+  ] as const) {
+    for (const reason of ['stopped', 'lost-lock'] as const) {
+      const stop = new AbortController()
+      setTimeout(() => stop.abort(reason), 20)
+      const { ending, done } = await ended(given, 0, isReturn, stop.signal)
+      t.equal(ending, reason)
+      t.notOk(done.includes('forget'))
+    }
+    const { ending, done } = await ended({ ...given, limitMs: 20 }, 0, isReturn)
+    t.equal(ending, 'timeout')
+    t.notOk(done.includes('forget'))
+  }
+})
+
+t.test('why the end of a flip fails is told, and what it comes to', async (t) => {
+  const full = new Told('doveadm copy ended with 75\nNo space left on device', 'new-full')
+  const failed = await ended({ engine: { mergeBefore: () => Promise.reject(full) } }, 0, false)
+  t.match(failed, { ending: 'new-full', output: /doveadm copy ended with 75\nNo space left on device$/ })
 })
 
 t.test('whom the old server does not let in says so, and a new password heals that', async (t) => {

@@ -89,10 +89,12 @@ export async function moveIn(where: Where, hold: string, signal: AbortSignal): P
   await run(IN, [where.home, hold], where, signal, 'the mirror cannot be put in the place of the mailbox')
 }
 
-/** @throws when something is not where it was */
+const BACK_LIMIT_MS = 120_000
+
+/** Not before it is done does anybody stop it, unless a disk hangs. May be repeated. @throws when something is not where it was */
 export async function moveBack(where: Where, hold: string): Promise<void> {
-  const signal = new AbortController().signal
-  await run(BACK, [where.home, hold], where, signal, 'what a flip has moved cannot be moved back')
+  const limit = AbortSignal.timeout(BACK_LIMIT_MS)
+  await run(BACK, [where.home, hold], where, limit, 'what a flip has moved cannot be moved back')
 }
 
 /** May be repeated. @throws when the mailbox is not the mirror then */
