@@ -77,6 +77,7 @@ async function flips(t: Test, old: OldServer, debian: Debian, keepsNumbers: bool
     await wire.command('STORE 3 +FLAGS (\\Deleted)')
     await wire.command('EXPUNGE')
     await wire.command('RENAME INBOX.Archive INBOX.Moved')
+    await wire.command('DELETE INBOX.Caf&AOk-')
   }
   const returned = async (says: RegExp, person = ANNA) => {
     await mustRun(service, 'migration', 'return', person, '--write-to-source')

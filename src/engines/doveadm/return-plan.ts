@@ -123,6 +123,8 @@ export interface Plan {
   readonly remake: readonly string[]
   readonly creates: readonly string[]
   readonly removes: readonly string[]
+  /** What is known of the source's folders, by their names after the renames. */
+  readonly known: ReadonlyMap<string, Known>
   readonly folders: readonly FolderPlan[]
   /** The names of all folders there, when all is done, by what people read. */
   readonly names: ReadonlyMap<string, string>
@@ -175,7 +177,7 @@ export function planReturn({ known: before, names: titles, here, nameOf }: Sides
   const made = new Set([...creates, ...renames.map(({ to }) => to)])
   const above = [...all].flatMap(([title, name]) => (made.has(name) ? titlesAbove(title) : []))
   const onlyNames = [...new Set(above)].filter((title) => !all.has(title))
-  return { renames, remake, creates, removes, folders, names: all, former, above: onlyNames.map(nameOf) }
+  return { renames, remake, creates, removes, known, folders, names: all, former, above: onlyNames.map(nameOf) }
 }
 
 /** Whether the source has made that folder by itself, as what is above one that is here. */

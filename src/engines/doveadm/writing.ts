@@ -61,7 +61,7 @@ export class Writing {
     this.#refuseLarge(writer)
     for (const { from, to } of renames) await writer.rename(from, to)
     for (const name of remake) {
-      await writer.remove(name)
+      await this.#remove(name, writer)
       await writer.create(name)
     }
     for (const name of creates) await writer.create(name)
@@ -73,7 +73,19 @@ export class Writing {
       await writer.expunge(expunge)
     }
     for (const { name, isSubscribed } of this.#subscriptions) await writer.subscribe(name, isSubscribed)
-    for (const name of removes) await writer.remove(name)
+    for (const name of removes) await this.#remove(name, writer)
+  }
+
+  /** Mail may come into it as long as it is there, and what was brought before may have taken its time. */
+  async #remove(name: string, writer: SourceWriter): Promise<void> {
+    const known = this.#plan.known.get(name)
+    const { uidNext, uidValidity } = await writer.open(name)
+    // A Courier numbers anew what never had a message.
+    const isKnown = uidNext === known?.uidNext && (uidValidity === known.uidValidity || uidNext === 1)
+    // Some servers remove no folder that is open.
+    await writer.open('INBOX')
+    if (!isKnown) throw new NotFlipped(`${name}: mail has come at the old server meanwhile, so it is not removed there`)
+    await writer.remove(name)
   }
 
   /** Before anything is written. */

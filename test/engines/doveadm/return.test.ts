@@ -164,6 +164,20 @@ class Person {
     return person
   }
 
+  /** At the old server, as it was at the flip, and not here any more. */
+  removed(name: string, ...bodies: readonly Buffer[]): Folder {
+    const folder: Folder = { uidNext: 1, modseq: 1, messages: [] }
+    for (const body of bodies) put(folder, body)
+    this.old.folders.set(name, folder)
+    using record = openRecord(this.#folder, '7')
+    const { uidNext, modseq, messages } = folder
+    const known = { uidValidity: this.old.uidValidity, here: 9, uidNext, modseq: `${modseq}` }
+    record.keep(
+      new Map([...record.known, [name, { ...known, messages: new Map(messages.map(({ uid }) => [uid, ''])) }]]),
+    )
+    return folder
+  }
+
   get #home(): string {
     return join(this.#folder, 'home')
   }
@@ -273,6 +287,26 @@ t.test('a folder that came at the old server meanwhile stays', async (t) => {
   await t.rejects(person.leadBack(), refused(/has not become what is here: New$/))
   await t.rejects(person.leadBack(), refused(/changed since the flip: New: it is new$/))
   t.same(old.shown().slice(2), ['INBOX/3 A', 'New/1 N'])
+})
+
+t.test('a folder into which mail has come at the old server meanwhile is not removed there', async (t) => {
+  const person = await Person.flipped(t)
+  const { old } = person
+  const lists = person.removed('Lists', bodyOf('L'))
+  person.removed('Empty')
+  person.deliver('A')
+  onNextAppend(old, (folder, { body, date }) => {
+    put(lists, bodyOf('N'))
+    return put(folder, body, date)
+  })
+  await t.rejects(person.leadBack(), refused(/^Lists: mail has come at the old server meanwhile/))
+  t.same(old.shown().slice(2), ['INBOX/3 A', 'Lists/1 L', 'Lists/2 N'])
+  await t.rejects(person.leadBack(), refused(/changed since the flip: Lists: 1 message is new$/))
+  lists.messages.pop()
+  lists.uidNext--
+  lists.modseq--
+  await person.leadBack()
+  t.same([...old.folders.keys()], ['INBOX'], 'what is as it was, is')
 })
 
 t.test('a parent that the old server has made by itself above a new folder stays there', async (t) => {
