@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { DoveadmCopying } from '../support/doveadm-copying.ts'
 import { ImapWire } from '../support/imap-wire.ts'
@@ -6,11 +8,12 @@ import { seed } from '../support/seed.ts'
 import { until } from '../support/until.ts'
 
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
+const BEN = ['ben@old.example', 'secret of ben'] as const
 const MESSAGES = 2_500
 /** So many have passed when the old server falls silent. */
 const PASSED = 2_000
 
-const copying = await DoveadmCopying.start({ people: Object.fromEntries([ANNA]) })
+const copying = await DoveadmCopying.start({ people: Object.fromEntries([ANNA, BEN]) })
 t.teardown(() => copying[Symbol.asyncDispose]())
 
 t.test('of a large mailbox messages are here before all are, and at the end each one once', async (t) => {
@@ -28,6 +31,14 @@ t.test('of a large mailbox messages are here before all are, and at the end each
   t.not((await first).outcome, 'complete')
   t.match(await copying.run(1, ANNA), { outcome: 'complete' })
   t.equal(await countHere(), MESSAGES)
+})
+
+t.test('an attempt that fails at these ends when all has ended that it has started', async (t) => {
+  await seed(copying.old.port, BEN, PASSED, ['INBOX'])
+  // What was merged cannot be noted.
+  mkdirSync(join(copying.stateFolder, 'postferry-merged-2.sqlite'))
+  const { env } = copying.inPlaceOf('doveadm', 'real "$@"; code=$?; case "$*" in *backup*) sleep 3;; esac; exit $code')
+  t.match(await copying.run(2, BEN, { env }), { outcome: 'incomplete', messages: 0, running: 0 })
 })
 
 async function countHere(): Promise<number> {

@@ -77,7 +77,6 @@ async function flips(t: Test, old: OldServer, debian: Debian, keepsNumbers: bool
     await wire.command('STORE 3 +FLAGS (\\Deleted)')
     await wire.command('EXPUNGE')
     await wire.command('RENAME INBOX.Archive INBOX.Moved')
-    await wire.command('DELETE INBOX.Caf&AOk-')
   }
   const returned = async (says: RegExp, person = ANNA) => {
     await mustRun(service, 'migration', 'return', person, '--write-to-source')
@@ -87,6 +86,7 @@ async function flips(t: Test, old: OldServer, debian: Debian, keepsNumbers: bool
     t.match(await returned(/INBOX\.Archive is called INBOX\.Moved here/), { outcome: 'return-failed' })
     await using wire = await ImapWire.open(anna)
     await wire.command('RENAME INBOX.Moved INBOX.Archive')
+    await wire.command('DELETE INBOX.Caf&AOk-')
   }
   const here = numbered(await everythingOf(anna))
   t.match(await returned(/^led back/), { route: 'source', outcome: 'complete' })

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { shownMail } from '../../src/engines/doveadm/shown-mail.ts'
 import { sourceMail } from '../../src/imap/read/listing.ts'
@@ -21,8 +22,10 @@ const result = await engines.run(order, credential, {
   changed,
   onMessage: () => seen++,
 })
+const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ').filter(Boolean)
+const running = children.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('doveadm')).length
 const ledger = isCompared && result.outcome === 'complete' ? await compared() : undefined
-process.stdout.write(JSON.stringify({ ...result, seen, ledger }))
+process.stdout.write(JSON.stringify({ ...result, seen, running, ledger }))
 
 async function compared(): Promise<string> {
   const directoriesOf = (mailboxes: Parameters<typeof engines.directoriesOf>[0]) => engines.directoriesOf(mailboxes)

@@ -23,6 +23,8 @@ export interface Told {
   readonly messages?: number
   readonly output?: string
   readonly seen?: number
+  /** How many programs it had left running when it had ended. */
+  readonly running?: number
   /** What the ledger says. */
   readonly ledger?: string
   readonly signal?: NodeJS.Signals | null

@@ -249,9 +249,13 @@ async function mergeEarly(
     () => true,
   )
   if (await Promise.race([isOver, deps.passed.many])) return 0
-  const messages = await mergeNumbered(order, source, place, deps)
-  // The mirror changes all the time: its end decides.
-  if (messages === null) await isOver
+  let messages: number | null = null
+  try {
+    messages = await mergeNumbered(order, source, place, deps)
+  } finally {
+    // The mirror changes all the time: its end decides. And what an attempt has started ends before it.
+    if (messages === null) await isOver
+  }
   return messages ?? 0
 }
 
