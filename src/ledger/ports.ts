@@ -81,12 +81,14 @@ export interface DestinationMail {
   /**
    * The mail of a home. Where there is none, it has no directories.
    * @param address whose it is
+   * @param signal aborted: what it still reads fails
    */
   open(
     home: string,
     known: KnownFiles,
     sourceUids: EngineRecords['sourceUids'],
     address?: string,
+    signal?: AbortSignal,
   ): Promise<DestinationTree>
   /** What people read for a directory. */
   titleOf(directory: string): string

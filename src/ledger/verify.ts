@@ -76,7 +76,8 @@ export async function verify(
   for (let tries = 1; ; tries++) {
     const last = await ledgers.last(migrationId)
     const lastFolders = new Map(last.folders.map((folder) => [folder.name, folder]))
-    const destination = await destinationMail.open(home, digests.files, engine.sourceUids, order.address)
+    const { sourceUids } = engine
+    const destination = await destinationMail.open(home, digests.files, sourceUids, order.address, options.signal)
     await using _ = { [Symbol.asyncDispose]: async () => await destination.close?.() }
     const comparison = new Comparison({
       migrationId,

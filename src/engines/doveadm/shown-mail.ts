@@ -17,13 +17,13 @@ export function shownMail({ dovecotConf, files, directoriesOf }: ShownDeps): Des
   if (dovecotConf === null) return files
   return {
     titleOf: files.titleOf,
-    async open(home, known, sourceUids, address) {
+    async open(home, known, sourceUids, address, signal = new AbortController().signal) {
       const dovecot = await usable(dovecotConf)
       if (dovecot.storage.isPlain) return await files.open(home, known, sourceUids)
       await using opened = new AsyncDisposableStack()
       const whose = { id: '0', home, ...(address !== undefined && { address }) }
       const place = opened.use(await openPlace(whose, dovecot, {}))
-      const session = opened.use(await openSession(place, new AbortController().signal))
+      const session = opened.use(await openSession(place, signal))
       const tree = await treeOf(session, known, { titleOf: files.titleOf, directoriesOf })
       const held = opened.move()
       return { ...tree, close: async () => await held.disposeAsync() }
