@@ -94,6 +94,7 @@ CREATE TABLE domain (
     provider_id integer NOT NULL,
     new_domain text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_closed boolean DEFAULT false NOT NULL,
     CONSTRAINT domain_pkey PRIMARY KEY (name),
     CONSTRAINT domain_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES provider(id)
 );

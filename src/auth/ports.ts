@@ -48,6 +48,8 @@ export interface SourceDomain {
   readonly provider: Provider
   readonly oldDomain: string
   readonly newDomain: string
+  /** It only knows who came from there. */
+  readonly isClosed: boolean
 }
 
 /** A password that is kept of an account. */

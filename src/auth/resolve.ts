@@ -34,13 +34,17 @@ export async function resolve(
   const awaited = known === null && sources.length > 0 ? await fromDatabase(userdb.awaited(person.text)) : null
   const isClosed = known === null ? isFinished(awaited) : !known.account.enabled
   const named = sources.map((source) => candidateOf(typed, person, source))
+  // Nobody comes from a closed domain any more: only those are asked for who are here.
+  const open = named.filter((_, at) => sources[at]?.isClosed === false)
   const from = known === null ? awaited : known.from
-  if (from === null) return { person, known, isClosed, entitled: known ? [] : once(named), rivals: [], isRival: false }
+  if (from === null) return { person, known, isClosed, entitled: known ? [] : once(open), rivals: [], isRival: false }
   const owner = { ...from, address: person }
-  const rivals = once(named.filter((one) => !isSameMailbox(one, owner)))
+  const isOthers = (one: Candidate) => !isSameMailbox(one, owner)
   // Under the new name either of them may be meant.
-  const isRival = typed.text !== person.text && rivals.length > 0
-  return { person, known, isClosed, entitled: isRival ? [] : [owner], rivals, isRival }
+  const isRival = typed.text !== person.text && named.some(isOthers)
+  const isTaken = known !== null || !sources.some(({ oldDomain, isClosed }) => isClosed && oldDomain === from.oldDomain)
+  const entitled = isTaken && !isRival ? [owner] : []
+  return { person, known, isClosed, entitled, rivals: once(open.filter(isOthers)), isRival }
 }
 
 function isFinished(awaited: Awaited | null): boolean {

@@ -115,10 +115,11 @@ const domainIn = (address: Text) => sql`split_part(${address}, '@', 2)`
 
 /** A provider serves the domain: the person may be at the source, and nobody here knows. */
 const isServed = (address: Text) =>
-  sql`exists (select from domain where domain.name = ${domainIn(address)} or new_domain = ${domainIn(address)})`
+  sql`exists (
+    select from domain where not is_closed and (domain.name = ${domainIn(address)} or new_domain = ${domainIn(address)}))`
 
 const isOurs = (address: Text) =>
-  sql`(${isServed(address)}
+  sql`(exists (select from domain where domain.name = ${domainIn(address)} or new_domain = ${domainIn(address)})
     or exists (select from account where split_part(account.address, '@', 2) = ${domainIn(address)}))`
 
 /** Somebody has an account or is awaited, by the new or the old address. */

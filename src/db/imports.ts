@@ -128,15 +128,17 @@ async function inOneTransaction<T>(db: Kysely<DB>, work: (trx: Transaction<DB>) 
   }
 }
 
-/** A domain is not removed while its people are written. */
+/** A domain is not closed or removed while its people are written. */
 async function holdDomains(trx: Kysely<DB>): Promise<void> {
   const { rows } = await sql<{ old_domain: string; is_served: boolean }>`
-    with held as (select name from domain where name in (select old_domain from import_line) order by name for share)
+    with held as (
+      select name from domain where not is_closed and name in (select old_domain from import_line) order by name for share
+    )
     select distinct old_domain, held.name is not null as is_served
       from import_line left join held on held.name = old_domain where taken order by old_domain`.execute(trx)
   const gone = rows.find(({ is_served }) => !is_served)
   if (gone !== undefined)
-    throw new Refused('conflict', `the domain ${gone.old_domain} was removed meanwhile: import again`)
+    throw new Refused('conflict', `the domain ${gone.old_domain} was closed or removed meanwhile: import again`)
 }
 
 async function insertLines(db: Kysely<DB>, people: readonly ImportedPerson[]): Promise<void> {

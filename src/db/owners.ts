@@ -7,6 +7,7 @@ import { userdb } from './userdb.ts'
 
 interface OwnerRow {
   readonly id: string | null
+  readonly has_account: boolean
   readonly is_here: boolean
   readonly is_held: boolean
   readonly is_over: boolean
@@ -20,7 +21,7 @@ export function owners(database: Pick<Database, 'kysely' | 'ready'>, reads: Rout
   const { sourceDomainsOf } = userdb(database)
   const read = async (address: string) => {
     const { rows } = await sql<OwnerRow>`
-      select migration.id, account.id is not null and coalesce(route, 'destination') = 'destination' as is_here,
+      select migration.id, account.id is not null as has_account, account.id is not null and coalesce(route, 'destination') = 'destination' as is_here,
         coalesce(route, '') = 'held' as is_held, coalesce(held_until < clock_timestamp(), true) as is_over,
         provider.name as provider, old_domain, old_username
       from (select ${address}::text as address) as asked
@@ -43,7 +44,13 @@ export function owners(database: Pick<Database, 'kysely' | 'ready'>, reads: Rout
   }
 }
 
-function toOwner({ is_here: isHere, is_held: isHeld, provider, ...old }: OwnerRow): Owner {
-  const { old_domain: oldDomain, old_username: oldUsername } = old
-  return { isHere, isHeld, from: provider === null ? null : { provider: { name: provider }, oldDomain, oldUsername } }
+function toOwner({ provider, ...row }: OwnerRow): Owner {
+  const { has_account: hasAccount, is_here: isHere, is_held: isHeld } = row
+  const { old_domain: oldDomain, old_username: oldUsername } = row
+  return {
+    hasAccount,
+    isHere,
+    isHeld,
+    from: provider === null ? null : { provider: { name: provider }, oldDomain, oldUsername },
+  }
 }

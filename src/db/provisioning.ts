@@ -89,13 +89,14 @@ async function create(
     .columns(['account_id', 'address', 'provider_id', 'old_domain', 'old_username', 'state', 'route'])
     .expression(({ selectFrom, val }) =>
       selectFrom('provider')
-        // It is held: a domain is not removed while its newcomers arrive.
+        // It is held: a domain is not closed or removed while its newcomers arrive.
         .innerJoin('domain', 'domain.provider_id', 'provider.id')
         .select([val(account.id).as('account_id'), val(account.address).as('address'), 'provider.id'])
         .select([val(newcomer.oldDomain).as('old_domain'), val(newcomer.oldUsername).as('old_username')])
         .select([val('pending').as('state'), val(routeOf(newcomer)).as('route')])
         .where('provider.name', '=', newcomer.provider.name)
         .where('domain.name', '=', newcomer.oldDomain)
+        .where('is_closed', '=', false)
         .forShare('domain'),
     )
     .onConflict((conflict) => conflict.column('address').doNothing())

@@ -42,9 +42,10 @@ const RECIPIENTS = `
         order by split_part(address, '@', 2) = domain desc, split_part(address, '@', 1) = typed desc limit 1
     ) as alias, (
       select mx is not null from domain join provider on provider.id = domain.provider_id
-        where (domain.name = found.domain or domain.new_domain = found.domain)
+        where (domain.name = found.domain or domain.new_domain = found.domain) and not is_closed
           and (domain.name in (from_domain, found.domain) or not exists (
-            select from domain as other where other.new_domain = found.domain and other.name <> domain.name
+            select from domain as other
+              where other.new_domain = found.domain and other.name <> domain.name and not other.is_closed
           ))
         order by domain.name = from_domain desc nulls last, domain.name = found.domain desc limit 1
     ) as has_mx

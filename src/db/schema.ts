@@ -135,6 +135,7 @@ export interface Credential {
 
 export interface Domain {
   created_at: Generated<Timestamp>;
+  is_closed: Generated<boolean>;
   name: string;
   new_domain: string;
   provider_id: number;

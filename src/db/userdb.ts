@@ -19,14 +19,15 @@ export function userdb({ kysely: db, ready }: Pick<Database, 'kysely' | 'ready'>
       const rows = await db
         .selectFrom('domain')
         .innerJoin('provider', 'provider.id', 'domain.provider_id')
-        .select(['domain.name as old_domain', 'domain.new_domain', ...PROVIDER_COLUMNS])
+        .select(['domain.name as old_domain', 'domain.new_domain', 'is_closed', ...PROVIDER_COLUMNS])
         .where(({ eb, or }) => or([eb('domain.name', '=', domain), eb('domain.new_domain', '=', domain)]))
         .orderBy(({ eb }) => eb('domain.name', '=', domain), 'desc')
         .orderBy('domain.name')
         .limit(MOST_MERGED)
         .execute()
       const sources = rows.map((row) => {
-        return { provider: toProvider(row), oldDomain: row.old_domain, newDomain: row.new_domain }
+        const { old_domain: oldDomain, new_domain: newDomain, is_closed: isClosed } = row
+        return { provider: toProvider(row), oldDomain, newDomain, isClosed }
       })
       // Nothing becomes a domain that is renamed itself.
       return sources[0]?.newDomain === domain ? sources : sources.slice(0, 1)

@@ -1,10 +1,15 @@
 import type { LoginName } from './provider.ts'
 
 /** A mail domain that a provider serves, and the domain that its addresses get on the destination. */
-export interface Domain {
+export interface ServedDomain {
   readonly name: string
   readonly newDomain: string
   readonly provider: string
+}
+
+export interface Domain extends ServedDomain {
+  /** It only knows who came from there: nobody new is taken in, and mail for anybody else is refused. */
+  readonly isClosed: boolean
 }
 
 /** So many old domains become one at most: each of them is asked about whoever signs in there for the first time. */
@@ -30,7 +35,7 @@ export interface Telling {
 }
 
 /** Why a domain cannot be added beside those that are there, and what to do; null: it can. */
-export function objectionTo(added: Domain, there: readonly Domain[], telling: Telling): string | null {
+export function objectionTo(added: ServedDomain, there: readonly ServedDomain[], telling: Telling): string | null {
   const others = there.filter(({ newDomain }) => newDomain !== added.newDomain)
   const chained = chainOf(added, there)
   if (chained !== undefined) {
@@ -50,13 +55,21 @@ export function objectionTo(added: Domain, there: readonly Domain[], telling: Te
   return null
 }
 
+/** Why a closed domain cannot be opened again like this, and how it can; null: it can. */
+export function objectionToOpening({ name, newDomain, provider }: ServedDomain, closed: Domain): string | null {
+  const isRenamed = closed.name !== closed.newDomain
+  if (newDomain === closed.newDomain && (provider === closed.provider || !isRenamed)) return null
+  const again = `--provider ${isRenamed ? closed.provider : provider}${isRenamed ? ` --new-domain ${closed.newDomain}` : ''}`
+  return `${name} is closed, and who came from there is in ${closed.newDomain}: add it with ${again}`
+}
+
 /** The domains that become the same one. */
-export function mergedWith({ name, newDomain }: Domain, there: readonly Domain[]): Domain[] {
+export function mergedWith({ name, newDomain }: ServedDomain, there: readonly ServedDomain[]): ServedDomain[] {
   return there.filter((other) => other.newDomain === newDomain && other.name !== name)
 }
 
 /** An address must not have to be renamed twice: it would be two people's. */
-function chainOf({ name, newDomain }: Domain, there: readonly Domain[]): Domain | undefined {
+function chainOf({ name, newDomain }: ServedDomain, there: readonly ServedDomain[]): ServedDomain | undefined {
   if (name === newDomain) return undefined
   const renamed = there.filter((other) => other.name !== other.newDomain)
   return renamed.find((other) => other.name === newDomain || other.newDomain === name)

@@ -1,4 +1,4 @@
-import { type Domain, mergedWith } from '../model/domain.ts'
+import { type Domain, mergedWith, type ServedDomain } from '../model/domain.ts'
 import type { Provider } from '../model/provider.ts'
 import { Refused } from '../model/refused.ts'
 import { domain } from './fields.ts'
@@ -11,8 +11,8 @@ import { Domain as DomainSchema } from './schemas.ts'
 const name = text(domain, 'domain on the old server')
 const ANSWER: Answer<Domain> = { schema: the(DomainSchema), row: domainRow }
 
-function domainRow({ name, newDomain, provider }: Domain) {
-  return { domain: name, new_domain: newDomain, provider }
+function domainRow({ name, newDomain, provider, isClosed }: Domain) {
+  return { domain: name, new_domain: newDomain, provider, closed: isClosed }
 }
 
 export interface AddedDomain {
@@ -37,8 +37,8 @@ export const addDomain = operation({
     { domains }: { domains: Domains },
     by,
   ) {
-    const domain = { name, newDomain, provider: provider.name }
-    await domains.add({ ...domain, sharesNames }, by)
+    const domain = { name, newDomain, provider: provider.name, isClosed: false }
+    await domains.add({ name, newDomain, provider: provider.name, sharesNames }, by)
     return { domain, provider, merging: mergingText(domain, await domains.list()) }
   },
 })
@@ -51,20 +51,27 @@ export const listDomains = operation({
 
 export const removeDomain = operation({
   ...{ name: 'domain.remove', permission: 'own' },
-  summary: 'Make no new accounts for a domain whose migrations are all finished; accounts stay',
+  summary:
+    'Close a domain whose migrations are all finished: no new accounts, and mail for unknown people is refused; accounts stay',
   fields: { domain: name },
   answer: ANSWER,
   async run({ domain: name }, { domains }: { domains: Domains }, by) {
-    const removed = (await domains.list()).find((domain) => domain.name === name)
-    if (removed === undefined || !(await domains.remove(name, by))) {
-      throw new Refused('not-found', `there is no domain ${name}`)
-    }
-    return removed
+    const there = (await domains.list()).find((domain) => domain.name === name)
+    const outcome = await domains.remove(name, by)
+    if (there === undefined || outcome === null) throw new Refused('not-found', `there is no domain ${name}`)
+    return { ...there, isClosed: outcome === 'closed' }
   },
 })
 
+/** What became of a domain that was to be removed. */
+export function domainRemoved({ name, newDomain, isClosed }: Domain): string {
+  if (!isClosed) return `domain ${name} is removed`
+  const names = newDomain === name ? '' : `, by ${name} and by ${newDomain}`
+  return `domain ${name} is closed: nobody new can sign in, and mail for whom nobody knows here is refused; who is here stays${names}`
+}
+
 /** What becomes of people when several domains become one; null: nothing does. */
-export function mergingText(added: Domain, there: readonly Domain[]): string | null {
+export function mergingText(added: ServedDomain, there: readonly ServedDomain[]): string | null {
   const merged = mergedWith(added, there).map(({ name }) => name)
   if (merged.length === 0) return null
   return (

@@ -67,6 +67,7 @@ export interface ImportOutcome {
 }
 
 const BATCH = 250
+const CLOSED = 'its domain is closed: open it with "postferry domain add"'
 const DOMAINS_REMEMBERED = 1_000
 
 /**
@@ -109,7 +110,8 @@ function sealingOnce(sealer: Sealer): Sealer {
   }
 }
 
-type Sources = (domain: string) => Promise<SourceDomain | null>
+/** Where the people of a domain come from; null: from nowhere, or the domain does not tell; `closed`: nobody does any more. */
+type Sources = (domain: string) => Promise<SourceDomain | 'closed' | null>
 
 /** Reads ahead of nothing: the next lines are asked for when these are done with. */
 async function* batchesOf<T>(lines: AsyncIterable<T>): AsyncGenerator<T[]> {
@@ -124,12 +126,17 @@ async function* batchesOf<T>(lines: AsyncIterable<T>): AsyncGenerator<T[]> {
 }
 
 function rememberedSources(userdb: Pick<Userdb, 'sourceDomainsOf'>): Sources {
-  const known = new LRUCache<string, { source: SourceDomain | null }>({ max: DOMAINS_REMEMBERED })
+  const known = new LRUCache<string, { source: Awaited<ReturnType<Sources>> }>({ max: DOMAINS_REMEMBERED })
   return async (domain) => {
-    const entry = known.get(domain) ?? { source: sourceOf(domain, await userdb.sourceDomainsOf(domain)) }
+    const entry = known.get(domain) ?? { source: openSourceOf(domain, await userdb.sourceDomainsOf(domain)) }
     known.set(domain, entry)
     return entry.source
   }
+}
+
+function openSourceOf(domain: string, sources: readonly SourceDomain[]): SourceDomain | 'closed' | null {
+  const open = sources.filter(({ isClosed }) => !isClosed)
+  return open.length === 0 && sources.length > 0 ? 'closed' : sourceOf(domain, open)
 }
 
 /** A line with what postferry knows about its person. */
@@ -151,6 +158,7 @@ async function takeIn(
     if ('reason' in line) continue
     const source = await deps.sources(line.address.domain)
     if (source === null) bad.push({ number: line.number, reason: 'no provider serves its domain' })
+    else if (source === 'closed') bad.push({ number: line.number, reason: CLOSED })
     else candidates.push({ line, source, address: inDomain(line.address, source.newDomain) })
   }
   const standing = await gathering.standing(candidates.map(({ address }) => address.text))

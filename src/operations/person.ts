@@ -37,12 +37,12 @@ export const subject = resolved(
 )
 
 /** @throws Refused */
-export async function accountOf(typed: Address, deps: AccountDeps): Promise<Account> {
+async function accountOf(typed: Address, deps: AccountDeps): Promise<Account> {
   return await either(typed, deps, deps.accounts, `there is no account ${typed.text}`)
 }
 
 /** @throws Refused */
-async function migrationOf(typed: Address, deps: MigrationDeps): Promise<Migration> {
+export async function migrationOf(typed: Address, deps: MigrationDeps): Promise<Migration> {
   return await either(typed, deps, deps.migrations, `there is no migration of ${typed.text}`)
 }
 

@@ -1,7 +1,7 @@
 import type { Sealed, SealedCredential } from '../keys/ports.ts'
 import type { Account } from '../model/account.ts'
 import type { AuditEntry, By, Change } from '../model/audit.ts'
-import type { Domain } from '../model/domain.ts'
+import type { Domain, ServedDomain } from '../model/domain.ts'
 import type { Ledger } from '../model/ledger.ts'
 import type { CopyOrder, Migration, Route, State, Transition } from '../model/migration.ts'
 import type { Provider } from '../model/provider.ts'
@@ -54,9 +54,10 @@ export interface Providers {
 
 export interface Domains {
   list(): Promise<Domain[]>
-  /** @throws Refusal when its people could not be told from others */
-  add(domain: Domain & { readonly sharesNames: boolean }, by: By): Promise<void>
-  remove(name: string, by: By): Promise<boolean>
+  /** Adds it, or opens a closed one again. @throws Refusal when its people could not be told from others */
+  add(domain: ServedDomain & { readonly sharesNames: boolean }, by: By): Promise<void>
+  /** Closes it for those who came from there; where there is nobody, it goes. Null: there is no such domain. */
+  remove(name: string, by: By): Promise<'closed' | 'removed' | null>
 }
 
 export interface Accounts {

@@ -81,7 +81,10 @@ export const Health = Type.Object(
   { $id: 'Health' },
 )
 
-export const Domain = Type.Object({ domain: Text, new_domain: Text, provider: Text }, { $id: 'Domain' })
+export const Domain = Type.Object(
+  { domain: Text, new_domain: Text, provider: Text, closed: Type.Boolean() },
+  { $id: 'Domain' },
+)
 
 export const Account = Type.Object(
   { address: Text, enabled: Type.Boolean(), home: Text, quota_bytes: orNull(Type.Integer()) },

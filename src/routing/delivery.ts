@@ -45,9 +45,11 @@ export async function deliveryOf(
   const person = withoutDetail(typed, recipientDelimiter)
   const newDomain = sources[0]?.newDomain ?? typed.domain
   const owner = await ownerOnceReleased(inDomain(person, newDomain).text, { owners, fromDatabase })
-  const source =
-    sources.find(({ oldDomain }) => oldDomain === owner?.from?.oldDomain) ?? sourceOf(typed.domain, sources)
-  if (owner?.isHere && !(source && isAnothers(owner, person, source))) return { to: 'destination' }
+  const isTheirs = owner?.hasAccount === true && !(sources[0] && isAnothers(owner, person, sources[0]))
+  if (isTheirs && owner.isHere) return { to: 'destination' }
+  // Whom nobody knows here, a closed domain does not know either.
+  const served = isTheirs ? sources : sources.filter(({ isClosed }) => !isClosed)
+  const source = served.find(({ oldDomain }) => oldDomain === owner?.from?.oldDomain) ?? sourceOf(typed.domain, served)
   if (source === null) return { to: 'nobody' }
   const renamed = source.oldDomain === typed.domain ? null : inDomain(typed, source.oldDomain)
   return { to: 'source', mx: mxOf(source.provider), renamed }

@@ -8,6 +8,8 @@ export interface Owners extends Pick<Userdb, 'sourceDomainsOf'> {
 }
 
 export interface Owner {
+  /** The person has signed in here. */
+  readonly hasAccount: boolean
   /** The person has signed in here, and the mail comes here since. */
   readonly isHere: boolean
   /** A flip holds the person's mail at this moment. */

@@ -29,7 +29,14 @@ function newcomers(
       sourceDomainsOf: async (domain) =>
         domain === 'elsewhere.example'
           ? []
-          : [{ provider: { name: domain, loginName: '%u' } as never, oldDomain: domain, newDomain: domain }],
+          : [
+              {
+                provider: { name: domain, loginName: '%u' } as never,
+                oldDomain: domain,
+                newDomain: domain,
+                isClosed: false,
+              },
+            ],
       accountOf: async () => null,
       awaited: async () => null,
       addressesAfter: async () => [],

@@ -175,4 +175,43 @@ t.test('what became somebody else’s in the meantime is a collision, too', asyn
   t.match(await ask(deps, 'anna@old.example', 'right'), COLLISION)
 })
 
+t.test('nobody new comes from a closed domain, and its server is not asked', async (t) => {
+  const closed = { ...live, isClosed: true }
+  const gone = { ...live, closed: false }
+  for (const standing of [{}, { awaited: gone }, { awaited: { ...gone, closed: true } }] satisfies World[]) {
+    const { deps, seen } = merged({ 'anna@old.example': 'yes' }, { sources: [closed], ...standing })
+    for (const typed of ['anna@old.example', 'anna@new.example'])
+      t.same(await ask(deps, typed, 'right'), { verdict: 'mismatch' }, typed)
+    t.same(seen.asked, [])
+  }
+  const { deps, seen } = merged({ 'anna@other.example': 'yes' }, { sources: [closed, other] })
+  t.same(await ask(deps, 'anna@old.example', 'right'), { verdict: 'mismatch' })
+  t.match(await ask(deps, 'anna@new.example', 'right'), { verdict: 'ok' }, 'from the other one, as before')
+  t.same(seen.asked, ['anna@other.example right'])
+})
+
+t.test('who came from a closed domain is let in by both names', async (t) => {
+  const sources = [{ ...live, isClosed: true }]
+  const finished = { ...provisioned, isLive: false }
+  for (const typed of ['anna@old.example', 'anna@new.example']) {
+    const { deps, seen } = merged({}, { sources, known: finished })
+    t.match(await ask(deps, typed, 'right'), { verdict: 'ok' }, typed)
+    t.same(await ask(deps, typed, 'wrong'), { verdict: 'mismatch' })
+    t.same(seen.asked, [])
+    const doubtful = [
+      { hash: 'hash of newer', isDoubtful: false },
+      { hash: 'hash of right', isDoubtful: true },
+    ]
+    const earlier = merged({ 'anna@old.example': 'yes' }, { sources, known: { ...finished, passwords: doubtful } })
+    t.match(await ask(earlier.deps, typed, 'right'), { verdict: 'ok' }, 'an app password that the old server confirms')
+  }
+})
+
+t.test('by the name of a closed domain nobody gets the account of somebody else', async (t) => {
+  const { deps, seen } = merged({}, { sources: [{ ...live, isClosed: true }, other], known: ofOther })
+  t.same(await ask(deps, 'anna@old.example', 'right'), { verdict: 'mismatch' })
+  t.same([seen.verified, seen.asked], [0, []])
+  t.match(await ask(deps, 'anna@new.example', 'right'), { verdict: 'ok' })
+})
+
 t.end()

@@ -108,7 +108,7 @@ t.test('a password typed at a terminal is asked twice and not shown', async (t) 
 
 t.test('to copy somebody who is not there says only that', async (t) => {
   const nobody = await ferry.service.run(['sync', '--account', 'nobody@old.example'])
-  t.same(nobody, { exitCode: 65, stdout: '', stderr: 'postferry: there is no account nobody@old.example\n' })
+  t.same(nobody, { exitCode: 65, stdout: '', stderr: 'postferry: there is no migration of nobody@old.example\n' })
 })
 
 t.test('a disabled account lets nobody in until it is enabled', async (t) => {

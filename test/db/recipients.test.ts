@@ -21,7 +21,14 @@ const DOMAINS = [
   ['three.example', 'merged.example', 'names'],
   ['four.example', 'merged.example', 'names'],
   ['bare.example', 'bare.example', 'bare'],
+  ['closed.example', 'closed.example', 'old'],
+  ['once.example', 'now.example', 'old'],
+  ['late.example', 'both.example', 'other'],
+  ['shut.example', 'both.example', 'old'],
+  ['shut-names.example', 'names.example', 'names'],
+  ['late-names.example', 'names.example', 'names'],
 ] as const
+const CLOSED = ['closed.example', 'once.example', 'shut.example', 'shut-names.example']
 
 /** Account (unless awaited), and old domain and user name of the migration. */
 const PEOPLE = [
@@ -33,6 +40,14 @@ const PEOPLE = [
   ['dora@merged.example', 'awaited', 'two.example', 'dora@two.example'],
   ['finn@merged.example', 'here', 'three.example', 'finn'],
   ['eva@bare.example', 'here', 'bare.example', 'eva@bare.example'],
+  ['gina@closed.example', 'here', 'closed.example', 'gina@closed.example'],
+  ['hugo@now.example', 'here', 'once.example', 'hugo@once.example'],
+  ['ina@now.example', 'source', 'once.example', 'ina@once.example'],
+  ['jan@now.example', 'awaited', 'once.example', 'jan@once.example'],
+  ['kim@both.example', 'here', 'late.example', 'kim@late.example'],
+  ['leo@both.example', 'here', 'shut.example', 'leo@shut.example'],
+  ['max@both.example', 'awaited', 'shut.example', 'max@shut.example'],
+  ['ned@names.example', 'source', 'late-names.example', 'ned'],
   ['own@elsewhere.example', 'here', null, null],
   ['own@new.example', 'here', null, null],
 ] as const
@@ -61,6 +76,7 @@ t.before(async () => {
         ${how === 'awaited' ? 'awaited' : 'pending'}, ${how === 'source' ? 'source' : 'destination'}
         from domain where name = ${oldDomain}`.execute(kysely)
   }
+  await sql`update domain set is_closed = true where name = any(${CLOSED})`.execute(kysely)
   await sql`insert into alias values ('sales@new.example', 'bert@new.example'), ('sales@new.example', 'x@y.example'),
     ('sales+special@new.example', 'anna@old.example'), ('list@one.example', 'x@y.example'),
     ('list@merged.example', 'x@y.example')`.execute(kysely)
@@ -75,6 +91,8 @@ const asked = (text: string) => {
 const find = async (...addresses: string[]) => await recipients(database).recipients(addresses.map(asked))
 const ownerOf = async (address: string) => (await find(address))[0]?.owner
 
+const NOBODY = { owner: null, alias: null, served: null }
+
 t.test('domains are ours while a provider serves them, or somebody has an account or an alias there', async (t) => {
   const names = ['old.example', 'renamed.example', 'new.example', 'elsewhere.example', 'y.example', 'example']
   t.same(await recipients(database).domains(names), [true, true, true, true, false, false])
@@ -88,6 +106,15 @@ t.test('whose an address is', async (t) => {
   t.equal(await ownerOf('cleo@one.example'), 'cleo@merged.example')
   t.equal(await ownerOf('cleo@two.example'), null, 'another cleo')
   t.equal(await ownerOf('finn@four.example'), 'finn@merged.example', 'one mailbox by two addresses')
+})
+
+t.test('a closed domain knows who came from there, and nobody else', async (t) => {
+  t.same(await recipients(database).domains(['closed.example', 'once.example', 'now.example']), [true, true, true])
+  t.equal(await ownerOf('hugo@once.example'), 'hugo@now.example')
+  t.equal(await ownerOf('hugo+x@now.example'), 'hugo@now.example')
+  t.match(await find('hugo@once.example', 'nobody@once.example'), [{ owner: 'hugo@now.example' }, NOBODY])
+  t.same(await find('nobody@closed.example', 'nobody@now.example', 'jan@now.example'), [NOBODY, NOBODY, NOBODY])
+  t.same(await find('nobody@both.example', 'nobody@shut.example'), [{ ...NOBODY, served: 'with mx' }, NOBODY])
 })
 
 t.test('aliases are found under both names, the more special one first', async (t) => {

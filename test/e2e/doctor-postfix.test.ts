@@ -25,6 +25,11 @@ t.test('Postfix is to ask through the relay, and to know the same sub-addresses'
     { id: 'postfix-delimiter', remedy: /^recipient_delimiter = \+/ },
   ])
   t.equal((await found('recipient_delimiter = +-', '+')).length, 1)
+  const unset = { id: 'postfix-delimiter', result: 'warn', found: /"\+".*POSTFERRY_RECIPIENT_DELIMITER is not set$/ }
+  const remedy = 'POSTFERRY_RECIPIENT_DELIMITER=+, in the settings'
+  t.match(await found('recipient_delimiter = +'), [{}, { ...unset, remedy }])
+  const unknown = { remedy: `${remedy} and recipient_delimiter = +, in main.cf` }
+  t.match(await found('recipient_delimiter = !'), [{}, unknown])
   t.match([...checkPostfix(null, {} as Settings)], [{ result: 'ok', found: /not on this host/ }])
 })
 

@@ -69,6 +69,7 @@ for (const { name, port, master, password, login } of OLDS) {
       await mustRun(service, 'provider', 'set', name, '--master-name', master, '--master-login', login)
       t.match(await use('wrong'), { exitCode: 77, stderr: /refuses its master user for anna.*nothing is changed/ })
       t.match(await show(anna), { state: 'awaited' })
+      t.match(await service.run(['sync', '--account', anna]), { exitCode: 65, stderr: /migration of \S+ is awaited/ })
       t.match(await use(password), { exitCode: 0, stdout: /the mail of 2 people/ })
       for (const [number, engine] of ENGINES.entries()) {
         await mustRun(service, 'provider', 'set', name, '--engine', engine)
@@ -81,6 +82,7 @@ for (const { name, port, master, password, login } of OLDS) {
         t.match(await syncOnce(service), { [person]: 'complete' }, engine)
         t.match(await show(person), { state: 'synced', attempts: [{ messages: 1 }] })
       }
+      await mustRun(service, 'sync', '--account', anna)
       t.match(await service.run(['account', 'show', anna]), { exitCode: 65 }, 'nobody has an account by that')
       for (const wrong of [password, 'a guess']) {
         t.match((await service.passdb(anna, wrong)).body, { verdict: 'mismatch' }, 'the master user opens nothing here')

@@ -126,7 +126,7 @@ t.test('a provider is tested step by step, a password tried, and its health told
 
 t.test('domains and accounts are changed as the commands do it', async (t) => {
   const books = { domain: 'Bücher.example', provider: 'old', new_domain: 'Books.example' }
-  const row = { domain: 'xn--bcher-kva.example', provider: 'old', new_domain: 'books.example' }
+  const row = { domain: 'xn--bcher-kva.example', provider: 'old', new_domain: 'books.example', closed: false }
   t.same(await api.post('/domains', books), { status: 201, body: row })
   t.same(await api.delete('/domains/b%C3%BCcher.example'), { status: 200, body: row })
   const anna = '/accounts/anna@old.example'

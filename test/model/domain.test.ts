@@ -1,8 +1,8 @@
 import t from 'tap'
-import { type Domain, MOST_MERGED, objectionTo, type Telling } from '../../src/model/domain.ts'
+import { MOST_MERGED, objectionTo, type ServedDomain, type Telling } from '../../src/model/domain.ts'
 import { mergingText } from '../../src/operations/domains.ts'
 
-const domain = (name: string, newDomain = name, provider = 'old'): Domain => ({ name, newDomain, provider })
+const domain = (name: string, newDomain = name, provider = 'old'): ServedDomain => ({ name, newDomain, provider })
 const TELLING: Telling = { loginName: '%u', home: '/var/vmail/%d/%n', sharesNames: false }
 
 t.test('whose home would be another’s is not served beside them', async (t) => {

@@ -14,26 +14,78 @@ const DOMAINS = [
   ['two.example', 'merged.example', OTHER],
   ['bare.example', 'bare.example', WITHOUT_MX],
   ['three.example', 'merged.example', WITHOUT_MX],
+  ['closed.example', 'closed.example', OLD],
+  ['once.example', 'now.example', OLD],
+  ['late.example', 'both.example', OTHER],
+  ['shut.example', 'both.example', OLD],
 ] as const
+const CLOSED: readonly string[] = ['closed.example', 'once.example', 'shut.example']
 
 const from = (oldDomain: string, oldUsername: string, provider = 'old') => ({
   ...{ provider: { name: provider }, oldDomain, oldUsername },
 })
 const OWNERS: Readonly<Record<string, Owner>> = {
-  'anna@old.example': { isHere: true, isHeld: false, from: from('old.example', 'anna@old.example') },
-  'imported@old.example': { isHere: false, isHeld: false, from: from('old.example', 'imported@old.example') },
-  'bert@new.example': { isHere: true, isHeld: false, from: from('renamed.example', 'bert@renamed.example') },
-  'cleo@merged.example': { isHere: true, isHeld: false, from: from('one.example', 'cleo@one.example') },
-  'dora@merged.example': { isHere: false, isHeld: false, from: from('two.example', 'dora@two.example', 'other') },
-  'eva@bare.example': { isHere: true, isHeld: false, from: from('bare.example', 'eva@bare.example', 'bare') },
-  'fritz@bare.example': { isHere: false, isHeld: false, from: from('bare.example', 'fritz@bare.example', 'bare') },
-  'own@elsewhere.example': { isHere: true, isHeld: false, from: null },
+  'anna@old.example': { hasAccount: true, isHere: true, isHeld: false, from: from('old.example', 'anna@old.example') },
+  'imported@old.example': {
+    hasAccount: false,
+    isHere: false,
+    isHeld: false,
+    from: from('old.example', 'imported@old.example'),
+  },
+  'bert@new.example': {
+    hasAccount: true,
+    isHere: true,
+    isHeld: false,
+    from: from('renamed.example', 'bert@renamed.example'),
+  },
+  'cleo@merged.example': {
+    hasAccount: true,
+    isHere: true,
+    isHeld: false,
+    from: from('one.example', 'cleo@one.example'),
+  },
+  'dora@merged.example': {
+    hasAccount: false,
+    isHere: false,
+    isHeld: false,
+    from: from('two.example', 'dora@two.example', 'other'),
+  },
+  'eva@bare.example': {
+    hasAccount: true,
+    isHere: true,
+    isHeld: false,
+    from: from('bare.example', 'eva@bare.example', 'bare'),
+  },
+  'fritz@bare.example': {
+    hasAccount: false,
+    isHere: false,
+    isHeld: false,
+    from: from('bare.example', 'fritz@bare.example', 'bare'),
+  },
+  'gina@closed.example': { hasAccount: true, isHere: true, isHeld: false, from: from('closed.example', 'gina') },
+  'hugo@now.example': {
+    hasAccount: true,
+    isHere: true,
+    isHeld: false,
+    from: from('once.example', 'hugo@once.example'),
+  },
+  'ina@now.example': { hasAccount: true, isHere: false, isHeld: false, from: from('once.example', 'ina@once.example') },
+  'jan@now.example': {
+    hasAccount: false,
+    isHere: false,
+    isHeld: false,
+    from: from('once.example', 'jan@once.example'),
+  },
+  'kim@both.example': { hasAccount: true, isHere: true, isHeld: false, from: from('late.example', 'kim', 'other') },
+  'own@elsewhere.example': { hasAccount: true, isHere: true, isHeld: false, from: null },
 }
 
 /** As the database answers it. */
 const owners: Owners = {
   async sourceDomainsOf(domain) {
-    const named = DOMAINS.map(([oldDomain, newDomain, provider]) => ({ oldDomain, newDomain, provider }))
+    const named = DOMAINS.map(([oldDomain, newDomain, provider]) => {
+      return { oldDomain, newDomain, provider, isClosed: CLOSED.includes(oldDomain) }
+    })
     const renamed = named.filter(({ oldDomain, newDomain }) => oldDomain === domain && newDomain !== domain)
     return renamed.length > 0 ? renamed : named.filter(({ newDomain }) => newDomain === domain)
   },
@@ -96,6 +148,23 @@ t.test('where domains became one, nobody gets the mail of another', async (t) =>
   )
   t.same(await where('unknown@merged.example'), NOBODY, 'it may be either server')
   t.same(await where('unknown@two.example'), { ...AT_OTHER, renamed: null })
+})
+
+t.test('a closed domain knows who came from there, by both names, and nobody else', async (t) => {
+  for (const local of ['gina@closed', 'gina+x@closed', 'hugo@once', 'hugo@now'])
+    t.same(await where(`${local}.example`), HERE, local)
+  for (const local of ['unknown@closed', 'unknown@once', 'unknown@now', 'jan@once', 'jan@now'])
+    t.same(await where(`${local}.example`), NOBODY, local)
+  const renamed = { local: 'ina', domain: 'once.example', text: 'ina@once.example' }
+  t.same(await where('ina@now.example'), { ...AT_OLD, renamed }, 'who was led back')
+  t.same(await where('ina@once.example'), { ...AT_OLD, renamed: null })
+})
+
+t.test('a closed domain is no place where somebody may be whom one beside it may know', async (t) => {
+  t.match(await where('unknown@both.example'), { ...AT_OTHER, renamed: { text: 'unknown@late.example' } })
+  t.same(await where('unknown@shut.example'), NOBODY)
+  t.same(await where('kim@shut.example'), NOBODY, 'another kim')
+  t.same(await where('kim@late.example'), HERE)
 })
 
 t.test('a detail is cut off only by the delimiter that is set', async (t) => {

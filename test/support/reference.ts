@@ -60,7 +60,7 @@ const ANSWERS = `### Verdicts
 | 503 | \`…"verdict":"tempfail","code":…\` with \`Retry-After\` | could not ask: try again |
 
 An answer without a verdict is a tempfail. Codes: \`old-unreachable\`, \`old-timeout\`, \`old-tls\`, \`old-busy\`,
-\`old-protocol\`, \`breaker-open\`, \`throttled\`, \`collision\`, \`database\`, \`internal\`.
+\`old-protocol\`, \`breaker-open\`, \`throttled\`, \`collision\`, \`held\`, \`database\`, \`internal\`.
 
 ### Refusals of the admin API
 

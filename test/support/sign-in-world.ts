@@ -38,7 +38,7 @@ export interface World {
   /** What the source says, to everybody or by question. */
   old?: SourceAnswer | ((question: SourceLogin) => SourceAnswer | Promise<SourceAnswer>)
   /** Old domains; all of them become new.example. */
-  sources?: readonly Omit<SourceDomain, 'newDomain'>[]
+  sources?: readonly (Omit<SourceDomain, 'newDomain' | 'isClosed'> & { readonly isClosed?: boolean })[]
   provision?: AuthDeps['provisioner']['provision']
   limited?: boolean
   /** The client's network is known to be over its limit. */
@@ -56,7 +56,7 @@ export function world({
   limited = false,
   ...given
 }: World = {}) {
-  const sources = (given.sources ?? [live]).map((source) => ({ ...source, newDomain: 'new.example' }))
+  const sources = (given.sources ?? [live]).map((source) => ({ isClosed: false, ...source, newDomain: 'new.example' }))
   const seen = {
     asked: [] as string[],
     sealed: [] as object[],

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { addDomain, domainAdded, listDomains, removeDomain } from '../../operations/domains.ts'
+import { addDomain, domainAdded, domainRemoved, listDomains, removeDomain } from '../../operations/domains.ts'
 import type { CliDeps } from '../deps.ts'
 import { addListing, addOperation } from '../terminal/operation-command.ts'
 
@@ -19,13 +19,13 @@ export function addDomainCommands(postferry: Command, deps: CliDeps): void {
     },
   })
   addListing(domain, 'list', listDomains, deps, {
-    columns: ['domain', 'new_domain', 'provider'],
+    columns: ['domain', 'new_domain', 'provider', 'closed'],
     examples: ['postferry domain list'],
   })
   addOperation(domain, 'remove', removeDomain, deps, {
     arguments: ['domain'],
-    json: 'the removed domain',
+    json: 'the domain; closed: it is kept for those who are here',
     examples: ['postferry domain remove old.example'],
-    done: ({ name }) => `domain ${name} is removed`,
+    done: domainRemoved,
   })
 }

@@ -6,7 +6,7 @@ import type { WorkerDeps } from '../../copying/worker-deps.ts'
 import type { Address } from '../../model/address.ts'
 import { ACTIVE_STATES, type Migration } from '../../model/migration.ts'
 import { nextStep } from '../../operations/next-steps.ts'
-import { accountOf } from '../../operations/person.ts'
+import { migrationOf } from '../../operations/person.ts'
 import type { CliDeps } from '../deps.ts'
 import { address, examples, upTo } from '../terminal/arguments.ts'
 import { EXIT, Failure } from '../terminal/exit.ts'
@@ -86,13 +86,11 @@ function watcherFor({ quiet, json }: Options): Watcher & Disposable {
 }
 
 async function activeMigration(typed: Address, deps: WorkerDeps): Promise<Migration> {
-  const { address: name } = await accountOf(typed, deps)
-  const migration = await deps.migrations.find(name)
-  if (migration === null) throw new Failure(EXIT.data, `${name} has no migration`)
+  const migration = await migrationOf(typed, deps)
   if (!ACTIVE_STATES.includes(migration.state)) {
     throw new Failure(
       EXIT.data,
-      `the migration of ${name} is ${[migration.state, migration.code].filter(Boolean).join(': ')}`,
+      `the migration of ${migration.address} is ${[migration.state, migration.code].filter(Boolean).join(': ')}`,
     )
   }
   return migration

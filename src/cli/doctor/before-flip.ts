@@ -47,7 +47,7 @@ function mailUntilThen({ name, mx, flip }: Provider): Omit<Finding, 'check'> {
     return { id, result: 'ok', found }
   }
   const found = 'its people are proxied, and it has no MX'
-  const why = 'mail for them would be refused (550) until the flip'
+  const why = 'mail for them would be told to come again (451) until the flip, and bounce where that is days away'
   return { id, result: 'fail', found, why, remedy: `postferry provider set ${name} --mx HOST` }
 }
 

@@ -25,14 +25,16 @@ export function obstacles(findings: readonly Finding[], required: readonly strin
 /** What matters when mail comes here, and not before. */
 export async function* checkBeforeMx(deps: Deps, postfix: Postfix | null): AsyncGenerator<Finding> {
   if (postfix !== null) yield transport(postfix)
-  const serving = new Set((await deps.domains.list()).map(({ provider }) => provider))
+  const open = (await deps.domains.list()).filter(({ isClosed }) => !isClosed)
+  const serving = new Set(open.map(({ provider }) => provider))
   for (const { name, mx, lastTest } of await deps.providers.list()) {
     if (!serving.has(name)) continue
     const check = `provider ${name}`
     yield { check, ...testedLately(name, lastTest, Date.now()) }
     if (mx !== null) yield* lookAtMx(name, deps, postfix)
     else {
-      const why = 'mail for everybody who has not signed in here yet would be refused (550)'
+      const why =
+        'mail for everybody who has not signed in here yet would be told to come again (451), and bounce after days'
       const remedy = `postferry provider set ${name} --mx HOST`
       yield { check, id: 'provider-mx', result: 'fail', found: 'it has no MX', why, remedy }
     }

@@ -1,4 +1,4 @@
-import type { Domain } from '../../model/domain.ts'
+import type { ServedDomain } from '../../model/domain.ts'
 import { away, namesOf } from './dns.ts'
 import type { Finding } from './finding.ts'
 import type { Postfix } from './postfix.ts'
@@ -9,7 +9,7 @@ const WHY = 'others take what people send from here for spam, or refuse it where
 
 /** Whether what people send from here is signed (RFC 6376), and the receivers find the key. */
 export async function* checkDkim(
-  domains: readonly Domain[],
+  domains: readonly ServedDomain[],
   postfix: Postfix | null,
   dns: Dns,
   selector: string | undefined,

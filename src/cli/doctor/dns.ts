@@ -1,6 +1,6 @@
 import { Resolver } from 'node:dns/promises'
 import { hostname } from 'node:os'
-import type { Domain } from '../../model/domain.ts'
+import type { ServedDomain } from '../../model/domain.ts'
 import { isLoopback } from '../../model/network.ts'
 import type { Finding } from './finding.ts'
 import type { Postfix } from './postfix.ts'
@@ -39,7 +39,7 @@ interface Server {
 
 /** Whether the DNS knows this server, and lets it send for the domains that move. */
 export async function* checkDns(
-  domains: readonly Domain[],
+  domains: readonly ServedDomain[],
   postfix: Postfix | null,
   dns: Dns,
 ): AsyncGenerator<Finding> {
@@ -56,7 +56,7 @@ export async function* checkDns(
 }
 
 /** Old names and new ones, each once. */
-export function namesOf(domains: readonly Domain[]): string[] {
+export function namesOf(domains: readonly ServedDomain[]): string[] {
   return [...new Set(domains.flatMap(({ name, newDomain }) => [name, newDomain]))].sort()
 }
 

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
-import type { Domain } from '../../model/domain.ts'
+import type { ServedDomain } from '../../model/domain.ts'
 import { namesOf } from './dns.ts'
 import type { Finding } from './finding.ts'
 
@@ -22,7 +22,7 @@ interface Entry {
 }
 
 /** Whether Postfix of this host takes a domain that moves for one of its own. */
-export async function* checkOwnDomains(domains: readonly Domain[]): AsyncGenerator<Finding> {
+export async function* checkOwnDomains(domains: readonly ServedDomain[]): AsyncGenerator<Finding> {
   const names = namesOf(domains)
   for (const list of Object.keys(LOOKED_AT_BEFORE) as List[]) {
     try {

@@ -28,11 +28,21 @@ export function* checkPostfix(postfix: Postfix | null, { recipientDelimiter }: S
   if (postfix === null) return yield { check, result: 'ok', found: 'not on this host: nothing of it was looked at' }
   yield sasl(postfix)
   const { recipient_delimiter: theirs } = postfix
-  if (recipientDelimiter === '' || theirs.includes(recipientDelimiter)) return
-  const found = `its recipient_delimiter is "${theirs}", and POSTFERRY_RECIPIENT_DELIMITER ${recipientDelimiter}`
-  const why = 'a sub-address signs in, and its mail is refused'
-  const remedy = `recipient_delimiter = ${recipientDelimiter}, in main.cf`
-  yield { check, id: 'postfix-delimiter', result: 'warn', found, why, remedy }
+  if (recipientDelimiter === '' ? theirs === '' : theirs.includes(recipientDelimiter)) return
+  yield { check, id: 'postfix-delimiter', result: 'warn', ...delimiters(theirs, recipientDelimiter) }
+}
+
+/** What comes of it that they are not the same. */
+function delimiters(theirs: string, ours: string): Pick<Finding, 'found' | 'why' | 'remedy'> {
+  const found = `its recipient_delimiter is "${theirs}", and POSTFERRY_RECIPIENT_DELIMITER`
+  if (ours !== '') {
+    const why = 'a sub-address signs in, and its mail is refused'
+    return { found: `${found} ${ours}`, why, remedy: `recipient_delimiter = ${ours}, in main.cf` }
+  }
+  const why = 'postferry takes a sub-address for another person: its mail is refused, or told to come again'
+  const first = /[+\-_=#]/.exec(theirs)?.[0] ?? '+'
+  const one = theirs.includes(first) ? '' : ` and recipient_delimiter = ${first}, in main.cf`
+  return { found: `${found} is not set`, why, remedy: `POSTFERRY_RECIPIENT_DELIMITER=${first}, in the settings${one}` }
 }
 
 function sasl({ smtpd_sasl_type: type, smtpd_sasl_path: path }: Postfix): Finding {

@@ -117,6 +117,7 @@ t.test('a domain is added in its canonical form, and keeps its provider', async 
     domain: 'xn--bcher-kva.example',
     new_domain: 'books.example',
     provider: 'isp',
+    closed: false,
   })
   t.match(await rows(service, 'domain', 'list'), [{ new_domain: 'books.example' }])
   const kept = await mistakeIn(['provider', 'remove', 'isp'], service.environment)

@@ -75,6 +75,7 @@ t.test('doctor --before mx is go or no-go by its exit code', async (t) => {
     first.stderr,
     /no-go, the MX must not move yet: provider-tested, provider-mx, postfix-message-size, dns-spf\n$/,
   )
+  t.match(first.stdout, /not signed in here yet would be told to come again \(451\)/)
   t.match(first.stdout, /old\.example\. IN TXT "v=spf1 ip4:192\.0\.2\.5 mx -all"/)
 
   await using mx = await ScriptedMx.start({

@@ -6,6 +6,7 @@ import {
   type AddedDomain,
   addDomain,
   domainAdded,
+  domainRemoved,
   isReachable,
   listDomains,
   removeDomain,
@@ -37,7 +38,7 @@ export async function providerList(app: FastifyInstance, deps: PanelDeps): Promi
   serveForm(app, deps, addDomain, { path: '/admin/domains', next, done: addedNotice })
   serveForm(app, deps, removeDomain, {
     ...{ path: '/admin/domains/:domain/remove', next },
-    done: ({ name }) => `${name} is removed; its accounts stay.`,
+    done: (domain) => `${capitalised(domainRemoved(domain))}.`,
   })
 }
 
@@ -92,7 +93,10 @@ function domainTable(domains: readonly Domain[], csrf: string | null): Piece {
       { head: 'Domain', cell: ({ name }) => name },
       { head: 'Becomes', cell: ({ name, newDomain }) => (name === newDomain ? 'the same' : newDomain) },
       { head: 'Provider', cell: ({ provider }) => html`<a href=${providerPath(provider)}>${provider}</a>` },
-      ...(csrf === null ? [] : [{ head: 'Change', cell: ({ name }: Domain) => remove(name, csrf) }]),
+      { head: 'Newcomers', cell: ({ isClosed }) => (isClosed ? 'none: it is closed' : 'may sign in') },
+      ...(csrf === null
+        ? []
+        : [{ head: 'Change', cell: ({ name, isClosed }: Domain) => (isClosed ? '–' : remove(name, csrf)) }]),
     ],
     domains,
     'There is none yet: nobody can sign in before a domain is added.',
