@@ -103,6 +103,18 @@ t.test('nobody arrives from a domain that was removed while they were on the way
   t.equal(await migrations(database.kysely).find('bert@second.example'), null)
 })
 
+t.test('nobody arrives from a domain that was closed while they were on the way', async (t) => {
+  await add('closed.example')
+  await provision('gina', 'closed.example')
+  await database.pool.query(`update migration set state = 'done' where old_domain = 'closed.example'`)
+  const ends = await whileLocked('lock table audit in exclusive mode', [
+    () => domains(database.kysely, '/home/%u').remove('closed.example', BY),
+    () => provision('hugo', 'closed.example'),
+  ])
+  t.match(ends, ['done', /the domain changed in the meantime/])
+  t.equal(await migrations(database.kysely).find('hugo@closed.example'), null)
+})
+
 t.test('nobody is imported from a domain that was removed after the file was read', async (t) => {
   await add('third.example')
   const person = {
@@ -114,7 +126,7 @@ t.test('nobody is imported from a domain that was removed after the file was rea
     await domains(database.kysely, '/home/%u').remove('third.example', BY)
     return await gathering.write(BY)
   })
-  await t.rejects(written, { message: /third\.example was removed meanwhile: import again/ })
+  await t.rejects(written, { message: /third\.example was closed or removed meanwhile: import again/ })
   t.equal(await migrations(database.kysely).find('carl@third.example'), null)
 })
 
