@@ -44,7 +44,7 @@ for (const { source, debian } of chosenFlips(process.env)) {
         1,
       )
       t.comment(`${killed.length} kills, ${work.delivered} messages delivered, ${work.steps} steps of mail programs`)
-      t.comment(`${work.again} flips asked for again; away for ${down} ms at most`)
+      t.comment(`${work.againText}; away for ${down} ms at most`)
       for (const [what, all] of Object.entries({ hold: watch.holds, 'longest gap of a person': gaps })) {
         t.comment(
           `${what}: p50 ${quantile(all, 0.5)} ms, p99 ${quantile(all, 0.99)} ms, longest ${quantile(all, 1)} ms`,

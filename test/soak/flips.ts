@@ -39,7 +39,7 @@ for (const { source, debian } of chosenFlips(process.env)) {
     }
     const { gaps, holds } = work
     const worked = `${work.delivered} messages delivered, every ${DELIVER_MS} ms at most; ${work.steps} steps of mail programs`
-    t.comment(`${TOGETHER} at a time; ${worked}; ${work.again} flips asked for again`)
+    t.comment(`${TOGETHER} at a time; ${worked}; ${work.againText}`)
     for (const [what, all] of Object.entries({ hold: holds, 'longest gap of a person': gaps })) {
       t.comment(`${what}: p50 ${quantile(all, 0.5)} ms, p99 ${quantile(all, 0.99)} ms, longest ${quantile(all, 1)} ms`)
     }

@@ -53,8 +53,8 @@ export class FlipsAtWork implements AsyncDisposable {
   readonly holds: number[] = []
   delivered = 0
   steps = 0
-  /** Asked for by a flip that ended before it was here. */
-  again = 0
+  /** How many flips ended at the old server first, by what was told of them. */
+  readonly again = new Map<string, number>()
 
   private constructor(
     world: MailServers<AsyncDisposable>,
@@ -154,12 +154,20 @@ export class FlipsAtWork implements AsyncDisposable {
   async isHere(person: string): Promise<void> {
     await this.until(person, 'is here', async ({ route, isRequested, isPaused }) => {
       if (route === 'source' && (!isRequested || isPaused)) {
-        this.again++
+        const { attempts } = await rows(this.world.ferry.service, 'migration', 'show', person)
+        const why = String(attempts[0]?.output ?? '').split('\n')[0] ?? ''
+        this.again.set(why, (this.again.get(why) ?? 0) + 1)
         await mustRun(this.world.ferry.service, 'migration', 'flip', person).catch(() => undefined)
         await this.#looked()
       }
       return route === 'destination'
     })
+  }
+
+  /** For a person to read. */
+  get againText(): string {
+    const reasons = [...this.again].map(([why, count]) => `${count} (${why})`)
+    return reasons.length === 0 ? 'no flip asked for again' : `flips asked for again: ${reasons.join(', ')}`
   }
 
   async #looked(): Promise<void> {
