@@ -112,6 +112,7 @@ export class FlipsAtWork implements AsyncDisposable {
         throw new Error(programs.map(({ steps, refused }) => `${steps} steps, ${refused}`).join('; '), { cause })
       })
       await flips()
+      await this.#looked()
       await Promise.all(some.map((person) => this.isHere(person)))
       const steps = programs.map((program) => program.steps)
       await until(() => programs.every((program, at) => program.steps > (steps[at] ?? 0) + 5), 'they go on')
@@ -155,7 +156,8 @@ export class FlipsAtWork implements AsyncDisposable {
     await this.until(person, 'is here', async ({ route, isRequested, isPaused }) => {
       if (route === 'source' && (!isRequested || isPaused)) {
         const { attempts } = await rows(this.world.ferry.service, 'migration', 'show', person)
-        const why = String(attempts[0]?.output ?? '').split('\n')[0] ?? ''
+        const [{ outcome, output }] = attempts
+        const why = `${outcome}: ${String(output).split('\n')[0]}`
         this.again.set(why, (this.again.get(why) ?? 0) + 1)
         await mustRun(this.world.ferry.service, 'migration', 'flip', person).catch(() => undefined)
         await this.#looked()

@@ -29,3 +29,25 @@ export function signInRounds(world: FlipWorld, people: readonly Person[], rounds
   let round = 0
   return signInsUntil(world, people, () => round++ >= rounds)
 }
+
+/** So many sign-ins are made at a time. */
+const TOGETHER = 8
+
+/** @returns how many sign-ins of these people there are a second */
+export async function signInsPerSecond(
+  { dovecot }: FlipWorld,
+  people: readonly Person[],
+  count: number,
+): Promise<number> {
+  const startedAt = performance.now()
+  let made = 0
+  const comeAndGo = async () => {
+    for (let number = made++; number < count; number = made++) {
+      const [address, password] = people[number % people.length] as Person
+      const answer = await signIn(dovecot.port, address, password)
+      if (!answer.startsWith('OK')) throw new Error(`${address}: ${answer}`)
+    }
+  }
+  await Promise.all(Array.from({ length: TOGETHER }, comeAndGo))
+  return (1000 * count) / (performance.now() - startedAt)
+}
