@@ -11,6 +11,7 @@ import { breakWhenSilent, busyProcesses } from './stall-timeout.ts'
 import {
   appliedUpgrades,
   applyUpgrades,
+  pendingAtRest,
   pendingUpgrades,
   SchemaNewer,
   shippedUpgrades,
@@ -81,12 +82,21 @@ export async function openDatabase(
 
   async function check(): Promise<void> {
     const client = await pool.connect()
-    const pending = await pendingUpgrades(client, shipped).finally(() => client.release())
-    if (pending.length > 0) {
-      if (embedded === null && pending.length < shipped.length) throw new UpgradePending(pending)
-      await upgrade()
+    try {
+      await settle(client)
+    } finally {
+      client.release()
     }
     isCurrent = true
+  }
+
+  async function settle(client: pg.PoolClient): Promise<void> {
+    const pending = await pendingUpgrades(client, shipped)
+    const isOurs = embedded !== null || pending.length === shipped.length
+    if (pending.length === 0) return
+    if (isOurs) return void (await upgrade())
+    const left = await pendingAtRest(client, shipped)
+    if (left.length > 0) throw new UpgradePending(left)
   }
 
   async function connect(): Promise<pg.Client> {

@@ -31,6 +31,7 @@ const FOLDER = new URL('../../../sql/', import.meta.url)
 const FILE_NAME = /^(\d{4})_\w+\.sql$/
 const LOCK = 0x6d66_7570 // "mfup"
 const LOCK_POLL_MS = 50
+const REST_LIMIT_MS = 2_000
 
 /** The upgrades that this program brings, in order. */
 export async function shippedUpgrades(folder: URL = FOLDER): Promise<Upgrade[]> {
@@ -61,6 +62,17 @@ export async function pendingUpgrades(client: ClientBase, shipped: readonly Upgr
   return shipped.filter(({ number }) => !applied.some((upgrade) => upgrade.number === number))
 }
 
+/**
+ * The same, once nobody applies any: whoever begins with an empty database is at it for a moment. Who takes longer is not
+ * waited for.
+ */
+export async function pendingAtRest(client: ClientBase, shipped: readonly Upgrade[]): Promise<Upgrade[]> {
+  const isLocked = await tryLock(client, REST_LIMIT_MS)
+  const pending = await pendingUpgrades(client, shipped)
+  if (isLocked) await unlock(client)
+  return pending
+}
+
 /** Applies what is pending, each upgrade in a transaction of its own; several may run at once. Returns their names. */
 export async function applyUpgrades(client: ClientBase, shipped: readonly Upgrade[]): Promise<string[]> {
   await lockSchema(client)
@@ -70,7 +82,7 @@ export async function applyUpgrades(client: ClientBase, shipped: readonly Upgrad
     for (const upgrade of pending) await applyOne(client, upgrade)
     return pending.map(({ name }) => name)
   } finally {
-    await client.query('select pg_advisory_unlock($1)', [LOCK])
+    await unlock(client)
   }
 }
 
@@ -110,6 +122,20 @@ export async function applyWithin(client: ClientBase, { number, name, sql, sha25
 
 /** Nobody else upgrades the schema until this connection ends. */
 export async function lockSchema(client: ClientBase): Promise<void> {
+  await tryLock(client, Number.POSITIVE_INFINITY)
+}
+
+/** False: somebody else upgrades it for longer than that. */
+async function tryLock(client: ClientBase, limitMs: number): Promise<boolean> {
+  const startedAt = performance.now()
   // Polled: a session that waits inside pg_advisory_lock holds a snapshot, on which CREATE INDEX CONCURRENTLY waits.
-  while (!(await client.query('select pg_try_advisory_lock($1) as mine', [LOCK])).rows[0].mine) await wait(LOCK_POLL_MS)
+  while (!(await client.query('select pg_try_advisory_lock($1) as mine', [LOCK])).rows[0].mine) {
+    if (performance.now() - startedAt > limitMs) return false
+    await wait(LOCK_POLL_MS)
+  }
+  return true
+}
+
+async function unlock(client: ClientBase): Promise<void> {
+  await client.query('select pg_advisory_unlock($1)', [LOCK])
 }

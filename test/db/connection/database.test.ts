@@ -6,6 +6,7 @@ import { type Database, openDatabase } from '../../../src/db/connection/database
 import { shippedUpgrades, type Upgrade } from '../../../src/db/connection/upgrades.ts'
 import { type DebianPostgres, startDebianPostgres } from '../../support/debian-postgres.ts'
 import { startRelay } from '../../support/relay.ts'
+import { until } from '../../support/until.ts'
 
 const POOL_SIZE = 10
 const LONG_MS = 5_000
@@ -32,6 +33,20 @@ t.test('an empty database gets the schema by itself; a later upgrade waits for t
   await after.check()
   await t.rejects(before.check(), { message: /newer/ })
   await postgres.query('delete from upgrade where number = 9000')
+})
+
+t.test('whoever comes while another process makes the schema waits for it', async (t) => {
+  await postgres.query('create database shared')
+  const location = { databaseUrl: postgres.url.replace(/[^/]*$/, 'shared'), dataDir: '/nowhere' }
+  const slow: Upgrade = { ...NEXT, sql: 'select pg_sleep(1)' }
+  const upgrades = Promise.resolve([...(await shippedUpgrades()), slow])
+  await using first = await openDatabase(location, upgrades)
+  await using second = await openDatabase(location, upgrades)
+  const making = first.ready()
+  await until(async () => (await second.schema()).length > 0, 'the first upgrade is there')
+  await second.ready()
+  await making
+  t.equal((await second.schema()).at(-1), NEXT.name)
 })
 
 async function ready(databaseUrl = postgres.url): Promise<Database> {
