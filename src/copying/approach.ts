@@ -1,18 +1,14 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Credential } from '../keys/ports.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { NotFlipped } from '../model/not-flipped.ts'
 import type { Sessions } from './flip-ports.ts'
-import { LOOK_AGAIN_MS } from './hold.ts'
+import { endSessions, MOST_ROUNDS } from './hold.ts'
 import type { Job, MirrorFlip, StatusCheck } from './ports.ts'
 
 export interface ApproachDeps {
   readonly sessions: Sessions
   readonly statusCheck: StatusCheck
 }
-
-/** How often the source may change while nobody who comes through here can change it. */
-const MOST_ROUNDS = 5
 
 /** Brings the mirror to what the source is, and proves it. */
 export class Approach {
@@ -49,7 +45,7 @@ export class Approach {
   /** What has changed since, while the person is held: again, as long as somebody turns up who was let in before. */
   async arrive(): Promise<void> {
     for (let round = 1; ; round++) {
-      await endSessions(this.#job.address, this.#deps.sessions, this.#signal)
+      await endSessions(() => this.#deps.sessions.end(this.#job.address), 'old', this.#signal)
       await this.#look()
       const open = this.mailboxes.filter((one) => this.#proved.get(one.name) !== line(one))
       const isOther = this.#isAnother() || (await this.#mirror.isSubscribedOtherwise())
@@ -88,16 +84,6 @@ export class Approach {
       throw new NotFlipped(`the old server cannot be asked: ${'code' in status ? status.code : status.kind}`)
     this.mailboxes = status.mailboxes
     if (this.#folders.size === 0) this.#folders = new Set(status.mailboxes.map(({ name }) => name))
-  }
-}
-
-const KICKS = 100
-
-/** Kicks until nobody is left. */
-export async function endSessions(address: string, sessions: Sessions, signal: AbortSignal): Promise<void> {
-  for (let tries = 1; await sessions.end(address); tries++) {
-    if (tries > KICKS) throw new NotFlipped('sessions at the old server do not end when they are kicked')
-    await pause(LOOK_AGAIN_MS, undefined, { signal })
   }
 }
 

@@ -2,9 +2,9 @@ import type { Credential } from '../keys/ports.ts'
 import type { Result } from '../model/attempt.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { NotFlipped, reasonOf } from '../model/not-flipped.ts'
-import { Approach, endSessions } from './approach.ts'
+import { Approach } from './approach.ts'
 import type { Flips, Sessions } from './flip-ports.ts'
-import { causeOf, confirmed, HELD_LIMIT_MS, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
+import { causeOf, confirmed, endSessions, HELD_LIMIT_MS, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
 import type { Flipping, Job, LastCopy, StatusCheck, Worker } from './ports.ts'
 import { type Finished, finishReturn, isInterrupted, type ReturnEndDeps } from './return.ts'
 import type { Ending } from './schedule.ts'
@@ -111,7 +111,9 @@ export async function flipToLastCopy(job: Job, deps: FlipDeps, signal: AbortSign
   await using copy = await deps.engine.openLastCopy(job.order, limit.signal)
   await deps.sessions.check()
   await deps.flips.started(job, deps.worker)
-  const told = await bringHere(job, copy, deps, limit, () => endSessions(job.address, deps.sessions, limit.signal))
+  const told = await bringHere(job, copy, deps, limit, async () => {
+    await endSessions(() => deps.sessions.end(job.address), 'old', limit.signal)
+  })
   return `${told}; the old server is gone: this is its copy of ${job.completedAt?.toISOString()}`
 }
 

@@ -1,10 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Keyring, Opened } from '../keys/open-credential.ts'
 import type { Credential } from '../keys/ports.ts'
 import type { MailboxStatus } from '../model/mailbox.ts'
 import { NotFlipped, reasonOf } from '../model/not-flipped.ts'
 import type { FlipDeps, Flipped } from './flip.ts'
-import { causeOf, confirmed, HELD_LIMIT_MS, LOOK_AGAIN_MS, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
+import { causeOf, confirmed, endSessions, HELD_LIMIT_MS, MOST_ROUNDS, TOO_LONG, WORK_LIMIT_MS } from './hold.ts'
 import type { Flipping, Job, MirrorReturn, SourceStatus, StatusCheck } from './ports.ts'
 
 /** A job of which nothing is unfinished any more, and what came of that: a line each. */
@@ -51,10 +50,11 @@ export async function bringBack(
   let mailboxes: readonly MailboxStatus[] = []
   try {
     await confirmed(hold, deps, limited)
-    await endSessions(job.address, deps, limited)
+    const end = () => deps.sessions.endHere(job.address)
+    await endSessions(end, 'new', limited)
     for (let round = 1; ; round++) {
       mailboxes = await writeAll(back, look)
-      if (!(await endSessions(job.address, deps, limited))) break
+      if (!(await endSessions(end, 'new', limited))) break
       if (round === MOST_ROUNDS) throw new NotFlipped('sessions at the new server do not end')
     }
     await land(hold, deps)
@@ -74,9 +74,6 @@ export function isInterrupted({ aborted, reason }: AbortSignal): boolean {
   return aborted && (reason === 'stopped' || reason === 'lost-lock')
 }
 
-const MOST_ROUNDS = 5
-const KICKS = 100
-
 async function land(hold: string, { flips, worker }: FlipDeps): Promise<void> {
   if (!(await flips.begin(hold))) throw new NotFlipped(TOO_LONG)
   if (!(await flips.land(hold, `destination → source, by ${worker.host}`))) throw new NotFlipped(TOO_LONG)
@@ -93,16 +90,6 @@ async function writeAll(
   const after = await look()
   await back.prove(after)
   return after
-}
-
-/** @returns whether there were any */
-async function endSessions(address: string, { sessions }: FlipDeps, signal: AbortSignal): Promise<boolean> {
-  let tries = 0
-  while (await sessions.endHere(address)) {
-    if (++tries > KICKS) throw new NotFlipped('sessions at the new server do not end when they are kicked')
-    await pause(LOOK_AGAIN_MS, undefined, { signal })
-  }
-  return tries > 0
 }
 
 async function statusOf(

@@ -64,6 +64,16 @@ function unquoted(value: string): string {
   return /^".*"$/.test(value) ? value.slice(1, -1).replace(/\\(.)/g, '$1') : value
 }
 
+/** The wanted ones of a block's own settings, as Dovecot reads them: a line each. */
+export function settingLines(settings: ReadonlyMap<string, string>, wanted: RegExp): string {
+  return [...settings].flatMap(([key, value]) => (wanted.test(key) ? [`${key} = ${quoted(value)}\n`] : [])).join('')
+}
+
+/** As Dovecot reads it back: a backslash, a hash or a blank at an end would be another value. */
+export function quoted(value: string): string {
+  return /["\\#]|^\s|\s$/.test(value) ? `"${value.replace(/["\\]/g, '\\$&')}"` : value
+}
+
 /** Whether it is an earlier one than, say, 2.4.3. */
 export function isBefore({ version }: Dovecot, ...than: number[]): boolean {
   const index = than.findIndex((number, index) => number !== (version[index] ?? 0))

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { atOnce } from '../files/at-once.ts'
 import { giveTo } from '../files/atomic.ts'
 import type {
   DigestCache,
@@ -193,16 +194,5 @@ function files(database: DatabaseSync): KnownFiles {
         }
       })
     },
-  }
-}
-
-function atOnce(database: DatabaseSync, write: () => void): void {
-  database.exec('begin immediate')
-  try {
-    write()
-    database.exec('commit')
-  } catch (error) {
-    database.exec('rollback')
-    throw error
   }
 }

@@ -2,6 +2,7 @@ import type { EngineRecords } from '../../ledger/ports.ts'
 import { decodeName, encodeName, type Mailbox } from '../../model/mailbox.ts'
 import { UidSet } from '../../model/uid-set.ts'
 import { MIRROR_PREFIX } from './configuration.ts'
+import { flagsIn } from './flags.ts'
 import { isRefusal, quoted, type Session, unquoted } from './session.ts'
 
 /** A folder as the session shows it. */
@@ -100,17 +101,10 @@ async function messagesIn(session: Session, name: string): Promise<Messages> {
   const opened = openMirrored(session, name)
   const listed = session.ask('UID FETCH 1:* (UID FLAGS)', (line) => {
     const [, uid, flags = ''] = /^\* \d+ FETCH \(UID (\d+) FLAGS \(([^)]*)\)\)$/.exec(line) ?? []
-    if (uid !== undefined) found.push([Number(uid), wordsOf(flags)])
+    if (uid !== undefined) found.push([Number(uid), flagsIn(flags)])
   })
   await Promise.all([opened, listed])
   return new Map(found.sort(([a], [b]) => a - b))
-}
-
-function wordsOf(flags: string): string[] {
-  return flags
-    .split(' ')
-    .filter((flag) => flag !== '' && flag !== '\\Recent')
-    .sort()
 }
 
 /** Opens a folder of the mirror, read-only. */

@@ -20,6 +20,14 @@ export function keywordsOf(flags: readonly string[]): string[] {
   return flags.filter((flag) => !flag.startsWith('\\'))
 }
 
+/** System flags and keywords as Dovecot tells them, sorted. */
+export function flagsIn(text: string): string[] {
+  return text
+    .split(' ')
+    .filter((flag) => flag !== '' && flag !== '\\Recent')
+    .sort()
+}
+
 export function flagsOf(letters: string, keywords: readonly string[]): string[] {
   return [...Array.from(letters, (letter) => NAMES[letter] ?? []).flat(), ...keywords].sort()
 }

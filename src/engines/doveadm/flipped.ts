@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { atOnce } from '../../files/at-once.ts'
 import { giveTo } from '../../files/atomic.ts'
-import { atOnce } from './at-once.ts'
 import type { Aim, Known } from './return-plan.ts'
 
 const BUSY_LIMIT_MS = 10_000

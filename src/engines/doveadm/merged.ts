@@ -1,9 +1,9 @@
 import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { atOnce } from '../../files/at-once.ts'
 import { giveTo } from '../../files/atomic.ts'
 import type { Namespace } from '../../model/account.ts'
-import { atOnce } from './at-once.ts'
 
 const BUSY_LIMIT_MS = 10_000
 

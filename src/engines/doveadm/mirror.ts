@@ -1,5 +1,6 @@
 import { runProcess } from '../process.ts'
 import { DoveadmError, doveadm, type Ended, readTable } from './doveadm.ts'
+import { flagsIn } from './flags.ts'
 import type { Place } from './place.ts'
 
 /** A folder as doveadm tells of it. */
@@ -136,18 +137,11 @@ export async function messagesOf(place: Place, user: string, signal: AbortSignal
   const found = new Map<string, Message[]>()
   await readTable(place, ['fetch', '-u', user, 'mailbox-guid uid storageid flags', 'all'], signal, (row) => {
     const { 'mailbox-guid': guid = '', uid, storageid: file = '', flags = '' } = row
-    const message = { uid: Number(uid), file, flags: wordsOf(flags) }
+    const message = { uid: Number(uid), file, flags: flagsIn(flags) }
     const before = found.get(guid)
     if (before === undefined) found.set(guid, [message])
     else before.push(message)
   })
   for (const messages of found.values()) messages.sort((a, b) => a.uid - b.uid)
   return found
-}
-
-function wordsOf(flags: string): string[] {
-  return flags
-    .split(' ')
-    .filter((flag) => flag !== '' && flag !== '\\Recent')
-    .sort()
 }

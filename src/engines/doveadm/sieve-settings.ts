@@ -1,4 +1,4 @@
-import { type Block, readDovecot, within } from '../../files/doveconf.ts'
+import { type Block, readDovecot, settingLines, within } from '../../files/doveconf.ts'
 import type { Dovecot } from './version.ts'
 
 interface Where {
@@ -39,12 +39,12 @@ const DEFAULTS: Readonly<Record<Dovecot['kind'], string>> = {
 }
 
 function settings23(all: Block): string {
-  return lines(within(all, 'plugin', '').settings, /^sieve/)
+  return settingLines(within(all, 'plugin', '').settings, /^sieve/)
 }
 
 function settings24(all: Block): string {
   return (
-    lines(all.settings, /^sieve_/) +
+    settingLines(all.settings, /^sieve_/) +
     all.blocks
       .filter(({ kind }) => /^sieve_/.test(kind))
       .map(text)
@@ -53,15 +53,7 @@ function settings24(all: Block): string {
 }
 
 function text({ kind, name, settings, blocks }: Block): string {
-  return `${kind}${name === '' ? '' : ` ${name}`} {\n${lines(settings, /./)}${blocks.map(text).join('')}}\n`
-}
-
-function lines(settings: ReadonlyMap<string, string>, wanted: RegExp): string {
-  return [...settings].flatMap(([key, value]) => (wanted.test(key) ? [`${key} = ${quoted(value)}\n`] : [])).join('')
-}
-
-function quoted(value: string): string {
-  return /["\\#]|^\s|\s$/.test(value) ? `"${value.replace(/["\\]/g, '\\$&')}"` : value
+  return `${kind}${name === '' ? '' : ` ${name}`} {\n${settingLines(settings, /./)}${blocks.map(text).join('')}}\n`
 }
 
 function mentions({ settings, blocks, name }: Block, word: string): boolean {

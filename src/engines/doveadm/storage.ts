@@ -1,4 +1,4 @@
-import { type Block, readDovecot, within } from '../../files/doveconf.ts'
+import { type Block, quoted, readDovecot, settingLines, within } from '../../files/doveconf.ts'
 import type { Dovecot } from './version.ts'
 
 /** How the destination stores mail, as lines of Dovecot's configuration. */
@@ -87,24 +87,15 @@ const GLOBAL_KEY = /^(mail_crypt|crypt)_global_(public|private)_key/
 const SETTING =
   /^(mail_(attachment|compress|ext_attachment|nfs)_|mail_max_|maildir_|m?dbox_|sdbox_|zlib_|compress_|crypt_|mail_crypt_|mailbox_list_|mmap_|dotlock_|lock_method|mail_temp_dir)/
 
-function lines(settings: ReadonlyMap<string, string>, wanted: RegExp): string {
-  return [...settings].flatMap(([key, value]) => (wanted.test(key) ? [`${key} = ${quoted(value)}\n`] : [])).join('')
-}
-
-/** As Dovecot reads it back: a backslash, a hash or a blank at an end would be another value. */
-function quoted(value: string): string {
-  return /["\\#]|^\s|\s$/.test(value) ? `"${value.replace(/["\\]/g, '\\$&')}"` : value
-}
-
 function storage23(all: Block, plugins: readonly string[]): Storage {
   const ofNamespace = all.blocks.find(({ kind, settings }) => kind === 'namespace' && settings.get('inbox') === 'yes')
   const location = ofNamespace?.settings.get('location') || all.settings.get('mail_location') || ''
   const [, driver = '', rest = ''] = /^(\w+):(.*)$/.exec(location) ?? []
   refuseOther(driver, `mail_location = ${location}`)
   const layout = /:(LAYOUT=[^:]+)/.exec(rest)?.[1]
-  const others = `${lines(all.settings, SETTING)}mail_plugins = ${plugins.join(' ')}
+  const others = `${settingLines(all.settings, SETTING)}mail_plugins = ${plugins.join(' ')}
 plugin {
-${lines(within(all, 'plugin', '').settings, /^(zlib_|mail_crypt_|listescape_)/)}}`
+${settingLines(within(all, 'plugin', '').settings, /^(zlib_|mail_crypt_|listescape_)/)}}`
   if (/^(~|%h)\/Maildir$/.test(rest) && driver === 'maildir' && plugins.join() === 'listescape') return PLAIN['2.3']
   const place = (folder: string) => [`${driver}:${folder}/mail`, ...(layout === undefined ? [] : [layout])].join(':')
   return {
@@ -122,7 +113,7 @@ function storage24(all: Block, plugins: readonly string[]): Storage {
   refuseOther(driver, `mail_driver = ${driver}`)
   const placed = PLACES.flatMap((key) => (of(key) === undefined ? [] : [`${key} = ${quoted(of(key) ?? '')}`]))
   const escapeCharacter = of('mailbox_list_storage_escape_char')
-  const others = `${lines(all.settings, SETTING)}mail_plugins = ${plugins.join(' ')}`
+  const others = `${settingLines(all.settings, SETTING)}mail_plugins = ${plugins.join(' ')}`
   const isInHome = /^(~|%h|%\{home\})\/Maildir$/.test(path) && placed.length === (of('mail_inbox_path') ? 1 : 0)
   if (isInHome && driver === 'maildir' && plugins.length === 0 && escapeCharacter === '\\') return PLAIN['2.4']
   const inbox = driver === 'maildir' ? (folder: string) => [`mail_inbox_path = ${folder}/mail`] : () => []
