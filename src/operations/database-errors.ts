@@ -1,7 +1,7 @@
 const AWAY_STATES = /^(57|53|08)/
-const NETWORK_CALLS = ['connect', 'getaddrinfo']
-/** What read and write say of a connection; of a file they say something else. */
-const BROKEN = ['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN']
+const NETWORK_CALLS = ['connect', 'getaddrinfo', 'read', 'write']
+/** What read and write say of a file, and never of a connection. */
+const OF_FILES = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EISDIR']
 // What pg says without a code.
 const PG_TROUBLE =
   /timeout exceeded when trying to connect|Connection terminated|Query read timeout|SSL|SASL|certificate/
@@ -20,6 +20,6 @@ export function isDatabaseAway(error: unknown): boolean {
   if (!(first instanceof Error)) return false
   const { message, code = '', syscall = '' } = first as NodeJS.ErrnoException
   if ('severity' in first) return AWAY_STATES.test(code)
-  const isBroken = ['read', 'write'].includes(syscall) && BROKEN.includes(code)
-  return isBroken || NETWORK_CALLS.includes(syscall) || PG_TROUBLE.test(message) || code.startsWith('ERR_TLS_')
+  const isOfNetwork = NETWORK_CALLS.includes(syscall) && !OF_FILES.includes(code)
+  return isOfNetwork || PG_TROUBLE.test(message) || code.startsWith('ERR_TLS_')
 }
