@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** What pg takes from a URL (pg-connection-string, pg's ConnectionParameters): it ignores all else. */
+/** What pg takes from a URL (pg-connection-string, pg's ConnectionParameters), and what of libpq's makes no difference here. */
 const PARAMETERS = [
   ...[
     'host',
@@ -13,6 +13,8 @@ const PARAMETERS = [
     'options',
   ],
   ...['statement_timeout', 'query_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'],
+  ...['connect_timeout', 'channel_binding', 'gssencmode', 'target_session_attrs'],
+  ...['keepalives', 'keepalives_idle', 'keepalives_interval', 'keepalives_count', 'tcp_user_timeout'],
   ...['ssl', 'sslmode', 'sslcert', 'sslkey', 'sslrootcert', 'sslnegotiation', 'uselibpqcompat'],
 ]
 const VALUES: Readonly<Record<string, readonly string[]>> = {

@@ -94,7 +94,7 @@ t.test('of the URL of a database nothing is passed over', async (t) => {
   const flaws: [string, RegExp][] = [
     ['?sslmod=verify-full', /^DATABASE_URL has a parameter sslmod: there is none/],
     ['?SSLMODE=verify-full', /parameter SSLMODE/],
-    ['?sslmode=require&channel_binding=require', /parameter channel_binding/],
+    ['?sslmode=require&chanel_binding=require', /parameter chanel_binding/],
     ['?sslmode=verify_full', /has a wrong sslmode: it must be disable, .*verify-full/],
     ['?ssl=false', /has a wrong ssl/],
     ['#x', /must have %23 for a #/],
@@ -112,6 +112,7 @@ t.test('of the URL of a database nothing is passed over', async (t) => {
     `?sslmode=verify-full&sslrootcert=${ca}`,
     '?sslmode=no-verify&application_name=x&options=-c%20work_mem%3D4MB',
     '?uselibpqcompat=true&sslmode=require',
+    '?sslmode=verify-full&channel_binding=require&connect_timeout=10&target_session_attrs=read-write',
   ])
     t.equal(read(query), `postgresql://u:hush@h/db${query}`)
 })
