@@ -1,7 +1,8 @@
 import type { Provider } from '../../src/model/provider.ts'
 import { certificates } from './certificates.ts'
-import { type RunningService, startService } from './service.ts'
+import { get, type RunningService, startService } from './service.ts'
 import { type Source, type SourceSettings, startSource } from './source-server.ts'
+import { until } from './until.ts'
 
 /** A service that knows the source: `old.example` as it is, and `renamed.example`, which becomes `new.example`. */
 export interface Ferry<Old = Source> extends AsyncDisposable {
@@ -33,6 +34,8 @@ export async function startFerryTo<Old extends AsyncDisposable>(
 ): Promise<Ferry<Old>> {
   try {
     const service = await startService(settings)
+    // A database that is slow is still being upgraded when the service listens.
+    await until(async () => (await get(service.socket, '/readyz')).status === 200, 'the service is ready')
     await mustRun(service, 'provider', 'add', 'old', ...where, '--engine', engine)
     await mustRun(service, 'domain', 'add', 'old.example', '--provider', 'old')
     await mustRun(service, 'domain', 'add', 'renamed.example', '--provider', 'old', '--new-domain', 'new.example')
