@@ -15,7 +15,8 @@ const RECIPIENTS = `
   with asked as (
     select asked.*, renamed.name is not null as is_old, coalesce(renamed.new_domain, asked.domain) as new_domain,
         case when exists (
-          select from domain as other where other.new_domain = renamed.new_domain and other.name <> renamed.name
+          select from domain as other
+            where other.new_domain = renamed.new_domain and other.name <> renamed.name and not other.is_closed
         ) then asked.domain else coalesce(renamed.new_domain, asked.domain) end as alias_domain,
         renamed.provider_id, case login_name when '%n' then person else person || '@' || asked.domain end as old_username
       from rows from (json_to_recordset($1::json) as (typed text, person text, domain text)) with ordinality

@@ -22,6 +22,7 @@ export function userdb({ kysely: db, ready }: Pick<Database, 'kysely' | 'ready'>
         .select(['domain.name as old_domain', 'domain.new_domain', 'is_closed', ...PROVIDER_COLUMNS])
         .where(({ eb, or }) => or([eb('domain.name', '=', domain), eb('domain.new_domain', '=', domain)]))
         .orderBy(({ eb }) => eb('domain.name', '=', domain), 'desc')
+        .orderBy('is_closed')
         .orderBy('domain.name')
         .limit(MOST_MERGED)
         .execute()

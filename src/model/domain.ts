@@ -35,13 +35,18 @@ export interface Telling {
 }
 
 /** Why a domain cannot be added beside those that are there, and what to do; null: it can. */
-export function objectionTo(added: ServedDomain, there: readonly ServedDomain[], telling: Telling): string | null {
+export function objectionTo(
+  added: ServedDomain,
+  there: readonly (ServedDomain & Partial<Domain>)[],
+  telling: Telling,
+): string | null {
   const others = there.filter(({ newDomain }) => newDomain !== added.newDomain)
   const chained = chainOf(added, there)
   if (chained !== undefined) {
     return `${chained.name} becomes ${chained.newDomain} already: ${added.name} cannot become ${added.newDomain} as well`
   }
-  if (mergedWith(added, there).length >= MOST_MERGED) {
+  const asked = there.filter(({ isClosed = false }) => !isClosed)
+  if (mergedWith(added, asked).length >= MOST_MERGED) {
     return `${MOST_MERGED} domains become ${added.newDomain} already: each is asked about whoever signs in, so no more can`
   }
   const [other] = others

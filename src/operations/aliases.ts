@@ -52,8 +52,11 @@ const PLACEHOLDER = { placeholder: 'address' }
  */
 export async function namesOf(all: readonly Address[], deps: Pick<AliasDeps, 'domains'>): Promise<string[]> {
   const domains = await deps.domains.list()
-  const becoming = Map.groupBy(domains, ({ newDomain }) => newDomain)
-  const alone = domains.filter(({ newDomain }) => becoming.get(newDomain)?.length === 1)
+  const open = Map.groupBy(
+    domains.filter(({ isClosed }) => !isClosed),
+    ({ newDomain }) => newDomain,
+  )
+  const alone = domains.filter(({ name, newDomain }) => (open.get(newDomain) ?? []).every((one) => one.name === name))
   const newDomains = new Map(alone.map(({ name, newDomain }) => [name, newDomain]))
   return all.map((typed) => inDomain(typed, newDomains.get(typed.domain) ?? typed.domain).text)
 }

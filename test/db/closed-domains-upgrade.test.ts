@@ -21,11 +21,12 @@ t.test('what the old addresses mean of people whose domain was removed before is
           ('next.example', 'later.example', 'old')) as one (old, new, provider) on one.provider = provider.name;
       insert into account (address, password_hash, password_source, home)
         select address, 'h', 'source', '/home/' || address from unnest(array['anna@there.example', 'bert@new.example',
-          'carl@new.example', 'dora@same.example', 'emil@next.example']) as address;
+          'carl@new.example', 'dora@same.example', 'emil@next.example', 'fay@b.example', 'gus@c.example']) as address;
       insert into migration (account_id, address, provider_id, old_domain, old_username, state, route)
         select account.id, address, provider.id, old_domain, address, 'done', 'destination'
           from (values ('anna', 'there.example', 'old'), ('bert', 'gone.example', 'other'), ('carl', 'gone.example', 'other'),
-            ('dora', 'same.example', 'old'), ('emil', 'first.example', 'old')) as one (local, old_domain, provider)
+            ('dora', 'same.example', 'old'), ('emil', 'first.example', 'old'),
+            ('fay', 'a.example', 'old'), ('gus', 'b.example', 'old')) as one (local, old_domain, provider)
             join account on split_part(address, '@', 1) = local join provider on provider.name = one.provider`)
     await applyUpgrades(client, shipped)
     const { rows } = await client.query(`
@@ -35,7 +36,7 @@ t.test('what the old addresses mean of people whose domain was removed before is
       rows.map(({ domain }) => domain),
       [
         'gone.example new.example other true',
-        // first.example became next.example, which becomes later.example by now: nobody's address changes twice.
+        // a.example became b.example, and that c.example; first.example became next.example, which becomes later.example by now: nobody's address changes twice.
         'next.example later.example old false',
         'same.example same.example old true',
         'there.example there.example old false',

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { MOST_MERGED, objectionTo, type ServedDomain, type Telling } from '../../src/model/domain.ts'
+import { type Domain, MOST_MERGED, objectionTo, type ServedDomain, type Telling } from '../../src/model/domain.ts'
 import { mergingText } from '../../src/operations/domains.ts'
 
 const domain = (name: string, newDomain = name, provider = 'old'): ServedDomain => ({ name, newDomain, provider })
@@ -36,6 +36,9 @@ t.test('what merging means is said, and only so many are merged', async (t) => {
     /8 domains become new\.example already/,
   )
   t.equal(objectionTo(domain('one-more.example', 'new.example'), there.slice(1), TELLING), null)
+  const [one, ...others] = there
+  const closed = [{ ...one, isClosed: true } as Domain, ...others]
+  t.equal(objectionTo(domain('one-more.example', 'new.example'), closed, TELLING), null, 'nobody is asked about it')
   t.match(
     mergingText(domain('b.example', 'new.example'), there.slice(0, 1)),
     /^d0\.example and b\.example become new\.example together/,
