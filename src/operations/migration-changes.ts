@@ -26,6 +26,7 @@ import {
   sorted,
   sumOf,
 } from './bulk-outcome.ts'
+import { isDatabaseAway } from './database-errors.ts'
 import { address } from './fields.ts'
 import { FILTER, filterIn, MIGRATION } from './migrations.ts'
 import { flag, type InputOf, many, oneOf, operation, optional, text } from './operation.ts'
@@ -188,14 +189,13 @@ export async function moveSelected(
     for await (const some of transitions.move(selection, judge, { ...by, action })) found.push(...some)
   } catch (error) {
     const changed = sumOf(sorted(found, transition).moves)
-    throw changed === 0 ? error : new Refused('unavailable', unfinished(changed, error))
+    throw changed > 0 && isDatabaseAway(error) ? new Refused('unavailable', unfinished(changed)) : error
   }
   return sorted(found, transition)
 }
 
-function unfinished(changed: number, error: unknown): string {
-  const cause = error instanceof Error ? error.message : String(error)
-  return `${countOf(changed, 'migration is', 'migrations are')} changed, and then it failed (${cause}): the same again changes the rest`
+function unfinished(changed: number): string {
+  return `${countOf(changed, 'migration is', 'migrations are')} changed, and then the database was away: the same again changes the rest`
 }
 
 interface BulkDeps {

@@ -196,8 +196,6 @@ t.test('doctor is content with a running service, and finds what breaks', async 
   })
 })
 
-t.end()
-
 t.test('doctor makes no database, neither before nor after the key is there', async (t) => {
   const { DATABASE_URL: _, ...environment } = fresh('undone')
   const identity = { ...environment, POSTFERRY_IDENTITY_FILE: join(folder, 'undone-identity') }
@@ -226,3 +224,5 @@ t.test('a data directory that is closed to this user is not taken for an empty o
     t.match(mistake, { exitCode: 77, line: /permission denied.*\/closed\// }, args.join(' '))
   }
 })
+
+t.end()

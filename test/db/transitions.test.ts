@@ -248,16 +248,17 @@ t.test('no lease is kept from being renewed until all are changed', async (t) =>
 
 t.test('where it fails, what is done is told and stays, and the same again does the rest', async (t) => {
   await people({ pending: 1_200 })
-  const failing = manyWhile(async () => {
-    throw new Error('timeout')
-  })
-  await t.rejects(failing.carryOut('pause', all), {
+  const failing = (error: Error) => manyWhile(() => Promise.reject(error))
+  const away = Object.assign(new Error('shut down at 10.0.0.5'), { severity: 'FATAL', code: '57P01' })
+  await t.rejects(failing(away).carryOut('pause', all), {
     code: 'unavailable',
-    message: '500 migrations are changed, and then it failed (timeout): the same again changes the rest',
+    message: '500 migrations are changed, and then the database was away: the same again changes the rest',
   })
   t.same(await states(), { paused: 500, pending: 700 })
   t.equal((await entries()).length, 500)
   t.match(await many.carryOut('pause', all), { changed: [{ count: 700 }], refused: [{ count: 500 }] })
+  const mistake = new TypeError('ours')
+  await t.rejects(failing(mistake).carryOut('resume', all), mistake, 'a mistake of ours is none of the database')
 })
 
 t.test('where nothing is done yet, it fails as whatever fails', async (t) => {

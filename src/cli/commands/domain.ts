@@ -24,7 +24,7 @@ export function addDomainCommands(postferry: Command, deps: CliDeps): void {
   })
   addOperation(domain, 'remove', removeDomain, deps, {
     arguments: ['domain'],
-    json: 'the domain; closed: it is kept for those who are here',
+    json: 'the domain as it is now',
     examples: ['postferry domain remove old.example'],
     done: domainRemoved,
   })

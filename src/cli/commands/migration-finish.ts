@@ -40,6 +40,7 @@ export function addFinish(parent: Command, cli: CliDeps): void {
     if (!options.queue) cli.becomeOwner()
     const stop = options.queue ? null : stopSignal()
     await using deps = await cli.open()
+    if (stop?.aborted) throw new Failure(EXIT.tempfail, 'interrupted: nothing is requested')
     if (said.all === 'true') return await changeAll('finish', said, deps, options)
     const finished = stop === null ? await ask(said, deps) : await askAndWait(said, deps, cli, stop)
     await printDone(await finishMigration.answer.row(finished), sentenceOf(finished), options)

@@ -41,8 +41,9 @@ function delimiters(theirs: string, ours: string): Pick<Finding, 'found' | 'why'
   }
   const why = 'postferry takes a sub-address for another person: its mail is refused, or told to come again'
   const first = /[+\-_=#]/.exec(theirs)?.[0] ?? '+'
+  const set = first === '#' ? "'#'" : first
   const one = theirs.includes(first) ? '' : ` and recipient_delimiter = ${first}, in main.cf`
-  return { found: `${found} is not set`, why, remedy: `POSTFERRY_RECIPIENT_DELIMITER=${first}, in the settings${one}` }
+  return { found: `${found} is not set`, why, remedy: `POSTFERRY_RECIPIENT_DELIMITER=${set}, in the settings${one}` }
 }
 
 function sasl({ smtpd_sasl_type: type, smtpd_sasl_path: path }: Postfix): Finding {

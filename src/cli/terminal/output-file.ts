@@ -10,7 +10,7 @@ const KERNELS_OWN = /^\/(dev|proc)(\/|$)/
  */
 export function refuseSpecial(file: string, instead: string): void {
   const there = statSync(file, { throwIfNoEntry: false })
-  const isLink = lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true
+  const isLink = there !== undefined && lstatSync(file).isSymbolicLink()
   const isFile = there === undefined || there.isFile()
   if (isFile && !(isLink && KERNELS_OWN.test(realpathSync(dirname(file))))) return
   throw new Failure(EXIT.cannotCreate, `${file} is no file: name one, or ${instead}`)

@@ -68,9 +68,11 @@ export async function pendingUpgrades(client: ClientBase, shipped: readonly Upgr
  */
 export async function pendingAtRest(client: ClientBase, shipped: readonly Upgrade[]): Promise<Upgrade[]> {
   const isLocked = await tryLock(client, REST_LIMIT_MS)
-  const pending = await pendingUpgrades(client, shipped)
-  if (isLocked) await unlock(client)
-  return pending
+  try {
+    return await pendingUpgrades(client, shipped)
+  } finally {
+    if (isLocked) await unlock(client)
+  }
 }
 
 /** Applies what is pending, each upgrade in a transaction of its own; several may run at once. Returns their names. */
