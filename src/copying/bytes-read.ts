@@ -21,7 +21,8 @@ export class BytesRead implements AsyncDisposable {
   /** Of one person, since midnight (UTC). */
   async today(migrationId: string): Promise<number> {
     await this.#saving
-    return (await this.#sourceBytes.today(migrationId)) + (this.#unsaved.get(migrationId) ?? 0)
+    const unsaved = this.#unsaved.get(migrationId) ?? 0
+    return (await this.#sourceBytes.today(migrationId)) + unsaved
   }
 
   #save(): void {

@@ -57,9 +57,7 @@ export function withoutDetail(person: Address, delimiter: string): Address {
 
 function parseLocal(typed: string): string | null {
   if (!typed.isWellFormed()) return null
-  // Letter by letter: at the end of a word a capital sigma would become another letter than within.
-  const lower = Array.from(typed.normalize('NFC'), (letter) => letter.toLowerCase()).join('')
-  const local = lower.normalize('NFC')
+  const local = typed.normalize('NFC').toLowerCase().normalize('NFC')
   return [...local].length <= LOCAL_LENGTH && LOCAL.test(local) ? local : null
 }
 

@@ -415,7 +415,11 @@ t.test('a return ends with its record, which is needed as long as the end may be
 
 t.test('the end of a flip or a return is interrupted like all else, and left for the next attempt', async (t) => {
   const hangs = (signal: AbortSignal) =>
-    new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(new Error('ended with null'))))
+    new Promise<never>((_, reject) => {
+      const end = () => reject(new Error('ended with null'))
+      if (signal.aborted) end()
+      else signal.addEventListener('abort', end)
+    })
   const away = { kind: 'trouble', code: 'old-unreachable', cause: 'interrupted' }
   const check = async (...[, , signal]: [unknown, unknown, AbortSignal]) => await hangs(signal).catch(() => away)
   const leave = (...[, , , signal]: [unknown, unknown, unknown, AbortSignal]) => hangs(signal)

@@ -18,6 +18,7 @@ import { digestCaches } from '../../../src/ledger/digest-cache.ts'
 import { destinationMail } from '../../../src/maildir/listing.ts'
 import type { CopyOrder } from '../../../src/model/migration.ts'
 import { Told } from '../../../src/model/not-flipped.ts'
+import { until } from '../../support/until.ts'
 
 // With a real doveadm, in whose place a script stands where no real one can be made to fail so.
 
@@ -168,11 +169,14 @@ t.test('why a copy fails is told', async (t) => {
 t.test('a merge that is stopped ends what it runs', async (t) => {
   const person = new Person(t)
   person.early('', 'one')
-  person.inPlaceOfDoveadm('case "$*" in *" copy "*) sleep 1000;; esac; real "$@"')
+  const copying = join(t.testdir({}), 'pid')
+  person.inPlaceOfDoveadm(`case "$*" in *" copy "*) echo $$ >${copying}; exec sleep 1000;; esac; real "$@"`)
   const stop = new AbortController()
-  const merging = person.merge(stop.signal)
-  setTimeout(() => stop.abort('stopped'), 2_000)
-  await t.rejects(merging)
+  const stopped = t.rejects(person.merge(stop.signal))
+  await until(() => existsSync(copying) && readFileSync(copying, 'utf8').endsWith('\n'), 'it copies')
+  stop.abort('stopped')
+  await stopped
+  t.notOk(existsSync(join('/proc', readFileSync(copying, 'utf8').trim())), 'nothing runs on')
   t.ok(person.isKept)
 })
 
