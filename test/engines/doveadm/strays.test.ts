@@ -169,7 +169,10 @@ t.test('why a copy fails is told', async (t) => {
 t.test('a merge that is stopped ends what it runs', async (t) => {
   const person = new Person(t)
   person.early('', 'one')
-  const copying = join(t.testdir({}), 'pid')
+  const open = mkdtempSync(join(tmpdir(), 'postferry-open-'))
+  t.teardown(() => rmSync(open, { recursive: true }))
+  chmodSync(open, 0o777)
+  const copying = join(open, 'pid')
   person.inPlaceOfDoveadm(`case "$*" in *" copy "*) echo $$ >${copying}; exec sleep 1000;; esac; real "$@"`)
   const stop = new AbortController()
   const stopped = t.rejects(person.merge(stop.signal))
