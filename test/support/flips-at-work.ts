@@ -112,7 +112,6 @@ export class FlipsAtWork implements AsyncDisposable {
         throw new Error(programs.map(({ steps, refused }) => `${steps} steps, ${refused}`).join('; '), { cause })
       })
       await flips()
-      await this.#looked()
       await Promise.all(some.map((person) => this.isHere(person)))
       const steps = programs.map((program) => program.steps)
       await until(() => programs.every((program, at) => program.steps > (steps[at] ?? 0) + 5), 'they go on')
@@ -153,17 +152,27 @@ export class FlipsAtWork implements AsyncDisposable {
 
   /** Asks for the flip again when one has ended elsewhere, or with its worker, until the person is here. */
   async isHere(person: string): Promise<void> {
-    await this.until(person, 'is here', async ({ route, isRequested, isPaused }) => {
-      if (route === 'source' && (!isRequested || isPaused)) {
-        const { attempts } = await rows(this.world.ferry.service, 'migration', 'show', person)
-        const [{ outcome, output }] = attempts
-        const why = `${outcome}: ${String(output).split('\n')[0]}`
-        this.again.set(why, (this.again.get(why) ?? 0) + 1)
-        await mustRun(this.world.ferry.service, 'migration', 'flip', person).catch(() => undefined)
-        await this.#looked()
-      }
-      return route === 'destination'
+    await this.isOnTheWay(person, 'is here', () => false)
+  }
+
+  /** The same, until something is so of the flip. */
+  async isOnTheWay(person: string, what: string, fits: (way: Way) => boolean): Promise<void> {
+    await this.#looked()
+    await this.until(person, what, async (way) => {
+      if (way.route === 'destination' || fits(way)) return true
+      if (way.route === 'source' && (!way.isRequested || way.isPaused)) await this.#askAgain(person)
+      return false
     })
+  }
+
+  async #askAgain(person: string): Promise<void> {
+    const { service } = this.world.ferry
+    const { attempts } = await rows(service, 'migration', 'show', person)
+    const [{ outcome, output }] = attempts
+    const why = `${outcome}: ${String(output).split('\n')[0]}`
+    this.again.set(why, (this.again.get(why) ?? 0) + 1)
+    await mustRun(service, 'migration', 'flip', person).catch(() => undefined)
+    await this.#looked()
   }
 
   /** For a person to read. */

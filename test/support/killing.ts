@@ -55,10 +55,7 @@ export interface Killed extends Plan {
 
 /** Kills whoever takes part in a person's flip, and waits until it is back. @returns null: the flip was faster */
 export async function kill(work: FlipsAtWork, person: string, plan: Plan): Promise<Killed | null> {
-  await until(() => {
-    const way = work.watch.of(person)
-    return way !== undefined && (plan.moment.isReached(way) || way.route === 'destination')
-  }, `${person} is at ${plan.moment.after}`)
+  await work.isOnTheWay(person, `is at ${plan.moment.after}`, plan.moment.isReached)
   await pause(plan.waitMs)
   const before = work.watch.of(person)
   const begun = performance.now()
