@@ -18,7 +18,7 @@ import { ONE_BY_ONE, renewFolders, renewMirror } from './mirror.ts'
 import { refuseStorage } from './movable.ts'
 import { makeEmptyMirror, moveBack, moveIn, probeMoves } from './moves.ts'
 import { noteMirror } from './note-mirror.ts'
-import { openPlace, ownerOf, type Place } from './place.ts'
+import { openPlace, ownerOf, type Place, runsAs } from './place.ts'
 import { sourceFields } from './reaching.ts'
 import { asNamed } from './renamed.ts'
 import { openReturn } from './return.ts'
@@ -42,10 +42,6 @@ export function flipping(deps: DoveadmDeps): Flipping {
   }
 }
 
-function runsAs(home: string) {
-  return process.geteuid?.() === 0 ? ownerOf(home) : null
-}
-
 /** @throws NotFlipped where mailboxes are no Maildir in the home, UnfitStorage where nobody copies */
 async function plain({ dovecotConf }: DoveadmDeps): Promise<Dovecot> {
   const dovecot = await usable(dovecotConf)
@@ -62,7 +58,7 @@ async function openFlip(
 ): Promise<MirrorFlip> {
   const { provider } = order
   const dovecot = await plain(deps)
-  await refuseStorage(signal)
+  await refuseStorage()
   await using opened = new AsyncDisposableStack()
   const source = await deps.access.folders(provider, credential, signal)
   const way = opened.use(await deps.access.tunnel(provider, credential, ownerOf(order.home).uid))

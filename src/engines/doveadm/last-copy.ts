@@ -16,7 +16,7 @@ export async function openLastCopy(
   { shared: { stateFolder } }: DoveadmDeps,
   signal: AbortSignal,
 ): Promise<LastCopy> {
-  await refuseStorage(signal)
+  await refuseStorage()
   await using opened = new AsyncDisposableStack()
   const place = opened.use(await openPlace(order, dovecot, {}))
   await probeMoves(place, signal)

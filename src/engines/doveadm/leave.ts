@@ -35,7 +35,7 @@ export async function leave(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const { stateFolder } = deps.shared
-  await refuseStorage(signal)
+  await refuseStorage()
   await using place = await openPlace(order, dovecot, {})
   if (!hasRecord(stateFolder, order.id)) {
     await putAside(place, signal)

@@ -1,6 +1,8 @@
 import { NotFlipped } from '../../model/not-flipped.ts'
 import { runProcess } from '../process.ts'
 
+const ANSWER_LIMIT_MS = 15_000
+
 const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
   [
     /^\s*(?:mail_)?location = \S*:(?:INDEX|CONTROL|ALT|VOLATILEDIR)=/m,
@@ -29,12 +31,29 @@ export function storageFlaw(configuration: string): string | null {
   return ELSEWHERE.find(([pattern]) => pattern.test(configuration))?.[1] ?? null
 }
 
-/** Where its configuration cannot be read here, "postferry doctor --before flip" has looked. @throws NotFlipped */
-export async function refuseStorage(signal: AbortSignal): Promise<void> {
-  const lines: string[] = []
-  const onLine = (line: string) => void lines.push(line)
-  const isUrgent = () => true
-  await runProcess({ program: 'doveconf', args: ['-n'], signal, isUrgent, onLine, onErrorLine: () => undefined })
-  const flaw = storageFlaw(lines.join('\n'))
+const KEPT_MS = 60_000
+let last: { readonly at: number; readonly flaw: Promise<string | null> } | undefined
+
+/**
+ * Its configuration is read once a minute; where it cannot be read here, "postferry doctor --before flip" has looked.
+ * @throws NotFlipped
+ */
+export async function refuseStorage(): Promise<void> {
+  const now = performance.now()
+  if (last === undefined || now - last.at > KEPT_MS) last = { at: now, flaw: readFlaw() }
+  const flaw = await last.flaw
   if (flaw !== null) throw new NotFlipped(`this host's Dovecot cannot take a mailbox that is put in place: ${flaw}`)
+}
+
+async function readFlaw(): Promise<string | null> {
+  const lines: string[] = []
+  await runProcess({
+    program: 'doveconf',
+    args: ['-n'],
+    signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+    isUrgent: () => true,
+    onLine: (line) => void lines.push(line),
+    onErrorLine: () => undefined,
+  })
+  return storageFlaw(lines.join('\n'))
 }

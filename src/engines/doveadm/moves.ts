@@ -38,16 +38,17 @@ set -e
 cd -- "$1"
 test -d .postferry/mirror/Maildir
 rm -rf .postferry/mirror/probe postferry-probe
-mkdir .postferry/mirror/probe
-: >.postferry/mirror/probe/file
-ln -T .postferry/mirror/probe/file postferry-probe
-rm -f postferry-probe
-test "$(stat -c %d .)" = "$(stat -c %d .postferry/mirror/Maildir)"
+: >.postferry/mirror/probe
+ln -T .postferry/mirror/probe postferry-probe
+set -- . .postferry/mirror/Maildir
 if [ -e Maildir ]; then
   test ! -L Maildir
-  test "$(stat -c %d .)" = "$(stat -c %d Maildir)"
+  set -- "$@" Maildir
 fi
-rm -rf .postferry/mirror/probe`
+devices=$(stat -c %d "$@")
+set -- $devices
+for device; do test "$device" = "$1"; done
+rm -f .postferry/mirror/probe postferry-probe`
 
 /** The other way, after a return: the source has all of the mailbox, so it is an exact mirror. */
 const OUT = `

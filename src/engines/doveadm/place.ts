@@ -106,6 +106,11 @@ export function ownerOf(home: string): Owner {
   return { uid, gid }
 }
 
+/** As whom the mail of a home is worked on; null: as this process's own user. */
+export function runsAs(home: string): Owner | null {
+  return process.geteuid?.() === 0 ? ownerOf(home) : null
+}
+
 function existing(path: string): string {
   return existsSync(path) ? path : existing(dirname(path))
 }

@@ -38,7 +38,7 @@ export async function openReturn(
   const { stateFolder } = deps.shared
   if (!hasRecord(stateFolder, order.id))
     throw new NotFlipped('what the old server had at the flip is not known on this copying host')
-  await refuseStorage(signal)
+  await refuseStorage()
   await using opened = new AsyncDisposableStack()
   const record = opened.use(openRecord(stateFolder, order.id))
   const source = await deps.access.folders(order.provider, credential, signal)

@@ -13,7 +13,7 @@ import { DoveadmError, doveadm } from './doveadm.ts'
 import type { DoveadmDeps } from './engine.ts'
 import { toDisk } from './land.ts'
 import { foldersOf } from './mirror.ts'
-import { openPlace, type Place } from './place.ts'
+import { openPlace, type Place, runsAs } from './place.ts'
 import type { Dovecot } from './version.ts'
 
 type StrayDeps = Pick<DoveadmDeps, 'destination' | 'digests'>
@@ -28,13 +28,13 @@ export async function mergeBefore(
   deps: StrayDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const home of await homesBefore(order.home)) {
+  const homes = await homesBefore(order.home)
+  for (const home of homes) {
+    if ((await entriesOf(join(home, 'Maildir'))) === null) continue
     await using place = await openPlace(order, dovecot, {}, home)
     await mergeOne(place, home, deps, signal)
-    await remove(place, home, signal)
   }
-  await using place = await openPlace(order, dovecot, {})
-  await remove(place, join(order.home, '.postferry/flip'), signal)
+  await remove(order.home, [...homes, join(order.home, '.postferry/flip')], signal)
 }
 
 async function homesBefore(home: string): Promise<string[]> {
@@ -55,7 +55,6 @@ async function entriesOf(folder: string): Promise<string[] | null> {
 
 /** When this resolves, the mailbox has all that is there. @throws Told where it has not */
 async function mergeOne(place: Place, home: string, { destination, digests }: StrayDeps, signal: AbortSignal) {
-  if ((await entriesOf(join(home, 'Maildir'))) === null) return
   const beside = { ...place, live: place.before, home }
   const strays = await readAllFiles(beside, { destination, digests: forgotten() }, signal)
   if (strays.length === 0) return
@@ -137,8 +136,10 @@ function forgotten(): DigestCache {
   }
 }
 
-async function remove({ owner }: Place, path: string, signal: AbortSignal): Promise<void> {
-  const args = ['-rf', '--', path]
-  const end = await runProcess({ program: 'rm', args, owner, signal, isUrgent: () => true, onLine: () => undefined })
-  if (end.exitCode !== 0) throw new Told(`${path} cannot be removed`)
+async function remove(home: string, paths: readonly string[], signal: AbortSignal): Promise<void> {
+  const end = await runProcess({
+    ...{ program: 'rm', args: ['-rf', '--', ...paths], owner: runsAs(home), signal },
+    ...{ isUrgent: () => true, onLine: () => undefined },
+  })
+  if (end.exitCode !== 0) throw new Told(`${paths.join(', ')} cannot be removed`)
 }
