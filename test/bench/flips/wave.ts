@@ -1,10 +1,10 @@
-import { setPriority } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { mustRun } from '../../support/ferry.ts'
 import { startSync } from '../../support/sync.ts'
 import type { Line } from '../row.ts'
 import { aloneLine, rounded, timeLine } from '../table.ts'
 import { comparisonOf, inTurns, quantile } from '../turns.ts'
+import { weighedAsTheUnit } from './as-the-unit.ts'
 import { signInRounds, signInsPerSecond, signInsUntil } from './signing-in.ts'
 import { type FlipWorld, type Person, startFlipWorld } from './world.ts'
 
@@ -26,8 +26,6 @@ const SIGN_INS = 400
 /** The wave is stopped when so many of its people are here. */
 const STOPPED_AT = 0.4
 const LOOK_MS = 100
-/** A third of the processor beside those who sign in: the CPUWeight of deploy/systemd. */
-const AS_THE_UNIT = 5
 
 /** One wave that is stopped in the middle and requested again, while others sign in. */
 export async function measureWave({ people, messages, slots }: WaveSize): Promise<Line[]> {
@@ -37,7 +35,7 @@ export async function measureWave({ people, messages, slots }: WaveSize): Promis
   await using world = await startFlipWorld([...others, ...named('person', people)], messages)
   const mirroredIn = await mirror(world, slots)
   const sync = startSync(world.service, ['--slots', `${slots}`])
-  setPriority(sync.pid, AS_THE_UNIT)
+  const weighed = weighedAsTheUnit(sync.pid)
   for (const [address] of others) await mustRun(world.service, 'migration', 'flip', address)
   await arrived(world, OTHERS)
   await signInRounds(world, others, 1)
@@ -62,6 +60,7 @@ export async function measureWave({ people, messages, slots }: WaveSize): Promis
   const meanwhile = await during
   sync.kill('SIGTERM')
   await sync.end
+  weighed[Symbol.dispose]()
 
   const holds = await heldMs(world)
   const share = (part: number) => `${rounded(quantile(holds, part))} ms`
