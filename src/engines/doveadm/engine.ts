@@ -22,7 +22,7 @@ import { hasBegun, hasMerged, type Merged, openMerged } from './merged.ts'
 import { ONE_BY_ONE, type Renewing, removeMirror, renewFolders, renewMirror } from './mirror.ts'
 import { noteMirror } from './note-mirror.ts'
 import { Passed } from './passed.ts'
-import { openPlace, ownerOf, type Place } from './place.ts'
+import { openPlace, ownerOf, type Place, runsAs } from './place.ts'
 import { firstCommands, mailboxesToOpen, sourceFields } from './reaching.ts'
 import { asNamed } from './renamed.ts'
 import { placesOf } from './roles.ts'
@@ -92,7 +92,7 @@ export function doveadmEngine(deps: DoveadmDeps): Engine & { readonly flipping: 
       try {
         removeRecord(shared.stateFolder, id)
         removeCarried(shared.stateFolder, id)
-        const owner = process.geteuid?.() === 0 ? ownerOf(home) : null
+        const owner = runsAs(home)
         await removeMirror({ mirrorHome: mirrorIn(home), owner })
       } catch {
         // It is only a copy; docs/operate.md names its path.

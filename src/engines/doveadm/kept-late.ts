@@ -4,7 +4,7 @@ import type { CopyOrder } from '../../model/migration.ts'
 import { toDisk } from './land.ts'
 import { foldersOf } from './mirror.ts'
 import { makeHomeBefore } from './moves.ts'
-import { openPlace, ownerOf } from './place.ts'
+import { openPlace, runsAs } from './place.ts'
 import { copyTo } from './strays.ts'
 import type { Dovecot } from './version.ts'
 
@@ -37,7 +37,7 @@ export async function keepForFlip(
   signal: AbortSignal,
 ): Promise<string[]> {
   const { home } = order
-  const owner = process.geteuid?.() === 0 ? ownerOf(home) : null
+  const owner = runsAs(home)
   const kept = await makeHomeBefore({ home, owner }, signal)
   await using place = await openPlace(order, dovecot, {}, kept)
   const folders = await foldersOf(place, place.live, signal)

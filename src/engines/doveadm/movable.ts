@@ -40,14 +40,22 @@ let last: { readonly at: number; readonly flaw: Promise<string | null> } | undef
  */
 export async function refuseStorage(): Promise<void> {
   const now = performance.now()
-  if (last === undefined || now - last.at > KEPT_MS) last = { at: now, flaw: readFlaw() }
+  if (last === undefined || now - last.at > KEPT_MS) {
+    last = { at: now, flaw: readFlaw() }
+    last.flaw.catch(() => {
+      last = undefined
+    })
+  }
   const flaw = await last.flaw
   if (flaw !== null) throw new NotFlipped(`this host's Dovecot cannot take a mailbox that is put in place: ${flaw}`)
 }
 
+/** There is no doveconf here, or none for this user. */
+const MISSING: readonly unknown[] = ['ENOENT', 'EACCES']
+
 async function readFlaw(): Promise<string | null> {
   const lines: string[] = []
-  await runProcess({
+  const { exitCode, error } = await runProcess({
     program: 'doveconf',
     args: ['-n'],
     signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
@@ -55,5 +63,10 @@ async function readFlaw(): Promise<string | null> {
     onLine: (line) => void lines.push(line),
     onErrorLine: () => undefined,
   })
+  if (exitCode === null && !MISSING.includes(error?.code)) {
+    throw new NotFlipped(
+      `doveconf -n does not say how this host's Dovecot stores mail: ${error?.message ?? 'no answer in time'}`,
+    )
+  }
   return storageFlaw(lines.join('\n'))
 }

@@ -38,8 +38,6 @@ set -e
 cd -- "$1"
 test -d .postferry/mirror/Maildir
 rm -rf .postferry/mirror/probe postferry-probe
-: >.postferry/mirror/probe
-ln -T .postferry/mirror/probe postferry-probe
 set -- . .postferry/mirror/Maildir
 if [ -e Maildir ]; then
   test ! -L Maildir
@@ -48,6 +46,8 @@ fi
 devices=$(stat -c %d "$@")
 set -- $devices
 for device; do test "$device" = "$1"; done
+: >.postferry/mirror/probe
+ln -T .postferry/mirror/probe postferry-probe
 rm -f .postferry/mirror/probe postferry-probe`
 
 /** The other way, after a return: the source has all of the mailbox, so it is an exact mirror. */

@@ -13,34 +13,41 @@ import { DoveadmError, doveadm } from './doveadm.ts'
 import type { DoveadmDeps } from './engine.ts'
 import { toDisk } from './land.ts'
 import { foldersOf } from './mirror.ts'
-import { openPlace, type Place, runsAs } from './place.ts'
+import { openPlace, type Place, RootsMail, runsAs } from './place.ts'
 import type { Dovecot } from './version.ts'
 
 type StrayDeps = Pick<DoveadmDeps, 'destination' | 'digests'>
 
 /**
  * What lay in the mailbox's place before a flip comes into it, as far as it is not there: mail that was delivered here too
- * early. The UIDs of what is there stay.
+ * early. The UIDs of what is there stay. Each goes when it is merged: what the person deletes afterwards is not brought back.
  */
 export async function mergeBefore(
-  order: CopyOrder,
+  { home, ...order }: CopyOrder,
   dovecot: Dovecot,
   deps: StrayDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const homes = await homesBefore(order.home)
-  for (const home of homes) {
-    if ((await entriesOf(join(home, 'Maildir'))) === null) continue
-    await using place = await openPlace(order, dovecot, {}, home)
-    await mergeOne(place, home, deps, signal)
+  if ((await entriesOf(home)) === null) throw new Told(`${home} is not there`)
+  const emptied = [join(home, '.postferry/flip')]
+  for (const before of await homesBefore(home)) {
+    if ((await entriesOf(join(before, 'Maildir'))) === null) emptied.push(before)
+    else {
+      await using place = await openPlace({ ...order, home }, dovecot, {}, before)
+      await mergeOne(place, before, deps, signal)
+      await remove(home, [before], signal)
+    }
   }
-  await remove(order.home, [...homes, join(order.home, '.postferry/flip')], signal)
+  await remove(home, emptied, signal)
 }
 
 async function homesBefore(home: string): Promise<string[]> {
   const folder = join(home, '.postferry/before')
   const names = (await entriesOf(folder)) ?? []
-  return names.filter((name) => /^[\da-f-]{36}$/.test(name)).map((name) => join(folder, name))
+  return names
+    .filter((name) => /^[\da-f-]{36}$/.test(name))
+    .sort()
+    .map((name) => join(folder, name))
 }
 
 /** Null: there is no such folder, and nothing but that. */
@@ -137,9 +144,14 @@ function forgotten(): DigestCache {
 }
 
 async function remove(home: string, paths: readonly string[], signal: AbortSignal): Promise<void> {
+  const owner = runsAs(home)
+  if (owner?.uid === 0) throw new RootsMail(`${home} belongs to root, and Dovecot serves no mail of root's`)
+  let said = ''
   const end = await runProcess({
-    ...{ program: 'rm', args: ['-rf', '--', ...paths], owner: runsAs(home), signal },
-    ...{ isUrgent: () => true, onLine: () => undefined },
+    ...{ program: 'rm', args: ['-rf', '--', ...paths], owner, signal, isUrgent: () => true },
+    onLine(line) {
+      said = line
+    },
   })
-  if (end.exitCode !== 0) throw new Told(`${paths.join(', ')} cannot be removed`)
+  if (end.exitCode !== 0) throw new Told(`what is merged cannot be removed: ${said}`)
 }

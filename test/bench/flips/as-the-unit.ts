@@ -6,10 +6,16 @@ const UNIT = join(import.meta.dirname, '../../../deploy/systemd/postferry-sync.s
 export function weighedAsTheUnit(pid: number): Disposable {
   // systemd.resource-control(5), cgroups(7)
   if (!/^CPUWeight=idle$/m.test(readFileSync(UNIT, 'utf8'))) throw new Error(`${UNIT} says nothing of idle`)
-  const controllers = ['/sys/fs/cgroup/cpu', '/sys/fs/cgroup'].find((path) => existsSync(path)) ?? ''
+  const controllers = existsSync('/sys/fs/cgroup/cpu') ? '/sys/fs/cgroup/cpu' : '/sys/fs/cgroup'
   const group = join(controllers, `postferry-bench-${process.pid}`)
   mkdirSync(group)
-  writeFileSync(join(group, 'cpu.idle'), '1')
-  writeFileSync(join(group, 'cgroup.procs'), `${pid}`)
-  return { [Symbol.dispose]: () => rmdirSync(group) }
+  const weighed = { [Symbol.dispose]: () => rmdirSync(group) }
+  try {
+    writeFileSync(join(group, 'cpu.idle'), '1')
+    writeFileSync(join(group, 'cgroup.procs'), `${pid}`)
+  } catch (cause) {
+    weighed[Symbol.dispose]()
+    throw new Error(`${group}: the processor is not shared by cgroups here`, { cause })
+  }
+  return weighed
 }

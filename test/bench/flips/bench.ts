@@ -8,7 +8,7 @@ const DEFAULTS = { people: 20, messages: 20, slots: 2 }
 const HELP = `usage: npm run bench:flips -- [--people N] [--messages N] [--slots N]
 
 Measures a wave: proxied people are flipped, the wave is stopped in the middle and requested again, while others sign in.
-Prints a Markdown table. As root: the worker is weighed as its unit has it. docs/figures.md tells of 1,000 people: some minutes.
+Prints a Markdown table. Wants root: the worker is weighed as its unit has it. docs/figures.md tells of 1,000 people: some minutes.
 
   --people N     who is flipped (default: ${DEFAULTS.people})
   --messages N   how many messages each of them has (default: ${DEFAULTS.messages})

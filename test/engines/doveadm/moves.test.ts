@@ -144,4 +144,5 @@ t.test('a mailbox that is a link is not moved', async (t) => {
   const { symlinkSync } = await import('node:fs')
   symlinkSync('elsewhere', join(where.home, 'Maildir'))
   await t.rejects(probeMoves(where, signal), /cannot be renamed into the mailbox/)
+  t.notOk(existsSync(join(where.home, 'postferry-probe')), 'and nothing is left of the probe')
 })

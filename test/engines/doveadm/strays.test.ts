@@ -130,6 +130,21 @@ t.test('what cannot be looked at is not taken for nothing', async (t) => {
   await t.rejects(other.merge(), { code: 'ENOTDIR' })
 })
 
+t.test('what is merged goes, though what comes after it cannot be', async (t) => {
+  const person = new Person(t)
+  person.early('', 'one')
+  person.write(join(person.home, person.before.replace(/1$/, '2'), 'Maildir'), 'no folder')
+  await t.rejects(person.merge(), { code: 'ENOTDIR' })
+  t.same(person.mail, ['/one'])
+  t.notOk(person.isKept, 'or it would come back when she deletes it')
+})
+
+t.test('a home that is away is not taken for nothing', async (t) => {
+  const person = new Person(t)
+  rmSync(person.home, { recursive: true })
+  await t.rejects(person.merge(), { constructor: Told, message: /home is not there$/ })
+})
+
 t.test('what Dovecot does not show stays where it is', async (t) => {
   const message = /^Dovecot does not show all of .*before.*Maildir/
   for (const script of [
