@@ -1,4 +1,7 @@
+import { batchesOf } from '../../src/model/batches.ts'
 import { ImapWire } from './imap-wire.ts'
+
+const MANY = 1_500
 
 /** Puts so many small messages into each of a person's mailboxes; each message is one of its kind. */
 export async function seed(
@@ -11,7 +14,12 @@ export async function seed(
   for (const name of mailboxes) {
     if (name !== 'INBOX') await wire.command('CREATE ', Buffer.from(name)).catch(() => undefined)
     const bodies = Array.from({ length: messages }, () => Buffer.from(text(user, name)))
-    await Promise.all(bodies.map((body) => wire.command('APPEND ', Buffer.from(name), ' ', body)))
+    for (const batch of batchesOf(bodies, MANY)) {
+      const append = (some: readonly Buffer[]) =>
+        wire.command('APPEND ', Buffer.from(name), ...some.flatMap((body) => [' ', body]))
+      // MULTIAPPEND (RFC 3502), which not every server knows: a Dovecot reads its whole folder again for each command.
+      await (messages > MANY ? append(batch) : Promise.all(batch.map((body) => append([body]))))
+    }
   }
 }
 
