@@ -1,86 +1,121 @@
-import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { ENGINES, type EngineName } from '../../src/model/provider.ts'
+import { bothDebians } from '../support/debian.ts'
 import { DoveadmCopying } from '../support/doveadm-copying.ts'
 import { PersonAtWork } from '../support/person-at-work.ts'
 import { startRelay } from '../support/relay.ts'
 import { seed } from '../support/seed.ts'
 import { mountSmallDisk } from '../support/small-disk.ts'
 
-// The long form of what test/e2e/doveadm-killed.test.ts and kill.test.ts tell: both engines are interrupted at random
-// moments while the person works on the destination. POSTFERRY_SOAK_ROUNDS: how many times each.
+// The long form of what test/e2e/doveadm-killed.test.ts and kill.test.ts tell: attempts are interrupted at random moments
+// while the person works on the destination. POSTFERRY_SOAK_HOW=killed|cut|full, POSTFERRY_SOAK_ENGINE and
+// POSTFERRY_SOAK_DOVECOT=2.3|2.4 choose; POSTFERRY_SOAK_TIMES: how many attempts of each that do not end by themselves (a
+// silent line costs a time limit).
 
-const ROUNDS = Number(process.env.POSTFERRY_SOAK_ROUNDS ?? 100)
+const { POSTFERRY_SOAK_HOW, POSTFERRY_SOAK_ENGINE, POSTFERRY_SOAK_DOVECOT, POSTFERRY_SOAK_TIMES } = process.env
+const TIMES = Number(POSTFERRY_SOAK_TIMES ?? 50)
 const MESSAGES = 150
 const FOLDERS = ['INBOX', 'Sent', 'Archive']
 /** An attempt on a calm machine takes about so long; later ones tell how long they take here. */
 const FIRST_MS = 2_500
-const PEOPLE = ENGINES.map((engine) => [`${engine}@old.example`, `secret of ${engine}`] as const)
+/** An attempt needs about so much disk. */
+const WHOLE_DISK = 4_000_000
+const PERSON = ['she@old.example', 'secret of hers'] as const
 
 const folder = mkdtempSync(join(tmpdir(), 'postferry-soak-'))
 t.after(() => rmSync(folder, { recursive: true }))
-t.setTimeout(3_600_000)
+t.setTimeout(7_200_000)
 
-for (const [at, engine] of ENGINES.entries()) {
-  t.test(`${engine}: killed, cut off and full at random moments, nothing is lost, twice or undone`, async (t) => {
-    const person = PEOPLE[at] as (typeof PEOPLE)[number]
-    await using copying = await DoveadmCopying.start({ people: Object.fromEntries(PEOPLE) })
-    await using relay = await startRelay(copying.old.port)
-    await seed(copying.old.port, person, MESSAGES, FOLDERS)
-    await interrupt(t, { copying, relay, person, engine, id: at + 1 })
-  })
-}
+const isWanted = (wanted: string | undefined, one: string) => wanted === undefined || wanted === one
 
-t.test('a disk that is full again and again', async (t) => {
-  await using copying = await DoveadmCopying.start({ people: Object.fromEntries(PEOPLE) })
-  await using disk = await mountSmallDisk(2_000_000)
-  chownSync(disk.folder, copying.new.mailOwner.uid, copying.new.mailOwner.gid)
-  const person = PEOPLE[0] as (typeof PEOPLE)[number]
-  await seed(copying.old.port, person, MESSAGES, FOLDERS)
-  for (const [at, engine] of ENGINES.entries()) {
-    const home = join(disk.folder, engine)
-    const outcomes = new Set<string | undefined>()
-    for (let size = 2_000_000; size < 40_000_000; size += 2_000_000) {
-      await disk.resize(size)
-      outcomes.add((await copying.run(at + 1, person, { home, engine })).outcome)
+for (const debian of bothDebians().filter(({ dovecot }) => isWanted(POSTFERRY_SOAK_DOVECOT, dovecot))) {
+  for (const engine of ENGINES.filter((engine) => isWanted(POSTFERRY_SOAK_ENGINE, engine))) {
+    for (const [how, story] of [
+      ['killed', interrupted(true)],
+      ['cut', interrupted(false)],
+      ['full', full],
+    ] as const) {
+      if (!isWanted(POSTFERRY_SOAK_HOW, how)) continue
+      t.test(
+        `${engine} to a Dovecot ${debian.dovecot}, ${how} at random moments: nothing is lost, twice or undone`,
+        async (t) => {
+          await using copying = await DoveadmCopying.start({ people: Object.fromEntries([PERSON]) }, debian)
+          await seed(copying.old.port, PERSON, MESSAGES, FOLDERS)
+          await story(t, copying, engine)
+        },
+      )
     }
-    t.ok(outcomes.has('complete'), [...outcomes].join())
   }
-})
-
-interface Story {
-  readonly copying: DoveadmCopying
-  readonly relay: Awaited<ReturnType<typeof startRelay>>
-  readonly person: (typeof PEOPLE)[number]
-  readonly engine: EngineName
-  readonly id: number
 }
 
-async function interrupt(t: Test, { copying, relay, person, engine, id }: Story): Promise<void> {
-  const her = await PersonAtWork.begin(copying.onNew(id))
-  const provider = { port: relay.port }
-  let cuts = 0
-  let withinMs = FIRST_MS
-  for (let round = 0; round < ROUNDS; round++) {
-    await seed(copying.old.port, person, 5, ['INBOX'])
-    const killedAt = join(folder, `${engine}-${round}`)
-    const isKill = round % 3 !== 0
-    const later = pause(Math.random() * withinMs).then(() => (isKill ? writeFileSync(killedAt, '') : relay.lose()))
-    const began = performance.now()
-    const attempt = copying.run(id, person, { engine, provider, ...(isKill && { killedAt }) })
-    await her.work(3)
-    const { outcome } = await attempt
-    if (outcome !== 'complete') cuts++
-    else withinMs = performance.now() - began
-    await later
-    t.same(await her.flaws(), [], `after round ${round}`)
+t.end()
+
+/** Killed, the worker and what it has started in turns; or cut off, the line silent or closed in turns. */
+function interrupted(isKilled: boolean) {
+  return async (t: Test, copying: DoveadmCopying, engine: EngineName): Promise<void> => {
+    await using relay = await startRelay(copying.old.port)
+    const her = await PersonAtWork.begin(copying.onNew(1))
+    const provider = { port: relay.port }
+    let interrupted = 0
+    let withinMs = FIRST_MS
+    let round = 0
+    for (; interrupted < TIMES; round++) {
+      await seed(copying.old.port, PERSON, 5, ['INBOX'])
+      const killedAt = join(folder, `${engine}-${copying.debian.dovecot}-${round}`)
+      const isOdd = round % 2 === 1
+      const interrupt = () => (isKilled ? writeFileSync(killedAt, '') : isOdd ? relay.lose() : relay.cut())
+      const later = pause(Math.random() * withinMs).then(interrupt)
+      const began = performance.now()
+      const attempt = copying.run(1, PERSON, { engine, provider, ...(isKilled && { killedAt, isEngineKilled: isOdd }) })
+      await her.work(3)
+      const { outcome } = await attempt
+      if (outcome !== 'complete') interrupted++
+      else withinMs = performance.now() - began
+      await later
+      t.same(await her.flaws(), [], `after round ${round}`)
+    }
+    t.comment(`${interrupted} of ${round} attempts did not end by themselves`)
+    await endsWell(t, copying, engine, { added: 5 * round + her.balance, provider })
+    t.same(await her.flaws(), [])
   }
-  t.ok(cuts > 0, `${cuts} of ${ROUNDS} were cut off`)
-  t.match(await copying.run(id, person, { engine, provider }), { outcome: 'complete' })
-  t.match(await copying.run(id, person, { engine, provider }), { outcome: 'complete', messages: 0 })
-  t.same(await her.flaws(), [])
-  t.equal(await her.count(), 3 * MESSAGES + 5 * ROUNDS + her.balance, 'nothing is lost, and nothing is here twice')
+}
+
+/** The disk of her home is full again and again, at another point each time. */
+async function full(t: Test, copying: DoveadmCopying, engine: EngineName): Promise<void> {
+  await using disk = await mountSmallDisk(WHOLE_DISK)
+  chownSync(disk.folder, copying.new.mailOwner.uid, copying.new.mailOwner.gid)
+  let refused = 0
+  for (let round = 0; round < 2 * TIMES; round++) {
+    const home = join(disk.folder, `${round}`)
+    await disk.resize(Math.round((WHOLE_DISK * (round + 0.5)) / (2 * TIMES)))
+    const { outcome } = await copying.run(round + 2, PERSON, { home, engine })
+    if (outcome !== 'complete') refused++
+    await disk.resize(20 * WHOLE_DISK)
+    t.match(await copying.run(round + 2, PERSON, { home, engine }), { outcome: 'complete' }, `after round ${round}`)
+    t.match(await copying.run(round + 2, PERSON, { home, engine }), { outcome: 'complete', messages: 0 })
+    t.equal(messagesIn(home), FOLDERS.length * MESSAGES)
+    rmSync(home, { recursive: true })
+  }
+  t.comment(`${refused} of ${2 * TIMES} attempts found the disk full`)
+  t.ok(refused > TIMES / 2)
+}
+
+async function endsWell(
+  t: Test,
+  copying: DoveadmCopying,
+  engine: EngineName,
+  { added, provider }: { added: number; provider: { port: number } },
+): Promise<void> {
+  t.match(await copying.run(1, PERSON, { engine, provider }), { outcome: 'complete' })
+  t.match(await copying.run(1, PERSON, { engine, provider }), { outcome: 'complete', messages: 0 })
+  t.equal(messagesIn(copying.home(1)), FOLDERS.length * MESSAGES + added, 'nothing is lost, and nothing is here twice')
+}
+
+function messagesIn(home: string): number {
+  const files = readdirSync(join(home, 'Maildir'), { recursive: true, encoding: 'utf8' })
+  return files.filter((file) => /(^|\/)(cur|new)\/[^/]+$/.test(file)).length
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -84,6 +84,7 @@ export class DoveadmCopying<Old extends OldServer = Source> implements AsyncDisp
       env = {},
       engine = 'doveadm',
       killedAt,
+      isEngineKilled = false,
       home = this.home(id),
       keptFree = NOTHING_KEPT,
       isCompared = false,
@@ -101,10 +102,8 @@ export class DoveadmCopying<Old extends OldServer = Source> implements AsyncDisp
     const credential = { username, password }
     child.stdin.end(JSON.stringify({ order, credential, stateFolder, keptFree, dovecotConf, isCompared, changed }))
     if (killedAt !== undefined) {
-      until(async () => child.exitCode !== null || existsSync(killedAt), 'the moment to kill it').then(
-        () => child.kill('SIGKILL'),
-        () => child.kill('SIGKILL'),
-      )
+      const kill = () => (isEngineKilled ? killChildren(child.pid ?? 0) : child.kill('SIGKILL'))
+      until(async () => child.exitCode !== null || existsSync(killedAt), 'the moment to kill it').then(kill, kill)
     }
     const [[, signal], told, stderr] = await Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)])
     return { ...(told === '' ? { signal } : JSON.parse(told)), stderr }
@@ -155,4 +154,24 @@ interface Settings {
   readonly engine?: Provider['engine']
   /** Its process is killed when this file is there. */
   readonly killedAt?: string
+  /** Instead of it, what it has started is. */
+  readonly isEngineKilled?: boolean
+}
+
+function killChildren(pid: number): void {
+  for (const child of childrenOf(pid)) {
+    try {
+      process.kill(child, 'SIGKILL')
+    } catch {
+      // It has ended already.
+    }
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
+  } catch {
+    return []
+  }
 }

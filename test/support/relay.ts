@@ -8,6 +8,8 @@ export interface Relay extends AsyncDisposable {
   connections(): number
   /** The connections of this moment stay open and carry nothing any more, as when a host is lost; new ones do. */
   lose(): void
+  /** Those of this moment are closed. */
+  cut(): void
   /** Nothing gets through either way, also on new connections, until `thaw`: then what was said meanwhile arrives. */
   freeze(): void
   thaw(): void
@@ -43,6 +45,9 @@ export async function startRelay(
     connections: () => connections,
     lose() {
       for (const socket of sockets) socket.removeAllListeners('data').on('data', () => undefined)
+    },
+    cut() {
+      for (const socket of sockets) socket.destroy()
     },
     freeze() {
       isFrozen = true
