@@ -345,13 +345,13 @@ export interface SourceAccess {
   ): Promise<ReadonlyMap<string, Opened>>
   /**
    * @param user of this host, who alone is let in
-   * @param onBody is called with each message whose bytes have passed
+   * @param passing what becomes of the messages that pass
    */
   tunnel(
     provider: Provider,
     credential: Pick<Credential, 'username' | 'password'>,
     user: number,
-    onBody?: (body: PassedBody) => void,
+    passing?: Passing,
   ): Promise<Tunnel>
   /** The person's Sieve scripts. Null: the source has no ManageSieve. @throws CouldNotAsk */
   filters(
@@ -418,6 +418,45 @@ export interface PassedBody extends KnownMessage {
   readonly mailbox: string
   readonly uidValidity: number
   readonly uid: number
+  /** The program has a stand-in for it. */
+  readonly isAside?: boolean
+}
+
+/** What becomes of the messages that pass through a tunnel. */
+export interface Passing {
+  /** Called with each whose bytes have passed, before the program has all of them. */
+  onBody?(body: PassedBody): void
+  /** Takes large ones in the program's place. */
+  readonly aside?: Aside
+}
+
+/** Keeps large messages that a program would hold in memory: the program is given a stand-in for each. */
+export interface Aside {
+  /** From so many bytes on. */
+  readonly fromBytes: number
+  open(standIn: StandInName): AsideMessage
+}
+
+/** By what a stand-in is found. */
+export interface StandInName {
+  /** Its last line. */
+  readonly token: string
+  /** How long it is with LF for every CR LF. */
+  readonly bytes: number
+  /** Called when `write` may go on. */
+  onDrain(): void
+  /** Called when the message cannot be kept: the program is to hear no more. */
+  onFailure(): void
+}
+
+/** One of them, as it comes. */
+export interface AsideMessage {
+  /** @returns false: what comes next of it should wait for `onDrain` */
+  write(piece: Buffer): boolean
+  /** It is whole: the program is given its stand-in. */
+  end(): void
+  /** It does not come to its end, and the program hears nothing of it. */
+  abandon(): void
 }
 
 /**

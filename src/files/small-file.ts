@@ -1,7 +1,7 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 
 /** Longer ones are not small. */
-export const SMALL = 1024 * 1024
+const SMALL = 1024 * 1024
 const buffer = Buffer.allocUnsafe(SMALL)
 
 /**

@@ -2,8 +2,9 @@ import { type BigIntStats, statSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as othersToo } from 'node:timers/promises'
+import { piecesOf } from '../files/pieces.ts'
 import { openRegular } from '../files/regular-file.ts'
-import { readSmall, SMALL } from '../files/small-file.ts'
+import { readSmall } from '../files/small-file.ts'
 import type { DestinationMail, DestinationMessage, EngineRecords, KnownFile, KnownFiles } from '../ledger/ports.ts'
 import { batchesOf } from '../model/batches.ts'
 import { decodeName, maildirFlags } from '../model/mailbox.ts'
@@ -131,7 +132,7 @@ async function readPieces(path: string): Promise<Read | null> {
   if (file === null) return null
   const stats = await file.stat({ bigint: true })
   const digesting = new Digesting()
-  for await (const piece of file.createReadStream({ highWaterMark: SMALL, autoClose: false })) digesting.add(piece)
+  for await (const piece of piecesOf(file)) digesting.add(piece)
   return { file: { stamp: stampOf(stats), ...digesting.result() }, date: dateOf(stats) }
 }
 

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { piecesOf } from '../../files/pieces.ts'
 import { openRegular } from '../../files/regular-file.ts'
 import type { DestinationMail, DigestCache, EngineRecords } from '../../ledger/ports.ts'
 import { Digesting } from '../../model/message-digest.ts'
@@ -218,7 +219,7 @@ async function digestOf(path: string): Promise<string | null> {
   await using file = await openRegular(path)
   if (file === null) return null
   const digesting = new Digesting()
-  for await (const piece of file.createReadStream()) digesting.add(piece)
+  for await (const piece of piecesOf(file)) digesting.add(piece)
   return digesting.result().digest
 }
 

@@ -1,12 +1,21 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Room } from '../../copying/free-space.ts'
-import type { Engine, EngineRun, Flipping, SourceAccess, SourceFolders, Tunnel } from '../../copying/ports.ts'
+import type {
+  Engine,
+  EngineRun,
+  Flipping,
+  PassedBody,
+  SourceAccess,
+  SourceFolders,
+  Tunnel,
+} from '../../copying/ports.ts'
 import type { Credential } from '../../keys/ports.ts'
 import type { DestinationMail, DigestCaches } from '../../ledger/ports.ts'
 import type { Result } from '../../model/attempt.ts'
 import type { CopyOrder } from '../../model/migration.ts'
 import { mirrorIn } from '../../model/mirror.ts'
+import { LargeAside } from './aside.ts'
 import { mirrorFolders, mirrorMessages } from './both.ts'
 import { removeCarried } from './carried.ts'
 import { check } from './check.ts'
@@ -92,13 +101,16 @@ export function doveadmEngine(deps: DoveadmDeps): Engine & { readonly flipping: 
       try {
         removeRecord(shared.stateFolder, id)
         removeCarried(shared.stateFolder, id)
-        const owner = runsAs(home)
-        await removeMirror({ mirrorHome: mirrorIn(home), owner })
+        await removeMirror(mirrorOf({ home }))
       } catch {
         // It is only a copy; docs/operate.md names its path.
       }
     },
   }
+}
+
+function mirrorOf({ home }: Pick<CopyOrder, 'home'>) {
+  return { mirrorHome: mirrorIn(home), owner: runsAs(home) }
 }
 
 const AT_IT = 'an OfflineIMAP copies this mailbox already'
@@ -118,17 +130,21 @@ async function attempt(order: CopyOrder, credential: Credential, run: EngineRun,
     const folders = await deps.access.folders(order.provider, credential, signal)
     using passed = new Passed(deps.digests, order.id)
     const { uid } = ownerOf(order.home)
-    await using way = await deps.access.tunnel(order.provider, credential, uid, (body) => {
+    const aside = dovecot.storage.isPlain ? new LargeAside(mirrorOf(order), signal) : null
+    await aside?.recover()
+    const onBody = (body: PassedBody) => {
       passed.take(body)
+      if (body.isAside) aside?.note(body)
       run.onBrought?.({ mailbox: body.mailbox, bytes: body.size, engine: 'doveadm' })
       if (run.spent?.aborted) tunnel?.stop()
-    })
+    }
+    await using way = await deps.access.tunnel(order.provider, credential, uid, { onBody, ...(aside && { aside }) })
     tunnel = way
     await using place = await openPlace(order, dovecot, sourceFields(way, listPrefix(folders)))
     const { changed = null, spent } = run
     const again = () => deps.access.folders(order.provider, credential, signal)
     const wasLetDown = () => way.hasMisled()
-    const copyDeps = { ...deps, passed, signal, onMessage, changed, again, wasLetDown, ...(spent && { spent }) }
+    const copyDeps = { ...deps, passed, aside, signal, onMessage, changed, again, wasLetDown, ...(spent && { spent }) }
     way.askAhead(firstCommands(folders), mailboxesToOpen(folders, openedBy(folders, place, copyDeps)))
     return withStayed(await copy(order, folders, place, copyDeps), folders)
   } catch (error) {
@@ -148,6 +164,8 @@ type CopyDeps = DoveadmDeps &
   Renewing &
   Pick<EngineRun, 'onMessage' | 'changed'> & {
     readonly passed: Passed
+    /** Null: doveadm takes all messages itself. */
+    readonly aside: LargeAside | null
     /** The source's folders, as they are by now. */
     again(): Promise<SourceFolders>
   }
@@ -156,7 +174,7 @@ async function copy(order: CopyOrder, source: SourceFolders, place: Place, deps:
   const { passed } = deps
   if (order.isMirrored) return await copyMirror(order, source, place, deps)
   const isFirst = !existsSync(place.mirrorHome) && !deps.shared.remembers(order.id)
-  const renewing = renew(source, place, deps)
+  const renewing = settled(renew(source, place, deps), deps)
   const mirroring = renewing.then(() => undefined)
   const early = isFirst ? await mergeEarly(order, source, place, deps, mirroring) : 0
   try {
@@ -172,6 +190,15 @@ async function copy(order: CopyOrder, source: SourceFolders, place: Place, deps:
   // What is missing fails the ledger, which names it.
   const copied = { folders, messages: early + messages, output: [...told, wordsOf(missing)].join('\n').trim() }
   return { outcome: 'complete', ...copied, ...(missing.length > 0 && { leftOut: missing }) }
+}
+
+/** A mirror that is renewed has what it was given stand-ins for, whatever comes of it. */
+async function settled<T>(renewing: Promise<T>, { aside }: CopyDeps): Promise<T> {
+  try {
+    return await renewing
+  } finally {
+    await aside?.settle()
+  }
 }
 
 /** @returns the names of the folders that were renewed, in the mirror; null: all */
@@ -220,7 +247,7 @@ async function copyMirror(order: CopyOrder, first: SourceFolders, place: Place, 
   const { passed, shared: states, destination, signal, again } = deps
   let isNew = false
   const mirror = async (source: SourceFolders): Promise<Result> => {
-    isNew = (await renewMirror(place, leftOut(source), deps)) || isNew
+    isNew = (await settled(renewMirror(place, leftOut(source), deps), deps)) || isNew
     passed.keep()
     const listed = await listMirror(place, source, { destination, states, signal })
     const { folders } = listed
@@ -280,7 +307,7 @@ async function mergeMirror(
   { id, provider }: CopyOrder,
   source: SourceFolders,
   place: Place,
-  { shared: states, destination, digests: caches, signal, onMessage, dovecotConf }: CopyDeps,
+  { shared: states, destination, digests: caches, aside, signal, onMessage, dovecotConf }: CopyDeps,
   isWanted: (folder: MergeFolder) => boolean,
   renewed: readonly string[] | null = null,
 ) {
@@ -295,7 +322,8 @@ async function mergeMirror(
   using left = hasRecord(states.stateFolder, id) ? openRecord(states.stateFolder, id) : null
   merged.addRoles(new Map([...directories].filter(([name, directory]) => own.get(name) !== directory)))
   const isRenewed = ({ from }: MergeFolder) => renewed === null || renewed.includes(from)
-  const folders = found.map((folder) => (isRenewed(folder) ? folder : asMerged(id, folder, { states, merged })))
+  const there = found.map((folder) => (isRenewed(folder) ? folder : asMerged(id, folder, { states, merged })))
+  const folders = there.map((folder) => aside?.without(folder) ?? folder)
   const sides = { migrationId: id, place, session, states, merged, left, destination, digests, signal, onMessage }
   const messages = await merge(folders.filter(isWanted), source.subscribed, sides)
   return { folders: folders.length, missing, messages, told }

@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net'
-import type { Foreseen, ForeseenMailbox } from '../../copying/ports.ts'
+import type { Aside, Foreseen, ForeseenMailbox } from '../../copying/ports.ts'
 import { within } from '../../model/timeout.ts'
 import type { Lent, LoggedIn } from '../login/connection.ts'
 import { Ahead, type Kind as KindOfAhead } from './ahead.ts'
 import { Foresight } from './foresight.ts'
 import { type Kind, type Listener, Overhear } from './overhear.ts'
 import { ReadOnly, WritesError } from './read-only.ts'
+import { StandIn } from './stand-in.ts'
 
 /** What is the tunnel's own affair, or cannot be gone through with on a connection that others use later. */
 const NOT_PASSED = /^(AUTH=|LOGINDISABLED|STARTTLS|SASL-IR|COMPRESS=|IDLE$|UTF8=|IMAP4REV2$)/i
@@ -30,10 +31,16 @@ interface Segment {
   tag: string | null
 }
 
+/** What becomes of what passes. */
+export interface ConversationDeps extends Pick<Listener, 'onBody' | 'onListing'> {
+  readonly aside?: Aside
+}
+
 /** A program's IMAP with a source where the tunnel is signed in: it signs in here, and leaves here. */
 export class Conversation {
   readonly #client: LoggedIn
   readonly #password: string
+  readonly #aside: Aside | undefined
   readonly #overhear: Overhear
   readonly #lent: Lent
   readonly #over = Promise.withResolvers<void>()
@@ -51,14 +58,15 @@ export class Conversation {
   #isMidway = false
   #hasMisled = false
 
-  constructor(client: LoggedIn, lent: Lent, password: string, listener: Pick<Listener, 'onBody' | 'onListing'>) {
+  constructor(client: LoggedIn, lent: Lent, password: string, { aside, ...listener }: ConversationDeps) {
     this.#client = client
     this.#password = password
-    this.#overhear = new Overhear({
-      ...listener,
-      onKind: (kind, at) => this.#cut(kind, at),
-      onEnd: (tag) => this.#answered(tag),
-    })
+    this.#aside = aside
+    const ofChunks = {
+      onKind: (kind: Kind, at: number) => this.#cut(kind, at),
+      onEnd: (tag: string) => this.#answered(tag),
+    }
+    this.#overhear = new Overhear({ ...listener, ...ofChunks }, aside?.fromBytes)
     this.#foresight = new Foresight({
       place: client.place,
       hasModseq: client.capabilities.has('CONDSTORE'),
@@ -135,6 +143,7 @@ export class Conversation {
     const { socket, giveBack } = this.#lent
     socket.off('data', this.#pass).off('close', this.#over.resolve)
     this.#overhear.leave()
+    this.#standIn?.abandon()
     if (isIdle && this.#asked.length === 0 && this.#overhear.isBetween) return giveBack()
     // The source would go on to send what was asked for.
     if (this.#isStopped || this.#hasMisled || this.#foresight.isWaiting) socket.destroy()
@@ -211,6 +220,8 @@ export class Conversation {
   /** Messages themselves have come before what was asked first was answered; and then, that some have come or gone. */
   #isAmongBodies = false
   #hasNews = false
+  /** Of the large message that passes, or has passed last. */
+  #standIn: StandIn | null = null
   /** Of a line that is not whole yet. */
   #begun: Buffer = Buffer.alloc(0)
 
@@ -230,6 +241,7 @@ export class Conversation {
     for (const [at, segment] of this.#segments.entries()) {
       const to = this.#segments[at + 1]?.from ?? whole
       this.#kind = segment.kind
+      if (at > 0 && segment.kind === 'large') this.#standIn = this.#newStandIn()
       if (to > segment.from) this.#deliver(segment, all.subarray(segment.from, to))
     }
     this.#begun = Buffer.from(all.subarray(whole))
@@ -257,12 +269,25 @@ export class Conversation {
     this.#foresight.ended(tag, this.#overhear)
   }
 
+  #newStandIn(): StandIn | null {
+    const calls = { onDrain: () => this.#lent.socket.resume(), onFailure: this.#over.resolve }
+    return this.#aside === undefined ? null : new StandIn(this.#aside, calls)
+  }
+
   #deliver({ kind, tag }: Segment, part: Buffer): void {
     if (this.#hasMisled) return
-    const ahead = tag === null ? this.#meant(kind) : null
     if (tag !== null) this.#conclude(tag, part)
-    else if (ahead === null) this.#tell(part)
-    else ahead.add(part)
+    else this.#handOn(kind, part)
+  }
+
+  #handOn(kind: Kind, part: Buffer): void {
+    const ahead = this.#meant(kind)
+    const pause = () => this.#lent.socket.pause()
+    const told = kind === 'large' ? (this.#standIn?.take(part, pause) ?? [part]) : [part]
+    for (const some of told.filter(({ length }) => length > 0)) {
+      if (ahead === null) this.#tell(some)
+      else ahead.add(some)
+    }
   }
 
   /** What an untagged response belongs to; null: the program has asked for it. */
@@ -275,7 +300,7 @@ export class Conversation {
       if (this.#hasNews) this.#mislead()
       return first.ahead
     }
-    this.#isAmongBodies ||= kind === 'body'
+    this.#isAmongBodies ||= kind === 'body' || kind === 'large'
     // What follows counts without them, or with more.
     this.#hasNews ||= kind === 'news' && this.#isAmongBodies
     return this.#isAmongBodies ? second.ahead : first.ahead

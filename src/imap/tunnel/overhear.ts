@@ -11,8 +11,10 @@ const LINE_LIMIT = 1024 * 1024
 /** Of larger mailboxes the ledger asks again: what is noted is held in memory. */
 const NOTED_LIMIT = 50_000
 
-/** `body`: a FETCH with a message itself; `news`: messages have come or gone; `end`: with a tag. */
-export type Kind = 'body' | 'fetch' | 'news' | 'end' | 'other'
+/**
+ * `body`: a FETCH with a message itself; `large`: with a large one; `news`: messages have come or gone; `end`: with a tag.
+ */
+export type Kind = 'body' | 'large' | 'fetch' | 'news' | 'end' | 'other'
 
 /** Who is told what has passed. */
 export interface Listener {
@@ -40,7 +42,7 @@ interface Open {
 interface Response {
   /** With NIL for each literal. */
   text: string
-  body: { readonly digesting: Digesting; readonly size: number } | null
+  body: { readonly digesting: Digesting; readonly size: number; readonly isLarge: boolean } | null
 }
 
 /**
@@ -49,6 +51,7 @@ interface Response {
  */
 export class Overhear {
   readonly #listener: Listener
+  readonly #largeBytes: number
   /** What was asked, by the tag, in the order in which it is answered: the mailbox that is to be opened, or nothing of it. */
   readonly #asked = new Map<string, Opening | null>()
   #uidValidity = 0
@@ -67,8 +70,10 @@ export class Overhear {
   #at = 0
   #kind: Kind = 'other'
 
-  constructor(listener: Listener) {
+  /** @param largeBytes from how many on a message is large; default: none is */
+  constructor(listener: Listener, largeBytes = Number.POSITIVE_INFINITY) {
     this.#listener = listener
+    this.#largeBytes = largeBytes
   }
 
   /** A command's first line, as the program has sent it. */
@@ -145,15 +150,22 @@ export class Overhear {
     this.#response.text += line.slice(0, -literal.length)
     this.#literal = Number(size)
     this.#isBody = /[ (]BODY\[\] $/i.test(this.#response.text)
-    if (isFirst) this.#tellKind(this.#isBody ? 'body' : kindOf(line), length)
+    const isLarge = isFirst && this.#isBody && this.#isLarge
+    if (isFirst) this.#tellKind(isLarge ? 'large' : this.#isBody ? 'body' : kindOf(line), length)
     if (this.#isBody) {
-      this.#response.body = { digesting: new Digesting(), size: this.#literal }
+      this.#response.body = { digesting: new Digesting(), size: this.#literal, isLarge }
     }
     this.#response.text += 'NIL'
   }
 
+  /** Whose it is, is known by now: so it will be told. */
+  get #isLarge(): boolean {
+    const isKnown = this.#open !== null && /[ (]UID [1-9]\d* /i.test(this.#response.text)
+    return isKnown && this.#literal >= this.#largeBytes
+  }
+
   #tellKind(kind: Kind, length: number): void {
-    if (kind === this.#kind && kind !== 'end') return
+    if (kind === this.#kind && kind !== 'end' && kind !== 'large') return
     this.#kind = kind
     this.#listener.onKind?.(kind, this.#at - length)
   }
@@ -191,7 +203,9 @@ export class Overhear {
     this.#roll?.tell(number, [null, items])
     const uid = Number(textOf(itemsOf([null, items]).get('UID')))
     if (body === null || !(uid > 0) || this.#open === null) return
-    this.#listener.onBody?.({ ...this.#open, uid, size: body.size, ...body.digesting.result() })
+    const { size: bytes, isLarge, digesting } = body
+    const aside = isLarge && { isAside: true }
+    this.#listener.onBody?.({ ...this.#open, uid, size: bytes, ...digesting.result(), ...aside })
   }
 
   #takeEnd(text: string): void {

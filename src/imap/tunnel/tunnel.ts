@@ -7,8 +7,7 @@ import { endingOf } from '../login/ending.ts'
 import { outcomeOf } from '../login/outcome.ts'
 import { type Held, holdConnection, keptFor } from '../read/kept.ts'
 import type { Reader } from '../read/session.ts'
-import { Conversation } from './conversation.ts'
-import type { Listener } from './overhear.ts'
+import { Conversation, type ConversationDeps } from './conversation.ts'
 import { userBehind } from './peer.ts'
 import { WritesError } from './read-only.ts'
 
@@ -17,11 +16,11 @@ import { WritesError } from './read-only.ts'
  * password: plain IMAP on loopback here, the provider's own endpoint, TLS and certificate there. One connection at a
  * time, and commands that only read. Other users of this host are not to be let in: the source trusts it.
  */
-export const openTunnel: SourceAccess['tunnel'] = async (provider, { username, password }, user, onBody) => {
+export const openTunnel: SourceAccess['tunnel'] = async (provider, { username, password }, user, passing) => {
   const reader = { provider, username, password }
   const secret = randomBytes(32).toString('hex')
-  const listener: Pick<Listener, 'onBody' | 'onListing'> = {
-    ...(onBody && { onBody }),
+  const deps: ConversationDeps = {
+    ...passing,
     onListing: (mailbox, opened) => keptFor(reader)?.listings.set(mailbox, opened),
   }
   let trouble: Code | null = null
@@ -33,7 +32,7 @@ export const openTunnel: SourceAccess['tunnel'] = async (provider, { username, p
   let hasMisled = false
   const begin = async (): Promise<Begun> => {
     const held = await holdConnection(reader)
-    return { held, conversation: new Conversation(held.client, await held.client.lend(), secret, listener) }
+    return { held, conversation: new Conversation(held.client, await held.client.lend(), secret, deps) }
   }
   const carry = async (socket: Socket) => {
     const mine = begun ?? begin()
