@@ -26,7 +26,7 @@ import { flipping } from './flip.ts'
 import { hasRecord, openRecord, removeRecord } from './flipped.ts'
 import { inMirrorsOrder, leftOut, listPrefix, type MergeFolder, type Mirrored, matched, unfit } from './folders.ts'
 import { listMirror } from './listed.ts'
-import { merge } from './merge.ts'
+import { type MergedNow, merge } from './merge.ts'
 import { hasBegun, hasMerged, type Merged, openMerged } from './merged.ts'
 import { ONE_BY_ONE, type Renewing, removeMirror, renewFolders, renewMirror } from './mirror.ts'
 import { noteMirror } from './note-mirror.ts'
@@ -176,21 +176,24 @@ async function copy(order: CopyOrder, source: SourceFolders, place: Place, deps:
   const isFirst = !existsSync(place.mirrorHome) && !deps.shared.remembers(order.id)
   const renewing = settled(renew(source, place, deps), deps)
   const mirroring = renewing.then(() => undefined)
-  const early = isFirst ? await mergeEarly(order, source, place, deps, mirroring) : 0
+  const early = (isFirst && (await mergeEarly(order, source, place, deps, mirroring))) || NOTHING
   try {
     await mirroring
   } catch (error) {
     if (!deps.spent?.aborted) throw error
     passed.keep()
-    const messages = early + ((await mergeNumbered(order, source, place, deps)) ?? 0)
-    return { ...ended(deps.spent.reason, ''), messages }
+    const { messages } = (await mergeNumbered(order, source, place, deps)) ?? NOTHING
+    return { ...ended(deps.spent.reason, ''), messages: early.messages + messages }
   }
   passed.keep()
-  const { folders, missing, messages, told } = await mergeMirror(order, source, place, deps, () => true, await renewing)
+  const looking = { renewed: await renewing, isNoted: early.wasEmpty }
+  const { folders, missing, messages, told } = await mergeMirror(order, source, place, deps, looking)
   // What is missing fails the ledger, which names it.
-  const copied = { folders, messages: early + messages, output: [...told, wordsOf(missing)].join('\n').trim() }
+  const copied = { folders, messages: early.messages + messages, output: [...told, wordsOf(missing)].join('\n').trim() }
   return { outcome: 'complete', ...copied, ...(missing.length > 0 && { leftOut: missing }) }
 }
+
+const NOTHING: MergedNow = { messages: 0, wasEmpty: false }
 
 /** A mirror that is renewed has what it was given stand-ins for, whatever comes of it. */
 async function settled<T>(renewing: Promise<T>, { aside }: CopyDeps): Promise<T> {
@@ -270,20 +273,20 @@ async function mergeEarly(
   place: Place,
   deps: CopyDeps,
   mirroring: Promise<unknown>,
-): Promise<number> {
+): Promise<MergedNow | null> {
   const isOver = mirroring.then(
     () => true,
     () => true,
   )
-  if (await Promise.race([isOver, deps.passed.many])) return 0
-  let messages: number | null = null
+  if (await Promise.race([isOver, deps.passed.many])) return null
+  let merged: MergedNow | null = null
   try {
-    messages = await mergeNumbered(order, source, place, deps)
+    merged = await mergeNumbered(order, source, place, deps)
   } finally {
     // The mirror changes all the time: its end decides. And what an attempt has started ends before it.
-    if (messages === null) await isOver
+    if (merged === null) await isOver
   }
-  return messages ?? 0
+  return merged
 }
 
 /** What there is of a mirror that is not whole. Null: it cannot be read. */
@@ -292,15 +295,22 @@ async function mergeNumbered(
   source: SourceFolders,
   place: Place,
   deps: CopyDeps,
-): Promise<number | null> {
-  const isNumbered = ({ mailbox: { name }, uidValidity }: MergeFolder) =>
-    deps.passed.uidValidityOf(name) === uidValidity
+): Promise<MergedNow | null> {
+  const isWanted = ({ mailbox: { name }, uidValidity }: MergeFolder) => deps.passed.uidValidityOf(name) === uidValidity
   try {
-    return (await mergeMirror(order, source, place, deps, isNumbered)).messages
+    return await mergeMirror(order, source, place, deps, { isWanted })
   } catch (error) {
     if (!(error instanceof DoveadmError)) throw error
     return null
   }
+}
+
+interface Looking {
+  /** Default: all folders are. */
+  isWanted?(folder: MergeFolder): boolean
+  /** The names of the folders that were renewed, in the mirror; default: all may have been. */
+  readonly renewed?: readonly string[] | null
+  readonly isNoted?: boolean
 }
 
 async function mergeMirror(
@@ -308,8 +318,7 @@ async function mergeMirror(
   source: SourceFolders,
   place: Place,
   { shared: states, destination, digests: caches, aside, signal, onMessage, dovecotConf }: CopyDeps,
-  isWanted: (folder: MergeFolder) => boolean,
-  renewed: readonly string[] | null = null,
+  { isWanted = () => true, renewed = null, isNoted = false }: Looking,
 ) {
   using digests = caches.open(id)
   await using session = await openSession(place, signal)
@@ -324,9 +333,9 @@ async function mergeMirror(
   const isRenewed = ({ from }: MergeFolder) => renewed === null || renewed.includes(from)
   const there = found.map((folder) => (isRenewed(folder) ? folder : asMerged(id, folder, { states, merged })))
   const folders = there.map((folder) => aside?.without(folder) ?? folder)
-  const sides = { migrationId: id, place, session, states, merged, left, destination, digests, signal, onMessage }
-  const messages = await merge(folders.filter(isWanted), source.subscribed, sides)
-  return { folders: folders.length, missing, messages, told }
+  const given = { migrationId: id, states, merged, left, destination, digests, isNoted, signal, onMessage }
+  const now = await merge(folders.filter(isWanted), source.subscribed, { ...given, place, session })
+  return { folders: folders.length, missing, told, ...now }
 }
 
 async function readMirror(session: Session, renewed: readonly string[] | null): Promise<Mirrored> {

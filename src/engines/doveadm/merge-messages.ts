@@ -49,8 +49,7 @@ async function whichAreThere(
   folders: readonly MergeFolder[],
   fresh: readonly Uids[],
 ): Promise<Map<MergeFolder, Set<number>>> {
-  const isEmpty = [...sides.folders.values()].every(({ messages }) => messages === 0)
-  if (fresh.length === 0 || isEmpty) return new Map()
+  if (fresh.length === 0 || sides.isEmpty || isAllNoted(sides, folders)) return new Map()
   const candidates: New[] = []
   for (const { folder, uids } of fresh) {
     const landing = sides.deps.merged.landing(folder)
@@ -65,6 +64,12 @@ async function whichAreThere(
   const found = alreadyThere(candidates, await sides.live(), merged)
   const byFolder = Map.groupBy(found, ({ folder }) => folder)
   return new Map([...byFolder].map(([folder, all]) => [folder, new Set(all.map(({ uid }) => uid))]))
+}
+
+/** All that is here was noted, and stays where it was: nothing new is one of those. */
+function isAllNoted(sides: Sides, folders: readonly MergeFolder[]): boolean {
+  const stays = (folder: MergeFolder) => [...sides.known(folder).keys()].every((uid) => folder.messages.has(uid))
+  return sides.deps.isNoted && folders.every(stays)
 }
 
 async function mayBeThere({ deps }: Sides, candidates: readonly New[]): Promise<boolean> {

@@ -5,25 +5,33 @@ import { mergeMessages } from './merge-messages.ts'
 import { noteReturned } from './returned.ts'
 import { type MergeDeps, Sides } from './sides.ts'
 
+/** What a merge has done. */
+export interface MergedNow {
+  /** Messages that were copied. */
+  readonly messages: number
+  /** Before it the mailbox in use was. */
+  readonly wasEmpty: boolean
+}
+
 /**
  * Brings what the mirror has and the mailbox in use never had into it. Deletes nothing there.
  * @param subscribed by the source's names
- * @returns how many messages were copied
  */
 export async function merge(
   folders: readonly MergeFolder[],
   subscribed: ReadonlySet<string>,
   deps: MergeDeps,
-): Promise<number> {
+): Promise<MergedNow> {
   const sides = new Sides(deps)
   await sides.readFolders()
+  const wasEmpty = sides.isEmpty
   if (deps.left !== null) await noteReturned(sides, folders, deps.left)
   await makeFolders(sides, folders)
   // Before new messages are noted: what they are flagged with, they bring along.
   await mergeFlags(sides, folders)
-  const copied = await mergeMessages(sides, folders)
+  const messages = await mergeMessages(sides, folders)
   await mergeSubscriptions(sides, folders, subscribed)
-  return copied
+  return { messages, wasEmpty }
 }
 
 /** Also the empty ones; once, and the INBOX comes by itself. */

@@ -29,6 +29,8 @@ export interface MergeDeps {
   readonly left: LeftAt | null
   readonly destination: DestinationMail
   readonly digests: DigestCache
+  /** This attempt has found the mailbox in use empty, and noted what it has brought. */
+  readonly isNoted: boolean
   readonly signal: AbortSignal
   onMessage(): void
 }
@@ -44,6 +46,10 @@ export class Sides {
   constructor(deps: MergeDeps) {
     this.deps = deps
     this.content = new MirrorContent(deps)
+  }
+
+  get isEmpty(): boolean {
+    return [...this.folders.values()].every(({ messages }) => messages === 0)
   }
 
   async readFolders(): Promise<void> {

@@ -1,10 +1,12 @@
-import { readdirSync } from 'node:fs'
+import { chownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { mustRun } from '../../support/ferry.ts'
 import { ImapWire } from '../../support/imap-wire.ts'
 import { seed } from '../../support/seed.ts'
+import { type Source, startSource } from '../../support/source-server.ts'
 import { startWorld, type World } from '../crossing/world.ts'
+import { QUIET } from '../ferry.ts'
 import { openOld } from './sources.ts'
 
 /** One person of a Dovecot, copied by doveadm. */
@@ -16,6 +18,34 @@ export async function startOne(folders: readonly string[], messages: number): Pr
   })
   await mustRun(world.service, 'provider', 'set', 'old', '--engine', 'doveadm')
   return world
+}
+
+/** The same with one INBOX, so large that the old server would take long to be given it message by message. */
+export async function startHuge(messages: number): Promise<World> {
+  let old: Source | undefined
+  const world = await startWorld({
+    ...{ people: 1, messages, mailboxes: ['INBOX'] },
+    async openOld(people) {
+      old = await startSource({ people, configuration: QUIET })
+      return Object.assign(old, { options: ['--port', `${old.port}`, '--tls', 'none'] })
+    },
+    fill: async (_port, [user]) => fillMaildir(join(old?.home(user) ?? '', 'mail'), messages, old?.mailOwner),
+  })
+  await mustRun(world.service, 'provider', 'set', 'old', '--engine', 'doveadm')
+  return world
+}
+
+function fillMaildir(folder: string, messages: number, { uid, gid } = { uid: 0, gid: 0 }): void {
+  const own = (path: string) => chownSync(path, uid, gid)
+  for (const part of ['.', '..', 'cur', 'new', 'tmp']) {
+    mkdirSync(join(folder, part), { recursive: true })
+    own(join(folder, part))
+  }
+  for (let number = 1; number <= messages; number++) {
+    const path = join(folder, 'cur', `1700000000.M${number}P1.old:2,`)
+    writeFileSync(path, `From: a@old.example\nMessage-ID: <${number}@old.example>\nSubject: ${number}\n\nHello\n`)
+    own(path)
+  }
 }
 
 const LINE = `${'x'.repeat(76)}\r\n`
