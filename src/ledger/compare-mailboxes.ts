@@ -102,7 +102,7 @@ export class Comparison {
     opened: Opened,
     onProgress: () => void,
   ): Promise<ReadFolder | UnreadableFolder> {
-    const { destination, digests } = this.#deps
+    const { destination } = this.#deps
     if ('refusal' in opened) return { mailbox, directory, refusal: opened.refusal }
     const { uidValidity, messages, unlisted } = opened
     const evidence = this.#evidence(mailbox.name, directory, uidValidity, await destination.onlyKeywords(directory))
@@ -110,10 +110,6 @@ export class Comparison {
     for (const message of unlisted) findings.addUnlisted(message)
     this.#compareSubscription(findings)
     const digested = await this.#digest(mailbox.name, uidValidity, messages, findings, onProgress)
-    const known = digests.messages.of(mailbox.name, uidValidity)
-    const present = new Set(messages.map(({ uid }) => uid))
-    const gone = [...known.keys()].filter((uid) => !present.has(uid))
-    digests.messages.forget(mailbox.name, uidValidity, gone)
     const unpaired = pairMessages(digested.messages, await destination.read(directory), findings)
     return { findings, unpaired, uidValidity, uids: digested.uids, unlisted: unlisted.length }
   }
@@ -141,6 +137,12 @@ export class Comparison {
       return false
     })
     this.#messages += digested.length
+    const present = new Set(messages.map(({ uid }) => uid))
+    digests.messages.forget(
+      name,
+      uidValidity,
+      [...known.keys()].filter((uid) => !present.has(uid)),
+    )
     for (const messages of batchesOf(unknown, BATCH)) {
       const batch = new Map(messages.map((message) => [message.uid, message]))
       const fresh = new Map<number, DigestedMessage>()

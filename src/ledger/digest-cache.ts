@@ -170,22 +170,23 @@ function unpacked(text: string): Opened {
 
 function files(database: DatabaseSync): KnownFiles {
   const select = database.prepare('select * from file where directory = ?')
+  const selectStamps = database.prepare('select name, stamp from file where directory = ?')
   const insert = database.prepare('insert or replace into file values (?, ?, ?, ?, ?, ?)')
   const remove = database.prepare('delete from file where directory = ? and name = ?')
-  function of(directory: string): Map<string, KnownFile> {
-    const known = new Map<string, KnownFile>()
-    for (const row of select.iterate(directory)) {
-      const { name, stamp } = row as unknown as { name: string; stamp: string }
-      known.set(name, { stamp, ...digestIn(row as unknown as Row) })
-    }
-    return known
-  }
   return {
-    of,
+    of(directory) {
+      const known = new Map<string, KnownFile>()
+      for (const row of select.iterate(directory)) {
+        const { name, stamp } = row as unknown as { name: string; stamp: string }
+        known.set(name, { stamp, ...digestIn(row as unknown as Row) })
+      }
+      return known
+    },
     keep(directory, now) {
-      const before = of(directory)
+      const rows = selectStamps.all(directory) as { name: string; stamp: string }[]
+      const before = new Map(rows.map(({ name, stamp }) => [name, stamp]))
       const gone = [...before.keys()].filter((name) => !now.has(name))
-      const fresh = [...now].filter(([name, { stamp }]) => before.get(name)?.stamp !== stamp)
+      const fresh = [...now].filter(([name, { stamp }]) => before.get(name) !== stamp)
       if (gone.length + fresh.length === 0) return
       atOnce(database, () => {
         for (const name of gone) remove.run(directory, name)

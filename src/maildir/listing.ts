@@ -79,17 +79,18 @@ async function readOnce(directory: string, { root, known, sourceUids }: Reading)
   const before = known.of(directory)
   const now = new Map<string, KnownFile>()
   const copyOf = sourceUids(directory)
-  const files: { name: string; path: string }[] = []
+  const files: { part: string; name: string }[] = []
   for (const part of ['cur', 'new']) {
     const names = await entriesOf(join(root, directory, part))
-    for (const name of names) if (!name.startsWith('.')) files.push({ name, path: join(root, directory, part, name) })
+    for (const name of names) if (!name.startsWith('.')) files.push({ part, name })
   }
   const words = await keywordsOf(join(root, directory))
   const messages: DestinationMessage[] = []
   let isWhole = false
   try {
     for (const batch of batchesOf(files, IN_ONE_GO)) {
-      for (const { name, path } of batch) {
+      for (const { part, name } of batch) {
+        const path = join(root, directory, part, name)
         const [base = '', info = ''] = name.split(':2,')
         const read = lookAt(path, before.get(base)) ?? (await readPieces(path))
         if (read === null) continue
