@@ -412,15 +412,16 @@ export interface SourceWriter extends AsyncDisposable {
   digests(messages: readonly SourceMessage[]): Promise<Map<number, string>>
 }
 
-/** A message of the source, digested on its way to a program. */
-export interface PassedBody extends KnownMessage {
+/** A message of the source. */
+export interface MessageKey {
   /** As the source calls it; `INBOX` in this one spelling. */
   readonly mailbox: string
   readonly uidValidity: number
   readonly uid: number
-  /** The program has a stand-in for it. */
-  readonly isAside?: boolean
 }
+
+/** The same, digested on its way to a program. */
+export interface PassedBody extends KnownMessage, MessageKey {}
 
 /** What becomes of the messages that pass through a tunnel. */
 export interface Passing {
@@ -434,11 +435,12 @@ export interface Passing {
 export interface Aside {
   /** From so many bytes on. */
   readonly fromBytes: number
-  open(standIn: StandInName): AsideMessage
+  open(standIn: StandingIn): AsideMessage
 }
 
-/** By what a stand-in is found. */
-export interface StandInName {
+/** By what a stand-in is found, and for what it stands. */
+export interface StandingIn {
+  readonly message: MessageKey
   /** Its last line. */
   readonly token: string
   /** How long it is with LF for every CR LF. */

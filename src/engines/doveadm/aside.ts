@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
-import type { Aside, AsideMessage, PassedBody, StandInName } from '../../copying/ports.ts'
+import type { Aside, AsideMessage, StandingIn } from '../../copying/ports.ts'
 import { LineFeeds, MOST_BYTES } from '../../model/line-feeds.ts'
-import { Told } from '../../model/not-flipped.ts'
+import { NotFlipped, Told } from '../../model/not-flipped.ts'
 import { runProcess } from '../process.ts'
 import type { Ended } from './doveadm.ts'
 import type { MergeFolder } from './folders.ts'
@@ -13,7 +13,6 @@ import { shown, troubleOf } from './trouble.ts'
 
 /** doveadm holds a message three times in memory. */
 const LARGE_BYTES = 10_000_000
-const SETTLE_LIMIT_MS = 600_000
 /** A message is not whole, and the mirror has its stand-in. */
 const LOST = 3
 
@@ -26,23 +25,29 @@ exec cat >"$1/large/$2"`
 
 /**
  * Puts each message in the place of its stand-in in a Maildir that nobody uses, under the same UID: its file is found by
- * size and last line. Whatever stops it in between, it does all that is left when it runs again.
+ * size and last line. The message gets a name of its own, then the list names it, then the stand-in goes, and at last the
+ * name beside: so whatever stops this, it does the rest when it runs again. Without a stand-in, doveadm asks for the message
+ * again; but only files that were read tell that there is none.
  */
 const SETTLE = `
 set -e
 export LC_ALL=C
 cd -- "$1"
+test -d Maildir || { rm -rf large; exit 0; }
 cr=$(printf '\\r')
-ends() { tail -c "$3" -- "$1" | grep -qaFx -- "$2"; }
 for file in large/*; do
   test -f "$file" || continue
   token=\${file#large/} token=\${token%%.*} bytes=\${file#*.} bytes=\${bytes%.whole}
-  if ends "$file" "$token" 32; then
+  last=$(tail -c 32 -- "$file")
+  if test "$last" = "$token"; then
     case $file in *.whole) ;; *) mv -- "$file" "$file.whole"; file=$file.whole ;; esac
     truncate -s -32 -- "$file"
   fi
-  standin=$(find Maildir -type f -path '*/[cn][ue][rw]/*' \\( -name "*,S=$bytes,*" -o -name "*,S=$bytes:*" -o -name "*,S=$bytes" \\) \\
-    -exec sh -c 'tail -c 33 -- "$2" | grep -qaFx -- "$1"' sh "$token" {} \\; -print -quit)
+  standin=$(find Maildir -type f \\( -path '*/cur/*' -o -path '*/new/*' \\) \\
+    \\( -name "*,S=$bytes,*" -o -name "*,S=$bytes:*" -o -name "*,S=$bytes" \\) \\
+    ! -exec sh -c 'last=$(tail -c 33 -- "$2") && test "$last" != "$1"' sh "$token" {} \\; -print -quit)
+  test -z "$standin" || last=$(tail -c 33 -- "$standin")
+  test -z "$standin" || test "$last" = "$token" || exit 1
   case $standin,$file in
     ,*) rm -f -- "$file"; continue ;;
     *.whole) ;;
@@ -53,14 +58,21 @@ for file in large/*; do
   name=\${name%"$flags"}
   size=$(stat -c %s -- "$file")
   new=\${name%%,S=*},S=$size
-  if ! grep -qa "$cr$" -- "$file"; then new=$new,W=$((size + $(wc -l <"$file"))); fi
+  crs=$(grep -ca "$cr$" -- "$file" || test $? = 1)
+  lines=$(wc -l <"$file")
+  if test "$crs" = 0; then new=$new,W=$((size + lines)); fi
+  list=$folder/dovecot-uidlist
+  old=$(printf %s "$name" | sed 's/[][\\.*^$/]/\\\\&/g')
+  now=$(printf %s "$new" | sed 's/[][\\.*^$/&]/\\\\&/g')
+  # A doveadm that was killed has given it no number: there is no such message.
+  listed=0
+  if test -e "$list"; then listed=$(grep -ca -e ":$old$" -e ":$now$" -- "$list" || test $? = 1); fi
+  if test "$listed" = 0; then rm -f -- "$standin" "$file"; continue; fi
   chmod --reference="$standin" -- "$file"
   touch --reference="$standin" -- "$file"
   ln -fT -- "$file" "\${standin%/*}/$new$flags"
-  list=$folder/dovecot-uidlist
   cp -p -- "$list" "$list.new"
-  old=$(printf %s "$name" | sed 's/[][\\.*^$/]/\\\\&/g') new=$(printf %s "$new" | sed 's/[\\/&]/\\\\&/g')
-  sed "s/:$old$/:$new/" "$list" >"$list.new"
+  sed "s/:$old$/:$now/" "$list" >"$list.new"
   mv -T -- "$list.new" "$list"
   rm -f -- "$folder/dovecot.index.cache" "$standin" "$file"
 done
@@ -72,35 +84,34 @@ type Where = Pick<Place, 'mirrorHome' | 'owner'>
 export class LargeAside implements Aside {
   readonly fromBytes = LARGE_BYTES
   readonly #where: Where
-  readonly #signal: AbortSignal
+  readonly #held: AbortSignal
   readonly #writing: Promise<Ended>[] = []
   readonly #copies: Buffer[] = []
-  /** Of what the mirror may have a stand-in for by now: UIDs by mailbox and UIDVALIDITY. */
+  /** What the mirror may have a stand-in for by now: UIDs by mailbox and UIDVALIDITY. */
   readonly #standIns = new Map<string, Set<number>>()
 
+  /** @param signal of the attempt */
   constructor(where: Where, signal: AbortSignal) {
     this.#where = where
-    this.#signal = signal
+    this.#held = whileHeld(signal)
   }
 
-  open({ token, bytes, onDrain, onFailure }: StandInName): AsideMessage {
+  open({ message: { mailbox, uidValidity, uid }, token, bytes, onDrain, onFailure }: StandingIn): AsideMessage {
+    const key = `${uidValidity} ${mailbox}`
+    this.#standIns.set(key, (this.#standIns.get(key) ?? new Set()).add(uid))
     let input: Writable | undefined
     const onInput = (stdin: Writable) => {
       // Why it reads no more, its end tells.
       input = stdin.on('error', () => undefined).on('drain', onDrain)
     }
-    const writing = run(
-      this.#where,
-      ['sh', '-c', KEEP, 'sh', this.#where.mirrorHome, `${token}.${bytes}`],
-      this.#signal,
-      onInput,
-    )
+    const args = ['sh', '-c', KEEP, 'sh', this.#where.mirrorHome, `${token}.${bytes}`]
+    const writing = run(this.#where, args, this.#held, onInput).catch((error) => ({ exitCode: null, error, said: [] }))
     this.#writing.push(writing)
     void writing.then(({ exitCode }) => exitCode === 0 || onFailure())
     const lineFeeds = new LineFeeds()
     let mayGoOn = true
-    const write = (bytes: Buffer) => {
-      const copy = this.#copyOf(bytes)
+    const write = (some: Buffer) => {
+      const copy = this.#copyOf(some)
       mayGoOn = input?.write(copy, () => this.#copies.push(copy)) ?? true
     }
     return {
@@ -117,18 +128,11 @@ export class LargeAside implements Aside {
   }
 
   /** What is written may be written over: Node would let copies of it lie about until they are 64 MB. */
-  #copyOf(bytes: Buffer): Buffer {
+  #copyOf(some: Buffer): Buffer {
     const memory = this.#copies.pop()?.buffer ?? new ArrayBuffer(MOST_BYTES)
-    const copy = Buffer.from(memory, 0, bytes.length)
-    bytes.copy(copy)
+    const copy = Buffer.from(memory, 0, some.length)
+    some.copy(copy)
     return copy
-  }
-
-  /** Before the program has its stand-in. */
-  note({ mailbox, uidValidity, uid }: PassedBody): void {
-    const key = `${uidValidity} ${mailbox}`
-    const uids = this.#standIns.get(key) ?? new Set()
-    this.#standIns.set(key, uids.add(uid))
   }
 
   /** A folder as it is in the mirror by now, without the stand-ins. */
@@ -138,33 +142,54 @@ export class LargeAside implements Aside {
     return { ...folder, messages: new Map([...folder.messages].filter(([uid]) => !uids.has(uid))) }
   }
 
-  /** What an attempt has left that nobody could stop. When no doveadm works there. @throws Told when it cannot be done */
+  /** What an attempt has left that nobody could stop. When nobody uses the mirror. @throws Told when it cannot be done */
   async recover(): Promise<void> {
-    if ((await settle(this.#where)) === 'lost') await removeMirror(this.#where)
+    if ((await runSettle(this.#where, this.#held)) === 'lost') await removeMirror(this.#where, this.#held)
   }
 
-  /** When no doveadm works there. @throws Told when a message is not there, and then no stand-in for it is */
+  /** When nobody uses the mirror. @throws Told when a message is not there, and then no stand-in for it is */
   async settle(): Promise<void> {
     const failed = (await Promise.all(this.#writing.splice(0))).find(({ exitCode }) => exitCode !== 0)
-    const isLost = (await settle(this.#where)) === 'lost'
+    // Others may be at it.
+    if (this.#held.aborted) return
+    const isLost = (await runSettle(this.#where, this.#held)) === 'lost'
+    if (isLost) await removeMirror(this.#where, this.#held)
     this.#standIns.clear()
-    if (isLost) await removeMirror(this.#where)
     if (failed !== undefined || isLost) throw new CannotKeep(failed)
   }
 }
 
-class CannotKeep extends Told {
+/** Also an attempt that was stopped leaves nothing half done, as long as the mailbox is its own. */
+function whileHeld(signal: AbortSignal): AbortSignal {
+  const lost = new AbortController()
+  const look = () => signal.reason === 'lost-lock' && lost.abort('lost-lock')
+  if (signal.aborted) look()
+  else signal.addEventListener('abort', look, { once: true })
+  return lost.signal
+}
+
+/** For a mirror of a source that cannot be asked any more. @throws Told, NotFlipped when a message has not come whole */
+export async function settleLast(where: Where, signal: AbortSignal): Promise<void> {
+  await runSettle(where, signal)
+  refuseUnsettled(where)
+}
+
+/** @throws NotFlipped */
+export function refuseUnsettled({ mirrorHome }: Where): void {
+  if (existsSync(join(mirrorHome, 'large'))) throw new NotFlipped('a large message is not in the mirror yet')
+}
+
+/** A mirror may have stand-ins, or is none. */
+export class CannotKeep extends Told {
   constructor(end?: Ended) {
     super(`a large message cannot be kept\n${end === undefined ? '' : shown(end)}`.trim(), end && troubleOf(end))
   }
 }
 
 /** @returns `lost`: a message is not whole, and the mirror has its stand-in. @throws CannotKeep */
-async function settle(where: Where): Promise<'settled' | 'lost'> {
+async function runSettle(where: Where, signal: AbortSignal): Promise<'settled' | 'lost'> {
   const { mirrorHome } = where
   if (!existsSync(join(mirrorHome, 'large'))) return 'settled'
-  // Also after an attempt was stopped: the next one would do the same.
-  const signal = AbortSignal.timeout(SETTLE_LIMIT_MS)
   const end = await run(where, ['setpriv', '--pdeathsig', 'KILL', 'sh', '-c', SETTLE, 'sh', mirrorHome], signal)
   if (end.exitCode === LOST) return 'lost'
   if (end.exitCode !== 0) throw new CannotKeep(end)
@@ -180,14 +205,7 @@ async function run(
 ): Promise<Ended> {
   const said: string[] = []
   const onLine = (line: string) => said.push(line)
-  const end = await runProcess({
-    program,
-    args,
-    owner,
-    signal,
-    isUrgent: () => true,
-    onLine,
-    ...(onInput && { onInput }),
-  })
+  const isUrgent = () => true
+  const end = await runProcess({ program, args, owner, signal, isUrgent, onLine, ...(onInput && { onInput }) })
   return { ...end, said: said.slice(-1) }
 }

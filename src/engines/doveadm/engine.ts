@@ -15,7 +15,7 @@ import type { DestinationMail, DigestCaches } from '../../ledger/ports.ts'
 import type { Result } from '../../model/attempt.ts'
 import type { CopyOrder } from '../../model/migration.ts'
 import { mirrorIn } from '../../model/mirror.ts'
-import { LargeAside } from './aside.ts'
+import { CannotKeep, LargeAside } from './aside.ts'
 import { mirrorFolders, mirrorMessages } from './both.ts'
 import { removeCarried } from './carried.ts'
 import { check } from './check.ts'
@@ -134,7 +134,6 @@ async function attempt(order: CopyOrder, credential: Credential, run: EngineRun,
     await aside?.recover()
     const onBody = (body: PassedBody) => {
       passed.take(body)
-      if (body.isAside) aside?.note(body)
       run.onBrought?.({ mailbox: body.mailbox, bytes: body.size, engine: 'doveadm' })
       if (run.spent?.aborted) tunnel?.stop()
     }
@@ -174,19 +173,23 @@ async function copy(order: CopyOrder, source: SourceFolders, place: Place, deps:
   const { passed } = deps
   if (order.isMirrored) return await copyMirror(order, source, place, deps)
   const isFirst = !existsSync(place.mirrorHome) && !deps.shared.remembers(order.id)
-  const renewing = settled(renew(source, place, deps), deps)
-  const mirroring = renewing.then(() => undefined)
-  const early = (isFirst && (await mergeEarly(order, source, place, deps, mirroring))) || NOTHING
+  let early = NOTHING
+  let renewed: readonly string[] | null = null
+  const mirroring = async () => {
+    const renewing = renew(source, place, deps)
+    if (isFirst) early = (await mergeEarly(order, source, place, deps, renewing)) ?? NOTHING
+    renewed = await renewing
+  }
   try {
-    await mirroring
+    await settled(mirroring, deps)
   } catch (error) {
-    if (!deps.spent?.aborted) throw error
+    if (!deps.spent?.aborted || error instanceof CannotKeep) throw error
     passed.keep()
     const { messages } = (await mergeNumbered(order, source, place, deps)) ?? NOTHING
     return { ...ended(deps.spent.reason, ''), messages: early.messages + messages }
   }
   passed.keep()
-  const looking = { renewed: await renewing, isNoted: early.wasEmpty }
+  const looking = { renewed, isNoted: early.wasEmpty }
   const { folders, missing, messages, told } = await mergeMirror(order, source, place, deps, looking)
   // What is missing fails the ledger, which names it.
   const copied = { folders, messages: early.messages + messages, output: [...told, wordsOf(missing)].join('\n').trim() }
@@ -195,10 +198,10 @@ async function copy(order: CopyOrder, source: SourceFolders, place: Place, deps:
 
 const NOTHING: MergedNow = { messages: 0, wasEmpty: false }
 
-/** A mirror that is renewed has what it was given stand-ins for, whatever comes of it. */
-async function settled<T>(renewing: Promise<T>, { aside }: CopyDeps): Promise<T> {
+/** A mirror has what it was given stand-ins for when nobody is at work there any more, whatever has come of it. */
+async function settled<T>(work: () => Promise<T>, { aside }: CopyDeps): Promise<T> {
   try {
-    return await renewing
+    return await work()
   } finally {
     await aside?.settle()
   }
@@ -250,7 +253,7 @@ async function copyMirror(order: CopyOrder, first: SourceFolders, place: Place, 
   const { passed, shared: states, destination, signal, again } = deps
   let isNew = false
   const mirror = async (source: SourceFolders): Promise<Result> => {
-    isNew = (await settled(renewMirror(place, leftOut(source), deps), deps)) || isNew
+    isNew = (await settled(() => renewMirror(place, leftOut(source), deps), deps)) || isNew
     passed.keep()
     const listed = await listMirror(place, source, { destination, states, signal })
     const { folders } = listed

@@ -4,6 +4,7 @@ import type { Namespace } from '../../model/account.ts'
 import type { MailboxStatus } from '../../model/mailbox.ts'
 import type { CopyOrder } from '../../model/migration.ts'
 import { NotFlipped } from '../../model/not-flipped.ts'
+import { refuseUnsettled } from './aside.ts'
 import { DoveadmError } from './doveadm.ts'
 import type { DoveadmDeps } from './engine.ts'
 import { carryFilters } from './filters.ts'
@@ -65,6 +66,7 @@ async function openFlip(
   const place = opened.use(await openPlace(order, dovecot, sourceFields(way, listPrefix(source))))
   const isEmpty = !source.mailboxes.some(({ wanted }) => wanted)
   if (isEmpty) await makeEmptyMirror(place, signal)
+  refuseUnsettled(place)
   await probeMoves(place, signal)
   if (isEmpty) return new EmptyFlip(order, { deps, place, way, source, signal, held: opened.move() })
   return new Flip(order, credential, { deps, place, way, source, signal, held: opened.move() })

@@ -1,5 +1,6 @@
 import type { LastCopy } from '../../copying/ports.ts'
 import type { CopyOrder } from '../../model/migration.ts'
+import { settleLast } from './aside.ts'
 import type { DoveadmDeps } from './engine.ts'
 import { removeRecord } from './flipped.ts'
 import { toDisk } from './land.ts'
@@ -19,6 +20,7 @@ export async function openLastCopy(
   await refuseStorage()
   await using opened = new AsyncDisposableStack()
   const place = opened.use(await openPlace(order, dovecot, {}))
+  await settleLast(place, signal)
   await probeMoves(place, signal)
   await toDisk(place, signal)
   using merged = openMerged(stateFolder, order.id)

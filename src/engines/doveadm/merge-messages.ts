@@ -49,7 +49,7 @@ async function whichAreThere(
   folders: readonly MergeFolder[],
   fresh: readonly Uids[],
 ): Promise<Map<MergeFolder, Set<number>>> {
-  if (fresh.length === 0 || sides.isEmpty || isAllNoted(sides, folders)) return new Map()
+  if (fresh.length === 0 || sides.messages === 0 || isAllNoted(sides, folders)) return new Map()
   const candidates: New[] = []
   for (const { folder, uids } of fresh) {
     const landing = sides.deps.merged.landing(folder)
@@ -66,10 +66,11 @@ async function whichAreThere(
   return new Map([...byFolder].map(([folder, all]) => [folder, new Set(all.map(({ uid }) => uid))]))
 }
 
-/** All that is here was noted, and stays where it was: nothing new is one of those. */
+/** All that is here was noted, and the source still has it where it was: nothing new is one of those. */
 function isAllNoted(sides: Sides, folders: readonly MergeFolder[]): boolean {
-  const stays = (folder: MergeFolder) => [...sides.known(folder).keys()].every((uid) => folder.messages.has(uid))
-  return sides.deps.isNoted && folders.every(stays)
+  if (!sides.deps.isNoted) return false
+  const noted = folders.map((folder) => [...sides.known(folder).keys()].filter((uid) => folder.messages.has(uid)))
+  return sides.messages <= noted.reduce((sum, { length }) => sum + length, 0)
 }
 
 async function mayBeThere({ deps }: Sides, candidates: readonly New[]): Promise<boolean> {

@@ -24,7 +24,7 @@ export async function merge(
 ): Promise<MergedNow> {
   const sides = new Sides(deps)
   await sides.readFolders()
-  const wasEmpty = sides.isEmpty
+  const wasEmpty = sides.messages === 0
   if (deps.left !== null) await noteReturned(sides, folders, deps.left)
   await makeFolders(sides, folders)
   // Before new messages are noted: what they are flagged with, they bring along.

@@ -1,3 +1,4 @@
+import { Told } from '../../model/not-flipped.ts'
 import { runProcess } from '../process.ts'
 import { DoveadmError, doveadm, type Ended, readTable } from './doveadm.ts'
 import { flagsIn } from './flags.ts'
@@ -98,13 +99,28 @@ function isStuck({ exitCode, said }: Ended): boolean {
   return exitCode === EX_DATAERR || said.some((line) => /INBOX can't be deleted|Headers hashes don't match/.test(line))
 }
 
-/** As its owner: root follows no link of theirs. */
+/** At once: half of it, for whoever is cut off here, would look like a mirror. */
+const REMOVE = `
+rm -rf -- "$1.removed"
+test -e "$1" || exit 0
+mv -T -- "$1" "$1.removed"
+rm -rf -- "$1.removed"`
+
+/** As its owner: root follows no link of theirs. @throws Told */
 export async function removeMirror(
   { mirrorHome, owner }: Pick<Place, 'mirrorHome' | 'owner'>,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<void> {
-  const args = ['-rf', '--', mirrorHome]
-  await runProcess({ program: 'rm', args, owner, signal, isUrgent: () => true, onLine: () => undefined })
+  const args = ['-c', REMOVE, 'sh', mirrorHome]
+  const { exitCode } = await runProcess({
+    program: 'sh',
+    args,
+    owner,
+    signal,
+    isUrgent: () => true,
+    onLine: () => undefined,
+  })
+  if (exitCode !== 0) throw new Told('the mirror cannot be removed')
 }
 
 /** The folders of the mirror, or of the mailbox in use, by name. */

@@ -37,7 +37,6 @@ const PROBE = `
 set -e
 cd -- "$1"
 test -d .postferry/mirror/Maildir
-rmdir .postferry/mirror/large 2>/dev/null || test ! -e .postferry/mirror/large
 rm -rf .postferry/mirror/probe postferry-probe
 set -- . .postferry/mirror/Maildir
 if [ -e Maildir ]; then

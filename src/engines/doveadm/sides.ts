@@ -48,8 +48,9 @@ export class Sides {
     this.content = new MirrorContent(deps)
   }
 
-  get isEmpty(): boolean {
-    return [...this.folders.values()].every(({ messages }) => messages === 0)
+  /** How many messages the mailbox in use has. */
+  get messages(): number {
+    return [...this.folders.values()].reduce((sum, { messages }) => sum + messages, 0)
   }
 
   async readFolders(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { Aside, Foreseen, ForeseenMailbox } from '../../copying/ports.ts'
+import type { Aside, Foreseen, ForeseenMailbox, MessageKey } from '../../copying/ports.ts'
 import { within } from '../../model/timeout.ts'
 import type { Lent, LoggedIn } from '../login/connection.ts'
 import { Ahead, type Kind as KindOfAhead } from './ahead.ts'
@@ -27,6 +27,8 @@ interface Asked {
 interface Segment {
   readonly kind: Kind
   readonly from: number
+  /** The message, of a large one that begins here. */
+  readonly large: MessageKey | null
   /** Of the command that ends here. */
   tag: string | null
 }
@@ -63,7 +65,7 @@ export class Conversation {
     this.#password = password
     this.#aside = aside
     const ofChunks = {
-      onKind: (kind: Kind, at: number) => this.#cut(kind, at),
+      onKind: (kind: Kind, at: number, large: MessageKey | null) => this.#cut(kind, at, large),
       onEnd: (tag: string) => this.#answered(tag),
     }
     this.#overhear = new Overhear({ ...listener, ...ofChunks }, aside?.fromBytes)
@@ -234,14 +236,14 @@ export class Conversation {
   }
 
   #take(chunk: Buffer): void {
-    this.#segments = [{ kind: this.#kind, from: 0, tag: null }]
+    this.#segments = [{ kind: this.#kind, from: 0, large: null, tag: null }]
     this.#overhear.hear(chunk)
     const all = this.#begun.length === 0 ? chunk : Buffer.concat([this.#begun, chunk])
     const whole = all.length - this.#overhear.unfinished
     for (const [at, segment] of this.#segments.entries()) {
       const to = this.#segments[at + 1]?.from ?? whole
       this.#kind = segment.kind
-      if (at > 0 && segment.kind === 'large') this.#standIn = this.#newStandIn()
+      if (segment.large !== null) this.#standIn = this.#standInFor(segment.large)
       if (to > segment.from) this.#deliver(segment, all.subarray(segment.from, to))
     }
     this.#begun = Buffer.from(all.subarray(whole))
@@ -259,8 +261,8 @@ export class Conversation {
     if (bytes > 4 * KEPT_BYTES && isWaitedFor) this.#mislead()
   }
 
-  #cut(kind: Kind, at: number): void {
-    this.#segments.push({ kind, from: this.#begun.length + at, tag: null })
+  #cut(kind: Kind, at: number, large: MessageKey | null): void {
+    this.#segments.push({ kind, from: this.#begun.length + at, large, tag: null })
   }
 
   #answered(tag: string): void {
@@ -269,9 +271,9 @@ export class Conversation {
     this.#foresight.ended(tag, this.#overhear)
   }
 
-  #newStandIn(): StandIn | null {
+  #standInFor(message: MessageKey): StandIn | null {
     const calls = { onDrain: () => this.#lent.socket.resume(), onFailure: this.#over.resolve }
-    return this.#aside === undefined ? null : new StandIn(this.#aside, calls)
+    return this.#aside === undefined ? null : new StandIn(this.#aside, { message, ...calls })
   }
 
   #deliver({ kind, tag }: Segment, part: Buffer): void {

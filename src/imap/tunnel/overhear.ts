@@ -1,4 +1,4 @@
-import type { PassedBody } from '../../copying/ports.ts'
+import type { MessageKey, PassedBody } from '../../copying/ports.ts'
 import type { Opened } from '../../ledger/ports.ts'
 import { isInbox } from '../../model/mailbox.ts'
 import { Digesting } from '../../model/message-digest.ts'
@@ -22,8 +22,8 @@ export interface Listener {
   onBody?(body: PassedBody): void
   /** A mailbox all of whose messages were told. */
   onListing?(mailbox: string, opened: Opened): void
-  /** From there on in the chunk, or in what came before it, responses are of this kind. */
-  onKind?(kind: Kind, at: number): void
+  /** From there on in the chunk, or in what came before it, responses are of this kind. @param large that message */
+  onKind?(kind: Kind, at: number, large: MessageKey | null): void
   /** The end of the command with this tag, after `onKind`. */
   onEnd?(tag: string): void
 }
@@ -42,7 +42,7 @@ interface Open {
 interface Response {
   /** With NIL for each literal. */
   text: string
-  body: { readonly digesting: Digesting; readonly size: number; readonly isLarge: boolean } | null
+  body: { readonly digesting: Digesting; readonly size: number } | null
 }
 
 /**
@@ -150,24 +150,24 @@ export class Overhear {
     this.#response.text += line.slice(0, -literal.length)
     this.#literal = Number(size)
     this.#isBody = /[ (]BODY\[\] $/i.test(this.#response.text)
-    const isLarge = isFirst && this.#isBody && this.#isLarge
-    if (isFirst) this.#tellKind(isLarge ? 'large' : this.#isBody ? 'body' : kindOf(line), length)
-    if (this.#isBody) {
-      this.#response.body = { digesting: new Digesting(), size: this.#literal, isLarge }
-    }
+    const large = this.#isBody ? this.#large : null
+    const kind = large !== null ? 'large' : this.#isBody ? 'body' : kindOf(line)
+    if (isFirst) this.#tellKind(kind, length, large)
+    if (this.#isBody) this.#response.body = { digesting: new Digesting(), size: this.#literal }
     this.#response.text += 'NIL'
   }
 
-  /** Whose it is, is known by now: so it will be told. */
-  get #isLarge(): boolean {
-    const isKnown = this.#open !== null && /[ (]UID [1-9]\d* /i.test(this.#response.text)
-    return isKnown && this.#literal >= this.#largeBytes
+  /** Null: it is not large, or nobody knows by now which it is. */
+  get #large(): MessageKey | null {
+    const [, uid] = /[ (]UID ([1-9]\d*) /i.exec(this.#response.text) ?? []
+    if (uid === undefined || this.#open === null || this.#literal < this.#largeBytes) return null
+    return { ...this.#open, uid: Number(uid) }
   }
 
-  #tellKind(kind: Kind, length: number): void {
+  #tellKind(kind: Kind, length: number, large: MessageKey | null = null): void {
     if (kind === this.#kind && kind !== 'end' && kind !== 'large') return
     this.#kind = kind
-    this.#listener.onKind?.(kind, this.#at - length)
+    this.#listener.onKind?.(kind, this.#at - length, large)
   }
 
   #takeResponse(): void {
@@ -203,9 +203,7 @@ export class Overhear {
     this.#roll?.tell(number, [null, items])
     const uid = Number(textOf(itemsOf([null, items]).get('UID')))
     if (body === null || !(uid > 0) || this.#open === null) return
-    const { size: bytes, isLarge, digesting } = body
-    const aside = isLarge && { isAside: true }
-    this.#listener.onBody?.({ ...this.#open, uid, size: bytes, ...digesting.result(), ...aside })
+    this.#listener.onBody?.({ ...this.#open, uid, size: body.size, ...body.digesting.result() })
   }
 
   #takeEnd(text: string): void {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Aside, AsideMessage, StandInName } from '../../copying/ports.ts'
+import type { Aside, AsideMessage, StandingIn } from '../../copying/ports.ts'
 
 /** So much of a message is its header at most. */
 const HEAD_LIMIT = 64 * 1024
@@ -11,7 +11,7 @@ const TOKEN_BYTES = 16
  */
 export class StandIn {
   readonly #aside: Aside
-  readonly #calls: Pick<StandInName, 'onDrain' | 'onFailure'>
+  readonly #standingIn: Omit<StandingIn, 'token' | 'bytes'>
   readonly #token = randomBytes(TOKEN_BYTES).toString('hex')
   /** Up to where the message begins. */
   #line: string | null = null
@@ -23,9 +23,9 @@ export class StandIn {
   #text = ''
   #isWhole = false
 
-  constructor(aside: Aside, calls: Pick<StandInName, 'onDrain' | 'onFailure'>) {
+  constructor(aside: Aside, standingIn: Omit<StandingIn, 'token' | 'bytes'>) {
     this.#aside = aside
-    this.#calls = calls
+    this.#standingIn = standingIn
   }
 
   /**
@@ -69,7 +69,7 @@ export class StandIn {
     if (end === null && this.#head.length < HEAD_LIMIT && this.#left > 0) return true
     this.#text = `${headerOf(this.#head, end)}${this.#token}\r\n`
     const bytes = this.#text.replaceAll('\r\n', '\n').length
-    this.#message = this.#aside.open({ token: this.#token, bytes, ...this.#calls })
+    this.#message = this.#aside.open({ token: this.#token, bytes, ...this.#standingIn })
     const head = this.#head
     this.#head = Buffer.alloc(0)
     return this.#message.write(head)
@@ -78,8 +78,8 @@ export class StandIn {
 
 /** Behind the empty line; null: it is not there. */
 function endOfHeader(head: Buffer): number | null {
-  const [end] = [head.indexOf('\n\r\n') + 3, head.indexOf('\n\n') + 2].filter((end) => end > 2).sort((a, b) => a - b)
-  return end ?? null
+  const ends = [head.indexOf('\n\r\n') + 3, head.indexOf('\n\n') + 2].filter((at) => at > 2)
+  return ends.length === 0 ? null : Math.min(...ends)
 }
 
 /** One without an end is cut at the end of a line. */

@@ -138,16 +138,6 @@ t.test(
   },
 )
 
-t.test('a mirror that lacks what is beside it is not put in place', async (t) => {
-  const { where } = home()
-  const large = join(where.home, '.postferry/mirror/large')
-  mkdirSync(large)
-  writeFileSync(join(large, 'a message'), 'large')
-  await t.rejects(probeMoves(where, signal), /cannot be renamed into the mailbox/)
-  rmSync(join(large, 'a message'))
-  await probeMoves(where, signal)
-})
-
 t.test('a mailbox that is a link is not moved', async (t) => {
   const { where } = home(false)
   mkdirSync(join(where.home, 'elsewhere'))

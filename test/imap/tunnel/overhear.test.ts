@@ -54,3 +54,20 @@ t.test('what does not say whose it is, is left out', async (t) => {
   t.same(overheard(named, both + message), [], 'a name that comes as a literal')
   t.same(overheard(['a EXAMINE x'], `* OK [UIDVALIDITY 7] fine\r\na OK done\r\n* 1 FETCH (BODY[] {0}\r\n)\r\n`), [])
 })
+t.test('a large message is named when it begins, if its response says by then which it is', async (t) => {
+  const large: unknown[] = []
+  const overhear = new Overhear({ onKind: (_, __, message) => message && large.push(message) }, 10)
+  overhear.asked('a EXAMINE inbox')
+  const answers = [
+    '* OK [UIDVALIDITY 7] fine\r\na OK done\r\n',
+    `* 1 FETCH (UID 5 FLAGS (a[b) BODY[] ${literal(ONE)})\r\n`,
+    `* 2 FETCH (BODY[] ${literal(ONE)} UID 6)\r\n`,
+    `* 3 FETCH (UID 7 BODY[] ${literal('small')})\r\n`,
+    `* 4 FETCH (UID 8 BODY[] ${literal(ONE)})\r\n`,
+  ]
+  for (const answer of answers) overhear.hear(Buffer.from(answer))
+  t.same(large, [
+    { mailbox: 'INBOX', uidValidity: 7, uid: 5 },
+    { mailbox: 'INBOX', uidValidity: 7, uid: 8 },
+  ])
+})

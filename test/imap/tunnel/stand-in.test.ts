@@ -1,18 +1,19 @@
 import t from 'tap'
-import type { StandInName } from '../../../src/copying/ports.ts'
+import type { StandingIn } from '../../../src/copying/ports.ts'
 import { StandIn } from '../../../src/imap/tunnel/stand-in.ts'
 
 const HEADER = 'Subject: large\r\nMessage-ID: <large@old.example>\r\n\r\n'
 const BODY = `${'A'.repeat(76)}\r\n`.repeat(2_000)
 const MESSAGE = HEADER + BODY
+const MESSAGE_KEY = { mailbox: 'INBOX', uidValidity: 1, uid: 7 }
 const BEGIN = '* 3 FETCH (UID 7 FLAGS (\\Seen) BODY[] '
 const END = ' INTERNALDATE "01-Mar-2021 10:20:30 +0100")\r\n'
 
 /** What a response becomes whose bytes come in pieces of this size. */
 function passed(response: string, size = 10_000, mayGoOn = true) {
   let [kept, isWhole, pauses] = ['', false, 0]
-  let name: StandInName | undefined
-  const open = (given: StandInName) => {
+  let name: StandingIn | undefined
+  const open = (given: StandingIn) => {
     name = given
     return {
       write(piece: Buffer) {
@@ -25,7 +26,10 @@ function passed(response: string, size = 10_000, mayGoOn = true) {
       abandon: () => undefined,
     }
   }
-  const standIn = new StandIn({ fromBytes: 1, open }, { onDrain: () => undefined, onFailure: () => undefined })
+  const standIn = new StandIn(
+    { fromBytes: 1, open },
+    { message: MESSAGE_KEY, onDrain: () => undefined, onFailure: () => undefined },
+  )
   const all = Buffer.from(response, 'latin1')
   // Its first line is never cut.
   const cuts = [0, all.indexOf('\n') + 1]
