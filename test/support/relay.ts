@@ -6,10 +6,13 @@ export interface Relay extends AsyncDisposable {
   readonly port: number
   /** How many connections there were so far. */
   connections(): number
-  /** The connections of this moment stay open and carry nothing any more, as when a host is lost; new ones do. */
-  lose(): void
-  /** Those of this moment are closed. */
-  cut(): void
+  /**
+   * The connections of this moment stay open and carry nothing any more, as when a host is lost; new ones do.
+   * @returns how many there were
+   */
+  lose(): number
+  /** Those of this moment are closed. @returns how many there were */
+  cut(): number
   /** Nothing gets through either way, also on new connections, until `thaw`: then what was said meanwhile arrives. */
   freeze(): void
   thaw(): void
@@ -45,9 +48,11 @@ export async function startRelay(
     connections: () => connections,
     lose() {
       for (const socket of sockets) socket.removeAllListeners('data').on('data', () => undefined)
+      return sockets.size / 2
     },
     cut() {
       for (const socket of sockets) socket.destroy()
+      return sockets.size / 2
     },
     freeze() {
       isFrozen = true

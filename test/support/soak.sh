@@ -1,15 +1,15 @@
 #!/bin/sh
 # Tells every story that talks to a destination as on a Debian 12 and as on a Debian 13: with their Dovecot, Postfix,
-# OfflineIMAP, Python and PostgreSQL. The old server stays Debian 12's. Then much is sent to the auth API, the Debian package
-# is installed on both, hosts fail, and many people are flipped on both.
+# OfflineIMAP, Python and PostgreSQL. The old server stays Debian 12's. Then much is sent to the auth API, attempts are
+# interrupted, the Debian package is installed on both, hosts fail, and many people are flipped on both.
 # usage: soak.sh [FILE…]     default: all such files
 set -eu
 cd "$(dirname "$0")/../.."
 
 # These ask no Dovecot, or start both Debians' servers themselves.
-alone='test/http/fuzz.test.ts test/soak/package.ts test/soak/hosts.ts test/soak/flips.ts test/soak/flips-killed.ts'
+alone='test/http/fuzz.test.ts test/soak/interrupted.ts test/soak/package.ts test/soak/hosts.ts test/soak/flips.ts test/soak/flips-killed.ts'
 # The panel's stories want a browser, and ask no Dovecot.
-[ $# -gt 0 ] || set -- test/soak/interrupted.ts test/soak/storages.ts test/soak/large.ts $(ls test/deploy/dovecot-*.test.ts test/engines/offlineimap/*.test.ts test/e2e/*.test.ts | grep -v /panel-) $alone
+[ $# -gt 0 ] || set -- test/soak/storages.ts test/soak/large.ts $(ls test/deploy/dovecot-*.test.ts test/engines/offlineimap/*.test.ts test/e2e/*.test.ts | grep -v /panel-) $alone
 once='' both=''
 for file; do
   case " $alone " in
