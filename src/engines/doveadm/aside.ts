@@ -7,7 +7,7 @@ import { NotFlipped, Told } from '../../model/not-flipped.ts'
 import { runProcess } from '../process.ts'
 import type { Ended } from './doveadm.ts'
 import type { MergeFolder } from './folders.ts'
-import { removeMirror } from './mirror.ts'
+import { removed, removeMirror, removeRest } from './mirror.ts'
 import type { Place } from './place.ts'
 import { shown, troubleOf } from './trouble.ts'
 
@@ -15,8 +15,10 @@ import { shown, troubleOf } from './trouble.ts'
 const LARGE_BYTES = 10_000_000
 /** A message is not whole, and the mirror has its stand-in. */
 const LOST = 3
+/** Shorter than a lease. What is not done by then, the next attempt does. */
+const GRACE_MS = 20_000
 
-/** What is not whole has no token at its end. */
+/** Whoever writes ends a message with the token: without it, it is not whole. */
 const KEEP = `
 set -eC
 umask 077
@@ -84,16 +86,16 @@ type Where = Pick<Place, 'mirrorHome' | 'owner'>
 export class LargeAside implements Aside {
   readonly fromBytes = LARGE_BYTES
   readonly #where: Where
-  readonly #held: AbortSignal
+  readonly #untilLost: AbortSignal
   readonly #writing: Promise<Ended>[] = []
   readonly #copies: Buffer[] = []
   /** What the mirror may have a stand-in for by now: UIDs by mailbox and UIDVALIDITY. */
   readonly #standIns = new Map<string, Set<number>>()
 
-  /** @param signal of the attempt */
+  /** @param signal of the attempt: it tells when the lease is lost */
   constructor(where: Where, signal: AbortSignal) {
     this.#where = where
-    this.#held = whileHeld(signal)
+    this.#untilLost = untilLost(signal)
   }
 
   open({ message: { mailbox, uidValidity, uid }, token, bytes, onDrain, onFailure }: StandingIn): AsideMessage {
@@ -105,7 +107,11 @@ export class LargeAside implements Aside {
       input = stdin.on('error', () => undefined).on('drain', onDrain)
     }
     const args = ['sh', '-c', KEEP, 'sh', this.#where.mirrorHome, `${token}.${bytes}`]
-    const writing = run(this.#where, args, this.#held, onInput).catch((error) => ({ exitCode: null, error, said: [] }))
+    const writing = run(this.#where, args, this.#untilLost, onInput).catch((error) => ({
+      exitCode: null,
+      error,
+      said: [],
+    }))
     this.#writing.push(writing)
     void writing.then(({ exitCode }) => exitCode === 0 || onFailure())
     const lineFeeds = new LineFeeds()
@@ -144,25 +150,31 @@ export class LargeAside implements Aside {
 
   /** What an attempt has left that nobody could stop. When nobody uses the mirror. @throws Told when it cannot be done */
   async recover(): Promise<void> {
-    if ((await runSettle(this.#where, this.#held)) === 'lost') await removeMirror(this.#where, this.#held)
+    if (existsSync(removed(this.#where))) await removeRest(this.#where, this.#untilLost)
+    if ((await runSettle(this.#where, this.#untilLost)) === 'lost') await removeMirror(this.#where, this.#untilLost)
   }
 
   /** When nobody uses the mirror. @throws Told when a message is not there, and then no stand-in for it is */
   async settle(): Promise<void> {
     const failed = (await Promise.all(this.#writing.splice(0))).find(({ exitCode }) => exitCode !== 0)
     // Others may be at it.
-    if (this.#held.aborted) return
-    const isLost = (await runSettle(this.#where, this.#held)) === 'lost'
-    if (isLost) await removeMirror(this.#where, this.#held)
+    if (this.#untilLost.aborted) return
+    const isLost = (await runSettle(this.#where, this.#untilLost)) === 'lost'
+    if (isLost) await removeMirror(this.#where, this.#untilLost)
     this.#standIns.clear()
     if (failed !== undefined || isLost) throw new CannotKeep(failed)
   }
 }
 
-/** Also an attempt that was stopped leaves nothing half done, as long as the mailbox is its own. */
-function whileHeld(signal: AbortSignal): AbortSignal {
+/** An attempt that was stopped leaves nothing half done, unless the mailbox may be another's by then. */
+function untilLost(signal: AbortSignal): AbortSignal {
   const lost = new AbortController()
-  const look = () => signal.reason === 'lost-lock' && lost.abort('lost-lock')
+  const abort = () => lost.abort('lost-lock')
+  const look = () => {
+    if (signal.reason === 'lost-lock') abort()
+    // Nobody tells any more whether it was lost since.
+    else setTimeout(abort, GRACE_MS).unref()
+  }
   if (signal.aborted) look()
   else signal.addEventListener('abort', look, { once: true })
   return lost.signal
@@ -179,7 +191,7 @@ export function refuseUnsettled({ mirrorHome }: Where): void {
   if (existsSync(join(mirrorHome, 'large'))) throw new NotFlipped('a large message is not in the mirror yet')
 }
 
-/** A mirror may have stand-ins, or is none. */
+/** The mirror is gone, or has stand-ins still. */
 export class CannotKeep extends Told {
   constructor(end?: Ended) {
     super(`a large message cannot be kept\n${end === undefined ? '' : shown(end)}`.trim(), end && troubleOf(end))

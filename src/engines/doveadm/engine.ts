@@ -130,7 +130,7 @@ async function attempt(order: CopyOrder, credential: Credential, run: EngineRun,
     const folders = await deps.access.folders(order.provider, credential, signal)
     using passed = new Passed(deps.digests, order.id)
     const { uid } = ownerOf(order.home)
-    const aside = dovecot.storage.isPlain ? new LargeAside(mirrorOf(order), signal) : null
+    const aside = dovecot.storage.isPlain ? new LargeAside(mirrorOf(order), run.signal) : null
     await aside?.recover()
     const onBody = (body: PassedBody) => {
       passed.take(body)
@@ -147,7 +147,9 @@ async function attempt(order: CopyOrder, credential: Credential, run: EngineRun,
     way.askAhead(firstCommands(folders), mailboxesToOpen(folders, openedBy(folders, place, copyDeps)))
     return withStayed(await copy(order, folders, place, copyDeps), folders)
   } catch (error) {
-    const result = guard.signal.aborted ? ended('new-full', FULL) : failure(error, tunnel, endOf(run))
+    const result = guard.signal.aborted
+      ? ended('new-full', FULL)
+      : failure(error, tunnel, error instanceof CannotKeep ? run.signal : endOf(run))
     return { ...result, messages: copied }
   }
 }
@@ -198,7 +200,7 @@ async function copy(order: CopyOrder, source: SourceFolders, place: Place, deps:
 
 const NOTHING: MergedNow = { messages: 0, wasEmpty: false }
 
-/** A mirror has what it was given stand-ins for when nobody is at work there any more, whatever has come of it. */
+/** Puts what is large in when nobody is at work in the mirror any more, also after a failure. */
 async function settled<T>(work: () => Promise<T>, { aside }: CopyDeps): Promise<T> {
   try {
     return await work()

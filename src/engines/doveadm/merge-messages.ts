@@ -66,11 +66,12 @@ async function whichAreThere(
   return new Map([...byFolder].map(([folder, all]) => [folder, new Set(all.map(({ uid }) => uid))]))
 }
 
-/** All that is here was noted, and the source still has it where it was: nothing new is one of those. */
+/** All that was ever here was noted, and the source still has it where it was: nothing new is one of those. */
 function isAllNoted(sides: Sides, folders: readonly MergeFolder[]): boolean {
   if (!sides.deps.isNoted) return false
   const noted = folders.map((folder) => [...sides.known(folder).keys()].filter((uid) => folder.messages.has(uid)))
-  return sides.messages <= noted.reduce((sum, { length }) => sum + length, 0)
+  const given = [...sides.folders.values()].reduce((sum, { uidNext }) => sum + uidNext - 1, 0)
+  return given <= noted.reduce((sum, { length }) => sum + length, 0)
 }
 
 async function mayBeThere({ deps }: Sides, candidates: readonly New[]): Promise<boolean> {

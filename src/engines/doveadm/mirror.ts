@@ -99,23 +99,39 @@ function isStuck({ exitCode, said }: Ended): boolean {
   return exitCode === EX_DATAERR || said.some((line) => /INBOX can't be deleted|Headers hashes don't match/.test(line))
 }
 
-/** At once: half of it, for whoever is cut off here, would look like a mirror. */
-const REMOVE = `
-rm -rf -- "$1.removed"
-test -e "$1" || exit 0
-mv -T -- "$1" "$1.removed"
-rm -rf -- "$1.removed"`
+const REST = `
+set -e
+rm -rf -- "$2"`
 
-/** As its owner: root follows no link of theirs. @throws Told */
-export async function removeMirror(
-  { mirrorHome, owner }: Pick<Place, 'mirrorHome' | 'owner'>,
-  signal: AbortSignal = new AbortController().signal,
-): Promise<void> {
-  const args = ['-c', REMOVE, 'sh', mirrorHome]
+/** At once: half of it, for whoever is cut off here, would look like a mirror. */
+const REMOVE = `${REST}
+test -e "$1" || exit 0
+mv -T -- "$1" "$2"
+rm -rf -- "$2"`
+
+type Where = Pick<Place, 'mirrorHome' | 'owner'>
+
+/** Where a mirror is while it is removed. */
+export function removed({ mirrorHome }: Pick<Place, 'mirrorHome'>): string {
+  return `${mirrorHome}.removed`
+}
+
+/** @throws Told */
+export async function removeMirror(where: Where, signal: AbortSignal = new AbortController().signal): Promise<void> {
+  await remove(REMOVE, where, signal)
+}
+
+/** What is left of one that was not removed to the end. @throws Told */
+export async function removeRest(where: Where, signal: AbortSignal): Promise<void> {
+  await remove(REST, where, signal)
+}
+
+/** As its owner: root follows no link of theirs. */
+async function remove(script: string, where: Where, signal: AbortSignal): Promise<void> {
   const { exitCode } = await runProcess({
-    program: 'sh',
-    args,
-    owner,
+    program: 'setpriv',
+    args: ['--pdeathsig', 'KILL', 'sh', '-c', script, 'sh', where.mirrorHome, removed(where)],
+    owner: where.owner,
     signal,
     isUrgent: () => true,
     onLine: () => undefined,

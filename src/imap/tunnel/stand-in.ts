@@ -4,6 +4,9 @@ import type { Aside, AsideMessage, StandingIn } from '../../copying/ports.ts'
 /** So much of a message is its header at most. */
 const HEAD_LIMIT = 64 * 1024
 const TOKEN_BYTES = 16
+/** imapc takes a server for dead that says nothing for five minutes (imapc_cmd_timeout). */
+const SIGN_OF_LIFE_MS = 60_000
+const SIGN_OF_LIFE = Buffer.from('* OK still coming\r\n')
 
 /**
  * A FETCH response of a large message on its way to a program: the message goes aside, and the program is told a response
@@ -22,10 +25,15 @@ export class StandIn {
   #message: AsideMessage | null = null
   #text = ''
   #isWhole = false
+  readonly #now: () => number
+  #toldAt: number
 
-  constructor(aside: Aside, standingIn: Omit<StandingIn, 'token' | 'bytes'>) {
+  /** @param now in milliseconds */
+  constructor(aside: Aside, standingIn: Omit<StandingIn, 'token' | 'bytes'>, now = () => performance.now()) {
     this.#aside = aside
     this.#standingIn = standingIn
+    this.#now = now
+    this.#toldAt = now()
   }
 
   /**
@@ -40,13 +48,19 @@ export class StandIn {
     const mayGoOn = literal.length === 0 || this.#keep(literal)
     if (this.#left > 0) {
       if (!mayGoOn) pause()
-      return []
+      return this.#signOfLife()
     }
     const after = rest.subarray(literal.length)
     if (this.#isWhole) return [after]
     this.#isWhole = true
     this.#message?.end()
     return [Buffer.from(`${this.#line}{${this.#text.length}}\r\n${this.#text}`, 'latin1'), after]
+  }
+
+  #signOfLife(): Buffer[] {
+    if (this.#now() - this.#toldAt < SIGN_OF_LIFE_MS) return []
+    this.#toldAt = this.#now()
+    return [SIGN_OF_LIFE]
   }
 
   /** What is not whole by now will never be. */

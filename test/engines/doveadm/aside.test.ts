@@ -40,6 +40,33 @@ t.test('a message that came whole takes the place of its stand-in', async (t) =>
   refuseUnsettled(where)
 })
 
+for (const [what, list] of [
+  ['before the list names it', LIST],
+  ['before its stand-in goes', LIST.replace(`S=${STAND_IN.length},W=${STAND_IN.length + 3}`, 'S=22,W=25')],
+]) {
+  t.test(`the same, after a run that was stopped ${what}`, async (t) => {
+    const { where, isThere, read } = mirror({
+      [`${NAME}:2,S`]: STAND_IN,
+      'Maildir/.a b/cur/1.M1P1.host,S=22,W=25:2,S': 'Subject: large\n\nlarge\n',
+      'Maildir/.a b/dovecot-uidlist': list ?? '',
+      [`large/${TOKEN}.${STAND_IN.length}.whole`]: 'Subject: large\n\nlarge\n',
+    })
+    await settleLast(where, signal)
+    t.equal(read('Maildir/.a b/dovecot-uidlist'), '3 V1 N3\n1 :other\n2 :1.M1P1.host,S=22,W=25\n')
+    t.equal(read('Maildir/.a b/cur/1.M1P1.host,S=22,W=25:2,S'), 'Subject: large\n\nlarge\n')
+    t.notOk(isThere(`${NAME}:2,S`))
+    t.notOk(isThere('large'))
+  })
+}
+
+t.test('what is left of a mirror that was removed goes', async (t) => {
+  const { where } = mirror({ 'Maildir/cur/1': 'a message' })
+  mkdirSync(`${where.mirrorHome}.removed/Maildir`, { recursive: true })
+  await new LargeAside(where, signal).recover()
+  t.notOk(existsSync(`${where.mirrorHome}.removed`))
+  t.ok(existsSync(where.mirrorHome))
+})
+
 t.test('a mirror with a stand-in for what did not come whole is not taken, and made anew', async (t) => {
   const { where, isThere } = withStandIn('Subject: large\n\nlar')
   await t.rejects(settleLast(where, signal), /a large message is not in the mirror yet/)

@@ -73,4 +73,19 @@ t.test('whoever cannot keep up is waited for, but not behind the end', async (t)
   t.equal(passed(`${BEGIN}{${MESSAGE.length}}\r\n${MESSAGE}${END}`, MESSAGE.length, false).pauses, 0)
 })
 
+t.test('while a message is long in coming, a sign of life a minute', async (t) => {
+  let now = 0
+  const message = { write: () => true, end: () => undefined, abandon: () => undefined }
+  const calls = { message: MESSAGE_KEY, onDrain: () => undefined, onFailure: () => undefined }
+  const standIn = new StandIn({ fromBytes: 1, open: () => message }, calls, () => now)
+  const told = (text: string) => Buffer.concat(standIn.take(Buffer.from(text), () => undefined)).toString()
+  t.equal(told(`${BEGIN}{${MESSAGE.length}}\r\n${HEADER}`), '')
+  now = 61_000
+  t.equal(told('A'), '* OK still coming\r\n')
+  t.equal(told('A'), '')
+  now = 122_000
+  t.equal(told('A'), '* OK still coming\r\n')
+  t.match(told(BODY.slice(3) + END), /^\* 3 FETCH /)
+})
+
 t.end()
