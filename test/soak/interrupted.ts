@@ -10,6 +10,7 @@ import { PersonAtWork } from '../support/person-at-work.ts'
 import { startRelay } from '../support/relay.ts'
 import { seed } from '../support/seed.ts'
 import { mountSmallDisk } from '../support/small-disk.ts'
+import { until } from '../support/until.ts'
 
 // The long form of what test/e2e/doveadm-killed.test.ts and kill.test.ts tell: attempts are interrupted at random moments
 // while the person works on the destination. POSTFERRY_SOAK_HOW=killed|cut|full, POSTFERRY_SOAK_ENGINE and
@@ -22,6 +23,8 @@ const MESSAGES = 150
 const FOLDERS = ['INBOX', 'Sent', 'Archive']
 /** An attempt on a calm machine takes about so long at most; later ones tell how long they take here. */
 const MOST_MS = 2_500
+/** So long it is connected to the old server, of that. */
+const CONNECTED_MS = 400
 /** An attempt needs about so much disk. */
 const WHOLE_DISK = 4_000_000
 const PERSON = ['she@old.example', 'secret of hers'] as const
@@ -68,7 +71,11 @@ function interrupted(isKilled: boolean) {
       const killedAt = join(folder, `${engine}-${copying.debian.dovecot}-${round}`)
       const isOdd = round % 2 === 1
       const interrupt = () => (isKilled ? writeFileSync(killedAt, '') : isOdd ? relay.lose() : relay.cut())
-      const later = pause(Math.random() * withinMs).then(() => interrupt() ?? 0)
+      const before = relay.connections()
+      const begun = isKilled ? undefined : until(() => relay.connections() > before, 'a connection')
+      const later = Promise.resolve(begun)
+        .then(() => pause(Math.random() * (isKilled ? withinMs : CONNECTED_MS)))
+        .then(() => interrupt() ?? 0)
       const began = performance.now()
       const attempt = copying.run(1, PERSON, { engine, provider, ...(isKilled && { killedAt, isEngineKilled: isOdd }) })
       await her.work(3)
