@@ -30,6 +30,11 @@ export class Connection {
     return (await this.#fill(() => this.#text.length >= count)) ? this.#take(count, 0) : null
   }
 
+  /** Takes what the client says, to its end. */
+  async closed(): Promise<void> {
+    await this.#fill(() => false)
+  }
+
   /** Goes on in TLS. */
   async secure({ cert, key }: Certificate): Promise<void> {
     this.socket.removeAllListeners('data')
@@ -137,6 +142,8 @@ export function scripted(script: Script): (connection: Connection) => Promise<vo
     for (let line = await connection.line(); line !== null; line = await connection.line()) {
       const [, tag = '', name = '', rest = ''] = /^(\S+) (\S+) ?(.*)$/.exec(line) ?? []
       const own = command ? await command(connection, tag, name.toUpperCase(), rest) : false
+      // What the script leaves unanswered is TLS then, in which a line's end can be by chance.
+      if (own !== false && name.toUpperCase() === 'STARTTLS') await connection.closed()
       if (own !== false) continue
       switch (name.toUpperCase()) {
         case 'CAPABILITY':
