@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { PROGRAM } from '../place.ts'
 
 /** Of this program. */
 export function version(): string {
-  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
+  return JSON.parse(readFileSync(join(PROGRAM, 'package.json'), 'utf8')).version
 }

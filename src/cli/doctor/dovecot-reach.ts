@@ -1,6 +1,7 @@
 import { readFileSync, type Stats } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Block, type Dovecot, isBefore, within } from '../../files/doveconf.ts'
+import { PROGRAM } from '../../place.ts'
 import type { Settings } from '../../settings.ts'
 import type { Finding } from './finding.ts'
 import { entryOf, groupWith, statOf, tried } from './unix.ts'
@@ -71,7 +72,7 @@ function checkSocket(socket: string, who: readonly Identity[], settings: Setting
 }
 
 /** Of the version that runs here. */
-const SHIPPED = join(import.meta.dirname, '../../../deploy/dovecot/postferry.lua')
+const SHIPPED = join(PROGRAM, 'deploy/dovecot/postferry.lua')
 
 /** Whether the Lua script that Dovecot runs belongs to this version. */
 export function* checkLua(dovecot: Dovecot): Generator<Finding> {

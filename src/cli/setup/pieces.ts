@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Access } from '../../files/atomic.ts'
+import { PROGRAM } from '../../place.ts'
 import { SettingsError } from '../../settings.ts'
 import { settingsIn, withSetting } from '../../settings-file.ts'
 import { overruled, valueIn, withEntries } from './main-cf.ts'
@@ -39,7 +40,6 @@ export interface Piece {
   readonly isSecret?: true
 }
 
-const PROGRAM = join(import.meta.dirname, '../../..')
 /** Where deploy/ says that the program is. */
 const PROGRAM_IN_DEPLOY = '/opt/postferry'
 const OPEN: Access = { mode: 0o644 }

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { ClientBase } from 'pg'
+import { PROGRAM } from '../../place.ts'
 
 /** One change of the database schema: a file `sql/NNNN_name.sql`. */
 export interface Upgrade {
@@ -27,18 +29,18 @@ export class UpgradePending extends SchemaError {
   }
 }
 
-const FOLDER = new URL('../../../sql/', import.meta.url)
+const FOLDER = join(PROGRAM, 'sql')
 const FILE_NAME = /^(\d{4})_\w+\.sql$/
 const LOCK = 0x6d66_7570 // "mfup"
 const LOCK_POLL_MS = 50
 const REST_LIMIT_MS = 2_000
 
 /** The upgrades that this program brings, in order. */
-export async function shippedUpgrades(folder: URL = FOLDER): Promise<Upgrade[]> {
+export async function shippedUpgrades(folder = FOLDER): Promise<Upgrade[]> {
   const names = (await readdir(folder)).filter((name) => FILE_NAME.test(name)).sort()
   return await Promise.all(
     names.map(async (name) => {
-      const sql = await readFile(new URL(name, folder), 'utf8')
+      const sql = await readFile(join(folder, name), 'utf8')
       return { number: Number(name.slice(0, 4)), name, sql, sha256: createHash('sha256').update(sql).digest('hex') }
     }),
   )

@@ -7,6 +7,7 @@ import type { Credential } from '../../keys/ports.ts'
 import { OUTCOMES, type Outcome, type Result } from '../../model/attempt.ts'
 import { backoffIn, backoffText } from '../../model/backoff.ts'
 import type { CopyOrder } from '../../model/migration.ts'
+import { CODE, PROGRAM } from '../../place.ts'
 import type { Settings } from '../../settings.ts'
 import { type End, HAND_OVER, runProcess } from '../process.ts'
 import { check } from './check.ts'
@@ -15,8 +16,8 @@ import { forgetIn, isCopiedIn, noteIn, syncStateIn } from './local-status.ts'
 import { accountOf, directoriesOf, sourceUids } from './names.ts'
 import { Output } from './output.ts'
 
-const PYTHON_FILE = join(import.meta.dirname, 'python/postferry.py')
-const COMMAND = join(import.meta.dirname, '../../../bin/postferry')
+const PYTHON_FILE = join(CODE, 'engines/offlineimap/python/postferry.py')
+const COMMAND = join(PROGRAM, 'bin/postferry')
 /** After COPYING's line, when the message is here. */
 const BROUGHT = /^postferry: brought (\d+) bytes$/
 const COPYING = /Copy message UID \d+ (?:\(\d+\/\d+\) )?m-\d+-old:(.+) -> m-\d+-new/

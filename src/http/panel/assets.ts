@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { FastifyInstance } from 'fastify'
+import { CODE } from '../../place.ts'
 
 /** A file that pages refer to. Its address changes with its content, so that browsers may keep it for ever. */
 export interface Asset {
@@ -14,7 +15,7 @@ export interface Asset {
   readonly compressed: Buffer
 }
 
-const OWN = join(import.meta.dirname, 'assets')
+const OWN = join(CODE, 'http/panel/assets')
 const HTMX = join(createRequire(import.meta.url).resolve('htmx.org/package.json'), '../dist')
 const TYPES: Readonly<Record<string, string>> = {
   css: 'text/css; charset=utf-8',

@@ -1,7 +1,6 @@
 import { appendFileSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import t, { type Test } from 'tap'
 import { applyUpgrades, pendingUpgrades, shippedUpgrades } from '../../../src/db/connection/upgrades.ts'
@@ -29,10 +28,10 @@ async function clients(t: Test, count: number): Promise<pg.Client[]> {
   return made
 }
 
-function copyOfSql(): URL {
+function copyOfSql(): string {
   const copy = mkdtempSync(join(folder, 'sql-'))
   cpSync(join(import.meta.dirname, '../../../sql'), copy, { recursive: true })
-  return pathToFileURL(`${copy}/`)
+  return copy
 }
 
 t.test('an empty database gets all upgrades, and then needs none', async (t) => {
@@ -62,7 +61,7 @@ t.test('an upgrade that was edited after it was applied is refused by name', asy
   if (client === undefined) throw new Error('no client')
   const sql = copyOfSql()
   await applyUpgrades(client, await shippedUpgrades(sql))
-  appendFileSync(new URL('0001_first_ferry.sql', sql), '-- edited\n')
+  appendFileSync(join(sql, '0001_first_ferry.sql'), '-- edited\n')
   await t.rejects(
     shippedUpgrades(sql).then((edited) => applyUpgrades(client, edited)),
     {
@@ -75,7 +74,7 @@ t.test('a schema newer than the program is refused by name', async (t) => {
   const [client] = await clients(t, 1)
   if (client === undefined) throw new Error('no client')
   const sql = copyOfSql()
-  writeFileSync(new URL('9999_future.sql', sql), 'create table future (id integer);')
+  writeFileSync(join(sql, '9999_future.sql'), 'create table future (id integer);')
   await applyUpgrades(client, await shippedUpgrades(sql))
   await t.rejects(
     shippedUpgrades().then((own) => pendingUpgrades(client, own)),
@@ -87,7 +86,7 @@ t.test('an upgrade that fails changes nothing', async (t) => {
   const [client] = await clients(t, 1)
   if (client === undefined) throw new Error('no client')
   const sql = copyOfSql()
-  writeFileSync(new URL('9998_broken.sql', sql), 'create table half (id integer); select nonsense;')
+  writeFileSync(join(sql, '9998_broken.sql'), 'create table half (id integer); select nonsense;')
   await t.rejects(
     shippedUpgrades(sql).then((broken) => applyUpgrades(client, broken)),
     {
