@@ -7,6 +7,7 @@ import type { ProviderStatus } from '../source/ports.ts'
 import { type DeliveryOf, delivery } from './auth/delivery.ts'
 import { shedUnderPressure } from './auth/overload.ts'
 import { passdb } from './auth/passdb.ts'
+import { describeRefusals } from './auth/refusals.ts'
 import { userdb } from './auth/userdb.ts'
 import { clientOf } from './client-address.ts'
 import { type Check, health } from './health.ts'
@@ -67,6 +68,7 @@ export function httpListener(listener: HttpListener): FastifyInstance {
   app.register(health, { checks, metrics, providerStatus, standing, authToken })
   app.register(async (guarded) => {
     if (authToken !== null) guarded.addHook('onRequest', requireToken(authToken, 'auth'))
+    guarded.addHook('onRoute', describeRefusals)
     await shedUnderPressure(guarded, (path) => metrics.shed(SHED[path] ?? 'passdb'))
     guarded.withTypeProvider<TypeBoxTypeProvider>().register(passdb, {
       ...{ auth, metrics, log },

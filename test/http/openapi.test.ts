@@ -13,6 +13,7 @@ type Operation = {
   readonly tags?: readonly string[]
   readonly security?: readonly Record<string, readonly string[]>[]
   readonly parameters?: readonly { readonly name: string; readonly in: string }[]
+  readonly requestBody?: object
   readonly responses: Record<string, { readonly description?: string }>
 }
 
@@ -69,6 +70,10 @@ function checkOperation(t: Test, route: string, operation: Operation, document: 
     statuses.some((status) => status.startsWith('2')),
     `${route} describes its answer`,
   )
+  if (/\/v1\//.test(route)) {
+    const besides = [403, 503, ...(operation.requestBody === undefined ? [] : [400, 413, 415])]
+    for (const status of besides) t.ok(statuses.includes(`${status}`), `${route} says that it may answer ${status}`)
+  }
   const declared = (operation.parameters ?? []).filter((one) => one.in === 'path').map(({ name }) => name)
   t.same(declared, route.match(/(?<={)\w+/g) ?? [], `${route} describes its parameters`)
   const schemes = (operation.security ?? []).flatMap(Object.keys)
