@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CHECKOUT, deployed, filesIn, HOME, type Made, put, putCompressed } from './files.ts'
+import { CHECKOUT, deployed, filesIn, HOME, lockedModules, type Made, put, putCompressed } from './files.ts'
 
 const MAINTAINER = 'The postferry authors <postferry@packages.example>'
 const DEPENDS = 'adduser, libc6 (>= 2.28), libgcc-s1, libstdc++6'
@@ -63,11 +63,9 @@ function changelog({ version, date }: Made): string {
 
 /** Our licence, and where that of each part is. */
 function copyright(): string {
-  const { packages } = JSON.parse(readFileSync(join(CHECKOUT, 'package-lock.json'), 'utf8')) as {
-    packages: Record<string, { dev?: boolean; license?: string; version: string }>
-  }
-  const parts = Object.entries(packages).filter(([path, { dev }]) => path !== '' && !dev)
-  const lines = parts.map(([path, { license = 'see there', version }]) => `  ${path} ${version}: ${license}\n`)
+  const lines = lockedModules().map(
+    ([path, { license = 'see there', version }]) => `  ${path} ${version}: ${license}\n`,
+  )
   return `postferry
 
 ${readFileSync(join(CHECKOUT, 'LICENSE'), 'utf8').trimEnd()}

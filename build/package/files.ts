@@ -26,6 +26,26 @@ export interface Made {
   readonly date: Date
 }
 
+/** A module as package-lock.json has it. */
+interface Locked {
+  readonly version: string
+  readonly license?: string
+  readonly dev?: boolean
+  readonly optional?: boolean
+}
+
+/** What makes dist, which is made when the package is. */
+const COMPILER = /^node_modules\/(@esbuild\/|esbuild$)/
+
+/**
+ * The modules of the package with their paths: what an installation without tools of development has. Also those that
+ * are inside of dist's files: their licences lie there.
+ */
+export function lockedModules(): [string, Locked][] {
+  const { packages } = JSON.parse(readFileSync(join(CHECKOUT, 'package-lock.json'), 'utf8'))
+  return Object.entries<Locked>(packages).filter(([path, { dev }]) => path !== '' && !dev && !COMPILER.test(path))
+}
+
 /** Puts a text into the package; `name` is its whole name there. */
 export function put(root: string, name: string, text: string | Buffer, mode = 0o644): void {
   const file = join(root, name)

@@ -1,7 +1,7 @@
 import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { linkLibraries } from '../../src/db/embedded/binaries.ts'
-import { CHECKOUT, copy, deployed, filesIn, HOME, put } from './files.ts'
+import { CHECKOUT, copy, deployed, filesIn, HOME, lockedModules, put } from './files.ts'
 
 const COMMANDS = ['postferry', 'emit-offlineimaprc']
 
@@ -45,12 +45,9 @@ function putDeployed(root: string): void {
   put(root, `${HOME}/deploy/debian/postferry.env`, settings)
 }
 
-/** What an installation without tools of development has, on this processor. */
+/** Those for this processor. */
 function modules(): string[] {
-  const { packages } = JSON.parse(readFileSync(join(CHECKOUT, 'package-lock.json'), 'utf8')) as {
-    packages: Record<string, { dev?: boolean; optional?: boolean }>
-  }
-  const wanted = Object.entries(packages).filter(([path, { dev }]) => path !== '' && !dev)
+  const wanted = lockedModules()
   const missing = wanted.filter(([path, { optional }]) => !optional && !existsSync(join(CHECKOUT, path)))
   if (missing.length > 0) throw new Error(`${missing[0]?.[0]} is missing: npm ci`)
   return wanted.map(([path]) => path).filter((path) => existsSync(join(CHECKOUT, path)))

@@ -5,13 +5,25 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { World } from '../crossing/world.ts'
 import type { Line } from '../row.ts'
 import { aloneLine } from '../table.ts'
-import { addMessage, here, secondsUntil, startHuge, startOne } from './mailbox.ts'
+import { addMessage, allHere, secondsUntil, startHuge, startOne } from './mailbox.ts'
 import type { CopyRow } from './size.ts'
 
 const FIRST = 1_000
 const FIRST_SECONDS = 5
 const LARGE_BYTES = 150_000_000
 const MOST_MB = 100
+interface HugeSize {
+  readonly messages: number
+  /** As many in each; the first is the INBOX. */
+  readonly folders: number
+}
+
+const SHORT_SIZES: readonly HugeSize[] = [{ messages: 5_000, folders: 1 }]
+const FULL_SIZES: readonly HugeSize[] = [
+  { messages: 200_000, folders: 40 },
+  { messages: 50_000, folders: 1 },
+  { messages: 200_000, folders: 1 },
+]
 const IDLE_MS = 3_000
 const LOOK_MS = 50
 
@@ -19,9 +31,8 @@ export const large: CopyRow = {
   name: 'large',
   about: 'a large mailbox: when its first 1,000 messages are here, and memory',
   async measure({ isFull }): Promise<Line[]> {
-    const sizes = isFull ? [50_000, 200_000] : [5_000]
-    const lines = [await firstOf(sizes[0] as number)]
-    for (const size of sizes) lines.push(...(await memoryFor(size)))
+    const lines = [await firstOf(isFull ? 50_000 : 5_000)]
+    for (const size of isFull ? FULL_SIZES : SHORT_SIZES) lines.push(...(await memoryFor(size)))
     return lines
   },
 }
@@ -37,16 +48,20 @@ async function firstOf(messages: number): Promise<Line> {
   )
 }
 
-async function memoryFor(messages: number): Promise<Line[]> {
-  await using world = await startHuge(messages)
+async function memoryFor({ messages, folders }: HugeSize): Promise<Line[]> {
+  await using world = await startHuge(messages, folders)
   const without = await memoryOf(world, messages)
   await world.reset()
   await addMessage(world, 'INBOX', LARGE_BYTES)
   const most = await memoryOf(world, messages + 1)
   const line = (what: string, megabytes: number) =>
     aloneLine(what, `${megabytes.toFixed(0)} MB`, `≤ ${MOST_MB} MB`, megabytes <= MOST_MB)
+  const where = folders === 1 ? 'in one folder' : `in ${folders} folders`
   return [
-    line(`memory above the idle worker, all doveadm included: ${inWords(messages)} messages and one of 150 MB`, most),
+    line(
+      `memory above the idle worker, all doveadm included: ${inWords(messages)} messages ${where}, and one of 150 MB`,
+      most,
+    ),
     line('the same without that one', without),
   ]
 }
@@ -72,7 +87,7 @@ async function memoryOf(world: World, messages: number): Promise<number> {
   }
   worker.kill('SIGTERM')
   await once(worker, 'exit')
-  if (here(world, '') < messages) throw new Error('not all are here')
+  if (allHere(world) < messages) throw new Error('not all are here')
   return most - idle
 }
 

@@ -20,8 +20,11 @@ export async function startOne(folders: readonly string[], messages: number): Pr
   return world
 }
 
-/** The same with one INBOX, so large that the old server would take long to be given it message by message. */
-export async function startHuge(messages: number): Promise<World> {
+/**
+ * The same with so many messages that the old server would take long to be given them one by one.
+ * @param folders among which they are shared out
+ */
+export async function startHuge(messages: number, folders: number): Promise<World> {
   let old: Source | undefined
   const world = await startWorld({
     ...{ people: 1, messages, mailboxes: ['INBOX'] },
@@ -29,7 +32,12 @@ export async function startHuge(messages: number): Promise<World> {
       old = await startSource({ people, configuration: QUIET })
       return Object.assign(old, { options: ['--port', `${old.port}`, '--tls', 'none'] })
     },
-    fill: async (_port, [user]) => fillMaildir(join(old?.home(user) ?? '', 'mail'), messages, old?.mailOwner),
+    async fill(_port, [user]) {
+      const mail = join(old?.home(user) ?? '', 'mail')
+      for (let at = 0; at < folders; at++) {
+        fillMaildir(at === 0 ? mail : join(mail, `.Folder ${at}`), messages / folders, old?.mailOwner)
+      }
+    },
   })
   await mustRun(world.service, 'provider', 'set', 'old', '--engine', 'doveadm')
   return world
@@ -59,15 +67,25 @@ export async function addMessage({ port }: World, mailbox: string, bytes: number
   await wire.command(`APPEND ${mailbox} `, Buffer.from(body))
 }
 
-/** How many messages the person has here by now in one directory of the Maildir. */
-export function here({ homes }: World, directory: string): number {
+/** How many messages the person has here by now, in all of the Maildir. */
+export function allHere(world: World): number {
+  const folders = readdirSync(maildirIn(world)).filter((name) => name.startsWith('.'))
+  return ['', ...folders].reduce((sum, folder) => sum + here(world, folder), 0)
+}
+
+/** The same in one directory of it. */
+export function here(world: World, directory: string): number {
   return ['cur', 'new'].reduce((sum, part) => {
     try {
-      return sum + readdirSync(join(homes, 'old.example/p0/Maildir', directory, part)).length
+      return sum + readdirSync(join(maildirIn(world), directory, part)).length
     } catch {
       return sum
     }
   }, 0)
+}
+
+function maildirIn({ homes }: World): string {
+  return join(homes, 'old.example/p0/Maildir')
 }
 
 /** Copies what is due; resolves with the seconds after which so many messages are here, the worker's start included. */
