@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { tellSystemd } from '../src/systemd.ts'
+import { MAIN } from './support/program.ts'
 import { get, startService } from './support/service.ts'
 import { until } from './support/until.ts'
 
@@ -34,8 +35,7 @@ t.test('sync does so when it waits for jobs', async () => {
   await using systemd = await listen('sync')
   await using service = await startService()
   const environment = { ...service.environment, NOTIFY_SOCKET: systemd.socket, WATCHDOG_USEC: '300000' }
-  const main = join(import.meta.dirname, '../src/main.ts')
-  const sync = spawn(process.execPath, [main, 'sync'], { env: environment, stdio: 'ignore' })
+  const sync = spawn(process.execPath, [MAIN, 'sync'], { env: environment, stdio: 'ignore' })
   await until(() => systemd.messages.includes('WATCHDOG=1'), 'it lives')
   sync.kill()
   await once(sync, 'exit')

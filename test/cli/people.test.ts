@@ -1,16 +1,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import pg from 'pg'
 import t from 'tap'
 import { openEmbedded } from '../../src/db/embedded/postgres.ts'
 import { COMPILED } from '../support/compiled.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../support/ferry.ts'
+import { MAIN } from '../support/program.ts'
 import { runProgram } from '../support/service.ts'
 import { until } from '../support/until.ts'
 import { mistakeIn } from './mistake.ts'
 
-const PROGRAM = join(import.meta.dirname, '../../src/main.ts')
 const PEOPLE = {
   'anna@old.example': 'pw of anna',
   'bert@renamed.example': 'pw of bert',
@@ -79,7 +78,7 @@ t.test(
         t.match(stderr, /^postferry: [^\n]*password[^\n]*\n$/)
       }),
     )
-    const args = [PROGRAM, 'account', 'passwd', 'carl@old.example']
+    const args = [MAIN, 'account', 'passwd', 'carl@old.example']
     const latin1 = await runProgram(process.execPath, args, ferry.service.environment, Buffer.from('ü\n', 'latin1'))
     t.match(latin1, { exitCode: 65, stderr: /not UTF-8/ })
     t.equal(await verdictOn('carl@old.example', '  set here\t '), 'ok', 'nothing else was set')
@@ -87,7 +86,7 @@ t.test(
 )
 
 t.test('a password typed at a terminal is asked twice and not shown', async (t) => {
-  const command = `${process.execPath} ${PROGRAM} account passwd anna@old.example`
+  const command = `${process.execPath} ${MAIN} account passwd anna@old.example`
   const type = async (first: string, second: string) => {
     const terminal = spawn('script', ['-qec', command, '/dev/null'], { env: ferry.service.environment })
     let seen = ''
@@ -143,7 +142,7 @@ t.test('a migration is paused, resumed and finished, which erases its credential
   t.match(await mistake('migration', 'retry', 'carl@old.example'), { exitCode: 65, line: /resume it first/ })
   t.match(await step('resume', 'carl@old.example'), { state: 'pending', paused_from: null })
   const elsewhere = { ...ferry.service.environment, POSTFERRY_IDENTITY_FILE: '/nowhere/identity' }
-  const early = await runProgram(process.execPath, [PROGRAM, 'migration', 'finish', 'carl@old.example'], elsewhere)
+  const early = await runProgram(process.execPath, [MAIN, 'migration', 'finish', 'carl@old.example'], elsewhere)
   t.equal(early.exitCode, 75)
   t.match(
     early.stderr,
@@ -204,7 +203,7 @@ t.test('a sealed credential that was moved to another account, or damaged, is no
 t.test('credentials are opened with the identity only, and never onto a terminal', async (t) => {
   const environment = { ...ferry.service.environment, POSTFERRY_IDENTITY_FILE: '/nowhere/identity' }
   t.match(await mistakeIn(['credential', 'open'], environment), { exitCode: 78, line: /IDENTITY_FILE.*ENOENT/ })
-  const command = `echo ${await idOf('anna@old.example')} | ${process.execPath} ${PROGRAM} credential open`
+  const command = `echo ${await idOf('anna@old.example')} | ${process.execPath} ${MAIN} credential open`
   const shown = await runProgram('script', ['-qec', command, '/dev/null'], ferry.service.environment)
   t.match(shown, { exitCode: 64, stdout: /terminal/ })
   t.notMatch(shown.stdout, /pw of anna/)
@@ -217,7 +216,7 @@ t.test('a long list is one JSON array, and may be cut off by its reader', async 
   t.equal(all.length, 20_003)
   t.equal(all.at(-1).address, 'n20000@many.example')
   const command = `"$0" "$1" account list | head -n 2; echo "\${PIPESTATUS[0]}"`
-  const cut = await runProgram('bash', ['--norc', '-c', command, process.execPath, PROGRAM], ferry.service.environment)
+  const cut = await runProgram('bash', ['--norc', '-c', command, process.execPath, MAIN], ferry.service.environment)
   t.match(cut, { stdout: /^ADDRESS .*\nanna@old\.example .*\n0\n$/, stderr: '' })
 })
 

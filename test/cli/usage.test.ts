@@ -1,14 +1,13 @@
-import { join } from 'node:path'
 import type { Command } from 'commander'
 import t from 'tap'
 import { program } from '../../src/cli/program.ts'
 import { explain } from '../../src/cli/terminal/exit.ts'
 import { loadSettings } from '../../src/settings.ts'
 import { COMPILED } from '../support/compiled.ts'
+import { MAIN } from '../support/program.ts'
 import { runPostferry, runProgram } from '../support/service.ts'
 import { mistakeIn } from './mistake.ts'
 
-const MAIN = join(import.meta.dirname, '../../src/main.ts')
 const NOWHERE = { ...COMPILED, POSTFERRY_DATA_DIR: '/dev/null/nowhere', POSTFERRY_PORT: '0' }
 t.test('a mistake in the arguments is one line that names it, and exit code 64', async (t) => {
   const add = ['provider', 'add', 'old', '--host', 'imap.old.example']

@@ -4,10 +4,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { MAIN } from '../support/program.ts'
 import { query } from '../support/query.ts'
 import { startService } from '../support/service.ts'
 
-const MAIN = join(import.meta.dirname, '../../src/main.ts')
 const MEGABYTE = 1024 * 1024
 const [FEW, MANY] = [10_000, 60_000]
 const ROW_BYTES = 64 * 32

@@ -9,13 +9,13 @@ import { certificates } from '../support/certificates.ts'
 import { bothDebians, type Debian } from '../support/debian.ts'
 import { startDebianPostgres } from '../support/debian-postgres.ts'
 import { mustRun, rows, startFerry } from '../support/ferry.ts'
+import { MAIN } from '../support/program.ts'
 import { query } from '../support/query.ts'
 import { seed } from '../support/seed.ts'
 import { type RunningService, runPostferry, runProgram, startService } from '../support/service.ts'
 import { syncOnce } from '../support/sync.ts'
 import { until } from '../support/until.ts'
 
-const MAIN = join(import.meta.dirname, '../../src/main.ts')
 const ANNA = ['anna@old.example', 'Correct-Horse-9'] as const
 const LATE = ['late@old.example', 'secret of late'] as const
 type Person = readonly [string, string]

@@ -9,10 +9,10 @@ import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { HttpWire } from '../http/http-wire.ts'
 import { mustRun } from '../support/ferry.ts'
+import { MAIN } from '../support/program.ts'
 import { get, post, runPostferry, runProgram, startService } from '../support/service.ts'
 import { HANG_MS, until } from '../support/until.ts'
 
-const MAIN = join(import.meta.dirname, '../../src/main.ts')
 const HANG_UP = join(import.meta.dirname, '../support/hang-up.py')
 
 const folder = mkdtempSync(join(tmpdir(), 'postferry-serve-'))

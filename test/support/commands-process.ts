@@ -1,9 +1,10 @@
-// Runs one `postferry` command after the other, each by evaluating main.ts anew: they share only what it imports. What a
+// Runs one `postferry` command after the other, each by evaluating main.js anew: they share what it imports. What a
 // command prints goes to the standard streams, and END behind it.
 import { Readable } from 'node:stream'
+import { pathToFileURL } from 'node:url'
 import { type Asked, END, type Said } from './commands.ts'
+import { MAIN } from './program.ts'
 
-const MAIN = new URL('../../src/main.ts', import.meta.url)
 const user = process.getuid?.()
 let count = 0
 
@@ -13,10 +14,10 @@ process.on('message', async ({ args, input, env }: Asked) => {
   for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name]
   Object.assign(process.env, env)
   Object.defineProperty(process, 'stdin', { value: Readable.from([Buffer.from(input)]), configurable: true })
-  process.argv = [process.execPath, MAIN.pathname, ...args]
+  process.argv = [process.execPath, MAIN, ...args]
   process.exitCode = undefined
   try {
-    await import(`${MAIN}?${++count}`)
+    await import(`${pathToFileURL(MAIN)}?${++count}`)
   } catch (error) {
     console.error(error)
     process.exitCode = 1

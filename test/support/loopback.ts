@@ -5,13 +5,20 @@ import { HANG_MS } from './until.ts'
 
 const given = new Set<number>()
 
+/** Below the range that the system gives to outgoing connections. */
+const PORTS = [10_240, 32_768] as const
+/** Test files that run at the same time choose from different shares: a port is taken only when its server listens. */
+const SHARES = 16
+const SHARE = Math.floor((PORTS[1] - PORTS[0]) / SHARES)
+const share = PORTS[0] + SHARE * (Number(process.env.TAP_JOB_ID ?? 0) % SHARES)
+
 /**
- * A loopback port that nobody listens on, another one each time. Taken from below the range that the system gives to
- * outgoing connections, so that a server that is stopped for a while finds its port free again.
+ * A loopback port that nobody listens on, another one each time. A server that is stopped for a while finds its port free
+ * again.
  */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < 50; tries++) {
-    const port = randomInt(10_240, 32_768)
+    const port = randomInt(share, share + SHARE)
     if (given.has(port)) continue
     given.add(port)
     const probe = createServer().listen(port, '127.0.0.1')

@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { COMPILED } from './compiled.ts'
 import type { Host } from './network.ts'
+import { MAIN } from './program.ts'
 import type { SyncEvent } from './sync.ts'
 
-const MAIN = join(import.meta.dirname, '../../src/main.ts')
 /** Debian's libfaketime, for this processor. */
 const FAKETIME = `/usr/lib/${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu/faketime/libfaketime.so.1`
 

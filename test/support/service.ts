@@ -14,9 +14,8 @@ import { giveCluster } from './cluster.ts'
 import { commandsIn } from './commands.ts'
 import { COMPILED } from './compiled.ts'
 import { freePort } from './loopback.ts'
+import { MAIN } from './program.ts'
 import { HANG_MS } from './until.ts'
-
-const CHECKOUT = join(import.meta.dirname, '../..')
 
 export interface Ended {
   readonly exitCode: number | null
@@ -65,7 +64,7 @@ export async function startService(settings: NodeJS.ProcessEnv = {}): Promise<Ru
   let log = ''
 
   async function start(): Promise<void> {
-    server = spawn(process.execPath, [join(CHECKOUT, 'src/main.ts'), 'serve'], { env: environment })
+    server = spawn(process.execPath, [MAIN, 'serve'], { env: environment })
     // tap ends a test file, and so stops this service, only when nothing else keeps the process alive.
     server.unref()
     for (const stream of [server.stdout, server.stderr] as Socket[])
@@ -115,7 +114,7 @@ export async function startService(settings: NodeJS.ProcessEnv = {}): Promise<Ru
 
 /** Runs a `postferry` command to its end. */
 export function runPostferry(args: readonly string[], env: NodeJS.ProcessEnv, input = ''): Promise<Ended> {
-  return runProgram(process.execPath, [join(CHECKOUT, 'src/main.ts'), ...args], env, input)
+  return runProgram(process.execPath, [MAIN, ...args], env, input)
 }
 
 export async function runProgram(

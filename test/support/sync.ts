@@ -1,13 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type Debian, OWN } from './debian.ts'
+import { MAIN } from './program.ts'
 import type { RunningService } from './service.ts'
 import { HANG_MS } from './until.ts'
-
-const CHECKOUT = join(import.meta.dirname, '../..')
 
 export interface SyncEvent {
   event: 'begun' | 'ended' | 'trouble' | 'stranded' | 'end'
@@ -46,14 +44,7 @@ export function startSync(
   env: NodeJS.ProcessEnv = {},
   { enter }: Pick<Debian, 'enter'> = OWN,
 ): Sync {
-  const [program = '', ...command] = [
-    ...enter,
-    process.execPath,
-    join(CHECKOUT, 'src/main.ts'),
-    'sync',
-    '--json',
-    ...args,
-  ]
+  const [program = '', ...command] = [...enter, process.execPath, MAIN, 'sync', '--json', ...args]
   const child: ChildProcess = spawn(program, command, { env: { ...service.environment, ...env } })
   started.add(child)
   const events: SyncEvent[] = []

@@ -8,12 +8,12 @@ import { loadSettings } from '../../../src/settings.ts'
 import { openService } from '../../../src/wiring/service.ts'
 import { COMPILED } from '../../support/compiled.ts'
 import { mustRun, rows } from '../../support/ferry.ts'
+import { MAIN } from '../../support/program.ts'
 import { query } from '../../support/query.ts'
 import { formsFound } from '../../support/secrets.ts'
 import { type Ended, type RunningService, startService } from '../../support/service.ts'
 import { mistakeIn } from '../mistake.ts'
 
-const PROGRAM = join(import.meta.dirname, '../../../src/main.ts')
 /** All that was printed. */
 let printed = ''
 
@@ -104,7 +104,7 @@ t.test('a TOTP secret is printed once, for an authenticator', async (t) => {
 })
 
 t.test('on a terminal the TOTP secret is a QR code too, and the password is typed twice', async (t) => {
-  const command = `${process.execPath} ${PROGRAM} admin add quentin --totp`
+  const command = `${process.execPath} ${MAIN} admin add quentin --totp`
   const terminal = spawn('script', ['-qec', command, '/dev/null'], { env: service.environment })
   let seen = ''
   terminal.stdout.setEncoding('utf8').on('data', (chunk: string) => {

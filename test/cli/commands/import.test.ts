@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import t from 'tap'
 import { COMPILED } from '../../support/compiled.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../../support/ferry.ts'
+import { MAIN } from '../../support/program.ts'
 import { formsFound } from '../../support/secrets.ts'
 import { runProgram } from '../../support/service.ts'
 import { mistakeIn } from '../mistake.ts'
 
-const PROGRAM = join(import.meta.dirname, '../../../src/main.ts')
 const PEOPLE = {
   anna7: 'pw of anna',
   'bert@renamed.example': 'pw, "of" bert',
@@ -191,7 +191,7 @@ t.test('a file comes by standard input as well; one that cannot be read is one l
 
 t.test('on a terminal one line tells how far it is, and is gone at the end', async (t) => {
   const people = file(Array.from({ length: 600 }, (_, at) => `t${at}@old.example\n`).join(''))
-  const command = `${process.execPath} ${PROGRAM} import ${people} --dry-run`
+  const command = `${process.execPath} ${MAIN} import ${people} --dry-run`
   const { stdout, exitCode } = await runProgram('script', ['-qec', command, '/dev/null'], ferry.service.environment)
   t.equal(exitCode, 0)
   const [first, last] = [

@@ -8,10 +8,10 @@ import t from 'tap'
 import { openEmbedded } from '../../../src/db/embedded/postgres.ts'
 import { COMPILED } from '../../support/compiled.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../../support/ferry.ts'
+import { MAIN } from '../../support/program.ts'
 import { runPostferry } from '../../support/service.ts'
 import { mistakeIn } from '../mistake.ts'
 
-const PROGRAM = join(import.meta.dirname, '../../../src/main.ts')
 const SIGNING_IN = Array.from({ length: 40 }, (_, at) => `s${at}@old.example`)
 const IMPORTED = 1_000
 let ferry: Ferry
@@ -47,7 +47,7 @@ t.test('a rotation that is killed goes on, while people sign in, until nothing i
   t.same((await keyShow()).sealed, [{ credentials: IMPORTED, sealed_to: [short(before)] }])
   const count = 'select count(*)::integer as count from credential where sealed_to <> $1'
   const resealed = async () => (await query(count, [[short(before)]])).rows[0].count
-  const first = spawn(process.execPath, [PROGRAM, 'key', 'rotate'], { env: ferry.service.environment, stdio: 'ignore' })
+  const first = spawn(process.execPath, [MAIN, 'key', 'rotate'], { env: ferry.service.environment, stdio: 'ignore' })
   while ((await resealed()) === 0 && first.exitCode === null) await wait(10)
   first.kill('SIGKILL')
   await once(first, 'exit')

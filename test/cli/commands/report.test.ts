@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parse } from 'csv-parse/sync'
 import pg from 'pg'
@@ -11,9 +10,9 @@ import { reports } from '../../../src/db/reports.ts'
 import { defused } from '../../../src/operations/csv-cell.ts'
 import { COMPILED } from '../../support/compiled.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../../support/ferry.ts'
+import { MAIN } from '../../support/program.ts'
 
 const PEOPLE = Object.fromEntries('abcde'.split('').map((name) => [`${name}@old.example`, `pw of ${name}`]))
-const MAIN = join(import.meta.dirname, '../../../src/main.ts')
 let ferry: Ferry
 t.before(async () => {
   ferry = await startFerry(PEOPLE, COMPILED)

@@ -7,10 +7,10 @@ import { runPlainOfflineimap } from '../../support/cron.ts'
 import { type Ferry, mustRun, rows, startFerry } from '../../support/ferry.ts'
 import { ImapWire } from '../../support/imap-wire.ts'
 import { ordinary } from '../../support/ledgers.ts'
+import { MAIN } from '../../support/program.ts'
 import { runProgram } from '../../support/service.ts'
 import { mistakeIn } from '../mistake.ts'
 
-const PROGRAM = join(import.meta.dirname, '../../../src/main.ts')
 const PEOPLE = { 'anna@old.example': 'pw of anna', 'bert@renamed.example': 'pw of bert' }
 const ANNA = 'anna@old.example'
 const homes = mkdtempSync(join(tmpdir(), 'postferry-verify-'))
@@ -103,7 +103,7 @@ t.test('an altered message is a fault until an administrator accepts it', async 
 })
 
 t.test('progress is one line on a terminal, which is gone in the end', async (t) => {
-  const command = `${process.execPath} ${PROGRAM} verify ${ANNA}`
+  const command = `${process.execPath} ${MAIN} verify ${ANNA}`
   const shown = await runProgram('script', ['-qec', command, '/dev/null'], ferry.service.environment)
   const clear = '\r\x1b[K'
   const [before = '', line = '', after = ''] = shown.stdout.split(clear)

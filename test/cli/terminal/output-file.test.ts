@@ -5,11 +5,8 @@ import { join } from 'node:path'
 import t from 'tap'
 import { EXIT, Failure } from '../../../src/cli/terminal/exit.ts'
 import { refuseSpecial } from '../../../src/cli/terminal/output-file.ts'
+import { EMIT, MAIN } from '../../support/program.ts'
 import { runProgram, startService } from '../../support/service.ts'
-
-const [MAIN = '', EMIT = ''] = ['main', 'emit-offlineimaprc'].map((name) =>
-  join(import.meta.dirname, `../../../src/${name}.ts`),
-)
 
 t.test('only a file, or what leads to one, is replaced', async (t) => {
   const folder = t.testdir({ file: '' })
