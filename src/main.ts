@@ -27,7 +27,7 @@ function settings(): Settings {
 }
 
 async function serve(): Promise<void> {
-  // The HTTP rooms take half of a command's start, and no other command needs them.
+  // No other command waits until the HTTP rooms are loaded.
   const { openListeners, openLog } = await import('./http/listeners.ts')
   const { createMetrics } = await import('./http/metrics.ts')
   const { lookNowAndThen } = await import('./http/standing-gauges.ts')
@@ -86,7 +86,8 @@ await runPostferry(process.argv.slice(2), {
   serve,
   async openCopying(options) {
     becomeOwner(settings())
-    const copying = await openCopying(settings(), options)
+    // An upgrade of the package takes away what was not loaded before it.
+    const [copying] = await Promise.all([openCopying(settings(), options), loadImap()])
     // A worker that can still set a timer lives: its jobs have limits of their own.
     const told = await tellSystemd(async () => true)
     return {

@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import t from 'tap'
 import { serverUser } from '../src/db/embedded/server-user.ts'
 import { COMPILED } from './support/compiled.ts'
+import { EMBEDDED } from './support/program.ts'
 import { runPostferry } from './support/service.ts'
 
 const NOBODY = 65_534
-const PROGRAM = join(import.meta.dirname, '../src/embedded-postgresql.ts')
 
 const folder = mkdtempSync(join(tmpdir(), 'postferry-own-service-'))
 t.after(() => rmSync(folder, { recursive: true }))
@@ -50,7 +50,7 @@ t.test('without a folder for the socket it says how to start it', async (t) => {
 })
 
 function start(...args: string[]): ChildProcess {
-  return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROGRAM, ...args], {
+  return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', EMBEDDED, ...args], {
     env: { ...environment, POSTFERRY_DATA_DIR: dataDir },
     stdio: 'ignore',
     ...(isSelf ? {} : { uid, gid }),

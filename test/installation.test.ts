@@ -1,13 +1,15 @@
 import {
-  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { runProgram } from './support/service.ts'
@@ -115,8 +117,11 @@ t.test('without a Node for this processor a script says what to do', async (t) =
 
 /** A checkout with what `npm ci --omit=dev` installs, without npm's links, in a PATH where `node` is another one. */
 function installed(t: Test): { root: string; env: NodeJS.ProcessEnv } {
-  const root = t.testdir({ old: { node: '#!/bin/sh\necho v18.20.4\nexit 99\n' } })
-  chmodSync(join(root, 'old/node'), 0o755)
+  // Outside of the checkout, in whose folders modules would be found that are not installed.
+  const root = mkdtempSync(join(tmpdir(), 'postferry-installed-'))
+  t.after(() => rmSync(root, { recursive: true }))
+  mkdirSync(join(root, 'old'))
+  writeFileSync(join(root, 'old/node'), '#!/bin/sh\necho v18.20.4\nexit 99\n', { mode: 0o755 })
   for (const part of ['bin', 'build', 'deploy', 'docs', 'sql', 'src', 'LICENSE', 'package.json', 'package-lock.json'])
     cpSync(join(CHECKOUT, part), join(root, part), { recursive: true })
   const packages: [string, { dev?: boolean }][] = Object.entries(LOCK.packages)

@@ -4,7 +4,7 @@ import type { Credential, Opener, Sealer } from './ports.ts'
 
 const SHORT_LENGTH = 16
 
-/** Loading it is a seventh of a command's start: only what seals or opens waits for it. */
+/** Only what seals or opens waits until it is loaded. */
 const age = (): typeof import('age-encryption') => createRequire(import.meta.url)('age-encryption')
 
 /** Seals to age recipients (age-encryption.org/v1): any of their identities opens it. */

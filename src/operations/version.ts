@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { PROGRAM } from '../place.ts'
+import { PROGRAM } from '../installed.ts'
 
 /** Of this program. */
 export function version(): string {

@@ -17,6 +17,7 @@ import { lockFolder } from '../../src/files/lock.ts'
 import { handOver, runPlainOfflineimap } from '../support/cron.ts'
 import { users } from '../support/dovecot-users.ts'
 import { mustRun, rows, startFerry } from '../support/ferry.ts'
+import { EMIT } from '../support/program.ts'
 import { query } from '../support/query.ts'
 import { seed } from '../support/seed.ts'
 import { runProgram } from '../support/service.ts'
@@ -116,8 +117,7 @@ t.test('plain OfflineIMAP copies them, too, and never while doveadm does', async
 
 t.test('but for whom only doveadm copies', async (t) => {
   await mustRun(service, 'provider', 'set', 'old', '--engine', 'doveadm')
-  const program = join(import.meta.dirname, '../../src/emit-offlineimaprc.ts')
-  const emit = (...args: string[]) => runProgram(process.execPath, [program, ...args], service.environment)
+  const emit = (...args: string[]) => runProgram(process.execPath, [EMIT, ...args], service.environment)
   t.notMatch(await emit(), { stdout: /Account m-\d/ })
   t.match(await emit('--provider', 'old'), {
     exitCode: 65,

@@ -6,6 +6,7 @@ import { handOver } from '../support/cron.ts'
 import { users } from '../support/dovecot-users.ts'
 import { mustRun, rows, startFerry } from '../support/ferry.ts'
 import { ImapWire } from '../support/imap-wire.ts'
+import { EMIT } from '../support/program.ts'
 import { query } from '../support/query.ts'
 import { seed } from '../support/seed.ts'
 import { runPostferry, runProgram } from '../support/service.ts'
@@ -95,8 +96,7 @@ t.test('doctor says which doveadm there is', async (t) => {
 })
 
 async function emitted(): Promise<string> {
-  const program = join(import.meta.dirname, '../../src/emit-offlineimaprc.ts')
-  return (await runProgram(process.execPath, [program], service.environment)).stdout
+  return (await runProgram(process.execPath, [EMIT], service.environment)).stdout
 }
 
 async function due(): Promise<void> {

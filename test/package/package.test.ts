@@ -38,7 +38,7 @@ t.test('what is in it belongs to root, is written by root alone, and the setting
       .join(),
     './etc/postferry/postferry.env',
   )
-  t.notMatch(lines.join('\n'), /node_modules\/(tap|typescript|@biomejs)\/|\.d\.ts$|\/include\//m)
+  t.notMatch(lines.join('\n'), /node_modules\/(tap|typescript|@biomejs|esbuild|@esbuild)\/|\.d\.ts$|\/include\//m)
 })
 
 t.test('its programs run with the Node that they bring, with its modules and database', async (t) => {

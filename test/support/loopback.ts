@@ -7,10 +7,13 @@ const given = new Set<number>()
 
 /** Below the range that the system gives to outgoing connections. */
 const PORTS = [10_240, 32_768] as const
-/** Test files that run at the same time choose from different shares: a port is taken only when its server listens. */
+/**
+ * Test files that run at the same time choose from different shares: a port is taken only when its server listens. Runs that
+ * do so have different parents.
+ */
 const SHARES = 16
 const SHARE = Math.floor((PORTS[1] - PORTS[0]) / SHARES)
-const share = PORTS[0] + SHARE * (Number(process.env.TAP_JOB_ID ?? 0) % SHARES)
+const share = PORTS[0] + SHARE * ((process.ppid + Number(process.env.TAP_JOB_ID ?? 0)) % SHARES)
 
 /**
  * A loopback port that nobody listens on, another one each time. A server that is stopped for a while finds its port free

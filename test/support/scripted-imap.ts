@@ -134,16 +134,22 @@ export interface Script {
   readonly certificate?: Certificate
 }
 
+/** How a ClientHello begins (RFC 8446, section 5.1). */
+const TLS_RECORD = '\x16\x03'
+
 /** Talks as an ordinary server does, but for what the script says otherwise. */
 export function scripted(script: Script): (connection: Connection) => Promise<void> {
   const { greeting = '* OK ready\r\n', capability = 'IMAP4rev1 ID', command, signIn } = script
   return async (connection) => {
     connection.say(greeting)
     for (let line = await connection.line(); line !== null; line = await connection.line()) {
+      // TLS, which the script does not speak: a line's end can be in it by chance.
+      if (line.startsWith(TLS_RECORD)) {
+        await connection.closed()
+        break
+      }
       const [, tag = '', name = '', rest = ''] = /^(\S+) (\S+) ?(.*)$/.exec(line) ?? []
       const own = command ? await command(connection, tag, name.toUpperCase(), rest) : false
-      // What the script leaves unanswered is TLS then, in which a line's end can be by chance.
-      if (own !== false && name.toUpperCase() === 'STARTTLS') await connection.closed()
       if (own !== false) continue
       switch (name.toUpperCase()) {
         case 'CAPABILITY':

@@ -1,7 +1,7 @@
 import { readFileSync, type Stats } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Block, type Dovecot, isBefore, within } from '../../files/doveconf.ts'
-import { PROGRAM } from '../../place.ts'
+import { PROGRAM } from '../../installed.ts'
 import type { Settings } from '../../settings.ts'
 import type { Finding } from './finding.ts'
 import { entryOf, groupWith, statOf, tried } from './unix.ts'

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Access } from '../../files/atomic.ts'
-import { PROGRAM } from '../../place.ts'
+import { PROGRAM } from '../../installed.ts'
 import { SettingsError } from '../../settings.ts'
 import { settingsIn, withSetting } from '../../settings-file.ts'
 import { overruled, valueIn, withEntries } from './main-cf.ts'

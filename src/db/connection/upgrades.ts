@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { ClientBase } from 'pg'
-import { PROGRAM } from '../../place.ts'
+import { PROGRAM } from '../../installed.ts'
 
 /** One change of the database schema: a file `sql/NNNN_name.sql`. */
 export interface Upgrade {

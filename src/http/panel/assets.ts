@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { FastifyInstance } from 'fastify'
-import { CODE } from '../../place.ts'
+import { CODE } from '../../installed.ts'
 
 /** A file that pages refer to. Its address changes with its content, so that browsers may keep it for ever. */
 export interface Asset {

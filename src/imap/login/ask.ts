@@ -8,7 +8,7 @@ import { type ReadingLimits, transportTo } from './transport.ts'
 /** Every entry of imapflow's own that is not taken away would be sent. */
 const CLIENT = { name: 'postferry', version: '', vendor: '', 'support-url': '' }
 
-/** Loading imapflow is a fifth of a command's start: only what goes to a source waits for it. */
+/** Only what goes to a source waits until imapflow is loaded. */
 export const loadImap = () => import('./connection.ts')
 
 /** Checks passwords at the source by logging in over IMAP and out again. Some servers take 8 s to refuse. */

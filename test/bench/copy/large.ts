@@ -12,6 +12,7 @@ const FIRST = 1_000
 const FIRST_SECONDS = 5
 const LARGE_BYTES = 150_000_000
 const MOST_MB = 100
+
 interface HugeSize {
   readonly messages: number
   /** As many in each; the first is the INBOX. */

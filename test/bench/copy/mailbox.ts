@@ -35,7 +35,8 @@ export async function startHuge(messages: number, folders: number): Promise<Worl
     async fill(_port, [user]) {
       const mail = join(old?.home(user) ?? '', 'mail')
       for (let at = 0; at < folders; at++) {
-        fillMaildir(at === 0 ? mail : join(mail, `.Folder ${at}`), messages / folders, old?.mailOwner)
+        const each = messages / folders
+        fillMaildir(at === 0 ? mail : join(mail, `.Folder ${at}`), at * each, each, old?.mailOwner)
       }
     },
   })
@@ -43,13 +44,13 @@ export async function startHuge(messages: number, folders: number): Promise<Worl
   return world
 }
 
-function fillMaildir(folder: string, messages: number, { uid, gid } = { uid: 0, gid: 0 }): void {
+function fillMaildir(folder: string, before: number, messages: number, { uid, gid } = { uid: 0, gid: 0 }): void {
   const own = (path: string) => chownSync(path, uid, gid)
   for (const part of ['.', '..', 'cur', 'new', 'tmp']) {
     mkdirSync(join(folder, part), { recursive: true })
     own(join(folder, part))
   }
-  for (let number = 1; number <= messages; number++) {
+  for (let number = before + 1; number <= before + messages; number++) {
     const path = join(folder, 'cur', `1700000000.M${number}P1.old:2,`)
     writeFileSync(path, `From: a@old.example\nMessage-ID: <${number}@old.example>\nSubject: ${number}\n\nHello\n`)
     own(path)

@@ -10,10 +10,10 @@ import { provisioner } from '../../../src/db/provisioning.ts'
 import { parseAddress } from '../../../src/model/address.ts'
 import { finish, pause } from '../../../src/model/migration.ts'
 import { BY } from '../../support/by.ts'
+import { EMIT } from '../../support/program.ts'
 import { PROVIDER } from '../../support/provider.ts'
 import { runProgram } from '../../support/service.ts'
 
-const EMIT = join(import.meta.dirname, '../../../src/emit-offlineimaprc.ts')
 const folder = mkdtempSync(join(tmpdir(), 'postferry-emit-'))
 const dataDir = join(folder, 'data')
 const output = join(folder, 'offlineimaprc')
