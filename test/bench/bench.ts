@@ -12,6 +12,7 @@ import { proxiedHttp } from './rows/proxied-http.ts'
 import { repeatDovecot } from './rows/repeat-dovecot.ts'
 import { repeatHttp } from './rows/repeat-http.ts'
 import { socketmap } from './rows/socketmap.ts'
+import { start } from './rows/start.ts'
 import { storm } from './rows/storm.ts'
 import { table } from './table.ts'
 
@@ -24,6 +25,7 @@ const ROWS: readonly Row[] = [
   firstAlone,
   firstMany,
   checkpassword,
+  start,
   socketmap,
   storm,
   idle,

@@ -12,7 +12,7 @@ export function table(lines: readonly Line[]): string {
 }
 
 function cells({ what, reference, measured, target, isMet }: Line): string[] {
-  return [what, reference, measured, target, isMet ? 'yes' : 'no']
+  return [what, reference, measured, target, target === '–' ? '–' : isMet ? 'yes' : 'no']
 }
 
 /** A rate against another one, which it is to reach `atLeast` times. */
@@ -26,14 +26,14 @@ export function rateLine(what: string, against: string, compared: Comparison, at
   }
 }
 
-/** A time against another one, which it may be `atMost` times. */
-export function timeLine(what: string, against: string, compared: Comparison, atMost: number): Line {
+/** A time against another one, which it may be `atMost` times; missing: nothing was promised. */
+export function timeLine(what: string, against: string, compared: Comparison, atMost?: number): Line {
   return {
     what,
     reference: `${against}: ${rounded(compared.reference)} ms`,
     measured: `${rounded(compared.ours)} ms, ${times(compared)}`,
-    target: `≤ ${atMost} ×`,
-    isMet: compared.ratio <= atMost,
+    target: atMost === undefined ? '–' : `≤ ${atMost} ×`,
+    isMet: atMost === undefined || compared.ratio <= atMost,
   }
 }
 

@@ -39,8 +39,11 @@ export const checkpassword: Row = {
   },
 }
 
-/** Milliseconds from start to end. */
-async function started(
+/**
+ * Milliseconds from start to end.
+ * @param question what it reads from its descriptor 3
+ */
+export async function started(
   program: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
