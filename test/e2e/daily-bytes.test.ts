@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { handOver } from '../support/cron.ts'
 import { users } from '../support/dovecot-users.ts'
-import { mustRun, rows, startFerry } from '../support/ferry.ts'
+import { moveProvider, mustRun, rows, startFerry } from '../support/ferry.ts'
 import { ImapWire } from '../support/imap-wire.ts'
 import { query } from '../support/query.ts'
+import { startRelay } from '../support/relay.ts'
 import { syncOnce } from '../support/sync.ts'
 
 const MESSAGES = 30
@@ -14,6 +15,7 @@ const BYTES = 40_000
 /** A third of all. */
 const LIMIT = (MESSAGES * BYTES) / 3
 const PEOPLE = { doveadm: 'anna', offlineimap: 'bert' } as const
+const ROUND_TRIP_MS = 40
 const SECRET = 'Correct-Horse-9'
 
 const homes = mkdtempSync(join(tmpdir(), 'postferry-homes-'))
@@ -26,6 +28,10 @@ const ferry = await startFerry(Object.fromEntries(names.map((name) => [name, SEC
 })
 t.teardown(() => ferry[Symbol.asyncDispose]())
 const { old, service } = ferry
+// OfflineIMAP goes on until it is told that the day's bytes are spent: so near, it would have half a mailbox by then.
+const relay = await startRelay(old.tlsPort, undefined, ROUND_TRIP_MS)
+t.teardown(() => relay[Symbol.asyncDispose]())
+await moveProvider(service, 'old', relay.port)
 
 for (const [engine, person] of Object.entries(PEOPLE)) {
   t.test(`${engine} brings a mailbox in as many days as it takes, and each message once`, async (t) => {
